@@ -1,0 +1,53 @@
+// Ids as they are spoken and stored: a prefix and 26 Crockford characters of a UUIDv7. Only the tenant's is a uuid inside. Never guesses: a lower-case or cut id is not an id.
+export type IdPrefix = 'ten' | 'usr' | 'agt' | 'key' | 'ses' | 'task' | 'dec' | 'evt' | 'job' | 'dlv' | 'lnk' | 'req' | 'sch' | 'cb'
+
+const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+// 128 bits in 26 characters leave two spare bits, so the first character is 0…7.
+const BODY = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/
+
+function encode(bytes: Uint8Array): string {
+  let value = 0n
+  for (const byte of bytes) value = (value << 8n) | BigInt(byte)
+  let text = ''
+  for (let i = 0; i < 26; i++) {
+    text = ALPHABET[Number(value & 31n)] + text
+    value >>= 5n
+  }
+  return text
+}
+
+function decode(text: string): Uint8Array {
+  let value = 0n
+  for (const char of text) value = (value << 5n) | BigInt(ALPHABET.indexOf(char))
+  const bytes = new Uint8Array(16)
+  for (let i = 15; i >= 0; i--) {
+    bytes[i] = Number(value & 255n)
+    value >>= 8n
+  }
+  return bytes
+}
+
+/** 16 bytes of a UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds, then random. */
+function uuidV7(now: number): Uint8Array {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  for (let i = 0; i < 6; i++) bytes[i] = Math.floor(now / 2 ** (8 * (5 - i))) & 255
+  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x70
+  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80
+  return bytes
+}
+
+const toUuid = (bytes: Uint8Array): string =>
+  Buffer.from(bytes).toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+
+/** A new id. `now` (milliseconds) only orders ids in time; it decides nothing. */
+export const newId = (prefix: Exclude<IdPrefix, 'ten'>, now: number = Date.now()): string => `${prefix}_${encode(uuidV7(now))}`
+
+/** A new tenant's uuid. */
+export const newTenantUuid = (now: number = Date.now()): string => toUuid(uuidV7(now))
+
+export const isId = (prefix: IdPrefix, text: unknown): text is string =>
+  typeof text === 'string' && text.startsWith(`${prefix}_`) && BODY.test(text.slice(prefix.length + 1))
+
+export const tenantWire = (uuid: string): string => `ten_${encode(Buffer.from(uuid.replaceAll('-', ''), 'hex'))}`
+
+export const tenantUuid = (wire: string): string | null => (isId('ten', wire) ? toUuid(decode(wire.slice(4))) : null)
