@@ -11,7 +11,16 @@ test('an id has its prefix and 26 Crockford characters, and later ids sort after
 
 test('wrong prefix, lower case, cut, long or forbidden letters are not ids', () => {
   const id = newId('task')
-  for (const bad of [id.replace('task', 'job'), id.toLowerCase(), id.slice(0, -1), `${id}0`, id.replace(/.$/, 'U'), `task_8${id.slice(6)}`, 7, null])
+  for (const bad of [
+    id.replace('task', 'job'),
+    id.toLowerCase(),
+    id.slice(0, -1),
+    `${id}0`,
+    id.replace(/.$/, 'U'),
+    `task_8${id.slice(6)}`,
+    7,
+    null,
+  ])
     expect(isId('task', bad)).toBe(false)
 })
 

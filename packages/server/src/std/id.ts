@@ -1,5 +1,19 @@
 // Ids as they are spoken and stored: a prefix and 26 Crockford characters of a UUIDv7. Only the tenant's is a uuid inside. Never guesses: a lower-case or cut id is not an id.
-export type IdPrefix = 'ten' | 'usr' | 'agt' | 'key' | 'ses' | 'task' | 'dec' | 'evt' | 'job' | 'dlv' | 'lnk' | 'req' | 'sch' | 'cb'
+export type IdPrefix =
+  | 'ten'
+  | 'usr'
+  | 'agt'
+  | 'key'
+  | 'ses'
+  | 'task'
+  | 'dec'
+  | 'evt'
+  | 'job'
+  | 'dlv'
+  | 'lnk'
+  | 'req'
+  | 'sch'
+  | 'cb'
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 // 128 bits in 26 characters leave two spare bits, so the first character is 0…7.
@@ -37,7 +51,9 @@ function uuidV7(now: number): Uint8Array {
 }
 
 const toUuid = (bytes: Uint8Array): string =>
-  Buffer.from(bytes).toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+  Buffer.from(bytes)
+    .toString('hex')
+    .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 
 /** A new id. `now` (milliseconds) only orders ids in time; it decides nothing. */
 export const newId = (prefix: Exclude<IdPrefix, 'ten'>, now: number = Date.now()): string => `${prefix}_${encode(uuidV7(now))}`
