@@ -1,0 +1,75 @@
+// Who runs PostgreSQL: ourselves, or as root an unprivileged account of this machine, for PostgreSQL refuses to run as root.
+// Never creates an account and never changes the rights of a folder that is not the state folder.
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { dirname, resolve } from 'node:path'
+import { refusal } from './refusal.ts'
+
+export type Account = { name: string; uid: number; gid: number }
+
+// PostgreSQL's own account where one exists; nobody has a passwd entry everywhere. initdb fails for a uid that has none.
+const ACCOUNTS = ['postgres', '_postgres', 'nobody']
+
+/** The account PostgreSQL is dropped to, or null: it runs as we do. A data folder that exists keeps its owner, for nobody else may open it. */
+export function chooseAccount(options: { isRoot: boolean; data?: string }): Account | null {
+  if (!options.isRoot) {
+    requireName()
+    return null
+  }
+  const all = accounts()
+  if (options.data && existsSync(options.data)) {
+    const { uid } = statSync(options.data)
+    const owner = all.find((one) => one.uid === uid)
+    if (owner && uid !== 0) return owner
+    throw refusal(
+      `The data folder ${options.data} belongs to uid ${uid}, under which PostgreSQL cannot run. Give it to an account of this machine with chown -R.`,
+    )
+  }
+  for (const name of ACCOUNTS) {
+    const found = all.find((one) => one.name === name && one.uid !== 0)
+    if (found) return found
+  }
+  throw refusal(
+    'PostgreSQL does not run as root, and this machine has no account named postgres or nobody to run it. Add one, or set DATABASE_URL to a PostgreSQL of your own.',
+  )
+}
+
+/** What spawn() needs to become that account. */
+export const runAs = (account: Account | null) => (account ? { uid: account.uid, gid: account.gid } : {})
+
+/** The first folder on the way to `path` that the account cannot enter, or null. Folders that do not exist yet are ours to make. */
+export function firstClosedFolder(path: string, account: Account): string | null {
+  const whole = resolve(path)
+  const real = existsSync(whole) ? realpathSync(whole) : whole
+  for (const folder of [...folders(whole), ...folders(real)]) {
+    if (!existsSync(folder)) continue
+    const { mode, uid, gid } = statSync(folder)
+    const bit = uid === account.uid ? 0o100 : gid === account.gid ? 0o010 : 0o001
+    if (!(mode & bit)) return folder
+  }
+  return null
+}
+
+function folders(path: string): string[] {
+  const parent = dirname(path)
+  return parent === path ? [path] : [...folders(parent), path]
+}
+
+function accounts(): Account[] {
+  return readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .filter((line) => line && !line.startsWith('#'))
+    .map((line) => line.split(':'))
+    .map(([name = '', , uid, gid]) => ({ name, uid: Number(uid), gid: Number(gid) }))
+}
+
+function requireName(): void {
+  try {
+    userInfo()
+  } catch (cause) {
+    throw refusal(
+      `PostgreSQL needs a named account, and uid ${process.getuid?.()} has no entry in /etc/passwd. Run as a named user, or set DATABASE_URL to a PostgreSQL of your own.`,
+      cause,
+    )
+  }
+}

@@ -1,0 +1,23 @@
+// The generated passwords of the three logins, in one file that only we can read. They never leave it but for the connection URLs.
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { refusal } from './refusal.ts'
+
+export type Passwords = { superuser: string; migrator: string; runtime: string }
+
+export function loadPasswords(home: string, options: { isNew: boolean }): Passwords {
+  const file = join(home, 'passwords.json')
+  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Passwords
+  if (!options.isNew) {
+    throw refusal(
+      `The file ${file} is gone, and with it the passwords of the database beside it. Put it back, or move ${home} away to begin with an empty database.`,
+    )
+  }
+  const fresh = { superuser: randomToken(), migrator: randomToken(), runtime: randomToken() }
+  writeFileSync(`${file}.new`, JSON.stringify(fresh), { mode: 0o600, flush: true })
+  renameSync(`${file}.new`, file)
+  return fresh
+}
+
+// 192 random bits in base64url: nothing to escape in a URL or in SQL.
+const randomToken = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString('base64url')

@@ -1,0 +1,157 @@
+// The embedded database: real PostgreSQL from npm's binaries, in a state folder of its own, reachable on 127.0.0.1 only and by generated passwords.
+// Loses no acknowledged write whoever is killed. Reads no environment, installs no signal handler (the caller stops it), and is not for many machines.
+import { chmodSync, existsSync, mkdirSync, realpathSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import pg from 'pg'
+import type { Log } from '../../std/log.ts'
+import { bootstrapRolesSql } from '../roles.ts'
+import { type Account, chooseAccount, firstClosedFolder } from './account.ts'
+import { findPackage, layOut } from './binaries.ts'
+import { checkVersion, dataFolder, initialise, SUPERUSER } from './cluster.ts'
+import { takeOwnership } from './owner.ts'
+import { loadPasswords, type Passwords } from './passwords.ts'
+import { type Postmaster, startPostmaster, stopLeftover } from './postmaster.ts'
+import { refusal } from './refusal.ts'
+import { createDatabaseIfMissing, DATABASE } from './sql.ts'
+
+export type Embedded = {
+  /** The bootstrap superuser, on the database `postgres`. */
+  adminUrl: string
+  migratorUrl: string
+  runtimeUrl: string
+  port: number
+  /** Of the postmaster; another one after it was killed and came back. */
+  readonly pid: number
+  /** True when this start made the database. */
+  wasInitialised: boolean
+  /** Ends every session and PostgreSQL itself; call it after draining. Safe to call twice. */
+  stop(): Promise<void>
+}
+
+export type EmbeddedOptions = {
+  /** The state folder; made when it is not there. */
+  home: string
+  log?: Pick<Log, 'info' | 'warn'>
+  /** Off only where a crash of the machine may lose everything: tests. */
+  fsync?: boolean
+  /** PostgreSQL settings over ours. */
+  settings?: Record<string, string>
+}
+
+// For one small box. Messages below LOG and every detail stay out of the log file: they would repeat values of rows.
+const SETTINGS = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  max_connections: '100',
+  shared_buffers: '128MB',
+  io_method: 'sync',
+  max_wal_size: '1GB',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  log_min_messages: 'log',
+  log_min_error_statement: 'panic',
+  log_error_verbosity: 'terse',
+  log_checkpoints: 'off',
+}
+const UNSAFE = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }
+
+// Below every system's range for outgoing connections (Linux 32768, others 49152): while PostgreSQL is away, a client that retries could otherwise
+// be given this very port as its own and connect to itself.
+const PORTS = { from: 20_000, to: 32_000 }
+
+export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
+  const isRoot = process.getuid?.() === 0
+  const found = findPackage()
+  const home = openHome(options.home)
+  const data = dataFolder(home)
+  const account = chooseAccount({ isRoot, data: existsSync(data) ? data : undefined })
+  if (account) makeReachable(home, account)
+
+  const owner = await takeOwnership(home)
+  let postmaster: Postmaster | null = null
+  try {
+    if (existsSync(data) && (await stopLeftover(data)))
+      options.log?.warn({}, 'stopped the PostgreSQL that a killed process had left behind')
+    const binaries = layOut(home, found)
+    const isNew = !existsSync(data)
+    const passwords = loadPasswords(home, { isNew })
+    const fsync = options.fsync ?? true
+    if (isNew) await initialise({ home, binaries, account, password: passwords.superuser, fsync })
+    else checkVersion(data, binaries)
+    const settings = { ...SETTINGS, ...(fsync ? {} : UNSAFE), ...options.settings }
+    postmaster = await startPostmaster({ home, data, postgres: binaries.postgres, account, settings, pickPort, log: options.log })
+    const running = postmaster
+    await prepare(running.port, passwords)
+
+    // The last door: a process that ends without stop() still asks PostgreSQL to go.
+    const atExit = (): void => {
+      running.stopNow()
+      owner.release()
+    }
+    process.once('exit', atExit)
+    return {
+      adminUrl: url(running.port, SUPERUSER, passwords.superuser, 'postgres'),
+      migratorUrl: url(running.port, 'countersign_migrator', passwords.migrator, DATABASE),
+      runtimeUrl: url(running.port, 'countersign_runtime', passwords.runtime, DATABASE),
+      port: running.port,
+      get pid() {
+        return running.pid
+      },
+      wasInitialised: isNew,
+      stop: async () => {
+        await running.stop()
+        owner.release()
+        process.off('exit', atExit)
+      },
+    }
+  } catch (error) {
+    await postmaster?.stop()
+    owner.release()
+    throw error
+  }
+}
+
+function openHome(path: string): string {
+  mkdirSync(path, { recursive: true, mode: 0o711 })
+  return realpathSync(path)
+}
+
+// Search permission only: others may pass through to PostgreSQL's own folders, and still list and read nothing of ours.
+function makeReachable(home: string, account: Account): void {
+  const { mode, uid } = statSync(home)
+  if (uid === process.getuid?.()) chmodSync(home, (mode & 0o777) | 0o011)
+  const closed = firstClosedFolder(home, account)
+  if (!closed) return
+  throw refusal(
+    `As root, PostgreSQL runs under the account ${account.name}, which cannot enter ${closed}. ` +
+      `Set COUNTERSIGN_HOME to a folder that it can reach, for example /var/lib/countersign, or run as the owner of ${dirname(home)}.`,
+  )
+}
+
+// Repeated at each start: it costs milliseconds and mends a role or password that somebody changed.
+async function prepare(port: number, passwords: Passwords): Promise<void> {
+  const inDatabase = async (database: string, run: (client: pg.Client) => Promise<unknown>): Promise<void> => {
+    const client = new pg.Client({ connectionString: url(port, SUPERUSER, passwords.superuser, database) })
+    await client.connect()
+    try {
+      await run(client)
+    } finally {
+      await client.end()
+    }
+  }
+  await inDatabase('postgres', createDatabaseIfMissing)
+  const roles = bootstrapRolesSql({
+    database: DATABASE,
+    migratorPassword: passwords.migrator,
+    runtimePassword: passwords.runtime,
+  })
+  await inDatabase(DATABASE, (client) => client.query(roles))
+}
+
+function pickPort(): number {
+  const [random = 0] = crypto.getRandomValues(new Uint32Array(1))
+  return PORTS.from + (random % (PORTS.to - PORTS.from))
+}
+
+const url = (port: number, user: string, password: string, database: string): string =>
+  `postgresql://${user}:${password}@127.0.0.1:${port}/${database}`
