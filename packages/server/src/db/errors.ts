@@ -1,0 +1,46 @@
+// PostgreSQL's error codes as named sets, and what a caller is told when the store is away. Never reads an error's message.
+import { Problem } from '@countersign/sdk'
+
+/** The transaction lost a race and may simply run again. */
+const RETRYABLE = new Set(['40001', '40P01'])
+
+// The last three: disk full, memory short, I/O error. Nothing is half written and the reader's advice is the same: later.
+const AWAY = new Set([
+  ...['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN', 'ENOENT'],
+  ...['57P01', '57P02', '57P03', '53300', '53100', '53200', '58030'],
+])
+
+const READ_ONLY = '25006'
+const UNIQUE = '23505'
+const FOREIGN_KEY = '23503'
+const CHECK = '23514'
+
+const member = (error: unknown, name: 'code' | 'constraint'): string | undefined => {
+  const value = error instanceof Error ? (error as Error & Record<string, unknown>)[name] : undefined
+  return typeof value === 'string' ? value : undefined
+}
+
+/** SQLSTATE, or the name of a socket error. */
+export const errorCode = (error: unknown): string | undefined => member(error, 'code')
+
+const violates = (state: string) => (error: unknown, constraint?: string) =>
+  errorCode(error) === state && (constraint === undefined || member(error, 'constraint') === constraint)
+
+export const isUniqueViolation = violates(UNIQUE)
+export const isForeignKeyViolation = violates(FOREIGN_KEY)
+export const isCheckViolation = violates(CHECK)
+
+export const isRetryable = (error: unknown): boolean => RETRYABLE.has(errorCode(error) ?? '')
+
+export function isStoreAway(error: unknown): boolean {
+  const code = errorCode(error)
+  return code !== undefined && (AWAY.has(code) || (code.length === 5 && code.startsWith('08')))
+}
+
+export const storeUnavailable = (cause: unknown): Problem => new Problem('store_unavailable', { retry_after: 1 }, { cause })
+
+/** What leaves a transaction: the store's own troubles as problems, everything else as it came. */
+export function asProblem(error: unknown): unknown {
+  if (errorCode(error) === READ_ONLY) return new Problem('read_only', { retry_after: 1 }, { cause: error })
+  return isStoreAway(error) ? storeUnavailable(error) : error
+}

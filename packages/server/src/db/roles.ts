@@ -1,0 +1,88 @@
+// The role model as data (platform.md §2), the SQL that makes it, and the differences of a database from it, each with the statement that mends it.
+// Gives nobody BYPASSRLS and no process the right to create; knows no table: what a role may do with one stands in the migrations.
+import pg from 'pg'
+
+export type DatabaseRole = {
+  name: string
+  login: boolean
+  /** NOINHERIT: the right to SET ROLE without having the rights. */
+  inherit: boolean
+  memberOf: readonly string[]
+  is: string
+}
+
+export const OWNER = 'countersign_owner'
+export const ENGINE = 'countersign_engine'
+export const MIGRATOR = 'countersign_migrator'
+export const RUNTIME = 'countersign_runtime'
+
+const group = (name: string, is: string): DatabaseRole => ({ name, login: false, inherit: true, memberOf: [], is })
+
+export const GROUPS: readonly DatabaseRole[] = [
+  group('countersign_producer', 'enqueues'),
+  group('countersign_worker', 'claims, beats, completes, fails'),
+  group('countersign_callback', 'settles by callback id'),
+  group('countersign_reader', 'reads the queue as an operator does'),
+  group('countersign_admin', 'retries, cancels, pauses'),
+  group('countersign_maintenance', 'sweeps, promotes, leases'),
+]
+
+export const ROLES: readonly DatabaseRole[] = [
+  { name: OWNER, login: false, inherit: true, memberOf: [], is: 'owns schemas and objects; no process connects as it' },
+  { name: ENGINE, login: false, inherit: true, memberOf: [], is: 'owns the functions that work across tenants' },
+  ...GROUPS,
+  { name: MIGRATOR, login: true, inherit: false, memberOf: [OWNER, ENGINE], is: 'migrates, by SET ROLE' },
+  { name: RUNTIME, login: true, inherit: true, memberOf: GROUPS.map((one) => one.name), is: 'serves; no DDL, no TEMP' },
+]
+
+const identifier = pg.escapeIdentifier
+const attributes = (role: DatabaseRole): string =>
+  `${role.login ? 'login' : 'nologin'} ${role.inherit ? 'inherit' : 'noinherit'} nosuperuser nocreatedb nocreaterole noreplication nobypassrls`
+const quietly = (test: string, then: string): string => `do $$ begin if ${test} then ${then}; end if; end $$;`
+const password = (role: string, text: string | undefined): string[] =>
+  text === undefined ? [] : [`alter role ${role} password ${pg.escapeLiteral(text)};`]
+
+export type BootstrapOptions = { database: string; migratorPassword?: string; runtimePassword?: string }
+
+/** Everything that an administrator does once: the roles of the cluster and the rights on the database. May be repeated. Run it in that database. */
+export function bootstrapRolesSql(options: BootstrapOptions): string {
+  return [
+    ...ROLES.map((role) =>
+      quietly(`not exists (select from pg_roles where rolname = '${role.name}')`, `create role ${role.name}`),
+    ),
+    ...ROLES.map((role) => `alter role ${role.name} ${attributes(role)};`),
+    ...ROLES.flatMap((role) => role.memberOf.map((parent) => `grant ${parent} to ${role.name};`)),
+    ...password(MIGRATOR, options.migratorPassword),
+    ...password(RUNTIME, options.runtimePassword),
+    // Whoever is no superuser must be a member of the owner to hand the database over.
+    quietly(
+      'not (select rolsuper from pg_roles where rolname = current_user)',
+      `execute format('grant ${OWNER} to %I', current_user)`,
+    ),
+    databaseRolesSql(options.database),
+  ].join('\n')
+}
+
+/** The part that belongs to one database (P16). CREATE DATABASE copies none of it from a template. */
+export function databaseRolesSql(database: string): string {
+  const name = identifier(database)
+  return [
+    `alter database ${name} owner to ${OWNER};`,
+    `revoke all on database ${name} from public;`,
+    `grant connect on database ${name} to ${MIGRATOR}, ${RUNTIME};`,
+    'revoke all on schema public from public;',
+  ].join('\n')
+}
+
+/** `countersign db roles --print`: the bootstrap as a page for an administrator, who chooses the passwords. */
+export function printRoles(options: { database: string }): string {
+  const width = Math.max(...ROLES.map((role) => role.name.length))
+  return [
+    '-- Run once as an administrator, connected to the database of Countersign. It may be repeated.',
+    ...ROLES.map((role) => `--   ${role.name.padEnd(width)}  ${role.is}`),
+    `-- Afterwards give the logins a password: \\password ${MIGRATOR}  and  \\password ${RUNTIME}`,
+    '',
+    bootstrapRolesSql(options),
+    '',
+  ].join('\n')
+}

@@ -1,0 +1,186 @@
+// One transaction for one scope: the tenant, the principal and the limits are set local to it in the round trip that opens it (P3).
+// Never sets anything on a session, never reaches outside the process while a transaction is open, never hides an error it does not know.
+
+import pg from 'pg'
+import { backoffMs } from '../std/backoff.ts'
+import { type Clock, systemClock } from '../std/clock.ts'
+import type { Log } from '../std/log.ts'
+import { asProblem, isRetryable, storeUnavailable } from './errors.ts'
+import { type Listen, openListen } from './listen.ts'
+import { type Connection, openPool } from './pool.ts'
+import type { Scope } from './scope.ts'
+import { sql } from './sql.ts'
+
+export type Tx = {
+  /** The one time of this transaction: the database's, to the millisecond. */
+  readonly now: Date
+  rows<T>(strings: TemplateStringsArray, ...values: unknown[]): Promise<T[]>
+  /** Exactly one row; anything else is a bug. */
+  one<T>(strings: TemplateStringsArray, ...values: unknown[]): Promise<T>
+  maybe<T>(strings: TemplateStringsArray, ...values: unknown[]): Promise<T | null>
+  /** How many rows the statement touched. */
+  run(strings: TemplateStringsArray, ...values: unknown[]): Promise<number>
+  /** For @countersign/queue, which writes its own statements. */
+  // biome-ignore lint/suspicious/noExplicitAny: the driver's own shape, which the queue package takes from any driver
+  query(text: string, values?: unknown[]): Promise<{ rows: any[]; rowCount: number }>
+  /** After COMMIT the waiters on this topic look again: those of this process at once, others by NOTIFY. It only shortens a wait. */
+  wake(topic: string): void
+  afterCommit(fn: () => void): void
+}
+
+export type Db = {
+  readonly pool: pg.Pool
+  readonly listen: Listen
+  readonly clock: Clock
+  readonly log: Log | undefined
+  readonly statementTimeoutMs: number
+  close(): Promise<void>
+}
+
+export type DbOptions = {
+  url: Connection
+  /** Connections of the pool. */
+  max?: number
+  /** false: no LISTEN connection; a URL: LISTEN there, because the other goes through a pooler. */
+  listen?: boolean | string
+  /** web 15 s, worker 60 s, maintenance 300 s (P3) */
+  statementTimeoutMs?: number
+  clock?: Clock
+  log?: Log
+}
+
+export type TxOptions = { readOnly?: boolean; isolation?: 'repeatable read' }
+
+const RETRIES = 3
+const LOCK_TIMEOUT_MS = 5_000
+const IDLE_TIMEOUT_MS = 30_000
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+export async function openDb(options: DbOptions): Promise<Db> {
+  const { url, max, listen: listens = true, statementTimeoutMs = 15_000, clock = systemClock, log } = options
+  const pool = openPool(url, { max })
+  const listen = await openListen({
+    url: listens === false ? null : listens === true ? url : listens,
+    notify: (channel, payload) => pool.query('select pg_notify($1::text, $2::text)', [channel, payload]),
+    log,
+  })
+  let closing: Promise<void> | undefined
+  const close = () => {
+    closing ??= listen.close().then(() => pool.end())
+    return closing
+  }
+  return { pool, listen, clock, log, statementTimeoutMs, close }
+}
+
+export async function tx<T>(db: Db, scope: Scope, fn: (t: Tx) => Promise<T>, options: TxOptions = {}): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await attemptTx(db, scope, fn, options)
+    } catch (error) {
+      if (attempt > RETRIES || !isRetryable(error)) throw asProblem(error)
+      await new Promise<void>((resume) => setTimeout(resume, backoffMs(attempt, { firstMs: 10, maxMs: 200 })))
+    }
+  }
+}
+
+async function attemptTx<T>(db: Db, scope: Scope, fn: (t: Tx) => Promise<T>, options: TxOptions): Promise<T> {
+  const client = await db.pool.connect().catch((error: unknown) => {
+    throw storeUnavailable(error)
+  })
+  // A connection that breaks between two statements says so only by this event; unheard, it would end the process.
+  let broken: Error | undefined
+  const onError = (error: Error) => {
+    broken = error
+  }
+  client.on('error', onError)
+  const open = { is: true }
+  const topics = new Set<string>()
+  const after: (() => void)[] = []
+  try {
+    const now = await begin(db, client, scope, options)
+    const t = makeTx(client, now, open, topics, after)
+    const result = await fn(t)
+    if (!options.readOnly) await scope.beforeCommit?.(t, result)
+    open.is = false
+    const { command } = await client.query('commit')
+    // COMMIT of an aborted transaction answers ROLLBACK: a caller who swallowed the error must not be told that it is done.
+    if (command !== 'COMMIT')
+      throw new Error('The transaction was rolled back: a statement in it failed and its error was swallowed.')
+    client.off('error', onError)
+    client.release()
+    finish(db, topics, after)
+    return result
+  } catch (error) {
+    if (open.is && !broken) {
+      open.is = false
+      await client.query('rollback').catch(onError)
+    }
+    client.off('error', onError)
+    client.release(broken ?? false)
+    throw broken ? storeUnavailable(broken) : error
+  }
+}
+
+async function begin(db: Db, client: pg.PoolClient, scope: Scope, options: TxOptions): Promise<Date> {
+  if (!UUID.test(scope.tenantId)) throw new TypeError('A scope names its tenant by a lower-case uuid.')
+  const settings = {
+    search_path: 'countersign, pg_temp',
+    'countersign.tenant': scope.tenantId,
+    'countersign.principal': scope.principal,
+    statement_timeout: String(db.statementTimeoutMs),
+    lock_timeout: String(LOCK_TIMEOUT_MS),
+    idle_in_transaction_session_timeout: String(IDLE_TIMEOUT_MS),
+  }
+  const mode = `${options.isolation ? ` isolation level ${options.isolation}` : ''}${options.readOnly ? ' read only' : ''}`
+  const sets = Object.entries(settings).map(([name, value]) => `set_config('${name}', ${pg.escapeLiteral(value)}, true)`)
+  // One simple-protocol message, so literals and not parameters: they are a checked uuid, a principal of our own making and constants.
+  const answer = await client.query(`begin${mode}; select ${sets.join(', ')}, countersign.now() as now`)
+  const [, selected] = answer as unknown as [pg.QueryResult, pg.QueryResult<{ now: Date }>]
+  return (selected.rows[0] as { now: Date }).now
+}
+
+function makeTx(client: pg.PoolClient, now: Date, open: { is: boolean }, topics: Set<string>, after: (() => void)[]): Tx {
+  const query = (text: string, values?: unknown[]) => {
+    if (!open.is) throw new Error('This transaction is over.')
+    return client.query(text, values)
+  }
+  const run = (strings: TemplateStringsArray, values: unknown[]) => {
+    const statement = sql(strings, ...values)
+    return query(statement.text, statement.values as unknown[])
+  }
+  return {
+    now,
+    rows: async <T>(strings: TemplateStringsArray, ...values: unknown[]) => (await run(strings, values)).rows as T[],
+    one: async <T>(strings: TemplateStringsArray, ...values: unknown[]) => {
+      const { rows } = await run(strings, values)
+      if (rows.length !== 1) throw new Error(`Expected one row, got ${rows.length}: ${strings.join('…').trim().slice(0, 120)}`)
+      return rows[0] as T
+    },
+    maybe: async <T>(strings: TemplateStringsArray, ...values: unknown[]) => {
+      const { rows } = await run(strings, values)
+      if (rows.length > 1)
+        throw new Error(`Expected at most one row, got ${rows.length}: ${strings.join('…').trim().slice(0, 120)}`)
+      return (rows[0] as T | undefined) ?? null
+    },
+    run: async (strings, ...values) => (await run(strings, values)).rowCount ?? 0,
+    query: async (text, values) => {
+      const { rows, rowCount } = await query(text, values)
+      return { rows, rowCount: rowCount ?? 0 }
+    },
+    wake: (topic) => void topics.add(topic),
+    afterCommit: (fn) => void after.push(fn),
+  }
+}
+
+function finish(db: Db, topics: Set<string>, after: (() => void)[]): void {
+  if (topics.size > 0) db.listen.publish([...topics])
+  for (const fn of after) {
+    try {
+      fn()
+    } catch (error) {
+      db.log?.error({ err: error }, 'what should follow a commit failed')
+    }
+  }
+}
+
+export type { Scope }
