@@ -1,0 +1,283 @@
+// Draws one field and its fields below. Native controls only: they bring keyboards, pickers and names of their own. Errors come from the server and stand beside their input.
+import { type ReactNode, useId } from 'react'
+import { Button } from '../ui/button.tsx'
+import { type Draft, emptyDraft } from './draft.ts'
+import type { Field } from './field.ts'
+
+/** Messages by JSON Pointer into the answer. */
+export type FieldErrors = ReadonlyMap<string, string>
+
+type Props<F extends Field = Field> = { field: F; path: string; draft: Draft; errors: FieldErrors; disabled: boolean; onChange: (draft: Draft) => void }
+
+const BOX =
+  'w-full rounded-lg border border-line-strong bg-raised px-3 py-2 disabled:bg-sunken disabled:text-muted aria-invalid:border-danger aria-invalid:border-2'
+
+export function FieldInput(props: Props) {
+  const { field } = props
+  switch (field.kind) {
+    case 'object':
+      return <ObjectInput {...props} field={field} />
+    case 'list':
+      return <ListInput {...props} field={field} />
+    case 'boolean':
+      return <BooleanInput {...props} field={field} />
+    case 'choice':
+      return <ChoiceInput {...props} field={field} />
+    case 'choices':
+      return <ChoicesInput {...props} field={field} />
+    default:
+      return <SingleInput {...props} field={field} />
+  }
+}
+
+const pointer = (path: string, name: string | number) => `${path}/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`
+
+type Single = Extract<Field, { kind: 'text' | 'long_text' | 'number' | 'date' | 'time' | 'date_time' | 'json' }>
+
+function SingleInput({ field, path, draft, errors, disabled, onChange }: Props<Single>) {
+  const id = useId()
+  const error = errors.get(path)
+  const described = [field.hint ? `${id}-hint` : '', error ? `${id}-error` : ''].filter(Boolean).join(' ') || undefined
+  const common = {
+    id,
+    disabled,
+    value: typeof draft === 'string' ? draft : '',
+    'aria-invalid': error ? true : undefined,
+    'aria-describedby': described,
+    'aria-required': field.required || undefined,
+    className: BOX,
+    onChange: (event: { target: { value: string } }) => onChange(event.target.value),
+  } as const
+  return (
+    <Labelled id={id} field={field} error={error}>
+      {field.kind === 'long_text' && <textarea {...common} rows={4} />}
+      {field.kind === 'json' && <textarea {...common} rows={5} spellCheck={false} className={`${BOX} font-mono text-sm`} />}
+      {field.kind === 'text' && <input {...common} type={field.format === 'plain' ? 'text' : field.format} autoComplete="off" />}
+      {field.kind === 'number' && <input {...common} type="text" inputMode={field.integer ? 'numeric' : 'decimal'} autoComplete="off" />}
+      {field.kind === 'date' && <input {...common} type="date" />}
+      {field.kind === 'time' && <input {...common} type="time" step={1} />}
+      {field.kind === 'date_time' && <input {...common} type="datetime-local" step={1} />}
+    </Labelled>
+  )
+}
+
+function BooleanInput({ field, path, draft, errors, disabled, onChange }: Props<Extract<Field, { kind: 'boolean' }>>) {
+  const options: { label: string; value: boolean | undefined }[] = [
+    { label: 'Yes', value: true },
+    { label: 'No', value: false },
+  ]
+  // Nothing is chosen at first: a yes must be somebody's act.
+  if (!field.required) options.push({ label: 'Leave open', value: undefined })
+  return (
+    <Group field={field} error={errors.get(path)} row>
+      {(name, described) =>
+        options.map((option) => (
+          <Choice key={option.label} label={option.label}>
+            <input
+              type="radio"
+              name={name}
+              disabled={disabled}
+              aria-describedby={described}
+              checked={draft === option.value && (option.value !== undefined || !field.required)}
+              onChange={() => onChange(option.value)}
+            />
+          </Choice>
+        ))
+      }
+    </Group>
+  )
+}
+
+function ChoiceInput({ field, path, draft, errors, disabled, onChange }: Props<Extract<Field, { kind: 'choice' }>>) {
+  const id = useId()
+  const error = errors.get(path)
+  if (field.options.length > 6)
+    return (
+      <Labelled id={id} field={field} error={error}>
+        <select
+          id={id}
+          disabled={disabled}
+          value={typeof draft === 'string' ? draft : ''}
+          aria-invalid={error ? true : undefined}
+          aria-describedby={error ? `${id}-error` : undefined}
+          className={BOX}
+          onChange={(event) => onChange(event.target.value)}
+        >
+          <option value="">Choose…</option>
+          {field.options.map((option, i) => (
+            <option key={option.label} value={String(i)}>
+              {option.label}
+            </option>
+          ))}
+        </select>
+      </Labelled>
+    )
+  return (
+    <Group field={field} error={error}>
+      {(name, described) =>
+        field.options.map((option, i) => (
+          <Choice key={option.label} label={option.label} hint={option.hint}>
+            <input
+              type="radio"
+              name={name}
+              disabled={disabled}
+              aria-describedby={described}
+              checked={draft === String(i)}
+              onChange={() => onChange(String(i))}
+            />
+          </Choice>
+        ))
+      }
+    </Group>
+  )
+}
+
+function ChoicesInput({ field, path, draft, errors, disabled, onChange }: Props<Extract<Field, { kind: 'choices' }>>) {
+  const chosen = Array.isArray(draft) ? draft : []
+  // Answers keep the order in which the options stand, not that of the clicks.
+  const toggle = (value: unknown) =>
+    onChange(field.options.map((option) => option.value).filter((each) => (each === value ? !chosen.includes(value) : chosen.includes(each))))
+  return (
+    <Group field={field} error={errors.get(path)}>
+      {(name, described) =>
+        field.options.map((option) => (
+          <Choice key={option.label} label={option.label} hint={option.hint}>
+            <input
+              type="checkbox"
+              name={name}
+              disabled={disabled}
+              aria-describedby={described}
+              checked={chosen.includes(option.value)}
+              onChange={() => toggle(option.value)}
+            />
+          </Choice>
+        ))
+      }
+    </Group>
+  )
+}
+
+function ObjectInput({ field, path, draft, errors, disabled, onChange }: Props<Extract<Field, { kind: 'object' }>>) {
+  const values = (typeof draft === 'object' && !Array.isArray(draft) ? draft : {}) as Record<string, Draft>
+  return (
+    <Group field={field} error={errors.get(path)} nested>
+      {() =>
+        field.fields.map((member) => (
+          <FieldInput
+            key={member.name}
+            field={member}
+            path={pointer(path, member.name)}
+            draft={values[member.name]}
+            errors={errors}
+            disabled={disabled}
+            onChange={(value) => onChange({ ...values, [member.name]: value })}
+          />
+        ))
+      }
+    </Group>
+  )
+}
+
+function ListInput({ field, path, draft, errors, disabled, onChange }: Props<Extract<Field, { kind: 'list' }>>) {
+  const items = (Array.isArray(draft) ? draft : []) as Draft[]
+  const replace = (at: number, value: Draft) => onChange(items.map((item, i) => (i === at ? value : item)))
+  const full = field.maxItems !== undefined && items.length >= field.maxItems ? `At most ${field.maxItems} entries.` : undefined
+  return (
+    <Group field={field} error={errors.get(path)} nested>
+      {() => (
+        <>
+          {items.length === 0 && <p className="text-muted">No entries yet.</p>}
+          {items.map((item, i) => (
+            // An entry has no identity of its own but its place.
+            // biome-ignore lint/suspicious/noArrayIndexKey: see above
+            <div key={i} className="flex flex-col gap-2 border-b border-line pb-4 sm:flex-row sm:items-end">
+              <div className="grow">
+                <FieldInput
+                  field={{ ...field.item, label: `${field.label} ${i + 1}` }}
+                  path={pointer(path, i)}
+                  draft={item}
+                  errors={errors}
+                  disabled={disabled}
+                  onChange={(value) => replace(i, value)}
+                />
+              </div>
+              <Button tone="quiet" disabled={disabled} onClick={() => onChange(items.filter((_, at) => at !== i))}>
+                Remove {field.label.toLowerCase()} {i + 1}
+              </Button>
+            </div>
+          ))}
+          <div>
+            <Button disabled={disabled} reason={full} onClick={() => onChange([...items, emptyDraft(field.item)])}>
+              Add {field.label.toLowerCase()}
+            </Button>
+          </div>
+        </>
+      )}
+    </Group>
+  )
+}
+
+function Labelled({ id, field, error, children }: { id: string; field: Field; error: string | undefined; children: ReactNode }) {
+  return (
+    <div className="flex flex-col gap-1">
+      <label htmlFor={id} className="font-medium">
+        {field.label || 'Answer'}
+        {!field.required && <span className="ml-2 font-normal text-muted">optional</span>}
+      </label>
+      {field.hint && (
+        <p id={`${id}-hint`} className="text-sm text-muted">
+          {field.hint}
+        </p>
+      )}
+      {children}
+      <FieldError id={`${id}-error`} error={error} />
+    </div>
+  )
+}
+
+type GroupProps = {
+  field: Field
+  error: string | undefined
+  row?: boolean
+  nested?: boolean
+  children: (name: string, described: string | undefined) => ReactNode
+}
+
+function Group({ field, error, row = false, nested = false, children }: GroupProps) {
+  const id = useId()
+  const layout = nested ? 'mt-1 flex flex-col gap-4 border-l-2 border-line pl-4' : row ? 'flex flex-wrap gap-2' : 'flex flex-col gap-2'
+  return (
+    <fieldset className="flex min-w-0 flex-col gap-1">
+      <legend className="mb-1 font-medium">
+        {field.label || 'Answer'}
+        {!field.required && <span className="ml-2 font-normal text-muted">optional</span>}
+      </legend>
+      {field.hint && <p className="text-sm text-muted">{field.hint}</p>}
+      <div className={layout}>{children(id, error ? `${id}-error` : undefined)}</div>
+      <FieldError id={`${id}-error`} error={error} />
+    </fieldset>
+  )
+}
+
+function Choice({ label, hint, children }: { label: string; hint?: string | undefined; children: ReactNode }) {
+  return (
+    // biome-ignore lint/a11y/noLabelWithoutControl: the control is the child
+    <label className="flex min-h-10 cursor-pointer items-center gap-3 rounded-lg border border-line bg-raised px-3 py-2 has-checked:border-accent has-checked:bg-accent-soft">
+      {children}
+      <span>
+        {label}
+        {hint && <span className="block text-sm text-muted">{hint}</span>}
+      </span>
+    </label>
+  )
+}
+
+function FieldError({ id, error }: { id: string; error: string | undefined }) {
+  if (!error) return null
+  return (
+    <p id={id} className="text-sm font-medium text-danger">
+      <span aria-hidden="true">⚠ </span>
+      {error}
+    </p>
+  )
+}
