@@ -18,6 +18,22 @@ export const TABLES: Record<string, Table> = {
   migrations: { kind: 'installation' },
   test_clock: { kind: 'installation', optional: true },
   tenants: { kind: 'tenant', tenantColumn: 'id' },
+  // identity
+  users: { kind: 'installation' },
+  user_emails: { kind: 'installation' },
+  passwords: { kind: 'installation' },
+  hosts: { kind: 'installation' },
+  setup_tokens: { kind: 'installation' },
+  roles: { kind: 'tenant', indexes: { roles_user: 'at sign-in no tenant is known yet' } },
+  sessions: { kind: 'tenant', indexes: { sessions_pkey: ID } },
+  session_tokens: { kind: 'tenant', indexes: { session_tokens_pkey: 'found by the hash of a token before the tenant is known' } },
+  agents: { kind: 'tenant', indexes: { agents_pkey: ID } },
+  keys: { kind: 'tenant', indexes: { keys_pkey: ID } },
+  key_tokens: { kind: 'tenant', indexes: { key_tokens_pkey: 'found by the hash of a token before the tenant is known' } },
+  invitations: {
+    kind: 'tenant',
+    indexes: { invitations_pkey: ID, invitations_token_hash_key: 'found by the hash of a token before the tenant is known' },
+  },
 }
 
 /** The reason of a primary key over `id` alone. */
