@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest'
+import vectors from '../../../../test/vectors/signatures.json' with { type: 'json' }
+import { compatibilitySignature, compatibilitySigningKey, standardHeaders, standardSignature } from './signature.ts'
+
+type Vector = {
+  scheme: string
+  key: string | string[]
+  inputs: { id: string; timestamp: number; body: string }
+  expected: string
+}
+const of = (scheme: string) => (vectors as unknown as Vector[]).filter((vector) => vector.scheme === scheme)
+
+test.each([...of('standard-webhooks'), ...of('standard-webhooks-overlap')])(
+  'P84 the vectors of $scheme come out',
+  ({ key, inputs, expected }) => {
+    expect(standardSignature([key].flat(), inputs.id, inputs.timestamp, inputs.body)).toBe(expected)
+  },
+)
+
+test('P84 the three headers carry id, whole seconds and the signature of exactly these bytes', () => {
+  const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
+  expect(standardHeaders([secret], 'msg_p5jXN8AQM9LWM0D4loKWxJek', 1614265330, '{"test": 2432232314}')).toEqual({
+    'webhook-id': 'msg_p5jXN8AQM9LWM0D4loKWxJek',
+    'webhook-timestamp': '1614265330',
+    'webhook-signature': 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
+  })
+})
+
+const compatibilityKey = Buffer.from('AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8', 'base64url')
+const completed =
+  '{"task_id":"task_01","idempotency_key":"k-1","status":"completed","response":{"approved":true},"completed_at":"2026-01-02T03:04:05.000Z",' +
+  '"timed_out_at":null,"completed_by_email":"ann@example.com","completed_via_channel":"email","verification_attempt":0}'
+
+test('T70 T71 the compatibility key derives the signing key and signs both published bodies', () => {
+  expect(compatibilitySigningKey(compatibilityKey).toString('hex')).toBe(
+    'fec0c9cec3dbf3e6764848739ab646cabd1230ee9a9c87cf4d9626ff827fb9b4',
+  )
+  expect(compatibilitySignature(compatibilityKey, '{"a":1}')).toBe(
+    'sha256=487a05ea06f92c4c264b3e7a236ed1538ddb873b91c05ecc9ca8172ac3dbe631',
+  )
+  expect(compatibilitySignature(compatibilityKey, completed)).toBe(
+    'sha256=442ea2029f4a6dee213448027fb5226e737c71f8da07d122cec13d33e6cfe1d6',
+  )
+  for (const { inputs, expected } of of('awaithumans-webhook'))
+    expect(compatibilitySignature(compatibilityKey, inputs.body)).toBe(expected)
+})
