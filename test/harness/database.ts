@@ -1,0 +1,105 @@
+// A database of its own for one test, cloned from the template: the runtime login for the code under test, a superuser for looking.
+import pg from 'pg'
+import { inject, onTestFinished, TestRunner } from 'vitest'
+import { databaseRolesSql } from '../../packages/server/src/db/roles.ts'
+import { sql } from '../../packages/server/src/db/sql.ts'
+import { type Db, type DbOptions, openDb } from '../../packages/server/src/db/tx.ts'
+import { type MovableClock, movableClock } from './clock.ts'
+
+/** The superuser's connection. Row security does not hold it: for looking and for breaking things, never for the code under test. */
+export type Admin = {
+  rows<T>(strings: TemplateStringsArray, ...values: unknown[]): Promise<T[]>
+  one<T>(strings: TemplateStringsArray, ...values: unknown[]): Promise<T>
+  run(strings: TemplateStringsArray, ...values: unknown[]): Promise<number>
+  query(text: string, values?: unknown[]): Promise<pg.QueryResult>
+}
+
+export type Database = {
+  name: string
+  adminUrl: string
+  migratorUrl: string
+  runtimeUrl: string
+  clock: MovableClock
+  admin: Admin
+  /** Opened as the runtime role. */
+  db: Db
+  /** Another process, as far as the database can tell. Closed with the rest. */
+  open(options?: Partial<DbOptions>): Promise<Db>
+  close(): Promise<void>
+}
+
+export type DatabaseOptions = {
+  /** true: the roles and nothing else, for tests of the migrations themselves. */
+  empty?: boolean
+} & Partial<Pick<DbOptions, 'listen' | 'max' | 'log' | 'statementTimeoutMs'>>
+
+export async function database(options: DatabaseOptions = {}): Promise<Database> {
+  const { empty = false, ...dbOptions } = options
+  const cluster = inject('pg')
+  if (cluster.broken && !empty) throw new Error(`No database for this test: ${cluster.broken}`)
+  const name = `t_${crypto.randomUUID().replaceAll('-', '').slice(0, 12)}`
+  await withClient(cluster.adminUrl, (client) =>
+    client.query(`create database ${name} template ${empty ? 'template1' : cluster.template}`),
+  )
+  const adminUrl = at(cluster.adminUrl, name)
+  const migratorUrl = at(cluster.migratorUrl, name)
+  const runtimeUrl = at(cluster.runtimeUrl, name)
+  const client = new pg.Client({ connectionString: adminUrl, options: '-c search_path=countersign,public' })
+  client.on('error', () => undefined)
+  await client.connect()
+  await client.query(databaseRolesSql(name))
+
+  const clock = movableClock((ms) => client.query('update countersign.test_clock set offset_ms = offset_ms + $1', [ms]))
+  const opened: Db[] = []
+  const open = async (own: Partial<DbOptions> = {}) => {
+    const db = await openDb({ url: runtimeUrl, clock, ...dbOptions, ...own })
+    clock.onMove(() => db.listen.sweep())
+    opened.push(db)
+    return db
+  }
+  let closing: Promise<void> | undefined
+  const close = () => {
+    closing ??= (async () => {
+      await Promise.all(opened.map((db) => db.close()))
+      await client.end()
+      await withClient(cluster.adminUrl, (last) => last.query(`drop database if exists ${name} with (force)`))
+    })()
+    return closing
+  }
+  if (TestRunner.getCurrentTest()) onTestFinished(close)
+  const db = await open(empty ? { listen: false } : {})
+  return { name, adminUrl, migratorUrl, runtimeUrl, clock, admin: adminOf(client), db, open, close }
+}
+
+function adminOf(client: pg.Client): Admin {
+  const run = (strings: TemplateStringsArray, values: unknown[]) => {
+    const statement = sql(strings, ...values)
+    return client.query(statement.text, statement.values as unknown[])
+  }
+  return {
+    rows: async <T>(strings: TemplateStringsArray, ...values: unknown[]) => (await run(strings, values)).rows as T[],
+    one: async <T>(strings: TemplateStringsArray, ...values: unknown[]) => {
+      const { rows } = await run(strings, values)
+      if (rows.length !== 1) throw new Error(`Expected one row, got ${rows.length}.`)
+      return rows[0] as T
+    },
+    run: async (strings, ...values) => (await run(strings, values)).rowCount ?? 0,
+    query: (text, values) => client.query(text, values),
+  }
+}
+
+function at(url: string, name: string): string {
+  const own = new URL(url)
+  own.pathname = `/${name}`
+  return own.href
+}
+
+async function withClient(url: string, fn: (client: pg.Client) => Promise<unknown>): Promise<void> {
+  const client = new pg.Client(url)
+  await client.connect()
+  try {
+    await fn(client)
+  } finally {
+    await client.end()
+  }
+}
