@@ -1,0 +1,256 @@
+// Who may do what, as data (P60): the table of the platform page, with the rows of tasks. Capability rooms add their rows here, nowhere else.
+// Opens nothing and reads no row: what is own, assigned or eligible is the verb's question, once `reach` has said `own`.
+import { Problem } from '@countersign/sdk'
+import type { KeyKind } from '../crypto/token.ts'
+import type { Role, Scope } from '../db/scope.ts'
+
+/** any: everything of that kind in the tenant. own: own, assigned, or of own agents. none: not at all. */
+export type Reach = 'any' | 'own' | 'none'
+
+/** A scope made from a key. The maker's role at this moment bounds what the key can (P56). */
+export type KeyScope = Scope & { readonly keyKind: KeyKind; readonly makerRole: Role | null }
+
+// Highest first; nobody grants above themselves (P62).
+export const ROLES = ['owner', 'admin', 'operator', 'member', 'reviewer', 'auditor', 'viewer'] as const satisfies readonly Role[]
+export const rank = (role: Role): number => ROLES.length - ROLES.indexOf(role)
+
+// ● any in the tenant, ○ own, – no; behind the bar: host, agent key. † needs a fresh proof of presence from a session (P29).
+//                                       owner … viewer │ host agent
+export const MATRIX = {
+  'tenant.read': /*                   */ '● ● ● ● ○ ● ● │ – –',
+  'tenant.update': /*                 */ '● ● – – – – – │ – – †',
+  'tenant.transfer': /*               */ '● – – – – – – │ – – †',
+  'tenant.close': /*                  */ '● – – – – – – │ – – †',
+  'tenant.create': /*                 */ '– – – – – – – │ ● – †',
+  'tenant.suspend': /*                */ '– – – – – – – │ ● – †',
+  'user.list': /*                     */ '● ● ● ○ – ● – │ – –',
+  'user.invite': /*                   */ '● ● – – – – – │ – – †',
+  'user.remove': /*                   */ '● ● – – – – – │ – – †',
+  'user.reset': /*                    */ '● ● – – – – – │ – – †',
+  // To or from admin and owner is the owner's alone: the verb guards that (P62).
+  'role.change': /*                   */ '● ● – – – – – │ – – †',
+  'directory.manage': /*              */ '● ● – – – – – │ – – †',
+  'sink.manage': /*                   */ '● ● – – – – – │ – – †',
+  'session.list': /*                  */ '● ● ○ ○ ○ ○ ○ │ – –',
+  'session.revoke': /*                */ '● ● ○ ○ ○ ○ ○ │ – –',
+  'agent.read': /*                    */ '● ● ● ○ – ● ● │ – ○',
+  'agent.create': /*                  */ '● ● ● ○ – – – │ – –',
+  'agent.update': /*                  */ '● ● ● ○ – – – │ – –',
+  'agent.revoke': /*                  */ '● ● ● ○ – – – │ – –',
+  'key.read': /*                      */ '● ● ● ○ ○ ● – │ – –',
+  'key.create': /*                    */ '● ● ● ○ – – – │ – – †',
+  'key.rotate': /*                    */ '● ● ● ○ – – – │ – – †',
+  'key.revoke': /*                    */ '● ● ● ○ ○ – – │ – –',
+  'policy.read': /*                   */ '● ● ● – – ● – │ – –',
+  'policy.dry_run': /*                */ '● ● ● – – ● – │ – –',
+  'policy.write': /*                  */ '● ● – – – – – │ – – †',
+  'policy.activate': /*               */ '● ● – – – – – │ – – †',
+  'task.create': /*                   */ '● ● ● ○ – – – │ – ○',
+  // Without content auditors and viewers read too; who sees content is the row `task.content`.
+  'task.list': /*                     */ '● ● ● ○ ○ ● ● │ – ○',
+  'task.read': /*                     */ '● ● ● ○ ○ ● ● │ – ○',
+  'task.stats': /*                    */ '● ● ● ○ ○ ● ● │ – ○',
+  'task.content': /*                  */ '● ● ● ○ ○ – – │ – ○',
+  'task.poll': /*                     */ '● ● ● ○ ○ – – │ – ○',
+  'task.stream': /*                   */ '● ● ● ○ ○ – – │ – ○',
+  'task.reveal': /*                   */ '● ● ● ○ ○ – – │ – –',
+  'task.claim': /*                    */ '● ● ● ○ ○ – – │ – –',
+  'task.release': /*                  */ '● ● ● ○ ○ – – │ – –',
+  'task.decide': /*                   */ '● ● ● ○ ○ – – │ – –',
+  'task.withdraw_vote': /*            */ '● ● ● ○ ○ – – │ – –',
+  'task.send_back': /*                */ '● ● ● ○ ○ – – │ – –',
+  'task.reassign': /*                 */ '● ● ● ○ ○ – – │ – –',
+  'task.comment': /*                  */ '● ● ● ○ ○ – – │ – ○',
+  'task.revise': /*                   */ '– – – – – – – │ – ○',
+  'task.verify': /*                   */ '– – – – – – – │ – ○',
+  'task.report_outcome': /*           */ '– – – – – – – │ – ○',
+  'task.cancel': /*                   */ '● ● ● ○ – – – │ – ○',
+  'task.update': /*                   */ '● ● ● ○ – – – │ – ○',
+  'task.extend': /*                   */ '● ● ● ○ – – – │ – ○',
+  'task.override': /*                 */ '● ● ● – – – – │ – –',
+  'task.timeline': /*                 */ '● ● ● ○ ○ ● ● │ – ○',
+  'task.audit': /*                    */ '● ● ● – – ● – │ – –',
+  'task.receipt': /*                  */ '● ● ● ○ ○ ● – │ – ○',
+  'task.export': /*                   */ '● ● ● – – ● – │ – ○',
+  'task.delete': /*                   */ '● ● ● – – – – │ – –',
+  'task.embed': /*                    */ '● ● – – – – – │ – ○',
+  'task.configure': /*                */ '● ● – – – – – │ – – †',
+  'task.route': /*                    */ '● ● ● – – – – │ – –',
+  'job.read': /*                      */ '● ● ● ○ – ● ● │ – ○',
+  'job.enqueue': /*                   */ '● ● ● ○ – – – │ – ○',
+  'job.retry': /*                     */ '● ● ● ○ – – – │ – ○',
+  'job.cancel': /*                    */ '● ● ● ○ – – – │ – ○',
+  'queue.read': /*                    */ '● ● ● ○ – ● ● │ – ○',
+  'queue.pause': /*                   */ '● ● ● – – – – │ – –',
+  'queue.resume': /*                  */ '● ● ● – – – – │ – –',
+  'queue.drain': /*                   */ '● ● ● – – – – │ – –',
+  'provider.manage': /*               */ '● ● – – – – – │ – – †',
+  'connection.read': /*               */ '● ● ● ○ – ● – │ – ○',
+  'connection.create': /*             */ '● ● ● ○ – – – │ – ○',
+  'connection.delete': /*             */ '● ● ● ○ – – – │ – –',
+  'connection.reveal': /*             */ '– – – – – – – │ – –',
+  'grant.create': /*                  */ '● ● ● ○ – – – │ – ○',
+  'grant.revoke': /*                  */ '● ● ● ○ – – – │ – –',
+  'card.publish': /*                  */ '● ● ● ○ – – – │ – ○',
+  'connection_request.decide': /*     */ '● ● ● ○ – – – │ – –',
+  'relay_grant.rotate': /*            */ '● ● ● ○ – – – │ – –',
+  'relay_grant.revoke': /*            */ '● ● ● ○ – – – │ – –',
+  'thread.read': /*                   */ '● ● ● ○ – – – │ – ○',
+  'thread.close': /*                  */ '● ● ● ○ – – – │ – ○',
+  'endpoint.read': /*                 */ '● ● ● – – ● ● │ – –',
+  'delivery.read': /*                 */ '● ● ● – – ● ● │ – –',
+  'endpoint.create': /*               */ '● ● ● – – – – │ – –',
+  'endpoint.update': /*               */ '● ● ● – – – – │ – –',
+  'endpoint.pause': /*                */ '● ● ● – – – – │ – –',
+  'endpoint.test': /*                 */ '● ● ● – – – – │ – –',
+  'endpoint.rotate': /*               */ '● ● – – – – – │ – – †',
+  'endpoint.delete': /*               */ '● ● – – – – – │ – – †',
+  'delivery.replay': /*               */ '● ● ● – – – – │ – –',
+  'delivery.cancel': /*               */ '● ● ● – – – – │ – –',
+  'delivery.skip': /*                 */ '● ● ● – – – – │ – –',
+  'event.list': /*                    */ '● ● ● – – ● – │ – –',
+  'audit.export': /*                  */ '● ● – – – ● – │ – –',
+  'audit.verify': /*                  */ '● ● – – – ● – │ – –',
+  'checkpoint.read': /*               */ '● ● – – – ● – │ – –',
+  'export.create': /*                 */ '● ● – – – – – │ – – †',
+  'erasure.plan': /*                  */ '● ● – – – – – │ – –',
+  'erasure.confirm': /*               */ '● – – – – – – │ – – †',
+  'hold.set': /*                      */ '● – – – – – – │ – – †',
+  'account.export': /*                */ '○ ○ ○ ○ ○ ○ ○ │ ○ – †',
+  'account.erase': /*                 */ '○ ○ ○ ○ ○ ○ ○ │ ○ – †',
+  'keyring.rotate': /*                */ '– – – – – – – │ ● – †',
+  'egress.allow': /*                  */ '– – – – – – – │ ● – †',
+  'limit.override': /*                */ '– – – – – – – │ ● – †',
+  'incident.manage': /*               */ '– – – – – – – │ ● – †',
+  'drill.report': /*                  */ '– – – – – – – │ ● – †',
+  'break_glass.request': /*           */ '– – – – – – – │ ● – †',
+} as const satisfies Record<string, string>
+
+export type Action = keyof typeof MATRIX
+export const ACTIONS = Object.keys(MATRIX) as Action[]
+export const isAction = (text: string): text is Action => Object.hasOwn(MATRIX, text)
+
+/** No agent and no key without a named human behind it does these, whatever its scopes say (P63, T19). */
+const ACTS_OF_PEOPLE: readonly Action[] = [
+  'task.claim',
+  'task.release',
+  'task.decide',
+  'task.withdraw_vote',
+  'task.send_back',
+  'task.override',
+]
+
+/** Scopes that name no row of the table; `tasks:*` never includes them. */
+const SCOPES_BY_NAME = ['tasks:decide_for', 'metrics:read'] as const
+
+const MARKS: Record<string, Reach> = { '●': 'any', '○': 'own', '–': 'none' }
+const WIDTH: readonly Reach[] = ['none', 'own', 'any']
+const narrower = (a: Reach, b: Reach): Reach => WIDTH[Math.min(WIDTH.indexOf(a), WIDTH.indexOf(b))] as Reach
+const wider = (a: Reach, b: Reach): Reach => WIDTH[Math.max(WIDTH.indexOf(a), WIDTH.indexOf(b))] as Reach
+
+type Row = { byRole: Record<Role, Reach>; host: Reach; agent: Reach; stepUp: boolean; ofPeople: boolean }
+
+const ROWS = new Map<string, Row>(Object.entries(MATRIX).map(([action, line]) => [action, readRow(line)]))
+
+function readRow(line: string): Row {
+  const marks = line.split(' ').filter((mark) => mark !== '│')
+  const reaches = marks.slice(0, 9).map((mark) => MARKS[mark] as Reach)
+  const byRole = Object.fromEntries(ROLES.map((role, i) => [role, reaches[i]])) as Record<Role, Reach>
+  return {
+    byRole,
+    host: reaches[7] as Reach,
+    agent: reaches[8] as Reach,
+    stepUp: marks[9] === '†',
+    ofPeople: ROLES.some((role) => byRole[role] !== 'none'),
+  }
+}
+
+function rowOf(action: string): Row {
+  const row = ROWS.get(action)
+  if (!row) throw new TypeError(`The action "${action}" has no row in the matrix.`)
+  return row
+}
+
+export const needsStepUp = (action: string): boolean => rowOf(action).stepUp
+
+/** What a role reaches, before any key narrows it. */
+export const reachOfRole = (role: Role | null, action: string): Reach => (role ? rowOf(action).byRole[role] : 'none')
+
+export const isKeyScope = (scope: Scope): scope is KeyScope => 'keyKind' in scope
+
+/** How far this scope reaches with this action, now. */
+export function reach(scope: Scope, action: string): Reach {
+  const row = rowOf(action)
+  if (scope.actor.type === 'system') return 'any'
+  if (!isKeyScope(scope)) return wider(reachOfRole(scope.role, action), scope.isHost ? row.host : 'none')
+  if (!holdsScope(scope.scopes ?? [], scopeOf(action))) return 'none'
+  return narrower(reachOfKind(scope, action), reachOfMaker(scope, row))
+}
+
+function reachOfKind(scope: KeyScope, action: string): Reach {
+  if (scope.keyKind === 'usr') return 'any'
+  if (scope.keyKind === 'adm') return isOfPeople(action) ? 'none' : reachOfRole('admin', action)
+  return rowOf(action).agent
+}
+
+// Some rows are the agent's alone (a person has no cell there); then it is enough that the maker is still here.
+const reachOfMaker = ({ makerRole }: KeyScope, row: Row): Reach =>
+  makerRole === null ? 'none' : row.ofPeople ? row.byRole[makerRole] : 'any'
+
+const isOfPeople = (action: string): boolean => (ACTS_OF_PEOPLE as readonly string[]).includes(action)
+
+/** Throws the refusal that fits; returning means that the scope reaches at least its own. */
+export function authorise(scope: Scope, action: string): void {
+  if (reach(scope, action) !== 'none') return
+  if (isKeyScope(scope)) {
+    if (scope.keyKind !== 'usr' && isOfPeople(action)) throw new Problem('agent_may_not_decide')
+    const needed = scopeOf(action)
+    if (!holdsScope(scope.scopes ?? [], needed)) throw new Problem('scope_missing', { needed })
+  }
+  throw new Problem('forbidden', { action, detail: sentenceOf(action) })
+}
+
+/** For the reader who was refused: which roles could. */
+export function sentenceOf(action: string): string {
+  const { byRole, host } = rowOf(action)
+  const all = ROLES.filter((role) => byRole[role] === 'any')
+  const own = ROLES.filter((role) => byRole[role] === 'own')
+  const parts = [
+    ...(all.length > 0 ? [`the roles ${all.join(', ')}`] : []),
+    ...(own.length > 0 ? [`for what is their own, ${own.join(', ')}`] : []),
+    ...(host === 'any' ? ['a host of the installation'] : []),
+  ]
+  return parts.length > 0 ? `${action} is open to ${parts.join('; ')}.` : `${action} is open to nobody.`
+}
+
+const PLURALS: Record<string, string> = {
+  directory: 'directories',
+  policy: 'policies',
+  delivery: 'deliveries',
+  audit: 'audit',
+  egress: 'egress',
+  break_glass: 'break_glass',
+}
+
+/** `task.create` → `tasks:create` (P56). */
+export function scopeOf(action: string): string {
+  const [area, verb] = action.split('.') as [string, string]
+  return `${PLURALS[area] ?? `${area}s`}:${verb}`
+}
+
+export const holdsScope = (scopes: readonly string[], needed: string): boolean =>
+  scopes.includes(needed) ||
+  (scopes.includes(`${needed.split(':')[0]}:*`) && !(SCOPES_BY_NAME as readonly string[]).includes(needed))
+
+const reachableByKeys = ACTIONS.filter(
+  (action) => ROLES.some((role) => rowOf(action).byRole[role] !== 'none') || rowOf(action).agent !== 'none',
+)
+
+/** Every scope that a key may carry. */
+export const KEY_SCOPES: readonly string[] = [
+  ...new Set(reachableByKeys.flatMap((action) => [scopeOf(action), `${scopeOf(action).split(':')[0]}:*`])),
+  ...SCOPES_BY_NAME,
+].sort()
+
+/** The actions that a scope text stands for; none for those that name no row. */
+export const actionsOfScope = (scope: string): Action[] => ACTIONS.filter((action) => holdsScope([scope], scopeOf(action)))
