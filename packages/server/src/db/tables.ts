@@ -18,6 +18,11 @@ export const TABLES: Record<string, Table> = {
   migrations: { kind: 'installation' },
   test_clock: { kind: 'installation', optional: true },
   tenants: { kind: 'tenant', tenantColumn: 'id' },
+  // keys at rest
+  tenant_keys: { kind: 'tenant' },
+  subject_keys: { kind: 'tenant' },
+  // events
+  events: { kind: 'tenant', indexes: { events_pkey: ID } },
   // identity
   users: { kind: 'installation' },
   user_emails: { kind: 'installation' },
