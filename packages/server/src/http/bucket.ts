@@ -1,0 +1,43 @@
+// The table of limits (P71, P73) as data. Counts nothing itself: limit.ts does, in PostgreSQL.
+export type Window = { kind: 'window'; limit: number; per: number }
+export type Gcra = { kind: 'gcra'; limit: number; per: number; burst: number }
+export type BackOff = { kind: 'backoff'; from: number; wait: number; most: number }
+export type Concurrency = { kind: 'concurrency'; limit: number }
+export type Bucket = (Window | Gcra | BackOff | Concurrency) & { by: string; signIn?: true }
+
+const minute = 60
+const hour = 3_600
+const day = 86_400
+
+/** `per`, `wait` and `most` are seconds. `signIn` rows guard passwords and links: a setting may tighten them, never loosen them. */
+export const BUCKETS = {
+  'login.address': { kind: 'window', limit: 10, per: 5 * minute, by: 'address', signIn: true },
+  'login.account': { kind: 'window', limit: 20, per: 5 * minute, by: 'HMAC of the login name, known or not', signIn: true },
+  'login.pair': { kind: 'backoff', from: 10, wait: 30, most: 900, by: 'HMAC of login name and address', signIn: true },
+  'setup.address': { kind: 'window', limit: 30, per: 5 * minute, by: 'address', signIn: true },
+  'factor.user': { kind: 'window', limit: 20, per: hour, by: 'user', signIn: true },
+  'factor.challenge': { kind: 'window', limit: 5, per: hour, by: 'challenge', signIn: true },
+  'recover.address': { kind: 'window', limit: 10, per: 5 * minute, by: 'address', signIn: true },
+  'recover.account': { kind: 'window', limit: 3, per: hour, by: 'HMAC of the login name', signIn: true },
+  'verify.user': { kind: 'window', limit: 3, per: hour, by: 'user', signIn: true },
+  'invite.tenant': { kind: 'window', limit: 100, per: day, by: 'tenant' },
+  'signup.address': { kind: 'window', limit: 5, per: hour, by: 'address', signIn: true },
+  anonymous: { kind: 'gcra', limit: 60, per: minute, burst: 60, by: 'address' },
+  'key.bad': { kind: 'window', limit: 30, per: minute, by: 'address', signIn: true },
+  'api.key': { kind: 'gcra', limit: 600, per: minute, burst: 120, by: 'key' },
+  'api.user': { kind: 'gcra', limit: 600, per: minute, burst: 120, by: 'user' },
+  'api.tenant': { kind: 'gcra', limit: 6_000, per: minute, burst: 1_200, by: 'tenant' },
+  stream: { kind: 'concurrency', limit: 20, by: 'principal' },
+  'endpoint.test': { kind: 'gcra', limit: 10, per: minute, burst: 5, by: 'endpoint' },
+  'policy.dry_run': { kind: 'gcra', limit: 10, per: minute, burst: 5, by: 'tenant' },
+  callback: { kind: 'gcra', limit: 600, per: minute, burst: 200, by: 'address' },
+  scim: { kind: 'gcra', limit: 1_200, per: minute, burst: 200, by: 'directory' },
+  export: { kind: 'window', limit: 10, per: day, by: 'tenant' },
+  erasure: { kind: 'window', limit: 5, per: day, by: 'tenant' },
+} as const satisfies Record<string, Bucket>
+
+export type BucketName = keyof typeof BUCKETS
+export type Buckets = Record<BucketName, Bucket>
+
+/** The buckets of a name, not of an id or an address: what is stored is its HMAC, so that the table tells nobody who signs in. */
+export const NAMED: readonly BucketName[] = ['login.account', 'login.pair', 'recover.account']
