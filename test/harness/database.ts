@@ -36,7 +36,6 @@ export type DatabaseOptions = {
 export async function database(options: DatabaseOptions = {}): Promise<Database> {
   const { empty = false, ...dbOptions } = options
   const cluster = inject('pg')
-  if (cluster.broken && !empty) throw new Error(`No database for this test: ${cluster.broken}`)
   const name = `t_${crypto.randomUUID().replaceAll('-', '').slice(0, 12)}`
   await withClient(cluster.adminUrl, (client) =>
     client.query(`create database ${name} template ${empty ? 'template1' : cluster.template}`),

@@ -24,6 +24,18 @@ export type MigrateOptions = {
 const SPINE_END = 9
 const FILE = /^(\d{4})_[a-z0-9_]+\.sql$/
 
+/** A file of ours that PostgreSQL refused, with its line. */
+export class MigrationError extends Error {
+  readonly migration: Migration
+
+  constructor(migration: Migration, cause: unknown) {
+    super(`${migrationLabel(migration)}${lineOf(migration.text, cause)}: ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    })
+    this.migration = migration
+  }
+}
+
 /** What this binary brings, in the order in which it runs. */
 export function listMigrations(): Migration[] {
   const server = readSeries('server', join(packageRoot(import.meta.url), 'migrations'))
@@ -92,9 +104,7 @@ async function runIfPending(client: pg.Client, one: Migration, all: readonly Mig
   try {
     await client.query(one.text)
   } catch (error) {
-    throw new Error(`${migrationLabel(one)}${lineOf(one.text, error)}: ${error instanceof Error ? error.message : error}`, {
-      cause: error,
-    })
+    throw new MigrationError(one, error)
   }
   await client.query(startFile)
   await client.query(insertApplied, [one.series, one.number, one.name, one.checksum, one.breaking])

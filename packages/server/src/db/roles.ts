@@ -86,3 +86,50 @@ export function printRoles(options: { database: string }): string {
     '',
   ].join('\n')
 }
+
+/** What a database says about its roles, against the model. */
+export type RoleFacts = { name: string; login: boolean; inherit: boolean; powers: string[]; member_of: string[] }
+
+export function compareRoles(facts: readonly RoleFacts[], at: { database: string; database_owner: string }) {
+  const differences = ROLES.flatMap((role) => {
+    const fact = facts.find((one) => one.name === role.name)
+    const memberships = (names: readonly string[]) => names.map((parent) => `grant ${parent} to ${role.name};`).join(' ')
+    if (!fact)
+      return [
+        {
+          what: `The role ${role.name} is missing.`,
+          mend: `create role ${role.name} ${attributes(role)}; ${memberships(role.memberOf)}`.trim(),
+        },
+      ]
+    const missing = role.memberOf.filter((parent) => !fact.member_of.includes(parent))
+    const extra = fact.member_of.filter((parent) => !role.memberOf.includes(parent))
+    const same = fact.login === role.login && fact.inherit === role.inherit && fact.powers.length === 0
+    return [
+      ...(same
+        ? []
+        : [
+            {
+              what: `The role ${role.name} is not ${attributes(role).split(' ').slice(0, 2).join(' ')} without powers (${describe(fact)}).`,
+              mend: `alter role ${role.name} ${attributes(role)};`,
+            },
+          ]),
+      ...missing.map((parent) => ({
+        what: `${role.name} is not a member of ${parent}.`,
+        mend: `grant ${parent} to ${role.name};`,
+      })),
+      ...extra.map((parent) => ({
+        what: `${role.name} is a member of ${parent}, and should not be.`,
+        mend: `revoke ${parent} from ${role.name};`,
+      })),
+    ]
+  })
+  if (at.database_owner !== OWNER)
+    differences.push({
+      what: `The database belongs to ${at.database_owner}.`,
+      mend: `alter database ${identifier(at.database)} owner to ${OWNER};`,
+    })
+  return differences
+}
+
+const describe = (fact: RoleFacts): string =>
+  [fact.login ? 'login' : 'nologin', fact.inherit ? 'inherit' : 'noinherit', ...fact.powers].join(', ')
