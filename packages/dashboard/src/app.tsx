@@ -54,7 +54,7 @@ function SignedIn() {
         <Route path="/inbox">
           <InboxPage />
         </Route>
-        <Route path="/tasks/:id">{({ id }) => <TaskPage id={id} me={user} />}</Route>
+        <Route path="/tasks/:id">{({ id }) => <TaskPage id={id} />}</Route>
         <Route path="/agents">
           <AgentsPage />
         </Route>

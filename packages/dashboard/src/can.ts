@@ -1,0 +1,28 @@
+// What a person may do with a task now: true, or the sentence that says why not. The server decides (`may` in its answer); this file only finds the words.
+import type { Task } from '@countersign/sdk'
+
+type Act = 'decide' | 'claim' | 'release' | 'cancel'
+
+const has = (task: Task, act: string): boolean => Array.isArray(task.may) && task.may.includes(act)
+
+function settled(task: Task): string | null {
+  if (task.status === 'open') return null
+  const by = task.completed_by_display_name ? ` by ${task.completed_by_display_name}` : ''
+  return { completed: `This task was settled${by}.`, timed_out: 'The time for this task ran out.', cancelled: 'This task was withdrawn.' }[task.status as string] ?? 'This task is not open.'
+}
+
+const WHY: Record<Act, string> = {
+  decide: 'This question was asked of somebody else.',
+  claim: 'Only those who were asked together can claim it, and only while nobody holds it.',
+  release: 'Only who holds it can give it back.',
+  cancel: 'Only the asking side or an operator can withdraw it.',
+}
+
+export const can = (act: Act, task: Task): true | string => {
+  const over = settled(task)
+  if (over) return over
+  return has(task, act) || (act === 'decide' && has(task, 'step_in')) ? true : WHY[act]
+}
+
+/** Deciding a task that was asked of others: allowed, recorded, and only with a reason. */
+export const stepsIn = (task: Task): boolean => !has(task, 'decide') && has(task, 'step_in')
