@@ -11,18 +11,21 @@ export type Account = { name: string; uid: number; gid: number }
 const ACCOUNTS = ['postgres', '_postgres', 'nobody']
 
 /** The account PostgreSQL is dropped to, or null: it runs as we do. A data folder that exists keeps its owner, for nobody else may open it. */
-export function chooseAccount(options: { isRoot: boolean; data?: string }): Account | null {
+export function chooseAccount(options: { isRoot: boolean; data: string }): Account | null {
+  const owner = existsSync(options.data) ? statSync(options.data).uid : null
   if (!options.isRoot) {
-    requireName()
-    return null
+    const { uid } = ourselves()
+    if (owner === null || owner === uid) return null
+    throw refusal(
+      `The data folder ${options.data} belongs to uid ${owner} and we run as ${uid}. Run as that user or as root, or choose another COUNTERSIGN_HOME.`,
+    )
   }
   const all = accounts()
-  if (options.data && existsSync(options.data)) {
-    const { uid } = statSync(options.data)
-    const owner = all.find((one) => one.uid === uid)
-    if (owner && uid !== 0) return owner
+  if (owner !== null) {
+    const found = all.find((one) => one.uid === owner && owner !== 0)
+    if (found) return found
     throw refusal(
-      `The data folder ${options.data} belongs to uid ${uid}, under which PostgreSQL cannot run. Give it to an account of this machine with chown -R.`,
+      `The data folder ${options.data} belongs to uid ${owner}, under which PostgreSQL cannot run. Give it to an account of this machine: chown -R nobody ${options.data}`,
     )
   }
   for (const name of ACCOUNTS) {
@@ -56,16 +59,18 @@ function folders(path: string): string[] {
 }
 
 function accounts(): Account[] {
-  return readFileSync('/etc/passwd', 'utf8')
+  const file = '/etc/passwd'
+  if (!existsSync(file)) return []
+  return readFileSync(file, 'utf8')
     .split('\n')
     .filter((line) => line && !line.startsWith('#'))
     .map((line) => line.split(':'))
     .map(([name = '', , uid, gid]) => ({ name, uid: Number(uid), gid: Number(gid) }))
 }
 
-function requireName(): void {
+function ourselves(): { uid: number } {
   try {
-    userInfo()
+    return userInfo()
   } catch (cause) {
     throw refusal(
       `PostgreSQL needs a named account, and uid ${process.getuid?.()} has no entry in /etc/passwd. Run as a named user, or set DATABASE_URL to a PostgreSQL of your own.`,

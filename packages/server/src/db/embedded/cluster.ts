@@ -1,6 +1,17 @@
 // Makes the data folder by initdb, whole or not at all: it is made under another name and renamed when it is complete.
 import { spawn } from 'node:child_process'
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { type Account, runAs } from './account.ts'
 import type { Binaries } from './binaries.ts'
@@ -41,6 +52,14 @@ export async function initialise(options: {
     rmSync(passwordFile, { force: true })
   }
   renameSync(half, dataFolder(home))
+  if (options.fsync) syncFolder(home)
+}
+
+// A rename that a power cut takes back would make this database, and all that was acknowledged since, look as if it had never been.
+function syncFolder(folder: string): void {
+  const handle = openSync(folder, 'r')
+  fsyncSync(handle)
+  closeSync(handle)
 }
 
 // The C.UTF-8 of PostgreSQL itself orders by code point and needs no locale of the machine, so indexes mean the same everywhere.
@@ -82,5 +101,4 @@ function removeHalfDone(home: string): void {
     if (/^(data|password)\.\d+\.new$/.test(name))
       rmSync(join(home, name), { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
   }
-  if (existsSync(dataFolder(home))) throw new Error(`${dataFolder(home)} exists already`)
 }

