@@ -43,7 +43,10 @@ function SignedIn() {
         <Banner tone="error">{speak(me.error).text}</Banner>
       </main>
     )
-  if (me.data === null) return <Redirect to={setup.data?.needs_setup ? paths.setup() : `${paths.signIn()}?to=${encodeURIComponent(location)}`} replace />
+  if (me.data === null)
+    return (
+      <Redirect to={setup.data?.needs_setup ? paths.setup() : `${paths.signIn()}?to=${encodeURIComponent(location)}`} replace />
+    )
   const user = me.data
   return (
     <Shell me={user}>

@@ -8,7 +8,13 @@ const has = (task: Task, act: string): boolean => Array.isArray(task.may) && tas
 function settled(task: Task): string | null {
   if (task.status === 'open') return null
   const by = task.completed_by_display_name ? ` by ${task.completed_by_display_name}` : ''
-  return { completed: `This task was settled${by}.`, timed_out: 'The time for this task ran out.', cancelled: 'This task was withdrawn.' }[task.status as string] ?? 'This task is not open.'
+  return (
+    {
+      completed: `This task was settled${by}.`,
+      timed_out: 'The time for this task ran out.',
+      cancelled: 'This task was withdrawn.',
+    }[task.status as string] ?? 'This task is not open.'
+  )
 }
 
 const WHY: Record<Act, string> = {

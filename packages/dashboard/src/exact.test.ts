@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { readExact, writeExact } from './exact.ts'
 
 test('T6 a number that a double cannot hold is shown digit for digit', () => {
-  const json = '{"order":9007199254740993,"amount":240.10,"rate":1e400,"lines":[{"sku":"A\\"1","n":-0.0}],"none":null,"ok":true,"empty":{},"list":[]}'
+  const json =
+    '{"order":9007199254740993,"amount":240.10,"rate":1e400,"lines":[{"sku":"A\\"1","n":-0.0}],"none":null,"ok":true,"empty":{},"list":[]}'
   const text = writeExact(readExact(json))
   for (const digits of ['9007199254740993', '240.10', '1e400', '-0.0']) expect(text).toContain(digits)
   expect(text.replace(/\s/g, '')).toBe(json)

@@ -25,7 +25,10 @@ export function useSetupOperator() {
 
 export function useSignIn() {
   const queries = useQueryClient()
-  return useMutation({ mutationFn: (form: { login: string; password: string }) => api.auth.login(form), onSuccess: () => queries.resetQueries() })
+  return useMutation({
+    mutationFn: (form: { login: string; password: string }) => api.auth.login(form),
+    onSuccess: () => queries.resetQueries(),
+  })
 }
 
 export function useSignOut() {

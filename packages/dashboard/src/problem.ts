@@ -8,7 +8,8 @@ const WORDS: Partial<Record<ProblemCode, string>> = {
   credentials_invalid: 'That name and password do not match. Check both and try again.',
   setup_token_invalid: 'This set-up link is not valid any more. Print a new one with “countersign setup link”.',
   setup_completed: 'This installation is set up already. Sign in instead.',
-  password_refused: 'This password is too easy to guess or too short. Use 15 characters or more; a few unrelated words work well.',
+  password_refused:
+    'This password is too easy to guess or too short. Use 15 characters or more; a few unrelated words work well.',
   session_ended: 'You have been signed out. Sign in again to go on.',
   response_invalid: 'Some answers need another look. Nothing was sent to the agent.',
   validation_failed: 'Some fields need another look. Nothing was saved.',
@@ -38,6 +39,10 @@ export function fieldErrors(error: unknown, below = ''): FieldErrors {
   const found = new Map<string, string>()
   if (!(error instanceof Problem)) return found
   for (const { path, message } of error.members.errors ?? [])
-    if (path.startsWith(below)) found.set(path.slice(below.length), found.has(path.slice(below.length)) ? `${found.get(path.slice(below.length))} ${message}` : message)
+    if (path.startsWith(below))
+      found.set(
+        path.slice(below.length),
+        found.has(path.slice(below.length)) ? `${found.get(path.slice(below.length))} ${message}` : message,
+      )
   return found
 }

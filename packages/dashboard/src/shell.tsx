@@ -16,14 +16,12 @@ export function Shell({ me, children }: { me: Me; children: ReactNode }) {
   const [location, go] = useLocation()
   const [help, setHelp] = useState(false)
   const signOut = useSignOut()
-  const main = useRef<HTMLElement>(null)
   useKeys({ gi: () => go(paths.inbox()), ga: () => go(paths.agents()), gp: () => go(paths.profile()), '?': () => setHelp(true) })
 
   return (
     <div className="flex min-h-dvh flex-col">
       <a
         href="#main"
-        onClick={() => main.current?.focus()}
         className="sr-only focus:not-sr-only focus:absolute focus:left-2 focus:top-2 focus:z-10 focus:rounded-lg focus:bg-raised focus:p-3"
       >
         Skip to content
@@ -56,7 +54,7 @@ export function Shell({ me, children }: { me: Me; children: ReactNode }) {
           </div>
         </div>
       </header>
-      <main id="main" ref={main} tabIndex={-1} className="mx-auto w-full max-w-5xl grow px-4 py-6 outline-none">
+      <main id="main" tabIndex={-1} className="mx-auto w-full max-w-5xl grow px-4 py-6 outline-none">
         {children}
       </main>
       <Dialog open={help} onClose={() => setHelp(false)} title="Keys">

@@ -15,7 +15,8 @@ export function relative(time: string, now: number): string {
   return new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' }).format(Math.trunc(seconds / size), unit)
 }
 
-export const exact = (time: string): string => new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' }).format(new Date(time))
+export const exact = (time: string): string =>
+  new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' }).format(new Date(time))
 
 /** The present moment, again every so often, so that what is left of a deadline stays true. */
 export function useNow(everyMs = 1000): number {

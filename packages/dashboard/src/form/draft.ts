@@ -7,7 +7,9 @@ export type Draft = string | boolean | undefined | unknown[] | { [name: string]:
 export function emptyDraft(field: Field, initial: unknown = field.initial): Draft {
   switch (field.kind) {
     case 'object':
-      return Object.fromEntries(field.fields.map((member) => [member.name, emptyDraft(member, memberOf(initial, member.name) ?? member.initial)]))
+      return Object.fromEntries(
+        field.fields.map((member) => [member.name, emptyDraft(member, memberOf(initial, member.name) ?? member.initial)]),
+      )
     case 'list': {
       const given = Array.isArray(initial) ? initial : Array.from({ length: field.minItems }, () => undefined)
       return given.map((value) => emptyDraft(field.item, value))
@@ -33,15 +35,17 @@ const memberOf = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined
 
 /** The answer's value for a draft; undefined means: leave the member out. */
-export function valueOf(field: Field, draft: Draft): unknown {
+export function answerOf(field: Field, draft: Draft): unknown {
   switch (field.kind) {
     case 'object': {
-      const members = field.fields.map((member) => [member.name, valueOf(member, (draft as Record<string, Draft> | undefined)?.[member.name])] as const)
+      const members = field.fields.map(
+        (member) => [member.name, answerOf(member, (draft as Record<string, Draft> | undefined)?.[member.name])] as const,
+      )
       const present = members.filter(([, value]) => value !== undefined)
       return present.length === 0 && !field.required ? undefined : Object.fromEntries(present)
     }
     case 'list': {
-      const values = (Array.isArray(draft) ? draft : []).map((item) => valueOf(field.item, item as Draft) ?? null)
+      const values = (Array.isArray(draft) ? draft : []).map((item) => answerOf(field.item, item as Draft) ?? null)
       return values.length === 0 && !field.required ? undefined : values
     }
     case 'choices':

@@ -63,7 +63,13 @@ function fieldOf(name: string, given: Schema, required: boolean, root: Schema, d
       return { ...common, kind: 'boolean' }
     case 'integer':
     case 'number':
-      return { ...common, kind: 'number', integer: schema.type === 'integer', minimum: number(schema.minimum), maximum: number(schema.maximum) }
+      return {
+        ...common,
+        kind: 'number',
+        integer: schema.type === 'integer',
+        minimum: number(schema.minimum),
+        maximum: number(schema.maximum),
+      }
     case 'string':
       return textField(common, schema)
     case 'array':
@@ -105,7 +111,8 @@ function objectField(common: Common, schema: Schema, root: Schema, depth: number
   const needed = Array.isArray(schema.required) ? schema.required : []
   const names = Object.keys(properties)
   // Free-form members cannot be laid out as fields.
-  if (names.length === 0 || schema.oneOf !== undefined || schema.anyOf !== undefined || schema.allOf !== undefined) return { ...common, kind: 'json' }
+  if (names.length === 0 || schema.oneOf !== undefined || schema.anyOf !== undefined || schema.allOf !== undefined)
+    return { ...common, kind: 'json' }
   const fields = names.map((name) => {
     const member = properties[name]
     return fieldOf(name, isSchema(member) ? member : {}, needed.includes(name), root, depth + 1)
@@ -114,7 +121,8 @@ function objectField(common: Common, schema: Schema, root: Schema, depth: number
 }
 
 function optionsOf(schema: Schema): Option[] | null {
-  if (Array.isArray(schema.enum)) return schema.enum.filter((value) => value !== null).map((value) => ({ value, label: String(value) }))
+  if (Array.isArray(schema.enum))
+    return schema.enum.filter((value) => value !== null).map((value) => ({ value, label: String(value) }))
   if (schema.const !== undefined) return [{ value: schema.const, label: text(schema.title) ?? String(schema.const) }]
   const branches = schema.oneOf ?? schema.anyOf
   if (!Array.isArray(branches) || branches.length === 0) return null

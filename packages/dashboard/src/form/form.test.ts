@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Draft, emptyDraft, valueOf } from './draft.ts'
+import { answerOf, type Draft, emptyDraft } from './draft.ts'
 import { type Field, fieldsOf, sentence } from './field.ts'
 
 const schema = {
@@ -46,14 +46,22 @@ test('every construct that people are asked for has its field, and what is left 
 })
 
 test('an untouched form answers nothing: no yes, no zero, no empty text', () => {
-  expect(valueOf(whole, emptyDraft(whole))).toEqual({ reasons: [], lines: [{}] })
+  expect(answerOf(whole, emptyDraft(whole))).toEqual({ reasons: [], lines: [{}] })
 })
 
 test('typed values keep their types, and what does not convert exactly goes as typed', () => {
   const draft = emptyDraft(whole) as Record<string, Draft>
-  Object.assign(draft, { approved: false, amount: '240.50', speed: '1', reasons: ['lost'], due: '2026-01-02', nickname: '', extra: '{"a":1}' })
+  Object.assign(draft, {
+    approved: false,
+    amount: '240.50',
+    speed: '1',
+    reasons: ['lost'],
+    due: '2026-01-02',
+    nickname: '',
+    extra: '{"a":1}',
+  })
   draft.lines = [{ sku: 'A-1' }]
-  expect(valueOf(whole, draft)).toEqual({
+  expect(answerOf(whole, draft)).toEqual({
     approved: false,
     amount: 240.5,
     speed: 'fast',
@@ -62,14 +70,14 @@ test('typed values keep their types, and what does not convert exactly goes as t
     extra: { a: 1 },
     lines: [{ sku: 'A-1' }],
   })
-  expect(valueOf(named('amount'), '12,5')).toBe('12,5')
-  expect(valueOf(named('amount'), '9007199254740993')).toBe('9007199254740993')
-  expect(valueOf(named('extra'), '{oops')).toBe('{oops')
+  expect(answerOf(named('amount'), '12,5')).toBe('12,5')
+  expect(answerOf(named('amount'), '9007199254740993')).toBe('9007199254740993')
+  expect(answerOf(named('extra'), '{oops')).toBe('{oops')
 })
 
 test('an initial answer fills the form', () => {
   const draft = emptyDraft(whole, { approved: true, amount: 3, speed: 'slow', lines: [{ sku: 'B' }, { sku: 'C' }] })
-  expect(valueOf(whole, draft)).toMatchObject({ approved: true, amount: 3, speed: 'slow', lines: [{ sku: 'B' }, { sku: 'C' }] })
+  expect(answerOf(whole, draft)).toMatchObject({ approved: true, amount: 3, speed: 'slow', lines: [{ sku: 'B' }, { sku: 'C' }] })
 })
 
 test('a schema without a shape, or one that refers to itself for ever, ends in JSON instead of nothing', () => {
@@ -79,5 +87,9 @@ test('a schema without a shape, or one that refers to itself for ever, ends in J
 })
 
 test('names read as sentences', () => {
-  expect([sentence('shipping_address'), sentence('shippingAddress'), sentence('SKU')]).toEqual(['Shipping address', 'Shipping address', 'Sku'])
+  expect([sentence('shipping_address'), sentence('shippingAddress'), sentence('SKU')]).toEqual([
+    'Shipping address',
+    'Shipping address',
+    'Sku',
+  ])
 })

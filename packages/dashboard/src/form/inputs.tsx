@@ -7,7 +7,14 @@ import type { Field } from './field.ts'
 /** Messages by JSON Pointer into the answer. */
 export type FieldErrors = ReadonlyMap<string, string>
 
-type Props<F extends Field = Field> = { field: F; path: string; draft: Draft; errors: FieldErrors; disabled: boolean; onChange: (draft: Draft) => void }
+type Props<F extends Field = Field> = {
+  field: F
+  path: string
+  draft: Draft
+  errors: FieldErrors
+  disabled: boolean
+  onChange: (draft: Draft) => void
+}
 
 const BOX =
   'w-full rounded-lg border border-line-strong bg-raised px-3 py-2 disabled:bg-sunken disabled:text-muted aria-invalid:border-danger aria-invalid:border-2'
@@ -53,7 +60,9 @@ function SingleInput({ field, path, draft, errors, disabled, onChange }: Props<S
       {field.kind === 'long_text' && <textarea {...common} rows={4} />}
       {field.kind === 'json' && <textarea {...common} rows={5} spellCheck={false} className={`${BOX} font-mono text-sm`} />}
       {field.kind === 'text' && <input {...common} type={field.format === 'plain' ? 'text' : field.format} autoComplete="off" />}
-      {field.kind === 'number' && <input {...common} type="text" inputMode={field.integer ? 'numeric' : 'decimal'} autoComplete="off" />}
+      {field.kind === 'number' && (
+        <input {...common} type="text" inputMode={field.integer ? 'numeric' : 'decimal'} autoComplete="off" />
+      )}
       {field.kind === 'date' && <input {...common} type="date" />}
       {field.kind === 'time' && <input {...common} type="time" step={1} />}
       {field.kind === 'date_time' && <input {...common} type="datetime-local" step={1} />}
@@ -136,7 +145,11 @@ function ChoicesInput({ field, path, draft, errors, disabled, onChange }: Props<
   const chosen = Array.isArray(draft) ? draft : []
   // Answers keep the order in which the options stand, not that of the clicks.
   const toggle = (value: unknown) =>
-    onChange(field.options.map((option) => option.value).filter((each) => (each === value ? !chosen.includes(value) : chosen.includes(each))))
+    onChange(
+      field.options
+        .map((option) => option.value)
+        .filter((each) => (each === value ? !chosen.includes(value) : chosen.includes(each))),
+    )
   return (
     <Group field={field} error={errors.get(path)}>
       {(name, described) =>
@@ -245,7 +258,11 @@ type GroupProps = {
 
 function Group({ field, error, row = false, nested = false, children }: GroupProps) {
   const id = useId()
-  const layout = nested ? 'mt-1 flex flex-col gap-4 border-l-2 border-line pl-4' : row ? 'flex flex-wrap gap-2' : 'flex flex-col gap-2'
+  const layout = nested
+    ? 'mt-1 flex flex-col gap-4 border-l-2 border-line pl-4'
+    : row
+      ? 'flex flex-wrap gap-2'
+      : 'flex flex-col gap-2'
   return (
     <fieldset className="flex min-w-0 flex-col gap-1">
       <legend className="mb-1 font-medium">

@@ -33,11 +33,14 @@ export function InboxPage() {
   const q = search.get('q') ?? ''
   const now = useNow()
   const [news, setNews] = useState('')
-  const live = useLiveTasks((type) => type === 'task.created' && setNews(`A new task arrived at ${new Date().toLocaleTimeString()}.`))
+  const live = useLiveTasks(
+    (type) => type === 'task.created' && setNews(`A new task arrived at ${new Date().toLocaleTimeString()}.`),
+  )
 
   const tasks = useInfiniteQuery({
     queryKey: ['tasks', view, q],
-    queryFn: ({ pageParam }) => api.tasks.list({ ...VIEWS[view].query, q: q || undefined, cursor: pageParam || undefined, limit: 50 }),
+    queryFn: ({ pageParam }) =>
+      api.tasks.list({ ...VIEWS[view].query, q: q || undefined, cursor: pageParam || undefined, limit: 50 }),
     initialPageParam: '',
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     refetchInterval: live === 'lost' ? 5_000 : false,
@@ -96,7 +99,9 @@ export function InboxPage() {
       </div>
       {tasks.error && <Banner tone="error">{speak(tasks.error).text}</Banner>}
       {tasks.isPending && <p className="text-muted">Loading…</p>}
-      {tasks.data && rows.length === 0 && (view === 'open' && !q ? <NothingWaits /> : <p className="card p-6 text-muted">No task matches.</p>)}
+      {tasks.data &&
+        rows.length === 0 &&
+        (view === 'open' && !q ? <NothingWaits /> : <p className="card p-6 text-muted">No task matches.</p>)}
       {rows.length > 0 && <Rows rows={rows} now={now} />}
       {tasks.hasNextPage && (
         <div>
@@ -118,12 +123,19 @@ function Rows({ rows, now }: { rows: Task[]; now: number }) {
     const at = all.indexOf(document.activeElement as HTMLAnchorElement)
     all[Math.max(0, Math.min(all.length - 1, at + by))]?.focus()
   }
-  useKeys({ j: () => step(1), k: () => step(-1), o: () => (document.activeElement instanceof HTMLAnchorElement ? go(document.activeElement.pathname) : undefined) })
+  useKeys({
+    j: () => step(1),
+    k: () => step(-1),
+    o: () => (document.activeElement instanceof HTMLAnchorElement ? go(document.activeElement.pathname) : undefined),
+  })
   return (
     <ul ref={list} className="card divide-y divide-line overflow-hidden">
       {rows.map((task) => (
         <li key={task.id}>
-          <Link href={paths.task(task.id)} className="flex flex-col gap-1 px-4 py-3 hover:bg-sunken focus-visible:-outline-offset-2 sm:flex-row sm:items-center sm:gap-4">
+          <Link
+            href={paths.task(task.id)}
+            className="flex flex-col gap-1 px-4 py-3 hover:bg-sunken focus-visible:-outline-offset-2 sm:flex-row sm:items-center sm:gap-4"
+          >
             <span className="min-w-0 grow">
               <span className="line-clamp-2 font-medium">
                 <AgentText text={task.task.slice(0, 150)} />
@@ -135,7 +147,9 @@ function Rows({ rows, now }: { rows: Task[]; now: number }) {
             </span>
             <span className="flex shrink-0 flex-wrap items-center gap-2 text-sm">
               {task.risk === 'high' && <Tag word="High risk" strong />}
-              {(task.priority === 'urgent' || task.priority === 'high') && <Tag word={task.priority === 'urgent' ? 'Urgent' : 'High priority'} />}
+              {(task.priority === 'urgent' || task.priority === 'high') && (
+                <Tag word={task.priority === 'urgent' ? 'Urgent' : 'High priority'} />
+              )}
               {task.status === 'open' ? <Deadline task={task} now={now} /> : <StatusBadge task={task} />}
             </span>
           </Link>
@@ -158,7 +172,16 @@ function Deadline({ task, now }: { task: Task; now: number }) {
     <span className="flex items-center gap-2" title={`Until ${exact(task.deadline_at)}`}>
       <svg viewBox="0 0 20 20" width="18" height="18" aria-hidden="true" className="-rotate-90">
         <circle cx="10" cy="10" r="8" fill="none" stroke="var(--line)" strokeWidth="3" />
-        <circle cx="10" cy="10" r="8" fill="none" stroke={gone > 0.9 ? 'var(--danger)' : 'var(--accent)'} strokeWidth="3" pathLength="1" strokeDasharray={`${gone} 1`} />
+        <circle
+          cx="10"
+          cy="10"
+          r="8"
+          fill="none"
+          stroke={gone > 0.9 ? 'var(--danger)' : 'var(--accent)'}
+          strokeWidth="3"
+          pathLength="1"
+          strokeDasharray={`${gone} 1`}
+        />
       </svg>
       <span className="text-muted">{end > now ? `due ${relative(task.deadline_at, now)}` : 'due now'}</span>
     </span>

@@ -52,7 +52,9 @@ function Sessions() {
             <div>
               <p className="font-medium">
                 {session.client ?? 'Unknown client'}
-                {session.current && <span className="ml-2 rounded-full bg-accent-soft px-2 py-0.5 text-sm font-normal">this one</span>}
+                {session.current && (
+                  <span className="ml-2 rounded-full bg-accent-soft px-2 py-0.5 text-sm font-normal">this one</span>
+                )}
               </p>
               <p className="text-sm text-muted" title={exact(session.started_at)}>
                 Signed in {relative(session.started_at, now)}, seen {relative(session.last_seen_at, now)}
@@ -60,7 +62,11 @@ function Sessions() {
               </p>
             </div>
             {!session.current && (
-              <Button busy={end.isPending} onClick={() => end.mutate(session.id)} aria-label={`End the session of ${session.client ?? 'the unknown client'}`}>
+              <Button
+                busy={end.isPending}
+                onClick={() => end.mutate(session.id)}
+                aria-label={`End the session of ${session.client ?? 'the unknown client'}`}
+              >
                 End
               </Button>
             )}
@@ -73,7 +79,10 @@ function Sessions() {
 
 function Password() {
   const [form, setForm] = useState({ old_password: '', password: '' })
-  const change = useMutation({ mutationFn: () => api.me.changePassword(form), onSuccess: () => setForm({ old_password: '', password: '' }) })
+  const change = useMutation({
+    mutationFn: () => api.me.changePassword(form),
+    onSuccess: () => setForm({ old_password: '', password: '' }),
+  })
   const errors = fieldErrors(change.error)
   const submit = (event: FormEvent) => {
     event.preventDefault()

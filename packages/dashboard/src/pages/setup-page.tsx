@@ -16,7 +16,8 @@ export function SetupPage() {
   const create = useSetupOperator()
   const [form, setForm] = useState({ display_name: '', email: '', password: '' })
   const errors = fieldErrors(create.error)
-  const passwordError = errors.get('/password') ?? (create.error && isPassword(create.error) ? speak(create.error).text : undefined)
+  const passwordError =
+    errors.get('/password') ?? (create.error && isPassword(create.error) ? speak(create.error).text : undefined)
 
   const submit = (event: FormEvent) => {
     event.preventDefault()
@@ -36,7 +37,11 @@ export function SetupPage() {
   return (
     <Entrance title="Set up Countersign">
       <p className="text-muted">You become the owner of this installation. The link works once.</p>
-      {!token && <Banner tone="warning">Open this page by the set-up link that “countersign dev” or “countersign setup link” prints.</Banner>}
+      {!token && (
+        <Banner tone="warning">
+          Open this page by the set-up link that “countersign dev” or “countersign setup link” prints.
+        </Banner>
+      )}
       {create.error && !passwordError && errors.size === 0 && <Banner tone="error">{speak(create.error).text}</Banner>}
       <form onSubmit={submit} className="flex flex-col gap-4" noValidate>
         <TextField
@@ -71,4 +76,5 @@ export function SetupPage() {
   )
 }
 
-const isPassword = (error: unknown): boolean => typeof error === 'object' && error !== null && 'code' in error && error.code === 'password_refused'
+const isPassword = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && 'code' in error && error.code === 'password_refused'

@@ -10,7 +10,8 @@ import { TextField } from '../ui/text-field.tsx'
 import { Entrance } from './entrance.tsx'
 
 /** P39: `//x`, `/\x` and anything that is not a plain path of this site lead to the inbox. */
-export const safeReturn = (to: string | null): string => (to && /^\/(?![/\\])[\w\-/?=&.%]*$/.test(to) && !/%(2f|5c|0|1)/i.test(to) ? to : paths.inbox())
+export const safeReturn = (to: string | null): string =>
+  to && /^\/(?![/\\])[\w\-/?=&.%]*$/.test(to) && !/%(2f|5c|0|1)/i.test(to) ? to : paths.inbox()
 
 export function SignInPage() {
   const [search] = useSearchParams()

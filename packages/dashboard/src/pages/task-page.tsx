@@ -6,7 +6,7 @@ import { Link } from 'wouter'
 import { api } from '../api.ts'
 import { can, stepsIn } from '../can.ts'
 import { readExact, type Shown } from '../exact.ts'
-import { type Draft, emptyDraft, valueOf } from '../form/draft.ts'
+import { answerOf, type Draft, emptyDraft } from '../form/draft.ts'
 import { type Field, fieldsOf } from '../form/field.ts'
 import { FieldInput } from '../form/inputs.tsx'
 import { useLiveTasks } from '../live.ts'
@@ -102,7 +102,8 @@ function Facts({ task, now }: { task: Task; now: number }) {
       {task.on_behalf_of ? ` on behalf of ${task.on_behalf_of}` : ''}, {relative(task.created_at, now)}.{' '}
       {task.status === 'open' && (
         <>
-          Answer by <time dateTime={task.deadline_at}>{exact(task.deadline_at)}</time> ({relative(task.deadline_at, now)}). {atDeadline(task)}
+          Answer by <time dateTime={task.deadline_at}>{exact(task.deadline_at)}</time> ({relative(task.deadline_at, now)}).{' '}
+          {atDeadline(task)}
         </>
       )}
       {task.status === 'open' && task.assigned_to_display_name ? ` Held by ${task.assigned_to_display_name}.` : ''}
@@ -112,7 +113,8 @@ function Facts({ task, now }: { task: Task; now: number }) {
 
 function atDeadline({ on_timeout }: Task): string {
   if (on_timeout === 'deny') return 'If nobody answers, it counts as a no.'
-  if (typeof on_timeout === 'object' && on_timeout !== null) return `If nobody answers, the agent gets this answer: ${JSON.stringify(on_timeout.default)}.`
+  if (typeof on_timeout === 'object' && on_timeout !== null)
+    return `If nobody answers, the agent gets this answer: ${JSON.stringify(on_timeout.default)}.`
   return 'If nobody answers, the agent is told that nobody did.'
 }
 
@@ -131,7 +133,12 @@ function AnswerForm({ task }: { task: Task }) {
 
   const decide = useMutation({
     mutationFn: () =>
-      api.tasks.decide(task.id, { type: 'respond', response: valueOf(root, draft), reason: reason || undefined, seen_revision: task.revision }),
+      api.tasks.decide(task.id, {
+        type: 'respond',
+        response: answerOf(root, draft),
+        reason: reason || undefined,
+        seen_revision: task.revision,
+      }),
     onSettled: () => queries.invalidateQueries({ queryKey: ['task', task.id] }),
     onError: () => requestAnimationFrame(() => form.current?.querySelector<HTMLElement>('[aria-invalid], [role=alert]')?.focus()),
   })
@@ -149,7 +156,9 @@ function AnswerForm({ task }: { task: Task }) {
       <h2 className="font-semibold">Your answer</h2>
       {decide.error && <Banner tone="error">{speak(decide.error).text}</Banner>}
       {allowed !== true && <Banner tone="info">{allowed}</Banner>}
-      {stepping && <Banner tone="warning">This was asked of somebody else. You can step in; the record says so, with your reason.</Banner>}
+      {stepping && (
+        <Banner tone="warning">This was asked of somebody else. You can step in; the record says so, with your reason.</Banner>
+      )}
       {fields.map((field) => (
         <FieldInput
           key={field.name || 'answer'}
@@ -158,10 +167,19 @@ function AnswerForm({ task }: { task: Task }) {
           draft={root.kind === 'object' ? (draft as Record<string, Draft>)[field.name] : draft}
           errors={errors}
           disabled={allowed !== true || decide.isPending}
-          onChange={(value) => setDraft(root.kind === 'object' ? { ...(draft as Record<string, Draft>), [field.name]: value } : value)}
+          onChange={(value) =>
+            setDraft(root.kind === 'object' ? { ...(draft as Record<string, Draft>), [field.name]: value } : value)
+          }
         />
       ))}
-      {stepping && <TextField label="Reason for stepping in" value={reason} error={reasonError} onChange={(event) => setReason(event.target.value)} />}
+      {stepping && (
+        <TextField
+          label="Reason for stepping in"
+          value={reason}
+          error={reasonError}
+          onChange={(event) => setReason(event.target.value)}
+        />
+      )}
       <Button type="submit" tone="primary" busy={decide.isPending} reason={allowed === true ? undefined : allowed}>
         {decide.isPending ? 'Sending…' : 'Send answer'}
       </Button>
@@ -176,7 +194,8 @@ function Outcome({ task }: { task: Task }) {
     <section className="card flex flex-col gap-2 p-5" aria-label="What became of it" aria-live="polite">
       <h2 className="font-semibold">What became of it</h2>
       <p>
-        {task.status === 'completed' && (by ? `${by} settled it` : task.completed_via_channel === 'timeout' ? 'The deadline settled it' : 'It was settled')}
+        {task.status === 'completed' &&
+          (by ? `${by} settled it` : task.completed_via_channel === 'timeout' ? 'The deadline settled it' : 'It was settled')}
         {task.status === 'timed_out' && 'Nobody answered in time'}
         {task.status === 'cancelled' && 'It was withdrawn'}
         {at ? `, ${exact(at)}` : ''}
@@ -198,7 +217,11 @@ function Acts({ task }: { task: Task }) {
   const refresh = { onSettled: () => queries.invalidateQueries({ queryKey: ['task', task.id] }) }
   const claim = useMutation({ mutationFn: () => api.tasks.claim(task.id), ...refresh })
   const release = useMutation({ mutationFn: () => api.tasks.release(task.id), ...refresh })
-  const cancel = useMutation({ mutationFn: () => api.tasks.cancel(task.id, { reason: reason || undefined }), ...refresh, onSuccess: () => setAsking(false) })
+  const cancel = useMutation({
+    mutationFn: () => api.tasks.cancel(task.id, { reason: reason || undefined }),
+    ...refresh,
+    onSuccess: () => setAsking(false),
+  })
   const claimable = can('claim', task)
   const releasable = can('release', task)
   useKeys({ c: () => claimable === true && claim.mutate() })

@@ -3,10 +3,11 @@
 import { useState } from 'react'
 import { Digits, type Shown, writeExact } from '../exact.ts'
 import { sentence } from '../form/field.ts'
-import { Copyable } from './copy.tsx'
 import { Button } from './button.tsx'
+import { Copyable } from './copy.tsx'
 
 // Bidirectional controls, zero-width characters, the byte order mark and other controls but tab and newline.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the purpose
 const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu
 
 export function AgentText({ text }: { text: string }) {

@@ -10,14 +10,15 @@ export function Copyable({ label, text, block = false }: { label: string; text: 
   }
   return (
     <div className="flex flex-col gap-2">
-      <pre
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
+      {/* A region that scrolls must be reachable by keyboard. */}
+      <section
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
         tabIndex={0}
         aria-label={label}
-        className={`overflow-x-auto rounded-lg border border-line bg-sunken p-3 font-mono text-sm ${block ? 'whitespace-pre' : 'whitespace-pre-wrap break-all'}`}
+        className="overflow-x-auto rounded-lg border border-line bg-sunken p-3"
       >
-        {text}
-      </pre>
+        <pre className={`font-mono text-sm ${block ? 'whitespace-pre' : 'whitespace-pre-wrap break-all'}`}>{text}</pre>
+      </section>
       <div>
         <Button onClick={copy}>{copied ? 'Copied' : `Copy ${label}`}</Button>
         <span aria-live="polite" className="sr-only">
