@@ -123,7 +123,7 @@ create index agents_user on countersign.agents (tenant_id, user_id);
 select countersign.make_tenant_table('agents', array['select', 'insert', 'update']);
 select countersign.grant_engine('agents', 'select (id, tenant_id, user_id, name, state)');
 
--- `user_id` is the maker, whose role now bounds the key's power (P56). Scopes hold `<areas>:<verb>` or `<areas>:*`.
+-- `user_id` is the maker, whose role now bounds the key's power (P56); a rotation renews the life of `expires_in_days`. Scopes hold `<areas>:<verb>` or `<areas>:*`.
 create table countersign.keys (
   id text collate "C" primary key,
   tenant_id uuid not null references countersign.tenants,
@@ -135,6 +135,7 @@ create table countersign.keys (
   scopes text[] not null,
   addresses inet[] not null default '{}' check (cardinality(addresses) <= 20),
   created_at timestamptz(3) not null,
+  expires_in_days integer not null check (expires_in_days between 1 and 365),
   expires_at timestamptz(3) not null,
   revoked_at timestamptz(3),
   revoked_by text,
@@ -323,7 +324,7 @@ as $$
   select i.id, i.tenant_id from countersign.invitations i where i.token_hash = hash
 $$;
 
-grant execute on function countersign_engine.use_session(bytea), countersign_engine.use_key(bytea, inet),
+grant execute on function countersign_engine.session_life(text), countersign_engine.use_session(bytea), countersign_engine.use_key(bytea, inet),
   countersign_engine.tenants_of_user(text), countersign_engine.tenants_of_sessions(text), countersign_engine.find_invitation(bytea)
   to countersign_runtime;
 

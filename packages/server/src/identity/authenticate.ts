@@ -1,0 +1,107 @@
+// From a request to a scope: a key in the Authorization header, else a session in the cookie (P24, P54, T62). Reads the role of this moment;
+// nothing of the answer outlives the request. Never accepts a session's token as bearer, a key from a URL, or two credentials at once.
+import { Problem } from '@countersign/sdk'
+import { parseKey, sha256 } from '../crypto/token.ts'
+import { type Scope, systemScope } from '../db/scope.ts'
+import { tx } from '../db/tx.ts'
+import type { RequestInfo } from '../http/route.ts'
+import type { IdentityHouse } from './house.ts'
+import type { KeyScope } from './matrix.ts'
+import { cookieName, endReplayed, endSession } from './session.ts'
+import { type KeyInUse, type LiveSession, useKey, useSession } from './sql.ts'
+
+/** What a session's scope says beside who it is: its browser is due for a new token (P26). */
+export type SessionScope = Scope & { readonly rotationDue: boolean }
+type Asked = Pick<RequestInfo, 'id' | 'method' | 'address' | 'header' | 'cookie'>
+
+const nobody = systemScope('authenticate')
+const SESSION_TOKEN = /^[A-Za-z0-9_-]{43}$/
+// One space, nothing before it but the scheme in any case.
+const BEARER = /^bearer (.*)$/i
+
+/** null: no credential was sent. A credential that does not count is a problem, never nobody. */
+export async function authenticate(house: IdentityHouse, request: Asked): Promise<Scope | null> {
+  const authorization = request.header('authorization')
+  const bearer = authorization === undefined ? request.header('x-admin-token') : (BEARER.exec(authorization)?.[1] ?? '')
+  if (bearer !== undefined) return scopeOfKey(house, request, bearer)
+  const token = request.cookie(cookieName(house.publicUrl))
+  return token !== undefined && SESSION_TOKEN.test(token) ? scopeOfSession(house, request, token) : null
+}
+
+async function scopeOfSession(house: IdentityHouse, request: Asked, token: string): Promise<Scope | null> {
+  const session = await tx(house.db, nobody, (t) => useSession(t, sha256(token)))
+  if (!session) return null
+  const system = systemScope('authenticate', session.tenant_id)
+  if (session.verdict === 'replayed') await tx(house.db, system, (t) => endReplayed(t, system, session.id))
+  if (session.verdict === 'expired') await tx(house.db, system, (t) => endSession(t, system, session.id, 'expired'))
+  if (session.verdict !== 'live') throw new Problem('session_ended')
+  guardTenant(session.tenant_state, request.method)
+  return sessionScope(session, request.id)
+}
+
+const sessionScope = (session: LiveSession, requestId: string): SessionScope => ({
+  tenantId: session.tenant_id,
+  principal: session.user_id,
+  actor: { type: 'user', id: session.user_id, session_id: session.id },
+  role: session.role,
+  isHost: session.is_host,
+  scopes: null,
+  agentId: null,
+  userId: session.user_id,
+  displayName: session.display_name,
+  requestId,
+  stepUpAt: session.step_up_at,
+  rotationDue: session.rotation_due,
+})
+
+// The order of P54: what can be told from the text costs no call of the database, and who was refused for it learns nothing more.
+async function scopeOfKey(house: IdentityHouse, request: Asked, token: string): Promise<Scope> {
+  if (!parseKey(token)) throw new Problem('key_invalid')
+  const key = await tx(house.db, nobody, (t) => useKey(t, sha256(token), inetOf(request.address)))
+  const refusal = key ? refuseKey(key) : new Problem('key_invalid')
+  if (refusal && refusal.status === 401) await house.limits.take({ bucket: 'key.bad', key: request.address })
+  if (refusal) throw refusal
+  guardTenant((key as KeyInUse).tenant_state, request.method)
+  return keyScope(key as KeyInUse, request.id)
+}
+
+/** An address as PostgreSQL reads it; a peer without one comes from nowhere that a list could name. */
+const inetOf = (address: string): string | null => (/^[0-9a-f.:/]+$/i.test(address) ? address : null)
+
+function refuseKey(key: KeyInUse): Problem | null {
+  if (key.revoked || key.agent_state === 'revoked') return new Problem('key_revoked')
+  if (key.expired) return new Problem('key_expired')
+  if (!key.address_allowed) return new Problem('forbidden', { detail: 'This key may not be used from this address.' })
+  if (key.agent_state === 'paused') return new Problem('forbidden', { detail: 'The agent of this key is paused.' })
+  if (key.agent_state === 'unclaimed') return new Problem('forbidden', { detail: 'The agent of this key was not claimed yet.' })
+  return null
+}
+
+function keyScope(key: KeyInUse, requestId: string): KeyScope {
+  const by = {
+    agt: { principal: key.agent_id as string, type: 'agent', role: null, name: key.agent_name as string, user: key.agent_owner },
+    usr: { principal: key.maker, type: 'user', role: key.maker_role, name: key.maker_name, user: key.maker },
+    adm: { principal: key.id, type: 'key', role: null, name: key.name, user: key.maker },
+  } as const
+  const { principal, type, role, name, user } = by[key.kind]
+  return {
+    tenantId: key.tenant_id,
+    principal,
+    actor: { type, id: principal, key_id: key.id },
+    role,
+    isHost: false,
+    scopes: key.scopes,
+    agentId: key.agent_id,
+    userId: user,
+    displayName: name,
+    requestId,
+    stepUpAt: null,
+    keyKind: key.kind,
+    makerRole: key.maker_role,
+  }
+}
+
+/** A suspended or closing tenant can be read (P11). */
+function guardTenant(state: string, method: string): void {
+  if (state !== 'active' && method !== 'GET' && method !== 'HEAD') throw new Problem('tenant_suspended', { state })
+}

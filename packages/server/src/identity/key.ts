@@ -1,0 +1,211 @@
+// Keys (P53–P57): made with the scopes their maker may give, shown once, stored as hashes, rotated with an overlap, revoked at once.
+// Never answers a key's text a second time and never gives a key more than its maker has.
+import { Problem } from '@countersign/sdk'
+import { type KeyEnvironment, mintKey, parseKey, sha256 } from '../crypto/token.ts'
+import type { Role, Scope } from '../db/scope.ts'
+import { systemScope } from '../db/scope.ts'
+import { type Tx, tx } from '../db/tx.ts'
+import { record } from '../events/event.ts'
+import { newId } from '../std/id.ts'
+import { ownOnly } from './agent.ts'
+import type { IdentityHouse } from './house.ts'
+import { actionsOfScope, isKeyScope, type KeyScope, reach } from './matrix.ts'
+import {
+  endCurrentToken,
+  findAgent,
+  findKey,
+  findTenant,
+  insertKey,
+  insertKeyToken,
+  type KeyRow,
+  listKeys,
+  lockKey,
+  renewKey,
+  revokeKeyIfLive,
+  revokeKeysWhere,
+  useKey,
+} from './sql.ts'
+
+export type Key = KeyRow
+/** `token` stands in the answer of creation and rotation only. */
+export type ShownKey = KeyRow & { token: string }
+export type KeyKindMade = 'agt' | 'usr' | 'adm'
+export type NewKey = {
+  kind: KeyKindMade
+  agent_id?: string
+  name: string
+  scopes?: readonly string[]
+  addresses?: readonly string[]
+  environment?: KeyEnvironment
+  expires_in_days?: number
+}
+
+const DEFAULT_DAYS = 90
+/** What an agent needs to ask and to know itself. */
+export const AGENT_SCOPES = ['agents:read', 'tasks:*'] as const
+
+export async function createKey(house: IdentityHouse, scope: Scope, input: NewKey): Promise<ShownKey> {
+  return tx(house.db, scope, async (t) => {
+    const { userId, environment } = await holderOf(t, scope, input)
+    const scopes = input.scopes ?? (input.kind === 'agt' ? AGENT_SCOPES : null)
+    if (!scopes || scopes.length === 0)
+      throw fieldError('/scopes', 'required', 'Name what the key may do; only agent keys have a default.')
+    guardScopes(scope, input, scopes)
+    const id = newId('key', t.now.getTime())
+    await insertKey(t, scope, {
+      id,
+      kind: input.kind,
+      environment,
+      agentId: input.agent_id ?? null,
+      userId,
+      name: input.name.trim(),
+      scopes: [...new Set(scopes)].sort(),
+      addresses: input.addresses ?? [],
+      days: input.expires_in_days ?? DEFAULT_DAYS,
+    })
+    const token = await addToken(t, scope, id, environment, input.kind)
+    const key = (await findKey(t, scope, id, ALL)) as Key
+    const data = {
+      key_id: id,
+      kind: key.kind,
+      agent_id: key.agent_id,
+      scopes: key.scopes,
+      expires_at: key.expires_at.toISOString(),
+    }
+    await record(t, scope, 'key.created', data, { resource: { type: 'key', id } })
+    return { ...key, token }
+  })
+}
+
+const ALL = { user: null, agent: null }
+
+const fieldError = (path: string, code: string, message: string) =>
+  new Problem('validation_failed', { errors: [{ path, code, message }] })
+
+/** Who the key will act as, and who answers for it: its maker, a person. */
+async function holderOf(t: Tx, scope: Scope, input: NewKey): Promise<{ userId: string; environment: KeyEnvironment }> {
+  if (!scope.userId) throw new Problem('forbidden', { action: 'key.create' })
+  if (input.kind !== 'agt') {
+    if (input.agent_id) throw fieldError('/agent_id', 'unexpected', 'Only a key of the kind agt belongs to an agent.')
+    if (input.kind === 'adm' && reach(scope, 'key.create') !== 'any')
+      throw new Problem('forbidden', { action: 'key.create', detail: 'A tenant-wide key needs a role that reaches all keys.' })
+    return { userId: scope.userId, environment: input.environment ?? 'live' }
+  }
+  if (!input.agent_id) throw fieldError('/agent_id', 'required', 'A key of the kind agt needs its agent.')
+  const agent = await findAgent(t, scope, input.agent_id, ownOnly(scope, 'key.create'))
+  if (!agent) throw fieldError('/agent_id', 'not_found', 'There is no such agent.')
+  if (agent.state === 'revoked') throw new Problem('state_conflict', { state: agent.state, detail: 'The agent is revoked.' })
+  if (input.environment && input.environment !== agent.environment)
+    throw fieldError('/environment', 'mismatch', `The agent is ${agent.environment}.`)
+  return { userId: scope.userId, environment: agent.environment }
+}
+
+/** Every scope must be one that its maker has and that this kind of key can have at all (P56). */
+function guardScopes(scope: Scope, input: NewKey, scopes: readonly string[]): void {
+  const makerRole: Role | null = isKeyScope(scope) ? scope.makerRole : scope.role
+  const future: KeyScope = { ...scope, actor: { type: 'key', id: 'key_future' }, scopes, keyKind: input.kind, makerRole }
+  const mayGive = (text: string): boolean => {
+    const actions = actionsOfScope(text)
+    // A scope that names no row of the matrix is for those who configure the tenant.
+    if (actions.length === 0) return reach(scope, 'tenant.update') === 'any'
+    return actions.some((action) => reach(future, action) !== 'none' && (!isKeyScope(scope) || reach(scope, action) !== 'none'))
+  }
+  const tooWide = scopes.filter((text) => !mayGive(text))
+  if (tooWide.length > 0) throw new Problem('scope_too_wide', { scopes: tooWide })
+}
+
+async function addToken(t: Tx, scope: Scope, keyId: string, environment: KeyEnvironment, kind: KeyKindMade): Promise<string> {
+  const token = mintKey(environment, kind)
+  // The visible ends tell two keys apart; the rest is 156 bits.
+  await insertKeyToken(t, scope, keyId, { hash: sha256(token), prefix: token.slice(0, 12), last_four: token.slice(-4) })
+  return token
+}
+
+export async function getKey(house: IdentityHouse, scope: Scope, keyId: string): Promise<Key> {
+  const key = await tx(house.db, scope, (t) => findKey(t, scope, keyId, ownOnly(scope, 'key.read')), { readOnly: true })
+  if (!key) throw new Problem('not_found')
+  return key
+}
+
+export const listKeysOf = (
+  house: IdentityHouse,
+  scope: Scope,
+  page: { before: string | null; limit: number; agentId: string | null; kind: KeyKindMade | null },
+): Promise<Key[]> =>
+  tx(house.db, scope, (t) => listKeys(t, scope, { ...page, ...ownOnly(scope, 'key.read') }), { readOnly: true })
+
+/** A new token under the same id, for as long a life as the key had; the old one works until the overlap ends. */
+export async function rotateKey(house: IdentityHouse, scope: Scope, keyId: string, overlapSeconds = 86_400): Promise<ShownKey> {
+  return tx(house.db, scope, async (t) => {
+    const only = ownOnly(scope, 'key.rotate')
+    await lockKey(t, scope, keyId)
+    const key = await findKey(t, scope, keyId, only)
+    if (!key) throw new Problem('not_found')
+    if (key.state === 'revoked') throw new Problem('state_conflict', { state: 'revoked', detail: 'A revoked key stays revoked.' })
+    if (key.rotation_ends_at) throw new Problem('rotation_open', { ends_at: key.rotation_ends_at.toISOString() })
+    // The renewed life is the new token's: the old one ends no later than it would have.
+    const endsAt = new Date(Math.min(t.now.getTime() + overlapSeconds * 1000, key.expires_at.getTime()))
+    await endCurrentToken(t, scope, keyId, endsAt)
+    await renewKey(t, scope, keyId)
+    const token = await addToken(t, scope, keyId, key.environment, key.kind)
+    await record(
+      t,
+      scope,
+      'key.rotated',
+      { key_id: keyId, old_ends_at: endsAt.toISOString() },
+      { resource: { type: 'key', id: keyId } },
+    )
+    return { ...((await findKey(t, scope, keyId, only)) as Key), token }
+  })
+}
+
+/** On the next request; a key that is revoked already stays so without a second event. */
+export const revokeKey = (house: IdentityHouse, scope: Scope, keyId: string): Promise<null> =>
+  tx(house.db, scope, async (t) => {
+    const key = await findKey(t, scope, keyId, ownOnly(scope, 'key.revoke'))
+    if (!key) throw new Problem('not_found')
+    if ((await revokeKeyIfLive(t, scope, keyId)) === 1) await recordRevoked(t, scope, keyId, 'revoked')
+    return null
+  })
+
+export type KeyFilter = { made_by?: string; agent_id?: string; kind?: KeyKindMade; created_before?: Date }
+
+export const revokeKeys = (house: IdentityHouse, scope: Scope, filter: KeyFilter): Promise<{ revoked: number }> =>
+  tx(house.db, scope, async (t) => {
+    const revoked = await revokeKeysWhere(t, scope, ownOnly(scope, 'key.revoke'), {
+      madeBy: filter.made_by ?? null,
+      agentId: filter.agent_id ?? null,
+      kind: filter.kind ?? null,
+      createdBefore: filter.created_before ?? null,
+    })
+    for (const { id } of revoked) await recordRevoked(t, scope, id, 'revoked')
+    return { revoked: revoked.length }
+  })
+
+async function recordRevoked(t: Tx, scope: Scope, keyId: string, reason: 'revoked' | 'exposed'): Promise<void> {
+  await record(t, scope, 'key.revoked', { key_id: keyId, reason }, { resource: { type: 'key', id: keyId } })
+  t.wake(`key:${keyId}`)
+}
+
+const IN_TEXT = /cs_(?:live|test)_[a-z]{3}_[0-9A-Za-z]{36}/g
+
+/** What looks like one of our keys in a URL, as it stands or percent-encoded (P59). */
+export function findKeyInUrl(url: string): string | null {
+  const plain = url.replace(/%[0-7][0-9a-f]/gi, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)))
+  return (plain.match(IN_TEXT) ?? url.match(IN_TEXT))?.[0] ?? null
+}
+
+/** A key was seen where others can read it. If it is real it is revoked, unless the tenant switched that off (P59). */
+export async function exposeKey(house: IdentityHouse, token: string, where: 'url' | 'plain_http'): Promise<void> {
+  if (!parseKey(token)) return
+  const nobody = systemScope('exposure')
+  const key = await tx(house.db, nobody, (t) => useKey(t, sha256(token), null))
+  if (!key || key.revoked) return
+  const system = systemScope('exposure', key.tenant_id)
+  await tx(house.db, system, async (t) => {
+    const revokes = (await findTenant(t, system))?.revoke_exposed_keys ?? true
+    const data = { key_id: key.id, where, revoked: revokes }
+    await record(t, system, 'key.exposed', data, { resource: { type: 'key', id: key.id } })
+    if (revokes && (await revokeKeyIfLive(t, system, key.id)) === 1) await recordRevoked(t, system, key.id, 'exposed')
+  })
+}
