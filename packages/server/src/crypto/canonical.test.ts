@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { canonical, EXACT_NUMBER } from './canonical.ts'
+import { readJson } from '../http/json.ts'
+import { canonical } from './canonical.ts'
 
 test('P108 the example of RFC 8785 §3.2.2 comes out byte for byte', () => {
   const value = {
@@ -31,8 +32,8 @@ test('P108 canonical text parses back to the same value and does not depend on t
 })
 
 test('T6 a number kept as its digits is written digit for digit', () => {
-  expect(canonical({ b: { [EXACT_NUMBER]: '9007199254740993' }, a: [{ [EXACT_NUMBER]: '1.10000000000000000001' }] })).toBe(
-    '{"a":[1.10000000000000000001],"b":9007199254740993}',
+  expect(canonical(readJson('{"b":9007199254740993,"a":[1.10000000000000000001,1.10],"text":{"text":"1","valueOf":2}}'))).toBe(
+    '{"a":[1.10000000000000000001,1.1],"b":9007199254740993,"text":{"text":"1","valueOf":2}}',
   )
 })
 

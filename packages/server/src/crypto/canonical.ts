@@ -1,8 +1,8 @@
 // RFC 8785 (JCS): one text for one JSON value, so that it can be hashed, signed and compared. Numbers that a double cannot hold exactly keep the digits
 // they came with (T6). Never guesses: what is no JSON value throws.
 
-/** A number kept as its digits bears them under this symbol; http/json.ts makes such objects when it parses. */
-export const EXACT_NUMBER = Symbol.for('countersign.number')
+/** A number that no double gives back bears its digits under this symbol; http/json.ts makes such objects when it reads. */
+export const EXACT_NUMBER: unique symbol = Symbol.for('countersign.number') as never
 
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
 

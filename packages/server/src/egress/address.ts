@@ -1,0 +1,89 @@
+// Which addresses may be dialled (P98, P99). Addresses are compared as 4 or 16 bytes, never as text. Resolves nothing, opens nothing.
+import ipaddr from 'ipaddr.js'
+
+export type Network = { bytes: Uint8Array; bits: number }
+/** An operator's exception (P104): an exact host or a network, each with one port. */
+export type Allowed = { host: string; port: number } | { network: Network; port: number }
+
+const IPV4_DENIED = (
+  '0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.31.196.0/24 192.52.193.0/24 ' +
+  '192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4 168.63.129.16/32'
+).split(' ')
+const IPV6_DENIED = '2001::/23 2001:db8::/32 2002::/16 2620:4f:8000::/48 3fff::/20'.split(' ')
+/** Where clouds keep the credentials of the machine: no exception reaches them (P104). */
+const NEVER = '169.254.169.254 169.254.170.2 168.63.129.16 100.100.100.200 192.0.0.192 fd00:ec2::254 fd20:ce::254'.split(' ')
+
+const HOST_NAME = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/
+
+/** Four decimal parts or an IPv6 address without zone; anything else (`127.1`, `0x7f.1`) is not an address here. */
+export function parseAddress(text: string): Uint8Array | null {
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return Uint8Array.from(ipaddr.IPv4.parse(text).toByteArray())
+  if (!text.includes(':') || text.includes('%') || !ipaddr.IPv6.isValid(text)) return null
+  return Uint8Array.from(ipaddr.IPv6.parse(text).toByteArray())
+}
+
+/** `10.0.0.0/8`; a single address is a network of one. Bits behind the prefix must be zero. */
+export function parseNetwork(text: string): Network | null {
+  const [address = '', prefix] = text.split('/')
+  const bytes = parseAddress(address)
+  if (!bytes || (prefix !== undefined && !/^\d{1,3}$/.test(prefix))) return null
+  const bits = prefix === undefined ? bytes.length * 8 : Number(prefix)
+  if (bits > bytes.length * 8) return null
+  const clean = bytes.every((byte, i) => (byte & (0xff >> Math.min(Math.max(bits - i * 8, 0), 8))) === 0)
+  return clean ? { bytes, bits } : null
+}
+
+export function isWithin(address: Uint8Array, { bytes, bits }: Network): boolean {
+  if (address.length !== bytes.length) return false
+  for (let i = 0; i * 8 < bits; i++) {
+    const mask = 0xff & (0xff << Math.max(8 - (bits - i * 8), 0))
+    if (((address[i] as number) & mask) !== ((bytes[i] as number) & mask)) return false
+  }
+  return true
+}
+
+const networks = (texts: readonly string[]): Network[] => texts.map((text) => parseNetwork(text) as Network)
+const DENIED4 = networks(IPV4_DENIED)
+const DENIED6 = networks(IPV6_DENIED)
+const NEVER_ALLOWED = networks(NEVER)
+const MAPPED = parseNetwork('::ffff:0:0/96') as Network
+const GLOBAL = parseNetwork('2000::/3') as Network
+
+/** IPv4 inside IPv6 is IPv4. */
+const unwrap = (address: Uint8Array): Uint8Array => (isWithin(address, MAPPED) ? address.subarray(12) : address)
+
+/** `0:5efe` or `200:5efe` before an IPv4 address: an ISATAP tunnel to it. */
+const isIsatap = (address: Uint8Array): boolean =>
+  ((address[8] as number) & 0xfd) === 0 && address[9] === 0 && address[10] === 0x5e && address[11] === 0xfe
+
+/** May this address be dialled by everybody? `nat64`, a /96, is the operator's own translator: the IPv4 address in it is judged. */
+export function isPublic(address: Uint8Array, nat64: Network | null = null): boolean {
+  if (nat64 && isWithin(address, nat64)) return isPublic(address.subarray(12))
+  const own = unwrap(address)
+  if (own.length === 4) return !DENIED4.some((network) => isWithin(own, network))
+  if (!isWithin(own, GLOBAL) || DENIED6.some((network) => isWithin(own, network))) return false
+  return !isIsatap(own) || isPublic(own.subarray(12))
+}
+
+export const isNeverAllowed = (address: Uint8Array): boolean =>
+  NEVER_ALLOWED.some((network) => isWithin(unwrap(address), network))
+
+/** Is there an exception for this address, dialled for this host and port? */
+export function isAllowed(allowed: readonly Allowed[], host: string, port: number, address: Uint8Array): boolean {
+  if (isNeverAllowed(address)) return false
+  return allowed.some(
+    (item) => item.port === port && ('host' in item ? item.host === host : isWithin(unwrap(address), item.network)),
+  )
+}
+
+/** `receiver.example:8443`, `127.0.0.1:4000`, `[::1]:4000`, `10.1.0.0/16:443`; null when it is none of these or may never be allowed. */
+export function parseAllowed(text: string): Allowed | null {
+  const [, bracketed, prefix = '', plain, digits] =
+    /^(?:\[([^\]]+)\](\/\d+)?|([^:[\]]+)):(\d{1,5})$/.exec(text.toLowerCase()) ?? []
+  const port = Number(digits)
+  const target = bracketed === undefined ? plain : bracketed + prefix
+  if (target === undefined || port < 1 || port > 65_535) return null
+  const network = parseNetwork(target)
+  if (network) return NEVER_ALLOWED.some((never) => isWithin(never.bytes, network)) ? null : { network, port }
+  return HOST_NAME.test(target) && !/^[\d.]+$/.test(target) ? { host: target, port } : null
+}
