@@ -3,8 +3,9 @@
 
 import { type ClientCode, entryOf, type ProblemCode, type Retry } from './catalogue.ts'
 
-/** Where the catalogue is explained; a problem's `type` is this plus its code. */
-export const PROBLEM_DOCS = 'https://countersign.dev/docs/errors#'
+// Names, not addresses: a self-hosted product has no site of its own that a type could point to.
+const TYPE = 'urn:countersign:problem:'
+const DOCS = 'docs/errors.md#'
 
 /** One thing that is wrong with what was sent; `path` is a JSON Pointer into the body, or the bare name of a query or header field. */
 export type FieldError = { path: string; code: string; message: string; field?: string }
@@ -73,7 +74,7 @@ export class Problem extends Error {
     this.members = members
     this.retry = entry.retry
     this.hint = entry.advice
-    this.docs = `${PROBLEM_DOCS}${code}`
+    this.docs = `${DOCS}${code}`
     this.requestId = options.requestId ?? null
     this.taskId = options.taskId ?? (typeof members.task_id === 'string' ? members.task_id : null)
   }
@@ -91,7 +92,7 @@ export class Problem extends Error {
     return {
       ...(state === undefined ? {} : { state }),
       ...rest,
-      type: this.docs,
+      type: `${TYPE}${this.code}`,
       title: this.title,
       status: this.status,
       ...(detail === undefined ? {} : { detail }),
