@@ -18,11 +18,22 @@ export const TABLES: Record<string, Table> = {
   migrations: { kind: 'installation' },
   test_clock: { kind: 'installation', optional: true },
   tenants: { kind: 'tenant', tenantColumn: 'id' },
+  // queue: no login reads or writes one; its functions do
+  'countersign_queue.callbacks': { kind: 'queue' },
+  'countersign_queue.jobs': { kind: 'queue' },
+  'countersign_queue.kinds': { kind: 'queue' },
+  'countersign_queue.leases': { kind: 'queue' },
+  'countersign_queue.queues': { kind: 'queue' },
+  'countersign_queue.schedules': { kind: 'queue' },
+  'countersign_queue.workers': { kind: 'queue' },
   // keys at rest
   tenant_keys: { kind: 'tenant' },
   subject_keys: { kind: 'tenant' },
   // events
   events: { kind: 'tenant', indexes: { events_pkey: ID } },
+  // the edge
+  replies: { kind: 'tenant', indexes: { replies_expired: 'swept across tenants by their end' } },
+  buckets: { kind: 'installation' },
   // identity
   users: { kind: 'installation' },
   user_emails: { kind: 'installation' },
@@ -40,6 +51,3 @@ export const TABLES: Record<string, Table> = {
     indexes: { invitations_pkey: ID, invitations_token_hash_key: 'found by the hash of a token before the tenant is known' },
   },
 }
-
-/** The reason of a primary key over `id` alone. */
-export const RANDOM_ID = ID
