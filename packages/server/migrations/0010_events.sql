@@ -34,3 +34,7 @@ end
 $$;
 create trigger append_only before update or delete or truncate on countersign.events
   for each statement execute function countersign.refuse_change();
+
+-- A task ends once (T11): whatever races, the record holds one terminal event.
+create unique index events_task_ends_once on countersign.events (tenant_id, resource_id)
+  where type in ('task.completed', 'task.timed_out', 'task.cancelled', 'task.verification_exhausted');

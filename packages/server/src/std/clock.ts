@@ -1,14 +1,11 @@
 // Time for the process: reading it and waiting for it. Facts in rows take the database's time (t.now), never this one.
 export type Clock = {
   now(): Date
-  /** Calls `fn` once after `ms`; the returned function cancels. */
-  timer(ms: number, fn: () => void): () => void
+  timer(ms: number, fn: () => void): () => void // calls `fn` once after `ms`; what it returns cancels
 }
 
-export type TestClock = Clock & {
-  /** Moves time forward and fires what falls due on the way, in order, each at its own moment. */
-  advance(ms: number): void
-}
+/** `advance` moves time forward and fires what falls due on the way, in order, each at its own moment. */
+export type TestClock = Clock & { advance(ms: number): void }
 
 // setTimeout fires at once beyond 2^31-1 ms; a wait that long ends early here, which every waiter bears since it reads again.
 const LONGEST = 2 ** 31 - 1

@@ -11,7 +11,9 @@ export type IdPrefix =
   | 'job'
   | 'dlv'
   | 'lnk'
+  | 'inv'
   | 'req'
+  | 'rpl'
   | 'sch'
   | 'cb'
 

@@ -11,16 +11,11 @@ export type Log = Record<Level, Say> & { child(fields: object): Log }
 
 export type LogOptions = {
   level?: LogLevel
-  /** Receives each whole line, newline included. */
-  sink?: (line: string) => void
-  /** For a person at a terminal: `12:00:00.000 info  message  key=value`. */
-  pretty?: boolean
-  /** Members on every line: process role, version. */
-  fields?: object
-  /** Show e-mail and addresses as they are; ends by itself 24 h after the log was opened (P132). */
-  personal?: boolean
-  /** `u:<8 hex>` of an e-mail, keyed; without it e-mails read `u:-`. */
-  pseudonym?: (email: string) => string
+  sink?: (line: string) => void // each whole line, newline included; stderr unless said otherwise
+  pretty?: boolean // for a person at a terminal: `12:00:00.000 info  message  key=value`
+  fields?: object // members on every line: process role, version
+  personal?: boolean // shows e-mail and addresses as they are; ends by itself 24 h after the log was opened (P132)
+  pseudonym?: (email: string) => string // `u:<8 hex>`, keyed; without it e-mails read `u:-`
   clock?: Clock
 }
 
@@ -55,8 +50,7 @@ const SECRET_VALUES: [RegExp, string][] = [
 
 function passesLuhn(run: string): boolean {
   const digits = [...run.replace(/[ -]/g, '')].reverse().map(Number)
-  const sum = digits.reduce((total, digit, i) => total + (i % 2 ? digit * 2 - (digit > 4 ? 9 : 0) : digit), 0)
-  return sum % 10 === 0
+  return digits.reduce((sum, digit, i) => sum + (i % 2 ? digit * 2 - (digit > 4 ? 9 : 0) : digit), 0) % 10 === 0
 }
 
 /** Replaces every credential in a text (P131): for anything that leaves besides the log, too. */

@@ -1,0 +1,108 @@
+// The record over HTTP: a list, one event, the types, and the stream. Nothing here writes.
+import { route, s } from '../http/route.ts'
+import { type EventsHouse, getEvent, listEvents } from './event.ts'
+import { followEvents, startOf } from './stream.ts'
+import { EVENT_TYPES } from './types.ts'
+
+const Principal = s.object({ type: s.oneOf('user', 'agent', 'key', 'system'), id: s.text() })
+
+export const EventBody = s.named(
+  'Event',
+  s.object({
+    id: s.id('evt'),
+    type: s.text(),
+    class: s.oneOf('audit', 'activity'),
+    occurred_at: s.time(),
+    tenant_id: s.id('ten'),
+    actor: s.object({
+      type: s.oneOf('user', 'agent', 'key', 'system'),
+      id: s.text(),
+      session_id: s.optional(s.id('ses')),
+      key_id: s.optional(s.id('key')),
+    }),
+    on_behalf_of: s.array(Principal),
+    resource: s.maybe(s.object({ type: s.text(), id: s.text() })),
+    data: s.jsonObject(),
+    before: s.optional(s.jsonObject()),
+    after: s.optional(s.jsonObject()),
+    decision: s.optional(s.jsonObject()),
+    request_id: s.maybe(s.text()),
+  }),
+  'What happened, who did it and to what. It holds ids, states and names of fields, never content.',
+)
+
+const EventTypeBody = s.named('EventType', s.object({ name: s.text(), class: s.oneOf('audit', 'activity'), says: s.text() }))
+
+const filter = {
+  actor: s.optional(s.text({ min: 1, max: 100 }).describe('The id of who acted.')),
+  resource: s.optional(s.text({ min: 1, max: 100 }).describe('The id of what it concerns.')),
+  type: s.optional(
+    s.pattern(/^[a-z0-9_]+(\.[a-z0-9_]+)*(\.\*)?$/, 'Must be an event type or `task.*`.').describe('A type, or `task.*`.'),
+  ),
+  class: s.optional(s.oneOf('audit', 'activity')),
+  since: s.optional(s.time().describe('At or after this time.')),
+  until: s.optional(s.time().describe('Before this time.')),
+}
+const { since: _since, until: _until, ...streamFilter } = filter
+
+export const eventRoutes = (house: EventsHouse) => [
+  route(
+    'GET /events',
+    {
+      summary: 'List events, newest first',
+      tag: 'events',
+      auth: 'any',
+      action: 'event.list',
+      query: { ...filter, ...s.page() },
+      answers: { 200: s.list(EventBody) },
+      problems: ['cursor_invalid'],
+    },
+    ({ scope, query }) => listEvents(house, scope, query),
+  ),
+  route(
+    'GET /events/types',
+    {
+      summary: 'List the types that events may have',
+      tag: 'events',
+      auth: 'any',
+      action: 'event.list',
+      answers: { 200: s.list(EventTypeBody) },
+    },
+    async () => ({ data: Object.entries(EVENT_TYPES).map(([name, type]) => ({ name, ...type })), next_cursor: null }),
+  ),
+  route(
+    'GET /events/stream',
+    {
+      summary: 'Follow the record as server-sent events',
+      description:
+        'Each event once and in order. Send the last id as `Last-Event-ID` to go on after it; without it the stream begins now.',
+      tag: 'events',
+      auth: 'any',
+      action: 'event.list',
+      query: streamFilter,
+      answers: { 200: 'stream' },
+      problems: ['cursor_invalid'],
+      bucket: 'stream',
+    },
+    async (ask) => {
+      const after = await startOf(house, ask.scope, ask.request.header('last-event-id'))
+      return ask.stream(async (out) => {
+        const events = followEvents(house, ask.scope, { filter: ask.query, after, signal: out.signal })
+        for await (const event of events) await out.send({ event: event.type, id: event.id, data: event })
+      })
+    },
+  ),
+  route(
+    'GET /events/:id',
+    {
+      summary: 'Read one event',
+      tag: 'events',
+      auth: 'any',
+      action: 'event.list',
+      params: { id: s.id('evt') },
+      answers: { 200: EventBody },
+      problems: ['not_found'],
+    },
+    ({ scope, params }) => getEvent(house, scope, params.id),
+  ),
+]
