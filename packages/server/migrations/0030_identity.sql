@@ -116,6 +116,7 @@ create table countersign.agents (
   state_by text not null,
   created_at timestamptz(3) not null,
   created_by text not null,
+  updated_at timestamptz(3) not null,
   unique (tenant_id, id),
   foreign key (tenant_id, user_id) references countersign.roles (tenant_id, user_id)
 );
@@ -123,7 +124,7 @@ create index agents_user on countersign.agents (tenant_id, user_id);
 select countersign.make_tenant_table('agents', array['select', 'insert', 'update']);
 select countersign.grant_engine('agents', 'select (id, tenant_id, user_id, name, state)');
 
--- `user_id` is the maker, whose role now bounds the key's power (P56); a rotation renews the life of `expires_in_days`. Scopes hold `<areas>:<verb>` or `<areas>:*`.
+-- `user_id` is the maker, whose role now bounds the key's power (P56); a rotation gives it another life of `lasts_seconds`. Scopes hold `<areas>:<verb>` or `<areas>:*`.
 create table countersign.keys (
   id text collate "C" primary key,
   tenant_id uuid not null references countersign.tenants,
@@ -135,7 +136,7 @@ create table countersign.keys (
   scopes text[] not null,
   addresses inet[] not null default '{}' check (cardinality(addresses) <= 20),
   created_at timestamptz(3) not null,
-  expires_in_days integer not null check (expires_in_days between 1 and 365),
+  lasts_seconds integer not null check (lasts_seconds between 60 and 31536000),
   expires_at timestamptz(3) not null,
   revoked_at timestamptz(3),
   revoked_by text,
@@ -306,6 +307,14 @@ as $$
   order by r.given_at, r.tenant_id
 $$;
 
+-- Where the sign-in of a name that nobody has is recorded: the first tenant of the installation.
+create function countersign_engine.home_tenant() returns uuid
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select t.id from countersign.tenants t order by t.created_at, t.id limit 1
+$$;
+
 -- A new password ends the user's sessions in every tenant (P27).
 create function countersign_engine.tenants_of_sessions(of_user text)
 returns table (tenant_id uuid)
@@ -325,7 +334,7 @@ as $$
 $$;
 
 grant execute on function countersign_engine.session_life(text), countersign_engine.use_session(bytea), countersign_engine.use_key(bytea, inet),
-  countersign_engine.tenants_of_user(text), countersign_engine.tenants_of_sessions(text), countersign_engine.find_invitation(bytea)
+  countersign_engine.tenants_of_user(text), countersign_engine.home_tenant(), countersign_engine.tenants_of_sessions(text), countersign_engine.find_invitation(bytea)
   to countersign_runtime;
 
 set local role countersign_owner;

@@ -22,7 +22,7 @@ import {
 
 export type { Agent, AgentState }
 
-export type NewAgent = { name: string; description?: string; environment?: 'live' | 'test'; owner_id?: string }
+export type NewAgent = { name: string; description?: string; environment?: 'live' | 'test'; owner_user_id?: string }
 export type AgentChange = { name?: string; description?: string; state?: 'active' | 'paused' | 'revoked' }
 
 /** The predicate of `○`: what a scope that reaches only its own may see (P61). */
@@ -35,7 +35,7 @@ export function ownOnly(scope: Scope, action: string): Only {
 
 export const createAgent = (house: IdentityHouse, scope: Scope, input: NewAgent): Promise<Agent> =>
   tx(house.db, scope, async (t) => {
-    const ownerId = await ownerOf(t, scope, input.owner_id)
+    const ownerId = await ownerOf(t, scope, input.owner_user_id)
     const id = newId('agt', t.now.getTime())
     const environment = input.environment ?? 'live'
     await insertAgent(t, scope, {
@@ -56,12 +56,12 @@ async function ownerOf(t: Tx, scope: Scope, wanted: string | undefined): Promise
   if (ownerId !== scope.userId && reach(scope, 'agent.create') !== 'any')
     throw new Problem('forbidden', { action: 'agent.create' })
   const owner = await findUser(t, scope, ownerId)
-  if (!owner || owner.state !== 'active') throw ownerError('Must be an active user of this tenant.')
+  if (owner?.state !== 'active') throw ownerError('Must be an active user of this tenant.')
   return ownerId
 }
 
 const ownerError = (message: string) =>
-  new Problem('validation_failed', { errors: [{ path: '/owner_id', code: 'unknown_user', message }] })
+  new Problem('validation_failed', { errors: [{ path: '/owner_user_id', code: 'unknown_user', message }] })
 
 export async function getAgent(house: IdentityHouse, scope: Scope, agentId: string): Promise<Agent> {
   const agent = await tx(house.db, scope, (t) => findAgent(t, scope, agentId, ownOnly(scope, 'agent.read')), { readOnly: true })

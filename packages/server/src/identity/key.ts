@@ -1,6 +1,7 @@
 // Keys (P53–P57): made with the scopes their maker may give, shown once, stored as hashes, rotated with an overlap, revoked at once.
 // Never answers a key's text a second time and never gives a key more than its maker has.
 import { Problem } from '@countersign/sdk'
+import ipaddr from 'ipaddr.js'
 import { type KeyEnvironment, mintKey, parseKey, sha256 } from '../crypto/token.ts'
 import type { Role, Scope } from '../db/scope.ts'
 import { systemScope } from '../db/scope.ts'
@@ -27,30 +28,31 @@ import {
 } from './sql.ts'
 
 export type Key = KeyRow
-/** `token` stands in the answer of creation and rotation only. */
-export type ShownKey = KeyRow & { token: string }
+/** `secret` stands in the answer of creation and rotation only. */
+export type ShownKey = KeyRow & { secret: string }
 export type KeyKindMade = 'agt' | 'usr' | 'adm'
 export type NewKey = {
   kind: KeyKindMade
   agent_id?: string
-  name: string
+  name?: string
   scopes?: readonly string[]
   addresses?: readonly string[]
   environment?: KeyEnvironment
-  expires_in_days?: number
+  expires_in_seconds?: number
 }
 
-const DEFAULT_DAYS = 90
+const NINETY_DAYS = 90 * 86_400
 /** What an agent needs to ask and to know itself. */
 export const AGENT_SCOPES = ['agents:read', 'tasks:*'] as const
 
 export async function createKey(house: IdentityHouse, scope: Scope, input: NewKey): Promise<ShownKey> {
   return tx(house.db, scope, async (t) => {
-    const { userId, environment } = await holderOf(t, scope, input)
+    const { userId, environment, name } = await holderOf(t, scope, input)
     const scopes = input.scopes ?? (input.kind === 'agt' ? AGENT_SCOPES : null)
     if (!scopes || scopes.length === 0)
       throw fieldError('/scopes', 'required', 'Name what the key may do; only agent keys have a default.')
     guardScopes(scope, input, scopes)
+    guardAddresses(input.addresses ?? [])
     const id = newId('key', t.now.getTime())
     await insertKey(t, scope, {
       id,
@@ -58,12 +60,12 @@ export async function createKey(house: IdentityHouse, scope: Scope, input: NewKe
       environment,
       agentId: input.agent_id ?? null,
       userId,
-      name: input.name.trim(),
+      name: input.name?.trim() || name,
       scopes: [...new Set(scopes)].sort(),
       addresses: input.addresses ?? [],
-      days: input.expires_in_days ?? DEFAULT_DAYS,
+      lastsSeconds: input.expires_in_seconds ?? NINETY_DAYS,
     })
-    const token = await addToken(t, scope, id, environment, input.kind)
+    const secret = await addToken(t, scope, id, environment, input.kind)
     const key = (await findKey(t, scope, id, ALL)) as Key
     const data = {
       key_id: id,
@@ -73,7 +75,7 @@ export async function createKey(house: IdentityHouse, scope: Scope, input: NewKe
       expires_at: key.expires_at.toISOString(),
     }
     await record(t, scope, 'key.created', data, { resource: { type: 'key', id } })
-    return { ...key, token }
+    return { ...key, secret }
   })
 }
 
@@ -83,13 +85,21 @@ const fieldError = (path: string, code: string, message: string) =>
   new Problem('validation_failed', { errors: [{ path, code, message }] })
 
 /** Who the key will act as, and who answers for it: its maker, a person. */
-async function holderOf(t: Tx, scope: Scope, input: NewKey): Promise<{ userId: string; environment: KeyEnvironment }> {
+async function holderOf(
+  t: Tx,
+  scope: Scope,
+  input: NewKey,
+): Promise<{ userId: string; environment: KeyEnvironment; name: string }> {
   if (!scope.userId) throw new Problem('forbidden', { action: 'key.create' })
   if (input.kind !== 'agt') {
     if (input.agent_id) throw fieldError('/agent_id', 'unexpected', 'Only a key of the kind agt belongs to an agent.')
     if (input.kind === 'adm' && reach(scope, 'key.create') !== 'any')
       throw new Problem('forbidden', { action: 'key.create', detail: 'A tenant-wide key needs a role that reaches all keys.' })
-    return { userId: scope.userId, environment: input.environment ?? 'live' }
+    return {
+      userId: scope.userId,
+      environment: input.environment ?? 'live',
+      name: input.kind === 'usr' ? 'personal key' : 'tenant key',
+    }
   }
   if (!input.agent_id) throw fieldError('/agent_id', 'required', 'A key of the kind agt needs its agent.')
   const agent = await findAgent(t, scope, input.agent_id, ownOnly(scope, 'key.create'))
@@ -97,7 +107,7 @@ async function holderOf(t: Tx, scope: Scope, input: NewKey): Promise<{ userId: s
   if (agent.state === 'revoked') throw new Problem('state_conflict', { state: agent.state, detail: 'The agent is revoked.' })
   if (input.environment && input.environment !== agent.environment)
     throw fieldError('/environment', 'mismatch', `The agent is ${agent.environment}.`)
-  return { userId: scope.userId, environment: agent.environment }
+  return { userId: scope.userId, environment: agent.environment, name: `${agent.name.slice(0, 96)} key` }
 }
 
 /** Every scope must be one that its maker has and that this kind of key can have at all (P56). */
@@ -112,6 +122,15 @@ function guardScopes(scope: Scope, input: NewKey, scopes: readonly string[]): vo
   }
   const tooWide = scopes.filter((text) => !mayGive(text))
   if (tooWide.length > 0) throw new Problem('scope_too_wide', { scopes: tooWide })
+}
+
+function guardAddresses(addresses: readonly string[]): void {
+  const errors = addresses.flatMap((text, i) =>
+    ipaddr.isValidCIDR(text) || ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text)
+      ? []
+      : [{ path: `/addresses/${i}`, code: 'invalid_address', message: 'Must be an address or a network such as 10.0.0.0/8.' }],
+  )
+  if (errors.length > 0) throw new Problem('validation_failed', { errors })
 }
 
 async function addToken(t: Tx, scope: Scope, keyId: string, environment: KeyEnvironment, kind: KeyKindMade): Promise<string> {
@@ -147,7 +166,7 @@ export async function rotateKey(house: IdentityHouse, scope: Scope, keyId: strin
     const endsAt = new Date(Math.min(t.now.getTime() + overlapSeconds * 1000, key.expires_at.getTime()))
     await endCurrentToken(t, scope, keyId, endsAt)
     await renewKey(t, scope, keyId)
-    const token = await addToken(t, scope, keyId, key.environment, key.kind)
+    const secret = await addToken(t, scope, keyId, key.environment, key.kind)
     await record(
       t,
       scope,
@@ -155,7 +174,7 @@ export async function rotateKey(house: IdentityHouse, scope: Scope, keyId: strin
       { key_id: keyId, old_ends_at: endsAt.toISOString() },
       { resource: { type: 'key', id: keyId } },
     )
-    return { ...((await findKey(t, scope, keyId, only)) as Key), token }
+    return { ...((await findKey(t, scope, keyId, only)) as Key), secret }
   })
 }
 
@@ -168,12 +187,12 @@ export const revokeKey = (house: IdentityHouse, scope: Scope, keyId: string): Pr
     return null
   })
 
-export type KeyFilter = { made_by?: string; agent_id?: string; kind?: KeyKindMade; created_before?: Date }
+export type KeyFilter = { created_by?: string; agent_id?: string; kind?: KeyKindMade; created_before?: Date }
 
 export const revokeKeys = (house: IdentityHouse, scope: Scope, filter: KeyFilter): Promise<{ revoked: number }> =>
   tx(house.db, scope, async (t) => {
     const revoked = await revokeKeysWhere(t, scope, ownOnly(scope, 'key.revoke'), {
-      madeBy: filter.made_by ?? null,
+      madeBy: filter.created_by ?? null,
       agentId: filter.agent_id ?? null,
       kind: filter.kind ?? null,
       createdBefore: filter.created_before ?? null,

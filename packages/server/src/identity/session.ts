@@ -9,6 +9,7 @@ import type { ReplyControl } from '../http/route.ts'
 import { newId } from '../std/id.ts'
 import type { IdentityHouse } from './house.ts'
 import { reach } from './matrix.ts'
+import { isFresh } from './proof.ts'
 import {
   askRotation,
   clearRotation,
@@ -24,9 +25,6 @@ import {
   sessionLife,
   tenantsOfSessions,
 } from './sql.ts'
-
-/** How recent a proof must be for an act marked † (P29). */
-export const PROOF_LASTS_MS = 10 * 60_000
 
 export type EndReason = 'signed_out' | 'revoked' | 'password_changed' | 'deactivated' | 'replayed' | 'expired' | 'signed_in_again'
 export type Origin = { address: string | null; client: string | null }
@@ -88,7 +86,11 @@ async function replaceToken(t: Tx, scope: Scope, sessionId: string): Promise<Ses
   if (!session) throw new Problem('session_ended')
   await retireSessionToken(t, scope, sessionId)
   const token = await addToken(t, scope, sessionId)
-  return { session_id: sessionId, token, max_age: Math.max(0, Math.floor((session.ends_at.getTime() - t.now.getTime()) / 1000)) }
+  return {
+    session_id: sessionId,
+    token,
+    max_age: Math.max(0, Math.floor((session.expires_at.getTime() - t.now.getTime()) / 1000)),
+  }
 }
 
 /** A proof of presence was given: the session is as fresh as after a sign-in and its token is another (P26, P29). */
@@ -98,12 +100,15 @@ export async function proveAndReplace(t: Tx, scope: Scope): Promise<SessionCooki
   return replaceToken(t, scope, sessionId)
 }
 
-/** After a change of role the next request of that browser gets a new token; null when another request was first. */
-export const replaceIfDue = (house: IdentityHouse, scope: Scope): Promise<SessionCookie | null> =>
-  tx(house.db, scope, async (t) => {
+/** After a change of role the browser gets a new token, by whichever of its requests comes first (P26). */
+export async function renewCookie(house: IdentityHouse, scope: Scope, reply: ReplyControl): Promise<void> {
+  if (!('rotationDue' in scope) || !scope.rotationDue) return
+  const cookie = await tx(house.db, scope, async (t) => {
     const sessionId = sessionOf(scope)
     return (await clearRotation(t, scope, sessionId)) === 0 ? null : replaceToken(t, scope, sessionId)
   })
+  if (cookie) setCookie(house, reply, cookie)
+}
 
 /** Marks every session of a user whose rights changed (P26). */
 export const replaceTokensOf = (t: Tx, scope: Scope, userId: string) => askRotation(t, scope, userId)
@@ -163,7 +168,7 @@ export const listMySessions = (house: IdentityHouse, scope: Scope): Promise<Sess
 
 const viewOf = ({ step_up_at, ...session }: Session, scope: Scope, now: Date): SessionView => ({
   ...session,
-  assurance: step_up_at && now.getTime() - step_up_at.getTime() <= PROOF_LASTS_MS ? 'step_up' : 'session',
+  assurance: isFresh(step_up_at, now) ? 'step_up' : 'session',
   current: session.id === scope.actor.session_id,
 })
 

@@ -113,6 +113,8 @@ export const findTenant = (t: Tx, scope: Scope) => t.maybe<Tenant & { revoke_exp
 export const tenantsOfUser = (t: Tx, userId: string) => t.rows<{ tenant_id: string; role: Role }>`
   select tenant_id, role from countersign_engine.tenants_of_user(${userId}::text)`
 
+export const homeTenant = (t: Tx) => t.one<{ id: string | null }>`select countersign_engine.home_tenant() as id`
+
 export const insertRole = (t: Tx, scope: Scope, userId: string, role: Role) => t.run`
   insert into roles (user_id, tenant_id, role, given_by, given_at)
   values (${userId}::text, ${scope.tenantId}::uuid, ${role}::text, ${scope.principal}::text, ${t.now}::timestamptz)`
@@ -182,6 +184,8 @@ export type Session = {
   client: string | null
   methods: string[]
   step_up_at: Date | null
+  /** When it ends at the latest, however busy it is. */
+  expires_at: Date
 }
 
 export const useSession = (t: Tx, hash: Buffer) => t.maybe<LiveSession>`
@@ -220,14 +224,14 @@ export const proveSession = (t: Tx, scope: Scope, sessionId: string) => t.run`
   update sessions set step_up_at = ${t.now}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and id = ${sessionId}::text and ended_at is null`
 
-export const findSession = (t: Tx, scope: Scope, sessionId: string) => t.maybe<Session & { user_id: string; ends_at: Date }>`
+export const findSession = (t: Tx, scope: Scope, sessionId: string) => t.maybe<Session & { user_id: string }>`
   select s.id, s.user_id, s.started_at, s.last_seen_at, s.address, s.client, s.methods, s.step_up_at,
-    s.started_at + (countersign_engine.session_life(s.user_id)).absolute as ends_at
+    s.started_at + (countersign_engine.session_life(s.user_id)).absolute as expires_at
   from sessions s
   where s.tenant_id = ${scope.tenantId}::uuid and s.id = ${sessionId}::text and s.ended_at is null`
 
 export const listSessions = (t: Tx, scope: Scope, userId: string) => t.rows<Session>`
-  select s.id, s.started_at, s.last_seen_at, s.address, s.client, s.methods, s.step_up_at
+  select s.id, s.started_at, s.last_seen_at, s.address, s.client, s.methods, s.step_up_at, s.started_at + l.absolute as expires_at
   from sessions s, countersign_engine.session_life(s.user_id) l
   where s.tenant_id = ${scope.tenantId}::uuid and s.user_id = ${userId}::text and s.ended_at is null
     and ${t.now}::timestamptz < least(s.started_at + l.absolute, s.last_seen_at + l.idle)
@@ -262,24 +266,25 @@ export type Agent = {
   description: string
   environment: 'live' | 'test'
   state: AgentState
-  owner: UserLabel
+  owner_user_id: string
+  owner_display_name: string
   created_at: Date
   updated_at: Date
 }
 
 const agentColumns = sql`
-  a.id, a.name, a.description, a.environment, a.state, a.created_at, a.state_since as updated_at,
-  (select jsonb_build_object('id', u.id, 'display_name', u.display_name, 'email', e.address)
-   from users u join user_emails e on e.user_id = u.id and e.is_primary where u.id = a.user_id) as owner`
+  a.id, a.name, a.description, a.environment, a.state, a.created_at, a.updated_at, a.user_id as owner_user_id,
+  (select u.display_name from users u where u.id = a.user_id) as owner_display_name`
 
 export const insertAgent = (
   t: Tx,
   scope: Scope,
   agent: { id: string; userId: string; name: string; description: string; environment: string },
 ) => t.run`
-  insert into agents (id, tenant_id, user_id, name, description, environment, state, state_since, state_by, created_at, created_by)
+  insert into agents (id, tenant_id, user_id, name, description, environment, state, state_since, state_by, created_at, created_by, updated_at)
   values (${agent.id}::text, ${scope.tenantId}::uuid, ${agent.userId}::text, ${agent.name}::text, ${agent.description}::text,
-    ${agent.environment}::text, 'active', ${t.now}::timestamptz, ${scope.principal}::text, ${t.now}::timestamptz, ${scope.principal}::text)`
+    ${agent.environment}::text, 'active', ${t.now}::timestamptz, ${scope.principal}::text, ${t.now}::timestamptz, ${scope.principal}::text,
+    ${t.now}::timestamptz)`
 
 /** `only`: the agents of this user, or this one agent; null for all of the tenant. */
 export type Only = { user: string | null; agent: string | null }
@@ -312,6 +317,7 @@ export const updateAgentIfAlive = (
   change: { name: string; description: string; state: AgentState; stateChanged: boolean },
 ) => t.run`
   update agents set name = ${change.name}::text, description = ${change.description}::text, state = ${change.state}::text,
+    updated_at = ${t.now}::timestamptz,
     state_since = case when ${change.stateChanged}::boolean then ${t.now}::timestamptz else state_since end,
     state_by = case when ${change.stateChanged}::boolean then ${scope.principal}::text else state_by end
   where tenant_id = ${scope.tenantId}::uuid and id = ${agentId}::text and state <> 'revoked'`
@@ -330,7 +336,8 @@ export type KeyRow = {
   agent_id: string | null
   scopes: string[]
   addresses: string[]
-  made_by: UserLabel
+  created_by: string
+  created_by_display_name: string
   prefix: string
   last_four: string
   state: 'active' | 'expired' | 'revoked'
@@ -338,7 +345,8 @@ export type KeyRow = {
   expires_at: Date
   revoked_at: Date | null
   rotation_ends_at: Date | null
-  last_used_on: string | null
+  /** The day (UTC), not the second. */
+  last_used_at: Date | null
   last_used_from: string | null
 }
 export type KeyInUse = {
@@ -375,13 +383,13 @@ export const insertKey = (
     name: string
     scopes: readonly string[]
     addresses: readonly string[]
-    days: number
+    lastsSeconds: number
   },
 ) => t.run`
-  insert into keys (id, tenant_id, kind, environment, agent_id, user_id, name, scopes, addresses, created_at, expires_in_days, expires_at)
+  insert into keys (id, tenant_id, kind, environment, agent_id, user_id, name, scopes, addresses, created_at, lasts_seconds, expires_at)
   values (${key.id}::text, ${scope.tenantId}::uuid, ${key.kind}::text, ${key.environment}::text, ${key.agentId}::text, ${key.userId}::text,
-    ${key.name}::text, ${key.scopes}::text[], ${key.addresses}::inet[], ${t.now}::timestamptz, ${key.days}::integer,
-    ${t.now}::timestamptz + make_interval(days => ${key.days}::integer))`
+    ${key.name}::text, ${key.scopes}::text[], ${key.addresses}::inet[], ${t.now}::timestamptz, ${key.lastsSeconds}::integer,
+    ${t.now}::timestamptz + make_interval(secs => ${key.lastsSeconds}::integer))`
 
 export const insertKeyToken = (
   t: Tx,
@@ -394,12 +402,11 @@ export const insertKeyToken = (
 
 const keyColumns = (now: Date) => sql`
   k.id, k.kind, k.environment, k.name, k.agent_id, k.scopes, k.addresses::text[] as addresses, k.created_at, k.expires_at, k.revoked_at,
-  to_char(k.last_used_at at time zone 'UTC', 'YYYY-MM-DD') as last_used_on, k.last_used_from, o.prefix, o.last_four,
+  date_trunc('day', k.last_used_at, 'UTC') as last_used_at, k.last_used_from, o.prefix, o.last_four,
   case when k.revoked_at is not null then 'revoked' when k.expires_at <= ${now}::timestamptz then 'expired' else 'active' end as state,
   (select max(old.ends_at) from key_tokens old
    where old.tenant_id = k.tenant_id and old.key_id = k.id and old.ends_at > ${now}::timestamptz) as rotation_ends_at,
-  (select jsonb_build_object('id', u.id, 'display_name', u.display_name, 'email', e.address)
-   from users u join user_emails e on e.user_id = u.id and e.is_primary where u.id = k.user_id) as made_by`
+  k.user_id as created_by, (select u.display_name from users u where u.id = k.user_id) as created_by_display_name`
 
 /** `only.user`: keys this user made, and keys of agents of this user. */
 const within = (only: Only) => sql`
@@ -457,7 +464,7 @@ export const revokeKeysWhere = (
 
 /** Another life of the length that was chosen at creation. */
 export const renewKey = (t: Tx, scope: Scope, keyId: string) => t.run`
-  update keys set expires_at = ${t.now}::timestamptz + make_interval(days => expires_in_days)
+  update keys set expires_at = ${t.now}::timestamptz + make_interval(secs => lasts_seconds)
   where tenant_id = ${scope.tenantId}::uuid and id = ${keyId}::text`
 
 export const revokeKeysOfAgent = (t: Tx, scope: Scope, agentId: string) => t.rows<{ id: string }>`

@@ -140,18 +140,23 @@ export async function changeRole(house: IdentityHouse, scope: Scope, userId: str
 }
 
 /** In this tenant: a user may be somebody elsewhere still. Deactivation ends every session here at once (P27). */
-export async function changeUserState(house: IdentityHouse, scope: Scope, userId: string, state: User['state']): Promise<User> {
-  return tx(house.db, scope, async (t) => {
-    const { target, isLastOwner } = await lockMembership(t, scope, userId)
-    guardRank(scope, target.role)
-    const before = (await findUser(t, scope, userId)) as User
-    if (state === 'deactivated' && before.state === 'active') {
-      if (isLastOwner) throw new Problem('last_owner')
-      await deactivate(t, scope, userId)
-    }
-    if (state === 'active' && before.state === 'deactivated') await reactivate(t, scope, userId)
-    return (await findUser(t, scope, userId)) as User
+export const changeUserState = (house: IdentityHouse, scope: Scope, userId: string, state: User['state']): Promise<User> =>
+  tx(house.db, scope, (t) => setState(t, scope, userId, state))
+
+export const removeUser = (house: IdentityHouse, scope: Scope, userId: string): Promise<null> =>
+  tx(house.db, scope, async (t) => {
+    await setState(t, scope, userId, 'deactivated')
+    return null
   })
+
+async function setState(t: Tx, scope: Scope, userId: string, state: User['state']): Promise<User> {
+  const { target, isLastOwner } = await lockMembership(t, scope, userId)
+  guardRank(scope, target.role)
+  const isActive = target.deactivated_at === null
+  if (state === 'deactivated' && isLastOwner) throw new Problem('last_owner')
+  if (state === 'deactivated' && isActive) await deactivate(t, scope, userId)
+  if (state === 'active' && !isActive) await reactivate(t, scope, userId)
+  return (await findUser(t, scope, userId)) as User
 }
 
 async function deactivate(t: Tx, scope: Scope, userId: string): Promise<void> {
