@@ -1,6 +1,18 @@
 // @countersign/sdk: what an agent author, a webhook receiver and the dashboard import. It depends on nothing and on no runtime.
 
 export {
+  type AskOptions,
+  ask,
+  awaitHuman,
+  type HumanDecision,
+  type ResumeOptions,
+  resume,
+  TaskHandle,
+  type Through,
+  type WaitingOptions,
+  wait,
+} from './await-human.ts'
+export {
   type CatalogueEntry,
   CLIENT_PROBLEMS,
   type ClientCode,
@@ -9,4 +21,45 @@ export {
   type ProblemCode,
   type Retry,
 } from './catalogue.ts'
+export { type ClientOptions, Countersign, createClient, type RequestOptions } from './client.ts'
+export type { Clock } from './clock.ts'
+export type { Duration } from './duration.ts'
+export {
+  Aborted,
+  Forbidden,
+  KeyReused,
+  PayloadInvalid,
+  RateLimited,
+  ResponseInvalid,
+  SchemaNotConvertible,
+  ServerUnreachable,
+  TaskCancelled,
+  TaskDenied,
+  TaskNotFound,
+  TaskTimedOut,
+  TimeoutOutOfRange,
+  Unauthorized,
+  VerificationExhausted,
+} from './errors.ts'
+export type { LiveEvent, StreamOptions } from './live.ts'
 export { type FieldError, Problem, type ProblemBody, type ProblemMembers } from './problem.ts'
+export type { AnswerOf, ResponseSchema, StandardSchema } from './schema/schema.ts'
+export type { WebhookMode } from './webhook/mode.ts'
+export {
+  type NodeRequest,
+  type NodeResponse,
+  type ReceiveOptions,
+  webhookExpressHandler,
+  webhookFetchHandler,
+  webhookHonoHandler,
+  webhookNodeHandler,
+} from './webhook/receive.ts'
+export {
+  type HeadersLike,
+  type VerifiedWebhook,
+  type VerifyOptions,
+  verifyWebhook,
+  type WebhookReason,
+  WebhookRefused,
+} from './webhook/verify.ts'
+export type * from './wire.ts'
