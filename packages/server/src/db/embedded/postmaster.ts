@@ -147,8 +147,9 @@ export class Postmaster {
 /** Stops what a killed owner left behind. True when there was something to stop. */
 export async function stopLeftover(data: string): Promise<boolean> {
   const pid = Number(pidFile(data)[0])
-  if (!Number.isInteger(pid) || pid <= 1 || markOf(pid) === null) return false
-  if (!`${commandOf(pid) ?? ''} `.includes(` -D ${realpathSync(data)} `)) {
+  if (!Number.isInteger(pid) || pid < 1) return false
+  const isOurs = markOf(pid) !== null && `${commandOf(pid) ?? ''} `.includes(` -D ${realpathSync(data)} `)
+  if (!isOurs) {
     disown(data)
     return false
   }
@@ -173,8 +174,9 @@ async function endsBy(signal: NodeJS.Signals, pid: number): Promise<boolean> {
   return false
 }
 
-// The number in the pid file was given to a stranger. PostgreSQL takes its own parent's number for such a reuse and still checks that no backend of
-// the dead postmaster holds the shared memory (CreateLockFile in miscinit.c); were the file gone, it could not check that.
+// The number in the pid file is a stranger's by now, or a zombie's that nobody buries, and PostgreSQL would refuse for either. It takes its own parent's
+// number for a reuse and still checks that no backend of the dead postmaster holds the shared memory (CreateLockFile in miscinit.c); were the file gone,
+// it could not check that.
 function disown(data: string): void {
   const [, ...rest] = pidFile(data)
   writeFileSync(join(data, 'postmaster.pid'), [process.pid, ...rest].join('\n'))
