@@ -3,7 +3,7 @@
 
 /**
  * A number whose decimal text no double gives back: 9007199254740993, 0.1000000000000000055, 1e400. Made by `readJson`, written by `writeJson`
- * exactly as it came. Schemas meet it only in members of `s.json()` and `s.jsonObject()`; an integer member refuses it, a number member rounds it.
+ * exactly as it came and by `canonical` too, so that a digest tells it from its neighbours. Schemas meet it only in members of `s.json()` and `s.jsonObject()`; an integer member refuses it, a number member rounds it.
  */
 export class Digits {
   readonly text: string
@@ -262,15 +262,4 @@ function write(value: unknown): string {
   if (typeof value !== 'object' || value === null || 'toJSON' in value) return JSON.stringify(value) ?? 'null'
   const members = Object.entries(value).filter(([, member]) => member !== undefined)
   return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${write(member)}`).join(',')}}`
-}
-
-/**
- * The same value with each `Digits` as a text that no body can hold (U+0000 in front), so that a canonical form or a digest made of it
- * tells 9007199254740993 from 9007199254740992 and both from the text "9007199254740993".
- */
-export function markDigits(value: Json): Json {
-  if (value instanceof Digits) return `\u0000${value.text}`
-  if (Array.isArray(value)) return value.map(markDigits)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, markDigits(member)]))
 }

@@ -96,7 +96,7 @@ export type RouteSpec<
   answers: Record<number, z.ZodType | null | 'stream' | 'page'>
   /** The codes of its own; the common ones need no naming. */
   problems?: readonly ProblemCode[]
-  /** Counted by address before authentication ('none': uncounted; needs no database), or instead of api.key/api.user by principal. */
+  /** Of an open route: counted by address before anything else (`anonymous` unless said; 'none' = uncounted). Of others: counted beside the principal's and the tenant's. */
   bucket?: BucketName | 'none'
   /** read 1, write 2 unless said otherwise (P74) */
   cost?: number

@@ -1,0 +1,320 @@
+// The door: one list of routes behind one listener. Finds the route, lets serve.ts walk it, and makes sure that every answer, whatever went wrong,
+// carries the headers of browser.ts and a request id. Never redirects, never mends a path, never answers with text that the catalogue does not know.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { Problem } from '@countersign/sdk'
+import { getRequestListener } from '@hono/node-server'
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import { Hono } from 'hono'
+import { KEY_PATTERN } from '../crypto/token.ts'
+import { newId } from '../std/id.ts'
+import type { TrustedProxies } from './address.ts'
+import { type Answer, toResponse, writeAnswer } from './answer.ts'
+import { answerChecker } from './answer-check.ts'
+import { type Cors, corsHeaders, hostCheck, preflightHeaders, securityHeaders } from './browser.ts'
+import type { Buckets } from './bucket.ts'
+import { type Exchange, MAX_URL, openExchange, refuseMalformed } from './exchange.ts'
+import { type Limits, openLimits } from './limit.ts'
+import { openApiDocument } from './openapi.ts'
+import { logProblem, problemAnswer, problemOf } from './problem.ts'
+import { openReplies, type Replies, type ReplySealing } from './reply.ts'
+import { type Dialect, type Method, type Route, route, STREAMED, s } from './route.ts'
+import { type Entry, entryOf, type Gathered, type Handed, type HttpHouse, type Service, serve } from './serve.ts'
+import { type Pages, pageAnswer } from './static.ts'
+
+export type AppOptions = Handed & {
+  house: HttpHouse
+  /** Under /api/v1 and /api. */
+  routes: readonly Route[]
+  /** At the root: health, discovery, redirects of the dashboard. */
+  rootRoutes?: readonly Route[]
+  sealing: ReplySealing
+  /** Where people reach this server; without it, where it listens. */
+  publicUrl?: string
+  allowedHosts?: readonly string[]
+  hstsPreload?: boolean
+  trustedProxies?: TrustedProxies
+  cors?: Cors | null
+  buckets?: Buckets
+  pages?: Pages
+  /** How long replies are kept; a day. */
+  keepRepliesMs?: number
+  /** One line per request at `info`. */
+  accessLog?: boolean
+  /** For tests: an answer that its schema does not describe is an error. */
+  checkAnswers?: boolean
+  version?: string
+  /** A key of ours stood in a URL (P59): the place to revoke it. */
+  keyExposed?(key: string): Promise<void>
+}
+
+export type App = {
+  /** For callers in this process; streams and address checks need `listen`. */
+  fetch(request: Request): Promise<Response>
+  listen(
+    port: number,
+    host?: string,
+  ): Promise<{ port: number; url: string; close(options?: { graceMs?: number }): Promise<void> }>
+  origin(): string
+  limits: Limits
+  replies: Replies
+}
+
+type Raw = { incoming?: IncomingMessage; outgoing?: ServerResponse }
+/** A request on its way, handed through the router. */
+type Here = { exchange: Exchange; gathered: Gathered; entry?: Entry }
+type Env = { Bindings: { here: Here } }
+/** Where this server is reached; known at once, or when it listens. */
+type Place = { url: string | null; hosts: readonly string[] }
+
+const METHODS: readonly Method[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
+// A probe asks by whatever name it has.
+const ANY_HOST = ['/livez', '/readyz']
+const TIMERS = { headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 72_000, maxHeaderSize: 32_768 }
+
+export function buildApp(options: AppOptions): App {
+  const { house } = options
+  const place: Place = { url: options.publicUrl ?? null, hosts: options.allowedHosts ?? [] }
+  const origin = () => new URL(place.url ?? 'http://localhost').origin
+  const stop = new AbortController()
+  const limits = openLimits({ db: house.db, keyring: house.keyring, clock: house.clock, buckets: options.buckets })
+  const replies = openReplies({ db: house.db, sealing: options.sealing, keepMs: options.keepRepliesMs })
+  const entries = listEntries(options)
+  const service: Service = {
+    house,
+    handed: options,
+    limits,
+    replies,
+    origin,
+    stopping: stop.signal,
+    check: options.checkAnswers ? answerChecker() : undefined,
+  }
+  const door = makeDoor(options, service, entries, place)
+  return {
+    fetch: async (request) => door(request, {}),
+    listen: (port, host = '127.0.0.1') => listen({ port, host, door, stop, place }),
+    origin,
+    limits,
+    replies,
+  }
+}
+
+type Placed = Entry & { pattern: string }
+
+/** T59: a native route stands under both prefixes, unless a compatible one has its place under /api. */
+function listEntries(options: AppOptions): Placed[] {
+  const { routes, rootRoutes = [] } = options
+  const compatible = new Set(routes.filter((one) => one.spec.dialect === 'compatible').map((one) => `${one.method} ${one.path}`))
+  const placed = routes.flatMap((one): Placed[] => {
+    const as = (dialect: Dialect, prefix: string): Placed => ({ ...entryOf(one, dialect), pattern: `${prefix}${one.path}` })
+    if (one.spec.dialect === 'compatible') return [as('compatible', '/api')]
+    if (one.spec.dialect === 'both') return [as('native', '/api/v1'), as('compatible', '/api')]
+    const both = compatible.has(`${one.method} ${one.path}`) ? [] : [as('native', '/api')]
+    return [as('native', '/api/v1'), ...both]
+  })
+  const document = route(
+    'GET /openapi.json',
+    { summary: 'This description', tag: 'meta', auth: 'none', answers: { 200: s.jsonObject() } },
+    async () => cached(),
+  )
+  let made: object | undefined
+  const cached = () => {
+    made ??= openApiDocument(routes, { version: options.version ?? '0.0.0', rootRoutes })
+    return made
+  }
+  const rooted = [...rootRoutes, document].map((one): Placed => ({ ...entryOf(one, 'native'), pattern: one.path }))
+  const all = [...placed, ...rooted]
+  const seen = new Set<string>()
+  for (const { route: one, pattern } of all) {
+    const head = `${one.method} ${pattern}`
+    if (seen.has(head)) throw new TypeError(`${head} stands twice in the table of routes.`)
+    if (one.spec.stepUp && !options.stepUp) throw new TypeError(`${head} needs a step-up that nobody handed in.`)
+    seen.add(head)
+  }
+  return all.sort((a, b) => compareSpecific(a.pattern, b.pattern))
+}
+
+/** Fixed parts before named ones, so that /events/types is not the event called "types". */
+function compareSpecific(a: string, b: string): number {
+  const [left, right] = [a.split('/'), b.split('/')]
+  const rank = (part: string | undefined) => (part === undefined ? 0 : part === '*' ? 3 : part.startsWith(':') ? 2 : 1)
+  for (let i = 0; i < Math.max(left.length, right.length); i++) {
+    const order = rank(left[i]) - rank(right[i])
+    if (order !== 0) return order
+  }
+  return 0
+}
+
+type Door = (request: Request, raw: Raw) => Promise<Response>
+
+function makeDoor(options: AppOptions, service: Service, entries: Placed[], place: Place): Door {
+  const { house, cors = null, pages = new Map(), trustedProxies = [] } = options
+  const hono = new Hono<Env>({ getPath: pathOf })
+  for (const entry of entries)
+    hono.on(entry.route.method, entry.pattern, async (c) => {
+      const { here } = c.env
+      here.entry = entry
+      const answer = await serve(service, entry, here.exchange, c.req.param(), here.gathered)
+      return answer === STREAMED ? RESPONSE_ALREADY_SENT : send(here, answer)
+    })
+  hono.onError((error) => {
+    throw error
+  })
+  const allowed = (path: string) => METHODS.filter((method) => hono.router.match(method, path)[0].length > 0)
+  hono.notFound(async (c) => {
+    const { here } = c.env
+    const { method, path, header } = here.exchange
+    const page = method === 'GET' || method === 'HEAD' ? pageAnswer(pages, path, header) : null
+    if (page) return send(here, { ...page, headers: { ...edge.security.page, ...page.headers } })
+    const methods = allowed(path)
+    if (methods.length === 0) throw new Problem('not_found')
+    here.gathered.headers.Allow = allowHeader(methods)
+    throw new Problem('method_not_allowed', { allowed: methods })
+  })
+
+  const send = ({ exchange, gathered }: Here, answer: Answer): Response => {
+    const whole = { ...answer, headers: { ...gathered.headers, ...answer.headers } }
+    if (service.stopping.aborted) whole.headers.Connection = 'close'
+    if (!exchange.outgoing) return toResponse(whole)
+    writeAnswer(exchange.outgoing, whole)
+    return RESPONSE_ALREADY_SENT
+  }
+  let edge = makeEdge(options, place)
+
+  return async (request, raw) => {
+    if (edge.url !== place.url) edge = makeEdge(options, place)
+    const from = performance.now()
+    const exchange = openExchange(request, raw, trustedProxies)
+    const headers = { ...edge.security.api, ...corsHeaders(cors, exchange.header), 'X-Request-Id': exchange.id }
+    const here: Here = { exchange, gathered: { headers, scope: null } }
+    let status = 0
+    try {
+      refuseMalformed(exchange)
+      if (raw.incoming && !ANY_HOST.includes(exchange.path)) edge.refuseHost(exchange.header('host'))
+      await refuseExposedKey(exchange, options)
+      const response =
+        request.method === 'OPTIONS' ? send(here, optionsAnswer(exchange, allowed, cors)) : await hono.fetch(request, { here })
+      status = raw.outgoing?.statusCode ?? response.status
+      return response
+    } catch (error) {
+      const problem = problemOf(error)
+      status = problem.status
+      logProblem(house.log, problem, fieldsOf(here))
+      const dialect = here.entry?.dialect ?? (/^\/api\/(?!v1(?:\/|$))/.test(exchange.path) ? 'compatible' : 'native')
+      return raw.outgoing?.headersSent ? RESPONSE_ALREADY_SENT : send(here, problemAnswer(problem, exchange.id, dialect))
+    } finally {
+      const say = options.accessLog ? house.log.info : house.log.debug
+      say({ ...fieldsOf(here), status, ms: Math.round(performance.now() - from) }, 'request')
+    }
+  }
+}
+
+function makeEdge(options: AppOptions, { url, hosts }: Place) {
+  const security = securityHeaders({ https: url?.startsWith('https:') ?? false, hstsPreload: options.hstsPreload })
+  return { url, security, refuseHost: hostCheck(url ?? 'http://localhost', hosts) }
+}
+
+const fieldsOf = ({ exchange, gathered, entry }: Here) => ({
+  request_id: exchange.id,
+  method: exchange.method,
+  // The pattern, never the path: a path may hold what is nobody's business in a log.
+  route: entry?.route.path ?? null,
+  ...(gathered.scope ? { principal: gathered.scope.principal, tenant: gathered.scope.tenantId } : {}),
+})
+
+/** The path as it was sent: hono would decode parts of it, and a path that means two things means neither here. */
+function pathOf(request: Request): string {
+  const from = request.url.indexOf('/', request.url.indexOf('://') + 3)
+  const cut = request.url.slice(from).search(/[?#]/)
+  return cut < 0 ? request.url.slice(from) : request.url.slice(from, from + cut)
+}
+
+async function refuseExposedKey({ path, query }: Exchange, options: AppOptions): Promise<void> {
+  if (!path.includes('cs_') && !query.includes('cs_')) return
+  const key = KEY_PATTERN.exec(`${path}?${query}`)?.[0]
+  if (!key) return
+  await options.keyExposed?.(key)
+  throw new Problem('credential_in_url')
+}
+
+const allowHeader = (methods: readonly string[]) =>
+  [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ')
+
+function optionsAnswer(exchange: Exchange, allowed: (path: string) => readonly string[], cors: Cors | null): Answer {
+  const methods = allowed(exchange.path)
+  if (methods.length === 0) throw new Problem('not_found')
+  const preflight = cors && exchange.header('access-control-request-method') !== undefined
+  return { status: 204, headers: { Allow: allowHeader(methods), ...(preflight ? preflightHeaders(methods) : {}) }, body: null }
+}
+
+type Listening = {
+  port: number
+  host: string
+  door: Door
+  stop: AbortController
+  place: Place
+}
+
+async function listen({ port, host, door, stop, place }: Listening) {
+  const bare = () => securityHeaders({ https: place.url?.startsWith('https:') ?? false }).api
+  const listener = getRequestListener((request, env) => door(request, env as Raw), {
+    // Others in this process (egress, protocol libraries) want the platform's own Request and Response.
+    overrideGlobalObjects: false,
+    // What the adapter cannot even make a Request of.
+    errorHandler: (error) => toResponse(malformed(error, bare())),
+  })
+  const server = createServer(TIMERS, (incoming, outgoing) => void listener(incoming, outgoing))
+  server.on('checkExpectation', (incoming: IncomingMessage, outgoing: ServerResponse) => void listener(incoming, outgoing))
+  server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Socket) =>
+    refuseSocket(error, socket, bare()),
+  )
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  const bound = (server.address() as AddressInfo).port
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`
+  if (place.url === null) {
+    place.url = url
+    place.hosts = [...place.hosts, ...['localhost', '127.0.0.1', '[::1]'].map((name) => `${name}:${bound}`)]
+  }
+  return { port: bound, url, close: (own: { graceMs?: number } = {}) => close(server, stop, own.graceMs ?? 5_000) }
+}
+
+const malformed = (cause: unknown, base: Record<string, string>): Answer => {
+  const id = newId('req')
+  const answer = problemAnswer(new Problem('request_invalid', {}, { cause }), id)
+  return { ...answer, headers: { ...base, ...answer.headers, 'X-Request-Id': id } }
+}
+
+/** What Node's parser refused never becomes a request: the answer is written on the socket. */
+function refuseSocket(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Socket, base: Record<string, string>): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy(error)
+    return
+  }
+  const overflow = error.code === 'HPE_HEADER_OVERFLOW'
+  const longTarget = overflow && (error.rawPacket?.indexOf('\n') ?? 0) === -1
+  const problem = overflow
+    ? new Problem(longTarget ? 'uri_too_long' : 'headers_too_large', longTarget ? { max_bytes: MAX_URL } : {})
+    : new Problem('request_invalid')
+  const id = newId('req')
+  const { status, headers, body } = problemAnswer(problem, id)
+  const text = String(body)
+  const all = { ...base, ...headers, 'X-Request-Id': id, Connection: 'close', 'Content-Length': Buffer.byteLength(text) }
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${status} ${problem.title}\r\n${lines.join('')}\r\n${text}`)
+}
+
+/** Waits and streams end at once, calls that run get the grace, and then nothing is left open. */
+async function close(server: Server, stop: AbortController, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  stop.abort('shutdown')
+  server.closeIdleConnections()
+  const cut = setTimeout(() => server.closeAllConnections(), graceMs)
+  await closed
+  clearTimeout(cut)
+}

@@ -1,0 +1,338 @@
+// The way of one request through its route, always in this order (P72): address buckets, who asks, their buckets, may they, what was sent,
+// has it been asked before, the verb, the answer. Knows no product; a step that cannot be taken ends in a problem and nothing behind it runs.
+import { Problem, type ProblemCode } from '@countersign/sdk'
+import type { Keyring } from '../crypto/keyring.ts'
+import { type Scope, systemScope } from '../db/scope.ts'
+import type { Db } from '../db/tx.ts'
+import type { Clock } from '../std/clock.ts'
+import type { Log } from '../std/log.ts'
+import type { Answer } from './answer.ts'
+import { readBody } from './body.ts'
+import { refuseCrossSite } from './browser.ts'
+import { BUCKETS, type BucketName } from './bucket.ts'
+import type { Exchange } from './exchange.ts'
+import { inputReader, type ReadInput } from './input.ts'
+import { type Json, writeJson } from './json.ts'
+import { type Left, type Limits, limitHeaders, type Want } from './limit.ts'
+import { problemAnswer, problemOf } from './problem.ts'
+import { type Attempt, idempotencyKey, isKept, type Replies, withoutSecrets } from './reply.ts'
+import {
+  type Ask,
+  type CookieOptions,
+  type Dialect,
+  defaultStatus,
+  isMutating,
+  isStream,
+  type ReplyControl,
+  type RequestInfo,
+  type Route,
+  STREAMED,
+} from './route.ts'
+import { runStream } from './stream.ts'
+
+export type HttpHouse = { db: Db; log: Log; clock: Clock; keyring: Keyring }
+
+/** What this room cannot know and is handed. */
+export type Handed = {
+  /** Null = no credential. A refused one throws (`key_invalid`, `session_ended` …). */
+  authenticate(request: RequestInfo): Promise<Scope | null>
+  /** Throws `forbidden` or `scope_missing`. */
+  authorise(scope: Scope, action: string): void | Promise<void>
+  /** Throws `step_up_required`. */
+  stepUp?(scope: Scope): void | Promise<void>
+  /** Calls `fn` when the session or key of this scope ended. */
+  revoked?(scope: Scope, fn: () => void): () => void
+}
+
+export type Entry = {
+  route: Route
+  dialect: Dialect
+  read: ReadInput
+  cost: number
+  status: number
+  streams: boolean
+}
+
+export type Service = {
+  house: HttpHouse
+  handed: Handed
+  limits: Limits
+  replies: Replies
+  origin(): string
+  /** Aborted with `shutdown` when the server stops. */
+  stopping: AbortSignal
+  /** In tests: every answer is held against its schema. */
+  check?(entry: Entry, answer: Answer): void
+}
+
+export const entryOf = (route: Route, dialect: Dialect): Entry => ({
+  route,
+  dialect,
+  read: inputReader(route),
+  cost: route.spec.cost ?? (isMutating(route) ? 2 : 1),
+  status: defaultStatus(route),
+  streams: isStream(route),
+})
+
+/** What the answer will carry, gathered on the way; used for problems as well as for successes. */
+export type Gathered = { headers: Record<string, string | string[]>; scope: Scope | null }
+
+export async function serve(
+  service: Service,
+  entry: Entry,
+  exchange: Exchange,
+  params: Record<string, string>,
+  gathered: Gathered,
+): Promise<Answer | typeof STREAMED> {
+  const { spec } = entry.route
+  if (!spec.selfAuthenticated) refuseCrossSite(exchange.method, exchange.header, service.origin())
+  refuseAccept(entry, exchange.header('accept'))
+  const key = readIdempotencyKey(entry, exchange)
+  const lefts: Left[] = []
+  const limited = async (...wants: Want[]) => {
+    lefts.push(...(await service.limits.take(...wants)))
+    Object.assign(gathered.headers, limitHeaders(lefts))
+  }
+
+  if (spec.auth === 'none' && spec.bucket !== 'none')
+    await limited({ bucket: spec.bucket ?? 'anonymous', key: exchange.address, cost: spec.cost })
+  const scope =
+    spec.auth === 'none' ? { ...systemScope('anonymous'), requestId: exchange.id } : await authenticated(service, entry, exchange)
+  gathered.scope = scope
+  if (spec.auth !== 'none') {
+    await limited(...principalWants(entry, scope))
+    if (spec.action) await service.handed.authorise(scope, spec.action)
+    if (spec.stepUp) await service.handed.stepUp?.(scope)
+  }
+
+  const body = isMutating(entry.route) ? await readBody(exchange, spec.maxBody) : undefined
+  const ignored: string[] = []
+  const input = entry.read({ params, query: exchange.query, body }, entry.dialect, ignored)
+  if (ignored.length > 0) gathered.headers['Countersign-Ignored'] = ignored.map(encodeURIComponent).join(', ').slice(0, 4_000)
+
+  const request: Running = { service, entry, exchange, scope, input, gathered }
+  if (entry.streams && exchange.method === 'HEAD')
+    return { status: 200, headers: { 'Content-Type': 'text/event-stream; charset=utf-8' }, body: null }
+  if (key === null || spec.auth === 'none' || spec.idempotency === 'none') return run(request)
+  return once(request, key, body)
+}
+
+type Running = {
+  service: Service
+  entry: Entry
+  exchange: Exchange
+  scope: Scope
+  input: ReturnType<ReadInput>
+  gathered: Gathered
+}
+
+function refuseAccept({ streams, route }: Entry, accept: string | undefined): void {
+  if (accept === undefined || accept.includes('*/*') || Object.values(route.spec.answers).includes('page')) return
+  if (streams ? /text\/(\*|event-stream)/i.test(accept) : /application\/(\*|json|problem\+json)/i.test(accept)) return
+  throw new Problem('not_acceptable', { offered: [streams ? 'text/event-stream' : 'application/json'] })
+}
+
+function readIdempotencyKey(entry: Entry, exchange: Exchange): string | null {
+  if (!isMutating(entry.route) && !entry.streams) return null
+  const key = idempotencyKey(exchange.all('idempotency-key'))
+  if (key !== null && entry.streams)
+    throw new Problem('idempotency_key_invalid', { detail: 'A stream takes no Idempotency-Key.' })
+  return key
+}
+
+const REFUSED_KEYS: readonly string[] = ['key_invalid', 'key_expired', 'key_revoked'] satisfies ProblemCode[]
+
+async function authenticated(service: Service, entry: Entry, exchange: Exchange): Promise<Scope> {
+  const { auth } = entry.route.spec
+  let scope: Scope | null
+  try {
+    scope = await service.handed.authenticate(exchange)
+  } catch (error) {
+    // Who tries keys is slowed down by address (P73); who holds a good one at the same address is not.
+    if (error instanceof Problem && REFUSED_KEYS.includes(error.code))
+      await service.limits.take({ bucket: 'key.bad', key: exchange.address })
+    throw error
+  }
+  if (scope === null) throw new Problem('unauthenticated')
+  const kind = scope.scopes === null ? 'session' : 'key'
+  if (auth !== 'any' && auth !== kind)
+    throw new Problem('forbidden', {
+      detail: auth === 'session' ? 'This needs a signed-in user, not a key.' : 'This needs a key, not a session.',
+    })
+  return scope.requestId === exchange.id ? scope : { ...scope, requestId: exchange.id }
+}
+
+/** The principal's and the tenant's bucket and the route's own, in this order and in one round trip. */
+function principalWants(entry: Entry, scope: Scope): Want[] {
+  const { bucket } = entry.route.spec
+  const wants: Want[] = [
+    { bucket: scope.scopes === null ? 'api.user' : 'api.key', key: scope.principal, cost: entry.cost },
+    { bucket: 'api.tenant', key: scope.tenantId, cost: entry.cost },
+  ]
+  if (bucket && bucket !== 'none' && BUCKETS[bucket].kind !== 'concurrency') wants.push({ bucket, key: ownKey(bucket, scope) })
+  return wants
+}
+
+const ownKey = (bucket: BucketName, scope: Scope) => (BUCKETS[bucket].by === 'tenant' ? scope.tenantId : scope.principal)
+
+/** With an Idempotency-Key: the stored reply, or the verb with a place for its reply in its own transaction (P77). */
+async function once(running: Running, key: string, body: Json | undefined): Promise<Answer | typeof STREAMED> {
+  const { service, entry, exchange, scope } = running
+  const { method, path, query } = exchange
+  const route = `${method} ${entry.dialect === 'compatible' ? '/api' : ''}${entry.route.path}`
+  const begun = await service.replies.begin(scope, { route, method, path, query, body, key })
+  if ('replay' in begun) return begun.replay
+  const { attempt } = begun
+  try {
+    const answer = await run(running, attempt)
+    if (answer !== STREAMED) await attempt.settle(withSecretsOut(entry, answer), true)
+    return answer
+  } catch (error) {
+    const problem = problemOf(error)
+    await attempt.settle(problemAnswer(problem, exchange.id, entry.dialect), isKept(problem)).catch((failed: unknown) => {
+      // The lease ends by itself; what the caller must hear is why the call failed.
+      service.house.log.warn({ request_id: exchange.id, err: failed }, 'an idempotency key could not be freed')
+    })
+    throw error
+  }
+}
+
+const withSecretsOut = (entry: Entry, answer: Answer): Answer => {
+  const names = entry.route.spec.secretOnce
+  return names && answer.body !== null
+    ? { ...answer, body: writeJson(withoutSecrets(JSON.parse(String(answer.body)), names)) }
+    : answer
+}
+
+async function run(running: Running, attempt?: Attempt): Promise<Answer | typeof STREAMED> {
+  const { service, entry, exchange, input, gathered } = running
+  const control = replyControl(service, gathered)
+  const signals = requestSignal(service, exchange)
+  const render = (result: unknown): Answer => rendered(running, control, result)
+  const scope: Scope = attempt
+    ? { ...running.scope, beforeCommit: (t, result) => attempt.complete(t, withSecretsOut(entry, render(result))) }
+    : running.scope
+  const ask = {
+    scope,
+    ...input,
+    request: exchange,
+    get signal() {
+      return signals.open()
+    },
+    dialect: entry.dialect,
+    reply: control,
+    limits: {
+      take: async (bucket: BucketName, key: string, cost?: number) => void (await service.limits.take({ bucket, key, cost })),
+      clear: service.limits.clear,
+    },
+    stream: (write) => streamed(running, signals.open(), write),
+  } as Ask
+  try {
+    const result = await entry.route.handler(ask as Parameters<Route['handler']>[0])
+    if (result === STREAMED) return STREAMED
+    const answer = render(result)
+    service.check?.(entry, answer)
+    return answer
+  } finally {
+    signals.close()
+  }
+}
+
+type Control = ReplyControl & { chosen: { status?: number } }
+
+function replyControl(service: Service, gathered: Gathered): Control {
+  const chosen: Control['chosen'] = {}
+  return {
+    chosen,
+    status: (status) => {
+      chosen.status = status
+    },
+    header: (name, value) => {
+      gathered.headers[name] = value
+    },
+    cookie: (name, value, options) => {
+      const cookies = (gathered.headers['Set-Cookie'] as string[] | undefined) ?? []
+      gathered.headers['Set-Cookie'] = [
+        ...cookies,
+        cookieText(name, value, { secure: service.origin().startsWith('https:'), ...options }),
+      ]
+    },
+    location: (path) => {
+      gathered.headers.Location = path
+    },
+  }
+}
+
+function cookieText(name: string, value: string, options: CookieOptions): string {
+  const { path = '/', maxAge, sameSite = 'Lax', httpOnly = true, secure } = options
+  const parts = [`${name}=${value}`, `Path=${path}`, `SameSite=${sameSite}`]
+  if (maxAge !== undefined) parts.push(`Max-Age=${maxAge}`)
+  if (httpOnly) parts.push('HttpOnly')
+  if (secure) parts.push('Secure')
+  return parts.join('; ')
+}
+
+function rendered({ entry, gathered }: Running, control: Control, result: unknown): Answer {
+  const { spec } = entry.route
+  const made = spec.render ? spec.render(result, { dialect: entry.dialect }) : { body: result }
+  const status = made.status ?? control.chosen.status ?? entry.status
+  const headers: Answer['headers'] = { ...gathered.headers, ...made.headers }
+  if (spec.answers[status] === null || made.body === undefined) return { status, headers, body: null }
+  return {
+    status,
+    headers: { ...headers, 'Content-Type': headers['Content-Type'] ?? 'application/json' },
+    body: writeJson(made.body),
+  }
+}
+
+/** Made only for a verb that waits: aborted when the client leaves or the server stops. */
+function requestSignal(service: Service, { outgoing }: Exchange) {
+  let controller: AbortController | undefined
+  const onClose = () => controller?.abort('client')
+  const onStop = () => controller?.abort('shutdown')
+  return {
+    open() {
+      if (controller) return controller.signal
+      controller = new AbortController()
+      if (outgoing?.destroyed) onClose()
+      else if (service.stopping.aborted) onStop()
+      outgoing?.once('close', onClose)
+      service.stopping.addEventListener('abort', onStop, { once: true })
+      return controller.signal
+    },
+    close() {
+      outgoing?.off('close', onClose)
+      service.stopping.removeEventListener('abort', onStop)
+    },
+  }
+}
+
+async function streamed(
+  { service, scope, exchange, gathered, entry }: Running,
+  signal: AbortSignal,
+  write: Parameters<Ask['stream']>[0],
+): Promise<typeof STREAMED> {
+  const { outgoing } = exchange
+  if (!outgoing) throw new Problem('not_acceptable', { detail: 'Streams need a connection of their own.' })
+  const held = entry.route.spec.auth === 'none' ? null : await service.limits.hold('stream', scope.principal)
+  const { clock, log } = service.house
+  try {
+    const why = await runStream(
+      {
+        outgoing,
+        headers: gathered.headers,
+        clock,
+        signal,
+        revoked: (fn) => service.handed.revoked?.(scope, fn) ?? (() => undefined),
+      },
+      write,
+    )
+    log.debug({ request_id: exchange.id, why }, 'a stream ended')
+  } catch (error) {
+    // The head is long gone; the client sees the stream end and comes back, the operator sees why.
+    log.error({ request_id: exchange.id, route: entry.route.path, err: error }, 'a stream broke')
+  } finally {
+    await held?.release()
+  }
+  return STREAMED
+}
