@@ -1,0 +1,182 @@
+// countersign tasks …: the inbox in a terminal. Every command is one call of the SDK; what may be done is the server's answer.
+import { createInterface } from 'node:readline/promises'
+import { type Countersign, Problem, type Task } from '@countersign/sdk'
+import type { Command } from 'commander'
+import { type Output, plain, print, table } from './output.ts'
+
+export type Door = { client: () => Countersign; output: () => Output; ask: (question: string) => Promise<string> }
+
+const EXAMPLES = `
+Examples:
+  $ countersign tasks list --status open
+  $ countersign tasks create "Refund order 1042?" --payload '{"amount":240}' --timeout 2h --wait
+  $ countersign tasks answer task_01J… --response '{"approved":true}'
+  $ countersign tasks watch
+
+Answering needs a person's key (kind usr): no agent ever answers a task.
+`
+
+export function tasksCommand(parent: Command, door: Door): void {
+  const tasks = parent.command('tasks').description('ask, list, answer and follow tasks').addHelpText('after', EXAMPLES)
+
+  tasks
+    .command('list')
+    .description('tasks that you may see, newest first')
+    .option('--status <status...>', 'open, completed, timed_out, cancelled')
+    .option('--mine', 'only those that you hold or were asked')
+    .option('--q <words>', 'words of the question, by their beginning')
+    .option('--limit <n>', 'at most so many', '50')
+    .action(async (options: { status?: string[]; mine?: true; q?: string; limit: string }) => {
+      const page = await door.client().tasks.list({ ...options, limit: Number(options.limit) })
+      print(door.output(), page, ({ data }) => table(data.map(row), ['ID', 'STATUS', 'DUE', 'QUESTION'], 'No task matches.'))
+    })
+
+  tasks
+    .command('show <id>')
+    .description('one task with its content and answer')
+    .action(async (id: string) => print(door.output(), await door.client().tasks.get(id), describe))
+
+  tasks
+    .command('create <question>')
+    .description('ask a question as the agent of your key')
+    .option('--payload <json>', 'what it is about')
+    .option(
+      '--schema <json>',
+      'JSON Schema of the answer',
+      '{"type":"object","properties":{"approved":{"type":"boolean"}},"required":["approved"]}',
+    )
+    .option('--timeout <duration>', 'seconds, or 90s, 15m, 2h, 3d', '1h')
+    .option('--key <text>', 'idempotency key: the same key finds the same task again')
+    .option('--wait', 'wait for the answer and print it')
+    .action(
+      async (question: string, options: { payload?: string; schema: string; timeout: string; key?: string; wait?: true }) => {
+        const client = door.client()
+        const task = await client.tasks.create({
+          task: question,
+          payload: options.payload === undefined ? undefined : parseJson('--payload', options.payload),
+          response_schema: parseJson('--schema', options.schema) as Record<string, unknown>,
+          timeout_seconds: seconds(options.timeout),
+          idempotency_key: options.key,
+        })
+        if (!options.wait) return print(door.output(), task, describe)
+        door.output().stderr(`waiting for an answer: ${client.taskUrl(task.id)}\n`)
+        let poll = await client.tasks.poll(task.id)
+        while (poll.status === 'open') poll = await client.tasks.poll(task.id)
+        print(door.output(), poll, ({ status, response }) => (response ? JSON.stringify(response, null, 2) : status))
+      },
+    )
+
+  tasks
+    .command('answer <id>')
+    .description('answer a task; without --response it asks field by field')
+    .option('--response <json>', 'the whole answer')
+    .option('--reason <text>', 'why; needed when the task was asked of somebody else')
+    .action(async (id: string, options: { response?: string; reason?: string }) => {
+      const client = door.client()
+      const task = await client.tasks.get(id)
+      const response =
+        options.response === undefined ? await askFields(task, door.ask) : parseJson('--response', options.response)
+      const settled = await client.tasks.decide(id, {
+        type: 'respond',
+        response,
+        reason: options.reason,
+        seen_revision: task.revision,
+      })
+      print(door.output(), settled, describe)
+    })
+
+  for (const [name, what] of [
+    ['claim', 'hold a task so that others leave it to you'],
+    ['release', 'give a task back that you hold'],
+  ] as const)
+    tasks
+      .command(`${name} <id>`)
+      .description(what)
+      .action(async (id: string) => print(door.output(), await door.client().tasks[name](id), describe))
+
+  tasks
+    .command('cancel <id>')
+    .description('withdraw a question')
+    .option('--reason <text>', 'what the agent reads')
+    .action(async (id: string, options: { reason?: string }) =>
+      print(door.output(), await door.client().tasks.cancel(id, options), describe),
+    )
+
+  tasks
+    .command('watch')
+    .description('what happens to tasks, as it happens; ends with Ctrl-C')
+    .action(async () => {
+      const { json, stdout } = door.output()
+      for await (const { event, data } of door.client().tasks.streamAll())
+        stdout(
+          json
+            ? `${JSON.stringify(data)}\n`
+            : `${data.occurred_at}  ${event}  ${String((data as { task_id?: string }).task_id ?? '')}\n`,
+        )
+    })
+}
+
+const row = (task: Task): string[] => [
+  task.id,
+  task.outcome ?? task.status,
+  task.status === 'open' ? task.deadline_at : '–',
+  plain(task.task).slice(0, 80),
+]
+
+function describe(task: Task): string {
+  const lines = [
+    `${task.id}  ${task.outcome ?? task.status}`,
+    `asks      ${plain(task.task)}`,
+    task.payload === null ? '' : `about     ${plain(JSON.stringify(task.payload))}`,
+    task.status === 'open' ? `due       ${task.deadline_at}` : '',
+    task.response === null ? '' : `answer    ${plain(JSON.stringify(task.response))}`,
+    task.completed_by_display_name ? `by        ${plain(task.completed_by_display_name)} (${task.completed_via_channel})` : '',
+  ]
+  return lines.filter(Boolean).join('\n')
+}
+
+function parseJson(option: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new Problem('validation_failed', { errors: [{ path: option, code: 'json', message: 'is not JSON' }] }, { cause })
+  }
+}
+
+const UNITS: Record<string, number> = { '': 1, s: 1, m: 60, h: 3600, d: 86_400 }
+
+function seconds(text: string): number {
+  const [, count, unit] = /^(\d+)([smhd]?)$/.exec(text) ?? []
+  if (count === undefined)
+    throw new Problem('validation_failed', {
+      errors: [{ path: '--timeout', code: 'duration', message: 'is a number of seconds, or 90s, 15m, 2h, 3d' }],
+    })
+  return Number(count) * (UNITS[unit ?? ''] as number)
+}
+
+/** Field by field, as typed: the server converts and says what does not fit. */
+async function askFields(task: Task, ask: Door['ask']): Promise<unknown> {
+  const schema = (task.response_schema ?? {}) as {
+    properties?: Record<string, { type?: unknown; enum?: unknown[]; title?: string }>
+    required?: string[]
+  }
+  const answer: Record<string, unknown> = {}
+  for (const [name, field] of Object.entries(schema.properties ?? {})) {
+    const choices = field.enum ? ` (${field.enum.join(', ')})` : field.type === 'boolean' ? ' (true, false)' : ''
+    const needed = schema.required?.includes(name) ? '' : ', empty to leave out'
+    const text = await ask(`${field.title ?? name}${choices}${needed}: `)
+    if (text === '') continue
+    answer[name] = field.type === 'object' || field.type === 'array' ? parseJson(name, text) : text
+  }
+  return answer
+}
+
+/** Reads answers from the terminal, one line each; prompts go to stderr so that stdout holds the result alone. */
+export async function askTerminal(question: string): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return (await terminal.question(question)).trim()
+  } finally {
+    terminal.close()
+  }
+}

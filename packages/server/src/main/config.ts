@@ -1,0 +1,333 @@
+// Every setting, in one typed table: name, kind, default, whether it is secret, and one sentence. Read once, from the environment that is handed in,
+// refused in full sentences, printed redacted. The only file that may name process.env; no room reads a setting by itself.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { defaultHome } from '../db/embedded/home.ts'
+import { parseTrustedProxies } from '../http/address.ts'
+import { type Cors, parseCors } from '../http/browser.ts'
+import { BUCKETS, type Buckets } from '../http/bucket.ts'
+import { nearest } from '../std/nearest.ts'
+import type { Context, Kind } from './setting.ts'
+import * as kind from './setting.ts'
+
+const PREFIX = 'COUNTERSIGN_'
+/** Read by the SDK and by `countersign run`, not by us. */
+const OTHERS = ['URL', 'KEY', 'RUN', 'PROXY', 'CA_FILE'].map((name) => PREFIX + name)
+
+type Setting<T> = {
+  name: string
+  kind: Kind<NonNullable<T>>
+  fallback: T | ((context: Context) => T)
+  /** The default as the docs show it. */
+  shown: string
+  says: string
+  /** A second name without our prefix, because platforms set it. */
+  also?: string
+}
+
+const setting = <T, D extends T | null>(
+  name: string,
+  of: Kind<T>,
+  fallback: D | ((context: Context) => D),
+  shown: string,
+  says: string,
+  also?: string,
+): Setting<T | D> => ({ name: PREFIX + name, kind: of as Kind<NonNullable<T | D>>, fallback, shown, says, also })
+
+const home = (context: Context): string => defaultHome(context)
+
+export const SETTINGS = {
+  environment: setting(
+    'ENVIRONMENT',
+    kind.choice('production', 'development'),
+    'production',
+    'production',
+    'Development turns some refusals at start into warnings; `countersign dev` sets it.',
+  ),
+  home: setting(
+    'HOME',
+    kind.path,
+    home,
+    '.countersign in the working directory',
+    'The folder of the embedded database and of the root key.',
+  ),
+  roles: setting(
+    'ROLES',
+    kind.choices('web', 'worker', 'maintenance'),
+    ['web', 'worker', 'maintenance'],
+    'all',
+    'What this process does: answer requests, run jobs, keep the house.',
+  ),
+  databaseUrl: setting(
+    'DATABASE_URL',
+    kind.postgresUrl,
+    null,
+    'the embedded database',
+    'The PostgreSQL to use, as the login `countersign_runtime`.',
+    'DATABASE_URL',
+  ),
+  migratorUrl: setting(
+    'MIGRATOR_URL',
+    kind.postgresUrl,
+    null,
+    'none',
+    'The same database as the login `countersign_migrator`; with it a start also migrates.',
+  ),
+  listenUrl: setting(
+    'LISTEN_URL',
+    kind.postgresUrl,
+    null,
+    'DATABASE_URL',
+    'A direct connection for wake-ups where DATABASE_URL goes through a pooler.',
+  ),
+  host: setting('HOST', kind.text, '127.0.0.1', '127.0.0.1', 'The address to listen on.'),
+  port: setting('PORT', kind.portNumber, 3001, '3001', 'The port to listen on.'),
+  publicUrl: setting(
+    'PUBLIC_URL',
+    kind.origin,
+    null,
+    'http://localhost:<port> in development',
+    'Where people and agents reach this installation; links are made of it.',
+  ),
+  allowedHosts: setting('ALLOWED_HOSTS', kind.hosts, [], 'none', 'Further Host names to answer to, besides that of PUBLIC_URL.'),
+  trustedProxies: setting(
+    'TRUSTED_PROXIES',
+    kind.read('CIDRs, comma-separated', parseTrustedProxies),
+    [],
+    'none',
+    'Whose X-Forwarded-For counts for the address of a client.',
+  ),
+  tlsTerminated: setting(
+    'TLS_TERMINATED',
+    kind.flag,
+    false,
+    '0',
+    'Says that TLS ends in front of this server, which a public HOST needs in production.',
+  ),
+  hstsPreload: setting('HSTS_PRELOAD', kind.flag, false, '0', 'Adds `preload` to Strict-Transport-Security.'),
+  corsOrigins: setting(
+    'CORS_ORIGINS',
+    kind.text,
+    '',
+    'none',
+    'Origins whose pages may call the API: exact origins, or `*` alone.',
+  ),
+  corsCredentials: setting('CORS_CREDENTIALS', kind.flag, false, '0', 'Lets those pages send cookies.'),
+  setupToken: setting(
+    'SETUP_TOKEN',
+    kind.token,
+    null,
+    'made at random',
+    'The one-time token of the set-up link, when it must be known beforehand.',
+  ),
+  rootKey: setting(
+    'ROOT_KEY',
+    kind.text,
+    (context) => `file:${join(home(context), 'keys', 'root.key')}`,
+    'file:<HOME>/keys/root.key',
+    'Where the root key is: `file:<path>`, mode 0600; made at the first start.',
+  ),
+  limits: setting(
+    'LIMITS',
+    kind.limits,
+    { ...BUCKETS } as Buckets,
+    'the table of docs',
+    'Other limits than the built-in ones; those that guard sign-in can only be tightened.',
+  ),
+  logLevel: setting(
+    'LOG_LEVEL',
+    kind.choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    'info',
+    'info',
+    'The least serious record that is written.',
+  ),
+  logPersonal: setting(
+    'LOG_PERSONAL',
+    kind.flag,
+    false,
+    '0',
+    'Shows e-mail and addresses in logs, for 24 hours after the start.',
+  ),
+  egressHttp: setting('EGRESS_HTTP', kind.flag, false, '0', 'Also dials plain http.'),
+  egressPorts: setting('EGRESS_PORTS', kind.portList, [], '443, and 80 with EGRESS_HTTP', 'Further ports that may be dialled.'),
+  egressLiterals: setting(
+    'EGRESS_LITERALS',
+    kind.flag,
+    false,
+    '0',
+    'Also dials public IP addresses that stand in a URL without a name.',
+  ),
+  egressAllow: setting(
+    'EGRESS_ALLOW',
+    kind.allowed,
+    [],
+    'none',
+    'Exceptions to what may be dialled: an exact host or a network, each with a port.',
+  ),
+  egressDnsServers: setting(
+    'EGRESS_DNS_SERVERS',
+    kind.nameServers,
+    [],
+    'those of the system',
+    'The name servers that are asked before a connection is made.',
+  ),
+  egressNat64Prefix: setting(
+    'EGRESS_NAT64_PREFIX',
+    kind.prefix96,
+    null,
+    'none',
+    'The prefix of this network’s own NAT64; the IPv4 address in it is judged.',
+  ),
+}
+
+type Key = keyof typeof SETTINGS
+type Values = { [K in Key]: (typeof SETTINGS)[K] extends Setting<infer T> ? T : never }
+export type Config = Readonly<Values> & { readonly cors: Cors | null }
+
+/** Settings that cannot be used; one sentence each. The process ends with exit code 78. */
+export class ConfigRefused extends Error {
+  readonly lines: readonly string[]
+  constructor(lines: readonly string[]) {
+    super(lines.join('\n'))
+    this.name = 'ConfigRefused'
+    this.lines = lines
+  }
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const table = Object.entries(SETTINGS) as [Key, Setting<unknown>][]
+const isSecret = (one: Setting<unknown>): boolean => one.kind.secret === true
+const namesOf = (one: Setting<unknown>): string[] => [
+  one.name,
+  ...(one.also ? [one.also] : []),
+  ...(isSecret(one) ? [`${one.name}_FILE`] : []),
+]
+
+export function readConfig(env: Environment, context: Context): Config {
+  const refused = unknownNames(env)
+  const values: Record<string, unknown> = {}
+  // HOME comes first: the default of ROOT_KEY stands in it.
+  const within = { ...context }
+  for (const [key, one] of table) {
+    try {
+      const given = givenText(env, one)
+      values[key] = given === null ? fallbackOf(key, one, within, values) : one.kind.parse(given.text, within)
+    } catch (error) {
+      refused.push(`${one.name} ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+  if (refused.length > 0) throw new ConfigRefused(refused)
+  const read = values as Values
+  refused.push(...contradictions(read))
+  const cors = corsOf(read, refused)
+  if (refused.length > 0) throw new ConfigRefused(refused)
+  return { ...read, cors }
+}
+
+function fallbackOf(key: Key, one: Setting<unknown>, context: Context, values: Record<string, unknown>): unknown {
+  if (key === 'rootKey' && typeof values.home === 'string') return `file:${join(values.home, 'keys', 'root.key')}`
+  return typeof one.fallback === 'function' ? (one.fallback as (context: Context) => unknown)(context) : one.fallback
+}
+
+/** An empty text is no value: that is how compose files leave a setting out. */
+function givenText(env: Environment, one: Setting<unknown>): { text: string; from: string } | null {
+  const given = namesOf(one).filter((name) => env[name])
+  const [from] = given
+  if (from === undefined) return null
+  if (given.length > 1 && new Set(given.map((name) => env[name])).size > 1)
+    throw new Error(`is also given as ${given.slice(1).join(' and ')}; keep one of them.`)
+  const value = env[from] as string
+  return { from, text: from.endsWith('_FILE') && from !== one.name ? readSecretFile(value) : value }
+}
+
+function readSecretFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '')
+  } catch (error) {
+    throw new Error(`cannot be read from ${file} (${(error as NodeJS.ErrnoException).code}).`, { cause: error })
+  }
+}
+
+function unknownNames(env: Environment): string[] {
+  const known = [...table.flatMap(([, one]) => namesOf(one)), ...OTHERS]
+  return Object.keys(env)
+    .filter((name) => name.startsWith(PREFIX) && !known.includes(name))
+    .map((name) => {
+      const meant = nearest(name, known)
+      return `There is no setting ${name}${meant ? `; perhaps ${meant} is meant` : ''}.`
+    })
+}
+
+function contradictions(config: Values): string[] {
+  const lines: string[] = []
+  if (config.migratorUrl && !config.databaseUrl)
+    lines.push(`${PREFIX}MIGRATOR_URL is given without ${PREFIX}DATABASE_URL; give both, or none for the embedded database.`)
+  if (config.listenUrl && !config.databaseUrl) lines.push(`${PREFIX}LISTEN_URL is given without ${PREFIX}DATABASE_URL.`)
+  return lines
+}
+
+function corsOf(config: Values, refused: string[]): Cors | null {
+  try {
+    return parseCors(config.corsOrigins, { credentials: config.corsCredentials, production: config.environment === 'production' })
+  } catch (error) {
+    refused.push(`${PREFIX}${error instanceof Error ? error.message : String(error)}`)
+    return null
+  }
+}
+
+export type ConfigRow = { name: string; value: string; source: string }
+
+/** What `countersign config show` prints: every setting, where it came from, no secret. */
+export function describeConfig(config: Config, env: Environment): ConfigRow[] {
+  return table.map(([key, one]) => {
+    const given = namesOf(one).find((name) => env[name])
+    return { name: one.name, value: showValue(key, config[key]), source: given ?? 'default' }
+  })
+}
+
+function showValue(key: Key, value: unknown): string {
+  if (value === null || (Array.isArray(value) && value.length === 0)) return ''
+  if (key === 'limits') return changedLimits(value as Buckets)
+  if (typeof value === 'boolean') return value ? '1' : '0'
+  if (value instanceof URL) return value.origin
+  return Array.isArray(value) ? value.map(showItem).join(',') : String(value)
+}
+
+function showItem(item: unknown): string {
+  if (typeof item !== 'object' || item === null) return String(item)
+  if ('host' in item && 'port' in item) return `${item.host}:${item.port}`
+  if ('address' in item && 'port' in item) return `${item.address}:${item.port}`
+  return JSON.stringify(item)
+}
+
+const changedLimits = (buckets: Buckets): string =>
+  Object.entries(buckets)
+    .filter(([name, bucket]) => JSON.stringify(bucket) !== JSON.stringify(BUCKETS[name as keyof typeof BUCKETS]))
+    .map(([name, bucket]) => `${name}=${JSON.stringify(bucket)}`)
+    .join(',')
+
+/** The text of docs/config.md. */
+export function renderConfigPage(): string {
+  const rows = table.map(([, one]) => {
+    const names = [one.name, ...(one.also ? [one.also] : [])].map((name) => `\`${name}\``).join(' or ')
+    return `| ${names}${isSecret(one) ? `, \`${one.name}_FILE\`` : ''} | ${one.kind.type} | ${one.shown} | ${one.says} |`
+  })
+  return [
+    '# Settings',
+    '',
+    'Generated from `packages/server/src/main/config.ts`. Settings come from the environment and are read once, at the start; an unknown `COUNTERSIGN_…` name is refused.',
+    'A setting that is secret can stand in a file instead: its `_FILE` form names it. `countersign config show` prints what is in force, without secrets.',
+    '',
+    '| Setting | Value | Default | What it does |',
+    '| ------- | ----- | ------- | ------------ |',
+    ...rows,
+    '',
+  ].join('\n')
+}
+
+/** The environment and place of this process. */
+export const processContext = (): { env: Environment; context: Context } => ({
+  env: process.env,
+  context: { cwd: process.cwd(), isRoot: process.getuid?.() === 0 },
+})

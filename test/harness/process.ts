@@ -1,0 +1,80 @@
+// Real processes for the tests that need them: the built command, started as a person would, killed as a machine would. Each leaves nothing behind.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
+
+export const root = fileURLToPath(new URL('../..', import.meta.url))
+const bin = join(root, 'packages/server/bin/countersign.mjs')
+
+export type Ready = { ready: true; url: string; setup_url: string | null; agent_key: string; pid: number }
+
+export type Running = {
+  child: ChildProcess
+  stdout: () => string
+  stderr: () => string
+  /** Resolves when a line of stdout matches. */
+  line(pattern: RegExp): Promise<string>
+  /** How it ended. */
+  ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+}
+
+/** A folder below the system's temporary one, gone when the test is over. Everybody may pass through it, as PostgreSQL's own user must. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync('/tmp/countersign-test-')
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+export function start(command: string, args: string[], options: { cwd?: string; env?: Record<string, string>; input?: string } = {}): Running {
+  const child = spawn(command, args, { cwd: options.cwd ?? root, env: { ...cleanEnvironment(), ...options.env }, stdio: ['pipe', 'pipe', 'pipe'] })
+  child.stdin?.end(options.input ?? '')
+  let out = ''
+  let err = ''
+  const waiters: { pattern: RegExp; resolve: (line: string) => void }[] = []
+  child.stdout?.on('data', (chunk: Buffer) => {
+    out += chunk
+    for (const waiter of [...waiters]) {
+      const found = out.split('\n').find((line) => waiter.pattern.test(line))
+      if (found === undefined) continue
+      waiters.splice(waiters.indexOf(waiter), 1)
+      waiter.resolve(found)
+    }
+  })
+  child.stderr?.on('data', (chunk: Buffer) => {
+    err += chunk
+  })
+  const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) =>
+    child.on('close', (code, signal) => resolve({ code, signal })),
+  )
+  onTestFinished(async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
+    await ended
+  })
+  const line = (pattern: RegExp) =>
+    new Promise<string>((resolve, reject) => {
+      const found = out.split('\n').find((text) => pattern.test(text))
+      if (found !== undefined) return resolve(found)
+      waiters.push({ pattern, resolve })
+      void ended.then(({ code, signal }) => reject(new Error(`it ended with ${code ?? signal} before it said ${pattern}\n${out}${err}`)))
+    })
+  return { child, stdout: () => out, stderr: () => err, line, ended }
+}
+
+/** `countersign …` from the build. */
+export const countersign = (args: string[], options: Parameters<typeof start>[2] = {}): Running => start(process.execPath, [bin, ...args], options)
+
+/** `countersign dev` on a free port in a home of its own; resolves at its ready line. */
+export async function startDev(home: string, options: { env?: Record<string, string>; args?: string[] } = {}): Promise<Running & { ready: Ready }> {
+  const running = countersign(['dev', '--json', '--port', '0', ...(options.args ?? [])], { env: { COUNTERSIGN_HOME: home, ...options.env } })
+  const ready = JSON.parse(await running.line(/^\{"ready":true/)) as Ready
+  return Object.assign(running, { ready })
+}
+
+/** The environment without anything that would steer the command. */
+function cleanEnvironment(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined && !/^(COUNTERSIGN_|DATABASE_URL$|NODE_OPTIONS$|VITEST)/.test(entry[0])),
+  )
+}
