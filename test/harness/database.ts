@@ -36,10 +36,7 @@ export type DatabaseOptions = {
 export async function database(options: DatabaseOptions = {}): Promise<Database> {
   const { empty = false, ...dbOptions } = options
   const cluster = inject('pg')
-  const name = `t_${crypto.randomUUID().replaceAll('-', '').slice(0, 12)}`
-  await withClient(cluster.adminUrl, (client) =>
-    client.query(`create database ${name} template ${empty ? 'template1' : cluster.template}`),
-  )
+  const name = empty ? await createDatabase('template1') : await takeClone()
   const adminUrl = at(cluster.adminUrl, name)
   const migratorUrl = at(cluster.migratorUrl, name)
   const runtimeUrl = at(cluster.runtimeUrl, name)
@@ -68,6 +65,27 @@ export async function database(options: DatabaseOptions = {}): Promise<Database>
   if (TestRunner.getCurrentTest()) onTestFinished(close)
   const db = await open(empty ? { listen: false } : {})
   return { name, adminUrl, migratorUrl, runtimeUrl, clock, admin: adminOf(client), db, open, close }
+}
+
+// One clone stands ready: while a test runs, PostgreSQL already copies for the next one of this worker.
+let ready: Promise<string> | undefined
+
+async function takeClone(): Promise<string> {
+  const taken = ready ?? createDatabase(inject('pg').template)
+  const name = await taken
+  ready = createDatabase(inject('pg').template)
+  ready.catch(() => {
+    ready = undefined
+  })
+  return name
+}
+
+async function createDatabase(template: string): Promise<string> {
+  const name = `t_${crypto.randomUUID().replaceAll('-', '').slice(0, 12)}`
+  await withClient(inject('pg').adminUrl, async (client) => {
+    await client.query(`create database ${name} template ${template} strategy file_copy`)
+  })
+  return name
 }
 
 function adminOf(client: pg.Client): Admin {

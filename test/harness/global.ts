@@ -1,5 +1,5 @@
 // One embedded PostgreSQL for a whole run of the tests, and in it one migrated database that each test clones. Gone when the run is over.
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
@@ -16,12 +16,20 @@ declare module 'vitest' {
 
 const HOME = /^countersign-test-(\d+)$/
 const TEMPLATE = 'countersign'
-// Losing a test database in a power cut is fine; two workers with several houses each want more connections than a laptop does.
-const SETTINGS = { max_connections: '300', shared_buffers: '128MB', autovacuum: 'off', max_wal_size: '2GB' }
+// Losing a test database in a power cut is fine; two workers with several houses each want more connections than a laptop does,
+// and log in all the time.
+const SETTINGS = {
+  max_connections: '300',
+  shared_buffers: '128MB',
+  autovacuum: 'off',
+  max_wal_size: '256MB',
+  scram_iterations: '1',
+}
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  await removeLeftovers()
-  const home = join(tmpdir(), `countersign-test-${process.pid}`)
+  const place = fastestPlace()
+  await removeLeftovers(place)
+  const home = join(place, `countersign-test-${process.pid}`)
   mkdirSync(home, { mode: 0o711 })
   const postgres = await startEmbedded({ home, fsync: false, settings: SETTINGS })
   const { adminUrl, migratorUrl, runtimeUrl } = postgres
@@ -31,6 +39,21 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await postgres.stop()
     rmSync(home, { recursive: true, force: true })
   }
+}
+
+// Cloning a database is some 300 small files: 15–40 ms in memory, 100–400 ms on the disk of a busy machine.
+const MEMORY = '/dev/shm'
+const ENOUGH = 2 * 1024 ** 3
+
+function fastestPlace(): string {
+  if (!existsSync(MEMORY) || !existsSync('/proc/mounts')) return tmpdir()
+  const options = readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' '))
+    .find((mount) => mount[1] === MEMORY)?.[3]
+  const { bavail, bsize } = statfsSync(MEMORY)
+  // PostgreSQL's programs are laid out in its home, so they must be allowed to run there.
+  return options && !options.split(',').includes('noexec') && bavail * bsize > ENOUGH ? MEMORY : tmpdir()
 }
 
 /** A refused file is said once and its series ends there: tests that need it fail, the others still say what they think. */
@@ -50,11 +73,11 @@ async function migrateAsFarAsPossible(url: string): Promise<void> {
 }
 
 /** What a killed run left behind: its folder is named after its process. */
-async function removeLeftovers(): Promise<void> {
-  for (const name of readdirSync(tmpdir())) {
+async function removeLeftovers(place: string): Promise<void> {
+  for (const name of readdirSync(place)) {
     const pid = Number(HOME.exec(name)?.[1])
     if (Number.isNaN(pid) || isAlive(pid)) continue
-    const home = join(tmpdir(), name)
+    const home = join(place, name)
     await stopLeftover(dataFolder(home))
     rmSync(home, { recursive: true, force: true })
   }

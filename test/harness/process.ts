@@ -27,8 +27,16 @@ export function temporaryFolder(): string {
   return folder
 }
 
-export function start(command: string, args: string[], options: { cwd?: string; env?: Record<string, string>; input?: string } = {}): Running {
-  const child = spawn(command, args, { cwd: options.cwd ?? root, env: { ...cleanEnvironment(), ...options.env }, stdio: ['pipe', 'pipe', 'pipe'] })
+export function start(
+  command: string,
+  args: string[],
+  options: { cwd?: string; env?: Record<string, string>; input?: string } = {},
+): Running {
+  const child = spawn(command, args, {
+    cwd: options.cwd ?? root,
+    env: { ...cleanEnvironment(), ...options.env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
   child.stdin?.end(options.input ?? '')
   let out = ''
   let err = ''
@@ -57,17 +65,25 @@ export function start(command: string, args: string[], options: { cwd?: string; 
       const found = out.split('\n').find((text) => pattern.test(text))
       if (found !== undefined) return resolve(found)
       waiters.push({ pattern, resolve })
-      void ended.then(({ code, signal }) => reject(new Error(`it ended with ${code ?? signal} before it said ${pattern}\n${out}${err}`)))
+      void ended.then(({ code, signal }) =>
+        reject(new Error(`it ended with ${code ?? signal} before it said ${pattern}\n${out}${err}`)),
+      )
     })
   return { child, stdout: () => out, stderr: () => err, line, ended }
 }
 
 /** `countersign …` from the build. */
-export const countersign = (args: string[], options: Parameters<typeof start>[2] = {}): Running => start(process.execPath, [bin, ...args], options)
+export const countersign = (args: string[], options: Parameters<typeof start>[2] = {}): Running =>
+  start(process.execPath, [bin, ...args], options)
 
 /** `countersign dev` on a free port in a home of its own; resolves at its ready line. */
-export async function startDev(home: string, options: { env?: Record<string, string>; args?: string[] } = {}): Promise<Running & { ready: Ready }> {
-  const running = countersign(['dev', '--json', '--port', '0', ...(options.args ?? [])], { env: { COUNTERSIGN_HOME: home, ...options.env } })
+export async function startDev(
+  home: string,
+  options: { env?: Record<string, string>; args?: string[] } = {},
+): Promise<Running & { ready: Ready }> {
+  const running = countersign(['dev', '--json', '--port', '0', ...(options.args ?? [])], {
+    env: { COUNTERSIGN_HOME: home, ...options.env },
+  })
   const ready = JSON.parse(await running.line(/^\{"ready":true/)) as Ready
   return Object.assign(running, { ready })
 }
@@ -75,6 +91,9 @@ export async function startDev(home: string, options: { env?: Record<string, str
 /** The environment without anything that would steer the command. */
 function cleanEnvironment(): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined && !/^(COUNTERSIGN_|DATABASE_URL$|NODE_OPTIONS$|VITEST)/.test(entry[0])),
+    Object.entries(process.env).filter(
+      (entry): entry is [string, string] =>
+        entry[1] !== undefined && !/^(COUNTERSIGN_|DATABASE_URL$|NODE_OPTIONS$|VITEST)/.test(entry[0]),
+    ),
   )
 }

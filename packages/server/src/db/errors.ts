@@ -15,7 +15,7 @@ const UNIQUE = '23505'
 const FOREIGN_KEY = '23503'
 const CHECK = '23514'
 
-const member = (error: unknown, name: 'code' | 'constraint'): string | undefined => {
+const member = (error: unknown, name: 'code' | 'constraint' | 'routine'): string | undefined => {
   const value = error instanceof Error ? (error as Error & Record<string, unknown>)[name] : undefined
   return typeof value === 'string' ? value : undefined
 }
@@ -31,6 +31,10 @@ export const isForeignKeyViolation = violates(FOREIGN_KEY)
 export const isCheckViolation = violates(CHECK)
 
 export const isRetryable = (error: unknown): boolean => RETRYABLE.has(errorCode(error) ?? '')
+
+/** A kept plan met a table that was changed since: the statement itself is right. The code alone also means "not supported". */
+export const isStalePlan = (error: unknown): boolean =>
+  errorCode(error) === '0A000' && member(error, 'routine') === 'RevalidateCachedQuery'
 
 export function isStoreAway(error: unknown): boolean {
   const code = errorCode(error)

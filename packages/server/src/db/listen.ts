@@ -4,7 +4,7 @@
 import pg from 'pg'
 import { backoffMs } from '../std/backoff.ts'
 import type { Log } from '../std/log.ts'
-import { type Connection, clientConfig } from './pool.ts'
+import { type Connection, clientConfig, greetedBy } from './pool.ts'
 
 export type Listen = {
   /** `fn` is called when the topic was woken, and once a second in any case; it must be cheap and must not throw. */
@@ -143,8 +143,7 @@ function openLine(url: Connection, on: { log?: Log; restored(): void; heard(payl
       await fresh.query(`listen ${CHANNEL}`)
       const { rows } = await fresh.query<{ pid: number }>('select pg_backend_pid() as pid')
       // A transaction pooler hands out a key of its own and passes no notification on.
-      if (rows[0]?.pid !== (fresh as pg.Client & { processID: number }).processID)
-        throw new Error('LISTEN needs a direct connection; this one is pooled.')
+      if (rows[0]?.pid !== greetedBy(fresh)) throw new Error('LISTEN needs a direct connection; this one is pooled.')
     } catch (error) {
       lost(fresh, error)
       return

@@ -45,3 +45,6 @@ export function openPool(url: Connection, options: { max?: number } = {}): pg.Po
   pool.on('error', () => undefined)
   return pool
 }
+
+/** The process id that the server gave in its greeting; a pooler gives one of its own. The driver's types do not tell of it. */
+export const greetedBy = (client: pg.ClientBase): number => (client as pg.ClientBase & { processID: number }).processID

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import { type Database, database } from '#harness'
 import { newTenantUuid } from '../std/id.ts'
 import { type Scope, systemScope } from './scope.ts'
-import { type Tx, tx } from './tx.ts'
+import { sql } from './sql.ts'
+import { type Db, type Tx, tx } from './tx.ts'
 
 async function givenTenant({ db }: Database, name = 'Acme'): Promise<Scope> {
   const scope = systemScope('test', newTenantUuid())
@@ -253,4 +254,34 @@ test('a scope without a proper tenant is refused before anything is sent', async
   await expect(tx(db, { ...systemScope('test'), tenantId: `'; drop schema countersign cascade; --` }, names)).rejects.toThrow(
     TypeError,
   )
+})
+
+test('a statement is planned once a connection, composed ones and those behind a pooler are not kept', async () => {
+  const { db, open } = await database({ max: 1 })
+  const kept = (over: Db) =>
+    tx(over, systemScope('test'), (t) => t.query('select name from pg_prepared_statements').then((answer) => answer.rows.length))
+  const read = (over: Db) =>
+    tx(over, systemScope('test'), async (t) => {
+      for (let i = 0; i < 3; i++) await t.rows`select ${i}::int as i`
+      await t.rows`select ${sql`now()`}`
+    })
+
+  await read(db)
+  expect(await kept(db)).toBe(1)
+
+  const pooled = await open({ max: 1 })
+  pooled.statements.see(1, 2)
+  await read(pooled)
+  expect(await kept(pooled)).toBe(0)
+})
+
+test('a table that is changed under a kept plan makes the transaction run again, and the caller notices nothing', async () => {
+  const given = await database({ max: 1 })
+  const acme = await givenTenant(given)
+  const all = () => tx(given.db, acme, (t) => t.rows<{ name: string; note?: string }>`select * from tenants`)
+  expect((await all())[0]?.note).toBeUndefined()
+
+  await given.admin.query(`alter table tenants add column note text default 'new'`)
+
+  expect((await all())[0]?.note).toBe('new')
 })

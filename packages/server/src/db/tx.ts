@@ -5,11 +5,11 @@ import pg from 'pg'
 import { backoffMs } from '../std/backoff.ts'
 import { type Clock, systemClock } from '../std/clock.ts'
 import type { Log } from '../std/log.ts'
-import { asProblem, isRetryable, storeUnavailable } from './errors.ts'
+import { asProblem, isRetryable, isStalePlan, storeUnavailable } from './errors.ts'
 import { type Listen, openListen } from './listen.ts'
-import { type Connection, openPool } from './pool.ts'
+import { type Connection, greetedBy, openPool } from './pool.ts'
+import { openStatements, type Prepare, type Statements } from './prepared.ts'
 import type { Scope } from './scope.ts'
-import { sql } from './sql.ts'
 
 export type Tx = {
   /** The one time of this transaction: the database's, to the millisecond. */
@@ -34,6 +34,7 @@ export type Db = {
   readonly clock: Clock
   readonly log: Log | undefined
   readonly statementTimeoutMs: number
+  readonly statements: Statements
   close(): Promise<void>
 }
 
@@ -45,6 +46,8 @@ export type DbOptions = {
   listen?: boolean | string
   /** web 15 s, worker 60 s, maintenance 300 s (P3) */
   statementTimeoutMs?: number
+  /** `auto`: named statements, unless a pooler is noticed (default). `off`: unnamed ones. */
+  prepare?: Prepare
   clock?: Clock
   log?: Log
 }
@@ -58,6 +61,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export async function openDb(options: DbOptions): Promise<Db> {
   const { url, max, listen: listens = true, statementTimeoutMs = 15_000, clock = systemClock, log } = options
+  const statements = openStatements(options.prepare ?? 'auto')
   const pool = openPool(url, { max })
   const listen = await openListen({
     url: listens === false ? null : listens === true ? url : listens,
@@ -69,7 +73,7 @@ export async function openDb(options: DbOptions): Promise<Db> {
     closing ??= listen.close().then(() => pool.end())
     return closing
   }
-  return { pool, listen, clock, log, statementTimeoutMs, close }
+  return { pool, listen, clock, log, statementTimeoutMs, statements, close }
 }
 
 export async function tx<T>(db: Db, scope: Scope, fn: (t: Tx) => Promise<T>, options: TxOptions = {}): Promise<T> {
@@ -77,7 +81,9 @@ export async function tx<T>(db: Db, scope: Scope, fn: (t: Tx) => Promise<T>, opt
     try {
       return await attemptTx(db, scope, fn, options)
     } catch (error) {
-      if (attempt > RETRIES || !isRetryable(error)) throw asProblem(error)
+      if (isStalePlan(error)) db.statements.forget()
+      else if (!isRetryable(error)) throw asProblem(error)
+      if (attempt > RETRIES) throw asProblem(error)
       await new Promise<void>((resume) => setTimeout(resume, backoffMs(attempt, { firstMs: 10, maxMs: 200 })))
     }
   }
@@ -98,7 +104,7 @@ async function attemptTx<T>(db: Db, scope: Scope, fn: (t: Tx) => Promise<T>, opt
   const after: (() => void)[] = []
   try {
     const now = await begin(db, client, scope, options)
-    const t = makeTx(client, now, open, topics, after)
+    const t = makeTx(db, client, now, open, topics, after)
     const result = await fn(t)
     if (!options.readOnly) await scope.beforeCommit?.(t, result)
     open.is = false
@@ -134,19 +140,24 @@ async function begin(db: Db, client: pg.PoolClient, scope: Scope, options: TxOpt
   const mode = `${options.isolation ? ` isolation level ${options.isolation}` : ''}${options.readOnly ? ' read only' : ''}`
   const sets = Object.entries(settings).map(([name, value]) => `set_config('${name}', ${pg.escapeLiteral(value)}, true)`)
   // One simple-protocol message, so literals and not parameters: they are a checked uuid, a principal of our own making and constants.
-  const answer = await client.query(`begin${mode}; select ${sets.join(', ')}, countersign.now() as now`)
-  const [, selected] = answer as unknown as [pg.QueryResult, pg.QueryResult<{ now: Date }>]
-  return (selected.rows[0] as { now: Date }).now
+  const answer = await client.query(`begin${mode}; select ${sets.join(', ')}, countersign.now() as now, pg_backend_pid() as pid`)
+  const [, selected] = answer as unknown as [pg.QueryResult, pg.QueryResult<{ now: Date; pid: number }>]
+  const { now, pid } = selected.rows[0] as { now: Date; pid: number }
+  db.statements.see(greetedBy(client), pid)
+  return now
 }
 
-function makeTx(client: pg.PoolClient, now: Date, open: { is: boolean }, topics: Set<string>, after: (() => void)[]): Tx {
-  const query = (text: string, values?: unknown[]) => {
+function makeTx(db: Db, client: pg.PoolClient, now: Date, open: { is: boolean }, topics: Set<string>, after: (() => void)[]): Tx {
+  const guardOpen = () => {
     if (!open.is) throw new Error('This transaction is over.')
+  }
+  const query = (text: string, values?: unknown[]) => {
+    guardOpen()
     return client.query(text, values)
   }
   const run = (strings: TemplateStringsArray, values: unknown[]) => {
-    const statement = sql(strings, ...values)
-    return query(statement.text, statement.values as unknown[])
+    guardOpen()
+    return client.query(db.statements.query(strings, values))
   }
   return {
     now,
