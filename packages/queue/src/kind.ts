@@ -1,0 +1,236 @@
+// A kind: name, schema and settings of a sort of job, and the function that runs it. Plain data plus `run`; declaring one does nothing yet.
+import type { Callback } from './callback.ts'
+import { type Duration, milliseconds } from './duration.ts'
+import type { Enqueue, UniqueRule } from './enqueue.ts'
+import { type Fault, QueueError } from './error.ts'
+import type { Log } from './host.ts'
+import type { Outcome } from './outcome.ts'
+import type { Queryable } from './store.ts'
+
+/** Standard Schema, version 1 (zod, valibot, arktype …), as far as a queue needs it. */
+export type StandardSchema<In, Out> = {
+  readonly '~standard': {
+    readonly version: 1
+    readonly vendor: string
+    validate(value: unknown): StandardResult<Out> | Promise<StandardResult<Out>>
+    readonly types?: { readonly input: In; readonly output: Out } | undefined
+  }
+}
+type StandardResult<Out> =
+  | { readonly value: Out; readonly issues?: undefined }
+  | {
+      readonly issues: readonly {
+        readonly message: string
+        readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[]
+      }[]
+    }
+
+export type Schema<In, Out> = StandardSchema<In, Out> | ((value: unknown) => Out)
+
+/** A job as its handler sees it. */
+export type Job<Payload = unknown> = {
+  readonly id: string
+  readonly tenantId: string
+  readonly kind: string
+  readonly queue: string
+  readonly priority: number
+  readonly payload: Payload
+  readonly attempt: number
+  readonly maxAttempts: number
+  readonly lease: number
+  readonly runAt: Date
+  readonly enqueuedAt: Date
+  readonly deadlineAt: Date | null
+  readonly metadata: Readonly<Record<string, unknown>>
+  readonly tags: readonly string[]
+  readonly progress: Progress | null
+}
+
+export type Progress = { percent?: number; message?: string; data?: Record<string, unknown> }
+
+export type AbortReason = 'cancelled' | 'deadline' | 'lease_lost' | 'shutdown'
+
+export type CallbackOptions = { timeout?: Duration; then?: 'finish' | 'resume' }
+
+export type Context = {
+  /** Aborts with an AbortReason. After `cancelled` and `shutdown` a handler may still return an outcome. */
+  readonly signal: AbortSignal
+  readonly attempt: number
+  readonly lease: number
+  /** Stable over attempts: what a handler passes on to services that know idempotency keys. */
+  readonly idempotencyKey: string
+  readonly log: Log
+  /** Percent clamped to 0…100, data merged shallowly; written at most once a second and when the attempt ends. */
+  progress(percent?: number, message?: string, data?: Record<string, unknown>): void
+  /** Writes the progress now. */
+  flush(): Promise<void>
+  /** Vouches for the worker now. Workers do so by themselves; a handler need not. */
+  heartbeat(): Promise<void>
+  /** Creates, or finds by name, a callback of this job. It is durable before this returns. */
+  callback(name: string, options?: CallbackOptions): Promise<Callback>
+  /** Settles this attempt inside the caller's transaction; what the handler returns later is ignored unless that rolls back. */
+  finishIn(tx: Queryable, outcome?: unknown): Promise<void>
+  /** A job that exists when, and only when, this attempt completes. */
+  enqueue(job: Enqueue): void
+}
+
+export type BackoffRule = { base?: Duration; factor?: number; cap?: Duration; jitter?: number }
+
+/** A job made by a transition of another, in its transaction. `select` is a jsonpath over {job, outcome}; without it the payload names the job. */
+export type FollowUp = { kind: string; queue?: string; priority?: number; payload?: unknown; select?: string }
+
+export type KindOptions<In, Out> = {
+  schema?: Schema<In, Out>
+  queue?: string
+  /** 1 (urgent) … 4; default 2 */
+  priority?: 1 | 2 | 3 | 4
+  /** default 25 */
+  maxAttempts?: number
+  /** Losses with a worker in a row before the job is a dead letter; default 3, 0: attempts alone decide. */
+  maxCrashes?: number
+  /** How long one attempt may take; default 5m, 0: no deadline. */
+  deadline?: Duration
+  backoff?: BackoffRule | ((attempt: number, error: unknown) => Duration)
+  unique?: UniqueRule
+  /** How long an output is kept; default 24h, false: outputs are not stored. */
+  keepOutput?: Duration | false
+  /** false: a failed job is no dead letter. */
+  deadLetters?: boolean
+  payloadVersion?: number
+  /** Brings an older payload to the present version, before the schema sees it. */
+  upgrade?(payload: unknown, fromVersion: number): unknown
+  onCompleted?: readonly (FollowUp | { name: string })[]
+  onRetried?: readonly (FollowUp | { name: string })[]
+  onFailed?: readonly (FollowUp | { name: string })[]
+  onCancelled?: readonly (FollowUp | { name: string })[]
+  onWaiting?: readonly (FollowUp | { name: string })[]
+  onRescued?: readonly (FollowUp | { name: string })[]
+  run(job: Job<Out>, ctx: Context): Promise<unknown | Outcome> | unknown | Outcome
+}
+
+export type Kind<In = unknown, Out = In> = KindOptions<In, Out> & { readonly name: string }
+
+const NAME = /^[a-z][a-z0-9_.:-]{0,199}$/
+
+/**
+ * Declares a kind.
+ * @example
+ * const sendReceipt = defineKind('receipt.send', { maxAttempts: 8, async run(job, ctx) { await send(job.payload, ctx.signal) } })
+ */
+export function defineKind<In = unknown, Out = In>(name: string, options: KindOptions<In, Out>): Kind<In, Out> {
+  if (!NAME.test(name))
+    throw QueueError.invalid('/kind', `"${name}" is not a kind: 1 to 200 of a-z, 0-9, _ . : -, beginning with a letter`)
+  const kind = { ...options, name }
+  kindSettings(kind as Kind) // says now what is wrong, not at the first start
+  return kind
+}
+
+const EVENTS = {
+  onCompleted: 'completed',
+  onRetried: 'retried',
+  onFailed: 'failed',
+  onCancelled: 'cancelled',
+  onWaiting: 'waiting',
+  onRescued: 'rescued',
+} as const
+
+/** What the database knows about a kind. */
+export function kindSettings(kind: Kind): Record<string, unknown> {
+  integer(kind.maxAttempts, '/maxAttempts', 1, 1000)
+  integer(kind.maxCrashes, '/maxCrashes', 0, 1000)
+  integer(kind.priority, '/priority', 1, 4)
+  integer(kind.payloadVersion, '/payloadVersion', 1, 2 ** 31 - 1)
+  const followUps = Object.entries(EVENTS).flatMap(([member, on]) =>
+    (kind[member as keyof typeof EVENTS] ?? []).map((one) => ('name' in one ? { on, kind: one.name } : { on, ...one })),
+  )
+  return {
+    queue: kind.queue,
+    priority: kind.priority,
+    max_attempts: kind.maxAttempts,
+    max_crashes: kind.maxCrashes,
+    deadline_ms: kind.deadline === undefined ? undefined : deadlineMs(kind.deadline),
+    backoff: typeof kind.backoff === 'object' ? backoffRule(kind.backoff) : undefined,
+    unique: kind.unique && spokenUnique(kind.unique),
+    keep_output_ms: kind.keepOutput ? milliseconds(kind.keepOutput, '/keepOutput') : undefined,
+    dead_letters: kind.deadLetters,
+    payload_version: kind.payloadVersion,
+    follow_ups: followUps.length > 0 ? followUps : undefined,
+  }
+}
+
+export function deadlineMs(deadline: Duration): number {
+  const ms = milliseconds(deadline, '/deadline')
+  if (ms !== 0 && ms < 1000) throw QueueError.invalid('/deadline', 'a deadline is at least 1s, or 0 for none')
+  return ms
+}
+
+export function backoffRule(rule: BackoffRule): Record<string, unknown> {
+  if (rule.factor !== undefined && !(rule.factor >= 1)) throw QueueError.invalid('/backoff/factor', 'is at least 1')
+  if (rule.jitter !== undefined && !(rule.jitter >= 0 && rule.jitter <= 1))
+    throw QueueError.invalid('/backoff/jitter', 'is between 0 and 1')
+  return {
+    base_ms: rule.base === undefined ? undefined : milliseconds(rule.base, '/backoff/base'),
+    factor: rule.factor,
+    cap_ms: rule.cap === undefined ? undefined : milliseconds(rule.cap, '/backoff/cap'),
+    jitter: rule.jitter,
+  }
+}
+
+export function spokenUnique(rule: UniqueRule): Record<string, unknown> {
+  if (rule.while?.length === 0) throw QueueError.invalid('/unique/while', 'names at least one state')
+  if (rule.while?.includes('completed') && (rule.period === undefined || !rule.while.includes('running')))
+    throw QueueError.invalid('/unique/while', 'a key held while completed needs a period, and is held while running')
+  return {
+    key: rule.key,
+    by: rule.by,
+    scope: rule.scope,
+    while: rule.while,
+    period_ms: rule.period === undefined ? undefined : milliseconds(rule.period, '/unique/period'),
+    on_conflict: rule.onConflict,
+    preserve_run_at: rule.preserveRunAt,
+  }
+}
+
+function integer(value: number | undefined, path: string, least: number, greatest: number): void {
+  if (value !== undefined && !(Number.isInteger(value) && value >= least && value <= greatest))
+    throw QueueError.invalid(path, `is an integer between ${least} and ${greatest}`)
+}
+
+/** The payload as the schema makes it, or the faults with paths from /payload on. */
+export async function parsePayload<Out>(
+  kind: Kind<unknown, Out>,
+  payload: unknown,
+): Promise<{ value: Out } | { errors: Fault[] }> {
+  const { schema } = kind
+  if (schema === undefined) return { value: payload as Out }
+  if ('~standard' in schema) {
+    const result = await schema['~standard'].validate(payload)
+    if (!result.issues) return { value: result.value }
+    return { errors: result.issues.map(({ path = [], message }) => ({ path: pointer(path), code: 'schema', message })) }
+  }
+  try {
+    return { value: schema(payload) }
+  } catch (error) {
+    return { errors: [{ path: '/payload', code: 'schema', message: error instanceof Error ? error.message : String(error) }] }
+  }
+}
+
+const pointer = (path: readonly (PropertyKey | { readonly key: PropertyKey })[]): string =>
+  [
+    '/payload',
+    ...path.map((part) =>
+      String(typeof part === 'object' ? part.key : part)
+        .replaceAll('~', '~0')
+        .replaceAll('/', '~1'),
+    ),
+  ].join('/')
+
+/**
+ * The kind that a type name means, as awa derives it, so that producers in other languages agree (Q10).
+ * @example kindName('HTMLToPDF') // 'html_to_pdf'
+ */
+export const kindName = (typeName: string): string =>
+  typeName
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replace(/([A-Z])([A-Z][a-z])/g, '$1_$2')
+    .toLowerCase()

@@ -1,0 +1,338 @@
+// Every statement of the package: calls of the engine's functions, one TypeScript function each, and the library's own migration ledger.
+// No table of the queue is named anywhere else; what a function promises and locks stands at its head in sql/.
+import type { Queryable } from './store.ts'
+
+async function ask<T>(db: Queryable, text: string, values: unknown[]): Promise<T> {
+  const { rows } = await db.query(text, values)
+  return (rows[0] as { answer: T }).answer
+}
+
+const json = (value: unknown): string => JSON.stringify(value ?? null)
+const sql = (call: string): string => `select countersign_queue.${call} as answer`
+
+// producers
+export type Enqueued = { id: string; conflict: boolean }
+/** `jobs` is JSON text: the caller has checked and measured it. */
+export const enqueueMany = (db: Queryable, jobs: string) => ask<Enqueued[]>(db, sql('enqueue_many($1::jsonb)'), [jobs])
+export const cancelByKey = (
+  db: Queryable,
+  kind: string,
+  rule: unknown,
+  payload: unknown,
+  queue: string | null,
+  tenant: string | null,
+  reason: string | null,
+) =>
+  ask<Changed | null>(db, sql('cancel_by_key($1::text, $2::jsonb, $3::jsonb, $4::text, $5::uuid, $6::text)'), [
+    kind,
+    json(rule),
+    json(payload),
+    queue,
+    tenant,
+    reason,
+  ])
+export const rescheduleByKey = (
+  db: Queryable,
+  kind: string,
+  rule: unknown,
+  runAt: Date,
+  payload: unknown,
+  queue: string | null,
+  tenant: string | null,
+) =>
+  ask<Changed | null>(db, sql('reschedule_by_key($1::text, $2::jsonb, $3::timestamptz, $4::jsonb, $5::text, $6::uuid)'), [
+    kind,
+    json(rule),
+    runAt,
+    json(payload),
+    queue,
+    tenant,
+  ])
+
+// workers
+export const registerKinds = (db: Queryable, kinds: Record<string, unknown>) =>
+  ask<void>(db, sql('register_kinds($1::jsonb)'), [json(kinds)])
+export const registerWorker = (
+  db: Queryable,
+  worker: { id: string; queues: string[]; kinds: string[]; host: string; pid: number; version: string; lostAfterMs: number },
+) =>
+  ask<void>(db, sql('register_worker($1::text, $2::text[], $3::text[], $4::text, $5::integer, $6::text, $7::integer)'), [
+    worker.id,
+    worker.queues,
+    worker.kinds,
+    worker.host,
+    worker.pid,
+    worker.version,
+    worker.lostAfterMs,
+  ])
+export const releaseWorker = (db: Queryable, worker: string) => ask<void>(db, sql('release_worker($1::text)'), [worker])
+
+export type Beat = { lost: boolean; cancelled: string[]; gone: string[] }
+export const beat = (db: Queryable, worker: string, held: { id: string; lease: number }[]) =>
+  ask<Beat>(db, sql('beat($1::text, $2::jsonb)'), [worker, json(held)])
+
+export type HandedJob = {
+  id: string
+  tenant_id: string
+  kind: string
+  queue: string
+  priority: number
+  payload: unknown
+  payload_version: number
+  attempt: number
+  max_attempts: number
+  crashes: number
+  lease: number
+  run_at: string
+  enqueued_at: string
+  deadline_at: string | null
+  deadline_in_ms: number | null
+  metadata: Record<string, unknown>
+  tags: string[]
+  trace: unknown
+  progress: { percent?: number; message?: string; data?: Record<string, unknown> } | null
+}
+export type Want = { queue: string; n: number; kinds: readonly string[] }
+export type Claimed = { lost: boolean; jobs: HandedJob[]; wait_ms: number | null }
+export const claim = (db: Queryable, worker: string, token: string, wants: readonly Want[], sleepMs: number) =>
+  ask<Claimed>(db, sql('claim($1::text, $2::uuid, $3::jsonb, $4::integer)'), [worker, token, json(wants), sleepMs])
+export const startIfHeld = (db: Queryable, id: string, lease: number, token: string) =>
+  ask<boolean>(db, sql('start($1::text, $2::bigint, $3::uuid)'), [id, lease, token])
+
+export type Result = { id: string; lease: number; token: string; outcome: string } & Record<string, unknown>
+export type Verdict = 'settled' | 'already' | 'stale'
+export const finishIfHeld = (db: Queryable, results: readonly Result[]) =>
+  ask<Verdict[]>(db, sql('finish($1::jsonb)'), [json(results)])
+export const finishInTx = (db: Queryable, result: Result) => ask<Verdict>(db, sql('finish_in_tx($1::jsonb)'), [json(result)])
+export const storeProgress = (db: Queryable, list: { id: string; lease: number; token: string; progress: unknown }[]) =>
+  ask<string[]>(db, sql('progress($1::jsonb)'), [json(list)])
+
+// callbacks
+export type CallbackRow = {
+  id: string
+  tenant_id: string
+  job_id: string
+  name: string
+  state: 'open' | 'completed' | 'failed' | 'expired' | 'cancelled'
+  then: 'finish' | 'resume'
+  payload: unknown
+  error: { error?: string; retryable?: boolean } | null
+  created_at: string
+  timeout_at: string
+  resolved_at: string | null
+}
+export const createCallback = (
+  db: Queryable,
+  id: string,
+  lease: number,
+  token: string,
+  name: string,
+  timeoutMs: number,
+  then: string,
+) =>
+  ask<CallbackRow>(db, sql('callback_create($1::text, $2::bigint, $3::uuid, $4::text, $5::bigint, $6::text)'), [
+    id,
+    lease,
+    token,
+    name,
+    timeoutMs,
+    then,
+  ])
+export const getCallback = (db: Queryable, id: string) => ask<CallbackRow | null>(db, sql('callback_get($1::text)'), [id])
+
+export type CallbackAnswer = {
+  verdict: 'done' | 'again' | 'resolved' | 'expired' | 'not_found' | 'not_waiting'
+  id: string
+  job_id: string
+  state: State
+  timeout_at?: string
+}
+/** From outside: needs no right but countersign_callback. */
+export const resolveCallback = (db: Queryable, id: string, action: 'complete' | 'fail', body: unknown) =>
+  ask<CallbackAnswer>(db, sql('callback_resolve($1::text, $2::text, $3::jsonb)'), [id, action, json(body)])
+export const settleCallback = (db: Queryable, id: string, action: 'resume' | 'retry' | 'cancel', body: unknown) =>
+  ask<CallbackAnswer>(db, sql('callback_settle($1::text, $2::text, $3::jsonb)'), [id, action, json(body)])
+export const beatCallback = (db: Queryable, id: string, seconds: number) =>
+  ask<CallbackAnswer>(db, sql('callback_heartbeat($1::text, $2::integer)'), [id, seconds])
+
+// readers and operators
+export const STATES = [
+  'scheduled',
+  'retrying',
+  'blocked',
+  'ready',
+  'running',
+  'waiting',
+  'completed',
+  'failed',
+  'cancelled',
+] as const
+export type State = (typeof STATES)[number]
+export type JobRow = {
+  id: string
+  tenant_id: string
+  kind: string
+  queue: string
+  priority: number
+  payload: unknown
+  payload_version: number
+  state: State
+  state_reason: string | null
+  attempt: number
+  max_attempts: number
+  crashes: number
+  lease: number
+  worker: string | null
+  run_at: string
+  enqueued_at: string
+  claimed_at: string | null
+  finished_at: string | null
+  deadline_at: string | null
+  cancel_requested_at: string | null
+  errors: { attempt: number; lease: number; at: string; error: string; stack?: string; reason: string; worker?: string }[]
+  progress: { percent?: number; message?: string; data?: Record<string, unknown> } | null
+  output: unknown
+  metadata: Record<string, unknown>
+  tags: string[]
+  unique_key: string | null
+  trace: unknown
+  dead_letter: boolean
+}
+export type Changed = { id: string; state: State; changed: boolean; conflict?: string }
+export type JobFilter = { state?: State; kind?: string; queue?: string; tag?: string; dead_letter?: boolean }
+export type DeadLetterFilter = { ids?: string[]; queue?: string; kind?: string; reason?: string; all?: boolean }
+export type JobResult = { state: State; reason: string | null; output: unknown; error: string | null }
+
+export const findJob = (db: Queryable, id: string) => ask<JobRow | null>(db, sql('job($1::text)'), [id])
+export const listJobs = (db: Queryable, filter: JobFilter, after: string | null, limit: number) =>
+  ask<JobRow[]>(db, sql('list_jobs($1::jsonb, $2::text, $3::integer)'), [json(filter), after, limit])
+export const jobResults = (db: Queryable, ids: string[]) =>
+  ask<Record<string, JobResult>>(db, sql('job_results($1::text[])'), [ids])
+export const counts = (db: Queryable) =>
+  ask<{ as_of: string; queues: Record<string, Partial<Record<State, number>>> }>(db, sql('counts()'), [])
+export const listQueues = (db: Queryable) =>
+  ask<{ name: string; paused_at: string | null; paused_by: string | null }[]>(db, sql('list_queues()'), [])
+export type WorkerRow = {
+  id: string
+  host: string
+  pid: number
+  version: string
+  queues: string[]
+  kinds: string[]
+  started_at: string
+  beat_at: string
+  alive: boolean
+}
+export const listWorkers = (db: Queryable) => ask<WorkerRow[]>(db, sql('list_workers()'), [])
+export const cancelJob = (db: Queryable, id: string, reason: string | null) =>
+  ask<Changed | null>(db, sql('cancel_job($1::text, $2::text)'), [id, reason])
+export const rescheduleJob = (db: Queryable, id: string, runAt: Date) =>
+  ask<Changed | null>(db, sql('reschedule_job($1::text, $2::timestamptz)'), [id, runAt])
+export const releaseJob = (db: Queryable, id: string) => ask<Changed | null>(db, sql('release_job($1::text)'), [id])
+export const retryJob = (db: Queryable, id: string, overrides: unknown) =>
+  ask<Changed | null>(db, sql('retry_job($1::text, $2::jsonb)'), [id, json(overrides)])
+export const buryJob = (db: Queryable, id: string, reason: string | null) =>
+  ask<Changed | null>(db, sql('bury_job($1::text, $2::text)'), [id, reason])
+export const retryDeadLetters = (db: Queryable, filter: DeadLetterFilter, overrides: unknown) =>
+  ask<{ retried: string[]; conflicts: { id: string; conflict: string }[] }>(db, sql('retry_dead_letters($1::jsonb, $2::jsonb)'), [
+    json(filter),
+    json(overrides),
+  ])
+export const purgeDeadLetters = (db: Queryable, filter: DeadLetterFilter) =>
+  ask<number>(db, sql('purge_dead_letters($1::jsonb)'), [json(filter)])
+export const setPaused = (db: Queryable, what: 'queue' | 'kind', name: string, paused: boolean, actor: string | null) =>
+  ask<{ name: string; paused_at: string | null }>(db, sql('set_paused($1::text, $2::text, $3::boolean, $4::text)'), [
+    what,
+    name,
+    paused,
+    actor,
+  ])
+export const drainQueue = (db: Queryable, queue: string) =>
+  ask<{ cancelled: Partial<Record<State, number>> }>(db, sql('drain_queue($1::text)'), [queue])
+
+// maintenance and schedules
+export type TickCounts = Partial<Record<'rescue' | 'callbacks' | 'promote' | 'unknown' | 'clean', number>>
+export const tick = (db: Queryable, duties: readonly string[] | null) => ask<TickCounts>(db, sql('tick($1::text[])'), [duties])
+export const takeLease = (db: Queryable, duty: string, holder: string, ttlMs: number) =>
+  ask<boolean>(db, sql('take_lease($1::text, $2::text, $3::integer)'), [duty, holder, ttlMs])
+export const dropLease = (db: Queryable, duty: string, holder: string) =>
+  ask<void>(db, sql('drop_lease($1::text, $2::text)'), [duty, holder])
+export const vitals = (db: Queryable) =>
+  ask<{ workers: number; leader: string | null; oldest_ready_ms: number | null }>(db, sql('vitals()'), [])
+
+export type ScheduleRow = {
+  id: string
+  tenant_id: string
+  name: string
+  cron: string
+  timezone: string
+  job: { kind: string; payload?: unknown; queue?: string; priority?: number }
+  missed: 'coalesce' | 'catch_up' | 'skip'
+  overlap: 'allow' | 'skip' | 'replace'
+  jitter_ms: number
+  starts_at: string | null
+  ends_at: string | null
+  declared_in: 'code' | 'api'
+  seen_at: string
+  paused_at: string | null
+  paused_by: string | null
+  last_fire: string
+  next_fire: string | null
+  caught_up: number
+  last_job_id: string | null
+}
+export const databaseNow = (db: Queryable) => ask<Date>(db, sql('now()'), [])
+export const upsertSchedule = (db: Queryable, schedule: unknown) =>
+  ask<ScheduleRow>(db, sql('schedule_upsert($1::jsonb)'), [json(schedule)])
+export const listSchedules = (db: Queryable, name: string | null) =>
+  ask<ScheduleRow[]>(db, sql('list_schedules($1::text)'), [name])
+export const dueSchedules = (db: Queryable) => ask<{ now: string; due: ScheduleRow[] }>(db, sql('due_schedules()'), [])
+export const removeSchedule = (db: Queryable, id: string) => ask<boolean>(db, sql('schedule_remove($1::text)'), [id])
+export const pauseSchedule = (db: Queryable, id: string, paused: boolean, actor: string | null) =>
+  ask<ScheduleRow | null>(db, sql('schedule_pause($1::text, $2::boolean, $3::text)'), [id, paused, actor])
+export const triggerSchedule = (db: Queryable, id: string) => ask<string | null>(db, sql('schedule_trigger($1::text)'), [id])
+/** The ids of the jobs, null when somebody else fired first, or it was paused. */
+export const fireIfUnchanged = (
+  db: Queryable,
+  schedule: ScheduleRow,
+  fire: { fires: Date[]; reached: Date; next: Date | null; caughtUp: number },
+) =>
+  ask<string[] | null>(
+    db,
+    sql('schedule_fire($1::text, $2::timestamptz, $3::timestamptz[], $4::timestamptz, $5::timestamptz, $6::integer)'),
+    [schedule.id, schedule.last_fire, fire.fires, fire.reached, fire.next, fire.caughtUp],
+  )
+
+// the session of a role whose transactions begin in another isolation level
+export const readCommitted = 'begin isolation level read committed'
+export const endReadCommitted = 'commit'
+
+// wake-ups
+export const listen = 'listen countersign_queue'
+export const stillThere = 'select 1'
+
+// the library's own migrations; the server runs the same files from its own ledger
+export const beginMigration = `begin isolation level read committed; select pg_advisory_xact_lock(x'636f756e'::int, 2)`
+export const ledger = `
+  create schema if not exists countersign_queue;
+  create table if not exists countersign_queue.migrations (
+    name text primary key, checksum text not null, applied_at timestamptz(3) not null default clock_timestamp())`
+export const listApplied = 'select name, checksum from countersign_queue.migrations order by name'
+export const insertApplied = 'insert into countersign_queue.migrations (name, checksum) values ($1::text, $2::text)'
+export const commitMigration = 'commit'
+export const rollbackMigration = 'rollback'
+/** A clock that tests can move: only ever installed by asking for it. */
+export const installTestClock = `
+  create table if not exists countersign_queue.test_clock (offset_ms bigint not null);
+  insert into countersign_queue.test_clock select 0 where not exists (select from countersign_queue.test_clock);
+  grant select on countersign_queue.test_clock to public;
+  create or replace function countersign_queue.now() returns timestamptz language sql volatile parallel safe
+  return date_trunc('milliseconds', clock_timestamp()) + (select offset_ms * interval '1 millisecond' from countersign_queue.test_clock);
+  create or replace function countersign_queue.set_test_offset(ms bigint) returns void language sql volatile security invoker
+  begin atomic
+    update countersign_queue.test_clock set offset_ms = ms;
+    select pg_notify('countersign_queue', 'clock');
+  end;
+  revoke execute on function countersign_queue.set_test_offset(bigint) from public`
+export const moveTestClock = (db: Queryable, ms: number) =>
+  ask<void>(db, sql('set_test_offset((select offset_ms + $1::bigint from countersign_queue.test_clock))'), [ms])

@@ -1,0 +1,97 @@
+// The way to the database: a pool of the caller's or of our own, READ COMMITTED for the engine whatever the role's default is, and
+// patience while the store is away. Never ends the process over a lost connection (Q97) and never changes a setting of a caller's session.
+import pg from 'pg'
+import { asQueueError, isDatabaseError, isStoreAway } from './error.ts'
+import type { Clock, Log } from './host.ts'
+import { endReadCommitted, readCommitted } from './sql.ts'
+
+/** Anything that runs a statement: a pg Client, PoolClient or Pool, or the server's transaction. */
+export type Queryable = { query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> }
+
+export type DatabaseOption = pg.Pool | { url: string; max?: number }
+
+export type Store = Queryable & {
+  /** How to open the connection that listens. */
+  readonly config: pg.ClientConfig
+  /** Repeats a call until it succeeds or fails for a reason of its own; gives up when `signal` says so. */
+  insist<T>(fn: () => Promise<T>, signal?: AbortSignal): Promise<T>
+  close(): Promise<void>
+}
+
+const FIRST_MS = 50
+const LONGEST_MS = 5_000
+
+/** 50 ms to 5 s, doubling, from half to the whole of it. */
+export const retryMs = (failures: number): number =>
+  Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(failures - 1, 10)) * (0.5 + Math.random() / 2)
+
+export function openStore(database: DatabaseOption, clock: Clock, log: Log): Store {
+  const own = 'url' in database
+  const pool = own
+    ? new pg.Pool({ connectionString: database.url, max: database.max ?? 10, application_name: 'countersign-queue' })
+    : database
+  // An idle connection that breaks says so by this event; unheard, it would end the process.
+  const onError = (error: Error) => log.warn({ err: error }, 'an idle connection to the database broke')
+  pool.on('error', onError)
+
+  const query = async (text: string, values?: unknown[]) => {
+    try {
+      return await pool.query(text, values)
+    } catch (error) {
+      if (isDatabaseError(error) && error.code === 'QJ006') return inReadCommitted(pool, text, values)
+      throw asQueueError(error)
+    }
+  }
+  const insist = async <T>(fn: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
+    for (let failures = 1; ; failures++) {
+      try {
+        return await fn()
+      } catch (error) {
+        if (!isStoreAway(error) || signal?.aborted) throw error
+        if (failures === 1) log.warn({ err: error }, 'the database is away; trying again')
+        await pause(clock, retryMs(failures), signal)
+      }
+    }
+  }
+  const close = async () => {
+    pool.off('error', onError)
+    if (own) await pool.end()
+  }
+  return { config: pool.options, query, insist, close }
+}
+
+/** For a role whose sessions begin in another isolation level. */
+async function inReadCommitted(pool: pg.Pool, text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
+  const client = await pool.connect()
+  let broken = false
+  const onError = () => {
+    broken = true
+  }
+  client.on('error', onError)
+  try {
+    await client.query(readCommitted)
+    const answer = await client.query(text, values)
+    await client.query(endReadCommitted)
+    return answer
+  } catch (error) {
+    broken = true // ending the session rolls back, whatever state it is in
+    throw asQueueError(error)
+  } finally {
+    client.off('error', onError)
+    client.release(broken)
+  }
+}
+
+/** Waits; ends early when the signal aborts. */
+export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resume) => {
+    if (signal?.aborted) return resume()
+    const done = () => {
+      cancel()
+      signal?.removeEventListener('abort', done)
+      resume()
+    }
+    const cancel = clock.timer(ms, done)
+    signal?.addEventListener('abort', done)
+  })
+}

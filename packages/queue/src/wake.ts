@@ -1,0 +1,81 @@
+// One LISTEN connection a process (Q69): it only shortens sleeps. Reconnects by itself; without it everything works at the poll interval.
+// Never carries a statement of anybody else's transaction.
+import pg from 'pg'
+import type { Clock, Log } from './host.ts'
+import { listen, stillThere } from './sql.ts'
+import { pause, retryMs } from './store.ts'
+
+export type Notice = { topic: 'work' | 'cancel' | 'result' | 'clock'; name: string }
+
+export type Wake = {
+  subscribe(fn: (notice: Notice) => void): () => void
+  status(): 'listening' | 'degraded' | 'off'
+  close(): Promise<void>
+}
+
+const CHECK_MS = 15_000
+
+export function openWake(config: pg.ClientConfig | null, clock: Clock, log: Log): Wake {
+  const listeners = new Set<(notice: Notice) => void>()
+  const closing = new AbortController()
+  let status: 'listening' | 'degraded' | 'off' = config ? 'degraded' : 'off'
+  const tell = (notice: Notice) => {
+    for (const fn of listeners) fn(notice)
+  }
+
+  async function stayConnected(own: pg.ClientConfig): Promise<void> {
+    for (let failures = 1; !closing.signal.aborted; failures++) {
+      const client = new pg.Client({
+        ...own,
+        application_name: 'countersign-queue-listen',
+        connectionTimeoutMillis: 5_000,
+        query_timeout: 5_000,
+      })
+      const lost = new AbortController()
+      const onLost = () => lost.abort()
+      client.on('error', onLost)
+      client.on('end', onLost)
+      client.on('notification', ({ payload = '' }) => {
+        const [topic, ...name] = payload.split(':')
+        tell({ topic: topic as Notice['topic'], name: name.join(':') })
+      })
+      closing.signal.addEventListener('abort', onLost)
+      try {
+        await client.connect()
+        await client.query(listen)
+        failures = 0
+        status = 'listening'
+        tell({ topic: 'work', name: '*' }) // what came while nobody listened
+        await watch(client, lost.signal)
+      } catch (error) {
+        if (failures <= 1) log.warn({ err: error }, 'wake-ups are off until the connection is back; polling goes on')
+      }
+      status = 'degraded'
+      closing.signal.removeEventListener('abort', onLost)
+      await client.end().catch((error: unknown) => log.debug({ err: error }, 'the listening connection was gone already'))
+      await pause(clock, retryMs(failures + 1), closing.signal)
+    }
+  }
+
+  /** A connection that dies without a word is found by a question; returns when it is lost. */
+  async function watch(client: pg.Client, lost: AbortSignal): Promise<void> {
+    while (!lost.aborted) {
+      await pause(clock, CHECK_MS, lost)
+      if (!lost.aborted) await client.query(stillThere)
+    }
+  }
+
+  const connected = config ? stayConnected(config) : Promise.resolve()
+  return {
+    subscribe(fn) {
+      listeners.add(fn)
+      return () => void listeners.delete(fn)
+    },
+    status: () => status,
+    async close() {
+      closing.abort()
+      await connected
+      status = 'off'
+    },
+  }
+}
