@@ -1,6 +1,7 @@
 // Who runs PostgreSQL: ourselves, or as root an unprivileged account of this machine, for PostgreSQL refuses to run as root.
 // Never creates an account and never changes the rights of a folder that is not the state folder.
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
+import { chownSync, existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { refusal } from './refusal.ts'
@@ -37,8 +38,37 @@ export function chooseAccount(options: { isRoot: boolean; data: string }): Accou
   )
 }
 
-/** What spawn() needs to become that account. */
-export const runAs = (account: Account | null) => (account ? { uid: account.uid, gid: account.gid } : {})
+/** Makes the account the owner of a folder or file of ours. */
+export function giveTo(account: Account, path: string): void {
+  try {
+    chownSync(path, account.uid, account.gid)
+  } catch (cause) {
+    throw powerless(account, cause)
+  }
+}
+
+/** Starts a binary as the account. With an environment of its own, for ours holds secrets, and in a folder that the account can be in. */
+export function spawnAs(
+  account: Account | null,
+  binary: string,
+  args: string[],
+  options: { cwd: string; stdio: StdioOptions; detached: boolean },
+): ChildProcess {
+  try {
+    const who = account ? { uid: account.uid, gid: account.gid } : {}
+    return spawn(binary, args, { ...options, ...who, env: { LC_ALL: 'C', TZ: 'UTC' } })
+  } catch (cause) {
+    throw account ? powerless(account, cause) : cause
+  }
+}
+
+function powerless(account: Account, cause: unknown): Error {
+  return refusal(
+    `PostgreSQL does not run as root, and this root cannot become the account ${account.name} (${(cause as NodeJS.ErrnoException).code}), ` +
+      'as in a container without CHOWN, SETUID and SETGID. Run it as an ordinary user, or set DATABASE_URL to a PostgreSQL of your own.',
+    cause,
+  )
+}
 
 /** The first folder on the way to `path` that the account cannot enter, or null. Folders that do not exist yet are ours to make. */
 export function firstClosedFolder(path: string, account: Account): string | null {

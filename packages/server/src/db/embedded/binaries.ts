@@ -18,7 +18,7 @@ import { createRequire } from 'node:module'
 import { basename, dirname, join, relative } from 'node:path'
 import { refusal } from './refusal.ts'
 
-export type Package = { folder: string; version: string }
+type Package = { folder: string; version: string }
 export type Binaries = { initdb: string; postgres: string; major: number }
 type Machine = { platform: string; arch: string; glibc: string | undefined }
 

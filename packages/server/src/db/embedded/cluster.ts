@@ -1,19 +1,7 @@
 // Makes the data folder by initdb, whole or not at all: it is made under another name and renamed when it is complete.
-import { spawn } from 'node:child_process'
-import {
-  chownSync,
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Account, runAs } from './account.ts'
+import { type Account, giveTo, spawnAs } from './account.ts'
 import type { Binaries } from './binaries.ts'
 import { refusal } from './refusal.ts'
 
@@ -46,7 +34,7 @@ export async function initialise(options: {
   mkdirSync(half, { mode: 0o700 })
   writeFileSync(passwordFile, options.password, { mode: 0o600, flag: 'wx' })
   try {
-    if (account) for (const path of [half, passwordFile]) chownSync(path, account.uid, account.gid)
+    if (account) for (const path of [half, passwordFile]) giveTo(account, path)
     await runInitdb({ ...options, half, passwordFile })
   } finally {
     rmSync(passwordFile, { force: true })
@@ -76,18 +64,21 @@ function runInitdb(options: {
     `--username=${SUPERUSER}`,
     `--pwfile=${options.passwordFile}`,
     '--auth=scram-sha-256',
+    '--encoding=UTF8',
+    '--no-locale',
+    '--locale-provider=builtin',
+    '--builtin-locale=C.UTF-8',
+    '--no-instructions',
+    ...(options.fsync ? [] : ['--no-sync']),
   ]
-  flags.push('--encoding=UTF8', '--no-locale', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--no-instructions')
-  if (!options.fsync) flags.push('--no-sync')
   return new Promise((resolve, reject) => {
-    const child = spawn(options.binaries.initdb, flags, {
-      ...runAs(options.account),
+    const child = spawnAs(options.account, options.binaries.initdb, flags, {
       cwd: options.home,
-      env: { LC_ALL: 'C', TZ: 'UTC' },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: false,
     })
     let said = ''
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text))
+    for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => (said += text))
     child.on('error', (cause) => reject(refusal(`PostgreSQL's initdb could not be run: ${cause.message}.`, cause)))
     child.on('close', (code, signal) => {
       if (code === 0) resolve()

@@ -13,7 +13,7 @@ import { stopLeftover } from './postmaster.ts'
 
 type Told = { home: string } & Omit<Embedded, 'stop'>
 type OwnerOptions = Partial<EmbeddedOptions> & { umask?: number }
-export type OwnerProcess = {
+type OwnerProcess = {
   child: ChildProcess
   /** What it printed: the running database, or the sentence why not. */
   told: Promise<Told & { refused?: string }>
@@ -84,11 +84,13 @@ export function copyPackage(source: string, target: string, options: { own?: boo
 export function startOwner(
   installation: string,
   options: OwnerOptions,
-  as: { uid?: number; gid?: number; cwd?: string } = {},
+  as: { uid?: number; gid?: number; cwd?: string; via?: string[] } = {},
 ): OwnerProcess {
-  const child = spawn(process.execPath, [join(installation, 'dist', 'owner.mjs'), JSON.stringify(options)], {
+  const { via = [], ...rest } = as
+  const [command = '', ...words] = [...via, process.execPath, join(installation, 'dist', 'owner.mjs'), JSON.stringify(options)]
+  const child = spawn(command, words, {
     cwd: '/',
-    ...as,
+    ...rest,
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   let out = ''
@@ -117,15 +119,4 @@ export async function given(options: EmbeddedOptions): Promise<Embedded> {
   const database = await startEmbedded(options)
   onTestFinished(() => database.stop())
   return database
-}
-
-/** A state folder with an initialised database in it: copied from `source`, which no process owns, for initdb is the slow part. */
-export function givenCopy(source: string): string {
-  const home = join(givenFolder(), 'home')
-  mkdirSync(home, { mode: 0o711 })
-  for (const name of ['data', 'passwords.json']) {
-    const { status, stderr } = spawnSync('cp', ['-a', join(source, name), home], { encoding: 'utf8' })
-    if (status !== 0 || !existsSync(join(home, name))) throw new Error(stderr)
-  }
-  return home
 }

@@ -2,19 +2,21 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { given, givenCopy, install, openFolder, startOwner } from './embedded.fixture.ts'
+import { given, givenFolder, install, openFolder, startOwner } from './embedded.fixture.ts'
 import { startEmbedded } from './postgres.ts'
 import { markOf } from './process-mark.ts'
 
+// One state folder, owned by one test after the other: initdb is the slow part.
 let shared = ''
-let template = ''
+let home = ''
+let next = 1
 let installation = ''
 
 beforeAll(async () => {
   shared = openFolder()
   installation = await install(join(shared, 'installation'))
-  template = join(shared, 'home')
-  const database = await startEmbedded({ home: template })
+  home = join(shared, 'home')
+  const database = await startEmbedded({ home })
   const client = await connect(database.adminUrl)
   await client.query('create table written (n int primary key)')
   await client.end()
@@ -30,9 +32,8 @@ async function connect(url: string): Promise<pg.Client> {
 }
 
 /** Writes numbers one by one, each in a transaction of its own, and comes back after every lost connection. Only what was acknowledged counts. */
-function startWriter(from: number) {
+function startWriter() {
   const acknowledged: number[] = []
-  let next = from
   let isOn = true
   const run = async (url: () => string): Promise<void> => {
     while (isOn) {
@@ -65,8 +66,8 @@ async function written(url: string): Promise<Set<number>> {
 }
 
 test('a postmaster killed with -9 comes back by itself on the same port, and every acknowledged write is there', async () => {
-  const database = await given({ home: givenCopy(template) })
-  const writer = startWriter(1)
+  const database = await given({ home })
+  const writer = startWriter()
   const writing = writer.run(() => database.adminUrl)
   onTestFinished(writer.stop)
 
@@ -85,8 +86,8 @@ test('a postmaster killed with -9 comes back by itself on the same port, and eve
 })
 
 test('a backend killed with -9 takes no acknowledged write along', async () => {
-  const database = await given({ home: givenCopy(template) })
-  const writer = startWriter(1)
+  const database = await given({ home })
+  const writer = startWriter()
   const writing = writer.run(() => database.adminUrl)
   onTestFinished(writer.stop)
   await writer.reached(100)
@@ -104,14 +105,12 @@ test('a backend killed with -9 takes no acknowledged write along', async () => {
 
 for (const victim of ['its owner', 'its owner and its postmaster'] as const) {
   test(`after kill -9 of ${victim} the next start has every acknowledged write, and no PostgreSQL of before runs`, async () => {
-    const home = givenCopy(template)
-    let next = 1
     const all: number[] = []
     for (let round = 1; round <= 2; round++) {
       const owner = startOwner(installation, { home })
       const { adminUrl, pid, wasInitialised } = await owner.told
       expect(wasInitialised).toBe(false)
-      const writer = startWriter(next)
+      const writer = startWriter()
       const writing = writer.run(() => adminUrl)
       onTestFinished(writer.stop)
       await writer.reached(50 + Math.floor(Math.random() * 100))
@@ -128,14 +127,12 @@ for (const victim of ['its owner', 'its owner and its postmaster'] as const) {
       all.push(...writer.acknowledged)
       const rows = await written(database.adminUrl)
       expect(all.filter((n) => !rows.has(n))).toEqual([])
-      next = Math.max(...all) + 100
       await database.stop()
     }
   })
 }
 
 test('a start waits for a backend that outlives its killed postmaster', async () => {
-  const home = givenCopy(template)
   const owner = startOwner(installation, { home })
   const { adminUrl, pid } = await owner.told
   const busy = await connect(adminUrl)
@@ -153,11 +150,10 @@ test('a start waits for a backend that outlives its killed postmaster', async ()
   await result
 
   expect(markOf(backend)).toBeNull()
-  expect((await written(database.adminUrl)).size).toBe(0)
+  expect(database.wasInitialised).toBe(false)
 })
 
 test('it can be stopped while it is away', async () => {
-  const home = givenCopy(template)
   const database = await startEmbedded({ home })
   process.kill(database.pid, 'SIGKILL')
 
@@ -165,5 +161,15 @@ test('it can be stopped while it is away', async () => {
 
   expect(markOf(database.pid)).toBeNull()
   const again = await given({ home })
-  expect((await written(again.adminUrl)).size).toBe(0)
+  expect(again.wasInitialised).toBe(false)
+})
+
+test('it can be stopped when its folder was removed underneath', async () => {
+  const folder = givenFolder()
+  const database = await startEmbedded({ home: join(folder, 'home') })
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
+  process.kill(database.pid, 'SIGKILL')
+
+  await expect.poll(() => markOf(database.pid)).toBeNull()
+  await database.stop()
 })

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
@@ -76,7 +76,10 @@ if (isRoot) {
     for (const folder of [closed, outer]) chmodSync(folder, 0o700)
     const owner = startOwner(join(closed, 'installation'), { fsync, umask: 0o077 }, { cwd: closed })
     const { home, runtimeUrl } = await owner.told
-    onTestFinished(() => rmSync(home, { recursive: true, force: true }))
+    onTestFinished(() => {
+      rmSync(home, { recursive: true, force: true })
+      if (readdirSync(dirname(home)).length === 0) rmdirSync(dirname(home))
+    })
 
     expect(home).toMatch(/^\/var\/lib\/countersign\/closed-/)
     expect(await whoAnswers(runtimeUrl)).toBe('countersign_runtime')
@@ -129,5 +132,13 @@ if (isRoot) {
     const { refused } = await startOwner(installation, { home, fsync }, { uid: 54_321, gid: 54_321 }).told
     expect(refused).toMatch(/uid 54321 has no entry in \/etc\/passwd\. .+DATABASE_URL/)
     expect(existsSync(dataFolder(home))).toBe(false)
+  })
+
+  test('a root that may not become another account is told so', async () => {
+    const options = { home: join(givenFolder(), 'home'), fsync }
+    for (const lost of ['-chown', '-setuid,-setgid']) {
+      const { refused } = await startOwner(installation, options, { via: ['setpriv', `--bounding-set=${lost}`] }).told
+      expect(refused).toMatch(/this root cannot become the account \w+ \(EPERM\).+DATABASE_URL/)
+    }
   })
 }

@@ -7,7 +7,7 @@ import { backoffMs } from '../../std/backoff.ts'
 import { isSameMark, markOf } from './process-mark.ts'
 import { refusal } from './refusal.ts'
 
-export type Owner = { release(): void }
+type Owner = { release(): void }
 
 type Claim = { file: string; pid: number; mark: string; since: Date }
 

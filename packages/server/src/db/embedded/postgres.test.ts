@@ -1,23 +1,24 @@
 import { spawn } from 'node:child_process'
-import { chownSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { dataFolder } from './cluster.ts'
-import { given, givenCopy, givenFolder, install, openFolder, startOwner } from './embedded.fixture.ts'
+import { given, givenFolder, install, openFolder, startOwner } from './embedded.fixture.ts'
 import { startEmbedded } from './postgres.ts'
 import { markOf } from './process-mark.ts'
 
 const fsync = false
+// One state folder, owned by one test after the other: initdb is the slow part, and each test starts PostgreSQL on it itself.
 let shared = ''
-let template = ''
+let home = ''
 let installation = ''
 
 beforeAll(async () => {
   shared = openFolder()
   installation = await install(join(shared, 'installation'))
-  template = join(shared, 'home')
-  const database = await startEmbedded({ home: template, fsync })
+  home = join(shared, 'home')
+  const database = await startEmbedded({ home, fsync })
   await database.stop()
 })
 afterAll(() => rmSync(shared, { recursive: true, force: true }))
@@ -36,8 +37,7 @@ async function ask<T extends object>(url: string, sql: string): Promise<T[]> {
 const isGone = (pid: number) => expect.poll(() => markOf(pid), { timeout: 10_000, interval: 10 }).toBeNull()
 
 test('the first start makes a database with an owner that nobody connects as and two logins that are no superusers', async () => {
-  const home = join(givenFolder(), 'state', 'home')
-  const database = await given({ home, fsync })
+  const database = await given({ home: join(givenFolder(), 'state', 'home'), fsync })
 
   expect(database.wasInitialised).toBe(true)
   expect(new URL(database.runtimeUrl).hostname).toBe('127.0.0.1')
@@ -52,7 +52,6 @@ test('the first start makes a database with an owner that nobody connects as and
 })
 
 test('a later start finds what was written, on the same passwords, and fsync is on unless the caller turns it off', async () => {
-  const home = givenCopy(template)
   const first = await given({ home, fsync })
   await ask(first.adminUrl, 'create table kept as select 42 as answer')
   await first.stop()
@@ -73,7 +72,6 @@ test('a later start finds what was written, on the same passwords, and fsync is 
 })
 
 test('it listens on 127.0.0.1 alone, has no socket, and opens only to the generated password', async () => {
-  const home = givenCopy(template)
   const database = await given({ home, fsync })
 
   const settings =
@@ -93,7 +91,6 @@ test('it listens on 127.0.0.1 alone, has no socket, and opens only to the genera
 })
 
 test('its log file repeats no value of a row', async () => {
-  const home = givenCopy(template)
   const database = await given({ home, fsync })
   await ask(database.adminUrl, 'create table once (secret text primary key)')
   await ask(database.adminUrl, "insert into once values ('canary-7c1')")
@@ -104,7 +101,6 @@ test('its log file repeats no value of a row', async () => {
 })
 
 test('a second start in this process or another says who holds the folder, since when and how to stop it', async () => {
-  const home = givenCopy(template)
   const database = await given({ home, fsync })
 
   await expect(startEmbedded({ home, fsync })).rejects.toThrow(
@@ -117,8 +113,6 @@ test('a second start in this process or another says who holds the folder, since
 })
 
 test('of three starts at once one gets the folder and the others are told', async () => {
-  const home = givenCopy(template)
-
   const told = await Promise.all([1, 2, 3].map(() => startOwner(installation, { home, fsync }).told))
 
   expect(told.filter((one) => !one.refused)).toHaveLength(1)
@@ -127,7 +121,6 @@ test('of three starts at once one gets the folder and the others are told', asyn
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   test(`after ${signal} to its owner no PostgreSQL and no claim is left`, async () => {
-    const home = givenCopy(template)
     const owner = startOwner(installation, { home, fsync })
     const { pid } = await owner.told
 
@@ -141,7 +134,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 test('an owner that ends without stopping it takes PostgreSQL along', async () => {
-  const owner = startOwner(installation, { home: givenCopy(template), fsync })
+  const owner = startOwner(installation, { home, fsync })
   const { pid } = await owner.told
 
   owner.child.stdin?.write('exit\n')
@@ -167,7 +160,6 @@ test('an initdb that was killed half-way is done again', async () => {
 })
 
 test('a pid file whose number now belongs to a stranger neither harms the stranger nor stops the start', async () => {
-  const home = givenCopy(template)
   const data = dataFolder(home)
   const { uid, gid } = statSync(data)
   const stranger = spawn('sleep', ['60'], { uid, gid, cwd: '/' })
@@ -182,21 +174,22 @@ test('a pid file whose number now belongs to a stranger neither harms the strang
   expect(markOf(stranger.pid as number)).not.toBeNull()
 })
 
-test('a folder made by another major version, and one whose passwords are gone, are refused with the way out', async () => {
-  const old = givenCopy(template)
-  writeFileSync(join(dataFolder(old), 'PG_VERSION'), '14\n')
-  await expect(startEmbedded({ home: old, fsync })).rejects.toThrow(
-    /was made by PostgreSQL 14, and this release brings PostgreSQL 18/,
-  )
+test('a folder made by another major version is refused with the way out', async () => {
+  const file = join(dataFolder(home), 'PG_VERSION')
+  writeFileSync(file, '14\n')
+  onTestFinished(() => writeFileSync(file, '18\n'))
+  await expect(startEmbedded({ home, fsync })).rejects.toThrow(/was made by PostgreSQL 14, and this release brings PostgreSQL 18/)
+  expect(readdirSync(home).filter((name) => name.startsWith('owner.'))).toEqual([])
+})
 
-  const bare = givenCopy(template)
-  rmSync(join(bare, 'passwords.json'))
-  await expect(startEmbedded({ home: bare, fsync })).rejects.toThrow(/passwords\.json is gone.+Put it back/)
-  expect(readdirSync(bare).filter((name) => name.startsWith('owner.'))).toEqual([])
+test('a database whose passwords are gone is refused with the way out', async () => {
+  const file = join(home, 'passwords.json')
+  renameSync(file, `${file}.away`)
+  onTestFinished(() => renameSync(`${file}.away`, file))
+  await expect(startEmbedded({ home, fsync })).rejects.toThrow(/passwords\.json is gone.+Put it back/)
 })
 
 test('a setting that PostgreSQL refuses is told in its own words', async () => {
-  const home = givenCopy(template)
   await expect(startEmbedded({ home, fsync, settings: { max_connections: 'many' } })).rejects.toThrow(
     /PostgreSQL does not start\. Its log ends with: .*max_connections/,
   )

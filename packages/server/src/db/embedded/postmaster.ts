@@ -1,16 +1,16 @@
 // Runs one postmaster on one data folder and keeps it running: what dies by itself is started again on the same port.
 // Signals only a process that it started, or one that the data folder's own pid file names and that really is PostgreSQL on this folder.
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { backoffMs } from '../../std/backoff.ts'
 import type { Log } from '../../std/log.ts'
-import { type Account, runAs } from './account.ts'
+import { type Account, spawnAs } from './account.ts'
 import { commandOf, markOf } from './process-mark.ts'
-import { refusal } from './refusal.ts'
+import { isRefusal, refusal } from './refusal.ts'
 
-export type PostmasterOptions = {
+type PostmasterOptions = {
   home: string
   data: string
   /** The binary. */
@@ -21,7 +21,8 @@ export type PostmasterOptions = {
   log?: Pick<Log, 'info' | 'warn'>
 }
 
-const START_TRIES = 8
+// After a crash a backend may be busy with its last statement for a while; elsewise only a port or a bad setting is in the way.
+const PATIENCE_MS = { afterCrash: 30_000, otherwise: 1_500 }
 const FAST_STOP_MS = 30_000
 const LONG_START_MS = 10_000
 const LOG_LIMIT = 16 * 1024 * 1024
@@ -43,16 +44,19 @@ export class Postmaster {
   static async start(options: PostmasterOptions): Promise<Postmaster> {
     const postmaster = new Postmaster(options)
     process.once('exit', postmaster.abandon)
+    const begun = performance.now()
+    const patience = pidFile(options.data).length > 0 ? PATIENCE_MS.afterCrash : PATIENCE_MS.otherwise
     for (let attempt = 1; ; attempt++) {
       await stopLeftover(options.data)
       postmaster.port = options.pickPort()
       const failure = await postmaster.#launch()
       if (!failure) break
-      if (failure.isFinal || attempt === START_TRIES) {
+      if (failure.isFinal || performance.now() - begun > patience) {
         process.off('exit', postmaster.abandon)
         throw failure.error
       }
-      await pause(backoffMs(attempt, { firstMs: 20, maxMs: 1_000 }))
+      options.log?.warn({ err: failure.error, attempt }, 'PostgreSQL does not start yet')
+      await pause(backoffMs(attempt, { firstMs: 20, maxMs: 500 }))
     }
     postmaster.#watched = postmaster.#watch()
     return postmaster
@@ -103,25 +107,28 @@ export class Postmaster {
 
   async #launch(): Promise<{ error: Error; isFinal: boolean } | null> {
     const options = this.#options
-    const settings = Object.entries({ ...options.settings, port: String(this.port) }).flatMap(([name, value]) => [
-      '-c',
-      `${name}=${value}`,
-    ])
-    const child = spawnLogged(options, ['-D', options.data, ...settings])
-    this.#child = child
-    let broken: Error | undefined
-    this.#ended = new Promise((resolve) => {
-      child.once('exit', () => resolve())
-      child.once('error', (error) => {
-        broken = error
-        resolve()
+    const settings = Object.entries({ ...options.settings, port: String(this.port) }).map(([name, value]) => `--${name}=${value}`)
+    try {
+      const child = spawnLogged(options, ['-D', options.data, ...settings])
+      this.#child = child
+      let broken: Error | undefined
+      this.#ended = new Promise((resolve) => {
+        child.once('exit', () => resolve())
+        child.once('error', (error) => {
+          broken = error
+          resolve()
+        })
       })
-    })
-    const isReady = await this.#becomesReady(child)
-    if (isReady) child.unref()
-    if (isReady) return null
-    await this.#ended
-    if (broken) return { error: refusal(`PostgreSQL could not be run: ${broken.message}.`, broken), isFinal: true }
+      if (await this.#becomesReady(child)) {
+        child.unref()
+        return null
+      }
+      await this.#ended
+      if (broken) throw broken
+    } catch (cause) {
+      const error = isRefusal(cause) ? cause : refusal(`PostgreSQL could not be run: ${(cause as Error).message}.`, cause)
+      return { error, isFinal: true }
+    }
     return { error: refusal(`PostgreSQL does not start. Its log ends with: ${logTail(options.home)}`), isFinal: false }
   }
 
@@ -182,17 +189,11 @@ function disown(data: string): void {
   writeFileSync(join(data, 'postmaster.pid'), [process.pid, ...rest].join('\n'))
 }
 
-// Detached, so that Ctrl-C reaches us first and the database goes after we drained. An environment of its own: ours holds secrets.
+// Detached, so that Ctrl-C reaches us first and the database goes after we drained.
 function spawnLogged(options: PostmasterOptions, args: string[]): ChildProcess {
   const log = openLog(options.home)
   try {
-    return spawn(options.postgres, args, {
-      ...runAs(options.account),
-      cwd: options.home,
-      env: { LC_ALL: 'C', TZ: 'UTC' },
-      stdio: ['ignore', log, log],
-      detached: true,
-    })
+    return spawnAs(options.account, options.postgres, args, { cwd: options.home, stdio: ['ignore', log, log], detached: true })
   } finally {
     closeSync(log)
   }
