@@ -1,0 +1,134 @@
+// From settings to a running server, and back: database, migrations, root key, the proof of P153, then the listener. Nothing listens before all of it holds.
+import { join } from 'node:path'
+import { loadRootKey } from '../crypto/keyring.ts'
+import { type CheckLine, checkSchema } from '../db/check.ts'
+import { type Embedded, startEmbedded } from '../db/embedded/postgres.ts'
+import { migrate } from '../db/migrate.ts'
+import { type Db, openDb } from '../db/tx.ts'
+import { hasSealedRows, missingRootKey } from '../identity/keys-at-rest/tenant-key.ts'
+import type { Log } from '../std/log.ts'
+import { packageRoot } from '../std/package-root.ts'
+import type { Config } from './config.ts'
+import { type Server, startServer } from './server.ts'
+import { version } from './version.ts'
+
+export type Running = { server: Server; db: Db; embedded: Embedded | null; close(): Promise<void> }
+
+/** What the start found wrong, in sentences; the process ends with exit code 78. */
+export class BootRefused extends Error {
+  readonly lines: readonly string[]
+  constructor(lines: readonly string[]) {
+    super(lines.join('\n'))
+    this.name = 'BootRefused'
+    this.lines = lines
+  }
+}
+
+export type Database = { embedded: Embedded | null; runtimeUrl: string; migratorUrl: string | null }
+
+/** The database that the settings name, started when it is the embedded one, and brought up to date when the migrator's login is known. */
+export async function openDatabase(config: Config, log: Log): Promise<Database> {
+  const database = await findDatabase(config, log)
+  if (database.migratorUrl) await migrate(database.migratorUrl, { log })
+  return database
+}
+
+async function findDatabase(config: Config, log: Log): Promise<Database> {
+  if (config.database_url)
+    return { embedded: null, runtimeUrl: config.database_url.reveal(), migratorUrl: config.migrator_url?.reveal() ?? null }
+  const embedded = await startEmbedded({ home: config.home, log })
+  return { embedded, runtimeUrl: embedded.runtimeUrl, migratorUrl: embedded.migratorUrl }
+}
+
+export async function boot(config: Config, log: Log): Promise<Running> {
+  const { embedded, runtimeUrl } = await openDatabase(config, log)
+  try {
+    const db = await openDb({ url: runtimeUrl, listen: config.listen_url?.reveal() ?? true, log })
+    try {
+      await prove(config, db, log)
+      const keyring = await openKeyring(config, db, log)
+      const server = await startServer({
+        config,
+        db,
+        keyring,
+        log,
+        version: version(),
+        pages: join(packageRoot(import.meta.url), 'public'),
+      })
+      const close = async () => {
+        await server.close()
+        await db.close()
+        await embedded?.stop()
+      }
+      return { server, db, embedded, close }
+    } catch (error) {
+      await db.close()
+      throw error
+    }
+  } catch (error) {
+    await embedded?.stop()
+    throw error
+  }
+}
+
+/** P153: in production anything that fails keeps the server from listening; in development what it marks is said and passed over. */
+async function prove(config: Config, db: Db, log: Log): Promise<void> {
+  const lines = [...checkSettings(config), ...(await checkSchema(db, { production: config.environment === 'production' }))]
+  for (const { code, what, mend } of lines.filter((line) => line.status === 'warn')) log.warn({ check: code, mend }, what)
+  const failed = lines.filter((line) => line.status === 'fail')
+  if (failed.length > 0)
+    throw new BootRefused(failed.map((line) => `${line.code}: ${line.what}${line.mend ? ` ${line.mend}` : ''}`))
+}
+
+export type Finding = Omit<CheckLine, 'code'> & { code: string }
+
+/** The checks that need no database. */
+export function checkSettings(config: Config): Finding[] {
+  return [checkPublicUrl(config), checkBind(config)]
+}
+
+function checkPublicUrl({ environment, public_url: publicUrl }: Config): Finding {
+  if (environment === 'development')
+    return {
+      code: 'url.public',
+      status: 'ok',
+      what: publicUrl?.origin ?? 'http://localhost, as this is development.',
+      mend: null,
+    }
+  if (publicUrl === null)
+    return {
+      code: 'url.public',
+      status: 'fail',
+      what: 'PUBLIC_URL is not set.',
+      mend: 'Set COUNTERSIGN_PUBLIC_URL to the https origin that people use.',
+    }
+  if (publicUrl.protocol !== 'https:')
+    return {
+      code: 'url.public',
+      status: 'fail',
+      what: `PUBLIC_URL is ${publicUrl.origin}, which is not https.`,
+      mend: 'Sessions and keys need TLS: use an https origin.',
+    }
+  return { code: 'url.public', status: 'ok', what: publicUrl.origin, mend: null }
+}
+
+const PRIVATE = /^(127\.|::1$|localhost$|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|f[cd][0-9a-f]{2}:)/
+
+function checkBind({ environment, host, tls_terminated: tlsTerminated }: Config): Finding {
+  if (environment === 'development' || tlsTerminated || PRIVATE.test(host))
+    return { code: 'http.bind', status: 'ok', what: host, mend: null }
+  return {
+    code: 'http.bind',
+    status: 'fail',
+    what: `The server would listen on ${host}, a public address, without TLS.`,
+    mend: 'Put a TLS proxy in front and set COUNTERSIGN_TLS_TERMINATED=1, or bind to 127.0.0.1.',
+  }
+}
+
+async function openKeyring(config: Config, db: Db, log: Log) {
+  const root = await loadRootKey(config.root_key, async () => !(await hasSealedRows(db)))
+  const missing = await missingRootKey(db, root.keyring)
+  if (missing) throw new BootRefused([`key.root: ${missing}`])
+  log.info({ file: root.file, fingerprint: root.keyring.fingerprint(), created: root.created }, 'root key')
+  return root.keyring
+}

@@ -1,0 +1,106 @@
+// The one place that wires: rooms receive here what they need, and nowhere else. Holds no rule of the product.
+import type { Keyring } from '../crypto/keyring.ts'
+import { openText, type Place, sealText } from '../crypto/seal.ts'
+import type { Scope } from '../db/scope.ts'
+import type { Db } from '../db/tx.ts'
+import { eventRoutes } from '../events/routes.ts'
+import { buildApp } from '../http/app.ts'
+import type { ReplySealing } from '../http/reply.ts'
+import type { Route } from '../http/route.ts'
+import { loadPages } from '../http/static.ts'
+import { authenticate } from '../identity/authenticate.ts'
+import type { IdentityHouse } from '../identity/house.ts'
+import { exposeKey } from '../identity/key.ts'
+import { tenantKey } from '../identity/keys-at-rest/tenant-key.ts'
+import { authorise } from '../identity/matrix.ts'
+import { openPasswords, type PasswordCost } from '../identity/password.ts'
+import { requireProof } from '../identity/proof.ts'
+import { identityRoutes } from '../identity/routes.ts'
+import { openWatch } from '../identity/watch.ts'
+import { statusRoutes } from '../status/routes.ts'
+import { tenantWire } from '../std/id.ts'
+import type { Log } from '../std/log.ts'
+import type { Config } from './config.ts'
+
+export type ServerOptions = {
+  config: Config
+  /** As the runtime login, on a database that `migrate` has brought up to date. The caller closes it after the server. */
+  db: Db
+  keyring: Keyring
+  log: Log
+  version: string
+  /** The folder of the built dashboard; null serves none. */
+  pages: string | null
+  /** Cheaper hashes, for tests that sign many people in. */
+  passwordCost?: PasswordCost
+  /** Every answer is held against its schema, for tests. */
+  checkAnswers?: boolean
+}
+
+export type Server = {
+  /** Where it listens. */
+  url: string
+  /** Where people reach it: PUBLIC_URL, or `url`. */
+  publicUrl: string
+  identity: IdentityHouse
+  /** Ends waits and streams at once and lets running work finish. */
+  close(): Promise<void>
+}
+
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { config, db, keyring, log } = options
+  const { clock } = db
+  const identity: IdentityHouse = {
+    db,
+    keyring,
+    passwords: openPasswords({ keyring, cost: options.passwordCost }),
+    // Known once it listens, when the port was free to choose.
+    origin: () => app.origin(),
+  }
+  const watch = openWatch(db)
+  const app = buildApp({
+    house: { db, log, clock, keyring },
+    routes: listRoutes(identity),
+    rootRoutes: statusRoutes({ db, version: options.version }),
+    sealing: replySealing(identity),
+    publicUrl: config.public_url?.origin,
+    allowedHosts: config.allowed_hosts,
+    hstsPreload: config.hsts_preload,
+    trustedProxies: config.trusted_proxies,
+    cors: config.cors,
+    buckets: config.limits,
+    pages: options.pages === null ? undefined : loadPages(options.pages),
+    accessLog: true,
+    checkAnswers: options.checkAnswers,
+    version: options.version,
+    authenticate: (request) => authenticate(identity, request),
+    authorise,
+    stepUp: (scope) => requireProof(scope, clock.now()),
+    revoked: watch.watch,
+    keyExposed: (key) => exposeKey(identity, key, 'url'),
+  })
+  const door = await app.listen(config.port, config.host)
+  return {
+    url: door.url,
+    publicUrl: app.origin(),
+    identity,
+    close: () => door.close(),
+  }
+}
+
+/** Every route of the product but those at the root. */
+const listRoutes = (identity: IdentityHouse): Route[] => [...identityRoutes(identity), ...eventRoutes(identity)]
+
+/** Stored replies are sealed under the tenant's key, with their own id bound in. */
+function replySealing(house: IdentityHouse): ReplySealing {
+  const place = (scope: Scope, id: string): Place => ({
+    tenant: tenantWire(scope.tenantId),
+    table: 'replies',
+    column: 'reply',
+    row: id,
+  })
+  return {
+    seal: async (t, scope, id, text) => sealText(await tenantKey(house, t, scope), place(scope, id), text),
+    open: async (t, scope, id, sealed) => openText(await tenantKey(house, t, scope), place(scope, id), sealed),
+  }
+}
