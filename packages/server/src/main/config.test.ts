@@ -1,73 +1,214 @@
-import { writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { Problem } from '@countersign/sdk'
-import { expect, test } from 'vitest'
-import { temporaryFolder } from '../../../../test/harness/process.ts'
-import { configPage, describeConfig, readConfig, SETTINGS } from './config.ts'
+import { expect, onTestFinished, test } from 'vitest'
+import { BUCKETS } from '../http/bucket.ts'
+import { ConfigRefused, describeConfig, type Environment, readConfig, renderConfigPage, SETTINGS } from './config.ts'
 
-const refusal = (environment: Record<string, string>): string => {
+const place = { cwd: '/srv/app', isRoot: false }
+const read = (env: Environment) => readConfig(env, place)
+
+const refusal = (env: Environment): string[] => {
   try {
-    readConfig(environment)
+    read(env)
   } catch (error) {
-    if (error instanceof Problem && error.code === 'settings_invalid') return error.members.detail as string
+    if (error instanceof ConfigRefused) return [...error.lines]
     throw error
   }
   throw new Error('it was accepted')
 }
 
-test('an empty environment gives the defaults', () => {
-  expect(readConfig({ PATH: '/bin' })).toMatchObject({
-    port: 3001,
-    host: '127.0.0.1',
+function file(text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'config-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(join(folder, 'value'), text)
+  chmodSync(folder, 0o700)
+  return join(folder, 'value')
+}
+
+test('P154 an empty environment gives the defaults, and an empty value is none', () => {
+  const config = read({ PATH: '/bin', NODE_ENV: 'development', COUNTERSIGN_CORS_ORIGINS: '', COUNTERSIGN_PORT: '' })
+  expect(config).toMatchObject({
     environment: 'production',
-    database_url: null,
+    home: '/srv/app/.countersign',
+    rootKey: 'file:/srv/app/.countersign/keys/root.key',
     roles: ['web', 'worker', 'maintenance'],
+    databaseUrl: null,
+    host: '127.0.0.1',
+    port: 3001,
+    publicUrl: null,
+    cors: null,
+    egressHttp: false,
+    limits: BUCKETS,
   })
 })
 
-test('P154 an unknown setting is answered with the nearest name, and those of the SDK are known', () => {
-  expect(refusal({ COUNTERSIGN_DATABSE_URL: 'x' })).toBe(
-    'COUNTERSIGN_DATABSE_URL is not a setting. Did you mean COUNTERSIGN_DATABASE_URL?',
-  )
-  expect(readConfig({ COUNTERSIGN_URL: 'http://localhost:3001', COUNTERSIGN_KEY: 'cs_x' }).port).toBe(3001)
+test('P154 each setting is read as its type, and the root key follows HOME', () => {
+  const config = read({
+    COUNTERSIGN_ENVIRONMENT: 'development',
+    COUNTERSIGN_HOME: 'state',
+    COUNTERSIGN_ROLES: 'worker, maintenance,worker',
+    COUNTERSIGN_PORT: '0',
+    COUNTERSIGN_PUBLIC_URL: 'https://cs.example.com/',
+    COUNTERSIGN_TRUSTED_PROXIES: '10.0.0.0/8,::1',
+    COUNTERSIGN_CORS_ORIGINS: 'http://localhost:5173,https://app.example.com',
+    COUNTERSIGN_EGRESS_ALLOW: '127.0.0.1:4000,receiver.example:8443',
+    COUNTERSIGN_EGRESS_DNS_SERVERS: '127.0.0.1:5353,9.9.9.9,[2620:fe::fe]:53',
+    COUNTERSIGN_EGRESS_PORTS: '8443',
+    COUNTERSIGN_EGRESS_HTTP: 'true',
+    COUNTERSIGN_LIMITS: 'api.key=1200/1m+240,stream=40,login.address=5/5m',
+  })
+  expect(config).toMatchObject({
+    home: '/srv/app/state',
+    rootKey: 'file:/srv/app/state/keys/root.key',
+    roles: ['worker', 'maintenance'],
+    port: 0,
+    egressAllow: [{ port: 4000 }, { host: 'receiver.example', port: 8443 }],
+    egressDnsServers: [
+      { address: '127.0.0.1', port: 5353 },
+      { address: '9.9.9.9', port: 53 },
+      { address: '2620:fe::fe', port: 53 },
+    ],
+    egressPorts: [8443],
+    egressHttp: true,
+  })
+  expect(config.publicUrl?.origin).toBe('https://cs.example.com')
+  expect(config.trustedProxies).toHaveLength(2)
+  expect(config.cors?.credentials).toBe(false)
+  expect(config.limits['api.key']).toEqual({ ...BUCKETS['api.key'], limit: 1200, per: 60, burst: 240 })
+  expect(config.limits.stream).toMatchObject({ limit: 40 })
+  expect(config.limits['login.address']).toMatchObject({ limit: 5, per: 300 })
 })
 
-test('all that is wrong is said at once, in sentences', () => {
-  expect(
-    refusal({ COUNTERSIGN_PORT: '70000', COUNTERSIGN_EGRESS_HTTP: 'yes', COUNTERSIGN_ROLES: 'web,proxi' }).split('\n'),
-  ).toEqual([
-    'COUNTERSIGN_PORT is a whole number from 0 to 65535.',
-    'COUNTERSIGN_ROLES is one of web, worker, maintenance.',
-    'COUNTERSIGN_EGRESS_HTTP is 0 or 1.',
+test('P154 an unknown name is answered with the nearest one; those of the SDK and of `countersign run` are known', () => {
+  expect(refusal({ COUNTERSIGN_DATABSE_URL: 'x' })).toEqual([
+    'There is no setting COUNTERSIGN_DATABSE_URL; perhaps COUNTERSIGN_DATABASE_URL is meant.',
   ])
+  expect(refusal({ COUNTERSIGN_SOMETHING_ELSE_ENTIRELY: 'x' })).toEqual([
+    'There is no setting COUNTERSIGN_SOMETHING_ELSE_ENTIRELY.',
+  ])
+  expect(
+    read({
+      COUNTERSIGN_URL: 'http://localhost:3001',
+      COUNTERSIGN_KEY: 'cs_x',
+      COUNTERSIGN_RUN: 'r',
+      COUNTERSIGN_PROXY: 'p',
+      COUNTERSIGN_CA_FILE: 'c',
+    }).port,
+  ).toBe(3001)
 })
 
-test('DATABASE_URL is read as well, and ours wins', () => {
-  expect(readConfig({ DATABASE_URL: 'postgresql://a' }).database_url?.reveal()).toBe('postgresql://a')
-  expect(readConfig({ DATABASE_URL: 'postgresql://a', COUNTERSIGN_DATABASE_URL: 'postgresql://b' }).database_url?.reveal()).toBe(
-    'postgresql://b',
+test('P154 all that is wrong is said at once, one sentence a line', () => {
+  const lines = refusal({
+    COUNTERSIGN_PORT: '70000',
+    COUNTERSIGN_EGRESS_HTTP: 'maybe',
+    COUNTERSIGN_ROLES: 'web,proxi',
+    COUNTERSIGN_PORTS: '1',
+  })
+  expect(lines).toHaveLength(4)
+  expect(lines).toContain('COUNTERSIGN_PORT must be a port, 0 to 65535.')
+  expect(lines).toContain('COUNTERSIGN_EGRESS_HTTP must be 0 or 1.')
+  for (const line of lines) expect(line).toMatch(/^(COUNTERSIGN_[A-Z_]+|There is no setting) .*\.$/)
+})
+
+test.each([
+  ['ENVIRONMENT', 'staging'],
+  ['PORT', '1.5'],
+  ['PORT', '-1'],
+  ['DATABASE_URL', 'mysql://a/b'],
+  ['PUBLIC_URL', 'https://a.example/path'],
+  ['PUBLIC_URL', 'https://user@a.example'],
+  ['PUBLIC_URL', 'ftp://a.example'],
+  ['TRUSTED_PROXIES', '0.0.0.0/0'],
+  ['TRUSTED_PROXIES', '::/0'],
+  ['TRUSTED_PROXIES', 'proxy'],
+  ['ALLOWED_HOSTS', 'a b'],
+  ['CORS_ORIGINS', '*,https://a.example'],
+  ['CORS_ORIGINS', 'http://a.example'],
+  ['CORS_ORIGINS', 'http://localhost:3000'], // production
+  ['CORS_ORIGINS', 'https://a.example/x'],
+  ['SETUP_TOKEN', 'short'],
+  ['EGRESS_ALLOW', '169.254.169.254:80'],
+  ['EGRESS_ALLOW', '*.example:443'],
+  ['EGRESS_DNS_SERVERS', 'dns.example'],
+  ['EGRESS_PORTS', '0'],
+  ['EGRESS_NAT64_PREFIX', '64:ff9b::/64'],
+  ['LIMITS', 'api.keys=1/1m'],
+  ['LIMITS', 'login.address=11/5m'],
+  ['LIMITS', 'login.address=10/1m'],
+  ['LIMITS', 'login.pair=1/1m'],
+  ['LIMITS', 'invite.tenant=101/1d'],
+  ['LIMITS', 'api.key=0/1m'],
+])('P136 P153 P154 %s = %s is refused in a sentence that names it', (name, value) => {
+  const lines = refusal({ [`COUNTERSIGN_${name}`]: value })
+  expect(lines).toHaveLength(1)
+  expect(lines[0]).toMatch(new RegExp(`^COUNTERSIGN_${name}\\b.*\\.$`))
+})
+
+test('P136 credentials with any origin are refused', () => {
+  expect(refusal({ COUNTERSIGN_CORS_ORIGINS: '*', COUNTERSIGN_CORS_CREDENTIALS: '1' })[0]).toContain('COUNTERSIGN_CORS')
+})
+
+test('P154 DATABASE_URL is read as well, and ours wins; a second URL without the first is refused', () => {
+  expect(read({ DATABASE_URL: 'postgresql://a/x' }).databaseUrl?.reveal()).toBe('postgresql://a/x')
+  expect(read({ DATABASE_URL: 'postgresql://a/x', COUNTERSIGN_DATABASE_URL: 'postgres://b/x' }).databaseUrl?.reveal()).toBe(
+    'postgres://b/x',
   )
+  expect(refusal({ COUNTERSIGN_MIGRATOR_URL: 'postgres://b/x' })[0]).toContain('without COUNTERSIGN_DATABASE_URL')
 })
 
-test('each setting may stand in a file, not in both places, and a missing file is said', () => {
-  const file = join(temporaryFolder(), 'url')
-  writeFileSync(file, 'postgresql://from-file\n')
-  expect(readConfig({ COUNTERSIGN_DATABASE_URL_FILE: file }).database_url?.reveal()).toBe('postgresql://from-file')
-  expect(refusal({ COUNTERSIGN_DATABASE_URL_FILE: file, COUNTERSIGN_DATABASE_URL: 'x' })).toContain('both set')
-  expect(refusal({ COUNTERSIGN_SETUP_TOKEN_FILE: '/nowhere/at/all' })).toContain('ENOENT')
+test('P154 a secret may stand in a file, not in both places, and a missing file is named', () => {
+  expect(read({ COUNTERSIGN_DATABASE_URL_FILE: file('postgres://from-file/x\n') }).databaseUrl?.reveal()).toBe(
+    'postgres://from-file/x',
+  )
+  expect(
+    refusal({ COUNTERSIGN_DATABASE_URL_FILE: file('postgres://a/x'), COUNTERSIGN_DATABASE_URL: 'postgres://a/x' })[0],
+  ).toContain('both set')
+  expect(refusal({ COUNTERSIGN_SETUP_TOKEN_FILE: '/nowhere/at/all' })[0]).toContain('ENOENT')
+  expect(refusal({ COUNTERSIGN_PORT_FILE: 'x' })[0]).toContain('no setting')
 })
 
-test('P131 what is secret is printed nowhere', () => {
-  const config = readConfig({ DATABASE_URL: 'postgresql://u:hunter2@host/db', COUNTERSIGN_SETUP_TOKEN: 'hunter2' })
-  const printed = JSON.stringify(describeConfig(config)) + inspect(config, { depth: 9 }) + JSON.stringify(config)
-  expect(printed).not.toContain('hunter2')
-  expect(describeConfig(config).find((line) => line.name === 'COUNTERSIGN_DATABASE_URL')).toMatchObject({
+test('P131 what is secret is printed nowhere, not when shown and not when refused', () => {
+  const env = {
+    DATABASE_URL: 'postgresql://u:hunter2@host/db',
+    COUNTERSIGN_SETUP_TOKEN: 'hunter2_hunter2_hunter2_hunter2_hunter2',
+  }
+  const config = read(env)
+  const rows = describeConfig(config, env)
+  expect(JSON.stringify(rows) + inspect(config, { depth: 9 }) + JSON.stringify(config)).not.toContain('hunter2')
+  expect(rows.find((row) => row.name === 'COUNTERSIGN_DATABASE_URL')).toEqual({
+    name: 'COUNTERSIGN_DATABASE_URL',
     value: '[secret]',
     secret: true,
+    source: 'DATABASE_URL',
   })
+  expect(refusal({ DATABASE_URL: 'mysql://u:hunter2@host/db', COUNTERSIGN_SETUP_TOKEN: 'hunter2' }).join()).not.toContain(
+    'hunter2',
+  )
 })
 
-test('the page of settings names each one', () => {
-  for (const name of Object.keys(SETTINGS)) expect(configPage()).toContain(`\`COUNTERSIGN_${name.toUpperCase()}\``)
+test('P154 what is shown can be read again', () => {
+  const env = {
+    COUNTERSIGN_EGRESS_ALLOW: '127.0.0.1:4000,[::1]:4000,10.1.0.0/16:443,receiver.example:8443',
+    COUNTERSIGN_TRUSTED_PROXIES: '10.0.0.0/8',
+    COUNTERSIGN_EGRESS_DNS_SERVERS: '9.9.9.9:53',
+    COUNTERSIGN_LIMITS: 'api.key=1200/60s+240',
+    COUNTERSIGN_ROLES: 'web',
+  }
+  const shown = Object.fromEntries(
+    describeConfig(read(env), env)
+      .filter((row) => row.source !== 'default')
+      .map((row) => [row.name, row.value]),
+  )
+  expect(shown).toEqual(env)
+})
+
+test('P154 the page names each setting, its file form where it is secret, and one sentence', () => {
+  const page = renderConfigPage()
+  for (const one of Object.values(SETTINGS)) {
+    expect(page).toContain(`\`${one.name}\``)
+    expect(one.says).toMatch(/^[A-Z].*\.$/)
+  }
+  expect(page).toContain('`COUNTERSIGN_SETUP_TOKEN_FILE`')
 })

@@ -34,8 +34,6 @@ const setting = <T, D extends T | null>(
   also?: string,
 ): Setting<T | D> => ({ name: PREFIX + name, kind: of as Kind<NonNullable<T | D>>, fallback, shown, says, also })
 
-const home = (context: Context): string => defaultHome(context)
-
 export const SETTINGS = {
   environment: setting(
     'ENVIRONMENT',
@@ -47,7 +45,7 @@ export const SETTINGS = {
   home: setting(
     'HOME',
     kind.path,
-    home,
+    (context) => defaultHome(context),
     '.countersign in the working directory',
     'The folder of the embedded database and of the root key.',
   ),
@@ -123,7 +121,7 @@ export const SETTINGS = {
   rootKey: setting(
     'ROOT_KEY',
     kind.text,
-    (context) => `file:${join(home(context), 'keys', 'root.key')}`,
+    (context) => `file:${join(defaultHome(context), 'keys', 'root.key')}`,
     'file:<HOME>/keys/root.key',
     'Where the root key is: `file:<path>`, mode 0600; made at the first start.',
   ),
@@ -184,6 +182,12 @@ type Key = keyof typeof SETTINGS
 type Values = { [K in Key]: (typeof SETTINGS)[K] extends Setting<infer T> ? T : never }
 export type Config = Readonly<Values> & { readonly cors: Cors | null }
 
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const table = Object.entries(SETTINGS) as [Key, Setting<unknown>][]
+const isSecret = (one: Setting<unknown>): boolean => one.kind.secret === true
+const fileNames = (one: Setting<unknown>): string[] => (isSecret(one) ? [`${one.name}_FILE`] : [])
+
 /** Settings that cannot be used; one sentence each. The process ends with exit code 78. */
 export class ConfigRefused extends Error {
   readonly lines: readonly string[]
@@ -194,25 +198,13 @@ export class ConfigRefused extends Error {
   }
 }
 
-export type Environment = Readonly<Record<string, string | undefined>>
-
-const table = Object.entries(SETTINGS) as [Key, Setting<unknown>][]
-const isSecret = (one: Setting<unknown>): boolean => one.kind.secret === true
-const namesOf = (one: Setting<unknown>): string[] => [
-  one.name,
-  ...(one.also ? [one.also] : []),
-  ...(isSecret(one) ? [`${one.name}_FILE`] : []),
-]
-
 export function readConfig(env: Environment, context: Context): Config {
   const refused = unknownNames(env)
   const values: Record<string, unknown> = {}
-  // HOME comes first: the default of ROOT_KEY stands in it.
-  const within = { ...context }
   for (const [key, one] of table) {
     try {
       const given = givenText(env, one)
-      values[key] = given === null ? fallbackOf(key, one, within, values) : one.kind.parse(given.text, within)
+      values[key] = given === null ? fallbackOf(key, one, context, values) : one.kind.parse(given, context)
     } catch (error) {
       refused.push(`${one.name} ${error instanceof Error ? error.message : String(error)}`)
     }
@@ -225,20 +217,23 @@ export function readConfig(env: Environment, context: Context): Config {
   return { ...read, cors }
 }
 
+// HOME stands before ROOT_KEY in the table, whose default lies in it.
 function fallbackOf(key: Key, one: Setting<unknown>, context: Context, values: Record<string, unknown>): unknown {
   if (key === 'rootKey' && typeof values.home === 'string') return `file:${join(values.home, 'keys', 'root.key')}`
   return typeof one.fallback === 'function' ? (one.fallback as (context: Context) => unknown)(context) : one.fallback
 }
 
-/** An empty text is no value: that is how compose files leave a setting out. */
-function givenText(env: Environment, one: Setting<unknown>): { text: string; from: string } | null {
-  const given = namesOf(one).filter((name) => env[name])
-  const [from] = given
+/** Where a setting stands: an empty text is no value, as compose files leave a setting out; our own name wins over the platform's. */
+function sourceOf(env: Environment, one: Setting<unknown>): string | undefined {
+  return [one.name, ...fileNames(one), ...(one.also ? [one.also] : [])].find((name) => env[name])
+}
+
+function givenText(env: Environment, one: Setting<unknown>): string | null {
+  const from = sourceOf(env, one)
+  const [file] = fileNames(one)
   if (from === undefined) return null
-  if (given.length > 1 && new Set(given.map((name) => env[name])).size > 1)
-    throw new Error(`is also given as ${given.slice(1).join(' and ')}; keep one of them.`)
-  const value = env[from] as string
-  return { from, text: from.endsWith('_FILE') && from !== one.name ? readSecretFile(value) : value }
+  if (from === one.name && file && env[file]) throw new Error(`and ${file} are both set; keep one of them.`)
+  return from === file ? readSecretFile(env[from] as string) : (env[from] as string)
 }
 
 function readSecretFile(file: string): string {
@@ -250,7 +245,7 @@ function readSecretFile(file: string): string {
 }
 
 function unknownNames(env: Environment): string[] {
-  const known = [...table.flatMap(([, one]) => namesOf(one)), ...OTHERS]
+  const known = [...table.flatMap(([, one]) => [one.name, ...fileNames(one)]), ...OTHERS]
   return Object.keys(env)
     .filter((name) => name.startsWith(PREFIX) && !known.includes(name))
     .map((name) => {
@@ -276,36 +271,22 @@ function corsOf(config: Values, refused: string[]): Cors | null {
   }
 }
 
-export type ConfigRow = { name: string; value: string; source: string }
+export type ConfigRow = { name: string; value: string; secret: boolean; source: string }
 
 /** What `countersign config show` prints: every setting, where it came from, no secret. */
 export function describeConfig(config: Config, env: Environment): ConfigRow[] {
   return table.map(([key, one]) => {
-    const given = namesOf(one).find((name) => env[name])
-    return { name: one.name, value: showValue(key, config[key]), source: given ?? 'default' }
+    const given = sourceOf(env, one)
+    const value = config[key] === null ? '' : isSecret(one) ? '[secret]' : given ? String(env[given]) : showDefault(config[key])
+    return { name: one.name, value, secret: isSecret(one), source: given ?? 'default' }
   })
 }
 
-function showValue(key: Key, value: unknown): string {
-  if (value === null || (Array.isArray(value) && value.length === 0)) return ''
-  if (key === 'limits') return changedLimits(value as Buckets)
+function showDefault(value: unknown): string {
   if (typeof value === 'boolean') return value ? '1' : '0'
-  if (value instanceof URL) return value.origin
-  return Array.isArray(value) ? value.map(showItem).join(',') : String(value)
+  if (Array.isArray(value)) return value.join(',')
+  return typeof value === 'object' ? '' : String(value)
 }
-
-function showItem(item: unknown): string {
-  if (typeof item !== 'object' || item === null) return String(item)
-  if ('host' in item && 'port' in item) return `${item.host}:${item.port}`
-  if ('address' in item && 'port' in item) return `${item.address}:${item.port}`
-  return JSON.stringify(item)
-}
-
-const changedLimits = (buckets: Buckets): string =>
-  Object.entries(buckets)
-    .filter(([name, bucket]) => JSON.stringify(bucket) !== JSON.stringify(BUCKETS[name as keyof typeof BUCKETS]))
-    .map(([name, bucket]) => `${name}=${JSON.stringify(bucket)}`)
-    .join(',')
 
 /** The text of docs/config.md. */
 export function renderConfigPage(): string {
