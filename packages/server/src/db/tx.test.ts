@@ -256,14 +256,13 @@ test('a scope without a proper tenant is refused before anything is sent', async
   )
 })
 
-test('a statement is planned once a connection, composed ones and those behind a pooler are not kept', async () => {
+test('a statement is planned once a connection, and none is kept behind a pooler or when that is switched off', async () => {
   const { db, open } = await database({ max: 1 })
   const kept = (over: Db) =>
     tx(over, systemScope('test'), (t) => t.query('select name from pg_prepared_statements').then((answer) => answer.rows.length))
   const read = (over: Db) =>
     tx(over, systemScope('test'), async (t) => {
-      for (let i = 0; i < 3; i++) await t.rows`select ${i}::int as i`
-      await t.rows`select ${sql`now()`}`
+      for (let i = 0; i < 3; i++) await t.rows`select ${i}::int as i, ${sql`now()`}`
     })
 
   await read(db)
@@ -271,8 +270,21 @@ test('a statement is planned once a connection, composed ones and those behind a
 
   const pooled = await open({ max: 1 })
   pooled.statements.see(1, 2)
-  await read(pooled)
-  expect(await kept(pooled)).toBe(0)
+  const off = await open({ max: 1, prepare: 'off' })
+  for (const other of [pooled, off]) {
+    await read(other)
+    expect(await kept(other)).toBe(0)
+  }
+})
+
+test('statements without end do not fill a connection', async () => {
+  const { db } = await database({ max: 1 })
+  const count = await tx(db, systemScope('test'), async (t) => {
+    for (let i = 1; i <= 520; i++) await t.rows`select ${sql([`1 as a${i}`])}`
+    return t.one<{ count: number }>`select count(*)::int as count from pg_prepared_statements`
+  })
+
+  expect(count.count).toBe(500)
 })
 
 test('a table that is changed under a kept plan makes the transaction run again, and the caller notices nothing', async () => {

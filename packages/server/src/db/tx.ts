@@ -10,6 +10,7 @@ import { type Listen, openListen } from './listen.ts'
 import { type Connection, greetedBy, openPool } from './pool.ts'
 import { openStatements, type Prepare, type Statements } from './prepared.ts'
 import type { Scope } from './scope.ts'
+import { sql } from './sql.ts'
 
 export type Tx = {
   /** The one time of this transaction: the database's, to the millisecond. */
@@ -157,7 +158,7 @@ function makeTx(db: Db, client: pg.PoolClient, now: Date, open: { is: boolean },
   }
   const run = (strings: TemplateStringsArray, values: unknown[]) => {
     guardOpen()
-    return client.query(db.statements.query(strings, values))
+    return client.query(db.statements.query(sql(strings, ...values)))
   }
   return {
     now,
