@@ -296,9 +296,13 @@ export async function resume<T = unknown>(idOrKey: string, options?: ResumeOptio
 export async function resume(idOrKey: string, options: ResumeOptions<ResponseSchema> = {}): Promise<TaskHandle<unknown>> {
   const schema = options.response === undefined ? null : readSchema(options.response, options.jsonSchema)
   const client = clientOf(options)
-  const task = TASK_ID.test(idOrKey)
-    ? await client.tasks.get(idOrKey, { signal: options.signal })
-    : (await client.tasks.list({ idempotency_key: idOrKey, limit: 1 }, { signal: options.signal })).data[0]
+  const { signal } = options
+  const found = TASK_ID.test(idOrKey)
+    ? client.tasks.get(idOrKey, { signal })
+    : client.tasks.list({ idempotency_key: idOrKey, limit: 1 }, { signal }).then(({ data }) => data[0])
+  const task = await orAbort(found, signal).catch((error: unknown) => {
+    throw signal?.aborted ? new Aborted('aborted', {}, { cause: signal.reason }) : error
+  })
   if (!task) throw new TaskNotFound('not_found', { detail: `No task was asked under the key ${JSON.stringify(idOrKey)}.` })
   return handleOf(client, task, schema, options)
 }
@@ -327,10 +331,13 @@ type AnswersOf<H extends readonly TaskHandle<unknown>[]> = {
  */
 export const wait = {
   /** The first one that is settled, with its answer; rejects if that one has none. */
-  async any<T>(handles: readonly TaskHandle<T>[], options: WaitingOptions = {}): Promise<{ handle: TaskHandle<T>; answer: T }> {
+  async any<const H extends readonly TaskHandle<unknown>[]>(
+    handles: H,
+    options: WaitingOptions = {},
+  ): Promise<{ handle: H[number]; answer: AnswersOf<H>[number] }> {
     const result = await several(handles, 'any', options)
-    const handle = handles.find((each) => result.final.includes(each.id)) as TaskHandle<T> // the server named one of them
-    return { handle, answer: await handle.settle(result.tasks[handle.id] as PollResult) }
+    const handle = handles.find((each) => result.final.includes(each.id)) as H[number] // the server named one of them
+    return { handle, answer: (await handle.settle(result.tasks[handle.id] as PollResult)) as AnswersOf<H>[number] }
   },
   /** All answers, in the order asked; rejects with the first that has none. */
   async all<const H extends readonly TaskHandle<unknown>[]>(handles: H, options: WaitingOptions = {}): Promise<AnswersOf<H>> {
