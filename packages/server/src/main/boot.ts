@@ -34,8 +34,8 @@ export async function openDatabase(config: Config, log: Log): Promise<Database> 
 }
 
 async function findDatabase(config: Config, log: Log): Promise<Database> {
-  if (config.database_url)
-    return { embedded: null, runtimeUrl: config.database_url.reveal(), migratorUrl: config.migrator_url?.reveal() ?? null }
+  if (config.databaseUrl)
+    return { embedded: null, runtimeUrl: config.databaseUrl.reveal(), migratorUrl: config.migratorUrl?.reveal() ?? null }
   const embedded = await startEmbedded({ home: config.home, log })
   return { embedded, runtimeUrl: embedded.runtimeUrl, migratorUrl: embedded.migratorUrl }
 }
@@ -43,7 +43,7 @@ async function findDatabase(config: Config, log: Log): Promise<Database> {
 export async function boot(config: Config, log: Log): Promise<Running> {
   const { embedded, runtimeUrl } = await openDatabase(config, log)
   try {
-    const db = await openDb({ url: runtimeUrl, listen: config.listen_url?.reveal() ?? true, log })
+    const db = await openDb({ url: runtimeUrl, listen: config.listenUrl?.reveal() ?? true, log })
     try {
       await prove(config, db, log)
       const keyring = await openKeyring(config, db, log)
@@ -87,7 +87,7 @@ export function checkSettings(config: Config): Finding[] {
   return [checkPublicUrl(config), checkBind(config)]
 }
 
-function checkPublicUrl({ environment, public_url: publicUrl }: Config): Finding {
+function checkPublicUrl({ environment, publicUrl }: Config): Finding {
   if (environment === 'development')
     return {
       code: 'url.public',
@@ -114,7 +114,7 @@ function checkPublicUrl({ environment, public_url: publicUrl }: Config): Finding
 
 const PRIVATE = /^(127\.|::1$|localhost$|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|f[cd][0-9a-f]{2}:)/
 
-function checkBind({ environment, host, tls_terminated: tlsTerminated }: Config): Finding {
+function checkBind({ environment, host, tlsTerminated }: Config): Finding {
   if (environment === 'development' || tlsTerminated || PRIVATE.test(host))
     return { code: 'http.bind', status: 'ok', what: host, mend: null }
   return {
@@ -126,7 +126,7 @@ function checkBind({ environment, host, tls_terminated: tlsTerminated }: Config)
 }
 
 async function openKeyring(config: Config, db: Db, log: Log) {
-  const root = await loadRootKey(config.root_key, async () => !(await hasSealedRows(db)))
+  const root = await loadRootKey(config.rootKey, async () => !(await hasSealedRows(db)))
   const missing = await missingRootKey(db, root.keyring)
   if (missing) throw new BootRefused([`key.root: ${missing}`])
   log.info({ file: root.file, fingerprint: root.keyring.fingerprint(), created: root.created }, 'root key')
