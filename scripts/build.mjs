@@ -12,30 +12,36 @@ const newest = (path) => {
   const stat = statSync(path)
   if (!stat.isDirectory()) return stat.mtimeMs
   let time = 0
-  for (const name of readdirSync(path)) if (name !== 'node_modules' && name !== 'dist') time = Math.max(time, newest(join(path, name)))
+  for (const name of readdirSync(path))
+    if (name !== 'node_modules' && name !== 'dist') time = Math.max(time, newest(join(path, name)))
   return time
 }
 
-const bundle = (name, entryPoints, options = {}) => async () => {
-  const { build } = await import('esbuild')
-  await build({
-    absWorkingDir: at(name),
-    entryPoints,
-    outdir: 'dist',
-    outbase: 'src',
-    bundle: true,
-    format: 'esm',
-    packages: 'external',
-    logLevel: 'warning',
-    sourcemap: true,
-    ...options,
-  })
-}
+const bundle =
+  (name, entryPoints, options = {}) =>
+  async () => {
+    const { build } = await import('esbuild')
+    await build({
+      absWorkingDir: at(name),
+      entryPoints,
+      outdir: 'dist',
+      outbase: 'src',
+      bundle: true,
+      format: 'esm',
+      packages: 'external',
+      logLevel: 'warning',
+      sourcemap: true,
+      ...options,
+    })
+  }
 
 const dashboard = () =>
   new Promise((resolve, reject) => {
     const vite = join(root, 'node_modules', 'vite', 'bin', 'vite.js')
-    const child = spawn(process.execPath, [vite, 'build', '--logLevel', 'warn'], { cwd: at('dashboard'), stdio: ['ignore', 2, 2] })
+    const child = spawn(process.execPath, [vite, 'build', '--logLevel', 'warn'], {
+      cwd: at('dashboard'),
+      stdio: ['ignore', 2, 2],
+    })
     child.on('error', reject)
     child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`vite build ended with ${code}`))))
   })
@@ -45,7 +51,12 @@ const PARTS = [
     name: 'sdk',
     from: [at('sdk', 'src'), at('sdk', 'package.json')],
     stamp: at('sdk', 'dist', '.built'),
-    make: bundle('sdk', ['src/index.ts', 'src/testing/index.ts'], { platform: 'neutral', splitting: true, target: 'es2022', external: ['node:*'] }),
+    make: bundle('sdk', ['src/index.ts', 'src/testing/index.ts'], {
+      platform: 'neutral',
+      splitting: true,
+      target: 'es2022',
+      external: ['node:*'],
+    }),
   },
   {
     name: 'queue',
@@ -61,7 +72,13 @@ const PARTS = [
   },
   {
     name: 'dashboard',
-    from: [at('dashboard', 'src'), at('dashboard', 'index.html'), at('dashboard', 'vite.config.ts'), at('dashboard', 'package.json'), at('sdk', 'src')],
+    from: [
+      at('dashboard', 'src'),
+      at('dashboard', 'index.html'),
+      at('dashboard', 'vite.config.ts'),
+      at('dashboard', 'package.json'),
+      at('sdk', 'src'),
+    ],
     stamp: at('server', 'public', '.built'),
     make: dashboard,
   },
@@ -90,7 +107,9 @@ async function declarations() {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   for (const name of ['sdk', 'queue'])
     await new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, [tsc, '-p', join(root, 'packages', name, 'tsconfig.build.json')], { stdio: 'inherit' })
+      const child = spawn(process.execPath, [tsc, '-p', join(root, 'packages', name, 'tsconfig.build.json')], {
+        stdio: 'inherit',
+      })
       child.on('error', reject)
       child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`declarations of ${name} failed`))))
     })

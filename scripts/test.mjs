@@ -34,7 +34,13 @@ if (!faults && filters.length === 0) {
 step(faults ? 'fault runs' : 'tests')
 process.exit(
   run(
-    ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=./scripts/plain-reporter.mjs', ...(faults ? ['test/faults'] : filters)],
+    [
+      'node_modules/vitest/vitest.mjs',
+      'run',
+      '--reporter=default',
+      '--reporter=./scripts/plain-reporter.mjs',
+      ...(faults ? ['test/faults'] : filters),
+    ],
     { COUNTERSIGN_TEST_BROWSER: browser, ...(faults ? { FAULTS: 'long' } : {}) },
   ),
 )

@@ -17,7 +17,7 @@ import { openPasswords, type PasswordCost } from '../identity/password.ts'
 import { requireProof } from '../identity/proof.ts'
 import { identityRoutes } from '../identity/routes.ts'
 import { openWatch } from '../identity/watch.ts'
-import { statusRoutes } from '../status/routes.ts'
+import { type StatusHouse, statusRoutes } from '../status/routes.ts'
 import { tenantWire } from '../std/id.ts'
 import type { Log } from '../std/log.ts'
 import type { Config } from './config.ts'
@@ -90,6 +90,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
 /** Every route of the product but those at the root. */
 const listRoutes = (identity: IdentityHouse): Route[] => [...identityRoutes(identity), ...eventRoutes(identity)]
+
+/** The contract table without a server behind it: for documents and types. Its handlers must not be called. */
+export function describeRoutes(): { routes: Route[]; rootRoutes: Route[] } {
+  const nobody = {} as IdentityHouse & StatusHouse
+  return { routes: listRoutes(nobody), rootRoutes: statusRoutes(nobody) }
+}
 
 /** Stored replies are sealed under the tenant's key, with their own id bound in. */
 function replySealing(house: IdentityHouse): ReplySealing {

@@ -1,0 +1,90 @@
+// countersign migrate, db roles, doctor: the database, looked at and brought up to date.
+import { Problem } from '@countersign/sdk'
+import type { Command } from 'commander'
+import { checkRoles, checkSchema } from '../db/check.ts'
+import { migrate } from '../db/migrate.ts'
+import { printRoles } from '../db/roles.ts'
+import { openDb } from '../db/tx.ts'
+import { checkSettings, type Finding, openDatabase } from '../main/boot.ts'
+import { type Config, processContext, readConfig } from '../main/config.ts'
+import { openLog } from '../std/log.ts'
+import { type Output, print } from './output.ts'
+
+const settings = (): Config => {
+  const { env, context } = processContext()
+  return readConfig(env, context)
+}
+
+export function databaseCommands(program: Command, output: () => Output): void {
+  program
+    .command('migrate')
+    .description('bring the database to the schema of this version, as the migrator login')
+    .action(async () => {
+      const config = settings()
+      if (!config.migratorUrl)
+        throw missing('COUNTERSIGN_MIGRATOR_URL', 'the login countersign_migrator; the embedded database migrates by itself')
+      const { applied } = await migrate(config.migratorUrl.reveal(), { log: openLog({ level: config.logLevel }) })
+      print(output(), { applied }, () =>
+        applied.length === 0
+          ? 'Nothing to do: the schema is that of this version.'
+          : applied.map((name) => `applied ${name}`).join('\n'),
+      )
+    })
+
+  const roles = program
+    .command('db')
+    .description('database roles')
+    .command('roles')
+    .description('the role model of docs: --print it for an administrator, or --check a database against it')
+  roles
+    .option('--print', 'the SQL that an administrator runs once')
+    .option('--check', 'every difference, with the statement that mends it; exit code 1 when there is one')
+    .option('--database <name>', 'the database that --print writes for', 'countersign')
+    .action(async (options: { print?: true; check?: true; database: string }) => {
+      if (options.check) return checkModel(output())
+      print(output(), { sql: printRoles(options) }, ({ sql }) => sql)
+    })
+
+  program
+    .command('doctor')
+    .description('check settings, database, roles and row-level security; each finding says how to mend it')
+    .action(async () => {
+      const config = settings()
+      const findings = [...checkSettings(config), ...(await inspect(config))]
+      const bad = findings.filter((finding) => finding.status === 'fail').length
+      print(output(), { findings }, () => findings.map(line).join('\n'))
+      if (bad > 0) process.exitCode = 1
+    })
+}
+
+const missing = (name: string, what: string) => new Problem('settings_invalid', { detail: `${name} is not set: ${what}.` })
+
+const line = ({ status, code, what, mend }: Finding): string =>
+  `${status.padEnd(5)}${code.padEnd(13)}${what}${mend && status !== 'ok' ? `\n${' '.repeat(18)}→ ${mend}` : ''}`
+
+async function checkModel(output: Output): Promise<void> {
+  const differences = await withDatabase(settings(), checkRoles)
+  print(output, { differences }, () =>
+    differences.length === 0
+      ? 'The roles are as they should be.'
+      : differences.map(({ what, mend }) => `${what}\n  ${mend}`).join('\n'),
+  )
+  if (differences.length > 0) process.exitCode = 1
+}
+
+const inspect = (config: Config) =>
+  withDatabase(config, (db) => checkSchema(db, { production: config.environment === 'production' }))
+
+async function withDatabase<T>(config: Config, look: (db: Awaited<ReturnType<typeof openDb>>) => Promise<T>): Promise<T> {
+  const { embedded, runtimeUrl } = await openDatabase(config, openLog({ level: 'warn', pretty: true }))
+  try {
+    const db = await openDb({ url: runtimeUrl, listen: false })
+    try {
+      return await look(db)
+    } finally {
+      await db.close()
+    }
+  } finally {
+    await embedded?.stop()
+  }
+}

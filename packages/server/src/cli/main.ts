@@ -1,0 +1,71 @@
+// countersign: the command. Each command is a thin skin over the API or over main/; it holds no rule of the product.
+import { Countersign } from '@countersign/sdk'
+import { Command, CommanderError } from 'commander'
+import { version } from '../main/version.ts'
+import { agentsCommand } from './agents.ts'
+import { databaseCommands } from './database.ts'
+import { devCommand } from './dev.ts'
+import { keysCommand } from './keys.ts'
+import { exitCode, type Output, printError } from './output.ts'
+import { serveCommand } from './serve.ts'
+import { settingsCommands } from './settings.ts'
+import { askTerminal, tasksCommand } from './tasks.ts'
+
+const HELP = `
+Start here:
+  $ countersign dev                 a server of your own: database, dashboard, a key for an agent
+  $ countersign tasks list          what waits for an answer
+  $ countersign doctor              what is wrong, and how to mend it
+
+Commands that talk to a server use --url and --key, else COUNTERSIGN_URL and COUNTERSIGN_KEY,
+else the \`countersign dev\` that runs on this machine. Every command takes --json.
+`
+
+const program = new Command('countersign')
+  .description('A control plane for AI agents: an agent asks, policy decides, a human countersigns what matters.')
+  .version(version())
+  .option('--json', 'print results as JSON')
+  .option('--url <url>', 'the server to talk to')
+  .option('--key <key>', 'the key to talk with; better in COUNTERSIGN_KEY, where no process list shows it')
+  .addHelpText('after', HELP)
+  .exitOverride()
+
+const output = (): Output => ({
+  json: program.opts<{ json?: true }>().json === true,
+  stdout: (text) => void process.stdout.write(text),
+  stderr: (text) => void process.stderr.write(text),
+})
+const client = () => new Countersign(program.opts<{ url?: string; key?: string }>())
+const door = { client, output, ask: askTerminal }
+
+devCommand(program, output)
+serveCommand(program, output)
+tasksCommand(program, door)
+agentsCommand(program, door)
+keysCommand(program, door)
+settingsCommands(program, output)
+databaseCommands(program, output)
+takeEverywhere(program)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2
+  else {
+    printError(output(), error)
+    process.exitCode = exitCode(error)
+  }
+}
+
+/** `--json`, `--url` and `--key` may stand behind a subcommand too, where people write them. */
+function takeEverywhere(command: Command): void {
+  for (const child of command.commands) {
+    child.exitOverride()
+    for (const option of program.options.filter((one) => one.attributeName() !== 'version'))
+      if (!child.options.some((own) => own.long === option.long) && !(child.name() === 'create' && option.long === '--key')) {
+        child.addOption(Object.assign(Object.create(Object.getPrototypeOf(option)), option, { hidden: true }))
+        child.on(`option:${option.name()}`, (value: unknown) => program.setOptionValue(option.attributeName(), value ?? true))
+      }
+    takeEverywhere(child)
+  }
+}

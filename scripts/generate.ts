@@ -1,0 +1,47 @@
+// npm run generate: everything that is made from code. With --check it writes nothing and fails when a file is stale.
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { errorsMarkdown } from '../packages/sdk/src/catalogue-page.ts'
+import { apiPage } from '../packages/server/src/http/api-page.ts'
+import { openApiDocument } from '../packages/server/src/http/openapi.ts'
+import { wireTypes } from '../packages/server/src/http/wire-types.ts'
+import { renderConfigPage } from '../packages/server/src/main/config.ts'
+import { describeRoutes } from '../packages/server/src/main/server.ts'
+import { version } from '../packages/server/src/main/version.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const { routes, rootRoutes } = describeRoutes()
+
+const FILES: Record<string, () => string> = {
+  'docs/errors.md': errorsMarkdown,
+  'docs/config.md': renderConfigPage,
+  'docs/api.md': () => apiPage(routes, rootRoutes),
+  'docs/openapi.json': () => `${JSON.stringify(openApiDocument(routes, { version: version(), rootRoutes }), null, 2)}\n`,
+  'packages/sdk/src/wire.ts': () => formatted('wire.ts', wireTypes(routes)),
+}
+
+/** As the formatter would write it, so that a check of format and a check of freshness never disagree. */
+function formatted(name: string, text: string): string {
+  const biome = join(root, 'node_modules/@biomejs/biome/bin/biome')
+  const { status, stdout, stderr } = spawnSync(process.execPath, [biome, 'format', `--stdin-file-path=${name}`], {
+    cwd: root,
+    input: text,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  })
+  if (status !== 0) throw new Error(stderr)
+  return stdout
+}
+
+const checks = process.argv.includes('--check')
+const stale = Object.entries(FILES).filter(([path, make]) => {
+  const file = join(root, path)
+  const text = make()
+  if (existsSync(file) && readFileSync(file, 'utf8') === text) return false
+  if (!checks) writeFileSync(file, text)
+  return true
+})
+for (const [path] of stale) process.stdout.write(checks ? `${path} is stale: run npm run generate\n` : `wrote ${path}\n`)
+process.exit(checks && stale.length > 0 ? 1 : 0)
