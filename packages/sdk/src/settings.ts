@@ -4,7 +4,6 @@
 import { Problem } from './problem.ts'
 
 type Files = { readFileSync(path: string, encoding: 'utf8'): string; statSync(path: string): { mode: number } }
-type Os = { homedir(): string }
 type ProcessLike = {
   env?: Record<string, string | undefined>
   stderr?: { isTTY?: boolean; write(text: string): unknown }
@@ -62,11 +61,11 @@ function baseUrl(text: string): string {
 function readDevelopmentFile(): Settings | null {
   const process = processLike()
   const fs = process?.getBuiltinModule?.('node:fs') as Files | undefined
-  const os = process?.getBuiltinModule?.('node:os') as Os | undefined
-  if (!fs || !os || !process) return null
+  const home = process?.env?.HOME ?? process?.env?.USERPROFILE
+  if (!process || !fs || !home) return null
   let file: unknown
   try {
-    const path = `${os.homedir()}/${DEVELOPMENT_FILE}`
+    const path = `${home}/${DEVELOPMENT_FILE}`
     // A file that others may write could send this agent's questions anywhere.
     if ((fs.statSync(path).mode & 0o022) !== 0) return null
     file = JSON.parse(fs.readFileSync(path, 'utf8'))

@@ -134,7 +134,9 @@ test('T136 failures are survived for the whole wait and 60 seconds more, then th
   const at = shaky()
   const started = at.server.clock.now().getTime()
   at.faults.push(...Array.from({ length: 10_000 }, () => anyCall(new TypeError('fetch failed'))))
-  const error = await awaitHuman({ ...at.through, random: () => 0.9, ...question, timeout: '5m' }).catch((thrown: unknown) => thrown)
+  const error = await awaitHuman({ ...at.through, random: () => 0.9, ...question, timeout: '5m' }).catch(
+    (thrown: unknown) => thrown,
+  )
   expect(error).toBeInstanceOf(ServerUnreachable)
   const lasted = at.server.clock.now().getTime() - started
   expect(lasted).toBeGreaterThan(350_000)
