@@ -297,7 +297,7 @@ function refuseSocket(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, soc
     return
   }
   const overflow = error.code === 'HPE_HEADER_OVERFLOW'
-  const longTarget = overflow && (error.rawPacket?.indexOf('\n') ?? 0) === -1
+  const longTarget = overflow && startsLong(error.rawPacket)
   const problem = overflow
     ? new Problem(longTarget ? 'uri_too_long' : 'headers_too_large', longTarget ? { max_bytes: MAX_URL } : {})
     : new Problem('request_invalid')
@@ -307,6 +307,12 @@ function refuseSocket(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, soc
   const all = { ...base, ...headers, 'X-Request-Id': id, Connection: 'close', 'Content-Length': Buffer.byteLength(text) }
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.end(`HTTP/1.1 ${status} ${problem.title}\r\n${lines.join('')}\r\n${text}`)
+}
+
+/** Whether what overflowed was the request line; a later packet of the same head does not start with a method. */
+function startsLong(packet: Buffer | undefined): boolean {
+  const first = packet?.indexOf('\n') ?? 0
+  return (first < 0 || first > MAX_URL) && /^[A-Z]{3,7} /.test(packet?.toString('latin1', 0, 8) ?? '')
 }
 
 /** Waits and streams end at once, calls that run get the grace, and then nothing is left open. */

@@ -1,6 +1,8 @@
 // JSON as the wire allows it (P138), read strictly and written back without losing a digit (T6).
 // A number that a double cannot give back is kept as `Digits`, never rounded; nothing here looks at what the members mean.
 
+import { EXACT_NUMBER } from '../crypto/canonical.ts'
+
 /**
  * A number whose decimal text no double gives back: 9007199254740993, 0.1000000000000000055, 1e400. Made by `readJson`, written by `writeJson`
  * exactly as it came and by `canonical` too, so that a digest tells it from its neighbours. Schemas meet it only in members of `s.json()` and `s.jsonObject()`; an integer member refuses it, a number member rounds it.
@@ -9,6 +11,9 @@ export class Digits {
   readonly text: string
   constructor(text: string) {
     this.text = text
+  }
+  get [EXACT_NUMBER](): string {
+    return this.text
   }
   /** What JSON.stringify sees: a text, for a rounded number would be another number. `writeJson` writes the number itself. */
   toJSON(): string {

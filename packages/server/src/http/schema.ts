@@ -43,7 +43,7 @@ export const s = {
   /** Free text, line breaks and all. With `min` of 1 or more it may not be blank. */
   text: ({ min = 0, max = 10_000 }: Range = {}) => {
     const text = z.string().min(min).max(max)
-    return min > 0 ? text.regex(/\S/, 'May not be blank.') : text
+    return min > 0 ? text.regex(/^$|\S/, 'May not be blank.') : text
   },
 
   /** One line that people read in lists: no control character, nothing that turns the direction of writing. */
@@ -52,7 +52,7 @@ export const s = {
       .string()
       .min(min)
       .max(max)
-      .refine((text) => min === 0 || /\S/.test(text), 'May not be blank.')
+      .refine((text) => min === 0 || /^$|\S/.test(text), 'May not be blank.')
       .refine((text) => !NOT_IN_A_LINE.test(text), 'May hold no control characters.'),
 
   pattern: (pattern: RegExp, message: string) => z.string().regex(pattern, message),

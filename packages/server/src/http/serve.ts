@@ -199,9 +199,7 @@ async function once(running: Running, key: string, body: Json | undefined): Prom
 
 const withSecretsOut = (entry: Entry, answer: Answer): Answer => {
   const names = entry.route.spec.secretOnce
-  return names && answer.body !== null
-    ? { ...answer, body: writeJson(withoutSecrets(JSON.parse(String(answer.body)), names)) }
-    : answer
+  return names && answer.body !== null ? { ...answer, body: withoutSecrets(String(answer.body), names) } : answer
 }
 
 async function run(running: Running, attempt?: Attempt): Promise<Answer | typeof STREAMED> {
