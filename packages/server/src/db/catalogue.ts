@@ -195,6 +195,33 @@ export function compareGrants(expected: Grants, actual: Grants, database: string
   return differences
 }
 
+/** The two files that are generated from a freshly migrated database and kept beside this one. */
+export async function renderExpected(db: Reader): Promise<Record<'catalogue.json' | 'grants.json', string>> {
+  return {
+    'catalogue.json': `${formatted(await readCatalogue(db))}\n`,
+    'grants.json': `${formatted(await readGrants(db))}\n`,
+  }
+}
+
+// As the formatter of the tree breaks lines, so that it leaves these files alone.
+const WIDTH = 130
+
+/** One line a fact, so that a change of a migration reads as a change. `before` is what stands on the line already. */
+function formatted(value: unknown, indent = '', before = indent): string {
+  const inner = `${indent}  `
+  if (Array.isArray(value)) {
+    const line = `[${value.map((item) => JSON.stringify(item)).join(', ')}]`
+    if (before.length + line.length < WIDTH) return line
+    return `[\n${value.map((item) => inner + formatted(item, inner)).join(',\n')}\n${indent}]`
+  }
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const members = Object.entries(value).map(([name, member]) => {
+    const label = `${inner}${JSON.stringify(name)}: `
+    return label + formatted(member, inner, label)
+  })
+  return members.length === 0 ? '{}' : `{\n${members.join(',\n')}\n${indent}}`
+}
+
 type Say<T> = {
   missing(name: string, expected: T): Difference
   extra(name: string, actual: T): Difference
