@@ -294,6 +294,25 @@ begin
 end
 $$;
 
+-- Which of these still count; for what was opened with them and is still open (P27). Across tenants, so that one statement serves all.
+create function countersign_engine.live_credentials(session_ids text[], key_ids text[]) returns setof text
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select s.id
+  from countersign.sessions s
+  join countersign.roles r on r.tenant_id = s.tenant_id and r.user_id = s.user_id and r.deactivated_at is null
+  cross join lateral countersign_engine.session_life(s.user_id) l
+  where s.id = any (session_ids) and s.ended_at is null
+    and countersign.now() < least(s.started_at + l.absolute, s.last_seen_at + l.idle)
+  union all
+  select k.id
+  from countersign.keys k
+  join countersign.roles r on r.tenant_id = k.tenant_id and r.user_id = k.user_id and r.deactivated_at is null
+  left join countersign.agents a on a.tenant_id = k.tenant_id and a.id = k.agent_id
+  where k.id = any (key_ids) and k.revoked_at is null and k.expires_at > countersign.now() and coalesce(a.state, 'active') = 'active'
+$$;
+
 -- At sign-in no tenant is known yet.
 create function countersign_engine.tenants_of_user(of_user text)
 returns table (tenant_id uuid, role text, given_at timestamptz)
@@ -333,7 +352,7 @@ as $$
   select i.id, i.tenant_id from countersign.invitations i where i.token_hash = hash
 $$;
 
-grant execute on function countersign_engine.session_life(text), countersign_engine.use_session(bytea), countersign_engine.use_key(bytea, inet),
+grant execute on function countersign_engine.session_life(text), countersign_engine.use_session(bytea), countersign_engine.use_key(bytea, inet), countersign_engine.live_credentials(text[], text[]),
   countersign_engine.tenants_of_user(text), countersign_engine.home_tenant(), countersign_engine.tenants_of_sessions(text), countersign_engine.find_invitation(bytea)
   to countersign_runtime;
 

@@ -24,7 +24,7 @@ export async function authenticate(house: IdentityHouse, request: Asked): Promis
   const authorization = request.header('authorization')
   const bearer = authorization === undefined ? request.header('x-admin-token') : (BEARER.exec(authorization)?.[1] ?? '')
   if (bearer !== undefined) return scopeOfKey(house, request, bearer)
-  const token = request.cookie(cookieName(house.publicUrl))
+  const token = request.cookie(cookieName(house.origin()))
   return token !== undefined && SESSION_TOKEN.test(token) ? scopeOfSession(house, request, token) : null
 }
 
@@ -59,7 +59,6 @@ async function scopeOfKey(house: IdentityHouse, request: Asked, token: string): 
   if (!parseKey(token)) throw new Problem('key_invalid')
   const key = await tx(house.db, nobody, (t) => useKey(t, sha256(token), inetOf(request.address)))
   const refusal = key ? refuseKey(key) : new Problem('key_invalid')
-  if (refusal && refusal.status === 401) await house.limits.take({ bucket: 'key.bad', key: request.address })
   if (refusal) throw refusal
   guardTenant((key as KeyInUse).tenant_state, request.method)
   return keyScope(key as KeyInUse, request.id)

@@ -66,7 +66,7 @@ async function inviteAfter(house: IdentityHouse, scope: Scope, input: { email: s
       { resource: { type: 'invitation', id } },
     )
     const made = (await findInvitation(t, scope, id)) as Invitation
-    return { ...made, link: `${house.publicUrl}/invite#${token}` }
+    return { ...made, link: `${house.origin()}/invite#${token}` }
   })
 }
 

@@ -167,7 +167,7 @@ export function identityRoutes(house: IdentityHouse): Route[] {
         problems: ['credentials_invalid', 'busy'],
       },
       async ({ body, request, reply, limits }) => {
-        const held = request.cookie(cookieName(house.publicUrl))
+        const held = request.cookie(cookieName(house.origin()))
         setCookie(house, reply, await logIn(house, body, { address: request.address, client: request.client, limits, held }))
         return null
       },

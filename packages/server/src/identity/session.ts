@@ -32,14 +32,14 @@ export type Origin = { address: string | null; client: string | null }
 export type SessionCookie = { session_id: string; token: string; max_age: number }
 export type SessionView = Omit<Session, 'step_up_at'> & { assurance: 'session' | 'step_up'; current: boolean }
 
-export const isSecure = (publicUrl: string): boolean => publicUrl.startsWith('https:')
+export const isSecure = (origin: string): boolean => origin.startsWith('https:')
 
 /** Browsers accept the `__Host-` name only with Secure, which plain http of development cannot give (P24). */
-export const cookieName = (publicUrl: string): string => (isSecure(publicUrl) ? '__Host-countersign' : 'countersign_dev')
+export const cookieName = (origin: string): string => (isSecure(origin) ? '__Host-countersign' : 'countersign_dev')
 
 export function setCookie(house: IdentityHouse, reply: ReplyControl, cookie: SessionCookie | null): void {
-  const options = { path: '/', httpOnly: true, sameSite: 'Lax', secure: isSecure(house.publicUrl) } as const
-  reply.cookie(cookieName(house.publicUrl), cookie?.token ?? '', { ...options, maxAge: cookie?.max_age ?? 0 })
+  const options = { path: '/', httpOnly: true, sameSite: 'Lax', secure: isSecure(house.origin()) } as const
+  reply.cookie(cookieName(house.origin()), cookie?.token ?? '', { ...options, maxAge: cookie?.max_age ?? 0 })
 }
 
 const sessionOf = (scope: Scope): string => {

@@ -37,7 +37,7 @@ export const setupStatus = (house: IdentityHouse): Promise<SetupStatus> =>
     { readOnly: true },
   )
 
-const linkOf = (house: IdentityHouse, token: string): string => `${house.publicUrl}/setup#token=${token}`
+const linkOf = (house: IdentityHouse, token: string): string => `${house.origin()}/setup#token=${token}`
 
 /** A new link, and the ones before it are dead: `countersign setup link`. null once somebody exists. */
 export const issueSetupLink = (house: IdentityHouse): Promise<string | null> => putToken(house, randomToken(), 'always')
@@ -81,7 +81,7 @@ export async function setUp(
     const user = await addUser(t, scope, { email: input.email, display_name: input.display_name, role: 'owner', password })
     await insertHost(t, user.id)
     await recordHost(t, scope, user.id)
-    const cookie = await openSession(t, scope, { id: user.id, methods: ['password'], ...from })
+    const cookie = await openSession(t, scope, { id: user.id, methods: ['password'], address: from.address, client: from.client })
     return { result: { user_id: user.id, email: user.email, tenant_id: tenantWire(tenantId) }, cookie }
   })
 }
@@ -95,7 +95,9 @@ const recordHost = (t: Tx, scope: Scope, userId: string) =>
     { resource: { type: 'user', id: userId }, after: { is_host: true } },
   )
 
+// The token first: whoever ends it makes a user in the same transaction, so a token found ended is always followed by a user found.
 async function guard(t: Tx, hash: Buffer): Promise<void> {
+  const isToken = await findSetupToken(t, hash)
   if ((await hasUsers(t)).yes) throw new Problem('setup_completed')
-  if (!(await findSetupToken(t, hash))) throw new Problem('setup_token_invalid')
+  if (!isToken) throw new Problem('setup_token_invalid')
 }

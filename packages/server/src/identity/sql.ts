@@ -257,6 +257,10 @@ export const endOtherSessions = (t: Tx, scope: Scope, userId: string, keep: stri
 export const tenantsOfSessions = (t: Tx, userId: string) => t.rows<{ tenant_id: string }>`
   select tenant_id from countersign_engine.tenants_of_sessions(${userId}::text)`
 
+/** Of the sessions and keys that something is still open with, those that count. */
+export const liveCredentials = (t: Tx, sessions: string[], keys: string[]) => t.rows<{ id: string }>`
+  select id from countersign_engine.live_credentials(${sessions}::text[], ${keys}::text[]) as id`
+
 /* Agents */
 
 export type AgentState = 'unclaimed' | 'active' | 'paused' | 'revoked'
