@@ -71,10 +71,9 @@ export async function install(folder: string): Promise<string> {
 }
 
 /** As npm unpacks it: no symbolic link. Hard links are enough for what is only run, and quicker; where they cannot be made, it is copied. */
-export function copyPackage(source: string, target: string, options: { own?: boolean } = {}): void {
+export function copyPackage(source: string, target: string): void {
   mkdirSync(dirname(target), { recursive: true })
-  const isLinked = !options.own && spawnSync('cp', ['-al', source, target]).status === 0
-  if (!isLinked) cpSync(source, target, { recursive: true, force: true })
+  if (spawnSync('cp', ['-al', source, target]).status !== 0) cpSync(source, target, { recursive: true, force: true })
   for (const one of readdirSync(target, { recursive: true, withFileTypes: true })) {
     if (one.isSymbolicLink()) rmSync(join(one.parentPath, one.name))
   }

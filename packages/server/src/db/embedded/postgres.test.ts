@@ -143,6 +143,31 @@ test('an owner that ends without stopping it takes PostgreSQL along', async () =
   await isGone(pid)
 })
 
+test('a signal that nobody handles ends its owner as always and PostgreSQL with it', async () => {
+  const owner = startOwner(installation, { home, fsync })
+  const { pid } = await owner.told
+
+  owner.child.kill('SIGHUP')
+
+  expect(await owner.ended).toEqual({ code: null, signal: 'SIGHUP' })
+  await isGone(pid)
+})
+
+test('a signal in the middle of the start leaves no PostgreSQL', async () => {
+  const owner = startOwner(installation, { home, fsync })
+  owner.told.catch(() => undefined)
+  const file = join(dataFolder(home), 'postmaster.pid')
+  await expect
+    .poll(() => existsSync(file) && readFileSync(file, 'utf8').includes('\n'), { interval: 1, timeout: 20_000 })
+    .toBe(true)
+  const pid = Number.parseInt(readFileSync(file, 'utf8'), 10)
+
+  owner.child.kill('SIGTERM')
+
+  await owner.ended
+  await isGone(pid)
+})
+
 test('an initdb that was killed half-way is done again', async () => {
   const home = join(givenFolder(), 'home')
   const owner = startOwner(installation, { home, fsync })

@@ -1,5 +1,5 @@
 // The embedded database: real PostgreSQL from npm's binaries, in a state folder of its own, reachable on 127.0.0.1 only and by generated passwords.
-// Loses no acknowledged write whoever is killed. Reads no environment, installs no signal handler (the caller stops it), and is not for many machines.
+// Loses no acknowledged write whoever is killed. Reads no environment, and is not for many machines.
 import { existsSync } from 'node:fs'
 import pg from 'pg'
 import { randomInt } from '../../crypto/token.ts'

@@ -43,7 +43,7 @@ export class Postmaster {
   // A start fails for a port that somebody took, a leftover that had not yet written its pid file, or dying backends that still hold the memory.
   static async start(options: PostmasterOptions): Promise<Postmaster> {
     const postmaster = new Postmaster(options)
-    process.once('exit', postmaster.abandon)
+    standAtTheDoor(postmaster)
     const begun = performance.now()
     const patience = pidFile(options.data).length > 0 ? PATIENCE_MS.afterCrash : PATIENCE_MS.otherwise
     for (let attempt = 1; ; attempt++) {
@@ -52,7 +52,7 @@ export class Postmaster {
       const failure = await postmaster.#launch()
       if (!failure) break
       if (failure.isFinal || performance.now() - begun > patience) {
-        process.off('exit', postmaster.abandon)
+        leaveTheDoor(postmaster)
         throw failure.error
       }
       options.log?.warn({ err: failure.error, attempt }, 'PostgreSQL does not start yet')
@@ -72,20 +72,20 @@ export class Postmaster {
     return this.#stopped
   }
 
-  // Bound, for it is also the last door: a process that ends without stop() still asks PostgreSQL to go, though it cannot wait for it.
-  readonly abandon = (): void => {
+  /** Asks it to end and does not wait: for a process that is itself ending. */
+  abandon(): void {
     this.#isWanted = false
     this.#signal('SIGINT')
   }
 
   async #stop(): Promise<void> {
-    process.off('exit', this.abandon)
     this.abandon()
     this.#child?.ref()
     // Immediate: without a checkpoint, so the next start recovers from the log. Nothing that was acknowledged is lost by it.
     const late = setTimeout(() => this.#signal('SIGQUIT'), FAST_STOP_MS)
     await this.#watched
     clearTimeout(late)
+    leaveTheDoor(this)
   }
 
   async #watch(): Promise<void> {
@@ -149,6 +149,35 @@ export class Postmaster {
   #signal(name: NodeJS.Signals): void {
     if (this.#child && isRunning(this.#child)) this.#child.kill(name)
   }
+}
+
+// The last door: a process that ends without stop() still asks PostgreSQL to go. Of the signals it takes only those that nobody else listens to, and then
+// dies of them as it would have; whoever listens drains first and calls stop().
+const DEADLY = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+const running = new Set<Postmaster>()
+
+function standAtTheDoor(postmaster: Postmaster): void {
+  running.add(postmaster)
+  if (running.size > 1) return
+  process.on('exit', abandonAll)
+  for (const signal of DEADLY) process.on(signal, dieOf)
+}
+
+function leaveTheDoor(postmaster: Postmaster): void {
+  if (!running.delete(postmaster) || running.size > 0) return
+  process.off('exit', abandonAll)
+  for (const signal of DEADLY) process.off(signal, dieOf)
+}
+
+function abandonAll(): void {
+  for (const postmaster of running) postmaster.abandon()
+}
+
+function dieOf(signal: NodeJS.Signals): void {
+  if (process.listenerCount(signal) > 1) return
+  abandonAll()
+  process.off(signal, dieOf)
+  process.kill(process.pid, signal)
 }
 
 /** Stops what a killed owner left behind. True when there was something to stop. */
