@@ -10,10 +10,11 @@ const AWAY = new Set([
   ...['57P01', '57P02', '57P03', '53300', '53100', '53200', '58030'],
 ])
 
+// A lock was not given in time, a statement ran too long: the house is crowded, and nothing was written.
+const CROWDED = new Set(['55P03', '57014'])
+
 const READ_ONLY = '25006'
 const UNIQUE = '23505'
-const FOREIGN_KEY = '23503'
-const CHECK = '23514'
 
 const member = (error: unknown, name: 'code' | 'constraint' | 'routine'): string | undefined => {
   const value = error instanceof Error ? (error as Error & Record<string, unknown>)[name] : undefined
@@ -21,14 +22,10 @@ const member = (error: unknown, name: 'code' | 'constraint' | 'routine'): string
 }
 
 /** SQLSTATE, or the name of a socket error. */
-export const errorCode = (error: unknown): string | undefined => member(error, 'code')
+const errorCode = (error: unknown): string | undefined => member(error, 'code')
 
-const violates = (state: string) => (error: unknown, constraint?: string) =>
-  errorCode(error) === state && (constraint === undefined || member(error, 'constraint') === constraint)
-
-export const isUniqueViolation = violates(UNIQUE)
-export const isForeignKeyViolation = violates(FOREIGN_KEY)
-export const isCheckViolation = violates(CHECK)
+export const isUniqueViolation = (error: unknown, constraint?: string): boolean =>
+  errorCode(error) === UNIQUE && (constraint === undefined || member(error, 'constraint') === constraint)
 
 export const isRetryable = (error: unknown): boolean => RETRYABLE.has(errorCode(error) ?? '')
 
@@ -46,5 +43,6 @@ export const storeUnavailable = (cause: unknown): Problem => new Problem('store_
 /** What leaves a transaction: the store's own troubles as problems, everything else as it came. */
 export function asProblem(error: unknown): unknown {
   if (errorCode(error) === READ_ONLY) return new Problem('read_only', { retry_after: 1 }, { cause: error })
+  if (CROWDED.has(errorCode(error) ?? '')) return new Problem('busy', { retry_after: 1 }, { cause: error })
   return isStoreAway(error) ? storeUnavailable(error) : error
 }

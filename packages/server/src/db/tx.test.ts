@@ -228,6 +228,18 @@ test('writing where only reading is possible is read_only', async () => {
   await expect(write).rejects.toMatchObject({ code: 'read_only' })
 })
 
+test('a lock that is not given and a statement that runs too long are busy, and nothing is written', async () => {
+  const given = await database()
+  const acme = await givenTenant(given)
+  const slow = await given.open({ listen: false, statementTimeoutMs: 50 })
+  await given.admin.query('begin; lock table tenants')
+
+  await expect(tx(slow, acme, (t) => t.run`update tenants set name = 'x'`)).rejects.toMatchObject({ code: 'busy' })
+  await expect(tx(given.db, acme, (t) => t.run`lock table tenants nowait`)).rejects.toMatchObject({ code: 'busy' })
+  await given.admin.query('rollback')
+  expect(await tx(given.db, acme, names)).toEqual([{ name: 'Acme' }])
+})
+
 test('types arrive as they are meant: bigint as a safe number or not at all, dates as text, times as Date, numeric as text', async () => {
   const { db } = await database()
   const run = <T>(fn: (t: Tx) => Promise<T>) => tx(db, systemScope('test'), fn)
