@@ -21,6 +21,7 @@ import {
   insertInvitation,
   insertRole,
   listInvitations,
+  lockInvitation,
   reactivateIfDeactivated,
   revokeInvitationIfOpen,
   revokeOpenInvitations,
@@ -99,6 +100,7 @@ export async function acceptInvitation(house: IdentityHouse, input: Acceptance, 
   if (before.account) await limits.take('login.account', email as string)
   const hashed = await provenPassword(house, input, before)
   return tx(house.db, scope, async (t) => {
+    await lockInvitation(t, scope, found.id)
     const { invitation, account } = await readInvitation(t, scope, found.id, email)
     const userId = account
       ? await joinAgain(t, scope, account, invitation.role)

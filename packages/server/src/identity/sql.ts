@@ -514,6 +514,10 @@ export const findInvitation = (t: Tx, scope: Scope, invitationId: string) => t.m
   select ${invitationColumns(t.now)} from invitations i
   where i.tenant_id = ${scope.tenantId}::uuid and i.id = ${invitationId}::text`
 
+// Acceptances of one invitation take turns: the second waits here and then reads what the first made of it.
+export const lockInvitation = (t: Tx, scope: Scope, invitationId: string) => t.run`
+  select from invitations where tenant_id = ${scope.tenantId}::uuid and id = ${invitationId}::text for update`
+
 export const listInvitations = (t: Tx, scope: Scope, page: { before: string | null; limit: number }) => t.rows<Invitation>`
   select ${invitationColumns(t.now)} from invitations i
   where i.tenant_id = ${scope.tenantId}::uuid and (${page.before}::text is null or i.id < ${page.before}::text collate "C")

@@ -55,6 +55,8 @@ export async function addUser(t: Tx, scope: Scope, user: NewUser): Promise<User>
     await insertEmail(t, { email, userId: id, address: user.email, verifiedAt: t.now })
   } catch (error) {
     if (isUniqueViolation(error, 'users_username_key')) throw fieldError('/username', 'taken', 'Somebody else has this name.')
+    if (isUniqueViolation(error, 'user_emails_pkey'))
+      throw new Problem('state_conflict', { detail: 'Somebody joins with this address at this moment.' })
     throw error
   }
   await insertRole(t, scope, id, user.role)
