@@ -11,8 +11,8 @@ export const dataFolder = (home: string): string => join(home, 'data')
 
 /** Refuses a folder that another major version of PostgreSQL made. */
 export function checkVersion(data: string, binaries: Binaries): void {
-  const made = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim()
-  if (Number(made) === binaries.major) return
+  const made = Number.parseInt(readFileSync(join(data, 'PG_VERSION'), 'utf8'), 10)
+  if (made === binaries.major) return
   throw refusal(
     `The database in ${data} was made by PostgreSQL ${made}, and this release brings PostgreSQL ${binaries.major}. ` +
       'Take a backup with the release that made it and restore it here, or move the folder away to begin with an empty database.',

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
@@ -93,6 +93,14 @@ if (isRoot) {
     await expect(startEmbedded({ home: join(closed, 'home') })).rejects.toThrow(
       new RegExp(`cannot enter ${closed}\\. Set COUNTERSIGN_HOME to a folder`),
     )
+  })
+
+  test('root changes no rights of a folder that holds something else', async () => {
+    const folder = givenFolder()
+    writeFileSync(join(folder, 'letters'), '')
+    chmodSync(folder, 0o700)
+    await expect(startEmbedded({ home: folder })).rejects.toThrow(`cannot enter ${folder}.`)
+    expect(statSync(folder).mode & 0o777).toBe(0o700)
   })
 
   test('a user without root starts it from what root installed, and root then runs it as that user', async () => {

@@ -1,9 +1,11 @@
-// The state folder: where it is when nobody says so, and that PostgreSQL's account can pass through it. Never opens a folder that was not made for this.
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, realpathSync, statSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+// The state folder: where it is when nobody says so, and that PostgreSQL's account can pass through it. Never changes the rights of a folder that was not
+// made for this.
+import { accessSync, chmodSync, constants, mkdirSync, readdirSync, realpathSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import { sha256Hex } from '../../crypto/token.ts'
 import { type Account, chooseAccount, firstClosedFolder } from './account.ts'
 import { dataFolder } from './cluster.ts'
+import { PASSWORD_FILE } from './passwords.ts'
 import { refusal } from './refusal.ts'
 
 const SHARED_STATE = '/var/lib/countersign'
@@ -21,7 +23,7 @@ export function defaultHome(options: { cwd: string; isRoot: boolean }): string {
 /** The folder's real path and the account that PostgreSQL will have in it. */
 export function openHome(path: string): { home: string; account: Account | null } {
   const isRoot = process.getuid?.() === 0
-  const made = makeFolder(path)
+  const made = makeFolder(resolve(path))
   const home = realpathSync(path)
   const account = chooseAccount({ isRoot, data: dataFolder(home) })
   if (account) makeReachable(home, made, account)
@@ -44,7 +46,9 @@ function makeFolder(path: string): string[] {
 
 // Search permission only: others may pass through to PostgreSQL's own folders, and still list and read nothing of ours. The umask may have taken it.
 function makeReachable(home: string, made: string[], account: Account): void {
-  for (const folder of new Set([...made, home])) {
+  const names = readdirSync(home)
+  const isOurs = names.length === 0 || names.includes(PASSWORD_FILE)
+  for (const folder of isOurs ? [...made, home] : made) {
     const { mode, uid } = statSync(folder)
     if (uid === 0) chmodSync(folder, (mode & 0o777) | 0o011)
   }
@@ -57,5 +61,5 @@ function makeReachable(home: string, made: string[], account: Account): void {
 }
 
 function between(first: string, last: string): string[] {
-  return first === last || !existsSync(dirname(last)) ? [last] : [...between(first, dirname(last)), last]
+  return first === last || last === dirname(last) ? [last] : [...between(first, dirname(last)), last]
 }

@@ -6,8 +6,10 @@ import { refusal } from './refusal.ts'
 
 export type Passwords = { superuser: string; migrator: string; runtime: string }
 
+export const PASSWORD_FILE = 'passwords.json'
+
 export function loadPasswords(home: string, options: { isNew: boolean }): Passwords {
-  const file = join(home, 'passwords.json')
+  const file = join(home, PASSWORD_FILE)
   if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Passwords
   if (!options.isNew) {
     throw refusal(

@@ -1,5 +1,15 @@
 import { spawn } from 'node:child_process'
-import { chownSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
@@ -197,6 +207,17 @@ test('a pid file whose number now belongs to a stranger neither harms the strang
 
   expect(await ask(database.runtimeUrl, 'select 1 as alive')).toEqual([{ alive: 1 }])
   expect(markOf(stranger.pid as number)).not.toBeNull()
+})
+
+test('a pid file that is a link is not written through', async () => {
+  const elsewhere = join(givenFolder(), 'precious')
+  writeFileSync(elsewhere, '4194303\nprecious\n')
+  const file = join(dataFolder(home), 'postmaster.pid')
+  symlinkSync(elsewhere, file)
+  onTestFinished(() => rmSync(file, { force: true }))
+
+  await expect(startEmbedded({ home, fsync })).rejects.toMatchObject({ code: 'ELOOP' })
+  expect(readFileSync(elsewhere, 'utf8')).toBe('4194303\nprecious\n')
 })
 
 test('a folder made by another major version is refused with the way out', async () => {

@@ -1,7 +1,17 @@
 // Runs one postmaster on one data folder and keeps it running: what dies by itself is started again on the same port.
 // Signals only a process that it started, or one that the data folder's own pid file names and that really is PostgreSQL on this folder.
 import type { ChildProcess } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { backoffMs } from '../../std/backoff.ts'
@@ -212,10 +222,12 @@ async function endsBy(signal: NodeJS.Signals, pid: number): Promise<boolean> {
 
 // The number in the pid file is a stranger's by now, or a zombie's that nobody buries, and PostgreSQL would refuse for either. It takes its own parent's
 // number for a reuse and still checks that no backend of the dead postmaster holds the shared memory (CreateLockFile in miscinit.c); were the file gone,
-// it could not check that.
+// it could not check that. The folder is the account's: a link it may have put there would lead us, as root, elsewhere, and is not followed.
 function disown(data: string): void {
   const [, ...rest] = pidFile(data)
-  writeFileSync(join(data, 'postmaster.pid'), [process.pid, ...rest].join('\n'))
+  const file = openSync(join(data, 'postmaster.pid'), constants.O_WRONLY | constants.O_TRUNC | constants.O_NOFOLLOW)
+  writeFileSync(file, [process.pid, ...rest].join('\n'))
+  closeSync(file)
 }
 
 // Detached, so that Ctrl-C reaches us first and the database goes after we drained.
