@@ -11,7 +11,7 @@ import {
   type Agent,
   type AgentState,
   findAgent,
-  findUser,
+  findMembership,
   insertAgent,
   listAgents,
   listLiveKeysOfAgent,
@@ -55,8 +55,8 @@ async function ownerOf(t: Tx, scope: Scope, wanted: string | undefined): Promise
   if (!ownerId) throw ownerError('An owner is needed.')
   if (ownerId !== scope.userId && reach(scope, 'agent.create') !== 'any')
     throw new Problem('forbidden', { action: 'agent.create' })
-  const owner = await findUser(t, scope, ownerId)
-  if (owner?.state !== 'active') throw ownerError('Must be an active user of this tenant.')
+  const owner = await findMembership(t, scope, ownerId)
+  if (!owner || owner.deactivated_at) throw ownerError('Must be an active user of this tenant.')
   return ownerId
 }
 

@@ -10,6 +10,7 @@ import type { IdentityHouse } from './house.ts'
 import { type Origin, openSession, type SessionCookie } from './session.ts'
 import {
   endSetupTokens,
+  findPlace,
   findSetupToken,
   hasSetupToken,
   hasUsers,
@@ -17,15 +18,16 @@ import {
   insertSetupToken,
   insertTenant,
   lockSetup,
+  tenantsOfUser,
 } from './sql.ts'
-import { addUser } from './user.ts'
+import { addUser, takePlace } from './user.ts'
 
 export type SetupStatus = { needs_setup: boolean; token_active?: boolean }
 export type SetupInput = { token: string; email: string; password: string; display_name?: string }
 export type SetupResult = { user_id: string; email: string; tenant_id: string }
 
 const LIFE_MS = 24 * 3_600_000
-const FIRST_TENANT = 'Main'
+export const FIRST_TENANT = 'Main'
 const nobody = systemScope('setup')
 
 export const setupStatus = (house: IdentityHouse): Promise<SetupStatus> =>
@@ -68,22 +70,29 @@ export async function setUp(
 ): Promise<{ result: SetupResult; cookie: SessionCookie }> {
   const hash = sha256(input.token)
   // Before any hashing: nobody without the token may make this process work.
-  await tx(house.db, nobody, (t) => guard(t, hash), { readOnly: true })
+  const place = await tx(house.db, nobody, (t) => guard(t, hash).then(() => findPlaceOf(t)), { readOnly: true })
   house.passwords.check(input.password, { names: [input.display_name], emails: [input.email], tenant: FIRST_TENANT })
   const password = await house.passwords.hash(input.password)
-  const tenantId = newTenantUuid()
+  const tenantId = place?.tenantId ?? newTenantUuid()
   const scope = systemScope('setup', tenantId)
+  const newUser = { email: input.email, display_name: input.display_name, role: 'owner', password } as const
   return tx(house.db, scope, async (t) => {
     await lockSetup(t)
     await guard(t, hash)
     await endSetupTokens(t)
-    await insertTenant(t, { id: tenantId, name: FIRST_TENANT })
-    const user = await addUser(t, scope, { email: input.email, display_name: input.display_name, role: 'owner', password })
+    if (!place) await insertTenant(t, { id: tenantId, name: FIRST_TENANT })
+    const user = place ? await takePlace(t, scope, place.userId, newUser) : await addUser(t, scope, newUser)
     await insertHost(t, user.id)
     await recordHost(t, scope, user.id)
     const cookie = await openSession(t, scope, { id: user.id, methods: ['password'], address: from.address, client: from.client })
     return { result: { user_id: user.id, email: user.email, tenant_id: tenantWire(tenantId) }, cookie }
   })
+}
+
+async function findPlaceOf(t: Tx): Promise<{ userId: string; tenantId: string } | null> {
+  const place = await findPlace(t)
+  const [tenant] = place ? await tenantsOfUser(t, place.id) : []
+  return place && tenant ? { userId: place.id, tenantId: tenant.tenant_id } : null
 }
 
 const recordHost = (t: Tx, scope: Scope, userId: string) =>

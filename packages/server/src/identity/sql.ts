@@ -19,7 +19,12 @@ export type User = {
 export type UserLabel = { id: string; display_name: string; email: string }
 export type SignIn = { user_id: string; display_name: string; hash: string | null; pepper_version: number | null }
 
-export const hasUsers = (t: Tx) => t.one<{ yes: boolean }>`select exists (select from users) as yes`
+/** Somebody who can sign in; the place kept for the first operator is nobody yet. */
+export const hasUsers = (t: Tx) => t.one<{ yes: boolean }>`select exists (select from user_emails) as yes`
+
+/** The place that development keeps for the first operator: a user without any address. */
+export const findPlace = (t: Tx) => t.maybe<{ id: string }>`
+  select u.id from users u where not exists (select from user_emails e where e.user_id = u.id) order by u.id limit 1`
 
 export const insertUser = (t: Tx, user: { id: string; display_name: string; username: string | null }) => t.run`
   insert into users (id, display_name, username, created_at)
@@ -128,6 +133,13 @@ export const lockOwnersAnd = (t: Tx, scope: Scope, userId: string) => t.rows<Mem
   where tenant_id = ${scope.tenantId}::uuid and (user_id = ${userId}::text or role = 'owner')
   order by user_id
   for update`
+
+export const findMembership = (t: Tx, scope: Scope, userId: string) => t.maybe<Membership>`
+  select user_id, role, deactivated_at from roles where tenant_id = ${scope.tenantId}::uuid and user_id = ${userId}::text`
+
+export const findFirstOwner = (t: Tx, scope: Scope) => t.maybe<{ user_id: string }>`
+  select user_id from roles where tenant_id = ${scope.tenantId}::uuid and role = 'owner' and deactivated_at is null
+  order by given_at, user_id limit 1`
 
 export const setRole = (t: Tx, scope: Scope, userId: string, role: Role) => t.run`
   update roles set role = ${role}::text, given_by = ${scope.principal}::text, given_at = ${t.now}::timestamptz
@@ -298,6 +310,9 @@ export const findAgent = (t: Tx, scope: Scope, agentId: string, only: Only) => t
   where a.tenant_id = ${scope.tenantId}::uuid and a.id = ${agentId}::text
     and (${only.user}::text is null or a.user_id = ${only.user}::text)
     and (${only.agent}::text is null or a.id = ${only.agent}::text)`
+
+export const findAgentByName = (t: Tx, scope: Scope, name: string) => t.maybe<{ id: string }>`
+  select id from agents where tenant_id = ${scope.tenantId}::uuid and name = ${name}::text and state = 'active' order by id limit 1`
 
 export const listAgents = (
   t: Tx,

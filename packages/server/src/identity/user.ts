@@ -45,31 +45,45 @@ const fieldError = (path: string, code: string, message: string) =>
 /** A user with a verified address and a role in the scope's tenant. Whoever calls has decided that this address may join. */
 export async function addUser(t: Tx, scope: Scope, user: NewUser): Promise<User> {
   const id = newId('usr', t.now.getTime())
-  const email = foldEmail(user.email)
-  if (!email) throw fieldError('/email', 'invalid_email', 'Must be an e-mail address.')
+  const names = namesOf(user)
+  await orTaken(insertUser(t, { id, ...names }))
+  await insertRole(t, scope, id, user.role)
+  return furnish(t, scope, id, user)
+}
+
+/** The first operator takes the place that development has kept free: a user who owns agents but cannot sign in yet. */
+export async function takePlace(t: Tx, scope: Scope, id: string, user: NewUser): Promise<User> {
+  await orTaken(updateUser(t, id, namesOf(user)))
+  return furnish(t, scope, id, user)
+}
+
+function namesOf(user: NewUser): { display_name: string; username: string | null } {
   const username = user.username ? foldUsername(user.username) : null
   if (user.username && !username)
     throw fieldError('/username', 'invalid_username', 'Must be 3 to 32 of a-z, 0-9, _ and -, and start with a letter or digit.')
+  return { display_name: user.display_name?.trim() || (user.email.split('@')[0] as string).slice(0, 200), username }
+}
+
+/** What lets somebody in: the address and the password. */
+async function furnish(t: Tx, scope: Scope, id: string, user: NewUser): Promise<User> {
+  const email = foldEmail(user.email)
+  if (!email) throw fieldError('/email', 'invalid_email', 'Must be an e-mail address.')
+  await orTaken(insertEmail(t, { email, userId: id, address: user.email, verifiedAt: t.now }))
+  if (user.password) await putPassword(t, id, user.password)
+  const after = { role: user.role }
+  await record(t, scope, 'user.created', { user_id: id, role: user.role }, { resource: { type: 'user', id }, after })
+  return (await findUser(t, scope, id)) as User
+}
+
+async function orTaken<T>(statement: Promise<T>): Promise<T> {
   try {
-    await insertUser(t, { id, display_name: user.display_name?.trim() || (email.split('@')[0] as string), username })
-    await insertEmail(t, { email, userId: id, address: user.email, verifiedAt: t.now })
+    return await statement
   } catch (error) {
     if (isUniqueViolation(error, 'users_username_key')) throw fieldError('/username', 'taken', 'Somebody else has this name.')
     if (isUniqueViolation(error, 'user_emails_pkey'))
       throw new Problem('state_conflict', { detail: 'Somebody joins with this address at this moment.' })
     throw error
   }
-  await insertRole(t, scope, id, user.role)
-  if (user.password) await putPassword(t, id, user.password)
-  const made = (await findUser(t, scope, id)) as User
-  await record(
-    t,
-    scope,
-    'user.created',
-    { user_id: id, role: user.role },
-    { resource: { type: 'user', id }, after: { role: user.role } },
-  )
-  return made
 }
 
 /** For set-up, invitations and tests: one user in one transaction of its own. */
@@ -184,12 +198,7 @@ async function rename(
     display_name: change.display_name ?? user.display_name,
     username: change.username === undefined ? user.username : change.username,
   }
-  try {
-    await updateUser(t, user.id, next)
-  } catch (error) {
-    if (isUniqueViolation(error, 'users_username_key')) throw fieldError('/username', 'taken', 'Somebody else has this name.')
-    throw error
-  }
+  await orTaken(updateUser(t, user.id, next))
   const fields = (['display_name', 'username'] as const).filter((name) => next[name] !== user[name])
   await record(t, scope, 'user.updated', { user_id: user.id, fields }, { resource: { type: 'user', id: user.id } })
 }
