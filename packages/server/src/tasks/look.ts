@@ -1,0 +1,111 @@
+// Reading one task for one caller: found within what they reach, opened, masked, and with what they may do next. Changes nothing but the facts "viewed" and "collected".
+import { Problem } from '@countersign/sdk'
+import type { Scope } from '../db/scope.ts'
+import { type Tx, tx } from '../db/tx.ts'
+import { reach } from '../identity/matrix.ts'
+import { type Content, openContents } from './content.ts'
+import type { TasksHouse } from './house.ts'
+import { isEligible, mayStepIn, type Person, personOf, within } from './person.ts'
+import { collectIfFinal, findAgentNames, findDecisions, findTask, isFinal, markViewedIfNot, OPEN, type TaskRow } from './sql.ts'
+import { type Act, showDecision, showTask, surfaceOf, type Task } from './wire.ts'
+
+export type Seen = { row: TaskRow; person: Person | null }
+
+/** The row, or 404 for what this caller has no relation to, as if it did not exist (T17). */
+export async function seeTask(t: Tx, scope: Scope, id: string, action: string): Promise<Seen> {
+  const person = await personOf(t, scope)
+  const row = await findTask(t, scope, id, within(scope, action, person))
+  if (!row) throw new Problem('not_found')
+  return { row, person }
+}
+
+export async function getTask(house: TasksHouse, scope: Scope, id: string): Promise<Task> {
+  return tx(house.db, scope, async (t) => {
+    const seen = await seeTask(t, scope, id, 'task.read')
+    if (seen.person && seen.row.first_viewed_at === null) await markViewedIfNot(t, scope, id)
+    if (isUncollected(scope, seen.row)) await collectIfFinal(t, scope, [id])
+    return showWhole(house, t, scope, seen.row, null, seen.person)
+  })
+}
+
+/** The asking agent is about to read an end for the first time (T24). */
+export const isUncollected = (scope: Scope, row: Pick<TaskRow, 'agent_id' | 'collected_at' | 'status'>): boolean =>
+  scope.agentId !== null && row.agent_id === scope.agentId && row.collected_at === null && isFinal(row.status)
+
+export async function listDecisions(house: TasksHouse, scope: Scope, id: string) {
+  return tx(
+    house.db,
+    scope,
+    async (t) => {
+      const { row } = await seeTask(t, scope, id, 'task.read')
+      const [opener, rows] = [await openContents(house, t, scope, [id]), await findDecisions(t, scope, [id])]
+      const data = rows.map((one) => showDecision(one, opener.decision(one), row, { scope, surface: surfaceOf(scope) }))
+      return { data, next_cursor: null }
+    },
+    { readOnly: true },
+  )
+}
+
+/** The whole task as this caller may see it. `content` when the caller of this function holds it already. */
+export async function showWhole(
+  house: TasksHouse,
+  t: Tx,
+  scope: Scope,
+  row: TaskRow,
+  content: Content | null,
+  person?: Person | null,
+): Promise<Task> {
+  const decided = row.status !== 'open' || row.version > 1
+  const rows = decided ? await findDecisions(t, scope, [row.id]) : []
+  const opener = content && rows.length === 0 ? null : await openContents(house, t, scope, [row.id])
+  const who = person === undefined ? await personOf(t, scope) : person
+  return showTask(
+    {
+      row,
+      content: content ?? (opener as NonNullable<typeof opener>).task(row),
+      decisions: rows.map((one) => ({ row: one, content: (opener as NonNullable<typeof opener>).decision(one) })),
+    },
+    {
+      scope,
+      surface: surfaceOf(scope),
+      agentName: await agentName(t, scope, row),
+      publicUrl: house.origin(),
+      may: actsOf(scope, row, who),
+    },
+  )
+}
+
+async function agentName(t: Tx, scope: Scope, row: TaskRow): Promise<string | null> {
+  if (row.agent_id === null) return null
+  if (row.agent_id === scope.agentId) return scope.displayName
+  return (await findAgentNames(t, scope, [row.agent_id]))[0]?.name ?? null
+}
+
+/** What this caller may do with the task in its present state; what a page shows as possible is exactly what the verbs allow. */
+export function actsOf(scope: Scope, row: TaskRow, person: Person | null): Act[] {
+  const acts: Act[] = []
+  const open = OPEN.includes(row.status)
+  if (person && open && reach(scope, 'task.decide') !== 'none') {
+    if (isEligible(row, person)) acts.push('decide')
+    else if (mayStepIn(scope, row)) acts.push('step_in')
+  }
+  if (person && open && row.assigned_to_user_id === null && mayClaim(scope, row, person)) acts.push('claim')
+  if (person && open && row.claimed_at !== null && mayRelease(scope, row, person)) acts.push('release')
+  if (!isFinal(row.status) && mayChange(scope, row, person, 'task.cancel')) acts.push('cancel')
+  if (!isFinal(row.status) && mayChange(scope, row, person, 'task.update')) acts.push('update')
+  return acts
+}
+
+export const mayClaim = (scope: Scope, row: TaskRow, person: Person): boolean =>
+  reach(scope, 'task.claim') === 'any' || (reach(scope, 'task.claim') === 'own' && isEligible(row, person))
+
+export const mayRelease = (scope: Scope, row: TaskRow, person: Person): boolean =>
+  reach(scope, 'task.release') === 'any' || (reach(scope, 'task.release') === 'own' && row.assigned_to_user_id === person.id)
+
+/** Withdrawing and changing belong to the asking side and to those who run the work, not to who was asked (tasks.md §2.4). */
+export function mayChange(scope: Scope, row: TaskRow, person: Person | null, action: 'task.cancel' | 'task.update'): boolean {
+  const reached = reach(scope, action)
+  if (reached !== 'own') return reached === 'any'
+  if (scope.agentId !== null) return row.agent_id === scope.agentId
+  return person !== null && (row.asker === person.id || (row.agent_id !== null && scope.userId === person.id))
+}

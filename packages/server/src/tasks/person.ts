@@ -1,0 +1,49 @@
+// Who a scope is among those who are asked: which tasks it sees and which it may answer (tasks.md §2.4). Decides nothing by itself and knows no state of a task
+// beyond who holds it.
+import type { Scope } from '../db/scope.ts'
+import { type Sql, sql } from '../db/sql.ts'
+import type { Tx } from '../db/tx.ts'
+import { isKeyScope, type Reach, reach } from '../identity/matrix.ts'
+import { findPerson, type PersonRow } from './sql.ts'
+
+/** A human behind a session or a personal key; `keys` are the names under which they can be asked. */
+export type Person = PersonRow & { keys: string[] }
+
+/** Until tenants make pools of their own, a task that names nobody asks those who run the work (T91). */
+export const DEFAULT_POOL = 'pool:default'
+const DEFAULT_ROLES = ['owner', 'admin', 'operator']
+
+/** Agents, tenant-wide keys and the system are no persons, whoever owns them. */
+export const isPerson = (scope: Scope): boolean =>
+  scope.userId !== null && scope.actor.type !== 'system' && (!isKeyScope(scope) || scope.keyKind === 'usr')
+
+const roleOf = (scope: Scope) => (isKeyScope(scope) ? scope.makerRole : scope.role)
+
+export async function personOf(t: Tx, scope: Scope): Promise<Person | null> {
+  if (!isPerson(scope)) return null
+  const row = await findPerson(t, scope)
+  const pools = DEFAULT_ROLES.includes(roleOf(scope) ?? '') ? [DEFAULT_POOL] : []
+  return row && { ...row, keys: [row.id, ...row.emails, ...pools] }
+}
+
+/** The tasks that this scope reaches with this action, as a predicate; no filter of a caller widens it (T18, P61). */
+export function within(scope: Scope, action: string, person: Person | null): Sql {
+  const reached: Reach = reach(scope, action)
+  if (reached === 'any') return sql`true`
+  if (reached === 'none') return sql`false`
+  if (scope.agentId !== null) return sql`tasks.agent_id = ${scope.agentId}::text`
+  if (!person) return sql`tasks.asker = ${scope.principal}::text`
+  return sql`(tasks.asker = ${person.id}::text or tasks.assigned_to_user_id = ${person.id}::text
+    or tasks.completed_by_user_id = ${person.id}::text or tasks.asked && ${person.keys}::text[]
+    or tasks.agent_id in (select a.id from agents a where a.tenant_id = ${scope.tenantId}::uuid and a.user_id = ${person.id}::text))`
+}
+
+type Held = { asked: string[]; assigned_to_user_id: string | null }
+
+/** May decide now without stepping in: the holder, or while nobody holds it whoever was asked. */
+export const isEligible = (task: Held, person: Person): boolean =>
+  task.assigned_to_user_id === null ? task.asked.some((key) => person.keys.includes(key)) : task.assigned_to_user_id === person.id
+
+/** An operator, admin or owner may decide what they were not asked, with a reason (T20). */
+export const mayStepIn = (scope: Scope, task: { risk: string }): boolean =>
+  reach(scope, 'task.decide') === 'any' && task.risk !== 'critical'

@@ -1,0 +1,263 @@
+// The shapes of tasks on the wire: what routes of both dialects take and answer. Form only; what it means is the verbs' part.
+import { s } from '../http/route.ts'
+
+const Status = s.oneOf(
+  'open',
+  'verifying',
+  'returned',
+  'revising',
+  'completed',
+  'timed_out',
+  'cancelled',
+  'verification_exhausted',
+)
+const Outcome = s.oneOf('answered', 'accepted', 'edited', 'responded', 'ignored', 'denied', 'defaulted')
+const Priority = s.oneOf('low', 'normal', 'high', 'urgent')
+const Redact = s.oneOf('none', 'notify')
+
+export const taskId = { id: s.id('task') }
+
+const Masked = s.json().describe('`{"_redacted": true}` where the caller may not see it.')
+const VerdictIn = s.object({
+  pointer: s.pattern(/^(?:\/(?:[^~/]|~[01])*)+$/, 'Must be a JSON Pointer such as /approved.'),
+  approve: s.array(s.json(), { max: 50 }),
+  deny: s.array(s.json(), { max: 50 }),
+})
+
+export const DecisionBody = s.named(
+  'Decision',
+  s.object({
+    id: s.id('dec'),
+    task_id: s.id('task'),
+    user_id: s.id('usr'),
+    display_name: s.text(),
+    email: s.maybe(s.text()),
+    type: s.oneOf('respond', 'accept', 'edit', 'ignore', 'deny'),
+    response: Masked,
+    reason: Masked,
+    comment: Masked,
+    seen_revision: s.int({ min: 1 }),
+    state: s.oneOf('pending', 'counted', 'returned', 'void', 'withdrawn'),
+    stepped_in: s.boolean().describe('Decided by somebody who was not asked; the reason then says why.'),
+    channel: s.oneOf('dashboard', 'email', 'slack', 'embed', 'webhook', 'api', 'cli'),
+    assurance: s.oneOf('link', 'channel', 'session', 'step_up', 'passkey'),
+    decided_at: s.time(),
+    decision_sha256: s.text().describe('What was decided about what was shown, in hex.'),
+  }),
+  'What one human decided about a task.',
+)
+
+const status = { native: Status, compatible: s.text() }
+
+const row = (dialect: keyof typeof status) => ({
+  id: s.id('task'),
+  version: s.int({ min: 1 }).describe('Grows with every change; also the ETag.'),
+  revision: s.int({ min: 1, max: 21 }).describe('Grows with every new content that is shown to the human.'),
+  origin: s.oneOf('agent', 'user', 'proxy', 'relay', 'queue', 'vault'),
+  origin_ref: s.maybe(s.text()),
+  agent_id: s.maybe(s.id('agt')),
+  agent_name: s.maybe(s.text()),
+  created_by: s.text(),
+  on_behalf_of: s.maybe(s.text()),
+  idempotency_key: s.maybe(s.text()),
+  key_reuse: s.oneOf('forever', 'until_collected'),
+  replay_mismatch_at: s.maybe(s.time()),
+  task: s.text(),
+  verdict: s.maybe(s.jsonObject()),
+  status: status[dialect],
+  outcome: s.maybe(Outcome),
+  timeout_seconds: s.maybe(s.int()),
+  deadline_at: s.time(),
+  assign_to: s.json(),
+  assigned_to_user_id: s.maybe(s.id('usr')),
+  assigned_to_email: s.maybe(s.text()),
+  assigned_to_display_name: s.maybe(s.text()),
+  assigned_to_slack_user_id: s.maybe(s.text()),
+  priority: Priority,
+  tags: s.array(s.text()),
+  metadata: s.jsonObject(),
+  risk: s.oneOf('low', 'normal', 'high', 'critical'),
+  redact: s.oneOf('none', 'notify', 'strict'),
+  redact_payload: s.boolean(),
+  verifier_config: s.json(),
+  verifier_result: s.json(),
+  verification_attempt: s.int({ min: 0 }),
+  callback_url: s.maybe(s.text()),
+  callback_mode: s.oneOf('standard', 'awaithumans'),
+  completed_by_user_id: s.maybe(s.id('usr')),
+  completed_by_email: s.maybe(s.text()),
+  completed_by_display_name: s.maybe(s.text()),
+  completed_by_slack_user_id: s.maybe(s.text()),
+  completed_via_channel: s.maybe(s.text()),
+  created_at: s.time(),
+  updated_at: s.time(),
+  opened_at: s.time(),
+  verifying_at: s.maybe(s.time()),
+  returned_at: s.maybe(s.time()),
+  revising_at: s.maybe(s.time()),
+  completed_at: s.maybe(s.time()),
+  timed_out_at: s.maybe(s.time()),
+  cancelled_at: s.maybe(s.time()),
+  verification_exhausted_at: s.maybe(s.time()),
+  assigned_at: s.maybe(s.time()),
+  claimed_at: s.maybe(s.time()),
+  first_notified_at: s.maybe(s.time()),
+  first_viewed_at: s.maybe(s.time()),
+  collected_at: s.maybe(s.time()),
+  erased_at: s.maybe(s.time()),
+  url: s.text().describe('The page on which people answer.'),
+})
+
+const whole = {
+  description: Masked,
+  payload: Masked,
+  payload_schema: s.maybe(s.jsonObject()),
+  response_schema: s.jsonObject(),
+  form_definition: s.maybe(s.jsonObject()),
+  initial_response: Masked,
+  on_timeout: s.json(),
+  response: Masked,
+  cancel_reason: Masked,
+  decisions: s.array(DecisionBody),
+  may: s
+    .array(s.oneOf('decide', 'step_in', 'claim', 'release', 'cancel', 'update'))
+    .describe('What the caller may do with the task in its present state.'),
+}
+const included = { payload: s.optional(Masked), response: s.optional(Masked) }
+
+export const TaskBody = s.named('Task', s.object({ ...row('native'), ...whole }), 'A question to a human, and its answer.')
+export const TaskRowBody = s.named(
+  'TaskRow',
+  s.object({ ...row('native'), ...included }),
+  'A task in a list: without its content.',
+)
+const spoken = { task_metadata: s.jsonObject() }
+export const CompatibleTaskBody = s.named('CompatibleTask', s.object({ ...row('compatible'), ...whole, ...spoken }))
+export const CompatibleRowBody = s.object({ ...row('compatible'), ...included, ...spoken })
+
+const poll = (dialect: keyof typeof status) => ({
+  id: s.id('task'),
+  status: status[dialect],
+  version: s.int({ min: 1 }),
+  revision: s.int({ min: 1 }),
+  outcome: s.maybe(Outcome),
+  response: Masked,
+  cancel_reason: Masked,
+  completed_at: s.maybe(s.time()),
+  timed_out_at: s.maybe(s.time()),
+  cancelled_at: s.maybe(s.time()),
+  verification_attempt: s.int({ min: 0 }),
+})
+export const PollBody = s.named('TaskPoll', s.object(poll('native')), 'How a task stands, for whoever waits for it.')
+export const CompatiblePollBody = s.object(poll('compatible'))
+export const WaitBody = s.named(
+  'TaskWait',
+  s.object({ tasks: s.record(PollBody), final: s.array(s.id('task')), pending: s.array(s.id('task')) }),
+)
+
+const key = s.pattern(/^[^\p{Cc}]{1,512}$/u, 'Must have 1 to 512 characters, none of them a control character.')
+const metadata = s.nullish(s.jsonObject())
+
+/** What both dialects send alike. */
+const asked = {
+  task: s.text({ min: 1, max: 4_000 }),
+  payload: s.nullish(s.jsonObject()),
+  payload_schema: s.nullish(s.jsonObject()),
+  response_schema: s.json(),
+  form_definition: s.nullish(s.jsonObject()),
+  initial_response: s.nullish(s.jsonObject()),
+  assign_to: s.optional(
+    s.json().describe('A mail address, a list of addresses, `{email}`, `{emails}`, `{user_id}`, or null: whoever runs the work.'),
+  ),
+  callback_url: s.nullish(s.text({ min: 1, max: 2_048 })),
+  redact_payload: s.nullish(s.boolean()),
+}
+
+export const CreateBody = s.object({
+  ...asked,
+  description: s.nullish(s.text({ max: 20_000 })),
+  verdict: s.nullish(VerdictIn),
+  idempotency_key: s.nullish(key),
+  key_reuse: s.optional(s.oneOf('forever', 'until_collected')),
+  timeout_seconds: s.optional(s.int({ min: 5, max: 31_536_000 })),
+  deadline_at: s.optional(s.time()),
+  on_timeout: s.optional(s.either(s.oneOf('time_out', 'deny'), s.object({ default: s.jsonObject() }))),
+  priority: s.optional(Priority),
+  tags: s.optional(s.array(s.pattern(/^[a-z0-9][a-z0-9_.:-]{0,49}$/, 'Must be 1 to 50 of a-z, 0-9, _ . : -'), { max: 20 })),
+  metadata,
+  risk: s.optional(s.oneOf('low', 'normal', 'high')),
+  redact: s.optional(Redact),
+  callback_mode: s.optional(s.oneOf('standard', 'awaithumans')),
+  on_behalf_of: s.nullish(s.line({ max: 200 })),
+})
+
+/** As the published clients send it (T59). */
+export const CompatibleCreateBody = s.object({
+  ...asked,
+  idempotency_key: key,
+  timeout_seconds: s.int({ min: 60, max: 2_592_000 }),
+  verifier_config: s.nullish(s.jsonObject()),
+  task_metadata: metadata,
+})
+
+export const UpdateBody = s.object({
+  priority: s.optional(Priority),
+  tags: CreateBody.shape.tags,
+  metadata: s.optional(s.jsonObject()),
+  deadline_at: s.optional(s.time()),
+})
+
+export const DecideBody = s.object({
+  type: s.oneOf('respond'),
+  response: s.jsonObject(),
+  reason: s.nullish(s.text({ max: 4_000 })),
+  comment: s.nullish(s.text({ max: 10_000 })),
+  seen_revision: s.int({ min: 1 }).describe('The revision that the human saw.'),
+})
+
+export const listQuery = {
+  status: s.optional(s.array(s.text({ min: 1, max: 40 }), { max: 20 })),
+  outcome: s.optional(s.array(Outcome, { max: 20 })),
+  assigned_to: s.optional(s.text({ min: 1, max: 320 }).describe('A user id, a mail address, or part of a name.')),
+  unassigned: s.optional(s.boolean()),
+  mine: s.optional(s.boolean().describe('Held by the caller, or free and asked of them.')),
+  agent_id: s.optional(s.id('agt')),
+  origin: s.optional(s.oneOf('agent', 'user', 'proxy', 'relay', 'queue', 'vault')),
+  tag: s.optional(s.text({ min: 1, max: 50 })),
+  priority: s.optional(Priority),
+  risk: s.optional(s.oneOf('low', 'normal', 'high', 'critical')),
+  created_after: s.optional(s.time()),
+  created_before: s.optional(s.time()),
+  deadline_before: s.optional(s.time()),
+  idempotency_key: s.optional(s.text({ min: 1, max: 512 })),
+  q: s.optional(s.text({ min: 1, max: 200 }).describe('Words of the question, each by its beginning.')),
+  sort: s.withDefault(s.oneOf('created', 'deadline', 'priority', 'updated'), 'created'),
+  order: s.optional(s.oneOf('asc', 'desc')),
+  include: s.optional(
+    s
+      .array(s.oneOf('payload', 'response'), { max: 2 })
+      .describe('Content that lists leave out; above 8 KiB it reads `{"_truncated": true}`.'),
+  ),
+}
+
+export const pollQuery = {
+  timeout: s.withDefault(s.int({ min: 1, max: 30 }), 25),
+  since_version: s.optional(s.int({ min: 0 }).describe('Answer on any change beyond this version.')),
+}
+
+export const RecordEntry = s.named(
+  'TaskRecordEntry',
+  s.object({
+    id: s.id('evt'),
+    type: s.text(),
+    occurred_at: s.time(),
+    actor: s.object({
+      type: s.oneOf('user', 'agent', 'key', 'system'),
+      id: s.text(),
+      session_id: s.optional(s.text()),
+      key_id: s.optional(s.text()),
+    }),
+    data: s.jsonObject(),
+    request_id: s.maybe(s.text()),
+  }),
+)

@@ -1,0 +1,188 @@
+// A task: made once per key, read, changed where it may change, withdrawn. Never decides, never waits, never tells anybody outside: jobs do.
+import { Problem } from '@countersign/sdk'
+import { canonical } from '../crypto/canonical.ts'
+import type { Scope } from '../db/scope.ts'
+import { type Tx, tx } from '../db/tx.ts'
+import { record } from '../events/event.ts'
+import { type Json as WireJson, writeJson } from '../http/json.ts'
+import { tenantKey } from '../identity/keys-at-rest/tenant-key.ts'
+import { newId } from '../std/id.ts'
+import { resolveAssignment } from './assignment.ts'
+import { type Content, newTaskKey, openContents, sealIf } from './content.ts'
+import { type CreateInput, deadlineOf, type Prepared, prepareTask } from './creation.ts'
+import { enqueueExpiries } from './deadline.ts'
+import type { TasksHouse } from './house.ts'
+import { showWhole } from './look.ts'
+import {
+  collectIfFinal,
+  findTasksByKey,
+  insertIfKeyIsFree,
+  isFinal,
+  markReplayMismatch,
+  type NewTask,
+  type TaskRow,
+} from './sql.ts'
+import type { Dialect, Task } from './wire.ts'
+
+/** `created` false: the task was there already. `mismatch`: under this key something else was asked before (T66). */
+export type Created = { task: Task; created: boolean; mismatch: boolean }
+
+type Made = { row: TaskRow; content: Content | null; created: boolean; differs: string[] }
+
+export async function createTask(
+  house: TasksHouse,
+  scope: Scope,
+  input: CreateInput,
+  dialect: Dialect = 'native',
+): Promise<Created> {
+  const prepared = await prepareTask(house, scope, input, dialect)
+  return tx(house.db, scope, async (t) => {
+    const [made] = await makeTasks(house, t, [prepared])
+    if (made instanceof Problem) throw made
+    return finishCreate(house, t, prepared, made as Made)
+  })
+}
+
+/** Writes any number of tasks of one tenant: one statement for the rows and keys, each its own event and deadline. A refused one refuses alone. */
+async function makeTasks(house: TasksHouse, t: Tx, all: readonly Prepared[]): Promise<(Made | Problem)[]> {
+  const scope = (all[0] as Prepared).scope
+  const parent = await tenantKey(house, t, scope)
+  const drafts = new Map<Prepared, { row: NewTask; content: Content } | Problem>()
+  for (const prepared of all) {
+    drafts.set(
+      prepared,
+      await draft(t, prepared, parent).catch((error: unknown) => {
+        if (error instanceof Problem) return error
+        throw error
+      }),
+    )
+  }
+  const rows = [...drafts.values()].flatMap((one) => (one instanceof Problem ? [] : [one.row]))
+  rows.sort((a, b) => compare(`${a.asker} ${a.idempotency_key}`, `${b.asker} ${b.idempotency_key}`))
+  const inserted = new Map((rows.length === 0 ? [] : await insertIfKeyIsFree(t, scope, rows)).map((row) => [row.id, row]))
+  await enqueueExpiries(t, scope, [...inserted.values()])
+
+  const made: (Made | Problem)[] = []
+  for (const prepared of all) {
+    const drafted = drafts.get(prepared) as { row: NewTask; content: Content } | Problem
+    const row = drafted instanceof Problem ? undefined : inserted.get(drafted.row.id)
+    if (drafted instanceof Problem) made.push(drafted)
+    else if (row) {
+      await recordCreated(t, prepared, row)
+      made.push({ row, content: drafted.content, created: true, differs: [] })
+    } else made.push(await repeatOf(house, t, prepared, drafted.row))
+  }
+  return made
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+async function draft(t: Tx, p: Prepared, parent: Parameters<typeof newTaskKey>[0]): Promise<{ row: NewTask; content: Content }> {
+  const { scope } = p
+  const deadline = deadlineOf(p, t.now)
+  const asked = await resolveAssignment(t, scope, p.assignment)
+  const id = newId('task', t.now.getTime())
+  const { key, subject, wrapped } = newTaskKey(parent, scope, id)
+  const sealed = (column: string, value: unknown) => sealIf(key, scope, 'tasks', column, id, value)?.toString('base64') ?? null
+  const content = {
+    description: p.description,
+    payload: p.payload as WireJson,
+    initial_response: p.initial_response as WireJson,
+    timeout_response: p.timeout.response as WireJson,
+    response: null,
+    cancel_reason: null,
+  }
+  const row: NewTask = {
+    id,
+    origin: scope.agentId === null ? 'user' : 'agent',
+    agent_id: scope.agentId,
+    created_by: scope.principal,
+    asker: p.asker,
+    on_behalf_of: p.on_behalf_of,
+    idempotency_key: p.idempotency_key,
+    key_reuse: p.key_reuse,
+    task: p.task,
+    description: sealed('description', content.description),
+    payload: sealed('payload', content.payload),
+    payload_schema: p.payload_schema && writeJson(p.payload_schema),
+    response_schema: writeJson(p.response_schema),
+    form_definition: p.form_definition && writeJson(p.form_definition),
+    initial_response: sealed('initial_response', content.initial_response),
+    verdict: p.verdict && writeJson(p.verdict),
+    timeout_seconds: p.timeout_seconds,
+    deadline_at: deadline.toISOString(),
+    on_timeout: p.timeout.on_timeout,
+    timeout_response: sealed('timeout_response', content.timeout_response),
+    assign_to: p.assignment.form && JSON.stringify(p.assignment.form),
+    ...asked,
+    priority: p.priority,
+    tags: p.tags,
+    metadata: writeJson(p.metadata),
+    risk: p.risk,
+    redact: p.redact,
+    callback_url: p.callback_url,
+    callback_mode: p.callback_mode,
+    subject,
+    wrapped: wrapped.toString('base64'),
+  }
+  return { row, content }
+}
+
+const recordCreated = (t: Tx, { scope }: Prepared, row: TaskRow) =>
+  record(
+    t,
+    scope,
+    'task.created',
+    {
+      to: 'open',
+      origin: row.origin,
+      agent_id: row.agent_id,
+      priority: row.priority,
+      risk: row.risk,
+      deadline_at: row.deadline_at,
+      assigned_to_user_id: row.assigned_to_user_id,
+    },
+    { resource: { type: 'task', id: row.id } },
+  )
+
+/** The task that holds the key, whatever its state, and in what it differs from what is asked now (T22, T23). */
+async function repeatOf(house: TasksHouse, t: Tx, p: Prepared, drafted: NewTask): Promise<Made | Problem> {
+  const [row] = await findTasksByKey(t, p.scope, [p.asker], [p.idempotency_key as string])
+  // Its answer was collected between our insert and this read: the key is free now (T24).
+  if (!row) return remake(t, p, drafted)
+  const opener = await openContents(house, t, p.scope, [row.id])
+  const content = opener.task(row)
+  return { row, content, created: false, differs: row.erased_at ? [] : differences(row, content, p) }
+}
+
+async function remake(t: Tx, p: Prepared, drafted: NewTask): Promise<Made> {
+  const [row] = await insertIfKeyIsFree(t, p.scope, [drafted])
+  if (!row) throw new Error('An idempotency key was freed and taken again in one transaction.')
+  await enqueueExpiries(t, p.scope, [row])
+  await recordCreated(t, p, row)
+  return { row, content: null, created: true, differs: [] }
+}
+
+/** The members of the fingerprint (T23) that exist so far. */
+function differences(row: TaskRow, content: Content, p: Prepared): string[] {
+  const pairs: [string, unknown, unknown][] = [
+    ['task', row.task, p.task],
+    ['payload', content.payload, p.payload],
+    ['assign_to', row.assign_to, p.assignment.form],
+    ['risk', row.risk, p.risk],
+  ]
+  return pairs.filter(([, before, now]) => canonical(before ?? null) !== canonical(now ?? null)).map(([name]) => name)
+}
+
+async function finishCreate(house: TasksHouse, t: Tx, p: Prepared, made: Made): Promise<Created> {
+  const { row, created, differs } = made
+  const mismatch = differs.length > 0
+  if (mismatch && p.dialect === 'native') throw new Problem('idempotency_mismatch', { task_id: row.id, differs })
+  if (mismatch) {
+    await markReplayMismatch(t, p.scope, row.id)
+    await record(t, p.scope, 'task.replay_mismatch', { differs }, { resource: { type: 'task', id: row.id } })
+  }
+  if (!created && isFinal(row.status) && row.agent_id !== null && row.agent_id === p.scope.agentId && row.collected_at === null)
+    await collectIfFinal(t, p.scope, [row.id])
+  return { task: await showWhole(house, t, p.scope, row, made.content), created, mismatch }
+}
