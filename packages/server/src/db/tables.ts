@@ -50,4 +50,8 @@ export const TABLES: Record<string, Table> = {
     kind: 'tenant',
     indexes: { invitations_pkey: ID, invitations_token_hash_key: 'found by the hash of a token before the tenant is known' },
   },
+  // tasks
+  tasks: { kind: 'tenant' },
+  decisions: { kind: 'tenant' },
+  compatibility_keys: { kind: 'tenant' },
 }

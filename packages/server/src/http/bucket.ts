@@ -28,6 +28,8 @@ export const BUCKETS = {
   'api.user': { kind: 'gcra', limit: 600, per: minute, burst: 120, by: 'user' },
   'api.tenant': { kind: 'gcra', limit: 6_000, per: minute, burst: 1_200, by: 'tenant' },
   stream: { kind: 'concurrency', limit: 20, by: 'principal' },
+  // In blocks of 50, so that 5,000 waits of one principal are 100 leases (tasks.md T31; tasks/wait-slots.ts).
+  'task.wait': { kind: 'concurrency', limit: 100, by: 'principal, in blocks of 50 waits' },
   'endpoint.test': { kind: 'gcra', limit: 10, per: minute, burst: 5, by: 'endpoint' },
   'policy.dry_run': { kind: 'gcra', limit: 10, per: minute, burst: 5, by: 'tenant' },
   callback: { kind: 'gcra', limit: 600, per: minute, burst: 200, by: 'address' },

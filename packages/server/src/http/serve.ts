@@ -100,7 +100,8 @@ export async function serve(
     spec.auth === 'none' ? { ...systemScope('anonymous'), requestId: exchange.id } : await authenticated(service, entry, exchange)
   gathered.scope = scope
   if (spec.auth !== 'none') {
-    await limited(...principalWants(entry, scope))
+    const wants = principalWants(entry, scope)
+    if (wants.length > 0) await limited(...wants)
     if (spec.action) await service.handed.authorise(scope, spec.action)
     if (spec.stepUp) await service.handed.stepUp?.(scope)
   }
@@ -165,6 +166,8 @@ async function authenticated(service: Service, entry: Entry, exchange: Exchange)
 /** The principal's and the tenant's bucket and the route's own, in this order and in one round trip. */
 function principalWants(entry: Entry, scope: Scope): Want[] {
   const { bucket } = entry.route.spec
+  // A wait is counted while it waits, by its verb, and not as a call (tasks.md T31).
+  if (bucket === 'task.wait') return []
   const wants: Want[] = [
     { bucket: scope.scopes === null ? 'api.user' : 'api.key', key: scope.principal, cost: entry.cost },
     { bucket: 'api.tenant', key: scope.tenantId, cost: entry.cost },
