@@ -140,6 +140,8 @@ create table countersign.keys (
   expires_at timestamptz(3) not null,
   revoked_at timestamptz(3),
   revoked_by text,
+  -- how many days before its end the last warning came; a rotation begins anew
+  warned_days integer check (warned_days in (14, 3, 0)),
   last_used_at timestamptz(3),
   last_used_from text,
   unique (tenant_id, id),
@@ -151,7 +153,7 @@ create index keys_agent on countersign.keys (tenant_id, agent_id);
 create index keys_user on countersign.keys (tenant_id, user_id);
 select countersign.make_tenant_table('keys', array['select', 'insert', 'update']);
 select countersign.grant_engine('keys',
-  'select (id, tenant_id, kind, agent_id, user_id, name, scopes, addresses, expires_at, revoked_at, last_used_at)',
+  'select (id, tenant_id, kind, agent_id, user_id, name, scopes, addresses, expires_at, revoked_at, warned_days, last_used_at)',
   'update (last_used_at, last_used_from)');
 
 -- A key keeps its id when it is rotated; for the overlap it has two tokens (P57).
@@ -334,6 +336,26 @@ as $$
   select t.id from countersign.tenants t order by t.created_at, t.id limit 1
 $$;
 
+-- Keys of all tenants whose next warning is due: 14, 3 and 0 days before their end (P55). A key that ended while nobody looked is told once.
+create function countersign_engine.keys_to_warn(at_most integer)
+returns table (id text, tenant_id uuid, days integer)
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select due.id, due.tenant_id, due.days
+  from (
+    select k.id, k.tenant_id, k.warned_days, case
+      when k.expires_at <= countersign.now() then 0
+      when k.expires_at <= countersign.now() + interval '3 days' then 3
+      else 14 end as days
+    from countersign.keys k
+    where k.revoked_at is null and k.warned_days is distinct from 0 and k.expires_at <= countersign.now() + interval '14 days'
+  ) due
+  where due.warned_days is null or due.warned_days > due.days
+  order by due.tenant_id, due.id
+  limit at_most
+$$;
+
 -- A new password ends the user's sessions in every tenant (P27).
 create function countersign_engine.tenants_of_sessions(of_user text)
 returns table (tenant_id uuid)
@@ -353,7 +375,8 @@ as $$
 $$;
 
 grant execute on function countersign_engine.session_life(text), countersign_engine.use_session(bytea), countersign_engine.use_key(bytea, inet), countersign_engine.live_credentials(text[], text[]),
-  countersign_engine.tenants_of_user(text), countersign_engine.home_tenant(), countersign_engine.tenants_of_sessions(text), countersign_engine.find_invitation(bytea)
+  countersign_engine.tenants_of_user(text), countersign_engine.home_tenant(),
+  countersign_engine.keys_to_warn(integer), countersign_engine.tenants_of_sessions(text), countersign_engine.find_invitation(bytea)
   to countersign_runtime;
 
 set local role countersign_owner;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { mintKey, parseKey, sha256 } from '../crypto/token.ts'
-import { findKeyInUrl } from './key.ts'
+import { findKeyInUrl, warnExpiringKeys } from './key.ts'
 import { identityHouse, PASSWORD, type TestHouse } from './testing/house.ts'
 
 const agentOf = async (owner: { post(path: string, body: unknown): Promise<{ body: { id: string } }> }) =>
@@ -253,4 +253,32 @@ test('P9 another tenant’s key and agent answer like random ids', async () => {
   expect((await stranger.post(`/keys/${key.id}/revoke`)).status).toBe(404)
   expect((await stranger.get('/keys')).body.data).toEqual([])
   expect((await stranger.post('/auth/step-up', { password: PASSWORD })).status).toBe(401)
+})
+
+test('P55 a key is told of 14, 3 and 0 days before its end, once each, and anew after a rotation', async () => {
+  const t = await identityHouse()
+  const owner = await t.as('owner')
+  const { id } = (await owner.post('/keys', { kind: 'usr', scopes: ['agents:read'], expires_in_seconds: 20 * 86_400 })).body
+  const days = async () => {
+    await Promise.all([warnExpiringKeys(t.house), warnExpiringKeys(t.house)])
+    const rows = await t.admin.rows<{ body: string }>`select body from events where type = 'key.expiring' order by ord`
+    return rows
+      .map((row) => (JSON.parse(row.body) as { data: { key_id: string; days: number } }).data)
+      .map((data) => [data.key_id, data.days])
+  }
+  expect(await days()).toEqual([])
+  await t.clock.advance('6d')
+  expect(await days()).toEqual([[id, 14]])
+  expect(await days()).toHaveLength(1)
+  await t.clock.advance('11d')
+  expect(await days()).toEqual([
+    [id, 14],
+    [id, 3],
+  ])
+  await t.clock.advance('4d')
+  expect((await days()).map(([, day]) => day)).toEqual([14, 3, 0])
+  await (await t.session(owner.id)).post(`/keys/${id}/rotate`)
+  expect(await days()).toHaveLength(3)
+  await t.clock.advance('19d')
+  expect((await days()).map(([, day]) => day)).toEqual([14, 3, 0, 3])
 })

@@ -19,8 +19,10 @@ import {
   insertKey,
   insertKeyToken,
   type KeyRow,
+  keysToWarn,
   listKeys,
   lockKey,
+  markWarnedIfDue,
   renewKey,
   revokeKeyIfLive,
   revokeKeysWhere,
@@ -204,6 +206,27 @@ export const revokeKeys = (house: IdentityHouse, scope: Scope, filter: KeyFilter
 async function recordRevoked(t: Tx, scope: Scope, keyId: string, reason: 'revoked' | 'exposed'): Promise<void> {
   await record(t, scope, 'key.revoked', { key_id: keyId, reason }, { resource: { type: 'key', id: keyId } })
   t.wake(`key:${keyId}`)
+}
+
+const WARNINGS_AT_ONCE = 500
+
+/** 14, 3 and 0 days before a key ends its tenant's record says so, once each (P55). Answers how many were told. */
+export async function warnExpiringKeys(house: Pick<IdentityHouse, 'db'>): Promise<number> {
+  let told = 0
+  for (;;) {
+    const due = await tx(house.db, systemScope('expiry'), (t) => keysToWarn(t, WARNINGS_AT_ONCE), { readOnly: true })
+    for (const { id, tenant_id, days } of due) {
+      const system = systemScope('expiry', tenant_id)
+      await tx(house.db, system, async (t) => {
+        const key = await markWarnedIfDue(t, system, id, days)
+        if (!key) return
+        const data = { key_id: id, agent_id: key.agent_id, days, expires_at: key.expires_at.toISOString() }
+        await record(t, system, 'key.expiring', data, { resource: { type: 'key', id } })
+        told += 1
+      })
+    }
+    if (due.length < WARNINGS_AT_ONCE) return told
+  }
 }
 
 const IN_TEXT = /cs_(?:live|test)_[a-z]{3}_[0-9A-Za-z]{36}/g

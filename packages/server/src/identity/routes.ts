@@ -59,7 +59,7 @@ const Session = s.named(
     current: s.boolean(),
   }),
 )
-const Invitation = {
+const invitationMembers = {
   id: s.id('inv'),
   email: s.text(),
   role: Role,
@@ -70,6 +70,11 @@ const Invitation = {
   accepted_at: s.maybe(s.time()),
   revoked_at: s.maybe(s.time()),
 }
+const Invitation = s.named('Invitation', s.object(invitationMembers))
+const MadeInvitation = s.named(
+  'MadeInvitation',
+  s.object({ ...invitationMembers, link: s.optional(s.text()), secret_shown: s.optional(s.boolean()) }),
+)
 const Agent = s.named(
   'Agent',
   s.object({
@@ -372,7 +377,7 @@ const invitationRoutes = (house: IdentityHouse, list: List): Route[] => [
       tag: 'Users',
       auth: 'session',
       action: 'user.invite',
-      item: s.named('Invitation', s.object(Invitation)),
+      item: Invitation,
     },
     ({ scope }, { from, limit }) => listInvitationsOf(house, scope, { before: from, limit }),
   ),
@@ -388,12 +393,7 @@ const invitationRoutes = (house: IdentityHouse, list: List): Route[] => [
       stepUp: true,
       body: s.object({ email: Address, role: Role }),
       secretOnce: ['link'],
-      answers: {
-        201: s.named(
-          'MadeInvitation',
-          s.object({ ...Invitation, link: s.optional(s.text()), secret_shown: s.optional(s.boolean()) }),
-        ),
-      },
+      answers: { 201: MadeInvitation },
       problems: ['role_too_high', 'step_up_required'],
     },
     ({ scope, body, limits }) => invite(house, scope, body, limits),

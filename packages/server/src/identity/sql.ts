@@ -483,13 +483,29 @@ export const revokeKeysWhere = (
 
 /** Another life of the length that was chosen at creation. */
 export const renewKey = (t: Tx, scope: Scope, keyId: string) => t.run`
-  update keys set expires_at = ${t.now}::timestamptz + make_interval(secs => lasts_seconds)
+  update keys set expires_at = ${t.now}::timestamptz + make_interval(secs => lasts_seconds), warned_days = null
   where tenant_id = ${scope.tenantId}::uuid and id = ${keyId}::text`
 
 export const revokeKeysOfAgent = (t: Tx, scope: Scope, agentId: string) => t.rows<{ id: string }>`
   update keys set revoked_at = ${t.now}::timestamptz, revoked_by = ${scope.principal}::text
   where tenant_id = ${scope.tenantId}::uuid and agent_id = ${agentId}::text and revoked_at is null
   returning id`
+
+export type Warning = { id: string; tenant_id: string; days: number }
+
+export const keysToWarn = (t: Tx, atMost: number) => t.rows<Warning>`
+  select id, tenant_id, days from countersign_engine.keys_to_warn(${atMost}::integer)`
+
+/** Of two who warn at once one does: the guard repeats why the warning was due. */
+export const markWarnedIfDue = (t: Tx, scope: Scope, keyId: string, days: number) => t.maybe<{
+  expires_at: Date
+  agent_id: string | null
+}>`
+  update keys set warned_days = ${days}::integer
+  where tenant_id = ${scope.tenantId}::uuid and id = ${keyId}::text and revoked_at is null
+    and (warned_days is null or warned_days > ${days}::integer)
+    and expires_at <= ${t.now}::timestamptz + make_interval(days => ${days}::integer)
+  returning expires_at, agent_id`
 
 /* Invitations */
 
