@@ -4,6 +4,7 @@ import { inject, onTestFinished, TestRunner } from 'vitest'
 import { databaseRolesSql } from '../../packages/server/src/db/roles.ts'
 import { sql } from '../../packages/server/src/db/sql.ts'
 import { type Db, type DbOptions, openDb } from '../../packages/server/src/db/tx.ts'
+import { type Cable, layCable } from './cable.ts'
 import { type MovableClock, movableClock } from './clock.ts'
 
 /** The superuser's connection. Row security does not hold it: for looking and for breaking things, never for the code under test. */
@@ -21,6 +22,8 @@ export type Database = {
   runtimeUrl: string
   clock: MovableClock
   admin: Admin
+  /** With `cable: true`: what lies between `db` and the database. */
+  cable: Cable | null
   /** Opened as the runtime role. */
   db: Db
   /** Another process, as far as the database can tell. Closed with the rest. */
@@ -31,15 +34,18 @@ export type Database = {
 export type DatabaseOptions = {
   /** true: the roles and nothing else, for tests of the migrations themselves. */
   empty?: boolean
+  /** true: the runtime login goes through a cable that the test can pull. */
+  cable?: boolean
 } & Partial<Pick<DbOptions, 'listen' | 'max' | 'log' | 'statementTimeoutMs'>>
 
 export async function database(options: DatabaseOptions = {}): Promise<Database> {
-  const { empty = false, ...dbOptions } = options
+  const { empty = false, cable: wantsCable = false, ...dbOptions } = options
   const cluster = inject('pg')
   const name = empty ? await createDatabase('template1') : await takeClone()
   const adminUrl = at(cluster.adminUrl, name)
   const migratorUrl = at(cluster.migratorUrl, name)
-  const runtimeUrl = at(cluster.runtimeUrl, name)
+  const cable = wantsCable ? await layCable(at(cluster.runtimeUrl, name)) : null
+  const runtimeUrl = cable?.url ?? at(cluster.runtimeUrl, name)
   const client = new pg.Client({ connectionString: adminUrl, options: '-c search_path=countersign,public' })
   client.on('error', () => undefined)
   await client.connect()
@@ -57,6 +63,7 @@ export async function database(options: DatabaseOptions = {}): Promise<Database>
   const close = () => {
     closing ??= (async () => {
       await Promise.all(opened.map((db) => db.close()))
+      await cable?.close()
       await client.end()
       await withClient(cluster.adminUrl, (last) => last.query(`drop database if exists ${name} with (force)`))
     })()
@@ -64,7 +71,7 @@ export async function database(options: DatabaseOptions = {}): Promise<Database>
   }
   if (TestRunner.getCurrentTest()) onTestFinished(close)
   const db = await open(empty ? { listen: false } : {})
-  return { name, adminUrl, migratorUrl, runtimeUrl, clock, admin: adminOf(client), db, open, close }
+  return { name, adminUrl, migratorUrl, runtimeUrl, clock, admin: adminOf(client), cable, db, open, close }
 }
 
 // One clone stands ready: while a test runs, PostgreSQL already copies for the next one of this worker.

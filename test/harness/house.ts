@@ -12,6 +12,7 @@ import { createTenant, createUser } from '../../packages/server/src/identity/use
 import { readConfig } from '../../packages/server/src/main/config.ts'
 import { type Server, startServer } from '../../packages/server/src/main/server.ts'
 import { openLog } from '../../packages/server/src/std/log.ts'
+import type { Cable } from './cable.ts'
 import { type Answer, type Client, clientOf } from './client.ts'
 import type { MovableClock } from './clock.ts'
 import { type Admin, database } from './database.ts'
@@ -28,6 +29,7 @@ export type House = {
   server: Server
   db: Db
   admin: Admin
+  cable: Cable | null
   clock: MovableClock
   tenantId: string
   keyring: Keyring
@@ -73,6 +75,8 @@ export type SetupOptions = {
   settings?: Record<string, string>
   /** The folder of a built dashboard. */
   pages?: string | null
+  /** true: `house.cable` lies between the server and its database. */
+  cable?: boolean
 }
 
 /** Two hashes' worth of memory instead of 64 MiB: a suite signs in hundreds of times. */
@@ -83,7 +87,7 @@ const WIDE = 'api.key=1000000/1m+100000,api.user=1000000/1m+100000,api.tenant=10
 export async function setup(options: SetupOptions = {}): Promise<House> {
   const logs: string[] = []
   const log = openLog({ level: 'debug', sink: (line) => void logs.push(line) })
-  const data = await database({ log })
+  const data = await database({ log, cable: options.cable })
   const { db, admin, clock } = data
   const keyring = makeKeyring({ current: 1, versions: new Map([[1, randomBytes(32)]]) })
   const settings = Object.entries({ ENVIRONMENT: 'development', PORT: '0', LIMITS: WIDE, ...options.settings })
@@ -127,6 +131,7 @@ export async function setup(options: SetupOptions = {}): Promise<House> {
     server,
     db,
     admin,
+    cable: data.cable,
     clock,
     tenantId,
     keyring,

@@ -1,4 +1,5 @@
 // What a test imports: `database()` for a room that needs only PostgreSQL, `setup()` for the whole server.
+export type { Cable } from './cable.ts'
 export { type Answer, type Client, type Credential, clientOf } from './client.ts'
 export { type MovableClock, milliseconds, movableClock } from './clock.ts'
 export { type Admin, type Database, type DatabaseOptions, database } from './database.ts'

@@ -185,10 +185,12 @@ function openLine(url: Connection, on: { log?: Log; restored(): void; heard(payl
     async close() {
       closed = true
       clearInterval(timer)
+      // The driver never settles a connect that is ended half-way, so an attempt that is under way is waited for first.
+      await opening
+      clearInterval(timer)
       const last = client
       client = undefined
       await last?.end().catch(() => undefined)
-      await opening
     },
   }
 }

@@ -1,0 +1,70 @@
+// The store goes away and comes back while a process lives: what is told, what is woken, and that nothing needs a restart.
+import { expect, test, vi } from 'vitest'
+import { type Cable, database, setup } from '#harness'
+import { systemScope } from './scope.ts'
+import { type Db, tx } from './tx.ts'
+
+const answers = (db: Db) =>
+  tx(db, systemScope('test'), (t) => t.one<{ one: number }>`select 1 as one`).then(
+    () => 'ok',
+    (error: { code: string }) => error.code,
+  )
+
+test('when the cable is pulled transactions say store_unavailable, and all works again when it is plugged in', async () => {
+  const given = await database({ cable: true })
+  const { db } = given
+  const cable = given.cable as Cable
+  expect(await answers(db)).toBe('ok')
+
+  await cable.pull()
+  expect([await answers(db), await answers(db)]).toEqual(['store_unavailable', 'store_unavailable'])
+  await vi.waitFor(() => expect(db.listen.status()).toBe('degraded'))
+
+  await cable.plug()
+  expect(await answers(db)).toBe('ok')
+  await vi.waitFor(() => expect(db.listen.status()).toBe('listening'), { timeout: 5_000 })
+})
+
+test('a transaction that is cut in the middle is store_unavailable and leaves nothing', async () => {
+  const given = await database({ cable: true })
+  const scope = systemScope('test', '00000000-0000-4000-8000-000000000001')
+
+  const cut = tx(given.db, scope, async (t) => {
+    await t.run`insert into tenants (id, name) values (${scope.tenantId}::uuid, 'Acme')`
+    await given.cable?.pull()
+    await t.rows`select 1`
+  })
+
+  await expect(cut).rejects.toMatchObject({ code: 'store_unavailable' })
+  expect(await given.admin.rows`select 1 from tenants`).toEqual([])
+})
+
+test('a process that starts while the store is away starts, and serves once it is there', async () => {
+  const given = await database({ cable: true })
+  await given.cable?.pull()
+
+  const late = await given.open()
+  expect(late.listen.status()).toBe('degraded')
+  expect(await answers(late)).toBe('store_unavailable')
+
+  await given.cable?.plug()
+  expect(await answers(late)).toBe('ok')
+})
+
+test('PostgreSQL gone: 503 with Retry-After, alive but not ready, and recovery without a restart', async () => {
+  const house = await setup({ cable: true })
+  expect((await house.nobody.get('/readyz')).status).toBe(200)
+
+  await house.cable?.pull()
+  const gone = await house.alice.get('/api/v1/me')
+  expect([gone.status, gone.body.code]).toEqual([503, 'store_unavailable'])
+  expect(Number(gone.headers.get('retry-after'))).toBeGreaterThan(0)
+  expect((await house.nobody.get('/livez')).status).toBe(200)
+  await house.clock.advance('2s') // the answer of the last probe is kept for a second
+  expect((await house.nobody.get('/readyz')).status).toBe(503)
+
+  await house.cable?.plug()
+  await house.clock.advance('2s')
+  expect((await house.nobody.get('/readyz')).status).toBe(200)
+  expect((await house.alice.get('/api/v1/me')).status).toBe(200)
+})
