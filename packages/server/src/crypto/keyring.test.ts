@@ -139,3 +139,10 @@ test('P123 the created file explains itself and holds 32 random bytes', async ()
   const text = await readFile(path, 'utf8')
   expect(text).toMatch(/^# .+\n# .+\n1 current [A-Za-z0-9+/]{43}=\n$/)
 })
+
+test('P132 an e-mail has one pseudonym in an installation, whatever its case, and another elsewhere', () => {
+  const [one, two] = [makeKeyring(parseKeyFile(someKey())), makeKeyring(parseKeyFile(someKey()))]
+  expect(pseudonymOf(one)('Ann@example.com')).toMatch(/^u:[0-9a-f]{8}$/)
+  expect(pseudonymOf(one)('Ann@example.com')).toBe(pseudonymOf(one)('ann@EXAMPLE.com'))
+  expect(pseudonymOf(one)('ann@example.com')).not.toBe(pseudonymOf(two)('ann@example.com'))
+})

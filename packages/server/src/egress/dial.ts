@@ -1,0 +1,72 @@
+// Opens the connection of a checked route: only to its addresses, proved by the peer's address after connect, and by the name in TLS (P100).
+// Never resolves, never retries, never lets a caller see why exactly it failed.
+import type { connect as netConnect, Socket } from 'node:net'
+import { connect as tlsConnect } from 'node:tls'
+import ipaddr from 'ipaddr.js'
+import { sameBytes } from '../crypto/token.ts'
+import { parseAddress } from './address.ts'
+import { EgressError, type Failed } from './failure.ts'
+import type { Route } from './guard.ts'
+
+/** A connection to one of the checked addresses, in their order, TLS included. */
+export async function dial(route: Route, ms: number, ca: string | undefined, connect: typeof netConnect): Promise<Socket> {
+  const until = performance.now() + ms
+  let last: unknown
+  for (const address of route.addresses) {
+    const left = until - performance.now()
+    if (left <= 0) break
+    try {
+      const socket = await openTcp(route, address, left, connect)
+      return route.url.protocol === 'https:' ? await openTls(socket, route, until - performance.now(), ca) : socket
+    } catch (error) {
+      last = error
+      if (error instanceof EgressError && error.failed !== 'unreachable') throw error
+    }
+  }
+  throw last ?? new EgressError('unreachable')
+}
+
+async function openTcp(route: Route, address: Uint8Array, ms: number, connect: typeof netConnect): Promise<Socket> {
+  // The address is dialled, not the name: one that rebinds meanwhile changes nothing.
+  const literal = ipaddr.fromByteArray([...address])
+  const socket = connect({ host: literal.toString(), port: route.port })
+  await opened(socket, 'connect', ms, 'unreachable')
+  const peer = socket.remoteAddress ? parseAddress(socket.remoteAddress.replace(/^::ffff:/i, '')) : null
+  const wanted = literal.kind() === 'ipv6' && (literal as ipaddr.IPv6).isIPv4MappedAddress() ? address.subarray(12) : address
+  if (peer && sameBytes(Buffer.from(peer), Buffer.from(wanted))) return socket
+  socket.destroy()
+  throw new EgressError('url_not_allowed')
+}
+
+async function openTls(socket: Socket, route: Route, ms: number, ca: string | undefined): Promise<Socket> {
+  // The name is proved and sent as SNI though the address was dialled; an IP literal has no SNI.
+  const servername = parseAddress(route.host) ? undefined : route.host
+  const secure = tlsConnect({ socket, host: route.host, servername, ca, ALPNProtocols: ['http/1.1'], minVersion: 'TLSv1.2' })
+  await opened(secure, 'secureConnect', ms, 'tls')
+  return secure
+}
+
+function opened(socket: Socket, event: 'connect' | 'secureConnect', ms: number, failed: Failed): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = (finish: () => void) => {
+      clearTimeout(timer)
+      socket.removeListener(event, done)
+      socket.removeListener('error', fail)
+      socket.removeListener('close', closed)
+      finish()
+    }
+    const fail = (cause?: unknown) =>
+      end(() => {
+        // What breaks later on this socket has nobody left to tell.
+        socket.on('error', () => undefined)
+        socket.destroy()
+        reject(new EgressError(failed, cause))
+      })
+    const done = () => end(resolve)
+    const closed = () => fail()
+    const timer = setTimeout(fail, Math.max(ms, 0))
+    socket.once(event, done)
+    socket.once('error', fail)
+    socket.once('close', closed)
+  })
+}

@@ -1,0 +1,240 @@
+// The only door out (P95): every request is checked, dialled at a checked address, capped in time and size, and told apart only in five ways (P101–P105).
+// Never follows a redirect unless it is told to, never uses a proxy of the environment, never tells the caller what the other side said in TLS or TCP.
+import { connect as netConnect } from 'node:net'
+import { Agent } from 'undici'
+import { sha256Hex } from '../crypto/token.ts'
+import type { Log } from '../std/log.ts'
+import { readBody } from './body.ts'
+import { dial } from './dial.ts'
+import { EgressError, type Failed, type Failure } from './failure.ts'
+import type { Guard, Route } from './guard.ts'
+
+export type Answer = {
+  status: number
+  headers: Record<string, string | string[] | undefined>
+  body: Buffer
+  /** Where it came from, after redirects. */
+  url: string
+}
+
+export type Caps = {
+  connectMs: number
+  headersMs: number
+  idleMs: number
+  wholeMs: number
+  headerBytes: number
+  bodyBytes: number
+}
+export const CAPS: Caps = {
+  connectMs: 5_000,
+  headersMs: 10_000,
+  idleMs: 10_000,
+  wholeMs: 30_000,
+  headerBytes: 16_384,
+  bodyBytes: 10_000_000,
+}
+
+export type EgressRequest = {
+  /** Connections are never shared between tenants. */
+  tenantId: string
+  url: string
+  method?: 'GET' | 'POST'
+  headers?: Record<string, string>
+  body?: string | Buffer
+  /** 0 unless said otherwise; at most 3. */
+  redirects?: number
+  /** cut: read so much and no more; fail (default): `too_large`. */
+  onLarge?: 'cut' | 'fail'
+  /** raw: the body as it came. */
+  encoding?: 'decompress' | 'raw'
+  caps?: Partial<Caps>
+  /** A private authority in place of the public ones. */
+  ca?: string
+  signal?: AbortSignal
+}
+
+export type Door = {
+  readonly guard: Guard
+  fetch(request: EgressRequest): Promise<Answer | Failure>
+  close(): Promise<void>
+}
+
+export type DoorOptions = {
+  guard: Guard
+  /** Tells our own requests when they come back (P105). */
+  installation: string
+  version: string
+  log?: Log
+  /** Opens the TCP connection; handed in by tests whose rig listens on another port. */
+  connect?: typeof netConnect
+}
+
+const MOST_POOLS = 256
+const MOST_HEADERS = 100
+const MOST_REDIRECTS = 3
+const CARRIED_ACROSS = ['accept', 'accept-language', 'user-agent', 'via']
+
+export const viaOf = (installation: string): string => `1.1 countersign-${installation}`
+
+export function openDoor(options: DoorOptions): Door {
+  const { guard, log, connect = netConnect } = options
+  const pools = new Map<string, Agent>()
+
+  /** One pool per tenant, origin and set of addresses (P102): a connection is reused only for what it was checked for. */
+  function poolOf(request: EgressRequest, route: Route, caps: Caps): Agent {
+    const where = route.addresses.map((address) => Buffer.from(address).toString('hex')).sort()
+    const key = [
+      request.tenantId,
+      route.url.origin,
+      ...where,
+      request.ca ? sha256Hex(request.ca) : '',
+      caps.headerBytes,
+      caps.connectMs,
+    ].join(' ')
+    const pool = pools.get(key) ?? openPool(route, caps, request.ca)
+    // Moved to the end: the first one is the one that was used longest ago.
+    pools.delete(key)
+    pools.set(key, pool)
+    const [oldest] = pools.size > MOST_POOLS ? pools : []
+    if (oldest) {
+      pools.delete(oldest[0])
+      void oldest[1].close()
+    }
+    return pool
+  }
+
+  const openPool = (route: Route, caps: Caps, ca: string | undefined): Agent =>
+    new Agent({
+      connections: 8,
+      pipelining: 1,
+      maxHeaderSize: caps.headerBytes,
+      allowH2: false,
+      connect: (_, done) => {
+        dial(route, caps.connectMs, ca, connect).then(
+          (socket) => done(null, socket as never),
+          (error: Error) => done(error, null),
+        )
+      },
+    })
+
+  async function hop(request: EgressRequest, route: Route, caps: Caps, signal: AbortSignal): Promise<Answer> {
+    const headers = {
+      'user-agent': `Countersign/${options.version}`,
+      ...lower(request.headers),
+      via: viaOf(options.installation),
+    }
+    const {
+      statusCode,
+      headers: got,
+      body,
+    } = await poolOf(request, route, caps).request({
+      origin: route.url.origin,
+      path: route.url.pathname + route.url.search,
+      method: request.method ?? 'GET',
+      headers,
+      body: request.body,
+      headersTimeout: caps.headersMs,
+      bodyTimeout: caps.idleMs,
+      signal,
+    })
+    const { onLarge = 'fail', encoding = 'decompress' } = request
+    const limits = { bytes: caps.bodyBytes, onLarge, encoding }
+    try {
+      if (Object.values(got).flat().length > MOST_HEADERS) throw new EgressError('too_large')
+      return {
+        status: statusCode,
+        headers: got,
+        body: await readBody(body, [got['content-encoding']].flat()[0], limits),
+        url: route.url.href,
+      }
+    } finally {
+      // A reply that is left early says so by an event; unheard, it would end the process.
+      body.on('error', () => undefined).destroy()
+    }
+  }
+
+  async function follow(request: EgressRequest, signal: AbortSignal): Promise<Answer> {
+    const caps = { ...CAPS, ...request.caps }
+    let next = request
+    for (let left = Math.min(request.redirects ?? 0, MOST_REDIRECTS); ; left--) {
+      const verdict = await guard.check(next.url)
+      if ('refused' in verdict) throw new EgressError(verdict.refused === 'unreachable' ? 'unreachable' : 'url_not_allowed')
+      const answer = await hop(next, verdict.route, caps, signal).catch((error: unknown) => {
+        // A line break inside Location is no HTTP any more: for who follows, where it points is what is wrong.
+        throw request.redirects && isMalformed(error) ? new EgressError('url_not_allowed', error) : error
+      })
+      const location = answer.headers.location
+      if (!request.redirects || ![301, 302, 303, 307, 308].includes(answer.status) || location === undefined) return answer
+      if (left === 0) throw new EgressError('url_not_allowed')
+      next = redirected(next, verdict.route.url, answer.status, location)
+    }
+  }
+
+  return {
+    guard,
+    async fetch(request) {
+      const whole = AbortSignal.timeout(request.caps?.wholeMs ?? CAPS.wholeMs)
+      const signal = request.signal ? AbortSignal.any([whole, request.signal]) : whole
+      try {
+        return await abortable(follow(request, signal), signal)
+      } catch (error) {
+        const failed = classify(error)
+        log?.info({ err: error, failed, url: hostOf(request.url) }, 'a request out failed')
+        return { failed }
+      }
+    },
+    async close() {
+      await Promise.all([...pools.values()].map((pool) => pool.destroy()))
+      pools.clear()
+    },
+  }
+}
+
+/** A new pass for where a redirect points (P101). Throws when it may not be followed at all. */
+function redirected(request: EgressRequest, from: URL, status: number, location: string | string[]): EgressRequest {
+  const [text] = [location].flat()
+  // Judged as it came: a parser would silently drop a line break or a tab.
+  if (text === undefined || Array.isArray(location) || /[\p{Cc} \\]/u.test(text) || !URL.canParse(text, from.href))
+    throw new EgressError('url_not_allowed')
+  const to = new URL(text, from)
+  const sameOrigin = to.origin === from.origin
+  if (from.protocol === 'https:' && to.protocol !== 'https:') throw new EgressError('url_not_allowed')
+  const keepsBody = status === 307 || status === 308
+  if (keepsBody && request.body !== undefined && !sameOrigin) throw new EgressError('url_not_allowed')
+  const all = lower(request.headers)
+  const headers = sameOrigin ? all : Object.fromEntries(Object.entries(all).filter(([name]) => CARRIED_ACROSS.includes(name)))
+  if (keepsBody) return { ...request, url: to.href, headers }
+  return { ...request, url: to.href, headers, method: 'GET', body: undefined }
+}
+
+const lower = (headers: Record<string, string> = {}): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+
+/** The resolver and the dial know no signal; whoever waits is let go all the same. */
+function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(new EgressError('timeout', signal.reason))
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}
+
+const BY_CODE: Record<string, Failed> = {
+  UND_ERR_HEADERS_TIMEOUT: 'timeout',
+  UND_ERR_BODY_TIMEOUT: 'timeout',
+  UND_ERR_ABORTED: 'timeout',
+  UND_ERR_HEADERS_OVERFLOW: 'too_large',
+}
+
+function classify(error: unknown): Failed {
+  if (error instanceof EgressError) return error.failed
+  if (!(error instanceof Error)) return 'unreachable'
+  if (error.name === 'AbortError' || error.name === 'TimeoutError') return 'timeout'
+  return BY_CODE[(error as NodeJS.ErrnoException).code ?? ''] ?? 'unreachable'
+}
+
+/** undici gives its parser's errors no code, only this name. */
+const isMalformed = (error: unknown): boolean => error instanceof Error && error.name === 'HTTPParserError'
+
+const hostOf = (url: string): string | undefined => (URL.canParse(url) ? new URL(url).host : undefined)

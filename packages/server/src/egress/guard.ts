@@ -1,0 +1,79 @@
+// The decision before any connection: shape, policy, resolution, every address (P96–P100). Opens no connection but those of the resolver.
+import { Resolver } from 'node:dns'
+import { Problem } from '@countersign/sdk'
+import { isAllowed, isPublic, type Network, parseAddress, parseNetwork } from './address.ts'
+import { type NameServer, NoNameServer } from './dns.ts'
+import { resolveName } from './resolve.ts'
+import { judgeUrl, parseUrl, type Rules } from './url.ts'
+
+export type GuardOptions = Partial<Rules> & {
+  /** Empty: those of the system. */
+  nameServers?: readonly NameServer[]
+  /** The /96 of the operator's own NAT64. */
+  nat64Prefix?: string | null
+}
+
+/** Where a checked URL may be dialled: at these addresses and no other. */
+export type Route = { url: URL; host: string; port: number; addresses: readonly Uint8Array[] }
+export type Verdict = { route: Route } | { refused: 'url_invalid' | 'url_not_allowed' | 'unreachable' }
+
+export type Guard = {
+  /** The whole check, resolution included: at every dial. */
+  check(url: unknown): Promise<Verdict>
+}
+
+export function openGuard(options: GuardOptions = {}): Guard {
+  const { http = false, ports = [], literals = false, allowed = [], ownHosts = [] } = options
+  const rules: Rules = { http, ports, literals, allowed, ownHosts }
+  const servers = options.nameServers?.length ? options.nameServers : systemServers()
+  const nat64: Network | null = options.nat64Prefix ? parseNetwork(options.nat64Prefix) : null
+
+  const passes = (target: { host: string; port: number; ordinary: boolean }, address: Uint8Array): boolean =>
+    isAllowed(allowed, target.host, target.port, address) || (target.ordinary && isPublic(address, nat64))
+
+  async function check(text: unknown): Promise<Verdict> {
+    const url = parseUrl(text)
+    if (!url) return { refused: 'url_invalid' }
+    const target = judgeUrl(url, rules)
+    if (!target) return { refused: 'url_not_allowed' }
+    try {
+      const addresses = target.literal ? [target.literal] : await addressesOf(target.host)
+      // One denied answer refuses the name: who can put one in can also reorder them.
+      if (!addresses?.every((address) => passes(target, address))) return { refused: 'url_not_allowed' }
+      return { route: { url, host: target.host, port: target.port, addresses } }
+    } catch (error) {
+      if (error instanceof NoNameServer) return { refused: 'unreachable' }
+      throw error
+    }
+  }
+
+  async function addressesOf(host: string): Promise<Uint8Array[] | null> {
+    // localhost is no name of the DNS (RFC 6761); it can only be here by an exception of the operator.
+    if (host === 'localhost') return [parseAddress('127.0.0.1') as Uint8Array]
+    return resolveName(host, servers).catch((error: unknown) => {
+      if (error instanceof RangeError) return null
+      throw error
+    })
+  }
+
+  return { check }
+}
+
+/** For a kind message when a URL is saved (P100): the normalised form, or a 422 that names the field. Truth is asked for at every dial. */
+export async function checkUrl(guard: Guard, url: string, path: string): Promise<string> {
+  const verdict = await guard.check(url)
+  if ('route' in verdict) return verdict.route.url.href
+  // No name server answers just now: that is no fault of the URL, and the dial asks again.
+  if (verdict.refused === 'unreachable') return (parseUrl(url) as URL).href
+  const message =
+    verdict.refused === 'url_invalid' ? 'This is not a URL that can be called.' : 'This address may not be called from here.'
+  throw new Problem(verdict.refused, { errors: [{ path, code: verdict.refused, message }] })
+}
+
+function systemServers(): NameServer[] {
+  return new Resolver().getServers().map((text) => {
+    const [, six, digits] = /^\[([^\]]+)\]:(\d+)$/.exec(text) ?? /^()[\d.]+:(\d+)$/.exec(text) ?? []
+    const address = six || (digits ? text.slice(0, text.lastIndexOf(':')) : text)
+    return { address, port: Number(digits ?? 53) }
+  })
+}

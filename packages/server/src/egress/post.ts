@@ -1,0 +1,45 @@
+// One signed post to an address that somebody chose: a callback or a webhook. The signature is the caller's; this only carries it.
+// Never follows a redirect, never decompresses a reply, reads little of it and keeps less (P86, P88).
+import { Problem } from '@countersign/sdk'
+import { scrubText } from '../std/log.ts'
+import type { Failed } from './failure.ts'
+import type { Caps, Door } from './fetch.ts'
+
+export type Post = {
+  tenantId: string
+  url: string
+  /** These bytes were signed, so these bytes leave. */
+  body: string | Buffer
+  headers: Record<string, string>
+  caps?: Partial<Caps>
+  signal?: AbortSignal
+}
+
+export type Posted = { status: number; retryAfter: string | null; excerpt: string }
+
+const READ_BYTES = 65_536
+const KEPT_CHARACTERS = 4_096
+
+export async function postSigned(door: Door, post: Post): Promise<Posted | { failed: Failed }> {
+  const answer = await door.fetch({
+    tenantId: post.tenantId,
+    url: post.url,
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...post.headers },
+    body: post.body,
+    onLarge: 'cut',
+    encoding: 'raw',
+    caps: { wholeMs: 15_000, ...post.caps, bodyBytes: READ_BYTES },
+    signal: post.signal,
+  })
+  if ('failed' in answer) return answer
+  const [retryAfter = null] = [answer.headers['retry-after']].flat()
+  return { status: answer.status, retryAfter, excerpt: scrubText(answer.body.toString('utf8')).slice(0, KEPT_CHARACTERS) }
+}
+
+/** The same for a caller that wants a Problem of the class in place of a failure. */
+export async function postOrProblem(door: Door, post: Post): Promise<Posted> {
+  const posted = await postSigned(door, post)
+  if ('failed' in posted) throw new Problem(posted.failed)
+  return posted
+}

@@ -1,0 +1,117 @@
+import { expect, test } from 'vitest'
+import corpus from '../../../../test/vectors/ssrf.json' with { type: 'json' }
+import { parseAllowed } from './address.ts'
+import type { Guard } from './guard.ts'
+import type { StubReply, Zone } from './testing/dns-stub.ts'
+import { openRig, RIG_CERTIFICATE } from './testing/rig.ts'
+
+type Row = { url: string | null; expect: 'deny' | 'invalid' | 'allow'; group: string; note: string }
+const rows = (corpus as Row[]).map((row) => ({ ...row, name: JSON.stringify(row.url)?.slice(0, 80) }))
+const resolved = rows.filter((row) => row.group !== 'l-redirect')
+const redirects = rows.filter((row) => row.group === 'l-redirect')
+
+const publicAddresses = (count: number) => Array.from({ length: count }, (_, i) => ({ address: `8.8.${i >> 8}.${i & 255 || 1}` }))
+
+/** What the `stub:` notes of the corpus say; hooks.example.com without one is A 8.8.8.8. */
+function zoneOf(note: string): Zone {
+  const stub = /stub: (.*)$/.exec(note)?.[1]
+  return (name, type, nth): StubReply => {
+    if (!stub) return name === 'hooks.example.com' ? { records: [{ address: '8.8.8.8' }] } : {}
+    if (stub === 'SERVFAIL') return { rcode: 2 }
+    if (stub === 'NXDOMAIN') return { rcode: 3 }
+    if (stub.startsWith('200 A')) return { records: publicAddresses(200) }
+    if (stub.startsWith('TTL 0')) return { records: [{ address: nth === 0 ? '8.8.8.8' : '127.0.0.1' }] }
+    if (stub.startsWith('alternates')) return { records: [{ address: nth % 2 ? '8.8.8.8' : '127.0.0.1' }] }
+    if (stub.startsWith('a chain of 9')) {
+      const links = Array.from({ length: 9 }, (_, i) => ({
+        name: i ? `c${i}.example.com` : name,
+        cname: `c${i + 1}.example.com`,
+      }))
+      return { records: [...links, { name: 'c9.example.com', address: '8.8.8.8' }] }
+    }
+    if (stub.startsWith('CNAME to itself'))
+      return { records: [{ cname: 'second.example.com' }, { name: 'second.example.com', cname: name }] }
+    if (stub === 'CNAME localhost.') return { records: [{ cname: 'localhost' }] }
+    if (type === 'AAAA' && !stub.includes('AAAA')) return { records: [] }
+    return { records: [...stub.matchAll(/\b(A|AAAA) ([0-9a-f.:]+)/g)].map((match) => ({ address: match[2] })) }
+  }
+}
+
+const padded = ({ url, note }: Row) =>
+  /pad-to (\d+)/.test(note) ? url?.padEnd(Number(/pad-to (\d+)/.exec(note)?.[1]), 'a') : url
+
+/** Saved, then dialled: the class of the first of both that refuses. */
+async function classOf(guard: Guard, url: unknown): Promise<string> {
+  for (const _ of ['save', 'dial']) {
+    const verdict = await guard.check(url)
+    if ('refused' in verdict)
+      return { url_invalid: 'invalid', url_not_allowed: 'deny', unreachable: 'unreachable' }[verdict.refused]
+  }
+  return 'allow'
+}
+
+test('P106 the corpus is whole', () => expect(rows.length).toBeGreaterThanOrEqual(140))
+
+test.each(resolved)('P96 P97 P98 P99 P100 P106 $group $name is $expect ($note)', async (row) => {
+  const rig = await openRig({ zone: zoneOf(row.note), guard: { http: true, literals: true } })
+  const url = padded(row)
+  expect(await classOf(rig.door.guard, url)).toBe(row.expect)
+  if (row.expect === 'allow') return
+  // Dialled all the same, nothing inside hears of it. A name that alternates may be public just then, and lands at a peer that is not it.
+  expect(await rig.door.fetch({ tenantId: 't', url: url as string })).toEqual({ failed: 'url_not_allowed' })
+  expect(rig.dialled).toEqual(row.note.includes('alternates') ? ['8.8.8.8 443'] : [])
+  expect(rig.seen).toEqual([])
+  expect(rig.canary()).toBe(0)
+})
+
+const CRLF = 'https://hooks.example.com/\r\n x'
+const replies: Record<string, (answer: import('node:http').ServerResponse) => void> = {
+  '/301-loopback': (answer) => answer.writeHead(301, { location: 'http://127.0.0.1/' }).end(),
+  '/302-metadata': (answer) => answer.writeHead(302, { location: 'http://169.254.169.254/latest/meta-data/' }).end(),
+  '/307-integer': (answer) => answer.writeHead(307, { location: 'http://2130706433/' }).end(),
+  '/308-file': (answer) => answer.writeHead(308, { location: 'file:///etc/passwd' }).end(),
+  '/other-origin': (answer) => answer.writeHead(302, { location: 'https://hooks.example.com/' }).end(),
+  '/loop': (answer) => answer.writeHead(302, { location: '/loop' }).end(),
+  '/relative': (answer) => answer.writeHead(302, { location: '/ok' }).end(),
+  '/scheme-relative': (answer) => answer.writeHead(302, { location: '//127.0.0.1/' }).end(),
+  '/refresh': (answer) =>
+    answer
+      .writeHead(200, { refresh: '0; url=http://127.0.0.1/' })
+      .end('<meta http-equiv="refresh" content="0; url=http://127.0.0.1/">'),
+  // Written below HTTP, which would refuse to send it.
+  '/crlf': (answer) => answer.socket?.end(`HTTP/1.1 302 Found\r\nLocation: ${CRLF}\r\nContent-Length: 0\r\n\r\n`),
+}
+
+test.each(redirects)('P101 P106 $name is $expect ($note)', async ({ url, expect: expected }) => {
+  const rig = await openRig({
+    guard: {
+      http: true,
+      literals: true,
+      allowed: ['redirect.example.com:443', 'hooks.example.com:443'].map((text) => parseAllowed(text) as never),
+    },
+    zone: (_, type) => ({ records: type === 'A' ? [{ address: '127.0.0.1' }] : [] }),
+    handler: (seen, answer) =>
+      seen.host === 'redirect.example.com' && replies[seen.url] ? replies[seen.url]?.(answer) : answer.end('ok'),
+  })
+  const headers = { Authorization: 'Bearer canary-1', Cookie: 'canary=1', 'webhook-signature': 'v1,canary', Accept: 'text/html' }
+  const answer = await rig.door.fetch({ tenantId: 't', url: url as string, headers, redirects: 3, ca: RIG_CERTIFICATE })
+  expect('failed' in answer ? (answer.failed === 'url_not_allowed' ? 'deny' : answer.failed) : 'allow').toBe(expected)
+  expect(new Set(rig.dialled)).toEqual(new Set(['127.0.0.1 443'])) // the rig, and nothing of what it pointed at
+  expect(rig.canary()).toBe(0)
+  const second = rig.seen.find((seen) => seen.host === 'hooks.example.com')
+  if (url?.endsWith('/other-origin')) {
+    expect(second?.headers).toMatchObject({ accept: 'text/html' })
+    expect(JSON.stringify(second?.headers)).not.toContain('canary')
+  }
+  if (url?.endsWith('/loop')) expect(rig.seen).toHaveLength(4)
+  if (url?.endsWith('/relative')) expect(rig.seen.at(-1)?.headers.authorization).toBe('Bearer canary-1')
+})
+
+test('P100 a name that rebinds after it was saved is dialled 100 times and reaches nothing inside', async () => {
+  const rig = await openRig({ zone: zoneOf('stub: TTL 0; first answer A 8.8.8.8, every later one A 127.0.0.1') })
+  const url = 'https://rebind.dns.example.com/'
+  expect(await rig.door.guard.check(url)).toHaveProperty('route')
+  const answers = await Promise.all(Array.from({ length: 100 }, () => rig.door.fetch({ tenantId: 't', url })))
+  expect(answers).toEqual(answers.map(() => ({ failed: 'url_not_allowed' })))
+  expect(rig.dialled).toEqual([])
+})
