@@ -1,7 +1,7 @@
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
 import * as z3 from 'zod/v3'
-import { type AskOptions, ask, awaitHuman, resume, wait } from './await-human.ts'
+import { ask, awaitHuman, resume, wait } from './await-human.ts'
 import {
   Aborted,
   KeyReused,
@@ -15,6 +15,7 @@ import {
   TimeoutOutOfRange,
 } from './errors.ts'
 import { Problem } from './problem.ts'
+import type { AskOptions } from './question.ts'
 import { testServer } from './testing/index.ts'
 
 const Refund = z.object({ approved: z.boolean(), note: z.string().max(500).optional() })
@@ -117,13 +118,6 @@ describe('forms of use', () => {
     })
   })
 
-  test('T135 a denial is a decision, not an error, where the decision is asked for', async () => {
-    const server = testServer()
-    const question = { ...server.through, task: 'Which colour?', response: z.object({ colour: z.string() }), timeout: '1h' }
-    void server.answerNext('deny')
-    expect(await awaitHuman.decision(question)).toMatchObject({ type: 'deny', outcome: 'denied', response: null })
-  })
-
   test('T135 a handle knows id and url, waits, streams and cancels', async () => {
     const server = testServer()
     const handle = await ask({ ...server.through, ...refund })
@@ -143,7 +137,9 @@ describe('forms of use', () => {
     expect((await handle.cancel('changed my mind')).status).toBe('cancelled')
     await reading
     expect(seen).toEqual(['task.cancelled'])
-    await expect(handle.wait()).rejects.toBeInstanceOf(TaskCancelled)
+    const error: unknown = await handle.wait().catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(TaskCancelled)
+    expect(error).toMatchObject({ members: { detail: 'changed my mind' } })
   })
 
   test('T135 wait.any gives the first, wait.all gives every one in order', async () => {
@@ -205,9 +201,16 @@ describe('errors', () => {
     expect(await denied).toEqual({ approved: false })
   })
 
-  test('T138 a denial without an answer throws', async () => {
-    const denied = await errorOf({ response: z.object({ colour: z.string() }) }, (server) => server.answerNext('deny'))
-    expect(denied).toBeInstanceOf(TaskDenied)
+  test('T138 a denial without an answer throws, but is a decision where the decision is asked for', async () => {
+    const server = testServer()
+    const handle = await ask({ ...server.through, ...refund })
+    await server.answerNext('deny')
+    const result = { ...(await server.client.tasks.poll(handle.id)), outcome: 'denied' as const, response: null }
+    await expect(handle.settle(result)).rejects.toBeInstanceOf(TaskDenied)
+    const answered: typeof fetch = async (input, init) =>
+      String(input).includes('/poll') ? Response.json(result) : server.fetch(input, init)
+    const again = await resume(handle.id, { ...server.through, fetch: answered, response: Refund })
+    expect(await again.decision()).toMatchObject({ type: 'respond', outcome: 'denied', response: null })
   })
 
   test('T138 an answer that fails a refinement of the agent is named with its path', async () => {

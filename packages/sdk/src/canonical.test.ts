@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { automaticKey } from './await-human.ts'
 import { canonicalJson, jsonText, NotJson } from './canonical.ts'
+import { automaticKey } from './question.ts'
 
 test('T26 the automatic key is auto: and 32 hex of the canonical form, the same for the same question', async () => {
   const key = await automaticKey('Refund order 1042?', { order: 1042, amount: 240, currency: 'EUR' })

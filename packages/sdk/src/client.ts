@@ -1,34 +1,11 @@
-// The client: every route of the server as a method, typed by wire.ts. It holds no state but its settings, and knows no rule of the
-// product: what may be done when is said by the server, as a Problem.
+// The client: every route of the server by its head, typed by wire.ts, and names for those that are used most. It holds no state but
+// its settings and knows no rule of the product: what may be done when is said by the server, as a Problem.
 
 import { type Clock, systemClock } from './clock.ts'
 import { type LiveEvent, type StreamOptions, streamEvents } from './live.ts'
 import { resolveSettings, type Settings } from './settings.ts'
+import type { EventRecord, Head, Page, RouteAnswer, RouteBody, RouteQuery, TaskEvent, TaskListItem } from './shapes.ts'
 import { type CallOptions, openTransport, type Query, type Transport } from './transport.ts'
-import type {
-  Agent,
-  CreateAgent,
-  CreateKey,
-  CreateTask,
-  DecideTask,
-  EventRecord,
-  Key,
-  Me,
-  NewKey,
-  Page,
-  PollResult,
-  Session,
-  SetupOperator,
-  SetupResult,
-  SetupStatus,
-  Task,
-  TaskListPage,
-  TaskQuery,
-  UpdateAgent,
-  UpdateTask,
-  WaitResult,
-  WaitTasks,
-} from './wire.ts'
 
 /**
  * Where the server is and how to reach it. What is left out is looked up: `COUNTERSIGN_URL` and `COUNTERSIGN_KEY`, then the running
@@ -51,7 +28,16 @@ export type ClientOptions = {
 /** What every call takes besides its own values. */
 export type RequestOptions = Pick<CallOptions, 'signal' | 'headers'>
 
-const id = encodeURIComponent
+type Repeated = Omit<CallOptions, 'query' | 'body'>
+
+/** What one call is made of. */
+export type RouteCall<H extends Head> = Repeated & {
+  params?: { [name: string]: string }
+  query?: RouteQuery<H>
+  body?: RouteBody<H>
+}
+
+const ONCE = { idempotency: 'none', patience: () => 0 } as const
 
 /**
  * A connection to one server, as one key or session.
@@ -60,7 +46,7 @@ const id = encodeURIComponent
  * ```ts
  * import { Countersign } from '@countersign/sdk'
  * const countersign = new Countersign({ url: 'http://localhost:3001', key: process.env.COUNTERSIGN_KEY })
- * for (const task of (await countersign.tasks.list({ status: 'open' })).data) console.log(task.id, task.task)
+ * for (const task of (await countersign.tasks.list({ status: ['open'] })).data) console.log(task.id, task.task)
  * ```
  */
 export class Countersign {
@@ -79,127 +65,133 @@ export class Countersign {
     })
   }
 
-  /** The page on which a person answers the task. */
-  taskUrl(taskId: string): string {
-    return `${this.settings.url}/tasks/${id(taskId)}`
-  }
-
-  /** Any route, for what has no method here. `path` begins with a slash and stands below `/api/v1`. */
-  async request<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
-    return (await this.transport.call<T>(method, path, options)).body
+  /**
+   * Any route, by its method and path.
+   *
+   * @example
+   * ```ts
+   * import { Countersign } from '@countersign/sdk'
+   * const countersign = new Countersign()
+   * const agent = await countersign.call('PATCH /agents/:id', { params: { id: 'agt_01JD8Z6V3QK8W2N4T6Y8B0C2E4' }, body: { state: 'paused' } })
+   * console.log(agent.name)
+   * ```
+   */
+  async call<H extends Head>(head: H, { params = {}, ...options }: RouteCall<H> = {}): Promise<RouteAnswer<H>> {
+    const [method, pattern] = head.split(' ') as [string, string]
+    const path = pattern.replace(/:([a-z_]+)/g, (_match, name: string) => encodeURIComponent(params[name] ?? ''))
+    return (await this.transport.call<RouteAnswer<H>>(method, path, options as CallOptions)).body
   }
 
   readonly tasks = {
-    /** Creates a task, or finds the one that has the same `idempotency_key`. Repeated without harm when it has one. */
-    create: (body: CreateTask, options: RequestOptions = {}): Promise<Task> =>
-      this.request('POST', '/tasks', { ...options, body }),
-    get: (taskId: string, options: RequestOptions = {}): Promise<Task> =>
-      this.request('GET', `/tasks/${id(taskId)}`, { ...options, taskId }),
-    list: (query: TaskQuery = {}, options: RequestOptions = {}): Promise<TaskListPage> =>
-      this.request('GET', '/tasks', { ...options, query }),
+    /** Creates a task, or finds the one that has the same `idempotency_key`. */
+    create: (body: RouteBody<'POST /tasks'>, options: RequestOptions = {}) => this.call('POST /tasks', { ...options, body }),
+    get: (taskId: string, options: RequestOptions = {}) => this.call('GET /tasks/:id', { ...options, ...one(taskId) }),
+    list: (query: RouteQuery<'GET /tasks'> = {}, options: RequestOptions = {}) => this.call('GET /tasks', { ...options, query }),
     /** Every task of a list, page after page. */
-    all: (query: TaskQuery = {}, options: RequestOptions = {}): AsyncGenerator<Task> =>
-      this.#pages<Task>('/tasks', query, options),
-    update: (taskId: string, body: UpdateTask, options: RequestOptions = {}): Promise<Task> =>
-      this.request('PATCH', `/tasks/${id(taskId)}`, { ...options, body, taskId }),
+    all: (query: RouteQuery<'GET /tasks'> = {}, options: RequestOptions = {}): AsyncGenerator<TaskListItem> =>
+      pages((cursor) => this.tasks.list({ ...query, cursor: cursor ?? query.cursor }, options)),
+    update: (taskId: string, body: RouteBody<'PATCH /tasks/:id'>, options: RequestOptions = {}) =>
+      this.call('PATCH /tasks/:id', { ...options, ...one(taskId), body }),
     /** Answers when the task is final, or after `timeout` seconds (1–30) with its present state. */
-    poll: (
-      taskId: string,
-      query: { timeout?: number; since_version?: number } = {},
-      options: RequestOptions = {},
-    ): Promise<PollResult> =>
-      this.request('GET', `/tasks/${id(taskId)}/poll`, {
-        ...options,
-        query,
-        taskId,
-        attemptMs: ((query.timeout ?? 25) + 10) * 1000,
-      }),
+    poll: (taskId: string, query: RouteQuery<'GET /tasks/:id/poll'> = {}, options: Repeated = {}) =>
+      this.call('GET /tasks/:id/poll', { ...options, ...one(taskId), query, attemptMs: ((query.timeout ?? 25) + 10) * 1000 }),
     /** The same for up to 100 tasks: until any or all of them are final. */
-    wait: (body: WaitTasks, options: RequestOptions = {}): Promise<WaitResult> =>
-      this.request('POST', '/tasks/wait', {
-        ...options,
-        body,
-        attemptMs: ((body.timeout ?? 25) + 10) * 1000,
-        idempotency: 'none',
-      }),
+    wait: (body: RouteBody<'POST /tasks/wait'>, options: Repeated = {}) =>
+      this.call('POST /tasks/wait', { ...options, body, attemptMs: ((body.timeout ?? 25) + 10) * 1000, idempotency: 'none' }),
     /** What happens to one task, live; reconnects by itself and misses nothing. */
-    stream: (taskId: string, options: StreamOptions = {}) => this.stream<EventRecord>(`/tasks/${id(taskId)}/stream`, options),
+    stream: (taskId: string, options: StreamOptions = {}) =>
+      this.stream<TaskEvent>(`/tasks/${encodeURIComponent(taskId)}/stream`, options),
     /** What happens to all tasks one may see, live. */
-    streamAll: (query: Query = {}, options: StreamOptions = {}) =>
-      this.stream<EventRecord>('/tasks/stream', { ...options, query }),
-    decide: (taskId: string, body: DecideTask, options: RequestOptions = {}): Promise<Task> =>
-      this.request('POST', `/tasks/${id(taskId)}/decide`, { ...options, body, taskId }),
-    claim: (taskId: string, options: RequestOptions = {}): Promise<Task> =>
-      this.request('POST', `/tasks/${id(taskId)}/claim`, { ...options, body: {}, taskId }),
-    release: (taskId: string, body: { reason?: string } = {}, options: RequestOptions = {}): Promise<Task> =>
-      this.request('POST', `/tasks/${id(taskId)}/release`, { ...options, body, taskId }),
-    cancel: (taskId: string, body: { reason?: string } = {}, options: RequestOptions = {}): Promise<Task> =>
-      this.request('POST', `/tasks/${id(taskId)}/cancel`, { ...options, body, taskId }),
+    streamAll: (query: RouteQuery<'GET /tasks/stream'> = {}, options: StreamOptions = {}) =>
+      this.stream<TaskEvent>('/tasks/stream', { ...options, query: query as Query }),
+    decide: (taskId: string, body: RouteBody<'POST /tasks/:id/decide'>, options: RequestOptions = {}) =>
+      this.call('POST /tasks/:id/decide', { ...options, ...one(taskId), body }),
+    claim: (taskId: string, options: RequestOptions = {}) => this.call('POST /tasks/:id/claim', { ...options, ...one(taskId) }),
+    release: (taskId: string, options: RequestOptions = {}) =>
+      this.call('POST /tasks/:id/release', { ...options, ...one(taskId) }),
+    cancel: (taskId: string, body: RouteBody<'POST /tasks/:id/cancel'> = {}, options: RequestOptions = {}) =>
+      this.call('POST /tasks/:id/cancel', { ...options, ...one(taskId), body }),
   }
 
   readonly agents = {
-    create: (body: CreateAgent, options: RequestOptions = {}): Promise<Agent> =>
-      this.request('POST', '/agents', { ...options, body }),
-    get: (agentId: string, options: RequestOptions = {}): Promise<Agent> =>
-      this.request('GET', `/agents/${id(agentId)}`, options),
-    list: (query: Query = {}, options: RequestOptions = {}): Promise<Page<Agent>> =>
-      this.request('GET', '/agents', { ...options, query }),
-    update: (agentId: string, body: UpdateAgent, options: RequestOptions = {}): Promise<Agent> =>
-      this.request('PATCH', `/agents/${id(agentId)}`, { ...options, body }),
+    create: (body: RouteBody<'POST /agents'>, options: RequestOptions = {}) => this.call('POST /agents', { ...options, body }),
+    get: (agentId: string, options: RequestOptions = {}) => this.call('GET /agents/:id', { ...options, params: { id: agentId } }),
+    list: (query: RouteQuery<'GET /agents'> = {}, options: RequestOptions = {}) =>
+      this.call('GET /agents', { ...options, query }),
+    update: (agentId: string, body: RouteBody<'PATCH /agents/:id'>, options: RequestOptions = {}) =>
+      this.call('PATCH /agents/:id', { ...options, params: { id: agentId }, body }),
   }
 
   readonly keys = {
     /** The secret stands in the answer once and nowhere else. */
-    create: (body: CreateKey, options: RequestOptions = {}): Promise<NewKey> =>
-      this.request('POST', '/keys', { ...options, body }),
-    list: (query: Query = {}, options: RequestOptions = {}): Promise<Page<Key>> =>
-      this.request('GET', '/keys', { ...options, query }),
-    rotate: (keyId: string, body: { overlap_seconds?: number } = {}, options: RequestOptions = {}): Promise<NewKey> =>
-      this.request('POST', `/keys/${id(keyId)}/rotate`, { ...options, body }),
-    revoke: (keyId: string, options: RequestOptions = {}): Promise<void> =>
-      this.request('POST', `/keys/${id(keyId)}/revoke`, { ...options, body: {} }),
+    create: (body: RouteBody<'POST /keys'>, options: RequestOptions = {}) => this.call('POST /keys', { ...options, body }),
+    get: (keyId: string, options: RequestOptions = {}) => this.call('GET /keys/:id', { ...options, params: { id: keyId } }),
+    list: (query: RouteQuery<'GET /keys'> = {}, options: RequestOptions = {}) => this.call('GET /keys', { ...options, query }),
+    rotate: (keyId: string, body: RouteBody<'POST /keys/:id/rotate'> = {}, options: RequestOptions = {}) =>
+      this.call('POST /keys/:id/rotate', { ...options, params: { id: keyId }, body }),
+    revoke: (keyId: string, options: RequestOptions = {}) =>
+      this.call('POST /keys/:id/revoke', { ...options, params: { id: keyId } }),
+  }
+
+  readonly users = {
+    get: (userId: string, options: RequestOptions = {}) => this.call('GET /users/:id', { ...options, params: { id: userId } }),
+    list: (query: RouteQuery<'GET /users'> = {}, options: RequestOptions = {}) => this.call('GET /users', { ...options, query }),
+    update: (userId: string, body: RouteBody<'PATCH /users/:id'>, options: RequestOptions = {}) =>
+      this.call('PATCH /users/:id', { ...options, params: { id: userId }, body }),
+    setRole: (userId: string, body: RouteBody<'PUT /users/:id/role'>, options: RequestOptions = {}) =>
+      this.call('PUT /users/:id/role', { ...options, params: { id: userId }, body }),
+  }
+
+  readonly invitations = {
+    /** The link stands in the answer once and nowhere else. */
+    create: (body: RouteBody<'POST /invitations'>, options: RequestOptions = {}) =>
+      this.call('POST /invitations', { ...options, body }),
+    list: (query: RouteQuery<'GET /invitations'> = {}, options: RequestOptions = {}) =>
+      this.call('GET /invitations', { ...options, query }),
+    withdraw: (id: string, options: RequestOptions = {}) => this.call('DELETE /invitations/:id', { ...options, params: { id } }),
+    accept: (body: RouteBody<'POST /invitations/accept'>, options: RequestOptions = {}) =>
+      this.call('POST /invitations/accept', { ...options, body, ...ONCE }),
   }
 
   readonly me = {
-    get: (options: RequestOptions = {}): Promise<Me> => this.request('GET', '/me', options),
-    update: (body: { display_name?: string }, options: RequestOptions = {}): Promise<Me> =>
-      this.request('PATCH', '/me', { ...options, body }),
-    changePassword: (body: { old_password?: string; password: string }, options: RequestOptions = {}): Promise<void> =>
-      this.request('POST', '/me/password', { ...options, body, idempotency: 'none' }),
+    get: (options: RequestOptions = {}) => this.call('GET /me', options),
+    update: (body: RouteBody<'PATCH /me'>, options: RequestOptions = {}) => this.call('PATCH /me', { ...options, body }),
+    changePassword: (body: RouteBody<'POST /me/password'>, options: RequestOptions = {}) =>
+      this.call('POST /me/password', { ...options, body, ...ONCE }),
   }
 
   readonly sessions = {
-    list: (options: RequestOptions = {}): Promise<Page<Session>> => this.request('GET', '/me/sessions', options),
-    end: (sessionId: string, options: RequestOptions = {}): Promise<void> =>
-      this.request('DELETE', `/me/sessions/${id(sessionId)}`, options),
-    endOthers: (options: RequestOptions = {}): Promise<void> => this.request('DELETE', '/me/sessions', options),
+    list: (options: RequestOptions = {}) => this.call('GET /me/sessions', options),
+    end: (sessionId: string, options: RequestOptions = {}) =>
+      this.call('DELETE /me/sessions/:id', { ...options, params: { id: sessionId } }),
+    endOthers: (options: RequestOptions = {}) => this.call('DELETE /me/sessions', options),
   }
 
   /** Signing in and out by cookie; of use in a page, or with a fetch that keeps cookies. Never repeated by itself. */
   readonly auth = {
-    login: (body: { login: string; password: string }, options: RequestOptions = {}): Promise<unknown> =>
-      this.request('POST', '/auth/login', { ...options, body, ...ONCE }),
-    logout: (options: RequestOptions = {}): Promise<void> =>
-      this.request('POST', '/auth/logout', { ...options, body: {}, ...ONCE }),
-    me: (options: RequestOptions = {}): Promise<Me> => this.request('GET', '/auth/me', options),
-    stepUp: (body: { password: string }, options: RequestOptions = {}): Promise<void> =>
-      this.request('POST', '/auth/step-up', { ...options, body, ...ONCE }),
+    login: (body: RouteBody<'POST /auth/login'>, options: RequestOptions = {}) =>
+      this.call('POST /auth/login', { ...options, body, ...ONCE }),
+    logout: (options: RequestOptions = {}) => this.call('POST /auth/logout', { ...options, ...ONCE }),
+    stepUp: (body: RouteBody<'POST /auth/step-up'>, options: RequestOptions = {}) =>
+      this.call('POST /auth/step-up', { ...options, body, ...ONCE }),
   }
 
   readonly setup = {
-    status: (options: RequestOptions = {}): Promise<SetupStatus> => this.request('GET', '/setup/status', options),
-    operator: (body: SetupOperator, options: RequestOptions = {}): Promise<SetupResult> =>
-      this.request('POST', '/setup/operator', { ...options, body, ...ONCE }),
+    status: (options: RequestOptions = {}) => this.call('GET /setup/status', options),
+    operator: (body: RouteBody<'POST /setup/operator'>, options: RequestOptions = {}) =>
+      this.call('POST /setup/operator', { ...options, body, ...ONCE }),
   }
 
   readonly events = {
-    get: (eventId: string, options: RequestOptions = {}): Promise<EventRecord> =>
-      this.request('GET', `/events/${id(eventId)}`, options),
-    list: (query: Query = {}, options: RequestOptions = {}): Promise<Page<EventRecord>> =>
-      this.request('GET', '/events', { ...options, query }),
+    get: (eventId: string, options: RequestOptions = {}) => this.call('GET /events/:id', { ...options, params: { id: eventId } }),
+    list: (query: RouteQuery<'GET /events'> = {}, options: RequestOptions = {}) =>
+      this.call('GET /events', { ...options, query }),
     /** Every event of a list, page after page. */
-    all: (query: Query = {}, options: RequestOptions = {}) => this.#pages<EventRecord>('/events', query, options),
-    stream: (options: StreamOptions = {}) => this.stream<EventRecord>('/events/stream', options),
+    all: (query: RouteQuery<'GET /events'> = {}, options: RequestOptions = {}): AsyncGenerator<EventRecord> =>
+      pages((cursor) => this.events.list({ ...query, cursor: cursor ?? query.cursor }, options)),
+    types: (options: RequestOptions = {}) => this.call('GET /events/types', options),
+    stream: (query: RouteQuery<'GET /events/stream'> = {}, options: StreamOptions = {}) =>
+      this.stream<EventRecord>('/events/stream', { ...options, query: query as Query }),
   }
 
   /**
@@ -216,18 +208,7 @@ export class Countersign {
   stream<T>(path: string, options: StreamOptions = {}): AsyncGenerator<LiveEvent<T>> {
     return streamEvents<T>(this.transport, path, options)
   }
-
-  async *#pages<T>(path: string, query: Query, options: RequestOptions): AsyncGenerator<T> {
-    let cursor: string | null | undefined
-    do {
-      const page: Page<T> = await this.request('GET', path, { ...options, query: { ...query, cursor: cursor ?? query.cursor } })
-      yield* page.data
-      cursor = page.next_cursor
-    } while (cursor)
-  }
 }
-
-const ONCE = { idempotency: 'none', patience: () => 0 } as const
 
 /**
  * The same as `new Countersign(options)`.
@@ -241,4 +222,16 @@ const ONCE = { idempotency: 'none', patience: () => 0 } as const
  */
 export function createClient(options: ClientOptions = {}): Countersign {
   return new Countersign(options)
+}
+
+/** The id in the path, and for the errors that are about this task. */
+const one = (taskId: string) => ({ params: { id: taskId }, taskId })
+
+async function* pages<T>(read: (cursor: string | undefined) => Promise<Page<T>>): AsyncGenerator<T> {
+  let cursor: string | undefined
+  do {
+    const page = await read(cursor)
+    yield* page.data
+    cursor = page.next_cursor ?? undefined
+  } while (cursor)
 }

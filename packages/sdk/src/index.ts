@@ -1,17 +1,6 @@
 // @countersign/sdk: what an agent author, a webhook receiver and the dashboard import. It depends on nothing and on no runtime.
 
-export {
-  type AskOptions,
-  ask,
-  awaitHuman,
-  type HumanDecision,
-  type ResumeOptions,
-  resume,
-  TaskHandle,
-  type Through,
-  type WaitingOptions,
-  wait,
-} from './await-human.ts'
+export { ask, awaitHuman, type ResumeOptions, resume, wait } from './await-human.ts'
 export {
   type CatalogueEntry,
   CLIENT_PROBLEMS,
@@ -21,7 +10,7 @@ export {
   type ProblemCode,
   type Retry,
 } from './catalogue.ts'
-export { type ClientOptions, Countersign, createClient, type RequestOptions } from './client.ts'
+export { type ClientOptions, Countersign, createClient, type RequestOptions, type RouteCall } from './client.ts'
 export type { Clock } from './clock.ts'
 export type { Duration } from './duration.ts'
 export {
@@ -41,9 +30,35 @@ export {
   Unauthorized,
   VerificationExhausted,
 } from './errors.ts'
+export { type Asked, type HumanDecision, TaskHandle, type WaitingOptions } from './handle.ts'
 export type { LiveEvent, StreamOptions } from './live.ts'
 export { type FieldError, Problem, type ProblemBody, type ProblemMembers } from './problem.ts'
+export type { AskOptions, Through } from './question.ts'
 export type { AnswerOf, ResponseSchema, StandardSchema } from './schema/schema.ts'
+export type {
+  CreateTask,
+  DecideTask,
+  Decision,
+  EventRecord,
+  Head,
+  JsonObject,
+  JsonSchema,
+  Page,
+  PollResult,
+  RouteAnswer,
+  RouteBody,
+  RouteQuery,
+  Task,
+  TaskEvent,
+  TaskListItem,
+  TaskListPage,
+  TaskOutcome,
+  TaskQuery,
+  TaskStatus,
+  UpdateTask,
+  WaitResult,
+  WaitTasks,
+} from './shapes.ts'
 export type { WebhookMode } from './webhook/mode.ts'
 export {
   type NodeRequest,

@@ -6,9 +6,8 @@ import { type Clock, orAbort, sleep } from './clock.ts'
 import { problemOf, ServerUnreachable } from './errors.ts'
 import { Problem } from './problem.ts'
 import type { Settings } from './settings.ts'
-import type { QueryValue } from './wire.ts'
 
-export type Query = { [name: string]: QueryValue }
+export type Query = { readonly [name: string]: string | number | boolean | null | undefined | readonly (string | number)[] }
 
 /** How one call is made. */
 export type CallOptions = {
@@ -28,7 +27,8 @@ export type CallOptions = {
   taskId?: string
 }
 
-export type Reply<T> = { status: number; headers: Headers; body: T }
+/** `text` is the body as it came: numbers that a double cannot hold stand in it digit for digit. */
+export type Reply<T> = { status: number; headers: Headers; body: T; text: string }
 
 export type Transport = {
   settings: Settings

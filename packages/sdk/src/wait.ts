@@ -5,8 +5,8 @@ import type { Countersign } from './client.ts'
 import { orAbort } from './clock.ts'
 import { Problem } from './problem.ts'
 import { tellTerminal } from './settings.ts'
+import type { PollResult, TaskStatus, WaitResult } from './shapes.ts'
 import { readEvents } from './sse.ts'
-import type { PollResult, TaskStatus, WaitResult } from './wire.ts'
 
 const FINAL: ReadonlySet<TaskStatus> = new Set<TaskStatus>(['completed', 'timed_out', 'cancelled', 'verification_exhausted'])
 const POLL_SECONDS = 25
@@ -58,13 +58,7 @@ async function follow(client: Countersign, taskId: string, options: Inner): Prom
 type Inner = WaitOptions & { signal: AbortSignal }
 
 function poll(client: Countersign, taskId: string, timeout: number, options: Inner): Promise<PollResult> {
-  const path = `/tasks/${encodeURIComponent(taskId)}/poll`
-  return client.request('GET', path, {
-    query: { timeout },
-    taskId,
-    attemptMs: (timeout + 10) * 1000,
-    ...enduring(client, options),
-  })
+  return client.tasks.poll(taskId, { timeout }, enduring(client, options))
 }
 
 /** `next` is true when something happened and false when the connection is gone; `spoke` tells whether it ever said anything. */

@@ -1,220 +1,153 @@
-// The bodies that travel, member for member as the server speaks them. Only types: nothing here exists at run time.
+// Made from the contract table of the server by `npm run generate`; a change here is lost. Types only, nothing of this is in the built code.
 
-/** Any JSON value. */
 export type Json = null | boolean | number | string | Json[] | { [member: string]: Json }
-/** A JSON object. */
-export type JsonObject = { [member: string]: Json }
-/** A JSON Schema, 2020-12 or draft-07. */
-export type JsonSchema = { [keyword: string]: unknown }
-/** One page of a list; `next_cursor` is null on the last. */
-export type Page<T> = { data: T[]; next_cursor: string | null }
-
-export type TaskStatus =
-  | 'open'
-  | 'verifying'
-  | 'returned'
-  | 'revising'
-  | 'completed'
-  | 'timed_out'
-  | 'cancelled'
-  | 'verification_exhausted'
-export type TaskOutcome = 'answered' | 'accepted' | 'edited' | 'responded' | 'ignored' | 'denied' | 'defaulted'
-export type Priority = 'low' | 'normal' | 'high' | 'urgent'
-export type Risk = 'low' | 'normal' | 'high' | 'critical'
-export type Assurance = 'link' | 'channel' | 'session' | 'step_up' | 'passkey'
-export type OnTimeout = 'time_out' | 'deny' | { default: JsonObject }
-export type Verdict = { pointer: string; approve: Json[]; deny: Json[] }
-export type Redact =
-  | 'none'
-  | 'notify'
-  | 'strict'
-  | { level?: 'none' | 'notify' | 'strict'; payload?: string[]; response?: string[]; action?: string[] }
-
-export type Decision = {
-  id: string
-  type: string
-  state: 'pending' | 'counted' | 'returned' | 'void' | 'withdrawn'
-  response: JsonObject | null
-  reason: string | null
-  revision: number
-  user_id: string | null
-  display_name: string | null
-  channel: string
-  created_at: string
-  [member: string]: unknown
-}
-
-export type Task = {
-  id: string
-  version: number
-  revision: number
-  origin: 'agent' | 'user' | 'proxy' | 'relay' | 'queue' | 'vault'
-  agent_id: string | null
-  created_by: string
-  on_behalf_of: string | null
-  idempotency_key: string | null
-  key_reuse: 'forever' | 'until_collected'
-  task: string
-  description: string | null
-  payload: JsonObject | null
-  payload_schema: JsonSchema | null
-  response_schema: JsonSchema | null
-  form_definition: JsonObject | null
-  initial_response: JsonObject | null
-  verdict: Verdict | null
-  status: TaskStatus
-  outcome: TaskOutcome | null
-  response: JsonObject | null
-  timeout_seconds: number
-  deadline_at: string
-  on_timeout: OnTimeout
-  assign_to: Json
-  notify: string[] | null
-  priority: Priority
-  tags: string[]
-  metadata: JsonObject
-  risk: Risk
-  redact: Redact
-  callback_url: string | null
-  callback_mode: 'standard' | 'awaithumans'
-  assigned_to_user_id: string | null
-  assigned_to_email: string | null
-  assigned_to_display_name: string | null
-  completed_by_user_id: string | null
-  completed_by_email: string | null
-  completed_by_display_name: string | null
-  completed_via_channel: string | null
-  decisions: Decision[]
-  verification_attempt: number
-  created_at: string
-  updated_at: string
-  opened_at: string | null
-  claimed_at: string | null
-  completed_at: string | null
-  timed_out_at: string | null
-  cancelled_at: string | null
-  collected_at: string | null
-  [member: string]: unknown
-}
-
-export type CreateTask = {
-  task: string
-  description?: string
-  payload?: unknown
-  payload_schema?: JsonSchema | null
-  response_schema?: JsonSchema
-  form_definition?: JsonObject | null
-  initial_response?: unknown
-  verdict?: Verdict
-  timeout_seconds?: number
-  deadline_at?: string
-  on_timeout?: OnTimeout
-  idempotency_key?: string
-  key_reuse?: 'forever' | 'until_collected'
-  assign_to?: unknown
-  notify?: string[]
-  priority?: Priority
-  tags?: string[]
-  metadata?: JsonObject
-  risk?: Risk
-  redact?: Redact
-  callback_url?: string
-  callback_mode?: 'standard' | 'awaithumans'
-  on_behalf_of?: string
-  parent_task_id?: string
-  correlation_id?: string
-}
-export type UpdateTask = { priority?: Priority; tags?: string[]; metadata?: JsonObject; notify?: string[]; deadline_at?: string }
-export type DecideTask = {
-  type: 'respond' | 'deny'
-  response?: unknown
-  reason?: string
-  comment?: string
-  seen_revision: number
-  on_behalf_of?: string
-}
-export type TaskListPage = Page<Task>
-export type TaskQuery = {
-  status?: string | string[]
-  outcome?: string
-  assigned_to?: string
-  unassigned?: boolean
-  mine?: boolean
-  claimable?: boolean
-  agent_id?: string
-  tag?: string
-  priority?: Priority
-  risk?: Risk
-  created_after?: string
-  created_before?: string
-  deadline_before?: string
-  idempotency_key?: string
-  q?: string
-  sort?: string
-  cursor?: string
-  limit?: number
-  [filter: string]: QueryValue
-}
-export type QueryValue = string | number | boolean | null | undefined | readonly (string | number)[]
-
-export type PollResult = {
-  id: string
-  status: TaskStatus
-  version: number
-  revision: number
-  outcome: TaskOutcome | null
-  response: JsonObject | null
-  completed_at: string | null
-  timed_out_at: string | null
-  cancelled_at: string | null
-  verification_attempt: number
-}
-export type WaitTasks = { ids: string[]; mode: 'any' | 'all'; timeout?: number }
-export type WaitResult = { final: string[]; tasks: { [id: string]: PollResult } }
 
 export type Agent = {
   id: string
   name: string
-  description: string | null
+  description: string
   owner_user_id: string
+  owner_display_name: string
   environment: 'live' | 'test'
-  state: 'active' | 'paused' | 'revoked'
+  state: 'unclaimed' | 'active' | 'paused' | 'revoked'
   created_at: string
   updated_at: string
-  [member: string]: unknown
 }
-export type CreateAgent = { name: string; description?: string; environment?: 'live' | 'test'; owner_user_id?: string }
-export type UpdateAgent = { name?: string; description?: string | null; state?: 'active' | 'paused' | 'revoked' }
+
+/** What happened, who did it and to what. It holds ids, states and names of fields, never content. */
+export type Event = {
+  id: string
+  type: string
+  class: 'audit' | 'activity'
+  occurred_at: string
+  tenant_id: string
+  actor: {
+    type: 'user' | 'agent' | 'key' | 'system'
+    id: string
+    session_id?: string
+    key_id?: string
+  }
+  on_behalf_of: {
+    type: 'user' | 'agent' | 'key' | 'system'
+    id: string
+  }[]
+  resource: {
+    type: string
+    id: string
+  } | null
+  data: { [member: string]: Json }
+  before?: { [member: string]: Json }
+  after?: { [member: string]: Json }
+  decision?: { [member: string]: Json }
+  request_id: string | null
+}
+
+export type EventType = {
+  name: string
+  class: 'audit' | 'activity'
+  says: string
+}
+
+export type Invitation = {
+  id: string
+  email: string
+  role: 'owner' | 'admin' | 'operator' | 'member' | 'reviewer' | 'auditor' | 'viewer'
+  invited_by: string
+  state: 'open' | 'accepted' | 'expired' | 'revoked'
+  created_at: string
+  expires_at: string
+  accepted_at: string | null
+  revoked_at: string | null
+}
+
+export type Joined = {
+  user_id: string
+  email: string
+  tenant_id: string
+}
 
 export type Key = {
   id: string
-  kind: string
+  kind: 'agt' | 'usr' | 'adm'
   environment: 'live' | 'test'
+  name: string
   agent_id: string | null
-  label: string | null
+  scopes: string[]
+  addresses: string[]
+  created_by: string
+  created_by_display_name: string
   prefix: string
   last_four: string
-  scopes: string[]
-  created_by: string
+  state: 'active' | 'expired' | 'revoked'
   created_at: string
   expires_at: string
   revoked_at: string | null
+  /** Until then the token before the last rotation works too. */
+  rotation_ends_at: string | null
+  /** The day, in UTC. */
   last_used_at: string | null
-  [member: string]: unknown
-}
-/** A key as it is answered once, when it is made or rotated. */
-export type NewKey = Key & { secret?: string; secret_shown?: false }
-export type CreateKey = {
-  kind: 'agt' | 'usr' | 'adm'
-  agent_id?: string
-  label?: string
-  scopes?: string[]
-  expires_in_seconds?: number
-  addresses?: string[]
+  /** The /24 or /48 of the last use. */
+  last_used_from: string | null
 }
 
-export type User = { id: string; email: string; display_name: string; username: string | null; [member: string]: unknown }
-export type Me = User & { role: string | null; tenant_id: string; is_host: boolean }
+export type MadeInvitation = {
+  id: string
+  email: string
+  role: 'owner' | 'admin' | 'operator' | 'member' | 'reviewer' | 'auditor' | 'viewer'
+  invited_by: string
+  state: 'open' | 'accepted' | 'expired' | 'revoked'
+  created_at: string
+  expires_at: string
+  accepted_at: string | null
+  revoked_at: string | null
+  link?: string
+  secret_shown?: boolean
+}
+
+export type Me = {
+  id: string
+  display_name: string
+  username: string | null
+  email: string
+  role: 'owner' | 'admin' | 'operator' | 'member' | 'reviewer' | 'auditor' | 'viewer'
+  state: 'active' | 'deactivated'
+  is_host: boolean
+  created_at: string
+  tenant_id: string
+  tenant_name: string
+  session_id: string | null
+  /** How far each action reaches for this person; what is not here is not open. */
+  may: { [member: string]: 'any' | 'own' }
+}
+
+export type NewKey = {
+  id: string
+  kind: 'agt' | 'usr' | 'adm'
+  environment: 'live' | 'test'
+  name: string
+  agent_id: string | null
+  scopes: string[]
+  addresses: string[]
+  created_by: string
+  created_by_display_name: string
+  prefix: string
+  last_four: string
+  state: 'active' | 'expired' | 'revoked'
+  created_at: string
+  expires_at: string
+  revoked_at: string | null
+  /** Until then the token before the last rotation works too. */
+  rotation_ends_at: string | null
+  /** The day, in UTC. */
+  last_used_at: string | null
+  /** The /24 or /48 of the last use. */
+  last_used_from: string | null
+  /** The key itself, in this answer only. */
+  secret?: string
+  /** false in a replayed answer, which no longer has the secret. */
+  secret_shown?: boolean
+}
+
 export type Session = {
   id: string
   started_at: string
@@ -223,21 +156,872 @@ export type Session = {
   address: string | null
   client: string | null
   methods: string[]
+  assurance: 'session' | 'step_up'
   current: boolean
-  [member: string]: unknown
 }
-export type SetupStatus = { needs_setup: boolean; token_active?: boolean }
-export type SetupOperator = { token: string; email: string; password: string; display_name?: string }
-export type SetupResult = { user_id: string; email: string; tenant_id: string }
 
-export type EventRecord = {
+export type SetupStatus = {
+  needs_setup: boolean
+  token_active?: boolean
+}
+
+export type User = {
   id: string
+  display_name: string
+  username: string | null
+  email: string
+  role: 'owner' | 'admin' | 'operator' | 'member' | 'reviewer' | 'auditor' | 'viewer'
+  state: 'active' | 'deactivated'
+  is_host: boolean
+  created_at: string
+}
+
+export type Decision = {
+  id: string
+  task_id: string
+  user_id: string
+  display_name: string | null
+  email: string | null
   type: string
-  class: 'audit' | 'activity'
-  occurred_at: string
-  tenant_id: string
-  actor: JsonObject
-  resource: { type: string; id: string } | null
-  data: JsonObject
-  [member: string]: unknown
+  response: Json
+  reason: Json
+  comment: Json
+  seen_revision: number
+  state: 'pending' | 'counted' | 'returned' | 'void' | 'withdrawn'
+  stepped_in: boolean
+  channel: string
+  assurance: string
+  decided_at: string
+  decision_sha256: string
+}
+
+/** What a wait answers. */
+export type Poll = {
+  id: string
+  status: 'open' | 'verifying' | 'returned' | 'revising' | 'completed' | 'timed_out' | 'cancelled' | 'verification_exhausted'
+  version: number
+  revision: number
+  outcome: 'answered' | 'accepted' | 'edited' | 'responded' | 'ignored' | 'denied' | 'defaulted' | null
+  response: Json
+  cancel_reason: Json
+  completed_at: string | null
+  timed_out_at: string | null
+  cancelled_at: string | null
+  verification_attempt: number
+}
+
+export type Task = {
+  id: string
+  version: number
+  revision: number
+  origin: string
+  origin_ref: string | null
+  agent_id: string | null
+  agent_name: string | null
+  created_by: string
+  on_behalf_of: string | null
+  idempotency_key: string | null
+  key_reuse: 'forever' | 'until_collected'
+  replay_mismatch_at: string | null
+  task: string
+  verdict: {
+    pointer: string
+    approve: Json[]
+    deny: Json[]
+  } | null
+  status: 'open' | 'verifying' | 'returned' | 'revising' | 'completed' | 'timed_out' | 'cancelled' | 'verification_exhausted'
+  outcome: 'answered' | 'accepted' | 'edited' | 'responded' | 'ignored' | 'denied' | 'defaulted' | null
+  timeout_seconds: number | null
+  deadline_at: string
+  assign_to: Json
+  assigned_to_user_id: string | null
+  assigned_to_email: string | null
+  assigned_to_display_name: string | null
+  assigned_to_slack_user_id: string | null
+  priority: 'low' | 'normal' | 'high' | 'urgent'
+  tags: string[]
+  metadata: { [member: string]: Json }
+  risk: 'low' | 'normal' | 'high' | 'critical'
+  redact: 'none' | 'notify' | 'strict'
+  redact_payload: boolean
+  verifier_config: Json
+  verifier_result: Json
+  verification_attempt: number
+  callback_url: string | null
+  callback_mode: 'standard' | 'awaithumans'
+  completed_by_user_id: string | null
+  completed_by_email: string | null
+  completed_by_display_name: string | null
+  completed_by_slack_user_id: string | null
+  completed_via_channel: string | null
+  created_at: string
+  updated_at: string
+  opened_at: string
+  verifying_at: string | null
+  returned_at: string | null
+  revising_at: string | null
+  completed_at: string | null
+  timed_out_at: string | null
+  cancelled_at: string | null
+  verification_exhausted_at: string | null
+  assigned_at: string | null
+  claimed_at: string | null
+  first_notified_at: string | null
+  first_viewed_at: string | null
+  collected_at: string | null
+  erased_at: string | null
+  url: string
+  description: Json
+  payload: Json
+  payload_schema: { [member: string]: Json } | null
+  response_schema: { [member: string]: Json }
+  form_definition: { [member: string]: Json } | null
+  initial_response: Json
+  on_timeout: Json
+  response: Json
+  cancel_reason: Json
+  decisions: Decision[]
+  may: ('decide' | 'step_in' | 'claim' | 'release' | 'cancel' | 'update')[]
+}
+
+export type TaskRow = {
+  id: string
+  version: number
+  revision: number
+  origin: string
+  origin_ref: string | null
+  agent_id: string | null
+  agent_name: string | null
+  created_by: string
+  on_behalf_of: string | null
+  idempotency_key: string | null
+  key_reuse: 'forever' | 'until_collected'
+  replay_mismatch_at: string | null
+  task: string
+  verdict: {
+    pointer: string
+    approve: Json[]
+    deny: Json[]
+  } | null
+  status: 'open' | 'verifying' | 'returned' | 'revising' | 'completed' | 'timed_out' | 'cancelled' | 'verification_exhausted'
+  outcome: 'answered' | 'accepted' | 'edited' | 'responded' | 'ignored' | 'denied' | 'defaulted' | null
+  timeout_seconds: number | null
+  deadline_at: string
+  assign_to: Json
+  assigned_to_user_id: string | null
+  assigned_to_email: string | null
+  assigned_to_display_name: string | null
+  assigned_to_slack_user_id: string | null
+  priority: 'low' | 'normal' | 'high' | 'urgent'
+  tags: string[]
+  metadata: { [member: string]: Json }
+  risk: 'low' | 'normal' | 'high' | 'critical'
+  redact: 'none' | 'notify' | 'strict'
+  redact_payload: boolean
+  verifier_config: Json
+  verifier_result: Json
+  verification_attempt: number
+  callback_url: string | null
+  callback_mode: 'standard' | 'awaithumans'
+  completed_by_user_id: string | null
+  completed_by_email: string | null
+  completed_by_display_name: string | null
+  completed_by_slack_user_id: string | null
+  completed_via_channel: string | null
+  created_at: string
+  updated_at: string
+  opened_at: string
+  verifying_at: string | null
+  returned_at: string | null
+  revising_at: string | null
+  completed_at: string | null
+  timed_out_at: string | null
+  cancelled_at: string | null
+  verification_exhausted_at: string | null
+  assigned_at: string | null
+  claimed_at: string | null
+  first_notified_at: string | null
+  first_viewed_at: string | null
+  collected_at: string | null
+  erased_at: string | null
+  url: string
+  payload?: Json
+  response?: Json
+}
+
+/** Every native route by its head. */
+export type Routes = {
+  'POST /tasks': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      task: string
+      description?: string | null
+      payload?: { [member: string]: Json } | null
+      payload_schema?: { [member: string]: Json } | null
+      response_schema: { [member: string]: Json }
+      form_definition?: { [member: string]: Json } | null
+      initial_response?: { [member: string]: Json } | null
+      verdict?: {
+        pointer: string
+        approve: Json[]
+        deny: Json[]
+      } | null
+      idempotency_key?: string | null
+      key_reuse?: 'forever' | 'until_collected'
+      timeout_seconds?: number
+      deadline_at?: string
+      on_timeout?:
+        | 'time_out'
+        | 'deny'
+        | {
+            default: { [member: string]: Json }
+          }
+      assign_to?: Json
+      priority?: 'low' | 'normal' | 'high' | 'urgent'
+      tags?: string[]
+      metadata?: { [member: string]: Json } | null
+      risk?: 'low' | 'normal' | 'high'
+      redact?: 'none' | 'notify'
+      redact_payload?: boolean | null
+      callback_url?: string | null
+      callback_mode?: 'standard' | 'awaithumans'
+      on_behalf_of?: string | null
+    }
+    answers: {
+      200: Task
+      201: Task
+    }
+  }
+  'GET /tasks': {
+    params: Record<string, never>
+    query: {
+      status?: string[]
+      outcome?: string[]
+      assigned_to?: string
+      unassigned?: boolean
+      mine?: boolean
+      agent_id?: string
+      origin?: string
+      tag?: string
+      priority?: 'low' | 'normal' | 'high' | 'urgent'
+      risk?: 'low' | 'normal' | 'high' | 'critical'
+      created_after?: string
+      created_before?: string
+      deadline_before?: string
+      idempotency_key?: string
+      q?: string
+      sort?: 'created' | 'deadline' | 'priority' | 'updated'
+      order?: 'asc' | 'desc'
+      include?: ('payload' | 'response')[]
+      limit?: number
+      cursor?: string
+    }
+    body: undefined
+    answers: {
+      200: {
+        data: TaskRow[]
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /tasks/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Task
+    }
+  }
+  'PATCH /tasks/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      priority?: 'low' | 'normal' | 'high' | 'urgent'
+      tags?: string[]
+      metadata?: { [member: string]: Json }
+      deadline_at?: string
+    }
+    answers: {
+      200: Task
+    }
+  }
+  'GET /tasks/:id/poll': {
+    params: { id: string }
+    query: { timeout?: number; since_version?: number }
+    body: undefined
+    answers: {
+      200: Poll
+    }
+  }
+  'POST /tasks/wait': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      ids: string[]
+      mode: 'any' | 'all'
+      timeout?: number
+    }
+    answers: {
+      200: {
+        tasks: { [member: string]: Poll }
+        final: string[]
+        pending: string[]
+      }
+    }
+  }
+  'GET /tasks/:id/stream': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: ReadableStream<Uint8Array>
+    }
+  }
+  'GET /tasks/stream': {
+    params: Record<string, never>
+    query: { type?: string; agent_id?: string }
+    body: undefined
+    answers: {
+      200: ReadableStream<Uint8Array>
+    }
+  }
+  'POST /tasks/:id/decide': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      type: 'respond'
+      response: { [member: string]: Json }
+      reason?: string | null
+      comment?: string | null
+      seen_revision: number
+    }
+    answers: {
+      200: Task
+    }
+  }
+  'POST /tasks/:id/claim': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Task
+    }
+  }
+  'POST /tasks/:id/release': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Task
+    }
+  }
+  'POST /tasks/:id/cancel': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      reason?: string | null
+    }
+    answers: {
+      200: Task
+    }
+  }
+  'GET /setup/status': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: SetupStatus
+    }
+  }
+  'POST /setup/operator': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      token: string
+      email: string
+      password: string
+      display_name?: string
+    }
+    answers: {
+      201: Joined
+    }
+  }
+  'POST /auth/login': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      login: string
+      password: string
+    }
+    answers: {
+      204: undefined
+    }
+  }
+  'POST /auth/logout': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'POST /auth/step-up': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      password: string
+    }
+    answers: {
+      204: undefined
+    }
+  }
+  'GET /auth/me': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Me
+    }
+  }
+  'GET /me': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Me
+    }
+  }
+  'PATCH /me': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      display_name?: string
+      username?: string | null
+    }
+    answers: {
+      200: User
+    }
+  }
+  'POST /me/password': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      old_password?: string
+      password: string
+    }
+    answers: {
+      204: undefined
+    }
+  }
+  'GET /me/sessions': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: Session[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'DELETE /me/sessions/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'DELETE /me/sessions': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'GET /users': {
+    params: Record<string, never>
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: User[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /users/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: User
+    }
+  }
+  'PATCH /users/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      state: 'active' | 'deactivated'
+    }
+    answers: {
+      200: User
+    }
+  }
+  'DELETE /users/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'PUT /users/:id/role': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      role: 'owner' | 'admin' | 'operator' | 'member' | 'reviewer' | 'auditor' | 'viewer'
+    }
+    answers: {
+      200: User
+    }
+  }
+  'GET /invitations': {
+    params: Record<string, never>
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: Invitation[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /invitations': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      email: string
+      role: 'owner' | 'admin' | 'operator' | 'member' | 'reviewer' | 'auditor' | 'viewer'
+    }
+    answers: {
+      201: MadeInvitation
+    }
+  }
+  'DELETE /invitations/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'POST /invitations/accept': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      token: string
+      email: string
+      password: string
+      display_name?: string
+    }
+    answers: {
+      201: Joined
+    }
+  }
+  'GET /agents': {
+    params: Record<string, never>
+    query: { limit?: number; cursor?: string; state?: 'unclaimed' | 'active' | 'paused' | 'revoked' }
+    body: undefined
+    answers: {
+      200: {
+        data: Agent[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /agents': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      name: string
+      description?: string
+      environment?: 'live' | 'test'
+      owner_user_id?: string
+    }
+    answers: {
+      201: Agent
+    }
+  }
+  'GET /agents/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Agent
+    }
+  }
+  'PATCH /agents/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      name?: string
+      description?: string
+      state?: 'active' | 'paused' | 'revoked'
+    }
+    answers: {
+      200: Agent
+    }
+  }
+  'GET /keys': {
+    params: Record<string, never>
+    query: { limit?: number; cursor?: string; agent_id?: string; kind?: 'agt' | 'usr' | 'adm' }
+    body: undefined
+    answers: {
+      200: {
+        data: Key[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /keys': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      kind: 'agt' | 'usr' | 'adm'
+      agent_id?: string
+      name?: string
+      scopes?: (
+        | 'accounts:*'
+        | 'accounts:erase'
+        | 'accounts:export'
+        | 'agents:*'
+        | 'agents:create'
+        | 'agents:read'
+        | 'agents:revoke'
+        | 'agents:update'
+        | 'audit:*'
+        | 'audit:export'
+        | 'audit:verify'
+        | 'cards:*'
+        | 'cards:publish'
+        | 'checkpoints:*'
+        | 'checkpoints:read'
+        | 'connection_requests:*'
+        | 'connection_requests:decide'
+        | 'connections:*'
+        | 'connections:create'
+        | 'connections:delete'
+        | 'connections:read'
+        | 'deliveries:*'
+        | 'deliveries:cancel'
+        | 'deliveries:read'
+        | 'deliveries:replay'
+        | 'deliveries:skip'
+        | 'directories:*'
+        | 'directories:manage'
+        | 'endpoints:*'
+        | 'endpoints:create'
+        | 'endpoints:delete'
+        | 'endpoints:pause'
+        | 'endpoints:read'
+        | 'endpoints:rotate'
+        | 'endpoints:test'
+        | 'endpoints:update'
+        | 'erasures:*'
+        | 'erasures:confirm'
+        | 'erasures:plan'
+        | 'events:*'
+        | 'events:list'
+        | 'exports:*'
+        | 'exports:create'
+        | 'grants:*'
+        | 'grants:create'
+        | 'grants:revoke'
+        | 'holds:*'
+        | 'holds:set'
+        | 'jobs:*'
+        | 'jobs:cancel'
+        | 'jobs:enqueue'
+        | 'jobs:read'
+        | 'jobs:retry'
+        | 'keys:*'
+        | 'keys:create'
+        | 'keys:read'
+        | 'keys:revoke'
+        | 'keys:rotate'
+        | 'metrics:read'
+        | 'policies:*'
+        | 'policies:activate'
+        | 'policies:dry_run'
+        | 'policies:read'
+        | 'policies:write'
+        | 'providers:*'
+        | 'providers:manage'
+        | 'queues:*'
+        | 'queues:drain'
+        | 'queues:pause'
+        | 'queues:read'
+        | 'queues:resume'
+        | 'relay_grants:*'
+        | 'relay_grants:revoke'
+        | 'relay_grants:rotate'
+        | 'roles:*'
+        | 'roles:change'
+        | 'sessions:*'
+        | 'sessions:list'
+        | 'sessions:revoke'
+        | 'sinks:*'
+        | 'sinks:manage'
+        | 'tasks:*'
+        | 'tasks:audit'
+        | 'tasks:cancel'
+        | 'tasks:claim'
+        | 'tasks:comment'
+        | 'tasks:configure'
+        | 'tasks:content'
+        | 'tasks:create'
+        | 'tasks:decide'
+        | 'tasks:decide_for'
+        | 'tasks:delete'
+        | 'tasks:embed'
+        | 'tasks:export'
+        | 'tasks:extend'
+        | 'tasks:list'
+        | 'tasks:override'
+        | 'tasks:poll'
+        | 'tasks:read'
+        | 'tasks:reassign'
+        | 'tasks:receipt'
+        | 'tasks:release'
+        | 'tasks:report_outcome'
+        | 'tasks:reveal'
+        | 'tasks:revise'
+        | 'tasks:route'
+        | 'tasks:send_back'
+        | 'tasks:stats'
+        | 'tasks:stream'
+        | 'tasks:timeline'
+        | 'tasks:update'
+        | 'tasks:verify'
+        | 'tasks:withdraw_vote'
+        | 'tenants:*'
+        | 'tenants:close'
+        | 'tenants:read'
+        | 'tenants:transfer'
+        | 'tenants:update'
+        | 'threads:*'
+        | 'threads:close'
+        | 'threads:read'
+        | 'users:*'
+        | 'users:invite'
+        | 'users:list'
+        | 'users:remove'
+        | 'users:reset'
+      )[]
+      addresses?: string[]
+      environment?: 'live' | 'test'
+      expires_in_seconds?: number
+    }
+    answers: {
+      201: NewKey
+    }
+  }
+  'GET /keys/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Key
+    }
+  }
+  'POST /keys/:id/rotate': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      overlap_seconds?: number
+    }
+    answers: {
+      201: NewKey
+    }
+  }
+  'POST /keys/:id/revoke': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'POST /keys/revoke': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      created_by?: string
+      agent_id?: string
+      kind?: 'agt' | 'usr' | 'adm'
+      created_before?: string
+    }
+    answers: {
+      200: {
+        revoked: number
+      }
+    }
+  }
+  'GET /events': {
+    params: Record<string, never>
+    query: {
+      actor?: string
+      resource?: string
+      type?: string
+      class?: 'audit' | 'activity'
+      since?: string
+      until?: string
+      limit?: number
+      cursor?: string
+    }
+    body: undefined
+    answers: {
+      200: {
+        data: Event[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /events/types': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: EventType[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /events/stream': {
+    params: Record<string, never>
+    query: { actor?: string; resource?: string; type?: string; class?: 'audit' | 'activity' }
+    body: undefined
+    answers: {
+      200: ReadableStream<Uint8Array>
+    }
+  }
+  'GET /events/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Event
+    }
+  }
 }

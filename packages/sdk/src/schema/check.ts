@@ -3,7 +3,7 @@
 
 import { canonicalJson, pointerStep } from '../canonical.ts'
 import type { FieldError } from '../problem.ts'
-import type { JsonSchema } from '../wire.ts'
+import type { JsonSchema } from '../shapes.ts'
 
 type Fail = (code: string, message: string, path?: string) => void
 type Place = { root: JsonSchema; path: string; depth: number; fail: Fail }

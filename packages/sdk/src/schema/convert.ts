@@ -3,7 +3,7 @@
 
 import { pointerStep } from '../canonical.ts'
 import { SchemaNotConvertible } from '../errors.ts'
-import type { JsonSchema } from '../wire.ts'
+import type { JsonSchema } from '../shapes.ts'
 import type { Node, Reader } from './node.ts'
 
 const MAX_DEPTH = 32 // what the server takes

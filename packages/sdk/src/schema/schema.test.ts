@@ -3,7 +3,7 @@ import { z } from 'zod'
 import * as mini from 'zod/mini'
 import * as z3 from 'zod/v3'
 import { SchemaNotConvertible } from '../errors.ts'
-import type { JsonSchema } from '../wire.ts'
+import type { JsonSchema } from '../shapes.ts'
 import { type ResponseSchema, readSchema } from './schema.ts'
 
 const json = (schema: ResponseSchema) => readSchema(schema).jsonSchema

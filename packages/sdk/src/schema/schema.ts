@@ -3,7 +3,7 @@
 
 import { pointerStep } from '../canonical.ts'
 import type { FieldError } from '../problem.ts'
-import type { JsonSchema } from '../wire.ts'
+import type { JsonSchema } from '../shapes.ts'
 import { checkJsonSchema } from './check.ts'
 import { convert, notConvertible } from './convert.ts'
 import { readZod3 } from './zod3.ts'

@@ -3,8 +3,9 @@
 
 import { Countersign } from '../client.ts'
 import type { Clock } from '../clock.ts'
-import type { Task } from '../wire.ts'
+import type { JsonObject, Task } from '../shapes.ts'
 import { type TestClock, testClock } from './clock.ts'
+import { denialOf } from './question.ts'
 import { openServer } from './server.ts'
 
 export { type TestClock, testClock } from './clock.ts'
@@ -12,7 +13,7 @@ export { type TestClock, testClock } from './clock.ts'
 const KEYS = { agent: `cs_test_agt_${'0'.repeat(35)}A`, person: `cs_test_usr_${'0'.repeat(35)}P` }
 const URL_OF_TESTS = 'http://countersign.test'
 
-/** An answer, or a function that makes one of the question; `'deny'` says no. */
+/** An answer, or a function that makes one of the question; `'deny'` is the one that says no. */
 export type TestAnswer = object | 'deny' | ((question: Task) => object | 'deny')
 
 /** What `testServer()` gives. */
@@ -55,7 +56,7 @@ export function testServer(options: { now?: Date | string } = {}): TestServer {
   const clock = testClock(options.now)
   const waiting: ((task: Task) => void)[] = []
   const answered = new Set<string>()
-  const server = openServer(clock, KEYS, (task) => {
+  const server = openServer(clock, URL_OF_TESTS, KEYS, (task) => {
     const give = waiting.shift()
     if (!give) return
     answered.add(task.id)
@@ -65,11 +66,9 @@ export function testServer(options: { now?: Date | string } = {}): TestServer {
   const through = { url: URL_OF_TESTS, key: KEYS.agent, fetch: fetchHere, clock, random: () => 0 }
   const decide = (task: Task, answer: TestAnswer): Task => {
     const given = typeof answer === 'function' ? (answer as (question: Task) => object | 'deny')(task) : answer
-    const seen = { seen_revision: task.revision }
-    return server.tasks.decide(
-      task.id,
-      given === 'deny' ? { type: 'deny', ...seen } : { type: 'respond', response: given, ...seen },
-    )
+    const response = given === 'deny' ? denialOf(task) : given
+    if (!response) throw new TypeError(`No answer to ${JSON.stringify(task.task)} says no: give the question a verdict.`)
+    return server.tasks.decide(task.id, { type: 'respond', response: response as JsonObject, seen_revision: task.revision })
   }
   return {
     url: through.url,

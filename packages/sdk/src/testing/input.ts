@@ -2,7 +2,7 @@
 
 import { type FieldError, Problem } from '../problem.ts'
 import { checkJsonSchema } from '../schema/check.ts'
-import type { CreateTask } from '../wire.ts'
+import type { CreateTask } from '../shapes.ts'
 
 const text = (min: number, max: number) => ({ type: 'string', minLength: min, maxLength: max })
 const object = { type: 'object' }
@@ -33,17 +33,14 @@ const CREATE = {
     idempotency_key: { ...text(1, 512), pattern: '^[^\\u0000-\\u001f\\u007f]*$' },
     key_reuse: { enum: ['forever', 'until_collected'] },
     assign_to: {},
-    notify: { type: 'array', maxItems: 20, items: { type: 'string' } },
     priority: { enum: ['low', 'normal', 'high', 'urgent'] },
     tags: { type: 'array', maxItems: 20, items: { type: 'string', pattern: '^[a-z0-9][a-z0-9_.:-]{0,49}$' } },
     metadata: { type: 'object', maxProperties: 50 },
-    risk: { enum: ['low', 'normal', 'high', 'critical'] },
-    redact: {},
+    risk: { enum: ['low', 'normal', 'high'] },
+    redact: { enum: ['none', 'notify'] },
     callback_url: text(1, 2048),
     callback_mode: { enum: ['standard', 'awaithumans'] },
     on_behalf_of: text(1, 200),
-    parent_task_id: text(1, 64),
-    correlation_id: text(1, 128),
   },
   required: ['task', 'response_schema'],
   additionalProperties: false,

@@ -2,8 +2,9 @@
 
 import type { Clock } from '../clock.ts'
 import { Problem } from '../problem.ts'
-import type { DecideTask, EventRecord, Task, UpdateTask, WaitTasks } from '../wire.ts'
-import { AGENT, isFinal, openTasks, PERSON, type Tasks } from './tasks.ts'
+import type { DecideTask, Task, TaskEvent, UpdateTask, WaitTasks } from '../shapes.ts'
+import { AGENT, PERSON } from './question.ts'
+import { isFinal, openTasks, type Tasks } from './tasks.ts'
 
 type Caller = typeof AGENT | typeof PERSON
 type Ask = { caller: Caller; url: URL; id: string; body: unknown; request: Request }
@@ -12,8 +13,8 @@ type Handler = (tasks: Tasks, clock: Clock, ask: Ask) => Response | Promise<Resp
 /** Keys that this server accepts, and who they are. */
 export type Keys = { agent: string; person: string }
 
-export function openServer(clock: Clock, keys: Keys, onOpen: (task: Task) => void) {
-  const tasks = openTasks(clock, onOpen)
+export function openServer(clock: Clock, url: string, keys: Keys, onOpen: (task: Task) => void) {
+  const tasks = openTasks(clock, url, onOpen)
   let requests = 0
   return {
     tasks,
@@ -156,7 +157,7 @@ const claim: Handler = (tasks, _clock, { id, caller }) => {
 }
 
 const stream =
-  (of: (event: EventRecord, id: string) => boolean): Handler =>
+  (of: (event: TaskEvent, id: string) => boolean): Handler =>
   (tasks, _clock, { id, request }) => {
     if (id) tasks.get(id)
     const mine = () => tasks.events.filter((event) => of(event, id))
@@ -168,7 +169,7 @@ const stream =
     })
   }
 
-function eventStream(tasks: Tasks, signal: AbortSignal, mine: () => EventRecord[], start: number): ReadableStream<Uint8Array> {
+function eventStream(tasks: Tasks, signal: AbortSignal, mine: () => TaskEvent[], start: number): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   let stop: () => void = () => undefined
   let sent = start
@@ -207,13 +208,13 @@ const ROUTES: { method: string; pattern: RegExp; handler: Handler }[] = [
     handler: (tasks, _clock, { id, body }) => json(tasks.update(id, body as UpdateTask)),
   },
   { method: 'GET', pattern: /^\/tasks\/([^/]+)\/poll$/, handler: poll },
-  { method: 'GET', pattern: /^\/tasks\/([^/]+)\/stream$/, handler: stream((event, id) => event.resource?.id === id) },
+  { method: 'GET', pattern: /^\/tasks\/([^/]+)\/stream$/, handler: stream((event, id) => event.task_id === id) },
   { method: 'POST', pattern: /^\/tasks\/([^/]+)\/decide$/, handler: decide },
   { method: 'POST', pattern: /^\/tasks\/([^/]+)\/claim$/, handler: claim },
   { method: 'POST', pattern: /^\/tasks\/([^/]+)\/release$/, handler: (tasks, _clock, { id }) => json(tasks.release(id)) },
   {
     method: 'POST',
     pattern: /^\/tasks\/([^/]+)\/cancel$/,
-    handler: (tasks, _clock, { id, caller }) => json(tasks.cancel(id, caller)),
+    handler: (tasks, _clock, { id, body }) => json(tasks.cancel(id, (body as { reason?: string }).reason ?? null)),
   },
 ]

@@ -1,0 +1,137 @@
+// A task that was asked: waiting for it, following it, withdrawing it, and what its end means to whoever asked. It never asks by itself.
+
+import type { Countersign } from './client.ts'
+import { Aborted, ResponseInvalid, TaskCancelled, TaskDenied, TaskTimedOut, VerificationExhausted } from './errors.ts'
+import type { LiveEvent, StreamOptions } from './live.ts'
+import type { ProblemMembers } from './problem.ts'
+import type { ReadSchema } from './schema/schema.ts'
+import type { Decision, PollResult, Task, TaskEvent, TaskOutcome } from './shapes.ts'
+import { enduring, waitUntilFinal } from './wait.ts'
+
+/** How to wait. */
+export type WaitingOptions = {
+  signal?: AbortSignal
+  /** What becomes of the task when the signal aborts: it stays, or it is withdrawn. */
+  onAbort?: 'leave' | 'cancel'
+  /** Let the process end although nobody has answered. */
+  unref?: boolean
+}
+
+/** An answer with everything around it. */
+export type HumanDecision<T> = {
+  /** How it was answered: `respond` or `deny`. */
+  type: string
+  /** Null when it was denied without an answer. */
+  response: T | null
+  outcome: TaskOutcome
+  decisions: Decision[]
+  task: Task
+}
+
+/** What a handle is made of. */
+export type Asked = Pick<Task, 'id' | 'url' | 'status' | 'deadline_at'>
+
+/**
+ * A task that was asked, to be waited for whenever it suits.
+ *
+ * @example
+ * ```ts
+ * import { ask } from '@countersign/sdk'
+ * import { z } from 'zod'
+ * const handle = await ask({ task: 'Ship it?', response: z.object({ ship: z.boolean() }), timeout: '1h' })
+ * console.log(handle.url)
+ * console.log((await handle.wait()).ship)
+ * ```
+ */
+export class TaskHandle<T> {
+  readonly id: string
+  /** The page on which a person answers. */
+  readonly url: string
+  readonly client: Countersign
+  /** Until when the server waits. */
+  readonly deadlineAt: Date
+  readonly #schema: ReadSchema | null
+  readonly #waiting: WaitingOptions
+
+  constructor(client: Countersign, task: Asked, schema: ReadSchema | null, waiting: WaitingOptions) {
+    this.client = client
+    this.id = task.id
+    this.url = task.url
+    this.deadlineAt = new Date(task.deadline_at)
+    this.#schema = schema
+    this.#waiting = waiting
+  }
+
+  /** The answer, or the Problem that says why there is none. */
+  async wait(options: WaitingOptions = {}): Promise<T> {
+    return this.settle(await this.#result(options))
+  }
+
+  /** The answer with its outcome, its decisions and the whole task. */
+  async decision(options: WaitingOptions = {}): Promise<HumanDecision<T>> {
+    const result = await this.#result(options)
+    const denied = result.outcome === 'denied' && result.response === null
+    const response = denied ? null : await this.settle(result)
+    const task = await this.client.tasks.get(this.id, enduring(this.client, this.#patient(options)))
+    const last = task.decisions?.filter((decision) => decision.state === 'counted').at(-1)
+    const outcome = result.outcome ?? 'answered'
+    return {
+      type: last?.type ?? (outcome === 'denied' ? 'deny' : 'respond'),
+      response,
+      outcome,
+      decisions: task.decisions ?? [],
+      task,
+    }
+  }
+
+  /** What happens to the task, live. */
+  stream(options: StreamOptions = {}): AsyncGenerator<LiveEvent<TaskEvent>> {
+    return this.client.tasks.stream(this.id, options)
+  }
+
+  /** Withdraws the question. */
+  async cancel(reason?: string): Promise<Task> {
+    return this.client.tasks.cancel(this.id, reason === undefined ? {} : { reason })
+  }
+
+  /** What a final poll result means to the asker; used by `wait.any` and `wait.all` too. */
+  async settle(result: PollResult): Promise<T> {
+    const about = { taskId: this.id }
+    const members: ProblemMembers = { task_id: this.id, outcome: result.outcome }
+    if (result.status === 'timed_out') throw new TaskTimedOut('task_timed_out', members, about)
+    if (result.status === 'cancelled') {
+      const detail = typeof result.cancel_reason === 'string' ? result.cancel_reason : undefined
+      throw new TaskCancelled('task_cancelled', { ...members, detail }, about)
+    }
+    if (result.status === 'verification_exhausted') throw new VerificationExhausted('verification_exhausted', members, about)
+    if (result.outcome === 'denied' && result.response === null) throw new TaskDenied('task_denied', members, about)
+    if (!this.#schema) return result.response as T // asked without a schema, so T is unknown or the caller's own word
+    const checked = await this.#schema.check(result.response)
+    if (!checked.ok) throw new ResponseInvalid('response_invalid', { ...members, errors: checked.errors }, about)
+    return checked.value as T // the schema that made T has just said so
+  }
+
+  async #result(options: WaitingOptions): Promise<PollResult> {
+    const waiting = { ...this.#waiting, ...options }
+    const patient = this.#patient(options)
+    try {
+      return await waitUntilFinal(this.client, this.id, patient)
+    } catch (error) {
+      if (!waiting.signal?.aborted) throw error
+      const aborted = new Aborted('aborted', {}, { cause: waiting.signal.reason, taskId: this.id })
+      if (waiting.onAbort === 'cancel') aborted.cancelled = withdraw(this)
+      throw aborted
+    }
+  }
+
+  #patient(options: WaitingOptions) {
+    return { ...this.#waiting, ...options, deadline: this.deadlineAt.getTime() }
+  }
+}
+
+/** Whether the question could be withdrawn. */
+export const withdraw = (handle: TaskHandle<unknown>): Promise<boolean> =>
+  handle.cancel('The asking program gave up waiting.').then(
+    () => true,
+    () => false, // settled meanwhile, or not to be reached: either way it was not withdrawn
+  )

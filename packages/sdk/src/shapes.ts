@@ -1,0 +1,40 @@
+// Names for what travels, read off the routes of wire.ts, so that a change of the server's contract table is a change here by itself.
+
+import type { Event, Json, Routes } from './wire.ts'
+
+/** A route by method and path, such as `POST /tasks/:id/claim`. */
+export type Head = keyof Routes
+type Answers<H extends Head> = Routes[H]['answers']
+/** What a route answers when it does what was asked. */
+export type RouteAnswer<H extends Head> = Answers<H>[keyof Answers<H>]
+/** What a route is sent. */
+export type RouteBody<H extends Head> = Routes[H]['body']
+/** What a route can be asked. */
+export type RouteQuery<H extends Head> = Routes[H]['query']
+
+/** A JSON object. */
+export type JsonObject = { [member: string]: Json }
+/** A JSON Schema, 2020-12 or draft-07. */
+export type JsonSchema = { [keyword: string]: unknown }
+/** One page of a list; `next_cursor` is null on the last. */
+export type Page<T> = { data: T[]; next_cursor: string | null }
+
+export type Task = RouteAnswer<'GET /tasks/:id'>
+export type TaskStatus = Task['status']
+export type TaskOutcome = NonNullable<Task['outcome']>
+export type Decision = Task['decisions'][number]
+export type TaskListPage = RouteAnswer<'GET /tasks'>
+/** A task as lists carry it: without schemas, and without content unless asked for. */
+export type TaskListItem = TaskListPage['data'][number]
+export type TaskQuery = RouteQuery<'GET /tasks'>
+export type CreateTask = RouteBody<'POST /tasks'>
+export type UpdateTask = RouteBody<'PATCH /tasks/:id'>
+export type DecideTask = RouteBody<'POST /tasks/:id/decide'>
+export type PollResult = RouteAnswer<'GET /tasks/:id/poll'>
+export type WaitTasks = RouteBody<'POST /tasks/wait'>
+export type WaitResult = RouteAnswer<'POST /tasks/wait'>
+
+/** One entry of the record. */
+export type EventRecord = Event
+/** One event of a stream of tasks. */
+export type TaskEvent = { id: string; type: string; occurred_at: string; task_id: string; data: JsonObject }

@@ -1,0 +1,139 @@
+// A question in the memory of the test server: what it is before anything happened to it, and what counts as an answer to it.
+
+import { type FieldError, Problem } from '../problem.ts'
+import { checkJsonSchema } from '../schema/check.ts'
+import type { CreateTask, JsonObject, Task } from '../shapes.ts'
+
+export const AGENT = { type: 'agent', id: 'agt_00000000000000000000000001', name: 'An agent' } as const
+export const PERSON = {
+  type: 'user',
+  id: 'usr_00000000000000000000000001',
+  email: 'person@example.com',
+  name: 'A person',
+} as const
+
+type OnTimeout = NonNullable<CreateTask['on_timeout']>
+type Verdict = Task['verdict']
+
+/** A task as it is kept; `collected_at` and its kin are those of the wire. */
+export type Question = Omit<Task, 'on_timeout'> & { on_timeout: OnTimeout; fingerprint: string; stopDeadline: () => void }
+
+const BLANK = {
+  version: 1,
+  revision: 1,
+  origin: 'agent',
+  origin_ref: null,
+  agent_id: AGENT.id,
+  agent_name: AGENT.name,
+  created_by: AGENT.id,
+  on_behalf_of: null,
+  idempotency_key: null,
+  key_reuse: 'forever',
+  replay_mismatch_at: null,
+  description: null,
+  payload: null,
+  payload_schema: null,
+  form_definition: null,
+  initial_response: null,
+  verdict: null,
+  status: 'open',
+  outcome: null,
+  response: null,
+  cancel_reason: null,
+  timeout_seconds: null,
+  on_timeout: 'time_out',
+  assign_to: null,
+  assigned_to_user_id: null,
+  assigned_to_email: null,
+  assigned_to_display_name: null,
+  assigned_to_slack_user_id: null,
+  priority: 'normal',
+  tags: [],
+  metadata: {},
+  risk: 'normal',
+  redact: 'none',
+  redact_payload: false,
+  verifier_config: null,
+  verifier_result: null,
+  verification_attempt: 0,
+  callback_url: null,
+  callback_mode: 'standard',
+  completed_by_user_id: null,
+  completed_by_email: null,
+  completed_by_display_name: null,
+  completed_by_slack_user_id: null,
+  completed_via_channel: null,
+  verifying_at: null,
+  returned_at: null,
+  revising_at: null,
+  completed_at: null,
+  timed_out_at: null,
+  cancelled_at: null,
+  verification_exhausted_at: null,
+  assigned_at: null,
+  claimed_at: null,
+  first_notified_at: null,
+  first_viewed_at: null,
+  collected_at: null,
+  erased_at: null,
+  decisions: [],
+  may: [],
+}
+
+/** A new one, of what was sent; refuses a deadline that could not answer. */
+export function blankQuestion(body: CreateTask, about: { id: string; url: string; now: Date; fingerprint: string }): Question {
+  const created = about.now.toISOString()
+  const question = {
+    ...BLANK,
+    ...body,
+    id: about.id,
+    url: about.url,
+    verdict: body.verdict ?? inferVerdict(body.response_schema),
+    deadline_at: body.deadline_at ?? new Date(about.now.getTime() + (body.timeout_seconds as number) * 1000).toISOString(),
+    created_at: created,
+    updated_at: created,
+    opened_at: created,
+    fingerprint: about.fingerprint,
+    stopDeadline: () => undefined,
+  } as unknown as Question // what was sent was checked, and BLANK has the rest
+  checkDeadline(question)
+  return question
+}
+
+/** As it travels. */
+export function shown({ fingerprint: _fingerprint, stopDeadline: _stop, ...task }: Question): Task {
+  return structuredClone(task) as Task // on_timeout is one of the forms that the wire has
+}
+
+export function checkAnswer(question: Question, response: unknown, path = '/response'): JsonObject {
+  const errors = checkJsonSchema(question.response_schema, response)
+  if (errors.length > 0) throw new Problem('response_invalid', { errors: below(path, errors) })
+  return response as JsonObject // an object, for the schema describes one
+}
+
+/** The answer that says no, where there is one that fits. */
+export function denialOf({ verdict, response_schema }: Pick<Question, 'verdict' | 'response_schema'>): JsonObject | null {
+  const name = verdict?.pointer.slice(1)
+  const no = verdict?.deny[0]
+  if (!name || name.includes('/') || no === undefined) return null
+  const response = { [name]: no }
+  return checkJsonSchema(response_schema, response).length === 0 ? response : null
+}
+
+const below = (path: string, errors: FieldError[]) => errors.map((error) => ({ ...error, path: `${path}${error.path}` }))
+
+function checkDeadline(question: Question): void {
+  const { on_timeout } = question
+  if (on_timeout === 'deny' && !denialOf(question)) {
+    const errors = [{ path: '/on_timeout', code: 'verdict_missing', message: 'No answer that fits the schema says no.' }]
+    throw new Problem('deny_response_required', { errors })
+  }
+  if (typeof on_timeout === 'object') checkAnswer(question, on_timeout.default, '/on_timeout/default')
+}
+
+/** Inferred when the schema has exactly one required switch. */
+function inferVerdict(schema: CreateTask['response_schema']): Verdict {
+  const properties = (schema.properties ?? {}) as Record<string, { type?: unknown }>
+  const switches = ((schema.required ?? []) as string[]).filter((name) => properties[name]?.type === 'boolean')
+  return switches.length === 1 ? { pointer: `/${switches[0]}`, approve: [true], deny: [false] } : null
+}
