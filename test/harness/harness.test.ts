@@ -30,6 +30,18 @@ test('a second process serves the same people from the same database', async () 
   expect((await house.alice.at(second.url).get('/api/v1/me')).body).toMatchObject({ id: house.alice.id })
 })
 
+test('a question of the agent is a task, and its jobs run when the test says so', async () => {
+  const house = await setup()
+
+  const { id } = await house.given.task({ timeout_seconds: 60 })
+  expect((await house.alice.get(`/api/v1/tasks/${id}`)).body).toMatchObject({ id, status: 'open' })
+  expect(await house.jobKinds()).not.toEqual([])
+
+  await house.clock.advance('61s')
+  await house.runJobs()
+  expect((await house.alice.get(`/api/v1/tasks/${id}`)).body).toMatchObject({ id, status: 'timed_out' })
+})
+
 test('time moves for the database and the process together, and timers that fell due fire', async () => {
   const { admin, clock } = await database({ listen: false })
   const read = async () => (await admin.one<{ at: Date }>`select countersign.now() as at`).at.getTime()

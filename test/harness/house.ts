@@ -1,4 +1,5 @@
 // The whole server on a database of its own, in this process: what main/server.ts wires, with a clock that can be moved and people who can be called.
+import { drain, type Ran } from '@countersign/queue'
 import { onTestFinished, TestRunner } from 'vitest'
 import { type Keyring, makeKeyring } from '../../packages/server/src/crypto/keyring.ts'
 import { randomBytes } from '../../packages/server/src/crypto/token.ts'
@@ -53,6 +54,8 @@ export type House = {
   eventTypes(): Promise<string[]>
   /** Kinds of the jobs that wait, run or ran, in order. */
   jobKinds(): Promise<string[]>
+  /** Runs what is due, one job after another, until nothing is: no worker runs by itself unless `settings.ROLES` says so. */
+  runJobs(): Promise<Ran[]>
   /** Another process on the same database: `house.alice.at((await house.second()).url)`. */
   second(): Promise<Server>
   /** Every line that any of the processes logged. */
@@ -90,7 +93,7 @@ export async function setup(options: SetupOptions = {}): Promise<House> {
   const data = await database({ log, cable: options.cable })
   const { db, admin, clock } = data
   const keyring = makeKeyring({ current: 1, versions: new Map([[1, randomBytes(32)]]) })
-  const settings = Object.entries({ ENVIRONMENT: 'development', PORT: '0', LIMITS: WIDE, ...options.settings })
+  const settings = Object.entries({ ENVIRONMENT: 'development', PORT: '0', ROLES: 'web', LIMITS: WIDE, ...options.settings })
   const config = readConfig(Object.fromEntries(settings.map(([name, value]) => [`COUNTERSIGN_${name}`, value])), {
     cwd: process.cwd(),
     isRoot: false,
@@ -154,6 +157,7 @@ export async function setup(options: SetupOptions = {}): Promise<House> {
     eventTypes: () => listEventTypes(admin, tenantId),
     jobKinds: async () =>
       (await admin.rows<{ kind: string }>`select kind from countersign_queue.jobs order by id`).map((job) => job.kind),
+    runJobs: () => drain(server.queue),
     second: async () => start(await data.open()),
     logs,
     close,
