@@ -3,7 +3,7 @@ import { chmod, chown, lstat, mkdir, mkdtemp, readFile, rm, symlink, writeFile }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { KeyRefused, loadRootKey, makeKeyring, type Purpose, parseKeyFile } from './keyring.ts'
+import { KeyRefused, loadRootKey, makeKeyring, type Purpose, parseKeyFile, pseudonymOf } from './keyring.ts'
 import { EnvelopeError } from './seal.ts'
 
 async function folder(): Promise<string> {

@@ -23,8 +23,12 @@ test('P104 an exact host and port is an exception for scheme, port and address; 
 })
 
 test('P97 our own names are refused, unless the operator names them', async () => {
-  const guard = openGuard({ ownHosts: ['cs.example.com'], nameServers: [{ address: '127.0.0.1', port: 1 }] })
-  expect(await guard.check('https://cs.example.com/x')).toEqual({ refused: 'url_not_allowed' })
+  const guard = openGuard({
+    ownHosts: ['cs.example.com', 'admin.example.com:8443'],
+    nameServers: [{ address: '127.0.0.1', port: 1 }],
+  })
+  for (const url of ['https://cs.example.com/x', 'https://CS.example.com./', 'https://admin.example.com/'])
+    expect(await guard.check(url)).toEqual({ refused: 'url_not_allowed' })
 })
 
 test('P100 the name stays in Host and TLS though the address is dialled, and a certificate for another name is refused', async () => {

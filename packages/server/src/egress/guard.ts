@@ -24,7 +24,13 @@ export type Guard = {
 
 export function openGuard(options: GuardOptions = {}): Guard {
   const { http = false, ports = [], literals = false, allowed = [], ownHosts = [] } = options
-  const rules: Rules = { http, ports, literals, allowed, ownHosts }
+  const rules: Rules = {
+    http,
+    ports,
+    literals,
+    allowed,
+    ownHosts: ownHosts.map((host) => host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')),
+  }
   const servers = options.nameServers?.length ? options.nameServers : systemServers()
   const nat64: Network | null = options.nat64Prefix ? parseNetwork(options.nat64Prefix) : null
 
