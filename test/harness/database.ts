@@ -1,6 +1,6 @@
 // A database of its own for one test, cloned from the template: the runtime login for the code under test, a superuser for looking.
-import pg from 'pg'
 import { inject, onTestFinished, TestRunner } from 'vitest'
+import { openPool } from '../../packages/server/src/db/pool.ts'
 import { databaseRolesSql } from '../../packages/server/src/db/roles.ts'
 import { sql } from '../../packages/server/src/db/sql.ts'
 import { type Db, type DbOptions, openDb } from '../../packages/server/src/db/tx.ts'
@@ -12,8 +12,11 @@ export type Admin = {
   rows<T>(strings: TemplateStringsArray, ...values: unknown[]): Promise<T[]>
   one<T>(strings: TemplateStringsArray, ...values: unknown[]): Promise<T>
   run(strings: TemplateStringsArray, ...values: unknown[]): Promise<number>
-  query(text: string, values?: unknown[]): Promise<pg.QueryResult>
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever it selected
+  query(text: string, values?: unknown[]): Promise<{ rows: any[]; rowCount: number | null }>
 }
+
+type Pool = ReturnType<typeof openPool>
 
 export type Database = {
   name: string
@@ -46,9 +49,8 @@ export async function database(options: DatabaseOptions = {}): Promise<Database>
   const migratorUrl = at(cluster.migratorUrl, name)
   const cable = wantsCable ? await layCable(at(cluster.runtimeUrl, name)) : null
   const runtimeUrl = cable?.url ?? at(cluster.runtimeUrl, name)
-  const client = new pg.Client({ connectionString: adminUrl, options: '-c search_path=countersign,public' })
-  client.on('error', () => undefined)
-  await client.connect()
+  // One connection and no more, so that a transaction that a test opens with it is where the next statement goes.
+  const client = openPool({ connectionString: adminUrl, options: '-c search_path=countersign,public' }, { max: 1 })
   await client.query(databaseRolesSql(name))
 
   const clock = movableClock((ms) => client.query('update countersign.test_clock set offset_ms = offset_ms + $1', [ms]))
@@ -65,7 +67,7 @@ export async function database(options: DatabaseOptions = {}): Promise<Database>
       await Promise.all(opened.map((db) => db.close()))
       await cable?.close()
       await client.end()
-      await withClient(cluster.adminUrl, (last) => last.query(`drop database if exists ${name} with (force)`))
+      await withPool(cluster.adminUrl, (last) => last.query(`drop database if exists ${name} with (force)`))
     })()
     return closing
   }
@@ -89,13 +91,13 @@ async function takeClone(): Promise<string> {
 
 async function createDatabase(template: string): Promise<string> {
   const name = `t_${crypto.randomUUID().replaceAll('-', '').slice(0, 12)}`
-  await withClient(inject('pg').adminUrl, async (client) => {
+  await withPool(inject('pg').adminUrl, async (client) => {
     await client.query(`create database ${name} template ${template} strategy file_copy`)
   })
   return name
 }
 
-function adminOf(client: pg.Client): Admin {
+function adminOf(client: Pool): Admin {
   const run = (strings: TemplateStringsArray, values: unknown[]) => {
     const statement = sql(strings, ...values)
     return client.query(statement.text, statement.values as unknown[])
@@ -118,12 +120,11 @@ function at(url: string, name: string): string {
   return own.href
 }
 
-async function withClient(url: string, fn: (client: pg.Client) => Promise<unknown>): Promise<void> {
-  const client = new pg.Client(url)
-  await client.connect()
+async function withPool(url: string, fn: (pool: Pool) => Promise<unknown>): Promise<void> {
+  const pool = openPool(url, { max: 1 })
   try {
-    await fn(client)
+    await fn(pool)
   } finally {
-    await client.end()
+    await pool.end()
   }
 }

@@ -1,7 +1,7 @@
 // Real processes for the tests that need them: the built command, started as a person would, killed as a machine would. Each leaves nothing behind.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 
@@ -23,6 +23,7 @@ export type Running = {
 /** A folder below the system's temporary one, gone when the test is over. Everybody may pass through it, as PostgreSQL's own user must. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync('/tmp/countersign-test-')
+  chmodSync(folder, 0o711)
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
@@ -82,7 +83,8 @@ export async function startDev(
   options: { env?: Record<string, string>; args?: string[] } = {},
 ): Promise<Running & { ready: Ready }> {
   const running = countersign(['dev', '--json', '--port', '0', ...(options.args ?? [])], {
-    env: { COUNTERSIGN_HOME: home, ...options.env },
+    // The SDK's development file lies in the home folder of the person: each test is a person of its own.
+    env: { COUNTERSIGN_HOME: home, HOME: dirname(home), ...options.env },
   })
   const ready = JSON.parse(await running.line(/^\{"ready":true/)) as Ready
   return Object.assign(running, { ready })
