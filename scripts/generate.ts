@@ -8,7 +8,7 @@ import { apiPage } from '../packages/server/src/http/api-page.ts'
 import { openApiDocument } from '../packages/server/src/http/openapi.ts'
 import { wireTypes } from '../packages/server/src/http/wire-types.ts'
 import { renderConfigPage } from '../packages/server/src/main/config.ts'
-import { describeRoutes } from '../packages/server/src/main/server.ts'
+import { describeRoutes } from '../packages/server/src/main/rooms.ts'
 import { version } from '../packages/server/src/main/version.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))

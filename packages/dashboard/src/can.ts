@@ -3,7 +3,7 @@ import type { Task } from '@countersign/sdk'
 
 type Act = 'decide' | 'claim' | 'release' | 'cancel'
 
-const has = (task: Task, act: string): boolean => Array.isArray(task.may) && task.may.includes(act)
+const has = (task: Task, act: Task['may'][number]): boolean => task.may.includes(act)
 
 function settled(task: Task): string | null {
   if (task.status === 'open') return null

@@ -1,12 +1,12 @@
 // The stream of task events keeps the cache fresh: each event only says which task to read again. When the stream is down, lists are read every few seconds.
-import type { EventRecord } from '@countersign/sdk'
+import type { TaskEvent } from '@countersign/sdk'
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
 import { api } from './api.ts'
 
 export type Live = 'connecting' | 'live' | 'lost'
 
-export function useLiveTasks(onEvent?: (type: string, record: EventRecord) => void): Live {
+export function useLiveTasks(onEvent?: (type: string, record: TaskEvent) => void): Live {
   const queries = useQueryClient()
   const [state, setState] = useState<Live>('connecting')
   const latest = useRef(onEvent)
@@ -21,9 +21,8 @@ export function useLiveTasks(onEvent?: (type: string, record: EventRecord) => vo
         void queries.invalidateQueries({ queryKey: ['tasks'] })
       }
       for await (const { event, data } of api.tasks.streamAll({}, { signal: end.signal, onOpen })) {
-        const id = (data as { task_id?: string }).task_id
         void queries.invalidateQueries({ queryKey: ['tasks'] })
-        if (id) void queries.invalidateQueries({ queryKey: ['task', id] })
+        void queries.invalidateQueries({ queryKey: ['task', data.task_id] })
         latest.current?.(event, data)
       }
     }

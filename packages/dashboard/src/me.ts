@@ -1,5 +1,5 @@
 // Who is signed in, and how one comes and goes. The cookie is the session; this file never holds a token.
-import { Problem } from '@countersign/sdk'
+import { Problem, type RouteBody } from '@countersign/sdk'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { api } from './api.ts'
 
@@ -20,7 +20,10 @@ export const useSetup = (enabled: boolean) => useQuery({ queryKey: ['setup'], qu
 
 export function useSetupOperator() {
   const queries = useQueryClient()
-  return useMutation({ mutationFn: api.setup.operator, onSuccess: () => queries.resetQueries() })
+  return useMutation({
+    mutationFn: (form: RouteBody<'POST /setup/operator'>) => api.setup.operator(form),
+    onSuccess: () => queries.resetQueries(),
+  })
 }
 
 export function useSignIn() {

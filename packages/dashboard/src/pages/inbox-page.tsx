@@ -1,5 +1,5 @@
 // The inbox: which questions wait, most pressing first, live. Which of them one sees is the server's choice; the address holds the view and the search.
-import type { Task } from '@countersign/sdk'
+import type { TaskListItem, TaskQuery } from '@countersign/sdk'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
 import { Link, useLocation, useSearchParams } from 'wouter'
@@ -17,11 +17,11 @@ import { Copyable } from '../ui/copy.tsx'
 import { StatusBadge } from '../ui/status-badge.tsx'
 
 const VIEWS = {
-  open: { label: 'Open', query: { status: 'open', sort: 'deadline' } },
-  mine: { label: 'Mine', query: { status: 'open', mine: true, sort: 'deadline' } },
+  open: { label: 'Open', query: { status: ['open'], sort: 'deadline' } },
+  mine: { label: 'Mine', query: { status: ['open'], mine: true, sort: 'deadline' } },
   settled: { label: 'Settled', query: { status: ['completed', 'timed_out', 'cancelled'], sort: 'updated' } },
   all: { label: 'All', query: { sort: 'created' } },
-} as const
+} satisfies Record<string, { label: string; query: TaskQuery }>
 type View = keyof typeof VIEWS
 
 const isView = (text: string | null): text is View => text !== null && Object.hasOwn(VIEWS, text)
@@ -114,7 +114,7 @@ export function InboxPage() {
   )
 }
 
-function Rows({ rows, now }: { rows: Task[]; now: number }) {
+function Rows({ rows, now }: { rows: TaskListItem[]; now: number }) {
   const [, go] = useLocation()
   const list = useRef<HTMLUListElement>(null)
   const links = () => [...(list.current?.querySelectorAll('a') ?? [])]
@@ -164,7 +164,7 @@ const Tag = ({ word, strong = false }: { word: string; strong?: boolean }) => (
 )
 
 /** What is left of the time, as a ring that fills and as words. */
-function Deadline({ task, now }: { task: Task; now: number }) {
+function Deadline({ task, now }: { task: TaskListItem; now: number }) {
   const start = Date.parse(task.created_at)
   const end = Date.parse(task.deadline_at)
   const gone = Math.max(0, Math.min(1, (now - start) / Math.max(1, end - start)))

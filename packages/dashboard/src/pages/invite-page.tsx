@@ -16,7 +16,7 @@ export function InvitePage() {
   const queries = useQueryClient()
   const [form, setForm] = useState({ email: '', display_name: '', password: '' })
   const accept = useMutation({
-    mutationFn: () => api.request('POST', '/invitations/accept', { body: { token, ...form }, idempotency: 'none' }),
+    mutationFn: () => api.invitations.accept({ token, ...form }),
     onSuccess: async () => {
       await api.auth.login({ login: form.email, password: form.password })
       await queries.resetQueries()

@@ -113,7 +113,7 @@ function Facts({ task, now }: { task: Task; now: number }) {
 
 function atDeadline({ on_timeout }: Task): string {
   if (on_timeout === 'deny') return 'If nobody answers, it counts as a no.'
-  if (typeof on_timeout === 'object' && on_timeout !== null)
+  if (typeof on_timeout === 'object' && on_timeout !== null && 'default' in on_timeout)
     return `If nobody answers, the agent gets this answer: ${JSON.stringify(on_timeout.default)}.`
   return 'If nobody answers, the agent is told that nobody did.'
 }
@@ -135,7 +135,8 @@ function AnswerForm({ task }: { task: Task }) {
     mutationFn: () =>
       api.tasks.decide(task.id, {
         type: 'respond',
-        response: answerOf(root, draft),
+        // Whatever a person typed: the server says whether it is an answer.
+        response: answerOf(root, draft) as object,
         reason: reason || undefined,
         seen_revision: task.revision,
       }),

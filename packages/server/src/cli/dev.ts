@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { developmentKey } from '../identity/development.ts'
 import { boot, type Running } from '../main/boot.ts'
-import { type Config, processContext, readConfig } from '../main/config.ts'
+import { type Config, type Environment, processContext, readConfig } from '../main/config.ts'
 import { openLog } from '../std/log.ts'
 import type { Output } from './output.ts'
 import { asSettings, endOnSignal, setupLink } from './serve.ts'
@@ -27,7 +27,12 @@ export function devCommand(program: Command, output: () => Output): void {
     .action(async (options: { port?: string; home?: string }) => {
       const started = performance.now()
       const { env, context } = processContext()
-      const given = { COUNTERSIGN_ENVIRONMENT: 'development', COUNTERSIGN_LOG_LEVEL: 'warn', ...env, ...asSettings(options) }
+      const given: Environment = {
+        COUNTERSIGN_ENVIRONMENT: 'development',
+        COUNTERSIGN_LOG_LEVEL: 'warn',
+        ...env,
+        ...asSettings(options),
+      }
       const config = readConfig(given, context)
       const log = openLog({ level: config.logLevel, pretty: process.stderr.isTTY })
       const running = await listen(config, log, given.COUNTERSIGN_PORT !== undefined)

@@ -1,5 +1,5 @@
 // countersign keys …: what agents and people call with. A key is printed once, when it is made.
-import type { Key, NewKey } from '@countersign/sdk'
+import type { RouteAnswer, RouteBody } from '@countersign/sdk'
 import type { Command } from 'commander'
 import { plain, print, table } from './output.ts'
 import type { Door } from './tasks.ts'
@@ -35,7 +35,7 @@ export function keysCommand(program: Command, door: Door): void {
         kind: options.agent ? 'agt' : options.personal ? 'usr' : 'adm',
         agent_id: options.agent,
         name: options.name,
-        scopes: options.scope,
+        scopes: options.scope as RouteBody<'POST /keys'>['scopes'],
         expires_in_seconds: Number(options.days) * 86_400,
       })
       print(door.output(), made, shown)
@@ -56,6 +56,8 @@ export function keysCommand(program: Command, door: Door): void {
     })
 }
 
+type Key = RouteAnswer<'GET /keys/:id'>
+
 const row = (key: Key): string[] => [
   key.id,
   key.kind,
@@ -65,5 +67,5 @@ const row = (key: Key): string[] => [
   plain(String(key.name ?? '')),
 ]
 
-const shown = (key: NewKey): string =>
+const shown = (key: RouteAnswer<'POST /keys'>): string =>
   `${key.id}\n${key.secret ?? '(its text was shown before)'}\nKeep it now: it is not shown again.`

@@ -1,6 +1,6 @@
 // countersign tasks …: the inbox in a terminal. Every command is one call of the SDK; what may be done is the server's answer.
 import { createInterface } from 'node:readline/promises'
-import { type Countersign, Problem, type Task } from '@countersign/sdk'
+import { type Countersign, Problem, type Task, type TaskListItem, type TaskStatus } from '@countersign/sdk'
 import type { Command } from 'commander'
 import { type Output, plain, print, table } from './output.ts'
 
@@ -26,7 +26,7 @@ export function tasksCommand(parent: Command, door: Door): void {
     .option('--mine', 'only those that you hold or were asked')
     .option('--q <words>', 'words of the question, by their beginning')
     .option('--limit <n>', 'at most so many', '50')
-    .action(async (options: { status?: string[]; mine?: true; q?: string; limit: string }) => {
+    .action(async (options: { status?: TaskStatus[]; mine?: true; q?: string; limit: string }) => {
       const page = await door.client().tasks.list({ ...options, limit: Number(options.limit) })
       print(door.output(), page, ({ data }) => table(data.map(row), ['ID', 'STATUS', 'DUE', 'QUESTION'], 'No task matches.'))
     })
@@ -53,13 +53,13 @@ export function tasksCommand(parent: Command, door: Door): void {
         const client = door.client()
         const task = await client.tasks.create({
           task: question,
-          payload: options.payload === undefined ? undefined : parseJson('--payload', options.payload),
-          response_schema: parseJson('--schema', options.schema) as Record<string, unknown>,
+          payload: options.payload === undefined ? undefined : (parseJson('--payload', options.payload) as object),
+          response_schema: parseJson('--schema', options.schema) as object,
           timeout_seconds: seconds(options.timeout),
           idempotency_key: options.key,
         })
         if (!options.wait) return print(door.output(), task, describe)
-        door.output().stderr(`waiting for an answer: ${client.taskUrl(task.id)}\n`)
+        door.output().stderr(`waiting for an answer: ${task.url}\n`)
         let poll = await client.tasks.poll(task.id)
         while (poll.status === 'open') poll = await client.tasks.poll(task.id)
         print(door.output(), poll, ({ status, response }) => (response ? JSON.stringify(response, null, 2) : status))
@@ -78,7 +78,7 @@ export function tasksCommand(parent: Command, door: Door): void {
         options.response === undefined ? await askFields(task, door.ask) : parseJson('--response', options.response)
       const settled = await client.tasks.decide(id, {
         type: 'respond',
-        response,
+        response: response as object,
         reason: options.reason,
         seen_revision: task.revision,
       })
@@ -116,7 +116,7 @@ export function tasksCommand(parent: Command, door: Door): void {
     })
 }
 
-const row = (task: Task): string[] => [
+const row = (task: TaskListItem): string[] => [
   task.id,
   task.outcome ?? task.status,
   task.status === 'open' ? task.deadline_at : '–',

@@ -34,6 +34,9 @@ const setting = <T, D extends T | null>(
   also?: string,
 ): Setting<T | D> => ({ name: PREFIX + name, kind: of as Kind<NonNullable<T | D>>, fallback, shown, says, also })
 
+export type ProcessRole = 'web' | 'worker' | 'maintenance'
+const ALL_ROLES: ProcessRole[] = ['web', 'worker', 'maintenance']
+
 export const SETTINGS = {
   environment: setting(
     'ENVIRONMENT',
@@ -52,7 +55,7 @@ export const SETTINGS = {
   roles: setting(
     'ROLES',
     kind.choices('web', 'worker', 'maintenance'),
-    ['web', 'worker', 'maintenance'],
+    ALL_ROLES,
     'all',
     'What this process does: answer requests, run jobs, keep the house.',
   ),

@@ -1,0 +1,112 @@
+// The rooms of the product, each with the house it asks for, and the way in which all of them end. The only file that knows every room.
+import { createQueue, type Queue } from '@countersign/queue'
+import type { Keyring } from '../crypto/keyring.ts'
+import type { Db } from '../db/tx.ts'
+import { openDoor } from '../egress/fetch.ts'
+import { checkUrl, openGuard } from '../egress/guard.ts'
+import { postOrProblem } from '../egress/post.ts'
+import { eventRoutes } from '../events/routes.ts'
+import type { Limits } from '../http/limit.ts'
+import type { Route } from '../http/route.ts'
+import type { IdentityHouse } from '../identity/house.ts'
+import { openPasswords, type PasswordCost } from '../identity/password.ts'
+import { identityRoutes } from '../identity/routes.ts'
+import { type StatusHouse, statusRoutes } from '../status/routes.ts'
+import type { Log } from '../std/log.ts'
+import { compatibleRoutes, taskRedirect } from '../tasks/compatible.ts'
+import { openForms } from '../tasks/forms/answer.ts'
+import type { TasksHouse } from '../tasks/house.ts'
+import { taskJobs } from '../tasks/jobs.ts'
+import { taskRoutes } from '../tasks/routes.ts'
+import { openWaits } from '../tasks/wait.ts'
+import { openWaitSlots } from '../tasks/wait-slots.ts'
+import type { Config } from './config.ts'
+
+export type Ground = {
+  config: Config
+  db: Db
+  keyring: Keyring
+  limits: Limits
+  log: Log
+  version: string
+  /** Where people reach this server; known once it listens. */
+  origin(): string
+  passwordCost?: PasswordCost
+}
+
+export type Rooms = {
+  identity: IdentityHouse
+  queue: Queue
+  routes: Route[]
+  rootRoutes: Route[]
+  /** After the listener: running jobs end or are handed back, then what the rooms hold open is closed. */
+  close(): Promise<void>
+}
+
+const JOBS_AT_ONCE = 16
+const GRACE = '10s'
+
+export function openRooms(ground: Ground): Rooms {
+  const { config, db, keyring, log, origin } = ground
+  const identity: IdentityHouse = { db, keyring, origin, passwords: openPasswords({ keyring, cost: ground.passwordCost }) }
+  const door = openDoor({ guard: guardOf(ground), installation: keyring.fingerprint(), version: ground.version, log })
+  const forms = openForms()
+  const slots = openWaitSlots(ground.limits, db.clock)
+  const tasks: TasksHouse = {
+    db,
+    keyring,
+    log,
+    forms,
+    slots,
+    waits: openWaits(db, log),
+    origin,
+    post: (request) => postOrProblem(door, request),
+    checkUrl: (url, path) => checkUrl(door.guard, url, path),
+  }
+  const queue = createQueue({
+    database: db.pool,
+    listen: config.listenUrl?.reveal() ?? true,
+    kinds: taskJobs(tasks),
+    clock: db.clock,
+    log,
+  })
+  if (config.roles.includes('worker')) queue.work({ concurrency: JOBS_AT_ONCE, maintenance: false, version: ground.version })
+  if (config.roles.includes('maintenance')) queue.maintain()
+  return {
+    identity,
+    queue,
+    ...listRoutes({ identity, tasks, status: { db, version: ground.version } }),
+    async close() {
+      await queue.close({ grace: GRACE })
+      await slots.close()
+      await forms.close()
+      await door.close()
+    },
+  }
+}
+
+type Houses = { identity: IdentityHouse; tasks: TasksHouse; status: StatusHouse }
+
+const listRoutes = ({ identity, tasks, status }: Houses): { routes: Route[]; rootRoutes: Route[] } => ({
+  routes: [...identityRoutes(identity), ...eventRoutes(identity), ...taskRoutes(tasks), ...compatibleRoutes(tasks)],
+  rootRoutes: [...statusRoutes(status), taskRedirect(tasks)],
+})
+
+/** The contract table without a server behind it: for documents and types. Its handlers must not be called. */
+export function describeRoutes(): { routes: Route[]; rootRoutes: Route[] } {
+  const nobody = {} as IdentityHouse & TasksHouse & StatusHouse
+  return listRoutes({ identity: nobody, tasks: nobody, status: nobody })
+}
+
+/** Our own names are never a place to deliver to. */
+function guardOf({ config }: Ground) {
+  return openGuard({
+    http: config.egressHttp,
+    ports: config.egressPorts,
+    literals: config.egressLiterals,
+    allowed: config.egressAllow,
+    ownHosts: [config.publicUrl?.hostname, ...config.allowedHosts].filter((host): host is string => host !== undefined),
+    nameServers: config.egressDnsServers,
+    nat64Prefix: config.egressNat64Prefix,
+  })
+}
