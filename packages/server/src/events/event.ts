@@ -11,7 +11,7 @@ import { nearest } from '../std/nearest.ts'
 import { type EventFilter, findEvent, insertEvent, listEventsBefore, type Position } from './sql.ts'
 import { EVENT_TYPES, type EventClass, type EventType, isEventType } from './types.ts'
 
-export type { EventFilter, Position } from './sql.ts'
+export type { EventFilter } from './sql.ts'
 export type EventsHouse = { db: Db; keyring: Keyring }
 
 /** What may stand in an event: JSON of ids, states, names and digests. */
