@@ -65,6 +65,11 @@ export class Countersign {
     })
   }
 
+  /** The page on which a person answers the task. */
+  taskUrl(taskId: string): string {
+    return `${this.settings.url}/tasks/${encodeURIComponent(taskId)}`
+  }
+
   /**
    * Any route, by its method and path.
    *
@@ -104,6 +109,12 @@ export class Countersign {
     /** What happens to all tasks one may see, live. */
     streamAll: (query: RouteQuery<'GET /tasks/stream'> = {}, options: StreamOptions = {}) =>
       this.stream<TaskEvent>('/tasks/stream', { ...options, query: query as Query }),
+    /** Who said what about it. */
+    decisions: (taskId: string, options: RequestOptions = {}) =>
+      this.call('GET /tasks/:id/decisions', { ...options, ...one(taskId) }),
+    /** What happened to it, oldest first. */
+    record: (taskId: string, query: RouteQuery<'GET /tasks/:id/record'> = {}, options: RequestOptions = {}) =>
+      this.call('GET /tasks/:id/record', { ...options, ...one(taskId), query }),
     decide: (taskId: string, body: RouteBody<'POST /tasks/:id/decide'>, options: RequestOptions = {}) =>
       this.call('POST /tasks/:id/decide', { ...options, ...one(taskId), body }),
     claim: (taskId: string, options: RequestOptions = {}) => this.call('POST /tasks/:id/claim', { ...options, ...one(taskId) }),

@@ -8,7 +8,17 @@ type Answers<H extends Head> = Routes[H]['answers']
 /** What a route answers when it does what was asked. */
 export type RouteAnswer<H extends Head> = Answers<H>[keyof Answers<H>]
 /** What a route is sent. */
-export type RouteBody<H extends Head> = Routes[H]['body']
+export type RouteBody<H extends Head> = Sent<Routes[H]['body']>
+// An interface has no index signature and so is not a JSON object to the compiler. What is sent may be any object; what comes is JSON.
+type Sent<T> = [Json] extends [T]
+  ? unknown
+  : T extends readonly (infer Item)[]
+    ? Sent<Item>[]
+    : T extends object
+      ? string extends keyof T
+        ? object
+        : { [Member in keyof T]: Sent<T[Member]> }
+      : T
 /** What a route can be asked. */
 export type RouteQuery<H extends Head> = Routes[H]['query']
 

@@ -133,7 +133,7 @@ export function openTransport(options: TransportOptions): Transport {
       }
     }
     if (!response.ok) throw problemOf({ ...about, body })
-    return { status: response.status, headers: response.headers, body: body as T } // the caller names the type of the route it calls
+    return { status: response.status, headers: response.headers, body: body as T, text } // the caller names the type of the route it calls
   }
 
   return {

@@ -14,6 +14,38 @@ export type Agent = {
   updated_at: string
 }
 
+export type CompatibilityKey = {
+  version: number
+  origin: 'made' | 'imported'
+  created_at: string
+  effective_at: string
+}
+
+/** What one human decided about a task. */
+export type Decision = {
+  id: string
+  task_id: string
+  user_id: string
+  display_name: string
+  email: string | null
+  type: 'respond' | 'accept' | 'edit' | 'ignore' | 'deny'
+  /** `{"_redacted": true}` where the caller may not see it. */
+  response: Json
+  /** `{"_redacted": true}` where the caller may not see it. */
+  reason: Json
+  /** `{"_redacted": true}` where the caller may not see it. */
+  comment: Json
+  seen_revision: number
+  state: 'pending' | 'counted' | 'returned' | 'void' | 'withdrawn'
+  /** Decided by somebody who was not asked; the reason then says why. */
+  stepped_in: boolean
+  channel: 'dashboard' | 'email' | 'slack' | 'embed' | 'webhook' | 'api' | 'cli'
+  assurance: 'link' | 'channel' | 'session' | 'step_up' | 'passkey'
+  decided_at: string
+  /** What was decided about what was shown, in hex. */
+  decision_sha256: string
+}
+
 /** What happened, who did it and to what. It holds ids, states and names of fields, never content. */
 export type Event = {
   id: string
@@ -120,6 +152,15 @@ export type Me = {
   may: { [member: string]: 'any' | 'own' }
 }
 
+export type NewCompatibilityKey = {
+  version: number
+  origin: 'made' | 'imported'
+  created_at: string
+  effective_at: string
+  key: string
+  secret: string
+}
+
 export type NewKey = {
   id: string
   kind: 'agt' | 'usr' | 'adm'
@@ -165,6 +206,197 @@ export type SetupStatus = {
   token_active?: boolean
 }
 
+/** A question to a human, and its answer. */
+export type Task = {
+  id: string
+  /** Grows with every change; also the ETag. */
+  version: number
+  /** Grows with every new content that is shown to the human. */
+  revision: number
+  origin: 'agent' | 'user' | 'proxy' | 'relay' | 'queue' | 'vault'
+  origin_ref: string | null
+  agent_id: string | null
+  agent_name: string | null
+  created_by: string
+  on_behalf_of: string | null
+  idempotency_key: string | null
+  key_reuse: 'forever' | 'until_collected'
+  replay_mismatch_at: string | null
+  task: string
+  verdict: { [member: string]: Json } | null
+  status: 'open' | 'verifying' | 'returned' | 'revising' | 'completed' | 'timed_out' | 'cancelled' | 'verification_exhausted'
+  outcome: 'answered' | 'accepted' | 'edited' | 'responded' | 'ignored' | 'denied' | 'defaulted' | null
+  timeout_seconds: number | null
+  deadline_at: string
+  /** Any JSON value. */
+  assign_to: Json
+  assigned_to_user_id: string | null
+  assigned_to_email: string | null
+  assigned_to_display_name: string | null
+  assigned_to_slack_user_id: string | null
+  priority: 'low' | 'normal' | 'high' | 'urgent'
+  tags: string[]
+  metadata: { [member: string]: Json }
+  risk: 'low' | 'normal' | 'high' | 'critical'
+  redact: 'none' | 'notify' | 'strict'
+  redact_payload: boolean
+  /** Any JSON value. */
+  verifier_config: Json
+  /** Any JSON value. */
+  verifier_result: Json
+  verification_attempt: number
+  callback_url: string | null
+  callback_mode: 'standard' | 'awaithumans'
+  completed_by_user_id: string | null
+  completed_by_email: string | null
+  completed_by_display_name: string | null
+  completed_by_slack_user_id: string | null
+  completed_via_channel: string | null
+  created_at: string
+  updated_at: string
+  opened_at: string
+  verifying_at: string | null
+  returned_at: string | null
+  revising_at: string | null
+  completed_at: string | null
+  timed_out_at: string | null
+  cancelled_at: string | null
+  verification_exhausted_at: string | null
+  assigned_at: string | null
+  claimed_at: string | null
+  first_notified_at: string | null
+  first_viewed_at: string | null
+  collected_at: string | null
+  erased_at: string | null
+  /** The page on which people answer. */
+  url: string
+  /** `{"_redacted": true}` where the caller may not see it. */
+  description: Json
+  /** `{"_redacted": true}` where the caller may not see it. */
+  payload: Json
+  payload_schema: { [member: string]: Json } | null
+  response_schema: { [member: string]: Json }
+  form_definition: { [member: string]: Json } | null
+  /** `{"_redacted": true}` where the caller may not see it. */
+  initial_response: Json
+  /** Any JSON value. */
+  on_timeout: Json
+  /** `{"_redacted": true}` where the caller may not see it. */
+  response: Json
+  /** `{"_redacted": true}` where the caller may not see it. */
+  cancel_reason: Json
+  decisions: Decision[]
+  /** What the caller may do with the task in its present state. */
+  may: ('decide' | 'step_in' | 'claim' | 'release' | 'cancel' | 'update')[]
+}
+
+/** How a task stands, for whoever waits for it. */
+export type TaskPoll = {
+  id: string
+  status: 'open' | 'verifying' | 'returned' | 'revising' | 'completed' | 'timed_out' | 'cancelled' | 'verification_exhausted'
+  version: number
+  revision: number
+  outcome: 'answered' | 'accepted' | 'edited' | 'responded' | 'ignored' | 'denied' | 'defaulted' | null
+  /** `{"_redacted": true}` where the caller may not see it. */
+  response: Json
+  /** `{"_redacted": true}` where the caller may not see it. */
+  cancel_reason: Json
+  completed_at: string | null
+  timed_out_at: string | null
+  cancelled_at: string | null
+  verification_attempt: number
+}
+
+export type TaskRecordEntry = {
+  id: string
+  type: string
+  occurred_at: string
+  actor: {
+    type: 'user' | 'agent' | 'key' | 'system'
+    id: string
+    session_id?: string
+    key_id?: string
+  }
+  data: { [member: string]: Json }
+  request_id: string | null
+}
+
+/** A task in a list: without its content. */
+export type TaskRow = {
+  id: string
+  /** Grows with every change; also the ETag. */
+  version: number
+  /** Grows with every new content that is shown to the human. */
+  revision: number
+  origin: 'agent' | 'user' | 'proxy' | 'relay' | 'queue' | 'vault'
+  origin_ref: string | null
+  agent_id: string | null
+  agent_name: string | null
+  created_by: string
+  on_behalf_of: string | null
+  idempotency_key: string | null
+  key_reuse: 'forever' | 'until_collected'
+  replay_mismatch_at: string | null
+  task: string
+  verdict: { [member: string]: Json } | null
+  status: 'open' | 'verifying' | 'returned' | 'revising' | 'completed' | 'timed_out' | 'cancelled' | 'verification_exhausted'
+  outcome: 'answered' | 'accepted' | 'edited' | 'responded' | 'ignored' | 'denied' | 'defaulted' | null
+  timeout_seconds: number | null
+  deadline_at: string
+  /** Any JSON value. */
+  assign_to: Json
+  assigned_to_user_id: string | null
+  assigned_to_email: string | null
+  assigned_to_display_name: string | null
+  assigned_to_slack_user_id: string | null
+  priority: 'low' | 'normal' | 'high' | 'urgent'
+  tags: string[]
+  metadata: { [member: string]: Json }
+  risk: 'low' | 'normal' | 'high' | 'critical'
+  redact: 'none' | 'notify' | 'strict'
+  redact_payload: boolean
+  /** Any JSON value. */
+  verifier_config: Json
+  /** Any JSON value. */
+  verifier_result: Json
+  verification_attempt: number
+  callback_url: string | null
+  callback_mode: 'standard' | 'awaithumans'
+  completed_by_user_id: string | null
+  completed_by_email: string | null
+  completed_by_display_name: string | null
+  completed_by_slack_user_id: string | null
+  completed_via_channel: string | null
+  created_at: string
+  updated_at: string
+  opened_at: string
+  verifying_at: string | null
+  returned_at: string | null
+  revising_at: string | null
+  completed_at: string | null
+  timed_out_at: string | null
+  cancelled_at: string | null
+  verification_exhausted_at: string | null
+  assigned_at: string | null
+  claimed_at: string | null
+  first_notified_at: string | null
+  first_viewed_at: string | null
+  collected_at: string | null
+  erased_at: string | null
+  /** The page on which people answer. */
+  url: string
+  /** `{"_redacted": true}` where the caller may not see it. */
+  payload?: Json
+  /** `{"_redacted": true}` where the caller may not see it. */
+  response?: Json
+}
+
+export type TaskWait = {
+  tasks: { [member: string]: TaskPoll }
+  final: string[]
+  pending: string[]
+}
+
 export type User = {
   id: string
   display_name: string
@@ -176,356 +408,8 @@ export type User = {
   created_at: string
 }
 
-export type Decision = {
-  id: string
-  task_id: string
-  user_id: string
-  display_name: string | null
-  email: string | null
-  type: string
-  response: Json
-  reason: Json
-  comment: Json
-  seen_revision: number
-  state: 'pending' | 'counted' | 'returned' | 'void' | 'withdrawn'
-  stepped_in: boolean
-  channel: string
-  assurance: string
-  decided_at: string
-  decision_sha256: string
-}
-
-/** What a wait answers. */
-export type Poll = {
-  id: string
-  status: 'open' | 'verifying' | 'returned' | 'revising' | 'completed' | 'timed_out' | 'cancelled' | 'verification_exhausted'
-  version: number
-  revision: number
-  outcome: 'answered' | 'accepted' | 'edited' | 'responded' | 'ignored' | 'denied' | 'defaulted' | null
-  response: Json
-  cancel_reason: Json
-  completed_at: string | null
-  timed_out_at: string | null
-  cancelled_at: string | null
-  verification_attempt: number
-}
-
-export type Task = {
-  id: string
-  version: number
-  revision: number
-  origin: string
-  origin_ref: string | null
-  agent_id: string | null
-  agent_name: string | null
-  created_by: string
-  on_behalf_of: string | null
-  idempotency_key: string | null
-  key_reuse: 'forever' | 'until_collected'
-  replay_mismatch_at: string | null
-  task: string
-  verdict: {
-    pointer: string
-    approve: Json[]
-    deny: Json[]
-  } | null
-  status: 'open' | 'verifying' | 'returned' | 'revising' | 'completed' | 'timed_out' | 'cancelled' | 'verification_exhausted'
-  outcome: 'answered' | 'accepted' | 'edited' | 'responded' | 'ignored' | 'denied' | 'defaulted' | null
-  timeout_seconds: number | null
-  deadline_at: string
-  assign_to: Json
-  assigned_to_user_id: string | null
-  assigned_to_email: string | null
-  assigned_to_display_name: string | null
-  assigned_to_slack_user_id: string | null
-  priority: 'low' | 'normal' | 'high' | 'urgent'
-  tags: string[]
-  metadata: { [member: string]: Json }
-  risk: 'low' | 'normal' | 'high' | 'critical'
-  redact: 'none' | 'notify' | 'strict'
-  redact_payload: boolean
-  verifier_config: Json
-  verifier_result: Json
-  verification_attempt: number
-  callback_url: string | null
-  callback_mode: 'standard' | 'awaithumans'
-  completed_by_user_id: string | null
-  completed_by_email: string | null
-  completed_by_display_name: string | null
-  completed_by_slack_user_id: string | null
-  completed_via_channel: string | null
-  created_at: string
-  updated_at: string
-  opened_at: string
-  verifying_at: string | null
-  returned_at: string | null
-  revising_at: string | null
-  completed_at: string | null
-  timed_out_at: string | null
-  cancelled_at: string | null
-  verification_exhausted_at: string | null
-  assigned_at: string | null
-  claimed_at: string | null
-  first_notified_at: string | null
-  first_viewed_at: string | null
-  collected_at: string | null
-  erased_at: string | null
-  url: string
-  description: Json
-  payload: Json
-  payload_schema: { [member: string]: Json } | null
-  response_schema: { [member: string]: Json }
-  form_definition: { [member: string]: Json } | null
-  initial_response: Json
-  on_timeout: Json
-  response: Json
-  cancel_reason: Json
-  decisions: Decision[]
-  may: ('decide' | 'step_in' | 'claim' | 'release' | 'cancel' | 'update')[]
-}
-
-export type TaskRow = {
-  id: string
-  version: number
-  revision: number
-  origin: string
-  origin_ref: string | null
-  agent_id: string | null
-  agent_name: string | null
-  created_by: string
-  on_behalf_of: string | null
-  idempotency_key: string | null
-  key_reuse: 'forever' | 'until_collected'
-  replay_mismatch_at: string | null
-  task: string
-  verdict: {
-    pointer: string
-    approve: Json[]
-    deny: Json[]
-  } | null
-  status: 'open' | 'verifying' | 'returned' | 'revising' | 'completed' | 'timed_out' | 'cancelled' | 'verification_exhausted'
-  outcome: 'answered' | 'accepted' | 'edited' | 'responded' | 'ignored' | 'denied' | 'defaulted' | null
-  timeout_seconds: number | null
-  deadline_at: string
-  assign_to: Json
-  assigned_to_user_id: string | null
-  assigned_to_email: string | null
-  assigned_to_display_name: string | null
-  assigned_to_slack_user_id: string | null
-  priority: 'low' | 'normal' | 'high' | 'urgent'
-  tags: string[]
-  metadata: { [member: string]: Json }
-  risk: 'low' | 'normal' | 'high' | 'critical'
-  redact: 'none' | 'notify' | 'strict'
-  redact_payload: boolean
-  verifier_config: Json
-  verifier_result: Json
-  verification_attempt: number
-  callback_url: string | null
-  callback_mode: 'standard' | 'awaithumans'
-  completed_by_user_id: string | null
-  completed_by_email: string | null
-  completed_by_display_name: string | null
-  completed_by_slack_user_id: string | null
-  completed_via_channel: string | null
-  created_at: string
-  updated_at: string
-  opened_at: string
-  verifying_at: string | null
-  returned_at: string | null
-  revising_at: string | null
-  completed_at: string | null
-  timed_out_at: string | null
-  cancelled_at: string | null
-  verification_exhausted_at: string | null
-  assigned_at: string | null
-  claimed_at: string | null
-  first_notified_at: string | null
-  first_viewed_at: string | null
-  collected_at: string | null
-  erased_at: string | null
-  url: string
-  payload?: Json
-  response?: Json
-}
-
 /** Every native route by its head. */
 export type Routes = {
-  'POST /tasks': {
-    params: Record<string, never>
-    query: Record<string, never>
-    body: {
-      task: string
-      description?: string | null
-      payload?: { [member: string]: Json } | null
-      payload_schema?: { [member: string]: Json } | null
-      response_schema: { [member: string]: Json }
-      form_definition?: { [member: string]: Json } | null
-      initial_response?: { [member: string]: Json } | null
-      verdict?: {
-        pointer: string
-        approve: Json[]
-        deny: Json[]
-      } | null
-      idempotency_key?: string | null
-      key_reuse?: 'forever' | 'until_collected'
-      timeout_seconds?: number
-      deadline_at?: string
-      on_timeout?:
-        | 'time_out'
-        | 'deny'
-        | {
-            default: { [member: string]: Json }
-          }
-      assign_to?: Json
-      priority?: 'low' | 'normal' | 'high' | 'urgent'
-      tags?: string[]
-      metadata?: { [member: string]: Json } | null
-      risk?: 'low' | 'normal' | 'high'
-      redact?: 'none' | 'notify'
-      redact_payload?: boolean | null
-      callback_url?: string | null
-      callback_mode?: 'standard' | 'awaithumans'
-      on_behalf_of?: string | null
-    }
-    answers: {
-      200: Task
-      201: Task
-    }
-  }
-  'GET /tasks': {
-    params: Record<string, never>
-    query: {
-      status?: string[]
-      outcome?: string[]
-      assigned_to?: string
-      unassigned?: boolean
-      mine?: boolean
-      agent_id?: string
-      origin?: string
-      tag?: string
-      priority?: 'low' | 'normal' | 'high' | 'urgent'
-      risk?: 'low' | 'normal' | 'high' | 'critical'
-      created_after?: string
-      created_before?: string
-      deadline_before?: string
-      idempotency_key?: string
-      q?: string
-      sort?: 'created' | 'deadline' | 'priority' | 'updated'
-      order?: 'asc' | 'desc'
-      include?: ('payload' | 'response')[]
-      limit?: number
-      cursor?: string
-    }
-    body: undefined
-    answers: {
-      200: {
-        data: TaskRow[]
-        next_cursor: string | null
-      }
-    }
-  }
-  'GET /tasks/:id': {
-    params: { id: string }
-    query: Record<string, never>
-    body: undefined
-    answers: {
-      200: Task
-    }
-  }
-  'PATCH /tasks/:id': {
-    params: { id: string }
-    query: Record<string, never>
-    body: {
-      priority?: 'low' | 'normal' | 'high' | 'urgent'
-      tags?: string[]
-      metadata?: { [member: string]: Json }
-      deadline_at?: string
-    }
-    answers: {
-      200: Task
-    }
-  }
-  'GET /tasks/:id/poll': {
-    params: { id: string }
-    query: { timeout?: number; since_version?: number }
-    body: undefined
-    answers: {
-      200: Poll
-    }
-  }
-  'POST /tasks/wait': {
-    params: Record<string, never>
-    query: Record<string, never>
-    body: {
-      ids: string[]
-      mode: 'any' | 'all'
-      timeout?: number
-    }
-    answers: {
-      200: {
-        tasks: { [member: string]: Poll }
-        final: string[]
-        pending: string[]
-      }
-    }
-  }
-  'GET /tasks/:id/stream': {
-    params: { id: string }
-    query: Record<string, never>
-    body: undefined
-    answers: {
-      200: ReadableStream<Uint8Array>
-    }
-  }
-  'GET /tasks/stream': {
-    params: Record<string, never>
-    query: { type?: string; agent_id?: string }
-    body: undefined
-    answers: {
-      200: ReadableStream<Uint8Array>
-    }
-  }
-  'POST /tasks/:id/decide': {
-    params: { id: string }
-    query: Record<string, never>
-    body: {
-      type: 'respond'
-      response: { [member: string]: Json }
-      reason?: string | null
-      comment?: string | null
-      seen_revision: number
-    }
-    answers: {
-      200: Task
-    }
-  }
-  'POST /tasks/:id/claim': {
-    params: { id: string }
-    query: Record<string, never>
-    body: undefined
-    answers: {
-      200: Task
-    }
-  }
-  'POST /tasks/:id/release': {
-    params: { id: string }
-    query: Record<string, never>
-    body: undefined
-    answers: {
-      200: Task
-    }
-  }
-  'POST /tasks/:id/cancel': {
-    params: { id: string }
-    query: Record<string, never>
-    body: {
-      reason?: string | null
-    }
-    answers: {
-      200: Task
-    }
-  }
   'GET /setup/status': {
     params: Record<string, never>
     query: Record<string, never>
@@ -1022,6 +906,228 @@ export type Routes = {
     body: undefined
     answers: {
       200: Event
+    }
+  }
+  'POST /tasks': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      task: string
+      payload?: { [member: string]: Json } | null
+      payload_schema?: { [member: string]: Json } | null
+      /** Any JSON value. */
+      response_schema: Json
+      form_definition?: { [member: string]: Json } | null
+      initial_response?: { [member: string]: Json } | null
+      /** A mail address, a list of addresses, `{email}`, `{emails}`, `{user_id}`, or null: whoever runs the work. */
+      assign_to?: Json
+      callback_url?: string | null
+      redact_payload?: boolean | null
+      description?: string | null
+      verdict?: {
+        pointer: string
+        approve: Json[]
+        deny: Json[]
+      } | null
+      idempotency_key?: string | null
+      key_reuse?: 'forever' | 'until_collected'
+      timeout_seconds?: number
+      deadline_at?: string
+      on_timeout?:
+        | 'time_out'
+        | 'deny'
+        | {
+            default: { [member: string]: Json }
+          }
+      priority?: 'low' | 'normal' | 'high' | 'urgent'
+      tags?: string[]
+      metadata?: { [member: string]: Json } | null
+      risk?: 'low' | 'normal' | 'high'
+      redact?: 'none' | 'notify'
+      callback_mode?: 'standard' | 'awaithumans'
+      on_behalf_of?: string | null
+    }
+    answers: {
+      200: Task
+      201: Task
+    }
+  }
+  'GET /tasks': {
+    params: Record<string, never>
+    query: {
+      status?: string[]
+      outcome?: ('answered' | 'accepted' | 'edited' | 'responded' | 'ignored' | 'denied' | 'defaulted')[]
+      assigned_to?: string
+      unassigned?: boolean
+      mine?: boolean
+      agent_id?: string
+      origin?: 'agent' | 'user' | 'proxy' | 'relay' | 'queue' | 'vault'
+      tag?: string
+      priority?: 'low' | 'normal' | 'high' | 'urgent'
+      risk?: 'low' | 'normal' | 'high' | 'critical'
+      created_after?: string
+      created_before?: string
+      deadline_before?: string
+      idempotency_key?: string
+      q?: string
+      sort?: 'created' | 'deadline' | 'priority' | 'updated'
+      order?: 'asc' | 'desc'
+      include?: ('payload' | 'response')[]
+      limit?: number
+      cursor?: string
+    }
+    body: undefined
+    answers: {
+      200: {
+        data: TaskRow[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /tasks/stream': {
+    params: Record<string, never>
+    query: { type?: string; agent_id?: string }
+    body: undefined
+    answers: {
+      200: ReadableStream<Uint8Array>
+    }
+  }
+  'GET /tasks/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Task
+    }
+  }
+  'GET /tasks/:id/decisions': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: Decision[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /tasks/:id/record': {
+    params: { id: string }
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: TaskRecordEntry[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /tasks/:id/poll': {
+    params: { id: string }
+    query: { timeout?: number; since_version?: number }
+    body: undefined
+    answers: {
+      200: TaskPoll
+    }
+  }
+  'POST /tasks/wait': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      ids: string[]
+      mode?: 'any' | 'all'
+      timeout?: number
+    }
+    answers: {
+      200: TaskWait
+    }
+  }
+  'GET /tasks/:id/stream': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: ReadableStream<Uint8Array>
+    }
+  }
+  'POST /tasks/:id/decide': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      type: 'respond'
+      response: { [member: string]: Json }
+      reason?: string | null
+      comment?: string | null
+      /** The revision that the human saw. */
+      seen_revision: number
+    }
+    answers: {
+      200: Task
+    }
+  }
+  'POST /tasks/:id/claim': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Task
+    }
+  }
+  'POST /tasks/:id/release': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Task
+    }
+  }
+  'POST /tasks/:id/cancel': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      reason?: string | null
+    }
+    answers: {
+      200: Task
+    }
+  }
+  'PATCH /tasks/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      priority?: 'low' | 'normal' | 'high' | 'urgent'
+      tags?: string[]
+      metadata?: { [member: string]: Json }
+      deadline_at?: string
+    }
+    answers: {
+      200: Task
+    }
+  }
+  'GET /compatibility-keys': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: CompatibilityKey[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /compatibility-keys': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      key?: string
+      effective_at?: string
+    }
+    answers: {
+      201: NewCompatibilityKey
     }
   }
 }

@@ -2,7 +2,7 @@
 
 import { type FieldError, Problem } from '../problem.ts'
 import { checkJsonSchema } from '../schema/check.ts'
-import type { CreateTask } from '../shapes.ts'
+import type { CreateTask, JsonSchema } from '../shapes.ts'
 
 const text = (min: number, max: number) => ({ type: 'string', minLength: min, maxLength: max })
 const object = { type: 'object' }
@@ -57,7 +57,7 @@ export function checkCreate(body: unknown, now: Date): CreateTask {
   }
   if (errors.length > 0) throw new Problem('validation_failed', { errors })
   if (input.payload_schema) {
-    const wrong = checkJsonSchema(input.payload_schema, input.payload)
+    const wrong = checkJsonSchema(input.payload_schema as JsonSchema, input.payload)
     if (wrong.length > 0)
       throw new Problem('payload_invalid', { errors: wrong.map((error) => ({ ...error, path: `/payload${error.path}` })) })
   }

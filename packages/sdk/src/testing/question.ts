@@ -2,7 +2,8 @@
 
 import { type FieldError, Problem } from '../problem.ts'
 import { checkJsonSchema } from '../schema/check.ts'
-import type { CreateTask, JsonObject, Task } from '../shapes.ts'
+import type { CreateTask, JsonObject, JsonSchema, Task } from '../shapes.ts'
+import type { Json } from '../wire.ts'
 
 export const AGENT = { type: 'agent', id: 'agt_00000000000000000000000001', name: 'An agent' } as const
 export const PERSON = {
@@ -13,10 +14,15 @@ export const PERSON = {
 } as const
 
 type OnTimeout = NonNullable<CreateTask['on_timeout']>
-type Verdict = Task['verdict']
+type Verdict = { pointer: string; approve: Json[]; deny: Json[] } | null
 
 /** A task as it is kept; `collected_at` and its kin are those of the wire. */
-export type Question = Omit<Task, 'on_timeout'> & { on_timeout: OnTimeout; fingerprint: string; stopDeadline: () => void }
+export type Question = Omit<Task, 'on_timeout' | 'verdict'> & {
+  on_timeout: OnTimeout
+  verdict: Verdict
+  fingerprint: string
+  stopDeadline: () => void
+}
 
 const BLANK = {
   version: 1,
@@ -88,7 +94,7 @@ export function blankQuestion(body: CreateTask, about: { id: string; url: string
     ...body,
     id: about.id,
     url: about.url,
-    verdict: body.verdict ?? inferVerdict(body.response_schema),
+    verdict: body.verdict ?? inferVerdict(body.response_schema as JsonSchema),
     deadline_at: body.deadline_at ?? new Date(about.now.getTime() + (body.timeout_seconds as number) * 1000).toISOString(),
     created_at: created,
     updated_at: created,
@@ -102,7 +108,7 @@ export function blankQuestion(body: CreateTask, about: { id: string; url: string
 
 /** As it travels. */
 export function shown({ fingerprint: _fingerprint, stopDeadline: _stop, ...task }: Question): Task {
-  return structuredClone(task) as Task // on_timeout is one of the forms that the wire has
+  return structuredClone(task) as Task // on_timeout and verdict are among the forms that the wire has
 }
 
 export function checkAnswer(question: Question, response: unknown, path = '/response'): JsonObject {
@@ -112,7 +118,9 @@ export function checkAnswer(question: Question, response: unknown, path = '/resp
 }
 
 /** The answer that says no, where there is one that fits. */
-export function denialOf({ verdict, response_schema }: Pick<Question, 'verdict' | 'response_schema'>): JsonObject | null {
+export function denialOf(task: Pick<Task, 'verdict' | 'response_schema'> | Question): JsonObject | null {
+  const { response_schema } = task
+  const verdict = task.verdict as Verdict
   const name = verdict?.pointer.slice(1)
   const no = verdict?.deny[0]
   if (!name || name.includes('/') || no === undefined) return null
@@ -132,7 +140,7 @@ function checkDeadline(question: Question): void {
 }
 
 /** Inferred when the schema has exactly one required switch. */
-function inferVerdict(schema: CreateTask['response_schema']): Verdict {
+function inferVerdict(schema: JsonSchema): Verdict {
   const properties = (schema.properties ?? {}) as Record<string, { type?: unknown }>
   const switches = ((schema.required ?? []) as string[]).filter((name) => properties[name]?.type === 'boolean')
   return switches.length === 1 ? { pointer: `/${switches[0]}`, approve: [true], deny: [false] } : null

@@ -100,7 +100,7 @@ export function openTasks(clock: Clock, url: string, onOpen: (task: Task) => voi
       const errors = [{ path: '/deadline_at', code: 'shortened', message: 'A deadline is never shortened.' }]
       throw new Problem('validation_failed', { errors })
     }
-    const changed = change(question, body, 'task.updated')
+    const changed = change(question, body as Partial<Task>, 'task.updated')
     watchDeadline(question)
     return changed
   }
