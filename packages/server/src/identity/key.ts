@@ -191,8 +191,11 @@ export const revokeKey = (house: IdentityHouse, scope: Scope, keyId: string): Pr
 
 export type KeyFilter = { created_by?: string; agent_id?: string; kind?: KeyKindMade; created_before?: Date }
 
-export const revokeKeys = (house: IdentityHouse, scope: Scope, filter: KeyFilter): Promise<{ revoked: number }> =>
-  tx(house.db, scope, async (t) => {
+/** By maker, agent, kind or age. Without any of them it would be all keys, which nobody should reach by leaving something out. */
+export async function revokeKeys(house: IdentityHouse, scope: Scope, filter: KeyFilter): Promise<{ revoked: number }> {
+  if (Object.values(filter).every((value) => value === undefined))
+    throw fieldError('', 'filter_missing', 'Name at least one filter.')
+  return tx(house.db, scope, async (t) => {
     const revoked = await revokeKeysWhere(t, scope, ownOnly(scope, 'key.revoke'), {
       madeBy: filter.created_by ?? null,
       agentId: filter.agent_id ?? null,
@@ -202,6 +205,7 @@ export const revokeKeys = (house: IdentityHouse, scope: Scope, filter: KeyFilter
     for (const { id } of revoked) await recordRevoked(t, scope, id, 'revoked')
     return { revoked: revoked.length }
   })
+}
 
 async function recordRevoked(t: Tx, scope: Scope, keyId: string, reason: 'revoked' | 'exposed'): Promise<void> {
   await record(t, scope, 'key.revoked', { key_id: keyId, reason }, { resource: { type: 'key', id: keyId } })

@@ -598,7 +598,7 @@ const keyRoutes = (house: IdentityHouse, list: List): Route[] => [
     'POST /keys/revoke',
     {
       summary: 'Revoke many keys',
-      description: 'By maker, agent, kind or age; what is left out does not narrow.',
+      description: 'By maker, agent, kind or age, at least one of them; what is left out does not narrow.',
       tag: 'Keys',
       auth: 'any',
       action: 'key.revoke',
