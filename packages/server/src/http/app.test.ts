@@ -2,9 +2,8 @@ import { Problem } from '@countersign/sdk'
 import { expect, test } from 'vitest'
 import { newId } from '../std/id.ts'
 import { parseTrustedProxies } from './address.ts'
-import { withOverrides } from './limit.ts'
 import { type Route, route, s } from './route.ts'
-import { type Door, openDoor, rawCall, type Sent } from './testing/door.ts'
+import { type Door, openDoor, rawCall, type Sent, withOverrides } from './testing/door.ts'
 
 const Note = s.object({
   text: s.text({ min: 1, max: 20 }),

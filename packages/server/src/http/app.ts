@@ -9,7 +9,7 @@ import { Hono } from 'hono'
 import { KEY_PATTERN } from '../crypto/token.ts'
 import { newId } from '../std/id.ts'
 import type { TrustedProxies } from './address.ts'
-import { type Answer, toResponse, writeAnswer } from './answer.ts'
+import { type Answer, baseHeaders, toResponse, writeAnswer } from './answer.ts'
 import { answerChecker } from './answer-check.ts'
 import { type Cors, corsHeaders, hostCheck, preflightHeaders, securityHeaders } from './browser.ts'
 import type { Buckets } from './bucket.ts'
@@ -50,7 +50,7 @@ export type AppOptions = Handed & {
 
 export type App = {
   /** For callers in this process; streams and address checks need `listen`. */
-  fetch(request: Request): Promise<Response>
+  fetch: (request: Request) => Promise<Response>
   listen(
     port: number,
     host?: string,
@@ -75,7 +75,8 @@ const TIMERS = { headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeou
 export function buildApp(options: AppOptions): App {
   const { house } = options
   const place: Place = { url: options.publicUrl ?? null, hosts: options.allowedHosts ?? [] }
-  const origin = () => new URL(place.url ?? 'http://localhost').origin
+  const edge = edgeOf(options, place)
+  const origin = () => edge().origin
   const stop = new AbortController()
   const limits = openLimits({ db: house.db, keyring: house.keyring, clock: house.clock, buckets: options.buckets })
   const replies = openReplies({ db: house.db, sealing: options.sealing, keepMs: options.keepRepliesMs })
@@ -86,13 +87,14 @@ export function buildApp(options: AppOptions): App {
     limits,
     replies,
     origin,
+    base: () => edge().security.api,
     stopping: stop.signal,
     check: options.checkAnswers ? answerChecker() : undefined,
   }
-  const door = makeDoor(options, service, entries, place)
+  const door = makeDoor(options, service, entries, edge)
   return {
     fetch: async (request) => door(request, {}),
-    listen: (port, host = '127.0.0.1') => listen({ port, host, door, stop, place }),
+    listen: (port, host = '127.0.0.1') => listen({ port, host, door, stop, place, edge }),
     origin,
     limits,
     replies,
@@ -147,7 +149,7 @@ function compareSpecific(a: string, b: string): number {
 
 type Door = (request: Request, raw: Raw) => Promise<Response>
 
-function makeDoor(options: AppOptions, service: Service, entries: Placed[], place: Place): Door {
+function makeDoor(options: AppOptions, service: Service, entries: Placed[], edge: () => Edge): Door {
   const { house, cors = null, pages = new Map(), trustedProxies = [] } = options
   const hono = new Hono<Env>({ getPath: pathOf })
   for (const entry of entries)
@@ -165,32 +167,31 @@ function makeDoor(options: AppOptions, service: Service, entries: Placed[], plac
     const { here } = c.env
     const { method, path, header } = here.exchange
     const page = method === 'GET' || method === 'HEAD' ? pageAnswer(pages, path, header) : null
-    if (page) return send(here, { ...page, headers: { ...edge.security.page, ...page.headers } })
+    if (page) return send(here, page, edge().page)
     const methods = allowed(path)
     if (methods.length === 0) throw new Problem('not_found')
     here.gathered.headers.Allow = allowHeader(methods)
     throw new Problem('method_not_allowed', { allowed: methods })
   })
 
-  const send = ({ exchange, gathered }: Here, answer: Answer): Response => {
+  const send = ({ exchange, gathered }: Here, answer: Answer, base = edge().api): Response => {
     const whole = { ...answer, headers: { ...gathered.headers, ...answer.headers } }
     if (service.stopping.aborted) whole.headers.Connection = 'close'
-    if (!exchange.outgoing) return toResponse(whole)
-    writeAnswer(exchange.outgoing, whole)
+    if (!exchange.outgoing) return toResponse(whole, base)
+    writeAnswer(exchange.outgoing, whole, base)
     return RESPONSE_ALREADY_SENT
   }
-  let edge = makeEdge(options, place)
 
   return async (request, raw) => {
-    if (edge.url !== place.url) edge = makeEdge(options, place)
-    const from = performance.now()
+    const from = options.accessLog ? performance.now() : 0
     const exchange = openExchange(request, raw, trustedProxies)
-    const headers = { ...edge.security.api, ...corsHeaders(cors, exchange.header), 'X-Request-Id': exchange.id }
+    const headers: Gathered['headers'] = { 'X-Request-Id': exchange.id }
+    if (cors) Object.assign(headers, corsHeaders(cors, exchange.header))
     const here: Here = { exchange, gathered: { headers, scope: null } }
     let status = 0
     try {
       refuseMalformed(exchange)
-      if (raw.incoming && !ANY_HOST.includes(exchange.path)) edge.refuseHost(exchange.header('host'))
+      if (raw.incoming && !ANY_HOST.includes(exchange.path)) edge().refuseHost(exchange.header('host'))
       await refuseExposedKey(exchange, options)
       const response =
         request.method === 'OPTIONS' ? send(here, optionsAnswer(exchange, allowed, cors)) : await hono.fetch(request, { here })
@@ -203,15 +204,33 @@ function makeDoor(options: AppOptions, service: Service, entries: Placed[], plac
       const dialect = here.entry?.dialect ?? (/^\/api\/(?!v1(?:\/|$))/.test(exchange.path) ? 'compatible' : 'native')
       return raw.outgoing?.headersSent ? RESPONSE_ALREADY_SENT : send(here, problemAnswer(problem, exchange.id, dialect))
     } finally {
-      const say = options.accessLog ? house.log.info : house.log.debug
-      say({ ...fieldsOf(here), status, ms: Math.round(performance.now() - from) }, 'request')
+      if (options.accessLog) house.log.info({ ...fieldsOf(here), status, ms: Math.round(performance.now() - from) }, 'request')
     }
   }
 }
 
+type Edge = ReturnType<typeof makeEdge>
+
 function makeEdge(options: AppOptions, { url, hosts }: Place) {
-  const security = securityHeaders({ https: url?.startsWith('https:') ?? false, hstsPreload: options.hstsPreload })
-  return { url, security, refuseHost: hostCheck(url ?? 'http://localhost', hosts) }
+  const known = url ?? 'http://localhost'
+  const security = securityHeaders({ https: known.startsWith('https:'), hstsPreload: options.hstsPreload })
+  return {
+    url,
+    origin: new URL(known).origin,
+    security,
+    api: baseHeaders(security.api),
+    page: baseHeaders(security.page),
+    refuseHost: hostCheck(known, hosts),
+  }
+}
+
+/** Made again when the server learns where it listens. */
+function edgeOf(options: AppOptions, place: Place): () => Edge {
+  let edge = makeEdge(options, place)
+  return () => {
+    if (edge.url !== place.url) edge = makeEdge(options, place)
+    return edge
+  }
 }
 
 const fieldsOf = ({ exchange, gathered, entry }: Here) => ({
@@ -253,20 +272,20 @@ type Listening = {
   door: Door
   stop: AbortController
   place: Place
+  edge(): Edge
 }
 
-async function listen({ port, host, door, stop, place }: Listening) {
-  const bare = () => securityHeaders({ https: place.url?.startsWith('https:') ?? false }).api
+async function listen({ port, host, door, stop, place, edge }: Listening) {
   const listener = getRequestListener((request, env) => door(request, env as Raw), {
     // Others in this process (egress, protocol libraries) want the platform's own Request and Response.
     overrideGlobalObjects: false,
     // What the adapter cannot even make a Request of.
-    errorHandler: (error) => toResponse(malformed(error, bare())),
+    errorHandler: (error) => toResponse(malformed(error), edge().api),
   })
   const server = createServer(TIMERS, (incoming, outgoing) => void listener(incoming, outgoing))
   server.on('checkExpectation', (incoming: IncomingMessage, outgoing: ServerResponse) => void listener(incoming, outgoing))
   server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Socket) =>
-    refuseSocket(error, socket, bare()),
+    refuseSocket(error, socket, edge().security.api),
   )
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -284,10 +303,10 @@ async function listen({ port, host, door, stop, place }: Listening) {
   return { port: bound, url, close: (own: { graceMs?: number } = {}) => close(server, stop, own.graceMs ?? 5_000) }
 }
 
-const malformed = (cause: unknown, base: Record<string, string>): Answer => {
+const malformed = (cause: unknown): Answer => {
   const id = newId('req')
   const answer = problemAnswer(new Problem('request_invalid', {}, { cause }), id)
-  return { ...answer, headers: { ...base, ...answer.headers, 'X-Request-Id': id } }
+  return { ...answer, headers: { ...answer.headers, 'X-Request-Id': id } }
 }
 
 /** What Node's parser refused never becomes a request: the answer is written on the socket. */

@@ -59,7 +59,10 @@ function readIncoming(incoming: IncomingMessage, maxBytes: number): Promise<Buff
     })
     incoming.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)))
     incoming.on('error', (cause) => reject(new Problem('request_invalid', { detail: 'The body ended too early.' }, { cause })))
-    incoming.on('close', () => reject(new Problem('request_invalid', { detail: 'The body ended too early.' })))
+    // Also after a whole body: only one that was cut is an error.
+    incoming.on('close', () => {
+      if (!incoming.complete) reject(new Problem('request_invalid', { detail: 'The body ended too early.' }))
+    })
   })
 }
 

@@ -1,11 +1,9 @@
 import { Problem } from '@countersign/sdk'
 import { expect, test } from 'vitest'
 import { type Database, database } from '#harness'
-import { makeKeyring } from '../crypto/keyring.ts'
-import { BUCKETS } from './bucket.ts'
-import { type Limits, limitHeaders, openLimits, parseLimits, withOverrides } from './limit.ts'
+import { type Limits, limitHeaders, openLimits } from './limit.ts'
+import { keyring, withOverrides } from './testing/door.ts'
 
-const keyring = makeKeyring({ current: 1, versions: new Map([[1, Buffer.from('0123456789abcdef0123456789abcdef')]]) })
 const hundred = withOverrides({ 'api.key': { limit: 100, burst: 100 }, 'key.bad': { limit: 100 } })
 
 const limitsOf = (house: Database, buckets = withOverrides({}), db = house.db) =>
@@ -180,29 +178,4 @@ test('P75 with PostgreSQL away a take is 503 store_unavailable, never a pass', a
     code: 'store_unavailable',
     status: 503,
   })
-})
-
-test('P74 the setting changes rows of the table, names what it refuses, and never loosens what guards sign-in', () => {
-  expect(parseLimits('')).toEqual(BUCKETS)
-  expect(parseLimits('{"api.key": {"limit": 1200, "burst": 240}, "login.address": {"limit": 5, "per": 600}}')).toMatchObject({
-    'api.key': { kind: 'gcra', limit: 1200, burst: 240, per: 60 },
-    'login.address': { limit: 5, per: 600 },
-    'api.user': { limit: 600 },
-  })
-  const said = (text: string) => {
-    try {
-      parseLimits(text)
-      return 'accepted'
-    } catch (error) {
-      return (error as Error).message
-    }
-  }
-  expect(said('{"login.address": {"limit": 11}}')).toBe('login.address.limit of 11 is looser than the 10 that guards sign-in.')
-  expect(said('{"login.pair": {"wait": 1}}')).toBe('login.pair.wait of 1 is looser than the 30 that guards sign-in.')
-  expect(said('{"api.kee": {}}')).toBe('There is no limit called "api.kee".')
-  expect(said('{"api.key": {"rate": 1}}')).toBe('api.key has no member "rate".')
-  expect(said('{"api.key": {"limit": 0}}')).toBe('api.key.limit of 0 is not a whole number of at least 1.')
-  expect(said('{"export": {"limit": 101}}')).toBe('export.limit of 101 is more than the 100 that an exact window can hold.')
-  expect(said('[]')).toBe('The limits are not a JSON object of buckets.')
-  expect(said('{')).toBe('The limits are not JSON.')
 })

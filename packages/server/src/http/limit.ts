@@ -38,8 +38,6 @@ export type Limits = {
   sweep(): Promise<number>
 }
 
-export type LimitOverrides = Partial<Record<BucketName, Record<string, number>>>
-
 const LEASE_MS = 90_000
 const RENEW_MS = 30_000
 // A row of failures outlives its longest wait by far, so that who comes back after a pause does not start from nothing.
@@ -166,41 +164,4 @@ export function limitHeaders(lefts: readonly Left[]): Record<string, string> {
     'RateLimit-Policy': lefts.map((one) => `"${one.bucket}";q=${one.quota};w=${one.per}`).join(', '),
     RateLimit: lefts.map((one) => `"${one.bucket}";r=${one.remaining};t=${one.reset}`).join(', '),
   }
-}
-
-/** The setting: a JSON object of bucket → members to change, `{"api.key": {"limit": 1200, "burst": 240}}`. Throws a sentence that names the item. */
-export function parseLimits(text: string): Buckets {
-  if (text.trim() === '') return BUCKETS as Buckets
-  let given: unknown
-  try {
-    given = JSON.parse(text)
-  } catch (cause) {
-    throw new Error('The limits are not JSON.', { cause })
-  }
-  if (typeof given !== 'object' || given === null || Array.isArray(given))
-    throw new Error('The limits are not a JSON object of buckets.')
-  return withOverrides(given as LimitOverrides, { floors: true })
-}
-
-/** The table with members changed. With `floors` a sign-in row may only become stricter. */
-export function withOverrides(given: LimitOverrides, { floors = false } = {}): Buckets {
-  const buckets: Buckets = { ...BUCKETS }
-  for (const [name, members] of Object.entries(given)) {
-    if (!Object.hasOwn(BUCKETS, name)) throw new Error(`There is no limit called ${JSON.stringify(name)}.`)
-    const bucket: Bucket = BUCKETS[name as BucketName]
-    for (const [member, value] of Object.entries(members)) {
-      const said = `${name}.${member} of ${JSON.stringify(value)}`
-      const usual = (bucket as unknown as Record<string, unknown>)[member]
-      if (typeof usual !== 'number') throw new Error(`${name} has no member ${JSON.stringify(member)}.`)
-      if (typeof value !== 'number' || !Number.isInteger(value) || value < 1)
-        throw new Error(`${said} is not a whole number of at least 1.`)
-      if (bucket.kind === 'window' && member === 'limit' && value > 100)
-        throw new Error(`${said} is more than the 100 that an exact window can hold.`)
-      // Fewer at a time, or over a longer time, is stricter.
-      const looser = ['limit', 'burst', 'from'].includes(member) ? value > usual : value < usual
-      if (floors && bucket.signIn && looser) throw new Error(`${said} is looser than the ${usual} that guards sign-in.`)
-    }
-    buckets[name as BucketName] = { ...bucket, ...members } as Bucket
-  }
-  return buckets
 }

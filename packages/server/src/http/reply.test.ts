@@ -51,6 +51,10 @@ const routes = (db: Db): Route[] => {
       },
       ({ scope }) => make(scope, {}),
     ),
+    route('POST /careless', { ...spec, answers: { 201: s.json() } }, async ({ scope }) => ({
+      ...(await make(scope, {})),
+      more: 1,
+    })),
     route('POST /nothing', { ...spec, answers: { 204: null } }, async () => undefined),
     route('GET /flow', { ...spec, answers: { 200: 'stream' } }, ({ stream }) => stream(async () => undefined)),
     route('POST /cookies', { ...spec, idempotency: 'none', answers: { 200: s.json() } }, ({ scope }) => make(scope, {})),
@@ -239,4 +243,23 @@ test('P78 a reply that was moved to another row does not open', async () => {
   await house.call('/api/v1/things', keyed('two', { text: 'two' }))
   await house.admin.run`update replies a set reply = b.reply from replies b where a.id <> b.id`
   expect((await house.call('/api/v1/things', keyed('one', { text: 'one' }))).body.code).toBe('internal')
+})
+
+test('P77 a verb whose transaction returns something else than its handler is found out in tests', async () => {
+  const house = await open()
+  expect((await house.call('/api/v1/careless', { method: 'POST' })).status).toBe(500)
+  expect(house.logs.join('')).toContain('a replay would answer otherwise')
+})
+
+test('P72 P77 limits and the reply cost a call two round trips beside its own transaction', async () => {
+  const house = await open()
+  const { pool } = house.db
+  const seen: string[] = []
+  const query = pool.query.bind(pool) as (...args: unknown[]) => unknown
+  pool.query = ((text: string, ...rest: unknown[]) => {
+    seen.push(text)
+    return query(text, ...rest)
+  }) as typeof pool.query
+  expect((await house.call('/api/v1/things', keyed('k'))).status).toBe(201)
+  expect(seen.map((text) => /buckets|begin_reply/.exec(text)?.[0])).toEqual(['buckets', 'begin_reply'])
 })

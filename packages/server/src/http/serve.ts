@@ -3,7 +3,7 @@
 import { Problem, type ProblemCode } from '@countersign/sdk'
 import type { Keyring } from '../crypto/keyring.ts'
 import { type Scope, systemScope } from '../db/scope.ts'
-import type { Db } from '../db/tx.ts'
+import type { Db, Tx } from '../db/tx.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Log } from '../std/log.ts'
 import type { Answer } from './answer.ts'
@@ -59,10 +59,12 @@ export type Service = {
   limits: Limits
   replies: Replies
   origin(): string
+  /** The headers that every answer starts with. */
+  base(): Record<string, string>
   /** Aborted with `shutdown` when the server stops. */
   stopping: AbortSignal
-  /** In tests: every answer is held against its schema. */
-  check?(entry: Entry, answer: Answer): void
+  /** In tests: every answer is held against its schema, and against what its transaction would have stored for a replay. */
+  check?(entry: Entry, answer: Answer, committed: Answer | undefined): void
 }
 
 export const entryOf = (route: Route, dialect: Dialect): Entry => ({
@@ -188,7 +190,7 @@ async function once(running: Running, key: string, body: Json | undefined): Prom
   const { attempt } = begun
   try {
     const answer = await run(running, attempt)
-    if (answer !== STREAMED) await attempt.settle(withSecretsOut(entry, answer), true)
+    if (answer !== STREAMED) await attempt.settle(toStore(running, answer), true)
     return answer
   } catch (error) {
     const problem = problemOf(error)
@@ -200,21 +202,27 @@ async function once(running: Running, key: string, body: Json | undefined): Prom
   }
 }
 
-const withSecretsOut = (entry: Entry, answer: Answer): Answer => {
+/** With the headers gathered on the way, without what is shown once. */
+const toStore = ({ entry, gathered }: Running, answer: Answer): Answer => {
   const names = entry.route.spec.secretOnce
-  return names && answer.body !== null ? { ...answer, body: withoutSecrets(String(answer.body), names) } : answer
+  const body = names && answer.body !== null ? withoutSecrets(String(answer.body), names) : answer.body
+  return { status: answer.status, headers: { ...gathered.headers, ...answer.headers }, body }
 }
 
 async function run(running: Running, attempt?: Attempt): Promise<Answer | typeof STREAMED> {
   const { service, entry, exchange, input, gathered } = running
   const control = replyControl(service, gathered)
   const signals = requestSignal(service, exchange)
-  const render = (result: unknown): Answer => rendered(running, control, result)
-  const scope: Scope = attempt
-    ? { ...running.scope, beforeCommit: (t, result) => attempt.complete(t, withSecretsOut(entry, render(result))) }
-    : running.scope
+  const committed: { answer?: Answer } = {}
+  const beforeCommit = async (t: Tx, result: unknown) => {
+    // A transaction on the way that answers nothing has nothing to store; the last one that does is the reply.
+    if (result === undefined && entry.route.spec.answers[entry.status] !== null) return
+    committed.answer = rendered(entry, control, result)
+    await attempt?.complete(t, toStore(running, committed.answer))
+  }
+  const hooked = attempt || (service.check && isMutating(entry.route) && entry.route.spec.idempotency !== 'none')
   const ask = {
-    scope,
+    scope: hooked ? { ...running.scope, beforeCommit } : running.scope,
     ...input,
     request: exchange,
     get signal() {
@@ -231,8 +239,8 @@ async function run(running: Running, attempt?: Attempt): Promise<Answer | typeof
   try {
     const result = await entry.route.handler(ask as Parameters<Route['handler']>[0])
     if (result === STREAMED) return STREAMED
-    const answer = render(result)
-    service.check?.(entry, answer)
+    const answer = rendered(entry, control, result)
+    service.check?.(entry, answer, committed.answer)
     return answer
   } finally {
     signals.close()
@@ -273,17 +281,13 @@ function cookieText(name: string, value: string, options: CookieOptions): string
   return parts.join('; ')
 }
 
-function rendered({ entry, gathered }: Running, control: Control, result: unknown): Answer {
-  const { spec } = entry.route
-  const made = spec.render ? spec.render(result, { dialect: entry.dialect }) : { body: result }
-  const status = made.status ?? control.chosen.status ?? entry.status
-  const headers: Answer['headers'] = { ...gathered.headers, ...made.headers }
+function rendered({ route, dialect, status: usual }: Entry, control: Control, result: unknown): Answer {
+  const { spec } = route
+  const made = spec.render ? spec.render(result, { dialect }) : { body: result }
+  const status = made.status ?? control.chosen.status ?? usual
+  const headers: Answer['headers'] = made.headers ?? {}
   if (spec.answers[status] === null || made.body === undefined) return { status, headers, body: null }
-  return {
-    status,
-    headers: { ...headers, 'Content-Type': headers['Content-Type'] ?? 'application/json' },
-    body: writeJson(made.body),
-  }
+  return { status, headers: { 'Content-Type': 'application/json', ...headers }, body: writeJson(made.body) }
 }
 
 /** Made only for a verb that waits: aborted when the client leaves or the server stops. */
@@ -321,7 +325,7 @@ async function streamed(
     const why = await runStream(
       {
         outgoing,
-        headers: gathered.headers,
+        headers: { ...service.base(), ...gathered.headers },
         clock,
         signal,
         revoked: (fn) => service.handed.revoked?.(scope, fn) ?? (() => undefined),

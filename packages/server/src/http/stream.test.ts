@@ -1,8 +1,7 @@
 import { request } from 'node:http'
 import { expect, test } from 'vitest'
-import { withOverrides } from './limit.ts'
 import { type EventStream, type Route, route, s } from './route.ts'
-import { openDoor } from './testing/door.ts'
+import { openDoor, withOverrides } from './testing/door.ts'
 
 type Opened = {
   text(): string

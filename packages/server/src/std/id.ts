@@ -21,13 +21,19 @@ const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 // 128 bits in 26 characters leave two spare bits, so the first character is 0…7.
 const BODY = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/
 
+/** Two zero bits, then the 128, five at a time. */
 function encode(bytes: Uint8Array): string {
-  let value = 0n
-  for (const byte of bytes) value = (value << 8n) | BigInt(byte)
   let text = ''
-  for (let i = 0; i < 26; i++) {
-    text = ALPHABET[Number(value & 31n)] + text
-    value >>= 5n
+  let bits = 0
+  let count = 2
+  for (const byte of bytes) {
+    bits = (bits << 8) | byte
+    count += 8
+    while (count >= 5) {
+      count -= 5
+      text += ALPHABET[(bits >>> count) & 31]
+    }
+    bits &= (1 << count) - 1
   }
   return text
 }
@@ -43,9 +49,22 @@ function decode(text: string): Uint8Array {
   return bytes
 }
 
+// Asking the system for 16 bytes costs more than all the rest of an id, and every request has one: so 256 ids' worth at a time, each byte used once.
+const pool = new Uint8Array(4_096)
+let used = pool.length
+
+function randomBytes16(): Uint8Array {
+  if (used === pool.length) {
+    crypto.getRandomValues(pool)
+    used = 0
+  }
+  used += 16
+  return pool.slice(used - 16, used)
+}
+
 /** 16 bytes of a UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds, then random. */
 function uuidV7(now: number): Uint8Array {
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  const bytes = randomBytes16()
   for (let i = 0; i < 6; i++) bytes[i] = Math.floor(now / 2 ** (8 * (5 - i))) & 255
   bytes[6] = ((bytes[6] as number) & 0x0f) | 0x70
   bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80

@@ -11,6 +11,7 @@ import type { Db, DbOptions } from '../../db/tx.ts'
 import { newTenantUuid, tenantWire } from '../../std/id.ts'
 import { openLog } from '../../std/log.ts'
 import { type App, type AppOptions, buildApp } from '../app.ts'
+import { BUCKETS, type BucketName, type Buckets } from '../bucket.ts'
 import type { Route } from '../route.ts'
 
 export const keyring = makeKeyring({ current: 1, versions: new Map([[1, Buffer.from('0123456789abcdef0123456789abcdef')]]) })
@@ -19,6 +20,12 @@ const placeOf = (scope: Scope, id: string) => ({ tenant: tenantWire(scope.tenant
 
 // biome-ignore lint/suspicious/noExplicitAny: a test reads any body
 export type Answered = { status: number; headers: IncomingHttpHeaders; body: any; text: string }
+/** The table of limits with members changed. */
+export const withOverrides = (changes: Partial<Record<BucketName, Record<string, number>>>): Buckets => {
+  const changed = Object.entries(changes).map(([name, members]) => [name, { ...BUCKETS[name as BucketName], ...members }])
+  return { ...BUCKETS, ...Object.fromEntries(changed) }
+}
+
 export type Sent = {
   method?: string
   headers?: Record<string, string | string[]>
