@@ -1,21 +1,24 @@
 -- What producers may do: enqueue, and cancel or reschedule by unique key. All of it belongs to the caller's transaction (Q3).
+--
+-- Here and in the files behind: a function that a role is given is SECURITY DEFINER with a fixed search_path (Q72). The others are internal:
+-- nobody but the engine may call them, so they run under the path that the outer function fixed, and the small ones can be inlined.
 select countersign_queue.as_engine();
 
 -- Refuses an argument: QJ005 with the JSON path of the field in DETAIL (Q77).
 create function countersign_queue.refuse(path text, message text) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 begin
   raise exception '%', message using errcode = 'QJ005', detail = jsonb_build_object('path', path)::text;
 end $$;
 
 -- The tenant to which the caller's transaction is narrowed; null when it is not. The setting only narrows, never widens (Q75).
 create function countersign_queue.caller_tenant() returns uuid
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language sql stable
 return nullif(nullif(current_setting('countersign.tenant', true), ''), '00000000-0000-0000-0000-000000000000')::uuid;
 
 -- Tenant to act for: what is asked, inside what the transaction is narrowed to (QJ007 when outside).
 create function countersign_queue.tenant_for(asked uuid) returns uuid
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable as $$
 declare
   mine uuid := countersign_queue.caller_tenant();
 begin
@@ -27,7 +30,7 @@ end $$;
 
 -- Prefix and 26 Crockford characters of a UUIDv7: 48 bits of milliseconds in ten characters, then version, variant and 74 random bits.
 create function countersign_queue.new_id(prefix text, at timestamptz) returns text
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 declare
   letters constant text := '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
   r bytea := uuid_send(gen_random_uuid());
@@ -49,12 +52,12 @@ end $$;
 
 -- A time as it is spoken: RFC 3339, milliseconds, Z.
 create function countersign_queue.spoken(at timestamptz) returns text
-language sql immutable security definer set search_path = pg_catalog, pg_temp
+language sql stable
 return to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
 
 -- Member `key` of an object as an integer between two bounds, null when absent.
 create function countersign_queue.integer_of(o jsonb, key text, least_value bigint, greatest_value bigint) returns bigint
-language plpgsql immutable security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql immutable as $$
 declare
   v jsonb := o -> key;
   n numeric;
@@ -73,7 +76,7 @@ end $$;
 
 -- Deepest nesting of a JSON value.
 create function countersign_queue.depth_of(v jsonb) returns integer
-language sql immutable security definer set search_path = pg_catalog, pg_temp
+language sql immutable
 return (
   with recursive levels (n, item) as (
     select 1, v where jsonb_typeof(v) in ('object', 'array')
@@ -88,7 +91,7 @@ return (
 
 -- Refuses text over its bound, in bytes of UTF-8.
 create function countersign_queue.check_size(path text, v text, bytes integer) returns void
-language plpgsql immutable security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql immutable as $$
 begin
   if octet_length(v) > bytes then
     perform countersign_queue.refuse(path, format('%s holds more than %s bytes', path, bytes));
@@ -97,7 +100,7 @@ end $$;
 
 -- The key of Q85 over tenant, kind and the chosen parts, from jsonb text, so that every language computes the same.
 create function countersign_queue.unique_hash(tenant uuid, kind text, queue text, payload jsonb, u jsonb, at timestamptz) returns bytea
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language sql stable
 return sha256(convert_to(jsonb_build_array(
   tenant, kind,
   case when u -> 'scope' ? 'queue' then queue end,
@@ -112,7 +115,7 @@ return sha256(convert_to(jsonb_build_array(
 
 -- Checks a unique rule and fills in what it leaves open.
 create function countersign_queue.unique_rule(u jsonb) returns jsonb
-language plpgsql immutable security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql immutable as $$
 declare
   terminal constant jsonb := '["failed", "cancelled", "completed"]';
   live constant jsonb := '["scheduled", "retrying", "blocked", "ready", "running", "waiting"]';
@@ -141,7 +144,7 @@ end $$;
 -- Wakes workers that say that they sleep, and only them: NOTIFY takes a database-wide lock at commit (Q68). A worker that is not yet
 -- asleep polls in steps that double from 1 ms, so what it cannot know waits at most about as long as the caller's transaction was open.
 create function countersign_queue.wake(q text, due timestamptz, at timestamptz) returns void
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 begin
   -- A sleeper looks again within a second by itself; only what is due before that is worth a wake-up.
   if due < at + interval '1 second'
@@ -150,11 +153,26 @@ begin
   end if;
 end $$;
 
+-- Refuses metadata, tags and trace over their bounds.
+create function countersign_queue.check_labels(j jsonb) returns void
+language plpgsql as $$
+begin
+  perform countersign_queue.check_size('/metadata', j ->> 'metadata', 16384), countersign_queue.check_size('/trace', j ->> 'trace', 1100);
+  if jsonb_typeof(coalesce(j -> 'metadata', '{}')) <> 'object' then
+    perform countersign_queue.refuse('/metadata', 'metadata is an object');
+  end if;
+  if jsonb_typeof(coalesce(j -> 'tags', '[]')) <> 'array' or jsonb_array_length(coalesce(j -> 'tags', '[]')) > 20 or exists (
+    select from jsonb_array_elements(coalesce(j -> 'tags', '[]')) t where jsonb_typeof(t) <> 'string' or char_length(t #>> '{}') > 100
+  ) then
+    perform countersign_queue.refuse('/tags', 'tags are at most 20 texts of at most 100 characters');
+  end if;
+end $$;
+
 -- Inserts one job. Promises the checks of Q11 and one definite answer {id, conflict}: a new job, the holder of its unique key, or QJ002.
 -- Locks: with a unique key, the key's index entry until the holder's transaction ends, then the holder's row (replace only).
 -- Never waits otherwise; never commits; never changes a setting of the caller.
 create function countersign_queue.insert_job(j jsonb, at timestamptz) returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 declare
   members constant text[] := array['tenant_id', 'kind', 'queue', 'payload', 'payload_version', 'priority', 'run_at', 'delay_ms',
     'max_attempts', 'max_crashes', 'deadline_ms', 'backoff', 'keep_output_ms', 'unique', 'hold', 'metadata', 'tags', 'trace'];
@@ -196,14 +214,8 @@ begin
     and countersign_queue.depth_of(payload) > 64 then
     perform countersign_queue.refuse('/payload', 'payload nests more than 64 deep');
   end if;
-  perform countersign_queue.check_size('/metadata', j ->> 'metadata', 16384), countersign_queue.check_size('/trace', j ->> 'trace', 1100);
-  if jsonb_typeof(coalesce(j -> 'metadata', '{}')) <> 'object' then
-    perform countersign_queue.refuse('/metadata', 'metadata is an object');
-  end if;
-  if jsonb_typeof(coalesce(j -> 'tags', '[]')) <> 'array' or jsonb_array_length(coalesce(j -> 'tags', '[]')) > 20 or exists (
-    select from jsonb_array_elements(coalesce(j -> 'tags', '[]')) t where jsonb_typeof(t) <> 'string' or char_length(t #>> '{}') > 100
-  ) then
-    perform countersign_queue.refuse('/tags', 'tags are at most 20 texts of at most 100 characters');
+  if j ?| array['metadata', 'tags', 'trace'] then
+    perform countersign_queue.check_labels(j);
   end if;
   if j ? 'run_at' then
     if j ->> 'run_at' !~ '^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)$' then
@@ -215,7 +227,8 @@ begin
       perform countersign_queue.refuse('/run_at', 'run_at is an RFC 3339 time');
     end;
   else
-    due := at + coalesce(countersign_queue.integer_of(j, 'delay_ms', 0, 315576000000), 0) * interval '1 millisecond';
+    due := at + case when j ? 'delay_ms' then coalesce(countersign_queue.integer_of(j, 'delay_ms', 0, 315576000000), 0) else 0 end
+      * interval '1 millisecond';
   end if;
   u := coalesce(j -> 'unique', k.settings -> 'unique');
   if u is not null and u <> 'null' then
@@ -229,14 +242,14 @@ begin
       deadline_ms, backoff, keep_output_ms, run_at, enqueued_at, metadata, tags, trace, unique_key, unique_hash, unique_while, unique_until)
     values (
       job_id, tenant, queue, kind,
-      coalesce(countersign_queue.integer_of(j, 'priority', 1, 4), (k.settings ->> 'priority')::smallint, 2),
+      coalesce(case when j ? 'priority' then countersign_queue.integer_of(j, 'priority', 1, 4) end, (k.settings ->> 'priority')::smallint, 2),
       case when j ? 'hold' then 'blocked' when due > at then 'scheduled' else 'ready' end,
       case when j ? 'hold' then 'held' end,
-      payload, bytes, coalesce(countersign_queue.integer_of(j, 'payload_version', 1, 2147483647), (k.settings ->> 'payload_version')::integer, 1),
-      coalesce(countersign_queue.integer_of(j, 'max_attempts', 1, 1000), (k.settings ->> 'max_attempts')::integer, 25),
-      countersign_queue.integer_of(j, 'max_crashes', 0, 1000),
-      countersign_queue.integer_of(j, 'deadline_ms', 0, 31622400000), j -> 'backoff',
-      countersign_queue.integer_of(j, 'keep_output_ms', 0, 31622400000), due, at,
+      payload, bytes, coalesce(case when j ? 'payload_version' then countersign_queue.integer_of(j, 'payload_version', 1, 2147483647) end, (k.settings ->> 'payload_version')::integer, 1),
+      coalesce(case when j ? 'max_attempts' then countersign_queue.integer_of(j, 'max_attempts', 1, 1000) end, (k.settings ->> 'max_attempts')::integer, 25),
+      case when j ? 'max_crashes' then countersign_queue.integer_of(j, 'max_crashes', 0, 1000) end,
+      case when j ? 'deadline_ms' then countersign_queue.integer_of(j, 'deadline_ms', 0, 31622400000) end, j -> 'backoff',
+      case when j ? 'keep_output_ms' then countersign_queue.integer_of(j, 'keep_output_ms', 0, 31622400000) end, due, at,
       coalesce(j -> 'metadata', '{}') || case when j ? 'hold' then jsonb_build_object('countersign:hold', left(j ->> 'hold', 1024)) else '{}' end,
       coalesce(array(select jsonb_array_elements_text(j -> 'tags')), '{}'), j -> 'trace',
       u ->> 'key', hash, array(select jsonb_array_elements_text(u -> 'while')),
@@ -288,8 +301,8 @@ begin
     perform countersign_queue.refuse('', 'jobs is an array');
   end if;
   for j in select value from jsonb_array_elements(jobs) loop
-    if exists (select from jsonb_object_keys(case when jsonb_typeof(j -> 'metadata') = 'object' then j -> 'metadata' else '{}' end) m
-      where m like 'countersign:%') then
+    if jsonb_typeof(j -> 'metadata') = 'object' and exists (
+      select from jsonb_object_keys(j -> 'metadata') m where m like 'countersign:%') then
       perform countersign_queue.refuse('/metadata', 'metadata keys that begin with countersign: are the engine''s');
     end if;
     answers := answers || countersign_queue.insert_job(j, at);
@@ -312,7 +325,7 @@ end;
 
 -- The job that holds a unique key now, or null. Takes no lock.
 create function countersign_queue.holder(tenant uuid, kind text, rule jsonb, payload jsonb, queue text) returns text
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language sql stable
 begin atomic
   select j.id from countersign_queue.jobs j
   where j.unique_held and j.unique_hash = countersign_queue.unique_hash(

@@ -3,7 +3,7 @@ select countersign_queue.as_engine();
 
 -- Claiming and settling read, then lock: outside READ COMMITTED they would judge an old row (Q37).
 create function countersign_queue.check_isolation() returns void
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable as $$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'this needs READ COMMITTED, not %', current_setting('transaction_isolation') using errcode = 'QJ006';
@@ -52,18 +52,20 @@ begin
     and k.seen_at < countersign_queue.now() - interval '1 minute';
   select jsonb_build_object(
     'lost', false,
-    'cancelled', coalesce(jsonb_agg(h.id) filter (where j.cancel_requested_at is not null), '[]'),
-    'gone', coalesce(jsonb_agg(h.id) filter (where j.id is null), '[]'))
+    'cancelled', coalesce(jsonb_agg(h.id) filter (where h.held and h.cancelled), '[]'),
+    'gone', coalesce(jsonb_agg(h.id) filter (where h.held is not true), '[]'))
   into told
-  from jsonb_to_recordset(held) h (id text, lease bigint)
-  left join countersign_queue.jobs j on j.id = h.id and j.lease = h.lease and j.state = 'running' and j.worker = beat.worker;
+  from (
+    select b.id, j.lease = b.lease and j.state = 'running' and j.worker = beat.worker as held, j.cancel_requested_at is not null as cancelled
+    from jsonb_to_recordset(held) b (id text, lease bigint) left join countersign_queue.jobs j on j.id = b.id offset 0
+  ) h;
   return told;
 end $$;
 
 -- Makes due jobs of a queue ready, at most `most`. Locks those jobs, skipping what others hold. A job whose unique key a newer one took
 -- meanwhile is cancelled, and never stops the others.
 create function countersign_queue.promote(q text, at timestamptz, most integer) returns integer
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 declare
   n integer;
   due text;
@@ -100,12 +102,13 @@ end $$;
 -- next job known to become due. Attempt and lease grow here, except the attempt of a job that goes on after a park.
 -- Locks the jobs it takes, skipping what others hold, in (priority, order of enqueue); nothing else waits for it.
 -- A suspect (a job lost with its worker) is given alone: at most one to a worker that runs none (Q18).
--- Never gives a job of a paused queue or kind, of a kind the worker does not name, nor more than 8 MiB beyond the first job.
+-- Never gives a job of a paused queue or kind, of a kind the worker does not name, nor a further one of a queue after 8 MiB.
 create function countersign_queue.claim(worker text, token uuid, wants jsonb, sleep_ms integer default 0) returns jsonb
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 -- The plan may not depend on statistics (Q70): the partial index gives both the rows and their order.
-set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set enable_hashjoin = off set enable_mergejoin = off
+-- A disabled node costs 1e10 before PostgreSQL 18, which calls in the JIT: it took 76 ms a row.
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off
 as $$
 declare
   at timestamptz := countersign_queue.now();
@@ -116,7 +119,12 @@ declare
   quiet text[] := '{}';
   suspect boolean;
   taken jsonb[] := '{}';
-  batch jsonb;
+  ids text[];
+  one text;
+  room integer;
+  deadlines jsonb;
+  handed jsonb;
+  bytes bigint;
   next_due timestamptz;
 begin
   perform countersign_queue.check_isolation();
@@ -133,38 +141,34 @@ begin
     known := array(
       select k from jsonb_array_elements_text(w -> 'kinds') k
       where not exists (select from countersign_queue.kinds p where p.name = k and p.paused_at is not null));
-    batch := null;
-    if suspect then
-      with one as materialized (
-        select j.id from countersign_queue.jobs j
-        where j.queue = q and j.state = 'ready' and j.crashes > 0 and j.kind = any (known)
-        order by j.priority, j.ord limit 1 for update skip locked
-      )
-      select jsonb_agg(countersign_queue.take(one.id, worker, token, at)) into batch from one;
-      suspect := batch is null;
-      taken := taken || batch;
-    end if;
-    with first as materialized (
-      select j.id, j.priority, j.ord, j.payload_bytes from countersign_queue.jobs j
+    deadlines := (
+      select jsonb_object_agg(k.name, k.settings -> 'deadline_ms') from countersign_queue.kinds k
+      where k.name = any (known) and k.settings ? 'deadline_ms');
+    room := (w ->> 'n')::integer;
+    ids := case when suspect and room > 0 then array(
+      select j.id from countersign_queue.jobs j
+      where j.queue = q and j.state = 'ready' and j.crashes > 0 and j.kind = any (known)
+      order by j.priority, j.ord limit 1 for update skip locked) else '{}' end;
+    suspect := suspect and ids = '{}';
+    ids := ids || array(
+      select j.id from countersign_queue.jobs j
       where j.queue = q and j.state = 'ready' and j.crashes = 0 and j.kind = any (known)
-      order by j.priority, j.ord
-      limit (w ->> 'n')::integer - case when batch is null then 0 else 1 end
-      for update skip locked
-    ), sized as (
-      select f.id, f.priority, f.ord, f.payload_bytes, sum(f.payload_bytes) over (order by f.priority, f.ord) as total from first f
-    ), gone as (
+      order by j.priority, j.ord limit room - cardinality(ids) for update skip locked);
+    bytes := 0;
+    foreach one in array ids loop
+      -- Looked up by id alone: with the state in the condition, a plan made while the table was empty walks a partial index for ever.
+      -- A suspect's start is not yet said (null): its worker says it before the handler runs (Q18).
       update countersign_queue.jobs j set
         state = 'running', state_reason = null, attempt = j.attempt + case when j.resumes then 0 else 1 end, lease = j.lease + 1,
-        claim_token = token, worker = claim.worker, claimed_at = at, started_at = at, settled_as = null,
-        deadline_at = countersign_queue.deadline_of(j.kind, j.deadline_ms, at)
-      from sized s
-      where j.id = s.id and (s.total <= 8388608 or s.total = s.payload_bytes)
-      returning j.priority, j.ord, countersign_queue.handed(j, at) as job
-    )
-    select jsonb_agg(g.job order by g.priority, g.ord) into batch from gone g;
-    taken := taken || batch;
+        claim_token = token, worker = claim.worker, claimed_at = at, started_at = case when j.crashes = 0 then at end,
+        settled_as = null, deadline_at = at
+          + nullif(coalesce(j.deadline_ms, (deadlines ->> j.kind)::bigint, 300000), 0) * interval '1 millisecond'
+      where j.id = one
+      returning countersign_queue.handed(j, at), bytes + j.payload_bytes into handed, bytes;
+      taken := taken || handed;
+      exit when bytes >= 8388608;
+    end loop;
   end loop;
-  taken := array_remove(taken, null);
   if taken = '{}' then
     -- Asleep only when it says for how long, so that producers know whom to wake.
     if sleep_ms > 0 then
@@ -178,20 +182,13 @@ begin
   end if;
   return jsonb_build_object(
     'lost', false,
-    'jobs', coalesce((select jsonb_agg(j order by n, m) from unnest(taken) with ordinality t (list, n),
-      lateral jsonb_array_elements(t.list) with ordinality e (j, m)), '[]'),
+    'jobs', to_jsonb(taken),
     'wait_ms', ceil(extract(epoch from next_due - at) * 1000));
 end $$;
 
--- When an attempt that begins now must be over: the nearest of job and kind, else five minutes; 0 is no deadline.
-create function countersign_queue.deadline_of(kind text, own bigint, at timestamptz) returns timestamptz
-language sql stable security definer set search_path = pg_catalog, pg_temp
-return at + nullif(coalesce(own, (select (k.settings ->> 'deadline_ms')::bigint from countersign_queue.kinds k where k.name = kind), 300000), 0)
-  * interval '1 millisecond';
-
 -- What a worker is handed with a job.
 create function countersign_queue.handed(j countersign_queue.jobs, at timestamptz) returns jsonb
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language sql stable
 return jsonb_build_object(
   'id', j.id, 'tenant_id', j.tenant_id, 'kind', j.kind, 'queue', j.queue, 'priority', j.priority, 'payload', j.payload,
   'payload_version', j.payload_version, 'attempt', j.attempt, 'max_attempts', j.max_attempts, 'crashes', j.crashes, 'lease', j.lease,
@@ -199,30 +196,23 @@ return jsonb_build_object(
   'deadline_at', countersign_queue.spoken(j.deadline_at), 'deadline_in_ms', extract(epoch from j.deadline_at - at) * 1000,
   'metadata', j.metadata, 'tags', j.tags, 'trace', j.trace, 'progress', j.progress);
 
--- Claims one locked suspect. Its start is not yet said: the worker says it before the handler runs (Q18).
-create function countersign_queue.take(job text, worker text, token uuid, at timestamptz) returns jsonb
-language sql volatile security definer set search_path = pg_catalog, pg_temp
-begin atomic
-  update countersign_queue.jobs j set
-    state = 'running', state_reason = null, attempt = j.attempt + case when j.resumes then 0 else 1 end, lease = j.lease + 1,
-    claim_token = token, worker = take.worker, claimed_at = at, started_at = null, settled_as = null,
-    deadline_at = countersign_queue.deadline_of(j.kind, j.deadline_ms, at)
-  where j.id = job and j.state = 'ready'
-  returning countersign_queue.handed(j, at);
-end;
-
 -- Records durably that the handler of a claimed job is about to run. False: the fence is stale. Locks the job.
 create function countersign_queue.start(job text, lease bigint, token uuid) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  j countersign_queue.jobs;
 begin
-  update countersign_queue.jobs j set started_at = coalesce(j.started_at, countersign_queue.now())
-  where j.id = job and j.lease = start.lease and j.claim_token = token and j.state = 'running';
-  return found;
+  select * into j from countersign_queue.jobs q where q.id = job for update;
+  if j.id is null or j.lease <> start.lease or j.claim_token is distinct from token or j.state <> 'running' then
+    return false;
+  end if;
+  update countersign_queue.jobs q set started_at = coalesce(q.started_at, countersign_queue.now()) where q.id = job;
+  return true;
 end $$;
 
 -- Milliseconds to wait after failed attempt n (Q16): base · factor^(n-1), spread upwards by jitter, never above the cap.
 create function countersign_queue.backoff_ms(attempt integer, rule jsonb) returns bigint
-language sql volatile security definer set search_path = pg_catalog, pg_temp
+language sql volatile
 return least(
   coalesce((rule ->> 'cap_ms')::float8, 86400000),
   coalesce((rule ->> 'base_ms')::float8, 2000)
@@ -231,7 +221,7 @@ return least(
 
 -- The list of errors of a job with one more: the newest 25, each text cut at 8 KiB.
 create function countersign_queue.with_error(j countersign_queue.jobs, reason text, error text, stack text, at timestamptz) returns jsonb
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language sql stable
 return (
   select jsonb_agg(e order by n) from jsonb_array_elements(j.errors || jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
     'attempt', j.attempt, 'lease', j.lease, 'at', countersign_queue.spoken(at), 'reason', reason, 'worker', j.worker,
@@ -241,13 +231,15 @@ return (
 -- Puts a locked job into a state and clears its owner. A job that comes back to find its unique key held by a newer one is cancelled as
 -- superseded: newest wins (Q86). The one place where a live job changes state by an outcome.
 create function countersign_queue.put(job text, to_state text, reason text, due timestamptz, at timestamptz) returns text
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 declare
   ends boolean := to_state in ('completed', 'failed', 'cancelled');
 begin
   update countersign_queue.jobs j set
     state = to_state, state_reason = reason, run_at = coalesce(due, j.run_at), deadline_at = null,
     finished_at = case when ends then at end,
+    -- The token stays only for the owner that settled, so that its repetition is known (Q54); nobody else's fence holds any more.
+    claim_token = case when j.settled_as is not null then j.claim_token end,
     callback_id = case when to_state = 'waiting' then j.callback_id end,
     resumes = j.resumes and to_state = 'ready',
     cancel_requested_at = case when ends then j.cancel_requested_at end,
@@ -270,7 +262,7 @@ end $$;
 -- A failed attempt of a locked running or waiting job: retrying after its backoff, or a dead letter when attempts are spent (Q16, Q17).
 create function countersign_queue.fail_attempt(j countersign_queue.jobs, reason text, error text, stack text, delay_ms bigint, due timestamptz,
   at timestamptz) returns text
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 declare
   spent boolean := j.attempt >= j.max_attempts;
   rule jsonb := coalesce(j.backoff, (select k.settings -> 'backoff' from countersign_queue.kinds k where k.name = j.kind));
@@ -287,7 +279,7 @@ end $$;
 -- An attempt lost with its worker (Q17–Q19): counted, unless it never started; ready at once the first time, after its backoff later;
 -- a dead letter when attempts or crashes are spent. The job is locked.
 create function countersign_queue.lose_attempt(j countersign_queue.jobs, at timestamptz) returns text
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 declare
   k jsonb := (select settings from countersign_queue.kinds where name = j.kind);
   most integer := coalesce(j.max_crashes, (k ->> 'max_crashes')::integer, 3);
@@ -316,7 +308,7 @@ end $$;
 -- Locks the job, then (park) its callback. Follow-ups, output and the jobs that r enqueues are part of the same transaction.
 -- Never touches a job whose fence has moved on.
 create function countersign_queue.settle(r jsonb, at timestamptz) returns text
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 declare
   j countersign_queue.jobs;
   outcome text := r ->> 'outcome';
@@ -378,35 +370,33 @@ begin
   return 'settled';
 end $$;
 
--- Ends any number of attempts (Q49, Q51): a list of 'settled', 'already', 'stale' in input order. What completes without extras goes in one
--- statement. Locks the jobs in ascending order of id first, so that two calls never wait for each other crosswise.
+-- Ends any number of attempts (Q49, Q51): a list of 'settled', 'already', 'stale' in input order. What completes without extras costs one
+-- update. Locks the jobs in ascending order of id first, so that two calls never wait for each other crosswise.
 create function countersign_queue.finish(results jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set enable_seqscan = off set jit = off
 as $$
 declare
   at timestamptz := countersign_queue.now();
-  plain text[];
-  answers jsonb := '[]';
+  answers text[] := '{}';
   r jsonb;
 begin
   perform countersign_queue.check_isolation();
   perform from countersign_queue.jobs j
   where j.id = any (array(select e ->> 'id' from jsonb_array_elements(results) e)) order by j.id for update;
-  with done as (
-    update countersign_queue.jobs j set
-      state = 'completed', state_reason = null, settled_as = 'completed', finished_at = at, deadline_at = null, progress = null, crashes = 0
-    from jsonb_array_elements(results) e
-    where not e ?| array['output', 'enqueue'] and e ->> 'outcome' = 'completed'
-      and j.id = e ->> 'id' and j.lease = (e ->> 'lease')::bigint and j.claim_token = (e ->> 'token')::uuid
-      and j.state = 'running' and j.settled_as is null
-    returning j.id
-  )
-  select array_agg(d.id) into plain from done d;
   for r in select value from jsonb_array_elements(results) loop
-    answers := answers || to_jsonb(case when r ->> 'id' = any (plain) then 'settled' else countersign_queue.settle(r, at) end);
+    if r ->> 'outcome' = 'completed' and not r ?| array['output', 'enqueue'] then
+      update countersign_queue.jobs j set
+        state = 'completed', state_reason = null, settled_as = 'completed', finished_at = at, deadline_at = null, progress = null, crashes = 0
+      where j.id = r ->> 'id' and j.lease = (r ->> 'lease')::bigint and j.claim_token = (r ->> 'token')::uuid and j.settled_as is null;
+      if found then
+        answers := answers || 'settled'::text;
+        continue;
+      end if;
+    end if;
+    answers := answers || countersign_queue.settle(r, at);
   end loop;
-  return answers;
+  return to_jsonb(answers);
 end $$;
 
 -- Ends one attempt inside the caller's transaction (Q52): QJ001 when the fence is stale. Locks that job alone until the caller commits;
@@ -426,17 +416,18 @@ end $$;
 create function countersign_queue.progress(list jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  stored jsonb;
+  stored text[] := '{}';
+  e jsonb;
 begin
-  perform countersign_queue.check_size('/progress', e ->> 'progress', 20480) from jsonb_array_elements(list) e;
-  with p as (
+  perform countersign_queue.check_size('/progress', o.value ->> 'progress', 20480) from jsonb_array_elements(list) o;
+  for e in select value from jsonb_array_elements(list) order by value ->> 'id' loop
     update countersign_queue.jobs j set progress = e -> 'progress'
-    from jsonb_array_elements(list) e
-    where j.id = e ->> 'id' and j.lease = (e ->> 'lease')::bigint and j.claim_token = (e ->> 'token')::uuid and j.state = 'running'
-    returning j.id
-  )
-  select coalesce(jsonb_agg(p.id), '[]') into stored from p;
-  return stored;
+    where j.id = e ->> 'id' and j.lease = (e ->> 'lease')::bigint and j.claim_token = (e ->> 'token')::uuid and j.settled_as is null;
+    if found then
+      stored := stored || (e ->> 'id');
+    end if;
+  end loop;
+  return to_jsonb(stored);
 end $$;
 
 -- Follow-ups (Q112), the end of open callbacks, and the wake-up of those who await a result: part of every transition, whoever causes it.
@@ -444,13 +435,14 @@ end $$;
 create function countersign_queue.follow_up() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  at timestamptz := countersign_queue.now();
+  at timestamptz;
   events text[] := array[case when new.state_reason = 'worker_lost' then 'rescued' when new.state = 'retrying' then 'retried' else new.state end];
   rule jsonb;
   seen jsonb;
 begin
   if new.state in ('completed', 'failed', 'cancelled') then
     if new.callbacks > 0 then
+      at := countersign_queue.now();
       update countersign_queue.callbacks c set state = 'cancelled', resolved_at = at, in_force = false where c.job_id = new.id and c.state = 'open';
     end if;
     if new.awaited then
@@ -460,6 +452,7 @@ begin
   for rule in select f.value from countersign_queue.kinds k, jsonb_array_elements(k.settings -> 'follow_ups') f
     where k.name = new.kind and f.value ->> 'on' = any (events)
   loop
+    at := coalesce(at, countersign_queue.now());
     seen := coalesce(seen, jsonb_build_object(
       'job', countersign_queue.handed(new, at), 'outcome', jsonb_strip_nulls(jsonb_build_object(
         'state', new.state, 'reason', new.state_reason, 'output', new.output, 'error', new.errors -> -1 -> 'error'))));

@@ -4,7 +4,7 @@ select countersign_queue.as_engine();
 
 -- How a callback is spoken.
 create function countersign_queue.callback_view(c countersign_queue.callbacks) returns jsonb
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language sql stable
 return jsonb_build_object('id', c.id, 'tenant_id', c.tenant_id, 'job_id', c.job_id, 'name', c.name, 'state', c.state, 'then', c.then_do,
   'payload', c.payload, 'error', c.error, 'created_at', countersign_queue.spoken(c.created_at),
   'timeout_at', countersign_queue.spoken(c.timeout_at), 'resolved_at', countersign_queue.spoken(c.resolved_at));
@@ -26,8 +26,8 @@ begin
     perform countersign_queue.refuse('/timeout', 'a timeout is at most 366 days');
   end if;
   select * into j from countersign_queue.jobs q
-  where q.id = job and q.lease = callback_create.lease and q.claim_token = token and q.state = 'running' for update;
-  if j.id is null then
+  where q.id = job and q.lease = callback_create.lease and q.claim_token = token for update;
+  if j.id is null or j.state <> 'running' then
     raise exception 'this attempt of job % is over', job using errcode = 'QJ001';
   end if;
   select * into c from countersign_queue.callbacks b where b.job_id = job and b.name = callback_create.name and b.in_force;
@@ -51,7 +51,7 @@ end;
 
 -- Parks a locked running job on its callback; an answer that is already there counts at once.
 create function countersign_queue.park(j countersign_queue.jobs, callback text, at timestamptz) returns text
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 declare
   c countersign_queue.callbacks;
 begin
@@ -70,7 +70,7 @@ end $$;
 
 -- What a callback that is no longer open means for the locked job that waits on it.
 create function countersign_queue.apply_answer(j countersign_queue.jobs, c countersign_queue.callbacks, at timestamptz) returns text
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 begin
   if c.state = 'completed' and c.then_do = 'finish' then
     update countersign_queue.jobs set output = c.payload where id = j.id;
@@ -91,7 +91,7 @@ end $$;
 
 -- Ends an open callback past its time; its job, when it waits on it, has failed an attempt. Both are locked.
 create function countersign_queue.expire_callback(j countersign_queue.jobs, c countersign_queue.callbacks, at timestamptz) returns void
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 begin
   update countersign_queue.callbacks set state = 'expired', resolved_at = at, in_force = false where id = c.id returning * into c;
   if j.state = 'waiting' and j.callback_id = c.id then

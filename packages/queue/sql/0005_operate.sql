@@ -3,7 +3,7 @@ select countersign_queue.as_engine();
 
 -- A job as readers see it (Q9, Q14): wire names, times as spoken, nothing of the fence but the lease.
 create function countersign_queue.job_view(j countersign_queue.jobs) returns jsonb
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language sql stable
 return jsonb_build_object('id', j.id, 'tenant_id', j.tenant_id, 'kind', j.kind, 'queue', j.queue, 'priority', j.priority,
   'payload', j.payload, 'payload_version', j.payload_version, 'state', j.state, 'state_reason', j.state_reason,
   'attempt', j.attempt, 'max_attempts', j.max_attempts, 'crashes', j.crashes, 'lease', j.lease, 'worker', j.worker)
@@ -15,7 +15,7 @@ return jsonb_build_object('id', j.id, 'tenant_id', j.tenant_id, 'kind', j.kind, 
 
 -- Whether a row is inside the caller's transaction.
 create function countersign_queue.visible(tenant uuid) returns boolean
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language sql stable
 return countersign_queue.caller_tenant() is null or tenant = countersign_queue.caller_tenant();
 
 create function countersign_queue.job(job text) returns jsonb
@@ -41,7 +41,7 @@ end $$;
 
 -- Locks one job of the caller, or none.
 create function countersign_queue.lock_job(job text) returns countersign_queue.jobs
-language sql volatile security definer set search_path = pg_catalog, pg_temp
+language sql volatile
 begin atomic
   select j from countersign_queue.jobs j where j.id = job and countersign_queue.visible(j.tenant_id) for update;
 end;
@@ -162,7 +162,7 @@ end $$;
 -- Ids of the dead letters that a filter names ({ids?, queue?, kind?, reason?} or {all: true}), oldest first, at most 1000. A filter that says
 -- nothing is refused: nobody means everything by an empty object (Q117).
 create function countersign_queue.dead_letter_ids(filter jsonb) returns setof text
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable as $$
 begin
   if jsonb_strip_nulls(filter) - array['ids', 'queue', 'kind', 'reason', 'all'] <> '{}'
     or not jsonb_strip_nulls(filter) ?| array['ids', 'queue', 'kind', 'reason', 'all'] or filter -> 'all' = 'false' then

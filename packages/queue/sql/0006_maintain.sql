@@ -22,7 +22,7 @@ end;
 -- Gives back what lost workers held, ends attempts past their deadline and cancels that nobody honoured for 30 s. Locks each job, skipping
 -- what others hold; a job that its owner is finishing in a transaction is left alone.
 create function countersign_queue.rescue(at timestamptz, most integer) returns integer
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 declare
   j countersign_queue.jobs;
   n integer := 0;
@@ -52,7 +52,7 @@ end $$;
 
 -- Ends callbacks past their timeout. Locks the job (skipping what others hold), then its callback.
 create function countersign_queue.expire_callbacks(at timestamptz, most integer) returns integer
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 declare
   due record;
   j countersign_queue.jobs;
@@ -73,7 +73,7 @@ end $$;
 -- Dead letters of kinds that nobody knows (Q20): ready for `patience`, on a queue whose live workers have been up that long, and announced
 -- by none of them for that long. While no worker serves the queue at all, jobs wait. Locks those jobs, skipping what others hold.
 create function countersign_queue.bury_unknown(at timestamptz, patience interval, most integer) returns integer
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 declare
   j countersign_queue.jobs;
   n integer := 0;
@@ -94,7 +94,7 @@ end $$;
 
 -- Forgets what is over: outputs after their time, finished jobs after a day (longer while they hold a unique key), dead letters after 30 days.
 create function countersign_queue.clean(at timestamptz, most integer) returns integer
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 declare
   n integer;
 begin
@@ -143,7 +143,7 @@ end $$;
 
 -- How a schedule is spoken.
 create function countersign_queue.schedule_view(s countersign_queue.schedules) returns jsonb
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language sql stable
 return jsonb_build_object('id', s.id, 'tenant_id', s.tenant_id, 'name', s.name, 'cron', s.cron, 'timezone', s.timezone, 'job', s.job,
   'missed', s.missed, 'overlap', s.overlap, 'jitter_ms', s.jitter_ms, 'starts_at', countersign_queue.spoken(s.starts_at),
   'ends_at', countersign_queue.spoken(s.ends_at), 'declared_in', s.declared_in, 'seen_at', countersign_queue.spoken(s.seen_at),
