@@ -80,7 +80,7 @@ export function openApiDocument(routes: readonly Route[], options: DocumentOptio
         session: {
           type: 'apiKey',
           in: 'cookie',
-          name: 'cs_session',
+          name: '__Host-countersign',
           description: 'The cookie of a signed-in user; needs the same origin.',
         },
       },

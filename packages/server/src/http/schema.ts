@@ -3,7 +3,6 @@ import * as z from 'zod'
 import type { IdPrefix } from '../std/id.ts'
 import { Digits, type Json, type JsonObject } from './json.ts'
 
-export type Schema<T = unknown> = z.ZodType<T>
 export type Shape = Record<string, z.ZodType>
 /** What a verb receives once a value has passed the schema. */
 export type Parsed<T extends z.ZodType> = z.output<T>
