@@ -4,8 +4,8 @@ import type { Command } from 'commander'
 import { checkRoles, checkSchema } from '../db/check.ts'
 import { migrate } from '../db/migrate.ts'
 import { printRoles } from '../db/roles.ts'
-import { openDb } from '../db/tx.ts'
-import { checkSettings, type Finding, openDatabase } from '../main/boot.ts'
+import { type Db, openDb } from '../db/tx.ts'
+import { checkSettings, type Finding, withDatabase } from '../main/boot.ts'
 import { type Config, processContext, readConfig } from '../main/config.ts'
 import { openLog } from '../std/log.ts'
 import { type Output, print } from './output.ts'
@@ -63,7 +63,7 @@ const line = ({ status, code, what, mend }: Finding): string =>
   `${status.padEnd(5)}${code.padEnd(13)}${what}${mend && status !== 'ok' ? `\n${' '.repeat(18)}→ ${mend}` : ''}`
 
 async function checkModel(output: Output): Promise<void> {
-  const differences = await withDatabase(settings(), checkRoles)
+  const differences = await inspectWith(settings(), (db) => checkRoles(db))
   print(output, { differences }, () =>
     differences.length === 0
       ? 'The roles are as they should be.'
@@ -73,18 +73,14 @@ async function checkModel(output: Output): Promise<void> {
 }
 
 const inspect = (config: Config) =>
-  withDatabase(config, (db) => checkSchema(db, { production: config.environment === 'production' }))
+  inspectWith(config, (db) => checkSchema(db, { production: config.environment === 'production' }))
 
-async function withDatabase<T>(config: Config, look: (db: Awaited<ReturnType<typeof openDb>>) => Promise<T>): Promise<T> {
-  const { embedded, runtimeUrl } = await openDatabase(config, openLog({ level: 'warn', pretty: true }))
-  try {
+const inspectWith = <T>(config: Config, look: (db: Db) => Promise<T>): Promise<T> =>
+  withDatabase(config, openLog({ level: 'warn', pretty: true }), async ({ runtimeUrl }) => {
     const db = await openDb({ url: runtimeUrl, listen: false })
     try {
       return await look(db)
     } finally {
       await db.close()
     }
-  } finally {
-    await embedded?.stop()
-  }
-}
+  })

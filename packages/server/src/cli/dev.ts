@@ -6,7 +6,7 @@ import type { Command } from 'commander'
 import { developmentKey } from '../identity/development.ts'
 import { boot, type Running } from '../main/boot.ts'
 import { type Config, type Environment, processContext, readConfig } from '../main/config.ts'
-import { openLog } from '../std/log.ts'
+import { openServerLog } from '../main/log.ts'
 import type { Output } from './output.ts'
 import { asSettings, endOnSignal, setupLink } from './serve.ts'
 
@@ -34,8 +34,7 @@ export function devCommand(program: Command, output: () => Output): void {
         ...asSettings(options),
       }
       const config = readConfig(given, context)
-      const log = openLog({ level: config.logLevel, pretty: process.stderr.isTTY })
-      const running = await listen(config, log, given.COUNTERSIGN_PORT !== undefined)
+      const running = await listen(config, given.COUNTERSIGN_PORT !== undefined)
       const file = join(homedir(), DEVELOPMENT_FILE)
       endOnSignal(running, () => removeOwn(file))
       const { url } = running.server
@@ -49,10 +48,11 @@ export function devCommand(program: Command, output: () => Output): void {
 }
 
 /** The wanted port, or the first free one of ten when nobody wants one. */
-async function listen(config: Config, log: ReturnType<typeof openLog>, isGiven: boolean): Promise<Running> {
+async function listen(config: Config, isGiven: boolean): Promise<Running> {
+  const { log, told } = openServerLog(config, { pretty: process.stderr.isTTY })
   for (let port = config.port; ; port++) {
     try {
-      return await boot({ ...config, port }, log)
+      return await boot({ ...config, port }, log, told)
     } catch (error) {
       const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
       if (!taken || isGiven || port >= LAST_PORT) throw error

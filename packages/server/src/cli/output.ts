@@ -1,5 +1,7 @@
 // How commands speak: results on stdout, everything else on stderr; `--json` prints what the API answered, one value. Knows no command.
 import { Problem } from '@countersign/sdk'
+import { BootRefused } from '../main/boot.ts'
+import { ConfigRefused } from '../main/config.ts'
 
 export type Output = { json: boolean; stdout: (text: string) => void; stderr: (text: string) => void }
 
@@ -32,6 +34,7 @@ export const plain = (text: string): string =>
 
 /** Ends of a command by code: 2 the words were wrong, 69 nobody answered, 77 not allowed, 78 settings, 1 everything else. */
 export function exitCode(error: unknown): number {
+  if (error instanceof ConfigRefused || error instanceof BootRefused) return 78
   if (!(error instanceof Problem)) return 1
   if (error.code === 'settings_invalid') return 78
   if (error.code === 'server_unreachable') return 69
@@ -39,6 +42,10 @@ export function exitCode(error: unknown): number {
 }
 
 export function printError(output: Output, error: unknown): void {
+  if (error instanceof ConfigRefused || error instanceof BootRefused) {
+    output.stderr(`countersign: it cannot start like this:\n${error.lines.map((line) => `  ${line}\n`).join('')}`)
+    return
+  }
   if (!(error instanceof Problem)) {
     output.stderr(`countersign: ${error instanceof Error ? error.message : String(error)}\n`)
     return

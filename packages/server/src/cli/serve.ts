@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { acceptSetupToken, issueSetupLinkIfNone } from '../identity/setup.ts'
 import { boot, type Running } from '../main/boot.ts'
 import { type Config, processContext, readConfig } from '../main/config.ts'
-import { openLog } from '../std/log.ts'
+import { openServerLog } from '../main/log.ts'
 import type { Output } from './output.ts'
 
 export function serveCommand(program: Command, output: () => Output): void {
@@ -16,8 +16,8 @@ export function serveCommand(program: Command, output: () => Output): void {
     .action(async (options: { roles?: string; port?: string; host?: string }) => {
       const { env, context } = processContext()
       const config = readConfig({ ...env, ...asSettings(options) }, context)
-      const log = openLog({ level: config.logLevel, personal: config.logPersonal, fields: { role: config.roles.join('+') } })
-      const running = await boot(config, log)
+      const { log, told } = openServerLog(config)
+      const running = await boot(config, log, told)
       endOnSignal(running)
       const link = await setupLink(running, config)
       const { url } = running.server

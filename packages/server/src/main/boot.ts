@@ -1,11 +1,13 @@
 // From settings to a running server, and back: database, migrations, root key, the proof of P153, then the listener. Nothing listens before all of it holds.
 import { join } from 'node:path'
-import { loadRootKey } from '../crypto/keyring.ts'
+import { KeyRefused, type Keyring, loadRootKey } from '../crypto/keyring.ts'
 import { type CheckLine, checkSchema } from '../db/check.ts'
-import { type Embedded, startEmbedded } from '../db/embedded/postgres.ts'
+import { type Embedded, joinEmbedded, startEmbedded } from '../db/embedded/postgres.ts'
 import { migrate } from '../db/migrate.ts'
 import { type Db, openDb } from '../db/tx.ts'
+import type { IdentityHouse } from '../identity/house.ts'
 import { hasSealedRows, missingRootKey } from '../identity/keys-at-rest/tenant-key.ts'
+import { openPasswords } from '../identity/password.ts'
 import type { Log } from '../std/log.ts'
 import { packageRoot } from '../std/package-root.ts'
 import type { Config } from './config.ts'
@@ -40,13 +42,31 @@ async function findDatabase(config: Config, log: Log): Promise<Database> {
   return { embedded, runtimeUrl: embedded.runtimeUrl, migratorUrl: embedded.migratorUrl }
 }
 
-export async function boot(config: Config, log: Log): Promise<Running> {
+/** For a command beside a server: the same database, joined where a server runs it and otherwise started for as long as the command needs it. */
+export async function withDatabase<T>(
+  config: Config,
+  log: Log,
+  work: (urls: { runtimeUrl: string; migratorUrl: string | null }) => Promise<T>,
+): Promise<T> {
+  const joined = config.databaseUrl ? null : joinEmbedded(config.home)
+  if (joined) return work(joined)
+  const database = await openDatabase(config, log)
+  try {
+    return await work(database)
+  } finally {
+    await database.embedded?.stop()
+  }
+}
+
+/** `told` gets the keyring as soon as it is there: names of people in the log are made with it. */
+export async function boot(config: Config, log: Log, told: (keyring: Keyring) => void = () => undefined): Promise<Running> {
   const { embedded, runtimeUrl } = await openDatabase(config, log)
   try {
     const db = await openDb({ url: runtimeUrl, listen: config.listenUrl?.reveal() ?? true, log })
     try {
       await prove(config, db, log)
       const keyring = await openKeyring(config, db, log)
+      told(keyring)
       const server = await startServer({
         config,
         db,
@@ -69,6 +89,13 @@ export async function boot(config: Config, log: Log): Promise<Running> {
     await embedded?.stop()
     throw error
   }
+}
+
+/** The house of identity for a command that runs beside a server, or without one. */
+export async function openIdentity(config: Config, db: Db, log: Log): Promise<IdentityHouse> {
+  const keyring = await openKeyring(config, db, log)
+  const origin = config.publicUrl?.origin ?? `http://localhost:${config.port}`
+  return { db, keyring, passwords: openPasswords({ keyring }), origin: () => origin }
 }
 
 /** P153: in production anything that fails keeps the server from listening; in development what it marks is said and passed over. */
@@ -125,8 +152,11 @@ function checkBind({ environment, host, tlsTerminated }: Config): Finding {
   }
 }
 
-async function openKeyring(config: Config, db: Db, log: Log) {
-  const root = await loadRootKey(config.rootKey, async () => !(await hasSealedRows(db)))
+/** The root key that the settings name; made at first start. Throws BootRefused with the rule that it breaks. */
+export async function openKeyring(config: Config, db: Db, log: Log): Promise<Keyring> {
+  const root = await loadRootKey(config.rootKey, async () => !(await hasSealedRows(db))).catch((error: unknown) => {
+    throw error instanceof KeyRefused ? new BootRefused([`key.root: ${error.message}`]) : error
+  })
   const missing = await missingRootKey(db, root.keyring)
   if (missing) throw new BootRefused([`key.root: ${missing}`])
   log.info({ file: root.file, fingerprint: root.keyring.fingerprint(), created: root.created }, 'root key')

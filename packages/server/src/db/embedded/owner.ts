@@ -45,6 +45,13 @@ function claim(home: string, mine: string): (Claim & { isSettled: boolean }) | n
   return null
 }
 
+/** Whether a living process owns the folder; it claims nothing. */
+export const isOwned = (home: string): boolean =>
+  claims(home).some((one) => {
+    const mark = markOf(one.pid)
+    return mark !== null && isSameMark(mark, one.mark)
+  })
+
 function createNew(file: string): boolean {
   try {
     closeSync(openSync(file, 'wx', 0o600))

@@ -1,6 +1,7 @@
 // The embedded database: real PostgreSQL from npm's binaries, in a state folder of its own, reachable on 127.0.0.1 only and by generated passwords.
 // Loses no acknowledged write whoever is killed. Reads no environment, and is not for many machines.
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import pg from 'pg'
 import { randomInt } from '../../crypto/token.ts'
 import type { Log } from '../../std/log.ts'
@@ -8,7 +9,7 @@ import { bootstrapRolesSql } from '../roles.ts'
 import { findPackage, layOut } from './binaries.ts'
 import { checkVersion, dataFolder, initialise, SUPERUSER } from './cluster.ts'
 import { openHome } from './home.ts'
-import { takeOwnership } from './owner.ts'
+import { isOwned, takeOwnership } from './owner.ts'
 import { loadPasswords, type Passwords } from './passwords.ts'
 import { Postmaster, stopLeftover } from './postmaster.ts'
 import { createDatabaseIfMissing, DATABASE } from './sql.ts'
@@ -105,6 +106,20 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     await postmaster?.stop()
     owner.release()
     throw error
+  }
+}
+
+/** The logins of an embedded database that another process is running, for commands beside a server; null when nobody runs it. Starts and stops nothing. */
+export function joinEmbedded(home: string): Pick<Embedded, 'migratorUrl' | 'runtimeUrl'> | null {
+  const pidFile = join(dataFolder(home), 'postmaster.pid')
+  if (!existsSync(pidFile) || !isOwned(home)) return null
+  // The fourth line is the port; a postmaster that is still starting has not written it yet.
+  const port = Number(readFileSync(pidFile, 'utf8').split('\n')[3])
+  if (!Number.isInteger(port) || port === 0) return null
+  const passwords = loadPasswords(home, { isNew: false })
+  return {
+    migratorUrl: url(port, 'countersign_migrator', passwords.migrator, DATABASE),
+    runtimeUrl: url(port, 'countersign_runtime', passwords.runtime, DATABASE),
   }
 }
 
