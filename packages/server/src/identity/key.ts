@@ -45,7 +45,7 @@ export type NewKey = {
 
 const NINETY_DAYS = 90 * 86_400
 /** What an agent needs to ask and to know itself. */
-export const AGENT_SCOPES = ['agents:read', 'tasks:*'] as const
+const AGENT_SCOPES = ['agents:read', 'tasks:*'] as const
 
 export async function createKey(house: IdentityHouse, scope: Scope, input: NewKey): Promise<ShownKey> {
   return tx(house.db, scope, async (t) => {

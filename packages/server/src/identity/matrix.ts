@@ -174,7 +174,7 @@ function rowOf(action: string): Row {
 export const needsStepUp = (action: string): boolean => rowOf(action).stepUp
 
 /** What a role reaches, before any key narrows it. */
-export const reachOfRole = (role: Role | null, action: string): Reach => (role ? rowOf(action).byRole[role] : 'none')
+const reachOfRole = (role: Role | null, action: string): Reach => (role ? rowOf(action).byRole[role] : 'none')
 
 export const isKeyScope = (scope: Scope): scope is KeyScope => 'keyKind' in scope
 
@@ -238,7 +238,7 @@ export function scopeOf(action: string): string {
   return `${PLURALS[area] ?? `${area}s`}:${verb}`
 }
 
-export const holdsScope = (scopes: readonly string[], needed: string): boolean =>
+const holdsScope = (scopes: readonly string[], needed: string): boolean =>
   scopes.includes(needed) ||
   (scopes.includes(`${needed.split(':')[0]}:*`) && !(SCOPES_BY_NAME as readonly string[]).includes(needed))
 

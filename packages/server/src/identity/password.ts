@@ -38,8 +38,8 @@ export type PasswordOptions = {
 export const COST: PasswordCost = { memoryKib: 65_536, passes: 3, lanes: 4 }
 const TAG_BYTES = 32
 const MAX_BYTES = 1_024
-export const MIN_ALONE = 15
-export const MIN_WITH_FACTOR = 8
+const MIN_ALONE = 15
+const MIN_WITH_FACTOR = 8
 
 /** One form of one text, so that a password typed on another keyboard is the same password. */
 const normalised = (password: string): string => password.normalize('NFC')

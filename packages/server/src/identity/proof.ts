@@ -3,7 +3,7 @@
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 
-export const PROOF_LASTS_MS = 10 * 60_000
+const PROOF_LASTS_MS = 10 * 60_000
 
 export const isFresh = (provenAt: Date | null, now: Date): boolean =>
   provenAt !== null && now.getTime() - provenAt.getTime() <= PROOF_LASTS_MS

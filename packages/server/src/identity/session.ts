@@ -32,7 +32,7 @@ export type Origin = { address: string | null; client: string | null }
 export type SessionCookie = { session_id: string; token: string; max_age: number }
 export type SessionView = Omit<Session, 'step_up_at'> & { assurance: 'session' | 'step_up'; current: boolean }
 
-export const isSecure = (origin: string): boolean => origin.startsWith('https:')
+const isSecure = (origin: string): boolean => origin.startsWith('https:')
 
 /** Browsers accept the `__Host-` name only with Secure, which plain http of development cannot give (P24). */
 export const cookieName = (origin: string): string => (isSecure(origin) ? '__Host-countersign' : 'countersign_dev')

@@ -81,14 +81,6 @@ export const findUserLabel = (t: Tx, scope: Scope, userId: string) => t.maybe<Us
   join user_emails e on e.user_id = u.id and e.is_primary
   where r.tenant_id = ${scope.tenantId}::uuid and r.user_id = ${userId}::text`
 
-/** For routing by address: a user of this tenant who can act now. */
-export const findActiveUserByEmail = (t: Tx, scope: Scope, email: string) => t.maybe<UserLabel & { role: Role }>`
-  select u.id, u.display_name, e.address as email, r.role
-  from user_emails e
-  join users u on u.id = e.user_id
-  join roles r on r.user_id = u.id and r.tenant_id = ${scope.tenantId}::uuid and r.deactivated_at is null
-  where e.email = ${email}::text and e.verified_at is not null`
-
 export const listUsers = (
   t: Tx,
   scope: Scope,
