@@ -8,117 +8,30 @@ import type { IdentityHouse } from './house.ts'
 import { acceptInvitation, invite, listInvitationsOf, revokeInvitation } from './invitation.ts'
 import { createKey, getKey, listKeysOf, revokeKey, revokeKeys, rotateKey } from './key.ts'
 import { changePassword, logIn, stepUp } from './login.ts'
-import { KEY_SCOPES, ROLES } from './matrix.ts'
+import { KEY_SCOPES } from './matrix.ts'
 import { getMe } from './me.ts'
 import { hasProof } from './proof.ts'
 import { cookieName, endMyOtherSessions, endMySession, listMySessions, renewCookie, setCookie, signOut } from './session.ts'
 import { setUp, setupStatus } from './setup.ts'
+import {
+  Address,
+  Agent,
+  Environment,
+  Invitation,
+  Joined,
+  Key,
+  KeyKind,
+  LinkToken,
+  MadeInvitation,
+  Me,
+  NewKey,
+  Password,
+  Role,
+  Session,
+  SetupStatus,
+  User,
+} from './shapes.ts'
 import { changeMe, changeRole, changeUserState, getUser, listUsersOf, removeUser } from './user.ts'
-
-const Role = s.oneOf(...ROLES)
-// Judged as typed, spaces and all; the rest of what makes a password good is said by `password_refused`.
-const Password = s.pattern(/^[\s\S]{1,4096}$/u, 'Must have 1 to 4096 characters.')
-const Address = s.line({ max: 320 })
-const LinkToken = s.line({ max: 200 })
-const Environment = s.oneOf('live', 'test')
-
-const SetupStatus = s.named('SetupStatus', s.object({ needs_setup: s.boolean(), token_active: s.optional(s.boolean()) }))
-const Joined = s.named('Joined', s.object({ user_id: s.id('usr'), email: s.text(), tenant_id: s.id('ten') }))
-const userMembers = {
-  id: s.id('usr'),
-  display_name: s.text(),
-  username: s.maybe(s.text()),
-  email: s.text(),
-  role: Role,
-  state: s.oneOf('active', 'deactivated'),
-  is_host: s.boolean(),
-  created_at: s.time(),
-}
-const User = s.named('User', s.object(userMembers))
-const Me = s.named(
-  'Me',
-  s.object({
-    ...userMembers,
-    tenant_id: s.id('ten'),
-    tenant_name: s.text(),
-    session_id: s.maybe(s.id('ses')),
-    may: s.record(s.oneOf('any', 'own')).describe('How far each action reaches for this person; what is not here is not open.'),
-  }),
-)
-const Session = s.named(
-  'Session',
-  s.object({
-    id: s.id('ses'),
-    started_at: s.time(),
-    last_seen_at: s.time(),
-    expires_at: s.time(),
-    address: s.maybe(s.text()),
-    client: s.maybe(s.text()),
-    methods: s.array(s.text()),
-    assurance: s.oneOf('session', 'step_up'),
-    current: s.boolean(),
-  }),
-)
-const invitationMembers = {
-  id: s.id('inv'),
-  email: s.text(),
-  role: Role,
-  invited_by: s.text(),
-  state: s.oneOf('open', 'accepted', 'expired', 'revoked'),
-  created_at: s.time(),
-  expires_at: s.time(),
-  accepted_at: s.maybe(s.time()),
-  revoked_at: s.maybe(s.time()),
-}
-const Invitation = s.named('Invitation', s.object(invitationMembers))
-const MadeInvitation = s.named(
-  'MadeInvitation',
-  s.object({ ...invitationMembers, link: s.optional(s.text()), secret_shown: s.optional(s.boolean()) }),
-)
-const Agent = s.named(
-  'Agent',
-  s.object({
-    id: s.id('agt'),
-    name: s.text(),
-    description: s.text(),
-    owner_user_id: s.id('usr'),
-    owner_display_name: s.text(),
-    environment: Environment,
-    state: s.oneOf('unclaimed', 'active', 'paused', 'revoked'),
-    created_at: s.time(),
-    updated_at: s.time(),
-  }),
-)
-const KeyKind = s.oneOf('agt', 'usr', 'adm')
-const keyMembers = {
-  id: s.id('key'),
-  kind: KeyKind,
-  environment: Environment,
-  name: s.text(),
-  agent_id: s.maybe(s.id('agt')),
-  scopes: s.array(s.text()),
-  addresses: s.array(s.text()),
-  created_by: s.id('usr'),
-  created_by_display_name: s.text(),
-  prefix: s.text(),
-  last_four: s.text(),
-  state: s.oneOf('active', 'expired', 'revoked'),
-  created_at: s.time(),
-  expires_at: s.time(),
-  revoked_at: s.maybe(s.time()),
-  rotation_ends_at: s.maybe(s.time()).describe('Until then the token before the last rotation works too.'),
-  last_used_at: s.maybe(s.time()).describe('The day, in UTC.'),
-  last_used_from: s.maybe(s.text()).describe('The /24 or /48 of the last use.'),
-}
-const Key = s.named('Key', s.object(keyMembers))
-const NewKey = s.named(
-  'NewKey',
-  s.object({
-    ...keyMembers,
-    secret: s.optional(s.text()).describe('The key itself, in this answer only.'),
-    secret_shown: s.optional(s.boolean()).describe('false in a replayed answer, which no longer has the secret.'),
-  }),
-)
 
 export function identityRoutes(house: IdentityHouse): Route[] {
   const list = listOf(house)
