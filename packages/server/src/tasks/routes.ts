@@ -2,7 +2,6 @@
 import { type EventStream, type Route, route, s } from '../http/route.ts'
 import { cancelTask, updateTask } from './change.ts'
 import { listCompatibilityKeys, putCompatibilityKey } from './compatibility-key.ts'
-import { compatibleRoutes } from './compatible.ts'
 import { decideTask } from './decision.ts'
 import { followTask, followTasks, readRecord, type TaskEvent } from './follow.ts'
 import { claimTask, releaseTask } from './holding.ts'
@@ -55,14 +54,7 @@ export const DECIDE_PROBLEMS = [
   'step_up_required',
 ] as const
 
-/** Native and compatible: every route of the capability. */
-export const taskRoutes = (house: TasksHouse): Route[] => [
-  ...lists(house),
-  ...waits(house),
-  ...acts(house),
-  ...settings(house),
-  ...compatibleRoutes(house),
-]
+export const taskRoutes = (house: TasksHouse): Route[] => [...lists(house), ...waits(house), ...acts(house), ...settings(house)]
 
 const lists = (house: TasksHouse): Route[] => [
   route(
