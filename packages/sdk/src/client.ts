@@ -112,7 +112,7 @@ export class Countersign {
     /** Who said what about it. */
     decisions: (taskId: string, options: RequestOptions = {}) =>
       this.call('GET /tasks/:id/decisions', { ...options, ...one(taskId) }),
-    /** What happened to it, oldest first. */
+    /** What happened to it, and who did it. */
     record: (taskId: string, query: RouteQuery<'GET /tasks/:id/record'> = {}, options: RequestOptions = {}) =>
       this.call('GET /tasks/:id/record', { ...options, ...one(taskId), query }),
     decide: (taskId: string, body: RouteBody<'POST /tasks/:id/decide'>, options: RequestOptions = {}) =>
