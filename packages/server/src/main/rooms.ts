@@ -9,6 +9,7 @@ import { eventRoutes } from '../events/routes.ts'
 import type { Limits } from '../http/limit.ts'
 import type { Route } from '../http/route.ts'
 import type { IdentityHouse } from '../identity/house.ts'
+import { identityJobs, identitySchedules } from '../identity/jobs.ts'
 import { openPasswords, type PasswordCost } from '../identity/password.ts'
 import { identityRoutes } from '../identity/routes.ts'
 import { type StatusHouse, statusRoutes } from '../status/routes.ts'
@@ -66,7 +67,8 @@ export function openRooms(ground: Ground): Rooms {
   const queue = createQueue({
     database: db.pool,
     listen: config.listenUrl?.reveal() ?? true,
-    kinds: taskJobs(tasks),
+    kinds: [...taskJobs(tasks), ...identityJobs(identity)],
+    schedules: identitySchedules,
     clock: db.clock,
     log,
   })
