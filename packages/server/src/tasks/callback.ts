@@ -13,9 +13,6 @@ import type { TasksHouse } from './house.ts'
 import { findTask, isFinal, type TaskRow } from './sql.ts'
 import { COMPATIBLE_STATUS, mask } from './wire.ts'
 
-/** Seconds before attempt 2, 3, …: the schedule `standard` of P87, 75 h 35 min in all. */
-export const CALLBACK_DELAYS: readonly number[] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400]
-
 export type Delivered = 'delivered' | 'nothing_to_tell' | { failed: string; retryAfterSeconds: number | null }
 
 type Letter = { url: string; body: string; headers: Record<string, string> }

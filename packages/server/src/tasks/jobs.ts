@@ -1,9 +1,10 @@
 // The jobs of tasks: ids in, one verb, a verdict out.
 import { defineKind, discard, type Kind, retry, snooze } from '@countersign/queue'
 import { isId } from '../std/id.ts'
-import { CALLBACK_DELAYS, deliverCallback, giveUpCallback } from './callback.ts'
+import { deliverCallback, giveUpCallback } from './callback.ts'
 import { expireTask } from './deadline.ts'
 import type { TasksHouse } from './house.ts'
+import { CALLBACK_ATTEMPTS, CALLBACK_DELAYS } from './schedule.ts'
 
 type Payload = { task_id: string }
 
@@ -13,7 +14,6 @@ function readPayload(value: unknown): Payload {
   return { task_id }
 }
 
-const ATTEMPTS = CALLBACK_DELAYS.length + 1
 /** ±10 % (P87), so that many that failed together do not come back together. */
 const jittered = (seconds: number): number =>
   Math.round(seconds * (900 + ((crypto.getRandomValues(new Uint32Array(1))[0] as number) % 201)))
@@ -31,7 +31,7 @@ export const taskJobs = (house: TasksHouse): Kind[] => [
   defineKind<unknown, Payload>('task.callback', {
     schema: readPayload,
     keepOutput: false,
-    maxAttempts: ATTEMPTS,
+    maxAttempts: CALLBACK_ATTEMPTS,
     deadline: '60s',
     async run(job, { signal }) {
       const attempt = { job: job.id, number: job.attempt }

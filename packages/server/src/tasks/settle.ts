@@ -5,6 +5,7 @@ import type { Scope } from '../db/scope.ts'
 import { sql } from '../db/sql.ts'
 import type { Tx } from '../db/tx.ts'
 import { type EventData, record } from '../events/event.ts'
+import { CALLBACK_ATTEMPTS } from './schedule.ts'
 import { findTask, isFinal, type Status, type TaskRow } from './sql.ts'
 
 const TERMINAL = {
@@ -30,7 +31,12 @@ export async function tellOfEnd(t: Tx, scope: Scope, row: TaskRow, from: Status,
   }
   await record(t, scope, type, facts, { resource: { type: 'task', id: row.id } })
   if (row.callback_url !== null)
-    await enqueue(t, { kind: 'task.callback', tenantId: scope.tenantId, payload: { task_id: row.id } })
+    await enqueue(t, {
+      kind: 'task.callback',
+      tenantId: scope.tenantId,
+      payload: { task_id: row.id },
+      maxAttempts: CALLBACK_ATTEMPTS,
+    })
   t.wake(taskTopic(row.id))
 }
 
