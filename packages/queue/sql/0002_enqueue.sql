@@ -181,8 +181,8 @@ declare
   tenant uuid;
   queue text;
   due timestamptz;
-  payload jsonb := coalesce(j -> 'payload', 'null');
-  bytes integer := octet_length(payload::text);
+  content jsonb := coalesce(j -> 'payload', 'null');
+  bytes integer := octet_length(content::text);
   u jsonb;
   hash bytea;
   job_id text;
@@ -210,8 +210,8 @@ begin
     perform countersign_queue.refuse('/payload', 'payload holds more than 1 MiB');
   end if;
   -- Only text with that many brackets can be that deep; most payloads are spared the walk.
-  if bytes > 64 and length(payload::text) - length(translate(payload::text, '{[', '')) > 64
-    and countersign_queue.depth_of(payload) > 64 then
+  if bytes > 64 and length(content::text) - length(translate(content::text, '{[', '')) > 64
+    and countersign_queue.depth_of(content) > 64 then
     perform countersign_queue.refuse('/payload', 'payload nests more than 64 deep');
   end if;
   if j ?| array['metadata', 'tags', 'trace'] then
@@ -233,7 +233,7 @@ begin
   u := coalesce(j -> 'unique', k.settings -> 'unique');
   if u is not null and u <> 'null' then
     u := countersign_queue.unique_rule(u);
-    hash := countersign_queue.unique_hash(tenant, kind, queue, payload, u, at);
+    hash := countersign_queue.unique_hash(tenant, kind, queue, content, u, at);
   end if;
   loop
     job_id := countersign_queue.new_id('job', at);
@@ -245,7 +245,7 @@ begin
       coalesce(case when j ? 'priority' then countersign_queue.integer_of(j, 'priority', 1, 4) end, (k.settings ->> 'priority')::smallint, 2),
       case when j ? 'hold' then 'blocked' when due > at then 'scheduled' else 'ready' end,
       case when j ? 'hold' then 'held' end,
-      payload, bytes, coalesce(case when j ? 'payload_version' then countersign_queue.integer_of(j, 'payload_version', 1, 2147483647) end, (k.settings ->> 'payload_version')::integer, 1),
+      content, bytes, coalesce(case when j ? 'payload_version' then countersign_queue.integer_of(j, 'payload_version', 1, 2147483647) end, (k.settings ->> 'payload_version')::integer, 1),
       coalesce(case when j ? 'max_attempts' then countersign_queue.integer_of(j, 'max_attempts', 1, 1000) end, (k.settings ->> 'max_attempts')::integer, 25),
       case when j ? 'max_crashes' then countersign_queue.integer_of(j, 'max_crashes', 0, 1000) end,
       case when j ? 'deadline_ms' then countersign_queue.integer_of(j, 'deadline_ms', 0, 31622400000) end, j -> 'backoff',
@@ -271,7 +271,7 @@ begin
     continue when holder.id is null;
     if u ->> 'on_conflict' = 'replace' and holder.state in ('ready', 'scheduled', 'retrying', 'blocked') then
       update countersign_queue.jobs h set
-        payload = insert_job.payload, payload_bytes = bytes,
+        payload = content, payload_bytes = bytes,
         priority = coalesce(countersign_queue.integer_of(j, 'priority', 1, 4), h.priority),
         run_at = case when u -> 'preserve_run_at' = 'true' then h.run_at else due end,
         state = case when u -> 'preserve_run_at' = 'true' or h.state = 'blocked' then h.state else 'scheduled' end

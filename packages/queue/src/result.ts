@@ -34,8 +34,9 @@ export function makeResults(store: Store, wake: Wake, clock: Clock, log: Log): R
     while (waiters.size > 0) {
       sleeper.attend()
       try {
-        const found = await jobResults(store, [...new Set([...waiters].map((one) => one.id))])
-        for (const waiter of waiters) settle(waiter, found[waiter.id])
+        const asked = [...waiters] // who comes meanwhile was not asked for
+        const found = await jobResults(store, [...new Set(asked.map((one) => one.id))])
+        for (const waiter of asked) settle(waiter, found[waiter.id])
       } catch (error) {
         log.warn({ err: error }, 'results could not be read; trying again')
       }

@@ -197,6 +197,8 @@ class RunningWorker implements Worker {
   #start(job: HandedJob, token: string): void {
     const kind = this.#house.kinds.get(job.kind) as Kind // a claim names only the kinds of this map
     const attempt = startAttempt(this.#attemptHouse, kind, job, token)
+    // Whoever cannot be told of a cancel begins to ask every second now.
+    if (this.#attempts.size === 0 && this.#house.wake.status() !== 'listening') this.#beatSleeper.rouse()
     this.#attempts.add(attempt)
     this.#permits.take(job.queue)
     let decided = false

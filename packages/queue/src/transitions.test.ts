@@ -1,0 +1,129 @@
+import { expect, test } from 'vitest'
+import { database } from '#harness'
+import { STATES } from './index.ts'
+
+const ALLOWED = {
+  scheduled: ['ready', 'failed', 'cancelled'],
+  retrying: ['ready', 'scheduled', 'failed', 'cancelled'],
+  blocked: ['ready', 'scheduled', 'cancelled', 'failed'],
+  ready: ['running', 'scheduled', 'failed', 'cancelled'],
+  running: ['completed', 'retrying', 'failed', 'scheduled', 'waiting', 'cancelled', 'ready'],
+  waiting: ['ready', 'completed', 'failed', 'retrying', 'cancelled'],
+  completed: [],
+  failed: ['ready'],
+  cancelled: ['ready'],
+} satisfies Record<(typeof STATES)[number], string[]>
+
+test('Q13 of all 81 pairs of states only those of the transition tables are possible, whoever tries', async () => {
+  const { admin } = await database()
+  const { id } = await admin.one<{ id: string }>`select countersign_queue.enqueue('default', 'a', '{}') as id`
+  const refused: string[] = []
+  const went: string[] = []
+  for (const from of STATES) {
+    for (const to of STATES) {
+      await admin.run`alter table countersign_queue.jobs disable trigger user`
+      await admin.run`update countersign_queue.jobs set state = ${from}::text where id = ${id}::text`
+      await admin.run`alter table countersign_queue.jobs enable trigger user`
+      try {
+        await admin.run`update countersign_queue.jobs set state = ${to}::text where id = ${id}::text`
+        if (from !== to) went.push(`${from} ${to}`)
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'QJ000' })
+        refused.push(`${from} ${to}`)
+      }
+    }
+  }
+  const allowed = Object.entries(ALLOWED).flatMap(([from, list]) => list.map((to) => `${from} ${to}`))
+  expect(went.sort()).toEqual(allowed.sort())
+  expect(went.length + refused.length).toBe(81 - 9)
+})
+
+test('Q72 Q73 a function that a role may call is the engine’s, SECURITY DEFINER with a fixed path; nobody may call the others or read a table', async () => {
+  const { admin, db } = await database()
+  const functions = await admin.rows<{
+    name: string
+    definer: boolean
+    path: string | null
+    owner: string
+    open: boolean
+    given: string[]
+  }>`
+    select p.proname::text as name, p.prosecdef as definer, array_to_string(p.proconfig, ',') as path, p.proowner::regrole::text as owner,
+      exists (select from aclexplode(p.proacl) a where a.grantee = 0) or p.proacl is null as open,
+      array(select a.grantee::regrole::text from aclexplode(p.proacl) a where a.grantee <> p.proowner and a.grantee <> 0) as given
+    from pg_proc p where p.pronamespace = 'countersign_queue'::regnamespace`
+  const groups = /^countersign_(producer|worker|callback|maintenance|reader|admin)$/
+  for (const one of functions) {
+    expect(one.open, one.name).toBe(false)
+    if (one.name === 'now' || !one.given.some((role) => groups.test(role))) continue
+    expect(one, one.name).toMatchObject({ definer: true, owner: 'countersign_engine' })
+    expect(one.path, one.name).toContain('search_path=pg_catalog, pg_temp')
+  }
+  expect(functions.filter((one) => one.given.some((role) => !groups.test(role) && !/_(owner|engine)$/.test(role)))).toEqual([])
+  for (const text of [
+    'select from countersign_queue.jobs',
+    'delete from countersign_queue.leases',
+    "select countersign_queue.put('j', 'failed', null, null, now())",
+  ])
+    await expect(db.pool.query(text), text).rejects.toMatchObject({ code: '42501' })
+})
+
+test('Q73 each group can do its own part and is denied the others', async () => {
+  const { admin } = await database()
+  const may = async (role: string, name: string) => {
+    const { allowed } = await admin.one<{ allowed: boolean }>`
+      select bool_or(has_function_privilege(${role}::text, oid, 'execute')) as allowed from pg_proc
+      where pronamespace = 'countersign_queue'::regnamespace and proname = ${name}::text`
+    return allowed
+  }
+  const own = {
+    producer: 'enqueue_many',
+    worker: 'claim',
+    callback: 'callback_resolve',
+    maintenance: 'tick',
+    reader: 'list_jobs',
+    admin: 'retry_job',
+  }
+  for (const role of Object.keys(own))
+    for (const [other, name] of Object.entries(own))
+      expect(await may(`countersign_${role}`, name), `${role} ${name}`).toBe(role === other)
+})
+
+test('Q76 Q155 no reader, operator or callback function shows or changes a job of another tenant', async () => {
+  const { db, admin } = await database()
+  const mine = '01920000-0000-7000-8000-000000000001'
+  const theirs = '01920000-0000-7000-8000-000000000002'
+  const { id } = await admin.one<{ id: string }>`
+    select countersign_queue.enqueue('default', 'a', '{"n": 1}', jsonb_build_object('tenant_id', ${theirs}::text)) as id`
+  const { rows } = await admin.query("select countersign_queue.register_worker('w', '{default}', '{a}', 'h', 1, 'v', 15000)")
+  expect(rows).toHaveLength(1)
+  const token = '00000000-0000-4000-8000-000000000001'
+  await admin.query(`select countersign_queue.claim('w', '${token}', '[{"queue": "default", "n": 1, "kinds": ["a"]}]')`)
+  const callback = await admin.one<{ id: string }>`
+    select countersign_queue.callback_create(${id}::text, 1, ${token}::uuid, 'bank', 60000, 'finish') ->> 'id' as id`
+
+  const client = await db.pool.connect()
+  try {
+    await client.query(`begin; set local countersign.tenant = '${mine}'`)
+    const ask = async (call: string) =>
+      (await client.query<{ answer: unknown }>(`select countersign_queue.${call} as answer`)).rows[0]?.answer
+    expect(await ask(`job('${id}')`)).toBeNull()
+    expect(await ask('list_jobs()')).toEqual([])
+    expect(await ask('counts()')).toMatchObject({ queues: {} })
+    expect(await ask(`job_results('{${id}}')`)).toEqual({})
+    for (const call of [
+      `cancel_job('${id}')`,
+      `retry_job('${id}')`,
+      `release_job('${id}')`,
+      `bury_job('${id}')`,
+      `callback_get('${callback.id}')`,
+    ])
+      expect(await ask(call), call).toBeNull()
+    expect(await ask(`drain_queue('default')`)).toEqual({ cancelled: {} })
+    expect(await ask(`callback_resolve('${callback.id}', 'complete')`)).toEqual({ verdict: 'not_found' })
+    await expect(ask(`enqueue('default', 'a', '{}', '{"tenant_id": "${theirs}"}')`)).rejects.toMatchObject({ code: 'QJ007' })
+    await client.query('rollback')
+  } finally {
+    client.release()
+  }
+})
