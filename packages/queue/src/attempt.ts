@@ -1,6 +1,6 @@
 // One attempt: the handler with its context, and what its return, its throw or its deadline means (Q22, Q23). Whatever a handler does ends in
 // one result; nothing it throws or returns leaves this file as an error.
-import { answerOf, type Callback, callbackOf } from './callback.ts'
+import { answerOf, callbackOf } from './callback.ts'
 import { milliseconds } from './duration.ts'
 import { type Enqueue, spokenJob } from './enqueue.ts'
 import { asQueueError, QueueError } from './error.ts'
@@ -247,5 +247,3 @@ export const withJob = (log: Log, fields: object): Log => ({
   warn: (more, message) => log.warn({ ...fields, ...more }, message),
   error: (more, message) => log.error({ ...fields, ...more }, message),
 })
-
-export type { Callback }

@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { Problem } from '@countersign/sdk'
 import { expect, test } from 'vitest'
 import { newId } from '../std/id.ts'
@@ -526,4 +527,16 @@ test('a caller in this process asks without a socket', async () => {
     'nosniff',
   ])
   expect((await house.app.fetch(new Request('http://localhost/nothing'))).status).toBe(404)
+})
+
+test('T31 a connection that never asked anything does not hold up the end of the server', async () => {
+  const { app } = await door()
+  const server = await app.listen(0)
+  const socket = connect(server.port, '127.0.0.1')
+  await new Promise((resolve) => socket.once('connect', resolve))
+  const ended = new Promise((resolve) => socket.once('close', resolve))
+  const started = performance.now()
+  await server.close({ graceMs: 20_000 })
+  await ended
+  expect(performance.now() - started).toBeLessThan(5_000)
 })

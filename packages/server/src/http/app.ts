@@ -282,7 +282,16 @@ async function listen({ port, host, door, stop, place, edge }: Listening) {
     // What the adapter cannot even make a Request of.
     errorHandler: (error) => toResponse(malformed(error), edge().api),
   })
-  const server = createServer(TIMERS, (incoming, outgoing) => void listener(incoming, outgoing))
+  const server = createServer(TIMERS, (incoming, outgoing) => {
+    silent.delete(incoming.socket)
+    void listener(incoming, outgoing)
+  })
+  // Node does not count a connection that never asked anything as idle, and would wait for it at the end.
+  const silent = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    silent.add(socket)
+    socket.once('close', () => silent.delete(socket))
+  })
   server.on('checkExpectation', (incoming: IncomingMessage, outgoing: ServerResponse) => void listener(incoming, outgoing))
   server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Socket) =>
     refuseSocket(error, socket, edge().security.api),
@@ -300,7 +309,7 @@ async function listen({ port, host, door, stop, place, edge }: Listening) {
     place.url = url
     place.hosts = [...place.hosts, ...['localhost', '127.0.0.1', '[::1]'].map((name) => `${name}:${bound}`)]
   }
-  return { port: bound, url, close: (own: { graceMs?: number } = {}) => close(server, stop, own.graceMs ?? 5_000) }
+  return { port: bound, url, close: (own: { graceMs?: number } = {}) => close(server, silent, stop, own.graceMs ?? 5_000) }
 }
 
 const malformed = (cause: unknown): Answer => {
@@ -335,10 +344,11 @@ function startsLong(packet: Buffer | undefined): boolean {
 }
 
 /** Waits and streams end at once, calls that run get the grace, and then nothing is left open. */
-async function close(server: Server, stop: AbortController, graceMs: number): Promise<void> {
+async function close(server: Server, silent: ReadonlySet<Socket>, stop: AbortController, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   stop.abort('shutdown')
   server.closeIdleConnections()
+  for (const socket of silent) socket.destroy()
   const cut = setTimeout(() => server.closeAllConnections(), graceMs)
   await closed
   clearTimeout(cut)

@@ -43,9 +43,19 @@ const COMMON: readonly ProblemCode[] = [
   'validation_failed',
   'rate_limited',
   'internal',
+  'busy',
+  'read_only',
   'store_unavailable',
 ]
-const OPEN: readonly ProblemCode[] = ['json_invalid', 'validation_failed', 'rate_limited', 'internal', 'store_unavailable']
+const OPEN: readonly ProblemCode[] = [
+  'json_invalid',
+  'validation_failed',
+  'rate_limited',
+  'internal',
+  'busy',
+  'read_only',
+  'store_unavailable',
+]
 
 export function openApiDocument(routes: readonly Route[], options: DocumentOptions): JsonSchema {
   const components: Components = { Problem }

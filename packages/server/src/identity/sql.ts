@@ -16,7 +16,6 @@ export type User = {
   is_host: boolean
   created_at: Date
 }
-export type UserLabel = { id: string; display_name: string; email: string }
 export type SignIn = { user_id: string; display_name: string; hash: string | null; pepper_version: number | null }
 
 /** Somebody who can sign in; the place kept for the first operator is nobody yet. */
@@ -69,13 +68,6 @@ const userColumns = sql`
 
 export const findUser = (t: Tx, scope: Scope, userId: string) => t.maybe<User>`
   select ${userColumns}
-  from roles r
-  join users u on u.id = r.user_id
-  join user_emails e on e.user_id = u.id and e.is_primary
-  where r.tenant_id = ${scope.tenantId}::uuid and r.user_id = ${userId}::text`
-
-export const findUserLabel = (t: Tx, scope: Scope, userId: string) => t.maybe<UserLabel>`
-  select u.id, u.display_name, e.address as email
   from roles r
   join users u on u.id = r.user_id
   join user_emails e on e.user_id = u.id and e.is_primary

@@ -13,7 +13,6 @@ import { endSessionsOf, replaceTokensOf } from './session.ts'
 import {
   deactivateIfActive,
   findUser,
-  findUserLabel,
   insertEmail,
   insertRole,
   insertTenant,
@@ -28,7 +27,7 @@ import {
   updateUser,
 } from './sql.ts'
 
-export { findUserLabel, type User }
+export type { User }
 
 export type NewUser = {
   email: string
