@@ -99,3 +99,54 @@ function cleanEnvironment(): Record<string, string> {
     ),
   )
 }
+
+export type OpenDev = { url: string; home: string; bin: string; agentKey: string; personKey: string; close(): Promise<void> }
+
+/** A `countersign dev` for a whole file of tests, with its first operator signed up and a personal key of theirs. The caller closes it. */
+export async function openDev(): Promise<OpenDev> {
+  const home = mkdtempSync('/tmp/countersign-test-')
+  chmodSync(home, 0o711)
+  const env = { ...cleanEnvironment(), HOME: home, COUNTERSIGN_HOME: join(home, 'state') }
+  const child = spawn(process.execPath, [bin, 'dev', '--json', '--port', '0'], {
+    cwd: home,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const ready = await new Promise<Ready>((resolve, reject) => {
+    let text = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      text += chunk
+      if (text.includes('\n')) resolve(JSON.parse(text) as Ready)
+    })
+    child.on('exit', (code) => reject(new Error(`countersign dev ended with ${code}`)))
+  })
+  return {
+    url: ready.url,
+    home,
+    bin,
+    agentKey: ready.agent_key,
+    personKey: await signUp(ready),
+    async close() {
+      const ended = new Promise((resolve) => child.on('exit', resolve))
+      child.kill('SIGTERM')
+      await ended
+      rmSync(home, { recursive: true, force: true })
+    },
+  }
+}
+
+async function signUp({ url, setup_url }: Ready): Promise<string> {
+  const post = (path: string, body: object, cookie = '') =>
+    fetch(`${url}/api/v1${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'sec-fetch-site': 'same-origin', cookie },
+      body: JSON.stringify(body),
+    })
+  const token = new URL(setup_url as string).hash.replace('#token=', '')
+  const password = `${crypto.randomUUID()} of a test`
+  const made = await post('/setup/operator', { token, email: 'olga@example.com', password, display_name: 'Olga Operator' })
+  const cookie = (made.headers.get('set-cookie') ?? '').split(';')[0]
+  const key = await post('/keys', { kind: 'usr', name: 'terminal', scopes: ['tasks:*', 'agents:*', 'keys:*'] }, cookie)
+  if (key.status !== 201) throw new Error(`no personal key: ${await key.text()}`)
+  return ((await key.json()) as { secret: string }).secret
+}

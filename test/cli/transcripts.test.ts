@@ -1,0 +1,81 @@
+// What a person types and reads, replayed on the built command: each *.txt holds commands (`$ …`), what they print, and `[exit n]` where they fail.
+// Ids, times and keys are told by their kind, so that a transcript reads the same each day. `npx vitest run test/cli -u` writes what is printed now.
+import { spawn } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type OpenDev, openDev } from '../harness/process.ts'
+
+const folder = fileURLToPath(new URL('.', import.meta.url))
+const names = readdirSync(folder).filter((name) => name.endsWith('.txt'))
+
+let dev: OpenDev
+beforeAll(async () => {
+  dev = await openDev()
+}, 60_000)
+afterAll(() => dev.close())
+
+test.each(names)(
+  'the transcript %s is what people read',
+  async (name) => {
+    const lines = readFileSync(join(folder, name), 'utf8').split('\n')
+    const shown: string[] = []
+    const seen: string[] = []
+    for (const line of lines) {
+      if (line.startsWith('#')) shown.push(line)
+      if (!line.startsWith('$ ')) continue
+      const { text, code } = await run(line.slice(2), seen)
+      shown.push('', line, ...spoken(text, seen), ...(code === 0 ? [] : [`[exit ${code}]`]))
+    }
+    await expect(`${shown.join('\n').trim()}\n`).toMatchFileSnapshot(join(folder, name))
+  },
+  60_000,
+)
+
+/** Runs one line in a shell, with `countersign` as the built command and `<task 1>` as the first id of that kind that was printed. */
+async function run(line: string, seen: string[]): Promise<{ text: string; code: number }> {
+  const command = line.replace(
+    /<([a-z]+) (\d+)>/g,
+    (_, kind: string, nth: string) => seen.filter((id) => id.startsWith(`${kind}_`))[Number(nth) - 1] ?? `${kind}_?`,
+  )
+  const script = `countersign() { ${JSON.stringify(process.execPath)} ${JSON.stringify(dev.bin)} "$@"; }\n${command} 2>&1`
+  const env = {
+    PATH: process.env.PATH,
+    HOME: dev.home,
+    COUNTERSIGN_HOME: join(dev.home, 'state'),
+    COUNTERSIGN_KEY: dev.personKey,
+    COUNTERSIGN_URL: dev.url,
+    AGENT: dev.agentKey,
+    COLUMNS: '100',
+  }
+  return new Promise((resolve, reject) => {
+    const child = spawn('/bin/bash', ['-c', script], { env, cwd: dev.home })
+    let text = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      text += chunk
+    })
+    child.on('error', reject)
+    child.on('close', (code) => resolve({ text, code: code ?? 1 }))
+  })
+}
+
+/** Printed text with everything that changes from run to run told by its kind. */
+function spoken(text: string, seen: string[]): string[] {
+  const told = text
+    .replaceAll(dev.url, '<url>')
+    .replaceAll(dev.home, '<home>')
+    .replace(/cs_(live|test)_([a-z]{3})_[0-9A-Za-z]{36}/g, '<$2 key>')
+    .replace(/cs_(live|test)_([a-z]{3})_[0-9A-Za-z]*…[0-9A-Za-z]{4}/g, '<$2 key, cut>')
+    .replace(/\b(task|agt|key|usr|evt|dec)_[0-7][0-9A-HJKMNP-TV-Z]{25}\b/g, (id, kind: string) => {
+      if (!seen.includes(id)) seen.push(id)
+      return `<${kind} ${seen.filter((one) => one.startsWith(`${kind}_`)).indexOf(id) + 1}>`
+    })
+    .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')
+    .replace(/\d{4}-\d\d-\d\d/g, '<day>')
+    .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '<uuid>')
+    .replace(/#token=[\w-]+/g, '#token=<token>')
+    .replace(/within \d+ ms/g, 'within <n> ms')
+    .replace(/<([^>]+)>( {2,})/g, '<$1>  ')
+  return told.replace(/\n$/, '').split('\n')
+}
