@@ -10,7 +10,7 @@ import { type Listen, openListen } from './listen.ts'
 import { type Connection, greetedBy, openPool } from './pool.ts'
 import { openStatements, type Prepare, type Statements } from './prepared.ts'
 import type { Scope } from './scope.ts'
-import { sql } from './sql.ts'
+import { type Sql, sql } from './sql.ts'
 
 export type Tx = {
   /** The one time of this transaction: the database's, to the millisecond. */
@@ -86,6 +86,19 @@ export async function tx<T>(db: Db, scope: Scope, fn: (t: Tx) => Promise<T>, opt
       else if (!isRetryable(error)) throw asProblem(error)
       if (attempt > RETRIES) throw asProblem(error)
       await new Promise<void>((resume) => setTimeout(resume, backoffMs(attempt, { firstMs: 10, maxMs: 200 })))
+    }
+  }
+}
+
+/** One statement by itself, in one round trip: for functions of the engine, which name what they touch and need no tenant (P7). */
+export async function once<T>(db: Db, statement: Sql): Promise<T[]> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return (await db.pool.query(db.statements.query(statement))).rows as T[]
+    } catch (error) {
+      if (isStalePlan(error) && attempt === 1) db.statements.forget()
+      // Without a state of PostgreSQL it is the way there that failed.
+      else throw error instanceof pg.DatabaseError ? asProblem(error) : storeUnavailable(error)
     }
   }
 }

@@ -8,7 +8,7 @@ import { type Db, type Scope, type Tx, tx } from '../db/tx.ts'
 import { openCursor, pageOf } from '../http/cursor.ts'
 import { newId, tenantWire } from '../std/id.ts'
 import { nearest } from '../std/nearest.ts'
-import { type EventFilter, findEvent, insertEvent, listEventsBefore, type Position } from './sql.ts'
+import { type EventFilter, type EventInsert, findEvent, insertEvents, listEventsBefore, type Position } from './sql.ts'
 import { EVENT_TYPES, type EventClass, type EventType, isEventType } from './types.ts'
 
 export type { EventFilter } from './sql.ts'
@@ -53,6 +53,23 @@ export async function record(
   data: EventData,
   options: RecordOptions = {},
 ): Promise<string> {
+  const [id] = await recordMany(t, [{ scope, type, data, options }])
+  return id as string
+}
+
+export type Told = { scope: Scope; type: EventType; data: EventData; options?: RecordOptions }
+
+/** Any number of events of one tenant in one statement, each with its own actor. */
+export async function recordMany(t: Tx, told: readonly Told[]): Promise<string[]> {
+  const [first] = told
+  if (!first) return []
+  const rows = told.map((one) => writeEvent(t, one))
+  await insertEvents(t, first.scope, rows)
+  t.wake(eventTopic(first.scope))
+  return rows.map((row) => row.id)
+}
+
+function writeEvent(t: Tx, { scope, type, data, options = {} }: Told): EventInsert {
   const { resource = null, class: eventClass = EVENT_TYPES[type].class, before, after, decision } = options
   const id = newId('evt', t.now.getTime())
   const body = canonical({
@@ -71,9 +88,7 @@ export async function record(
     request_id: scope.requestId,
   })
   const found = { resource_type: resource?.type ?? null, resource_id: resource?.id ?? null, actor_id: scope.actor.id }
-  await insertEvent(t, scope, { id, type, class: eventClass, ...found, body })
-  t.wake(eventTopic(scope))
-  return id
+  return { id, type, class: eventClass, ...found, body }
 }
 
 /** The topic that wakes followers of a tenant's record. */

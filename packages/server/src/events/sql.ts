@@ -28,10 +28,13 @@ export type EventFilter = {
   until?: Date
 }
 
-export const insertEvent = (t: Tx, scope: Scope, event: EventInsert) => t.run`
+export const insertEvents = (t: Tx, scope: Scope, events: readonly EventInsert[]) => t.run`
   insert into events (id, tenant_id, type, class, resource_type, resource_id, actor_id, occurred_at, body)
-  values (${event.id}::text, ${scope.tenantId}::uuid, ${event.type}::text, ${event.class}::text, ${event.resource_type}::text,
-    ${event.resource_id}::text, ${event.actor_id}::text, ${t.now}::timestamptz, ${event.body}::text)`
+  select id, ${scope.tenantId}::uuid, type, class, resource_type, resource_id, actor_id, ${t.now}::timestamptz, body
+  from unnest(${events.map((one) => one.id)}::text[], ${events.map((one) => one.type)}::text[], ${events.map((one) => one.class)}::text[],
+    ${events.map((one) => one.resource_type)}::text[], ${events.map((one) => one.resource_id)}::text[],
+    ${events.map((one) => one.actor_id)}::text[], ${events.map((one) => one.body)}::text[])
+    as told (id, type, class, resource_type, resource_id, actor_id, body)`
 
 export const findEvent = (t: Tx, scope: Scope, id: string) => t.maybe<EventRow>`
   select id, xid::text, ord, body from events where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`

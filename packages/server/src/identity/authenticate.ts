@@ -3,18 +3,17 @@
 import { Problem } from '@countersign/sdk'
 import { parseKey, sha256 } from '../crypto/token.ts'
 import { type Scope, systemScope } from '../db/scope.ts'
-import { tx } from '../db/tx.ts'
+import { type Db, once, tx } from '../db/tx.ts'
 import type { RequestInfo } from '../http/route.ts'
 import type { IdentityHouse } from './house.ts'
 import type { KeyScope } from './matrix.ts'
 import { cookieName, endReplayed, endSession } from './session.ts'
-import { type KeyInUse, type LiveSession, useKey, useSession } from './sql.ts'
+import { findLiveSession, type KeyInUse, type LiveSession, useKeys } from './sql.ts'
 
 /** What a session's scope says beside who it is: its browser is due for a new token (P26). */
 export type SessionScope = Scope & { readonly rotationDue: boolean }
 type Asked = Pick<RequestInfo, 'id' | 'method' | 'address' | 'header' | 'cookie'>
 
-const nobody = systemScope('authenticate')
 const SESSION_TOKEN = /^[A-Za-z0-9_-]{43}$/
 // One space, nothing before it but the scheme in any case.
 const BEARER = /^bearer (.*)$/i
@@ -29,7 +28,7 @@ export async function authenticate(house: IdentityHouse, request: Asked): Promis
 }
 
 async function scopeOfSession(house: IdentityHouse, request: Asked, token: string): Promise<Scope | null> {
-  const session = await tx(house.db, nobody, (t) => useSession(t, sha256(token)))
+  const [session] = await once<LiveSession>(house.db, findLiveSession(sha256(token)))
   if (!session) return null
   const system = systemScope('authenticate', session.tenant_id)
   if (session.verdict === 'replayed') await tx(house.db, system, (t) => endReplayed(t, system, session.id))
@@ -57,11 +56,40 @@ const sessionScope = (session: LiveSession, requestId: string): SessionScope => 
 // The order of P54: what can be told from the text costs no call of the database, and who was refused for it learns nothing more.
 async function scopeOfKey(house: IdentityHouse, request: Asked, token: string): Promise<Scope> {
   if (!parseKey(token)) throw new Problem('key_invalid')
-  const key = await tx(house.db, nobody, (t) => useKey(t, sha256(token), inetOf(request.address)))
+  const key = await askKey(house.db, sha256(token), inetOf(request.address))
   const refusal = key ? refuseKey(key) : new Problem('key_invalid')
   if (refusal) throw refusal
   guardTenant((key as KeyInUse).tenant_state, request.method)
   return keyScope(key as KeyInUse, request.id)
+}
+
+type Asking = { asked: Map<string, { hash: Buffer; address: string | null }>; answer: Promise<Map<string, KeyInUse>> }
+const asking = new WeakMap<Db, Asking>()
+
+/** Whoever asks in the same turn of the loop is answered by one statement: a busy agent's calls come in bunches, and each round trip costs as much as the look-up. */
+async function askKey(db: Db, hash: Buffer, address: string | null): Promise<KeyInUse | undefined> {
+  const name = `${hash.toString('hex')} ${address}`
+  const together = asking.get(db) ?? beginAsking(db)
+  together.asked.set(name, { hash, address })
+  return (await together.answer).get(name)
+}
+
+function beginAsking(db: Db): Asking {
+  const asked: Asking['asked'] = new Map()
+  const answer = new Promise((resume) => setImmediate(resume)).then(async () => {
+    asking.delete(db)
+    const all = [...asked.values()]
+    const statement = useKeys(
+      all.map((one) => one.hash),
+      all.map((one) => one.address),
+    )
+    const rows = await once<KeyInUse & { nth: number }>(db, statement)
+    const names = [...asked.keys()]
+    return new Map(rows.map((row) => [names[row.nth - 1] as string, row]))
+  })
+  const together = { asked, answer }
+  asking.set(db, together)
+  return together
 }
 
 /** An address as PostgreSQL reads it; a peer without one comes from nowhere that a list could name. */

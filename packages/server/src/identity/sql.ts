@@ -184,7 +184,10 @@ export type Session = {
   expires_at: Date
 }
 
-export const useSession = (t: Tx, hash: Buffer) => t.maybe<LiveSession>`
+export const useSession = (t: Tx, hash: Buffer) => t.maybe<LiveSession>`${findLiveSession(hash)}`
+
+/** The same by itself, without a transaction around it. */
+export const findLiveSession = (hash: Buffer) => sql`
   select * from countersign_engine.use_session(${hash}::bytea)`
 
 export const insertSession = (
@@ -373,6 +376,12 @@ export type KeyInUse = {
 
 export const useKey = (t: Tx, hash: Buffer, address: string | null) => t.maybe<KeyInUse>`
   select * from countersign_engine.use_key(${hash}::bytea, ${address}::inet)`
+
+/** Any number of keys by themselves, without a transaction around them; `nth` counts from 1 in the order of the question. */
+export const useKeys = (hashes: readonly Buffer[], addresses: readonly (string | null)[]) => sql`
+  select used.*, asked.nth::integer
+  from unnest(${hashes}::bytea[], ${addresses}::inet[]) with ordinality as asked (hash, address, nth),
+    lateral countersign_engine.use_key(asked.hash, asked.address) as used`
 
 export const insertKey = (
   t: Tx,

@@ -58,6 +58,8 @@ export type Prepared = Required<
   callback_url: string | null
   on_behalf_of: string | null
   asker: string
+  /** Roughly what the row will weigh. */
+  bytes: number
 }
 
 export const PAYLOAD_BYTES = 5 * 1024 * 1024
@@ -102,8 +104,12 @@ export async function prepareTask(house: TasksHouse, scope: Scope, input: Create
     callback_mode: input.callback_mode ?? (dialect === 'compatible' ? 'awaithumans' : 'standard'),
     on_behalf_of: input.on_behalf_of ?? null,
     asker: askerOf(scope),
+    bytes: weightOf(input),
   }
 }
+
+const weightOf = ({ payload, description, response_schema }: CreateInput): number =>
+  writeJson(payload ?? null).length + (description?.length ?? 0) + writeJson(response_schema).length
 
 function timeErrors({ timeout_seconds, deadline_at, redact, redact_payload }: CreateInput): FieldError[] {
   const errors: FieldError[] = []

@@ -190,12 +190,11 @@ export const findPolls = (t: Tx, scope: Scope, ids: readonly string[], reached: 
     verification_attempt, collected_at
   from tasks where tenant_id = ${scope.tenantId}::uuid and id = any(${ids}::text[]) and ${reached}`
 
-export const findVersions = (t: Tx, tenants: readonly string[], ids: readonly string[]) =>
-  t.rows<{
-    id: string
-    version: number
-    status: Status
-  }>`select id, version, status from countersign_engine.task_versions(${tenants}::uuid[], ${ids}::text[])`
+export type VersionRow = { id: string; version: number; status: Status }
+
+/** Of any tenants: whether tasks moved on, and nothing else. */
+export const findVersions = (tenants: readonly string[], ids: readonly string[]) => sql`
+  select id, version, status from countersign_engine.task_versions(${tenants}::uuid[], ${ids}::text[])`
 
 export type PersonRow = { id: string; display_name: string; email: string | null; emails: string[] }
 

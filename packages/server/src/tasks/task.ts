@@ -1,13 +1,15 @@
 // A task: made once per key, read, changed where it may change, withdrawn. Never decides, never waits, never tells anybody outside: jobs do.
 import { Problem } from '@countersign/sdk'
 import { canonical } from '../crypto/canonical.ts'
+import type { WrappingKey } from '../crypto/seal.ts'
 import type { Scope } from '../db/scope.ts'
 import { type Tx, tx } from '../db/tx.ts'
-import { record } from '../events/event.ts'
+import { record, recordMany, type Told } from '../events/event.ts'
 import { type Json as WireJson, writeJson } from '../http/json.ts'
 import { tenantKey } from '../identity/keys-at-rest/tenant-key.ts'
 import { newId } from '../std/id.ts'
 import { resolveAssignment } from './assignment.ts'
+import { type Company, openCompany } from './company.ts'
 import { type Content, newTaskKey, openContents, sealIf } from './content.ts'
 import { type CreateInput, deadlineOf, type Prepared, prepareTask } from './creation.ts'
 import { enqueueExpiries } from './deadline.ts'
@@ -36,48 +38,80 @@ export async function createTask(
   dialect: Dialect = 'native',
 ): Promise<Created> {
   const prepared = await prepareTask(house, scope, input, dialect)
-  return tx(house.db, scope, async (t) => {
-    const [made] = await makeTasks(house, t, [prepared])
-    if (made instanceof Problem) throw made
-    return finishCreate(house, t, prepared, made as Made)
-  })
+  // A stored reply is completed in the transaction of its own effect and of no other (P77).
+  return scope.beforeCommit ? createAlone(house, prepared) : companyOf(house).join(prepared)
 }
 
-/** Writes any number of tasks of one tenant: one statement for the rows and keys, each its own event and deadline. A refused one refuses alone. */
-async function makeTasks(house: TasksHouse, t: Tx, all: readonly Prepared[]): Promise<(Made | Problem)[]> {
-  const scope = (all[0] as Prepared).scope
+const companies = new WeakMap<TasksHouse, Company<Prepared, Created>>()
+
+function companyOf(house: TasksHouse): Company<Prepared, Created> {
+  const company =
+    companies.get(house) ??
+    openCompany<Prepared, Created>({
+      groupOf: ({ scope }) => scope.tenantId,
+      sizeOf: ({ bytes }) => bytes,
+      together: (all) => createTogether(house, all),
+      alone: (one) => createAlone(house, one),
+    })
+  companies.set(house, company)
+  return company
+}
+
+const createAlone = (house: TasksHouse, prepared: Prepared): Promise<Created> =>
+  tx(house.db, prepared.scope, async (t) => {
+    const [created] = await makeTasks(house, t, [prepared])
+    if (created instanceof Problem) throw created
+    return created as Created
+  })
+
+const createTogether = (house: TasksHouse, all: readonly Prepared[]): Promise<(Created | Problem)[]> =>
+  tx(house.db, (all[0] as Prepared).scope, (t) => makeTasks(house, t, all))
+
+/** Writes any number of tasks of one tenant: one statement each for rows, deadlines and events. A refused one refuses alone and leaves nothing. */
+async function makeTasks(house: TasksHouse, t: Tx, all: readonly Prepared[]): Promise<(Created | Problem)[]> {
+  const { scope } = all[0] as Prepared
   const parent = await tenantKey(house, t, scope)
-  const drafts = new Map<Prepared, { row: NewTask; content: Content } | Problem>()
-  for (const prepared of all) {
-    drafts.set(
-      prepared,
-      await draft(t, prepared, parent).catch((error: unknown) => {
-        if (error instanceof Problem) return error
-        throw error
-      }),
-    )
-  }
+  const drafts = new Map<Prepared, Draft | Problem>()
+  for (const prepared of all) drafts.set(prepared, await orProblem(draft(t, prepared, parent)))
   const rows = [...drafts.values()].flatMap((one) => (one instanceof Problem ? [] : [one.row]))
   rows.sort((a, b) => compare(`${a.asker} ${a.idempotency_key}`, `${b.asker} ${b.idempotency_key}`))
   const inserted = new Map((rows.length === 0 ? [] : await insertIfKeyIsFree(t, scope, rows)).map((row) => [row.id, row]))
   await enqueueExpiries(t, scope, [...inserted.values()])
-
-  const made: (Made | Problem)[] = []
-  for (const prepared of all) {
-    const drafted = drafts.get(prepared) as { row: NewTask; content: Content } | Problem
-    const row = drafted instanceof Problem ? undefined : inserted.get(drafted.row.id)
-    if (drafted instanceof Problem) made.push(drafted)
-    else if (row) {
-      await recordCreated(t, prepared, row)
-      made.push({ row, content: drafted.content, created: true, differs: [] })
-    } else made.push(await repeatOf(house, t, prepared, drafted.row))
+  const made = all.map((prepared) => {
+    const drafted = drafts.get(prepared) as Draft | Problem
+    return { prepared, drafted, row: drafted instanceof Problem ? undefined : inserted.get(drafted.row.id) }
+  })
+  await recordMany(
+    t,
+    made.flatMap(({ prepared, row }) => (row ? [toldOfCreation(prepared, row)] : [])),
+  )
+  const created: (Created | Problem)[] = []
+  for (const { prepared, drafted, row } of made) {
+    if (drafted instanceof Problem) created.push(drafted)
+    else if (row)
+      created.push(await finishCreate(house, t, prepared, { row, content: drafted.content, created: true, differs: [] }))
+    else
+      created.push(
+        await orProblem(repeatOf(house, t, prepared, drafted.row).then((repeat) => finishCreate(house, t, prepared, repeat))),
+      )
   }
-  return made
+  return created
+}
+
+async function orProblem<T>(made: Promise<T>): Promise<T | Problem> {
+  try {
+    return await made
+  } catch (error) {
+    if (error instanceof Problem) return error
+    throw error
+  }
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-async function draft(t: Tx, p: Prepared, parent: Parameters<typeof newTaskKey>[0]): Promise<{ row: NewTask; content: Content }> {
+type Draft = { row: NewTask; content: Content }
+
+async function draft(t: Tx, p: Prepared, parent: WrappingKey): Promise<Draft> {
   const { scope } = p
   const deadline = deadlineOf(p, t.now)
   const asked = await resolveAssignment(t, scope, p.assignment)
@@ -128,25 +162,23 @@ async function draft(t: Tx, p: Prepared, parent: Parameters<typeof newTaskKey>[0
   return { row, content }
 }
 
-const recordCreated = (t: Tx, { scope }: Prepared, row: TaskRow) =>
-  record(
-    t,
-    scope,
-    'task.created',
-    {
-      to: 'open',
-      origin: row.origin,
-      agent_id: row.agent_id,
-      priority: row.priority,
-      risk: row.risk,
-      deadline_at: row.deadline_at,
-      assigned_to_user_id: row.assigned_to_user_id,
-    },
-    { resource: { type: 'task', id: row.id } },
-  )
+const toldOfCreation = ({ scope }: Prepared, row: TaskRow): Told => ({
+  scope,
+  type: 'task.created',
+  data: {
+    to: 'open',
+    origin: row.origin,
+    agent_id: row.agent_id,
+    priority: row.priority,
+    risk: row.risk,
+    deadline_at: row.deadline_at,
+    assigned_to_user_id: row.assigned_to_user_id,
+  },
+  options: { resource: { type: 'task', id: row.id } },
+})
 
 /** The task that holds the key, whatever its state, and in what it differs from what is asked now (T22, T23). */
-async function repeatOf(house: TasksHouse, t: Tx, p: Prepared, drafted: NewTask): Promise<Made | Problem> {
+async function repeatOf(house: TasksHouse, t: Tx, p: Prepared, drafted: NewTask): Promise<Made> {
   const [row] = await findTasksByKey(t, p.scope, [p.asker], [p.idempotency_key as string])
   // Its answer was collected between our insert and this read: the key is free now (T24).
   if (!row) return remake(t, p, drafted)
@@ -159,7 +191,7 @@ async function remake(t: Tx, p: Prepared, drafted: NewTask): Promise<Made> {
   const [row] = await insertIfKeyIsFree(t, p.scope, [drafted])
   if (!row) throw new Error('An idempotency key was freed and taken again in one transaction.')
   await enqueueExpiries(t, p.scope, [row])
-  await recordCreated(t, p, row)
+  await recordMany(t, [toldOfCreation(p, row)])
   return { row, content: null, created: true, differs: [] }
 }
 

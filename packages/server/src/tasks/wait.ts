@@ -1,15 +1,15 @@
 // Waiting for a task to move on (T27–T29, T31). A wait registers before it reads, holds no database connection, and is woken by the listener; what a lost wake-up
 // missed is found by one statement a second for all waits of the process together.
 import { Problem } from '@countersign/sdk'
-import { NO_TENANT, type Scope, systemScope } from '../db/scope.ts'
-import { type Db, type Tx, tx } from '../db/tx.ts'
+import type { Scope } from '../db/scope.ts'
+import { type Db, once, type Tx, tx } from '../db/tx.ts'
 import type { Log } from '../std/log.ts'
 import { openContents } from './content.ts'
 import type { TasksHouse } from './house.ts'
 import { isUncollected } from './look.ts'
 import { personOf, within } from './person.ts'
 import { taskTopic } from './settle.ts'
-import { collectIfFinal, findPolls, findVersions, isFinal, type PollRow } from './sql.ts'
+import { collectIfFinal, findPolls, findVersions, isFinal, type PollRow, type VersionRow } from './sql.ts'
 import { type Poll, showPoll } from './wire.ts'
 
 export type Waits = {
@@ -41,7 +41,7 @@ export function openWaits(db: Db, log?: Log): Waits {
         dirty.clear()
         if (ids.length === 0) continue
         const tenants = ids.map((id) => (watched.get(id) as Watched).tenantId)
-        const rows = await tx(db, systemScope('wait', NO_TENANT), (t) => findVersions(t, tenants, ids), { readOnly: true })
+        const rows = await once<VersionRow>(db, findVersions(tenants, ids))
         for (const { id, version } of rows) ring(id, version)
       }
     } catch (error) {
