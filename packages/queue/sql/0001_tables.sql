@@ -75,6 +75,8 @@ create table countersign_queue.jobs (
   payload_version integer not null,
   attempt integer not null default 0 check (attempt >= 0),
   max_attempts integer not null check (max_attempts between 1 and 1000),
+  -- Named with the job; else the kind's, read again at each claim: it may have been declared after the job was made.
+  max_attempts_own boolean not null,
   crashes integer not null default 0,
   -- The fence: number of the attempt, and the random token of the claim that holds it (null: nobody does).
   lease bigint not null default 0,

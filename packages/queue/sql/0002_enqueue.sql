@@ -238,7 +238,8 @@ begin
   loop
     job_id := countersign_queue.new_id('job', at);
     insert into countersign_queue.jobs as made (
-      id, tenant_id, queue, kind, priority, state, state_reason, payload, payload_bytes, payload_version, max_attempts, max_crashes,
+      id, tenant_id, queue, kind, priority, state, state_reason, payload, payload_bytes, payload_version, max_attempts,
+      max_attempts_own, max_crashes,
       deadline_ms, backoff, keep_output_ms, run_at, enqueued_at, metadata, tags, trace, unique_key, unique_hash, unique_while, unique_until)
     values (
       job_id, tenant, queue, kind,
@@ -246,7 +247,7 @@ begin
       case when j ? 'hold' then 'blocked' when due > at then 'scheduled' else 'ready' end,
       case when j ? 'hold' then 'held' end,
       content, bytes, coalesce(case when j ? 'payload_version' then countersign_queue.integer_of(j, 'payload_version', 1, 2147483647) end, (k.settings ->> 'payload_version')::integer, 1),
-      coalesce(case when j ? 'max_attempts' then countersign_queue.integer_of(j, 'max_attempts', 1, 1000) end, (k.settings ->> 'max_attempts')::integer, 25),
+      coalesce(case when j ? 'max_attempts' then countersign_queue.integer_of(j, 'max_attempts', 1, 1000) end, (k.settings ->> 'max_attempts')::integer, 25), j ? 'max_attempts',
       case when j ? 'max_crashes' then countersign_queue.integer_of(j, 'max_crashes', 0, 1000) end,
       case when j ? 'deadline_ms' then countersign_queue.integer_of(j, 'deadline_ms', 0, 31622400000) end, j -> 'backoff',
       case when j ? 'keep_output_ms' then countersign_queue.integer_of(j, 'keep_output_ms', 0, 31622400000) end, due, at,

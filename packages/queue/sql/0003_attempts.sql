@@ -98,7 +98,8 @@ begin
   return n;
 end $$;
 
--- Gives a worker up to n ready jobs of each queue it wants ([{queue, n, kinds}]): {lost, jobs, wait_ms}, where wait_ms is the time to the
+-- Gives a worker up to n ready jobs of each queue it wants ([{queue, n, kinds, of?}], served in this order; those with `of` together no more
+-- than that): {lost, jobs, wait_ms}, where wait_ms is the time to the
 -- next job known to become due. Attempt and lease grow here, except the attempt of a job that goes on after a park.
 -- Locks the jobs it takes, skipping what others hold, in (priority, order of enqueue); nothing else waits for it.
 -- A suspect (a job lost with its worker) is given alone: at most one to a worker that runs none (Q18).
@@ -122,7 +123,8 @@ declare
   ids text[];
   one text;
   room integer;
-  deadlines jsonb;
+  shared integer := 0;
+  limits jsonb;
   handed jsonb;
   bytes bigint;
   next_due timestamptz;
@@ -141,10 +143,11 @@ begin
     known := array(
       select k from jsonb_array_elements_text(w -> 'kinds') k
       where not exists (select from countersign_queue.kinds p where p.name = k and p.paused_at is not null));
-    deadlines := (
-      select jsonb_object_agg(k.name, k.settings -> 'deadline_ms') from countersign_queue.kinds k
-      where k.name = any (known) and k.settings ? 'deadline_ms');
-    room := (w ->> 'n')::integer;
+    limits := (
+      select jsonb_object_agg(k.name, k.settings) from countersign_queue.kinds k
+      where k.name = any (known) and k.settings ?| array['deadline_ms', 'max_attempts']);
+    room := least((w ->> 'n')::integer, (w ->> 'of')::integer - shared);
+    continue when room <= 0;
     ids := case when suspect and room > 0 then array(
       select j.id from countersign_queue.jobs j
       where j.queue = q and j.state = 'ready' and j.crashes > 0 and j.kind = any (known)
@@ -161,11 +164,14 @@ begin
       update countersign_queue.jobs j set
         state = 'running', state_reason = null, attempt = j.attempt + case when j.resumes then 0 else 1 end, lease = j.lease + 1,
         claim_token = token, worker = claim.worker, claimed_at = at, started_at = case when j.crashes = 0 then at end,
-        settled_as = null, deadline_at = at
-          + nullif(coalesce(j.deadline_ms, (deadlines ->> j.kind)::bigint, 300000), 0) * interval '1 millisecond'
+        settled_as = null,
+        max_attempts = case when j.max_attempts_own then j.max_attempts else coalesce((limits -> j.kind ->> 'max_attempts')::integer, 25) end,
+        deadline_at = at
+          + nullif(coalesce(j.deadline_ms, (limits -> j.kind ->> 'deadline_ms')::bigint, 300000), 0) * interval '1 millisecond'
       where j.id = one
       returning countersign_queue.handed(j, at), bytes + j.payload_bytes into handed, bytes;
       taken := taken || handed;
+      shared := shared + case when w ? 'of' then 1 else 0 end;
       exit when bytes >= 8388608;
     end loop;
   end loop;

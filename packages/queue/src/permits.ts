@@ -5,13 +5,15 @@ import { QueueError } from './error.ts'
 export type QueueShare = number | { min?: number; weight?: number }
 export type Shares = Readonly<Record<string, QueueShare>>
 
+export type Want = { queue: string; n: number; of?: number }
+
 type Share = { queue: string; min: number; weight: number }
 
 export type Permits = {
-  /** How many jobs to ask of which queue now. Never more in sum than are free. */
-  wants(): { queue: string; n: number }[]
-  /** What a claim of that queue gave: less than asked means that it has no more for now. */
-  answered(queue: string, asked: number, got: number): void
+  /** What to ask of which queue now, in order; `of` is what the queues that share may get together. A queue may stand here more than once. */
+  wants(): Want[]
+  /** What a claim gave, by queue: one that gave nothing has no more for now. */
+  answered(wants: readonly Want[], got: ReadonlyMap<string, number>): void
   take(queue: string): void
   free(queue: string): void
   running(): number
@@ -46,36 +48,41 @@ export function makePermits(shares: Shares, concurrency: number): Permits {
   const hungry = new Set<string>(shared.map((one) => one.queue))
   const runs = (queue: string) => held.get(queue) ?? 0
 
-  const sharedWants = (): Map<string, number> => {
-    const asked = new Map<string, number>()
-    let free = concurrency - shared.reduce((sum, one) => sum + runs(one.queue), 0)
-    const give = (queue: string, n: number) => {
-      const some = Math.max(0, Math.min(n, free))
-      free -= some
-      if (some > 0) asked.set(queue, (asked.get(queue) ?? 0) + some)
+  // In the order in which the engine serves: minimums, then a look at each queue that had nothing, then shares, then what is left over.
+  const sharedWants = (): Want[] => {
+    const of = concurrency - shared.reduce((sum, one) => sum + runs(one.queue), 0)
+    const wants: Want[] = []
+    const ask = (queue: string, n: number) => {
+      if (n > 0) wants.push({ queue, n: Math.min(n, of), of })
     }
+    if (of <= 0) return wants
     const byNeed = [...shared].sort((a, b) => runs(a.queue) / a.weight - runs(b.queue) / b.weight)
     const contenders = byNeed.filter((one) => hungry.has(one.queue))
     const weights = contenders.reduce((sum, one) => sum + one.weight, 0)
-    for (const one of byNeed) give(one.queue, one.min - runs(one.queue))
-    // A queue that had nothing is asked for one, so that it joins the contenders as soon as it has.
-    for (const one of byNeed) if (!hungry.has(one.queue) && !asked.has(one.queue)) give(one.queue, 1)
+    for (const one of byNeed) if (!hungry.has(one.queue)) ask(one.queue, Math.max(1, one.min - runs(one.queue)))
+    for (const one of contenders) ask(one.queue, one.min - runs(one.queue))
     for (const one of contenders) {
       const share = Math.max(one.min, Math.ceil((concurrency * one.weight) / weights))
-      give(one.queue, share - runs(one.queue) - (asked.get(one.queue) ?? 0))
+      ask(one.queue, share - Math.max(runs(one.queue), one.min))
     }
-    for (const one of contenders) give(one.queue, free)
-    return asked
+    for (const one of contenders) ask(one.queue, of)
+    return wants
   }
 
   return {
     wants() {
       const fixed = pools.map(([queue, size]) => ({ queue, n: size - runs(queue) })).filter((one) => one.n > 0)
-      return [...fixed, ...[...sharedWants()].map(([queue, n]) => ({ queue, n }))]
+      return [...fixed, ...sharedWants()]
     },
-    answered(queue, asked, got) {
-      if (got >= asked) hungry.add(queue)
-      else hungry.delete(queue)
+    answered(wants, got) {
+      let left = wants.find((one) => one.of !== undefined)?.of ?? 0
+      for (const { queue, n, of } of wants) {
+        if (of === undefined || left <= 0) continue // nothing was left to ask with: says nothing about the queue
+        const gave = got.get(queue) ?? 0
+        if (gave > 0) hungry.add(queue)
+        else hungry.delete(queue)
+        left -= Math.min(n, gave)
+      }
     },
     take: (queue) => void held.set(queue, runs(queue) + 1),
     free: (queue) => void held.set(queue, runs(queue) - 1),

@@ -71,17 +71,20 @@ function parseCron(cron: string, timezone: string): Cron {
 type Times = Pick<ScheduleRow, 'cron' | 'timezone' | 'starts_at' | 'ends_at'>
 
 /** The first fire after a moment, inside the schedule's own bounds; null when there is none any more. */
-export function nextFire(schedule: Times, after: Date): Date | null {
-  const { starts_at, ends_at } = schedule
-  const from = starts_at && new Date(starts_at) > after ? new Date(new Date(starts_at).getTime() - 1000) : after
-  const next = parseCron(schedule.cron, schedule.timezone).nextRun(from)
-  return next && (!ends_at || next <= new Date(ends_at)) ? next : null
-}
+export const nextFire = (schedule: Times, after: Date): Date | null => nextFires(schedule, after, 1)[0] ?? null
 
 /** The next fires of a schedule, for people to look at. */
-export function nextFires(schedule: Times, after: Date, count: number): Date[] {
+export function nextFires({ cron, timezone, starts_at, ends_at }: Times, after: Date, count: number): Date[] {
+  const parsed = parseCron(cron, timezone)
+  const end = ends_at ? new Date(ends_at) : null
   const fires: Date[] = []
-  for (let fire = nextFire(schedule, after); fire && fires.length < count; fire = nextFire(schedule, fire)) fires.push(fire)
+  // A fire at the very start counts, so the search begins a second before it.
+  let from: Date | null = starts_at && new Date(starts_at) > after ? new Date(new Date(starts_at).getTime() - 1000) : after
+  while (fires.length < count) {
+    from = parsed.nextRun(from)
+    if (!from || (end && from > end)) return fires
+    fires.push(from)
+  }
   return fires
 }
 
@@ -162,11 +165,11 @@ export function firesOf(schedule: ScheduleRow, now: Date): Fire {
 }
 
 /** The newest fire after `last` and not after `now`. Looks back from now in growing steps, so that a long outage costs no enumeration. */
-function newestFire(schedule: ScheduleRow, last: Date, now: Date): Date | null {
+function newestFire(schedule: Times, last: Date, now: Date): Date | null {
+  const until = schedule.ends_at && new Date(schedule.ends_at) < now ? schedule.ends_at : now.toISOString()
   for (let back = 60_000; ; back *= 8) {
     const from = new Date(Math.max(last.getTime(), now.getTime() - back))
-    let newest: Date | null = null
-    for (let fire = nextFire(schedule, from); fire && fire <= now; fire = nextFire(schedule, fire)) newest = fire
-    if (newest || from <= last) return newest
+    const newest = nextFires({ ...schedule, ends_at: until }, from, Number.POSITIVE_INFINITY).at(-1)
+    if (newest || from <= last) return newest ?? null
   }
 }

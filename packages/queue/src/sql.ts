@@ -92,9 +92,9 @@ export type HandedJob = {
   trace: unknown
   progress: { percent?: number; message?: string; data?: Record<string, unknown> } | null
 }
-export type Want = { queue: string; n: number; kinds: readonly string[] }
+export type ClaimWant = { queue: string; n: number; of?: number; kinds: readonly string[] }
 export type Claimed = { lost: boolean; jobs: HandedJob[]; wait_ms: number | null }
-export const claim = (db: Queryable, worker: string, token: string, wants: readonly Want[], sleepMs: number) =>
+export const claim = (db: Queryable, worker: string, token: string, wants: readonly ClaimWant[], sleepMs: number) =>
   ask<Claimed>(db, sql('claim($1::text, $2::uuid, $3::jsonb, $4::integer)'), [worker, token, json(wants), sleepMs])
 export const startIfHeld = (db: Queryable, id: string, lease: number, token: string) =>
   ask<boolean>(db, sql('start($1::text, $2::bigint, $3::uuid)'), [id, lease, token])

@@ -54,8 +54,9 @@ export function openStore(database: DatabaseOption, clock: Clock, log: Log): Sto
     }
   }
   const close = async () => {
-    pool.off('error', onError)
+    // Our own pool's connections may still break while they close; only a pool of the caller's goes on without us.
     if (own) await pool.end()
+    else pool.off('error', onError)
   }
   return { config: pool.options, query, insist, close }
 }

@@ -27,6 +27,8 @@ export function openWake(config: pg.ClientConfig | null, clock: Clock, log: Log)
     for (let failures = 1; !closing.signal.aborted; failures++) {
       const client = new pg.Client({
         ...own,
+        // A pool keeps its password where a spread does not see it.
+        password: own.password,
         application_name: 'countersign-queue-listen',
         connectionTimeoutMillis: 5_000,
         query_timeout: 5_000,

@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { database } from '#harness'
 import {
@@ -426,4 +427,19 @@ test('Q37 a role whose sessions begin in REPEATABLE READ works all the same', as
   odd.work()
   expect(await odd.result(await enqueue(queue.house.store, { kind: 'a' }))).toBe('fine')
   await odd.close()
+})
+
+test('Q69 Q84 the caller’s own pool serves as it is, and the listening connection is opened from its settings', async () => {
+  const { runtimeUrl } = await database()
+  const { hostname, port, username, password, pathname } = new URL(runtimeUrl)
+  const pool = new pg.Pool({ host: hostname, port: Number(port), user: username, password, database: pathname.slice(1) })
+  const queue = createQueue({ database: pool, kinds: [kindOf('a', () => 'fine')] })
+  onTestFinished(async () => {
+    await queue.close()
+    await pool.end()
+  })
+  queue.work()
+  await expect.poll(async () => (await queue.health()).listen).toBe('listening')
+  expect(await queue.result(await enqueue(pool, { kind: 'a' }))).toBe('fine')
+  expect(await queue.health()).toMatchObject({ ready: true, database: 'ok', workers: 1, shutting_down: false })
 })

@@ -7,9 +7,9 @@ import { QueueError } from './error.ts'
 import { type Finisher, makeFinisher } from './finish.ts'
 import type { Clock, Log } from './host.ts'
 import { type Kind, kindSettings } from './kind.ts'
-import { makePermits, type Permits, type Shares } from './permits.ts'
+import { makePermits, type Permits, type Shares, type Want } from './permits.ts'
 import { makeSleeper } from './sleeper.ts'
-import { beat, claim, type HandedJob, type Result, registerKinds, registerWorker, releaseWorker, type Want } from './sql.ts'
+import { beat, claim, type HandedJob, type Result, registerKinds, registerWorker, releaseWorker } from './sql.ts'
 import { pause, retryMs, type Store } from './store.ts'
 import type { Wake } from './wake.ts'
 
@@ -172,10 +172,10 @@ class RunningWorker implements Worker {
     }
   }
 
-  async #claim(asked: readonly { queue: string; n: number }[], sleepMs: number): Promise<{ got: number; nextMs: number | null }> {
+  async #claim(asked: readonly Want[], sleepMs: number): Promise<{ got: number; nextMs: number | null }> {
     const { store, kinds } = this.#house
     const token = crypto.randomUUID()
-    const wants: Want[] = asked.map((one) => ({ ...one, kinds: [...kinds.keys()] }))
+    const wants = asked.map((one) => ({ ...one, kinds: [...kinds.keys()] }))
     const { lost, jobs, wait_ms } = await claim(store, this.id, token, wants, sleepMs)
     if (lost) {
       // Found lost, or new: what we still run belongs to others by now, and so does our name (Q58).
@@ -185,7 +185,9 @@ class RunningWorker implements Worker {
       if (!this.#stopping.signal.aborted) await announce(store, { id: this.id, queues, kinds, lostAfterMs, version })
       return { got: 1, nextMs: null }
     }
-    for (const { queue, n } of asked) this.#permits.answered(queue, n, jobs.filter((job) => job.queue === queue).length)
+    const got = new Map<string, number>()
+    for (const { queue } of jobs) got.set(queue, (got.get(queue) ?? 0) + 1)
+    this.#permits.answered(asked, got)
     for (const job of jobs) {
       if (this.#stopping.signal.aborted)
         this.#track(this.#settle(job, { id: job.id, lease: job.lease, token, outcome: 'release' }, this.#finisher))
@@ -248,7 +250,8 @@ class RunningWorker implements Worker {
     if (lost) this.#claimSleeper.rouse() // the next claim registers anew
     for (const attempt of lost ? [] : attempts) {
       if (cancelled.includes(attempt.job.id)) attempt.abort('cancelled')
-      else if (gone.includes(attempt.job.id)) attempt.abort('lease_lost')
+      // Gone by its own finishIn is no loss.
+      else if (gone.includes(attempt.job.id) && !attempt.isApart()) attempt.abort('lease_lost')
     }
   }
 
