@@ -1,5 +1,6 @@
 // The door: one list of routes behind one listener. Finds the route, lets serve.ts walk it, and makes sure that every answer, whatever went wrong,
 // carries the headers of browser.ts and a request id. Never redirects, never mends a path, never answers with text that the catalogue does not know.
+import { setMaxListeners } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { Problem } from '@countersign/sdk'
@@ -78,6 +79,8 @@ export function buildApp(options: AppOptions): App {
   const edge = edgeOf(options, place)
   const origin = () => edge().origin
   const stop = new AbortController()
+  // Every request that waits listens to it; Node takes more than ten for a leak.
+  setMaxListeners(0, stop.signal)
   const limits = openLimits({ db: house.db, keyring: house.keyring, clock: house.clock, buckets: options.buckets })
   const replies = openReplies({ db: house.db, sealing: options.sealing, keepMs: options.keepRepliesMs })
   const entries = listEntries(options)

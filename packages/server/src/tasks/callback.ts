@@ -3,14 +3,13 @@
 import { Problem } from '@countersign/sdk'
 import { compatibilitySignature, standardHeaders } from '../crypto/signature.ts'
 import { systemScope } from '../db/scope.ts'
-import { sql } from '../db/sql.ts'
 import { tx } from '../db/tx.ts'
 import { record } from '../events/event.ts'
 import { writeJson } from '../http/json.ts'
 import { signingKey } from './compatibility-key.ts'
 import { type Content, openContents } from './content.ts'
 import type { TasksHouse } from './house.ts'
-import { findTask, isFinal, type TaskRow } from './sql.ts'
+import { EVERY, findTask, isFinal, type TaskRow } from './sql.ts'
 import { COMPATIBLE_STATUS, mask } from './wire.ts'
 
 export type Delivered = 'delivered' | 'nothing_to_tell' | { failed: string; retryAfterSeconds: number | null }
@@ -27,7 +26,7 @@ export async function deliverCallback(
 ): Promise<Delivered> {
   const scope = systemScope('callback', tenantId)
   const letter = await tx(house.db, scope, async (t) => {
-    const row = await findTask(t, scope, taskId, sql`true`)
+    const row = await findTask(t, scope, taskId, EVERY)
     // Erased meanwhile: what would be told is no longer there to be told.
     if (!row || !isFinal(row.status) || row.callback_url === null || row.erased_at !== null) return null
     const content = (await openContents(house, t, scope, [taskId])).task(row)

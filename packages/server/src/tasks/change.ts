@@ -1,7 +1,6 @@
 // Withdrawing a task, and changing the little about it that may change while it is open (T5).
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
-import { sql } from '../db/sql.ts'
 import { type Tx, tx } from '../db/tx.ts'
 import { record } from '../events/event.ts'
 import { writeJson } from '../http/json.ts'
@@ -11,7 +10,7 @@ import { enqueueExpiries } from './deadline.ts'
 import type { TasksHouse } from './house.ts'
 import { mayChange, seeTask, showWhole } from './look.ts'
 import { invalid, notOpen, taskTopic, tellOfEnd, whyNotOpen } from './settle.ts'
-import { cancelIfNotFinal, findTask, isFinal, type TaskRow, updateIfNotFinal } from './sql.ts'
+import { cancelIfNotFinal, EVERY, findTask, isFinal, type TaskRow, updateIfNotFinal } from './sql.ts'
 import type { Task } from './wire.ts'
 
 export async function cancelTask(house: TasksHouse, scope: Scope, id: string, reason: string | null): Promise<Task> {
@@ -85,7 +84,7 @@ function versionOf(ifMatch: string | undefined): number | null {
 }
 
 async function whyNotUpdated(t: Tx, scope: Scope, id: string, input: UpdateInput, version: number | null): Promise<Problem> {
-  const row = await findTask(t, scope, id, sql`true`)
+  const row = await findTask(t, scope, id, EVERY)
   if (!row || isFinal(row.status)) return whyNotOpen(t, scope, id)
   if (version !== null && row.version !== version) return new Problem('version_conflict', { version: row.version })
   if (row.deadline_at <= t.now) return notOpen(row)

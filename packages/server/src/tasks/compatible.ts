@@ -8,7 +8,7 @@ import { decideTask } from './decision.ts'
 import { readRecord } from './follow.ts'
 import { claimTask } from './holding.ts'
 import type { TasksHouse } from './house.ts'
-import { listByOffset, listTasks } from './list.ts'
+import { listByOffset, listTasks } from './list/list.ts'
 import { getTask } from './look.ts'
 import {
   CompatibleCreateBody,

@@ -1,12 +1,11 @@
 // The deadline of a task (T32, T33, T35): a job at its moment, the database's clock, and one conditional update, so that of many processes one acts.
 import { enqueueMany } from '@countersign/queue'
 import { type Scope, systemScope } from '../db/scope.ts'
-import { sql } from '../db/sql.ts'
 import { type Tx, tx } from '../db/tx.ts'
 import { openContents, sealIf, taskKey } from './content.ts'
 import type { TasksHouse } from './house.ts'
 import { tellOfEnd } from './settle.ts'
-import { expireIfDue, findTask, isFinal, type Settlement, type TaskRow } from './sql.ts'
+import { EVERY, expireIfDue, findTask, isFinal, type Settlement, type TaskRow } from './sql.ts'
 
 /** A later deadline gets a job of its own; the earlier one finds that it is not due and ends. */
 export const enqueueExpiries = async (t: Tx, scope: Scope, rows: readonly TaskRow[]): Promise<void> => {
@@ -21,7 +20,7 @@ export const enqueueExpiries = async (t: Tx, scope: Scope, rows: readonly TaskRo
 export async function expireTask(house: TasksHouse, tenantId: string, id: string): Promise<Date | null> {
   const scope = systemScope('expire', tenantId)
   return tx(house.db, scope, async (t) => {
-    const row = await findTask(t, scope, id, sql`true`)
+    const row = await findTask(t, scope, id, EVERY)
     if (!row || isFinal(row.status)) return null
     if (row.deadline_at > t.now) return row.deadline_at
     const expired = await expireIfDue(t, scope, id, await endOf(house, t, scope, row))

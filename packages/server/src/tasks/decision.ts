@@ -4,7 +4,6 @@ import { Problem } from '@countersign/sdk'
 import { canonical } from '../crypto/canonical.ts'
 import { hmacSha256, sha256 } from '../crypto/token.ts'
 import type { Scope } from '../db/scope.ts'
-import { sql } from '../db/sql.ts'
 import { type Tx, tx } from '../db/tx.ts'
 import { writeJson } from '../http/json.ts'
 import { newId, tenantWire } from '../std/id.ts'
@@ -14,7 +13,7 @@ import type { TasksHouse } from './house.ts'
 import { seeTask, showWhole } from './look.ts'
 import { isEligible, mayStepIn, type Person } from './person.ts'
 import { invalid, notOpen, tellOfEnd, whyNotOpen } from './settle.ts'
-import { decideIfOpen, findTask, insertDecision, OPEN, type TaskRow } from './sql.ts'
+import { decideIfOpen, EVERY, findTask, insertDecision, OPEN, type TaskRow } from './sql.ts'
 import type { Task } from './wire.ts'
 
 export type DecideInput = {
@@ -128,7 +127,7 @@ async function judged(house: TasksHouse, row: TaskRow, given: Record<string, unk
 }
 
 async function whyNotDecided(t: Tx, scope: Scope, id: string, seen: TaskRow): Promise<Problem> {
-  const row = await findTask(t, scope, id, sql`true`)
+  const row = await findTask(t, scope, id, EVERY)
   if (!row || !OPEN.includes(row.status) || row.deadline_at <= t.now) return whyNotOpen(t, scope, id)
   if (row.revision !== seen.revision) return new Problem('task_revised', { revision: row.revision, changed: ['/payload'] })
   return new Problem('task_already_claimed', { status: row.status, by: row.assigned_to_display_name })

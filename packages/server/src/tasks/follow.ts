@@ -1,7 +1,6 @@
 // What happened to tasks, as it happens (T30) and afterwards: streams and the record of one task, read from the events. Adds nothing to them and holds no content.
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
-import { sql } from '../db/sql.ts'
 import { tx } from '../db/tx.ts'
 import { type Event, listEvents } from '../events/event.ts'
 import { followEvents, startOf } from '../events/stream.ts'
@@ -9,7 +8,7 @@ import { reach } from '../identity/matrix.ts'
 import type { TasksHouse } from './house.ts'
 import { seeTask } from './look.ts'
 import { personOf, within } from './person.ts'
-import { findReached } from './sql.ts'
+import { EVERY, findReached, ofAgent } from './sql.ts'
 
 export type TaskEvent = { id: string; type: string; occurred_at: string; task_id: string; data: Record<string, unknown> }
 
@@ -56,8 +55,8 @@ async function reaches(house: TasksHouse, scope: Scope, id: string, agentId: str
     scope,
     async (t) => {
       const reached = within(scope, 'task.stream', await personOf(t, scope))
-      const wanted = agentId === undefined ? sql`true` : sql`tasks.agent_id = ${agentId}::text`
-      return (await findReached(t, scope, id, sql`${reached} and ${wanted}`)) !== null
+      const wanted = agentId === undefined ? EVERY : ofAgent(agentId)
+      return (await findReached(t, scope, id, [reached, wanted])) !== null
     },
     { readOnly: true },
   )

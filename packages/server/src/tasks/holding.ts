@@ -1,14 +1,13 @@
 // Claiming and giving back (T94): the first writer holds the task, the others learn who. No agent claims (T19).
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
-import { sql } from '../db/sql.ts'
 import { tx } from '../db/tx.ts'
 import { record } from '../events/event.ts'
 import { reach } from '../identity/matrix.ts'
 import type { TasksHouse } from './house.ts'
 import { mayClaim, mayRelease, seeTask, showWhole } from './look.ts'
 import { notOpen, taskTopic } from './settle.ts'
-import { claimIfFree, findTask, OPEN, releaseIfClaimed } from './sql.ts'
+import { claimIfFree, EVERY, findTask, OPEN, releaseIfClaimed } from './sql.ts'
 import type { Task } from './wire.ts'
 
 export async function claimTask(house: TasksHouse, scope: Scope, id: string): Promise<Task> {
@@ -19,7 +18,7 @@ export async function claimTask(house: TasksHouse, scope: Scope, id: string): Pr
     if (row.assigned_to_user_id === null && !mayClaim(scope, row, person)) throw new Problem('not_eligible')
     const claimed = await claimIfFree(t, scope, id, person)
     if (!claimed) {
-      const now = (await findTask(t, scope, id, sql`true`)) ?? row
+      const now = (await findTask(t, scope, id, EVERY)) ?? row
       throw OPEN.includes(now.status)
         ? new Problem('task_already_claimed', { status: now.status, by: now.assigned_to_display_name })
         : notOpen(now)

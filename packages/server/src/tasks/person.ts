@@ -1,10 +1,10 @@
 // Who a scope is among those who are asked: which tasks it sees and which it may answer (tasks.md §2.4). Decides nothing by itself and knows no state of a task
 // beyond who holds it.
 import type { Scope } from '../db/scope.ts'
-import { type Sql, sql } from '../db/sql.ts'
+import type { Sql } from '../db/sql.ts'
 import type { Tx } from '../db/tx.ts'
 import { isKeyScope, type Reach, reach } from '../identity/matrix.ts'
-import { findPerson, type PersonRow } from './sql.ts'
+import { EVERY, findPerson, NONE, ofAgent, ofAsker, ofPerson, type PersonRow } from './sql.ts'
 
 /** A human behind a session or a personal key; `keys` are the names under which they can be asked. */
 export type Person = PersonRow & { keys: string[] }
@@ -29,13 +29,10 @@ export async function personOf(t: Tx, scope: Scope): Promise<Person | null> {
 /** The tasks that this scope reaches with this action, as a predicate; no filter of a caller widens it (T18, P61). */
 export function within(scope: Scope, action: string, person: Person | null): Sql {
   const reached: Reach = reach(scope, action)
-  if (reached === 'any') return sql`true`
-  if (reached === 'none') return sql`false`
-  if (scope.agentId !== null) return sql`tasks.agent_id = ${scope.agentId}::text`
-  if (!person) return sql`tasks.asker = ${scope.principal}::text`
-  return sql`(tasks.asker = ${person.id}::text or tasks.assigned_to_user_id = ${person.id}::text
-    or tasks.completed_by_user_id = ${person.id}::text or tasks.asked && ${person.keys}::text[]
-    or tasks.agent_id in (select a.id from agents a where a.tenant_id = ${scope.tenantId}::uuid and a.user_id = ${person.id}::text))`
+  if (reached === 'any') return EVERY
+  if (reached === 'none') return NONE
+  if (scope.agentId !== null) return ofAgent(scope.agentId)
+  return person ? ofPerson(scope, person.id, person.keys) : ofAsker(scope.principal)
 }
 
 type Held = { asked: string[]; assigned_to_user_id: string | null }

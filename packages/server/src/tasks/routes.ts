@@ -6,7 +6,7 @@ import { decideTask } from './decision.ts'
 import { followTask, followTasks, readRecord, type TaskEvent } from './follow.ts'
 import { claimTask, releaseTask } from './holding.ts'
 import type { TasksHouse } from './house.ts'
-import { listTasks } from './list.ts'
+import { listTasks } from './list/list.ts'
 import { getTask, listDecisions } from './look.ts'
 import {
   CreateBody,

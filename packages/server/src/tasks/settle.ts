@@ -2,11 +2,10 @@
 import { enqueue } from '@countersign/queue'
 import { type FieldError, Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
-import { sql } from '../db/sql.ts'
 import type { Tx } from '../db/tx.ts'
 import { type EventData, record } from '../events/event.ts'
 import { CALLBACK_ATTEMPTS } from './schedule.ts'
-import { findTask, isFinal, type Status, type TaskRow } from './sql.ts'
+import { EVERY, findTask, isFinal, type Status, type TaskRow } from './sql.ts'
 
 const TERMINAL = {
   completed: 'task.completed',
@@ -42,7 +41,7 @@ export async function tellOfEnd(t: Tx, scope: Scope, row: TaskRow, from: Status,
 
 /** Why a conditional update matched nothing: the present state, never a guess. */
 export async function whyNotOpen(t: Tx, scope: Scope, id: string): Promise<Problem> {
-  const row = await findTask(t, scope, id, sql`true`)
+  const row = await findTask(t, scope, id, EVERY)
   if (!row) return new Problem('not_found')
   if (row.status === 'verifying') return new Problem('task_verifying', { status: row.status })
   return notOpen(row)

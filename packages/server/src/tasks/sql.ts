@@ -1,5 +1,5 @@
 // Every statement of the room, one function each. A transition is one conditional update; zero rows is an answer, and the verb says why.
-import { type Sql, sql } from '../db/sql.ts'
+import { join, type Sql, sql } from '../db/sql.ts'
 import type { Scope, Tx } from '../db/tx.ts'
 
 export type Status =
@@ -375,46 +375,16 @@ export type ListRow = Omit<
   | 'form_definition'
 >
 
-/** The last row of the page before: its sort key (null when the id is the key) and its id. */
-export type Place = { key: string | number | null; id: string }
-export type Page = {
-  sort: 'created' | 'deadline' | 'priority' | 'updated'
-  order: 'asc' | 'desc'
-  after: Place | null
-  limit: number
-  offset?: number
-  include: readonly string[]
-}
+export const findReached = (t: Tx, scope: Scope, id: string, reached: readonly Sql[]) => t.maybe<{ id: string }>`
+  select id from tasks where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and ${join([...reached], ' and ')}`
 
-const LIST_COLUMNS = sql`id, version, revision, origin, origin_ref, agent_id, created_by, asker, on_behalf_of, idempotency_key, key_reuse, key_freed_at,
-  replay_mismatch_at, task, verdict, status, outcome, timeout_seconds, deadline_at, on_timeout, assign_to, asked, assigned_to_user_id,
-  assigned_to_email, assigned_to_display_name, assigned_to_slack_user_id, priority, priority_rank, tags, metadata, risk, redact, callback_url,
-  callback_mode, completed_by_user_id, completed_by_email, completed_by_display_name, completed_by_slack_user_id, completed_via_channel,
-  verification_attempt, created_at, updated_at, opened_at, verifying_at, returned_at, revising_at, completed_at, timed_out_at, cancelled_at,
-  verification_exhausted_at, assigned_at, claimed_at, first_notified_at, first_viewed_at, collected_at, erased_at`
-
-// Ids are UUIDv7 of the database's time, so their order is the order of creation.
-const SORT_KEY = { created: null, deadline: sql`deadline_at`, priority: sql`priority_rank`, updated: sql`updated_at` }
-const KEY_TYPE = { created: sql`text`, deadline: sql`timestamptz`, priority: sql`smallint`, updated: sql`timestamptz` }
-
-export const findTaskPage = (t: Tx, scope: Scope, matching: Sql, page: Page) => {
-  const key = SORT_KEY[page.sort]
-  const down = page.order === 'desc'
-  const [way, beyond] = down ? [sql`desc`, sql`<`] : [sql`asc`, sql`>`]
-  const after = page.after
-  const place = !after
-    ? sql`true`
-    : key
-      ? sql`(${key}, id) ${beyond} (${after.key}::${KEY_TYPE[page.sort]}, ${after.id}::text)`
-      : sql`id ${beyond} ${after.id}::text`
-  return t.rows<ListRow>`
-    select ${LIST_COLUMNS}
-      ${page.include.includes('payload') ? sql`, payload` : sql``} ${page.include.includes('response') ? sql`, response` : sql``}
-    from tasks
-    where tenant_id = ${scope.tenantId}::uuid and ${matching} and ${place}
-    order by ${key ? sql`${key} ${way},` : sql``} id ${way}
-    limit ${page.limit}::integer offset ${page.offset ?? 0}::integer`
-}
-
-export const findReached = (t: Tx, scope: Scope, id: string, reached: Sql) => t.maybe<{ id: string }>`
-  select id from tasks where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and ${reached}`
+// Which tasks a caller reaches, as predicates over `tasks`; person.ts says which of them holds.
+export const EVERY = sql`true`
+export const NONE = sql`false`
+export const ofAgent = (agentId: string): Sql => sql`tasks.agent_id = ${agentId}::text`
+export const ofAsker = (asker: string): Sql => sql`tasks.asker = ${asker}::text`
+/** Asked by them or by an agent of theirs, held or answered by them, or asked of them. */
+export const ofPerson = (scope: Scope, userId: string, keys: readonly string[]): Sql => sql`
+  (tasks.asker = ${userId}::text or tasks.assigned_to_user_id = ${userId}::text or tasks.completed_by_user_id = ${userId}::text
+    or tasks.asked && ${keys}::text[]
+    or tasks.agent_id in (select a.id from agents a where a.tenant_id = ${scope.tenantId}::uuid and a.user_id = ${userId}::text))`

@@ -1,16 +1,16 @@
 // The inbox and every other list of tasks (T18, T55): filters narrow what the caller reaches and never widen it; keyset cursors; content only where asked and small.
 import { Problem } from '@countersign/sdk'
-import type { Scope } from '../db/scope.ts'
-import { join, type Sql, sql } from '../db/sql.ts'
-import { type Tx, tx } from '../db/tx.ts'
-import { openCursor, pageOf } from '../http/cursor.ts'
-import type { Json } from '../http/json.ts'
-import { foldEmail } from '../identity/email.ts'
-import { openContents } from './content.ts'
-import type { TasksHouse } from './house.ts'
-import { type Person, personOf, within } from './person.ts'
-import { findAgentNames, findTaskPage, type ListRow, type Place, type Status } from './sql.ts'
-import { type Dialect, mask, seesContent, showRow, statusesOf } from './wire.ts'
+import type { Scope } from '../../db/scope.ts'
+import { type Tx, tx } from '../../db/tx.ts'
+import { openCursor, pageOf } from '../../http/cursor.ts'
+import type { Json } from '../../http/json.ts'
+import { foldEmail } from '../../identity/email.ts'
+import { openContents } from '../content.ts'
+import type { TasksHouse } from '../house.ts'
+import { type Person, personOf, within } from '../person.ts'
+import { findAgentNames, type ListRow, type Status } from '../sql.ts'
+import { type Dialect, mask, seesContent, showRow, statusesOf } from '../wire.ts'
+import { findTaskPage, listFilter, type Place } from './sql.ts'
 
 export type SortBy = 'created' | 'deadline' | 'priority' | 'updated'
 export type Include = 'payload' | 'response'
@@ -121,33 +121,14 @@ function placeOf(row: ListRow, sort: SortBy): Json {
   return { key: key[sort], id: row.id }
 }
 
-function matching(scope: Scope, person: Person | null, input: Omit<ListInput, 'limit'>, dialect: Dialect): Sql {
-  const parts = [within(scope, 'task.list', person)]
-  const add = (value: unknown, part: Sql) => void (value !== undefined && parts.push(part))
-  if (input.status) parts.push(sql`status = any(${statusesIn(input.status, dialect)}::text[])`)
-  if (input.terminal !== undefined) {
-    const ended = sql`status in ('completed', 'timed_out', 'cancelled', 'verification_exhausted')`
-    parts.push(input.terminal ? ended : sql`not ${ended}`)
-  }
-  add(input.outcome, sql`outcome = any(${input.outcome}::text[])`)
-  add(input.agent_id, sql`tasks.agent_id = ${input.agent_id}::text`)
-  add(input.origin, sql`origin = ${input.origin}::text`)
-  add(input.tag, sql`${input.tag}::text = any(tags)`)
-  add(input.priority, sql`priority = ${input.priority}::text`)
-  add(input.risk, sql`risk = ${input.risk}::text`)
-  add(input.created_after, sql`created_at >= ${input.created_after}::timestamptz`)
-  add(input.created_before, sql`created_at < ${input.created_before}::timestamptz`)
-  add(input.deadline_before, sql`deadline_at < ${input.deadline_before}::timestamptz`)
-  add(input.idempotency_key, sql`idempotency_key = ${input.idempotency_key}::text`)
-  if (input.unassigned !== undefined) {
-    const free = sql`(assigned_to_user_id is null and assigned_to_email is null)`
-    parts.push(input.unassigned ? free : sql`not ${free}`)
-  }
-  if (input.mine !== undefined) parts.push(mine(person, input.mine))
-  if (input.assigned_to !== undefined) parts.push(heldBy(input.assigned_to))
-  if (input.q !== undefined) parts.push(saying(input.q))
-  return join(parts, ' and ')
-}
+/** What is asked for, inside what the caller reaches. */
+const matching = (scope: Scope, person: Person | null, input: Omit<ListInput, 'limit'>, dialect: Dialect) =>
+  listFilter(within(scope, 'task.list', person), {
+    ...input,
+    status: input.status && statusesIn(input.status, dialect),
+    asker: person,
+    folded: input.assigned_to === undefined ? null : foldEmail(input.assigned_to),
+  })
 
 function statusesIn(words: string[], dialect: Dialect): Status[] {
   return words.flatMap((word) => {
@@ -156,30 +137,4 @@ function statusesIn(words: string[], dialect: Dialect): Status[] {
     const errors = [{ path: 'status', code: 'not_offered', message: `There is no status "${word.slice(0, 40)}".` }]
     throw new Problem('validation_failed', { errors })
   })
-}
-
-/** Held by me, or free and asked of me. */
-function mine(person: Person | null, wanted: boolean): Sql {
-  const own = person
-    ? sql`(assigned_to_user_id = ${person.id}::text or (assigned_to_user_id is null and asked && ${person.keys}::text[]))`
-    : sql`false`
-  return wanted ? own : sql`not ${own}`
-}
-
-/** A user's id, an address, a Slack id, or part of a name. */
-function heldBy(text: string): Sql {
-  const folded = foldEmail(text)
-  const part = `%${text.replace(/[\\%_]/g, '\\$&')}%`
-  return sql`(assigned_to_user_id = ${text}::text or assigned_to_slack_user_id = ${text}::text or assigned_to_display_name ilike ${part}::text
-    ${folded === null ? sql`` : sql`or lower(assigned_to_email) = ${folded}::text or asked @> array[${folded}::text]`})`
-}
-
-/** Every word of the query begins a word of the question. */
-function saying(q: string): Sql {
-  const words = q.normalize('NFKC').match(/[\p{L}\p{N}]+/gu) ?? []
-  if (words.length === 0) return sql`true`
-  return sql`to_tsvector('simple', task) @@ to_tsquery('simple', ${words
-    .slice(0, 10)
-    .map((word) => `${word}:*`)
-    .join(' & ')}::text)`
 }

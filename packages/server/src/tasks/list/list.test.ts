@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { setup } from '#harness'
-import { answer, errorsOf, REFUND } from './tasks.fixture.ts'
+import { answer, errorsOf, REFUND } from '../tasks.fixture.ts'
 
 const list = '/api/v1/tasks'
 

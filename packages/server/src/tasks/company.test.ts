@@ -1,0 +1,87 @@
+import { Problem } from '@countersign/sdk'
+import { expect, test } from 'vitest'
+import { setup } from '#harness'
+import { openCompany } from './company.ts'
+import { REFUND, remains } from './tasks.fixture.ts'
+
+function given(together: (all: readonly number[]) => Promise<(number | Problem)[]>) {
+  const parties: number[][] = []
+  const alone: number[] = []
+  const company = openCompany<number, number>({
+    groupOf: (n) => String(n % 10),
+    sizeOf: (n) => (n >= 1_000 ? 900_000 : 10),
+    together: (all) => {
+      parties.push([...all])
+      return together(all)
+    },
+    alone: async (n) => {
+      alone.push(n)
+      return n * 2
+    },
+  })
+  return { company, parties, alone }
+}
+
+test('T168 who comes alone goes alone and at once; who comes together goes together, by tenant, and each hears their own answer', async () => {
+  const { company, parties, alone } = given(async (all) => all.map((n) => n * 2))
+  expect(await company.join(7)).toBe(14)
+  expect([parties, alone]).toEqual([[], [7]])
+  const answers = await Promise.all([1, 11, 2, 21, 12].map((n) => company.join(n)))
+  expect(answers).toEqual([2, 22, 4, 42, 24])
+  expect(parties).toEqual([
+    [1, 11, 21],
+    [2, 12],
+  ])
+})
+
+test('T168 one of a party is refused alone, and what one of them brings about does not fall on the others', async () => {
+  const refusing = given(async (all) => all.map((n) => (n === 11 ? new Problem('assign_to_invalid') : n * 2)))
+  const answers = await Promise.allSettled([1, 11, 21].map((n) => refusing.company.join(n)))
+  expect(answers.map((one) => (one.status === 'fulfilled' ? one.value : one.reason.code))).toEqual([2, 'assign_to_invalid', 42])
+  const breaking = given(async () => {
+    throw new TypeError('a bug that one of them met')
+  })
+  expect(await Promise.all([1, 11, 21].map((n) => breaking.company.join(n)))).toEqual([2, 22, 42])
+  const away = given(async () => {
+    throw new Problem('store_unavailable')
+  })
+  const refused = await Promise.allSettled([1, 11].map((n) => away.company.join(n)))
+  expect(refused.map((one) => one.status)).toEqual(['rejected', 'rejected'])
+  expect(away.alone).toEqual([])
+})
+
+test('T168 nobody waits longer than 5 ms for company, however long others take, and large ones do not travel in one statement', async () => {
+  const releases: (() => void)[] = []
+  const { company, parties } = given((all) => new Promise((resolve) => releases.push(() => resolve(all.map((n) => n * 2)))))
+  const waits: Promise<number>[] = []
+  for (let round = 0; round < 4; round++) {
+    waits.push(company.join(1), company.join(11))
+    await new Promise((resume) => setTimeout(resume, 20))
+  }
+  expect(parties).toHaveLength(4)
+  for (const release of releases.splice(0)) release()
+  await Promise.all(waits)
+  const large = [1_001, 1_011, 1_021, 1_031].map((n) => company.join(n))
+  const small = [1, 11].map((n) => company.join(n))
+  await expect.poll(() => releases.length).toBeGreaterThan(0)
+  const draining = setInterval(() => releases.splice(0).forEach((release) => void release()), 5)
+  expect(await Promise.all([...large, ...small])).toEqual([2_002, 2_022, 2_042, 2_062, 2, 22])
+  clearInterval(draining)
+})
+
+test('T168 of creates at once each has its own event, deadline and answer, and a bad one among them is refused alone', async () => {
+  const house = await setup()
+  const nobody = { user_id: 'usr_00000000000000000000000000' }
+  const answers = await Promise.all(
+    Array.from({ length: 40 }, (_, i) =>
+      house.agent.post('/api/v1/tasks', {
+        ...REFUND,
+        task: `Question ${i}`,
+        ...(i % 10 === 3 ? { assign_to: nobody } : { idempotency_key: `k-${i % 30}` }),
+      }),
+    ),
+  )
+  expect(answers.map((one) => one.status)).toEqual(answers.map((_, i) => (i % 10 === 3 ? 422 : i < 30 ? 201 : 422)))
+  for (const [i, { body }] of answers.entries()) if (body.task) expect(body.task).toBe(`Question ${i}`)
+  expect(await remains(house)).toEqual({ tasks: 27, decisions: 0, events: 27, jobs: 27, keys: 27 })
+})
