@@ -29,7 +29,7 @@ function bank(then: 'finish' | 'resume', more: object = {}) {
     },
     ...more,
   })
-  return { kind: kind as Kind, made }
+  return { kind: kind, made }
 }
 
 test('Q99 Q100 a parked job is completed by its answer, or runs on with it, without another attempt', async () => {
@@ -85,7 +85,7 @@ test('Q100 an answer that comes before the park counts, for each of complete and
       return park(callback)
     },
   })
-  const { queue } = await open([early as Kind])
+  const { queue } = await open([early])
   answer = (id) => queue.callbacks.complete(id, 'early')
   const good = await enqueue(queue.house.store, { kind: 'early' })
   await drain(queue)
@@ -130,7 +130,7 @@ test('Q99 A9 a handler that waits three times passes answered waits at once, and
       return answers
     },
   })
-  const { queue, admin } = await open([steps as Kind])
+  const { queue, admin } = await open([steps])
   const id = await enqueue(queue.house.store, { kind: 'steps' })
   for (const name of ['one', 'two', 'three']) {
     await drain(queue)
@@ -154,7 +154,7 @@ test('Q99 cb.wait() waits inside the handler, and a failure rejects there', asyn
       return callback.wait().catch((error: Error) => ({ caught: error.message }))
     },
   })
-  const { queue } = await open([waits as Kind])
+  const { queue } = await open([waits])
   queue.work()
   const [good, bad] = (await queue.enqueueMany([
     { kind: 'waits', payload: 1 },

@@ -26,7 +26,7 @@ test('Q7 Q72 the library installs and works in an empty database under one login
   const url = await emptyDatabase()
   expect((await migrate(url, { testClock: true })).applied).toEqual(listMigrations().map((one) => one.name))
   expect(await migrate(url)).toEqual({ applied: [] })
-  const greet = defineKind<{ name: string }>('greet', { run: (job) => `hi ${job.payload.name}` }) as Kind
+  const greet = defineKind<{ name: string }>('greet', { run: (job) => `hi ${job.payload.name}` })
   const queue = createQueue({ database: { url }, kinds: [greet] })
   onTestFinished(() => queue.close())
   const id = await queue.enqueue(greet, { name: 'Bo' }, { runAt: '1h' })

@@ -4,7 +4,7 @@ import { createQueue, defineKind, defineSchedule, drain, type Kind, nextFires, t
 import { fireDue, firesOf } from './schedule.ts'
 import type { ScheduleRow } from './sql.ts'
 
-const report = defineKind('report', { run: () => undefined }) as Kind
+const report = defineKind('report', { run: () => undefined })
 
 async function open(schedules: Record<string, Omit<ScheduleOptions, 'kind'>>) {
   const house = await database()

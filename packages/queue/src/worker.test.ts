@@ -42,7 +42,7 @@ const alone: WorkerOptions = { concurrency: 4 }
 
 test('Q1 Q68 an enqueued job wakes a sleeping worker and is completed with its output', async () => {
   const hello = defineKind<{ name: string }>('hello', { run: (job) => ({ said: `hello ${job.payload.name}` }) })
-  const { queue } = await open([hello as Kind])
+  const { queue } = await open([hello])
   queue.work()
   const id = await queue.enqueue(hello, { name: 'Ada' })
   expect(await queue.result(id)).toEqual({ said: 'hello Ada' })
@@ -109,7 +109,7 @@ test('Q21 a payload that the schema refuses at dispatch is a dead letter at once
     },
     run: (job) => job.payload.n + 1,
   })
-  const { queue } = await open([strict as Kind])
+  const { queue } = await open([strict])
   queue.work()
   const bad = await enqueue(queue.house.store, { kind: 'strict', payload: { n: 'x' }, payloadVersion: 2 })
   await expect(queue.result(bad)).rejects.toMatchObject({
