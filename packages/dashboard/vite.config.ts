@@ -3,6 +3,9 @@ import tailwindcss from '@tailwindcss/vite'
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
 
+// Whoever builds, and with whatever environment (a test runner says NODE_ENV=test): what is served is always the production build.
+process.env.NODE_ENV = 'production'
+
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig({
