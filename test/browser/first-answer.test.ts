@@ -3,10 +3,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { root, start, startDev, temporaryFolder } from '../harness/process.ts'
-import { accessibility, browse, noFaults } from './browser.ts'
+import { accessibility, browse, noFaults, picture, useBrowser } from './browser.ts'
 
-/** The pictures of README and docs are taken here; they change only when asked. */
-const PICTURES = process.env.COUNTERSIGN_TEST_PICTURES === '1'
+useBrowser()
 
 const ASK = `
 import { awaitHuman } from '@countersign/sdk'
@@ -33,26 +32,46 @@ test('T1 a stranger runs one command, an agent asks, a person answers in the bro
   const surf = await browse(dev.ready.url)
   const { page } = surf
 
+  // a link that is not the right one opens nothing
+  await page.goto(`${dev.ready.url}/setup#not-the-token`)
+  await page.getByLabel('Your name').fill('Mallory')
+  await page.getByLabel('E-mail').fill('mallory@example.com')
+  await page.getByLabel('Password', { exact: true }).fill('marble-otter-sings-7-hymns')
+  await page.getByLabel('Password again').fill('marble-otter-sings-7-hymns')
+  await page.getByRole('button', { name: 'Create operator' }).click()
+  await page
+    .getByRole('alert')
+    .getByText(/set-up link is not valid any more/)
+    .waitFor()
+
+  await page.goto('about:blank')
   await page.goto(dev.ready.setup_url as string)
+  expect(await accessibility(page)).toEqual([])
   await page.getByLabel('Your name').fill('Olga Operator')
   await page.getByLabel('E-mail').fill('olga@example.com')
-  await page.getByLabel('Password').fill('short')
+  await page.getByLabel('Password', { exact: true }).fill('short')
+  await page.getByLabel('Password again').fill('shorter')
   await page.getByRole('button', { name: 'Create operator' }).click()
-  await expect.poll(() => page.getByText(/too easy to guess or too short/).count()).toBe(1)
-  await page.getByLabel('Password').fill('marble-otter-sings-7-hymns')
+  await page.getByText('The two passwords differ.').waitFor()
+  await page.getByLabel('Password again').fill('short')
+  await page.getByRole('button', { name: 'Create operator' }).click()
+  await page.getByText(/too easy to guess or too short/).waitFor()
+  await page.getByLabel('Password', { exact: true }).fill('marble-otter-sings-7-hymns')
+  await page.getByLabel('Password again').fill('marble-otter-sings-7-hymns')
   await page.getByRole('button', { name: 'Create operator' }).click()
   await page.getByRole('heading', { name: 'Nothing waits for you' }).waitFor()
   expect(await accessibility(page)).toEqual([])
-  if (PICTURES) await page.screenshot({ path: join(root, 'docs/images/empty.png') })
+  await picture(page, 'empty')
 
   // given: the script of the README, run as any program is, beside the installed SDK
   const script = join(root, '.countersign-ask.mjs')
   writeFileSync(script, ASK)
-  const agent = start(process.execPath, [script], { env: { COUNTERSIGN_URL: dev.ready.url, COUNTERSIGN_KEY: dev.ready.agent_key } })
+  const agent = start(process.execPath, [script], {
+    env: { COUNTERSIGN_URL: dev.ready.url, COUNTERSIGN_KEY: dev.ready.agent_key },
+  })
 
   // when: the task arrives live, without a reload
   await page.getByRole('link', { name: /Refund order 1042\?/ }).waitFor()
-  if (PICTURES) await page.screenshot({ path: join(root, 'docs/images/inbox.png') })
   await page.getByRole('link', { name: /Refund order 1042\?/ }).click()
   await page.getByRole('heading', { name: 'Refund order 1042?' }).waitFor()
   await expect.poll(() => page.getByText('240.1', { exact: true }).count()).toBe(1)
@@ -63,17 +82,16 @@ test('T1 a stranger runs one command, an agent asks, a person answers in the bro
   await page.getByLabel('Amount in EUR').fill('999')
   await page.getByRole('button', { name: 'Send answer' }).click()
   await expect.poll(() => page.getByLabel('Amount in EUR').getAttribute('aria-invalid')).toBe('true')
-  if (PICTURES) {
-    await page.setViewportSize({ width: 1200, height: 760 })
-    await page.screenshot({ path: join(root, 'docs/images/task.png') })
-  }
   expect(agent.stdout()).toBe('')
 
   // the right one reaches the waiting agent
   await page.getByLabel('Amount in EUR').fill('240.10')
   await page.getByLabel('Note to the customer').fill('Sorry about the parcel.')
   await page.getByRole('button', { name: 'Send answer' }).click()
-  await page.getByRole('region', { name: 'What became of it' }).getByText(/Olga Operator settled it/).waitFor()
+  await page
+    .getByRole('region', { name: 'What became of it' })
+    .getByText(/Olga Operator settled it/)
+    .waitFor()
   expect(await agent.ended).toEqual({ code: 0, signal: null })
   expect(JSON.parse(agent.stdout())).toEqual({ approved: true, amount: 240.1, note: 'Sorry about the parcel.' })
   noFaults(surf)

@@ -1,18 +1,18 @@
 // Which page stands at which address, and who may see it: without a session every page but set-up, sign-in and invitation leads to sign-in and back.
-import { useEffect } from 'react'
-import { Redirect, Route, Switch, useLocation } from 'wouter'
-import { useMe, useSetup } from './me.ts'
+import { Redirect, Route, Switch, useLocation, useSearch } from 'wouter'
+import { SignedIn, useMe, useSetup } from './me.ts'
 import { AgentsPage } from './pages/agents-page.tsx'
 import { InboxPage } from './pages/inbox-page.tsx'
 import { InvitePage } from './pages/invite-page.tsx'
+import { NowherePage } from './pages/nowhere-page.tsx'
+import { PeoplePage } from './pages/people-page.tsx'
 import { ProfilePage } from './pages/profile-page.tsx'
 import { SetupPage } from './pages/setup-page.tsx'
 import { SignInPage } from './pages/sign-in-page.tsx'
 import { TaskPage } from './pages/task-page.tsx'
 import { paths } from './paths.ts'
-import { speak } from './problem.ts'
 import { Shell } from './shell.tsx'
-import { Banner } from './ui/banner.tsx'
+import { Refusal } from './ui/refusal.tsx'
 
 export function App() {
   return (
@@ -21,54 +21,47 @@ export function App() {
       <Route path="/login" component={SignInPage} />
       <Route path="/invite" component={InvitePage} />
       <Route>
-        <SignedIn />
+        <Inside />
       </Route>
     </Switch>
   )
 }
 
-function SignedIn() {
+function Inside() {
   const me = useMe()
   const setup = useSetup(me.data === null)
   const [location] = useLocation()
+  const search = useSearch()
 
-  useEffect(() => {
-    document.title = 'Countersign'
-  }, [])
-
-  if (me.isPending || (me.data === null && setup.isPending)) return <p className="p-8 text-muted">Loading…</p>
-  if (me.isError)
+  if (me.isPending || (me.data === null && setup.isPending)) return <main className="p-8 text-muted">Loading…</main>
+  if (me.data === undefined)
     return (
       <main className="mx-auto max-w-xl p-8">
-        <Banner tone="error">{speak(me.error).text}</Banner>
+        <Refusal error={me.error} />
       </main>
     )
   if (me.data === null)
     return (
-      <Redirect to={setup.data?.needs_setup ? paths.setup() : `${paths.signIn()}?to=${encodeURIComponent(location)}`} replace />
+      <Redirect
+        to={setup.data?.needs_setup ? paths.setup() : paths.signIn(search ? `${location}?${search}` : location)}
+        replace
+      />
     )
-  const user = me.data
   return (
-    <Shell me={user}>
-      <Switch>
-        <Route path="/">
-          <Redirect to={paths.inbox()} replace />
-        </Route>
-        <Route path="/inbox">
-          <InboxPage />
-        </Route>
-        <Route path="/tasks/:id">{({ id }) => <TaskPage id={id} />}</Route>
-        <Route path="/agents">
-          <AgentsPage />
-        </Route>
-        <Route path="/profile">
-          <ProfilePage me={user} />
-        </Route>
-        <Route>
-          <h1 className="text-xl font-semibold">Nothing here</h1>
-          <p className="mt-2 text-muted">The address leads nowhere. The inbox is one click away.</p>
-        </Route>
-      </Switch>
-    </Shell>
+    <SignedIn value={me.data}>
+      <Shell>
+        <Switch>
+          <Route path="/">
+            <Redirect to={paths.inbox()} replace />
+          </Route>
+          <Route path="/inbox" component={InboxPage} />
+          <Route path="/tasks/:id">{({ id }) => <TaskPage key={id} id={id} />}</Route>
+          <Route path="/agents" component={AgentsPage} />
+          <Route path="/people" component={PeoplePage} />
+          <Route path="/profile" component={ProfilePage} />
+          <Route component={NowherePage} />
+        </Switch>
+      </Shell>
+    </SignedIn>
   )
 }

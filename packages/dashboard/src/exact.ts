@@ -66,3 +66,11 @@ export function writeExact(shown: Shown, indent = ''): string {
   }
   return JSON.stringify(shown)
 }
+
+/** The tree as plain values, for filling a form: a number that would lose digits goes as the text it was. */
+export function plain(shown: Shown): unknown {
+  if (shown instanceof Digits)
+    return Number.isInteger(Number(shown.text)) && !Number.isSafeInteger(Number(shown.text)) ? shown.text : Number(shown.text)
+  if (shown instanceof Map) return Object.fromEntries([...shown].map(([name, value]) => [name, plain(value)]))
+  return Array.isArray(shown) ? shown.map(plain) : shown
+}

@@ -1,7 +1,9 @@
-// Who is signed in, and how one comes and goes. The cookie is the session; this file never holds a token.
+// Who is signed in, how one comes and goes, and what one's role opens. The cookie is the session; this file never holds a token.
 import { Problem, type RouteBody } from '@countersign/sdk'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { createContext, useContext } from 'react'
 import { api } from './api.ts'
+import { dropDrafts } from './draft-store.ts'
 
 export type Me = Awaited<ReturnType<typeof api.me.get>>
 
@@ -15,6 +17,20 @@ export const useMe = () =>
         throw error
       }),
   })
+
+const Signed = createContext<Me | null>(null)
+export const SignedIn = Signed.Provider
+
+/** The signed-in user, on a page that only such a one sees. */
+export function useUser(): Me {
+  const me = useContext(Signed)
+  if (!me) throw new Error('This page stands outside of the signed-in part.')
+  return me
+}
+
+/** undefined when the role opens the act at all, else the sentence that says why not; who reaches only their own finds out by the server's answer. */
+export const closedTo = (me: Me, action: string, act: string): string | undefined =>
+  Object.hasOwn(me.may, action) ? undefined : `The role ${me.role} does not ${act}.`
 
 export const useSetup = (enabled: boolean) => useQuery({ queryKey: ['setup'], queryFn: () => api.setup.status(), enabled })
 
@@ -36,5 +52,11 @@ export function useSignIn() {
 
 export function useSignOut() {
   const queries = useQueryClient()
-  return useMutation({ mutationFn: () => api.auth.logout(), onSettled: () => queries.resetQueries() })
+  return useMutation({
+    mutationFn: () => api.auth.logout(),
+    onSettled: () => {
+      dropDrafts()
+      return queries.resetQueries()
+    },
+  })
 }

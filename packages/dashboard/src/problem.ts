@@ -1,7 +1,6 @@
 // The one place where a problem becomes a sentence for a person. Total over the catalogue: a code without words of its own here speaks with its title and
 // advice, which the catalogue demands of each.
 import { Problem, type ProblemCode } from '@countersign/sdk'
-import type { FieldErrors } from './form/inputs.tsx'
 
 // Where a person at a page needs other words than an engineer at a terminal.
 const WORDS: Partial<Record<ProblemCode, string>> = {
@@ -22,6 +21,14 @@ const WORDS: Partial<Record<ProblemCode, string>> = {
   store_unavailable: 'The database does not answer right now. Nothing was lost; try again in a moment.',
   internal: 'Something went wrong on the server. Its log has the details.',
   step_up_required: 'This needs your password once more.',
+  forbidden: 'Your role does not allow this.',
+  role_too_high: 'You cannot give or take a role above your own.',
+  last_owner: 'Somebody must stay owner. Make another owner first.',
+  link_invalid: 'This invitation does not exist. Ask for a new one.',
+  link_used: 'This invitation has been used already. Sign in instead.',
+  link_expired: 'This invitation has expired. Ask for a new one.',
+  link_revoked: 'This invitation was withdrawn. Ask for a new one.',
+  rotation_open: 'The key before the last rotation still works. Wait until it ends, or revoke the key.',
 }
 
 export type Spoken = { text: string; requestId: string | null }
@@ -29,20 +36,43 @@ export type Spoken = { text: string; requestId: string | null }
 export function speak(error: unknown): Spoken {
   if (error instanceof Problem) {
     const words = (WORDS as Record<string, string | undefined>)[error.code]
-    return { text: words ?? `${error.title}. ${error.hint}`, requestId: error.requestId }
+    if (error.status === 0) return UNREACHABLE
+    // The id is for what an operator would look up in the log, not for a mistyped password.
+    return { text: words ?? `${error.title}. ${error.hint}`, requestId: words && error.status < 500 ? null : error.requestId }
   }
-  return { text: 'The server could not be reached. Check your connection and try again.', requestId: null }
+  return UNREACHABLE
 }
 
-/** Messages of a refusal by the place they belong to; `below` cuts the pointer of the form off. */
-export function fieldErrors(error: unknown, below = ''): FieldErrors {
-  const found = new Map<string, string>()
-  if (!(error instanceof Problem)) return found
-  for (const { path, message } of error.members.errors ?? [])
-    if (path.startsWith(below))
-      found.set(
-        path.slice(below.length),
-        found.has(path.slice(below.length)) ? `${found.get(path.slice(below.length))} ${message}` : message,
-      )
-  return found
+const UNREACHABLE: Spoken = {
+  text: 'The server could not be reached. Check your connection and try again.',
+  requestId: null,
+}
+
+/** Messages by the place they belong to. */
+export type FieldErrors = ReadonlyMap<string, string>
+
+export type Placed = { beside: FieldErrors; rest: string[] }
+
+/**
+ * Each message of a refusal beside the deepest of `places` that holds what it is about; what no place holds is left for the banner. `below` cuts
+ * the pointer of the form off.
+ */
+export function placeErrors(error: unknown, places: readonly string[], below = ''): Placed {
+  const beside = new Map<string, string>()
+  const rest: string[] = []
+  for (const { path, message } of errorsOf(error)) {
+    if (!path.startsWith(below)) continue
+    const own = path.slice(below.length)
+    const place = nearest(own, places)
+    if (place === null) rest.push(own === '' ? message : `${own.slice(1).replaceAll('/', ' › ')}: ${message}`)
+    else beside.set(place, [beside.get(place), message].filter(Boolean).join(' '))
+  }
+  return { beside, rest }
+}
+
+const errorsOf = (error: unknown) => (error instanceof Problem ? (error.members.errors ?? []) : [])
+
+function nearest(path: string, places: readonly string[]): string | null {
+  for (let at = path; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) if (places.includes(at)) return at
+  return places.includes('') ? '' : null
 }

@@ -2,15 +2,14 @@
 import { Problem } from '@countersign/sdk'
 import { type FormEvent, useRef, useState } from 'react'
 import { api } from './api.ts'
-import { speak } from './problem.ts'
-import { Banner } from './ui/banner.tsx'
 import { Button } from './ui/button.tsx'
 import { Dialog } from './ui/dialog.tsx'
+import { Refusal } from './ui/refusal.tsx'
 import { TextField } from './ui/text-field.tsx'
 
 const needsProof = (error: unknown) => error instanceof Problem && error.code === 'step_up_required'
 
-/** `run(act)` tries the act, asks for the password where the server wants it, and tries again; `dialog` belongs somewhere in the page. */
+/** `run(act)` tries the act, asks for the password where the server wants it, and tries again; `dialog` belongs somewhere in the page, outside of any form. */
 export function useStepUp() {
   const [asking, setAsking] = useState(false)
   const [password, setPassword] = useState('')
@@ -52,18 +51,21 @@ export function useStepUp() {
 
   const dialog = (
     <Dialog open={asking} onClose={() => waiting.current && end(false)} title="Confirm that it is you">
-      <form onSubmit={submit} className="flex flex-col gap-4">
-        {error !== null && <Banner tone="error">{speak(error).text}</Banner>}
+      <form onSubmit={(event) => void submit(event)} className="flex flex-col gap-4">
+        <p className="text-muted">This needs your password once more; it then counts for ten minutes.</p>
+        <Refusal error={error} />
         <TextField
-          label="Password"
+          label="Your password"
           type="password"
           autoComplete="current-password"
           value={password}
           onChange={(event) => setPassword(event.target.value)}
         />
-        <Button type="submit" tone="primary">
-          Confirm
-        </Button>
+        <div>
+          <Button type="submit" tone="primary">
+            Confirm
+          </Button>
+        </div>
       </form>
     </Dialog>
   )

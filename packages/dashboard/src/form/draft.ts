@@ -34,8 +34,13 @@ export function emptyDraft(field: Field, initial: unknown = field.initial): Draf
 const memberOf = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined
 
-/** The answer's value for a draft; undefined means: leave the member out. */
+/** The answer's value for a draft; undefined means: leave the member out. Where a member must be there and may be null, left open means null. */
 export function answerOf(field: Field, draft: Draft): unknown {
+  const value = givenOf(field, draft)
+  return value === undefined && field.openIsNull ? null : value
+}
+
+function givenOf(field: Field, draft: Draft): unknown {
   switch (field.kind) {
     case 'object': {
       const members = field.fields.map(
@@ -51,7 +56,7 @@ export function answerOf(field: Field, draft: Draft): unknown {
     case 'choices':
       return Array.isArray(draft) && (draft.length > 0 || field.required) ? draft : undefined
     case 'boolean':
-      return draft
+      return typeof draft === 'boolean' ? draft : undefined
     case 'choice':
       return draft === '' || draft === undefined ? undefined : field.options[Number(draft)]?.value
     case 'number':
@@ -95,3 +100,19 @@ const localOf = (instant: string): string => {
   const two = (n: number) => String(n).padStart(2, '0')
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}`
 }
+
+/** Where in the answer each input stands, as JSON Pointers, for the draft as it is now. */
+export function placesOf(field: Field, draft: Draft, path = ''): string[] {
+  if (field.kind === 'object') {
+    const values = (draft ?? {}) as Record<string, Draft>
+    return [path, ...field.fields.flatMap((member) => placesOf(member, values[member.name], pointer(path, member.name)))]
+  }
+  if (field.kind === 'list') {
+    const items = (Array.isArray(draft) ? draft : []) as Draft[]
+    return [path, ...items.flatMap((item, i) => placesOf(field.item, item, pointer(path, i)))]
+  }
+  return [path]
+}
+
+export const pointer = (path: string, name: string | number): string =>
+  `${path}/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`

@@ -5,7 +5,16 @@ export type Schema = { readonly [member: string]: unknown }
 
 export type Option = { value: unknown; label: string; hint?: string }
 
-type Common = { name: string; label: string; hint?: string; required: boolean; nullable: boolean; initial?: unknown }
+type Common = {
+  name: string
+  label: string
+  hint?: string
+  required: boolean
+  nullable: boolean
+  /** The member must be there and may be null. */
+  openIsNull?: boolean
+  initial?: unknown
+}
 
 export type Field = Common &
   (
@@ -50,6 +59,7 @@ function fieldOf(name: string, given: Schema, required: boolean, root: Schema, d
     hint: text(schema.description) ?? text(given.description),
     required: required && !nullable,
     nullable,
+    ...(required && nullable && { openIsNull: true }),
     initial: schema.default ?? given.default,
   }
   // A schema that refers to itself has no end; past this depth the rest is asked as JSON.

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { answerOf, type Draft, emptyDraft } from './draft.ts'
+import { answerOf, type Draft, emptyDraft, placesOf } from './draft.ts'
 import { type Field, fieldsOf, sentence } from './field.ts'
 
 const schema = {
@@ -92,4 +92,18 @@ test('names read as sentences', () => {
     'Shipping address',
     'Sku',
   ])
+})
+
+test('T76 left open is null where a member must be there and may be null', () => {
+  const [field] = fieldsOf({ type: 'object', required: ['until'], properties: { until: { type: ['string', 'null'] } } }) as [
+    Field,
+  ]
+  expect(answerOf(field, '')).toBeNull()
+  expect(answerOf(field, 'May')).toBe('May')
+})
+
+test('every input has its place in the answer', () => {
+  expect(placesOf(whole, emptyDraft(whole))).toEqual(
+    expect.arrayContaining(['/approved', '/address/street', '/lines', '/lines/0/sku', '/reasons', '/extra']),
+  )
 })

@@ -1,11 +1,12 @@
 // Draws one field and its fields below. Native controls only: they bring keyboards, pickers and names of their own. Errors come from the server and stand beside their input.
 import { type ReactNode, useId } from 'react'
+import type { FieldErrors } from '../problem.ts'
 import { Button } from '../ui/button.tsx'
-import { type Draft, emptyDraft } from './draft.ts'
-import type { Field } from './field.ts'
-
-/** Messages by JSON Pointer into the answer. */
-export type FieldErrors = ReadonlyMap<string, string>
+import { AgentText } from '../ui/content.tsx'
+import { visible } from '../ui/marks.ts'
+import { INPUT } from '../ui/text-field.tsx'
+import { type Draft, emptyDraft, pointer } from './draft.ts'
+import type { Field, Option } from './field.ts'
 
 type Props<F extends Field = Field> = {
   field: F
@@ -15,9 +16,6 @@ type Props<F extends Field = Field> = {
   disabled: boolean
   onChange: (draft: Draft) => void
 }
-
-const BOX =
-  'w-full rounded-lg border border-line-strong bg-raised px-3 py-2 disabled:bg-sunken disabled:text-muted aria-invalid:border-danger aria-invalid:border-2'
 
 export function FieldInput(props: Props) {
   const { field } = props
@@ -37,28 +35,25 @@ export function FieldInput(props: Props) {
   }
 }
 
-const pointer = (path: string, name: string | number) => `${path}/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`
-
 type Single = Extract<Field, { kind: 'text' | 'long_text' | 'number' | 'date' | 'time' | 'date_time' | 'json' }>
 
 function SingleInput({ field, path, draft, errors, disabled, onChange }: Props<Single>) {
   const id = useId()
   const error = errors.get(path)
-  const described = [field.hint ? `${id}-hint` : '', error ? `${id}-error` : ''].filter(Boolean).join(' ') || undefined
   const common = {
     id,
     disabled,
     value: typeof draft === 'string' ? draft : '',
     'aria-invalid': error ? true : undefined,
-    'aria-describedby': described,
+    'aria-describedby': describedBy(id, field, error),
     'aria-required': field.required || undefined,
-    className: BOX,
+    className: INPUT,
     onChange: (event: { target: { value: string } }) => onChange(event.target.value),
   } as const
   return (
     <Labelled id={id} field={field} error={error}>
       {field.kind === 'long_text' && <textarea {...common} rows={4} />}
-      {field.kind === 'json' && <textarea {...common} rows={5} spellCheck={false} className={`${BOX} font-mono text-sm`} />}
+      {field.kind === 'json' && <textarea {...common} rows={5} spellCheck={false} className={`${INPUT} font-mono text-sm`} />}
       {field.kind === 'text' && <input {...common} type={field.format === 'plain' ? 'text' : field.format} autoComplete="off" />}
       {field.kind === 'number' && (
         <input {...common} type="text" inputMode={field.integer ? 'numeric' : 'decimal'} autoComplete="off" />
@@ -70,6 +65,12 @@ function SingleInput({ field, path, draft, errors, disabled, onChange }: Props<S
   )
 }
 
+const describedBy = (id: string, field: Field, error: string | undefined): string | undefined =>
+  [field.hint ? `${id}-hint` : '', error ? `${id}-error` : ''].filter(Boolean).join(' ') || undefined
+
+// 1 and "1" read alike and are two options.
+const keyOf = (option: Option): string => JSON.stringify(option.value) ?? option.label
+
 function BooleanInput({ field, path, draft, errors, disabled, onChange }: Props<Extract<Field, { kind: 'boolean' }>>) {
   const options: { label: string; value: boolean | undefined }[] = [
     { label: 'Yes', value: true },
@@ -79,14 +80,13 @@ function BooleanInput({ field, path, draft, errors, disabled, onChange }: Props<
   if (!field.required) options.push({ label: 'Leave open', value: undefined })
   return (
     <Group field={field} error={errors.get(path)} row>
-      {(name, described) =>
+      {(name) =>
         options.map((option) => (
           <Choice key={option.label} label={option.label}>
             <input
               type="radio"
               name={name}
               disabled={disabled}
-              aria-describedby={described}
               checked={draft === option.value && (option.value !== undefined || !field.required)}
               onChange={() => onChange(option.value)}
             />
@@ -108,14 +108,14 @@ function ChoiceInput({ field, path, draft, errors, disabled, onChange }: Props<E
           disabled={disabled}
           value={typeof draft === 'string' ? draft : ''}
           aria-invalid={error ? true : undefined}
-          aria-describedby={error ? `${id}-error` : undefined}
-          className={BOX}
+          aria-describedby={describedBy(id, field, error)}
+          className={INPUT}
           onChange={(event) => onChange(event.target.value)}
         >
           <option value="">Choose…</option>
           {field.options.map((option, i) => (
-            <option key={option.label} value={String(i)}>
-              {option.label}
+            <option key={keyOf(option)} value={String(i)}>
+              {visible(option.label)}
             </option>
           ))}
         </select>
@@ -123,14 +123,13 @@ function ChoiceInput({ field, path, draft, errors, disabled, onChange }: Props<E
     )
   return (
     <Group field={field} error={error}>
-      {(name, described) =>
+      {(name) =>
         field.options.map((option, i) => (
-          <Choice key={option.label} label={option.label} hint={option.hint}>
+          <Choice key={keyOf(option)} label={option.label} hint={option.hint}>
             <input
               type="radio"
               name={name}
               disabled={disabled}
-              aria-describedby={described}
               checked={draft === String(i)}
               onChange={() => onChange(String(i))}
             />
@@ -152,14 +151,13 @@ function ChoicesInput({ field, path, draft, errors, disabled, onChange }: Props<
     )
   return (
     <Group field={field} error={errors.get(path)}>
-      {(name, described) =>
+      {(name) =>
         field.options.map((option) => (
-          <Choice key={option.label} label={option.label} hint={option.hint}>
+          <Choice key={keyOf(option)} label={option.label} hint={option.hint}>
             <input
               type="checkbox"
               name={name}
               disabled={disabled}
-              aria-describedby={described}
               checked={chosen.includes(option.value)}
               onChange={() => toggle(option.value)}
             />
@@ -193,6 +191,7 @@ function ObjectInput({ field, path, draft, errors, disabled, onChange }: Props<E
 
 function ListInput({ field, path, draft, errors, disabled, onChange }: Props<Extract<Field, { kind: 'list' }>>) {
   const items = (Array.isArray(draft) ? draft : []) as Draft[]
+  const one = visible(field.label || 'Entry')
   const replace = (at: number, value: Draft) => onChange(items.map((item, i) => (i === at ? value : item)))
   const full = field.maxItems !== undefined && items.length >= field.maxItems ? `At most ${field.maxItems} entries.` : undefined
   return (
@@ -203,10 +202,10 @@ function ListInput({ field, path, draft, errors, disabled, onChange }: Props<Ext
           {items.map((item, i) => (
             // An entry has no identity of its own but its place.
             // biome-ignore lint/suspicious/noArrayIndexKey: see above
-            <div key={i} className="flex flex-col gap-2 border-b border-line pb-4 sm:flex-row sm:items-end">
-              <div className="grow">
+            <div key={i} className="flex flex-col gap-2 border-b border-line pb-4">
+              <div className="min-w-0">
                 <FieldInput
-                  field={{ ...field.item, label: `${field.label} ${i + 1}` }}
+                  field={{ ...field.item, label: `${field.label || 'Entry'} ${i + 1}` }}
                   path={pointer(path, i)}
                   draft={item}
                   errors={errors}
@@ -214,14 +213,16 @@ function ListInput({ field, path, draft, errors, disabled, onChange }: Props<Ext
                   onChange={(value) => replace(i, value)}
                 />
               </div>
-              <Button tone="quiet" disabled={disabled} onClick={() => onChange(items.filter((_, at) => at !== i))}>
-                Remove {field.label.toLowerCase()} {i + 1}
-              </Button>
+              <div>
+                <Button small disabled={disabled} onClick={() => onChange(items.filter((_, at) => at !== i))}>
+                  Remove {one} {i + 1}
+                </Button>
+              </div>
             </div>
           ))}
           <div>
-            <Button disabled={disabled} reason={full} onClick={() => onChange([...items, emptyDraft(field.item)])}>
-              Add {field.label.toLowerCase()}
+            <Button small disabled={disabled} reason={full} onClick={() => onChange([...items, emptyDraft(field.item)])}>
+              Add to {one}
             </Button>
           </div>
         </>
@@ -234,14 +235,9 @@ function Labelled({ id, field, error, children }: { id: string; field: Field; er
   return (
     <div className="flex flex-col gap-1">
       <label htmlFor={id} className="font-medium">
-        {field.label || 'Answer'}
-        {!field.required && <span className="ml-2 font-normal text-muted">optional</span>}
+        <Name field={field} />
       </label>
-      {field.hint && (
-        <p id={`${id}-hint`} className="text-sm text-muted">
-          {field.hint}
-        </p>
-      )}
+      {field.hint && <Hint id={`${id}-hint`} text={field.hint} />}
       {children}
       <FieldError id={`${id}-error`} error={error} />
     </div>
@@ -253,7 +249,7 @@ type GroupProps = {
   error: string | undefined
   row?: boolean
   nested?: boolean
-  children: (name: string, described: string | undefined) => ReactNode
+  children: (name: string) => ReactNode
 }
 
 function Group({ field, error, row = false, nested = false, children }: GroupProps) {
@@ -264,13 +260,17 @@ function Group({ field, error, row = false, nested = false, children }: GroupPro
       ? 'flex flex-wrap gap-2'
       : 'flex flex-col gap-2'
   return (
-    <fieldset className="flex min-w-0 flex-col gap-1">
+    // Radios and checkboxes have no state of their own for being wrong: the group says it, and where the focus has to go.
+    <fieldset
+      aria-describedby={describedBy(id, field, error)}
+      data-invalid={error ? '' : undefined}
+      className="flex min-w-0 flex-col gap-1"
+    >
       <legend className="mb-1 font-medium">
-        {field.label || 'Answer'}
-        {!field.required && <span className="ml-2 font-normal text-muted">optional</span>}
+        <Name field={field} />
       </legend>
-      {field.hint && <p className="text-sm text-muted">{field.hint}</p>}
-      <div className={layout}>{children(id, error ? `${id}-error` : undefined)}</div>
+      {field.hint && <Hint id={`${id}-hint`} text={field.hint} />}
+      <div className={layout}>{children(id)}</div>
       <FieldError id={`${id}-error`} error={error} />
     </fieldset>
   )
@@ -282,12 +282,29 @@ function Choice({ label, hint, children }: { label: string; hint?: string | unde
     <label className="flex min-h-10 cursor-pointer items-center gap-3 rounded-lg border border-line bg-raised px-3 py-2 has-checked:border-accent has-checked:bg-accent-soft">
       {children}
       <span>
-        {label}
-        {hint && <span className="block text-sm text-muted">{hint}</span>}
+        <AgentText text={label} />
+        {hint && (
+          <span className="block text-sm text-muted">
+            <AgentText text={hint} />
+          </span>
+        )}
       </span>
     </label>
   )
 }
+
+const Name = ({ field }: { field: Field }) => (
+  <>
+    <AgentText text={field.label || 'Answer'} />
+    {!field.required && <span className="ml-2 text-sm font-normal text-muted">optional</span>}
+  </>
+)
+
+const Hint = ({ id, text }: { id: string; text: string }) => (
+  <p id={id} className="text-sm text-muted">
+    <AgentText text={text} />
+  </p>
+)
 
 function FieldError({ id, error }: { id: string; error: string | undefined }) {
   if (!error) return null

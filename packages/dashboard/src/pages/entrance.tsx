@@ -1,10 +1,9 @@
 // The frame of the pages before sign-in.
-import { type ReactNode, useEffect } from 'react'
+import type { ReactNode } from 'react'
+import { useTitle } from '../title.ts'
 
 export function Entrance({ title, children }: { title: string; children: ReactNode }) {
-  useEffect(() => {
-    document.title = `${title} · Countersign`
-  }, [title])
+  useTitle(title)
   return (
     <main className="mx-auto flex min-h-dvh w-full max-w-md flex-col justify-center gap-6 px-4 py-10">
       <div className="flex items-center gap-3">

@@ -4,9 +4,11 @@ import { type FormEvent, useState } from 'react'
 import { useLocation } from 'wouter'
 import { api } from '../api.ts'
 import { paths } from '../paths.ts'
-import { fieldErrors, speak } from '../problem.ts'
+import { placeErrors } from '../problem.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
+import { passwordError, useNewPassword } from '../ui/new-password.tsx'
+import { Refusal } from '../ui/refusal.tsx'
 import { TextField } from '../ui/text-field.tsx'
 import { Entrance, fragmentToken } from './entrance.tsx'
 
@@ -14,26 +16,28 @@ export function InvitePage() {
   const [token] = useState(fragmentToken)
   const [, go] = useLocation()
   const queries = useQueryClient()
-  const [form, setForm] = useState({ email: '', display_name: '', password: '' })
+  const [form, setForm] = useState({ email: '', display_name: '' })
+  const chosen = useNewPassword()
   const accept = useMutation({
-    mutationFn: () => api.invitations.accept({ token, ...form }),
+    mutationFn: () => api.invitations.accept({ token, ...form, password: chosen.password }),
     onSuccess: async () => {
-      await api.auth.login({ login: form.email, password: form.password })
+      await api.auth.login({ login: form.email, password: chosen.password })
       await queries.resetQueries()
       go(paths.inbox(), { replace: true })
     },
   })
-  const errors = fieldErrors(accept.error)
+  const placed = placeErrors(accept.error, ['/email', '/display_name', '/password'])
+  const refused = passwordError(accept.error, placed)
   const set = (member: keyof typeof form) => (event: { target: { value: string } }) =>
     setForm({ ...form, [member]: event.target.value })
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    accept.mutate()
+    if (chosen.agree()) accept.mutate()
   }
   return (
     <Entrance title="Join by invitation">
       {!token && <Banner tone="warning">Open this page by the link of your invitation.</Banner>}
-      {accept.error && errors.size === 0 && <Banner tone="error">{speak(accept.error).text}</Banner>}
+      {!refused && <Refusal error={accept.error} placed={placed} />}
       <form onSubmit={submit} className="flex flex-col gap-4" noValidate>
         <TextField
           label="E-mail"
@@ -41,27 +45,19 @@ export function InvitePage() {
           autoComplete="username"
           hint="The address that was invited."
           value={form.email}
-          error={errors.get('/email')}
+          error={placed.beside.get('/email')}
           onChange={set('email')}
         />
         <TextField
           label="Your name"
           autoComplete="name"
           value={form.display_name}
-          error={errors.get('/display_name')}
+          error={placed.beside.get('/display_name')}
           onChange={set('display_name')}
         />
-        <TextField
-          label="Password"
-          type="password"
-          autoComplete="new-password"
-          hint="15 characters or more."
-          value={form.password}
-          error={errors.get('/password')}
-          onChange={set('password')}
-        />
+        {chosen.fields(refused)}
         <Button type="submit" tone="primary" busy={accept.isPending}>
-          Join
+          {accept.isPending ? 'Joining…' : 'Join'}
         </Button>
       </form>
     </Entrance>

@@ -3,9 +3,11 @@ import { type FormEvent, useState } from 'react'
 import { Link, useLocation } from 'wouter'
 import { useSetup, useSetupOperator } from '../me.ts'
 import { paths } from '../paths.ts'
-import { fieldErrors, speak } from '../problem.ts'
+import { placeErrors } from '../problem.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
+import { passwordError, useNewPassword } from '../ui/new-password.tsx'
+import { Refusal } from '../ui/refusal.tsx'
 import { TextField } from '../ui/text-field.tsx'
 import { Entrance, fragmentToken } from './entrance.tsx'
 
@@ -14,14 +16,15 @@ export function SetupPage() {
   const [, go] = useLocation()
   const setup = useSetup(true)
   const create = useSetupOperator()
-  const [form, setForm] = useState({ display_name: '', email: '', password: '' })
-  const errors = fieldErrors(create.error)
-  const passwordError =
-    errors.get('/password') ?? (create.error && isPassword(create.error) ? speak(create.error).text : undefined)
+  const [form, setForm] = useState({ display_name: '', email: '' })
+  const chosen = useNewPassword()
+  const placed = placeErrors(create.error, ['/display_name', '/email', '/password'])
+  const refused = passwordError(create.error, placed)
 
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    create.mutate({ token, ...form }, { onSuccess: () => go(paths.inbox(), { replace: true }) })
+    if (!chosen.agree()) return
+    create.mutate({ token, ...form, password: chosen.password }, { onSuccess: () => go(paths.inbox(), { replace: true }) })
   }
 
   if (setup.data && !setup.data.needs_setup && !create.isSuccess)
@@ -42,13 +45,13 @@ export function SetupPage() {
           Open this page by the set-up link that “countersign dev” or “countersign setup link” prints.
         </Banner>
       )}
-      {create.error && !passwordError && errors.size === 0 && <Banner tone="error">{speak(create.error).text}</Banner>}
+      {!refused && <Refusal error={create.error} placed={placed} />}
       <form onSubmit={submit} className="flex flex-col gap-4" noValidate>
         <TextField
           label="Your name"
           autoComplete="name"
           value={form.display_name}
-          error={errors.get('/display_name')}
+          error={placed.beside.get('/display_name')}
           onChange={(event) => setForm({ ...form, display_name: event.target.value })}
         />
         <TextField
@@ -56,18 +59,10 @@ export function SetupPage() {
           type="email"
           autoComplete="username"
           value={form.email}
-          error={errors.get('/email')}
+          error={placed.beside.get('/email')}
           onChange={(event) => setForm({ ...form, email: event.target.value })}
         />
-        <TextField
-          label="Password"
-          type="password"
-          autoComplete="new-password"
-          hint="15 characters or more. A few unrelated words work well; pasting is fine."
-          value={form.password}
-          error={passwordError}
-          onChange={(event) => setForm({ ...form, password: event.target.value })}
-        />
+        {chosen.fields(refused)}
         <Button type="submit" tone="primary" busy={create.isPending}>
           {create.isPending ? 'Setting up…' : 'Create operator'}
         </Button>
@@ -75,6 +70,3 @@ export function SetupPage() {
     </Entrance>
   )
 }
-
-const isPassword = (error: unknown): boolean =>
-  typeof error === 'object' && error !== null && 'code' in error && error.code === 'password_refused'

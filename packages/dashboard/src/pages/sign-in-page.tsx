@@ -2,16 +2,11 @@
 import { type FormEvent, useState } from 'react'
 import { useLocation, useSearchParams } from 'wouter'
 import { useSignIn } from '../me.ts'
-import { paths } from '../paths.ts'
-import { speak } from '../problem.ts'
-import { Banner } from '../ui/banner.tsx'
+import { safeReturn } from '../paths.ts'
 import { Button } from '../ui/button.tsx'
+import { Refusal } from '../ui/refusal.tsx'
 import { TextField } from '../ui/text-field.tsx'
 import { Entrance } from './entrance.tsx'
-
-/** P39: `//x`, `/\x` and anything that is not a plain path of this site lead to the inbox. */
-export const safeReturn = (to: string | null): string =>
-  to && /^\/(?![/\\])[\w\-/?=&.%]*$/.test(to) && !/%(2f|5c|0|1)/i.test(to) ? to : paths.inbox()
 
 export function SignInPage() {
   const [search] = useSearchParams()
@@ -26,13 +21,14 @@ export function SignInPage() {
 
   return (
     <Entrance title="Sign in">
-      {signIn.error && <Banner tone="error">{speak(signIn.error).text}</Banner>}
+      <Refusal error={signIn.error} />
       <form onSubmit={submit} className="flex flex-col gap-4" noValidate>
         <TextField
           label="E-mail or username"
           autoComplete="username"
           autoCapitalize="none"
           spellCheck={false}
+          autoFocus
           value={form.login}
           onChange={(event) => setForm({ ...form, login: event.target.value })}
         />

@@ -1,25 +1,22 @@
-// One task: what is asked, by whom, what will happen at the deadline, and the form that answers it. No decision shows before the server has it.
+// One task: what is asked, by whom, what happens at the deadline, and the form that answers it. No decision shows before the server has it.
 import type { Task } from '@countersign/sdk'
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { type FormEvent, type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
+import { useQuery } from '@tanstack/react-query'
+import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { Link } from 'wouter'
 import { api } from '../api.ts'
-import { can, stepsIn } from '../can.ts'
-import { readExact, type Shown } from '../exact.ts'
-import { answerOf, type Draft, emptyDraft } from '../form/draft.ts'
-import { type Field, fieldsOf } from '../form/field.ts'
-import { FieldInput } from '../form/inputs.tsx'
-import { useLiveTasks } from '../live.ts'
+import { readExact, type Shown, writeExact } from '../exact.ts'
+import { useLive } from '../live.tsx'
+import { useUser } from '../me.ts'
 import { paths } from '../paths.ts'
-import { fieldErrors, speak } from '../problem.ts'
-import { useKeys } from '../shell.tsx'
-import { exact, relative, useNow } from '../time.ts'
-import { Banner } from '../ui/banner.tsx'
-import { Button } from '../ui/button.tsx'
-import { AgentText, Content } from '../ui/content.tsx'
-import { Dialog } from '../ui/dialog.tsx'
-import { StatusBadge } from '../ui/status-badge.tsx'
-import { TextField } from '../ui/text-field.tsx'
+import { clock, exact, relative, useNow } from '../time.ts'
+import { useTitle } from '../title.ts'
+import { StatusBadge, TaskBadges } from '../ui/badge.tsx'
+import { Card } from '../ui/card.tsx'
+import { AgentText, ContentCard } from '../ui/content.tsx'
+import { Refusal } from '../ui/refusal.tsx'
+import { TaskActs } from './task-acts.tsx'
+import { TaskAnswer } from './task-answer.tsx'
+import { outcomeOf, TaskOutcome } from './task-outcome.tsx'
 
 type Read = { task: Task; shown: Map<string, Shown> }
 
@@ -30,230 +27,134 @@ async function readTask(id: string): Promise<Read> {
 }
 
 export function TaskPage({ id }: { id: string }) {
-  const read = useQuery({ queryKey: ['task', id], queryFn: () => readTask(id) })
-  useLiveTasks()
+  const { refetchInterval } = useLive()
+  const read = useQuery({ queryKey: ['task', id], queryFn: () => readTask(id), refetchInterval })
   if (read.isPending) return <p className="text-muted">Loading…</p>
-  if (read.error) return <Banner tone="error">{speak(read.error).text}</Banner>
-  return <TaskView key={`${id} ${read.data.task.revision}`} {...read.data} />
+  return (
+    <div className="flex flex-col gap-5">
+      <Link href={paths.inbox()} className="self-start text-muted hover:text-text hover:underline">
+        ← Inbox
+      </Link>
+      <Refusal error={read.error} />
+      {read.data && <TaskView key={read.data.task.revision} {...read.data} />}
+    </div>
+  )
 }
 
 function TaskView({ task, shown }: Read) {
-  const now = useNow()
+  const me = useUser()
+  const { announce } = useLive()
+  // Who was answering keeps the form, with what they typed and the reason why it is closed (T15, T159).
+  const [wasOpen] = useState(task.status === 'open')
+  const [sent, setSent] = useState(false)
+  const isOver = task.status !== 'open'
+  const isMine = sent || task.completed_by_user_id === me.id
+  useTitle(task.task.slice(0, 60))
   useEffect(() => {
-    document.title = `${task.task.slice(0, 60)} · Countersign`
-  }, [task.task])
-  const payload = shown.get('payload') ?? null
-  const response = shown.get('response') ?? null
+    if (wasOpen && isOver && !isMine) announce(outcomeOf(task))
+  }, [wasOpen, isOver, isMine, task, announce])
+  const member = (name: string): Shown => shown.get(name) ?? null
+
   return (
-    <article className="flex flex-col gap-6">
-      <header className="flex flex-col gap-2">
-        <p>
-          <Link href={paths.inbox()} className="text-muted hover:text-text hover:underline">
-            ← Inbox
-          </Link>
-        </p>
+    <article className="flex flex-col gap-5">
+      <header className="flex flex-col gap-4">
         <div className="flex flex-wrap items-start justify-between gap-3">
           <h1 className="min-w-0 text-2xl font-semibold tracking-tight">
             <AgentText text={task.task} />
           </h1>
-          <StatusBadge task={task} />
+          <div className="flex flex-wrap gap-2 pt-1">
+            <TaskBadges task={task} />
+            <StatusBadge task={task} />
+          </div>
         </div>
-        <Facts task={task} now={now} />
+        <Facts task={task} onTimeout={member('on_timeout')} />
       </header>
-      <div className="grid grid-cols-1 gap-6 lg:grid-cols-[1fr_minmax(20rem,26rem)]">
-        <div className="flex min-w-0 flex-col gap-6">
+      <div className="grid grid-cols-1 items-start gap-5 lg:grid-cols-[1fr_minmax(20rem,26rem)]">
+        <div className="flex min-w-0 flex-col gap-5">
           {typeof task.description === 'string' && task.description !== '' && (
-            <Section title="Background">
+            <Card title="Background">
               <AgentText text={task.description} />
-            </Section>
+            </Card>
           )}
-          {payload !== null && (
-            <Section title="What it is about">
-              <Content value={payload} label="content" />
-            </Section>
-          )}
-          {response !== null && (
-            <Section title="The answer">
-              <Content value={response} label="answer" />
-            </Section>
-          )}
+          {member('payload') !== null && <ContentCard title="What it is about" value={member('payload')} label="content" />}
+          {member('response') !== null && <ContentCard title="The answer" value={member('response')} label="answer" />}
         </div>
-        <div className="flex min-w-0 flex-col gap-6">
-          {task.status === 'open' ? <AnswerForm task={task} /> : <Outcome task={task} />}
-          <Acts task={task} />
+        <div className="flex min-w-0 flex-col gap-5">
+          {isOver && <Arrival wanted={sent}>{<TaskOutcome task={task} />}</Arrival>}
+          {(!isOver || (wasOpen && !isMine)) && (
+            <TaskAnswer task={task} initial={member('initial_response')} onSent={() => setSent(true)} />
+          )}
+          <TaskActs task={task} />
         </div>
       </div>
     </article>
   )
 }
 
-const Section = ({ title, children }: { title: string; children: ReactNode }) => (
-  <section className="card p-5" aria-label={title}>
-    <h2 className="mb-3 font-semibold">{title}</h2>
-    {children}
-  </section>
-)
-
-function Facts({ task, now }: { task: Task; now: number }) {
-  const asker = String(task.agent_name ?? 'A person')
+/** Takes the focus when it comes, if the person brought it about: the form they stood in is gone. */
+function Arrival({ wanted, children }: { wanted: boolean; children: ReactNode }) {
+  const box = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    if (wanted) box.current?.focus()
+  }, [wanted])
   return (
-    <p className="text-muted">
-      <strong className="font-medium text-text">{asker}</strong> asks
-      {task.on_behalf_of ? ` on behalf of ${task.on_behalf_of}` : ''}, {relative(task.created_at, now)}.{' '}
+    <div ref={box} tabIndex={-1} className="outline-none">
+      {children}
+    </div>
+  )
+}
+
+function Facts({ task, onTimeout }: { task: Task; onTimeout: Shown }) {
+  const now = useNow()
+  return (
+    <dl className="grid grid-cols-1 gap-x-8 gap-y-3 border-y border-line py-3 sm:grid-cols-[repeat(3,auto)] sm:justify-start">
+      <Fact name="Asked by">
+        <strong className="font-medium">
+          <AgentText text={task.agent_name ?? 'A person'} />
+        </strong>
+        {task.on_behalf_of !== null && (
+          <>
+            {' '}
+            for <AgentText text={task.on_behalf_of} />
+          </>
+        )}
+        , <time dateTime={task.created_at}>{relative(task.created_at, now)}</time>
+        {task.status === 'open' && task.assigned_to_display_name && (
+          <>
+            {' '}
+            · held by <AgentText text={task.assigned_to_display_name} />
+          </>
+        )}
+      </Fact>
       {task.status === 'open' && (
         <>
-          Answer by <time dateTime={task.deadline_at}>{exact(task.deadline_at)}</time> ({relative(task.deadline_at, now)}).{' '}
-          {atDeadline(task)}
+          <Fact name="Answer by">
+            <time dateTime={task.deadline_at} title={exact(task.deadline_at)}>
+              {clock(task.deadline_at, now)}
+            </time>
+            <span className="text-muted">, {relative(task.deadline_at, now)}</span>
+          </Fact>
+          <Fact name="If nobody answers">{atDeadline(onTimeout)}</Fact>
         </>
       )}
-      {task.status === 'open' && task.assigned_to_display_name ? ` Held by ${task.assigned_to_display_name}.` : ''}
-    </p>
+    </dl>
   )
 }
 
-function atDeadline({ on_timeout }: Task): string {
-  if (on_timeout === 'deny') return 'If nobody answers, it counts as a no.'
-  if (typeof on_timeout === 'object' && on_timeout !== null && 'default' in on_timeout)
-    return `If nobody answers, the agent gets this answer: ${JSON.stringify(on_timeout.default)}.`
-  return 'If nobody answers, the agent is told that nobody did.'
-}
+const Fact = ({ name, children }: { name: string; children: ReactNode }) => (
+  <div className="min-w-0">
+    <dt className="text-sm text-muted">{name}</dt>
+    <dd className="wrap-anywhere">{children}</dd>
+  </div>
+)
 
-function AnswerForm({ task }: { task: Task }) {
-  const queries = useQueryClient()
-  const root = useMemo<Field>(() => {
-    const fields = fieldsOf(task.response_schema)
-    const common = { name: '', label: 'Answer', required: true, nullable: false }
-    return fields ? { ...common, kind: 'object', fields } : { ...common, kind: 'json' }
-  }, [task.response_schema])
-  const [draft, setDraft] = useState<Draft>(() => emptyDraft(root, task.initial_response ?? undefined))
-  const [reason, setReason] = useState('')
-  const form = useRef<HTMLFormElement>(null)
-  const stepping = stepsIn(task)
-  const allowed = can('decide', task)
-
-  const decide = useMutation({
-    mutationFn: () =>
-      api.tasks.decide(task.id, {
-        type: 'respond',
-        // Whatever a person typed: the server says whether it is an answer.
-        response: answerOf(root, draft) as object,
-        reason: reason || undefined,
-        seen_revision: task.revision,
-      }),
-    onSettled: () => queries.invalidateQueries({ queryKey: ['task', task.id] }),
-    onError: () => requestAnimationFrame(() => form.current?.querySelector<HTMLElement>('[aria-invalid], [role=alert]')?.focus()),
-  })
-  const errors = fieldErrors(decide.error, '/response')
-  const reasonError = fieldErrors(decide.error).get('/reason')
-
-  const submit = (event: FormEvent) => {
-    event.preventDefault()
-    if (allowed === true) decide.mutate()
-  }
-
-  const fields = root.kind === 'object' ? root.fields : [root]
+function atDeadline(onTimeout: Shown): ReactNode {
+  if (onTimeout === 'deny') return 'It counts as a no'
+  if (!(onTimeout instanceof Map)) return 'The agent is told so'
   return (
-    <form ref={form} onSubmit={submit} noValidate className="card flex flex-col gap-5 p-5" aria-label="Your answer">
-      <h2 className="font-semibold">Your answer</h2>
-      {decide.error && <Banner tone="error">{speak(decide.error).text}</Banner>}
-      {allowed !== true && <Banner tone="info">{allowed}</Banner>}
-      {stepping && (
-        <Banner tone="warning">This was asked of somebody else. You can step in; the record says so, with your reason.</Banner>
-      )}
-      {fields.map((field) => (
-        <FieldInput
-          key={field.name || 'answer'}
-          field={field}
-          path={root.kind === 'object' ? `/${field.name.replaceAll('~', '~0').replaceAll('/', '~1')}` : ''}
-          draft={root.kind === 'object' ? (draft as Record<string, Draft>)[field.name] : draft}
-          errors={errors}
-          disabled={allowed !== true || decide.isPending}
-          onChange={(value) =>
-            setDraft(root.kind === 'object' ? { ...(draft as Record<string, Draft>), [field.name]: value } : value)
-          }
-        />
-      ))}
-      {stepping && (
-        <TextField
-          label="Reason for stepping in"
-          value={reason}
-          error={reasonError}
-          onChange={(event) => setReason(event.target.value)}
-        />
-      )}
-      <Button type="submit" tone="primary" busy={decide.isPending} reason={allowed === true ? undefined : allowed}>
-        {decide.isPending ? 'Sending…' : 'Send answer'}
-      </Button>
-    </form>
-  )
-}
-
-function Outcome({ task }: { task: Task }) {
-  const at = task.completed_at ?? task.timed_out_at ?? task.cancelled_at
-  const by = task.completed_by_display_name
-  return (
-    <section className="card flex flex-col gap-2 p-5" aria-label="What became of it" aria-live="polite">
-      <h2 className="font-semibold">What became of it</h2>
-      <p>
-        {task.status === 'completed' &&
-          (by ? `${by} settled it` : task.completed_via_channel === 'timeout' ? 'The deadline settled it' : 'It was settled')}
-        {task.status === 'timed_out' && 'Nobody answered in time'}
-        {task.status === 'cancelled' && 'It was withdrawn'}
-        {at ? `, ${exact(at)}` : ''}
-        {task.status === 'completed' && task.completed_via_channel ? ` (${task.completed_via_channel})` : ''}.
-      </p>
-      {typeof task.cancel_reason === 'string' && (
-        <p className="text-muted">
-          Reason: <AgentText text={task.cancel_reason} />
-        </p>
-      )}
-    </section>
-  )
-}
-
-function Acts({ task }: { task: Task }) {
-  const queries = useQueryClient()
-  const [asking, setAsking] = useState(false)
-  const [reason, setReason] = useState('')
-  const refresh = { onSettled: () => queries.invalidateQueries({ queryKey: ['task', task.id] }) }
-  const claim = useMutation({ mutationFn: () => api.tasks.claim(task.id), ...refresh })
-  const release = useMutation({ mutationFn: () => api.tasks.release(task.id), ...refresh })
-  const cancel = useMutation({
-    mutationFn: () => api.tasks.cancel(task.id, { reason: reason || undefined }),
-    ...refresh,
-    onSuccess: () => setAsking(false),
-  })
-  const claimable = can('claim', task)
-  const releasable = can('release', task)
-  useKeys({ c: () => claimable === true && claim.mutate() })
-
-  if (task.status !== 'open') return null
-  const error = claim.error ?? release.error ?? cancel.error
-  const cancellable = can('cancel', task)
-  return (
-    <section className="flex flex-col gap-3" aria-label="Other acts">
-      {error && <Banner tone="error">{speak(error).text}</Banner>}
-      <div className="flex flex-wrap gap-2">
-        {releasable === true ? (
-          <Button busy={release.isPending} onClick={() => release.mutate()}>
-            Give it back
-          </Button>
-        ) : (
-          <Button busy={claim.isPending} reason={claimable === true ? undefined : claimable} onClick={() => claim.mutate()}>
-            Claim it
-          </Button>
-        )}
-        <Button tone="danger" reason={cancellable === true ? undefined : cancellable} onClick={() => setAsking(true)}>
-          Withdraw the question
-        </Button>
-      </div>
-      <Dialog open={asking} onClose={() => setAsking(false)} title="Withdraw the question">
-        <p>The agent is told that the question was withdrawn. This cannot be undone.</p>
-        <TextField label="Reason (the agent reads it)" value={reason} onChange={(event) => setReason(event.target.value)} />
-        <Button tone="danger" busy={cancel.isPending} onClick={() => cancel.mutate()}>
-          Withdraw it
-        </Button>
-      </Dialog>
-    </section>
+    <>
+      The agent gets{' '}
+      <code className="font-mono text-sm">{writeExact(onTimeout.get('default') ?? null).replace(/\s+/g, ' ')}</code>
+    </>
   )
 }

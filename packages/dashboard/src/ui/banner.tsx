@@ -4,16 +4,16 @@ import type { ReactNode } from 'react'
 type Tone = 'error' | 'warning' | 'success' | 'info'
 
 const TONES: Record<Tone, { box: string; word: string }> = {
-  error: { box: 'border-danger bg-danger-soft', word: 'Error' },
-  warning: { box: 'border-warn bg-warn-soft', word: 'Warning' },
-  success: { box: 'border-accent bg-accent-soft', word: 'Done' },
+  error: { box: 'border-danger/40 bg-danger-soft', word: 'Error' },
+  warning: { box: 'border-warn/40 bg-warn-soft', word: 'Warning' },
+  success: { box: 'border-accent/40 bg-accent-soft', word: 'Done' },
   info: { box: 'border-line bg-info-soft', word: 'Note' },
 }
 
 export function Banner({ tone, children }: { tone: Tone; children: ReactNode }) {
   return (
     <div role={tone === 'error' ? 'alert' : 'status'} className={`rounded-lg border px-4 py-3 ${TONES[tone].box}`}>
-      <strong className="mr-2 font-semibold">{TONES[tone].word}:</strong>
+      <strong className="mr-1.5 font-semibold">{TONES[tone].word}:</strong>
       {children}
     </div>
   )

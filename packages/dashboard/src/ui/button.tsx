@@ -4,16 +4,22 @@ import { type ButtonHTMLAttributes, useId } from 'react'
 type Tone = 'primary' | 'plain' | 'danger' | 'quiet'
 
 const TONES: Record<Tone, string> = {
-  primary: 'bg-accent text-accent-text border-transparent hover:opacity-90',
-  plain: 'bg-raised text-text border-line-strong hover:bg-sunken',
-  danger: 'bg-raised text-danger border-danger hover:bg-danger-soft',
-  quiet: 'bg-transparent text-text border-transparent hover:bg-sunken',
+  primary: 'bg-accent text-accent-text border-transparent hover:not-aria-disabled:opacity-90',
+  plain: 'bg-raised text-text border-line-strong hover:not-aria-disabled:bg-sunken',
+  danger: 'bg-raised text-danger border-danger hover:not-aria-disabled:bg-danger-soft',
+  quiet: 'bg-transparent text-muted border-transparent hover:not-aria-disabled:bg-sunken hover:not-aria-disabled:text-text',
 }
 
-type Props = ButtonHTMLAttributes<HTMLButtonElement> & { tone?: Tone; reason?: string | undefined; busy?: boolean }
+type Props = ButtonHTMLAttributes<HTMLButtonElement> & {
+  tone?: Tone
+  reason?: string | undefined
+  busy?: boolean
+  small?: boolean
+}
 
-export function Button({ tone = 'plain', reason, busy, children, className = '', ...rest }: Props) {
+export function Button({ tone = 'plain', reason, busy, small, children, className = '', ...rest }: Props) {
   const why = useId()
+  const size = small ? 'min-h-9 px-3 py-1 text-sm' : 'min-h-10 px-4 py-1.5'
   return (
     <>
       <button
@@ -24,7 +30,7 @@ export function Button({ tone = 'plain', reason, busy, children, className = '',
         aria-describedby={reason ? why : rest['aria-describedby']}
         title={reason}
         onClick={reason || busy ? (event) => event.preventDefault() : rest.onClick}
-        className={`inline-flex min-h-10 items-center justify-center gap-2 rounded-lg border px-4 py-1.5 font-medium transition-colors aria-disabled:cursor-not-allowed aria-disabled:opacity-55 ${TONES[tone]} ${className}`}
+        className={`inline-flex items-center justify-center gap-2 rounded-lg border font-medium transition-colors disabled:opacity-55 aria-disabled:cursor-not-allowed aria-disabled:opacity-55 ${size} ${TONES[tone]} ${className}`}
       >
         {children}
       </button>

@@ -3,26 +3,32 @@ import { useState } from 'react'
 import { Button } from './button.tsx'
 
 export function Copyable({ label, text, block = false }: { label: string; text: string; block?: boolean }) {
-  const [copied, setCopied] = useState(false)
-  const copy = async () => {
-    await navigator.clipboard.writeText(text)
-    setCopied(true)
-  }
+  const [said, setSaid] = useState('')
+  const copy = () =>
+    navigator.clipboard.writeText(text).then(
+      () => setSaid(`${label} copied`),
+      // Without https or a permission there is no clipboard; the text is there to be selected.
+      () => setSaid('Your browser does not allow copying; select the text instead.'),
+    )
   return (
-    <div className="flex flex-col gap-2">
+    <div className="flex min-w-0 flex-col gap-2">
       {/* A region that scrolls must be reachable by keyboard. */}
       <section
         // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
         tabIndex={0}
         aria-label={label}
-        className="overflow-x-auto rounded-lg border border-line bg-sunken p-3"
+        className="overflow-x-auto rounded-lg border border-line bg-sunken px-4 py-3"
       >
-        <pre className={`font-mono text-sm ${block ? 'whitespace-pre' : 'whitespace-pre-wrap break-all'}`}>{text}</pre>
+        <pre className={`font-mono text-sm leading-relaxed ${block ? 'whitespace-pre' : 'whitespace-pre-wrap break-all'}`}>
+          {text}
+        </pre>
       </section>
-      <div>
-        <Button onClick={copy}>{copied ? 'Copied' : `Copy ${label}`}</Button>
-        <span aria-live="polite" className="sr-only">
-          {copied ? `${label} copied` : ''}
+      <div className="flex flex-wrap items-center gap-3">
+        <Button small onClick={copy}>
+          Copy {label}
+        </Button>
+        <span role="status" className="text-sm text-muted">
+          {said}
         </span>
       </div>
     </div>

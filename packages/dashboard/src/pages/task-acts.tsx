@@ -1,0 +1,60 @@
+// What one can do with an open task besides answering it: take it on, give it back, withdraw it.
+import type { Task } from '@countersign/sdk'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { api } from '../api.ts'
+import { can } from '../can.ts'
+import { useKeys } from '../keys.ts'
+import { Button } from '../ui/button.tsx'
+import { Dialog } from '../ui/dialog.tsx'
+import { Refusal } from '../ui/refusal.tsx'
+import { TextField } from '../ui/text-field.tsx'
+
+const why = (allowed: true | string): string | undefined => (allowed === true ? undefined : allowed)
+
+export function TaskActs({ task }: { task: Task }) {
+  const queries = useQueryClient()
+  const [asking, setAsking] = useState(false)
+  const [reason, setReason] = useState('')
+  const refresh = { onSettled: () => queries.invalidateQueries({ queryKey: ['task', task.id] }) }
+  const claim = useMutation({ mutationFn: () => api.tasks.claim(task.id), ...refresh })
+  const release = useMutation({ mutationFn: () => api.tasks.release(task.id), ...refresh })
+  const cancel = useMutation({
+    mutationFn: () => api.tasks.cancel(task.id, { reason: reason || undefined }),
+    ...refresh,
+    onSuccess: () => setAsking(false),
+  })
+  const claimable = can('claim', task)
+  useKeys({ c: () => claimable === true && claim.mutate() })
+
+  if (task.status !== 'open') return null
+  return (
+    <section className="flex flex-col gap-3" aria-label="Other acts">
+      <Refusal error={claim.error ?? release.error} />
+      <div className="flex flex-wrap gap-2">
+        {can('release', task) === true ? (
+          <Button small busy={release.isPending} onClick={() => release.mutate()}>
+            Give it back
+          </Button>
+        ) : (
+          <Button small busy={claim.isPending} reason={why(claimable)} onClick={() => claim.mutate()}>
+            Claim it
+          </Button>
+        )}
+        <Button small tone="danger" reason={why(can('cancel', task))} onClick={() => setAsking(true)}>
+          Withdraw the question
+        </Button>
+      </div>
+      <Dialog open={asking} onClose={() => setAsking(false)} title="Withdraw the question">
+        <p>The agent is told that the question was withdrawn. This cannot be undone.</p>
+        <Refusal error={cancel.error} />
+        <TextField label="Reason (the agent reads it)" value={reason} onChange={(event) => setReason(event.target.value)} />
+        <div>
+          <Button tone="danger" busy={cancel.isPending} onClick={() => cancel.mutate()}>
+            Withdraw it
+          </Button>
+        </div>
+      </Dialog>
+    </section>
+  )
+}

@@ -1,0 +1,55 @@
+// What became of a task: who settled it, how and why.
+import type { Decision, Task } from '@countersign/sdk'
+import { exact } from '../time.ts'
+import { Card } from '../ui/card.tsx'
+import { AgentText } from '../ui/content.tsx'
+
+/** One sentence; total over the states. */
+export function outcomeOf(task: Task): string {
+  if (task.status === 'timed_out') return 'Nobody answered in time.'
+  if (task.status === 'cancelled') return 'It was withdrawn.'
+  if (task.status !== 'completed') return 'It is open.'
+  if (task.completed_via_channel === 'timeout') return 'The deadline settled it.'
+  return `${task.completed_by_display_name ?? 'Somebody'} settled it.`
+}
+
+export function TaskOutcome({ task }: { task: Task }) {
+  const at = task.completed_at ?? task.timed_out_at ?? task.cancelled_at
+  return (
+    <Card title="What became of it">
+      <div className="flex flex-col gap-2">
+        <p>
+          <AgentText text={outcomeOf(task)} />
+        </p>
+        {at && (
+          <p className="text-sm text-muted">
+            {exact(at)}
+            {task.completed_via_channel && task.completed_via_channel !== 'timeout' ? `, by ${task.completed_via_channel}` : ''}
+          </p>
+        )}
+        {typeof task.cancel_reason === 'string' && <Said what="Reason" text={task.cancel_reason} />}
+        {task.decisions.map((decision) => (
+          <Decided key={decision.id} decision={decision} />
+        ))}
+      </div>
+    </Card>
+  )
+}
+
+const Decided = ({ decision }: { decision: Decision }) => (
+  <>
+    {decision.stepped_in && (
+      <p className="text-muted">
+        <AgentText text={decision.display_name} /> was not asked and stepped in.
+      </p>
+    )}
+    {typeof decision.reason === 'string' && <Said what="Reason" text={decision.reason} />}
+    {typeof decision.comment === 'string' && <Said what="Comment" text={decision.comment} />}
+  </>
+)
+
+const Said = ({ what, text }: { what: string; text: string }) => (
+  <p>
+    <span className="text-muted">{what}:</span> <AgentText text={text} />
+  </p>
+)
