@@ -33,6 +33,8 @@ export function openStore(database: DatabaseOption, clock: Clock, log: Log): Sto
   // An idle connection that breaks says so by this event; unheard, it would end the process.
   const onError = (error: Error) => log.warn({ err: error }, 'an idle connection to the database broke')
   pool.on('error', onError)
+  // And one that breaks in the same read that handed it to the next in line has nobody else to tell.
+  if (own) pool.on('connect', (client) => void client.on('error', () => undefined))
 
   const query = async (text: string, values?: unknown[]) => {
     try {

@@ -1,5 +1,6 @@
 // The store goes away and comes back while a process lives: what is told, what is woken, and that nothing needs a restart.
-import { expect, test, vi } from 'vitest'
+import { connect, createServer } from 'node:net'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { type Cable, database, setup } from '#harness'
 import { systemScope } from './scope.ts'
 import { type Db, tx } from './tx.ts'
@@ -67,4 +68,41 @@ test('PostgreSQL gone: 503 with Retry-After, alive but not ready, and recovery w
   await house.clock.advance('2s')
   expect((await house.nobody.get('/readyz')).status).toBe(200)
   expect((await house.alice.get('/api/v1/me')).status).toBe(200)
+})
+
+/** A line whose near end hears nothing until the far one is gone, and then everything in one breath. */
+async function heldLine(to: string) {
+  const { hostname, port } = new URL(to)
+  const held: Buffer[] = []
+  const line = { isHeld: false, held, url: '' }
+  const server = createServer((near) => {
+    const far = connect(Number(port), hostname)
+    near.pipe(far)
+    near.on('error', () => far.destroy())
+    far.on('data', (chunk: Buffer) => void (line.isHeld ? held.push(chunk) : near.write(chunk)))
+    far.on('close', () => near.end(Buffer.concat(held.splice(0))))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  const url = new URL(to)
+  url.port = String((server.address() as { port: number }).port)
+  return Object.assign(line, { url: url.href })
+}
+
+test('a connection that breaks in the same breath as its last answer, while another call waits for it, ends no process', async () => {
+  const given = await database()
+  const line = await heldLine(given.runtimeUrl)
+  const db = await given.open({ url: line.url, max: 1, listen: false })
+  const { rows } = await db.pool.query('select pg_backend_pid() as pid')
+
+  line.isHeld = true
+  const last = db.pool.query('select 1 as one')
+  const waiting = answers(db)
+  await vi.waitFor(() => expect(line.held.length).toBeGreaterThan(0))
+  await given.admin.rows`select pg_terminate_backend(${rows[0].pid}::integer)`
+
+  expect((await last).rows).toEqual([{ one: 1 }])
+  expect(await waiting).toBe('store_unavailable')
+  line.isHeld = false
+  expect(await answers(db)).toBe('ok')
 })

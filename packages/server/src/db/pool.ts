@@ -43,6 +43,9 @@ export function openPool(url: Connection, options: { max?: number } = {}): pg.Po
   const pool = new pg.Pool({ ...clientConfig(url), max: options.max ?? 10, idleTimeoutMillis: 30_000 })
   // An idle connection that dies is taken out of the pool; the next transaction opens another and says what is wrong, if it still is.
   pool.on('error', () => undefined)
+  // Between the pool's hand and the taker's nobody listens: who waited for a connection gets it inside the very read that answered the one before,
+  // and when PostgreSQL's farewell stands in that read too, it would end the process. The taker's first statement says what is wrong.
+  pool.on('connect', (client) => void client.on('error', () => undefined))
   return pool
 }
 
