@@ -1,0 +1,169 @@
+// A whole installation for tests that kill parts of it: a database of its own that writes through to its files, server processes on ports that stay theirs,
+// an owner and agents. What it starts is gone after the test, whatever was killed.
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import pg from 'pg'
+import { expect, onTestFinished } from 'vitest'
+import { dataFolder } from '../../packages/server/src/db/embedded/cluster.ts'
+import { type Embedded, startEmbedded } from '../../packages/server/src/db/embedded/postgres.ts'
+import { type Client, clientOf } from '../harness/client.ts'
+import { type Running, root, start, temporaryFolder } from '../harness/process.ts'
+
+export const PASSWORD = 'marble-otter-sings-7-hymns'
+export const EMAIL = 'olga@example.com'
+/** Nobody is slowed down here but by what breaks. Few streams, so that half of the agents wait by polls. */
+const LIMITS = [
+  'api.key=1000000/1m+100000',
+  'api.user=1000000/1m+100000',
+  'api.tenant=1000000/1m+100000',
+  'anonymous=100000/1m+10000',
+  'stream=5',
+].join(',')
+
+type Ready = { url: string; setup_url: string | null; pid: number }
+export type Process = {
+  readonly url: string
+  readonly running: Running
+  kill(): Promise<void>
+  restart(): Promise<void>
+  /** What it said when it ended although nobody had killed it. */
+  readonly died: string | null
+}
+
+export type Installation = {
+  home: string
+  database: Embedded
+  servers: Process[]
+  /** The first operator, signed in anew at one of the servers. */
+  owner(server: Process): Promise<Client>
+  /** The secret of a new agent's key. */
+  agentKey(name: string): Promise<string>
+  /** As the superuser. */
+  look<T>(statement: string, values?: unknown[]): Promise<T[]>
+}
+
+export async function openInstallation(options: { servers: number; env?: Record<string, string> }): Promise<Installation> {
+  await built()
+  const home = join(temporaryFolder(), 'home')
+  const database = await startEmbedded({ home })
+  onTestFinished(() => database.stop())
+  const env = {
+    COUNTERSIGN_HOME: home,
+    COUNTERSIGN_DATABASE_URL: database.runtimeUrl,
+    COUNTERSIGN_MIGRATOR_URL: database.migratorUrl,
+    ...options.env,
+  }
+  const first = await startServer(env)
+  const rest = await Promise.all(Array.from({ length: options.servers - 1 }, () => startServer(env)))
+  const servers = [first, ...rest]
+  const operator = await setUp(first.url, first.setupUrl as string)
+  return {
+    home,
+    database,
+    servers,
+    owner: (server) => signIn(server.url),
+    agentKey: (name) => makeAgent(operator, name),
+    look: (statement, values) => look(database.adminUrl, statement, values),
+  }
+}
+
+let isBuilt: Promise<void> | undefined
+/** What the processes run, once: after that they start what was built, as an installed package does, and never a build between two kills. */
+function built(): Promise<void> {
+  isBuilt ??= (async () => {
+    const { buildIfStale } = (await import(join(root, 'scripts/build.mjs'))) as { buildIfStale(names: string[]): Promise<void> }
+    await buildIfStale(['sdk', 'queue', 'server'])
+  })()
+  return isBuilt
+}
+
+const cli = join(root, 'packages/server/dist/cli.js')
+
+/** The built command without a look at its sources. */
+export const run = (args: string[], env: Record<string, string>): Running =>
+  start(process.execPath, [cli, ...args], {
+    env: { COUNTERSIGN_ENVIRONMENT: 'development', COUNTERSIGN_LOG_LEVEL: 'warn', COUNTERSIGN_LIMITS: LIMITS, ...env },
+  })
+
+export async function startServer(env: Record<string, string>): Promise<Process & { setupUrl: string | null }> {
+  const serve = async (port: string) => {
+    const running = run(['serve', '--json', '--port', port], env)
+    const ready = JSON.parse(await running.line(/^\{"ready":true/)) as Ready
+    return { running, ready }
+  }
+  let { running, ready } = await serve('0')
+  const { url, setup_url: setupUrl } = ready
+  let isKilled = false
+  return {
+    url,
+    setupUrl,
+    get running() {
+      return running
+    },
+    get died() {
+      const { exitCode, signalCode } = running.child
+      return isKilled || (exitCode ?? signalCode) === null
+        ? null
+        : `${url} ended with ${exitCode ?? signalCode}\n${running.stderr()}`
+    },
+    async kill() {
+      isKilled = true
+      running.child.kill('SIGKILL')
+      await running.ended
+    },
+    async restart() {
+      ;({ running } = await serve(new URL(url).port))
+      isKilled = false
+    },
+  }
+}
+
+async function setUp(url: string, setupUrl: string): Promise<Client> {
+  const token = new URL(setupUrl).hash.replace('#token=', '')
+  const operator = clientOf(url)
+  const made = await operator.post('/api/v1/setup/operator', { token, email: EMAIL, password: PASSWORD, display_name: 'Olga' })
+  expect(made.status).toBe(201)
+  return operator
+}
+
+export async function signIn(url: string): Promise<Client> {
+  const person = clientOf(url)
+  expect((await person.post('/api/v1/auth/login', { login: EMAIL, password: PASSWORD })).status).toBe(204)
+  return person
+}
+
+async function makeAgent(operator: Client, name: string): Promise<string> {
+  const agent = await operator.post('/api/v1/agents', { name })
+  const key = await operator.post('/api/v1/keys', { kind: 'agt', agent_id: agent.body.id })
+  expect([agent.status, key.status]).toEqual([201, 201])
+  return key.body.secret
+}
+
+async function look<T>(adminUrl: string, statement: string, values?: unknown[]): Promise<T[]> {
+  const url = new URL(adminUrl)
+  url.pathname = '/countersign'
+  const client = new pg.Client({ connectionString: url.href, options: '-c search_path=countersign,public' })
+  await client.connect()
+  try {
+    return (await client.query(statement, values)).rows as T[]
+  } finally {
+    await client.end()
+  }
+}
+
+/** Looks again and again; fails when nothing comes of it, and at once when a process is gone that should be there. */
+export async function until(fact: () => boolean, servers: readonly Process[] = []): Promise<void> {
+  for (const begun = performance.now(); !fact(); await new Promise((resolve) => void setTimeout(resolve, 5))) {
+    for (const { died } of servers) if (died !== null) throw new Error(died)
+    if (performance.now() - begun > PATIENCE_MS) throw new Error(`Not so after ${PATIENCE_MS} ms: ${fact}`)
+  }
+}
+const PATIENCE_MS = 60_000
+
+/** As PostgreSQL itself says it. */
+export function postmasterOf(home: string): number {
+  const file = join(dataFolder(home), 'postmaster.pid')
+  const pid = existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : Number.NaN
+  if (!(pid > 1)) throw new Error(`No PostgreSQL runs on ${home}.`)
+  return pid
+}
