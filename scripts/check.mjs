@@ -6,7 +6,15 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const bin = (path) => [process.execPath, `node_modules/${path}`]
 
 const STEPS = [
-  ['format and lint', ...bin('@biomejs/biome/bin/biome'), 'ci', '--error-on-warnings', '.'],
+  [
+    'format and lint',
+    ...bin('@biomejs/biome/bin/biome'),
+    'ci',
+    '--error-on-warnings',
+    '--colors=off',
+    '--max-diagnostics=30',
+    '.',
+  ],
   ['types', ...bin('typescript/bin/tsc'), '-p', 'tsconfig.json'],
   ['dead code', ...bin('knip/bin/knip.js')],
   ['law', ...bin('vitest/vitest.mjs'), 'run', '--config', 'test/law.config.ts', '--reporter=dot'],

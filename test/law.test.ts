@@ -10,7 +10,7 @@ const spine = `${trunk} egress policy identity`
 const verbs = 'events identity webhooks jobs vault tasks relay'
 
 // Keys stand ground first and a row may name only keys above it: that is the whole proof that no arrow points up and no loop exists.
-export const MAY_IMPORT: Record<string, string> = {
+const MAY_IMPORT: Record<string, string> = {
   sdk: '',
   queue: '',
   dashboard: 'sdk',
@@ -35,8 +35,18 @@ export const MAY_IMPORT: Record<string, string> = {
   cli: `sdk queue std db main ${verbs}`,
 }
 // queue signs with WebCrypto
-export const ONLY_IN: Record<string, string> = { pg: 'db queue', '@cedar-policy/cedar-wasm': 'policy', 'node:crypto': 'crypto' }
-const SOCKETS = ['node:net', 'node:tls', 'node:http', 'node:https', 'node:http2', 'node:dgram', 'node:dns', 'node:dns/promises', 'undici']
+const ONLY_IN: Record<string, string> = { pg: 'db queue', '@cedar-policy/cedar-wasm': 'policy', 'node:crypto': 'crypto' }
+const SOCKETS = [
+  'node:net',
+  'node:tls',
+  'node:http',
+  'node:https',
+  'node:http2',
+  'node:dgram',
+  'node:dns',
+  'node:dns/promises',
+  'undici',
+]
 const FACES = ['packages/sdk/src/index.ts', 'packages/queue/src/index.ts']
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -54,7 +64,8 @@ function files(dir: string): string[] {
 
 const isTest = (path: string) => /\.test\.tsx?$/.test(path) || path.includes('/testing/')
 
-const IMPORT = /(?:^|\n)\s*(?:import|export)\s[^'"`;]*?from\s*['"]([^'"]+)['"]|(?:^|\n)\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/g
+const IMPORT =
+  /(?:^|\n)\s*(?:import|export)\s[^'"`;]*?from\s*['"]([^'"]+)['"]|(?:^|\n)\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/g
 
 function parse(path: string): Source {
   const text = readFileSync(path, 'utf8')
@@ -105,7 +116,9 @@ test('every room stands in the table and imports only what its row allows', () =
     const allowed = (MAY_IMPORT[source.room] as string).split(' ')
     return source.imports.flatMap(({ specifier, line }) => {
       const room = target(source, specifier)
-      return room === null || room === source.room || allowed.includes(room) ? [] : [`${source.path}:${line} ${source.room} may not import ${room}`]
+      return room === null || room === source.room || allowed.includes(room)
+        ? []
+        : [`${source.path}:${line} ${source.room} may not import ${room}`]
     })
   })
   expect(broken).toEqual([])
@@ -167,17 +180,25 @@ test('an outbound socket is opened in egress/ only, the database driver apart', 
   // http/ and main/ listen; they never dial.
   const listens = ['http', 'main', 'proxy']
   expect(grep(/(?<![.\w])fetch\(/, (source) => inServer(source) && source.room !== 'egress')).toEqual([])
-  const broken = product.filter(inServer).flatMap((source) =>
-    source.imports.flatMap(({ specifier, line }) =>
-      SOCKETS.includes(specifier) && ![...listens, 'egress', 'db'].includes(source.room) ? [`${source.path}:${line} ${specifier} belongs to egress/`] : [],
-    ),
-  )
+  const broken = product
+    .filter(inServer)
+    .flatMap((source) =>
+      source.imports.flatMap(({ specifier, line }) =>
+        SOCKETS.includes(specifier) && ![...listens, 'egress', 'db'].includes(source.room)
+          ? [`${source.path}:${line} ${specifier} belongs to egress/`]
+          : [],
+      ),
+    )
   expect(broken).toEqual([])
 })
 
 test('no folder called utils, lib, shared or common, and no barrel but the two faces', () => {
-  expect(sources.map((source) => source.path).filter((path) => /\/(utils?|lib|shared|common|helpers?)(\/|\.tsx?$)/.test(path))).toEqual([])
-  const barrels = product.filter((source) => /\/index\.ts$/.test(source.path) && !FACES.includes(source.path) && !source.path.includes('/testing/'))
+  expect(
+    sources.map((source) => source.path).filter((path) => /\/(utils?|lib|shared|common|helpers?)(\/|\.tsx?$)/.test(path)),
+  ).toEqual([])
+  const barrels = product.filter(
+    (source) => /\/index\.ts$/.test(source.path) && !FACES.includes(source.path) && !source.path.includes('/testing/'),
+  )
   expect(barrels.map((source) => source.path)).toEqual([])
 })
 

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
-import { advance, createQueue, defineKind, drain, enqueue, expectEnqueued, type Kind, listMigrations, migrate } from './index.ts'
+import { advance, createQueue, defineKind, drain, enqueue, expectEnqueued, listMigrations, migrate } from './index.ts'
 
 /** An empty database that belongs to one plain login, which is a member of nothing. */
 async function emptyDatabase(): Promise<string> {

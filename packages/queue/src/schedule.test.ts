@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { database } from '#harness'
-import { createQueue, defineKind, defineSchedule, drain, type Kind, nextFires, type ScheduleOptions } from './index.ts'
+import { createQueue, defineKind, defineSchedule, drain, nextFires, type ScheduleOptions } from './index.ts'
 import { fireDue, firesOf } from './schedule.ts'
 import type { ScheduleRow } from './sql.ts'
 
