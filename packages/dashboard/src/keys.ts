@@ -1,4 +1,4 @@
-// Keys that act when they are typed outside of inputs and dialogs: single ones, and sequences such as `g i` within a second. None of them ever settles a task.
+// Keys that act when they are typed outside of inputs and dialogs: single ones, and sequences of two such as `g i` within a second. None of them ever settles a task.
 import { useEffect, useRef } from 'react'
 
 const SEQUENCE_MS = 1000
@@ -14,7 +14,7 @@ export function useKeys(acts: Readonly<Record<string, () => void>>): void {
     const onKey = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.key.length > 1) return
       if (event.target instanceof Element && event.target.closest(TYPING)) return
-      typed = event.timeStamp - at < SEQUENCE_MS ? typed + event.key : event.key
+      typed = event.timeStamp - at < SEQUENCE_MS ? typed.slice(-1) + event.key : event.key
       at = event.timeStamp
       const act = latest.current[typed] ?? latest.current[event.key]
       if (!act) return

@@ -296,7 +296,8 @@ function Choice({ label, hint, children }: { label: string; hint?: string | unde
 const Name = ({ field }: { field: Field }) => (
   <>
     <AgentText text={field.label || 'Answer'} />
-    {!field.required && <span className="ml-2 text-sm font-normal text-muted">optional</span>}
+    {/* The space is for who hears the name. */}
+    {!field.required && <span className="text-sm font-normal text-muted"> (optional)</span>}
   </>
 )
 

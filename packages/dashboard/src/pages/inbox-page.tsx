@@ -61,7 +61,7 @@ export function InboxPage() {
           <span aria-hidden="true" className={state === 'live' ? 'text-accent' : 'text-warn'}>
             {state === 'live' ? '●' : '○'}
           </span>
-          {{ live: 'Live', connecting: 'Connecting…', lost: 'Not live, refreshing every few seconds' }[state]}
+          <span>{{ live: 'Live', connecting: 'Connecting…', lost: 'Not live, refreshing every few seconds' }[state]}</span>
         </p>
       </PageTitle>
       <div className="flex flex-wrap items-center justify-between gap-3">

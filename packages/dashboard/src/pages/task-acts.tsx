@@ -5,14 +5,17 @@ import { useState } from 'react'
 import { api } from '../api.ts'
 import { can } from '../can.ts'
 import { useKeys } from '../keys.ts'
+import { useUser } from '../me.ts'
 import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
+import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
 import { TextField } from '../ui/text-field.tsx'
 
 const why = (allowed: true | string): string | undefined => (allowed === true ? undefined : allowed)
 
 export function TaskActs({ task }: { task: Task }) {
+  const me = useUser()
   const queries = useQueryClient()
   const [asking, setAsking] = useState(false)
   const [reason, setReason] = useState('')
@@ -24,6 +27,7 @@ export function TaskActs({ task }: { task: Task }) {
     ...refresh,
     onSuccess: () => setAsking(false),
   })
+  const isMine = task.assigned_to_user_id === me.id
   const claimable = can('claim', task)
   useKeys({ c: () => claimable === true && claim.mutate() })
 
@@ -32,13 +36,14 @@ export function TaskActs({ task }: { task: Task }) {
     <section className="flex flex-col gap-3" aria-label="Other acts">
       <Refusal error={claim.error ?? release.error} />
       <div className="flex flex-wrap gap-2">
-        {can('release', task) === true ? (
-          <Button small busy={release.isPending} onClick={() => release.mutate()}>
-            Give it back
-          </Button>
-        ) : (
+        {!isMine && (
           <Button small busy={claim.isPending} reason={why(claimable)} onClick={() => claim.mutate()}>
             Claim it
+          </Button>
+        )}
+        {can('release', task) === true && (
+          <Button small busy={release.isPending} onClick={() => release.mutate()}>
+            {isMine ? 'Give it back' : `Free it from ${visible(task.assigned_to_display_name ?? 'its holder')}`}
           </Button>
         )}
         <Button small tone="danger" reason={why(can('cancel', task))} onClick={() => setAsking(true)}>

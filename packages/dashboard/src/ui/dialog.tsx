@@ -34,7 +34,7 @@ export function Dialog({
             <h2 id={heading} className="text-lg font-semibold">
               {title}
             </h2>
-            <Button tone="quiet" onClick={onClose} aria-label={`Close ${title}`}>
+            <Button tone="quiet" small className="-mr-3" onClick={onClose}>
               Close
             </Button>
           </div>
