@@ -76,6 +76,7 @@ function spoken(text: string, seen: string[]): string[] {
     .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '<uuid>')
     .replace(/#token=[\w-]+/g, '#token=<token>')
     .replace(/within \d+ ms/g, 'within <n> ms')
+    .replace(/\b(process|kill) \d+/g, '$1 <pid>')
     .replace(/<([^>]+)>( {2,})/g, '<$1>  ')
   return told.replace(/\n$/, '').split('\n')
 }

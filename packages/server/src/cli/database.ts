@@ -1,18 +1,19 @@
 // countersign migrate, db roles, doctor: the database, looked at and brought up to date.
-import { Problem } from '@countersign/sdk'
 import type { Command } from 'commander'
 import { checkRoles, checkSchema } from '../db/check.ts'
 import { migrate } from '../db/migrate.ts'
 import { printRoles } from '../db/roles.ts'
 import { type Db, openDb } from '../db/tx.ts'
 import { checkSettings, type Finding, withDatabase } from '../main/boot.ts'
-import { type Config, processContext, readConfig } from '../main/config.ts'
+import { type Config, ConfigRefused, processContext, readConfig } from '../main/config.ts'
 import { openLog } from '../std/log.ts'
 import { type Output, print } from './output.ts'
 
+/** The embedded database is for one machine, so a command about it speaks of development unless told otherwise. */
 const settings = (): Config => {
   const { env, context } = processContext()
-  return readConfig(env, context)
+  const config = readConfig(env, context)
+  return config.databaseUrl || env.COUNTERSIGN_ENVIRONMENT ? config : { ...config, environment: 'development' }
 }
 
 export function databaseCommands(program: Command, output: () => Output): void {
@@ -21,9 +22,14 @@ export function databaseCommands(program: Command, output: () => Output): void {
     .description('bring the database to the schema of this version, as the migrator login')
     .action(async () => {
       const config = settings()
-      if (!config.migratorUrl)
-        throw missing('COUNTERSIGN_MIGRATOR_URL', 'the login countersign_migrator; the embedded database migrates by itself')
-      const { applied } = await migrate(config.migratorUrl.reveal(), { log: openLog({ level: config.logLevel }) })
+      const log = openLog({ level: 'warn', pretty: true })
+      const { applied } = await withDatabase(config, log, ({ migratorUrl }) => {
+        if (!migratorUrl)
+          throw new ConfigRefused([
+            'COUNTERSIGN_MIGRATOR_URL is not set: it names the same database as the login countersign_migrator.',
+          ])
+        return migrate(migratorUrl, { log })
+      })
       print(output(), { applied }, () =>
         applied.length === 0
           ? 'Nothing to do: the schema is that of this version.'
@@ -56,8 +62,6 @@ export function databaseCommands(program: Command, output: () => Output): void {
       if (bad > 0) process.exitCode = 1
     })
 }
-
-const missing = (name: string, what: string) => new Problem('settings_invalid', { detail: `${name} is not set: ${what}.` })
 
 const line = ({ status, code, what, mend }: Finding): string =>
   `${status.padEnd(5)}${code.padEnd(13)}${what}${mend && status !== 'ok' ? `\n${' '.repeat(18)}→ ${mend}` : ''}`
