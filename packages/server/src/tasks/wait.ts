@@ -150,10 +150,10 @@ async function waitUntil(
     for (;;) {
       const { rows, shown } = await readAll(house, scope, ids)
       if (enough(rows) || over.is()) return shown
-      await Promise.race([
-        over.promise,
-        ...rows.filter((row) => !isFinal(row.status)).map((row) => (watches.get(row.id) as Watch).moved(row.version)),
-      ])
+      const moves = rows.filter((row) => !isFinal(row.status)).map((row) => (watches.get(row.id) as Watch).moved(row.version))
+      const hasMoved = await Promise.race([over.promise.then(() => false), ...moves.map((move) => move.then(() => true))])
+      // Thousands end at once when the server stops (A32): what was read and has not moved since is the present state, and costs no statement.
+      if (!hasMoved && signal.aborted) return shown
     }
   } finally {
     over.cancel()
