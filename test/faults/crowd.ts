@@ -119,7 +119,10 @@ async function insist(call: () => Promise<Answer>): Promise<Answer> {
 const breathe = () => new Promise<void>((resolve) => void setTimeout(resolve, 50))
 
 /** Holds what was acknowledged against what is there. Answers what was lost: nothing. */
-export async function reckon({ ledger }: Crowd, { look, servers, owner }: Installation): Promise<Record<string, number>> {
+export async function reckon(
+  { ledger }: Crowd,
+  { look, servers, owner }: Pick<Installation, 'look' | 'servers' | 'owner'>,
+): Promise<Record<string, number>> {
   const { created, decided, heard } = ledger
   expect(ledger.strange).toEqual([])
 

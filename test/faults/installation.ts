@@ -4,7 +4,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { expect, onTestFinished } from 'vitest'
-import { dataFolder } from '../../packages/server/src/db/embedded/cluster.ts'
+import { dataFolder, SUPERUSER } from '../../packages/server/src/db/embedded/cluster.ts'
+import { loadPasswords } from '../../packages/server/src/db/embedded/passwords.ts'
 import { type Embedded, startEmbedded } from '../../packages/server/src/db/embedded/postgres.ts'
 import { type Client, clientOf } from '../harness/client.ts'
 import { type Running, root, start, temporaryFolder } from '../harness/process.ts'
@@ -56,14 +57,35 @@ export async function openInstallation(options: { servers: number; env?: Record<
   const first = await startServer(env)
   const rest = await Promise.all(Array.from({ length: options.servers - 1 }, () => startServer(env)))
   const servers = [first, ...rest]
-  const operator = await setUp(first.url, first.setupUrl as string)
+  const adminUrl = () => database.adminUrl
+  return { database, ...(await furnish({ home, servers, setupUrl: first.setupUrl, adminUrl })) }
+}
+
+/** `countersign dev`: one process that keeps its own database. */
+export async function openDevelopment(): Promise<Omit<Installation, 'database'>> {
+  await built()
+  const folder = temporaryFolder()
+  const home = join(folder, 'home')
+  const dev = await startServer({ COUNTERSIGN_HOME: home, HOME: folder }, 'dev')
+  // The superuser's way in: the password is in the home, the port in PostgreSQL's own file and another one after each start.
+  const adminUrl = () => {
+    const { superuser: password } = loadPasswords(home, { isNew: false })
+    return `postgres://${SUPERUSER}:${password}@127.0.0.1:${postmasterLines(home)[3]}/postgres`
+  }
+  return furnish({ home, servers: [dev], setupUrl: dev.setupUrl, adminUrl })
+}
+
+type Bare = { home: string; servers: Process[]; setupUrl: string | null; adminUrl(): string }
+
+async function furnish({ home, servers, setupUrl, adminUrl }: Bare): Promise<Omit<Installation, 'database'>> {
+  const [first] = servers as [Process]
+  const operator = await setUp(first.url, setupUrl as string)
   return {
     home,
-    database,
     servers,
     owner: (server) => signIn(server.url),
     agentKey: (name) => makeAgent(operator, name),
-    look: (statement, values) => look(database.adminUrl, statement, values),
+    look: (statement, values) => look(adminUrl(), statement, values),
   }
 }
 
@@ -85,9 +107,12 @@ export const run = (args: string[], env: Record<string, string>): Running =>
     env: { COUNTERSIGN_ENVIRONMENT: 'development', COUNTERSIGN_LOG_LEVEL: 'warn', COUNTERSIGN_LIMITS: LIMITS, ...env },
   })
 
-export async function startServer(env: Record<string, string>): Promise<Process & { setupUrl: string | null }> {
+export async function startServer(
+  env: Record<string, string>,
+  command: 'serve' | 'dev' = 'serve',
+): Promise<Process & { setupUrl: string | null }> {
   const serve = async (port: string) => {
-    const running = run(['serve', '--json', '--port', port], env)
+    const running = run([command, '--json', '--port', port], env)
     const ready = JSON.parse(await running.line(/^\{"ready":true/)) as Ready
     return { running, ready }
   }
@@ -160,10 +185,15 @@ export async function until(fact: () => boolean, servers: readonly Process[] = [
 }
 const PATIENCE_MS = 60_000
 
+/** PostgreSQL's own file: pid, folder, start, port … */
+function postmasterLines(home: string): string[] {
+  const file = join(dataFolder(home), 'postmaster.pid')
+  return existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []
+}
+
 /** As PostgreSQL itself says it. */
 export function postmasterOf(home: string): number {
-  const file = join(dataFolder(home), 'postmaster.pid')
-  const pid = existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : Number.NaN
+  const pid = Number(postmasterLines(home)[0])
   if (!(pid > 1)) throw new Error(`No PostgreSQL runs on ${home}.`)
   return pid
 }
