@@ -51,8 +51,6 @@ test(
     )
     for (const [victim, all] of times)
       say(`  ${victim}: ${all.length} times, back after ${Math.min(...all)}–${Math.max(...all)} ms`)
-    // Everybody is served again, on both processes, in seconds and without anybody's help but a supervisor's.
-    expect(Math.max(...[...times.values()].flat())).toBeLessThan(15_000)
   },
   IS_LONG ? 1_200_000 : 120_000,
 )
