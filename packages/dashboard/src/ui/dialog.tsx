@@ -25,7 +25,8 @@ export function Dialog({
     <dialog
       ref={box}
       aria-labelledby={heading}
-      onClose={onClose}
+      // The closing of a dialog inside of this one also passes here.
+      onClose={(event) => event.target === event.currentTarget && onClose()}
       className="m-auto w-[min(34rem,calc(100vw-2rem))] rounded-2xl border border-line bg-raised p-0 text-text shadow-xl backdrop:bg-black/40"
     >
       {open && (
