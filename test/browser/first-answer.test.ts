@@ -1,7 +1,7 @@
 // The whole story on the built product: one command, set-up in a browser, an agent that asks, a wrong answer, the right one, and the agent going on with it.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { root, start, startDev, temporaryFolder } from '../harness/process.ts'
 import { accessibility, browse, noFaults, picture, useBrowser } from './browser.ts'
 
@@ -63,8 +63,9 @@ test('T1 a stranger runs one command, an agent asks, a person answers in the bro
   expect(await accessibility(page)).toEqual([])
   await picture(page, 'empty')
 
-  // given: the script of the README, run as any program is, beside the installed SDK
-  const script = join(root, '.countersign-ask.mjs')
+  // given: a script as in the README, run as any program is, where the SDK is installed
+  const script = join(root, `test/browser/.ask-${process.pid}.mjs`)
+  onTestFinished(() => rmSync(script, { force: true }))
   writeFileSync(script, ASK)
   const agent = start(process.execPath, [script], {
     env: { COUNTERSIGN_URL: dev.ready.url, COUNTERSIGN_KEY: dev.ready.agent_key },
@@ -99,5 +100,4 @@ test('T1 a stranger runs one command, an agent asks, a person answers in the bro
   dev.child.kill('SIGINT')
   expect((await dev.ended).code).toBe(0)
   expect(existsSync(join(folder, 'home', 'data', 'postmaster.pid'))).toBe(false)
-  expect(readFileSync(script, 'utf8')).toContain('awaitHuman')
 }, 120_000)

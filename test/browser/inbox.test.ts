@@ -103,12 +103,16 @@ test('T163 keys alone lead from sign-in to the answer, and none of them settles 
 
 test('T163 T164 every page is clean by axe in light and dark, and fits a phone of 360 px without scrolling sideways', async () => {
   const house = await houseWithPages()
-  const ask = (task: string, more: object) => house.given.task({ task, ...more })
-  const refund = await ask('Refund order 1042?', REFUND)
-  await ask('Send the offer for 40 seats to Example GmbH?', { timeout_seconds: 7_200 })
-  await ask('Delete 12,408 rows that nobody has read since 2021?', { timeout_seconds: 20_000, risk: 'high' })
-  await ask('Which of the three candidates gets the second interview?', { timeout_seconds: 259_200, priority: 'low' })
-  const held = await ask('Publish the release notes of 4.2?', { timeout_seconds: 90_000 })
+  const ask = async (name: string, task: string, more: object) =>
+    house.given.task({ task, ...more }, await house.given.agent({ name }))
+  const refund = await ask('Refund bot', 'Refund order 1042?', REFUND)
+  await ask('Sales desk', 'Send the offer for 40 seats to Example GmbH?', { timeout_seconds: 7_200 })
+  await ask('Data janitor', 'Delete 12,408 rows that nobody has read since 2021?', { timeout_seconds: 20_000, risk: 'high' })
+  await ask('Hiring helper', 'Which of the three candidates gets the second interview?', {
+    timeout_seconds: 259_200,
+    priority: 'low',
+  })
+  const held = await ask('Release train', 'Publish the release notes of 4.2?', { timeout_seconds: 90_000 })
   await house.bob.post(`/api/v1/tasks/${held.id}/claim`, {})
   // Questions that have waited for some time.
   await house.clock.advance('9m')
@@ -149,7 +153,7 @@ test('T163 T164 every page is clean by axe in light and dark, and fits a phone o
       expect(await overflow(page)).toBe(0)
       await page.getByLabel('Amount in EUR').fill('240.10')
       await page.getByLabel('Note to the customer').fill('Sorry about the parcel. The money is on its way.')
-      await page.setViewportSize({ width: 'width' in look ? 360 : 1100, height: 900 })
+      await page.setViewportSize({ width: 'width' in look ? 360 : 1100, height: 760 })
       if (!('width' in look)) {
         await page.reload()
         await page.getByRole('form').waitFor()
@@ -188,7 +192,6 @@ test('a page that loses its server says so, goes on reading, and is live again b
   const { page, context } = surf
   await page.goto('/inbox')
   await page.getByText('Live', { exact: true }).waitFor()
-  await page.reload()
   await context.route('**/api/v1/tasks/stream**', (route) => route.abort())
   await page.goto('/inbox')
   await page.getByText('Not live, refreshing every few seconds').waitFor()

@@ -1,4 +1,4 @@
-// The sample that works as it stands once a key is in the environment; the same text that `countersign dev` prints.
+// The sample that works as it stands once a key is in the environment; the same question that `countersign dev` prints.
 export const sample = (url: string): string => `// COUNTERSIGN_KEY=cs_… node ask.mjs
 import { awaitHuman } from '@countersign/sdk'
 

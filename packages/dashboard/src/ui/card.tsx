@@ -7,14 +7,14 @@ export function Card({ title, badge, aside, children }: Props) {
   const id = useId()
   return (
     <section className="card flex min-w-0 flex-col gap-4 p-5" aria-labelledby={id}>
-      <div className={`flex flex-wrap items-center justify-between gap-3 ${aside ? 'min-h-9' : ''}`}>
+      <div className="flex flex-wrap items-center justify-between gap-3">
         <div className="flex min-w-0 flex-wrap items-center gap-2">
           <h2 id={id} className="min-w-0 text-base font-semibold wrap-anywhere">
             {title}
           </h2>
           {badge}
         </div>
-        {aside}
+        {aside && <div className="-my-1.5">{aside}</div>}
       </div>
       {children}
     </section>

@@ -1,0 +1,22 @@
+import type { Task } from '@countersign/sdk'
+import { expect, test } from 'vitest'
+import { can, stepsIn } from './can.ts'
+
+const task = (members: Partial<Task>) =>
+  ({ status: 'open', may: [], completed_by_display_name: null, ...members }) as unknown as Task
+
+test('what one may do is the server’s answer, and where it says no there is a sentence', () => {
+  expect(can('decide', task({ may: ['decide'] }))).toBe(true)
+  expect(can('decide', task({ may: ['step_in'] }))).toBe(true)
+  expect(stepsIn(task({ may: ['step_in'] }))).toBe(true)
+  expect(stepsIn(task({ may: ['decide', 'step_in'] }))).toBe(false)
+  for (const act of ['decide', 'claim', 'release', 'cancel'] as const) expect(can(act, task({}))).toMatch(/\.$/)
+})
+
+test('a task that is over says how, whatever one might have done with it', () => {
+  const settled = task({ status: 'completed', completed_by_display_name: 'Bob', may: ['decide'] })
+  expect(can('decide', settled)).toBe('This task was settled by Bob.')
+  expect(can('claim', task({ status: 'timed_out' }))).toBe('The time for this task ran out.')
+  expect(can('cancel', task({ status: 'cancelled' }))).toBe('This task was withdrawn.')
+  expect(can('decide', task({ status: 'verifying' }))).toBe('This task is not open.')
+})
