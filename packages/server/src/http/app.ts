@@ -2,6 +2,7 @@
 // carries the headers of browser.ts and a request id. Never redirects, never mends a path, never answers with text that the catalogue does not know.
 import { setMaxListeners } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { Problem } from '@countersign/sdk'
 import { getRequestListener } from '@hono/node-server'
@@ -22,6 +23,7 @@ import { openReplies, type Replies, type ReplySealing } from './reply.ts'
 import { type Dialect, type Method, type Route, route, STREAMED, s } from './route.ts'
 import { type Entry, entryOf, type Gathered, type Handed, type HttpHouse, type Service, serve } from './serve.ts'
 import { type Pages, pageAnswer } from './static.ts'
+import { followCertificate, readCertificate, type TlsFiles, tlsOptions } from './tls.ts'
 
 export type AppOptions = Handed & {
   house: HttpHouse
@@ -34,6 +36,8 @@ export type AppOptions = Handed & {
   publicUrl?: string
   allowedHosts?: readonly string[]
   hstsPreload?: boolean
+  /** Ends TLS here; without it the listener speaks plain http. */
+  tls?: TlsFiles | null
   trustedProxies?: TrustedProxies
   cors?: Cors | null
   buckets?: Buckets
@@ -97,7 +101,7 @@ export function buildApp(options: AppOptions): App {
   const door = makeDoor(options, service, entries, edge)
   return {
     fetch: async (request) => door(request, {}),
-    listen: (port, host = '127.0.0.1') => listen({ port, host, door, stop, place, edge }),
+    listen: (port, host = '127.0.0.1') => listen({ port, host, tls: options.tls ?? null, house, door, stop, place, edge }),
     origin,
     limits,
     replies,
@@ -216,7 +220,10 @@ type Edge = ReturnType<typeof makeEdge>
 
 function makeEdge(options: AppOptions, { url, hosts }: Place) {
   const known = url ?? 'http://localhost'
-  const security = securityHeaders({ https: known.startsWith('https:'), hstsPreload: options.hstsPreload })
+  const security = securityHeaders({
+    https: Boolean(options.tls) || known.startsWith('https:'),
+    hstsPreload: options.hstsPreload,
+  })
   return {
     url,
     origin: new URL(known).origin,
@@ -272,28 +279,35 @@ function optionsAnswer(exchange: Exchange, allowed: (path: string) => readonly s
 type Listening = {
   port: number
   host: string
+  tls: TlsFiles | null
+  house: HttpHouse
   door: Door
   stop: AbortController
   place: Place
   edge(): Edge
 }
 
-async function listen({ port, host, door, stop, place, edge }: Listening) {
+async function listen({ port, host, tls, house, door, stop, place, edge }: Listening) {
   const listener = getRequestListener((request, env) => door(request, env as Raw), {
     // Others in this process (egress, protocol libraries) want the platform's own Request and Response.
     overrideGlobalObjects: false,
     // What the adapter cannot even make a Request of.
     errorHandler: (error) => toResponse(malformed(error), edge().api),
   })
-  const server = createServer(TIMERS, (incoming, outgoing) => {
-    silent.delete(incoming.socket)
-    void listener(incoming, outgoing)
-  })
   // Node does not count a connection that never asked anything as idle, and would wait for it at the end.
-  const silent = new Set<Socket>()
+  // By its other end: with TLS, what connects and what asks are two objects.
+  const silent = new Map<string, Socket>()
+  const answer = (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    silent.delete(farEnd(incoming.socket))
+    void listener(incoming, outgoing)
+  }
+  const pair = tls && readCertificate(tls)
+  const secure = pair && createTlsServer({ ...TIMERS, ...tlsOptions(pair) }, answer)
+  const server = secure ?? createServer(TIMERS, answer)
   server.on('connection', (socket: Socket) => {
-    silent.add(socket)
-    socket.once('close', () => silent.delete(socket))
+    const from = farEnd(socket)
+    silent.set(from, socket)
+    socket.once('close', () => silent.delete(from))
   })
   server.on('checkExpectation', (incoming: IncomingMessage, outgoing: ServerResponse) => void listener(incoming, outgoing))
   server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Socket) =>
@@ -306,14 +320,24 @@ async function listen({ port, host, door, stop, place, edge }: Listening) {
       resolve()
     })
   })
+  const stopFollowing = tls && pair && secure ? followCertificate(secure, tls, pair, house) : () => undefined
   const bound = (server.address() as AddressInfo).port
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`
+  const url = `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${bound}`
   if (place.url === null) {
     place.url = url
     place.hosts = [...place.hosts, ...['localhost', '127.0.0.1', '[::1]'].map((name) => `${name}:${bound}`)]
   }
-  return { port: bound, url, close: (own: { graceMs?: number } = {}) => close(server, silent, stop, own.graceMs ?? 5_000) }
+  return {
+    port: bound,
+    url,
+    close: (own: { graceMs?: number } = {}) => {
+      stopFollowing()
+      return close(server, silent, stop, own.graceMs ?? 5_000)
+    },
+  }
 }
+
+const farEnd = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`
 
 const malformed = (cause: unknown): Answer => {
   const id = newId('req')
@@ -323,7 +347,8 @@ const malformed = (cause: unknown): Answer => {
 
 /** What Node's parser refused never becomes a request: the answer is written on the socket. */
 function refuseSocket(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Socket, base: Record<string, string>): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  // Who did not get through the handshake would not understand an answer either.
+  if (/^(ECONNRESET|EPROTO|ERR_SSL_|ERR_TLS_)/.test(error.code ?? '') || !socket.writable) {
     socket.destroy(error)
     return
   }
@@ -347,11 +372,11 @@ function startsLong(packet: Buffer | undefined): boolean {
 }
 
 /** Waits and streams end at once, calls that run get the grace, and then nothing is left open. */
-async function close(server: Server, silent: ReadonlySet<Socket>, stop: AbortController, graceMs: number): Promise<void> {
+async function close(server: Server, silent: ReadonlyMap<string, Socket>, stop: AbortController, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   stop.abort('shutdown')
   server.closeIdleConnections()
-  for (const socket of silent) socket.destroy()
+  for (const socket of silent.values()) socket.destroy()
   const cut = setTimeout(() => server.closeAllConnections(), graceMs)
   await closed
   clearTimeout(cut)

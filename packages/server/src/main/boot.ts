@@ -5,12 +5,13 @@ import { type CheckLine, checkSchema } from '../db/check.ts'
 import { type Embedded, joinEmbedded, startEmbedded } from '../db/embedded/postgres.ts'
 import { migrate } from '../db/migrate.ts'
 import { type Db, openDb } from '../db/tx.ts'
+import { readCertificate } from '../http/tls.ts'
 import type { IdentityHouse } from '../identity/house.ts'
 import { hasSealedRows, missingRootKey } from '../identity/keys-at-rest/tenant-key.ts'
 import { openPasswords } from '../identity/password.ts'
 import type { Log } from '../std/log.ts'
 import { packageRoot } from '../std/package-root.ts'
-import type { Config } from './config.ts'
+import { type Config, tlsFiles } from './config.ts'
 import { type Server, startServer } from './server.ts'
 import { version } from './version.ts'
 
@@ -111,7 +112,7 @@ export type Finding = Omit<CheckLine, 'code'> & { code: string }
 
 /** The checks that need no database. */
 export function checkSettings(config: Config): Finding[] {
-  return [checkPublicUrl(config), checkBind(config)]
+  return [checkPublicUrl(config), checkBind(config), ...checkTls(config)]
 }
 
 function checkPublicUrl({ environment, publicUrl }: Config): Finding {
@@ -141,14 +142,27 @@ function checkPublicUrl({ environment, publicUrl }: Config): Finding {
 
 const PRIVATE = /^(127\.|::1$|localhost$|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|f[cd][0-9a-f]{2}:)/
 
-function checkBind({ environment, host, tlsTerminated }: Config): Finding {
-  if (environment === 'development' || tlsTerminated || PRIVATE.test(host))
+function checkBind(config: Config): Finding {
+  const { environment, host, tlsTerminated } = config
+  if (environment === 'development' || tlsTerminated || tlsFiles(config) || PRIVATE.test(host))
     return { code: 'http.bind', status: 'ok', what: host, mend: null }
   return {
     code: 'http.bind',
     status: 'fail',
     what: `The server would listen on ${host}, a public address, without TLS.`,
-    mend: 'Put a TLS proxy in front and set COUNTERSIGN_TLS_TERMINATED=1, or bind to 127.0.0.1.',
+    mend: 'Put a TLS proxy in front and set COUNTERSIGN_TLS_TERMINATED=1, give COUNTERSIGN_TLS_CERT_FILE and COUNTERSIGN_TLS_KEY_FILE, or bind to 127.0.0.1.',
+  }
+}
+
+/** Only where TLS ends here; without its files nothing could be served, in development neither. */
+function checkTls(config: Config): Finding[] {
+  const files = tlsFiles(config)
+  if (!files) return []
+  try {
+    readCertificate(files)
+    return [{ code: 'http.tls', status: 'ok', what: files.certFile, mend: null }]
+  } catch (error) {
+    return [{ code: 'http.tls', status: 'fail', what: error instanceof Error ? error.message : String(error), mend: null }]
   }
 }
 

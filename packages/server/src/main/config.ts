@@ -6,6 +6,7 @@ import { defaultHome } from '../db/embedded/home.ts'
 import { parseTrustedProxies } from '../http/address.ts'
 import { type Cors, parseCors } from '../http/browser.ts'
 import { BUCKETS, type Buckets } from '../http/bucket.ts'
+import type { TlsFiles } from '../http/tls.ts'
 import { nearest } from '../std/nearest.ts'
 import type { Context, Kind } from './setting.ts'
 import * as kind from './setting.ts'
@@ -105,6 +106,14 @@ export const SETTINGS = {
     '0',
     'Says that TLS ends in front of this server, which a public HOST needs in production.',
   ),
+  tlsCertFile: setting(
+    'TLS_CERT_FILE',
+    kind.path,
+    null,
+    'none',
+    'The certificate chain, in PEM, with which this server speaks TLS 1.3 itself; read again when it changes.',
+  ),
+  tlsKeyFile: setting('TLS_KEY_FILE', kind.path, null, 'none', 'The key of that certificate, in PEM, mode 0600.'),
   hstsPreload: setting('HSTS_PRELOAD', kind.flag, false, '0', 'Adds `preload` to Strict-Transport-Security.'),
   corsOrigins: setting(
     'CORS_ORIGINS',
@@ -262,6 +271,10 @@ function contradictions(config: Values): string[] {
   if (config.migratorUrl && !config.databaseUrl)
     lines.push(`${PREFIX}MIGRATOR_URL is given without ${PREFIX}DATABASE_URL; give both, or none for the embedded database.`)
   if (config.listenUrl && !config.databaseUrl) lines.push(`${PREFIX}LISTEN_URL is given without ${PREFIX}DATABASE_URL.`)
+  if ((config.tlsCertFile === null) !== (config.tlsKeyFile === null))
+    lines.push(
+      `${PREFIX}TLS_${config.tlsCertFile ? 'CERT' : 'KEY'}_FILE is given without ${PREFIX}TLS_${config.tlsCertFile ? 'KEY' : 'CERT'}_FILE; give both, or none.`,
+    )
   return lines
 }
 
@@ -273,6 +286,10 @@ function corsOf(config: Values, refused: string[]): Cors | null {
     return null
   }
 }
+
+/** The files of built-in TLS, when it is asked for. */
+export const tlsFiles = ({ tlsCertFile, tlsKeyFile }: Config): TlsFiles | null =>
+  tlsCertFile && tlsKeyFile ? { certFile: tlsCertFile, keyFile: tlsKeyFile } : null
 
 export type ConfigRow = { name: string; value: string; secret: boolean; source: string }
 

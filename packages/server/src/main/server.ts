@@ -17,7 +17,7 @@ import { requireProof } from '../identity/proof.ts'
 import { openWatch } from '../identity/watch.ts'
 import { tenantWire } from '../std/id.ts'
 import type { Log } from '../std/log.ts'
-import type { Config } from './config.ts'
+import { type Config, tlsFiles } from './config.ts'
 import { openRooms, type Rooms } from './rooms.ts'
 
 export type ServerOptions = {
@@ -65,6 +65,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     publicUrl: config.publicUrl?.origin,
     allowedHosts: config.allowedHosts,
     hstsPreload: config.hstsPreload,
+    tls: tlsFiles(config),
     trustedProxies: config.trustedProxies,
     cors: config.cors,
     buckets: config.limits,
