@@ -3,7 +3,7 @@
 import { ask, type Countersign, TaskTimedOut } from '@countersign/sdk'
 import { expect } from 'vitest'
 import type { Answer, Client } from '../harness/client.ts'
-import type { Installation } from './installation.ts'
+import type { Installation } from '../harness/installation.ts'
 
 /** What was acknowledged, and to whom. */
 export type Ledger = {

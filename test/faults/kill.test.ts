@@ -1,8 +1,8 @@
 // kill -9 of anything at random points, while fifty agents wait and people answer (T167, A35). Short here; FAULTS=long kills a hundred times.
 import { Countersign } from '@countersign/sdk'
 import { expect, test } from 'vitest'
+import { type Installation, openInstallation, type Process, postmasterOf, until } from '../harness/installation.ts'
 import { type Crowd, gather, reckon } from './crowd.ts'
-import { type Installation, openInstallation, type Process, postmasterOf, until } from './installation.ts'
 
 const IS_LONG = process.env.FAULTS === 'long'
 const KILLS = IS_LONG ? 100 : 6

@@ -4,8 +4,15 @@ import { expect, test } from 'vitest'
 import { markOf } from '../../packages/server/src/db/embedded/process-mark.ts'
 import type { Client } from '../harness/client.ts'
 import { clientOf } from '../harness/client.ts'
+import {
+  type Installation,
+  openDevelopment,
+  openInstallation,
+  type Process,
+  postmasterOf,
+  until,
+} from '../harness/installation.ts'
 import { gather, reckon } from './crowd.ts'
-import { type Installation, openDevelopment, openInstallation, type Process, postmasterOf, until } from './installation.ts'
 
 const IS_LONG = process.env.FAULTS === 'long'
 const WAITS = 2_000

@@ -7,11 +7,11 @@ import { expect, onTestFinished } from 'vitest'
 import { dataFolder, SUPERUSER } from '../../packages/server/src/db/embedded/cluster.ts'
 import { loadPasswords } from '../../packages/server/src/db/embedded/passwords.ts'
 import { type Embedded, startEmbedded } from '../../packages/server/src/db/embedded/postgres.ts'
-import { type Client, clientOf } from '../harness/client.ts'
-import { type Running, root, start, temporaryFolder } from '../harness/process.ts'
+import { type Client, clientOf } from './client.ts'
+import { type Running, root, start, temporaryFolder } from './process.ts'
 
-export const PASSWORD = 'marble-otter-sings-7-hymns'
-export const EMAIL = 'olga@example.com'
+const PASSWORD = 'marble-otter-sings-7-hymns'
+const EMAIL = 'olga@example.com'
 /** Nobody is slowed down here but by what breaks. Few streams, so that half of the agents wait by polls. */
 const LIMITS = [
   'api.key=1000000/1m+100000',
@@ -62,28 +62,36 @@ export async function openInstallation(options: { servers: number; env?: Record<
 }
 
 /** `countersign dev`: one process that keeps its own database. */
-export async function openDevelopment(): Promise<Omit<Installation, 'database'>> {
+export async function openDevelopment(
+  options: { env?: Record<string, string>; password?: string } = {},
+): Promise<Omit<Installation, 'database'>> {
   await built()
   const folder = temporaryFolder()
   const home = join(folder, 'home')
-  const dev = await startServer({ COUNTERSIGN_HOME: home, HOME: folder }, 'dev')
+  const dev = await startServer({ COUNTERSIGN_HOME: home, HOME: folder, ...options.env }, 'dev')
   // The superuser's way in: the password is in the home, the port in PostgreSQL's own file and another one after each start.
   const adminUrl = () => {
     const { superuser: password } = loadPasswords(home, { isNew: false })
     return `postgres://${SUPERUSER}:${password}@127.0.0.1:${postmasterLines(home)[3]}/postgres`
   }
-  return furnish({ home, servers: [dev], setupUrl: dev.setupUrl, adminUrl })
+  return furnish({ home, servers: [dev], setupUrl: dev.setupUrl, adminUrl, password: options.password })
 }
 
-type Bare = { home: string; servers: Process[]; setupUrl: string | null; adminUrl(): string }
+type Bare = { home: string; servers: Process[]; setupUrl: string | null; adminUrl(): string; password?: string }
 
-async function furnish({ home, servers, setupUrl, adminUrl }: Bare): Promise<Omit<Installation, 'database'>> {
+async function furnish({
+  home,
+  servers,
+  setupUrl,
+  adminUrl,
+  password = PASSWORD,
+}: Bare): Promise<Omit<Installation, 'database'>> {
   const [first] = servers as [Process]
-  const operator = await setUp(first.url, setupUrl as string)
+  const operator = await setUp(first.url, setupUrl as string, password)
   return {
     home,
     servers,
-    owner: (server) => signIn(server.url),
+    owner: (server) => signIn(server.url, password),
     agentKey: (name) => makeAgent(operator, name),
     look: (statement, values) => look(adminUrl(), statement, values),
   }
@@ -102,12 +110,12 @@ function built(): Promise<void> {
 const cli = join(root, 'packages/server/dist/cli.js')
 
 /** The built command without a look at its sources. */
-export const run = (args: string[], env: Record<string, string>): Running =>
+const run = (args: string[], env: Record<string, string>): Running =>
   start(process.execPath, [cli, ...args], {
     env: { COUNTERSIGN_ENVIRONMENT: 'development', COUNTERSIGN_LOG_LEVEL: 'warn', COUNTERSIGN_LIMITS: LIMITS, ...env },
   })
 
-export async function startServer(
+async function startServer(
   env: Record<string, string>,
   command: 'serve' | 'dev' = 'serve',
 ): Promise<Process & { setupUrl: string | null }> {
@@ -143,17 +151,17 @@ export async function startServer(
   }
 }
 
-async function setUp(url: string, setupUrl: string): Promise<Client> {
+async function setUp(url: string, setupUrl: string, password: string): Promise<Client> {
   const token = new URL(setupUrl).hash.replace('#token=', '')
   const operator = clientOf(url)
-  const made = await operator.post('/api/v1/setup/operator', { token, email: EMAIL, password: PASSWORD, display_name: 'Olga' })
+  const made = await operator.post('/api/v1/setup/operator', { token, email: EMAIL, password, display_name: 'Olga' })
   expect(made.status).toBe(201)
   return operator
 }
 
-export async function signIn(url: string): Promise<Client> {
+async function signIn(url: string, password: string): Promise<Client> {
   const person = clientOf(url)
-  expect((await person.post('/api/v1/auth/login', { login: EMAIL, password: PASSWORD })).status).toBe(204)
+  expect((await person.post('/api/v1/auth/login', { login: EMAIL, password })).status).toBe(204)
   return person
 }
 
