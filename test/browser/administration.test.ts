@@ -16,6 +16,7 @@ test('P29 P53 a new agent gets a key that is shown once, after the password when
   await page.getByRole('button', { name: 'New agent' }).click()
   expect(new URL(page.url()).search).toBe('?new=agent')
   const making = page.getByRole('dialog', { name: 'New agent' })
+  expect(await making.getByLabel('Name').evaluate((element) => element === document.activeElement)).toBe(true)
   await making.getByRole('button', { name: 'Create agent' }).click()
   await expect.poll(() => making.getByLabel('Name').getAttribute('aria-invalid')).toBe('true')
   await making.getByLabel('Name').fill('Invoice bot')

@@ -18,7 +18,11 @@ export function Dialog({
   useEffect(() => {
     const dialog = box.current
     if (!dialog) return
-    if (open && !dialog.open) dialog.showModal()
+    if (open && !dialog.open) {
+      dialog.showModal()
+      // What the dialog was opened for, not the button that closes it.
+      dialog.querySelector<HTMLElement>('input, select, textarea')?.focus()
+    }
     if (!open && dialog.open) dialog.close()
   }, [open])
   return (
