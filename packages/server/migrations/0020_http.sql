@@ -32,6 +32,48 @@ create unlogged table countersign.buckets (
 ) with (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.05);
 grant select, insert, update, delete on countersign.buckets to countersign_runtime;
 
+-- Any number of equal calls on a row of generic cell rate buckets, one after the other: a bucket is empty at `tat`, a call moves it by `cost` units and may
+-- take it at most `burst` units ahead of now. Says for each bucket how many calls it let through; only those ask the next. Times in milliseconds.
+-- Each bucket is locked before its time is read, so of any number of processes each sees it as the one before left it, at a time that is not older.
+create function countersign.take_gcra(keys text[], units float8[], bursts float8[], idles float8[], cost float8, calls integer)
+returns table (nth integer, at float8, tat float8, granted integer)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_variable
+declare
+  ms constant interval := interval '1 millisecond';
+  step interval;
+  moment timestamptz;
+  until timestamptz;
+begin
+  for i in 1..cardinality(keys) loop
+    step := units[i] * cost * ms;
+    loop
+      select b.tat into until from countersign.buckets b where b.key = keys[i] for update;
+      exit when found;
+      insert into countersign.buckets as b (key, idle_at) values (keys[i], countersign.now()) on conflict (key) do nothing;
+    end loop;
+    moment := countersign.now();
+    granted := 0;
+    while granted < calls and (until is null or until + step <= moment + units[i] * bursts[i] * ms) loop
+      until := greatest(until, moment) + step;
+      granted := granted + 1;
+    end loop;
+    if granted > 0 then
+      update countersign.buckets b set tat = until, idle_at = moment + idles[i] * ms where b.key = keys[i];
+    end if;
+    nth := i - 1;
+    at := extract(epoch from moment) * 1000;
+    tat := extract(epoch from until) * 1000;
+    return next;
+    calls := granted;
+    exit when calls = 0;
+  end loop;
+end
+$$;
+grant execute on function countersign.take_gcra(text[], float8[], float8[], float8[], float8, integer) to countersign_runtime;
+
 set local role countersign_engine;
 
 -- Commits the row of an attempt before its effect begins (P77), in one round trip without a transaction of its own: that is why the engine does it.

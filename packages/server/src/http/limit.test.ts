@@ -83,6 +83,25 @@ test('P71 P74 a gcra gives its burst at once, then its rate; a cost takes as man
   expect(await refusal(take(50))).toBeNull()
 })
 
+test('P71 calls of one turn are let through in their order, each told what was left after it, and those beyond the burst cost the tenant nothing', async () => {
+  const house = await database()
+  const limits = limitsOf(house, withOverrides({ 'api.key': { limit: 1, burst: 10 }, 'api.tenant': { limit: 1 } }))
+  const call = (key: string, cost: number) =>
+    limits.take({ bucket: 'api.key', key, cost }, { bucket: 'api.tenant', key: 'ten_1', cost })
+  const left = (key: string, cost: number) =>
+    call(key, cost).then(
+      ([one]) => one?.remaining,
+      (error: Problem) => `${error.code} ${error.members.bucket}`,
+    )
+
+  const answers = await Promise.all([left('a', 3), left('b', 9), left('a', 3), left('a', 3), left('b', 9), left('a', 3)])
+
+  const refused = 'rate_limited api.key'
+  expect(answers).toEqual([7, 1, 4, 1, refused, refused])
+  const [, tenant] = await call('c', 1)
+  expect(tenant?.remaining).toBe(1_200 - 3 * 3 - 9 - 1)
+})
+
 test('P71 a refusal by the first bucket costs the second nothing', async () => {
   const house = await database()
   const limits = limitsOf(house, withOverrides({ 'api.key': { burst: 1 } }))
@@ -170,7 +189,7 @@ test('P75 with PostgreSQL away a take is 503 store_unavailable, never a pass', a
   const db = await house.open({ listen: false })
   await db.close()
   const away = openLimits({
-    db: { pool: { query: () => Promise.reject(Object.assign(new Error('away'), { code: 'ECONNREFUSED' })) } as never },
+    db: { ...db, pool: { query: () => Promise.reject(Object.assign(new Error('away'), { code: 'ECONNREFUSED' })) } as never },
     keyring,
     clock: house.clock,
   })

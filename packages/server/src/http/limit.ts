@@ -3,20 +3,20 @@
 import { Problem } from '@countersign/sdk'
 import type { Keyring } from '../crypto/keyring.ts'
 import { hmacSha256, randomToken } from '../crypto/token.ts'
-import { asProblem } from '../db/errors.ts'
 import type { Sql } from '../db/sql.ts'
-import type { Db } from '../db/tx.ts'
+import { type Db, once } from '../db/tx.ts'
 import type { Clock } from '../std/clock.ts'
-import { BUCKETS, type Bucket, type BucketName, type Buckets, NAMED } from './bucket.ts'
+import { together } from '../std/together.ts'
+import { BUCKETS, type Bucket, type BucketName, type Buckets, type Gcra, NAMED, type Window } from './bucket.ts'
 import {
   type BucketRow,
   deleteBucket,
   findBuckets,
+  type GcraRow,
   releaseLease,
   renewLease,
   sweepBuckets,
   type TakenRow,
-  takeAll,
   takeBackOff,
   takeGcra,
   takeLease,
@@ -28,7 +28,7 @@ export type Want = { bucket: BucketName; key: string; cost?: number }
 export type Left = { bucket: BucketName; quota: number; per: number; remaining: number; reset: number }
 
 export type Limits = {
-  /** All or a 429: asks in the given order, in one round trip. */
+  /** All or a 429: asks in the given order, rates in one round trip; what stands behind a refusal is not counted. */
   take(...wants: Want[]): Promise<Left[]>
   /** After a success: the bucket is empty again. */
   clear(bucket: BucketName, key: string): Promise<void>
@@ -43,21 +43,14 @@ const RENEW_MS = 30_000
 // A row of failures outlives its longest wait by far, so that who comes back after a pause does not start from nothing.
 const FAILURES_IDLE_MS = 24 * 3_600_000
 
-export function openLimits(options: { db: Pick<Db, 'pool'>; keyring: Keyring; clock: Clock; buckets?: Buckets }): Limits {
+export function openLimits(options: { db: Db; keyring: Keyring; clock: Clock; buckets?: Buckets }): Limits {
   const { db, clock, buckets = BUCKETS as Buckets } = options
   const secret = options.keyring.purpose('bucket')
   const rowKey = ({ bucket, key }: { bucket: BucketName; key: string }) =>
     `${bucket} ${NAMED.includes(bucket) ? hmacSha256(secret, key).subarray(0, 16).toString('base64url') : key}`
-  const query = async <T>(statement: Sql): Promise<T[]> => {
-    try {
-      return (await db.pool.query(statement.text, statement.values as unknown[])).rows as T[]
-    } catch (error) {
-      throw asProblem(error)
-    }
-  }
+  const query = <T>(statement: Sql): Promise<T[]> => once<T>(db, statement)
 
-  const refuse = async (wants: Want[], nth: number): Promise<never> => {
-    const want = wants[nth] as Want
+  const refuse = async (want: Want): Promise<never> => {
     const [row] = await query<BucketRow>(findBuckets([rowKey(want)]))
     const bucket = buckets[want.bucket]
     const seconds = Math.max(1, Math.ceil(waitMs(bucket, want.cost ?? 1, row) / 1000))
@@ -68,13 +61,50 @@ export function openLimits(options: { db: Pick<Db, 'pool'>; keyring: Keyring; cl
     })
   }
 
+  // The row's lock lets equal calls through one after the other in any case: so those that wait for it here share a statement.
+  const rates = together<Want[], (GcraRow | null)[]>({
+    groupOf: (wants) => wants.map((want) => `${rowKey(want)} ${want.cost ?? 1}`).join('\n'),
+    atOnce: 1,
+    async run(calls) {
+      const wants = calls[0] as Want[]
+      const rules = wants.map((want) => gcraRow(rowKey(want), buckets[want.bucket] as Gcra))
+      const cost = wants[0]?.cost ?? 1
+      const rows = await query<GcraRow>(takeGcra(rules, cost, calls.length))
+      const step = rules.map(({ unit }) => unit * cost)
+      return calls.map((_, call) =>
+        wants.map((_, i) => {
+          const row = rows[i]
+          return row && call < row.granted ? { ...row, tat: row.tat - (row.granted - 1 - call) * (step[i] as number) } : null
+        }),
+      )
+    },
+  })
+
+  const takeRates = async (wants: Want[]): Promise<Left[]> => {
+    const rows = await rates(wants)
+    const refused = wants.find((_, i) => !rows[i])
+    if (refused) return refuse(refused)
+    return wants.map((want, i) => leftOfRate(want.bucket, buckets[want.bucket] as Gcra, rows[i] as GcraRow))
+  }
+
+  const takeCount = async (want: Want): Promise<Left[]> => {
+    const bucket = buckets[want.bucket]
+    const [row] = await query<TakenRow>(takeOne(rowKey(want), bucket))
+    if (!row) return refuse(want)
+    return bucket.kind === 'window' ? [leftOfWindow(want.bucket, bucket, row)] : []
+  }
+
   return {
     async take(...wants) {
-      const rows = await query<TakenRow>(takeAll(wants.map((want) => part(buckets[want.bucket], rowKey(want), want.cost ?? 1))))
-      const taken = new Map(rows.map((row) => [row.nth, row]))
-      const refused = wants.findIndex((_, i) => !taken.has(i))
-      if (refused >= 0) return refuse(wants, refused)
-      return wants.flatMap((want, i) => left(want.bucket, buckets[want.bucket], taken.get(i) as TakenRow))
+      const lefts: Left[] = []
+      for (let rest = wants; rest.length > 0; ) {
+        const first = rest[0] as Want
+        const cut = rest.findIndex((want) => buckets[want.bucket].kind !== 'gcra' || want.cost !== first.cost)
+        const run = cut < 0 ? rest : rest.slice(0, Math.max(1, cut))
+        lefts.push(...(buckets[first.bucket].kind === 'gcra' ? await takeRates(run) : await takeCount(first)))
+        rest = rest.slice(run.length)
+      }
+      return lefts
     },
     async clear(bucket, key) {
       await query(deleteBucket(rowKey({ bucket, key })))
@@ -115,21 +145,13 @@ function keepLease(clock: Clock, everyMs: number, lease: { renew(): Promise<unkn
   }
 }
 
-function part(bucket: Bucket, key: string, cost: number) {
-  switch (bucket.kind) {
-    case 'gcra': {
-      const per = bucket.per * 1000
-      return (after: Sql) => takeGcra(key, { unit: per / bucket.limit, burst: bucket.burst, cost, idle: 2 * per }, after)
-    }
-    case 'window':
-      return (after: Sql) => takeWindow(key, { limit: bucket.limit, per: bucket.per * 1000 }, after)
-    case 'backoff': {
-      const { from, wait, most } = bucket
-      return (after: Sql) => takeBackOff(key, { from, wait: wait * 1000, most: most * 1000, idle: FAILURES_IDLE_MS }, after)
-    }
-    case 'concurrency':
-      throw new TypeError('What is open at once is held, not taken.')
-  }
+const gcraRow = (key: string, { limit, per, burst }: Gcra) => ({ key, unit: (per * 1000) / limit, burst, idle: 2 * per * 1000 })
+
+function takeOne(key: string, bucket: Bucket): Sql {
+  if (bucket.kind === 'window') return takeWindow(key, { limit: bucket.limit, per: bucket.per * 1000 })
+  if (bucket.kind !== 'backoff') throw new TypeError('What is open at once is held, not taken.')
+  const { from, wait, most } = bucket
+  return takeBackOff(key, { from, wait: wait * 1000, most: most * 1000, idle: FAILURES_IDLE_MS })
 }
 
 /** Never early: a tenth of a second too long is kinder than a second refusal. */
@@ -145,16 +167,16 @@ function waitMs(bucket: Bucket, cost: number, row: BucketRow | undefined): numbe
   return tat + unit * cost - unit * bucket.burst - row.now
 }
 
-function left(name: BucketName, bucket: Bucket, row: TakenRow): Left[] {
-  if (bucket.kind === 'gcra') {
-    const unit = (bucket.per * 1000) / bucket.limit
-    const ahead = Math.max(0, (row.tat ?? row.at) - row.at)
-    const remaining = Math.max(0, Math.floor(bucket.burst - ahead / unit))
-    return [{ bucket: name, quota: bucket.limit, per: bucket.per, remaining, reset: Math.ceil(ahead / 1000) }]
-  }
-  if (bucket.kind !== 'window') return []
+function leftOfRate(name: BucketName, bucket: Gcra, row: GcraRow): Left {
+  const unit = (bucket.per * 1000) / bucket.limit
+  const ahead = Math.max(0, row.tat - row.at)
+  const remaining = Math.max(0, Math.floor(bucket.burst - ahead / unit))
+  return { bucket: name, quota: bucket.limit, per: bucket.per, remaining, reset: Math.ceil(ahead / 1000) }
+}
+
+function leftOfWindow(name: BucketName, bucket: Window, row: TakenRow): Left {
   const reset = Math.max(0, Math.ceil(((row.first ?? row.at) + bucket.per * 1000 - row.at) / 1000))
-  return [{ bucket: name, quota: bucket.limit, per: bucket.per, remaining: bucket.limit - (row.used ?? 1), reset }]
+  return { bucket: name, quota: bucket.limit, per: bucket.per, remaining: bucket.limit - row.used, reset }
 }
 
 /** The fields of the IETF draft, on success and refusal alike (P74). */

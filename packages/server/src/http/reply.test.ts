@@ -256,10 +256,10 @@ test('P72 P77 limits and the reply cost a call two round trips beside its own tr
   const { pool } = house.db
   const seen: string[] = []
   const query = pool.query.bind(pool) as (...args: unknown[]) => unknown
-  pool.query = ((text: string, ...rest: unknown[]) => {
-    seen.push(text)
-    return query(text, ...rest)
+  pool.query = ((asked: string | { text: string }, ...rest: unknown[]) => {
+    seen.push(typeof asked === 'string' ? asked : asked.text)
+    return query(asked, ...rest)
   }) as typeof pool.query
   expect((await house.call('/api/v1/things', keyed('k'))).status).toBe(201)
-  expect(seen.map((text) => /buckets|begin_reply/.exec(text)?.[0])).toEqual(['buckets', 'begin_reply'])
+  expect(seen.map((text) => /take_gcra|begin_reply/.exec(text)?.[0])).toEqual(['take_gcra', 'begin_reply'])
 })

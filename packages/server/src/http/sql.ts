@@ -1,78 +1,54 @@
 // Every statement of the edge: buckets (P71) and replies (P77). A bucket is one row, and a take is one statement on it with the database's clock.
 
 import type { Scope } from '../db/scope.ts'
-import { join, type Sql, sql } from '../db/sql.ts'
+import { type Sql, sql } from '../db/sql.ts'
 import type { Tx } from '../db/tx.ts'
 
-/** What a take knows of its bucket afterwards; times in milliseconds. `used` is null for a gcra. */
-export type TakenRow = { at: number; nth: number; tat: number | null; used: number | null; first: number | null }
+/** What a take knows of its bucket afterwards; times in milliseconds. */
+export type TakenRow = { at: number; used: number; first: number | null }
+/** The bucket after the last of the `granted` calls that it let through. */
+export type GcraRow = { nth: number; at: number; tat: number; granted: number }
 export type BucketRow = { key: string; now: number; tat: number | null; hits: number[] | null }
 
 const ms = (value: number) => sql`(${value}::float8 * interval '1 millisecond')`
 const epoch = (value: Sql) => sql`(extract(epoch from ${value}) * 1000)::float8`
 const now = sql`countersign.now()`
 
+/** So many calls that cost the same, on the same buckets, in one round trip (0020_http.sql says how). */
+export const takeGcra = (
+  buckets: readonly { key: string; unit: number; burst: number; idle: number }[],
+  cost: number,
+  calls: number,
+): Sql => sql`
+  select nth, at, tat, granted from countersign.take_gcra(${buckets.map((one) => one.key)}::text[], ${buckets.map((one) => one.unit)}::float8[],
+    ${buckets.map((one) => one.burst)}::float8[], ${buckets.map((one) => one.idle)}::float8[], ${cost}::float8, ${calls}::integer)`
+
 // In each `on conflict do update` PostgreSQL locks the row first and evaluates the expressions on its newest version afterwards, and countersign.now()
 // is volatile: so of any number of processes each sees the bucket as the one before left it, with a time that is not older. No read precedes the write.
-type Part = { insert: Sql; taken: Sql }
-
-/** Generic cell rate: the bucket is empty at `tat`, each unit moves it by `unit`, and it may lie at most `burst` units ahead of now. */
-export function takeGcra(
-  key: string,
-  { unit, burst, cost, idle }: { unit: number; burst: number; cost: number; idle: number },
-  after: Sql,
-): Part {
-  return {
-    insert: sql`insert into countersign.buckets as b (key, tat, idle_at)
-      select ${key}::text, ${now} + ${ms(unit * cost)}, ${now} + ${ms(idle)} where ${after}
-      on conflict (key) do update set tat = greatest(b.tat, ${now}) + ${ms(unit * cost)}, idle_at = excluded.idle_at
-      where b.tat is null or b.tat + ${ms(unit * cost)} <= ${now} + ${ms(unit * burst)}
-      returning b.tat`,
-    taken: sql`${epoch(sql`tat`)}, null::integer, null::float8`,
-  }
-}
 
 /** Exact sliding log: a hit counts until more than `per` has passed, to the millisecond that the clock is cut to. */
-export function takeWindow(key: string, { limit, per }: { limit: number; per: number }, after: Sql): Part {
+export function takeWindow(key: string, { limit, per }: { limit: number; per: number }): Sql {
   const live = sql`from unnest(b.hits) as hit where hit + ${ms(per)} >= ${now}`
-  return {
-    insert: sql`insert into countersign.buckets as b (key, hits, idle_at)
-      select ${key}::text, array[${now}], ${now} + ${ms(2 * per)} where ${after}
-      on conflict (key) do update set hits = array(select hit ${live} order by hit) || ${now}, idle_at = excluded.idle_at
-      where (select count(*) ${live}) < ${limit}::integer
-      returning b.hits`,
-    taken: sql`null::float8, cardinality(hits), ${epoch(sql`hits[1]`)}`,
-  }
+  return sql`
+    insert into countersign.buckets as b (key, hits, idle_at) values (${key}::text, array[${now}], ${now} + ${ms(2 * per)})
+    on conflict (key) do update set hits = array(select hit ${live} order by hit) || ${now}, idle_at = excluded.idle_at
+    where (select count(*) ${live}) < ${limit}::integer
+    returning ${epoch(now)} as at, cardinality(b.hits) as used, ${epoch(sql`b.hits[1]`)} as first`
 }
 
 /** Every take counts as a failure until a success empties the row; from the `from`th on, each opens a wait twice as long as the one before. */
 export function takeBackOff(
   key: string,
   { from, wait, most, idle }: { from: number; wait: number; most: number; idle: number },
-  after: Sql,
-): Part {
+): Sql {
   const pause = (failures: Sql) => sql`case when ${failures} >= ${from}::integer
     then ${now} + least(${wait}::float8 * power(2, least(${failures} - ${from}::integer, 30)), ${most}::float8) * interval '1 millisecond' end`
-  return {
-    insert: sql`insert into countersign.buckets as b (key, failures, tat, idle_at)
-      select ${key}::text, 1, ${pause(sql`1`)}, ${now} + ${ms(idle)} where ${after}
-      on conflict (key) do update set failures = b.failures + 1, tat = ${pause(sql`b.failures + 1`)}, idle_at = excluded.idle_at
-      where b.tat is null or b.tat <= ${now}
-      returning b.failures`,
-    taken: sql`null::float8, failures, null::float8`,
-  }
+  return sql`
+    insert into countersign.buckets as b (key, failures, tat, idle_at) values (${key}::text, 1, ${pause(sql`1`)}, ${now} + ${ms(idle)})
+    on conflict (key) do update set failures = b.failures + 1, tat = ${pause(sql`b.failures + 1`)}, idle_at = excluded.idle_at
+    where b.tat is null or b.tat <= ${now}
+    returning ${epoch(now)} as at, b.failures as used, null::float8 as first`
 }
-
-/** All takes of a request in one round trip; one that is refused keeps those behind it from counting. */
-export function takeAll(parts: ((after: Sql) => Part)[]): Sql {
-  const made = parts.map((part, i) => part(i === 0 ? sql`true` : sql`exists (select from ${name(i - 1)})`))
-  const ctes = made.map((part, i) => sql`${name(i)} as (${part.insert})`)
-  const rows = made.map((part, i) => sql`select ${i}::integer, ${epoch(now)}, ${part.taken} from ${name(i)}`)
-  return sql`with ${join(ctes, ', ')} select * from (${join(rows, ' union all ')}) as taken (nth, at, tat, used, first)`
-}
-
-// A name of ours with a number, never a value from outside.
-const name = (i: number): Sql => sql([`b${i}`])
 
 /** Read only after a refusal, to say when to come back. */
 export const findBuckets = (keys: string[]): Sql => sql`

@@ -5,6 +5,7 @@ import { parseKey, sha256 } from '../crypto/token.ts'
 import { type Scope, systemScope } from '../db/scope.ts'
 import { type Db, once, tx } from '../db/tx.ts'
 import type { RequestInfo } from '../http/route.ts'
+import { together } from '../std/together.ts'
 import type { IdentityHouse } from './house.ts'
 import type { KeyScope } from './matrix.ts'
 import { cookieName, endReplayed, endSession } from './session.ts'
@@ -15,6 +16,8 @@ export type SessionScope = Scope & { readonly rotationDue: boolean }
 type Asked = Pick<RequestInfo, 'id' | 'method' | 'address' | 'header' | 'cookie'>
 
 const SESSION_TOKEN = /^[A-Za-z0-9_-]{43}$/
+// Two, so that one look-up that is slow holds nobody else up.
+const ASKING = 2
 // One space, nothing before it but the scheme in any case.
 const BEARER = /^bearer (.*)$/i
 
@@ -56,40 +59,33 @@ const sessionScope = (session: LiveSession, requestId: string): SessionScope => 
 // The order of P54: what can be told from the text costs no call of the database, and who was refused for it learns nothing more.
 async function scopeOfKey(house: IdentityHouse, request: Asked, token: string): Promise<Scope> {
   if (!parseKey(token)) throw new Problem('key_invalid')
-  const key = await askKey(house.db, sha256(token), inetOf(request.address))
+  const key = await askKey(house.db, { hash: sha256(token), address: inetOf(request.address) })
   const refusal = key ? refuseKey(key) : new Problem('key_invalid')
   if (refusal) throw refusal
   guardTenant((key as KeyInUse).tenant_state, request.method)
   return keyScope(key as KeyInUse, request.id)
 }
 
-type Asking = { asked: Map<string, { hash: Buffer; address: string | null }>; answer: Promise<Map<string, KeyInUse>> }
-const asking = new WeakMap<Db, Asking>()
+type Credential = { hash: Buffer; address: string | null }
+const asking = new WeakMap<Db, (one: Credential) => Promise<KeyInUse | undefined>>()
 
-/** Whoever asks in the same turn of the loop is answered by one statement: a busy agent's calls come in bunches, and each round trip costs as much as the look-up. */
-async function askKey(db: Db, hash: Buffer, address: string | null): Promise<KeyInUse | undefined> {
-  const name = `${hash.toString('hex')} ${address}`
-  const together = asking.get(db) ?? beginAsking(db)
-  together.asked.set(name, { hash, address })
-  return (await together.answer).get(name)
+/** A busy agent's calls come in bunches, and each round trip costs as much as the look-up: whoever asks meanwhile is answered by the next statement. */
+function askKey(db: Db, credential: Credential): Promise<KeyInUse | undefined> {
+  const ask = asking.get(db) ?? together({ groupOf: () => '', atOnce: ASKING, run: (all) => findKeys(db, all) })
+  asking.set(db, ask)
+  return ask(credential)
 }
 
-function beginAsking(db: Db): Asking {
-  const asked: Asking['asked'] = new Map()
-  const answer = new Promise((resume) => setImmediate(resume)).then(async () => {
-    asking.delete(db)
-    const all = [...asked.values()]
-    const statement = useKeys(
-      all.map((one) => one.hash),
-      all.map((one) => one.address),
-    )
-    const rows = await once<KeyInUse & { nth: number }>(db, statement)
-    const names = [...asked.keys()]
-    return new Map(rows.map((row) => [names[row.nth - 1] as string, row]))
-  })
-  const together = { asked, answer }
-  asking.set(db, together)
-  return together
+async function findKeys(db: Db, all: readonly Credential[]): Promise<(KeyInUse | undefined)[]> {
+  const names = all.map(({ hash, address }) => `${hash.toString('hex')} ${address}`)
+  const asked = [...new Map(all.map((one, i) => [names[i] as string, one]))]
+  const statement = useKeys(
+    asked.map(([, one]) => one.hash),
+    asked.map(([, one]) => one.address),
+  )
+  const rows = await once<KeyInUse & { nth: number }>(db, statement)
+  const found = new Map(rows.map((row) => [asked[row.nth - 1]?.[0], row]))
+  return names.map((name) => found.get(name))
 }
 
 /** An address as PostgreSQL reads it; a peer without one comes from nowhere that a list could name. */
