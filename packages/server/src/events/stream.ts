@@ -9,6 +9,7 @@ import { type EventFilter, findEvent, findEventsAfter, type Position, presentPos
 const BATCH = 200
 // How long to wait for slower transactions when an event is committed but not settled; a second later the sweep looks anyway.
 const UNSETTLED_MS = 25
+const AWAY_MS = 500
 
 /** After the event `lastEventId`, or from now on. An id that this tenant's record does not have is `cursor_invalid`. */
 export async function startOf(house: { db: Db }, scope: Scope, lastEventId: string | undefined): Promise<Position> {
@@ -42,7 +43,9 @@ export async function* followEvents(
     while (!signal.aborted) {
       const rung = bell.next()
       const position = after
-      const rows = await tx(house.db, scope, (t) => findEventsAfter(t, scope, filter, position, BATCH), { readOnly: true })
+      const read = () => tx(house.db, scope, (t) => findEventsAfter(t, scope, filter, position, BATCH), { readOnly: true })
+      const rows = await onceBack(house.db.clock, signal, read)
+      if (rows === null) return
       const settled = rows.filter((row) => row.settled)
       for (const row of settled) {
         if (signal.aborted) return
@@ -55,6 +58,23 @@ export async function* followEvents(
     unsubscribe()
     signal.removeEventListener('abort', bell.ring)
   }
+}
+
+/** A stream outlives its database: what cannot be read while the store is away is read when it is back. Null once `signal` aborted. */
+export async function onceBack<T>(clock: Clock, signal: AbortSignal, read: () => Promise<T>): Promise<T | null> {
+  while (!signal.aborted) {
+    try {
+      return await read()
+    } catch (error) {
+      if (!(error instanceof Problem && error.code === 'store_unavailable')) throw error
+    }
+    const bell = openBell(clock)
+    const pause = bell.next()
+    signal.addEventListener('abort', bell.ring)
+    await pause.within(AWAY_MS)
+    signal.removeEventListener('abort', bell.ring)
+  }
+  return null
 }
 
 /** Remembers a ring that came before anybody waited for it. */

@@ -3,7 +3,7 @@ import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import { tx } from '../db/tx.ts'
 import { type Event, listEvents } from '../events/event.ts'
-import { followEvents, startOf } from '../events/stream.ts'
+import { followEvents, onceBack, startOf } from '../events/stream.ts'
 import { reach } from '../identity/matrix.ts'
 import type { TasksHouse } from './house.ts'
 import { seeTask } from './look.ts'
@@ -43,7 +43,8 @@ export async function followTasks(house: TasksHouse, scope: Scope, filter: Strea
   return async function* (signal: AbortSignal): AsyncGenerator<TaskEvent> {
     for await (const event of followEvents(house, scope, { filter: { type }, after, signal })) {
       const one = spoken(event)
-      if (one.task_id !== '' && (await reaches(house, scope, one.task_id, agent_id))) yield one
+      if (one.task_id === '') continue
+      if (await onceBack(house.db.clock, signal, () => reaches(house, scope, one.task_id, agent_id))) yield one
     }
   }
 }
