@@ -8,6 +8,7 @@ import { dataFolder, SUPERUSER } from '../../packages/server/src/db/embedded/clu
 import { loadPasswords } from '../../packages/server/src/db/embedded/passwords.ts'
 import { type Embedded, startEmbedded } from '../../packages/server/src/db/embedded/postgres.ts'
 import { type Client, clientOf } from './client.ts'
+import { type Outage, openSwitchable } from './outage.ts'
 import { type Running, root, start, temporaryFolder } from './process.ts'
 
 const PASSWORD = 'marble-otter-sings-7-hymns'
@@ -43,11 +44,25 @@ export type Installation = {
   look<T>(statement: string, values?: unknown[]): Promise<T[]>
 }
 
-export async function openInstallation(options: { servers: number; env?: Record<string, string> }): Promise<Installation> {
+type InstallationOptions = { servers: number; env?: Record<string, string> }
+
+export async function openInstallation(options: InstallationOptions): Promise<Installation> {
   await built()
   const home = join(temporaryFolder(), 'home')
   const database = await startEmbedded({ home })
   onTestFinished(() => database.stop())
+  return openOver(home, database, options)
+}
+
+/** The same over a database that can be switched off. */
+export async function openWithOutage(options: InstallationOptions): Promise<Installation & { outage: Outage }> {
+  await built()
+  const home = join(temporaryFolder(), 'home')
+  const { database, outage } = await openSwitchable(home)
+  return { ...(await openOver(home, database, options)), outage }
+}
+
+async function openOver(home: string, database: Embedded, options: InstallationOptions): Promise<Installation> {
   const env = {
     COUNTERSIGN_HOME: home,
     COUNTERSIGN_DATABASE_URL: database.runtimeUrl,
