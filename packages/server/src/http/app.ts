@@ -371,13 +371,19 @@ function startsLong(packet: Buffer | undefined): boolean {
   return (first < 0 || first > MAX_URL) && /^[A-Z]{3,7} /.test(packet?.toString('latin1', 0, 8) ?? '')
 }
 
+const SILENT_MS = 300
+
 /** Waits and streams end at once, calls that run get the grace, and then nothing is left open. */
 async function close(server: Server, silent: ReadonlyMap<string, Socket>, stop: AbortController, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   stop.abort('shutdown')
   server.closeIdleConnections()
-  for (const socket of silent.values()) socket.destroy()
+  // A connection that was just made may have its request on the way; one that stays silent has none.
+  const hush = setTimeout(() => {
+    for (const socket of silent.values()) socket.destroy()
+  }, SILENT_MS)
   const cut = setTimeout(() => server.closeAllConnections(), graceMs)
   await closed
   clearTimeout(cut)
+  clearTimeout(hush)
 }
