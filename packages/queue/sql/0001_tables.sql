@@ -112,7 +112,12 @@ create table countersign_queue.jobs (
   unique_hash bytea,
   unique_while text[],
   unique_until timestamptz(3),
-  unique_held boolean generated always as (unique_hash is not null and state = any (unique_while)) stored
+  unique_held boolean generated always as (unique_hash is not null and state = any (unique_while)) stored,
+  -- Why a job failed is one of a closed list (Q24), and a dead letter says why.
+  constraint jobs_reason check (
+    (state <> 'failed' or state_reason in ('terminal_error', 'max_attempts_exhausted', 'crashed_too_often', 'deadline_expired',
+      'callback_timeout', 'unknown_kind', 'payload_invalid', 'output_invalid', 'dependency_failed', 'operator'))
+    and (not dead_letter or (state = 'failed' and state_reason is not null)))
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 comment on table countersign_queue.jobs is 'bounded: live jobs, a day of finished ones, 30 days of dead letters';
 

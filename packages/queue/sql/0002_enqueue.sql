@@ -11,6 +11,20 @@ begin
   raise exception '%', message using errcode = 'QJ005', detail = jsonb_build_object('path', path)::text;
 end $$;
 
+-- Whether an error says nothing about the statement: the same one may succeed in a moment. It must reach the caller, who tries again; whoever
+-- caught it would keep half of a transaction.
+create function countersign_queue.passes(code text) returns boolean
+language sql immutable
+return code ~ '^(08|53)|^57P0|^(25006|40001|40P01|55P03|57014)$';
+
+-- Refuses metadata that only the engine sets (Q9).
+create function countersign_queue.check_reserved(metadata jsonb) returns void
+language plpgsql as $$
+begin
+  perform countersign_queue.refuse('/metadata/' || replace(replace(m, '~', '~0'), '/', '~1'), 'metadata keys that begin with countersign: are the engine''s')
+  from jsonb_object_keys(case when jsonb_typeof(metadata) = 'object' then metadata else '{}' end) m where m like 'countersign:%';
+end $$;
+
 -- The tenant to which the caller's transaction is narrowed; null when it is not. The setting only narrows, never widens (Q75).
 create function countersign_queue.caller_tenant() returns uuid
 language sql stable
@@ -302,9 +316,8 @@ begin
     perform countersign_queue.refuse('', 'jobs is an array');
   end if;
   for j in select value from jsonb_array_elements(jobs) loop
-    if jsonb_typeof(j -> 'metadata') = 'object' and exists (
-      select from jsonb_object_keys(j -> 'metadata') m where m like 'countersign:%') then
-      perform countersign_queue.refuse('/metadata', 'metadata keys that begin with countersign: are the engine''s');
+    if j ? 'metadata' then
+      perform countersign_queue.check_reserved(j -> 'metadata');
     end if;
     answers := answers || countersign_queue.insert_job(j, at);
   end loop;

@@ -340,6 +340,9 @@ begin
     begin
       perform countersign_queue.enqueue_many(r -> 'enqueue');
     exception when others then
+      if countersign_queue.passes(sqlstate) then
+        raise;
+      end if;
       outcome := 'failed';
       r := r || jsonb_build_object('reason', 'output_invalid', 'error', 'a job could not be enqueued: ' || sqlerrm);
     end;
@@ -360,7 +363,7 @@ begin
       update countersign_queue.jobs set attempt = j.attempt - 1, crashes = 0 where id = j.id;
       perform countersign_queue.put(j.id, 'scheduled', 'snoozed', due, at);
     when 'discard' then
-      why := coalesce(r ->> 'reason', 'terminal_error');
+      why := case when r ->> 'reason' in ('payload_invalid', 'output_invalid') then r ->> 'reason' else 'terminal_error' end;
       update countersign_queue.jobs set errors = countersign_queue.with_error(j, why, r ->> 'error', r ->> 'stack', at), crashes = 0 where id = j.id;
       perform countersign_queue.put(j.id, 'failed', why, null, at);
     when 'cancel' then
@@ -437,7 +440,7 @@ begin
 end $$;
 
 -- Follow-ups (Q112), the end of open callbacks, and the wake-up of those who await a result: part of every transition, whoever causes it.
--- A follow-up that cannot be enqueued is an error line of its own job and stops nothing.
+-- A follow-up that can never be enqueued is an error line of its own job and stops nothing; one that cannot be now stops the transition.
 create function countersign_queue.follow_up() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -470,6 +473,9 @@ begin
           when rule ? 'payload' then rule -> 'payload'
           else jsonb_build_object('job_id', new.id, 'kind', new.kind, 'state', new.state, 'reason', new.state_reason) end), at);
     exception when others then
+      if countersign_queue.passes(sqlstate) then
+        raise;
+      end if;
       update countersign_queue.jobs set errors = countersign_queue.with_error(new, 'follow_up', sqlerrm, null, at) where id = new.id;
     end;
   end loop;

@@ -24,15 +24,18 @@ begin atomic
   select countersign_queue.job_view(j) from countersign_queue.jobs j where j.id = job and countersign_queue.visible(j.tenant_id);
 end;
 
--- For waiters: which of these jobs are over, and how. The others are marked, so that their end notifies. Locks the unmarked ones.
+-- For waiters: which of these jobs are over, and how. The others are marked, so that their end notifies. Locks the unmarked ones, skipping
+-- what others hold: one job in somebody's open transaction holds up the waiters of no other, and the next look marks it.
 create function countersign_queue.job_results(jobs text[]) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   found_ones jsonb;
 begin
   perform countersign_queue.check_isolation();
-  update countersign_queue.jobs j set awaited = true
-  where j.id = any (jobs) and not j.awaited and j.state not in ('completed', 'failed', 'cancelled') and countersign_queue.visible(j.tenant_id);
+  update countersign_queue.jobs j set awaited = true where j.id in (
+    select q.id from countersign_queue.jobs q
+    where q.id = any (jobs) and not q.awaited and q.state not in ('completed', 'failed', 'cancelled') and countersign_queue.visible(q.tenant_id)
+    for update skip locked);
   select jsonb_object_agg(j.id, jsonb_build_object('state', j.state, 'reason', j.state_reason, 'output', j.output,
     'error', j.errors -> -1 ->> 'error')) into found_ones
   from countersign_queue.jobs j where j.id = any (jobs) and countersign_queue.visible(j.tenant_id);

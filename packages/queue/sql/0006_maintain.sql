@@ -161,6 +161,7 @@ begin
   if coalesce(s -> 'job' ->> 'kind', '') !~ '^[a-z][a-z0-9_.:-]{0,199}$' then
     perform countersign_queue.refuse('/kind', 'a schedule names a kind');
   end if;
+  perform countersign_queue.check_reserved(s -> 'job' -> 'metadata');
   insert into countersign_queue.schedules as o (id, tenant_id, name, cron, timezone, job, missed, overlap, jitter_ms, starts_at, ends_at,
     declared_in, created_at, seen_at, last_fire, next_fire)
   values (countersign_queue.new_id('sch', at), tenant, s ->> 'name', s ->> 'cron', s ->> 'timezone', s -> 'job',
@@ -263,11 +264,12 @@ begin
   return to_jsonb(ids);
 end $$;
 
--- What health is made of: times in milliseconds, real time.
+-- What health is made of: times in milliseconds, real time; the number of the last file of this folder.
 create function countersign_queue.vitals() returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp
 begin atomic
   select jsonb_build_object(
+    'schema_version', 6,
     'workers', (select count(*) from countersign_queue.workers w where w.beat_at + w.lost_after_ms * interval '1 millisecond' > clock_timestamp()),
     'leader', (select l.holder from countersign_queue.leases l where l.name = 'maintenance' and l.until > clock_timestamp()),
     'oldest_ready_ms', (select ceil(extract(epoch from countersign_queue.now() - min(j.run_at)) * 1000) from countersign_queue.jobs j

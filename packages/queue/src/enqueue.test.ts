@@ -68,7 +68,7 @@ test('Q11 every bound holds in TypeScript and, for other languages, in SQL, with
     ['/run_at', { kind: 'a', run_at: '2026-13-01T00:00:00Z' }],
     ['/payload', { kind: 'a', payload: 'x'.repeat(1_048_576) }],
     ['/payload', { kind: 'a', payload: deep(65) }],
-    ['/metadata', { kind: 'a', metadata: { 'countersign:x': 1 } }],
+    ['/metadata/countersign:x', { kind: 'a', metadata: { 'countersign:x': 1 } }],
     ['/metadata', { kind: 'a', metadata: { x: 'x'.repeat(17_000) } }],
     ['/tags', { kind: 'a', tags: Array(21).fill('t') }],
     ['/tags', { kind: 'a', tags: ['t'.repeat(101)] }],
@@ -217,4 +217,27 @@ test('Q143 the SQL function enqueues from any language, also inside the serverâ€
     priority: 1,
     max_attempts: 25,
   })
+})
+
+test('Q9 metadata that begins with countersign: is the engineâ€™s, and setting it is refused in every language and on every way in', async () => {
+  const { pool, queue, admin } = await open()
+  const mine = { 'countersign:follows': 'job_x', note: 'fine' }
+  const refused = { code: 'validation_failed', members: { errors: [{ path: '/metadata/countersign:follows' }] } }
+  await expect(enqueue(pool, { kind: 'a', metadata: mine })).rejects.toMatchObject(refused)
+  await expect(enqueueMany(pool, [{ kind: 'a' }, { kind: 'a', metadata: mine }])).rejects.toMatchObject({
+    ...refused,
+    members: { ...refused.members, index: 1 },
+  })
+  const said = { code: 'QJ005', detail: expect.stringContaining('/metadata/countersign:') }
+  for (const call of [
+    `enqueue('default', 'a', '{}', '{"metadata": {"countersign:hold": "x"}}')`,
+    `enqueue_many('[{"kind": "a", "metadata": {"countersign:": 1}}]')`,
+    `schedule_upsert('{"name": "s", "cron": "@daily", "timezone": "UTC", "job": {"kind": "a", "metadata": {"countersign:x": 1}}}')`,
+  ])
+    await expect(admin.query(`select countersign_queue.${call}`), call).rejects.toMatchObject(said)
+  expect(await queue.jobs()).toEqual([])
+  expect(await queue.schedules.list()).toEqual([])
+
+  const held = await enqueue(pool, { kind: 'a', hold: 'a person looks', metadata: { note: 'fine', Countersign: 1 } })
+  expect((await queue.job(held))?.metadata).toEqual({ note: 'fine', Countersign: 1, 'countersign:hold': 'a person looks' })
 })

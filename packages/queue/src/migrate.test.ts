@@ -1,26 +1,19 @@
 import pg from 'pg'
-import { expect, inject, onTestFinished, test } from 'vitest'
-import { advance, createQueue, defineKind, drain, enqueue, expectEnqueued, listMigrations, migrate } from './index.ts'
-
-/** An empty database that belongs to one plain login, which is a member of nothing. */
-async function emptyDatabase(): Promise<string> {
-  const { adminUrl } = inject('pg')
-  const name = `lib_${crypto.randomUUID().slice(0, 8)}`
-  const admin = new pg.Client(adminUrl)
-  await admin.connect()
-  await admin.query(`create role ${name} login password 'x'`)
-  await admin.query(`create database ${name} owner ${name}`)
-  onTestFinished(async () => {
-    await admin.query(`drop database ${name} with (force)`)
-    await admin.query(`drop role ${name}`)
-    await admin.end()
-  })
-  const url = new URL(adminUrl)
-  url.username = name
-  url.password = 'x'
-  url.pathname = `/${name}`
-  return url.href
-}
+import { expect, onTestFinished, test } from 'vitest'
+import {
+  advance,
+  createQueue,
+  defineKind,
+  defineSchedule,
+  discard,
+  drain,
+  enqueue,
+  expectEnqueued,
+  listMigrations,
+  migrate,
+  park,
+} from './index.ts'
+import { emptyDatabase } from './testing/empty-database.ts'
 
 test('Q7 Q72 the library installs and works in an empty database under one login, and a second run changes nothing', async () => {
   const url = await emptyDatabase()
@@ -58,4 +51,67 @@ test('Q78 a file that changed after it ran, and a database that is ahead, are re
     code: 'schema_mismatch',
     message: expect.stringContaining('0001_tables.sql was changed'),
   })
+})
+
+/** Everything that the catalogue knows: relations, columns, functions, types, triggers, constraints, extensions, roles. */
+async function readCatalogue(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query<{ line: string }>(`
+    select 'relation ' || oid || ' ' || relname || ' ' || relkind::text || ' ' || relpersistence::text as line from pg_class where relnamespace <> 'pg_toast'::regnamespace
+    union all select 'column ' || attrelid || ' ' || attname || ' ' || atttypid from pg_attribute
+    union all select 'function ' || oid || ' ' || proname from pg_proc
+    union all select 'type ' || oid || ' ' || typname from pg_type
+    union all select 'trigger ' || oid || ' ' || tgname || ' on ' || tgrelid::regclass from pg_trigger where not tgisinternal
+    union all select 'constraint ' || oid || ' ' || conname from pg_constraint
+    union all select 'extension ' || extname from pg_extension
+    union all select 'schema ' || oid || ' ' || nspname from pg_namespace
+    order by 1`)
+  return rows.map((row) => row.line)
+}
+
+test('Q6 no extension, no superuser, no trigger of ours on tables of others, and a busy run leaves the catalogue as it was', async () => {
+  const url = await emptyDatabase()
+  const client = new pg.Client(url)
+  await client.connect()
+  onTestFinished(() => client.end())
+  await client.query('create table public.orders (id int primary key)')
+  await migrate(url)
+  const { rows } = await client.query(`
+    select rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication as mighty,
+      array(select extname::text from pg_extension) as extensions,
+      array(select tgrelid::regclass::text from pg_trigger t join pg_class c on c.oid = t.tgrelid
+        where c.relnamespace <> 'countersign_queue'::regnamespace) as triggers
+    from pg_roles where rolname = current_user`)
+  expect(rows).toEqual([{ mighty: false, extensions: ['plpgsql'], triggers: [] }])
+
+  const before = await readCatalogue(client)
+  const after = defineKind('after', { run: () => undefined })
+  const flaky = defineKind('flaky', {
+    queue: 'brand-new',
+    onCompleted: [after],
+    run: async (job, ctx) => {
+      ctx.progress(50, 'half')
+      const callback = await ctx.callback('bank', { timeout: '1h' })
+      if (job.attempt === 1) throw new Error('once')
+      await queue.callbacks.complete(callback.id, { paid: true })
+      return park(callback)
+    },
+    backoff: { base: 0 },
+  })
+  const doomed = defineKind('doomed', { run: () => discard('never') })
+  const schedule = defineSchedule('often', { cron: '* * * * * *', kind: after })
+  const queue = createQueue({ database: { url }, kinds: [flaky, after, doomed], schedules: [schedule] })
+  onTestFinished(() => queue.close())
+  const worker = queue.work({ concurrency: 8 })
+  const ids = await queue.enqueueMany([
+    ...Array.from({ length: 20 }, (_, n) => ({ kind: 'flaky', queue: `made-now-${n % 5}`, uniqueKey: `k${n}`, runAt: n * 5 })),
+    { kind: 'doomed' },
+  ])
+  const others = queue.work({ queues: Array.from({ length: 5 }, (_, n) => `made-now-${n}`) })
+  await Promise.allSettled(ids.map((id) => queue.result(id, { timeout: '20s' })))
+  await queue.deadLetters.retry({ all: true })
+  await queue.pause({ queue: 'another-new' })
+  await queue.tick()
+  expect((await queue.jobs({ kind: 'flaky', state: 'completed' })).length).toBe(20)
+  await Promise.all([worker.stop(), others.stop()])
+  expect(await readCatalogue(client)).toEqual(before)
 })

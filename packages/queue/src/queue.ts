@@ -52,11 +52,9 @@ export function createQueue(options: QueueOptions) {
   const results = makeResults(store, wake, clock, log)
   const settled: SettledHook = (...told) => {
     results.look()
-    try {
-      options.onSettled?.(...told)
-    } catch (error) {
-      log.error({ err: error }, 'a hook failed')
-    }
+    // As a promise, for the error of a hook that is an async function would otherwise end the process.
+    const hooked = async () => options.onSettled?.(...told)
+    hooked().catch((error: unknown) => log.error({ err: error }, 'a hook failed'))
   }
   const house: WorkerHouse = { store, wake, clock, log, kinds, callbackUrl: options.callbackUrl, settled }
   const workers = new Set<Worker>()
@@ -195,10 +193,17 @@ export function createQueue(options: QueueOptions) {
     async health() {
       const [vitals] = await Promise.all([sql.vitals(store).catch(() => null)])
       const ages = [...workers].map((worker) => worker.ages())
-      const degraded = [...(wake.status() === 'degraded' ? ['listen'] : []), ...(vitals?.leader === null ? ['maintenance'] : [])]
+      const fits = vitals?.schema_version === sql.SCHEMA_VERSION
+      const degraded = [
+        ...(wake.status() === 'degraded' ? ['listen'] : []),
+        ...(vitals?.leader === null ? ['maintenance'] : []),
+        ...(vitals && !fits ? ['schema'] : []),
+      ]
       return {
-        ready: vitals !== null,
+        ready: fits && closing === undefined,
         database: vitals === null ? ('away' as const) : ('ok' as const),
+        schema_version: vitals?.schema_version ?? null,
+        expected_schema_version: sql.SCHEMA_VERSION,
         listen: wake.status(),
         claim_loop_age_ms: ages.length ? Math.max(...ages.map((one) => one.claim_loop_age_ms)) : null,
         heartbeat_age_ms: ages.length ? Math.max(...ages.map((one) => one.heartbeat_age_ms)) : null,

@@ -258,7 +258,9 @@ export const takeLease = (db: Queryable, duty: string, holder: string, ttlMs: nu
 export const dropLease = (db: Queryable, duty: string, holder: string) =>
   ask<void>(db, sql('drop_lease($1::text, $2::text)'), [duty, holder])
 export const vitals = (db: Queryable) =>
-  ask<{ workers: number; leader: string | null; oldest_ready_ms: number | null }>(db, sql('vitals()'), [])
+  ask<{ schema_version: number; workers: number; leader: string | null; oldest_ready_ms: number | null }>(db, sql('vitals()'), [])
+/** The last file of sql/ that this code was made for. */
+export const SCHEMA_VERSION = 6
 
 export type ScheduleRow = {
   id: string

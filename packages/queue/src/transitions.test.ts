@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { database } from '#harness'
-import { STATES } from './index.ts'
+import { createQueue, STATES } from './index.ts'
 
 const ALLOWED = {
   scheduled: ['ready', 'failed', 'cancelled'],
@@ -126,4 +126,57 @@ test('Q76 Q155 no reader, operator or callback function shows or changes a job o
   } finally {
     client.release()
   }
+})
+
+const REASONS = [
+  'terminal_error',
+  'max_attempts_exhausted',
+  'crashed_too_often',
+  'deadline_expired',
+  'callback_timeout',
+  'unknown_kind',
+  'payload_invalid',
+  'output_invalid',
+  'dependency_failed',
+  'operator',
+]
+
+test('Q24 a dead letter has one of ten reasons: no worker can say another, and no statement can write one', async () => {
+  const { admin, db } = await database()
+  const queue = createQueue({ database: db.pool, listen: false })
+  const token = crypto.randomUUID()
+  await admin.query("select countersign_queue.register_worker('w', '{default}', '{a}', 'h', 1, 'v', 15000)")
+  const finish = async (outcome: object) => {
+    const { id } = await admin.one<{
+      id: string
+    }>`select countersign_queue.enqueue('default', 'a', '{}', '{"max_attempts": 1}') as id`
+    await admin.query(`select countersign_queue.claim('w', $1, '[{"queue": "default", "n": 1, "kinds": ["a"]}]')`, [token])
+    await admin.query('select countersign_queue.finish($1)', [JSON.stringify([{ id, lease: 1, token, ...outcome }])])
+    return await queue.job(id)
+  }
+  const words: [object, string][] = [
+    [{ outcome: 'discard', reason: 'a reason of my own', error: 'no account' }, 'terminal_error'],
+    [{ outcome: 'discard', reason: 'payload_invalid', error: 'wrong' }, 'payload_invalid'],
+    [{ outcome: 'discard' }, 'terminal_error'],
+    [{ outcome: 'failed', reason: 'because', error: 'broken' }, 'max_attempts_exhausted'],
+    [{ outcome: 'failed', reason: 'deadline_expired' }, 'deadline_expired'],
+    [{ outcome: 'failed', reason: 'output_invalid' }, 'output_invalid'],
+    [{ outcome: 'retry', reason: 'operator' }, 'max_attempts_exhausted'],
+  ]
+  for (const [outcome, reason] of words)
+    expect(await finish(outcome), JSON.stringify(outcome)).toMatchObject({
+      state: 'failed',
+      state_reason: reason,
+      dead_letter: true,
+    })
+
+  const { id } = await admin.one<{ id: string }>`select countersign_queue.enqueue('default', 'b', '{}') as id`
+  await queue.deadLetters.move(id)
+  for (const reason of REASONS)
+    expect(await admin.run`update countersign_queue.jobs set state_reason = ${reason}::text where id = ${id}::text`).toBe(1)
+  for (const reason of ['because', '', 'OPERATOR', null])
+    await expect(
+      admin.query('update countersign_queue.jobs set state_reason = $1 where id = $2', [reason, id]),
+      String(reason),
+    ).rejects.toMatchObject({ code: '23514', constraint: 'jobs_reason' })
 })
