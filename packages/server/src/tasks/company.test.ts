@@ -1,8 +1,8 @@
 import { Problem } from '@countersign/sdk'
 import { expect, test } from 'vitest'
-import { setup } from '#harness'
+import { type Client, setup } from '#harness'
 import { openCompany } from './company.ts'
-import { REFUND, remains } from './tasks.fixture.ts'
+import { answer, REFUND, remains } from './tasks.fixture.ts'
 
 function given(together: (all: readonly number[]) => Promise<(number | Problem)[]>) {
   const parties: number[][] = []
@@ -70,7 +70,7 @@ test('T168 nobody waits longer than 5 ms for company, however long others take, 
 })
 
 test('T168 of creates at once each has its own event, deadline and answer, and a bad one among them is refused alone', async () => {
-  const house = await setup()
+  const house = await setup({ checkAnswers: false })
   const nobody = { user_id: 'usr_00000000000000000000000000' }
   const answers = await Promise.all(
     Array.from({ length: 40 }, (_, i) =>
@@ -84,4 +84,25 @@ test('T168 of creates at once each has its own event, deadline and answer, and a
   expect(answers.map((one) => one.status)).toEqual(answers.map((_, i) => (i % 10 === 3 ? 422 : i < 30 ? 201 : 422)))
   for (const [i, { body }] of answers.entries()) if (body.task) expect(body.task).toBe(`Question ${i}`)
   expect(await remains(house)).toEqual({ tasks: 27, decisions: 0, events: 27, jobs: 27, keys: 27 })
+})
+
+test('T168 T12 of decisions at once each has its own event and answer; the second on a task and one on an old revision are refused alone', async () => {
+  const house = await setup({ checkAnswers: false })
+  const tasks = await Promise.all(Array.from({ length: 12 }, () => house.given.task(REFUND)))
+  const decide = (who: Client, i: number, more: object = {}) =>
+    who.post(`/api/v1/tasks/${tasks[i]?.id}/decide`, answer({ approved: true, note: `Note ${i}` }, more))
+  const [alice, bob] = [house.alice, await house.given.user({ role: 'operator' })]
+
+  const [twice, ...once] = await Promise.all([
+    Promise.all([decide(alice, 0), decide(bob, 0)]),
+    ...tasks.slice(1).map((_, i) => decide(i % 2 === 0 ? alice : bob, i + 1, i === 10 ? { seen_revision: 2 } : {})),
+  ])
+
+  expect(twice.map((one) => one.body.code ?? one.status).sort()).toEqual([200, 'task_not_open'])
+  expect(once.map((one) => one.body.code ?? one.status)).toEqual([...Array(10).fill(200), 'task_revised'])
+  for (const [i, { body }] of once.slice(0, 10).entries()) {
+    const response = { approved: true, note: `Note ${i + 1}` }
+    expect(body).toMatchObject({ id: tasks[i + 1]?.id, status: 'completed', response, decisions: [{ response }] })
+  }
+  expect(await remains(house)).toEqual({ tasks: 12, decisions: 11, events: 23, jobs: 12, keys: 12 })
 })

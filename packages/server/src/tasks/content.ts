@@ -1,5 +1,6 @@
 // The sealed parts of a task (T7): each in an envelope under a key of the task's own, bound to tenant, table, column and row. Digits stay as they came (T6).
 // Knows no rule about who may read what: wire.ts masks.
+import { Problem } from '@countersign/sdk'
 import { EnvelopeError, openText, sealText, type WrappingKey, wrapKey } from '../crypto/seal.ts'
 import { randomBytes } from '../crypto/token.ts'
 import type { Scope } from '../db/scope.ts'
@@ -55,7 +56,9 @@ export type DecisionContent = Record<(typeof DECISION_CONTENT)[number], Json>
 /** What an envelope that does not open reads as: the task is shown, its content is not, and others are not affected (tasks.md §11.2). */
 export const UNREADABLE = { _unreadable: true }
 
-type Opener = {
+export type Opener = {
+  /** The task's own key, for what is sealed next; `content_erased` when it was destroyed. */
+  key(taskId: string): WrappingKey
   task(row: { id: string } & Partial<Record<(typeof CONTENT)[number], Buffer | null>>): Content
   decision(row: DecisionRow): DecisionContent
 }
@@ -80,6 +83,11 @@ export async function openContents(house: TasksHouse, t: Tx, scope: Scope, taskI
     }
   }
   return {
+    key: (taskId) => {
+      const key = keys.get(subjectOf(taskId))
+      if (!key) throw new Problem('content_erased')
+      return key
+    },
     task: (row) => {
       const key = keys.get(subjectOf(row.id))
       return Object.fromEntries(CONTENT.map((name) => [name, open(key, 'tasks', name, row.id, row[name])])) as Content

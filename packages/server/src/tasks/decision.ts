@@ -1,5 +1,5 @@
 // A person's decision on a task: judged by the task's own schema before any transaction, then one conditional update (T12, T13, T15, T19–T21, T75).
-// Who decided comes from the authenticated request alone; no agent gets here.
+// Decisions that come together share a transaction as creates do (T168). // Who decided comes from the authenticated request alone; no agent gets here.
 import { Problem } from '@countersign/sdk'
 import { canonical } from '../crypto/canonical.ts'
 import { hmacSha256, sha256 } from '../crypto/token.ts'
@@ -7,13 +7,25 @@ import type { Scope } from '../db/scope.ts'
 import { type Tx, tx } from '../db/tx.ts'
 import { writeJson } from '../http/json.ts'
 import { newId, tenantWire } from '../std/id.ts'
-import { type Content, openContents, sealIf, taskKey } from './content.ts'
+import { together } from '../std/together.ts'
+import { type Company, openCompany } from './company.ts'
+import { type Content, type Opener, openContents, sealIf } from './content.ts'
 import { RESPONSE_BYTES } from './creation.ts'
 import type { TasksHouse } from './house.ts'
-import { seeTask, showWhole } from './look.ts'
-import { isEligible, mayStepIn, type Person } from './person.ts'
-import { invalid, notOpen, tellOfEnd, whyNotOpen } from './settle.ts'
-import { decideIfOpen, EVERY, findTask, insertDecision, OPEN, type TaskRow } from './sql.ts'
+import { showDecided } from './look.ts'
+import { isEligible, mayStepIn, type Person, personOf, within } from './person.ts'
+import { invalid, notOpen, tellOfEnds, whyNotOpen } from './settle.ts'
+import {
+  decideIfOpen,
+  type Ending,
+  EVERY,
+  findTask,
+  findTasks,
+  insertDecisions,
+  type NewDecision,
+  OPEN,
+  type TaskRow,
+} from './sql.ts'
 import type { Task } from './wire.ts'
 
 export type DecideInput = {
@@ -36,68 +48,153 @@ export async function decideTask(
   input: DecideInput,
   from: Provenance,
 ): Promise<Task> {
-  const look = await tx(
-    house.db,
+  const { looks, decisions } = companiesOf(house)
+  const seen = await looks({ scope, id, input })
+  if (seen instanceof Problem) throw seen
+  const response = await judged(house, seen.row, input.response)
+  const decision: Decision = { ...seen, scope, input, from, response, bytes: writeJson(response).length }
+  // A stored reply is completed in the transaction of its own effect and of no other (P77).
+  return scope.beforeCommit ? decideAlone(house, decision) : decisions.join(decision)
+}
+
+type Ask = { scope: Scope; id: string; input: DecideInput }
+type Look = { row: TaskRow; person: Person; steppedIn: boolean; opener: Opener }
+type Decision = Look & { scope: Scope; input: DecideInput; from: Provenance; response: Json; bytes: number }
+type Json = Record<string, unknown>
+type Companies = { looks(ask: Ask): Promise<Look | Problem>; decisions: Company<Decision, Task> }
+
+const companies = new WeakMap<TasksHouse, Companies>()
+
+function companiesOf(house: TasksHouse): Companies {
+  const made = companies.get(house) ?? {
+    // Whoever has the same rights by the same credential looks with one pair of eyes.
+    looks: together<Ask, Look | Problem>({
+      groupOf: ({ scope }) => JSON.stringify({ ...scope, requestId: null }),
+      atOnce: 2,
+      run: (asks) => lookTogether(house, asks),
+    }),
+    decisions: openCompany<Decision, Task>({
+      groupOf: ({ scope }) => scope.tenantId,
+      sizeOf: ({ bytes }) => bytes,
+      together: (all) => tx(house.db, (all[0] as Decision).scope, (t) => decideAll(house, t, all)),
+      alone: (one) => decideAlone(house, one),
+    }),
+  }
+  companies.set(house, made)
+  return made
+}
+
+const lookTogether = (house: TasksHouse, asks: readonly Ask[]): Promise<(Look | Problem)[]> => {
+  const { scope } = asks[0] as Ask
+  const look = async (t: Tx) => {
+    const person = await personOf(t, scope)
+    const ids = [...new Set(asks.map(({ id }) => id))]
+    const rows = new Map((await findTasks(t, scope, ids, within(scope, 'task.decide', person))).map((row) => [row.id, row]))
+    const opener = await openContents(house, t, scope, [...rows.keys()])
+    return asks.map((ask) => orProblem(() => lookAt(t, ask, rows.get(ask.id), person, opener)))
+  }
+  return tx(house.db, scope, look, { readOnly: true })
+}
+
+function lookAt(t: Tx, { scope, input }: Ask, row: TaskRow | undefined, person: Person | null, opener: Opener): Look {
+  if (!row) throw new Problem('not_found')
+  const steppedIn = refuseUnlessAllowed(t, scope, row, person, input)
+  return { row, person: person as Person, steppedIn, opener }
+}
+
+function orProblem<T>(made: () => T): T | Problem {
+  try {
+    return made()
+  } catch (error) {
+    if (error instanceof Problem) return error
+    throw error
+  }
+}
+
+const decideAlone = (house: TasksHouse, decision: Decision): Promise<Task> =>
+  tx(house.db, decision.scope, async (t) => {
+    const [task] = await decideAll(house, t, [decision])
+    if (task instanceof Problem) throw task
+    return task as Task
+  })
+
+/** Any number of decisions in one tenant: a statement each for rows, decisions and events. Who comes too late is refused alone and leaves nothing. */
+async function decideAll(house: TasksHouse, t: Tx, all: readonly Decision[]): Promise<(Task | Problem)[]> {
+  const { scope } = all[0] as Decision
+  const first = new Map<string, Decision>()
+  for (const one of all) if (!first.has(one.row.id)) first.set(one.row.id, one)
+  const ids = [...first.keys()].sort()
+  const ended = await decideIfOpen(
+    t,
     scope,
-    async (t) => {
-      const seen = await seeTask(t, scope, id, 'task.decide')
-      const steppedIn = refuseUnlessAllowed(t, scope, seen.row, seen.person, input)
-      return { ...seen, steppedIn, content: (await openContents(house, t, scope, [id])).task(seen.row) }
-    },
-    { readOnly: true },
+    ids.map((id) => endingOf(first.get(id) as Decision)),
   )
-  const response = await judged(house, look.row, input.response)
-  const person = look.person as Person
-  return tx(house.db, scope, async (t) => {
-    const key = await taskKey(house, t, scope, id)
-    const decided = await decideIfOpen(
+  const counted = ended.map((row) => countedOf(house, t, first.get(row.id) as Decision, row))
+  if (counted.length > 0) {
+    await insertDecisions(
       t,
       scope,
-      id,
-      {
-        status: 'completed',
-        outcome: 'answered',
-        response: sealIf(key, scope, 'tasks', 'response', id, response),
-        cancelReason: null,
-        by: { user_id: person.id, email: person.email, display_name: person.display_name },
-        channel: channelOf(scope),
-      },
-      { revision: look.row.revision, unlessHeldByAnother: look.steppedIn ? null : person.id },
+      counted.map(({ decided }) => decided),
     )
-    if (!decided) throw await whyNotDecided(t, scope, id, look.row)
+    await tellOfEnds(
+      t,
+      counted.map(({ end }) => end),
+    )
+  }
+  const shown = counted.length === 0 ? [] : await showDecided(house, t, counted)
+  const tasks = new Map(counted.map(({ one }, i) => [one, shown[i] as Task]))
+  const answers: (Task | Problem)[] = []
+  for (const one of all) answers.push(tasks.get(one) ?? (await whyNotDecided(t, one.scope, one.row)))
+  return answers
+}
 
-    const decisionId = newId('dec', t.now.getTime())
-    const seal = (column: string, value: unknown) => sealIf(key, scope, 'decisions', column, decisionId, value)
-    const digests = digestsOf(scope, look.row, look.content, { response, reason: input.reason ?? null, userId: person.id })
-    await insertDecision(t, scope, {
-      id: decisionId,
-      task_id: id,
-      user_id: person.id,
-      email: person.email,
-      display_name: person.display_name,
-      type: input.type,
-      response: seal('response', response),
-      reason: seal('reason', input.reason),
-      comment: seal('comment', input.comment),
-      seen_revision: look.row.revision,
-      state: 'counted',
-      stepped_in: look.steppedIn,
-      channel: channelOf(scope),
-      assurance: assuranceOf(t, scope),
-      actor_id: scope.actor.id,
-      session_id: scope.actor.session_id ?? null,
-      key_id: scope.actor.key_id ?? null,
-      address_hash: from.address === null ? null : hmacSha256(house.keyring.purpose('bucket'), from.address),
-      ...digests,
-    })
-    await tellOfEnd(t, scope, decided, look.row.status, {
-      decision_id: decisionId,
-      stepped_in: look.steppedIn,
-      fields: Object.keys(response),
-      decision_sha256: digests.decision_sha256.toString('hex'),
-    })
-    return showWhole(house, t, scope, decided, null, person)
-  })
+function endingOf({ scope, row, person, steppedIn, opener, response }: Decision): Ending {
+  return {
+    id: row.id,
+    response: sealIf(opener.key(row.id), scope, 'tasks', 'response', row.id, response)?.toString('base64') ?? null,
+    user_id: person.id,
+    email: person.email,
+    display_name: person.display_name,
+    channel: channelOf(scope),
+    revision: row.revision,
+    unless_held_by_another: steppedIn ? null : person.id,
+  }
+}
+
+/** What a decision that counts leaves behind, and what its answer shows. */
+function countedOf(house: TasksHouse, t: Tx, one: Decision, row: TaskRow) {
+  const { scope, person, input, from, steppedIn, opener, response } = one
+  const id = newId('dec', t.now.getTime())
+  const seal = (column: string, value: unknown) => sealIf(opener.key(row.id), scope, 'decisions', column, id, value)
+  const digests = digestsOf(scope, one.row, opener.task(one.row), { response, reason: input.reason ?? null, userId: person.id })
+  const decided: NewDecision = {
+    id,
+    task_id: row.id,
+    user_id: person.id,
+    email: person.email,
+    display_name: person.display_name,
+    type: input.type,
+    response: seal('response', response),
+    reason: seal('reason', input.reason),
+    comment: seal('comment', input.comment),
+    seen_revision: one.row.revision,
+    state: 'counted',
+    stepped_in: steppedIn,
+    channel: channelOf(scope),
+    assurance: assuranceOf(t, scope),
+    actor_id: scope.actor.id,
+    session_id: scope.actor.session_id ?? null,
+    key_id: scope.actor.key_id ?? null,
+    address_hash: from.address === null ? null : hmacSha256(house.keyring.purpose('bucket'), from.address),
+    ...digests,
+  }
+  const data = {
+    decision_id: id,
+    stepped_in: steppedIn,
+    fields: Object.keys(response),
+    decision_sha256: digests.decision_sha256.toString('hex'),
+  }
+  return { one, scope, row, person, opener, decided, end: { scope, row, from: one.row.status, data } }
 }
 
 /** Whether this person steps in; throws what stands against a decision of theirs. */
@@ -126,7 +223,8 @@ async function judged(house: TasksHouse, row: TaskRow, given: Record<string, unk
   return value as Record<string, unknown>
 }
 
-async function whyNotDecided(t: Tx, scope: Scope, id: string, seen: TaskRow): Promise<Problem> {
+async function whyNotDecided(t: Tx, scope: Scope, seen: TaskRow): Promise<Problem> {
+  const { id } = seen
   const row = await findTask(t, scope, id, EVERY)
   if (!row || !OPEN.includes(row.status) || row.deadline_at <= t.now) return whyNotOpen(t, scope, id)
   if (row.revision !== seen.revision) return new Problem('task_revised', { revision: row.revision, changed: ['/payload'] })

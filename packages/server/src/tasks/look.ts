@@ -3,7 +3,7 @@ import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import { type Tx, tx } from '../db/tx.ts'
 import { reach } from '../identity/matrix.ts'
-import { type Content, openContents } from './content.ts'
+import { type Content, type Opener, openContents } from './content.ts'
 import type { TasksHouse } from './house.ts'
 import { isEligible, mayStepIn, type Person, personOf, within } from './person.ts'
 import { collectIfFinal, findAgentNames, findDecisions, findTask, isFinal, markViewedIfNot, OPEN, type TaskRow } from './sql.ts'
@@ -72,6 +72,36 @@ export async function showWhole(
       publicUrl: house.origin(),
       may: actsOf(scope, row, who),
     },
+  )
+}
+
+export type Shown = Seen & { scope: Scope; opener: Opener }
+
+/** Any number of tasks of one tenant that are decided, each as its own caller may see it; `opener` opens them all. */
+export async function showDecided(house: TasksHouse, t: Tx, shown: readonly Shown[]): Promise<Task[]> {
+  const { scope: any } = shown[0] as Shown
+  const agents = [...new Set(shown.flatMap(({ row }) => row.agent_id ?? []))]
+  const names = new Map(agents.length === 0 ? [] : (await findAgentNames(t, any, agents)).map(({ id, name }) => [id, name]))
+  const decisions = await findDecisions(
+    t,
+    any,
+    shown.map(({ row }) => row.id),
+  )
+  return shown.map(({ scope, row, person, opener }) =>
+    showTask(
+      {
+        row,
+        content: opener.task(row),
+        decisions: decisions.filter((one) => one.task_id === row.id).map((one) => ({ row: one, content: opener.decision(one) })),
+      },
+      {
+        scope,
+        surface: surfaceOf(scope),
+        agentName: names.get(row.agent_id ?? '') ?? null,
+        publicUrl: house.origin(),
+        may: actsOf(scope, row, person),
+      },
+    ),
   )
 }
 

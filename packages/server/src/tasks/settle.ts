@@ -1,9 +1,9 @@
 // What every end of a task has in common (T11): its one terminal event, the job that tells the asking side, and the wake-ups, in the transaction of the end.
-import { enqueue } from '@countersign/queue'
+import { enqueueMany } from '@countersign/queue'
 import { type FieldError, Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import type { Tx } from '../db/tx.ts'
-import { type EventData, record } from '../events/event.ts'
+import { type EventData, recordMany, type Told } from '../events/event.ts'
 import { CALLBACK_ATTEMPTS } from './schedule.ts'
 import { EVERY, findTask, isFinal, type Status, type TaskRow } from './sql.ts'
 
@@ -18,26 +18,33 @@ const TERMINAL = {
 export const taskTopic = (id: string): string => `task:${id}`
 
 /** `row` is the settled one, `from` the state it had. */
-export async function tellOfEnd(t: Tx, scope: Scope, row: TaskRow, from: Status, data: EventData = {}): Promise<void> {
-  const type = TERMINAL[row.status as keyof typeof TERMINAL]
-  const facts = {
-    from,
-    to: row.status,
-    outcome: row.outcome,
-    channel: row.completed_via_channel,
-    agent_id: row.agent_id,
-    ...data,
-  }
-  await record(t, scope, type, facts, { resource: { type: 'task', id: row.id } })
-  if (row.callback_url !== null)
-    await enqueue(t, {
+export const tellOfEnd = (t: Tx, scope: Scope, row: TaskRow, from: Status, data: EventData = {}): Promise<void> =>
+  tellOfEnds(t, [{ scope, row, from, data }])
+
+export type End = { scope: Scope; row: TaskRow; from: Status; data: EventData }
+
+/** Of any number of tasks of one tenant. */
+export async function tellOfEnds(t: Tx, ends: readonly End[]): Promise<void> {
+  await recordMany(t, ends.map(toldOfEnd))
+  const callbacks = ends.filter(({ row }) => row.callback_url !== null)
+  await enqueueMany(
+    t,
+    callbacks.map(({ scope, row }) => ({
       kind: 'task.callback',
       tenantId: scope.tenantId,
       payload: { task_id: row.id },
       maxAttempts: CALLBACK_ATTEMPTS,
-    })
-  t.wake(taskTopic(row.id))
+    })),
+  )
+  for (const { row } of ends) t.wake(taskTopic(row.id))
 }
+
+const toldOfEnd = ({ scope, row, from, data }: End): Told => ({
+  scope,
+  type: TERMINAL[row.status as keyof typeof TERMINAL],
+  data: { from, to: row.status, outcome: row.outcome, channel: row.completed_via_channel, agent_id: row.agent_id, ...data },
+  options: { resource: { type: 'task', id: row.id } },
+})
 
 /** Why a conditional update matched nothing: the present state, never a guess. */
 export async function whyNotOpen(t: Tx, scope: Scope, id: string): Promise<Problem> {

@@ -166,6 +166,9 @@ export const findTasksByKey = (t: Tx, scope: Scope, askers: readonly string[], k
 export const findTask = (t: Tx, scope: Scope, id: string, reached: Sql) => t.maybe<TaskRow>`
   select tasks.* from tasks where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and ${reached}`
 
+export const findTasks = (t: Tx, scope: Scope, ids: readonly string[], reached: Sql) => t.rows<TaskRow>`
+  select tasks.* from tasks where tenant_id = ${scope.tenantId}::uuid and id = any(${ids}::text[]) and ${reached}`
+
 /** What a wait answers, and not a byte more: payloads may be large, and waits are many. */
 export type PollRow = Pick<
   TaskRow,
@@ -235,20 +238,31 @@ const settled = (t: Tx, end: Settlement): Sql => sql`
   completed_at = ${end.status === 'completed' ? t.now : null}::timestamptz, timed_out_at = ${end.status === 'timed_out' ? t.now : null}::timestamptz,
   cancelled_at = ${end.status === 'cancelled' ? t.now : null}::timestamptz, version = version + 1, updated_at = ${t.now}::timestamptz`
 
+/** A decision on its way to the row: the envelope of its answer in base64, and what must still hold. */
+export type Ending = {
+  id: string
+  response: string | null
+  user_id: string
+  email: string | null
+  display_name: string
+  channel: string
+  revision: number
+  unless_held_by_another: string | null
+}
+
 // The row's lock orders all that would settle it: the second waits, then finds another status and matches nothing (T12).
-// A holder who appeared since the person looked is respected unless they step in.
-export const decideIfOpen = (
-  t: Tx,
-  scope: Scope,
-  id: string,
-  end: Settlement,
-  guard: { revision: number; unlessHeldByAnother: string | null },
-) => t.maybe<TaskRow>`
-  update tasks set ${settled(t, end)}
-  where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and status = any(${OPEN}::text[]) and revision = ${guard.revision}::integer
+// A holder who appeared since the person looked is respected unless they step in. At most one ending a task, sorted by its id, so that two batches
+// wait for each other in one order.
+export const decideIfOpen = (t: Tx, scope: Scope, endings: readonly Ending[]) => t.rows<TaskRow>`
+  update tasks set status = 'completed', outcome = 'answered', response = decode(g.response, 'base64'), cancel_reason = null,
+    completed_by_user_id = g.user_id, completed_by_email = g.email, completed_by_display_name = g.display_name,
+    completed_via_channel = g.channel, completed_at = ${t.now}::timestamptz, version = version + 1, updated_at = ${t.now}::timestamptz
+  from json_to_recordset(${JSON.stringify(endings)}::json) as g (id text, response text, user_id text, email text, display_name text,
+    channel text, revision integer, unless_held_by_another text)
+  where tenant_id = ${scope.tenantId}::uuid and tasks.id = g.id and status = any(${OPEN}::text[]) and tasks.revision = g.revision
     and deadline_at > ${t.now}::timestamptz
-    ${guard.unlessHeldByAnother === null ? sql`` : sql`and (assigned_to_user_id is null or assigned_to_user_id = ${guard.unlessHeldByAnother}::text)`}
-  returning *`
+    and (g.unless_held_by_another is null or assigned_to_user_id is null or assigned_to_user_id = g.unless_held_by_another)
+  returning tasks.*`
 
 export const expireIfDue = (t: Tx, scope: Scope, id: string, end: Settlement) => t.maybe<TaskRow>`
   update tasks set ${settled(t, end)}
@@ -331,14 +345,27 @@ export type NewDecision = Omit<DecisionRow, 'decided_at'> & {
   content_sha256: Buffer
 }
 
-export const insertDecision = (t: Tx, scope: Scope, d: NewDecision) => t.one<DecisionRow>`
+const base64 = (envelope: Buffer | null) => envelope?.toString('base64') ?? null
+
+export const insertDecisions = (t: Tx, scope: Scope, decisions: readonly NewDecision[]) => t.run`
   insert into decisions (id, tenant_id, task_id, user_id, email, display_name, type, response, reason, comment, seen_revision, state,
     stepped_in, channel, assurance, actor_id, session_id, key_id, address_hash, content_sha256, decision_sha256, decided_at)
-  values (${d.id}::text, ${scope.tenantId}::uuid, ${d.task_id}::text, ${d.user_id}::text, ${d.email}::text, ${d.display_name}::text,
-    ${d.type}::text, ${d.response}::bytea, ${d.reason}::bytea, ${d.comment}::bytea, ${d.seen_revision}::integer, ${d.state}::text,
-    ${d.stepped_in}::boolean, ${d.channel}::text, ${d.assurance}::text, ${d.actor_id}::text, ${d.session_id}::text, ${d.key_id}::text,
-    ${d.address_hash}::bytea, ${d.content_sha256}::bytea, ${d.decision_sha256}::bytea, ${t.now}::timestamptz)
-  returning *`
+  select id, ${scope.tenantId}::uuid, task_id, user_id, email, display_name, type, decode(response, 'base64'), decode(reason, 'base64'),
+    decode(comment, 'base64'), seen_revision, state, stepped_in, channel, assurance, actor_id, session_id, key_id,
+    decode(address_hash, 'base64'), decode(content_sha256, 'base64'), decode(decision_sha256, 'base64'), ${t.now}::timestamptz
+  from json_to_recordset(${JSON.stringify(
+    decisions.map((d) => ({
+      ...d,
+      response: base64(d.response),
+      reason: base64(d.reason),
+      comment: base64(d.comment),
+      address_hash: base64(d.address_hash),
+      content_sha256: base64(d.content_sha256),
+      decision_sha256: base64(d.decision_sha256),
+    })),
+  )}::json) as g (id text, task_id text, user_id text, email text, display_name text, type text, response text, reason text, comment text,
+    seen_revision integer, state text, stepped_in boolean, channel text, assurance text, actor_id text, session_id text, key_id text,
+    address_hash text, content_sha256 text, decision_sha256 text)`
 
 export const findDecisions = (t: Tx, scope: Scope, taskIds: readonly string[]) => t.rows<DecisionRow>`
   select * from decisions where tenant_id = ${scope.tenantId}::uuid and task_id = any(${taskIds}::text[]) order by id`
