@@ -382,8 +382,11 @@ async function close(server: Server, silent: ReadonlyMap<string, Socket>, stop: 
   const hush = setTimeout(() => {
     for (const socket of silent.values()) socket.destroy()
   }, SILENT_MS)
+  // A stream's head said nothing of closing, so its connection would stay for the client's next call until the grace is over.
+  const idle = setInterval(() => server.closeIdleConnections(), 20)
   const cut = setTimeout(() => server.closeAllConnections(), graceMs)
   await closed
+  clearInterval(idle)
   clearTimeout(cut)
   clearTimeout(hush)
 }
