@@ -81,7 +81,12 @@ test('T168 of creates at once each has its own event, deadline and answer, and a
       }),
     ),
   )
-  expect(answers.map((one) => one.status)).toEqual(answers.map((_, i) => (i % 10 === 3 ? 422 : i < 30 ? 201 : 422)))
+  const statuses = answers.map((one) => one.status)
+  // Of two questions under one key whichever came first was made; the other asks something else.
+  for (let i = 0; i < 30; i++) {
+    const pair = i < 10 ? [statuses[i], statuses[i + 30]].sort() : [statuses[i]]
+    expect([i, ...pair]).toEqual([i, ...(i % 10 === 3 ? pair.map(() => 422) : i < 10 ? [201, 422] : [201])])
+  }
   for (const [i, { body }] of answers.entries()) if (body.task) expect(body.task).toBe(`Question ${i}`)
   expect(await remains(house)).toEqual({ tasks: 27, decisions: 0, events: 27, jobs: 27, keys: 27 })
 })
