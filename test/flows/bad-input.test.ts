@@ -1,0 +1,511 @@
+// Everything that can be wrong with a call, at every route of the contract table: a problem of the catalogue with its place and the headers of every answer,
+// never a 500, and nothing half written. It knows the routes from the table alone; only what a valid call says stands here.
+import { request } from 'node:http'
+import { isProblemCode, PROBLEMS } from '@countersign/sdk'
+import { expect, onTestFinished, test } from 'vitest'
+import type * as z from 'zod'
+import { type Admin, type Client, clientOf, type House, setup } from '#harness'
+import { MAX_BODY } from '../../packages/server/src/http/body.ts'
+import type { Route } from '../../packages/server/src/http/route.ts'
+import { describeRoutes } from '../../packages/server/src/main/rooms.ts'
+import { newId } from '../../packages/server/src/std/id.ts'
+
+type IdPrefix = Parameters<typeof newId>[0]
+
+const { routes } = describeRoutes()
+const mutating = routes.filter((one) => one.method !== 'GET')
+const YES_NO = { type: 'object', properties: { approve: { type: 'boolean' } }, required: ['approve'] }
+
+/** A body with which the route would act, for those that take one. A new route with a body of required members has to be named here. */
+const BODIES: Record<string, unknown> = {
+  'POST /setup/operator': { token: 'x', email: 'x@example.com', password: 'marble-otter-sings-7-hymns' },
+  'POST /auth/login': { login: 'x@example.com', password: 'x' },
+  'POST /auth/step-up': { password: 'x' },
+  'POST /me/password': { password: 'x' },
+  'PATCH /users/:id': { state: 'deactivated' },
+  'PUT /users/:id/role': { role: 'viewer' },
+  'POST /invitations': { email: 'x@example.com', role: 'viewer' },
+  'POST /invitations/accept': { token: 'x', email: 'x@example.com', password: 'marble-otter-sings-7-hymns' },
+  'POST /agents': { name: 'x' },
+  'PATCH /agents/:id': { name: 'x' },
+  'POST /keys': { kind: 'adm' },
+  'POST /tasks': { task: 'x', response_schema: YES_NO, timeout_seconds: 60, idempotency_key: 'x', payload: {} },
+  'POST /tasks/wait': { ids: [newId('task')], timeout: 1 },
+  'POST /tasks/:id/decide': { type: 'respond', response: { approve: true }, seen_revision: 1 },
+  'POST /tasks/:id/complete': { response: { approve: true } },
+  'PATCH /tasks/:id': { priority: 'high' },
+}
+const headOf = (one: Route) => `${one.method} ${one.path}`
+const named = (one: Route) => `${headOf(one)} (${one.spec.dialect ?? 'native'})`
+const bodyOf = (one: Route): unknown => BODIES[headOf(one)] ?? {}
+
+/** The prefix of ids that a part of the path wants. */
+function prefixOf(schema: z.ZodType | undefined): IdPrefix {
+  const pattern = (schema as { def?: { checks?: { _zod: { def: { pattern?: RegExp } } }[] } } | undefined)?.def?.checks?.[0]?._zod
+    .def.pattern
+  const prefix = /\(\?:([a-z]+)/.exec(String(pattern))?.[1]
+  if (!prefix) throw new Error('a part of a path that is no id')
+  return prefix as IdPrefix
+}
+
+const pathOf = (one: Route, id: (prefix: IdPrefix) => string): string =>
+  (one.spec.dialect === 'compatible' ? '/api' : '/api/v1') +
+  one.path.replace(/:([a-z_]+)/g, (_, name: string) => id(prefixOf(one.spec.params?.[name])))
+
+/** One thing of each kind, in the tenant of alice. */
+async function things(house: House): Promise<(prefix: IdPrefix) => string> {
+  const task = await house.given.task()
+  const member = await house.given.user({ role: 'member' })
+  const invitation = await house.alice.post('/api/v1/invitations', { email: 'invited@example.com', role: 'member' })
+  const session = (await house.alice.get('/api/v1/me/sessions')).body.data[0]
+  const event = (await house.alice.get('/api/v1/events')).body.data[0]
+  const ids: Partial<Record<IdPrefix, string>> = {
+    task: task.id,
+    usr: member.id,
+    inv: invitation.body.id,
+    ses: session.id,
+    evt: event.id,
+    agt: house.agent.id,
+    key: house.agent.keyId,
+  }
+  return (prefix) => {
+    const id = ids[prefix]
+    if (!id) throw new Error(`Nothing of kind ${prefix} is made here; a new route wants one.`)
+    return id
+  }
+}
+
+// Counted or stamped by whoever calls, whatever becomes of the call.
+const COUNTED = ['countersign.buckets', 'countersign.replies', 'countersign.test_clock']
+const STAMPED = ['last_seen_at', 'last_used_at', 'last_used_from']
+
+/** Every row of every table, but for what a call leaves by being a call. */
+async function contents(admin: Admin): Promise<Record<string, string>> {
+  const { rows: tables } = await admin.query(`
+    select format('%I.%I', table_schema, table_name) as name from information_schema.tables
+    where table_type = 'BASE TABLE' and table_schema in ('countersign', 'countersign_queue')`)
+  const found: Record<string, string> = {}
+  for (const { name } of tables.filter((table) => !COUNTED.includes(table.name))) {
+    const { rows } = await admin.query(
+      `select count(*) || ' ' || coalesce(md5(string_agg(row, '' order by row)), '') as all
+       from (select (to_jsonb(t) - $1::text[])::text as row from ${name} t) as rows`,
+      [STAMPED],
+    )
+    found[name] = rows[0].all
+  }
+  expect(Object.keys(found).length).toBeGreaterThan(20)
+  return found
+}
+
+const HEADERS: Record<string, string | null> = {
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'permissions-policy':
+    'camera=(), microphone=(), geolocation=(), payment=(), usb=(), publickey-credentials-get=(self), publickey-credentials-create=(self)',
+  'cache-control': 'no-store',
+  'content-type': 'application/problem+json',
+  'access-control-allow-origin': null,
+  'x-powered-by': null,
+}
+
+type Said = { status: number; headers: Headers; text: string }
+type Refusal = { code: string; errors: { path: string; code: string; message: string }[] }
+
+/** What is wrong with a refusal, in words; an empty list when nothing is. */
+function faultsOf({ status, headers, text }: Said): string[] {
+  const faults: string[] = []
+  const say = (is: boolean, what: string) => void (is || faults.push(what))
+  say(status >= 400 && status < 500, `status ${status}: ${text.slice(0, 200)}`)
+  for (const [name, value] of Object.entries(HEADERS)) say(headers.get(name) === value, `${name} is ${headers.get(name)}`)
+  if (!/^\{/.test(text)) return [...faults, `no problem: ${text.slice(0, 100)}`]
+  const body = JSON.parse(text)
+  say(
+    isProblemCode(body.code) && PROBLEMS[body.code as keyof typeof PROBLEMS].status === status,
+    `code ${body.code} with ${status}`,
+  )
+  say(body.status === status && typeof body.title === 'string' && typeof body.type === 'string', 'members of a problem')
+  say(/^req_/.test(body.request_id) && headers.get('x-request-id') === body.request_id, 'the id of the request')
+  if (body.code === 'validation_failed')
+    say(
+      body.errors?.length > 0 &&
+        body.errors.every((one: Record<string, unknown>) => typeof one.path === 'string' && one.code && one.message),
+      'the places of the errors',
+    )
+  return faults
+}
+
+/** Collects what was wrong, so that one run says everything. Where somebody was slowed down on the way, the counters are emptied and the call is made again. */
+function openJudge({ admin }: House) {
+  const wrong: string[] = []
+  let calls = 0
+  const said = async (call: () => Promise<Said | Response>): Promise<Said> => {
+    const got = await call()
+    return got instanceof Response ? { status: got.status, headers: got.headers, text: await got.text() } : got
+  }
+  const judge = async (
+    what: string,
+    call: () => Promise<Said | Response>,
+    expected: (status: number, body: Refusal) => boolean,
+  ): Promise<void> => {
+    for (;;) {
+      const got = await said(call)
+      calls++
+      const faults = faultsOf(got)
+      if (got.status === 429 && faults.length === 0 && Number(got.headers.get('retry-after')) > 0) {
+        await admin.query('delete from countersign.buckets')
+        continue
+      }
+      const body = faults.length === 0 ? (JSON.parse(got.text) as Refusal) : null
+      if (body && !expected(got.status, body))
+        faults.push(`unexpected ${got.status} ${body.code} ${JSON.stringify(body.errors ?? '')}`)
+      for (const fault of faults) wrong.push(`${what}: ${fault}`)
+      return
+    }
+  }
+  onTestFinished(() => void process.stdout.write(`bad input: ${calls} calls refused\n`))
+  return { wrong, judge }
+}
+
+/** A few at a time: as many as a busy browser. */
+async function inTurns<T>(all: readonly T[], each: (one: T) => Promise<void>): Promise<void> {
+  const rest = [...all]
+  await Promise.all(
+    Array.from({ length: 12 }, async () => {
+      for (let one = rest.shift(); one !== undefined; one = rest.shift()) await each(one)
+    }),
+  )
+}
+
+const json = { 'content-type': 'application/json' }
+
+test('§21 T166 every mutating route refuses bodies that are no JSON, of another type, too large, or that JSON readers disagree about, and writes nothing', {
+  timeout: 60_000,
+}, async () => {
+  const house = await setup()
+  const id = await things(house)
+  const before = await contents(house.admin)
+  const { wrong, judge } = openJudge(house)
+  const deep = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
+  const bodies: [string, string | Buffer, number[]][] = [
+    ['cut off', '{"a":', [400]],
+    ['a trailing comma', '{"a":1,}', [400]],
+    ['NaN', '{"a":NaN}', [400]],
+    ['a name twice', '{"a":1,"a":1}', [400]],
+    ['__proto__', '{"__proto__":{"a":1}}', [400]],
+    ['U+0000', '{"a":"\\u0000"}', [400]],
+    ['half a surrogate', '{"a":"\\ud800"}', [400]],
+    ['a BOM', '\ufeff{}', [400]],
+    ['bytes that are no UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), [400]],
+    ['depth 65', deep(65), [400]],
+    ['a scalar', '5', [400, 422]],
+    ['a list', '[]', [400, 422]],
+    ['nothing but null', 'null', [400, 422]],
+  ]
+  await inTurns(mutating, async (one) => {
+    const path = pathOf(one, id)
+    const send = (body: string | Buffer, headers: Record<string, string> = json) =>
+      house.alice.raw(path, { method: one.method, body: body as BodyInit, headers })
+    for (const [what, body, expected] of bodies)
+      await judge(
+        `${named(one)} with ${what}`,
+        () => send(body),
+        (status) => expected.includes(status),
+      )
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+      'application/json; charset=utf-16',
+    ])
+      await judge(
+        `${named(one)} as ${type}`,
+        () => send('{}', { 'content-type': type }),
+        (status, { code }) => status === 415 && code === 'media_type_unsupported',
+      )
+    await judge(
+      `${named(one)} gzipped`,
+      () => send('{}', { ...json, 'content-encoding': 'gzip' }),
+      (status) => status === 415,
+    )
+    await judge(
+      `${named(one)} too large`,
+      () => announce(house, one.method, path, (one.spec.maxBody ?? MAX_BODY) + 1),
+      (status, { code }) => status === 413 && code === 'body_too_large',
+    )
+  })
+  expect(wrong).toEqual([])
+  expect(await contents(house.admin)).toEqual(before)
+})
+
+/** Says how much is to come and sends none of it. */
+function announce({ url, alice }: House, method: string, path: string, length: number): Promise<Said> {
+  return new Promise((resolve, reject) => {
+    const { cookie, origin } = alice.credential
+    const sent = request(url + path, { method, headers: { ...json, cookie, origin, 'content-length': length } }, (answer) => {
+      const headers = new Headers(
+        Object.entries(answer.headers).map(([name, value]) => [name, String(value)] as [string, string]),
+      )
+      answer
+        .setEncoding('utf8')
+        .toArray()
+        .then((chunks) => {
+          sent.destroy()
+          resolve({ status: answer.statusCode as number, headers, text: chunks.join('') })
+        }, reject)
+    })
+    sent.on('error', reject)
+    sent.flushHeaders()
+  })
+}
+
+/** The members of a route's body by name; those of a form that is not an object are none. */
+const membersOf = (one: Route): [string, z.ZodType][] =>
+  Object.entries((one.spec.body as { shape?: Record<string, z.ZodType> } | undefined)?.shape ?? {})
+
+const LONG = 'x'.repeat(20_001)
+const STRANGE: unknown[] = [12_345.678, -1, 'x\u202ey', '', [], [[]], {}, { _: 1 }, true, LONG]
+
+test('§21 T166 every member of every body and query refuses what is not of its type, by its place; unknown members and fields are refused by theirs', {
+  timeout: 60_000,
+}, async () => {
+  const house = await setup()
+  const id = await things(house)
+  const before = await contents(house.admin)
+  const { wrong, judge } = openJudge(house)
+  const asked = new Set<string>()
+  await inTurns(
+    routes.filter((one) => one.method !== 'GET'),
+    async (one) => {
+      const path = pathOf(one, id)
+      const compatible = one.spec.dialect === 'compatible'
+      const send = (body: unknown) => house.alice.raw(path, { method: one.method, body: JSON.stringify(body), headers: json })
+      if (!compatible)
+        await judge(
+          `${named(one)} with an unknown member`,
+          () => send({ ...(bodyOf(one) as object), no_such: 1 }),
+          (status, { errors }) => status === 422 && errors.some(({ path: at, code }) => at === '/no_such' && code === 'unknown'),
+        )
+      for (const [name, schema] of membersOf(one))
+        for (const value of STRANGE.filter((strange) => !schema.safeParse(strange).success)) {
+          asked.add(`${headOf(one)} ${name}`)
+          const what = `${named(one)} with ${name}: ${JSON.stringify(value).slice(0, 20)}`
+          await judge(
+            what,
+            () => send({ ...(bodyOf(one) as object), [name]: value }),
+            (status, { errors }) =>
+              (status === 413 && value === LONG && one.spec.maxBody !== undefined) ||
+              (status === 422 && errors.some(({ path: at }) => at === `/${name}` || at.startsWith(`/${name}/`))),
+          )
+        }
+    },
+  )
+  expect(asked.size).toBeGreaterThan(40)
+
+  const queried = routes.filter((one) => one.method === 'GET')
+  await inTurns(queried, async (one) => {
+    const path = pathOf(one, id)
+    const ask = (query: string) => house.alice.raw(`${path}?${query}`)
+    const at =
+      (name: string) =>
+      (status: number, { errors }: Refusal) =>
+        status === 422 && errors.some((error) => error.path === name)
+    const names = Object.keys(one.spec.query ?? {})
+    if (one.spec.dialect !== 'compatible')
+      await judge(`${named(one)} with an unknown field`, () => ask('no_such=1'), at('no_such'))
+    for (const name of names) {
+      const schema = one.spec.query?.[name] as z.ZodType
+      if (!isListOf(schema)) await judge(`${named(one)} with ${name} twice`, () => ask(`${name}=1&${name}=2`), at(name))
+      for (const value of ['%00', '%FF'])
+        await judge(`${named(one)} with ${name}=${value}`, () => ask(`${name}=${value}`), at(name))
+    }
+    if (names.includes('limit'))
+      for (const value of ['0', '-1', '201', '1.5', 'x', '', '1e2', '0x10', '%2B5'])
+        await judge(`${named(one)} with limit=${value}`, () => ask(`limit=${value}`), at('limit'))
+    if (names.includes('cursor')) {
+      for (const forged of ['x', 'AAAA', `${'A'.repeat(120)}`, '%20', '..%2F'])
+        await judge(
+          `${named(one)} with the cursor ${forged}`,
+          () => ask(`cursor=${forged}`),
+          (status, { code }) => status === 400 && code === 'cursor_invalid',
+        )
+    }
+  })
+  expect(await contents(house.admin)).toEqual(before)
+
+  // A cursor of one route, tenant or filter is none of another.
+  await house.given.task()
+  const own = (await house.alice.get('/api/v1/tasks?limit=1')).body.next_cursor
+  expect(own).toEqual(expect.any(String))
+  const changed = own.slice(0, -2) + (own.endsWith('A') ? 'BB' : 'AA')
+  const people = [house.alice, (await house.stranger.person()) as Client] as const
+  for (const [who, path] of [
+    [people[0], `/api/v1/events?cursor=${own}`],
+    [people[0], `/api/v1/agents?cursor=${own}`],
+    [people[0], `/api/v1/tasks?status=open&cursor=${own}`],
+    [people[0], `/api/v1/tasks?cursor=${changed}`],
+    [people[1], `/api/v1/tasks?cursor=${own}`],
+  ] as const)
+    await judge(
+      `the cursor of GET /tasks at ${path.slice(0, 30)}`,
+      () => who.raw(path),
+      (status, { code }) => status === 400 && code === 'cursor_invalid',
+    )
+  expect(wrong).toEqual([])
+})
+
+const isListOf = (schema: z.ZodType): boolean => {
+  const def = schema.def as { type: string; innerType?: z.ZodType; in?: z.ZodType }
+  const inner = def.innerType ?? def.in
+  return inner ? isListOf(inner) : def.type === 'array'
+}
+
+test('§21 P9 A1 an id that is none, of another kind or of another tenant is one and the same 404 at every route, and changes nothing', {
+  timeout: 60_000,
+}, async () => {
+  const house = await setup()
+  const id = await things(house)
+  const stranger = await house.stranger.person()
+  const before = await contents(house.admin)
+  const { wrong, judge } = openJudge(house)
+  const placed = routes.filter((one) => one.path.includes(':'))
+  expect(placed.length).toBeGreaterThan(20)
+  const lone = /"request_id":"[^"]*"/
+  await inTurns(placed, async (one) => {
+    const call = (who: Client, path: string) =>
+      who.raw(path, { method: one.method, headers: json, body: one.method === 'GET' ? undefined : JSON.stringify(bodyOf(one)) })
+    const forms: Record<string, (prefix: IdPrefix) => string> = {
+      random: (prefix) => newId(prefix),
+      'of another kind': (prefix) => newId(prefix === 'task' ? 'agt' : 'task'),
+      'in lower case': (prefix) => id(prefix).toLowerCase(),
+      'with a slash': (prefix) => `${id(prefix)}%2f`,
+      'above itself': () => '%2e%2e%2fagents',
+      'with NUL': (prefix) => `${id(prefix)}%00`,
+      'with a quote': (prefix) => `${id(prefix)}'`,
+      'cut off': (prefix) => id(prefix).slice(0, -1),
+      'no UTF-8': () => '%ff%fe',
+      'no encoding': () => '%zz',
+    }
+    for (const [what, form] of Object.entries(forms))
+      await judge(
+        `${named(one)} ${what}`,
+        () => call(house.alice, pathOf(one, form)),
+        (status, { code }) => status === 404 && code === 'not_found',
+      )
+    await judge(
+      `${named(one)} of 10 kB`,
+      () =>
+        call(
+          house.alice,
+          pathOf(one, (prefix) => `${prefix}_${'0'.repeat(10_000)}`),
+        ),
+      (status) => status === 414 || status === 404,
+    )
+
+    const [foreign, random] = await Promise.all([
+      call(stranger, pathOf(one, id)),
+      call(
+        stranger,
+        pathOf(one, (prefix) => newId(prefix)),
+      ),
+    ])
+    const told = await Promise.all(
+      [foreign, random].map(async (answer) => `${answer.status} ${(await answer.text()).replace(lone, '')}`),
+    )
+    if (told[0] !== told[1] || !told[0]?.startsWith('404'))
+      wrong.push(`${named(one)}: another tenant hears ${told[0]}, of a random id ${told[1]}`)
+  })
+
+  // Ids in bodies and queries tell as little.
+  type At = (prefix: IdPrefix) => string
+  const inside: [string, string, (at: At) => unknown][] = [
+    ['POST', '/agents', (at) => ({ name: 'x', owner_user_id: at('usr') })],
+    ['POST', '/keys', (at) => ({ kind: 'agt', agent_id: at('agt') })],
+    ['POST', '/keys/revoke', (at) => ({ created_by: at('usr') })],
+    ['POST', '/keys/revoke', (at) => ({ agent_id: at('agt') })],
+    ['POST', '/tasks', (at) => ({ ...(BODIES['POST /tasks'] as object), assign_to: { user_id: at('usr') } })],
+    ['POST', '/tasks/wait', (at) => ({ ids: [at('task')], timeout: 1 })],
+  ]
+  for (const [method, path, make] of inside) {
+    const hear = async (at: At) => {
+      const answer = await stranger.raw(`/api/v1${path}`, { method, headers: json, body: JSON.stringify(make(at)) })
+      return `${answer.status} ${(await answer.text()).replace(lone, '')}`
+    }
+    const ids = new Map<string, string>()
+    const random = (prefix: IdPrefix) => ids.get(prefix) ?? (ids.set(prefix, newId(prefix)).get(prefix) as string)
+    const [foreign, unknown] = [await hear(id), await hear(random)]
+    if (/^2(?!00 \{"revoked":0\})/.test(foreign) || foreign !== unknown)
+      wrong.push(`${path} with an id of another tenant: ${foreign}, of nobody: ${unknown}`)
+  }
+  for (const query of [
+    (at: At) => `/keys?agent_id=${at('agt')}`,
+    (at: At) => `/tasks?agent_id=${at('agt')}`,
+    (at: At) => `/tasks?assigned_to=${at('usr')}`,
+    (at: At) => `/events?actor=${at('usr')}`,
+    (at: At) => `/events?resource=${at('task')}`,
+  ]) {
+    const [foreign, unknown] = [await stranger.get(`/api/v1${query(id)}`), await stranger.get(`/api/v1${query(newId)}`)]
+    if (foreign.status !== unknown.status || (foreign.body.data?.length ?? 0) > 0)
+      wrong.push(`${query(id)} tells another tenant ${JSON.stringify(foreign.body).slice(0, 200)}`)
+  }
+  expect(wrong).toEqual([])
+  expect(await contents(house.admin)).toEqual(before)
+})
+
+test('§21 P54 P135 every route refuses a key that is malformed, wrong, expired or revoked, nobody, and a cookie without proof of the same origin', {
+  timeout: 60_000,
+}, async () => {
+  const house = await setup()
+  const id = await things(house)
+  const [expired, revoked] = await Promise.all(
+    [{ expires_in_seconds: 60 }, {}].map((more) => house.given.key({ kind: 'agt', agent_id: house.agent.id, ...more })),
+  )
+  expect((await house.alice.post(`/api/v1/keys/${revoked?.id}/revoke`)).status).toBe(204)
+  await house.clock.advance('2m')
+  const before = await contents(house.admin)
+  const { wrong, judge } = openJudge(house)
+  const guarded = routes.filter((one) => one.spec.auth !== 'none')
+  const keys: [string, string, string][] = [
+    ['an expired key', expired?.secret as string, 'key_expired'],
+    ['a revoked key', revoked?.secret as string, 'key_revoked'],
+    ['one character more', `${house.agent.key}x`, 'key_invalid'],
+    ['a bad checksum', house.agent.key.slice(0, -1) + (house.agent.key.endsWith('0') ? '1' : '0'), 'key_invalid'],
+    ['words', 'hello', 'key_invalid'],
+  ]
+  for (const one of guarded) {
+    const path = pathOf(one, id)
+    const method = { method: one.method, ...(one.method === 'GET' ? {} : { body: JSON.stringify(bodyOf(one)) }) }
+    await judge(
+      `${named(one)} by nobody`,
+      () => house.nobody.raw(path, { ...method, headers: json }),
+      (status, { code }) => status === 401 && code === 'unauthenticated',
+    )
+    for (const [what, key, code] of keys)
+      await judge(
+        `${named(one)} with ${what}`,
+        () => clientOf(house.url, { bearer: key }).raw(path, { ...method, headers: json }),
+        (status, body) => status === 401 && body.code === code,
+      )
+    if (one.method === 'GET') continue
+    const { cookie } = house.alice.credential
+    const proofs: Record<string, string>[] = [
+      {},
+      { origin: 'https://evil.example' },
+      { origin: 'null' },
+      { 'sec-fetch-site': 'cross-site', origin: house.url },
+      { 'sec-fetch-site': 'same-site' },
+      { 'sec-fetch-site': 'none' },
+    ]
+    for (const proof of proofs)
+      await judge(
+        `${named(one)} from ${JSON.stringify(proof)}`,
+        () => house.nobody.raw(path, { ...method, headers: { ...json, cookie: cookie as string, ...proof } }),
+        (status, { code }) => status === 403 && code === 'csrf_refused',
+      )
+  }
+  expect(wrong).toEqual([])
+  expect(await contents(house.admin)).toEqual(before)
+})
