@@ -216,3 +216,7 @@ test('P132 LOG_PERSONAL shows persons for 24 hours and then stops by itself; cre
   log.info({ who: 'ann@example.com' })
   expect(last().who).toBe('u:-')
 })
+
+test('P131 a run of nothing but zeros is no card: the id that stands for no tenant can be read', () => {
+  expect(scrubText('tenant 00000000-0000-0000-0000-000000000000')).toBe('tenant 00000000-0000-0000-0000-000000000000')
+})
