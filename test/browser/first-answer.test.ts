@@ -26,7 +26,7 @@ const answer = await awaitHuman({
 console.log(JSON.stringify(answer))
 `
 
-test('T1 a stranger runs one command, an agent asks, a person answers in the browser, and the script goes on with the typed answer', async () => {
+test('T1 T3 a stranger runs one command, an agent asks, a person answers in the browser, and the script goes on with the typed answer', async () => {
   const folder = temporaryFolder()
   const dev = await startDev(join(folder, 'home'))
   const surf = await browse(dev.ready.url)
@@ -76,6 +76,8 @@ test('T1 a stranger runs one command, an agent asks, a person answers in the bro
   await page.getByRole('link', { name: /Refund order 1042\?/ }).click()
   await page.getByRole('heading', { name: 'Refund order 1042?' }).waitFor()
   await expect.poll(() => page.getByText('240.1', { exact: true }).count()).toBe(1)
+  // who asks, until when, and what happens if nobody answers
+  for (const words of [/Development agent/, /Answer by/, /If nobody answers/]) await page.getByText(words).first().waitFor()
   expect(await accessibility(page)).toEqual([])
 
   // a wrong answer shows its error beside the field and settles nothing

@@ -155,7 +155,7 @@ test('T75 T76 T80 every kind of field can be answered, and the server says besid
   noFaults(surf)
 })
 
-test('T6 T86 what is shown is what was sent: digits kept, hidden characters marked, markup as text, prefilled values in their fields', async () => {
+test('T6 T86 P139 what is shown is what was sent: digits kept, hidden characters marked, markup as text, prefilled values in their fields', async () => {
   const house = await houseWithPages()
   const created = await house.agent.raw('/api/v1/tasks', {
     method: 'POST',
