@@ -50,7 +50,9 @@ const held = async ({ look }: Installation): Promise<number> =>
     )
   )[0]?.n ?? 0
 
+// Two seconds by the wall clock, on a machine that other tests use too: a slow run is tried again, the bound stays.
 test('T31 A32 SIGTERM under 2,000 waits: all are told the present state within 2 s, the process ends with 0, and clients go on at another', {
+  retry: 2,
   timeout: 90_000,
 }, async () => {
   const installation = await openInstallation({ servers: 2 })
@@ -79,8 +81,7 @@ test('T31 A32 SIGTERM under 2,000 waits: all are told the present state within 2
   process.stdout.write(
     `stop: ${WAITS} waits told within ${slowest} ms (as many answers for nothing: ${Math.round(least)} ms), the process gone after ${ms} ms\n`,
   )
-  // Two seconds; on a machine that is busy with other things, no longer than three answers that cost nothing.
-  expect(slowest).toBeLessThan(Math.max(2_000, 3 * least))
+  expect(slowest).toBeLessThan(2_000)
   expect(how).toEqual({ code: 0, signal: null })
 
   const again = wait(clientOf(second.url, { bearer }), ids, () => asked)
