@@ -205,3 +205,10 @@ test('no folder called utils, lib, shared or common, and no barrel but the two f
 test('no empty catch and no escape from the type checker', () => {
   expect(grep(/catch\s*(\([^)]*\))?\s*\{\s*\}|@ts-ignore|@ts-nocheck|\bas any\b/, () => true)).toEqual([])
 })
+
+test('std/ knows nothing of the product and stays below 300 lines in all', () => {
+  const lines = product
+    .filter((source) => source.room === 'std' && inServer(source))
+    .flatMap((source) => source.text.trimEnd().split('\n'))
+  expect(lines.length).toBeLessThanOrEqual(300)
+})

@@ -6,7 +6,6 @@ import { hmacSha256, randomToken } from '../crypto/token.ts'
 import type { Sql } from '../db/sql.ts'
 import { type Db, once } from '../db/tx.ts'
 import type { Clock } from '../std/clock.ts'
-import { together } from '../std/together.ts'
 import { BUCKETS, type Bucket, type BucketName, type Buckets, type Gcra, NAMED, type Window } from './bucket.ts'
 import {
   type BucketRow,
@@ -22,6 +21,7 @@ import {
   takeLease,
   takeWindow,
 } from './sql.ts'
+import { together } from './together.ts'
 
 export type Want = { bucket: BucketName; key: string; cost?: number }
 /** What is left of a bucket: `remaining` calls now, all of them again after `reset` seconds. */

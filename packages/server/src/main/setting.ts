@@ -3,7 +3,7 @@ import { isAbsolute, resolve } from 'node:path'
 import { Secret } from '../crypto/secret.ts'
 import { type Allowed, parseAddress, parseAllowed, parseNetwork } from '../egress/address.ts'
 import { BUCKETS, type Bucket, type BucketName, type Buckets } from '../http/bucket.ts'
-import { nearest } from '../std/nearest.ts'
+import { nearest } from '../http/nearest.ts'
 
 /** What a default or a relative path may depend on. */
 export type Context = { cwd: string; isRoot: boolean }
