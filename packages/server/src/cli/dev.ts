@@ -4,6 +4,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { developmentKey } from '../identity/development.ts'
+import { issueSetupLink } from '../identity/setup.ts'
 import { boot, type Running } from '../main/boot.ts'
 import { type Config, type Environment, processContext, readConfig } from '../main/config.ts'
 import { openServerLog } from '../main/log.ts'
@@ -39,7 +40,8 @@ export function devCommand(program: Command, output: () => Output): void {
       endOnSignal(running, () => removeOwn(file))
       const { url } = running.server
       const key = await developmentKey(running.server.identity, join(config.home, 'development.key'))
-      const link = await setupLink(running, config)
+      // This process is the only one, so a link of an earlier start may die: nobody could read it again.
+      const link = config.setupToken ? await setupLink(running, config) : await issueSetupLink(running.server.identity)
       const ready = { ready: true, url, setup_url: link, agent_key: key, pid: process.pid }
       writeFileSync(file, `${JSON.stringify(ready)}\n`, { mode: 0o600 })
       const { json, stdout } = output()
