@@ -62,7 +62,7 @@ const PARTS = [
     name: 'queue',
     from: [at('queue', 'src'), at('queue', 'package.json')],
     stamp: at('queue', 'dist', '.built'),
-    make: bundle('queue', ['src/index.ts'], { platform: 'node', target: 'node20' }),
+    make: bundle('queue', ['src/index.ts', 'src/adapters.ts'], { platform: 'node', target: 'node20' }),
   },
   {
     name: 'server',

@@ -1,5 +1,6 @@
 // The public face of @countersign/queue: durable jobs in PostgreSQL. Everything else in this package is its own business.
 export type { Callback, Settled } from './callback.ts'
+export { type Copied, type CopiedIds, type CopyOptions, copyIn, type Refused } from './copy-in.ts'
 export type { Duration } from './duration.ts'
 export { type Enqueue, type EnqueueOptions, enqueue, enqueueMany, type UniqueRule } from './enqueue.ts'
 export { type Fault, QueueError, type QueueErrorCode } from './error.ts'
