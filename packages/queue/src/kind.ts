@@ -50,7 +50,22 @@ export type Progress = { percent?: number; message?: string; data?: Record<strin
 
 export type AbortReason = 'cancelled' | 'deadline' | 'lease_lost' | 'shutdown'
 
-export type CallbackOptions = { timeout?: Duration; then?: 'finish' | 'resume' }
+export type CallbackOptions = {
+  /** default 1h */
+  timeout?: Duration
+  /** What an answer does: it ends the job as its output (default), or the job runs again and reads it. */
+  then?: 'finish' | 'resume'
+  /** A jsonpath over the payload of an answer: what it does not hold for is ignored, and the callback stays open. */
+  filter?: string
+  /** A jsonpath: what it holds for fails the callback. Asked before `onComplete`. */
+  onFail?: string
+  /** A jsonpath: what it holds for completes the callback. */
+  onComplete?: string
+  /** A jsonpath whose first item is stored in place of the payload. */
+  transform?: string
+  /** What neither `onFail` nor `onComplete` names; default `ignore` when there is an `onComplete`, else `complete`. */
+  default?: 'complete' | 'fail' | 'ignore'
+}
 
 export type Context = {
   /** Aborts with an AbortReason. After `cancelled` and `shutdown` a handler may still return an outcome. */

@@ -117,6 +117,7 @@ export type CallbackRow = {
   then: 'finish' | 'resume'
   payload: unknown
   error: { error?: string; retryable?: boolean } | null
+  expressions: Record<string, string> | null
   created_at: string
   timeout_at: string
   resolved_at: string | null
@@ -129,31 +130,79 @@ export const createCallback = (
   name: string,
   timeoutMs: number,
   then: string,
+  expressions: Record<string, string> | null = null,
 ) =>
-  ask<CallbackRow>(db, sql('callback_create($1::text, $2::bigint, $3::uuid, $4::text, $5::bigint, $6::text)'), [
+  ask<CallbackRow>(db, sql('callback_create($1::text, $2::bigint, $3::uuid, $4::text, $5::bigint, $6::text, $7::jsonb)'), [
     id,
     lease,
     token,
     name,
     timeoutMs,
     then,
+    expressions && json(expressions),
   ])
 export const getCallback = (db: Queryable, id: string) => ask<CallbackRow | null>(db, sql('callback_get($1::text)'), [id])
 
 export type CallbackAnswer = {
-  verdict: 'done' | 'again' | 'resolved' | 'expired' | 'not_found' | 'not_waiting'
+  verdict: CallbackVerdict
   id: string
   job_id: string
   state: State
   timeout_at?: string
+  /** What an expression failed of. */
+  error?: string
 }
-/** From outside: needs no right but countersign_callback. */
-export const resolveCallback = (db: Queryable, id: string, action: 'complete' | 'fail', body: unknown) =>
-  ask<CallbackAnswer>(db, sql('callback_resolve($1::text, $2::text, $3::jsonb)'), [id, action, json(body)])
+export type CallbackVerdict =
+  | 'done'
+  | 'again'
+  | 'ignored'
+  | 'resolved'
+  | 'expired'
+  | 'replayed'
+  | 'stale'
+  | 'not_found'
+  | 'not_waiting'
+  | 'expression_failed'
+  | 'unbounded'
+  | 'signature_invalid'
+  | 'signature_expired'
+/** Signatures whose MAC was right; the database's clock judges their times. */
+export type Proof = readonly { t?: number; tenant_id?: string; not_after?: string }[]
+/** From outside: needs no right but countersign_callback. `body` is JSON text, so that every digit of it arrives. */
+export const resolveCallback = (
+  db: Queryable,
+  id: string,
+  action: 'complete' | 'fail',
+  body: string,
+  proof: Proof | null,
+  timed: boolean,
+) =>
+  ask<CallbackAnswer>(db, sql('callback_resolve($1::text, $2::text, $3::jsonb, $4::jsonb, $5::boolean)'), [
+    id,
+    action,
+    body,
+    proof && json(proof),
+    timed,
+  ])
+/** For the rest of the transaction: an expression of a callback may run for so long. */
+export const limitStatements = "set local statement_timeout = '1s'"
+/** Whether this database takes no writes: a replica, or one that was told so. */
+export const isReadOnly = "select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean as answer"
 export const settleCallback = (db: Queryable, id: string, action: 'resume' | 'retry' | 'cancel', body: unknown) =>
   ask<CallbackAnswer>(db, sql('callback_settle($1::text, $2::text, $3::jsonb)'), [id, action, json(body)])
-export const beatCallback = (db: Queryable, id: string, seconds: number) =>
-  ask<CallbackAnswer>(db, sql('callback_heartbeat($1::text, $2::integer)'), [id, seconds])
+export const beatCallback = (
+  db: Queryable,
+  id: string,
+  seconds: number,
+  lease: string | null = null,
+  proof: Proof | null = null,
+) =>
+  ask<CallbackAnswer>(db, sql('callback_heartbeat($1::text, $2::integer, $3::bigint, $4::jsonb)'), [
+    id,
+    seconds,
+    lease,
+    proof && json(proof),
+  ])
 
 // readers and operators
 export const STATES = [

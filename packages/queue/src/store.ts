@@ -13,6 +13,8 @@ export type DatabaseOption = pg.Pool | { url: string; max?: number }
 export type Store = Queryable & {
   /** How to open the connection that listens. */
   readonly config: pg.ClientConfig
+  /** One transaction of our own, in READ COMMITTED; whatever `work` throws rolls it back. */
+  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>
   /** Repeats a call until it succeeds or fails for a reason of its own; gives up when `signal` says so. */
   insist<T>(fn: () => Promise<T>, signal?: AbortSignal): Promise<T>
   close(): Promise<void>
@@ -40,10 +42,11 @@ export function openStore(database: DatabaseOption, clock: Clock, log: Log): Sto
     try {
       return await pool.query(text, values)
     } catch (error) {
-      if (isDatabaseError(error) && error.code === 'QJ006') return inReadCommitted(pool, text, values)
+      if (isDatabaseError(error) && error.code === 'QJ006') return inReadCommitted(pool, (client) => client.query(text, values))
       throw asQueueError(error)
     }
   }
+  const transaction = <T>(work: (tx: Queryable) => Promise<T>) => inReadCommitted(pool, work)
   const insist = async <T>(fn: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
     for (let failures = 1; ; failures++) {
       try {
@@ -60,11 +63,11 @@ export function openStore(database: DatabaseOption, clock: Clock, log: Log): Sto
     if (own) await pool.end()
     else pool.off('error', onError)
   }
-  return { config: pool.options, query, insist, close }
+  return { config: pool.options, query, transaction, insist, close }
 }
 
-/** For a role whose sessions begin in another isolation level. */
-async function inReadCommitted(pool: pg.Pool, text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
+/** Also for a role whose sessions begin in another isolation level. */
+async function inReadCommitted<T>(pool: pg.Pool, work: (client: Queryable) => Promise<T>): Promise<T> {
   const client = await pool.connect()
   let broken = false
   const onError = () => {
@@ -73,7 +76,7 @@ async function inReadCommitted(pool: pg.Pool, text: string, values?: unknown[]):
   client.on('error', onError)
   try {
     await client.query(readCommitted)
-    const answer = await client.query(text, values)
+    const answer = await work(client)
     await client.query(endReadCommitted)
     return answer
   } catch (error) {
