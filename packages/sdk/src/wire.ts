@@ -14,11 +14,46 @@ export type Agent = {
   updated_at: string
 }
 
+/** A job that waits for the outside. */
+export type Callback = {
+  id: string
+  job_id: string
+  name: string
+  state: 'open' | 'completed' | 'failed' | 'expired' | 'cancelled'
+  then: 'finish' | 'resume'
+  /** `{"_redacted": true}` where the caller may not see it. */
+  payload: Json
+  error: { [member: string]: Json } | null
+  created_at: string
+  timeout_at: string
+  resolved_at: string | null
+}
+
+export type Capabilities = {
+  version: string
+  /** The database takes no writes now; mutations answer 503 `read_only`. */
+  read_only: boolean
+  schema_version: number | null
+  expected_schema_version: number
+  features: string[]
+}
+
 export type CompatibilityKey = {
   version: number
   origin: 'made' | 'imported'
   created_at: string
   effective_at: string
+}
+
+export type DeadLetterDepth = {
+  total: number
+  by: {
+    kind: string
+    queue: string
+    reason: string
+    count: number
+    newest_at: string | null
+  }[]
 }
 
 /** What one human decided about a task. */
@@ -92,6 +127,163 @@ export type Invitation = {
   revoked_at: string | null
 }
 
+/** One piece of work and how it stands. */
+export type Job = {
+  id: string
+  kind: string
+  queue: string
+  /** 1 is urgent, 4 can wait. */
+  priority: number
+  state: 'scheduled' | 'retrying' | 'blocked' | 'ready' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled'
+  state_reason: string | null
+  attempt: number
+  max_attempts: number
+  crashes: number
+  lease: number
+  worker: string | null
+  run_at: string
+  enqueued_at: string
+  claimed_at: string | null
+  finished_at: string | null
+  deadline_at: string | null
+  cancel_requested_at: string | null
+  /** `{"_redacted": true}` where the caller may not see it. */
+  progress: Json
+  metadata: { [member: string]: Json }
+  tags: string[]
+  unique_key: string | null
+  ordering_key: string | null
+  concurrency_key: string | null
+  rate_key: string | null
+  /** The schedule that made it. */
+  schedule: string | null
+  dead_letter: boolean
+  /** The agent that enqueued it over the API. */
+  agent_id: string | null
+  /** The user who enqueued it over the API, or whose agent did. */
+  owner_id: string | null
+  last_error: {
+    at: string
+    attempt: number
+    lease: number | null
+    reason: string
+    /** Null where the caller may not see it. */
+    error: string | null
+    stack?: string
+    worker?: string | null
+  } | null
+  /** `{"_redacted": true}` where the caller may not see it. */
+  payload: Json
+  payload_version: number
+  /** `{"_redacted": true}` where the caller may not see it. */
+  output: Json
+  /** The newest 25 attempts that failed. */
+  errors: {
+    at: string
+    attempt: number
+    lease: number | null
+    reason: string
+    /** Null where the caller may not see it. */
+    error: string | null
+    stack?: string
+    worker?: string | null
+  }[]
+  trace: { [member: string]: Json } | null
+  /** What the caller may do with it now; only in answers of one job. */
+  may: ('retry' | 'cancel' | 'reschedule' | 'move')[]
+}
+
+export type JobResult = {
+  id: string
+  state: 'scheduled' | 'retrying' | 'blocked' | 'ready' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled'
+  /** Whether the job is over. */
+  done: boolean
+  reason: string | null
+  /** `{"_redacted": true}` where the caller may not see it. */
+  output: Json
+  error: string | null
+}
+
+/** A job as lists show it, without its content. */
+export type JobRow = {
+  id: string
+  kind: string
+  queue: string
+  /** 1 is urgent, 4 can wait. */
+  priority: number
+  state: 'scheduled' | 'retrying' | 'blocked' | 'ready' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled'
+  state_reason: string | null
+  attempt: number
+  max_attempts: number
+  crashes: number
+  lease: number
+  worker: string | null
+  run_at: string
+  enqueued_at: string
+  claimed_at: string | null
+  finished_at: string | null
+  deadline_at: string | null
+  cancel_requested_at: string | null
+  /** `{"_redacted": true}` where the caller may not see it. */
+  progress: Json
+  metadata: { [member: string]: Json }
+  tags: string[]
+  unique_key: string | null
+  ordering_key: string | null
+  concurrency_key: string | null
+  rate_key: string | null
+  /** The schedule that made it. */
+  schedule: string | null
+  dead_letter: boolean
+  /** The agent that enqueued it over the API. */
+  agent_id: string | null
+  /** The user who enqueued it over the API, or whose agent did. */
+  owner_id: string | null
+  last_error: {
+    at: string
+    attempt: number
+    lease: number | null
+    reason: string
+    /** Null where the caller may not see it. */
+    error: string | null
+    stack?: string
+    worker?: string | null
+  } | null
+}
+
+export type JobTransition = {
+  at: string
+  /** `enqueued`, `claimed`, `completed`, `retrying`, `rescued`, `retried` … */
+  what: string
+  /** The state that the job then had. */
+  state: 'scheduled' | 'retrying' | 'blocked' | 'ready' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled' | null
+  actor: {
+    type: 'user' | 'agent' | 'key' | 'system' | 'worker'
+    id: string
+  } | null
+  attempt: number | null
+  lease: number | null
+  worker: string | null
+  outcome: string | null
+  reason: string | null
+  error: string | null
+  duration_ms: number | null
+}
+
+/** What became of each job of a bulk call. */
+export type JobsChanged = {
+  changed: number
+  data: {
+    id: string
+    changed: boolean
+    /** Null when there is no such job. */
+    state: 'scheduled' | 'retrying' | 'blocked' | 'ready' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled' | null
+    code: 'not_found' | 'state_conflict' | 'unique_conflict' | null
+    /** The job that holds the unique key. */
+    job_id?: string
+  }[]
+}
+
 export type Joined = {
   user_id: string
   email: string
@@ -122,6 +314,36 @@ export type Key = {
   last_used_from: string | null
 }
 
+export type Kind = {
+  name: string
+  paused_at: string | null
+  paused_by: string | null
+  /** When a worker last declared it. */
+  seen_at: string | null
+  /** Live workers that run it. */
+  workers: number
+  queue: string | null
+  priority: number | null
+  max_attempts: number | null
+  max_crashes: number | null
+  deadline_ms: number | null
+  keep_output_ms: number | null
+  dead_letters: boolean
+  payload_version: number | null
+}
+
+export type KindStats = {
+  kind: string
+  completed: number
+  failed: number
+  cancelled: number
+  retried: number
+  p50_ms: number | null
+  p95_ms: number | null
+  /** Failures by reason. */
+  reasons: { [member: string]: number }
+}
+
 export type MadeInvitation = {
   id: string
   email: string
@@ -134,6 +356,23 @@ export type MadeInvitation = {
   revoked_at: string | null
   link?: string
   secret_shown?: boolean
+}
+
+export type Maintenance = {
+  /** Whether some process leads maintenance. */
+  leads: boolean
+  /** Null for callers who may not see the machines. */
+  leader: string | null
+  workers: number
+  schema_version: number | null
+  expected_schema_version: number
+  degraded: string[]
+  duties: {
+    name: string
+    last_at: string | null
+    took_ms: number | null
+    state: 'ok' | 'late' | 'backing_off' | 'unknown'
+  }[]
 }
 
 export type Me = {
@@ -187,6 +426,146 @@ export type NewKey = {
   secret?: string
   /** false in a replayed answer, which no longer has the secret. */
   secret_shown?: boolean
+}
+
+export type Queue = {
+  name: string
+  paused_at: string | null
+  paused_by: string | null
+  /** How many jobs by state; a state without jobs may be left out. */
+  depth: { [member: string]: number }
+  as_of: string
+  oldest_ready_ms: number | null
+  /** Live workers that serve it. */
+  workers: number
+  /** How many run at once, over all processes. */
+  max_running: number | null
+  rate: {
+    limit: number
+    per_seconds: number
+    burst: number
+  } | null
+  max_depth: number | null
+  on_full: 'reject' | 'signal'
+  fair_by: 'tenant' | 'concurrency_key' | null
+  /** After how long a waiting job counts as one priority higher; 0: never. */
+  aging_seconds: number
+}
+
+export type QueueKey = {
+  key: string
+  by: 'ordering_key' | 'concurrency_key' | 'rate_key'
+  /** How many jobs wait for it. */
+  blocked: number
+  running: number | null
+  limit: number | null
+  /** The job that the others wait for. */
+  head_job_id: string | null
+  head_state: 'scheduled' | 'retrying' | 'blocked' | 'ready' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled' | null
+}
+
+export type QueueSeries = {
+  from: string
+  to: string
+  step_seconds: number
+  series: {
+    /** The kind, queue or outcome; null without `by`. */
+    key: string | null
+    points: {
+      at: string
+      completed: number
+      failed: number
+      cancelled: number
+      retried: number
+      p50_ms: number | null
+      p95_ms: number | null
+    }[]
+  }[]
+}
+
+export type QueueStats = {
+  as_of: string
+  /** How many jobs by state; a state without jobs may be left out. */
+  depth: { [member: string]: number }
+  oldest_ready_ms: number | null
+  dead_letters: number
+  workers: number
+  last_minute: {
+    enqueued: number | null
+    completed: number
+    failed: number
+    cancelled: number
+    retried: number
+    p50_ms: number | null
+    p95_ms: number | null
+  }
+}
+
+export type QueueStatsRow = {
+  queue: string
+  completed: number
+  failed: number
+  cancelled: number
+  retried: number
+  p50_ms: number | null
+  p95_ms: number | null
+  /** How many jobs by state; a state without jobs may be left out. */
+  depth: { [member: string]: number }
+  oldest_ready_ms: number | null
+}
+
+/** The engine’s ring of slots. */
+export type Ring = {
+  generation: number | null
+  free_slots: number
+  /** Why no slot can be freed, when that is so. */
+  blocked: string | null
+  horizon_age_seconds: number | null
+  slots: {
+    slot: number
+    state: 'current' | 'sealed' | 'free'
+    generation: number | null
+    opened_at: string | null
+    /** What keeps a sealed slot from being emptied. */
+    held_by: string | null
+    /** Rows of all tenants; null for callers who may not see them. */
+    jobs: number | null
+    bytes: number | null
+  }[]
+}
+
+export type Schedule = {
+  id: string
+  name: string
+  cron: string
+  timezone: string
+  kind: string
+  queue: string | null
+  priority: number | null
+  /** `{"_redacted": true}` where the caller may not see it. */
+  payload: Json
+  missed: 'coalesce' | 'catch_up' | 'skip'
+  overlap: 'allow' | 'skip' | 'replace'
+  jitter_seconds: number
+  starts_at: string | null
+  ends_at: string | null
+  declared_in: 'code' | 'api'
+  seen_at: string
+  paused_at: string | null
+  paused_by: string | null
+  last_fire: string | null
+  next_fire: string | null
+  last_job_id: string | null
+}
+
+/** What a schedule has fired, newest first, and the next ten times. */
+export type ScheduleFires = {
+  past: {
+    fire_time: string
+    job_id: string
+    state: 'scheduled' | 'retrying' | 'blocked' | 'ready' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled' | null
+  }[]
+  next: string[]
 }
 
 export type Session = {
@@ -397,6 +776,12 @@ export type TaskWait = {
   pending: string[]
 }
 
+export type Tick = {
+  /** The duties that were looked at. */
+  duties: string[]
+  took_ms: number
+}
+
 export type User = {
   id: string
   display_name: string
@@ -406,6 +791,22 @@ export type User = {
   state: 'active' | 'deactivated'
   is_host: boolean
   created_at: string
+}
+
+export type Worker = {
+  id: string
+  /** Null for callers who may not see the machines. */
+  host: string | null
+  pid: number | null
+  version: string
+  /** Those that the tenant knows. */
+  queues: string[]
+  kinds: string[]
+  started_at: string
+  beat_at: string
+  alive: boolean
+  /** How many jobs of this tenant it runs. */
+  running: number
 }
 
 /** Every native route by its head. */
@@ -694,6 +1095,10 @@ export type Routes = {
         | 'audit:*'
         | 'audit:export'
         | 'audit:verify'
+        | 'batches:*'
+        | 'batches:submit'
+        | 'callbacks:*'
+        | 'callbacks:settle'
         | 'cards:*'
         | 'cards:publish'
         | 'checkpoints:*'
@@ -704,6 +1109,9 @@ export type Routes = {
         | 'connections:create'
         | 'connections:delete'
         | 'connections:read'
+        | 'dead_letters:*'
+        | 'dead_letters:purge'
+        | 'dead_letters:retry'
         | 'deliveries:*'
         | 'deliveries:cancel'
         | 'deliveries:read'
@@ -735,12 +1143,15 @@ export type Routes = {
         | 'jobs:cancel'
         | 'jobs:enqueue'
         | 'jobs:read'
+        | 'jobs:reschedule'
         | 'jobs:retry'
         | 'keys:*'
         | 'keys:create'
         | 'keys:read'
         | 'keys:revoke'
         | 'keys:rotate'
+        | 'maintenance:*'
+        | 'maintenance:tick'
         | 'metrics:read'
         | 'policies:*'
         | 'policies:activate'
@@ -751,6 +1162,7 @@ export type Routes = {
         | 'providers:manage'
         | 'queues:*'
         | 'queues:drain'
+        | 'queues:override'
         | 'queues:pause'
         | 'queues:read'
         | 'queues:resume'
@@ -759,6 +1171,8 @@ export type Routes = {
         | 'relay_grants:rotate'
         | 'roles:*'
         | 'roles:change'
+        | 'schedules:*'
+        | 'schedules:manage'
         | 'sessions:*'
         | 'sessions:list'
         | 'sessions:revoke'
@@ -809,6 +1223,8 @@ export type Routes = {
         | 'users:list'
         | 'users:remove'
         | 'users:reset'
+        | 'workers:*'
+        | 'workers:stop'
       )[]
       addresses?: string[]
       environment?: 'live' | 'test'
@@ -1128,6 +1544,710 @@ export type Routes = {
     }
     answers: {
       201: NewCompatibilityKey
+    }
+  }
+  'GET /jobs': {
+    params: Record<string, never>
+    query: {
+      state?: 'scheduled' | 'retrying' | 'blocked' | 'ready' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled'
+      kind?: string
+      queue?: string
+      tag?: string
+      schedule?: string
+      unique_key?: string
+      ordering_key?: string
+      q?: string
+      since?: string
+      until?: string
+      limit?: number
+      cursor?: string
+    }
+    body: undefined
+    answers: {
+      200: {
+        data: JobRow[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /jobs/stream': {
+    params: Record<string, never>
+    query: {
+      state?: 'scheduled' | 'retrying' | 'blocked' | 'ready' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled'
+      kind?: string
+      queue?: string
+      tag?: string
+      schedule?: string
+    }
+    body: undefined
+    answers: {
+      200: ReadableStream<Uint8Array>
+    }
+  }
+  'GET /jobs/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Job
+    }
+  }
+  'GET /jobs/:id/timeline': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: JobTransition[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /jobs/:id/result': {
+    params: { id: string }
+    query: { wait?: number }
+    body: undefined
+    answers: {
+      200: JobResult
+    }
+  }
+  'POST /jobs': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      kind: string
+      /** Any JSON value. */
+      payload?: Json
+      queue?: string
+      /** 1 is urgent, 4 can wait. */
+      priority?: number
+      /** Not before this time; now unless said. */
+      run_at?: string
+      max_attempts?: number
+      /** How long one attempt may take; 0 for no deadline. */
+      deadline_seconds?: number
+      /** One job at a time has this key; see `on_conflict`. */
+      unique_key?: string
+      /** `reject` (default): 409 with `job_id`. `return`: that job, 200. `replace`: that job, not yet running, takes payload and time, 200. */
+      on_conflict?: 'reject' | 'return' | 'replace'
+      ordering_key?: string
+      concurrency_key?: string
+      rate_key?: string
+      tags?: string[]
+      metadata?: { [member: string]: Json }
+    }
+    answers: {
+      200: Job
+      201: Job
+    }
+  }
+  'POST /jobs/:id/retry': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      queue?: string
+      /** 1 is urgent, 4 can wait. */
+      priority?: number
+      run_at?: string
+      /** Any JSON value. */
+      payload?: Json
+    }
+    answers: {
+      200: Job
+    }
+  }
+  'POST /jobs/:id/cancel': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      reason?: string | null
+    }
+    answers: {
+      200: Job
+    }
+  }
+  'POST /jobs/:id/reschedule': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      run_at: string
+    }
+    answers: {
+      200: Job
+    }
+  }
+  'POST /jobs/bulk-retry': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      ids: string[]
+    }
+    answers: {
+      200: JobsChanged
+    }
+  }
+  'POST /jobs/bulk-cancel': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      ids: string[]
+      reason?: string | null
+    }
+    answers: {
+      200: JobsChanged
+    }
+  }
+  'GET /queues': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: Queue[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /queues/:name': {
+    params: { name: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Queue
+    }
+  }
+  'PATCH /queues/:name': {
+    params: { name: string }
+    query: Record<string, never>
+    body: {
+      /** How many run at once, over all processes. */
+      max_running?: number | null
+      rate?: {
+        limit: number
+        per_seconds: number
+        burst: number
+      } | null
+      max_depth?: number | null
+      on_full?: 'reject' | 'signal'
+      fair_by?: 'tenant' | 'concurrency_key' | null
+      /** After how long a waiting job counts as one priority higher; 0: never. */
+      aging_seconds?: number
+    }
+    answers: {
+      200: Queue
+    }
+  }
+  'POST /queues/:name/pause': {
+    params: { name: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Queue
+    }
+  }
+  'POST /queues/:name/resume': {
+    params: { name: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Queue
+    }
+  }
+  'POST /queues/:name/drain': {
+    params: { name: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        name: string
+        /** How many jobs by state; a state without jobs may be left out. */
+        cancelled: { [member: string]: number }
+      }
+    }
+  }
+  'GET /queues/:name/keys': {
+    params: { name: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: QueueKey[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /queues/:name/keys/:key/skip': {
+    params: { name: string; key: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        key: string
+        job_id: string
+        state:
+          | 'scheduled'
+          | 'retrying'
+          | 'blocked'
+          | 'ready'
+          | 'running'
+          | 'waiting'
+          | 'completed'
+          | 'failed'
+          | 'cancelled'
+          | null
+      }
+    }
+  }
+  'POST /queues/:name/keys/:key/retry': {
+    params: { name: string; key: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        key: string
+        job_id: string
+        state:
+          | 'scheduled'
+          | 'retrying'
+          | 'blocked'
+          | 'ready'
+          | 'running'
+          | 'waiting'
+          | 'completed'
+          | 'failed'
+          | 'cancelled'
+          | null
+      }
+    }
+  }
+  'GET /kinds': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: Kind[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /kinds/:name': {
+    params: { name: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Kind
+    }
+  }
+  'POST /kinds/:name/pause': {
+    params: { name: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Kind
+    }
+  }
+  'POST /kinds/:name/resume': {
+    params: { name: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Kind
+    }
+  }
+  'GET /schedules': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: Schedule[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /schedules': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      name: string
+      /** Five or six fields, or @hourly and its like. */
+      cron: string
+      /** IANA name; UTC unless said. */
+      timezone?: string
+      kind: string
+      /** Any JSON value. */
+      payload?: Json
+      queue?: string
+      /** 1 is urgent, 4 can wait. */
+      priority?: number
+      missed?: 'coalesce' | 'catch_up' | 'skip'
+      overlap?: 'allow' | 'skip' | 'replace'
+      jitter_seconds?: number
+      starts_at?: string | null
+      ends_at?: string | null
+    }
+    answers: {
+      201: Schedule
+    }
+  }
+  'GET /schedules/:name': {
+    params: { name: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Schedule
+    }
+  }
+  'PATCH /schedules/:name': {
+    params: { name: string }
+    query: Record<string, never>
+    body: {
+      /** Five or six fields, or @hourly and its like. */
+      cron?: string
+      /** IANA name; UTC unless said. */
+      timezone?: string
+      kind?: string
+      /** Any JSON value. */
+      payload?: Json
+      queue?: string
+      /** 1 is urgent, 4 can wait. */
+      priority?: number
+      missed?: 'coalesce' | 'catch_up' | 'skip'
+      overlap?: 'allow' | 'skip' | 'replace'
+      jitter_seconds?: number
+      starts_at?: string | null
+      ends_at?: string | null
+    }
+    answers: {
+      200: Schedule
+    }
+  }
+  'DELETE /schedules/:name': {
+    params: { name: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'POST /schedules/:name/trigger': {
+    params: { name: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      201: {
+        job_id: string
+      }
+    }
+  }
+  'POST /schedules/:name/pause': {
+    params: { name: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Schedule
+    }
+  }
+  'POST /schedules/:name/resume': {
+    params: { name: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Schedule
+    }
+  }
+  'GET /schedules/:name/fires': {
+    params: { name: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: ScheduleFires
+    }
+  }
+  'GET /dead-letters': {
+    params: Record<string, never>
+    query: { kind?: string; queue?: string; tag?: string; q?: string; limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: JobRow[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /dead-letters/depth': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: DeadLetterDepth
+    }
+  }
+  'GET /dead-letters/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Job
+    }
+  }
+  'DELETE /dead-letters/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'POST /dead-letters/:id/retry': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      queue?: string
+      /** 1 is urgent, 4 can wait. */
+      priority?: number
+      run_at?: string
+      /** Any JSON value. */
+      payload?: Json
+    }
+    answers: {
+      200: Job
+    }
+  }
+  'POST /dead-letters/bulk-retry': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      filter: {
+        ids?: string[]
+        kind?: string
+        queue?: string
+        reason?: string
+        /** Everything, when no filter is meant. */
+        all?: true
+      }
+      queue?: string
+      /** 1 is urgent, 4 can wait. */
+      priority?: number
+      run_at?: string
+      /** Any JSON value. */
+      payload?: Json
+    }
+    answers: {
+      200: {
+        retried: number
+        /** Letters that stayed: another job has their unique key. */
+        conflicts: {
+          id: string
+          job_id: string
+        }[]
+        /** Whether letters are left that the filter names: call again. */
+        more: boolean
+      }
+    }
+  }
+  'POST /dead-letters/bulk-purge': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      filter: {
+        ids?: string[]
+        kind?: string
+        queue?: string
+        reason?: string
+        /** Everything, when no filter is meant. */
+        all?: true
+      }
+    }
+    answers: {
+      200: {
+        purged: number
+        more: boolean
+      }
+    }
+  }
+  'POST /dead-letters/bulk-move': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      filter: {
+        ids?: string[]
+        kind?: string
+        queue?: string
+        tag?: string
+        /** Everything, when no filter is meant. */
+        all?: true
+      }
+      reason?: string | null
+    }
+    answers: {
+      200: JobsChanged
+    }
+  }
+  'GET /workers': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: Worker[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /workers/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Worker
+    }
+  }
+  'GET /ring': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Ring
+    }
+  }
+  'GET /maintenance': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Maintenance
+    }
+  }
+  'POST /maintenance/tick': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Tick
+    }
+  }
+  'GET /capabilities': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Capabilities
+    }
+  }
+  'GET /stats': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: QueueStats
+    }
+  }
+  'GET /stats/timeseries': {
+    params: Record<string, never>
+    query: { from?: string; to?: string; step?: number; by?: 'kind' | 'queue' | 'outcome' }
+    body: undefined
+    answers: {
+      200: QueueSeries
+    }
+  }
+  'GET /stats/kinds': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: KindStats[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /stats/queues': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: QueueStatsRow[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /callbacks': {
+    params: Record<string, never>
+    query: {
+      state?: 'open' | 'completed' | 'failed' | 'expired' | 'cancelled'
+      kind?: string
+      queue?: string
+      job_id?: string
+      limit?: number
+      cursor?: string
+    }
+    body: undefined
+    answers: {
+      200: {
+        data: Callback[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /callbacks/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Callback
+    }
+  }
+  'POST /callbacks/:id/resume': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      /** Any JSON value. */
+      payload?: Json
+    }
+    answers: {
+      200: {
+        id: string
+        job_id: string
+        state: 'scheduled' | 'retrying' | 'blocked' | 'ready' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled'
+      }
+    }
+  }
+  'POST /callbacks/:id/retry': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        id: string
+        job_id: string
+        state: 'scheduled' | 'retrying' | 'blocked' | 'ready' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled'
+      }
+    }
+  }
+  'POST /callbacks/:id/cancel': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        id: string
+        job_id: string
+        state: 'scheduled' | 'retrying' | 'blocked' | 'ready' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled'
+      }
     }
   }
 }

@@ -12,6 +12,8 @@ import type { IdentityHouse } from '../identity/house.ts'
 import { identityJobs, identitySchedules } from '../identity/jobs.ts'
 import { openPasswords, type PasswordCost } from '../identity/password.ts'
 import { identityRoutes } from '../identity/routes.ts'
+import type { JobsHouse } from '../jobs/house.ts'
+import { jobsRoutes } from '../jobs/routes.ts'
 import { type StatusHouse, statusRoutes } from '../status/routes.ts'
 import type { Log } from '../std/log.ts'
 import { compatibleRoutes, taskRedirect } from '../tasks/compatible.ts'
@@ -64,20 +66,23 @@ export function openRooms(ground: Ground): Rooms {
     post: (request) => postOrProblem(door, request),
     checkUrl: (url, path) => checkUrl(door.guard, url, path),
   }
+  const kinds = [...taskJobs(tasks), ...identityJobs(identity)]
   const queue = createQueue({
     database: db.pool,
     listen: config.listenUrl?.reveal() ?? true,
-    kinds: [...taskJobs(tasks), ...identityJobs(identity)],
+    kinds,
     schedules: identitySchedules,
     clock: db.clock,
     log,
   })
   if (config.roles.includes('worker')) queue.work({ concurrency: JOBS_AT_ONCE, maintenance: false, version: ground.version })
   if (config.roles.includes('maintenance')) queue.maintain()
+  const ownKinds = new Set(kinds.map(({ name }) => name))
+  const jobs: JobsHouse = { db, keyring, queue, ownKinds, version: ground.version }
   return {
     identity,
     queue,
-    ...listRoutes({ identity, tasks, status: { db, version: ground.version } }),
+    ...listRoutes({ identity, tasks, jobs, status: { db, version: ground.version } }),
     async close() {
       await queue.close({ grace: GRACE })
       await slots.close()
@@ -87,17 +92,23 @@ export function openRooms(ground: Ground): Rooms {
   }
 }
 
-type Houses = { identity: IdentityHouse; tasks: TasksHouse; status: StatusHouse }
+type Houses = { identity: IdentityHouse; tasks: TasksHouse; jobs: JobsHouse; status: StatusHouse }
 
-const listRoutes = ({ identity, tasks, status }: Houses): { routes: Route[]; rootRoutes: Route[] } => ({
-  routes: [...identityRoutes(identity), ...eventRoutes(identity), ...taskRoutes(tasks), ...compatibleRoutes(tasks)],
+const listRoutes = ({ identity, tasks, jobs, status }: Houses): { routes: Route[]; rootRoutes: Route[] } => ({
+  routes: [
+    ...identityRoutes(identity),
+    ...eventRoutes(identity),
+    ...taskRoutes(tasks),
+    ...compatibleRoutes(tasks),
+    ...jobsRoutes(jobs),
+  ],
   rootRoutes: [...statusRoutes(status), taskRedirect(tasks)],
 })
 
 /** The contract table without a server behind it: for documents and types. Its handlers must not be called. */
 export function describeRoutes(): { routes: Route[]; rootRoutes: Route[] } {
-  const nobody = {} as IdentityHouse & TasksHouse & StatusHouse
-  return listRoutes({ identity: nobody, tasks: nobody, status: nobody })
+  const nobody = {} as IdentityHouse & TasksHouse & JobsHouse & StatusHouse
+  return listRoutes({ identity: nobody, tasks: nobody, jobs: nobody, status: nobody })
 }
 
 /** Our own names are never a place to deliver to. */

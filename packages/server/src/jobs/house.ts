@@ -1,0 +1,13 @@
+// What this room needs from the outside; main wires it once. Holds nothing by itself.
+import type { Queue } from '@countersign/queue'
+import type { Keyring } from '../crypto/keyring.ts'
+import type { Db } from '../db/tx.ts'
+
+export type JobsHouse = {
+  db: Db
+  keyring: Keyring
+  queue: Queue
+  /** Kinds of the server's own rooms: their payloads are made by verbs, never by a caller. */
+  ownKinds: ReadonlySet<string>
+  version: string
+}

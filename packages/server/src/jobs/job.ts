@@ -1,0 +1,307 @@
+// Jobs over the API: looked at, made, run again, cancelled, put off. One transaction each, with its event; what a caller does not reach is not there.
+import { type Enqueue, enqueue, type JobRow, QueueError } from '@countersign/queue'
+import { Problem } from '@countersign/sdk'
+import type { Scope } from '../db/scope.ts'
+import type { Tx } from '../db/tx.ts'
+import { type EventData, listEvents, recordMany, type Told } from '../events/event.ts'
+import type { EventType } from '../events/types.ts'
+import { Digits } from '../http/json.ts'
+import { type Filter, findWithin, readersOf, readJobs } from './engine.ts'
+import type { JobsHouse } from './house.ts'
+import { isReserved, marksOf, markWithin, seesContent } from './own.ts'
+import { type Page, type PageQuery, pageThrough, whole } from './page.ts'
+import { act, invalid, look } from './problem.ts'
+import { isOver, type ShownJob, showJob, showRow, withhold } from './show.ts'
+import { markConflict, returnToConflict } from './sql.ts'
+
+export type ListInput = Omit<Filter, 'since' | 'until'> & PageQuery & { since?: Date; until?: Date }
+
+export const listJobs = (
+  house: JobsHouse,
+  scope: Scope,
+  input: ListInput,
+  route = 'GET /jobs',
+): Promise<Page<ReturnType<typeof showRow>>> => {
+  const { limit, cursor, since, until, ...rest } = input
+  if (since && until && since > until) throw invalid('since', 'range_reversed', 'since lies after until.')
+  if (rest.tag !== undefined && isReserved(rest.tag))
+    throw invalid('tag', 'reserved', 'Tags that begin with countersign: are not searched.')
+  const filter: Filter = { ...rest, ...(since && { since: since.toISOString() }), ...(until && { until: until.toISOString() }) }
+  return look(house, scope, async (t) => {
+    const mark = markWithin(scope, 'job.read')
+    const page = await pageThrough(house, t, scope, { route, filter, query: { limit, cursor } }, (after, most) =>
+      readJobs(house, t, filter, mark, { after, limit: most }),
+    )
+    return { ...page, data: page.data.map((job) => showRow(scope, job)) }
+  })
+}
+
+export const getJob = (house: JobsHouse, scope: Scope, id: string): Promise<ShownJob> =>
+  look(house, scope, async (t) => showJob(scope, await see(house, t, scope, id, 'job.read')))
+
+/** The job, or 404: what is another's looks like what never was. */
+async function see(house: JobsHouse, t: Tx, scope: Scope, id: string, action: string): Promise<JobRow> {
+  const job = await findWithin(house, t, id, markWithin(scope, action))
+  if (!job) throw new Problem('not_found')
+  return job
+}
+
+export type NewJob = {
+  kind: string
+  payload?: unknown
+  queue?: string
+  priority?: number
+  run_at?: Date
+  max_attempts?: number
+  deadline_seconds?: number
+  unique_key?: string
+  on_conflict?: 'reject' | 'return' | 'replace'
+  ordering_key?: string
+  concurrency_key?: string
+  rate_key?: string
+  tags?: string[]
+  metadata?: Record<string, unknown>
+}
+
+export type Created = { job: ShownJob; created: boolean }
+
+export async function createJob(house: JobsHouse, scope: Scope, input: NewJob): Promise<Created> {
+  const job = spoken(house, scope, input)
+  return act(house, scope, async (t) => {
+    await knownKind(house, t, input.kind)
+    const { id, created } = await enqueueOnce(t, job, input.on_conflict ?? 'reject')
+    const row = (await house.queue.job(id, { tx: t })) as JobRow
+    if (created) await tell(t, scope, 'job.enqueued', row, { after: { state: row.state } })
+    return { job: showJob(scope, row), created }
+  })
+}
+
+function spoken({ ownKinds }: JobsHouse, scope: Scope, input: NewJob): Enqueue {
+  if (ownKinds.has(input.kind)) throw invalid('/kind', 'reserved', 'Jobs of this kind are made by the server alone.')
+  const reserved = (input.tags ?? []).findIndex(isReserved)
+  if (reserved >= 0) throw invalid(`/tags/${reserved}`, 'reserved', 'Tags that begin with countersign: are the server’s.')
+  refuseDigits(input.payload, '/payload')
+  refuseDigits(input.metadata, '/metadata')
+  const { kind, payload, queue, run_at: runAt, max_attempts: maxAttempts, metadata } = input
+  return {
+    kind,
+    payload,
+    queue,
+    priority: input.priority as Enqueue['priority'],
+    runAt,
+    maxAttempts,
+    deadline: input.deadline_seconds === undefined ? undefined : input.deadline_seconds * 1000,
+    metadata,
+    tags: [...(input.tags ?? []), ...marksOf(scope)],
+    tenantId: scope.tenantId,
+    ...(input.unique_key === undefined ? {} : { unique: { key: input.unique_key, onConflict: input.on_conflict ?? 'reject' } }),
+  }
+}
+
+/** A payload is stored as the engine's own JSON; a number that no double gives back would silently become another. */
+export function refuseDigits(value: unknown, path: string): void {
+  if (value instanceof Digits) throw invalid(path, 'number_not_exact', 'Send this number as text: no double holds it exactly.')
+  if (typeof value !== 'object' || value === null) return
+  for (const [name, member] of Object.entries(value))
+    refuseDigits(member, `${path}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`)
+}
+
+/** 422 for a kind that nobody declared: its job would wait and then be buried. */
+async function knownKind(house: JobsHouse, t: Tx, kind: string): Promise<void> {
+  const kinds = await readersOf(house).kinds({ tx: t })
+  if (!kinds.some(({ name }) => name === kind)) throw new Problem('kind_unknown')
+}
+
+/** Tries for a new job first, so that the answer is definite: a new one, or the one that has the key. */
+async function enqueueOnce(
+  t: Tx,
+  job: Enqueue,
+  onConflict: 'reject' | 'return' | 'replace',
+): Promise<{ id: string; created: boolean }> {
+  if (job.unique === undefined || onConflict === 'reject') return { id: await enqueue(t, job), created: true }
+  await markConflict(t)
+  try {
+    return { id: await enqueue(t, { ...job, unique: { ...job.unique, onConflict: 'reject' } }), created: true }
+  } catch (error) {
+    if (!(error instanceof QueueError && error.code === 'unique_conflict')) throw error
+    await returnToConflict(t)
+    if (onConflict === 'return') return { id: String(error.members.job_id), created: false }
+    return { id: await enqueue(t, job), created: false }
+  }
+}
+
+export const retryJob = (
+  house: JobsHouse,
+  scope: Scope,
+  id: string,
+  own: { queue?: string; priority?: number; run_at?: Date; payload?: unknown },
+): Promise<ShownJob> => {
+  refuseDigits(own.payload, '/payload')
+  const overrides = {
+    queue: own.queue,
+    priority: own.priority as 1 | 2 | 3 | 4 | undefined,
+    runAt: own.run_at,
+    payload: own.payload,
+  }
+  return change(house, scope, id, 'job.retry', 'job.retried', (t) => house.queue.retry(id, { ...overrides, tx: t }))
+}
+
+export const cancelJob = (house: JobsHouse, scope: Scope, id: string, reason: string | null): Promise<ShownJob> =>
+  change(house, scope, id, 'job.cancel', 'job.cancelled', (t) => house.queue.cancel(id, { reason: reason ?? undefined, tx: t }))
+
+export const rescheduleJob = (house: JobsHouse, scope: Scope, id: string, runAt: Date): Promise<ShownJob> =>
+  change(house, scope, id, 'job.reschedule', 'job.rescheduled', (t) => house.queue.reschedule(id, runAt, { tx: t }))
+
+const change = (
+  house: JobsHouse,
+  scope: Scope,
+  id: string,
+  action: string,
+  type: EventType,
+  fn: (t: Tx) => Promise<unknown>,
+): Promise<ShownJob> =>
+  act(house, scope, async (t) => {
+    const before = await see(house, t, scope, id, action)
+    await fn(t)
+    const after = (await house.queue.job(id, { tx: t })) as JobRow
+    await tell(t, scope, type, before, { before: standing(before), after: standing(after) })
+    return showJob(scope, after)
+  })
+
+const standing = (job: JobRow): EventData => ({
+  state: job.state,
+  queue: job.queue,
+  priority: job.priority,
+  attempt: job.attempt,
+  run_at: job.run_at,
+  cancel_requested_at: job.cancel_requested_at,
+})
+
+const told = (scope: Scope, type: EventType, job: JobRow, change: { before?: EventData; after?: EventData }): Told => ({
+  scope,
+  type,
+  data: { kind: job.kind, queue: job.queue },
+  options: { resource: { type: 'job', id: job.id }, ...change },
+})
+
+const tell = (t: Tx, scope: Scope, type: EventType, job: JobRow, change: { before?: EventData; after?: EventData }) =>
+  recordMany(t, [told(scope, type, job, change)])
+
+export type Bulk = {
+  changed: number
+  data: { id: string; changed: boolean; state: JobRow['state'] | null; code: BulkCode | null; job_id?: string }[]
+}
+type BulkCode = 'not_found' | 'state_conflict' | 'unique_conflict'
+
+export const retryJobs = (house: JobsHouse, scope: Scope, ids: string[]): Promise<Bulk> =>
+  changeMany(house, scope, ids, 'job.retry', 'job.retried', (t, id) => house.queue.retry(id, { tx: t }))
+
+export const cancelJobs = (house: JobsHouse, scope: Scope, ids: string[], reason: string | null): Promise<Bulk> =>
+  changeMany(house, scope, ids, 'job.cancel', 'job.cancelled', (t, id) =>
+    house.queue.cancel(id, { reason: reason ?? undefined, tx: t }),
+  )
+
+/** Each job by itself: what cannot be changed is said and keeps no other from it. In order of id, as every bulk act locks. */
+export const changeMany = (
+  house: JobsHouse,
+  scope: Scope,
+  ids: readonly string[],
+  action: string,
+  type: EventType,
+  fn: (t: Tx, id: string) => Promise<{ state: JobRow['state'] }>,
+): Promise<Bulk> =>
+  act(house, scope, async (t) => {
+    const mark = markWithin(scope, action)
+    const data: Bulk['data'] = []
+    const events: Told[] = []
+    for (const id of [...new Set(ids)].sort()) {
+      const job = await findWithin(house, t, id, mark)
+      if (!job) {
+        data.push({ id, changed: false, state: null, code: 'not_found' })
+        continue
+      }
+      try {
+        const { state } = await fn(t, id)
+        data.push({ id, changed: true, state, code: null })
+        events.push(told(scope, type, job, { before: { state: job.state }, after: { state } }))
+      } catch (error) {
+        data.push({ id, changed: false, state: job.state, ...refused(error) })
+      }
+    }
+    await recordMany(t, events)
+    return { changed: events.length, data }
+  })
+
+/** Only what the engine answers without an error of the database: after one of those nothing in this transaction could stand. */
+function refused(error: unknown): { code: BulkCode; job_id?: string } {
+  if (error instanceof QueueError && error.code === 'unique_conflict')
+    return { code: 'unique_conflict', job_id: String(error.members.job_id) }
+  if (error instanceof QueueError && (error.code === 'state_conflict' || error.code === 'not_found')) return { code: error.code }
+  throw error
+}
+
+export type Result = Awaited<ReturnType<typeof readResult>>
+
+/** How the job ended; waits up to `wait` seconds for that. The row is the truth, the wait only a wait. */
+export async function getResult(house: JobsHouse, scope: Scope, id: string, wait: number) {
+  const first = await readResult(house, scope, id)
+  if (first.done || wait === 0) return first
+  await house.queue.result(id, { timeout: wait * 1000 }).catch((error: unknown) => {
+    if (!(error instanceof QueueError)) throw error
+  })
+  return readResult(house, scope, id)
+}
+
+const readResult = (house: JobsHouse, scope: Scope, id: string) =>
+  look(house, scope, async (t) => {
+    const job = await see(house, t, scope, id, 'job.read')
+    return {
+      id,
+      state: job.state,
+      done: isOver(job.state),
+      reason: job.state_reason,
+      output: withhold(scope, job.output),
+      error: seesContent(scope) ? (job.errors.at(-1)?.error ?? null) : null,
+    }
+  })
+
+const ACTS_OF_PEOPLE = 200
+
+/** Every transition of a job, oldest first, with who brought it about: what the engine kept, and who acted as the record tells it (Q138). */
+export async function getTimeline(house: JobsHouse, scope: Scope, id: string) {
+  const rows = await look(house, scope, async (t) => {
+    await see(house, t, scope, id, 'job.read')
+    return readersOf(house).timeline(id, { tx: t })
+  })
+  const { data: events } = await listEvents(house, scope, { resource: id, limit: ACTS_OF_PEOPLE })
+  const sees = seesContent(scope)
+  const acts = events.map((event) => ({
+    at: event.occurred_at,
+    what: event.type.split('.')[1] as string,
+    state: ((event.after as { state?: JobRow['state'] } | undefined)?.state ?? null) as JobRow['state'] | null,
+    actor: { type: event.actor.type, id: event.actor.id } as { type: Event['actor']['type'] | 'worker'; id: string },
+    attempt: null,
+    lease: null,
+    worker: null,
+    outcome: null,
+    reason: null,
+    error: null,
+    duration_ms: null,
+  }))
+  const transitions = rows.map((row) => ({
+    at: row.at,
+    what: row.what,
+    state: row.state ?? null,
+    actor: row.worker ? { type: 'worker' as const, id: row.worker } : null,
+    attempt: row.attempt ?? null,
+    lease: row.lease ?? null,
+    worker: row.worker ?? null,
+    outcome: row.outcome ?? null,
+    reason: row.reason ?? null,
+    error: sees ? (row.error ?? null) : null,
+    duration_ms: row.duration_ms ?? null,
+  }))
+  return whole([...transitions, ...acts].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)))
+}
+
+type Event = Awaited<ReturnType<typeof listEvents>>['data'][number]
