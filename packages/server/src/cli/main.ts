@@ -4,12 +4,18 @@ import { Command, CommanderError } from 'commander'
 import { version } from '../main/version.ts'
 import { agentsCommand } from './agents.ts'
 import { databaseCommands } from './database.ts'
+import { deadLettersCommand } from './dead-letters.ts'
 import { devCommand } from './dev.ts'
+import { jobsCommand } from './jobs.ts'
 import { keysCommand } from './keys.ts'
 import { exitCode, type Output, printError } from './output.ts'
+import { queueCommand } from './queue.ts'
+import { kindsCommand, queuesCommand } from './queues.ts'
+import { schedulesCommand } from './schedules.ts'
 import { serveCommand } from './serve.ts'
 import { settingsCommands } from './settings.ts'
 import { askTerminal, tasksCommand } from './tasks.ts'
+import { workersCommand } from './workers.ts'
 
 const HELP = `
 Start here:
@@ -43,8 +49,15 @@ serveCommand(program, output)
 tasksCommand(program, door)
 agentsCommand(program, door)
 keysCommand(program, door)
+jobsCommand(program, door)
+queuesCommand(program, door)
+kindsCommand(program, door)
+schedulesCommand(program, door)
+deadLettersCommand(program, door)
+workersCommand(program, door)
 settingsCommands(program, output)
 databaseCommands(program, output)
+queueCommand(program, output)
 takeEverywhere(program)
 
 try {

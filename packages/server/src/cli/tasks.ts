@@ -1,8 +1,9 @@
 // countersign tasks …: the inbox in a terminal. Every command is one call of the SDK; what may be done is the server's answer.
 import { createInterface } from 'node:readline/promises'
-import { type Countersign, Problem, type Task, type TaskListItem, type TaskStatus } from '@countersign/sdk'
+import type { Countersign, Task, TaskListItem, TaskStatus } from '@countersign/sdk'
 import type { Command } from 'commander'
 import { type Output, plain, print, table } from './output.ts'
+import { parseJson, parseSeconds } from './words.ts'
 
 export type Door = { client: () => Countersign; output: () => Output; ask: (question: string) => Promise<string> }
 
@@ -55,7 +56,7 @@ export function tasksCommand(parent: Command, door: Door): void {
           task: question,
           payload: options.payload === undefined ? undefined : (parseJson('--payload', options.payload) as object),
           response_schema: parseJson('--schema', options.schema) as object,
-          timeout_seconds: seconds(options.timeout),
+          timeout_seconds: parseSeconds('--timeout', options.timeout),
           idempotency_key: options.key,
         })
         if (!options.wait) return print(door.output(), task, describe)
@@ -133,25 +134,6 @@ function describe(task: Task): string {
     task.completed_by_display_name ? `by        ${plain(task.completed_by_display_name)} (${task.completed_via_channel})` : '',
   ]
   return lines.filter(Boolean).join('\n')
-}
-
-function parseJson(option: string, text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new Problem('validation_failed', { errors: [{ path: option, code: 'json', message: 'is not JSON' }] }, { cause })
-  }
-}
-
-const UNITS: Record<string, number> = { '': 1, s: 1, m: 60, h: 3600, d: 86_400 }
-
-function seconds(text: string): number {
-  const [, count, unit] = /^(\d+)([smhd]?)$/.exec(text) ?? []
-  if (count === undefined)
-    throw new Problem('validation_failed', {
-      errors: [{ path: '--timeout', code: 'duration', message: 'is a number of seconds, or 90s, 15m, 2h, 3d' }],
-    })
-  return Number(count) * (UNITS[unit ?? ''] as number)
 }
 
 /** Field by field, as typed: the server converts and says what does not fit. */

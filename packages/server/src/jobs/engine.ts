@@ -49,6 +49,23 @@ export type KindRow = {
   settings: Record<string, unknown>
 }
 
+export type RingRow = {
+  generation: number | null
+  free_slots: number
+  blocked: string | null
+  horizon_age_seconds: number | null
+  horizon_pid?: number | null
+  slots: {
+    slot: number
+    state: 'current' | 'sealed' | 'free'
+    generation: number | null
+    opened_at: string | null
+    held_by: string | null
+    jobs: number | null
+    bytes: number | null
+  }[]
+}
+
 export type Readers = {
   deadLetters: Queue['deadLetters'] & { depth(own?: InTx): Promise<Record<string, unknown>> }
   callbacks: Queue['callbacks'] & {
@@ -56,7 +73,7 @@ export type Readers = {
   }
   timeline(id: string, own?: InTx): Promise<TimelineRow[]>
   kinds(own?: InTx): Promise<KindRow[]>
-  ring(own?: InTx): Promise<Record<string, unknown>>
+  ring(own?: InTx): Promise<RingRow>
   keys(queue: string, own?: InTx): Promise<KeyRow[]>
   skipKey(queue: string, key: string, own?: InTx): Promise<unknown>
   configure(queue: string, settings: Record<string, unknown>, own?: InTx): Promise<Record<string, unknown>>
@@ -68,7 +85,8 @@ export type Readers = {
   }
 }
 
-export const readersOf = (house: JobsHouse): Queue & Readers => house.queue as unknown as Queue & Readers
+export const readersFor = (queue: Queue): Queue & Readers => queue as unknown as Queue & Readers
+export const readersOf = (house: JobsHouse): Queue & Readers => readersFor(house.queue)
 
 const LOOKS = 10
 

@@ -1,0 +1,102 @@
+// countersign queue …: the engine itself, spoken to through its database and not through a server. For whoever holds the database's login.
+import { createQueue, listMigrations, migrate, type Queue } from '@countersign/queue'
+import type { Command } from 'commander'
+import { diagnose, type Finding } from '../jobs/doctor.ts'
+import { readersFor } from '../jobs/engine.ts'
+import { withDatabase } from '../main/boot.ts'
+import { processContext, readConfig } from '../main/config.ts'
+import { openLog } from '../std/log.ts'
+import { targetOf } from './confirm.ts'
+import { type Output, print, table } from './output.ts'
+
+const EXAMPLES = `
+Examples:
+  $ countersign queue doctor
+  $ countersign queue tick --database postgres://…
+  $ countersign queue migrate --sql > queue.sql
+
+Without --database these speak to the database of the settings, or to that of the running \`countersign dev\`.
+`
+
+export function queueCommand(program: Command, output: () => Output): void {
+  const queue = program.command('queue').description('the engine, through its database').addHelpText('after', EXAMPLES)
+  const DATABASE = ['--database <url>', 'the database; a login with the rights that the command needs'] as const
+
+  queue
+    .command('migrate')
+    .description(
+      'bring a database of the library alone to the schema of this version; a server’s own is brought by: countersign migrate',
+    )
+    .option(...DATABASE)
+    .option('--sql', 'print the files instead, for whoever applies SQL by other means')
+    .action(async ({ database, sql }: { database?: string; sql?: true }) => {
+      if (sql) return print(output(), listMigrations(), (all) => all.map(({ name, text }) => `-- ${name}\n${text}`).join('\n'))
+      if (database === undefined)
+        throw new Error('say which database with --database; the one of a server is migrated by: countersign migrate')
+      const where = targetOf(database)
+      const { applied } = await migrate(database)
+      print(output(), { database: where, applied }, () =>
+        applied.length === 0 ? `Nothing to do in ${where}.` : applied.map((name) => `applied ${name}`).join('\n'),
+      )
+    })
+
+  queue
+    .command('doctor')
+    .description('what is wrong with the engine, and what to do; exit code 1 when something is')
+    .option(...DATABASE)
+    .action(async ({ database }: { database?: string }) => {
+      const findings = await withQueue(database, (engine) => diagnose(engine, Date.now()))
+      print(output(), { findings }, () => findings.map(line).join('\n'))
+      if (findings.some(({ status }) => status === 'fail')) process.exitCode = 1
+    })
+
+  queue
+    .command('tick')
+    .description('do one round of what maintenance does: for cron jobs and for when it is away')
+    .option(...DATABASE)
+    .action(async ({ database }: { database?: string }) =>
+      print(output(), await withQueue(database, (engine) => engine.tick()), (done) => {
+        const did = Object.entries(done).filter(([, n]) => Number(n) > 0)
+        return did.length === 0 ? 'Nothing was due.' : did.map(([duty, n]) => `${duty} ${n}`).join('\n')
+      }),
+    )
+
+  queue
+    .command('ring')
+    .description('the slots of the ring, and what keeps one from being emptied')
+    .option(...DATABASE)
+    .action(async ({ database }: { database?: string }) =>
+      print(output(), await withQueue(database, (engine) => readersFor(engine).ring()), (ring) =>
+        table(
+          ring.slots.map((one) => [
+            String(one.slot),
+            one.state,
+            String(one.generation ?? '–'),
+            one.opened_at ?? '–',
+            one.held_by ?? '',
+          ]),
+          ['SLOT', 'STATE', 'GENERATION', 'SINCE', 'HELD BY'],
+          'No ring.',
+        ),
+      ),
+    )
+}
+
+const line = ({ status, code, what, mend }: Finding): string =>
+  `${status.padEnd(5)}${code.padEnd(13)}${what}${mend && status !== 'ok' ? `\n${' '.repeat(18)}→ ${mend}` : ''}`
+
+/** The engine of a database, without a worker and without a listening connection. */
+async function withQueue<T>(database: string | undefined, work: (queue: Queue) => Promise<T>): Promise<T> {
+  const on = async (url: string) => {
+    const engine = createQueue({ database: { url, max: 2 }, listen: false })
+    try {
+      return await work(engine)
+    } finally {
+      await engine.close()
+    }
+  }
+  if (database !== undefined) return on(database)
+  const { env, context } = processContext()
+  const config = readConfig(env, context)
+  return withDatabase(config, openLog({ level: 'warn', pretty: true }), ({ runtimeUrl }) => on(runtimeUrl))
+}
