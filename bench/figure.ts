@@ -13,7 +13,8 @@ export type Figure = {
 export function report(figure: Figure): void {
   const ratio = figure.peer === null ? null : round(figure.ours / figure.peer)
   const { goal, met, ...rest } = figure
-  process.stdout.write(`${JSON.stringify({ ...rest, ours: round(figure.ours), ratio, goal, met })}\n`)
+  const peer = figure.peer === null ? null : round(figure.peer)
+  process.stdout.write(`${JSON.stringify({ ...rest, ours: round(figure.ours), peer, ratio, goal, met })}\n`)
 }
 
 export const round = (value: number): number => Number(value.toPrecision(4))
