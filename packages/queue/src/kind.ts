@@ -75,6 +75,8 @@ export type Context = {
   /** Stable over attempts: what a handler passes on to services that know idempotency keys. */
   readonly idempotencyKey: string
   readonly log: Log
+  /** The same log. */
+  readonly logger: Log
   /** Percent clamped to 0…100, data merged shallowly; written at most once a second and when the attempt ends. */
   progress(percent?: number, message?: string, data?: Record<string, unknown>): void
   /** Writes the progress now. */
@@ -105,6 +107,14 @@ export type KindOptions<In, Out> = {
   maxCrashes?: number
   /** How long one attempt may take; default 5m, 0: no deadline. */
   deadline?: Duration
+  /** How long a handler may take to honour a cancel before the job is cancelled over its head; default 30s. */
+  cancelGrace?: Duration
+  /** Runs in a thread or a process of its own, which ends hard at the deadline; a crash there costs an attempt and no worker (Q94). */
+  isolate?: 'thread' | 'process'
+  /** With `isolate`: the module that exports this kind, usually `import.meta.url`. It is loaded there, so it should only define. */
+  module?: string
+  /** With `isolate`: how large the heap may grow, in MiB; default 256. */
+  memory?: number
   backoff?: BackoffRule | ((attempt: number, error: unknown) => Duration)
   unique?: UniqueRule
   /** How long an output is kept; default 24h, false: outputs are not stored. */
@@ -123,7 +133,28 @@ export type KindOptions<In, Out> = {
   run(job: Job<Out>, ctx: Context): Promise<unknown | Outcome> | unknown | Outcome
 }
 
-export type Kind<In = unknown, Out = In> = KindOptions<In, Out> & { readonly name: string }
+/** How many jobs at most, and how long the first of them waits for others. */
+export type BatchRule = { max: number; wait: Duration }
+
+export type BatchContext = {
+  /** Aborts when the worker stops or is lost, and when every job of the batch was cancelled or passed its deadline. */
+  readonly signal: AbortSignal
+  readonly log: Log
+  readonly logger: Log
+  heartbeat(): Promise<void>
+  /** The context of one of the jobs. */
+  of(job: { id: string }): Context
+  /** What becomes of one of the jobs, now: a later throw does not concern it. */
+  settle(job: { id: string }, outcome?: unknown): void
+}
+
+export type BatchKindOptions<In, Out> = Omit<KindOptions<In, Out>, 'run' | 'isolate' | 'module' | 'memory'> & {
+  batch: BatchRule
+  /** Returns one outcome for all, or a Map or an object from job id to outcome; a throw concerns all that have none yet (Q93). */
+  run(jobs: readonly Job<Out>[], ctx: BatchContext): Promise<unknown> | unknown
+}
+
+export type Kind<In = unknown, Out = In> = KindOptions<In, Out> & { readonly name: string; readonly batch?: BatchRule }
 
 const NAME = /^[a-z][a-z0-9_.:-]{0,199}$/
 
@@ -131,11 +162,16 @@ const NAME = /^[a-z][a-z0-9_.:-]{0,199}$/
  * Declares a kind.
  * @example
  * const sendReceipt = defineKind('receipt.send', { maxAttempts: 8, async run(job, ctx) { await send(job.payload, ctx.signal) } })
+ * @example
+ * const index = defineKind('index', { batch: { max: 100, wait: '50ms' }, run: (jobs) => write(jobs.map((job) => job.payload)) })
  */
-export function defineKind<In = unknown, Out = In>(name: string, options: KindOptions<In, Out>): Kind<In, Out> {
+export function defineKind<In = unknown, Out = In>(name: string, options: BatchKindOptions<In, Out>): Kind<In, Out>
+export function defineKind<In = unknown, Out = In>(name: string, options: KindOptions<In, Out>): Kind<In, Out>
+export function defineKind<In, Out>(name: string, options: KindOptions<In, Out> | BatchKindOptions<In, Out>): Kind<In, Out> {
   if (!NAME.test(name))
     throw QueueError.invalid('/kind', `"${name}" is not a kind: 1 to 200 of a-z, 0-9, _ . : -, beginning with a letter`)
-  const kind = { ...options, name }
+  // What a batch kind is run with is decided where `batch` is read (batch.ts), nowhere else.
+  const kind = { ...options, name } as Kind<In, Out>
   kindSettings(kind as Kind) // says now what is wrong, not at the first start
   return kind
 }
@@ -155,6 +191,7 @@ export function kindSettings(kind: Kind): Record<string, unknown> {
   integer(kind.maxCrashes, '/maxCrashes', 0, 1000)
   integer(kind.priority, '/priority', 1, 4)
   integer(kind.payloadVersion, '/payloadVersion', 1, 2 ** 31 - 1)
+  checkPlace(kind)
   const followUps = Object.entries(EVENTS).flatMap(([member, on]) =>
     (kind[member as keyof typeof EVENTS] ?? []).map((one) => ('name' in one ? { on, kind: one.name } : { on, ...one })),
   )
@@ -164,6 +201,7 @@ export function kindSettings(kind: Kind): Record<string, unknown> {
     max_attempts: kind.maxAttempts,
     max_crashes: kind.maxCrashes,
     deadline_ms: kind.deadline === undefined ? undefined : deadlineMs(kind.deadline),
+    cancel_grace_ms: kind.cancelGrace === undefined ? undefined : milliseconds(kind.cancelGrace, '/cancelGrace'),
     backoff: typeof kind.backoff === 'object' ? backoffRule(kind.backoff) : undefined,
     unique: kind.unique && spokenUnique(kind.unique),
     keep_output_ms: kind.keepOutput ? milliseconds(kind.keepOutput, '/keepOutput') : undefined,
@@ -171,6 +209,19 @@ export function kindSettings(kind: Kind): Record<string, unknown> {
     payload_version: kind.payloadVersion,
     follow_ups: followUps.length > 0 ? followUps : undefined,
   }
+}
+
+/** Where and with how many others a handler runs. */
+function checkPlace({ batch, isolate, module, memory }: Kind): void {
+  if (batch) {
+    integer(batch.max, '/batch/max', 1, 1000)
+    milliseconds(batch.wait, '/batch/wait')
+    if (isolate) throw QueueError.invalid('/isolate', 'a batch runs in the worker itself')
+  }
+  if (isolate !== undefined && isolate !== 'thread' && isolate !== 'process')
+    throw QueueError.invalid('/isolate', "is 'thread' or 'process'")
+  if (isolate && !module) throw QueueError.invalid('/module', 'names the module that exports an isolated kind: import.meta.url')
+  integer(memory, '/memory', 8, 65_536)
 }
 
 export function deadlineMs(deadline: Duration): number {

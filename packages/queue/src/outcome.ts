@@ -41,3 +41,7 @@ export function spokenOutcome(outcome: Outcome): ({ outcome: string } & Record<s
   const { [OUTCOME]: name, ...rest } = outcome
   return KNOWN.includes(name) ? { outcome: name, ...rest } : null
 }
+
+/** An outcome that crossed a thread or a process as plain data, or the value that stood in its place. */
+export const asOutcome = (spelled: { value?: unknown; outcome?: string; rest?: object }): unknown =>
+  spelled.outcome === undefined ? spelled.value : { [OUTCOME]: spelled.outcome, ...spelled.rest }

@@ -1,22 +1,37 @@
 // How queues share a worker's permits (Q91): a fixed number is a pool of its own; the others share `concurrency` by minimum and weight, and
-// what one does not use overflows to whoever has work. Pure: knows nothing of jobs, time or the database.
+// what one does not use overflows to whoever has work. A job may be held before a permit is free for it, as many as the caller says start soon
+// (Q90). Pure: knows nothing of jobs, time or the database.
 import { QueueError } from './error.ts'
 
 export type QueueShare = number | { min?: number; weight?: number }
 export type Shares = Readonly<Record<string, QueueShare>>
 
-export type Want = { queue: string; n: number; of?: number }
+/** `ahead`: how many of `n` have no permit yet. */
+export type Want = { queue: string; n: number; of?: number; ahead?: number }
 
 type Share = { queue: string; min: number; weight: number }
 
+/** How many jobs of a queue may be held beyond its permits, for they start soon. */
+export type Ahead = (queue: string) => number
+
 export type Permits = {
   /** What to ask of which queue now, in order; `of` is what the queues that share may get together. A queue may stand here more than once. */
-  wants(): Want[]
+  wants(ahead?: Ahead): Want[]
   /** What a claim gave, by queue: one that gave nothing has no more for now. */
   answered(wants: readonly Want[], got: ReadonlyMap<string, number>): void
+  /** Held without a permit, or no longer. */
+  wait(queue: string, n: number): void
+  /** A handler starts, one ends. */
   take(queue: string): void
   free(queue: string): void
+  /** Of the queues that have something to start, the one whose turn it is; undefined: no permit is free for any. */
+  next(queues: Iterable<string>): string | undefined
+  /** Permits that nobody holds, less those for which jobs wait already. */
+  spare(): number
+  /** The permits of a queue: its pool's, or those shared. */
+  size(queue: string): number
   running(): number
+  waiting(): number
 }
 
 /** All faults at once, in sentences. */
@@ -40,42 +55,64 @@ export function checkShares(shares: Shares, concurrency: number): string[] {
 export function makePermits(shares: Shares, concurrency: number): Permits {
   const faults = checkShares(shares, concurrency)
   if (faults.length > 0) throw new QueueError('validation_failed', faults.join('; '))
-  const pools = Object.entries(shares).filter((one): one is [string, number] => typeof one[1] === 'number')
+  const pools = new Map(Object.entries(shares).filter((one): one is [string, number] => typeof one[1] === 'number'))
   const shared: Share[] = Object.entries(shares)
     .filter((one): one is [string, { min?: number; weight?: number }] => typeof one[1] !== 'number')
     .map(([queue, { min = 0, weight = 1 }]) => ({ queue, min, weight }))
-  const held = new Map<string, number>(Object.keys(shares).map((queue) => [queue, 0]))
+  const shareOf = new Map(shared.map((share) => [share.queue, share]))
+  const running = new Map<string, number>(Object.keys(shares).map((queue) => [queue, 0]))
+  const waiting = new Map<string, number>(Object.keys(shares).map((queue) => [queue, 0]))
   const hungry = new Set<string>(shared.map((one) => one.queue))
-  const runs = (queue: string) => held.get(queue) ?? 0
+  const runs = (queue: string) => running.get(queue) ?? 0
+  const waits = (queue: string) => waiting.get(queue) ?? 0
+  const holds = (queue: string) => runs(queue) + waits(queue)
+  let sharedRunning = 0
+  let sharedWaiting = 0
 
   // In the order in which the engine serves: minimums, then a look at each queue that had nothing, then shares, then what is left over.
-  const sharedWants = (): Want[] => {
-    const of = concurrency - shared.reduce((sum, one) => sum + runs(one.queue), 0)
+  const sharedWants = (ahead: Ahead): Want[] => {
     const wants: Want[] = []
+    const asked = new Map<string, number>()
+    const free = Math.max(0, concurrency - sharedRunning - sharedWaiting)
     const ask = (queue: string, n: number) => {
-      if (n > 0) wants.push({ queue, n: Math.min(n, of), of })
+      const of = concurrency + ahead(queue) - sharedRunning - sharedWaiting
+      const least = Math.min(n, of)
+      if (least <= 0) return
+      const before = asked.get(queue) ?? 0
+      asked.set(queue, before + least)
+      const early = Math.min(least, Math.max(0, before + least - free))
+      wants.push(early > 0 ? { queue, n: least, of, ahead: early } : { queue, n: least, of })
     }
-    if (of <= 0) return wants
-    const byNeed = [...shared].sort((a, b) => runs(a.queue) / a.weight - runs(b.queue) / b.weight)
+    const byNeed = [...shared].sort((a, b) => holds(a.queue) / a.weight - holds(b.queue) / b.weight)
     const contenders = byNeed.filter((one) => hungry.has(one.queue))
     const weights = contenders.reduce((sum, one) => sum + one.weight, 0)
-    for (const one of byNeed) if (!hungry.has(one.queue)) ask(one.queue, Math.max(1, one.min - runs(one.queue)))
-    for (const one of contenders) ask(one.queue, one.min - runs(one.queue))
+    for (const one of byNeed) if (!hungry.has(one.queue)) ask(one.queue, Math.max(1, one.min - holds(one.queue)))
+    for (const one of contenders) ask(one.queue, one.min - holds(one.queue))
     for (const one of contenders) {
-      const share = Math.max(one.min, Math.ceil((concurrency * one.weight) / weights))
-      ask(one.queue, share - Math.max(runs(one.queue), one.min))
+      const share = Math.max(one.min, Math.ceil(((concurrency + ahead(one.queue)) * one.weight) / weights))
+      ask(one.queue, share - Math.max(holds(one.queue), one.min))
     }
-    for (const one of contenders) ask(one.queue, of)
+    if (contenders.length > 1) for (const one of contenders) ask(one.queue, concurrency + ahead(one.queue))
     return wants
   }
 
+  const mayStart = (queue: string): boolean => {
+    const pool = pools.get(queue)
+    return pool === undefined ? sharedRunning < concurrency : runs(queue) < pool
+  }
+
   return {
-    wants() {
-      const fixed = pools.map(([queue, size]) => ({ queue, n: size - runs(queue) })).filter((one) => one.n > 0)
-      return [...fixed, ...sharedWants()]
+    wants(ahead = () => 0) {
+      const fixed: Want[] = []
+      for (const [queue, size] of pools) {
+        const n = size + ahead(queue) - holds(queue)
+        const early = Math.max(0, n - Math.max(0, size - holds(queue)))
+        if (n > 0) fixed.push(early > 0 ? { queue, n, ahead: early } : { queue, n })
+      }
+      return [...fixed, ...sharedWants(ahead)]
     },
     answered(wants, got) {
-      let left = wants.find((one) => one.of !== undefined)?.of ?? 0
+      let left = Math.max(0, ...wants.map((one) => one.of ?? 0))
       for (const { queue, n, of } of wants) {
         if (of === undefined || left <= 0) continue // nothing was left to ask with: says nothing about the queue
         const gave = got.get(queue) ?? 0
@@ -84,8 +121,40 @@ export function makePermits(shares: Shares, concurrency: number): Permits {
         left -= Math.min(n, gave)
       }
     },
-    take: (queue) => void held.set(queue, runs(queue) + 1),
-    free: (queue) => void held.set(queue, runs(queue) - 1),
-    running: () => [...held.values()].reduce((sum, n) => sum + n, 0),
+    wait(queue, n) {
+      waiting.set(queue, waits(queue) + n)
+      if (!pools.has(queue)) sharedWaiting += n
+    },
+    take(queue) {
+      running.set(queue, runs(queue) + 1)
+      if (!pools.has(queue)) sharedRunning++
+    },
+    free(queue) {
+      running.set(queue, runs(queue) - 1)
+      if (!pools.has(queue)) sharedRunning--
+    },
+    next(queues) {
+      let best: string | undefined
+      let lowest = Number.POSITIVE_INFINITY
+      for (const queue of queues) {
+        if (!mayStart(queue)) continue
+        const { min, weight } = shareOf.get(queue) ?? { min: 0, weight: 1 }
+        // A queue below its minimum goes before all that are not.
+        const need = runs(queue) < min ? runs(queue) / weight - concurrency - 1 : runs(queue) / weight
+        if (need < lowest) {
+          lowest = need
+          best = queue
+        }
+      }
+      return best
+    },
+    spare() {
+      let spare = shared.length > 0 ? Math.max(0, concurrency - sharedRunning - sharedWaiting) : 0
+      for (const [queue, size] of pools) spare += Math.max(0, size - holds(queue))
+      return spare
+    },
+    size: (queue) => pools.get(queue) ?? concurrency,
+    running: () => [...running.values()].reduce((sum, n) => sum + n, 0),
+    waiting: () => [...waiting.values()].reduce((sum, n) => sum + n, 0),
   }
 }

@@ -1,10 +1,9 @@
 // For tests on a real database: run what is due here and now, move time, and ask what was enqueued. Never for production.
 import { isDeepStrictEqual } from 'node:util'
-import { startAttempt } from './attempt.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import type { Queue } from './queue.ts'
 import { claim, finishIfHeld, type HandedJob, type JobRow, moveTestClock, releaseWorker } from './sql.ts'
-import { announce, newWorkerId, shapeOf } from './worker.ts'
+import { announce, newWorkerId, runAlone, shapeOf } from './worker.ts'
 
 export type Ran = { id: string; kind: string; outcome: string; error?: string }
 
@@ -47,8 +46,7 @@ async function runOne(queue: Queue, job: HandedJob, token: string): Promise<Ran>
   const { house } = queue
   const kind = house.kinds.get(job.kind)
   if (!kind) throw new Error(`no kind ${job.kind}`)
-  const attempt = startAttempt({ ...house, beat: async () => undefined }, kind, job, token)
-  const result = await Promise.race([attempt.decided, attempt.returned])
+  const result = await runAlone({ ...house, beat: async () => undefined }, kind, job, token)
   if (!result) return { id: job.id, kind: job.kind, outcome: 'lost' }
   await finishIfHeld(house.store, [result])
   return {
