@@ -1,5 +1,7 @@
 // The public face of @countersign/queue: durable jobs in PostgreSQL. Everything else in this package is its own business.
 export type { Callback, Settled } from './callback.ts'
+export { type CallbackKeys, fixedKeys, type KeyFileOptions, type KeySource, openKeyFile, signingKey } from './callback-keys.ts'
+export { type CallbackServerOptions, serveCallbacks } from './callback-server.ts'
 export { type Copied, type CopiedIds, type CopyOptions, copyIn, type Refused } from './copy-in.ts'
 export type { Duration } from './duration.ts'
 export { type Enqueue, type EnqueueOptions, enqueue, enqueueMany, type UniqueRule } from './enqueue.ts'
@@ -23,7 +25,32 @@ export { listMigrations, type Migration, migrate } from './migrate.ts'
 export { cancel, discard, isOutcome, type Outcome, park, retry, snooze } from './outcome.ts'
 export type { QueueShare, Shares } from './permits.ts'
 export { type ByKey, createQueue, type InTx, type Queue, type QueueOptions } from './queue.ts'
+export {
+  type Action as CallbackAction,
+  type Call as CallbackCall,
+  type CallbackQueue,
+  callbackHandler,
+  nodeCallbackHandler,
+  openReceiver,
+  RECEIVER_PROBLEMS,
+  type Receiver,
+  type ReceiverOptions,
+  type Reply as CallbackReply,
+} from './receiver.ts'
 export { defineSchedule, nextFires, type Schedule, type ScheduleOptions } from './schedule.ts'
+export {
+  AWA_SIGNATURE_HEADER,
+  type CallbackKey,
+  callbackUrl,
+  DEFAULT_PREFIX as CALLBACK_PREFIX,
+  SIGNATURE_HEADER,
+  type Signed,
+  type SignedAction,
+  signAwa,
+  signCallback,
+  verifyAwa,
+  verifySignature,
+} from './signature.ts'
 export {
   type CallbackRow,
   type Changed,
