@@ -72,9 +72,9 @@ function reads(dlq: Command, door: Door): void {
     .action(async () => print(door.output(), await door.client().call('GET /dead-letters/depth'), depth))
 }
 
-const depth = ({ by }: RouteAnswer<'GET /dead-letters/depth'>): string =>
+const depth = ({ groups }: RouteAnswer<'GET /dead-letters/depth'>): string =>
   table(
-    by.map((one) => [String(one.count), plain(one.kind), plain(one.queue), one.reason]),
+    groups.map((one) => [String(one.n), plain(one.kind), plain(one.queue), one.reason]),
     ['COUNT', 'KIND', 'QUEUE', 'REASON'],
     'No dead letter.',
   )

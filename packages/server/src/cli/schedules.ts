@@ -97,7 +97,11 @@ export function schedulesCommand(program: Command, door: Door): void {
     .action(async (name: string) =>
       print(door.output(), await door.client().call('GET /schedules/:name/fires', { params: { name } }), ({ past, next }) =>
         [
-          ...past.toReversed().map(({ fire_time, job_id, state }) => `${fire_time}  ${job_id}  ${state ?? ''}`.trimEnd()),
+          ...past
+            .toReversed()
+            .map(({ fire_time, job_id, state, skipped }) =>
+              `${fire_time}  ${job_id ?? `skipped (${skipped})`}  ${state ?? ''}`.trimEnd(),
+            ),
           ...(next.length === 0 ? ['No fire comes.'] : next.map((time) => `${time}  comes`)),
         ].join('\n'),
       ),

@@ -15,12 +15,13 @@ import { showJob, showRow } from './show.ts'
 export const listDeadLetters = (
   house: JobsHouse,
   scope: Scope,
-  { limit, cursor, ...filter }: PageQuery & { kind?: string; queue?: string; tag?: string; q?: string },
+  { limit, cursor, ...filter }: PageQuery & { kind?: string; queue?: string; reason?: string; tag?: string; q?: string },
 ) =>
   look(house, scope, async (t) => {
     const query = { limit, cursor }
+    const { reason, ...rest } = filter
     const page = await pageThrough(house, t, scope, { route: 'GET /dead-letters', filter, query }, (after, most) =>
-      readJobs(house, t, { ...filter, dead_letter: true }, markWithin(scope, 'job.read'), { after, limit: most }),
+      readJobs(house, t, { ...rest, dead_letter: true }, { mark: markWithin(scope, 'job.read'), reason }, { after, limit: most }),
     )
     return { ...page, data: page.data.map((job) => showRow(scope, job)) }
   })
@@ -142,7 +143,7 @@ async function movable(house: JobsHouse, t: Tx, filter: { kind?: string; queue?:
   for (const state of MOVABLE) {
     let after: string | undefined
     do {
-      const page = await readJobs(house, t, { ...filter, state }, null, { after, limit: 200 })
+      const page = await readJobs(house, t, { ...filter, state }, { mark: null }, { after, limit: 200 })
       found.push(...page.data.map(({ id }) => id))
       after = page.next_cursor ?? undefined
     } while (after !== undefined && found.length < A_CALL)

@@ -20,15 +20,15 @@ export type CallbackFilter = { state?: string; kind?: string; queue?: string; jo
 export type TimelineRow = {
   at: string
   what: string
-  state?: State | null
-  actor?: string | null
-  attempt?: number | null
-  lease?: number | null
-  worker?: string | null
-  outcome?: string | null
-  reason?: string | null
-  error?: string | null
-  duration_ms?: number | null
+  state: State | null
+  actor: string | null
+  worker: string | null
+  attempt: number | null
+  lease: number | null
+  outcome: string | null
+  reason: string | null
+  error: string | null
+  duration_ms: number | null
 }
 
 export type KeyRow = {
@@ -46,6 +46,8 @@ export type KindRow = {
   paused_at: string | null
   paused_by: string | null
   seen_at: string | null
+  stale: boolean
+  workers: number
   settings: Record<string, unknown>
 }
 
@@ -66,12 +68,44 @@ export type RingRow = {
   }[]
 }
 
+export type FireRow = {
+  fire_time: string
+  at: string
+  job_id: string | null
+  state?: State | null
+  skipped?: 'overlap' | 'outage' | 'error'
+  error?: string
+  fires?: number
+}
+
+export type QueueRow = {
+  name: string
+  paused_at: string | null
+  paused_by: string | null
+  settings: Record<string, unknown>
+  as_of: string
+  depth: Partial<Record<State, number>>
+  estimated: boolean
+  oldest_ready_ms: number | null
+  workers: number
+}
+
+export type DeadLetterDepth = {
+  as_of: string
+  total: number
+  oldest_at: string | null
+  groups: { queue: string; kind: string; reason: string; n: number; oldest_at: string; newest_at: string }[]
+}
+
 export type Readers = {
-  deadLetters: Queue['deadLetters'] & { depth(own?: InTx): Promise<Record<string, unknown>> }
+  jobs(filter: Filter, page: { after?: string; limit?: number } & InTx): Promise<EnginePage<JobRow>>
+  queues(own?: InTx): Promise<QueueRow[]>
+  deadLetters: Queue['deadLetters'] & { depth(own?: InTx): Promise<DeadLetterDepth> }
+  schedules: Queue['schedules'] & { fires(id: string, own?: InTx): Promise<{ past: FireRow[]; next: string[] } | null> }
   callbacks: Queue['callbacks'] & {
     list(filter: CallbackFilter, page: { after?: string; limit?: number } & InTx): Promise<EnginePage<CallbackRow>>
   }
-  timeline(id: string, own?: InTx): Promise<TimelineRow[]>
+  timeline(id: string, own?: InTx): Promise<TimelineRow[] | null>
   kinds(own?: InTx): Promise<KindRow[]>
   ring(own?: InTx): Promise<RingRow>
   keys(queue: string, own?: InTx): Promise<KeyRow[]>
@@ -85,43 +119,38 @@ export type Readers = {
   }
 }
 
-export const readersFor = (queue: Queue): Queue & Readers => queue as unknown as Queue & Readers
-export const readersOf = (house: JobsHouse): Queue & Readers => readersFor(house.queue)
+export type Engine = Omit<Queue, keyof Readers> & Readers
 
+export const readersFor = (queue: Queue): Engine => queue as unknown as Engine
+export const readersOf = (house: JobsHouse): Engine => readersFor(house.queue)
+
+/** How often a page is filled up, when most of what is found is not what was asked for. */
 const LOOKS = 10
 
-/** A page of jobs within a mark; a second tag, asked for by the caller, is looked for in what the mark finds. */
+/** What is asked beyond what the engine's list looks for by itself. */
+type Also = { mark: string | null; reason?: string }
+
+/** A page of jobs within a mark. The engine looks for one tag: a second one, asked for by the caller, is looked for in what the mark finds. */
 export async function readJobs(
   house: JobsHouse,
   t: Tx,
   filter: Filter,
-  mark: string | null,
+  { mark, reason }: Also,
   page: { after?: string; limit: number },
 ): Promise<EnginePage<JobRow>> {
-  const asked = filter.tag
-  const both = mark !== null && asked !== undefined
-  const found: JobRow[] = []
+  const { tag } = filter
+  const fits = (job: JobRow) =>
+    (mark === null || tag === undefined || job.tags.includes(tag)) && (reason === undefined || job.state_reason === reason)
+  const asked = mark === null ? filter : { ...filter, tag: mark }
+  const data: JobRow[] = []
   let after = page.after
-  for (let looks = 0; ; looks++) {
-    const limit = both ? 200 : page.limit
-    const part = await readPage(house, t, mark === null ? filter : { ...filter, tag: mark }, { after, limit })
-    const rows = both ? part.data.filter((job) => job.tags.includes(asked)) : part.data
-    found.push(...rows)
-    if (found.length > page.limit) return { data: found.slice(0, page.limit), next_cursor: found[page.limit - 1]?.id ?? null }
-    if (part.next_cursor === null || found.length === page.limit || looks >= LOOKS)
-      return { data: found, next_cursor: part.next_cursor }
-    after = part.next_cursor
+  for (let looks = 0; looks < LOOKS; looks++) {
+    const part = await readersOf(house).jobs(asked, { after, limit: page.limit - data.length, tx: t })
+    data.push(...part.data.filter(fits))
+    after = part.next_cursor ?? undefined
+    if (after === undefined || data.length === page.limit) break
   }
-}
-
-async function readPage(
-  { queue }: JobsHouse,
-  t: Tx,
-  filter: Filter,
-  { after, limit }: { after?: string; limit: number },
-): Promise<EnginePage<JobRow>> {
-  const rows = await queue.jobs(filter, { after, limit, tx: t })
-  return { data: rows, next_cursor: rows.length === limit ? (rows.at(-1)?.id ?? null) : null }
+  return { data, next_cursor: after ?? null }
 }
 
 /** A job that this scope reaches; null for one that is not there or not its own. */

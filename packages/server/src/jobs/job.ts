@@ -30,7 +30,7 @@ export const listJobs = (
   return look(house, scope, async (t) => {
     const mark = markWithin(scope, 'job.read')
     const page = await pageThrough(house, t, scope, { route, filter, query: { limit, cursor } }, (after, most) =>
-      readJobs(house, t, filter, mark, { after, limit: most }),
+      readJobs(house, t, filter, { mark }, { after, limit: most }),
     )
     return { ...page, data: page.data.map((job) => showRow(scope, job)) }
   })
@@ -267,7 +267,7 @@ const readResult = (house: JobsHouse, scope: Scope, id: string) =>
 
 const ACTS_OF_PEOPLE = 200
 
-/** Every transition of a job, oldest first, with who brought it about: what the engine kept, and who acted as the record tells it (Q138). */
+/** Every transition of a job, oldest first, with who brought it about (Q138): what the engine kept, and of the record what changes no state. */
 export async function getTimeline(house: JobsHouse, scope: Scope, id: string) {
   const rows = await look(house, scope, async (t) => {
     await see(house, t, scope, id, 'job.read')
@@ -275,33 +275,33 @@ export async function getTimeline(house: JobsHouse, scope: Scope, id: string) {
   })
   const { data: events } = await listEvents(house, scope, { resource: id, limit: ACTS_OF_PEOPLE })
   const sees = seesContent(scope)
-  const acts = events.map((event) => ({
-    at: event.occurred_at,
-    what: event.type.split('.')[1] as string,
-    state: ((event.after as { state?: JobRow['state'] } | undefined)?.state ?? null) as JobRow['state'] | null,
-    actor: { type: event.actor.type, id: event.actor.id } as { type: Event['actor']['type'] | 'worker'; id: string },
-    attempt: null,
-    lease: null,
-    worker: null,
-    outcome: null,
-    reason: null,
-    error: null,
-    duration_ms: null,
+  const enqueued = events.find(({ type }) => type === 'job.enqueued')
+  const transitions = (rows ?? []).map((row) => ({
+    ...row,
+    actor: row.what === 'enqueued' && enqueued ? { type: enqueued.actor.type, id: enqueued.actor.id } : actorIn(row.actor),
+    error: sees ? row.error : null,
   }))
-  const transitions = rows.map((row) => ({
-    at: row.at,
-    what: row.what,
-    state: row.state ?? null,
-    actor: row.worker ? { type: 'worker' as const, id: row.worker } : null,
-    attempt: row.attempt ?? null,
-    lease: row.lease ?? null,
-    worker: row.worker ?? null,
-    outcome: row.outcome ?? null,
-    reason: row.reason ?? null,
-    error: sees ? (row.error ?? null) : null,
-    duration_ms: row.duration_ms ?? null,
+  const acts = events.filter(isQuiet).map((event) => ({
+    ...QUIET,
+    at: event.occurred_at,
+    what: event.type === 'job.cancelled' ? 'cancel_requested' : (event.type.split('.')[1] as string),
+    state: (event.after as { state: JobRow['state'] }).state,
+    actor: { type: event.actor.type, id: event.actor.id },
   }))
   return whole([...transitions, ...acts].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)))
 }
 
-type Event = Awaited<ReturnType<typeof listEvents>>['data'][number]
+const QUIET = { attempt: null, lease: null, worker: null, outcome: null, reason: null, error: null, duration_ms: null }
+
+/** Somebody asked a running job to stop, or gave a waiting one another time: the engine keeps no transition, for there was none. */
+const isQuiet = ({ before, after }: { before?: Record<string, unknown>; after?: Record<string, unknown> }): boolean =>
+  typeof before?.state === 'string' && before.state === after?.state
+
+const PRINCIPALS = { usr: 'user', agt: 'agent', key: 'key' } as const
+
+/** The engine keeps the principal of the transaction, or else the worker. */
+function actorIn(text: string | null): { type: 'user' | 'agent' | 'key' | 'system' | 'worker'; id: string } | null {
+  if (text === null) return null
+  const prefix = /^(usr|agt|key)_/.exec(text)?.[1] as keyof typeof PRINCIPALS | undefined
+  return { type: prefix ? PRINCIPALS[prefix] : text.startsWith('system:') ? 'system' : 'worker', id: text }
+}

@@ -8,19 +8,17 @@ import type { JobsHouse } from './house.ts'
 import { whole } from './page.ts'
 import { act, look } from './problem.ts'
 
-async function readKinds(house: JobsHouse, t: Tx, scope: Scope) {
-  const rows = await readersOf(house).kinds({ tx: t })
-  const workers = await house.queue.workers()
-  return rows.map((row) => show(scope, row, workers.filter(({ alive, kinds }) => alive && kinds.includes(row.name)).length))
-}
+const readKinds = async (house: JobsHouse, t: Tx, scope: Scope) =>
+  (await readersOf(house).kinds({ tx: t })).map((row) => show(scope, row))
 
-function show(scope: Scope, { name, paused_at, paused_by, seen_at, settings }: KindRow, workers: number) {
+function show(scope: Scope, { name, paused_at, paused_by, seen_at, stale, workers, settings }: KindRow) {
   const number = (member: string): number | null => (settings[member] ?? null) as number | null
   return {
     name,
     paused_at,
     paused_by: actorOf(scope, paused_by),
     seen_at,
+    stale,
     workers,
     queue: (settings.queue ?? null) as string | null,
     priority: number('priority'),

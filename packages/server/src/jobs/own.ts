@@ -34,7 +34,11 @@ const named = (tags: readonly string[], prefix: string): string | null =>
 
 /** Whether this scope reads what a job is about: who runs the work, and whose it is; not who only audits or watches. */
 export function seesContent(scope: Scope): boolean {
-  if (reach(scope, 'job.read') === 'own') return true
+  return reach(scope, 'job.read') === 'own' || runsTheWork(scope)
+}
+
+/** Whether what is the whole tenant's and not one job's is theirs to read. */
+export function runsTheWork(scope: Scope): boolean {
   const role = isKeyScope(scope) ? scope.makerRole : scope.role
   return scope.actor.type === 'system' || role === 'owner' || role === 'admin' || role === 'operator'
 }

@@ -1,63 +1,72 @@
 // Queues and their keys: looked at, paused, drained, limited. A queue has a name and settings for the whole installation; its figures here are the tenant's.
-import type { State } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import type { Tx } from '../db/tx.ts'
 import { type EventData, record } from '../events/event.ts'
-import { actorOf, actorText, readersOf } from './engine.ts'
+import { actorOf, actorText, type QueueRow, readersOf } from './engine.ts'
 import type { JobsHouse } from './house.ts'
 import { whole } from './page.ts'
-import { act, look } from './problem.ts'
+import { act, invalid, look } from './problem.ts'
 
-type Depth = Partial<Record<State, number>>
-type Row = { name: string; paused_at: string | null; paused_by: string | null } & Record<string, unknown>
+const readQueues = async (house: JobsHouse, t: Tx, scope: Scope) =>
+  (await readersOf(house).queues({ tx: t })).map((row) => show(scope, row))
 
-async function readQueues(house: JobsHouse, t: Tx, scope: Scope) {
-  const [rows, counts, workers] = [
-    (await house.queue.queues({ tx: t })) as Row[],
-    await house.queue.counts({ tx: t }),
-    await house.queue.workers(),
-  ]
-  return rows.map((row) => {
-    const live = workers.filter(({ alive, queues }) => alive && queues.includes(row.name)).length
-    return show(scope, row, counts.queues[row.name] ?? {}, counts.as_of, live)
-  })
-}
+const show = (scope: Scope, row: QueueRow) => ({
+  name: row.name,
+  paused_at: row.paused_at,
+  paused_by: actorOf(scope, row.paused_by),
+  depth: row.depth,
+  estimated: row.estimated,
+  as_of: row.as_of,
+  oldest_ready_ms: row.oldest_ready_ms,
+  workers: row.workers,
+  ...settingsOf(row.settings),
+})
 
-function show(scope: Scope, row: Row, depth: Depth, asOf: string, workers: number) {
-  return {
-    name: row.name,
-    paused_at: row.paused_at,
-    paused_by: actorOf(scope, row.paused_by),
-    depth,
-    as_of: asOf,
-    oldest_ready_ms: (row.oldest_ready_ms ?? null) as number | null,
-    workers,
-    ...settingsOf(row),
-  }
-}
-
-export type Rate = { limit: number; per_seconds: number; burst: number }
+export type Rate = { limit: number; per_seconds: number; burst?: number }
+type ByKey<T> = T | Record<string, T>
 export type Settings = {
   max_running: number | null
+  max_running_per_key: ByKey<number> | null
   rate: Rate | null
+  rate_per_key: ByKey<Rate> | null
   max_depth: number | null
   on_full: 'reject' | 'signal'
+  order: 'shard' | 'strict'
   fair_by: 'tenant' | 'concurrency_key' | null
   aging_seconds: number
 }
 
-function settingsOf(row: Record<string, unknown>): Settings {
-  const rate = row.rate as { limit: number; per_ms: number; burst: number } | null | undefined
-  return {
-    max_running: (row.max_running ?? null) as number | null,
-    rate: rate ? { limit: rate.limit, per_seconds: rate.per_ms / 1000, burst: rate.burst } : null,
-    max_depth: (row.max_depth ?? null) as number | null,
-    on_full: (row.on_full ?? 'reject') as 'reject' | 'signal',
-    fair_by: (row.fair_by ?? null) as Settings['fair_by'],
-    aging_seconds: Number(row.aging_ms ?? 60_000) / 1000,
-  }
+/** As the engine keeps them: times in milliseconds. */
+type Stored = Partial<Omit<Settings, 'rate' | 'rate_per_key' | 'aging_seconds'>> & {
+  rate?: StoredRate | null
+  rate_per_key?: ByKey<StoredRate> | null
+  aging_ms?: number
 }
+type StoredRate = { limit: number; per_ms: number; burst?: number }
+
+const AGING_MS = 60_000
+
+const settingsOf = (stored: Stored): Settings => ({
+  max_running: stored.max_running ?? null,
+  max_running_per_key: stored.max_running_per_key ?? null,
+  rate: stored.rate ? rateOf(stored.rate) : null,
+  rate_per_key: stored.rate_per_key ? eachRate(stored.rate_per_key, isStored, rateOf) : null,
+  max_depth: stored.max_depth ?? null,
+  on_full: stored.on_full ?? 'reject',
+  order: stored.order ?? 'shard',
+  fair_by: stored.fair_by ?? null,
+  aging_seconds: (stored.aging_ms ?? AGING_MS) / 1000,
+})
+
+const rateOf = ({ per_ms, ...rest }: StoredRate): Rate => ({ ...rest, per_seconds: per_ms / 1000 })
+const storedRate = ({ per_seconds, ...rest }: Rate): StoredRate => ({ ...rest, per_ms: per_seconds * 1000 })
+const isStored = (rule: ByKey<StoredRate>): rule is StoredRate => typeof rule.limit === 'number'
+const isSpoken = (rule: ByKey<Rate>): rule is Rate => typeof rule.limit === 'number'
+
+/** One rate for every key, or one by prefix. */
+const eachRate = <A extends object, B>(rule: ByKey<A>, isOne: (rule: ByKey<A>) => rule is A, spell: (rate: A) => B): ByKey<B> =>
+  isOne(rule) ? spell(rule) : Object.fromEntries(Object.entries(rule).map(([prefix, rate]) => [prefix, spell(rate as A)]))
 
 export type ShownQueue = ReturnType<typeof show>
 
@@ -102,30 +111,34 @@ export const drainQueue = (house: JobsHouse, scope: Scope, name: string) =>
   act(house, scope, async (t) => {
     const { depth } = await find(house, t, scope, name)
     const { cancelled } = await house.queue.drain(name, { tx: t })
-    await tell(t, scope, 'queue.drained', name, { before: { depth }, after: { cancelled } })
+    await tell(t, scope, 'queue.drained', name, {
+      before: { depth: depth as EventData },
+      after: { cancelled: cancelled as EventData },
+    })
     return { name, cancelled }
   })
 
 export type Change = Partial<Settings>
 
-export const changeQueue = (house: JobsHouse, scope: Scope, name: string, change: Change) =>
-  act(house, scope, async (t) => {
+export const changeQueue = (house: JobsHouse, scope: Scope, name: string, change: Change) => {
+  const fields = (Object.keys(change) as (keyof Settings)[]).filter((field) => change[field] !== undefined)
+  if (fields.length === 0) throw invalid('', 'nothing_to_change', 'Send at least one setting.')
+  return act(house, scope, async (t) => {
     const before = await find(house, t, scope, name)
     await readersOf(house).configure(name, spokenSettings(change), { tx: t })
     const after = await find(house, t, scope, name)
-    const fields = (Object.keys(change) as (keyof Settings)[]).filter((field) => change[field] !== undefined)
     const part = (of: ShownQueue) => Object.fromEntries(fields.map((field) => [field, of[field]])) as EventData
     await tell(t, scope, 'queue.changed', name, { before: part(before), after: part(after) }, { fields })
     return after
   })
-
-function spokenSettings({ rate, aging_seconds, ...rest }: Change): Record<string, unknown> {
-  return {
-    ...rest,
-    ...(rate === undefined ? {} : { rate: rate && { limit: rate.limit, per_ms: rate.per_seconds * 1000, burst: rate.burst } }),
-    ...(aging_seconds === undefined ? {} : { aging_ms: aging_seconds * 1000 }),
-  }
 }
+
+const spokenSettings = ({ rate, rate_per_key, aging_seconds, ...rest }: Change): Record<string, unknown> => ({
+  ...rest,
+  ...(rate === undefined ? {} : { rate: rate && storedRate(rate) }),
+  ...(rate_per_key === undefined ? {} : { rate_per_key: rate_per_key && eachRate(rate_per_key, isSpoken, storedRate) }),
+  ...(aging_seconds === undefined ? {} : { aging_ms: aging_seconds * 1000 }),
+})
 
 export const listKeys = (house: JobsHouse, scope: Scope, name: string) =>
   look(house, scope, async (t) => {

@@ -12,7 +12,10 @@ import { readReadOnly } from './sql.ts'
 
 /** Queues that this tenant knows of: others' names are theirs. */
 async function readWorkers(house: JobsHouse, scope: Scope) {
-  const [known, workers] = await Promise.all([look(house, scope, (t) => house.queue.queues({ tx: t })), house.queue.workers()])
+  const [known, workers] = await Promise.all([
+    look(house, scope, (t) => readersOf(house).queues({ tx: t })),
+    house.queue.workers(),
+  ])
   const names = new Set(known.map(({ name }) => name))
   return workers.map((worker) => ({
     id: worker.id,

@@ -1,17 +1,18 @@
 // Schedules of a tenant, by name. Those declared in code belong to the server's process and come back with its next start; here one is made, changed,
 // paused, fired by hand and removed.
-import { nextFires, type ScheduleOptions, type ScheduleRow } from '@countersign/queue'
+import type { ScheduleOptions, ScheduleRow } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import type { Tx } from '../db/tx.ts'
 import { type EventData, record } from '../events/event.ts'
 import type { EventType } from '../events/types.ts'
-import { actorOf, actorText } from './engine.ts'
+import { actorOf, actorText, readersOf } from './engine.ts'
 import type { JobsHouse } from './house.ts'
 import { refuseDigits } from './job.ts'
+import { runsTheWork } from './own.ts'
 import { whole } from './page.ts'
 import { act, invalid, look } from './problem.ts'
-import { withhold } from './show.ts'
+import { REDACTED } from './show.ts'
 
 function show(scope: Scope, row: ScheduleRow) {
   return {
@@ -22,7 +23,7 @@ function show(scope: Scope, row: ScheduleRow) {
     kind: row.job.kind,
     queue: row.job.queue ?? null,
     priority: row.job.priority ?? null,
-    payload: withhold(scope, row.job.payload),
+    payload: row.job.payload == null || runsTheWork(scope) ? (row.job.payload ?? null) : REDACTED,
     missed: row.missed,
     overlap: row.overlap,
     jitter_seconds: row.jitter_ms / 1000,
@@ -178,19 +179,21 @@ const setPaused = (house: JobsHouse, scope: Scope, name: string, paused: boolean
     return show(scope, row)
   })
 
-const NEXT = 10
-const PAST = 10
-
 export const listFires = (house: JobsHouse, scope: Scope, name: string) =>
   look(house, scope, async (t) => {
     const row = await find(house, t, name)
-    const past = await house.queue.jobs({ schedule: name } as object, { limit: PAST, tx: t })
+    const fires = await readersOf(house).schedules.fires(row.id, { tx: t })
+    if (!fires) throw new Problem('not_found')
     return {
-      past: past.map((job) => ({
-        fire_time: String(job.metadata['countersign:fire_time'] ?? job.enqueued_at),
-        job_id: job.id,
-        state: job.state,
+      past: fires.past.map(({ fire_time, at, job_id, state, skipped, error, fires: unmade }) => ({
+        fire_time,
+        at,
+        job_id,
+        state: state ?? null,
+        skipped: skipped ?? null,
+        error: runsTheWork(scope) ? (error ?? null) : null,
+        fires: unmade ?? null,
       })),
-      next: row.paused_at ? [] : nextFires(row, t.now, NEXT).map((fire) => fire.toISOString()),
+      next: fires.next,
     }
   })

@@ -167,14 +167,19 @@ export const BulkBody = s.named(
 const Rate = s.object({
   limit: s.int({ min: 1, max: 1_000_000 }),
   per_seconds: s.int({ min: 1, max: 86_400 }),
-  burst: s.int({ min: 1, max: 1_000_000 }),
+  burst: s.optional(s.int({ min: 1, max: 1_000_000 })),
 })
 
 const limits = {
   max_running: s.maybe(s.int({ min: 0, max: 1_000_000 })).describe('How many run at once, over all processes.'),
+  max_running_per_key: s
+    .maybe(s.either(s.int({ min: 0, max: 1_000_000 }), s.record(s.int({ min: 0, max: 1_000_000 }))))
+    .describe('How many of one concurrency key run at once: for every key, or by the beginning of the key.'),
   rate: s.maybe(Rate),
+  rate_per_key: s.maybe(s.either(Rate, s.record(Rate))).describe('For every rate key, or by the beginning of the key.'),
   max_depth: s.maybe(s.int({ min: 1, max: 1_000_000_000 })),
   on_full: s.oneOf('reject', 'signal'),
+  order: s.oneOf('shard', 'strict').describe('`strict`: of one ordering key one job at a time, in order.'),
   fair_by: s.maybe(s.oneOf('tenant', 'concurrency_key')),
   aging_seconds: s.int({ min: 0, max: 86_400 }).describe('After how long a waiting job counts as one priority higher; 0: never.'),
 }
@@ -186,6 +191,7 @@ export const QueueBody = s.named(
     paused_at: s.maybe(s.time()),
     paused_by: s.maybe(s.text()),
     depth: Depth,
+    estimated: s.boolean().describe('Whether some count above 10,000 is an estimate.'),
     as_of: s.time(),
     oldest_ready_ms: s.maybe(s.int({ min: 0 })),
     workers: s.int({ min: 0 }).describe('Live workers that serve it.'),
@@ -217,6 +223,7 @@ export const KindBody = s.named(
     paused_at: s.maybe(s.time()),
     paused_by: s.maybe(s.text()),
     seen_at: s.maybe(s.time()).describe('When a worker last declared it.'),
+    stale: s.boolean().describe('Not declared for a day.'),
     workers: s.int({ min: 0 }).describe('Live workers that run it.'),
     queue: s.maybe(s.text()),
     priority: s.maybe(Priority),
@@ -274,7 +281,17 @@ export const ScheduleChange = s.object({ ...schedule, cron: s.optional(schedule.
 export const FiresBody = s.named(
   'ScheduleFires',
   s.object({
-    past: s.array(s.object({ fire_time: s.time(), job_id: s.id('job'), state: s.maybe(State) })),
+    past: s.array(
+      s.object({
+        fire_time: s.time(),
+        at: s.time(),
+        job_id: s.maybe(s.id('job')),
+        state: s.maybe(State).describe('How its job stands; null when it is no longer kept.'),
+        skipped: s.maybe(s.oneOf('overlap', 'outage', 'error')).describe('Why there is no job.'),
+        error: s.maybe(s.text()),
+        fires: s.maybe(s.int({ min: 1 })).describe('How many fires of an outage nobody makes up for.'),
+      }),
+    ),
     next: s.array(s.time()),
   }),
   'What a schedule has fired, newest first, and the next ten times.',
@@ -297,9 +314,18 @@ export const overrides = {
 export const DeadLetterDepth = s.named(
   'DeadLetterDepth',
   s.object({
+    as_of: s.time(),
     total: s.int({ min: 0 }),
-    by: s.array(
-      s.object({ kind: s.text(), queue: s.text(), reason: s.text(), count: s.int({ min: 0 }), newest_at: s.maybe(s.time()) }),
+    oldest_at: s.maybe(s.time()),
+    groups: s.array(
+      s.object({
+        kind: s.text(),
+        queue: s.text(),
+        reason: s.text(),
+        n: s.int({ min: 0 }),
+        oldest_at: s.time(),
+        newest_at: s.time(),
+      }),
     ),
   }),
 )

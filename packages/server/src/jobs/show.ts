@@ -4,7 +4,7 @@ import type { Scope } from '../db/scope.ts'
 import { reach } from '../identity/matrix.ts'
 import { agentOf, ownerOf, seesContent, withoutMarks } from './own.ts'
 
-const REDACTED = { _redacted: true } as const
+export const REDACTED = { _redacted: true } as const
 
 export const withhold = (scope: Scope, value: unknown): unknown =>
   value === null || value === undefined ? null : seesContent(scope) ? value : REDACTED

@@ -42,7 +42,7 @@ export function followJobs(house: JobsHouse, scope: Scope, filter: Filter, lastE
 
 const snapshot = (house: JobsHouse, scope: Scope, filter: Filter) =>
   look(house, scope, async (t) => {
-    const { data } = await readJobs(house, t, filter, markWithin(scope, 'job.read'), { limit: MOST })
+    const { data } = await readJobs(house, t, filter, { mark: markWithin(scope, 'job.read') }, { limit: MOST })
     return { at: t.now, jobs: data }
   })
 

@@ -38,7 +38,14 @@ export const deadLetterRoutes = (house: JobsHouse): Route[] => [
     {
       ...read,
       summary: 'List dead letters, newest first',
-      query: { kind: listQuery.kind, queue: listQuery.queue, tag: listQuery.tag, q: listQuery.q, ...s.page() },
+      query: {
+        kind: listQuery.kind,
+        queue: listQuery.queue,
+        reason: DeadLetterFilter.shape.reason,
+        tag: listQuery.tag,
+        q: listQuery.q,
+        ...s.page(),
+      },
       answers: { 200: s.list(JobRowBody) },
       problems: ['cursor_invalid'],
     },
