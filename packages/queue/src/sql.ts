@@ -68,8 +68,10 @@ export const registerWorker = (
 export const releaseWorker = (db: Queryable, worker: string) => ask<void>(db, sql('release_worker($1::text)'), [worker])
 
 export type Beat = { lost: boolean; cancelled: string[]; gone: string[] }
+/** As a text too, for the thread that vouches on a connection of its own. */
+export const beatStatement = sql('beat($1::text, $2::jsonb)')
 export const beat = (db: Queryable, worker: string, held: { id: string; lease: number }[]) =>
-  ask<Beat>(db, sql('beat($1::text, $2::jsonb)'), [worker, json(held)])
+  ask<Beat>(db, beatStatement, [worker, json(held)])
 
 export type HandedJob = {
   id: string
@@ -92,10 +94,56 @@ export type HandedJob = {
   trace: unknown
   progress: { percent?: number; message?: string; data?: Record<string, unknown> } | null
 }
-export type ClaimWant = { queue: string; n: number; of?: number; kinds: readonly string[] }
+/** `ahead`: how many of `n` may not start at once, for no permit is free for them yet. */
+export type ClaimWant = { queue: string; n: number; of?: number; ahead?: number; kinds: readonly string[] }
 export type Claimed = { lost: boolean; jobs: HandedJob[]; wait_ms: number | null }
 export const claim = (db: Queryable, worker: string, token: string, wants: readonly ClaimWant[], sleepMs: number) =>
   ask<Claimed>(db, sql('claim($1::text, $2::uuid, $3::jsonb, $4::integer)'), [worker, token, json(wants), sleepMs])
+/** A job of a claim from the ring: id, tenant, kind, payload, enqueued at (ms), deadline in (ms), maximum of attempts, options. */
+export type PackedJob = [
+  id: string,
+  tenantId: string,
+  kind: string,
+  payload: unknown,
+  enqueuedMs: number,
+  deadlineInMs: number | null,
+  maxAttempts: number,
+  rest: PackedRest | null,
+]
+/** What was not left at its default when the job was made. */
+export type PackedRest = {
+  payload_version?: number
+  metadata?: Record<string, unknown>
+  tags?: string[]
+  trace?: unknown
+}
+/** Jobs that were ready in the ring: the lease of the one at i is `lease` + i, its attempt the first. */
+export type PackedClaim = { lease: number; queue: string; priority: number; jobs: PackedJob[] }
+export type ClaimedPacked = Claimed & { claims: PackedClaim[] }
+/** `relaxed`: this claim alone may be lost with a crash of the database, and is then claimed again (Q47). */
+export const claimPacked = (
+  db: Queryable,
+  worker: string,
+  token: string,
+  wants: readonly ClaimWant[],
+  sleepMs: number,
+  relaxed: boolean,
+) =>
+  ask<ClaimedPacked>(db, sql('claim_packed($1::text, $2::uuid, $3::jsonb, $4::integer, $5::boolean)'), [
+    worker,
+    token,
+    json(wants),
+    sleepMs,
+    relaxed,
+  ])
+/** Gives an attempt of a claim a row of its own, under the same fence; false: the fence is stale. */
+export const leaveClaim = (db: Queryable, id: string, lease: number, token: string) =>
+  ask<boolean>(db, sql('leave_claim($1::text, $2::bigint, $3::uuid)'), [id, lease, token])
+/** Positions of one claim that completed with nothing to store; null: all of them. */
+export type Settlement = { lease: number; token: string; done: number[] | null }
+export type Unsettled = { i: number; verdict: 'already' | 'stale' | 'moved' }
+export const settleClaims = (db: Queryable, list: readonly Settlement[]) =>
+  ask<(Unsettled[] | null)[]>(db, sql('settle_claims($1::jsonb)'), [json(list)])
 export const startIfHeld = (db: Queryable, id: string, lease: number, token: string) =>
   ask<boolean>(db, sql('start($1::text, $2::bigint, $3::uuid)'), [id, lease, token])
 
@@ -103,7 +151,8 @@ export type Result = { id: string; lease: number; token: string; outcome: string
 export type Verdict = 'settled' | 'already' | 'stale'
 export const finishIfHeld = (db: Queryable, results: readonly Result[]) =>
   ask<Verdict[]>(db, sql('finish($1::jsonb)'), [json(results)])
-export const finishInTx = (db: Queryable, result: Result) => ask<Verdict>(db, sql('finish_in_tx($1::jsonb)'), [json(result)])
+/** For the caller's own transaction, wherever its connection is. */
+export const finishInTxStatement = (result: Result) => ({ text: sql('finish_in_tx($1::jsonb)'), values: [json(result)] })
 export const storeProgress = (db: Queryable, list: { id: string; lease: number; token: string; progress: unknown }[]) =>
   ask<string[]>(db, sql('progress($1::jsonb)'), [json(list)])
 
@@ -250,7 +299,8 @@ export type JobRow = {
 }
 export type Changed = { id: string; state: State; changed: boolean; conflict?: string }
 export type JobFilter = { state?: State; kind?: string; queue?: string; tag?: string; dead_letter?: boolean }
-export type DeadLetterFilter = { ids?: string[]; queue?: string; kind?: string; reason?: string; all?: boolean }
+/** `after`: where an earlier call said to go on. */
+export type DeadLetterFilter = { ids?: string[]; queue?: string; kind?: string; reason?: string; all?: boolean; after?: string }
 export type JobResult = { state: State; reason: string | null; output: unknown; error: string | null }
 
 export const findJob = (db: Queryable, id: string) => ask<JobRow | null>(db, sql('job($1::text)'), [id])
@@ -283,8 +333,10 @@ export const retryJob = (db: Queryable, id: string, overrides: unknown) =>
   ask<Changed | null>(db, sql('retry_job($1::text, $2::jsonb)'), [id, json(overrides)])
 export const buryJob = (db: Queryable, id: string, reason: string | null) =>
   ask<Changed | null>(db, sql('bury_job($1::text, $2::text)'), [id, reason])
+/** `next`: where to go on when there may be more. */
+export type DeadLettersRetried = { retried: string[]; conflicts: { id: string; conflict: string }[]; next: string | null }
 export const retryDeadLetters = (db: Queryable, filter: DeadLetterFilter, overrides: unknown) =>
-  ask<{ retried: string[]; conflicts: { id: string; conflict: string }[] }>(db, sql('retry_dead_letters($1::jsonb, $2::jsonb)'), [
+  ask<DeadLettersRetried>(db, sql('retry_dead_letters($1::jsonb, $2::jsonb)'), [
     json(filter),
     json(overrides),
   ])
@@ -301,16 +353,16 @@ export const drainQueue = (db: Queryable, queue: string) =>
   ask<{ cancelled: Partial<Record<State, number>> }>(db, sql('drain_queue($1::text)'), [queue])
 
 // maintenance and schedules
-export type TickCounts = Partial<Record<'rescue' | 'callbacks' | 'promote' | 'unknown' | 'clean', number>>
+export type TickCounts = Partial<
+  Record<'cron' | 'rescue' | 'callbacks' | 'promote' | 'rotate' | 'prune' | 'carry' | 'unknown' | 'clean', number>
+>
 export const tick = (db: Queryable, duties: readonly string[] | null) => ask<TickCounts>(db, sql('tick($1::text[])'), [duties])
-export const takeLease = (db: Queryable, duty: string, holder: string, ttlMs: number) =>
-  ask<boolean>(db, sql('take_lease($1::text, $2::text, $3::integer)'), [duty, holder, ttlMs])
 export const dropLease = (db: Queryable, duty: string, holder: string) =>
   ask<void>(db, sql('drop_lease($1::text, $2::text)'), [duty, holder])
 export const vitals = (db: Queryable) =>
   ask<{ schema_version: number; workers: number; leader: string | null; oldest_ready_ms: number | null }>(db, sql('vitals()'), [])
 /** The last file of sql/ that this code was made for. */
-export const SCHEMA_VERSION = 6
+export const SCHEMA_VERSION = 17
 
 export type ScheduleRow = {
   id: string
@@ -332,13 +384,26 @@ export type ScheduleRow = {
   next_fire: string | null
   caught_up: number
   last_job_id: string | null
+  /** The newest ten, newest first. */
+  recent: Omit<ScheduleFire, 'state'>[]
+}
+/** `skipped`: `overlap` (the job before still lives), `error` (its job can never be enqueued) or `outage` (`fires` of them were not made up for). */
+export type ScheduleFire = {
+  fire_time: string
+  at: string
+  job_id: string | null
+  state: State | null
+  skipped?: 'overlap' | 'error' | 'outage'
+  error?: string
+  fires?: number
 }
 export const databaseNow = (db: Queryable) => ask<Date>(db, sql('now()'), [])
 export const upsertSchedule = (db: Queryable, schedule: unknown) =>
   ask<ScheduleRow>(db, sql('schedule_upsert($1::jsonb)'), [json(schedule)])
 export const listSchedules = (db: Queryable, name: string | null) =>
   ask<ScheduleRow[]>(db, sql('list_schedules($1::text)'), [name])
-export const dueSchedules = (db: Queryable) => ask<{ now: string; due: ScheduleRow[] }>(db, sql('due_schedules()'), [])
+export const dueSchedules = (db: Queryable) =>
+  ask<{ now: string; due: ScheduleRow[]; wait_ms: number | null }>(db, sql('due_schedules()'), [])
 export const removeSchedule = (db: Queryable, id: string) => ask<boolean>(db, sql('schedule_remove($1::text)'), [id])
 export const pauseSchedule = (db: Queryable, id: string, paused: boolean, actor: string | null) =>
   ask<ScheduleRow | null>(db, sql('schedule_pause($1::text, $2::boolean, $3::text)'), [id, paused, actor])
@@ -347,12 +412,14 @@ export const triggerSchedule = (db: Queryable, id: string) => ask<string | null>
 export const fireIfUnchanged = (
   db: Queryable,
   schedule: ScheduleRow,
-  fire: { fires: Date[]; reached: Date; next: Date | null; caughtUp: number },
+  fire: { fires: Date[]; reached: Date; next: Date | null; caughtUp: number; dropped: number },
 ) =>
   ask<string[] | null>(
     db,
-    sql('schedule_fire($1::text, $2::timestamptz, $3::timestamptz[], $4::timestamptz, $5::timestamptz, $6::integer)'),
-    [schedule.id, schedule.last_fire, fire.fires, fire.reached, fire.next, fire.caughtUp],
+    sql(
+      'schedule_fire($1::text, $2::timestamptz, $3::timestamptz[], $4::timestamptz, $5::timestamptz, $6::integer, $7::integer)',
+    ),
+    [schedule.id, schedule.last_fire, fire.fires, fire.reached, fire.next, fire.caughtUp, fire.dropped],
   )
 
 // the session of a role whose transactions begin in another isolation level
@@ -373,6 +440,9 @@ export const listApplied = 'select name, checksum from countersign_queue.migrati
 export const insertApplied = 'insert into countersign_queue.migrations (name, checksum) values ($1::text, $2::text)'
 export const commitMigration = 'commit'
 export const rollbackMigration = 'rollback'
+/** Every job a row: the plain engine that tests hold the ring against (Q79). Only ever installed by asking for it. */
+export const installWithoutRing =
+  'create or replace function countersign_queue.ring_on() returns boolean language sql immutable return false'
 /** A clock that tests can move: only ever installed by asking for it. */
 export const installTestClock = `
   create table if not exists countersign_queue.test_clock (offset_ms bigint not null);
@@ -388,3 +458,58 @@ export const installTestClock = `
   revoke execute on function countersign_queue.set_test_offset(bigint) from public`
 export const moveTestClock = (db: Queryable, ms: number) =>
   ask<void>(db, sql('set_test_offset((select offset_ms + $1::bigint from countersign_queue.test_clock))'), [ms])
+
+// operating: schedules, maintenance, dead letters, what a doctor sees
+type DeclaredSchedule = { name: string; tenant_id: string | null }
+export const scheduleFires = (db: Queryable, id: string) =>
+  ask<{ schedule: ScheduleRow; now: string; past: ScheduleFire[] } | null>(db, sql('schedule_fires($1::text)'), [id])
+export const schedulesSeen = (db: Queryable, declared: readonly DeclaredSchedule[]) =>
+  ask<void>(db, sql('schedules_seen($1::jsonb)'), [json(declared)])
+export const pruneSchedules = (db: Queryable, declared: readonly DeclaredSchedule[], unseenMs: number, remove: boolean) =>
+  ask<ScheduleRow[]>(db, sql('schedule_prune($1::jsonb, $2::bigint, $3::boolean)'), [json(declared), unseenMs, remove])
+/** How one duty of the leader goes: what it did, how long the last turn took, and how long it rests. */
+export type DutyReport = {
+  duty: string
+  every_ms: number
+  budget_ms: number
+  runs: number
+  done: number
+  overruns: number
+  last_ms: number
+  rests_ms: number
+  error: string | null
+}
+export const keepLease = (db: Queryable, duty: string, holder: string, ttlMs: number, report: readonly DutyReport[]) =>
+  ask<boolean>(db, sql('keep_lease($1::text, $2::text, $3::integer, $4::jsonb)'), [duty, holder, ttlMs, json(report)])
+export type MaintenanceReport = { leader: string | null; until: string | null; duties: DutyReport[] }
+export const readMaintenance = (db: Queryable) => ask<MaintenanceReport>(db, sql('maintenance_report()'), [])
+
+export const listDeadLetters = (db: Queryable, filter: DeadLetterSearch, after: string | null, limit: number) =>
+  ask<JobRow[]>(db, sql('list_dead_letters($1::jsonb, $2::text, $3::integer)'), [json(filter), after, limit])
+export type DeadLetterSearch = { queue?: string; kind?: string; reason?: string }
+export const findDeadLetter = (db: Queryable, id: string) => ask<JobRow | null>(db, sql('dead_letter($1::text)'), [id])
+export type DeadLetterDepth = {
+  as_of: string
+  total: number
+  oldest_at: string | null
+  groups: { queue: string; kind: string; reason: string; n: number; oldest_at: string; newest_at: string }[]
+}
+export const deadLetterDepth = (db: Queryable) => ask<DeadLetterDepth>(db, sql('dead_letter_depth()'), [])
+export type Buried = { moved: string[]; skipped: { id: string; state: State | null }[] }
+export const buryJobs = (db: Queryable, ids: readonly string[], reason: string | null) =>
+  ask<Buried>(db, sql('bury_jobs($1::text[], $2::text)'), [ids, reason])
+
+export type Pin = { what: string; pid: number | null; name: string | null; transactions: number; age_s: number | null }
+export type Findings = { clock_at: string; login: string; denied: string[]; pins: Pin[] }
+export const examine = (db: Queryable, needed: readonly string[]) => ask<Findings>(db, sql('doctor($1::text[])'), [needed])
+export type RingView = {
+  generation: number
+  slots: { slot: number; generation: number | null; state: string; rows: number; bytes: number; blocked_by: string | null }[]
+  free_slots: number
+  oldest_age_ms: number | null
+  ring_blocked: boolean
+  blocked_reason: string | null
+  blocked_pid: number | null
+  horizon_age_s: number | null
+}
+export const ringView = (db: Queryable) => ask<RingView>(db, sql('ring_view()'), [])
