@@ -46,13 +46,16 @@ export type CompatibilityKey = {
 }
 
 export type DeadLetterDepth = {
+  as_of: string
   total: number
-  by: {
+  oldest_at: string | null
+  groups: {
     kind: string
     queue: string
     reason: string
-    count: number
-    newest_at: string | null
+    n: number
+    oldest_at: string
+    newest_at: string
   }[]
 }
 
@@ -320,6 +323,8 @@ export type Kind = {
   paused_by: string | null
   /** When a worker last declared it. */
   seen_at: string | null
+  /** Not declared for a day. */
+  stale: boolean
   /** Live workers that run it. */
   workers: number
   queue: string | null
@@ -434,19 +439,40 @@ export type Queue = {
   paused_by: string | null
   /** How many jobs by state; a state without jobs may be left out. */
   depth: { [member: string]: number }
+  /** Whether some count above 10,000 is an estimate. */
+  estimated: boolean
   as_of: string
   oldest_ready_ms: number | null
   /** Live workers that serve it. */
   workers: number
   /** How many run at once, over all processes. */
   max_running: number | null
+  /** How many of one concurrency key run at once: for every key, or by the beginning of the key. */
+  max_running_per_key: number | { [member: string]: number } | null
   rate: {
     limit: number
     per_seconds: number
-    burst: number
+    burst?: number
   } | null
+  /** For every rate key, or by the beginning of the key. */
+  rate_per_key:
+    | {
+        limit: number
+        per_seconds: number
+        burst?: number
+      }
+    | {
+        [member: string]: {
+          limit: number
+          per_seconds: number
+          burst?: number
+        }
+      }
+    | null
   max_depth: number | null
   on_full: 'reject' | 'signal'
+  /** `strict`: of one ordering key one job at a time, in order. */
+  order: 'shard' | 'strict'
   fair_by: 'tenant' | 'concurrency_key' | null
   /** After how long a waiting job counts as one priority higher; 0: never. */
   aging_seconds: number
@@ -562,8 +588,15 @@ export type Schedule = {
 export type ScheduleFires = {
   past: {
     fire_time: string
-    job_id: string
+    at: string
+    job_id: string | null
+    /** How its job stands; null when it is no longer kept. */
     state: 'scheduled' | 'retrying' | 'blocked' | 'ready' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled' | null
+    /** Why there is no job. */
+    skipped: 'overlap' | 'outage' | 'error' | null
+    error: string | null
+    /** How many fires of an outage nobody makes up for. */
+    fires: number | null
   }[]
   next: string[]
 }
@@ -1725,13 +1758,32 @@ export type Routes = {
     body: {
       /** How many run at once, over all processes. */
       max_running?: number | null
+      /** How many of one concurrency key run at once: for every key, or by the beginning of the key. */
+      max_running_per_key?: number | { [member: string]: number } | null
       rate?: {
         limit: number
         per_seconds: number
-        burst: number
+        burst?: number
       } | null
+      /** For every rate key, or by the beginning of the key. */
+      rate_per_key?:
+        | {
+            limit: number
+            per_seconds: number
+            burst?: number
+          }
+        | {
+            [member: string]: {
+              limit: number
+              per_seconds: number
+              burst?: number
+            }
+          }
+        | null
       max_depth?: number | null
       on_full?: 'reject' | 'signal'
+      /** `strict`: of one ordering key one job at a time, in order. */
+      order?: 'shard' | 'strict'
       fair_by?: 'tenant' | 'concurrency_key' | null
       /** After how long a waiting job counts as one priority higher; 0: never. */
       aging_seconds?: number
@@ -1973,7 +2025,7 @@ export type Routes = {
   }
   'GET /dead-letters': {
     params: Record<string, never>
-    query: { kind?: string; queue?: string; tag?: string; q?: string; limit?: number; cursor?: string }
+    query: { kind?: string; queue?: string; reason?: string; tag?: string; q?: string; limit?: number; cursor?: string }
     body: undefined
     answers: {
       200: {
