@@ -10,6 +10,7 @@ import {
   commitMigration,
   insertApplied,
   installTestClock,
+  installWithoutRing,
   ledger,
   listApplied,
   rollbackMigration,
@@ -30,7 +31,7 @@ export function listMigrations(): Migration[] {
  */
 export async function migrate(
   config: string | pg.ClientConfig,
-  options: { testClock?: boolean } = {},
+  options: { testClock?: boolean; ring?: boolean } = {},
 ): Promise<{ applied: string[] }> {
   const client = new pg.Client(config)
   const applied: string[] = []
@@ -53,6 +54,7 @@ export async function migrate(
         applied.push(one.name)
       })
     }
+    if (options.ring === false) await inTransaction(client, () => client.query(installWithoutRing))
     if (options.testClock) await inTransaction(client, () => client.query(installTestClock))
   } finally {
     await client.end()

@@ -1,0 +1,182 @@
+-- Enqueue by sets: what is plain goes to the ring in one statement, whatever needs more goes to a row of jobs as before (insert_job).
+-- All of it belongs to the caller's transaction (Q3), and no enqueue waits for another: neither for its commit nor for a claim (Q30).
+select countersign_queue.as_engine();
+
+-- Whether a job of this kind and queue must be a row. Its own members count too: only those below may stand in the ring.
+create function countersign_queue.needs_row(j jsonb, kind_settings jsonb, queue_settings jsonb) returns boolean
+language sql immutable
+return coalesce(kind_settings ? 'unique', false);
+
+-- Whether what is not the default of a ring job is right; else insert_job says what is wrong, in its words.
+create function countersign_queue.plain_rest(rest jsonb) returns boolean
+language plpgsql stable as $$
+begin
+  if (rest - array['payload_version', 'max_attempts', 'max_crashes', 'deadline_ms', 'backoff', 'keep_output_ms', 'metadata', 'tags', 'trace']) <> '{}'
+    or countersign_queue.reserved(rest -> 'metadata') then
+    return false;
+  end if;
+  perform countersign_queue.check_labels(rest), countersign_queue.integer_of(rest, 'payload_version', 1, 2147483647),
+    countersign_queue.integer_of(rest, 'max_attempts', 1, 1000), countersign_queue.integer_of(rest, 'max_crashes', 0, 1000),
+    countersign_queue.integer_of(rest, 'deadline_ms', 0, 31622400000), countersign_queue.integer_of(rest, 'keep_output_ms', 0, 31622400000);
+  return true;
+exception when sqlstate 'QJ005' then
+  return false;
+end $$;
+
+-- Whether a payload fits: what has at most 500 bytes is neither too large nor too deep, and need not be asked.
+create function countersign_queue.plain_payload(payload jsonb) returns boolean
+language sql immutable
+return case
+  when pg_column_size(payload) > 131072 and octet_length(payload::text) > 1048576 then false
+  else length(payload::text) - length(translate(payload::text, '{[', '')) <= 64 or countersign_queue.depth_of(payload) <= 64
+end;
+
+-- Puts jobs into the ring, all of them or none: their ids in input order, or null when one of them is not plain (its faults are insert_job's to
+-- name). `jobs` is an array of objects with no members but those of plain_rest, kind, queue, payload, priority and tenant_id.
+-- Locks: the weak lock of the current slot; tries the making of a lane. Waits for nobody.
+create function countersign_queue.enqueue_ring(jobs jsonb, at timestamptz) returns text[]
+language plpgsql volatile as $$
+declare
+  kinds text[];
+  named_queues text[];
+  queues text[];
+  priorities text[];
+  tenants text[];
+  payloads jsonb[];
+  rests jsonb[];
+  keys text[] := '{}';
+  lanes integer[] := '{}';
+  heads text[] := '{}';
+  known uuid[] := '{}';
+  tenant_keys text[];
+  woken text[] := '{}';
+  c record;
+  l integer;
+  g bigint;
+  x bigint;
+  ids text[];
+begin
+  select array_agg(e.j ->> 'kind'), array_agg(e.j ->> 'queue'), array_agg(coalesce((e.j -> 'priority')::text, '')), array_agg(coalesce(e.j ->> 'tenant_id', '')),
+    array_agg(coalesce(e.j -> 'payload', 'null')),
+    array_agg(case when jsonb_typeof(e.j) = 'object' then nullif(e.j - array['kind', 'queue', 'payload', 'priority', 'tenant_id'], '{}') end)
+  into kinds, named_queues, priorities, tenants, payloads, rests
+  from jsonb_array_elements(jobs) e (j);
+  if exists (select from unnest(payloads) p where pg_column_size(p) > 500 and not countersign_queue.plain_payload(p))
+    or exists (select from (select distinct r from unnest(rests) r where r is not null) d where not countersign_queue.plain_rest(d.r)) then
+    return null;
+  end if;
+  if kinds is null then
+    return '{}';
+  end if;
+  tenant_keys := array(select distinct t from unnest(tenants) t);
+  for c in select distinct t from unnest(tenants) t loop
+    if c.t <> '' and c.t !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+      return null;
+    end if;
+  end loop;
+  known := array(select countersign_queue.tenant_for(nullif(t, '')::uuid) from unnest(tenant_keys) t);
+  x := pg_current_xact_id()::text::bigint;
+  for c in
+    select d.kind, d.named, d.priority, k.settings as kind_settings, q.settings as queue_settings,
+      coalesce(d.named, k.settings ->> 'queue', 'default') as queue,
+      coalesce(nullif(d.priority, ''), k.settings ->> 'priority', '2') as level
+    from (select distinct kind, named, priority from unnest(kinds, named_queues, priorities) u (kind, named, priority)) d
+    left join countersign_queue.kinds k on k.name = d.kind
+    left join countersign_queue.queues q on q.name = coalesce(d.named, k.settings ->> 'queue', 'default')
+  loop
+    if c.kind is null or c.kind !~ '^[a-z][a-z0-9_.:-]{0,199}$' or c.queue !~ '^[a-z0-9][a-z0-9_.:-]{0,199}$' or c.level !~ '^[1-4]$'
+      or countersign_queue.needs_row('{}', c.kind_settings, c.queue_settings) then
+      return null;
+    end if;
+    l := countersign_queue.lane_for(c.queue, c.level::smallint);
+    if l is null then
+      return null;
+    end if;
+    keys := keys || (c.kind || ' ' || coalesce(c.named, '') || ' ' || c.priority);
+    lanes := lanes || l;
+    heads := heads || countersign_queue.ring_id_head(at, l, x);
+    if c.queue <> all (woken) then
+      woken := woken || c.queue;
+    end if;
+  end loop;
+  g := countersign_queue.open_slot('ring');
+  if cardinality(keys) = 1 and cardinality(known) = 1 then
+    with r as materialized (
+      select u.kind, u.payload, u.rest, nextval('countersign_queue.ring_num') as num, (random() * 255)::integer as salt
+      from unnest(kinds, payloads, rests) u (kind, payload, rest)
+    ), made as materialized (
+      select heads[1] || countersign_queue.ring_id_tail(r.num, r.salt) as id, r.* from r
+    ), put as (
+      insert into countersign_queue.ring (id, tenant_id, slot, lane, generation, xid, num, kind, enqueued_at, payload, rest)
+      select m.id, known[1], g & 15, lanes[1], g, x::text::xid8, m.num, m.kind, at, m.payload, m.rest from made m
+    )
+    select array_agg(m.id) into ids from made m;
+  else
+    with r as materialized (
+      select u.kind, u.payload, u.rest, nextval('countersign_queue.ring_num') as num, (random() * 255)::integer as salt,
+        array_position(keys, u.kind || ' ' || coalesce(u.named, '') || ' ' || u.priority) as k, known[array_position(tenant_keys, u.tenant)] as tenant
+      from unnest(kinds, named_queues, priorities, tenants, payloads, rests) u (kind, named, priority, tenant, payload, rest)
+    ), made as materialized (
+      select heads[r.k] || countersign_queue.ring_id_tail(r.num, r.salt) as id, r.* from r
+    ), put as (
+      insert into countersign_queue.ring (id, tenant_id, slot, lane, generation, xid, num, kind, enqueued_at, payload, rest)
+      select m.id, m.tenant, g & 15, lanes[m.k], g, x::text::xid8, m.num, m.kind, at, m.payload, m.rest from made m
+    )
+    select array_agg(m.id) into ids from made m;
+  end if;
+  perform countersign_queue.wake(w, at, at) from unnest(woken) w;
+  return ids;
+end $$;
+
+-- Enqueues any number of jobs, in order. Answers one {id, conflict} a job in the same order; an error refuses all of them, and DETAIL
+-- names the job by its index. Locks as enqueue_ring, and as insert_job for what is a row. Never commits.
+create or replace function countersign_queue.enqueue_many(jobs jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  at timestamptz := countersign_queue.now();
+  -- A caller in another isolation level does not see that the ring turned; his jobs are rows.
+  ring boolean := countersign_queue.ring_on() and current_setting('transaction_isolation') = 'read committed';
+  ids text[];
+begin
+  if jsonb_typeof(jobs) <> 'array' then
+    perform countersign_queue.refuse('', 'jobs is an array');
+  end if;
+  if ring then
+    ids := countersign_queue.enqueue_ring(jobs, at);
+    if ids is not null then
+      return (select coalesce(jsonb_agg(jsonb_build_object('id', i, 'conflict', false)), '[]') from unnest(ids) i);
+    end if;
+  end if;
+  return countersign_queue.enqueue_singly(jobs, ring, at);
+end $$;
+
+-- The same one by one, where some are rows; DETAIL of a refusal names the job by its index.
+create function countersign_queue.enqueue_singly(jobs jsonb, ring boolean, at timestamptz) returns jsonb
+language plpgsql volatile as $$
+declare
+  answers jsonb[] := '{}';
+  ids text[];
+  j jsonb;
+  said text;
+begin
+  for j in select value from jsonb_array_elements(jobs) loop
+    if j ? 'metadata' then
+      perform countersign_queue.check_reserved(j -> 'metadata');
+    end if;
+    ids := case when ring and jsonb_array_length(jobs) > 1 then countersign_queue.enqueue_ring(jsonb_build_array(j), at) end;
+    answers := answers || case when ids is null then countersign_queue.insert_job(j, at) else jsonb_build_object('id', ids[1], 'conflict', false) end;
+  end loop;
+  return to_jsonb(answers);
+exception when sqlstate 'QJ005' then
+  get stacked diagnostics said = pg_exception_detail;
+  raise exception '%', sqlerrm using errcode = 'QJ005',
+    detail = (said::jsonb || jsonb_build_object('index', coalesce(array_length(answers, 1), 0)))::text;
+end $$;
+
+-- Whether metadata holds a key that only the engine sets (Q9).
+create function countersign_queue.reserved(metadata jsonb) returns boolean
+language sql immutable
+return metadata is not null and jsonb_typeof(metadata) = 'object'
+  and exists (select from jsonb_object_keys(metadata) k where k like 'countersign:%');
+
+select countersign_queue.as_owner();

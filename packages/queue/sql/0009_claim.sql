@@ -1,0 +1,650 @@
+-- Claiming from the ring, and how a job leaves it for a row of jobs. Locks, always in this order: lanes (class coul, ascending within one call, tried
+-- and not waited for by claims), stripes of claims (class cous, ascending), rows of jobs (ascending by id).
+select countersign_queue.as_engine();
+
+-- The lock under which a lane's cursor is read and moved (Q36), until the transaction ends.
+create function countersign_queue.try_lane(of_lane integer) returns boolean
+language sql volatile return pg_try_advisory_xact_lock(1668248940, of_lane);
+create function countersign_queue.lock_lane(of_lane integer) returns void
+language sql volatile return pg_advisory_xact_lock(1668248940, of_lane);
+-- The lock under which positions of a claim are ended: finish, rescue and whoever makes an attempt leave its claim.
+create function countersign_queue.lock_stripe(of_claim bigint) returns void
+language sql volatile return pg_advisory_xact_lock(1668248947, ((of_claim >> 4) & 63)::integer);
+
+-- Which positions of a claim are still open, as bits of its length. Exact only under its stripe.
+create function countersign_queue.open_bits(of_claim bigint, n integer) returns bit varying
+language plpgsql volatile as $$
+declare
+  open bit varying := repeat('1', n)::bit varying;
+  c record;
+begin
+  for c in select k.bits from countersign_queue.closures_of(of_claim) k loop
+    if c.bits is null then
+      return repeat('0', n)::bit varying;
+    end if;
+    open := open & ~c.bits;
+  end loop;
+  return open;
+end $$;
+
+-- The newest generation up to which nobody can write any more.
+create function countersign_queue.quiet_upto() returns bigint
+language sql stable
+return (
+  select min(g.generation) - 1 from countersign_queue.generations g
+  where g.generation > coalesce((select max(p.generation) from countersign_queue.prunings p
+      where p.generation < (select min(o.generation) from countersign_queue.generations o
+        where not exists (select from countersign_queue.prunings r where r.generation = o.generation))), -1)
+    and not exists (select from countersign_queue.prunings p where p.generation = g.generation)
+    and not exists (select from countersign_queue.quiets q where q.generation = g.generation));
+
+-- Writes ring rows as rows of jobs: as ready (leases null), or as the running attempts of a claim. The caller has made sure, under the lane or the
+-- stripe, that they are nobody else's, and says so in the ring (tombstone, closure, or a cursor that moves past them).
+create function countersign_queue.insert_rows(of_slot smallint, of_lane integer, xids xid8[], nums bigint[], to_state text, leases bigint[],
+  who text, of_token uuid, since timestamptz, verdict text default null) returns void
+language plpgsql volatile as $$
+declare
+  limits jsonb;
+begin
+  select jsonb_object_agg(k.name, k.settings) into limits from countersign_queue.kinds k where k.settings ?| array['deadline_ms', 'max_attempts'];
+  insert into countersign_queue.jobs (id, tenant_id, queue, kind, priority, state, state_reason, payload, payload_bytes, payload_version, attempt, max_attempts,
+    max_attempts_own, max_crashes, lease, claim_token, worker, started_at, claimed_at, deadline_ms, deadline_at, backoff, keep_output_ms, run_at,
+    enqueued_at, finished_at, metadata, tags, trace)
+  select r.id, r.tenant_id, l.queue, r.kind, l.priority, to_state, verdict, r.payload, octet_length(r.payload::text), coalesce((r.rest ->> 'payload_version')::integer, 1),
+    case when u.lease is null then 0 else 1 end,
+    coalesce((r.rest ->> 'max_attempts')::integer, case when u.lease is not null then (limits -> r.kind ->> 'max_attempts')::integer end, 25),
+    coalesce(r.rest ? 'max_attempts', false), (r.rest ->> 'max_crashes')::integer,
+    coalesce(u.lease, 0), of_token, who, since, since, (r.rest ->> 'deadline_ms')::bigint,
+    case when to_state = 'running' then since + nullif(coalesce((r.rest ->> 'deadline_ms')::bigint, (limits -> r.kind ->> 'deadline_ms')::bigint, 300000), 0)
+      * interval '1 millisecond' end,
+    r.rest -> 'backoff', (r.rest ->> 'keep_output_ms')::bigint, r.enqueued_at, r.enqueued_at,
+    case when to_state in ('cancelled', 'completed') then countersign_queue.now() end,
+    coalesce(r.rest -> 'metadata', '{}'), coalesce(array(select jsonb_array_elements_text(r.rest -> 'tags')), '{}'), r.rest -> 'trace'
+  from unnest(xids, nums, leases) with ordinality u (xid, num, lease, n)
+  cross join lateral countersign_queue.read_row(of_slot, of_lane, u.xid, u.num) r
+  join countersign_queue.lanes l on l.lane = of_lane
+  order by u.n;
+end $$;
+
+-- Sets ready ring rows aside before their turn (their lane is locked): rows of jobs, and a tombstone each.
+create function countersign_queue.set_aside(of_slot smallint, of_lane integer, xids xid8[], nums bigint[]) returns void
+language plpgsql volatile as $$
+begin
+  perform countersign_queue.insert_rows(of_slot, of_lane, xids, nums, 'ready', null, null, null, null);
+  insert into countersign_queue.tombstones (lane, xid, num, slot) select of_lane, u.xid, u.num, of_slot from unnest(xids, nums) u (xid, num);
+end $$;
+
+-- The ranges of a window that may hold rows behind a position, in order: each late committer of lo that hi sees, then the new ids, stepping over those
+-- still open in hi (Q38). A range is (from_xid, from_num) < row < (to_xid, to_num).
+create function countersign_queue.window_ranges(lo pg_snapshot, hi pg_snapshot, p_xid xid8, p_num bigint,
+  out from_xids xid8[], out from_nums bigint[], out to_xids xid8[], out to_nums bigint[])
+language plpgsql immutable as $$
+declare
+  most constant bigint := 9223372036854775807;
+  a_xid xid8 := pg_snapshot_xmax(lo);
+  a_num bigint := 0;
+begin
+  if (p_xid, p_num) > (a_xid, a_num) then
+    a_xid := p_xid;
+    a_num := p_num;
+  end if;
+  if pg_snapshot_xmin(lo) = pg_snapshot_xmax(lo) and pg_snapshot_xmin(hi) = pg_snapshot_xmax(hi) then
+    from_xids := array[a_xid];
+    from_nums := array[a_num];
+    to_xids := array[pg_snapshot_xmax(hi)];
+    to_nums := array[0];
+    return;
+  end if;
+  select array_agg(r.fx), array_agg(r.fn), array_agg(r.tx), array_agg(r.tn) into from_xids, from_nums, to_xids, to_nums from (
+    select x as fx, case when x = p_xid then p_num else 0 end as fn, x as tx, most as tn from pg_snapshot_xip(lo) x
+    where x >= p_xid and pg_visible_in_snapshot(x, hi)
+    union all
+    select coalesce(lag(z) over o, a_xid), case when lag(z) over o is null then a_num else most end, z, 0
+    from (select z from pg_snapshot_xip(hi) z where z >= a_xid union all select pg_snapshot_xmax(hi)) b (z) where z >= a_xid window o as (order by z)
+    order by 1, 2) r;
+end $$;
+
+-- Claims up to `most` ready rows of a lane for a worker: their number and bytes, and the group as text of JSON (see claim_packed). taken = -1: somebody else
+-- is at this lane. Each statement is one of its own, so that each has a fresh snapshot: lock, cursor, rows (Q36). Rows of kinds that the worker may
+-- not take from here are set aside as rows of jobs. Writes nothing when it finds nothing, unless finding nothing took long (Q39).
+-- Locks: tries the lane, until the transaction ends. Never waits.
+create function countersign_queue.claim_lane(of_lane integer, of_queue text, of_priority smallint, most integer, known text[], who text, of_token uuid,
+  at timestamptz, limits jsonb, out taken integer, out bytes bigint, out packed text, out claim_id bigint)
+language plpgsql volatile as $$
+declare
+  c countersign_queue.claims;
+  gens bigint[];
+  g bigint;
+  lo pg_snapshot;
+  hi pg_snapshot;
+  floor_now bigint;
+  quiet_now bigint;
+  fx xid8[];
+  fn bigint[];
+  tx xid8[];
+  tn bigint[];
+  xs xid8[] := '{}';
+  ns bigint[] := '{}';
+  last_xid xid8;
+  last_num bigint;
+  last_generation bigint;
+  cnt integer;
+  strangers integer;
+  due timestamptz;
+  skipped integer;
+  moved boolean := false;
+  began timestamptz := clock_timestamp();
+  into_generation bigint;
+  new_id bigint;
+begin
+  taken := 0;
+  bytes := 0;
+  if not countersign_queue.try_lane(of_lane) then
+    taken := -1;
+    return;
+  end if;
+  c := countersign_queue.cursor_of(of_lane);
+  if c.id is null then
+    taken := -1;
+    return;
+  end if;
+  -- Transaction ids do not survive a logical copy: behind a cursor with larger ones every new job would stay unseen (Q42).
+  if pg_snapshot_xmax(c.window_hi) > pg_snapshot_xmax(pg_current_snapshot()) then
+    raise exception 'the database is a copy: reanchor() comes before the next claim' using errcode = 'QJ008';
+  end if;
+  -- Each range reads that many more, or a run of tombstones as long as the claim would look like the end of the lane.
+  skipped := (select count(*) from countersign_queue.tombstones t where t.lane = of_lane);
+  lo := c.window_lo;
+  hi := c.window_hi;
+  floor_now := c.floor;
+  quiet_now := c.quiet;
+  last_generation := c.pos_generation;
+  last_xid := c.pos_xid;
+  last_num := c.pos_num;
+  <<windows>>
+  for turn in 1..2 loop
+    if turn = 2 then
+      floor_now := greatest(floor_now, quiet_now + 1);
+      quiet_now := countersign_queue.quiet_upto();
+      lo := hi;
+      hi := countersign_queue.snapshot_now();
+      last_generation := 0;
+      last_xid := '0';
+      last_num := 0;
+    end if;
+    continue when hi::text = lo::text;
+    gens := countersign_queue.live_generations();
+    for i in reverse cardinality(gens)..1 loop
+      g := gens[i];
+      continue when g < floor_now or g < last_generation;
+      select r.from_xids, r.from_nums, r.to_xids, r.to_nums into fx, fn, tx, tn
+      from countersign_queue.window_ranges(lo, hi, case when g = last_generation then last_xid else '0'::xid8 end,
+        case when g = last_generation then last_num else 0 end) r;
+      loop
+        select count(*), array_agg(r.xid), array_agg(r.num), sum(pg_column_size(r.payload)),
+          count(*) filter (where r.kind <> all (known)),
+          min(at + nullif(case when r.rest is null and limits is null then 300000 else
+            coalesce((r.rest ->> 'deadline_ms')::bigint, (limits -> r.kind ->> 'deadline_ms')::bigint, 300000) end, 0) * interval '1 millisecond'),
+          string_agg('["' || r.id || '","' || r.tenant_id || '","' || r.kind || '",' || r.payload::text || ','
+            || floor(extract(epoch from r.enqueued_at) * 1000)::bigint || ',' || case when r.rest is null and limits is null then '300000,25,null]' else
+              coalesce(nullif(coalesce((r.rest ->> 'deadline_ms')::bigint, (limits -> r.kind ->> 'deadline_ms')::bigint, 300000), 0)::text, 'null') || ','
+              || coalesce((r.rest ->> 'max_attempts')::integer, (limits -> r.kind ->> 'max_attempts')::integer, 25) || ','
+              || coalesce(r.rest::text, 'null') || ']' end, ',')
+        into cnt, xs, ns, bytes, strangers, due, packed
+        from (
+          select r.* from unnest(fx, fn, tx, tn) b (fx, fn, tx, tn)
+          cross join lateral countersign_queue.read_slot((g & 15)::smallint, of_lane, b.fx, b.fn, b.tx, b.tn, most + skipped) r
+          where skipped = 0 or not exists (select from countersign_queue.tombstones t where t.lane = of_lane and t.xid = r.xid and t.num = r.num)
+          limit most) r;
+        -- A claim stops at 8 MiB but gives at least one job (Q45): half as many, until they fit.
+        exit when bytes is null or bytes <= 8388608 or cnt = 1;
+        most := greatest(cnt / 2, 1);
+      end loop;
+      if cnt > 0 then
+        last_generation := g;
+        last_xid := xs[cnt];
+        last_num := ns[cnt];
+        moved := true;
+        if strangers > 0 then
+          -- The worker may not run these: set aside all of this batch, so that those that it knows come from there in order, at once.
+          perform countersign_queue.insert_rows((g & 15)::smallint, of_lane, xs, ns, 'ready', null, null, null, null);
+          cnt := 0;
+          bytes := 0;
+          packed := null;
+        end if;
+        exit windows;
+      end if;
+    end loop;
+  end loop windows;
+  if not moved then
+    bytes := 0;
+    packed := null;
+    -- Nothing there: the cursor stays, and the next claim looks again from where it is, unless that look was long.
+    if clock_timestamp() - began < interval '3 milliseconds' or hi::text = lo::text then
+      return;
+    end if;
+    g := c.row_generation;
+    last_generation := 0;
+    last_xid := '0';
+    last_num := 0;
+    -- Both windows are walked through: what the next one needs is their end.
+    lo := hi;
+    cnt := 0;
+  end if;
+  into_generation := countersign_queue.current_generation();
+  new_id := nextval('countersign_queue.claim_num') << 4 | (into_generation & 15);
+  insert into countersign_queue.claims (id, slot, lane, row_generation, n, xids, nums, worker, token, claimed_at, deadline_at,
+    window_of, window_lo, window_hi, pos_generation, pos_xid, pos_num, floor, quiet)
+  select new_id, into_generation & 15, of_lane, g, cnt, case when cnt > 0 then xs else '{}' end, case when cnt > 0 then ns else '{}' end,
+    who, of_token, at, due,
+    case when s.same then coalesce(c.window_of, c.id) end, case when not s.same then lo end, case when not s.same then hi end,
+    last_generation, last_xid, last_num, floor_now, quiet_now
+  -- The same window in the same slot, and long: named, not repeated (Q40).
+  from (select moved and lo::text = c.window_lo::text and hi::text = c.window_hi::text and (c.id & 15) = (into_generation & 15)
+    and (select count(*) from pg_snapshot_xip(hi)) + (select count(*) from pg_snapshot_xip(lo)) > 16 as same) s;
+  -- The insert took the lock that prune needs; when it was there first, this claim would stand in a slot that nobody reads.
+  if exists (select from countersign_queue.prunings p where p.generation = into_generation) then
+    raise exception 'the ring turned once around during this claim' using errcode = '40001';
+  end if;
+  taken := cnt;
+  claim_id := new_id;
+  if cnt > 0 then
+    packed := '{"lease":' || (new_id << 10) || ',"queue":' || to_json(of_queue) || ',"priority":' || of_priority || ',"jobs":[' || packed || ']}';
+  end if;
+end $$;
+
+-- When the job at the head of a lane was enqueued, as far as one probe a slot tells: null when nothing waits, or only what committed late. For the
+-- order of lanes alone, never for whether to look: takes no lock.
+create function countersign_queue.lane_head(of_lane integer) returns timestamptz
+language plpgsql volatile as $$
+declare
+  c countersign_queue.claims := countersign_queue.cursor_of(of_lane);
+  gens bigint[] := countersign_queue.live_generations();
+  g bigint;
+  r countersign_queue.ring;
+  a_xid xid8;
+  a_num bigint;
+begin
+  for i in reverse cardinality(gens)..1 loop
+    g := gens[i];
+    continue when g < c.floor;
+    a_xid := pg_snapshot_xmax(c.window_lo);
+    a_num := 0;
+    if g = c.pos_generation and (c.pos_xid, c.pos_num) > (a_xid, a_num) then
+      a_xid := c.pos_xid;
+      a_num := c.pos_num;
+    elsif g < c.pos_generation then
+      a_xid := pg_snapshot_xmax(c.window_hi);
+    end if;
+    select * into r from countersign_queue.read_slot((g & 15)::smallint, of_lane, a_xid, a_num, '18446744073709551615', 0, 1) q;
+    if r.id is not null then
+      return r.enqueued_at;
+    end if;
+  end loop;
+  return null;
+end $$;
+
+-- The row path of a claim: up to n ready rows of a queue at some priorities, in order, each with its new lease. Locks the jobs it takes, skipping
+-- what others hold; nothing else waits for it. A suspect (a job lost with its worker) is given alone (Q18).
+create function countersign_queue.claim_rows(worker text, token uuid, q text, known text[], n integer, suspect_allowed boolean, at timestamptz,
+  limits jsonb, priorities smallint[] default null) returns jsonb[]
+language plpgsql volatile
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off
+as $$
+declare
+  taken jsonb[] := '{}';
+  ids text[];
+  one text;
+  handed jsonb;
+  bytes bigint := 0;
+begin
+  ids := case when suspect_allowed and n > 0 then array(
+    select j.id from countersign_queue.jobs j
+    where j.queue = q and j.state = 'ready' and j.crashes > 0 and j.kind = any (known) and (priorities is null or j.priority = any (priorities))
+    order by j.priority, j.ord limit 1 for update skip locked) else '{}' end;
+  ids := ids || array(
+    select j.id from countersign_queue.jobs j
+    where j.queue = q and j.state = 'ready' and j.crashes = 0 and j.kind = any (known) and (priorities is null or j.priority = any (priorities))
+    order by j.priority, j.ord limit n - cardinality(ids) for update skip locked);
+  foreach one in array ids loop
+    update countersign_queue.jobs j set
+      state = 'running', state_reason = null, attempt = j.attempt + case when j.resumes then 0 else 1 end, lease = j.lease + 1,
+      claim_token = token, worker = claim_rows.worker, claimed_at = at, started_at = case when j.crashes = 0 then at end,
+      settled_as = null,
+      max_attempts = case when j.max_attempts_own then j.max_attempts else coalesce((limits -> j.kind ->> 'max_attempts')::integer, 25) end,
+      deadline_at = at
+        + nullif(coalesce(j.deadline_ms, (limits -> j.kind ->> 'deadline_ms')::bigint, 300000), 0) * interval '1 millisecond'
+    where j.id = one
+    returning countersign_queue.handed(j, at), bytes + j.payload_bytes into handed, bytes;
+    taken := taken || handed;
+    exit when bytes >= 8388608;
+  end loop;
+  return taken;
+end $$;
+
+-- What a worker wants, from ring and rows: as claim_packed says. The one place that gives jobs away.
+-- Never gives a job of a paused queue or kind, of a kind the worker does not name, nor further ones of a queue after 8 MiB.
+create function countersign_queue.claim_packed(worker text, token uuid, wants jsonb, sleep_ms integer default 0, relaxed boolean default false)
+returns json
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+-- The plan may not depend on statistics (Q70): the partial index gives both the rows and their order.
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off
+as $$
+declare
+  at timestamptz := countersign_queue.now();
+  me countersign_queue.workers;
+  w jsonb;
+  q text;
+  queue_settings jsonb;
+  known text[];
+  in_ring text[];
+  quiet text[] := '{}';
+  suspect boolean;
+  rows_taken jsonb[] := '{}';
+  more jsonb[];
+  groups text[] := '{}';
+  room integer;
+  shared integer := 0;
+  gave integer;
+  limits jsonb;
+  next_due timestamptz;
+  source record;
+  got record;
+  busy boolean := false;
+  aside boolean;
+  aging double precision;
+begin
+  perform countersign_queue.check_isolation();
+  if relaxed then
+    -- Of this transaction alone, which is the claim's own: a lost claim is a claim again, and its token tells them apart (Q15, Q47).
+    perform set_config('synchronous_commit', 'off', true);
+  end if;
+  -- Shared with other claims of this worker; rescue takes it alone before it declares the worker lost, so that no claim appears behind its back.
+  if not pg_try_advisory_xact_lock_shared(1668248951, hashtext(worker)) then
+    return '{"lost":true,"claims":[],"jobs":[],"wait_ms":null}';
+  end if;
+  select * into me from countersign_queue.workers m where m.id = worker;
+  if me.id is null or me.lost_at is not null then
+    return '{"lost":true,"claims":[],"jobs":[],"wait_ms":null}';
+  end if;
+  suspect := not exists (select from countersign_queue.jobs r where r.state = 'running' and r.worker = claim_packed.worker and r.crashes > 0);
+  for w in select value from jsonb_array_elements(wants) loop
+    q := w ->> 'queue';
+    select c.settings into queue_settings from countersign_queue.queues c where c.name = q;
+    continue when exists (select from countersign_queue.queues c where c.name = q and c.paused_at is not null);
+    if exists (select from countersign_queue.jobs j where j.state in ('scheduled', 'retrying') and j.queue = q and j.run_at <= at) then
+      perform countersign_queue.promote(q, at, 4096);
+    end if;
+    if q <> all (quiet) then
+      quiet := quiet || q;
+    end if;
+    room := least((w ->> 'n')::integer, (w ->> 'of')::integer - shared, 1000);
+    continue when room <= 0;
+    known := array(
+      select k from jsonb_array_elements_text(w -> 'kinds') k
+      where not exists (select from countersign_queue.kinds p where p.name = k and p.paused_at is not null));
+    limits := (
+      select jsonb_object_agg(k.name, k.settings) from countersign_queue.kinds k
+      where k.name = any (known) and k.settings ?| array['deadline_ms', 'max_attempts']);
+    in_ring := array(
+      select k from unnest(known) k left join countersign_queue.kinds s on s.name = k
+      where not countersign_queue.needs_row('{}', s.settings, queue_settings));
+    gave := 0;
+    aside := false;
+    aging := coalesce((queue_settings ->> 'aging_ms')::float8, 60000) / 1000;
+    -- Sources of this queue by effective priority, ties to the oldest head (Q44): lanes of the ring, and the rows at each priority.
+    for source in
+      select s.lane, s.priority, s.n as sources from (
+        select l.lane, l.priority, count(*) over () as n from (
+          select l.lane, l.priority from countersign_queue.lanes l where l.queue = q
+          union all
+          select null, p.priority from (values (1::smallint), (2::smallint), (3::smallint), (4::smallint)) p (priority) where exists (
+            select from countersign_queue.jobs j where j.queue = q and j.state = 'ready' and j.priority = p.priority)
+        ) l
+      ) s
+      left join lateral (
+        select case when s.lane is not null then countersign_queue.lane_head(s.lane) else (
+          select j.enqueued_at from countersign_queue.jobs j where j.queue = q and j.state = 'ready' and j.priority = s.priority
+          order by j.ord limit 1) end as since
+        where s.n > 1
+      ) h on true
+      order by case when aging > 0 then greatest(1, s.priority - floor(extract(epoch from at - h.since) / aging)) else s.priority end, h.since nulls last
+    loop
+      exit when gave >= room;
+      if source.lane is null then
+        more := countersign_queue.claim_rows(worker, token, q, known, room - gave, suspect, at, limits, array[source.priority]);
+        if exists (select from unnest(more) m where (m ->> 'crashes')::integer > 0) then
+          suspect := false;
+        end if;
+        rows_taken := rows_taken || more;
+        gave := gave + coalesce(cardinality(more), 0);
+      else
+        -- What it may not take from here it sets aside, and looks again behind that.
+        for look in 1..8 loop
+          got := countersign_queue.claim_lane(source.lane, q, source.priority, room - gave, in_ring, worker, token, at, limits);
+          exit when got.taken <> 0 or got.claim_id is null;
+          aside := true;
+        end loop;
+        if got.taken > 0 then
+          groups := groups || got.packed;
+          gave := gave + got.taken;
+        end if;
+        busy := busy or got.taken < 0;
+      end if;
+    end loop;
+    if aside and gave < room then
+      more := countersign_queue.claim_rows(worker, token, q, known, room - gave, suspect, at, limits);
+      if exists (select from unnest(more) m where (m ->> 'crashes')::integer > 0) then
+        suspect := false;
+      end if;
+      rows_taken := rows_taken || more;
+      gave := gave + coalesce(cardinality(more), 0);
+    end if;
+    if w ? 'of' then
+      shared := shared + gave;
+    end if;
+  end loop;
+  if rows_taken = '{}' and groups = '{}' then
+    -- Asleep only when it says for how long, so that producers know whom to wake.
+    if sleep_ms > 0 then
+      update countersign_queue.workers m set sleeps_until = clock_timestamp() + sleep_ms * interval '1 millisecond' where m.id = worker;
+    end if;
+    select min(d.run_at) into next_due from unnest(quiet) q2, lateral (
+      select j.run_at from countersign_queue.jobs j
+      where j.state in ('scheduled', 'retrying') and j.queue = q2 order by j.run_at limit 1) d;
+  elsif me.sleeps_until is not null then
+    update countersign_queue.workers m set sleeps_until = null where m.id = worker;
+  end if;
+  return ('{"lost":false,"claims":[' || array_to_string(groups, ',') || '],"jobs":' || to_json(rows_taken)::text || ',"wait_ms":'
+    || coalesce(case when busy then '1' else ceil(extract(epoch from next_due - at) * 1000)::text end, 'null') || '}')::json;
+end $$;
+
+-- The same with every job as the object that `handed` makes of a row, for workers in other languages (Q143): {lost, jobs, wait_ms}.
+create or replace function countersign_queue.claim(worker text, token uuid, wants jsonb, sleep_ms integer default 0) returns jsonb
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+begin atomic
+  select jsonb_build_object('lost', a.answer -> 'lost', 'wait_ms', a.answer -> 'wait_ms', 'jobs', coalesce((
+    select jsonb_agg(jsonb_build_object(
+      'id', j.value ->> 0, 'tenant_id', j.value ->> 1, 'kind', j.value ->> 2, 'queue', g.value ->> 'queue', 'priority', g.value -> 'priority',
+      'payload', j.value -> 3, 'payload_version', coalesce((j.value -> 7 ->> 'payload_version')::integer, 1), 'attempt', 1,
+      'max_attempts', j.value -> 6, 'crashes', 0, 'lease', (g.value ->> 'lease')::bigint + j.n - 1,
+      'run_at', countersign_queue.spoken(to_timestamp((j.value ->> 4)::numeric / 1000)),
+      'enqueued_at', countersign_queue.spoken(to_timestamp((j.value ->> 4)::numeric / 1000)),
+      'deadline_at', countersign_queue.spoken(countersign_queue.now() + (j.value ->> 5)::bigint * interval '1 millisecond'),
+      'deadline_in_ms', j.value -> 5, 'metadata', coalesce(j.value -> 7 -> 'metadata', '{}'), 'tags', coalesce(j.value -> 7 -> 'tags', '[]'),
+      'trace', j.value -> 7 -> 'trace', 'progress', null) order by g.ordinality, j.n)
+    from jsonb_array_elements(a.answer -> 'claims') with ordinality g, lateral jsonb_array_elements(g.value -> 'jobs') with ordinality j (value, n)),
+    '[]') || (a.answer -> 'jobs'))
+  from (select countersign_queue.claim_packed(worker, token, wants, sleep_ms)::jsonb as answer offset 0) a;
+end;
+
+-- The claim that names a ring row, by the row's number, which is unique; null when none does. Looks from the newest slot back.
+create function countersign_queue.claim_of(r countersign_queue.ring) returns countersign_queue.claims
+language plpgsql volatile as $$
+declare
+  c countersign_queue.claims;
+  g bigint;
+begin
+  foreach g in array countersign_queue.live_generations() loop
+    select * into c from countersign_queue.claims k
+    where k.slot = (g & 15)::smallint and k.lane = r.lane and k.n > 0 and k.row_generation = r.generation and k.nums @> array[r.num] limit 1;
+    if c.id is not null then
+      return c;
+    end if;
+  end loop;
+  return null;
+end $$;
+
+-- The ring row of a job by its id, whatever became of it; null when it was never there or its slot was truncated.
+create function countersign_queue.find_in_ring(job text) returns countersign_queue.ring
+language plpgsql volatile as $$
+declare
+  p record;
+  r countersign_queue.ring;
+  latest bigint;
+begin
+  select * into p from countersign_queue.position_of(job);
+  if p.xid is null then
+    return null;
+  end if;
+  select last_value >> 22 into latest from countersign_queue.ring_num;
+  -- The number's higher bits are not in the id: rows of the ring are no older than some millions of numbers.
+  select q.* into r from countersign_queue.lanes l
+  cross join generate_series(latest, greatest(latest - 3, 0), -1) h
+  cross join unnest(countersign_queue.live_generations()) g
+  cross join lateral countersign_queue.read_row((g & 15)::smallint, l.lane, p.xid, h << 22 | p.num_bits) q
+  where (l.lane & 4095) = p.lane_bits and q.id = job limit 1;
+  return r;
+end $$;
+
+-- Makes an attempt of the ring leave its claim for a row of its own (Q53), under its fence: true when it has one now, also when it had before.
+-- Locks the claim's stripe until the transaction ends: call it in a transaction of its own when the caller's goes on for long (Q52).
+create function countersign_queue.leave_claim(job text, lease bigint, token uuid) returns boolean
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  c countersign_queue.claims;
+  r countersign_queue.ring;
+  p integer := (lease & 1023)::integer + 1;
+begin
+  if exists (select from countersign_queue.jobs j where j.id = job) then
+    return true;
+  end if;
+  c := countersign_queue.claim_by_id(lease >> 10);
+  if c.id is null or c.token <> leave_claim.token or p > c.n then
+    return false;
+  end if;
+  perform countersign_queue.lock_stripe(c.id);
+  if get_bit(countersign_queue.open_bits(c.id, c.n), p - 1) = 0 then
+    return exists (select from countersign_queue.jobs j where j.id = job);
+  end if;
+  select * into r from countersign_queue.read_row((c.row_generation & 15)::smallint, c.lane, c.xids[p], c.nums[p]) q;
+  if r.id <> job then
+    return false;
+  end if;
+  perform countersign_queue.leave_positions(c, array[p]);
+  return true;
+end $$;
+
+-- Moves open positions (from 1) of a claim whose stripe is locked to rows of jobs.
+create function countersign_queue.leave_positions(c countersign_queue.claims, positions integer[]) returns void
+language plpgsql volatile as $$
+declare
+  bits bit varying := repeat('0', c.n)::bit varying;
+  p integer;
+begin
+  foreach p in array positions loop
+    bits := set_bit(bits, p - 1, 1);
+  end loop;
+  insert into countersign_queue.closures (claim, slot, bits, verdict, at) values (c.id, c.id & 15, bits, 'moved', countersign_queue.now());
+  perform countersign_queue.insert_rows((c.row_generation & 15)::smallint, c.lane,
+    array(select c.xids[q] from unnest(positions) q), array(select c.nums[q] from unnest(positions) q), 'running',
+    array(select c.id << 10 | (q - 1) from unnest(positions) q), c.worker, c.token, c.claimed_at);
+end $$;
+
+-- Sees to it that a live job has a row in jobs, so that it can be changed there; what it answers is null then, also when there is no such job.
+-- A job that ended in the ring has none: its state is answered. One that was cancelled in the ring gets its row, for it may be retried.
+-- Locks: the lane of a job of the ring, its claim's stripe, until the transaction ends.
+create function countersign_queue.own_job(job text) returns text
+language plpgsql volatile as $$
+declare
+  r countersign_queue.ring;
+  c countersign_queue.claims;
+  p integer;
+  said text;
+begin
+  if exists (select from countersign_queue.jobs j where j.id = job) then
+    return null;
+  end if;
+  r := countersign_queue.find_in_ring(job);
+  if r.id is null or not countersign_queue.visible(r.tenant_id) then
+    return null;
+  end if;
+  perform countersign_queue.lock_lane(r.lane);
+  c := countersign_queue.cursor_of(r.lane);
+  if not countersign_queue.behind(c, r.generation, r.xid, r.num) then
+    if not exists (select from countersign_queue.tombstones t where t.lane = r.lane and t.xid = r.xid and t.num = r.num) then
+      perform countersign_queue.set_aside(r.slot, r.lane, array[r.xid], array[r.num]);
+    end if;
+    return null;
+  end if;
+  c := countersign_queue.claim_of(r);
+  if c.id is null then
+    return null;
+  end if;
+  p := array_position(c.nums, r.num);
+  perform countersign_queue.lock_stripe(c.id);
+  if get_bit(countersign_queue.open_bits(c.id, c.n), p - 1) = 1 then
+    perform countersign_queue.leave_positions(c, array[p]);
+    return null;
+  end if;
+  select k.verdict into said from countersign_queue.closures_of(c.id) k where k.bits is null or get_bit(k.bits, p - 1) = 1;
+  if said = 'cancelled' and not exists (select from countersign_queue.jobs j where j.id = job) then
+    perform countersign_queue.insert_rows(r.slot, r.lane, array[r.xid], array[r.num], 'cancelled', null, null, null, null, 'drained');
+    return null;
+  end if;
+  return case when said <> 'moved' then said end;
+end $$;
+
+-- Locks one job of the caller, or none: a job of the ring gets its row first.
+create or replace function countersign_queue.lock_job(job text) returns countersign_queue.jobs
+language plpgsql volatile as $$
+declare
+  j countersign_queue.jobs;
+begin
+  perform countersign_queue.own_job(job);
+  select * into j from countersign_queue.jobs q where q.id = job and countersign_queue.visible(q.tenant_id) for update;
+  return j;
+end $$;
+
+-- The state of a job, wherever it lies; null when nobody knows it any more. Takes no lock.
+create function countersign_queue.job_state(job text) returns text
+language plpgsql volatile as $$
+declare
+  said text := (select j.state from countersign_queue.jobs j where j.id = job);
+  r countersign_queue.ring;
+  c countersign_queue.claims;
+  p integer;
+begin
+  if said is not null then
+    return said;
+  end if;
+  r := countersign_queue.find_in_ring(job);
+  if r.id is null then
+    return null;
+  end if;
+  c := countersign_queue.cursor_of(r.lane);
+  if not countersign_queue.behind(c, r.generation, r.xid, r.num) then
+    return 'ready';
+  end if;
+  c := countersign_queue.claim_of(r);
+  if c.id is null then
+    return null;
+  end if;
+  p := array_position(c.nums, r.num);
+  select k.verdict into said from countersign_queue.closures_of(c.id) k where k.bits is null or get_bit(k.bits, p - 1) = 1;
+  return coalesce(said, 'running');
+end $$;
+
+select countersign_queue.grant_functions('countersign_worker', array['claim', 'claim_packed', 'leave_claim']);
+select countersign_queue.as_owner();

@@ -1,0 +1,142 @@
+-- What operators may do, on a job wherever it lies: lock_job gives a job of the ring its row first, and what ended in the ring is told by its state.
+-- Each function keeps to the tenant of the caller's transaction; a foreign job is as if absent.
+select countersign_queue.as_engine();
+
+-- What is answered about a job without a row: its state when it ended in the ring, null when there is none.
+create function countersign_queue.ended(job text) returns jsonb
+language plpgsql volatile as $$
+declare
+  r countersign_queue.ring := countersign_queue.find_in_ring(job);
+begin
+  return case when r.id is not null and countersign_queue.visible(r.tenant_id) then
+    jsonb_build_object('id', job, 'state', countersign_queue.job_state(job), 'changed', false) end;
+end $$;
+
+-- Cancels a job: at once where nobody runs it, else by asking its worker. {id, state, changed}, null when there is none. Locks the job, and before it the lane or stripe of one in the ring.
+create or replace function countersign_queue.cancel_job(job text, reason text default null) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  at timestamptz := countersign_queue.now();
+  j countersign_queue.jobs := countersign_queue.lock_job(job);
+begin
+  if j.id is null then
+    return countersign_queue.ended(job);
+  elsif j.state in ('completed', 'failed', 'cancelled') then
+    return jsonb_build_object('id', j.id, 'state', j.state, 'changed', false);
+  elsif j.state = 'running' then
+    update countersign_queue.jobs q set cancel_requested_at = coalesce(q.cancel_requested_at, at),
+      cancel_reason = coalesce(q.cancel_reason, left(reason, 1024)) where q.id = j.id;
+    perform pg_notify('countersign_queue', 'cancel:' || j.id);
+    return jsonb_build_object('id', j.id, 'state', 'running', 'changed', j.cancel_requested_at is null);
+  end if;
+  return jsonb_build_object('id', j.id, 'changed', true,
+    'state', countersign_queue.put(j.id, 'cancelled', left(coalesce(reason, 'cancelled'), 1024), null, at));
+end $$;
+
+-- Gives a job that waits for its time another time. {id, state, changed}. Locks the job, and before it the lane or stripe of one in the ring.
+create or replace function countersign_queue.reschedule_job(job text, run_at timestamptz) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  j countersign_queue.jobs := countersign_queue.lock_job(job);
+begin
+  if j.id is null then
+    return countersign_queue.ended(job);
+  elsif j.state not in ('ready', 'scheduled', 'retrying') then
+    return jsonb_build_object('id', j.id, 'state', j.state, 'changed', false);
+  end if;
+  return jsonb_build_object('id', j.id, 'changed', true,
+    'state', countersign_queue.put(j.id, 'scheduled', null, reschedule_job.run_at, countersign_queue.now()));
+end $$;
+
+-- Lets a held job go (Q23). {id, state, changed}. Locks the job, and before it the lane or stripe of one in the ring.
+create or replace function countersign_queue.release_job(job text) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  at timestamptz := countersign_queue.now();
+  j countersign_queue.jobs := countersign_queue.lock_job(job);
+begin
+  if j.id is null then
+    return countersign_queue.ended(job);
+  elsif j.state <> 'blocked' or j.state_reason <> 'held' then
+    return jsonb_build_object('id', j.id, 'state', j.state, 'changed', false);
+  end if;
+  return jsonb_build_object('id', j.id, 'changed', true, 'state',
+    countersign_queue.put(j.id, case when j.run_at > at then 'scheduled' else 'ready' end, null, j.run_at, at));
+end $$;
+
+-- Runs a failed or cancelled job again with attempt 0 (errors are kept), or a scheduled or retrying one now. Overrides: queue, priority,
+-- run_at, payload. {id, state, changed}, with conflict = the holder when a newer job has its unique key. Locks the job, and before it the lane or stripe of one in the ring.
+create or replace function countersign_queue.retry_job(job text, overrides jsonb default '{}') returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  at timestamptz := countersign_queue.now();
+  j countersign_queue.jobs := countersign_queue.lock_job(job);
+  due timestamptz := coalesce((overrides ->> 'run_at')::timestamptz, at);
+  goal text;
+begin
+  if overrides - array['queue', 'priority', 'run_at', 'payload'] <> '{}' then
+    perform countersign_queue.refuse('', 'a retry may change queue, priority, run_at and payload');
+  end if;
+  perform countersign_queue.check_size('/payload', overrides ->> 'payload', 1048576), countersign_queue.integer_of(overrides, 'priority', 1, 4);
+  if j.id is null then
+    return countersign_queue.ended(job);
+  elsif j.state in ('scheduled', 'retrying') then
+    goal := 'ready';
+  elsif j.state in ('failed', 'cancelled') then
+    goal := 'ready';
+    update countersign_queue.callbacks c set in_force = false where c.job_id = j.id and c.state <> 'completed';
+  else
+    return jsonb_build_object('id', j.id, 'state', j.state, 'changed', false);
+  end if;
+  begin
+    update countersign_queue.jobs q set
+      state = goal, state_reason = null, run_at = due, finished_at = null, resumes = false, output = null, output_until = null,
+      attempt = case when j.state in ('failed', 'cancelled') then 0 else q.attempt end,
+      crashes = case when j.state in ('failed', 'cancelled') then 0 else q.crashes end,
+      claim_token = null, cancel_requested_at = null, cancel_reason = null, dead_letter = false,
+      queue = coalesce(overrides ->> 'queue', q.queue), priority = coalesce((overrides ->> 'priority')::smallint, q.priority),
+      payload = coalesce(overrides -> 'payload', q.payload),
+      payload_bytes = octet_length(coalesce(overrides -> 'payload', q.payload)::text)
+    where q.id = j.id;
+    if due > at then
+      update countersign_queue.jobs q set state = 'scheduled' where q.id = j.id;
+    end if;
+  exception when unique_violation then
+    return jsonb_build_object('id', j.id, 'state', j.state, 'changed', false, 'conflict',
+      (select h.id from countersign_queue.jobs h where h.unique_held and h.unique_hash = j.unique_hash));
+  end;
+  perform countersign_queue.wake(coalesce(overrides ->> 'queue', j.queue), due, at);
+  return jsonb_build_object('id', j.id, 'state', case when due > at then 'scheduled' else 'ready' end, 'changed', true);
+end $$;
+
+-- Moves a job that nobody runs to the dead letters by hand. {id, state, changed}. Locks the job, and before it the lane or stripe of one in the ring.
+create or replace function countersign_queue.bury_job(job text, reason text default null) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  at timestamptz := countersign_queue.now();
+  j countersign_queue.jobs := countersign_queue.lock_job(job);
+begin
+  if j.id is null then
+    return countersign_queue.ended(job);
+  elsif j.state not in ('ready', 'scheduled', 'retrying', 'blocked') then
+    return jsonb_build_object('id', j.id, 'state', j.state, 'changed', false);
+  end if;
+  update countersign_queue.jobs q set errors = countersign_queue.with_error(j, 'operator', reason, null, at) where q.id = j.id;
+  return jsonb_build_object('id', j.id, 'state', countersign_queue.put(j.id, 'failed', 'operator', null, at), 'changed', true);
+end $$;
+
+-- What health is made of: times in milliseconds, real time; the number of the last file of this folder.
+create or replace function countersign_queue.vitals() returns jsonb
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+begin atomic
+  select jsonb_build_object(
+    'schema_version', 17,
+    'workers', (select count(*) from countersign_queue.workers w where w.lost_at is null and w.beat_at + w.lost_after_ms * interval '1 millisecond' > clock_timestamp()),
+    'leader', (select l.holder from countersign_queue.leases l where l.name = 'maintenance' and l.until > clock_timestamp()),
+    'oldest_ready_ms', (select ceil(extract(epoch from countersign_queue.now() - min(o.since)) * 1000) from (
+      select min(j.run_at) as since from countersign_queue.jobs j where j.state = 'ready'
+      union all
+      select countersign_queue.lane_head(l.lane) from countersign_queue.lanes l) o));
+end;
+
+select countersign_queue.as_owner();
