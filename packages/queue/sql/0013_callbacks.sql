@@ -86,6 +86,7 @@ declare
   j countersign_queue.jobs;
   c countersign_queue.callbacks;
 begin
+  perform countersign_queue.leave_claim(job, lease, token);
   if name is null or char_length(name) not between 1 and 200 then
     perform countersign_queue.refuse('/name', 'the name of a callback has 1 to 200 characters');
   elsif then_do is null or then_do not in ('finish', 'resume') then
