@@ -4,7 +4,7 @@ import { type Duration, milliseconds } from './duration.ts'
 import { asQueueError, QueueError } from './error.ts'
 import { jsonText } from './json.ts'
 import { type BackoffRule, backoffRule, deadlineMs, spokenUnique } from './kind.ts'
-import { enqueueMany as insertMany, type State } from './sql.ts'
+import { type Enqueued, enqueueMany as insertMany, type State } from './sql.ts'
 import type { Queryable } from './store.ts'
 
 export type UniqueRule = {
@@ -38,6 +38,13 @@ export type EnqueueOptions = {
   uniqueKey?: string
   /** Blocked until `release` or `cancel`; the reason is kept. */
   hold?: string
+  /** With `order: 'strict'`, one job of this key after the other: the next is ready when the one before is completed, cancelled or failed. */
+  orderingKey?: string
+  order?: 'shard' | 'strict'
+  /** What `maxRunningPerKey` counts, and `fairBy: 'concurrency_key'` groups by. */
+  concurrencyKey?: string
+  /** What `ratePerKey` paces, and `retry({ hold: 'rate_key' })` stops. */
+  rateKey?: string
   metadata?: Record<string, unknown>
   tags?: readonly string[]
   trace?: { traceparent: string; tracestate?: string }
@@ -58,17 +65,21 @@ export async function enqueue(tx: Queryable, job: Enqueue): Promise<string> {
 
 /** Enqueues any number of jobs; ids in input order. One statement per 1,000, so all or nothing only inside a transaction. */
 export async function enqueueMany(tx: Queryable, jobs: readonly Enqueue[]): Promise<string[]> {
+  return (await enqueueTold(tx, jobs)).map(({ id }) => id)
+}
+
+/** The same, with what the engine says beside each id: whether another job held its unique key, and how full its queue is (0…1, with a `maxDepth`). */
+export async function enqueueTold(tx: Queryable, jobs: readonly Enqueue[]): Promise<Enqueued[]> {
   const texts = jobs.map(spokenJob)
-  const ids: string[] = []
+  const told: Enqueued[] = []
   for (let i = 0; i < texts.length; i += A_STATEMENT) {
     try {
-      const answers = await insertMany(tx, `[${texts.slice(i, i + A_STATEMENT).join()}]`)
-      for (const { id } of answers) ids.push(id)
+      told.push(...(await insertMany(tx, `[${texts.slice(i, i + A_STATEMENT).join()}]`)))
     } catch (error) {
       throw asQueueError(error)
     }
   }
-  return ids
+  return told
 }
 
 /** A job as the engine reads it, as JSON text. */
@@ -87,6 +98,10 @@ export function spokenJob(job: Enqueue): string {
     keep_output_ms: job.keepOutput === undefined ? undefined : milliseconds(job.keepOutput, '/keepOutput'),
     unique: job.unique ? spokenUnique(job.unique) : job.uniqueKey === undefined ? undefined : { key: job.uniqueKey },
     hold: job.hold,
+    ordering_key: job.orderingKey,
+    order: job.order,
+    concurrency_key: job.concurrencyKey,
+    rate_key: job.rateKey,
     metadata: job.metadata,
     tags: job.tags,
     trace: job.trace,

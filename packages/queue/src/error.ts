@@ -6,6 +6,7 @@ export type QueueErrorCode =
   | 'not_found'
   | 'lease_stale'
   | 'unique_conflict'
+  | 'queue_full'
   | 'state_conflict'
   | 'callback_resolved'
   | 'callback_expired'
@@ -44,6 +45,7 @@ export class QueueError extends Error {
 const CODES: Record<string, QueueErrorCode> = {
   QJ001: 'lease_stale',
   QJ002: 'unique_conflict',
+  QJ003: 'queue_full',
   QJ004: 'not_found',
   QJ005: 'validation_failed',
   QJ006: 'isolation_level',
