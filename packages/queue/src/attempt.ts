@@ -21,6 +21,7 @@ import {
 import { isOutcome, spokenOutcome } from './outcome.ts'
 import { createCallback, finishInTxStatement, getCallback, leaveClaim, type Result, startIfHeld, storeProgress } from './sql.ts'
 import { pause, type Queryable, type Store } from './store.ts'
+import type { Span } from './telemetry.ts'
 import type { Wake } from './wake.ts'
 
 export type AttemptHouse = {
@@ -62,6 +63,8 @@ export class Attempt {
   readonly startedAt: number
   /** Its place among the deadlines. */
   bucket: Set<Attempt> | null = null
+  /** The span of the handler, when spans are made. */
+  span: Span | undefined
   /** Ends what cannot be asked to end. */
   kill: (() => void) | undefined
   readonly #house: AttemptHouse
@@ -387,6 +390,9 @@ class AttemptContext implements Context {
   }
   get logger() {
     return this.#of.log
+  }
+  get span() {
+    return this.#of.span
   }
   get progress(): Context['progress'] {
     return (percent, message, data) => this.#of.progress(percent, message, data)

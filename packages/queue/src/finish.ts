@@ -6,6 +6,7 @@ import { isStoreAway } from './error.ts'
 import type { Log } from './host.ts'
 import { finishIfHeld, type Result, settleClaims, type Unsettled, type Verdict } from './sql.ts'
 import type { Store } from './store.ts'
+import { type Meters, noMeters, noSpans, type Spans } from './telemetry.ts'
 
 /** What became of a result; an error: it could not be stored, and the attempt will be rescued. */
 export type Told = (held: Held, result: Result, verdict: Verdict | { error: unknown }, apart: boolean) => void
@@ -31,7 +32,14 @@ export const completed = (held: Held): Result => ({ ...held.fence, outcome: 'com
 // What ends in the same turn of the loop goes in the same call.
 const turn = () => new Promise((resume) => setImmediate(resume))
 
-export function makeFinisher(store: Store, log: Log, giveUp: AbortSignal, told: Told): Finisher {
+export function makeFinisher(
+  store: Store,
+  log: Log,
+  giveUp: AbortSignal,
+  told: Told,
+  meters: Meters = noMeters,
+  spans: Spans = noSpans,
+): Finisher {
   let marked: Receipt[] = []
   const results: Waiting[] = []
   let settling = false
@@ -45,6 +53,14 @@ export function makeFinisher(store: Store, log: Log, giveUp: AbortSignal, told: 
     if (pending > 0) return
     for (const resume of idlers) resume()
     idlers = []
+  }
+
+  async function call<T>(n: number, fn: () => Promise<T>): Promise<T> {
+    if (!meters.on && !spans.on) return fn()
+    const began = performance.now()
+    const answer = await spans.call('finish', fn)
+    meters.finish(performance.now() - began, n)
+    return answer
   }
 
   async function settle(): Promise<void> {
@@ -70,7 +86,8 @@ export function makeFinisher(store: Store, log: Log, giveUp: AbortSignal, told: 
       done: done.length === size ? null : done.map((one) => one.place),
     }))
     try {
-      const answers = await store.insist(() => settleClaims(store, list), giveUp)
+      const n = parts.reduce((sum, one) => sum + one.done.length, 0)
+      const answers = await store.insist(() => call(n, () => settleClaims(store, list)), giveUp)
       parts.forEach((part, i) => {
         close(part, answers[i] ?? null)
       })
@@ -112,7 +129,7 @@ export function makeFinisher(store: Store, log: Log, giveUp: AbortSignal, told: 
   async function deliver(batch: Waiting[]): Promise<void> {
     try {
       const list = batch.map((one) => one.result)
-      const verdicts = await store.insist(() => finishIfHeld(store, list), giveUp)
+      const verdicts = await store.insist(() => call(list.length, () => finishIfHeld(store, list)), giveUp)
       batch.forEach(({ held, result, apart }, i) => {
         tell(held, result, verdicts[i] as Verdict, apart)
       })

@@ -3,9 +3,12 @@ import type { Callback } from './callback.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import type { Enqueue, UniqueRule } from './enqueue.ts'
 import { type Fault, QueueError } from './error.ts'
+import { type AnyFollowUp, followUpRules } from './follow-up.ts'
 import type { Log } from './host.ts'
+import { type Limits, spokenLimits } from './limit.ts'
 import type { Outcome } from './outcome.ts'
 import type { Queryable } from './store.ts'
+import type { Span } from './telemetry.ts'
 
 /** Standard Schema, version 1 (zod, valibot, arktype …), as far as a queue needs it. */
 export type StandardSchema<In, Out> = {
@@ -77,6 +80,8 @@ export type Context = {
   readonly log: Log
   /** The same log. */
   readonly logger: Log
+  /** The span of this run, when the queue was given a tracer. */
+  readonly span: Span | undefined
   /** Percent clamped to 0…100, data merged shallowly; written at most once a second and when the attempt ends. */
   progress(percent?: number, message?: string, data?: Record<string, unknown>): void
   /** Writes the progress now. */
@@ -93,10 +98,10 @@ export type Context = {
 
 export type BackoffRule = { base?: Duration; factor?: number; cap?: Duration; jitter?: number }
 
-/** A job made by a transition of another, in its transaction. `select` is a jsonpath over {job, outcome}; without it the payload names the job. */
-export type FollowUp = { kind: string; queue?: string; priority?: number; payload?: unknown; select?: string }
+/** A key that is always the same, or one that the payload gives; none: undefined. A function is asked where this process enqueues. */
+export type KeyOption<In> = string | { key(payload: In): string | undefined }['key']
 
-export type KindOptions<In, Out> = {
+export type KindOptions<In, Out> = Limits & {
   schema?: Schema<In, Out>
   queue?: string
   /** 1 (urgent) … 4; default 2 */
@@ -117,6 +122,11 @@ export type KindOptions<In, Out> = {
   memory?: number
   backoff?: BackoffRule | ((attempt: number, error: unknown) => Duration)
   unique?: UniqueRule
+  /** With `order: 'strict'`, one job of this key after the other. */
+  orderingKey?: KeyOption<In>
+  order?: 'shard' | 'strict'
+  concurrencyKey?: KeyOption<In>
+  rateKey?: KeyOption<In>
   /** How long an output is kept; default 24h, false: outputs are not stored. */
   keepOutput?: Duration | false
   /** false: a failed job is no dead letter. */
@@ -124,12 +134,12 @@ export type KindOptions<In, Out> = {
   payloadVersion?: number
   /** Brings an older payload to the present version, before the schema sees it. */
   upgrade?(payload: unknown, fromVersion: number): unknown
-  onCompleted?: readonly (FollowUp | { name: string })[]
-  onRetried?: readonly (FollowUp | { name: string })[]
-  onFailed?: readonly (FollowUp | { name: string })[]
-  onCancelled?: readonly (FollowUp | { name: string })[]
-  onWaiting?: readonly (FollowUp | { name: string })[]
-  onRescued?: readonly (FollowUp | { name: string })[]
+  onCompleted?: readonly AnyFollowUp<Out>[]
+  onRetried?: readonly AnyFollowUp<Out>[]
+  onFailed?: readonly AnyFollowUp<Out>[]
+  onCancelled?: readonly AnyFollowUp<Out>[]
+  onWaiting?: readonly AnyFollowUp<Out>[]
+  onRescued?: readonly AnyFollowUp<Out>[]
   run(job: Job<Out>, ctx: Context): Promise<unknown | Outcome> | unknown | Outcome
 }
 
@@ -176,15 +186,6 @@ export function defineKind<In, Out>(name: string, options: KindOptions<In, Out> 
   return kind
 }
 
-const EVENTS = {
-  onCompleted: 'completed',
-  onRetried: 'retried',
-  onFailed: 'failed',
-  onCancelled: 'cancelled',
-  onWaiting: 'waiting',
-  onRescued: 'rescued',
-} as const
-
 /** What the database knows about a kind. */
 export function kindSettings(kind: Kind): Record<string, unknown> {
   integer(kind.maxAttempts, '/maxAttempts', 1, 1000)
@@ -192,9 +193,7 @@ export function kindSettings(kind: Kind): Record<string, unknown> {
   integer(kind.priority, '/priority', 1, 4)
   integer(kind.payloadVersion, '/payloadVersion', 1, 2 ** 31 - 1)
   checkPlace(kind)
-  const followUps = Object.entries(EVENTS).flatMap(([member, on]) =>
-    (kind[member as keyof typeof EVENTS] ?? []).map((one) => ('name' in one ? { on, kind: one.name } : { on, ...one })),
-  )
+  const followUps = followUpRules(kind)
   return {
     queue: kind.queue,
     priority: kind.priority,
@@ -204,6 +203,11 @@ export function kindSettings(kind: Kind): Record<string, unknown> {
     cancel_grace_ms: kind.cancelGrace === undefined ? undefined : milliseconds(kind.cancelGrace, '/cancelGrace'),
     backoff: typeof kind.backoff === 'object' ? backoffRule(kind.backoff) : undefined,
     unique: kind.unique && spokenUnique(kind.unique),
+    ...spokenLimits(kind),
+    ordering_key: fixedKey(kind.orderingKey),
+    order: kind.order,
+    concurrency_key: fixedKey(kind.concurrencyKey),
+    rate_key: fixedKey(kind.rateKey),
     keep_output_ms: kind.keepOutput ? milliseconds(kind.keepOutput, '/keepOutput') : undefined,
     dead_letters: kind.deadLetters,
     payload_version: kind.payloadVersion,
@@ -222,6 +226,21 @@ function checkPlace({ batch, isolate, module, memory }: Kind): void {
     throw QueueError.invalid('/isolate', "is 'thread' or 'process'")
   if (isolate && !module) throw QueueError.invalid('/module', 'names the module that exports an isolated kind: import.meta.url')
   integer(memory, '/memory', 8, 65_536)
+}
+
+const fixedKey = (key: KeyOption<unknown> | undefined): string | undefined => (typeof key === 'string' ? key : undefined)
+
+/** The keys of one job of this kind, as far as its payload gives them. */
+export function keysOf<In, Out>(
+  kind: Kind<In, Out>,
+  payload: In,
+): { orderingKey?: string; concurrencyKey?: string; rateKey?: string } {
+  const { orderingKey, concurrencyKey, rateKey } = kind
+  return {
+    orderingKey: typeof orderingKey === 'function' ? orderingKey(payload) : orderingKey,
+    concurrencyKey: typeof concurrencyKey === 'function' ? concurrencyKey(payload) : concurrencyKey,
+    rateKey: typeof rateKey === 'function' ? rateKey(payload) : rateKey,
+  }
 }
 
 export function deadlineMs(deadline: Duration): number {

@@ -4,7 +4,7 @@ import { type Duration, milliseconds } from './duration.ts'
 const OUTCOME = Symbol.for('countersign.queue.outcome')
 
 export type Outcome =
-  | { [OUTCOME]: 'retry'; after_ms?: number; error?: string }
+  | { [OUTCOME]: 'retry'; after_ms?: number; error?: string; hold?: 'rate_key' }
   | { [OUTCOME]: 'snooze'; after_ms?: number; at?: string }
   | { [OUTCOME]: 'discard'; error: string }
   | { [OUTCOME]: 'cancel'; reason: string }
@@ -12,11 +12,15 @@ export type Outcome =
 
 const KNOWN = ['retry', 'snooze', 'discard', 'cancel', 'park']
 
-/** The attempt is spent; the job runs again after the kind's backoff, or `after`. On the last attempt it becomes a dead letter. */
-export const retry = (options: { after?: Duration; error?: string } = {}): Outcome => ({
+/**
+ * The attempt is spent; the job runs again after the kind's backoff, or `after`. On the last attempt it becomes a dead letter.
+ * With `hold: 'rate_key'` no job of its rate key starts before then (default 1s): what a handler says that was told to slow down.
+ */
+export const retry = (options: { after?: Duration; error?: string; hold?: 'rate_key' } = {}): Outcome => ({
   [OUTCOME]: 'retry',
   after_ms: options.after === undefined ? undefined : milliseconds(options.after, '/after'),
   error: options.error,
+  hold: options.hold,
 })
 
 /** Not now: the job runs again at that time, and the attempt is given back. */
@@ -45,3 +49,7 @@ export function spokenOutcome(outcome: Outcome): ({ outcome: string } & Record<s
 /** An outcome that crossed a thread or a process as plain data, or the value that stood in its place. */
 export const asOutcome = (spelled: { value?: unknown; outcome?: string; rest?: object }): unknown =>
   spelled.outcome === undefined ? spelled.value : { [OUTCOME]: spelled.outcome, ...spelled.rest }
+
+/** What a return value is called in traces. */
+export const outcomeName = (value: unknown): string =>
+  isOutcome(value) ? (spokenOutcome(value)?.outcome ?? 'output_invalid') : 'completed'

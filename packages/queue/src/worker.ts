@@ -13,12 +13,14 @@ import type { Clock, Log } from './host.ts'
 import { makeIsolates } from './isolate.ts'
 import { type Job, type Kind, kindSettings } from './kind.ts'
 import { type Vouching, vouchFor } from './liveness.ts'
+import { outcomeName } from './outcome.ts'
 import { checkShares, makePermits, type Permits, type Shares, type Want } from './permits.ts'
 import { makeReady } from './ready.ts'
 import { stopOnSignal } from './signals.ts'
 import { makeSleeper } from './sleeper.ts'
 import { beat, type HandedJob, type Result, registerKinds, registerWorker, releaseWorker, type Verdict } from './sql.ts'
 import { pause, retryMs, type Store } from './store.ts'
+import { type Meters, noMeters, noSpans, type Spans } from './telemetry.ts'
 import type { Wake } from './wake.ts'
 
 export type WorkerOptions = {
@@ -82,6 +84,9 @@ export type WorkerHouse = {
   kinds: ReadonlyMap<string, Kind>
   callbackUrl: ((id: string) => string) | undefined
   settled: SettledHook | undefined
+  /** Without them nothing is measured. */
+  meters?: Meters
+  spans?: Spans
 }
 
 const POLL_FIRST_MS = 1
@@ -196,6 +201,10 @@ class RunningWorker implements Worker {
   readonly #single: Keeper
   readonly #member: Keeper
   readonly #runners = new Map<Kind, Runner>()
+  readonly #meters: Meters
+  /** How long handlers ran whose outcomes are not stored yet. */
+  readonly #took = new WeakMap<Held, number>()
+  readonly #spans: Spans
   /** How long handlers of a queue take, in milliseconds: quick to learn that they are slow, slow to believe that they are quick. */
   readonly #tempo = new Map<string, number>()
   /** How many jobs batches of a queue gather. */
@@ -214,6 +223,7 @@ class RunningWorker implements Worker {
   #pumping = false
   #suspect: Attempt | undefined
   #drained: (() => void) | undefined
+  #wokenAt: number | undefined
   #stopped: Promise<void> | undefined
   #claimedAt = performance.now()
   #beatAt = performance.now()
@@ -222,10 +232,19 @@ class RunningWorker implements Worker {
     this.#house = house
     this.#plan = own
     this.#permits = makePermits(own.shares, own.concurrency)
+    this.#meters = house.meters ?? noMeters
+    this.#spans = house.spans ?? noSpans
     this.#kindNames = [...house.kinds.keys()]
     for (const { batch, queue = 'default' } of house.kinds.values())
       if (batch) this.#gathers.set(queue, (this.#gathers.get(queue) ?? 0) + batch.max)
-    this.#finisher = makeFinisher(house.store, house.log, this.#givingUp.signal, (...told) => this.#told(...told))
+    this.#finisher = makeFinisher(
+      house.store,
+      house.log,
+      this.#givingUp.signal,
+      (...told) => this.#told(...told),
+      this.#meters,
+      this.#spans,
+    )
     this.#attemptHouse = { ...house, beat: () => this.#beat() }
     this.#single = { settle: (...ending) => this.#settle(...ending), returned: (attempt) => this.#returned(attempt) }
     this.#member = { settle: (...ending) => this.#settle(...ending), returned: (attempt) => this.#left(attempt) }
@@ -266,6 +285,10 @@ class RunningWorker implements Worker {
     } else if (topic === 'pause') {
       this.#handBack((held) => name === `queue:${held.queue}` || name === `kind:${held.kind}`)
     } else if (topic === 'clock' || (topic === 'work' && (name === '*' || this.#plan.queues.includes(name)))) {
+      if (this.#meters.on && topic === 'work') {
+        this.#meters.wakeUp()
+        this.#wokenAt ??= performance.now()
+      }
       this.#claimSleeper.rouse()
     }
   }
@@ -290,7 +313,11 @@ class RunningWorker implements Worker {
         const { got, nextMs } = await this.#claim(wants, listening && waitMs > ASLEEP_MS ? waitMs + ASLEEP_SLACK_MS : 0)
         failures = 0
         idle = got > 0 ? 0 : idle + 1
-        if (got === 0) await this.#claimSleeper.sleep(Math.min(waitMs, nextMs ?? waitMs))
+        if (got === 0) {
+          const ms = Math.min(waitMs, nextMs ?? waitMs)
+          this.#meters.poll(ms)
+          await this.#claimSleeper.sleep(ms)
+        }
       } catch (error) {
         failures++
         if (failures === 1) log.warn({ err: error }, 'claiming failed; trying again')
@@ -340,7 +367,10 @@ class RunningWorker implements Worker {
     const token = crypto.randomUUID()
     const kinds = this.#kindNames
     const wants = asked.map((one) => ({ ...one, n: Math.min(one.n, MOST_ASKED), kinds }))
-    const { lost, held, waitMs } = await claimJobs(store, this.id, token, wants, sleepMs, !this.#plan.strictClaims)
+    const began = performance.now()
+    const { lost, held, waitMs } = await this.#spans.call('claim', () =>
+      claimJobs(store, this.id, token, wants, sleepMs, !this.#plan.strictClaims),
+    )
     if (lost) {
       await this.#register()
       return { got: 1, nextMs: null }
@@ -348,9 +378,23 @@ class RunningWorker implements Worker {
     const got = new Map<string, number>()
     for (const { queue } of held) got.set(queue, (got.get(queue) ?? 0) + 1)
     this.#permits.answered(asked, got)
+    if (this.#meters.on) this.#measureClaim(began, got)
     for (const one of held) this.#hold(one)
     this.#pump()
     return { got: held.length, nextMs: waitMs === null ? null : Math.max(1, waitMs) }
+  }
+
+  #measureClaim(began: number, got: ReadonlyMap<string, number>): void {
+    const now = performance.now()
+    let sum = 0
+    for (const [queue, n] of got) {
+      sum += n
+      this.#meters.claimed(queue, n)
+    }
+    this.#meters.claim(now - began, sum)
+    if (sum === 0 || this.#wokenAt === undefined) return
+    this.#meters.wokeToClaim(now - this.#wokenAt)
+    this.#wokenAt = undefined
   }
 
   /** Found lost, or new: what we still hold belongs to others by now, and so does our name (Q58). */
@@ -406,7 +450,10 @@ class RunningWorker implements Worker {
         this.#permits.wait(held.queue, -1)
         back.push(held)
       }
-    for (const held of back) this.#finisher.add(held, { ...held.fence, outcome: 'release' })
+    for (const held of back) {
+      this.#meters.handedBack(held.queue, 1)
+      this.#finisher.add(held, { ...held.fence, outcome: 'release' })
+    }
   }
 
   // running
@@ -473,9 +520,27 @@ class RunningWorker implements Worker {
       runner = kind.isolate
         ? (job, ctx, attempt) => this.#isolates.run(kind, job, ctx, attempt)
         : (job: Job, ctx) => kind.run(job, ctx)
+      if (this.#spans.on) runner = this.#traced(runner)
       this.#runners.set(kind, runner)
     }
     return runner
+  }
+
+  #traced(run: Runner): Runner {
+    return (job, ctx, attempt) => {
+      const { id, kind, queue, attempt: n, lease, trace } = attempt.held
+      return this.#spans.run({ id, kind, queue, attempt: n, lease, trace }, async (span, outcome) => {
+        attempt.span = span
+        try {
+          const value = await run(job, ctx, attempt)
+          outcome(outcomeName(value))
+          return value
+        } catch (error) {
+          outcome('failed', error)
+          throw error
+        }
+      })
+    }
   }
 
   #settle(attempt: Attempt, ending: Ending): void {
@@ -496,6 +561,7 @@ class RunningWorker implements Worker {
   }
 
   #left(attempt: Attempt): void {
+    if (this.#meters.on) this.#took.set(attempt.held, performance.now() - attempt.startedAt)
     this.#attempts.delete(attempt)
     if (this.#suspect === attempt) this.#suspect = undefined
   }
@@ -526,10 +592,17 @@ class RunningWorker implements Worker {
     // It may be due again soon; and a full window may have opened.
     if (outcome !== 'completed') this.#claimSleeper.rouse()
     if (!this.#ready.empty()) this.#pump()
+    if (this.#meters.on && !stale) this.#measure(held, outcome)
     settled?.(hooked(held), outcome, stale)
     const { hooks } = this.#plan
     if (hooks.settled) this.#hook(() => hooks.settled?.(hooked(held), outcome, stale))
     if (hooks.waiting && outcome === 'park' && !stale) this.#hook(() => hooks.waiting?.(hooked(held)))
+  }
+
+  #measure(held: Held, outcome: string): void {
+    const latency = Date.now() - held.runAt.getTime()
+    const wait = latency - (performance.now() - held.heldAt)
+    this.#meters.settled(held.queue, held.kind, outcome, this.#took.get(held) ?? 0, wait, latency)
   }
 
   #hook(fn: () => unknown): void {
