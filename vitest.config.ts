@@ -9,6 +9,7 @@ export default defineConfig({
       { find: '@countersign/sdk/testing', replacement: at('packages/sdk/src/testing/index.ts') },
       { find: '@countersign/sdk', replacement: at('packages/sdk/src/index.ts') },
       { find: '@countersign/queue/adapters', replacement: at('packages/queue/src/adapters.ts') },
+      { find: '@countersign/queue/testing', replacement: at('packages/queue/src/testing.ts') },
       { find: '@countersign/queue', replacement: at('packages/queue/src/index.ts') },
       { find: '#harness', replacement: at('test/harness/index.ts') },
     ],

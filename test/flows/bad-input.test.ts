@@ -1,6 +1,8 @@
 // Everything that can be wrong with a call, at every route of the contract table: a problem of the catalogue with its place and the headers of every answer,
 // never a 500, and nothing half written. It knows the routes from the table alone; only what a valid call says stands here.
 import { request } from 'node:http'
+import { createQueue, defineKind, type Kind, park } from '@countersign/queue'
+import { drain } from '@countersign/queue/testing'
 import { isProblemCode, PROBLEMS } from '@countersign/sdk'
 import { expect, onTestFinished, test } from 'vitest'
 import { type Admin, type Client, clientOf, type House, setup } from '#harness'
@@ -10,6 +12,9 @@ import { describeRoutes } from '../../packages/server/src/main/rooms.ts'
 import { newId } from '../../packages/server/src/std/id.ts'
 
 type IdPrefix = Parameters<typeof newId>[0]
+/** What a part of a path is: an id of this prefix, or a name that somebody chose. */
+type Part = IdPrefix | 'name'
+type At = (part: Part) => string
 type Schema = NonNullable<Route['spec']['body']>
 
 const { routes } = describeRoutes()
@@ -34,32 +39,45 @@ const BODIES: Record<string, unknown> = {
   'POST /tasks/:id/decide': { type: 'respond', response: { approve: true }, seen_revision: 1 },
   'POST /tasks/:id/complete': { response: { approve: true } },
   'PATCH /tasks/:id': { priority: 'high' },
+  'POST /jobs': { kind: 'alpha' },
+  'POST /jobs/:id/reschedule': { run_at: '2030-01-01T00:00:00.000Z' },
+  'POST /jobs/bulk-retry': { ids: [newId('job')] },
+  'POST /jobs/bulk-cancel': { ids: [newId('job')] },
+  'PATCH /queues/:name': { aging_seconds: 60 },
+  'POST /schedules': { name: 'x', cron: '@hourly', kind: 'alpha' },
+  'PATCH /schedules/:name': { overlap: 'skip' },
+  'POST /dead-letters/bulk-retry': { filter: { ids: [newId('job')] } },
+  'POST /dead-letters/bulk-purge': { filter: { ids: [newId('job')] } },
+  'POST /dead-letters/bulk-move': { filter: { ids: [newId('job')] } },
 }
 const headOf = (one: Route) => `${one.method} ${one.path}`
 const named = (one: Route) => `${headOf(one)} (${one.spec.dialect ?? 'native'})`
 const bodyOf = (one: Route): unknown => BODIES[headOf(one)] ?? {}
 
-/** The prefix of ids that a part of the path wants. */
-function prefixOf(schema: Schema | undefined): IdPrefix {
+/** The prefix of ids that a part of the path wants, or that it wants none. */
+function partOf(schema: Schema | undefined): Part {
   const pattern = (schema as { def?: { checks?: { _zod: { def: { pattern?: RegExp } } }[] } } | undefined)?.def?.checks?.[0]?._zod
     .def.pattern
   const prefix = /\(\?:([a-z]+)/.exec(String(pattern))?.[1]
-  if (!prefix) throw new Error('a part of a path that is no id')
-  return prefix as IdPrefix
+  return (prefix as IdPrefix | undefined) ?? 'name'
 }
 
-const pathOf = (one: Route, id: (prefix: IdPrefix) => string): string =>
+const pathOf = (one: Route, at: At): string =>
   (one.spec.dialect === 'compatible' ? '/api' : '/api/v1') +
-  one.path.replace(/:([a-z_]+)/g, (_, name: string) => id(prefixOf(one.spec.params?.[name])))
+  one.path.replace(/:([a-z_]+)/g, (_, name: string) => at(partOf(one.spec.params?.[name])))
 
-/** One thing of each kind, in the tenant of alice. */
-async function things(house: House): Promise<(prefix: IdPrefix) => string> {
+const isNamed = (one: Route): boolean => Object.values(one.spec.params ?? {}).some((schema) => partOf(schema) === 'name')
+/** What nobody has. */
+const nobodys: At = (part) => (part === 'name' ? `nobody-${crypto.randomUUID()}` : newId(part))
+
+/** One thing of each kind, in the tenant of alice; what has a name is called alpha. */
+async function things(house: House): Promise<At> {
   const task = await house.given.task()
   const member = await house.given.user({ role: 'member' })
   const invitation = await house.alice.post('/api/v1/invitations', { email: 'invited@example.com', role: 'member' })
   const session = (await house.alice.get('/api/v1/me/sessions')).body.data[0]
   const event = (await house.alice.get('/api/v1/events')).body.data[0]
-  const ids: Partial<Record<IdPrefix, string>> = {
+  const ids: Partial<Record<Part, string>> = {
     task: task.id,
     usr: member.id,
     inv: invitation.body.id,
@@ -67,12 +85,28 @@ async function things(house: House): Promise<(prefix: IdPrefix) => string> {
     evt: event.id,
     agt: house.agent.id,
     key: house.agent.keyId,
+    name: 'alpha',
+    ...(await parkedJob(house)),
   }
-  return (prefix) => {
-    const id = ids[prefix]
-    if (!id) throw new Error(`Nothing of kind ${prefix} is made here; a new route wants one.`)
+  return (part) => {
+    const id = ids[part]
+    if (!id) throw new Error(`Nothing of kind ${part} is made here; a new route wants one.`)
     return id
   }
+}
+
+/** A job that waits for a callback, in a queue of its own, and a schedule. */
+async function parkedJob({ alice, db }: House): Promise<{ job: string; cb: string }> {
+  const alpha = defineKind('alpha', { run: async (_, ctx) => park(await ctx.callback('answer')) }) as Kind
+  const engine = createQueue({ database: db.pool, listen: false, kinds: [alpha] })
+  await engine.register()
+  const job = await alice.post('/api/v1/jobs', { kind: 'alpha', queue: 'alpha' })
+  await drain(engine, { queues: ['alpha'] })
+  await engine.close()
+  const schedule = await alice.post('/api/v1/schedules', { name: 'alpha', cron: '@yearly', kind: 'alpha' })
+  const callback = (await alice.get('/api/v1/callbacks')).body.data[0]
+  if (schedule.status !== 201 || !callback) throw new Error(`no job waits: ${JSON.stringify([job.body, schedule.body])}`)
+  return { job: job.body.id, cb: callback.id }
 }
 
 // Counted or stamped by whoever calls, whatever becomes of the call.
@@ -377,15 +411,18 @@ test('§21 P9 A1 an id that is none, of another kind or of another tenant is one
   await inTurns(placed, async (one) => {
     const call = (who: Client, path: string) =>
       who.raw(path, { method: one.method, headers: json, body: one.method === 'GET' ? undefined : JSON.stringify(bodyOf(one)) })
-    const forms: Record<string, (prefix: IdPrefix) => string> = {
-      random: (prefix) => newId(prefix),
-      'of another kind': (prefix) => newId(prefix === 'task' ? 'agt' : 'task'),
-      'in lower case': (prefix) => id(prefix).toLowerCase(),
+    const ofIds: Record<string, At> = {
+      'of another kind': (part) => newId(part === 'task' ? 'agt' : 'task'),
+      'in lower case': (part) => id(part).toLowerCase(),
+      'with a quote': (part) => `${id(part)}'`,
+      'cut off': (part) => id(part).slice(0, -1),
+    }
+    const forms: Record<string, At> = {
+      ...(isNamed(one) ? {} : ofIds),
+      random: nobodys,
       'with a slash': (prefix) => `${id(prefix)}%2f`,
       'above itself': () => '%2e%2e%2fagents',
       'with NUL': (prefix) => `${id(prefix)}%00`,
-      'with a quote': (prefix) => `${id(prefix)}'`,
-      'cut off': (prefix) => id(prefix).slice(0, -1),
       'no UTF-8': () => '%ff%fe',
       'no encoding': () => '%zz',
     }
@@ -405,13 +442,9 @@ test('§21 P9 A1 an id that is none, of another kind or of another tenant is one
       (status) => status === 414 || status === 404,
     )
 
-    const [foreign, random] = await Promise.all([
-      call(stranger, pathOf(one, id)),
-      call(
-        stranger,
-        pathOf(one, (prefix) => newId(prefix)),
-      ),
-    ])
+    // Kinds are the installation's: every tenant reads them.
+    if (one.path.startsWith('/kinds/')) return
+    const [foreign, random] = await Promise.all([call(stranger, pathOf(one, id)), call(stranger, pathOf(one, nobodys))])
     const told = await Promise.all(
       [foreign, random].map(async (answer) => `${answer.status} ${(await answer.text()).replace(lone, '')}`),
     )
@@ -420,7 +453,6 @@ test('§21 P9 A1 an id that is none, of another kind or of another tenant is one
   })
 
   // Ids in bodies and queries tell as little.
-  type At = (prefix: IdPrefix) => string
   const inside: [string, string, (at: At) => unknown][] = [
     ['POST', '/agents', (at) => ({ name: 'x', owner_user_id: at('usr') })],
     ['POST', '/keys', (at) => ({ kind: 'agt', agent_id: at('agt') })],
@@ -428,6 +460,8 @@ test('§21 P9 A1 an id that is none, of another kind or of another tenant is one
     ['POST', '/keys/revoke', (at) => ({ agent_id: at('agt') })],
     ['POST', '/tasks', (at) => ({ ...(BODIES['POST /tasks'] as object), assign_to: { user_id: at('usr') } })],
     ['POST', '/tasks/wait', (at) => ({ ids: [at('task')], timeout: 1 })],
+    ['POST', '/dead-letters/bulk-purge', (at) => ({ filter: { queue: at('name') } })],
+    ['POST', '/dead-letters/bulk-retry', (at) => ({ filter: { kind: at('name') } })],
   ]
   for (const [method, path, make] of inside) {
     const hear = async (at: At) => {
@@ -435,9 +469,9 @@ test('§21 P9 A1 an id that is none, of another kind or of another tenant is one
       return `${answer.status} ${(await answer.text()).replace(lone, '')}`
     }
     const ids = new Map<string, string>()
-    const random = (prefix: IdPrefix) => ids.get(prefix) ?? (ids.set(prefix, newId(prefix)).get(prefix) as string)
+    const random: At = (part) => ids.get(part) ?? (ids.set(part, nobodys(part)).get(part) as string)
     const [foreign, unknown] = [await hear(id), await hear(random)]
-    if (/^2(?!00 \{"revoked":0\})/.test(foreign) || foreign !== unknown)
+    if (/^2(?!00 \{"(?:revoked|retried|purged)":0[,}])/.test(foreign) || foreign !== unknown)
       wrong.push(`${path} with an id of another tenant: ${foreign}, of nobody: ${unknown}`)
   }
   for (const query of [
@@ -446,8 +480,11 @@ test('§21 P9 A1 an id that is none, of another kind or of another tenant is one
     (at: At) => `/tasks?assigned_to=${at('usr')}`,
     (at: At) => `/events?actor=${at('usr')}`,
     (at: At) => `/events?resource=${at('task')}`,
+    (at: At) => `/jobs?queue=${at('name')}`,
+    (at: At) => `/jobs?q=${at('job')}`,
+    (at: At) => `/callbacks?job_id=${at('job')}`,
   ]) {
-    const [foreign, unknown] = [await stranger.get(`/api/v1${query(id)}`), await stranger.get(`/api/v1${query(newId)}`)]
+    const [foreign, unknown] = [await stranger.get(`/api/v1${query(id)}`), await stranger.get(`/api/v1${query(nobodys)}`)]
     if (foreign.status !== unknown.status || (foreign.body.data?.length ?? 0) > 0)
       wrong.push(`${query(id)} tells another tenant ${JSON.stringify(foreign.body).slice(0, 200)}`)
   }

@@ -1,5 +1,5 @@
 // The whole server on a database of its own, in this process: what main/server.ts wires, with a clock that can be moved and people who can be called.
-import { drain, type Ran } from '@countersign/queue'
+import { drain, type Ran } from '@countersign/queue/testing'
 import { onTestFinished, TestRunner } from 'vitest'
 import { type Keyring, makeKeyring } from '../../packages/server/src/crypto/keyring.ts'
 import { randomBytes } from '../../packages/server/src/crypto/token.ts'

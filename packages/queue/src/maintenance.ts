@@ -1,72 +1,195 @@
-// Maintenance beside the work: one process at a time holds the lease and does what is due, each second (Q122). Schedules have a loop of their
-// own behind no other duty (Q116). Never holds a session lock, and another process takes over within 12 s of a death.
+// Maintenance beside the work (Q122, Q123): one process at a time holds the lease and does what is due. Each duty has a loop, a cadence and a budget
+// of its own, so that none waits for another; schedules are fired behind no other duty (Q116). Never holds a session lock, a duty is safe from
+// many places at once, and another process takes over within 12 s of a death.
 import type { Clock, Log } from './host.ts'
-import { fireDue } from './schedule.ts'
-import { dropLease, takeLease, tick } from './sql.ts'
+import { fireDue, noteSchedules, type Schedule } from './schedule.ts'
+import { type DutyReport, dropLease, keepLease, type TickCounts, tick } from './sql.ts'
 import { pause, type Store } from './store.ts'
+import type { Meters } from './telemetry.ts'
 import { newWorkerId } from './worker.ts'
 
-export type Maintenance = { leads(): boolean; age(): number; stop(): Promise<void> }
+export type DutyName = keyof TickCounts
+
+/** `full`: what one call takes at most; a call that took as much has left some. */
+type Duty = { name: DutyName; everyMs: number; budgetMs: number; full: number | null }
+
+/** In the order in which `tick` does them: what fires and what frees work first. */
+export const DUTIES: readonly Duty[] = [
+  { name: 'cron', everyMs: 1_000, budgetMs: 1_000, full: null },
+  { name: 'rescue', everyMs: 1_000, budgetMs: 5_000, full: 500 },
+  { name: 'callbacks', everyMs: 1_000, budgetMs: 1_000, full: 500 },
+  // Claims promote what is due in their queues; this is for the queues that nobody claims from.
+  { name: 'promote', everyMs: 1_000, budgetMs: 1_000, full: 4_096 },
+  { name: 'rotate', everyMs: 1_000, budgetMs: 500, full: null },
+  { name: 'prune', everyMs: 1_000, budgetMs: 2_000, full: 1 },
+  { name: 'carry', everyMs: 5_000, budgetMs: 2_000, full: null },
+  { name: 'unknown', everyMs: 60_000, budgetMs: 1_000, full: 500 },
+  { name: 'clean', everyMs: 60_000, budgetMs: 2_000, full: 500 },
+]
 
 const LEASE_MS = 10_000
-const EVERY_MS = 1_000
-/** Cleaning and burying are no matter of seconds. */
-const SELDOM = 60
-const FULL = 500
+const RENEW_MS = 3_000
+const SEEK_MS = 1_000
+const NOTE_MS = 600_000
+/** However long a duty takes, it runs at least this often, in cadences. */
+const SLOWEST = 10
 
-export function startMaintenance(store: Store, clock: Clock, log: Log): Maintenance {
+export type MaintenanceHouse = { store: Store; clock: Clock; log: Log; meters: Meters; schedules: Iterable<Schedule> }
+
+export type Maintenance = {
+  leads(): boolean
+  /** Time since the slowest loop last turned, beyond what it was to wait. */
+  age(): number
+  report(): DutyReport[]
+  stop(): Promise<void>
+}
+
+/** How long a duty rests after a turn: one that overran backs off by twice its time, and never below a tenth of its cadence. */
+export const restMs = ({ everyMs, budgetMs }: Pick<Duty, 'everyMs' | 'budgetMs'>, tookMs: number): number =>
+  tookMs <= budgetMs ? everyMs : Math.min(Math.max(everyMs, 2 * tookMs), SLOWEST * everyMs)
+
+type Turn = { done: number; more: boolean; waitMs: number | null }
+
+/** One duty, again and again while there is more, until its time is spent. */
+async function turnOf(
+  { store, log, meters }: MaintenanceHouse,
+  duty: Duty,
+  budgetMs: number,
+  signal?: AbortSignal,
+): Promise<Turn> {
+  const began = performance.now()
+  for (let done = 0; ; ) {
+    const { n, more, waitMs } = await callOf(duty)
+    done += n
+    if (!more || signal?.aborted || performance.now() - began >= budgetMs) return { done, more, waitMs }
+  }
+
+  async function callOf({ name, full }: Duty): Promise<{ n: number; more: boolean; waitMs: number | null }> {
+    if (name === 'cron') {
+      const { ids, waitMs } = await fireDue(store, log, meters)
+      return { n: ids.length, more: waitMs === 0, waitMs }
+    }
+    const n = (await tick(store, [name]))[name] ?? 0
+    if (name === 'rescue') meters.rescued('lost_or_late', n)
+    if (name === 'callbacks') meters.rescued('callback_timeout', n)
+    return { n, more: full !== null && n >= full, waitMs: null }
+  }
+}
+
+/** What is due, once through, from anywhere: a cron job, a serverless function, a test. Duties that the budget did not reach are not in the answer. */
+export async function tickOnce(
+  house: MaintenanceHouse,
+  options: { only?: readonly DutyName[]; budgetMs?: number } = {},
+): Promise<TickCounts> {
+  const { only, budgetMs = 30_000 } = options
+  const duties = DUTIES.filter(({ name }) => !only || only.includes(name))
+  const began = performance.now()
+  const counts: TickCounts = {}
+  for (const [i, duty] of duties.entries()) {
+    const left = budgetMs - (performance.now() - began)
+    if (i > 0 && left <= 0) {
+      house.meters.dutySkipped(duty.name, 'budget')
+      continue
+    }
+    // No duty may spend what the others need: its share of what is left.
+    counts[duty.name] = (await turnOf(house, duty, left / (duties.length - i))).done
+  }
+  return counts
+}
+
+export function startMaintenance(house: MaintenanceHouse): Maintenance {
+  const { store, clock, log, meters } = house
   const who = newWorkerId()
   const stopping = new AbortController()
-  let leads = false
-  let turnedAt = performance.now()
+  const reports = new Map<DutyName, DutyReport>()
+  /** Until when the lease is surely ours, by this process' own time. */
+  let leadsUntil = 0
+  const leads = () => performance.now() < leadsUntil
+  const dueAt = new Map<string, number>()
 
-  async function lead(turn: number): Promise<void> {
-    leads = await takeLease(store, 'maintenance', who, LEASE_MS)
-    if (!leads) return
-    const duties = turn % SELDOM === 0 ? null : ['rescue', 'callbacks', 'promote']
-    for (;;) {
-      const counts = await tick(store, duties)
-      if (Object.values(counts).some((n) => n > 0)) log.debug(counts, 'maintenance did something')
-      if (
-        stopping.signal.aborted ||
-        !['rescue', 'callbacks', 'unknown', 'clean'].some((duty) => (counts[duty as keyof typeof counts] ?? 0) >= FULL)
-      )
-        return
+  /** Goes on through any error; `fn` says how long to rest. */
+  async function loop(what: string, everyMs: number, fn: () => Promise<number>): Promise<void> {
+    let failures = 0
+    while (!stopping.signal.aborted) {
+      let rest = everyMs
+      try {
+        rest = await fn()
+        failures = 0
+      } catch (error) {
+        failures++
+        if (failures === 1) log.warn({ err: error }, `maintenance: ${what} failed; trying again`)
+        note(what, { error: error instanceof Error ? error.message : String(error) })
+      }
+      dueAt.set(what, performance.now() + rest)
+      await pause(clock, rest, stopping.signal)
     }
   }
 
-  async function every(what: string, fn: (turn: number) => Promise<unknown>): Promise<void> {
-    let failures = 0
-    for (let turn = 0; !stopping.signal.aborted; turn++) {
-      try {
-        await fn(turn)
-        failures = 0
-        turnedAt = performance.now()
-      } catch (error) {
-        failures++
-        if (failures === 1) log.warn({ err: error }, `${what} failed; trying again`)
-      }
-      await pause(clock, EVERY_MS, stopping.signal)
+  function note(what: string, told: Partial<DutyReport>): void {
+    const report = reports.get(what as DutyName)
+    if (report) Object.assign(report, told)
+  }
+
+  async function seek(): Promise<number> {
+    const asked = performance.now()
+    const got = await keepLease(store, 'maintenance', who, LEASE_MS, [...reports.values()])
+    leadsUntil = got ? asked + LEASE_MS : 0
+    return got ? RENEW_MS : SEEK_MS
+  }
+
+  async function perform(duty: Duty): Promise<number> {
+    if (!leads()) return Math.min(duty.everyMs, SEEK_MS)
+    const began = performance.now()
+    const { done, more, waitMs } = await turnOf(house, duty, duty.budgetMs, stopping.signal)
+    const took = performance.now() - began
+    const rest = restMs(duty, took)
+    const overran = took > duty.budgetMs
+    meters.duty(duty.name, took)
+    if (done > 0) log.debug({ duty: duty.name, done, ms: Math.round(took) }, 'maintenance did something')
+    if (overran) {
+      meters.dutySkipped(duty.name, 'overrun')
+      log.warn(
+        { duty: duty.name, ms: Math.round(took), rests_ms: Math.round(rest), more },
+        'a duty of maintenance overran its budget',
+      )
     }
+    const before = reports.get(duty.name)
+    reports.set(duty.name, {
+      duty: duty.name,
+      every_ms: duty.everyMs,
+      budget_ms: duty.budgetMs,
+      runs: (before?.runs ?? 0) + 1,
+      done: (before?.done ?? 0) + done,
+      overruns: (before?.overruns ?? 0) + (overran ? 1 : 0),
+      last_ms: Math.round(took),
+      rests_ms: Math.round(rest),
+      error: null,
+    })
+    // A fire that is due before the next look is worth a look of its own.
+    return waitMs === null || overran ? rest : Math.min(rest, Math.max(1, waitMs))
   }
 
   const loops = [
-    every('maintenance', lead),
-    every('the schedules', async () => {
-      if (leads) await fireDue(store, log)
+    loop('the lease', SEEK_MS, seek),
+    ...DUTIES.map((duty) => loop(duty.name, duty.everyMs, () => perform(duty))),
+    loop('the schedules of this process', NOTE_MS, async () => {
+      await noteSchedules(store, house.schedules)
+      return NOTE_MS
     }),
   ]
   return {
-    leads: () => leads,
-    age: () => Math.round(performance.now() - turnedAt),
+    leads,
+    age: () => Math.round(Math.max(0, ...[...dueAt.values()].map((at) => performance.now() - at))),
+    report: () => [...reports.values()],
     async stop() {
       stopping.abort()
       await Promise.all(loops)
-      if (leads)
+      const held = leads()
+      leadsUntil = 0
+      if (held)
         await dropLease(store, 'maintenance', who).catch((error: unknown) =>
           log.debug({ err: error }, 'the lease runs out by itself'),
         )
-      leads = false
     },
   }
 }

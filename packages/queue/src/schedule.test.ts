@@ -1,8 +1,9 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { database } from '#harness'
-import { createQueue, defineKind, defineSchedule, drain, nextFires, type ScheduleOptions } from './index.ts'
+import { createQueue, defineKind, defineSchedule, nextFires, type ScheduleOptions } from './index.ts'
 import { fireDue, firesOf } from './schedule.ts'
 import type { ScheduleRow } from './sql.ts'
+import { drain } from './testing.ts'
 
 const report = defineKind('report', { run: () => undefined })
 
@@ -14,7 +15,7 @@ async function open(schedules: Record<string, Omit<ScheduleOptions, 'kind'>>) {
   onTestFinished(() => queue.close({ grace: '1s' }))
   await queue.register()
   const fires = async (name: string) =>
-    (await queue.jobs({ kind: 'report' }, { limit: 200 }))
+    (await queue.jobs({ kind: 'report' }, { limit: 200 })).data
       .filter((job) => job.metadata['countersign:schedule'] === name)
       .map((job) => job.metadata['countersign:fire_time'] as string)
       .sort()
@@ -72,7 +73,7 @@ test('Q114 A14 of ten processes at once each fire is emitted once, and the first
   }
   expect(new Set(await fires('minutely')).size).toBe(3)
   await queue.register() // another start changes nothing
-  expect(await fireDue(queue.house.store, queue.house.log)).toEqual([])
+  expect((await fireDue(queue.house.store, queue.house.log)).ids).toEqual([])
 })
 
 test('Q115 after an outage coalesce fires the newest once, catch_up each once and oldest first, skip none', async () => {
@@ -82,11 +83,11 @@ test('Q115 after an outage coalesce fires the newest once, catch_up each once an
     skip: { cron: '0 * * * *', missed: 'skip' },
   })
   await clock.advance('5h')
-  while ((await fireDue(queue.house.store, queue.house.log)).length > 0);
+  while ((await fireDue(queue.house.store, queue.house.log)).ids.length > 0);
   expect(await fires('coalesce')).toHaveLength(1)
   expect(await fires('catch_up')).toHaveLength(5)
   expect((await fires('catch_up')).at(-1)).toBe((await fires('coalesce'))[0])
-  const { metadata } = (await queue.jobs({ kind: 'report' }))[0] ?? {}
+  const { metadata } = (await queue.jobs({ kind: 'report' })).data[0] ?? {}
   expect(metadata).toHaveProperty('countersign:fire_time')
   const skipped = await fires('skip')
   expect(skipped.length).toBeLessThanOrEqual(1) // one only when the test itself runs at a full hour
@@ -147,6 +148,6 @@ test('Q114 overlap skips a fire while the last job lives, or replaces that job',
   }
   expect(await fires('skips')).toHaveLength(1)
   expect(await fires('replaces')).toHaveLength(3)
-  expect(await queue.jobs({ kind: 'report', state: 'cancelled' })).toHaveLength(2)
+  expect((await queue.jobs({ kind: 'report', state: 'cancelled' })).data).toHaveLength(2)
   expect(await drain(queue)).toHaveLength(2)
 })

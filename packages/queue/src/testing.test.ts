@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { advance, createQueue, defineKind, defineSchedule, drain, enqueue, expectEnqueued, migrate } from './index.ts'
+import { createQueue, defineKind, defineSchedule, enqueue, migrate } from './index.ts'
 import { emptyDatabase } from './testing/empty-database.ts'
+import { advance, drain, expectEnqueued } from './testing.ts'
 
 test('Q127 drain runs all that is due here and now, advance moves the clock, expectEnqueued finds jobs by kind and payload', async () => {
   const url = await emptyDatabase()
@@ -39,7 +40,7 @@ test('Q127 drain runs all that is due here and now, advance moves the clock, exp
   await advance(queue, '1d')
   expect((await drain(queue)).map((one) => one.kind)).toEqual(['told']) // the schedule's, once
   await expectEnqueued(queue, 'told', { to: 'everybody' })
-  expect(await queue.jobs({ state: 'blocked' })).toHaveLength(1)
+  expect((await queue.jobs({ state: 'blocked' })).data).toHaveLength(1)
 
   for (let n = 0; n < 3; n++) await enqueue(queue.house.store, { kind: 'told', payload: { to: `${n}` } })
   expect(await drain(queue, { max: 2 })).toHaveLength(2)

@@ -1,6 +1,7 @@
 // For tests on a real database: run what is due here and now, move time, and ask what was enqueued. Never for production.
 import { isDeepStrictEqual } from 'node:util'
 import { type Duration, milliseconds } from './duration.ts'
+import { newestJobs } from './job.ts'
 import type { Queue } from './queue.ts'
 import { claim, finishIfHeld, type HandedJob, type JobRow, moveTestClock, releaseWorker } from './sql.ts'
 import { announce, newWorkerId, runAlone, shapeOf } from './worker.ts'
@@ -64,7 +65,7 @@ export async function advance(queue: Queue, by: Duration): Promise<void> {
 
 /** The jobs of a kind whose payload has these members; throws when there is none. */
 export async function expectEnqueued(queue: Queue, kind: string, match: Record<string, unknown> = {}): Promise<JobRow[]> {
-  const jobs = await queue.jobs({ kind }, { limit: 200 })
+  const jobs = await newestJobs(queue.house.store, { kind }, 1_000)
   const found = jobs.filter((job) =>
     Object.entries(match).every(([key, value]) =>
       isDeepStrictEqual((job.payload as Record<string, unknown> | null)?.[key], value),
