@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { database } from '#harness'
-import { type Callback, type CallbackOptions, createQueue, defineKind, drain, enqueue, type Kind, park } from './index.ts'
+import { type Callback, type CallbackOptions, createQueue, defineKind, enqueue, type Kind, park } from './index.ts'
+import { drain } from './testing.ts'
 
 async function open(kinds: readonly Kind[]) {
   const house = await database()
@@ -197,9 +198,9 @@ test('Q101 an answer from SQL alone, by a login that may do nothing else, runs f
   expect(rows[0].answer).toMatchObject({ verdict: 'done', job_id: id, state: 'completed' })
   await admin.query('rollback')
   expect(await queue.job(id)).toMatchObject({ state: 'waiting' })
-  expect(await queue.jobs({ kind: 'told' })).toEqual([])
+  expect((await queue.jobs({ kind: 'told' })).data).toEqual([])
   await admin.query('begin; set local role countersign_callback')
   await admin.query('select countersign_queue.callback_resolve($1, $2, $3)', [made[0]?.id, 'complete', { payload: 1 }])
   await admin.query('commit')
-  expect(await queue.jobs({ kind: 'told' })).toHaveLength(1)
+  expect((await queue.jobs({ kind: 'told' })).data).toHaveLength(1)
 })

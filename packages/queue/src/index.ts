@@ -3,9 +3,12 @@ export type { Callback, Settled } from './callback.ts'
 export { type CallbackKeys, fixedKeys, type KeyFileOptions, type KeySource, openKeyFile, signingKey } from './callback-keys.ts'
 export { type CallbackServerOptions, serveCallbacks } from './callback-server.ts'
 export { type Copied, type CopiedIds, type CopyOptions, copyIn, type Refused } from './copy-in.ts'
+export type { Finding } from './doctor.ts'
 export type { Duration } from './duration.ts'
 export { type Enqueue, type EnqueueOptions, enqueue, enqueueMany, type UniqueRule } from './enqueue.ts'
 export { type Fault, QueueError, type QueueErrorCode } from './error.ts'
+export type { AnyFollowUp, Followed, FollowUp, FollowUpFunction } from './follow-up.ts'
+export type { Degraded, Health } from './health.ts'
 export type { Clock, Log } from './host.ts'
 export {
   type AbortReason,
@@ -13,7 +16,6 @@ export {
   type CallbackOptions,
   type Context,
   defineKind,
-  type FollowUp,
   type Job,
   type Kind,
   type KindOptions,
@@ -21,9 +23,12 @@ export {
   type Progress,
   type Schema,
 } from './kind.ts'
+export type { Limits, PerKey, QueueChange, QueueSettings, Rate } from './limit.ts'
+export type { DutyName } from './maintenance.ts'
 export { listMigrations, type Migration, migrate } from './migrate.ts'
 export { cancel, discard, isOutcome, type Outcome, park, retry, snooze } from './outcome.ts'
 export type { QueueShare, Shares } from './permits.ts'
+export { PROMETHEUS_TYPE, type PrometheusMeter, prometheusMeter } from './prometheus.ts'
 export { type ByKey, createQueue, type InTx, type Queue, type QueueOptions } from './queue.ts'
 export {
   type Action as CallbackAction,
@@ -37,7 +42,7 @@ export {
   type ReceiverOptions,
   type Reply as CallbackReply,
 } from './receiver.ts'
-export { defineSchedule, nextFires, type Schedule, type ScheduleOptions } from './schedule.ts'
+export { defineSchedule, nextFires, type PastFire, type Schedule, type ScheduleFires, type ScheduleOptions } from './schedule.ts'
 export {
   AWA_SIGNATURE_HEADER,
   type CallbackKey,
@@ -52,17 +57,28 @@ export {
   verifySignature,
 } from './signature.ts'
 export {
+  type CallbackFilter,
   type CallbackRow,
   type Changed,
+  type Counts,
   type DeadLetterFilter,
+  type Depth,
+  type Figures,
   type JobFilter,
+  type JobPage,
   type JobRow,
+  type KindRow,
+  type QueueRow,
+  type RingView,
   type ScheduleRow,
   STATES,
   type State,
+  type Stats,
   type TickCounts,
+  type Timeseries,
+  type Transition,
   type WorkerRow,
 } from './sql.ts'
 export type { DatabaseOption, Queryable } from './store.ts'
-export { advance, drain, expectEnqueued, type Ran } from './testing.ts'
+export type { Meter, Meters, Telemetry, Tracer } from './telemetry.ts'
 export type { SettledHook, Worker, WorkerOptions } from './worker.ts'

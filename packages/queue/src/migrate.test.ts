@@ -1,19 +1,8 @@
 import pg from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
-import {
-  advance,
-  createQueue,
-  defineKind,
-  defineSchedule,
-  discard,
-  drain,
-  enqueue,
-  expectEnqueued,
-  listMigrations,
-  migrate,
-  park,
-} from './index.ts'
+import { createQueue, defineKind, defineSchedule, discard, enqueue, listMigrations, migrate, park } from './index.ts'
 import { emptyDatabase } from './testing/empty-database.ts'
+import { advance, drain, expectEnqueued } from './testing.ts'
 
 test('Q7 Q72 the library installs and works in an empty database under one login, and a second run changes nothing', async () => {
   const url = await emptyDatabase()
@@ -111,7 +100,7 @@ test('Q6 no extension, no superuser, no trigger of ours on tables of others, and
   await queue.deadLetters.retry({ all: true })
   await queue.pause({ queue: 'another-new' })
   await queue.tick()
-  expect((await queue.jobs({ kind: 'flaky', state: 'completed' })).length).toBe(20)
+  expect((await queue.jobs({ kind: 'flaky', state: 'completed' })).data.length).toBe(20)
   await Promise.all([worker.stop(), others.stop()])
   expect(await readCatalogue(client)).toEqual(before)
 })

@@ -2,18 +2,27 @@
 // closes them; keeps no state of jobs: that is the database's alone.
 import type pg from 'pg'
 import * as callbacks from './callback.ts'
+import { deadLettersOf, spokenOverrides } from './dead-letter.ts'
+import { examineQueue } from './doctor.ts'
 import { type Duration, milliseconds } from './duration.ts'
-import { type Enqueue, type EnqueueOptions, enqueue, enqueueMany, type UniqueRule } from './enqueue.ts'
+import { type Enqueue, type EnqueueOptions, enqueue, enqueueMany, enqueueTold, type UniqueRule } from './enqueue.ts'
 import { QueueError } from './error.ts'
+import { followUpKinds } from './follow-up.ts'
+import { type Health, readHealth, readingsOf } from './health.ts'
+import { historyReaders } from './history.ts'
 import { type Clock, type Log, silentLog, systemClock } from './host.ts'
-import { type Kind, kindSettings, parsePayload, spokenUnique } from './kind.ts'
-import { type Maintenance, startMaintenance } from './maintenance.ts'
+import { jobReaders } from './job.ts'
+import { type Kind, keysOf, kindSettings, parsePayload, spokenUnique } from './kind.ts'
+import { makePace, type QueueChange, spokenSettings } from './limit.ts'
+import { type DutyName, type Maintenance, startMaintenance, tickOnce } from './maintenance.ts'
 import { makeResults } from './result.ts'
-import { fireDue, type Schedule, saveSchedule } from './schedule.ts'
+import { listFires, prune, type Schedule, saveSchedule } from './schedule.ts'
 import * as sql from './sql.ts'
+import { statsReaders } from './stats.ts'
 import { type DatabaseOption, openStore, type Queryable, type Store } from './store.ts'
+import { type Meters, makeMeters, makeSpans, observe, type Spans, type Telemetry } from './telemetry.ts'
 import { openWake } from './wake.ts'
-import { type SettledHook, startWorker, type Worker, type WorkerHouse, type WorkerOptions } from './worker.ts'
+import { type SettledHook, startWorker, type Worker, type WorkerOptions } from './worker.ts'
 
 export type QueueOptions = {
   database: DatabaseOption
@@ -27,10 +36,13 @@ export type QueueOptions = {
   log?: Log
   /** Best effort, detached: an error in it reaches the log only (Q113). */
   onSettled?: SettledHook
+  /** A tracer and a meter as OpenTelemetry makes them, or `prometheusMeter()`; without them nothing is measured. */
+  telemetry?: Telemetry
 }
 
 export type InTx = { tx?: Queryable }
 export type ByKey = { kind: string | { name: string }; unique: UniqueRule; payload?: unknown; queue?: string; tenantId?: string }
+type OfKey = { tenantId?: string; reason?: string }
 type Overrides = { queue?: string; priority?: 1 | 2 | 3 | 4; runAt?: Date; payload?: unknown }
 
 export type Queue = ReturnType<typeof createQueue>
@@ -45,7 +57,8 @@ export type Queue = ReturnType<typeof createQueue>
  */
 export function createQueue(options: QueueOptions) {
   const { clock = systemClock, log = silentLog } = options
-  const kinds = byName('kind', options.kinds ?? [])
+  const declared = options.kinds ?? []
+  const kinds = byName('kind', [...declared, ...declared.flatMap(followUpKinds)])
   const schedules = byName('schedule', options.schedules ?? [])
   const store = openStore(options.database, clock, log)
   const wake = openWake(listenConfig(options, store), clock, log)
@@ -56,10 +69,19 @@ export function createQueue(options: QueueOptions) {
     const hooked = async () => options.onSettled?.(...told)
     hooked().catch((error: unknown) => log.error({ err: error }, 'a hook failed'))
   }
-  const house: WorkerHouse = { store, wake, clock, log, kinds, callbackUrl: options.callbackUrl, settled }
+  const { meter, tracer } = options.telemetry ?? {}
+  const meters = makeMeters(meter)
+  const spans = makeSpans(tracer)
+  const house = { store, wake, clock, log, kinds, callbackUrl: options.callbackUrl, settled, meters, spans }
   const workers = new Set<Worker>()
+  const upkeep = { store, clock, log, meters, schedules: [...schedules.values()] }
   let maintenance: Maintenance | undefined
   let closing: Promise<void> | undefined
+  const traced = tracedBy(spans, meters)
+  observe(meter, { workers: () => [...workers].map((worker) => worker.ages()), database: readingsOf(store) })
+
+  const health = (): Promise<Health> =>
+    readHealth({ store, wake, workers, maintenance: () => maintenance, isClosing: () => closing !== undefined })
 
   /** Tells the database what the kinds and schedules declare. `work` and `maintain` do so by themselves. */
   async function register(): Promise<void> {
@@ -71,7 +93,7 @@ export function createQueue(options: QueueOptions) {
   function maintain(): void {
     if (maintenance) return
     store.insist(register).catch((error: unknown) => log.error({ err: error }, 'kinds and schedules could not be registered'))
-    maintenance = startMaintenance(store, clock, log)
+    maintenance = startMaintenance(upkeep)
   }
 
   return {
@@ -82,18 +104,38 @@ export function createQueue(options: QueueOptions) {
     /** Checks the payload by the kind's schema and enqueues it, in `tx` when given. */
     async enqueue<In, Out>(kind: Kind<In, Out>, payload: In, own: EnqueueOptions & InTx = {}): Promise<string> {
       const { tx = store, ...rest } = own
-      return enqueue(tx, await checked(kind, payload, rest))
+      return traced([await checked(kind, payload, rest)], ([job]) => enqueue(tx, job as Enqueue))
     },
 
     /** Any number, of mixed kinds; ids in input order. Payloads of declared kinds are checked by their schemas. */
     async enqueueMany(jobs: readonly Enqueue[], own: InTx = {}): Promise<string[]> {
-      const all = await Promise.all(
-        jobs.map(({ kind, payload, ...rest }) => {
-          const known = kinds.get(kind)
-          return known ? checked(known, payload, rest) : { kind, payload, ...rest }
-        }),
-      )
-      return enqueueMany(own.tx ?? store, all)
+      return traced(await checkedAll(kinds, jobs), (all) => enqueueMany(own.tx ?? store, all))
+    },
+
+    /** A producer that slows down as queues with a `maxDepth` fill: the fuller the last answer said it was, the longer the next call waits. */
+    paced() {
+      const pace = makePace(clock)
+      const told = (answers: readonly sql.Enqueued[]) => {
+        pace.told(answers.reduce((most, one) => Math.max(most, one.pressure ?? 0), 0))
+        return answers.map((one) => one.id)
+      }
+      return {
+        async enqueue<In, Out>(
+          kind: Kind<In, Out>,
+          payload: In,
+          own: EnqueueOptions & InTx & { signal?: AbortSignal } = {},
+        ): Promise<string> {
+          const { tx = store, signal, ...rest } = own
+          const job = await checked(kind, payload, rest)
+          await pace.keep(signal)
+          return told(await traced([job], (all) => enqueueTold(tx, all)))[0] as string
+        },
+        async enqueueMany(jobs: readonly Enqueue[], own: InTx & { signal?: AbortSignal } = {}): Promise<string[]> {
+          const all = await checkedAll(kinds, jobs)
+          await pace.keep(own.signal)
+          return told(await traced(all, (jobs) => enqueueTold(own.tx ?? store, jobs)))
+        },
+      }
     },
 
     /** Starts a worker, and with it maintenance unless told otherwise. */
@@ -105,13 +147,9 @@ export function createQueue(options: QueueOptions) {
       return worker
     },
 
-    job: (id: string, own: InTx = {}) => sql.findJob(own.tx ?? store, id),
-    /** Newest first; `after` is the last id of the page before. */
-    jobs: (filter: sql.JobFilter = {}, page: { after?: string; limit?: number } & InTx = {}) =>
-      sql.listJobs(page.tx ?? store, filter, page.after ?? null, page.limit ?? 50),
-    counts: (own: InTx = {}) => sql.counts(own.tx ?? store),
-    queues: (own: InTx = {}) => sql.listQueues(own.tx ?? store),
-    workers: () => sql.listWorkers(store),
+    ...jobReaders(store),
+    ...historyReaders(store),
+    ...statsReaders(store),
     result: results.result,
 
     cancel: async (id: string, own: { reason?: string } & InTx = {}) =>
@@ -142,6 +180,25 @@ export function createQueue(options: QueueOptions) {
         by.tenantId ?? null,
       ),
 
+    /** Saves settings of a queue: limits, fairness, depth, aging. In force for every claim that begins after; answers all of them as stored. */
+    configure: (queue: string, change: QueueChange, own: InTx = {}) =>
+      sql.configureQueue(own.tx ?? store, queue, spokenSettings(change)),
+    settings: (queue: string, own: InTx = {}) => sql.queueSettings(own.tx ?? store, queue),
+
+    /** Keys that keep jobs waiting: of a strict order with the job at their head, and those that are at their limit. */
+    keys: {
+      list: (queue: string, page: { after?: { what: string; key: string }; limit?: number } & InTx = {}) =>
+        sql.listKeys(page.tx ?? store, queue, page.after ?? null, page.limit ?? 50),
+      /** The head of an ordering key becomes a dead letter, and the next one goes on. */
+      skip: async (queue: string, key: string, own: OfKey & InTx = {}) =>
+        changed(await freeKey(own.tx ?? store, queue, key, 'skip', own)),
+      /** The head runs now. */
+      retry: async (queue: string, key: string, own: OfKey & InTx = {}) =>
+        changed(await freeKey(own.tx ?? store, queue, key, 'retry', own)),
+      cancel: async (queue: string, key: string, own: OfKey & InTx = {}) =>
+        changed(await freeKey(own.tx ?? store, queue, key, 'cancel', own)),
+    },
+
     /** Stops claims, not enqueue. */
     pause: (what: { queue: string } | { kind: string }, own: { actor?: string } & InTx = {}) =>
       setPaused(own.tx ?? store, what, true, own.actor),
@@ -150,16 +207,7 @@ export function createQueue(options: QueueOptions) {
     /** Cancels all of a queue that neither runs nor is over. */
     drain: (queue: string, own: InTx = {}) => sql.drainQueue(own.tx ?? store, queue),
 
-    deadLetters: {
-      list: (filter: { queue?: string; kind?: string } = {}, page: { after?: string; limit?: number } & InTx = {}) =>
-        sql.listJobs(page.tx ?? store, { ...filter, dead_letter: true }, page.after ?? null, page.limit ?? 50),
-      retry: (filter: sql.DeadLetterFilter, own: Overrides & InTx = {}) =>
-        sql.retryDeadLetters(own.tx ?? store, filter, spokenOverrides(own)),
-      purge: (filter: sql.DeadLetterFilter, own: InTx = {}) => sql.purgeDeadLetters(own.tx ?? store, filter),
-      /** Moves a job there by hand. */
-      move: async (id: string, own: { reason?: string } & InTx = {}) =>
-        changed(await sql.buryJob(own.tx ?? store, id, own.reason ?? null)),
-    },
+    deadLetters: deadLettersOf(store, meters),
 
     schedules: {
       save: (schedule: Schedule, own: InTx = {}) => saveSchedule(own.tx ?? store, schedule, 'api'),
@@ -170,10 +218,18 @@ export function createQueue(options: QueueOptions) {
         sql.pauseSchedule(own.tx ?? store, id, false, own.actor ?? null),
       /** Enqueues its job now; asks no pause and moves no fire. */
       trigger: (id: string, own: InTx = {}) => sql.triggerSchedule(own.tx ?? store, id),
+      /** What it fired last and will fire next, ten each; null when there is no such schedule. */
+      fires: (id: string, own: InTx = {}) => listFires(own.tx ?? store, id),
+      /** Schedules from code that neither this process nor, for `unseenFor` (1h), any other declares; with `remove` they are deleted. */
+      prune: ({ tx, ...own }: { unseenFor?: Duration; remove?: boolean } & InTx = {}) =>
+        prune(tx ?? store, schedules.values(), own),
     },
 
     callbacks: {
       get: (id: string, own: InTx = {}) => callbacks.getCallback(own.tx ?? store, id),
+      /** Newest first; `after` is the last id of the page before. */
+      list: (filter: sql.CallbackFilter = {}, page: { after?: string; limit?: number } & InTx = {}) =>
+        sql.listCallbacks(page.tx ?? store, filter, page.after ?? null, page.limit ?? 50),
       complete: (id: string, payload?: unknown, own: InTx = {}) => callbacks.completeCallback(own.tx ?? store, id, payload),
       fail: (id: string, answer: { error: string; retryable?: boolean }, own: InTx = {}) =>
         callbacks.failCallback(own.tx ?? store, id, answer),
@@ -184,37 +240,16 @@ export function createQueue(options: QueueOptions) {
       cancel: (id: string, own: InTx = {}) => callbacks.cancelCallback(own.tx ?? store, id),
     },
 
-    /** One round of maintenance, schedules included; safe from many places at once, and for cron jobs and serverless functions. */
-    async tick(only: readonly (keyof sql.TickCounts)[] | null = null) {
-      const done = await sql.tick(store, only)
-      return { ...done, cron: only === null ? (await fireDue(store, log)).length : 0 }
-    },
+    /** What is due, once through, within a budget; safe from many places at once, and for cron jobs and serverless functions. Counts per duty. */
+    tick: ({ only, budget = '30s' }: { only?: readonly DutyName[]; budget?: Duration } = {}) =>
+      tickOnce(upkeep, { only, budgetMs: milliseconds(budget, '/budget') }),
+    /** Who leads maintenance, and how its duties go. */
+    maintenance: () => sql.readMaintenance(store),
 
-    async health() {
-      const [vitals] = await Promise.all([sql.vitals(store).catch(() => null)])
-      const ages = [...workers].map((worker) => worker.ages())
-      const fits = vitals?.schema_version === sql.SCHEMA_VERSION
-      const degraded = [
-        ...(wake.status() === 'degraded' ? ['listen'] : []),
-        ...(vitals?.leader === null ? ['maintenance'] : []),
-        ...(vitals && !fits ? ['schema'] : []),
-      ]
-      return {
-        ready: fits && closing === undefined,
-        database: vitals === null ? ('away' as const) : ('ok' as const),
-        schema_version: vitals?.schema_version ?? null,
-        expected_schema_version: sql.SCHEMA_VERSION,
-        listen: wake.status(),
-        claim_loop_age_ms: ages.length ? Math.max(...ages.map((one) => one.claim_loop_age_ms)) : null,
-        heartbeat_age_ms: ages.length ? Math.max(...ages.map((one) => one.heartbeat_age_ms)) : null,
-        maintenance_age_ms: maintenance?.age() ?? null,
-        leader: vitals?.leader ?? null,
-        workers: vitals?.workers ?? null,
-        oldest_ready_ms: vitals?.oldest_ready_ms ?? null,
-        shutting_down: closing !== undefined,
-        degraded,
-      }
-    },
+    health,
+    /** What is wrong and what to do, in sentences; empty when nothing is. */
+    doctor: () =>
+      examineQueue({ store, health, works: workers.size > 0, maintains: maintenance !== undefined, now: () => Date.now() }),
 
     /** Stops everything that this queue started. */
     close(own: { grace?: Duration } = {}): Promise<void> {
@@ -249,11 +284,48 @@ async function checked<In, Out>(kind: Kind<In, Out>, payload: In, options: Enque
   const parsed = await parsePayload(kind as Kind<unknown, Out>, payload)
   if ('errors' in parsed)
     throw new QueueError('validation_failed', `the payload of ${kind.name} is wrong`, { errors: parsed.errors })
-  const { queue, priority, maxAttempts, unique, payloadVersion } = kind
+  const { queue, priority, maxAttempts, unique, payloadVersion, order } = kind
   // The nearest setting wins: what this call names, then the kind as this process declares it.
   const own = options.uniqueKey === undefined ? { unique } : {}
-  return { queue, priority, maxAttempts, payloadVersion, ...own, ...options, kind: kind.name, payload }
+  return {
+    queue,
+    priority,
+    maxAttempts,
+    payloadVersion,
+    order,
+    ...keysOf(kind, payload),
+    ...own,
+    ...options,
+    kind: kind.name,
+    payload,
+  }
 }
+
+/** Jobs of declared kinds as their kinds say, others as they are. */
+const checkedAll = (kinds: ReadonlyMap<string, Kind>, jobs: readonly Enqueue[]): Promise<Enqueue[]> =>
+  Promise.all(
+    jobs.map(({ kind, payload, ...rest }) => {
+      const known = kinds.get(kind)
+      return known ? checked(known, payload, rest) : { kind, payload, ...rest }
+    }),
+  )
+
+/** Around an enqueue: its span, whose trace the jobs carry on, and its count. */
+const tracedBy =
+  (spans: Spans, meters: Meters) =>
+  async <T>(jobs: readonly Enqueue[], fn: (jobs: readonly Enqueue[]) => Promise<T>): Promise<T> => {
+    const [first] = jobs
+    if (!first || !(spans.on || meters.on)) return fn(jobs)
+    const kind = jobs.every((job) => job.kind === first.kind) ? first.kind : 'many'
+    const answer = await spans.enqueue(kind, first.queue, jobs.length, (trace) =>
+      fn(trace ? jobs.map((job) => (job.trace ? job : { ...job, trace })) : jobs),
+    )
+    for (const job of jobs) meters.enqueued(job.queue ?? 'default', job.kind, 1)
+    return answer
+  }
+
+const freeKey = (db: Queryable, queue: string, key: string, action: 'skip' | 'retry' | 'cancel', { tenantId, reason }: OfKey) =>
+  sql.freeKey(db, queue, key, action, tenantId ?? null, reason ?? null)
 
 function changed(answer: sql.Changed | null): sql.Changed {
   if (!answer) throw new QueueError('not_found', 'there is no such job')
@@ -263,13 +335,6 @@ function changed(answer: sql.Changed | null): sql.Changed {
 }
 
 const nameOf = (kind: string | { name: string }): string => (typeof kind === 'string' ? kind : kind.name)
-
-const spokenOverrides = ({ queue, priority, runAt, payload }: Overrides) => ({
-  queue,
-  priority,
-  run_at: runAt?.toISOString(),
-  payload,
-})
 
 const setPaused = (db: Queryable, what: { queue: string } | { kind: string }, paused: boolean, actor?: string) =>
   'queue' in what

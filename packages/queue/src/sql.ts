@@ -11,7 +11,7 @@ const json = (value: unknown): string => JSON.stringify(value ?? null)
 const sql = (call: string): string => `select countersign_queue.${call} as answer`
 
 // producers
-export type Enqueued = { id: string; conflict: boolean }
+export type Enqueued = { id: string; conflict: boolean; pressure?: number }
 /** `jobs` is JSON text: the caller has checked and measured it. */
 export const enqueueMany = (db: Queryable, jobs: string) => ask<Enqueued[]>(db, sql('enqueue_many($1::jsonb)'), [jobs])
 export const cancelByKey = (
@@ -191,6 +191,10 @@ export const createCallback = (
     expressions && json(expressions),
   ])
 export const getCallback = (db: Queryable, id: string) => ask<CallbackRow | null>(db, sql('callback_get($1::text)'), [id])
+/** `tag`: of its job. */
+export type CallbackFilter = { state?: CallbackRow['state']; job_id?: string; kind?: string; queue?: string; tag?: string }
+export const listCallbacks = (db: Queryable, filter: CallbackFilter, after: string | null, limit: number) =>
+  ask<CallbackRow[]>(db, sql('list_callbacks($1::jsonb, $2::text, $3::integer)'), [json(filter), after, limit])
 
 export type CallbackAnswer = {
   verdict: CallbackVerdict
@@ -294,36 +298,17 @@ export type JobRow = {
   metadata: Record<string, unknown>
   tags: string[]
   unique_key: string | null
+  ordering_key: string | null
+  concurrency_key: string | null
+  rate_key: string | null
   trace: unknown
   dead_letter: boolean
 }
 export type Changed = { id: string; state: State; changed: boolean; conflict?: string }
-export type JobFilter = { state?: State; kind?: string; queue?: string; tag?: string; dead_letter?: boolean }
 /** `after`: where an earlier call said to go on. */
 export type DeadLetterFilter = { ids?: string[]; queue?: string; kind?: string; reason?: string; all?: boolean; after?: string }
 export type JobResult = { state: State; reason: string | null; output: unknown; error: string | null }
 
-export const findJob = (db: Queryable, id: string) => ask<JobRow | null>(db, sql('job($1::text)'), [id])
-export const listJobs = (db: Queryable, filter: JobFilter, after: string | null, limit: number) =>
-  ask<JobRow[]>(db, sql('list_jobs($1::jsonb, $2::text, $3::integer)'), [json(filter), after, limit])
-export const jobResults = (db: Queryable, ids: string[]) =>
-  ask<Record<string, JobResult>>(db, sql('job_results($1::text[])'), [ids])
-export const counts = (db: Queryable) =>
-  ask<{ as_of: string; queues: Record<string, Partial<Record<State, number>>> }>(db, sql('counts()'), [])
-export const listQueues = (db: Queryable) =>
-  ask<{ name: string; paused_at: string | null; paused_by: string | null }[]>(db, sql('list_queues()'), [])
-export type WorkerRow = {
-  id: string
-  host: string
-  pid: number
-  version: string
-  queues: string[]
-  kinds: string[]
-  started_at: string
-  beat_at: string
-  alive: boolean
-}
-export const listWorkers = (db: Queryable) => ask<WorkerRow[]>(db, sql('list_workers()'), [])
 export const cancelJob = (db: Queryable, id: string, reason: string | null) =>
   ask<Changed | null>(db, sql('cancel_job($1::text, $2::text)'), [id, reason])
 export const rescheduleJob = (db: Queryable, id: string, runAt: Date) =>
@@ -336,10 +321,7 @@ export const buryJob = (db: Queryable, id: string, reason: string | null) =>
 /** `next`: where to go on when there may be more. */
 export type DeadLettersRetried = { retried: string[]; conflicts: { id: string; conflict: string }[]; next: string | null }
 export const retryDeadLetters = (db: Queryable, filter: DeadLetterFilter, overrides: unknown) =>
-  ask<DeadLettersRetried>(db, sql('retry_dead_letters($1::jsonb, $2::jsonb)'), [
-    json(filter),
-    json(overrides),
-  ])
+  ask<DeadLettersRetried>(db, sql('retry_dead_letters($1::jsonb, $2::jsonb)'), [json(filter), json(overrides)])
 export const purgeDeadLetters = (db: Queryable, filter: DeadLetterFilter) =>
   ask<number>(db, sql('purge_dead_letters($1::jsonb)'), [json(filter)])
 export const setPaused = (db: Queryable, what: 'queue' | 'kind', name: string, paused: boolean, actor: string | null) =>
@@ -502,14 +484,173 @@ export const buryJobs = (db: Queryable, ids: readonly string[], reason: string |
 export type Pin = { what: string; pid: number | null; name: string | null; transactions: number; age_s: number | null }
 export type Findings = { clock_at: string; login: string; denied: string[]; pins: Pin[] }
 export const examine = (db: Queryable, needed: readonly string[]) => ask<Findings>(db, sql('doctor($1::text[])'), [needed])
+
+// limits: settings of queues, and keys that keep jobs waiting
+export type Settings = Record<string, unknown>
+export const configureQueue = (db: Queryable, queue: string, settings: Settings) =>
+  ask<Settings>(db, sql('configure_queue($1::text, $2::jsonb)'), [queue, json(settings)])
+export const queueSettings = (db: Queryable, queue: string) => ask<Settings>(db, sql('queue_settings($1::text)'), [queue])
+export type KeyRow = {
+  what: 'order' | 'concurrency' | 'rate' | 'kind'
+  key: string
+  tenant_id: string | null
+  /** Counted up to 1,000. */
+  waiting: number
+  running: number
+  /** When a rate key is looked at again. */
+  until: string | null
+  head: { id: string; kind: string; state: State; attempt: number; run_at: string } | null
+}
+export const listKeys = (db: Queryable, queue: string, after: { what: string; key: string } | null, limit: number) =>
+  ask<KeyRow[]>(db, sql('list_keys($1::text, $2::jsonb, $3::integer)'), [queue, after && json(after), limit])
+export const freeKey = (
+  db: Queryable,
+  queue: string,
+  key: string,
+  action: string,
+  tenant: string | null,
+  reason: string | null,
+) =>
+  ask<Changed | null>(db, sql('free_key($1::text, $2::text, $3::text, $4::uuid, $5::text)'), [queue, key, action, tenant, reason])
+
+// readers: one job, lists, counts, timelines, figures
+/** `q`: part of an id, kind or key, or a tag. `since` and `until` are RFC 3339 times of the enqueue. */
+export type JobFilter = {
+  state?: State | undefined
+  kind?: string | undefined
+  queue?: string | undefined
+  tag?: string | undefined
+  schedule?: string | undefined
+  unique_key?: string | undefined
+  ordering_key?: string | undefined
+  q?: string | undefined
+  since?: string | undefined
+  until?: string | undefined
+  dead_letter?: boolean | undefined
+}
+export type JobPage = { data: JobRow[]; next_cursor: string | null }
+export const findJob = (db: Queryable, id: string) => ask<JobRow | null>(db, sql('job($1::text)'), [id])
+export const listJobs = (db: Queryable, filter: JobFilter, after: string | null, limit: number) =>
+  ask<JobPage>(db, sql('list_jobs($1::jsonb, $2::text, $3::integer)'), [json(filter), after, limit])
+export const jobResults = (db: Queryable, ids: string[]) =>
+  ask<Record<string, JobResult>>(db, sql('job_results($1::text[])'), [ids])
+
+export type Depth = Partial<Record<State, number>>
+/** `estimated`: queues in which a state has more than 10,000 jobs and was not counted one by one. */
+export type Counts = { as_of: string; queues: Record<string, Depth>; estimated: string[] }
+export const counts = (db: Queryable) => ask<Counts>(db, sql('counts()'), [])
+export type QueueRow = {
+  name: string
+  paused_at: string | null
+  paused_by: string | null
+  settings: Record<string, unknown>
+  as_of: string
+  depth: Depth
+  estimated: boolean
+  oldest_ready_ms: number | null
+  workers: number
+}
+export const listQueues = (db: Queryable) => ask<QueueRow[]>(db, sql('list_queues()'), [])
+/** `stale`: no worker has announced it for a day. */
+export type KindRow = {
+  name: string
+  settings: Record<string, unknown>
+  paused_at: string | null
+  paused_by: string | null
+  seen_at: string | null
+  stale: boolean
+  workers: number
+}
+export const listKinds = (db: Queryable) => ask<KindRow[]>(db, sql('list_kinds()'), [])
+export type WorkerRow = {
+  id: string
+  host: string
+  pid: number
+  version: string
+  queues: string[]
+  kinds: string[]
+  started_at: string
+  beat_at: string
+  alive: boolean
+  running: number
+}
+export const listWorkers = (db: Queryable) => ask<WorkerRow[]>(db, sql('list_workers()'), [])
+
+export type Transition = {
+  at: string
+  /** enqueued, claimed, completed, failed, cancelled, retried, rescued, snoozed, handed_back, parked, resumed, restarted, released, due, rescheduled … */
+  what: string
+  state: State | null
+  actor: string | null
+  worker: string | null
+  attempt: number | null
+  lease: number | null
+  outcome: string | null
+  reason: string | null
+  error: string | null
+  duration_ms: number | null
+}
+export const readTimeline = (db: Queryable, id: string) => ask<Transition[] | null>(db, sql('timeline($1::text)'), [id])
+
 export type RingView = {
+  as_of: string
   generation: number
-  slots: { slot: number; generation: number | null; state: string; rows: number; bytes: number; blocked_by: string | null }[]
   free_slots: number
-  oldest_age_ms: number | null
   ring_blocked: boolean
   blocked_reason: string | null
   blocked_pid: number | null
+  /** Both in one text. */
+  blocked: string | null
+  oldest_age_ms: number | null
+  /** Null when the oldest snapshot belongs to a login of which this one may see nothing; its age in transactions everybody sees. */
   horizon_age_s: number | null
+  horizon_age_seconds: number | null
+  horizon_age_xids: number
+  horizon_pid: number | null
+  slots: {
+    slot: number
+    state: 'current' | 'sealed' | 'free'
+    generation: number | null
+    opened_at: string | null
+    age_ms: number | null
+    held_by: string | null
+    /** An estimate, of all tenants together: null inside one tenant. */
+    jobs: number | null
+    bytes: number
+  }[]
 }
 export const ringView = (db: Queryable) => ask<RingView>(db, sql('ring_view()'), [])
+
+/** Times are of what completed: p50 and p95 of the attempt, and of the wait before it; right to 9 %. */
+export type Figures = {
+  completed: number
+  failed: number
+  cancelled: number
+  retried: number
+  rescued: number
+  p50_ms: number | null
+  p95_ms: number | null
+  wait_p50_ms: number | null
+  wait_p95_ms: number | null
+}
+export type Stats = {
+  as_of: string
+  depth: Depth
+  oldest_ready_ms: number | null
+  dead_letters: number
+  workers: number
+  last_minute: Figures & { enqueued: number | null }
+}
+export const readStats = (db: Queryable) => ask<Stats>(db, sql('stats()'), [])
+export type Timeseries = {
+  from: string
+  to: string
+  step_seconds: number
+  series: { key: string | null; points: (Figures & { at: string })[] }[]
+}
+export const readTimeseries = (db: Queryable, from: Date, to: Date, step: number, by: string | null) =>
+  ask<Timeseries>(db, sql('timeseries($1::timestamptz, $2::timestamptz, $3::integer, $4::text)'), [from, to, step, by])
+export const readStatsByKind = (db: Queryable) =>
+  ask<(Figures & { kind: string; reasons: Record<string, number> })[]>(db, sql('stats_kinds()'), [])
+export const readStatsByQueue = (db: Queryable) =>
+  ask<(Figures & { queue: string; depth: Depth; oldest_ready_ms: number | null })[]>(db, sql('stats_queues()'), [])
