@@ -8,6 +8,7 @@ alter table countersign_queue.callbacks
   add column if not exists replied jsonb,
   -- Time (Unix seconds) in the newest signed heartbeat that was accepted.
   add column if not exists beat_t bigint;
+create index callbacks_of_tenant on countersign_queue.callbacks (tenant_id, id);
 
 select countersign_queue.as_engine();
 
@@ -341,6 +342,28 @@ begin
   return countersign_queue.told('done', c) || jsonb_build_object('timeout_at', countersign_queue.spoken(c.timeout_at));
 end $$;
 
+-- Callbacks of the caller's tenant, newest first: filter {state?, job_id?, kind?, queue?, tag? (of its job)}, behind a cursor (an id). Takes no lock.
+create function countersign_queue.list_callbacks(filter jsonb default '{}', after text default null, most integer default 50) returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  filter := jsonb_strip_nulls(coalesce(filter, '{}'));
+  if most is null or most not between 1 and 200 then
+    perform countersign_queue.refuse('/limit', 'limit is between 1 and 200');
+  elsif filter - array['state', 'job_id', 'kind', 'queue', 'tag'] <> '{}' then
+    perform countersign_queue.refuse('', 'callbacks are filtered by state, job_id, kind, queue and tag');
+  end if;
+  return (
+    select coalesce(jsonb_agg(l.shown order by l.id desc), '[]') from (
+      select c.id, countersign_queue.callback_view(c) as shown
+      from countersign_queue.callbacks c join countersign_queue.jobs j on j.id = c.job_id
+      where (countersign_queue.caller_tenant() is null or c.tenant_id = countersign_queue.caller_tenant()) and (after is null or c.id < after)
+        and (filter ->> 'state' is null or c.state = filter ->> 'state') and (filter ->> 'job_id' is null or c.job_id = filter ->> 'job_id')
+        and (filter ->> 'kind' is null or j.kind = filter ->> 'kind') and (filter ->> 'queue' is null or j.queue = filter ->> 'queue')
+        and (filter ->> 'tag' is null or filter ->> 'tag' = any (j.tags))
+      order by c.id desc limit most) l);
+end $$;
+
 select countersign_queue.grant_functions('countersign_worker', array['callback_create']);
 select countersign_queue.grant_functions('countersign_callback', array['callback_resolve', 'callback_heartbeat']);
+select countersign_queue.grant_functions('countersign_reader', array['list_callbacks']);
 select countersign_queue.as_owner();
