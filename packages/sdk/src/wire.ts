@@ -24,6 +24,8 @@ export type Callback = {
   /** `{"_redacted": true}` where the caller may not see it. */
   payload: Json
   error: { [member: string]: Json } | null
+  /** How answers are judged: jsonpath by name. */
+  expressions: { [member: string]: Json } | null
   created_at: string
   timeout_at: string
   resolved_at: string | null
@@ -343,8 +345,13 @@ export type KindStats = {
   failed: number
   cancelled: number
   retried: number
+  rescued: number
+  /** How long an attempt took that completed, in the middle. */
   p50_ms: number | null
   p95_ms: number | null
+  /** How long such a job waited before it. */
+  wait_p50_ms: number | null
+  wait_p95_ms: number | null
   /** Failures by reason. */
   reasons: { [member: string]: number }
 }
@@ -368,15 +375,22 @@ export type Maintenance = {
   leads: boolean
   /** Null for callers who may not see the machines. */
   leader: string | null
+  /** Live workers. */
   workers: number
   schema_version: number | null
   expected_schema_version: number
+  /** What goes on, but worse than it could: listen, maintenance, schema, ring_blocked, horizon … */
   degraded: string[]
   duties: {
-    name: string
-    last_at: string | null
-    took_ms: number | null
-    state: 'ok' | 'late' | 'backing_off' | 'unknown'
+    duty: string
+    every_ms: number
+    budget_ms: number
+    runs: number
+    overruns: number
+    last_ms: number
+    /** How long it rests for having overrun. */
+    rests_ms: number
+    failing: boolean
   }[]
 }
 
@@ -471,23 +485,29 @@ export type Queue = {
     | null
   max_depth: number | null
   on_full: 'reject' | 'signal'
-  /** `strict`: of one ordering key one job at a time, in order. */
-  order: 'shard' | 'strict'
   fair_by: 'tenant' | 'concurrency_key' | null
+  /** Of groups of a fair queue; 1 unless said. */
+  weights: { [member: string]: number } | null
   /** After how long a waiting job counts as one priority higher; 0: never. */
   aging_seconds: number
 }
 
 export type QueueKey = {
   key: string
-  by: 'ordering_key' | 'concurrency_key' | 'rate_key'
-  /** How many jobs wait for it. */
-  blocked: number
-  running: number | null
-  limit: number | null
-  /** The job that the others wait for. */
-  head_job_id: string | null
-  head_state: 'scheduled' | 'retrying' | 'blocked' | 'ready' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled' | null
+  by: 'ordering_key' | 'concurrency_key' | 'rate_key' | 'kind'
+  /** How many jobs wait for it; counted up to 1,000. */
+  waiting: number
+  running: number
+  /** When a rate key is looked at again. */
+  until: string | null
+  /** Of an ordering key the job that the others wait for; else who is next. */
+  head: {
+    id: string
+    kind: string
+    state: 'scheduled' | 'retrying' | 'blocked' | 'ready' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled'
+    attempt: number
+    run_at: string
+  } | null
 }
 
 export type QueueSeries = {
@@ -503,8 +523,13 @@ export type QueueSeries = {
       failed: number
       cancelled: number
       retried: number
+      rescued: number
+      /** How long an attempt took that completed, in the middle. */
       p50_ms: number | null
       p95_ms: number | null
+      /** How long such a job waited before it. */
+      wait_p50_ms: number | null
+      wait_p95_ms: number | null
     }[]
   }[]
 }
@@ -522,8 +547,13 @@ export type QueueStats = {
     failed: number
     cancelled: number
     retried: number
+    rescued: number
+    /** How long an attempt took that completed, in the middle. */
     p50_ms: number | null
     p95_ms: number | null
+    /** How long such a job waited before it. */
+    wait_p50_ms: number | null
+    wait_p95_ms: number | null
   }
 }
 
@@ -533,30 +563,37 @@ export type QueueStatsRow = {
   failed: number
   cancelled: number
   retried: number
+  rescued: number
+  /** How long an attempt took that completed, in the middle. */
   p50_ms: number | null
   p95_ms: number | null
+  /** How long such a job waited before it. */
+  wait_p50_ms: number | null
+  wait_p95_ms: number | null
   /** How many jobs by state; a state without jobs may be left out. */
   depth: { [member: string]: number }
   oldest_ready_ms: number | null
 }
 
-/** The engine’s ring of slots. */
+/** The ring of slots, of all tenants together: states, no counts. */
 export type Ring = {
-  generation: number | null
+  as_of: string
+  generation: number
   free_slots: number
+  ring_blocked: boolean
   /** Why no slot can be freed, when that is so. */
-  blocked: string | null
-  horizon_age_seconds: number | null
+  blocked_reason: string | null
+  oldest_age_ms: number | null
+  /** How long the oldest snapshot of the database is held. */
+  horizon_age_s: number | null
   slots: {
     slot: number
     state: 'current' | 'sealed' | 'free'
     generation: number | null
     opened_at: string | null
+    age_ms: number | null
     /** What keeps a sealed slot from being emptied. */
     held_by: string | null
-    /** Rows of all tenants; null for callers who may not see them. */
-    jobs: number | null
-    bytes: number | null
   }[]
 }
 
@@ -1666,6 +1703,8 @@ export type Routes = {
       /** `reject` (default): 409 with `job_id`. `return`: that job, 200. `replace`: that job, not yet running, takes payload and time, 200. */
       on_conflict?: 'reject' | 'return' | 'replace'
       ordering_key?: string
+      /** `strict`: of one `ordering_key` one job after the other. */
+      order?: 'shard' | 'strict'
       concurrency_key?: string
       rate_key?: string
       tags?: string[]
@@ -1782,9 +1821,9 @@ export type Routes = {
         | null
       max_depth?: number | null
       on_full?: 'reject' | 'signal'
-      /** `strict`: of one ordering key one job at a time, in order. */
-      order?: 'shard' | 'strict'
       fair_by?: 'tenant' | 'concurrency_key' | null
+      /** Of groups of a fair queue; 1 unless said. */
+      weights?: { [member: string]: number } | null
       /** After how long a waiting job counts as one priority higher; 0: never. */
       aging_seconds?: number
     }
@@ -1822,7 +1861,7 @@ export type Routes = {
   }
   'GET /queues/:name/keys': {
     params: { name: string }
-    query: Record<string, never>
+    query: { limit?: number; cursor?: string }
     body: undefined
     answers: {
       200: {

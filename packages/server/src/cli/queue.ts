@@ -1,8 +1,6 @@
 // countersign queue …: the engine itself, spoken to through its database and not through a server. For whoever holds the database's login.
-import { createQueue, listMigrations, migrate, type Queue } from '@countersign/queue'
+import { createQueue, type Finding, listMigrations, migrate, type Queue } from '@countersign/queue'
 import type { Command } from 'commander'
-import { diagnose, type Finding } from '../jobs/doctor.ts'
-import { readersFor } from '../jobs/engine.ts'
 import { withDatabase } from '../main/boot.ts'
 import { processContext, readConfig } from '../main/config.ts'
 import { openLog } from '../std/log.ts'
@@ -45,9 +43,9 @@ export function queueCommand(program: Command, output: () => Output): void {
     .description('what is wrong with the engine, and what to do; exit code 1 when something is')
     .option(...DATABASE)
     .action(async ({ database }: { database?: string }) => {
-      const findings = await withQueue(database, (engine) => diagnose(engine, Date.now()))
-      print(output(), { findings }, () => findings.map(line).join('\n'))
-      if (findings.some(({ status }) => status === 'fail')) process.exitCode = 1
+      const findings = await withQueue(database, (engine) => engine.doctor())
+      print(output(), { findings }, () => (findings.length === 0 ? 'Nothing is wrong.' : findings.map(line).join('\n')))
+      if (findings.length > 0) process.exitCode = 1
     })
 
   queue
@@ -66,7 +64,7 @@ export function queueCommand(program: Command, output: () => Output): void {
     .description('the slots of the ring, and what keeps one from being emptied')
     .option(...DATABASE)
     .action(async ({ database }: { database?: string }) =>
-      print(output(), await withQueue(database, (engine) => readersFor(engine).ring()), (ring) =>
+      print(output(), await withQueue(database, (engine) => engine.ring()), (ring) =>
         table(
           ring.slots.map((one) => [
             String(one.slot),
@@ -82,8 +80,7 @@ export function queueCommand(program: Command, output: () => Output): void {
     )
 }
 
-const line = ({ status, code, what, mend }: Finding): string =>
-  `${status.padEnd(5)}${code.padEnd(13)}${what}${mend && status !== 'ok' ? `\n${' '.repeat(18)}→ ${mend}` : ''}`
+const line = ({ code, what, remedy }: Finding): string => `${code.padEnd(22)}${what}\n${' '.repeat(22)}→ ${remedy}`
 
 /** The engine of a database, without a worker and without a listening connection. */
 async function withQueue<T>(database: string | undefined, work: (queue: Queue) => Promise<T>): Promise<T> {

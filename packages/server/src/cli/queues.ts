@@ -59,8 +59,8 @@ export function queuesCommand(program: Command, door: Door): void {
     .action(async (name: string) =>
       print(door.output(), await door.client().call('GET /queues/:name/keys', { params: { name } }), ({ data }) =>
         table(
-          data.map((one) => [plain(one.key), one.by, String(one.blocked), one.head_job_id ?? '–', one.head_state ?? '–']),
-          ['KEY', 'BY', 'BLOCKED', 'HEAD', 'STATE'],
+          data.map((one) => [plain(one.key), one.by, String(one.waiting), one.head?.id ?? '–', one.head?.state ?? '–']),
+          ['KEY', 'BY', 'WAITING', 'HEAD', 'STATE'],
           'No key holds up a job.',
         ),
       ),

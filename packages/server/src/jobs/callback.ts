@@ -1,10 +1,10 @@
 // Callbacks seen from inside: what jobs wait for, and settling one by hand. What comes from outside is the receiver's.
-import type { CallbackRow } from '@countersign/queue'
+import type { CallbackFilter, CallbackRow } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import type { Tx } from '../db/tx.ts'
 import { record } from '../events/event.ts'
-import { findWithin, readersOf } from './engine.ts'
+import { findWithin } from './engine.ts'
 import type { JobsHouse } from './house.ts'
 import { refuseDigits } from './job.ts'
 import { markWithin, seesContent } from './own.ts'
@@ -21,6 +21,7 @@ const show = (scope: Scope, row: CallbackRow) => ({
   then: row.then,
   payload: withhold(scope, row.payload),
   error: seesContent(scope) ? row.error : null,
+  expressions: row.expressions,
   created_at: row.created_at,
   timeout_at: row.timeout_at,
   resolved_at: row.resolved_at,
@@ -38,27 +39,16 @@ async function find(house: JobsHouse, t: Tx, scope: Scope, id: string, action: s
 export const getCallback = (house: JobsHouse, scope: Scope, id: string) =>
   look(house, scope, async (t) => show(scope, await find(house, t, scope, id, 'job.read')))
 
-export const listCallbacks = (
-  house: JobsHouse,
-  scope: Scope,
-  { limit, cursor, ...filter }: PageQuery & { state?: string; kind?: string; queue?: string; job_id?: string },
-) =>
+export const listCallbacks = (house: JobsHouse, scope: Scope, { limit, cursor, ...filter }: PageQuery & CallbackFilter) =>
   look(house, scope, async (t) => {
     const query = { limit, cursor }
-    const mark = markWithin(scope, 'job.read')
-    const page = await pageThrough(house, t, scope, { route: 'GET /callbacks', filter, query }, (after, most) =>
-      readersOf(house).callbacks.list(filter, { after, limit: most, tx: t }),
-    )
-    const own = mark === null ? page.data : await within(house, t, page.data, mark)
-    return { ...page, data: own.map((row) => show(scope, row)) }
+    const tag = markWithin(scope, 'job.read') ?? undefined
+    const page = await pageThrough(house, t, scope, { route: 'GET /callbacks', filter, query }, async (after, most) => {
+      const rows = await house.queue.callbacks.list({ ...filter, tag }, { after, limit: most, tx: t })
+      return { data: rows, next_cursor: rows.length === most ? (rows.at(-1)?.id ?? null) : null }
+    })
+    return { ...page, data: page.data.map((row) => show(scope, row)) }
   })
-
-/** Of a page those whose jobs are one's own: pages may be short, but never hold another's. */
-async function within(house: JobsHouse, t: Tx, rows: CallbackRow[], mark: string): Promise<CallbackRow[]> {
-  const own: CallbackRow[] = []
-  for (const row of rows) if (await findWithin(house, t, row.job_id, mark)) own.push(row)
-  return own
-}
 
 export const resumeCallback = (house: JobsHouse, scope: Scope, id: string, payload: unknown) => {
   refuseDigits(payload, '/payload')

@@ -4,7 +4,7 @@ import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import type { Tx } from '../db/tx.ts'
 import { type EventData, record } from '../events/event.ts'
-import { findWithin, readersOf, readJobs } from './engine.ts'
+import { findWithin, readJobs } from './engine.ts'
 import type { JobsHouse } from './house.ts'
 import { type Bulk, changeMany, refuseDigits } from './job.ts'
 import { markWithin } from './own.ts'
@@ -37,7 +37,7 @@ export const getDeadLetter = (house: JobsHouse, scope: Scope, id: string) =>
 
 /** How many there are, by what failed and why. */
 export const deadLetterDepth = (house: JobsHouse, scope: Scope) =>
-  look(house, scope, (t) => readersOf(house).deadLetters.depth({ tx: t }))
+  look(house, scope, (t) => house.queue.deadLetters.depth({ tx: t }))
 
 export type Overrides = { queue?: string; priority?: number; run_at?: Date; payload?: unknown }
 

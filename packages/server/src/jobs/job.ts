@@ -1,12 +1,12 @@
 // Jobs over the API: looked at, made, run again, cancelled, put off. One transaction each, with its event; what a caller does not reach is not there.
-import { type Enqueue, enqueue, type JobRow, QueueError } from '@countersign/queue'
+import { type Enqueue, enqueue, type JobFilter, type JobRow, QueueError } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import type { Tx } from '../db/tx.ts'
 import { type EventData, listEvents, recordMany, type Told } from '../events/event.ts'
 import type { EventType } from '../events/types.ts'
 import { Digits } from '../http/json.ts'
-import { type Filter, findWithin, readersOf, readJobs } from './engine.ts'
+import { findWithin, readJobs } from './engine.ts'
 import type { JobsHouse } from './house.ts'
 import { isReserved, marksOf, markWithin, seesContent } from './own.ts'
 import { type Page, type PageQuery, pageThrough, whole } from './page.ts'
@@ -14,7 +14,7 @@ import { act, invalid, look } from './problem.ts'
 import { isOver, type ShownJob, showJob, showRow, withhold } from './show.ts'
 import { markConflict, returnToConflict } from './sql.ts'
 
-export type ListInput = Omit<Filter, 'since' | 'until'> & PageQuery & { since?: Date; until?: Date }
+export type ListInput = Omit<JobFilter, 'since' | 'until'> & PageQuery & { since?: Date; until?: Date }
 
 export const listJobs = (
   house: JobsHouse,
@@ -26,7 +26,11 @@ export const listJobs = (
   if (since && until && since > until) throw invalid('since', 'range_reversed', 'since lies after until.')
   if (rest.tag !== undefined && isReserved(rest.tag))
     throw invalid('tag', 'reserved', 'Tags that begin with countersign: are not searched.')
-  const filter: Filter = { ...rest, ...(since && { since: since.toISOString() }), ...(until && { until: until.toISOString() }) }
+  const filter: JobFilter = {
+    ...rest,
+    ...(since && { since: since.toISOString() }),
+    ...(until && { until: until.toISOString() }),
+  }
   return look(house, scope, async (t) => {
     const mark = markWithin(scope, 'job.read')
     const page = await pageThrough(house, t, scope, { route, filter, query: { limit, cursor } }, (after, most) =>
@@ -57,6 +61,7 @@ export type NewJob = {
   unique_key?: string
   on_conflict?: 'reject' | 'return' | 'replace'
   ordering_key?: string
+  order?: 'shard' | 'strict'
   concurrency_key?: string
   rate_key?: string
   tags?: string[]
@@ -92,6 +97,10 @@ function spoken({ ownKinds }: JobsHouse, scope: Scope, input: NewJob): Enqueue {
     maxAttempts,
     deadline: input.deadline_seconds === undefined ? undefined : input.deadline_seconds * 1000,
     metadata,
+    orderingKey: input.ordering_key,
+    order: input.ordering_key === undefined ? undefined : input.order,
+    concurrencyKey: input.concurrency_key,
+    rateKey: input.rate_key,
     tags: [...(input.tags ?? []), ...marksOf(scope)],
     tenantId: scope.tenantId,
     ...(input.unique_key === undefined ? {} : { unique: { key: input.unique_key, onConflict: input.on_conflict ?? 'reject' } }),
@@ -108,7 +117,7 @@ export function refuseDigits(value: unknown, path: string): void {
 
 /** 422 for a kind that nobody declared: its job would wait and then be buried. */
 async function knownKind(house: JobsHouse, t: Tx, kind: string): Promise<void> {
-  const kinds = await readersOf(house).kinds({ tx: t })
+  const kinds = await house.queue.kinds({ tx: t })
   if (!kinds.some(({ name }) => name === kind)) throw new Problem('kind_unknown')
 }
 
@@ -271,7 +280,7 @@ const ACTS_OF_PEOPLE = 200
 export async function getTimeline(house: JobsHouse, scope: Scope, id: string) {
   const rows = await look(house, scope, async (t) => {
     await see(house, t, scope, id, 'job.read')
-    return readersOf(house).timeline(id, { tx: t })
+    return house.queue.timeline(id, { tx: t })
   })
   const { data: events } = await listEvents(house, scope, { resource: id, limit: ACTS_OF_PEOPLE })
   const sees = seesContent(scope)

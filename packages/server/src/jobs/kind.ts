@@ -3,15 +3,17 @@ import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import type { Tx } from '../db/tx.ts'
 import { record } from '../events/event.ts'
-import { actorOf, actorText, type KindRow, readersOf } from './engine.ts'
+import { actorOf, actorText } from './engine.ts'
 import type { JobsHouse } from './house.ts'
 import { whole } from './page.ts'
 import { act, look } from './problem.ts'
 
 const readKinds = async (house: JobsHouse, t: Tx, scope: Scope) =>
-  (await readersOf(house).kinds({ tx: t })).map((row) => show(scope, row))
+  (await house.queue.kinds({ tx: t })).map((row) => show(scope, row))
 
-function show(scope: Scope, { name, paused_at, paused_by, seen_at, stale, workers, settings }: KindRow) {
+type Row = Awaited<ReturnType<JobsHouse['queue']['kinds']>>[number]
+
+function show(scope: Scope, { name, paused_at, paused_by, seen_at, stale, workers, settings }: Row) {
   const number = (member: string): number | null => (settings[member] ?? null) as number | null
   return {
     name,

@@ -2,22 +2,23 @@
 import type { Scope } from '../db/scope.ts'
 import type { Tx } from '../db/tx.ts'
 import { openCursor, sealCursor } from '../http/cursor.ts'
+import type { Json } from '../http/json.ts'
 import type { JobsHouse } from './house.ts'
 
 export type PageQuery = { limit: number; cursor?: string }
 export type Page<T> = { data: T[]; next_cursor: string | null }
 /** What the engine answers: rows and where to go on, null at the end. */
-export type EnginePage<T> = { data: T[]; next_cursor: string | null }
+export type EnginePage<T, M = string> = { data: T[]; next_cursor: M | null }
 
-export async function pageThrough<T>(
+export async function pageThrough<T, M extends Json = string>(
   house: JobsHouse,
   t: Tx,
   scope: Scope,
   { route, filter, query }: { route: string; filter: unknown; query: PageQuery },
-  read: (after: string | undefined, limit: number) => Promise<EnginePage<T>>,
+  read: (after: M | undefined, limit: number) => Promise<EnginePage<T, M>>,
 ): Promise<Page<T>> {
   const at = { tenantId: scope.tenantId, route, filter: { filter, by: scope.principal } }
-  const after = query.cursor === undefined ? undefined : openCursor<string>(house.keyring, at, query.cursor, t.now)
+  const after = query.cursor === undefined ? undefined : openCursor<M>(house.keyring, at, query.cursor, t.now)
   const page = await read(after, query.limit)
   return { data: page.data, next_cursor: page.next_cursor && sealCursor(house.keyring, at, page.next_cursor, t.now) }
 }

@@ -1,17 +1,20 @@
 // Queues and their keys: looked at, paused, drained, limited. A queue has a name and settings for the whole installation; its figures here are the tenant's.
+import type { QueueChange } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import type { Tx } from '../db/tx.ts'
 import { type EventData, record } from '../events/event.ts'
-import { actorOf, actorText, type QueueRow, readersOf } from './engine.ts'
+import { actorOf, actorText } from './engine.ts'
 import type { JobsHouse } from './house.ts'
-import { whole } from './page.ts'
+import { type PageQuery, pageThrough, whole } from './page.ts'
 import { act, invalid, look } from './problem.ts'
 
 const readQueues = async (house: JobsHouse, t: Tx, scope: Scope) =>
-  (await readersOf(house).queues({ tx: t })).map((row) => show(scope, row))
+  (await house.queue.queues({ tx: t })).map((row) => show(scope, row))
 
-const show = (scope: Scope, row: QueueRow) => ({
+type Row = Awaited<ReturnType<JobsHouse['queue']['queues']>>[number]
+
+const show = (scope: Scope, row: Row) => ({
   name: row.name,
   paused_at: row.paused_at,
   paused_by: actorOf(scope, row.paused_by),
@@ -32,8 +35,8 @@ export type Settings = {
   rate_per_key: ByKey<Rate> | null
   max_depth: number | null
   on_full: 'reject' | 'signal'
-  order: 'shard' | 'strict'
   fair_by: 'tenant' | 'concurrency_key' | null
+  weights: Record<string, number> | null
   aging_seconds: number
 }
 
@@ -54,13 +57,13 @@ const settingsOf = (stored: Stored): Settings => ({
   rate_per_key: stored.rate_per_key ? eachRate(stored.rate_per_key, isStored, rateOf) : null,
   max_depth: stored.max_depth ?? null,
   on_full: stored.on_full ?? 'reject',
-  order: stored.order ?? 'shard',
   fair_by: stored.fair_by ?? null,
+  weights: stored.weights ?? null,
   aging_seconds: (stored.aging_ms ?? AGING_MS) / 1000,
 })
 
 const rateOf = ({ per_ms, ...rest }: StoredRate): Rate => ({ ...rest, per_seconds: per_ms / 1000 })
-const storedRate = ({ per_seconds, ...rest }: Rate): StoredRate => ({ ...rest, per_ms: per_seconds * 1000 })
+const engineRate = ({ per_seconds, ...rest }: Rate) => ({ ...rest, per: per_seconds * 1000 })
 const isStored = (rule: ByKey<StoredRate>): rule is StoredRate => typeof rule.limit === 'number'
 const isSpoken = (rule: ByKey<Rate>): rule is Rate => typeof rule.limit === 'number'
 
@@ -125,7 +128,7 @@ export const changeQueue = (house: JobsHouse, scope: Scope, name: string, change
   if (fields.length === 0) throw invalid('', 'nothing_to_change', 'Send at least one setting.')
   return act(house, scope, async (t) => {
     const before = await find(house, t, scope, name)
-    await readersOf(house).configure(name, spokenSettings(change), { tx: t })
+    await house.queue.configure(name, spokenChange(change), { tx: t })
     const after = await find(house, t, scope, name)
     const part = (of: ShownQueue) => Object.fromEntries(fields.map((field) => [field, of[field]])) as EventData
     await tell(t, scope, 'queue.changed', name, { before: part(before), after: part(after) }, { fields })
@@ -133,42 +136,52 @@ export const changeQueue = (house: JobsHouse, scope: Scope, name: string, change
   })
 }
 
-const spokenSettings = ({ rate, rate_per_key, aging_seconds, ...rest }: Change): Record<string, unknown> => ({
-  ...rest,
-  ...(rate === undefined ? {} : { rate: rate && storedRate(rate) }),
-  ...(rate_per_key === undefined ? {} : { rate_per_key: rate_per_key && eachRate(rate_per_key, isSpoken, storedRate) }),
-  ...(aging_seconds === undefined ? {} : { aging_ms: aging_seconds * 1000 }),
+/** What is left out stays; null takes a setting away. */
+const spokenChange = (change: Change): QueueChange => ({
+  maxRunning: change.max_running,
+  maxRunningPerKey: change.max_running_per_key,
+  rate: change.rate && engineRate(change.rate),
+  ratePerKey: change.rate_per_key && eachRate(change.rate_per_key, isSpoken, engineRate),
+  maxDepth: change.max_depth,
+  onFull: change.on_full,
+  fairBy: change.fair_by,
+  weights: change.weights,
+  aging: change.aging_seconds === undefined ? undefined : change.aging_seconds * 1000,
 })
 
-export const listKeys = (house: JobsHouse, scope: Scope, name: string) =>
+const BY = { order: 'ordering_key', concurrency: 'concurrency_key', rate: 'rate_key', kind: 'kind' } as const
+
+export const listKeys = (house: JobsHouse, scope: Scope, name: string, { limit, cursor }: PageQuery) =>
   look(house, scope, async (t) => {
     await find(house, t, scope, name)
-    const rows = await readersOf(house).keys(name, { tx: t })
-    return whole(
-      rows.map((row) => ({
-        key: row.key,
-        by: row.by ?? ('ordering_key' as const),
-        blocked: row.blocked ?? 0,
-        running: row.running ?? null,
-        limit: row.limit ?? null,
-        head_job_id: row.head_job_id ?? null,
-        head_state: row.head_state ?? null,
-      })),
+    const query = { limit, cursor }
+    const page = await pageThrough<KeyRow, Mark>(
+      house,
+      t,
+      scope,
+      { route: 'GET /queues/:name/keys', filter: { name }, query },
+      async (after, most) => {
+        const rows = await house.queue.keys.list(name, { after, limit: most, tx: t })
+        const last = rows.at(-1)
+        return { data: rows, next_cursor: last && rows.length === most ? { what: last.what, key: last.key } : null }
+      },
     )
+    return { ...page, data: page.data.map(showKey) }
   })
 
-/** Cancels the job that the others of this key wait for, or runs it again. */
+type KeyRow = Awaited<ReturnType<JobsHouse['queue']['keys']['list']>>[number]
+type Mark = { what: string; key: string }
+
+const showKey = ({ what, key, waiting, running, until, head }: KeyRow) => ({ key, by: BY[what], waiting, running, until, head })
+
+/** The job that the others of an ordering key wait for becomes a dead letter, or runs now. */
 export const skipKey = (house: JobsHouse, scope: Scope, name: string, key: string) => freeKey(house, scope, name, key, 'skip')
 export const retryKey = (house: JobsHouse, scope: Scope, name: string, key: string) => freeKey(house, scope, name, key, 'retry')
 
 const freeKey = (house: JobsHouse, scope: Scope, name: string, key: string, how: 'skip' | 'retry') =>
   act(house, scope, async (t) => {
     await find(house, t, scope, name)
-    const head = (await readersOf(house).keys(name, { tx: t })).find((row) => row.key === key)?.head_job_id ?? null
-    if (head === null) throw new Problem('not_found')
-    if (how === 'skip') await readersOf(house).skipKey(name, key, { tx: t })
-    else await house.queue.retry(head, { tx: t })
-    const after = await house.queue.job(head, { tx: t })
-    await tell(t, scope, how === 'skip' ? 'queue.key_skipped' : 'queue.key_retried', name, {}, { job_id: head })
-    return { key, job_id: head, state: after?.state ?? null }
+    const { id, state } = await house.queue.keys[how](name, key, { tenantId: scope.tenantId, tx: t })
+    await tell(t, scope, how === 'skip' ? 'queue.key_skipped' : 'queue.key_retried', name, { after: { state } }, { job_id: id })
+    return { key, job_id: id, state }
   })

@@ -4,32 +4,22 @@
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import { record } from '../events/event.ts'
-import { readersOf } from './engine.ts'
 import type { JobsHouse } from './house.ts'
 import { whole } from './page.ts'
 import { act, look } from './problem.ts'
 import { readReadOnly } from './sql.ts'
 
 /** Queues that this tenant knows of: others' names are theirs. */
-async function readWorkers(house: JobsHouse, scope: Scope) {
-  const [known, workers] = await Promise.all([
-    look(house, scope, (t) => readersOf(house).queues({ tx: t })),
-    house.queue.workers(),
-  ])
-  const names = new Set(known.map(({ name }) => name))
-  return workers.map((worker) => ({
-    id: worker.id,
-    host: scope.isHost ? worker.host : null,
-    pid: scope.isHost ? worker.pid : null,
-    version: worker.version,
-    queues: worker.queues.filter((name) => names.has(name)),
-    kinds: worker.kinds,
-    started_at: worker.started_at,
-    beat_at: worker.beat_at,
-    alive: worker.alive,
-    running: 0,
-  }))
-}
+const readWorkers = (house: JobsHouse, scope: Scope) =>
+  look(house, scope, async (t) => {
+    const known = new Set((await house.queue.queues({ tx: t })).map(({ name }) => name))
+    return (await house.queue.workers({ tx: t })).map(({ host, pid, queues, ...worker }) => ({
+      ...worker,
+      host: scope.isHost ? host : null,
+      pid: scope.isHost ? pid : null,
+      queues: queues.filter((name) => known.has(name)),
+    }))
+  })
 
 export const listWorkers = async (house: JobsHouse, scope: Scope) => whole(await readWorkers(house, scope))
 
@@ -39,10 +29,16 @@ export async function getWorker(house: JobsHouse, scope: Scope, id: string) {
   return worker
 }
 
-export const getRing = (house: JobsHouse, scope: Scope) => look(house, scope, (t) => readersOf(house).ring({ tx: t }))
+export const getRing = (house: JobsHouse, scope: Scope) =>
+  look(house, scope, async (t) => {
+    const ring = await house.queue.ring({ tx: t })
+    const { as_of, generation, free_slots, ring_blocked, blocked_reason, oldest_age_ms, horizon_age_s } = ring
+    const slots = ring.slots.map(({ jobs: _jobs, bytes: _bytes, ...slot }) => slot)
+    return { as_of, generation, free_slots, ring_blocked, blocked_reason, oldest_age_ms, horizon_age_s, slots }
+  })
 
 export async function getMaintenance(house: JobsHouse, scope: Scope) {
-  const health = await house.queue.health()
+  const [health, { duties }] = await Promise.all([house.queue.health(), house.queue.maintenance()])
   return {
     leads: health.leader !== null,
     leader: scope.isHost ? health.leader : null,
@@ -50,7 +46,8 @@ export async function getMaintenance(house: JobsHouse, scope: Scope) {
     schema_version: health.schema_version,
     expected_schema_version: health.expected_schema_version,
     degraded: health.degraded,
-    duties: [],
+    // Without how much each did and what it failed of: that may speak of other tenants.
+    duties: duties.map(({ done: _done, error, ...duty }) => ({ ...duty, failing: error !== null })),
   }
 }
 
@@ -65,7 +62,10 @@ export async function tick(house: JobsHouse, scope: Scope) {
   })
 }
 
-const FEATURES = ['priorities', 'schedules', 'retries', 'dead_letters', 'callbacks', 'unique_keys', 'follow_ups'] as const
+const FEATURES = [
+  ...['priorities', 'schedules', 'retries', 'dead_letters', 'callbacks', 'unique_keys', 'follow_ups'],
+  ...['ordering_keys', 'limits', 'rates', 'fairness', 'timelines', 'figures'],
+]
 
 export async function getCapabilities(house: JobsHouse, scope: Scope) {
   const [{ schema_version, expected_schema_version }, { read_only }] = await Promise.all([

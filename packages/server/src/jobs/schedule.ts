@@ -6,7 +6,7 @@ import type { Scope } from '../db/scope.ts'
 import type { Tx } from '../db/tx.ts'
 import { type EventData, record } from '../events/event.ts'
 import type { EventType } from '../events/types.ts'
-import { actorOf, actorText, readersOf } from './engine.ts'
+import { actorOf, actorText } from './engine.ts'
 import type { JobsHouse } from './house.ts'
 import { refuseDigits } from './job.ts'
 import { runsTheWork } from './own.ts'
@@ -182,7 +182,7 @@ const setPaused = (house: JobsHouse, scope: Scope, name: string, paused: boolean
 export const listFires = (house: JobsHouse, scope: Scope, name: string) =>
   look(house, scope, async (t) => {
     const row = await find(house, t, name)
-    const fires = await readersOf(house).schedules.fires(row.id, { tx: t })
+    const fires = await house.queue.schedules.fires(row.id, { tx: t })
     if (!fires) throw new Problem('not_found')
     return {
       past: fires.past.map(({ fire_time, at, job_id, state, skipped, error, fires: unmade }) => ({

@@ -97,6 +97,7 @@ export const CreateJobBody = s.object({
       ),
   ),
   ordering_key: s.optional(Key),
+  order: s.optional(s.oneOf('shard', 'strict').describe('`strict`: of one `ordering_key` one job after the other.')),
   concurrency_key: s.optional(Key),
   rate_key: s.optional(Key),
   tags: s.optional(s.array(s.line({ max: 100 }), { max: 18 })),
@@ -179,8 +180,8 @@ const limits = {
   rate_per_key: s.maybe(s.either(Rate, s.record(Rate))).describe('For every rate key, or by the beginning of the key.'),
   max_depth: s.maybe(s.int({ min: 1, max: 1_000_000_000 })),
   on_full: s.oneOf('reject', 'signal'),
-  order: s.oneOf('shard', 'strict').describe('`strict`: of one ordering key one job at a time, in order.'),
   fair_by: s.maybe(s.oneOf('tenant', 'concurrency_key')),
+  weights: s.maybe(s.record(s.number({ min: 0.001, max: 1_000_000 }))).describe('Of groups of a fair queue; 1 unless said.'),
   aging_seconds: s.int({ min: 0, max: 86_400 }).describe('After how long a waiting job counts as one priority higher; 0: never.'),
 }
 
@@ -207,12 +208,13 @@ export const BlockedKey = s.named(
   'QueueKey',
   s.object({
     key: s.text(),
-    by: s.oneOf('ordering_key', 'concurrency_key', 'rate_key'),
-    blocked: s.int({ min: 0 }).describe('How many jobs wait for it.'),
-    running: s.maybe(s.int({ min: 0 })),
-    limit: s.maybe(s.int({ min: 0 })),
-    head_job_id: s.maybe(s.id('job')).describe('The job that the others wait for.'),
-    head_state: s.maybe(State),
+    by: s.oneOf('ordering_key', 'concurrency_key', 'rate_key', 'kind'),
+    waiting: s.int({ min: 0 }).describe('How many jobs wait for it; counted up to 1,000.'),
+    running: s.int({ min: 0 }),
+    until: s.maybe(s.time()).describe('When a rate key is looked at again.'),
+    head: s
+      .maybe(s.object({ id: s.id('job'), kind: s.text(), state: State, attempt: s.int({ min: 0 }), run_at: s.time() }))
+      .describe('Of an ordering key the job that the others wait for; else who is next.'),
   }),
 )
 
@@ -358,23 +360,25 @@ export const WorkerBody = s.named(
 export const RingBody = s.named(
   'Ring',
   s.object({
-    generation: s.maybe(s.int({ min: 0 })),
+    as_of: s.time(),
+    generation: s.int({ min: 0 }),
     free_slots: s.int({ min: 0 }),
-    blocked: s.maybe(s.text()).describe('Why no slot can be freed, when that is so.'),
-    horizon_age_seconds: s.maybe(s.number({ min: 0 })),
+    ring_blocked: s.boolean(),
+    blocked_reason: s.maybe(s.text()).describe('Why no slot can be freed, when that is so.'),
+    oldest_age_ms: s.maybe(s.int({ min: 0 })),
+    horizon_age_s: s.maybe(s.number({ min: 0 })).describe('How long the oldest snapshot of the database is held.'),
     slots: s.array(
       s.object({
         slot: s.int({ min: 0 }),
         state: s.oneOf('current', 'sealed', 'free'),
         generation: s.maybe(s.int({ min: 0 })),
         opened_at: s.maybe(s.time()),
+        age_ms: s.maybe(s.int({ min: 0 })),
         held_by: s.maybe(s.text()).describe('What keeps a sealed slot from being emptied.'),
-        jobs: s.maybe(s.int({ min: 0 })).describe('Rows of all tenants; null for callers who may not see them.'),
-        bytes: s.maybe(s.int({ min: 0 })),
       }),
     ),
   }),
-  'The engine’s ring of slots.',
+  'The ring of slots, of all tenants together: states, no counts.',
 )
 
 export const MaintenanceBody = s.named(
@@ -382,16 +386,22 @@ export const MaintenanceBody = s.named(
   s.object({
     leads: s.boolean().describe('Whether some process leads maintenance.'),
     leader: s.maybe(s.text()).describe('Null for callers who may not see the machines.'),
-    workers: s.int({ min: 0 }),
+    workers: s.int({ min: 0 }).describe('Live workers.'),
     schema_version: s.maybe(s.int()),
     expected_schema_version: s.int(),
-    degraded: s.array(s.text()),
+    degraded: s
+      .array(s.text())
+      .describe('What goes on, but worse than it could: listen, maintenance, schema, ring_blocked, horizon …'),
     duties: s.array(
       s.object({
-        name: s.text(),
-        last_at: s.maybe(s.time()),
-        took_ms: s.maybe(s.number({ min: 0 })),
-        state: s.oneOf('ok', 'late', 'backing_off', 'unknown'),
+        duty: s.text(),
+        every_ms: s.int({ min: 0 }),
+        budget_ms: s.int({ min: 0 }),
+        runs: s.int({ min: 0 }),
+        overruns: s.int({ min: 0 }),
+        last_ms: s.number({ min: 0 }),
+        rests_ms: s.number({ min: 0 }).describe('How long it rests for having overrun.'),
+        failing: s.boolean(),
       }),
     ),
   }),
@@ -418,8 +428,11 @@ const counted = {
   failed: s.int({ min: 0 }),
   cancelled: s.int({ min: 0 }),
   retried: s.int({ min: 0 }),
-  p50_ms: s.maybe(s.number({ min: 0 })),
+  rescued: s.int({ min: 0 }),
+  p50_ms: s.maybe(s.number({ min: 0 })).describe('How long an attempt took that completed, in the middle.'),
   p95_ms: s.maybe(s.number({ min: 0 })),
+  wait_p50_ms: s.maybe(s.number({ min: 0 })).describe('How long such a job waited before it.'),
+  wait_p95_ms: s.maybe(s.number({ min: 0 })),
 }
 
 export const StatsBody = s.named(
@@ -469,6 +482,7 @@ export const CallbackBody = s.named(
     then: s.oneOf('finish', 'resume'),
     payload: Masked,
     error: s.maybe(s.jsonObject()),
+    expressions: s.maybe(s.jsonObject()).describe('How answers are judged: jsonpath by name.'),
     created_at: s.time(),
     timeout_at: s.time(),
     resolved_at: s.maybe(s.time()),

@@ -1,10 +1,10 @@
 // Jobs as they change (§6.1 `/jobs/stream`): coalesced, each state of a job at least once while connected, and from where a broken stream left off.
 // Holds no database connection while it waits; between two looks of a second a job may pass through states that nobody is told of.
-import type { JobRow } from '@countersign/queue'
+import type { JobFilter, JobRow } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import { onceBack } from '../events/stream.ts'
-import { type Filter, readJobs } from './engine.ts'
+import { readJobs } from './engine.ts'
 import type { JobsHouse } from './house.ts'
 import { isReserved, markWithin } from './own.ts'
 import { invalid, look } from './problem.ts'
@@ -18,7 +18,7 @@ const OVERLAP_MS = 5_000
 
 export type JobChange = { id: string; job: ReturnType<typeof showRow> }
 
-export function followJobs(house: JobsHouse, scope: Scope, filter: Filter, lastEventId: string | undefined) {
+export function followJobs(house: JobsHouse, scope: Scope, filter: JobFilter, lastEventId: string | undefined) {
   const since = lastEventId === undefined ? null : timeOf(lastEventId)
   if (filter.tag !== undefined && isReserved(filter.tag))
     throw invalid('tag', 'reserved', 'Tags that begin with countersign: are not searched.')
@@ -40,7 +40,7 @@ export function followJobs(house: JobsHouse, scope: Scope, filter: Filter, lastE
   }
 }
 
-const snapshot = (house: JobsHouse, scope: Scope, filter: Filter) =>
+const snapshot = (house: JobsHouse, scope: Scope, filter: JobFilter) =>
   look(house, scope, async (t) => {
     const { data } = await readJobs(house, t, filter, { mark: markWithin(scope, 'job.read') }, { limit: MOST })
     return { at: t.now, jobs: data }
