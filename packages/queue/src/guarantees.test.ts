@@ -9,6 +9,7 @@ import {
   createQueue,
   defineKind,
   enqueue,
+  type JobPage,
   type JobRow,
   type Kind,
   park,
@@ -64,13 +65,13 @@ test('Q4 a connection killed between a settlement and its follow-up leaves neith
     last = await waiting()
     expect(await admin.one<{ done: boolean }>`select pg_terminate_backend(${last}::int) as done`).toEqual({ done: true })
     expect(await queue.job(id)).toMatchObject({ state: 'running', output: null, finished_at: null, errors: [] })
-    expect((await queue.jobs()).map((job) => job.kind)).toEqual(['order'])
+    expect((await queue.jobs()).data.map((job) => job.kind)).toEqual(['order'])
     // The key is not free: this is the same job.
     expect(await enqueue(queue.house.store, { kind: 'order' })).toBe(id)
   }
   await rival.query('rollback')
   expect(await queue.result(id)).toEqual({ paid: true })
-  expect((await queue.jobs()).map((job) => job.kind).sort()).toEqual(['after', 'order', 'receipt', 'receipt'])
+  expect((await queue.jobs()).data.map((job) => job.kind).sort()).toEqual(['after', 'order', 'receipt', 'receipt'])
   expect(await queue.job(id)).toMatchObject({ attempt: 1, errors: [] })
   expect(await enqueue(queue.house.store, { kind: 'order' })).not.toBe(id)
 })
@@ -88,10 +89,14 @@ test('Q4 a follow-up that cannot be stored now stops the whole settlement until 
     await expect.poll(async () => (await queue.job(id))?.state).toBe('running')
     await expect.poll(() => worker.ages()).toMatchObject({ running: 0, unacknowledged: 1 })
     expect(await queue.job(id), kind).toMatchObject({ state: 'running', output: null, errors: [] })
-    expect((await queue.jobs({ state: 'ready' })).length, kind).toBe(0)
+    expect((await queue.jobs({ state: 'ready' })).data.length, kind).toBe(0)
     await admin.query(`drop trigger full_${kind} on countersign_queue.jobs`)
     expect(await queue.result(id), kind).toEqual({ paid: true })
-    expect((await queue.jobs({ state: 'ready' })).map((job) => job.kind).sort(), kind).toEqual(['after', 'receipt', 'receipt'])
+    expect((await queue.jobs({ state: 'ready' })).data.map((job) => job.kind).sort(), kind).toEqual([
+      'after',
+      'receipt',
+      'receipt',
+    ])
     await worker.stop()
     await queue.drain('default')
   }
@@ -143,9 +148,9 @@ test('Q5 a worker whose clock is off by two days, either way, changes nothing: d
     })
     const ended = new Promise((resolve) => child.on('exit', resolve))
     onTestFinished(() => void child.kill('SIGKILL'))
-    const of = async (kind: string) => (await queue.jobs({ kind }))[0]
+    const of = async (kind: string) => (await queue.jobs({ kind })).data[0]
     const states = async () =>
-      Object.fromEntries((await queue.jobs()).map((job) => [job.kind, `${job.state} ${job.attempt}`] as const))
+      Object.fromEntries((await queue.jobs()).data.map((job) => [job.kind, `${job.state} ${job.attempt}`] as const))
     await expect
       .poll(states, { timeout: 20_000 })
       .toEqual({ now: 'completed 1', later: 'scheduled 0', again: 'retrying 1', nap: 'scheduled 0', long: 'completed 1' })
@@ -154,7 +159,7 @@ test('Q5 a worker whose clock is off by two days, either way, changes nothing: d
     const minutesFrom = (text: string | null | undefined) => Math.abs(new Date(text ?? 0).getTime() - now.getTime()) / 60_000
     const said = (await of('now'))?.output as { said: string }
     expect(minutesFrom(said.said)).toBeGreaterThan(2 * 24 * 60 - 5) // the process does believe its own clock
-    for (const job of await queue.jobs())
+    for (const job of (await queue.jobs()).data)
       for (const time of [job.enqueued_at, job.claimed_at, job.finished_at, ...job.errors.map((one) => one.at)])
         if (time) expect(minutesFrom(time), job.kind).toBeLessThan(5)
     const dueIn = async (kind: string) => Math.round(minutesFrom((await of(kind))?.run_at) / 10) * 10
@@ -163,7 +168,7 @@ test('Q5 a worker whose clock is off by two days, either way, changes nothing: d
     expect(workers.map((one) => one.alive)).toEqual([true])
     expect((await queue.job((await of('long'))?.id as string))?.errors).toEqual([]) // neither rescued nor past its deadline
     expect((await queue.schedules.list())[0]?.next_fire).toMatch(/^\d{4}-01-01T00:00:00/)
-    expect(await queue.jobs({ kind: 'later' })).toHaveLength(1)
+    expect((await queue.jobs({ kind: 'later' })).data).toHaveLength(1)
 
     await clock.advance('61m')
     await expect
@@ -208,9 +213,9 @@ test('Q14 in any snapshot of a busy run every job is there exactly once, in one 
   const seen = new Set<string>()
   const look = async () => {
     await reader.query('begin isolation level repeatable read')
-    const listed = await ask<JobRow[]>('list_jobs($1, null, 200)', [{}])
+    const listed = (await ask<JobPage>('list_jobs($1, null, 200)', [{}])).data
     const byState: JobRow[] = []
-    for (const state of STATES) byState.push(...(await ask<JobRow[]>('list_jobs($1, null, 200)', [{ state }])))
+    for (const state of STATES) byState.push(...(await ask<JobPage>('list_jobs($1, null, 200)', [{ state }])).data)
     const { queues } = await ask<{ queues: Record<string, Record<string, number>> }>('counts()')
     const one = await ask<JobRow>('job($1)', [ids[seen.size % N]])
     await reader.query('commit')

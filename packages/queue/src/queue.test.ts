@@ -125,7 +125,7 @@ test('Q113 a hook’s errors, thrown or rejected, reach the log only: the job is
   for (const n of [1, 2, 3]) expect(await queue.result(await enqueue(queue.house.store, { kind: 'a', payload: n }))).toBe(n)
   await expect.poll(() => told).toEqual(['a completed false', 'a completed false', 'a completed false'])
   await expect.poll(() => errors).toEqual([new Error('thrown by a hook'), new Error('rejected by a hook')])
-  expect((await queue.jobs({ state: 'completed' })).length).toBe(3)
+  expect((await queue.jobs({ state: 'completed' })).data.length).toBe(3)
 })
 
 test('Q126 health says what works, what is degraded, and which schema is there', async () => {

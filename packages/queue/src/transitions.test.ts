@@ -108,7 +108,7 @@ test('Q76 Q155 no reader, operator or callback function shows or changes a job o
     const ask = async (call: string) =>
       (await client.query<{ answer: unknown }>(`select countersign_queue.${call} as answer`)).rows[0]?.answer
     expect(await ask(`job('${id}')`)).toBeNull()
-    expect(await ask('list_jobs()')).toEqual([])
+    expect(await ask('list_jobs()')).toEqual({ data: [], next_cursor: null })
     expect(await ask('counts()')).toMatchObject({ queues: {} })
     expect(await ask(`job_results('{${id}}')`)).toEqual({})
     for (const call of [

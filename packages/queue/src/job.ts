@@ -1,0 +1,39 @@
+// Reading jobs: one, a page, counts, and what they hang on. Reads only, each in one statement and so in one moment; asks the database every time and
+// remembers nothing. A narrowed transaction (`tx`) sees the jobs of its own tenant alone.
+import type { InTx } from './queue.ts'
+import * as sql from './sql.ts'
+import type { Queryable } from './store.ts'
+
+export type PageOptions = { after?: string | undefined; limit?: number | undefined } & InTx
+
+export function jobReaders(store: Queryable) {
+  return {
+    /** Null when there is none. What only the history keeps has no payload any more. */
+    job: (id: string, own: InTx = {}) => sql.findJob(own.tx ?? store, id),
+
+    /**
+     * A page of jobs, newest first; `after` is the `next_cursor` of the page before. A page may be short and still have a next one: each looks at a
+     * bounded number of jobs.
+     * @example const { data, next_cursor } = await queue.jobs({ state: 'failed', kind: 'receipt.send' }, { limit: 20 })
+     */
+    jobs: (filter: sql.JobFilter = {}, { tx = store, after, limit }: PageOptions = {}) =>
+      sql.listJobs(tx, filter, after ?? null, limit ?? 50),
+
+    /** By queue and state. Exact up to 10,000, an estimate in the queues that `estimated` names. */
+    counts: (own: InTx = {}) => sql.counts(own.tx ?? store),
+    queues: (own: InTx = {}) => sql.listQueues(own.tx ?? store),
+    kinds: (own: InTx = {}) => sql.listKinds(own.tx ?? store),
+    workers: (own: InTx = {}) => sql.listWorkers(own.tx ?? store),
+  }
+}
+
+/** The newest jobs that a filter names, over as many pages as it takes. */
+export async function newestJobs(db: Queryable, filter: sql.JobFilter, most: number): Promise<sql.JobRow[]> {
+  const found: sql.JobRow[] = []
+  for (let after: string | null = null; ; ) {
+    const page: sql.JobPage = await sql.listJobs(db, filter, after, Math.min(200, most - found.length))
+    found.push(...page.data)
+    after = page.next_cursor
+    if (after === null || found.length >= most) return found
+  }
+}
