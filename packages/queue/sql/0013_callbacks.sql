@@ -6,6 +6,8 @@ alter table countersign_queue.callbacks
   -- SHA-256 of the action and body that won, and the reply it got: the identical answer once more gets the identical reply.
   add column if not exists said bytea,
   add column if not exists replied jsonb,
+  -- The attempt whose wait this is: a later one begins the time anew.
+  add column if not exists attempt integer,
   -- Time (Unix seconds) in the newest signed heartbeat that was accepted.
   add column if not exists beat_t bigint;
 create index callbacks_of_tenant on countersign_queue.callbacks (tenant_id, id);
@@ -76,7 +78,8 @@ begin
 end $$;
 
 -- Creates, or finds by name, a callback of a running attempt under its fence. QJ001 when the fence is stale. Answers of earlier names are
--- kept; one that expired or was withdrawn gives a new callback with a new id. The attempt leaves its claim for a row of its own first.
+-- kept; one that expired or was withdrawn gives a new callback with a new id. One that is open and was made by an earlier attempt waits its
+-- whole time again, never less than it still had; going on after a park is no new attempt. The attempt leaves its claim for a row of its own first.
 -- Locks what leave_claim locks, then the job. Expressions are checked here and never again.
 drop function countersign_queue.callback_create(text, bigint, uuid, text, bigint, text);
 create function countersign_queue.callback_create(job text, lease bigint, token uuid, name text, timeout_ms bigint, then_do text,
@@ -106,11 +109,15 @@ begin
   end if;
   select * into c from countersign_queue.callbacks b where b.job_id = job and b.name = callback_create.name and b.in_force;
   if c.id is null then
-    insert into countersign_queue.callbacks as made (id, tenant_id, job_id, name, state, then_do, expressions, created_at, timeout_at)
+    insert into countersign_queue.callbacks as made (id, tenant_id, job_id, name, state, then_do, expressions, attempt, created_at, timeout_at)
     values (countersign_queue.new_id('cb', at), j.tenant_id, job, callback_create.name, 'open', callback_create.then_do,
-      callback_create.expressions, at, at + timeout_ms * interval '1 millisecond')
+      callback_create.expressions, j.attempt, at, at + timeout_ms * interval '1 millisecond')
     returning * into c;
     update countersign_queue.jobs set callbacks = callbacks + 1 where id = job;
+  elsif c.state = 'open' and c.attempt < j.attempt then
+    update countersign_queue.callbacks b set attempt = j.attempt,
+      timeout_at = greatest(b.timeout_at, at + timeout_ms * interval '1 millisecond')
+    where b.id = c.id returning * into c;
   end if;
   return countersign_queue.callback_view(c);
 end $$;

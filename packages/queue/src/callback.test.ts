@@ -1,6 +1,17 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { database } from '#harness'
-import { type Callback, type CallbackOptions, createQueue, defineKind, enqueue, type Kind, park } from './index.ts'
+import {
+  type Callback,
+  type CallbackOptions,
+  createQueue,
+  defineKind,
+  enqueue,
+  enqueueMany,
+  type Kind,
+  park,
+  type Queue,
+} from './index.ts'
+import { claim, registerWorker, releaseWorker } from './sql.ts'
 import { drain } from './testing.ts'
 
 async function open(kinds: readonly Kind[]) {
@@ -20,11 +31,11 @@ async function open(kinds: readonly Kind[]) {
 const RESUME: CallbackOptions = { then: 'resume' }
 
 /** A kind that parks on one callback and hands its callback out. */
-function bank(then: 'finish' | 'resume', more: object = {}) {
+function bank(then: 'finish' | 'resume', more: object = {}, expressions: CallbackOptions = {}) {
   const made: Callback[] = []
   const kind = defineKind('bank', {
     async run(_, ctx) {
-      const callback = await ctx.callback('answer', { timeout: '2h', then })
+      const callback = await ctx.callback('answer', { timeout: '2h', ...expressions, then })
       made.push(callback)
       return callback.resolved ? { said: callback.payload } : park(callback)
     },
@@ -115,7 +126,25 @@ test('Q100 from inside a callback is resumed with a payload, retried from the st
   await expect(queue.callbacks.complete(withdrawn, 1)).rejects.toMatchObject({ code: 'callback_resolved' })
 })
 
-test('Q99 A9 a handler that waits three times passes answered waits at once, and each step’s effect happens once', async () => {
+/** A worker that takes what is ready and is never heard of again. */
+async function loseWorker({ house: { store }, tick }: Queue) {
+  const id = `lost-${crypto.randomUUID()}`
+  await registerWorker(store, {
+    id,
+    queues: ['default'],
+    kinds: ['steps'],
+    host: 'here',
+    pid: 1,
+    version: '0',
+    lostAfterMs: 60_000,
+  })
+  const { jobs } = await claim(store, id, crypto.randomUUID(), [{ queue: 'default', n: 1, kinds: ['steps'] }], 0)
+  await releaseWorker(store, id)
+  await tick()
+  return jobs
+}
+
+test('Q99 Q150 A9 a handler that waits three times passes answered waits at once, also when its worker is lost in between: each effect once', async () => {
   const effects: string[] = []
   const steps = defineKind('steps', {
     async run(_, ctx) {
@@ -130,6 +159,7 @@ test('Q99 A9 a handler that waits three times passes answered waits at once, and
       }
       return answers
     },
+    backoff: { base: 0 },
   })
   const { queue, admin } = await open([steps])
   const id = await enqueue(queue.house.store, { kind: 'steps' })
@@ -140,10 +170,12 @@ test('Q99 A9 a handler that waits three times passes answered waits at once, and
       [id, name],
     )
     await queue.callbacks.complete(rows[0].id, `${name}!`)
+    expect((await loseWorker(queue)).map((job) => job.id)).toEqual([id])
+    expect((await queue.job(id))?.state).toMatch(/ready|retrying/)
   }
   await drain(queue)
   expect(effects).toEqual(['one', 'two', 'three'])
-  expect(await queue.job(id)).toMatchObject({ state: 'completed', attempt: 1, output: ['one!', 'two!', 'three!'] })
+  expect(await queue.job(id)).toMatchObject({ state: 'completed', output: ['one!', 'two!', 'three!'] })
 })
 
 test('Q99 cb.wait() waits inside the handler, and a failure rejects there', async () => {
@@ -204,3 +236,169 @@ test('Q101 an answer from SQL alone, by a login that may do nothing else, runs f
   await admin.query('commit')
   expect((await queue.jobs({ kind: 'told' })).data).toHaveLength(1)
 })
+
+test.each([
+  ['filter', { filter: '$.a ==' }],
+  ['on_fail', { onFail: 'lax' }],
+  ['on_complete', { onComplete: '$[' }],
+  ['transform', { transform: '' }],
+  ['filter', { filter: '$.name like_regex "("' }],
+  ['filter', { filter: `$.${'a'.repeat(4_096)}` }],
+  ['default', { default: 'perhaps' as 'ignore' }],
+] as [string, CallbackOptions][])(
+  'Q102 §8 a %s that cannot be one is refused when the callback is made',
+  async (member, options) => {
+    const { kind, made } = bank('finish', {}, options)
+    const { queue, admin } = await open([kind])
+    const id = await enqueue(queue.house.store, { kind: 'bank' })
+    await drain(queue, { max: 1 })
+    expect(made).toEqual([])
+    expect((await queue.job(id))?.errors[0]?.error).toContain(`${member} is `)
+    expect((await admin.query('select from countersign_queue.callbacks')).rowCount).toBe(0)
+  },
+)
+
+test('Q102 onFail is asked before onComplete, the default says the rest, and what is stored is the transform', async () => {
+  const names: [CallbackOptions, unknown, object][] = [
+    [
+      { onFail: '$.code > 399', onComplete: '$.code == 500' },
+      { code: 500, error: 'down' },
+      { state: 'failed', errors: [{ error: 'down' }] },
+    ],
+    [{ onFail: '$ ? (@.bad == true)' }, { bad: true }, { state: 'failed', state_reason: 'terminal_error' }],
+    [{ onFail: '$.code > 399' }, { code: 200 }, { state: 'completed', output: { code: 200 } }],
+    [{ onComplete: '$.code == 200' }, { code: 200 }, { state: 'completed' }],
+    [{ onComplete: '$.code == 200' }, { code: 202 }, { state: 'waiting' }],
+    [{ onComplete: '$.code == 200', default: 'complete' }, { code: 202 }, { state: 'completed' }],
+    [{ default: 'fail' }, 1, { state: 'failed', errors: [{ error: 'the answer to callback answer means failure' }] }],
+    [{ default: 'ignore' }, 1, { state: 'waiting' }],
+    [{ filter: '$.done' }, { done: false }, { state: 'waiting' }],
+    [{ filter: '$.done' }, {}, { state: 'waiting' }],
+    [{ filter: '$.done' }, { done: null }, { state: 'waiting' }],
+    [{ filter: '$.done' }, { done: 'yes' }, { state: 'completed' }],
+    [{ filter: '$.done == true', default: 'fail' }, { done: false }, { state: 'waiting' }],
+    [{ transform: '$.items[*].id' }, { items: [{ id: 4 }, { id: 5 }] }, { state: 'completed', output: 4 }],
+    [{ transform: '$.nothing' }, {}, { state: 'completed', output: null }],
+  ]
+  const made: Callback[] = []
+  const kind = defineKind<number>('judge', {
+    async run(job, ctx) {
+      const callback = await ctx.callback('answer', names[job.payload]?.[0])
+      made[job.payload] = callback
+      return park(callback)
+    },
+  })
+  const { queue } = await open([kind])
+  const ids = await enqueueMany(
+    queue.house.store,
+    names.map((_, payload) => ({ kind: 'judge', payload })),
+  )
+  await drain(queue)
+  for (const [i, [options, payload, told]] of names.entries()) {
+    const settled = await queue.callbacks.complete(made[i]?.id ?? '', payload)
+    expect(settled.ignored === true, JSON.stringify(options)).toBe(settled.state === 'waiting')
+    expect(await queue.job(ids[i] ?? ''), JSON.stringify(options)).toMatchObject(told)
+  }
+})
+
+test('Q102 an expression that errors changes nothing, in the caller’s own transaction too, and a resume from inside asks none', async () => {
+  const { kind, made } = bank('finish', {}, { filter: 'strict $.ready' })
+  const { queue, db } = await open([kind])
+  const id = await enqueue(queue.house.store, { kind: 'bank' })
+  await drain(queue)
+  const callback = made[0]?.id ?? ''
+  const failing = queue.callbacks.complete(callback, {}, { tx: db.pool })
+  await expect(failing).rejects.toMatchObject({ code: 'callback_expression_failed', members: { state: 'waiting' } })
+  expect(await queue.callbacks.get(callback)).toMatchObject({
+    state: 'open',
+    payload: null,
+    expressions: { filter: 'strict $.ready' },
+  })
+  expect(await queue.callbacks.resume(callback, 7)).toMatchObject({ state: 'ready' })
+  await drain(queue)
+  expect(await queue.job(id)).toMatchObject({ state: 'completed', output: { said: 7 } })
+})
+
+test('Q150 whatever happens in whatever order, a callback is resolved once, and waits, answers and timeouts keep their promises', async () => {
+  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+  const random = seeded(seed)
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T
+  const steps = defineKind('steps', {
+    async run(_, ctx) {
+      for (const name of ['one', 'two']) {
+        const callback = await ctx.callback(name, RESUME)
+        if (!callback.resolved) return park(callback)
+      }
+      return 'done'
+    },
+    maxAttempts: 3,
+    backoff: { base: 0 },
+  })
+  const { queue, admin, clock } = await open([steps])
+  await enqueueMany(
+    queue.house.store,
+    Array.from({ length: 6 }, () => ({ kind: 'steps' })),
+  )
+  type Row = {
+    id: string
+    name: string
+    job_id: string
+    state: string
+    payload: unknown
+    timeout_at: Date
+    job: string
+    of: string | null
+  }
+  const look = async () =>
+    (
+      await admin.query(
+        `select c.id, c.name, c.job_id, c.state, c.payload, c.timeout_at, j.state as job, j.callback_id as of
+         from countersign_queue.callbacks c join countersign_queue.jobs j on j.id = c.job_id order by c.id`,
+      )
+    ).rows as Row[]
+  let before: Row[] = []
+  for (let step = 0; step < 60; step++) {
+    const open = before.map((one) => one.id)
+    const at = `seed ${seed}, step ${step}`
+    const act = pick(['run', 'complete', 'complete', 'fail', 'heartbeat', 'cancel', 'retry', 'time', 'lose', 'cancel job'])
+    const refused = (error: { code: string }) => expect(error.code, at).toMatch(/callback_|state_conflict/)
+    const id = open.length > 0 ? pick(open) : null
+    if (act === 'run') await drain(queue, { max: 3 })
+    else if (act === 'lose') await loseWorker(queue)
+    else if (act === 'time') await clock.advance('25m').then(() => queue.tick())
+    else if (id === null) continue
+    else if (act === 'complete') await queue.callbacks.complete(id, step).catch(refused)
+    else if (act === 'fail') await queue.callbacks.fail(id, { error: 'no', retryable: random() < 0.7 }).catch(refused)
+    else if (act === 'heartbeat') await queue.callbacks.heartbeat(id, pick(['1s', '2h'])).catch(refused)
+    else if (act === 'cancel') await queue.callbacks.cancel(id).catch(refused)
+    else if (act === 'retry') await queue.callbacks.retry(id).catch(refused)
+    else if (random() < 0.1) await queue.cancel(before.find((one) => one.id === id)?.job_id ?? '').catch(refused)
+    const now = await look()
+    for (const row of now) {
+      const old = before.find((one) => one.id === row.id)
+      // AtMostOnceResolution, EarlierAnswersKept
+      if (old && old.state !== 'open') expect([row.state, row.payload], at).toEqual([old.state, old.payload])
+      // HeartbeatNeverShortens
+      if (old) expect(row.timeout_at.getTime(), at).toBeGreaterThanOrEqual(old.timeout_at.getTime())
+      // TerminalHasNoOpenCallback
+      if (['completed', 'failed', 'cancelled'].includes(row.job)) expect(row.state, at).not.toBe('open')
+      // WaitingHasOpenCallback
+      if (row.job === 'waiting' && row.of === row.id) expect(row.state, at).toBe('open')
+      // A timed-out callback leaves waiting.
+      if (act === 'time' && row.state === 'open')
+        expect(row.timeout_at.getTime(), at).toBeGreaterThan(clock.now().getTime() - 1_000)
+    }
+    before = now
+  }
+})
+
+/** mulberry32 */
+function seeded(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+}

@@ -10,6 +10,7 @@ export { type Fault, QueueError, type QueueErrorCode } from './error.ts'
 export type { AnyFollowUp, Followed, FollowUp, FollowUpFunction } from './follow-up.ts'
 export type { Degraded, Health } from './health.ts'
 export type { Clock, Log } from './host.ts'
+export { DispatchRefused, defineHttpKind, type Fetch, type HttpKindOptions } from './http-worker.ts'
 export {
   type AbortReason,
   type BackoffRule,
