@@ -411,6 +411,7 @@ export const endReadCommitted = 'commit'
 // wake-ups
 export const listen = 'listen countersign_queue'
 export const stillThere = 'select 1'
+export const backendPid = 'select pg_backend_pid() as pid'
 
 // the library's own migrations; the server runs the same files from its own ledger
 export const beginMigration = `begin isolation level read committed; select pg_advisory_xact_lock(x'636f756e'::int, 2)`
@@ -654,3 +655,20 @@ export const readStatsByKind = (db: Queryable) =>
   ask<(Figures & { kind: string; reasons: Record<string, number> })[]>(db, sql('stats_kinds()'), [])
 export const readStatsByQueue = (db: Queryable) =>
   ask<(Figures & { queue: string; depth: Depth; oldest_ready_ms: number | null })[]>(db, sql('stats_queues()'), [])
+
+// waiting: transitions behind a cursor
+export type WatchFilter = { ids?: readonly string[]; kind?: string; queue?: string; states?: readonly State[] }
+export type Passed = {
+  id: string
+  tenant_id: string
+  kind: string
+  queue: string
+  state: State
+  reason: string | null
+  attempt: number
+  worker: string | null
+  at: string
+}
+export type Passage = { lost: true } | { lost?: undefined; transitions: Passed[]; more: boolean; cursor: unknown }
+export const transitionsSince = (db: Queryable, cursor: unknown, filter: WatchFilter, limit: number) =>
+  ask<Passage>(db, sql('transitions_since($1::jsonb, $2::jsonb, $3::integer)'), [json(cursor), json(filter), limit])

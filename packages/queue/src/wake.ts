@@ -2,7 +2,7 @@
 // Never carries a statement of anybody else's transaction.
 import pg from 'pg'
 import type { Clock, Log } from './host.ts'
-import { listen, stillThere } from './sql.ts'
+import { backendPid, listen, stillThere } from './sql.ts'
 import { pause, retryMs } from './store.ts'
 
 export type Notice = { topic: 'work' | 'cancel' | 'pause' | 'result' | 'clock'; name: string }
@@ -14,6 +14,7 @@ export type Wake = {
 }
 
 const CHECK_MS = 15_000
+const ASK_AGAIN_MS = 60_000
 
 export function openWake(config: pg.ClientConfig | null, clock: Clock, log: Log): Wake {
   const listeners = new Set<(notice: Notice) => void>()
@@ -24,6 +25,7 @@ export function openWake(config: pg.ClientConfig | null, clock: Clock, log: Log)
   }
 
   async function stayConnected(own: pg.ClientConfig): Promise<void> {
+    let told = false
     for (let failures = 1; !closing.signal.aborted; failures++) {
       const client = new pg.Client({
         ...own,
@@ -44,6 +46,13 @@ export function openWake(config: pg.ClientConfig | null, clock: Clock, log: Log)
       closing.signal.addEventListener('abort', onLost)
       try {
         await client.connect()
+        if (await isPooled(client)) {
+          if (!told) log.warn({}, 'wake-ups are off: LISTEN would go through a pooler; give `listen` a direct URL')
+          told = true
+          await client.end()
+          await pause(clock, ASK_AGAIN_MS, closing.signal)
+          continue
+        }
         await client.query(listen)
         failures = 0
         status = 'listening'
@@ -57,6 +66,13 @@ export function openWake(config: pg.ClientConfig | null, clock: Clock, log: Log)
       await client.end().catch((error: unknown) => log.debug({ err: error }, 'the listening connection was gone already'))
       await pause(clock, retryMs(failures + 1), closing.signal)
     }
+  }
+
+  /** A pooler takes LISTEN and drops what comes of it. It cannot know the number of the backend that will serve, so it says another. */
+  async function isPooled(client: pg.Client): Promise<boolean> {
+    const { rows } = await client.query<{ pid: number }>(backendPid)
+    const { processID } = client as pg.Client & { readonly processID: number } // as the server said at login; not in the driver's types
+    return rows[0]?.pid !== processID
   }
 
   /** A connection that dies without a word is found by a question; returns when it is lost. */
