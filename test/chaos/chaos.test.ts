@@ -1,0 +1,72 @@
+// The short form of the chaos (A24, A25, A26): `npm run test:chaos` is the long one. One arena suffers everything in turn; in the end every job is accounted for.
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { enqueueMany } from '@countersign/queue'
+import { expect, onTestFinished, test } from 'vitest'
+import { root } from '../harness/process.ts'
+import { openArena, until } from './arena.ts'
+import { settleAccounts, spoken, suffer } from './chaos.ts'
+import { liveInRestored, takeDump, watchClaims } from './dump.ts'
+import { backends, exhaustion, killLeader, killWorkers, pin, restart } from './faults.ts'
+
+const say = (line: string) => void process.stdout.write(`chaos: ${line}\n`)
+
+async function built(): Promise<void> {
+  const { buildIfStale } = (await import(join(root, 'scripts/build.mjs'))) as { buildIfStale(names: string[]): Promise<void> }
+  await buildIfStale(['queue'])
+}
+
+test('A24 A25 A26 whatever breaks, no process ends by itself, what was accepted is settled once or still there, and a dump taken meanwhile holds what was pending', {
+  timeout: 120_000,
+}, async () => {
+  await built()
+  const arena = await openArena({
+    workers: 2,
+    perSecond: 150,
+    concurrency: 16,
+    handlerMs: 2,
+    heartbeat: '400ms',
+    lostAfter: '1500ms',
+    settings: { max_connections: '50' },
+  })
+  onTestFinished(() => arena.close())
+  const { queue, ledger } = arena
+
+  // A26: a paused queue, and jobs that run all the while.
+  await queue.pause({ queue: 'cold' })
+  const cold = await enqueueMany(
+    { query: async (text, values) => ({ rows: await arena.look(text, values) }) },
+    Array.from({ length: 500 }, () => ({ kind: 'chaos', queue: 'cold' })),
+  )
+  const long = await queue.enqueueMany(
+    Array.from({ length: 4 }, () => ({ kind: 'chaos', queue: 'chaos', payload: { ms: 6_000 } })),
+  )
+  for (const id of long) ledger.accepted.set(id, performance.now())
+  const claims = watchClaims(arena)
+  const dumped = await takeDump(arena, () => pause(500))
+  expect(await claims.seen()).toEqual([])
+  const live = await liveInRestored(arena, dumped)
+  expect([...cold, ...long].filter((id) => !live.has(id))).toEqual([])
+
+  const lengths = { cleanMs: 300, faultMs: 1_000, afterMs: 300 }
+  const leader = killLeader.strike(arena, 0)
+  for (const fault of [restart, backends, exhaustion, pin]) say(spoken(await suffer(arena, fault, lengths)))
+  say(`${killLeader.name}: ${await leader}`)
+  // Some that are sure to be in the hands of a worker when it is killed.
+  const held = await queue.enqueueMany(
+    Array.from({ length: 12 }, () => ({ kind: 'chaos', queue: 'chaos', payload: { ms: 1_500 } })),
+  )
+  for (const id of held) ledger.accepted.set(id, performance.now())
+  await until('they run', () => held.every((id) => ledger.started.has(id)))
+  say(spoken(await suffer(arena, killWorkers, { ...lengths, cleanMs: 0 })))
+
+  const sums = await settleAccounts(arena)
+  const { lost, settledTwice, strange, accepted, terminal, ranAgain } = sums
+  say(
+    `${accepted} accepted, ${terminal} terminal, ${sums.live} live, ${lost.length} lost; ${ranAgain} ran again, each settled once`,
+  )
+  expect({ lost, settledTwice, strange, died: arena.died }).toEqual({ lost: [], settledTwice: [], strange: [], died: [] })
+  expect(accepted).toBe(terminal + sums.live)
+  expect(accepted).toBeGreaterThan(500)
+  expect(ranAgain).toBeGreaterThan(0)
+})
