@@ -387,10 +387,133 @@ begin atomic
         order by 4 desc limit 5) p), '[]'));
 end;
 
+-- Whether what the transaction of a row wrote came between two snapshots. The system column holds the lower half of the transaction's number.
+create function countersign_queue.came_between(written xid, lo pg_snapshot, hi pg_snapshot) returns boolean
+language plpgsql immutable as $$
+declare
+  newest bigint := pg_snapshot_xmax(hi)::text::bigint;
+  x bigint := (newest >> 32 << 32) + written::text::bigint;
+begin
+  if x > newest then
+    x := x - 4294967296;
+  end if;
+  return x > 2 and pg_visible_in_snapshot(x::text::xid8, hi) and not pg_visible_in_snapshot(x::text::xid8, lo);
+end $$;
+
+-- Transitions of jobs of the caller's tenant between a cursor and now (Q111): {cursor, transitions, more} in order of time, at most `most`. Filter {ids?,
+-- kind?, queue?, states?}. Without a cursor: where to begin, and nothing. {lost: true}: the ring has turned past the cursor.
+-- The cursor is a pair of snapshots, as a claim's: what commits late is in the step in which it becomes visible. Each state of a job that it passed
+-- through is there at least once, also when it passed through several between two calls. Rows are looked for from a time on that no transaction
+-- which was open at the cursor can have begun before, with a minute to spare. Locks as a reader; changes nothing.
+create function countersign_queue.transitions_since(cursor_at jsonb, filter jsonb, most integer) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set jit = off set plan_cache_mode = force_custom_plan
+as $$
+declare
+  mine uuid := countersign_queue.caller_tenant();
+  clock bigint := countersign_queue.ms_of(countersign_queue.now());
+  lo pg_snapshot := (cursor_at ->> 'lo')::pg_snapshot;
+  hi pg_snapshot;
+  since timestamptz;
+  first_id text;
+  seen jsonb;
+  last jsonb;
+  n integer;
+begin
+  perform countersign_queue.check_isolation();
+  if jsonb_strip_nulls(filter) - array['ids', 'kind', 'queue', 'states'] <> '{}' then
+    perform countersign_queue.refuse('', 'transitions are filtered by ids, kind, queue and states');
+  end if;
+  perform countersign_queue.hold_ring();
+  if lo is null then
+    lo := countersign_queue.snapshot_now();
+    return jsonb_build_object('transitions', '[]'::jsonb, 'more', false, 'cursor',
+      jsonb_build_object('lo', lo, 'at', clock, 'since', clock - 60000, 'mark_x', pg_snapshot_xmax(lo)::text::bigint, 'mark_at', clock));
+  end if;
+  since := to_timestamp((cursor_at ->> 'since')::bigint / 1000.0);
+  if exists (
+    select from countersign_queue.prunings p join countersign_queue.generations g on g.generation = p.generation + 1
+    where countersign_queue.ms_of(g.opened_at) > (cursor_at ->> 'at')::bigint) then
+    return '{"lost": true}';
+  end if;
+  hi := coalesce((cursor_at ->> 'hi')::pg_snapshot, countersign_queue.snapshot_now());
+  first_id := left(countersign_queue.new_id('job', since), 14);
+  with lanes as (
+    select l.lane, l.queue from countersign_queue.lanes l where filter ->> 'queue' is null or l.queue = filter ->> 'queue'
+  ), taken as materialized (
+    select c.id, c.lane, c.row_generation, c.xids, c.nums, c.n, c.worker, c.claimed_at
+    from countersign_queue.claims c join lanes l on l.lane = c.lane
+    where c.n > 0 and c.claimed_at >= since and countersign_queue.came_between(c.xmin, lo, hi)
+  ), closed as materialized (
+    select c.id, c.lane, c.row_generation, c.xids, c.nums, c.worker, k.bits, k.verdict, k.at
+    from countersign_queue.closures k join countersign_queue.claims c on c.slot = k.slot and c.id = k.claim join lanes l on l.lane = c.lane
+    where k.verdict in ('completed', 'cancelled') and k.at >= since and countersign_queue.came_between(k.xmin, lo, hi)
+  ), moves as (
+    select r.id, r.tenant_id, r.kind, l.queue, 'ready' as state, null::text as reason, 0 as attempt, r.enqueued_at as at, null::text as worker
+    from lanes l join countersign_queue.ring r on r.lane = l.lane
+    where r.xid >= pg_snapshot_xmin(lo) and r.xid < pg_snapshot_xmax(hi)
+      and pg_visible_in_snapshot(r.xid, hi) and not pg_visible_in_snapshot(r.xid, lo)
+    union all
+    select r.id, r.tenant_id, r.kind, l.queue, 'running', null, 1, c.claimed_at, c.worker
+    from taken c join lanes l on l.lane = c.lane cross join lateral unnest(c.xids, c.nums) u (xid, num)
+    join countersign_queue.ring r on r.slot = (c.row_generation & 15)::smallint and r.lane = c.lane and r.xid = u.xid and r.num = u.num
+    where c.worker is not null
+    union all
+    select r.id, r.tenant_id, r.kind, l.queue, c.verdict, null, case c.verdict when 'completed' then 1 else 0 end, c.at, c.worker
+    from closed c join lanes l on l.lane = c.lane cross join lateral unnest(c.xids, c.nums) with ordinality u (xid, num, p)
+    join countersign_queue.ring r on r.slot = (c.row_generation & 15)::smallint and r.lane = c.lane and r.xid = u.xid and r.num = u.num
+    where c.bits is null or get_bit(c.bits, (u.p - 1)::integer) = 1
+    union all
+    -- Rows: what the trigger wrote, each with the claim that it ended.
+    select t.job_id, t.tenant_id, t.kind, t.queue, s.state, case when s.state = t.to_state then t.reason end, t.attempt, s.at, t.worker
+    from countersign_queue.transitions t cross join lateral (
+      select t.to_state as state, t.at union all select 'running', t.claimed_at where t.from_state = 'running' and t.claimed_at is not null) s
+    where t.at >= since and countersign_queue.came_between(t.xmin, lo, hi)
+    union all
+    -- What it does not write: that a row began, was claimed, was completed.
+    select j.id, j.tenant_id, j.kind, j.queue, s.state, null, s.attempt, s.at, null
+    from countersign_queue.jobs j cross join lateral (
+      select coalesce((select t.from_state from countersign_queue.transitions t where t.job_id = j.id order by t.at, t.lease limit 1),
+          case when j.state in ('running', 'completed') then 'ready' else j.state end) as state, 0 as attempt, j.enqueued_at as at) s
+    where j.id >= first_id and j.enqueued_at >= since and s.state <> 'running' and countersign_queue.came_between(j.xmin, lo, hi)
+    union all
+    select j.id, j.tenant_id, j.kind, j.queue, 'running', null, j.attempt, j.claimed_at, j.worker
+    from countersign_queue.jobs j where j.state = 'running' and j.claimed_at >= since and countersign_queue.came_between(j.xmin, lo, hi)
+    union all
+    select j.id, j.tenant_id, j.kind, j.queue, s.state, null, j.attempt, s.at, j.worker
+    from countersign_queue.jobs j cross join lateral (
+      select 'completed' as state, j.finished_at as at union all select 'running', j.claimed_at where j.claimed_at is not null) s
+    where j.state in ('completed', 'failed', 'cancelled') and j.state = 'completed' and j.finished_at >= since and countersign_queue.came_between(j.xmin, lo, hi)
+  ), told as (
+    select distinct on (countersign_queue.ms_of(m.at), m.id, r.rank, m.attempt) m.*, r.rank
+    from moves m cross join lateral (
+      select array_position(array['scheduled', 'blocked', 'retrying', 'ready', 'running', 'waiting', 'completed', 'failed', 'cancelled'], m.state) as rank) r
+    where (mine is null or m.tenant_id = mine) and (filter ->> 'kind' is null or m.kind = filter ->> 'kind')
+      and (filter ->> 'queue' is null or m.queue = filter ->> 'queue') and (filter -> 'ids' is null or filter -> 'ids' ? m.id)
+      and (filter -> 'states' is null or filter -> 'states' ? m.state)
+      and (cursor_at -> 'after' is null or (countersign_queue.ms_of(m.at), m.id, r.rank)
+        > ((cursor_at -> 'after' ->> 0)::bigint, cursor_at -> 'after' ->> 1, (cursor_at -> 'after' ->> 2)::integer))
+    order by countersign_queue.ms_of(m.at), m.id, r.rank, m.attempt
+    limit most
+  )
+  select coalesce(jsonb_agg(jsonb_build_object('id', t.id, 'tenant_id', t.tenant_id, 'kind', t.kind, 'queue', t.queue, 'state', t.state, 'reason', t.reason,
+      'attempt', t.attempt, 'worker', t.worker, 'at', countersign_queue.spoken(t.at)) order by t.at, t.id, t.rank), '[]'),
+    count(*), (array_agg(jsonb_build_array(countersign_queue.ms_of(t.at), t.id, t.rank) order by t.at desc, t.id desc, t.rank desc))[1]
+  into seen, n, last from told t;
+  if n = most then
+    return jsonb_build_object('transitions', seen, 'more', true, 'cursor', cursor_at || jsonb_build_object('hi', hi, 'after', last));
+  end if;
+  cursor_at := (cursor_at - array['hi', 'after']) || jsonb_build_object('lo', hi, 'at', clock);
+  if pg_snapshot_xmin(hi)::text::bigint >= (cursor_at ->> 'mark_x')::bigint then
+    cursor_at := cursor_at || jsonb_build_object('since', (cursor_at ->> 'mark_at')::bigint - 60000, 'mark_x', pg_snapshot_xmax(hi)::text::bigint, 'mark_at', clock);
+  end if;
+  return jsonb_build_object('transitions', seen, 'more', false, 'cursor', cursor_at);
+end $$;
+
 select countersign_queue.grant_functions('countersign_maintenance', array['due_schedules', 'schedule_fire', 'schedule_upsert', 'schedules_seen',
   'keep_lease', 'maintenance_report', 'doctor']);
 select countersign_queue.grant_functions('countersign_admin', array['schedule_upsert', 'schedule_trigger', 'schedule_fires', 'schedule_prune',
   'maintenance_report', 'drain_queue', 'retry_dead_letters', 'purge_dead_letters', 'bury_jobs', 'doctor']);
 select countersign_queue.grant_functions('countersign_reader', array['schedule_fires', 'list_dead_letters', 'dead_letter', 'dead_letter_depth',
-  'maintenance_report', 'doctor']);
+  'maintenance_report', 'doctor', 'transitions_since']);
 select countersign_queue.as_owner();

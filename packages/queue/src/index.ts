@@ -78,8 +78,10 @@ export {
   type TickCounts,
   type Timeseries,
   type Transition,
+  type WatchFilter,
   type WorkerRow,
 } from './sql.ts'
 export type { DatabaseOption, Queryable } from './store.ts'
 export type { Meter, Meters, Telemetry, Tracer } from './telemetry.ts'
+export type { Watched, WatchOptions } from './watch.ts'
 export type { SettledHook, Worker, WorkerOptions } from './worker.ts'

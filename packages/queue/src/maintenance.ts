@@ -1,6 +1,7 @@
 // Maintenance beside the work (Q122, Q123): one process at a time holds the lease and does what is due. Each duty has a loop, a cadence and a budget
 // of its own, so that none waits for another; schedules are fired behind no other duty (Q116). Never holds a session lock, a duty is safe from
 // many places at once, and another process takes over within 12 s of a death.
+import { setMaxListeners } from 'node:events'
 import type { Clock, Log } from './host.ts'
 import { fireDue, noteSchedules, type Schedule } from './schedule.ts'
 import { type DutyReport, dropLease, keepLease, type TickCounts, tick } from './sql.ts'
@@ -101,6 +102,8 @@ export function startMaintenance(house: MaintenanceHouse): Maintenance {
   const { store, clock, log, meters } = house
   const who = newWorkerId()
   const stopping = new AbortController()
+  // Every loop listens for the end, and Node takes more than ten for a leak.
+  setMaxListeners(DUTIES.length + 2, stopping.signal)
   const reports = new Map<DutyName, DutyReport>()
   /** Until when the lease is surely ours, by this process' own time. */
   let leadsUntil = 0

@@ -12,7 +12,10 @@ async function open(kinds: readonly Kind[] = [], options: Partial<QueueOptions> 
     return queue
   }
   const awaited = async () =>
-    (await house.admin.one<{ n: number }>`select count(*)::int as n from countersign_queue.jobs where awaited`).n
+    (
+      await house.admin.one<{ n: number }>`
+        select (select count(*) from countersign_queue.jobs where awaited)::int + (select count(*) from countersign_queue.awaited)::int as n`
+    ).n
   return { ...house, another, awaited, queue: another(kinds, options) }
 }
 
@@ -58,7 +61,7 @@ test('Q111 result rejects when its time is over, for a job that is not there, an
   await rejected
 })
 
-test('Q111 two hundred waiters share one connection and one statement a look, and a job that somebody holds locked holds up no other', async () => {
+test('Q111 a thousand waiters share one connection and one statement a look, and a job that somebody holds locked holds up no other', async () => {
   const kinds = [defineKind('n', { run: (job) => job.payload })]
   const house = await open(kinds)
   const pool = new pg.Pool({ connectionString: house.runtimeUrl, max: 20 })
@@ -79,8 +82,8 @@ test('Q111 two hundred waiters share one connection and one statement a look, an
     },
   })
   const waiter = house.another([], { database: pool })
-  const ids = await house.queue.enqueueMany(Array.from({ length: 100 }, (_, n) => ({ kind: 'n', payload: n })))
-  const stuck = await enqueue(house.queue.house.store, { kind: 'stuck' })
+  const ids = await house.queue.enqueueMany(Array.from({ length: 500 }, (_, n) => ({ kind: 'n', payload: n })))
+  const stuck = await enqueue(house.queue.house.store, { kind: 'stuck', uniqueKey: 'stuck' })
 
   const holder = new pg.Client(house.adminUrl)
   await holder.connect()
@@ -88,16 +91,17 @@ test('Q111 two hundred waiters share one connection and one statement a look, an
   await holder.query('begin')
   await holder.query('select from countersign_queue.jobs where id = $1 for update', [stuck])
 
-  const held = waiter.result(stuck, { timeout: '20s' })
-  const all = Promise.all([...ids, ...ids].map((id) => waiter.result(id, { timeout: '20s' })))
-  await expect.poll(house.awaited).toBe(100)
+  const held = waiter.result(stuck, { timeout: '30s' })
+  const all = Promise.all([...ids, ...ids].map((id) => waiter.result(id, { timeout: '30s' })))
+  await expect.poll(house.awaited, { timeout: 10_000 }).toBeGreaterThanOrEqual(500)
   expect(pool.totalCount).toBe(1)
   house.queue.work({ concurrency: 50 })
-  const numbers = Array.from({ length: 100 }, (_, n) => n)
+  const numbers = Array.from({ length: 500 }, (_, n) => n)
   expect(await all).toEqual([...numbers, ...numbers])
   expect(most).toBe(1)
-  expect(looks.some((n) => n >= 100)).toBe(true)
-  expect(looks.length).toBeLessThan(100)
+  // Waiters of one job ask once, and a notice asks for its own job alone.
+  expect([500, 501]).toContain(Math.max(...looks))
+  expect(looks.length).toBeLessThan(500)
 
   await holder.query('rollback')
   await house.queue.cancel(stuck)
@@ -132,7 +136,8 @@ test('Q126 health says what works, what is degraded, and which schema is there',
   expect(SCHEMA_VERSION).toBe(Number(listMigrations().at(-1)?.name.slice(0, 4)))
   const { queue, another, admin } = await open([defineKind('a', { run: () => undefined })])
   await listening(queue)
-  expect(await queue.health()).toEqual({
+  const health = await queue.health()
+  expect(health).toEqual({
     ready: true,
     database: 'ok',
     schema_version: SCHEMA_VERSION,
@@ -144,6 +149,8 @@ test('Q126 health says what works, what is degraded, and which schema is there',
     leader: null,
     workers: 0,
     oldest_ready_ms: null,
+    ring: { generation: expect.any(Number), free_slots: 15, oldest_age_ms: expect.any(Number), blocked: null, blocked_pid: null },
+    horizon_age_s: health.horizon_age_s,
     shutting_down: false,
     degraded: ['maintenance'],
   })

@@ -22,6 +22,7 @@ import { statsReaders } from './stats.ts'
 import { type DatabaseOption, openStore, type Queryable, type Store } from './store.ts'
 import { type Meters, makeMeters, makeSpans, observe, type Spans, type Telemetry } from './telemetry.ts'
 import { openWake } from './wake.ts'
+import { makeWatches } from './watch.ts'
 import { type SettledHook, startWorker, type Worker, type WorkerOptions } from './worker.ts'
 
 export type QueueOptions = {
@@ -63,8 +64,10 @@ export function createQueue(options: QueueOptions) {
   const store = openStore(options.database, clock, log)
   const wake = openWake(listenConfig(options, store), clock, log)
   const results = makeResults(store, wake, clock, log)
+  const watches = makeWatches(store, wake, clock)
   const settled: SettledHook = (...told) => {
-    results.look()
+    results.look(told[0].id)
+    watches.look()
     // As a promise, for the error of a hook that is an async function would otherwise end the process.
     const hooked = async () => options.onSettled?.(...told)
     hooked().catch((error: unknown) => log.error({ err: error }, 'a hook failed'))
@@ -151,6 +154,8 @@ export function createQueue(options: QueueOptions) {
     ...historyReaders(store),
     ...statsReaders(store),
     result: results.result,
+    /** Transitions as they happen, each state of a job at least once; `after` is the cursor of the last one seen. */
+    watch: watches.watch,
 
     cancel: async (id: string, own: { reason?: string } & InTx = {}) =>
       changed(await sql.cancelJob(own.tx ?? store, id, own.reason ?? null)),
@@ -257,6 +262,7 @@ export function createQueue(options: QueueOptions) {
         await Promise.all([...workers].map((worker) => worker.stop(own)))
         await maintenance?.stop()
         results.close()
+        watches.close()
         await wake.close()
         await store.close()
       })()

@@ -1,5 +1,5 @@
-// Waiting for the end of jobs (Q111): any number of waiters of one process share one statement a poll. The row is the truth; a notice from the
-// database, or from a worker of this process, only shortens the wait.
+// Waiting for the end of jobs (Q111): any number of waiters of one process share one connection and one statement a look. The row is the truth; a
+// notice from the database, or from a worker of this process, only shortens the wait, and asks for its own job alone.
 import { type Duration, milliseconds } from './duration.ts'
 import { QueueError } from './error.ts'
 import type { Clock, Log } from './host.ts'
@@ -11,77 +11,102 @@ import type { Wake } from './wake.ts'
 export type Results = {
   /** The job's output; rejects with `job_failed`, `job_cancelled`, `not_found` or `timeout`. */
   result(id: string, options?: { timeout?: Duration }): Promise<unknown>
-  /** Somebody in this process settled something. */
-  look(): void
+  /** A worker of this process settled a job. */
+  look(id: string): void
   close(): void
 }
 
-type Waiter = { id: string; resolve: (output: unknown) => void; reject: (error: Error) => void; cancel: () => void }
+type Waiter = { resolve: (output: unknown) => void; reject: (error: Error) => void; cancel: () => void }
 
 const POLL_MS = 200
 const POLL_LISTENING_MS = 1_000
 
 export function makeResults(store: Store, wake: Wake, clock: Clock, log: Log): Results {
-  const waiters = new Set<Waiter>()
+  const waiters = new Map<string, Set<Waiter>>()
+  /** Jobs to ask for at the next look; null: all. */
+  let named: Set<string> | null = new Set()
   const sleeper = makeSleeper(clock)
-  const unsubscribe = wake.subscribe(({ topic }) => {
-    if (topic === 'result' || topic === 'clock') sleeper.rouse()
+  const unsubscribe = wake.subscribe(({ topic, name }) => {
+    if (topic === 'result') look(name)
+    // A moved clock, or a connection that is back: whatever was said meanwhile is lost.
+    if (topic === 'clock' || (topic === 'work' && name === '*')) lookAtAll()
   })
   let polling = false
 
+  function look(id: string): void {
+    if (!waiters.has(id)) return
+    named?.add(id)
+    sleeper.rouse()
+  }
+
+  function lookAtAll(): void {
+    named = null
+    sleeper.rouse()
+  }
+
   async function poll(): Promise<void> {
     polling = true
+    let lookedAt = performance.now()
     while (waiters.size > 0) {
       sleeper.attend()
+      const everyMs = wake.status() === 'listening' ? POLL_LISTENING_MS : POLL_MS
+      const all = named === null || performance.now() - lookedAt >= everyMs
+      const ids = all ? [...waiters.keys()] : [...(named ?? [])].filter((id) => waiters.has(id))
+      named = new Set()
       try {
-        const asked = [...waiters] // who comes meanwhile was not asked for
-        const found = await jobResults(store, [...new Set(asked.map((one) => one.id))])
-        for (const waiter of asked) settle(waiter, found[waiter.id])
+        if (all) lookedAt = performance.now()
+        const found = ids.length > 0 ? await jobResults(store, ids) : {}
+        for (const id of ids) settle(id, found[id])
       } catch (error) {
+        named = null
         log.warn({ err: error }, 'results could not be read; trying again')
+        await sleeper.sleep(everyMs)
+        continue
       }
-      if (waiters.size > 0) await sleeper.sleep(wake.status() === 'listening' ? POLL_LISTENING_MS : POLL_MS)
+      if (waiters.size > 0) await sleeper.sleep(Math.max(1, everyMs - (performance.now() - lookedAt)))
     }
     polling = false
   }
 
-  function settle(waiter: Waiter, found: JobResult | undefined): void {
-    const { id } = waiter
-    const end = (fn: () => void) => {
-      waiter.cancel()
-      waiters.delete(waiter)
-      fn()
-    }
+  function settle(id: string, found: JobResult | undefined): void {
     const { state, reason, error, output } = found ?? { state: null, reason: null, error: null, output: null }
-    if (!state) end(() => waiter.reject(new QueueError('not_found', `there is no job ${id}`)))
-    if (state === 'completed') end(() => waiter.resolve(output ?? undefined))
+    if (!state) end(id, (waiter) => waiter.reject(new QueueError('not_found', `there is no job ${id}`)))
+    if (state === 'completed') end(id, (waiter) => waiter.resolve(output ?? undefined))
     if (state === 'failed')
-      end(() => waiter.reject(new QueueError('job_failed', error ?? `job ${id} failed`, { job_id: id, reason })))
+      end(id, (waiter) => waiter.reject(new QueueError('job_failed', error ?? `job ${id} failed`, { job_id: id, reason })))
     if (state === 'cancelled')
-      end(() => waiter.reject(new QueueError('job_cancelled', `job ${id} was cancelled`, { job_id: id, reason })))
+      end(id, (waiter) => waiter.reject(new QueueError('job_cancelled', `job ${id} was cancelled`, { job_id: id, reason })))
+  }
+
+  function end(id: string, fn: (waiter: Waiter) => void): void {
+    const ended = waiters.get(id) ?? new Set()
+    waiters.delete(id)
+    for (const waiter of ended) {
+      waiter.cancel()
+      fn(waiter)
+    }
   }
 
   return {
     result: (id, options = {}) =>
       new Promise((resolve, reject) => {
         const ms = milliseconds(options.timeout ?? '30s', '/timeout')
-        const waiter: Waiter = { id, resolve, reject, cancel: () => undefined }
+        const waiter: Waiter = { resolve, reject, cancel: () => undefined }
+        const others = waiters.get(id) ?? new Set()
+        waiters.set(id, others.add(waiter))
         waiter.cancel = clock.timer(ms, () => {
-          waiters.delete(waiter)
+          others.delete(waiter)
+          if (others.size === 0 && waiters.get(id) === others) waiters.delete(id)
           reject(new QueueError('timeout', `job ${id} was not over in time`, { job_id: id }))
         })
-        waiters.add(waiter)
-        if (polling) sleeper.rouse()
-        else void poll()
+        look(id)
+        if (!polling) void poll()
       }),
-    look: () => sleeper.rouse(),
+    look,
     close() {
       unsubscribe()
-      for (const waiter of waiters) {
-        waiter.cancel()
-        waiter.reject(new QueueError('timeout', 'the queue was closed', { job_id: waiter.id }))
-      }
-      waiters.clear()
+      for (const id of [...waiters.keys()])
+        end(id, (waiter) => waiter.reject(new QueueError('timeout', 'the queue was closed', { job_id: id })))
       sleeper.rouse()
     },
   }
