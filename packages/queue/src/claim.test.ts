@@ -1,0 +1,284 @@
+import pg from 'pg'
+import { expect, onTestFinished, test } from 'vitest'
+import { database } from '#harness'
+import { createQueue, defineKind, enqueue, type Job, type Kind, type KindOptions, type QueueOptions } from './index.ts'
+
+type Said = { call: string; values: unknown[]; at: number }
+
+/** A queue over a pool that remembers which functions were called. */
+async function open(kinds: readonly Kind[], options: Partial<QueueOptions> = {}) {
+  const house = await database()
+  const pool = new pg.Pool({ connectionString: house.runtimeUrl, max: 10 })
+  const said: Said[] = []
+  const query = pool.query.bind(pool) as (text: string, values?: unknown[]) => Promise<pg.QueryResult>
+  const heard = (text: string, values: unknown[] = []) => {
+    const call = /countersign_queue\.(\w+)/.exec(text)?.[1]
+    if (call) said.push({ call, values, at: performance.now() })
+    return query(text, values)
+  }
+  pool.query = heard as typeof pool.query
+  const queue = createQueue({ database: pool, kinds, clock: house.clock, ...options })
+  onTestFinished(async () => {
+    await queue.close({ grace: '1s' })
+    await pool.end()
+  })
+  const of = (call: string) => said.filter((one) => one.call === call)
+  return { ...house, queue, of }
+}
+
+const kindOf = (name: string, run: (job: Job) => unknown, more: Partial<KindOptions<unknown, unknown>> = {}): Kind =>
+  defineKind(name, { run, ...more })
+const many = (n: number, kind: string, more: object = {}) => Array.from({ length: n }, () => ({ kind, ...more }))
+const turn = () => new Promise((resume) => setImmediate(resume))
+
+/** Ends of handlers in hand. */
+function held() {
+  const ends: (() => void)[] = []
+  return { ends, wait: () => new Promise<void>((resume) => ends.push(resume)) }
+}
+
+test('Q43 an idle process asks for all its queues in one statement', async () => {
+  const { queue, of } = await open([kindOf('a', () => 1)])
+  queue.work({ queues: ['one', 'two', 'three'], maintenance: false })
+  await expect.poll(() => of('claim_packed').length).toBeGreaterThan(2)
+  const wants = JSON.parse(of('claim_packed').at(-1)?.values[2] as string) as { queue: string }[]
+  expect([...new Set(wants.map((one) => one.queue))].sort()).toEqual(['one', 'three', 'two'])
+})
+
+test('Q47 claims alone may commit relaxed, and strictClaims switches that off', async () => {
+  const { queue, of } = await open([kindOf('a', () => 1)])
+  const worker = queue.work({ maintenance: false })
+  await expect.poll(() => of('claim_packed').length).toBeGreaterThan(0)
+  expect(of('claim_packed').every((one) => one.values[4] === true)).toBe(true)
+  await worker.stop()
+  const before = of('claim_packed').length
+  queue.work({ maintenance: false, strictClaims: true })
+  await expect.poll(() => of('claim_packed').length).toBeGreaterThan(before)
+  expect(
+    of('claim_packed')
+      .slice(before)
+      .every((one) => one.values[4] === false),
+  ).toBe(true)
+})
+
+test('Q67 Q68 an idle process doubles its polls up to a second with LISTEN and 200 ms without, and announces that it sleeps', async () => {
+  for (const listen of [true, false]) {
+    const { queue, of, admin } = await open([kindOf('a', () => 1)], { listen })
+    queue.work({ maintenance: false })
+    const gaps = () => {
+      const at = of('claim_packed').map((one) => one.at)
+      return at.slice(1).map((time, i) => time - (at[i] as number))
+    }
+    const longest = listen ? 900 : 150
+    await expect.poll(() => gaps().filter((gap) => gap >= longest).length, { timeout: 10_000 }).toBeGreaterThan(1)
+    if (!listen) expect(Math.max(...gaps())).toBeLessThan(900)
+    const { rows } = await admin.query('select sleeps_until > clock_timestamp() as asleep from countersign_queue.workers')
+    expect(rows[0].asleep ?? false).toBe(listen)
+  }
+})
+
+test('Q89 a permit is free when its handler returns, though no result can be stored; a full window of results stops starts and no running handler', async () => {
+  let ran = 0
+  const { queue, admin } = await open([kindOf('quick', () => void ran++)])
+  await queue.enqueueMany(many(900, 'quick'))
+  // The stripes under which claims end, held by somebody else.
+  await admin.query('begin')
+  await admin.query('select pg_advisory_xact_lock(1668248947, n) from generate_series(0, 63) n')
+  const worker = queue.work({ concurrency: 4, maintenance: false })
+  await expect.poll(() => ran).toBeGreaterThanOrEqual(256)
+  const { unacknowledged, running } = worker.ages()
+  expect(running).toBe(0)
+  expect(unacknowledged).toBe(256)
+  for (let i = 0; i < 20; i++) await turn()
+  expect(ran).toBe(256)
+  await admin.query('commit')
+  await expect.poll(() => ran).toBe(900)
+  await expect.poll(() => worker.ages().unacknowledged).toBe(0)
+})
+
+test('Q90 Q149 what starts soon is claimed ahead, never more than twice the permits; handlers that take long get nothing ahead', async () => {
+  const { ends, wait } = held()
+  const most = { running: 0, waiting: 0 }
+  const look = () => {
+    const { running, waiting } = worker.ages()
+    most.running = Math.max(most.running, running)
+    most.waiting = Math.max(most.waiting, waiting)
+  }
+  const quick = kindOf('quick', async () => {
+    look()
+    await turn()
+  })
+  const { queue } = await open([quick, kindOf('long', wait, { queue: 'slow' })])
+  await queue.enqueueMany(
+    [...many(600, 'quick'), ...many(40, 'long')].map((one) => ({ ...one, queue: one.kind === 'long' ? 'slow' : 'default' })),
+  )
+  const worker = queue.work({ queues: { default: 4, slow: 3 }, maintenance: false })
+  await expect.poll(async () => (await queue.counts()).queues.default, { timeout: 20_000 }).toEqual({ completed: 600 })
+  expect(most.running).toBeLessThanOrEqual(4 + 3)
+  expect(most.waiting).toBeGreaterThan(0)
+  expect(most.waiting).toBeLessThanOrEqual(4 * 3)
+  expect(worker.ages()).toMatchObject({ running: 3, waiting: 0 })
+  for (const end of ends) end()
+})
+
+test('Q90 Q96 Q149 jobs claimed ahead and not started are handed back at a stop without an attempt, and no claim follows', async () => {
+  const { ends, wait } = held()
+  const started: string[] = []
+  let slow = false
+  const mixed = kindOf('mixed', (job) => {
+    started.push(job.id)
+    return slow ? wait() : undefined
+  })
+  const { queue, of } = await open([mixed])
+  await queue.enqueueMany(many(40, 'mixed'))
+  const worker = queue.work({ concurrency: 2, maintenance: false })
+  await expect.poll(() => started.length).toBe(40)
+  slow = true
+  const ids = await queue.enqueueMany(many(12, 'mixed'))
+  await expect.poll(() => worker.ages().waiting).toBeGreaterThan(0)
+  const stopped = worker.stop()
+  const claims = of('claim_packed').length
+  for (const end of ends) end()
+  await stopped
+  const ran = new Set(started)
+  for (const id of ids)
+    expect(await queue.job(id)).toMatchObject(
+      ran.has(id) ? { state: 'completed', attempt: 1 } : { state: 'ready', attempt: 0, errors: [] },
+    )
+  expect(ids.filter((id) => !ran.has(id)).length).toBeGreaterThan(0)
+  expect(of('claim_packed').length).toBeLessThanOrEqual(claims + 1)
+})
+
+test('Q18 of 64 jobs claimed together a job that comes back from a lost worker starts before all that wait, and alone of its sort', async () => {
+  const order: string[] = []
+  let suspects = 0
+  let together = 0
+  const kind = kindOf('a', async (job) => {
+    const suspect = (job.payload as { suspect?: boolean } | null)?.suspect === true
+    if (suspect) together = Math.max(together, ++suspects)
+    order.push(suspect ? 'suspect' : 'other')
+    await turn()
+    if (suspect) suspects--
+  })
+  const { queue, admin } = await open([kind])
+  const ids = await queue.enqueueMany(many(3, 'a', { payload: { suspect: true } }))
+  for (const id of ids) await admin.query(`select countersign_queue.own_job($1)`, [id])
+  await admin.query('update countersign_queue.jobs set crashes = 1 where id = any ($1)', [ids])
+  await queue.enqueueMany(many(61, 'a'))
+  queue.work({ concurrency: 8, maintenance: false })
+  await expect.poll(() => order.length, { timeout: 10_000 }).toBe(64)
+  expect(together).toBe(1)
+  for (const id of ids) await expect.poll(async () => (await queue.job(id))?.state).toBe('completed')
+})
+
+test('Q20 A23 1,000 jobs of a kind that an old process does not know are all done by the new one, and the old one does not spin over them', async () => {
+  let ran = 0
+  const { queue, of, runtimeUrl } = await open([kindOf('old', () => 1)])
+  queue.work({ maintenance: false })
+  const younger = createQueue({
+    database: { url: runtimeUrl },
+    kinds: [kindOf('old', () => 1), kindOf('young', () => void ran++)],
+  })
+  onTestFinished(() => younger.close({ grace: '1s' }))
+  for (let i = 0; i < 10; i++) await younger.enqueueMany(many(100, 'young'))
+  await expect.poll(() => of('claim_packed').length).toBeGreaterThan(3)
+  expect(of('finish').length).toBe(0)
+  younger.work({ maintenance: false })
+  await expect.poll(() => ran, { timeout: 20_000 }).toBe(1_000)
+  await expect.poll(async () => (await queue.counts()).queues.default).toEqual({ completed: 1_000 })
+})
+
+test('Q98 thousands of jobs leave nothing behind: no listener, no timer, no growth of the heap', async () => {
+  const { queue } = await open([
+    kindOf('none', () => undefined),
+    defineKind('signal', { run: (_, { signal }) => void signal.aborted }),
+  ])
+  const worker = queue.work({ concurrency: 64, maintenance: false })
+  let done = 0
+  const round = async () => {
+    for (let i = 0; i < 4; i++) await queue.enqueueMany(many(500, i % 2 ? 'none' : 'signal'))
+    done += 2_000
+    await expect.poll(async () => (await queue.counts()).queues.default?.completed, { timeout: 20_000 }).toBe(done)
+    await expect.poll(() => worker.ages().unacknowledged).toBe(0)
+    globalThis.gc?.()
+    return process.getActiveResourcesInfo().filter((one) => one === 'Timeout').length
+  }
+  await round()
+  const before = await round()
+  const after = await round()
+  expect(after - before).toBeLessThan(10)
+  expect(worker.ages()).toMatchObject({ running: 0, waiting: 0, unacknowledged: 0 })
+}, 60_000)
+
+test('Q46 Q92 a job of the ring and one of a row look alike to a handler; times, tags and metadata are there when they are read', async () => {
+  const seen: Job[] = []
+  const { queue } = await open([kindOf('look', (job) => void seen.push(job))])
+  const options = { metadata: { a: 1 }, tags: ['t'], deadline: '1h' as const, maxAttempts: 7 }
+  const jobs = [
+    { kind: 'look', payload: { n: 1 }, ...options },
+    { kind: 'look', payload: { n: 1 }, uniqueKey: 'has a row', ...options },
+  ]
+  await queue.enqueueMany(jobs)
+  queue.work({ maintenance: false })
+  await expect.poll(() => seen.length).toBe(2)
+  const [ring, row] = seen.map((job) => JSON.parse(JSON.stringify(job))) as [Record<string, unknown>, Record<string, unknown>]
+  const alike = ({
+    payload,
+    metadata,
+    tags,
+    maxAttempts,
+    attempt,
+    kind,
+    queue: name,
+    priority,
+    progress,
+    tenantId,
+  }: Record<string, unknown>) => ({
+    ...{ payload, metadata, tags, maxAttempts, attempt, kind, queue: name, priority, progress, tenantId },
+  })
+  expect(alike(ring)).toEqual(alike(row))
+  for (const job of seen) {
+    expect(job.enqueuedAt).toBeInstanceOf(Date)
+    expect(Math.abs(job.runAt.getTime() - job.enqueuedAt.getTime())).toBeLessThan(1_000)
+    expect(job.deadlineAt?.getTime()).toBeGreaterThan(job.enqueuedAt.getTime() + 3_000_000)
+  }
+})
+
+test('bad worker options are one full sentence that lists every fault, before any connection', async () => {
+  const queue = createQueue({
+    database: { url: 'postgres://nobody@127.0.0.1:1/nowhere' },
+    listen: false,
+    kinds: [{ name: 'hasty', deadline: 5, run: () => undefined }],
+  })
+  onTestFinished(() => queue.close())
+  expect(() =>
+    queue.work({ concurrency: 0, queues: { a: { weight: 0 }, b: { weight: -1 } }, heartbeat: '5s', lostAfter: '14s' }),
+  ).toThrow(
+    /^The worker cannot start: concurrency is a whole number above 0; the weight of queue a is above 0; the weight of queue b is above 0; lostAfter is at least three heartbeats; the deadline of kind hasty is at least 1s, or 0 for none\.$/,
+  )
+  expect(() => queue.work({ lostAfter: 'soon' as '1s' })).toThrow('lostAfter is a duration')
+})
+
+test('Q97 a claim fails while the database is away, and the worker goes on when it is back', async () => {
+  let ran = 0
+  const { queue, admin, runtimeUrl } = await open([kindOf('a', () => void ran++)])
+  const worker = queue.work({ maintenance: false })
+  await enqueue(queue.house.store, { kind: 'a' })
+  await expect.poll(() => ran).toBe(1)
+  await admin.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity where usename = $1 and datname = current_database()`,
+    [new URL(runtimeUrl).username],
+  )
+  await expect
+    .poll(
+      () =>
+        enqueue(queue.house.store, { kind: 'a' }).then(
+          () => true,
+          () => false,
+        ),
+      { timeout: 10_000 },
+    )
+    .toBe(true)
+  await expect.poll(() => ran, { timeout: 10_000 }).toBeGreaterThanOrEqual(2)
+  expect(worker.ages().claim_loop_age_ms).toBeLessThan(5_000)
+})

@@ -1,0 +1,84 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { database } from '#harness'
+import { createQueue, defineKind, enqueue, type Kind } from './index.ts'
+import { vouchFor } from './liveness.ts'
+import { startProgram } from './testing/worker-process.ts'
+
+async function open(kinds: readonly Kind[] = []) {
+  const house = await database()
+  const queue = createQueue({ database: { url: house.runtimeUrl }, kinds, clock: house.clock })
+  onTestFinished(() => queue.close({ grace: '1s' }))
+  return { ...house, queue }
+}
+
+/** Blocks its event loop, and says so before and after. */
+const blocker = (ms: number, stallAfter: string) => `
+  const { writeSync } = await import('node:fs')
+  const say = (word) => writeSync(1, word + '\\n')
+  function spin() {
+    const until = performance.now() + ${ms}
+    while (performance.now() < until);
+  }
+  const block = face.defineKind('block', { run() { say('blocked'); spin(); say('free'); return 'late' } })
+  const log = { debug() {}, info() {}, warn() {}, error: (fields, message) => say(JSON.stringify({ ...fields, message })) }
+  const queue = face.createQueue({ database: { url }, kinds: [block], log })
+  queue.work({ heartbeat: '100ms', lostAfter: '600ms', stallAfter: '${stallAfter}', maintenance: false,
+    hooks: { settled: (job, outcome, stale) => say('settled ' + outcome + ' ' + stale) } })
+`
+
+test('Q55 A31 a handler that blocks the event loop far beyond the time of a lost worker keeps its job, for a thread vouches for the process', async () => {
+  const { queue, runtimeUrl } = await open()
+  const id = await enqueue(queue.house.store, { kind: 'block' })
+  const own = startProgram(runtimeUrl, blocker(3_000, '60s'))
+  await own.said('blocked')
+  while (!own.words.includes('free')) {
+    await queue.tick()
+    expect(await queue.job(id)).toMatchObject({ state: expect.stringMatching(/running|completed/), crashes: 0 })
+  }
+  await own.said('settled completed false')
+  expect(await queue.job(id)).toMatchObject({ state: 'completed', attempt: 1, output: 'late', errors: [] })
+}, 40_000)
+
+test('Q55 A31 beyond the limit the process is no longer vouched for and says where it stands; the job is rescued and the late result refused', async () => {
+  const { queue, runtimeUrl } = await open([defineKind('block', { run: () => 'elsewhere' })])
+  const id = await enqueue(queue.house.store, { kind: 'block' })
+  const own = startProgram(runtimeUrl, blocker(6_000, '500ms'))
+  await own.said('blocked')
+  queue.work()
+  expect(await queue.result(id, { timeout: '20s' })).toBe('elsewhere')
+  expect(own.words).not.toContain('free')
+  await own.said(/settled completed true|lease_lost|was no longer vouched for/)
+  await expect.poll(() => own.words.some((word) => word.includes('was no longer vouched for')), { timeout: 10_000 }).toBe(true)
+  const said = JSON.parse(own.words.find((word) => word.includes('was no longer vouched for')) as string)
+  expect(said.stood_ms).toBeGreaterThanOrEqual(500)
+  expect(said.stack).toContain('spin')
+  expect(own.errors()).toContain('no longer vouched for') // said at once, for the log waits for the loop
+  expect(await queue.job(id)).toMatchObject({ state: 'completed', attempt: 2, output: 'elsewhere' })
+}, 40_000)
+
+test('Q55 a worker has a connection of its own for that, by which its row stays fresh', async () => {
+  const { queue, admin } = await open([defineKind('a', { run: () => 1 })])
+  queue.work({ heartbeat: '50ms', lostAfter: '500ms' })
+  const own = async () =>
+    (
+      await admin.query(`select count(*)::integer as n from pg_stat_activity
+        where datname = current_database() and application_name = 'countersign-queue-liveness'`)
+    ).rows[0].n
+  await expect.poll(own, { timeout: 5_000 }).toBe(1)
+  await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and application_name = 'countersign-queue-liveness'`)
+  await expect.poll(own, { timeout: 5_000 }).toBe(1)
+})
+
+test('Q55 settings that cannot be handed to a thread leave vouching to the main loop, and the log says so', () => {
+  const warnings: string[] = []
+  const log = {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: (_: object, message: string) => void warnings.push(message),
+    error: () => undefined,
+  }
+  const config = { host: '127.0.0.1', password: async () => 'changes' }
+  expect(vouchFor({ id: 'w', config, everyMs: 100, stallMs: 1_000, log, onLost: () => undefined })).toBeNull()
+  expect(warnings).toEqual([expect.stringContaining('the liveness thread is off')])
+})
