@@ -27,15 +27,12 @@ begin
   return open;
 end $$;
 
--- The newest generation up to which nobody can write any more.
+-- The newest generation up to which nobody can write any more: what is pruned, and what was declared quiet without a gap.
 create function countersign_queue.quiet_upto() returns bigint
 language sql stable
 return (
   select min(g.generation) - 1 from countersign_queue.generations g
-  where g.generation > coalesce((select max(p.generation) from countersign_queue.prunings p
-      where p.generation < (select min(o.generation) from countersign_queue.generations o
-        where not exists (select from countersign_queue.prunings r where r.generation = o.generation))), -1)
-    and not exists (select from countersign_queue.prunings p where p.generation = g.generation)
+  where not exists (select from countersign_queue.prunings p where p.generation = g.generation)
     and not exists (select from countersign_queue.quiets q where q.generation = g.generation));
 
 -- Writes ring rows as rows of jobs: as ready (leases null), or as the running attempts of a claim. The caller has made sure, under the lane or the
@@ -49,7 +46,7 @@ begin
   select jsonb_object_agg(k.name, k.settings) into limits from countersign_queue.kinds k where k.settings ?| array['deadline_ms', 'max_attempts'];
   insert into countersign_queue.jobs (id, tenant_id, queue, kind, priority, state, state_reason, payload, payload_bytes, payload_version, attempt, max_attempts,
     max_attempts_own, max_crashes, lease, claim_token, worker, started_at, claimed_at, deadline_ms, deadline_at, backoff, keep_output_ms, run_at,
-    enqueued_at, finished_at, metadata, tags, trace)
+    enqueued_at, finished_at, metadata, tags, trace, awaited)
   select r.id, r.tenant_id, l.queue, r.kind, l.priority, to_state, verdict, r.payload, octet_length(r.payload::text), coalesce((r.rest ->> 'payload_version')::integer, 1),
     case when u.lease is null then 0 else 1 end,
     coalesce((r.rest ->> 'max_attempts')::integer, case when u.lease is not null then (limits -> r.kind ->> 'max_attempts')::integer end, 25),
@@ -59,7 +56,8 @@ begin
       * interval '1 millisecond' end,
     r.rest -> 'backoff', (r.rest ->> 'keep_output_ms')::bigint, r.enqueued_at, r.enqueued_at,
     case when to_state in ('cancelled', 'completed') then countersign_queue.now() end,
-    coalesce(r.rest -> 'metadata', '{}'), coalesce(array(select jsonb_array_elements_text(r.rest -> 'tags')), '{}'), r.rest -> 'trace'
+    coalesce(r.rest -> 'metadata', '{}'), coalesce(array(select jsonb_array_elements_text(r.rest -> 'tags')), '{}'), r.rest -> 'trace',
+    exists (select from countersign_queue.awaited a where a.job_id = r.id)
   from unnest(xids, nums, leases) with ordinality u (xid, num, lease, n)
   cross join lateral countersign_queue.read_row(of_slot, of_lane, u.xid, u.num) r
   join countersign_queue.lanes l on l.lane = of_lane

@@ -30,8 +30,9 @@ export async function readTables(db: Reader): Promise<TableRow[]> {
   return (await db.query<TableRow>(listTables)).rows.filter((table) => !TABLES[tableKey(table.name)]?.optional)
 }
 
-/** `tenants` for `countersign.tenants`, whole names elsewhere: the keys of tables.ts. */
-export const tableKey = (name: string): string => name.replace(/^countersign\./, '')
+/** `tenants` for `countersign.tenants`, whole names elsewhere, a partition's table for the partition: the keys of tables.ts. */
+export const tableKey = (name: string): string =>
+  name.replace(/^countersign\./, '').replace(/^(countersign_queue\.\w+)_\d\d$/, '$1')
 
 export async function readCatalogue(db: Reader): Promise<Catalogue> {
   const tables = await readTables(db)
