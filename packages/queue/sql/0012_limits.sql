@@ -11,19 +11,22 @@
 
 alter table countersign_queue.jobs
   add column ordering_key text collate "C",
-  add column strict boolean not null default false,
+  -- In strict order by that key (a column named strict could not be read in a trigger of plpgsql).
+  add column ordered boolean not null default false,
   add column concurrency_key text collate "C",
   add column rate_key text collate "C",
   -- In a fair queue: the group with which it shares, t:tenant or k:key; elsewhere all are one group.
   add column fair_group text collate "C" not null default '',
   -- Ready, but not to be walked over by claims: the key that is spent. Only claim_rows sets it.
   add column aside text collate "C" check (aside in ('order', 'concurrency', 'rate', 'kind')),
+  -- Claimed under a limit of its kind: its end makes room for that.
+  add column counted boolean not null default false,
   -- Ended by complete_rows, which has done for all of its call what the triggers do for one.
   add column batched boolean not null default false;
 
 create index jobs_open on countersign_queue.jobs (queue, fair_group, priority, ord) where state = 'ready' and aside is null;
-create index jobs_order on countersign_queue.jobs (queue, tenant_id, ordering_key, ord) where strict and finished_at is null;
-create index jobs_order_taken on countersign_queue.jobs (queue, tenant_id, ordering_key) where strict and state in ('running', 'waiting');
+create index jobs_order on countersign_queue.jobs (queue, tenant_id, ordering_key, ord) where ordered and finished_at is null;
+create index jobs_order_taken on countersign_queue.jobs (queue, tenant_id, ordering_key) where ordered and state in ('running', 'waiting');
 create index jobs_key_running on countersign_queue.jobs (queue, tenant_id, concurrency_key) where state = 'running' and concurrency_key is not null;
 create index jobs_aside_concurrency on countersign_queue.jobs (queue, tenant_id, concurrency_key, priority, ord)
   where state = 'ready' and aside = 'concurrency';
@@ -45,7 +48,7 @@ create table countersign_queue.turns (
 ) with (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 2000);
 comment on table countersign_queue.turns is 'bounded: ends of keyed attempts that no claim has looked at, and one row a spent rate key';
 create index turns_due on countersign_queue.turns (queue, due);
-create index turns_of_key on countersign_queue.turns (queue, what, tenant_id, key) where what in ('rate', 'kind');
+create index turns_of_key on countersign_queue.turns (what, key, queue, tenant_id) where what in ('rate', 'kind');
 
 create table countersign_queue.buckets (
   what text collate "C" not null check (what in ('queue', 'kind', 'rate')),
@@ -93,25 +96,25 @@ return coalesce(kind_settings ?| array['unique', 'max_running', 'rate', 'max_run
   or coalesce(coalesce(j ->> 'order', kind_settings ->> 'order') = 'strict' and (j ? 'ordering_key' or kind_settings ? 'ordering_key'), false);
 
 -- What of a setting by key holds for this key: a number for all, or by the longest prefix that fits; null: no limit.
-create function countersign_queue.most_running(rule jsonb, key text) returns integer
+create function countersign_queue.most_running(rule jsonb, of_key text) returns integer
 language plpgsql immutable as $$
 begin
-  if rule is null or key is null then
+  if rule is null or of_key is null then
     return null;
   elsif jsonb_typeof(rule) = 'number' then
     return rule::integer;
   end if;
-  return (select e.value::integer from jsonb_each(rule) e where starts_with(key, e.key) order by length(e.key) desc limit 1);
+  return (select e.value::integer from jsonb_each(rule) e where starts_with(of_key, e.key) order by length(e.key) desc limit 1);
 end $$;
 
 -- The same for a rate {limit, per_ms, burst}.
-create function countersign_queue.rate_of(rule jsonb, key text) returns jsonb
+create function countersign_queue.rate_of(rule jsonb, of_key text) returns jsonb
 language plpgsql immutable as $$
 begin
-  if rule is null or key is null or jsonb_typeof(rule -> 'limit') = 'number' then
-    return case when key is not null then rule end;
+  if rule is null or of_key is null or jsonb_typeof(rule -> 'limit') = 'number' then
+    return case when of_key is not null then rule end;
   end if;
-  return (select e.value from jsonb_each(rule) e where starts_with(key, e.key) order by length(e.key) desc limit 1);
+  return (select e.value from jsonb_each(rule) e where starts_with(of_key, e.key) order by length(e.key) desc limit 1);
 end $$;
 
 -- Most that a bucket holds.
@@ -189,7 +192,7 @@ begin
   heads := array(
     select h.id from unnest(tenants, keys) k (tenant, key), lateral (
       select j.id, j.state, j.state_reason, j.aside from countersign_queue.jobs j
-      where j.queue = q and j.tenant_id = k.tenant and j.ordering_key = k.key and j.strict and j.finished_at is null
+      where j.queue = q and j.tenant_id = k.tenant and j.ordering_key = k.key and j.ordered and j.finished_at is null
       order by j.ord limit 1) h
     where (h.state = 'blocked' and h.state_reason = 'order') or (h.state = 'ready' and h.aside = 'order'));
   if heads <> '{}' then
@@ -303,8 +306,9 @@ begin
   return ids;
 end $$;
 
--- Gives rows to a worker, in this order, each with its new lease. The caller holds them and has judged them.
-create function countersign_queue.give_rows(ids text[], worker text, token uuid, at timestamptz, limits jsonb) returns jsonb[]
+-- Gives rows to a worker, in this order, each with its new lease. The caller holds them and has judged them; those of `kinds` it has counted.
+create function countersign_queue.give_rows(ids text[], worker text, token uuid, at timestamptz, limits jsonb, kinds text[] default '{}')
+returns jsonb[]
 language plpgsql volatile
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
@@ -315,7 +319,7 @@ begin
   with taken as (
     update countersign_queue.jobs j set
       state = 'running', state_reason = null, aside = null, attempt = j.attempt + case when j.resumes then 0 else 1 end, lease = j.lease + 1,
-      claim_token = token, worker = give_rows.worker, claimed_at = at, started_at = case when j.crashes = 0 then at end, settled_as = null,
+      counted = j.kind = any (kinds), claim_token = token, worker = give_rows.worker, claimed_at = at, started_at = case when j.crashes = 0 then at end, settled_as = null,
       max_attempts = case when j.max_attempts_own then j.max_attempts else coalesce((limits -> j.kind ->> 'max_attempts')::integer, 25) end,
       deadline_at = at
         + nullif(coalesce(j.deadline_ms, (limits -> j.kind ->> 'deadline_ms')::bigint, 300000), 0) * interval '1 millisecond'
@@ -369,7 +373,7 @@ begin
     if ids = '{}' then
       return given;
     end if;
-    select bool_or(j.strict), sum(j.payload_bytes) into limited, bytes from countersign_queue.jobs j where j.id = any (ids);
+    select bool_or(j.ordered), sum(j.payload_bytes) into limited, bytes from countersign_queue.jobs j where j.id = any (ids);
     if not limited then
       if bytes > 8388608 then
         ids := countersign_queue.fit(ids);
@@ -573,12 +577,12 @@ begin
     for c in
       select j.id, j.crashes, j.kind, j.tenant_id, j.rate_key, j.payload_bytes, j.aside, l.most, l.cn, l.rn,
         -- Nobody of its key came before it and is not over, and nobody of its key is at work.
-        not j.strict or (not exists (
+        not j.ordered or (not exists (
           select from countersign_queue.jobs b where b.queue = q and b.tenant_id = j.tenant_id and b.ordering_key = j.ordering_key
-            and b.strict and b.finished_at is null and b.ord < j.ord
+            and b.ordered and b.finished_at is null and b.ord < j.ord
         ) and not exists (
           select from countersign_queue.jobs b where b.queue = q and b.tenant_id = j.tenant_id and b.ordering_key = j.ordering_key
-            and b.strict and b.state in ('running', 'waiting'))) as in_turn,
+            and b.ordered and b.state in ('running', 'waiting'))) as in_turn,
         case when l.most is not null then (
           select count(*) from (
             select from countersign_queue.jobs r where r.queue = q and r.tenant_id = j.tenant_id and r.concurrency_key = j.concurrency_key
@@ -589,7 +593,7 @@ begin
           else (select countersign_queue.level_at(b.level, b.as_of, l.rate, at) from (values (1)) o left join countersign_queue.buckets b
             on b.what = 'rate' and b.queue = q and b.tenant_id = j.tenant_id and b.key = j.rate_key) end as level, l.rate
       from (
-        select u.id, u.place, x.priority, x.run_at,
+        select u.id, u.place, x.priority, x.run_at, x.ord,
           case when by_key and x.concurrency_key is not null then coalesce(countersign_queue.most_running(kinds -> x.kind -> 'max_running_per_key', x.concurrency_key),
             countersign_queue.most_running(settings -> 'max_running_per_key', x.concurrency_key)) end as most,
           case when by_key and x.rate_key is not null then coalesce(countersign_queue.rate_of(kinds -> x.kind -> 'rate_per_key', x.rate_key),
@@ -601,7 +605,7 @@ begin
       join countersign_queue.jobs j on j.id = l.id
       -- What a turn called and what lies open, together in the order of Q44; where priorities are the caller's, or groups take turns, in the order given.
       order by case when priorities is null and not fair then greatest(1, l.priority - case when aging > 0
-        then floor(extract(epoch from at - l.run_at) * 1000 / aging) else 0 end) end, l.place
+        then floor(extract(epoch from at - l.run_at) * 1000 / aging) else 0 end) end, case when fair then l.place else l.ord end
     loop
       -- A suspect that came by a turn waits where it is until it may be given.
       continue when c.crashes > 0 and not suspect_allowed;
@@ -670,7 +674,7 @@ begin
         left join countersign_queue.shares o on o.queue = q and o.fair_group = g.fair_group
         on conflict (queue, fair_group) do update set passed = excluded.passed;
       end if;
-      given := given || countersign_queue.give_rows(picked, worker, token, stamp, limits);
+      given := given || countersign_queue.give_rows(picked, worker, token, stamp, limits, kind_names);
     end if;
     exit when left_over = 0 or bytes >= 8388608 or walked >= 5000 or (aside_ids = '{}' and picked = '{}');
   end loop;
@@ -741,6 +745,13 @@ begin
   return given;
 end $$;
 
+-- Queues in which jobs of a kind are set aside: each of them has a turn of that kind to come. Takes no lock.
+create function countersign_queue.queues_waiting_for(of_kind text) returns table (queue text, tenant_id uuid, key text)
+language sql stable
+begin atomic
+  select distinct t.queue, t.tenant_id, t.key from countersign_queue.turns t where t.what = 'kind' and t.key = of_kind;
+end;
+
 -- Ends attempts of rows that completed with nothing to store, under their fence (id, lease, token), and makes room for who waits for their keys: all
 -- in the caller's transaction, a statement each. Answers the ids that it ended; the others are for finish to judge one by one.
 -- Locks those jobs in order of id, then the next heads of their ordering keys, skipping what others hold. Never touches a job whose fence moved on.
@@ -756,7 +767,6 @@ declare
   keys text[];
   -- Kinds whose jobs leave follow-ups: their triggers do the rest, job by job.
   followed text[] := array(select k.name from countersign_queue.kinds k where k.settings ? 'follow_ups');
-  limited text[] := array(select k.name from countersign_queue.kinds k where k.settings ? 'max_running');
 begin
   with ends as (
     select g.id, g.lease, g.token from unnest(ids, leases, tokens) g (id, lease, token) order by g.id
@@ -766,16 +776,17 @@ begin
       batched = not j.awaited and j.callbacks = 0 and j.kind <> all (followed)
     from ends e
     where j.id = e.id and j.lease = e.lease and j.claim_token = e.token and j.settled_as is null and j.state = 'running'
-    returning j.id, j.queue, j.tenant_id, j.kind, j.ordering_key, j.concurrency_key, j.strict, j.batched
+    returning j.id, j.queue, j.tenant_id, j.kind, j.ordering_key, j.concurrency_key, j.ordered, j.counted, j.batched
   ), freed as (
     insert into countersign_queue.turns (queue, tenant_id, what, key, due)
     select distinct d.queue, d.tenant_id, 'concurrency', d.concurrency_key, at from done d where d.concurrency_key is not null and d.batched
     union all
-    select distinct d.queue, '00000000-0000-0000-0000-000000000000'::uuid, 'kind', d.kind, at from done d where d.kind = any (limited)
+    select w.queue, w.tenant_id, 'kind', w.key, at from (select distinct d.kind from done d where d.counted and d.batched) d
+    cross join lateral countersign_queue.queues_waiting_for(d.kind) w
     returning queue
   )
-  select array_agg(d.id), array_agg(d.queue) filter (where d.strict and d.batched), array_agg(d.tenant_id) filter (where d.strict and d.batched),
-    array_agg(d.ordering_key) filter (where d.strict and d.batched), (select array_agg(distinct f.queue) from freed f)
+  select array_agg(d.id), array_agg(d.queue) filter (where d.ordered and d.batched), array_agg(d.tenant_id) filter (where d.ordered and d.batched),
+    array_agg(d.ordering_key) filter (where d.ordered and d.batched), (select array_agg(distinct f.queue) from freed f)
   into ended, ordered_queues, tenants, keys, queues from done d;
   if ordered_queues is not null then
     perform countersign_queue.release_heads(o.queue, array_agg(o.tenant), array_agg(o.key), at, true) from (
@@ -786,7 +797,7 @@ begin
   return coalesce(ended, '{}');
 end $$;
 
--- The same for one job, whoever ends its attempt and however: a turn for its concurrency key, and the next head of its ordering key. Inserts, and
+-- The same for one job, whoever ends its attempt and however: turns for its concurrency key and its kind, and the next head of its ordering key. Inserts, and
 -- locks that head unless somebody else does. Part of every transition out of running, and of every end of a job in strict order.
 create function countersign_queue.make_room() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -796,7 +807,11 @@ begin
   if new.concurrency_key is not null and old.state = 'running' then
     insert into countersign_queue.turns (queue, tenant_id, what, key, due) values (new.queue, new.tenant_id, 'concurrency', new.concurrency_key, at);
   end if;
-  if old.strict and (new.finished_at is not null or old.state in ('running', 'waiting') or old.queue <> new.queue) then
+  if old.counted and old.state = 'running' then
+    insert into countersign_queue.turns (queue, tenant_id, what, key, due)
+    select w.queue, w.tenant_id, 'kind', w.key, at from countersign_queue.queues_waiting_for(new.kind) w;
+  end if;
+  if old.ordered and (new.finished_at is not null or old.state in ('running', 'waiting') or old.queue <> new.queue) then
     perform countersign_queue.release_heads(old.queue, array[old.tenant_id], array[old.ordering_key], at, true);
   end if;
   perform countersign_queue.wake(old.queue, at, at);
@@ -809,9 +824,9 @@ create function countersign_queue.keep_place() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   new.aside := null;
-  if new.strict and old.state = 'blocked' and old.state_reason = 'held' and new.state in ('ready', 'scheduled') and exists (
+  if new.ordered and old.state = 'blocked' and old.state_reason = 'held' and new.state in ('ready', 'scheduled') and exists (
     select from countersign_queue.jobs b where b.queue = new.queue and b.tenant_id = new.tenant_id and b.ordering_key = new.ordering_key
-      and b.strict and b.finished_at is null and b.ord < new.ord
+      and b.ordered and b.finished_at is null and b.ord < new.ord
   ) then
     new.state := 'blocked';
     new.state_reason := 'order';
@@ -932,7 +947,8 @@ begin
   if said ->> 'at' = statement_timestamp()::text and said ->> 'queue' = q then
     n := (said ->> 'n')::integer;
   else
-    n := countersign_queue.depth(q, most);
+    -- The job itself is there already.
+    n := countersign_queue.depth(q, most + 1) - 1;
   end if;
   if n >= most and coalesce(settings ->> 'on_full', 'reject') = 'reject' then
     raise exception 'queue % is full: % jobs wait in it', q, n
@@ -941,6 +957,41 @@ begin
   n := n + 1;
   perform set_config('countersign.depth', jsonb_build_object('at', statement_timestamp()::text, 'queue', q, 'n', n)::text, true);
   return least(1, n::float8 / most);
+end $$;
+
+-- Checks a unique rule and fills in what it leaves open.
+create or replace function countersign_queue.unique_rule(u jsonb) returns jsonb
+language plpgsql immutable as $$
+declare
+  terminal constant jsonb := '["failed", "cancelled", "completed"]';
+  live constant jsonb := '["scheduled", "retrying", "blocked", "ready", "running", "waiting"]';
+  held jsonb := coalesce(u -> 'while', live);
+begin
+  if jsonb_typeof(u) <> 'object' or (u - array['by', 'key', 'scope', 'while', 'period_ms', 'on_conflict', 'preserve_run_at']) <> '{}' then
+    perform countersign_queue.refuse('/unique', 'unique has members by, key, scope, while, period_ms, on_conflict, preserve_run_at');
+  end if;
+  if jsonb_typeof(held) <> 'array' or held = '[]' or not (live || terminal) @> held then
+    perform countersign_queue.refuse('/unique/while', 'while is a list of states that is not empty');
+  end if;
+  if held ? 'completed' and not (held ? 'running' and u ? 'period_ms') then
+    perform countersign_queue.refuse('/unique/while', 'a key held while completed needs a period, and is held while running');
+  end if;
+  if coalesce(u ->> 'on_conflict', 'return') not in ('reject', 'return', 'replace') then
+    perform countersign_queue.refuse('/unique/on_conflict', 'on_conflict is reject, return or replace');
+  end if;
+  if u ? 'by' and u -> 'by' <> '"payload"' and (case when jsonb_typeof(u -> 'by') <> 'array' then true else jsonb_array_length(u -> 'by') not between 1 and 20 or exists (
+    select from jsonb_array_elements(u -> 'by') p where jsonb_typeof(p) <> 'string' or octet_length(p #>> '{}') not between 1 and 512) end) then
+    perform countersign_queue.refuse('/unique/by', 'by is "payload" or a list of at most 20 paths');
+  end if;
+  if u ? 'scope' and u -> 'scope' not in ('["queue"]', '[]') then
+    perform countersign_queue.refuse('/unique/scope', 'scope is a list of: queue');
+  end if;
+  if u ? 'key' and jsonb_typeof(u -> 'key') <> 'string' then
+    perform countersign_queue.refuse('/unique/key', 'the key of unique is a text');
+  end if;
+  perform countersign_queue.integer_of(u, 'period_ms', 1, 31622400000);
+  perform countersign_queue.check_size('/unique/key', u ->> 'key', 512);
+  return u || jsonb_build_object('while', held);
 end $$;
 
 -- A key of a job: its own, else the kind's; at most 512 bytes, not empty.
@@ -980,7 +1031,7 @@ declare
   hash bytea;
   job_id text;
   holder countersign_queue.jobs;
-  ordered text;
+  place_key text;
   is_strict boolean := false;
   running_key text;
   paced_key text;
@@ -1033,14 +1084,14 @@ begin
     due := at;
   end if;
   if j ?| array['ordering_key', 'concurrency_key', 'rate_key', 'order'] or k ?| array['ordering_key', 'concurrency_key', 'rate_key', 'order'] then
-    ordered := countersign_queue.key_of(j, k, 'ordering_key');
+    place_key := countersign_queue.key_of(j, k, 'ordering_key');
     running_key := countersign_queue.key_of(j, k, 'concurrency_key');
     paced_key := countersign_queue.key_of(j, k, 'rate_key');
     if coalesce(j ->> 'order', 'shard') not in ('shard', 'strict') then
       perform countersign_queue.refuse('/order', 'order is shard or strict');
     end if;
-    is_strict := coalesce(j ->> 'order', k ->> 'order') = 'strict' and ordered is not null;
-    if j ->> 'order' = 'strict' and ordered is null then
+    is_strict := coalesce(j ->> 'order', k ->> 'order', 'shard') = 'strict' and place_key is not null;
+    if j ->> 'order' = 'strict' and place_key is null then
       perform countersign_queue.refuse('/ordering_key', 'strict order needs an ordering_key');
     end if;
   end if;
@@ -1052,7 +1103,7 @@ begin
   if j ? 'hold' then
     to_state := 'blocked';
     reason := 'held';
-  elsif is_strict and countersign_queue.is_behind(queue, tenant, ordered) then
+  elsif is_strict and countersign_queue.is_behind(queue, tenant, place_key) then
     to_state := 'blocked';
     reason := 'order';
   else
@@ -1064,7 +1115,7 @@ begin
       id, tenant_id, queue, kind, priority, state, state_reason, payload, payload_bytes, payload_version, max_attempts,
       max_attempts_own, max_crashes,
       deadline_ms, backoff, keep_output_ms, run_at, enqueued_at, metadata, tags, trace, unique_key, unique_hash, unique_while, unique_until,
-      ordering_key, strict, concurrency_key, rate_key, fair_group)
+      ordering_key, ordered, concurrency_key, rate_key, fair_group)
     values (
       job_id, tenant, queue, kind,
       coalesce(case when j ? 'priority' then countersign_queue.integer_of(j, 'priority', 1, 4) end, (k ->> 'priority')::smallint, 2),
@@ -1079,7 +1130,7 @@ begin
       case when j ? 'tags' then coalesce(array(select jsonb_array_elements_text(j -> 'tags')), '{}') else '{}' end, j -> 'trace',
       u ->> 'key', hash, case when u is not null then array(select jsonb_array_elements_text(u -> 'while')) end,
       at + (u ->> 'period_ms')::bigint * interval '1 millisecond',
-      ordered, is_strict, running_key, paced_key,
+      place_key, is_strict, running_key, paced_key,
       case s ->> 'fair_by' when 'tenant' then 't:' || tenant when 'concurrency_key' then 'k:' || coalesce(running_key, '') else '' end)
     on conflict (unique_hash) where unique_held do nothing;
     if found then
@@ -1087,7 +1138,7 @@ begin
         pressure := countersign_queue.admit(queue, s);
       end if;
       if reason = 'order' then
-        insert into countersign_queue.turns (queue, tenant_id, what, key, due) values (queue, tenant, 'order', ordered, at);
+        insert into countersign_queue.turns (queue, tenant_id, what, key, due) values (queue, tenant, 'order', place_key, at);
       elsif to_state <> 'blocked' then
         perform countersign_queue.wake(queue, due, at);
       end if;
@@ -1126,7 +1177,7 @@ language sql stable
 set enable_seqscan = off set enable_bitmapscan = off set jit = off
 return exists (
   select from countersign_queue.jobs b
-  where b.queue = q and b.tenant_id = tenant and b.ordering_key = key and b.strict and b.finished_at is null);
+  where b.queue = q and b.tenant_id = tenant and b.ordering_key = key and b.ordered and b.finished_at is null);
 
 -- Ends one attempt as settle does, and stops its rate key when the outcome says so: retry({after, hold: 'rate_key'}) of a handler that was told to
 -- slow down (Q106). Locks as settle.
@@ -1189,7 +1240,7 @@ begin
   end if;
   with keys as (
     select 'order' as what, j.tenant_id, j.ordering_key as key from countersign_queue.jobs j
-    where j.queue = list_keys.queue and j.strict and j.finished_at is null and (j.aside = 'order' or (j.state = 'blocked' and j.state_reason = 'order'))
+    where j.queue = list_keys.queue and j.ordered and j.finished_at is null and (j.aside = 'order' or (j.state = 'blocked' and j.state_reason = 'order'))
     union
     select 'concurrency', j.tenant_id, j.concurrency_key from countersign_queue.jobs j
     where j.queue = list_keys.queue and j.state = 'ready' and j.aside = 'concurrency'
@@ -1204,20 +1255,20 @@ begin
   )
   select coalesce(jsonb_agg(jsonb_build_object('what', p.what, 'key', p.key, 'tenant_id', p.tenant_id,
     'waiting', (select count(*) from (select from countersign_queue.jobs j where j.queue = list_keys.queue and case p.what
-      when 'order' then j.tenant_id = p.tenant_id and j.ordering_key = p.key and j.strict and j.finished_at is null
+      when 'order' then j.tenant_id = p.tenant_id and j.ordering_key = p.key and j.ordered and j.finished_at is null
         and (j.aside = 'order' or (j.state = 'blocked' and j.state_reason = 'order'))
       when 'concurrency' then j.tenant_id = p.tenant_id and j.concurrency_key = p.key and j.state = 'ready' and j.aside = 'concurrency'
       when 'rate' then j.tenant_id = p.tenant_id and j.rate_key = p.key and j.state = 'ready' and j.aside = 'rate'
       else j.kind = p.key and j.state = 'ready' and j.aside = 'kind' end limit 1000) w),
     'running', (select count(*) from (select from countersign_queue.jobs j where j.queue = list_keys.queue and j.state = 'running' and case p.what
-      when 'order' then j.tenant_id = p.tenant_id and j.ordering_key = p.key and j.strict
+      when 'order' then j.tenant_id = p.tenant_id and j.ordering_key = p.key and j.ordered
       when 'concurrency' then j.tenant_id = p.tenant_id and j.concurrency_key = p.key
       when 'rate' then j.tenant_id = p.tenant_id and j.rate_key = p.key else j.kind = p.key end limit 1000) r),
     'until', (select countersign_queue.spoken(max(t.due)) from countersign_queue.turns t
       where t.queue = list_keys.queue and t.what = p.what and t.key = p.key and t.tenant_id is not distinct from p.tenant_id and p.what = 'rate'),
     'head', (select jsonb_build_object('id', j.id, 'kind', j.kind, 'state', j.state, 'attempt', j.attempt, 'run_at', countersign_queue.spoken(j.run_at))
       from countersign_queue.jobs j where j.queue = list_keys.queue and case p.what
-        when 'order' then j.tenant_id = p.tenant_id and j.ordering_key = p.key and j.strict and j.finished_at is null
+        when 'order' then j.tenant_id = p.tenant_id and j.ordering_key = p.key and j.ordered and j.finished_at is null
         when 'concurrency' then j.tenant_id = p.tenant_id and j.concurrency_key = p.key and j.state = 'ready' and j.aside = 'concurrency'
         when 'rate' then j.tenant_id = p.tenant_id and j.rate_key = p.key and j.state = 'ready' and j.aside = 'rate'
         else j.kind = p.key and j.state = 'ready' and j.aside = 'kind' and countersign_queue.visible(j.tenant_id) end
@@ -1231,7 +1282,7 @@ language sql stable
 set enable_seqscan = off set jit = off
 return (
   select j.id from countersign_queue.jobs j
-  where j.queue = q and j.tenant_id = countersign_queue.tenant_for(tenant) and j.ordering_key = key and j.strict and j.finished_at is null
+  where j.queue = q and j.tenant_id = countersign_queue.tenant_for(tenant) and j.ordering_key = key and j.ordered and j.finished_at is null
   order by j.ord limit 1);
 
 -- What an operator does about the head of an ordering key (Q105): skip makes it a dead letter, which may be retried later; cancel cancels it; retry
@@ -1272,13 +1323,13 @@ select countersign_queue.as_owner();
 
 create trigger keep_place before update of state on countersign_queue.jobs for each row
 when (old.state is distinct from new.state and ((old.aside is not null and new.aside is not null)
-  or (new.strict and old.state = 'blocked' and old.state_reason = 'held')))
+  or (new.ordered and old.state = 'blocked' and old.state_reason = 'held')))
 execute function countersign_queue.keep_place();
 
 create trigger make_room after update of state, queue on countersign_queue.jobs for each row
 when (not new.batched and (old.state is distinct from new.state or old.queue <> new.queue)
-  and ((new.concurrency_key is not null and old.state = 'running')
-    or (old.strict and (new.finished_at is not null or old.state in ('running', 'waiting') or old.queue <> new.queue))))
+  and ((old.state = 'running' and (new.concurrency_key is not null or old.counted))
+    or (old.ordered and (new.finished_at is not null or old.state in ('running', 'waiting') or old.queue <> new.queue))))
 execute function countersign_queue.make_room();
 
 drop trigger follow_ups on countersign_queue.jobs;

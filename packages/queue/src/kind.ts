@@ -263,6 +263,8 @@ export function backoffRule(rule: BackoffRule): Record<string, unknown> {
 
 export function spokenUnique(rule: UniqueRule): Record<string, unknown> {
   if (rule.while?.length === 0) throw QueueError.invalid('/unique/while', 'names at least one state')
+  if (Array.isArray(rule.by) && (rule.by.length === 0 || rule.by.some((path) => path === '')))
+    throw QueueError.invalid('/unique/by', "is 'payload' or names paths into it")
   if (rule.while?.includes('completed') && (rule.period === undefined || !rule.while.includes('running')))
     throw QueueError.invalid('/unique/while', 'a key held while completed needs a period, and is held while running')
   return {
