@@ -493,6 +493,8 @@ export type Queue = {
 }
 
 export type QueueKey = {
+  /** What stands for the key in a path. */
+  ref: string
   key: string
   by: 'ordering_key' | 'concurrency_key' | 'rate_key' | 'kind'
   /** How many jobs wait for it; counted up to 1,000. */
@@ -2124,6 +2126,8 @@ export type Routes = {
         reason?: string
         /** Everything, when no filter is meant. */
         all?: true
+        /** The `next` of the call before. */
+        after?: string
       }
       queue?: string
       /** 1 is urgent, 4 can wait. */
@@ -2140,8 +2144,8 @@ export type Routes = {
           id: string
           job_id: string
         }[]
-        /** Whether letters are left that the filter names: call again. */
-        more: boolean
+        /** Where to go on when letters are left: call again with it as `after` in the filter. */
+        next: string | null
       }
     }
   }
@@ -2156,6 +2160,8 @@ export type Routes = {
         reason?: string
         /** Everything, when no filter is meant. */
         all?: true
+        /** The `next` of the call before. */
+        after?: string
       }
     }
     answers: {

@@ -82,23 +82,23 @@ const depth = ({ groups }: RouteAnswer<'GET /dead-letters/depth'>): string =>
 function acts(dlq: Command, door: Door): void {
   const where = () => targetOf(door.client().settings.url)
   filtered(dlq.command('retry [ids...]'))
-    .description('run dead letters again, at most 1,000 a call')
+    .description('run dead letters again')
     .option('--payload <json>', 'with another payload')
     .option('--to-queue <queue>', 'in another queue')
     .action(async (ids: string[], options: FilterOptions & { payload?: string; toQueue?: string }) => {
       const payload = options.payload === undefined ? undefined : parseJson('--payload', options.payload)
-      const body = {
-        filter: filterOf(ids, options),
-        queue: options.toQueue,
-        payload,
-      } as RouteBody<'POST /dead-letters/bulk-retry'>
-      const done = await door.client().call('POST /dead-letters/bulk-retry', { body })
-      print(door.output(), done, ({ retried, conflicts, more }) =>
-        [
-          `${retried} run again.`,
-          ...conflicts.map(({ id, job_id }) => `${id} stays: ${job_id} has its unique key.`),
-          ...(more ? ['More are left: say it again.'] : []),
-        ].join('\n'),
+      const done = { retried: 0, conflicts: [] as { id: string; job_id: string }[] }
+      let after: string | undefined
+      do {
+        const filter = { ...filterOf(ids, options), after }
+        const body = { filter, queue: options.toQueue, payload } as RouteBody<'POST /dead-letters/bulk-retry'>
+        const part = await door.client().call('POST /dead-letters/bulk-retry', { body })
+        done.retried += part.retried
+        done.conflicts.push(...part.conflicts)
+        after = part.next ?? undefined
+      } while (after !== undefined)
+      print(door.output(), done, ({ retried, conflicts }) =>
+        [`${retried} run again.`, ...conflicts.map(({ id, job_id }) => `${id} stays: ${job_id} has its unique key.`)].join('\n'),
       )
     })
   filtered(dlq.command('purge [ids...]'))

@@ -92,29 +92,18 @@ const A_CALL = 1_000
 export const retryDeadLetters = (house: JobsHouse, scope: Scope, filter: DeadLetterFilter, overrides: Overrides) => {
   refuseDigits(overrides.payload, '/payload')
   return act(house, scope, async (t) => {
-    const { retried, conflicts } = await house.queue.deadLetters.retry(filter, { ...spoken(overrides), tx: t })
-    await record(
-      t,
-      scope,
-      'dead_letter.retried',
-      { filter: filter as EventData, retried: retried.length, conflicts: conflicts.length },
-      {
-        before: { state: 'failed' },
-        after: { state: 'ready', ids: retried },
-      },
-    )
-    return {
-      retried: retried.length,
-      conflicts: conflicts.map(({ id, conflict }) => ({ id, job_id: conflict })),
-      more: retried.length > 0 && retried.length + conflicts.length >= A_CALL,
-    }
+    const { retried, conflicts, next } = await house.queue.deadLetters.retry(filter, { ...spoken(overrides), tx: t })
+    const data = { filter: filter as EventData, retried: retried.length, conflicts: conflicts.length }
+    const change = { before: { state: 'failed' }, after: { state: 'ready', ids: retried } }
+    if (retried.length > 0) await record(t, scope, 'dead_letter.retried', data, change)
+    return { retried: retried.length, conflicts: conflicts.map(({ id, conflict }) => ({ id, job_id: conflict })), next }
   })
 }
 
 export const purgeDeadLetters = (house: JobsHouse, scope: Scope, filter: DeadLetterFilter) =>
   act(house, scope, async (t) => {
     const purged = await house.queue.deadLetters.purge(filter, { tx: t })
-    await record(t, scope, 'dead_letter.purged', { filter: filter as EventData, purged })
+    if (purged > 0) await record(t, scope, 'dead_letter.purged', { filter: filter as EventData, purged })
     return { purged, more: purged >= A_CALL }
   })
 

@@ -172,11 +172,26 @@ export const listKeys = (house: JobsHouse, scope: Scope, name: string, { limit, 
 type KeyRow = Awaited<ReturnType<JobsHouse['queue']['keys']['list']>>[number]
 type Mark = { what: string; key: string }
 
-const showKey = ({ what, key, waiting, running, until, head }: KeyRow) => ({ key, by: BY[what], waiting, running, until, head })
+const showKey = ({ what, key, waiting, running, until, head }: KeyRow) => ({
+  ref: refOf(key),
+  key,
+  by: BY[what],
+  waiting,
+  running,
+  until,
+  head,
+})
+
+/** How a key stands in a path: as it is, or, where no path may hold it, its bytes behind a tilde. */
+const refOf = (key: string): string =>
+  /^[A-Za-z0-9_.:@-]{1,200}$/.test(key) ? key : `~${Buffer.from(key).toString('base64url')}`
+const keyOf = (ref: string): string => (ref.startsWith('~') ? Buffer.from(ref.slice(1), 'base64url').toString() : ref)
 
 /** The job that the others of an ordering key wait for becomes a dead letter, or runs now. */
-export const skipKey = (house: JobsHouse, scope: Scope, name: string, key: string) => freeKey(house, scope, name, key, 'skip')
-export const retryKey = (house: JobsHouse, scope: Scope, name: string, key: string) => freeKey(house, scope, name, key, 'retry')
+export const skipKey = (house: JobsHouse, scope: Scope, name: string, ref: string) =>
+  freeKey(house, scope, name, keyOf(ref), 'skip')
+export const retryKey = (house: JobsHouse, scope: Scope, name: string, ref: string) =>
+  freeKey(house, scope, name, keyOf(ref), 'retry')
 
 const freeKey = (house: JobsHouse, scope: Scope, name: string, key: string, how: 'skip' | 'retry') =>
   act(house, scope, async (t) => {

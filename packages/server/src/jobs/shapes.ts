@@ -207,6 +207,7 @@ export const DrainedBody = s.object({ name: s.text(), cancelled: Depth })
 export const BlockedKey = s.named(
   'QueueKey',
   s.object({
+    ref: s.text().describe('What stands for the key in a path.'),
     key: s.text(),
     by: s.oneOf('ordering_key', 'concurrency_key', 'rate_key', 'kind'),
     waiting: s.int({ min: 0 }).describe('How many jobs wait for it; counted up to 1,000.'),
@@ -305,6 +306,7 @@ export const DeadLetterFilter = s.object({
   queue: s.optional(QueueName),
   reason: s.optional(s.line({ max: 100 })),
   all: s.optional(s.literal(true).describe('Everything, when no filter is meant.')),
+  after: s.optional(s.id('job').describe('The `next` of the call before.')),
 })
 export const overrides = {
   queue: s.optional(QueueName),
@@ -337,7 +339,7 @@ export const RetriedBody = s.object({
   conflicts: s
     .array(s.object({ id: s.id('job'), job_id: s.id('job') }))
     .describe('Letters that stayed: another job has their unique key.'),
-  more: s.boolean().describe('Whether letters are left that the filter names: call again.'),
+  next: s.maybe(s.id('job')).describe('Where to go on when letters are left: call again with it as `after` in the filter.'),
 })
 export const PurgedBody = s.object({ purged: s.int({ min: 0 }), more: s.boolean() })
 
@@ -490,5 +492,8 @@ export const CallbackBody = s.named(
   'A job that waits for the outside.',
 )
 export const SettledBody = s.object({ id: s.id('cb'), job_id: s.id('job'), state: State })
-export const keyName = { name: QueueName, key: Key }
+export const keyName = {
+  name: QueueName,
+  key: s.pattern(/^[^\0/]{1,700}$/, 'Must be the `ref` of a key.'),
+}
 export const FreedKey = s.object({ key: s.text(), job_id: s.id('job'), state: s.maybe(State) })
