@@ -30,6 +30,7 @@ export type Permits = {
   spare(): number
   /** The permits of a queue: its pool's, or those shared. */
   size(queue: string): number
+  runningOf(queue: string): number
   running(): number
   waiting(): number
 }
@@ -154,6 +155,7 @@ export function makePermits(shares: Shares, concurrency: number): Permits {
       return spare
     },
     size: (queue) => pools.get(queue) ?? concurrency,
+    runningOf: runs,
     running: () => [...running.values()].reduce((sum, n) => sum + n, 0),
     waiting: () => [...waiting.values()].reduce((sum, n) => sum + n, 0),
   }

@@ -221,10 +221,13 @@ class RunningWorker implements Worker {
   #vouching: Vouching | null = null
   #registered = false
   #pumping = false
+  /** The claim loop waits for room in the window of results. */
+  #full = false
   #suspect: Attempt | undefined
   #drained: (() => void) | undefined
   #wokenAt: number | undefined
   #stopped: Promise<void> | undefined
+  #claimMs = 1
   #claimedAt = performance.now()
   #beatAt = performance.now()
 
@@ -327,7 +330,8 @@ class RunningWorker implements Worker {
   }
 
   #wants(): Want[] {
-    if (this.#finisher.pending() >= this.#plan.window) return []
+    this.#full = this.#finisher.pending() >= this.#plan.window
+    if (this.#full) return []
     const memo = new Map<string, number>()
     const ahead = (queue: string): number => {
       let n = memo.get(queue)
@@ -338,12 +342,16 @@ class RunningWorker implements Worker {
       return n
     }
     const wants = this.#permits.wants(ahead)
-    // One statement for a handful, rather than one for each job that ends: what is held ahead bridges the time.
-    if (this.#permits.spare() === 0) {
-      const most = Math.max(0, ...memo.values())
-      if (this.#permits.waiting() > most - most / 4) return []
-    }
+    // One statement for a handful, rather than one for each job that ends: what is held ahead bridges the time that a claim takes.
+    if (this.#permits.spare() === 0 && this.#permits.waiting() > this.#enough(Math.max(0, ...memo.values()))) return []
     return wants
+  }
+
+  /** How many waiting jobs will not be started before the next claim has answered, of `most`. */
+  #enough(most: number): number {
+    let perMs = 0
+    for (const [queue, tempo] of this.#tempo) perMs += this.#permits.runningOf(queue) / Math.max(tempo, 0.001)
+    return Math.min((most * 3) / 4, 1.5 * perMs * this.#claimMs)
   }
 
   /** As many jobs of a queue as start within a moment, by what its handlers took so far (Q90). */
@@ -375,6 +383,7 @@ class RunningWorker implements Worker {
       await this.#register()
       return { got: 1, nextMs: null }
     }
+    this.#claimMs = this.#claimMs * 0.9 + (performance.now() - began) * 0.1
     const got = new Map<string, number>()
     for (const { queue } of held) got.set(queue, (got.get(queue) ?? 0) + 1)
     this.#permits.answered(asked, got)
@@ -589,8 +598,8 @@ class RunningWorker implements Worker {
     if (stale && !apart) log.warn({ ...factsOf(held), outcome }, 'the attempt was over before its outcome came')
     if (outcome === 'failed')
       log.info({ ...factsOf(held), outcome, error: result.error, reason: result.reason }, 'an attempt failed')
-    // It may be due again soon; and a full window may have opened.
-    if (outcome !== 'completed') this.#claimSleeper.rouse()
+    // It may be due again soon; or there is room in the window.
+    if (outcome !== 'completed' || this.#full) this.#claimSleeper.rouse()
     if (!this.#ready.empty()) this.#pump()
     if (this.#meters.on && !stale) this.#measure(held, outcome)
     settled?.(hooked(held), outcome, stale)
