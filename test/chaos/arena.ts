@@ -22,6 +22,7 @@ export type ArenaOptions = {
   handlerMs: number
   heartbeat: string
   lostAfter: string
+  deadline: string
   /** PostgreSQL settings. */
   settings?: Record<string, string>
   /** What lies between the workers and the database. */
@@ -132,15 +133,12 @@ async function furnish(
 type FighterOptions = ArenaOptions & { url: string; listen: boolean | string }
 
 async function startFighter(options: FighterOptions, ledger: Ledger, died: string[]): Promise<Fighter> {
-  const { url, listen, concurrency, heartbeat, lostAfter, handlerMs } = options
+  const { url, listen, concurrency, heartbeat, lostAfter, handlerMs, deadline } = options
+  const settings = JSON.stringify({ url, listen, concurrency, heartbeat, lostAfter, handlerMs, deadline })
   const child: ChildProcess = fork(WORKER, [], {
     execArgv: [],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: {
-      ...process.env,
-      NODE_OPTIONS: '',
-      CHAOS_WORKER: JSON.stringify({ url, listen, concurrency, heartbeat, lostAfter, handlerMs }),
-    },
+    env: { ...process.env, NODE_OPTIONS: '', CHAOS_WORKER: settings },
   })
   let said = ''
   child.stderr?.on('data', (chunk: Buffer) => {

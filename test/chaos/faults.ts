@@ -10,7 +10,7 @@ const pidOf = (leader: string | null): number => Number(/-(\d+)-[0-9a-f]+$/.exec
 
 /** The worker process that holds the lease of maintenance. */
 export async function leaderOf(arena: Arena): Promise<Fighter | undefined> {
-  const { leader } = await arena.queue.health()
+  const { leader } = await arena.queue.health() // null, too, while the database is away
   return arena.fighters.find(({ pid }) => pid === pidOf(leader))
 }
 
@@ -68,14 +68,15 @@ export const exhaustion: Fault = {
   },
 }
 
+/** Those that do not lead: without a leader nobody is rescued, which is a fault of its own. */
 export const killWorkers: Fault = {
   name: 'workers are killed',
   async strike(arena, ms) {
     let killed = 0
     for (const begun = performance.now(); performance.now() - begun < ms; killed++) {
-      const victim = arena.fighters[killed % arena.fighters.length] as Fighter
-      await replace(arena, victim)
-      await pause(Math.min(10_000, ms / 2))
+      const leader = await leaderOf(arena)
+      await replace(arena, arena.fighters.find((fighter) => fighter !== leader) as Fighter)
+      await pause(Math.min(10_000, ms))
     }
     return `${killed} killed`
   },
@@ -85,8 +86,12 @@ export const killWorkers: Fault = {
 const loseLeader = (name: string, end: (leader: Fighter) => Promise<unknown>): Fault => ({
   name,
   async strike(arena) {
-    await until('somebody leads', async () => (await leaderOf(arena)) !== undefined)
-    const leader = (await leaderOf(arena)) as Fighter
+    let leader!: Fighter
+    await until('somebody leads', async () => {
+      const now = await leaderOf(arena)
+      if (now) leader = now
+      return now !== undefined
+    })
     arena.fighters.splice(arena.fighters.indexOf(leader), 1)
     await end(leader)
     await arena.spawn()

@@ -25,6 +25,7 @@ async function prove(open: (url: string) => Promise<Pooler>): Promise<void> {
     handlerMs: 1,
     heartbeat: '400ms',
     lostAfter: '1500ms',
+    deadline: '5s',
     through: async (url) => {
       pooler = await open(url)
       return { url: pooler.url, listen: true }

@@ -33,6 +33,7 @@ const arena = await openArena({
   handlerMs: 2,
   heartbeat: '5s',
   lostAfter: '15s',
+  deadline: '20s',
   settings: { max_connections: '200' },
 })
 let good = true

@@ -3,7 +3,7 @@
 import { writeSync } from 'node:fs'
 import { createQueue, defineKind } from '@countersign/queue'
 
-const { url, listen, concurrency, heartbeat, lostAfter, handlerMs } = JSON.parse(process.env.CHAOS_WORKER)
+const { url, listen, concurrency, heartbeat, lostAfter, handlerMs, deadline } = JSON.parse(process.env.CHAOS_WORKER)
 
 function say(line) {
   for (let text = `${line}\n`; text !== ''; ) {
@@ -18,6 +18,8 @@ function say(line) {
 const work = defineKind('chaos', {
   maxAttempts: 1000,
   maxCrashes: 0,
+  // A claim whose answer was lost with its connection is in nobody's hands; its attempt ends by this.
+  deadline,
   async run(job) {
     say(`S ${job.id} ${job.attempt} ${job.lease}`)
     const ms = job.payload.ms ?? handlerMs
