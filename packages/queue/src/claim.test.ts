@@ -5,16 +5,19 @@ import { createQueue, defineKind, enqueue, type Job, type Kind, type KindOptions
 
 type Said = { call: string; values: unknown[]; at: number }
 
-/** A queue over a pool that remembers which functions were called. */
+/** A queue over a pool that remembers which functions were called, and whose answer to the next call of `lose` is lost on its way. */
 async function open(kinds: readonly Kind[], options: Partial<QueueOptions> = {}) {
   const house = await database()
   const pool = new pg.Pool({ connectionString: house.runtimeUrl, max: 10 })
   const said: Said[] = []
   const query = pool.query.bind(pool) as (text: string, values?: unknown[]) => Promise<pg.QueryResult>
-  const heard = (text: string, values: unknown[] = []) => {
-    const call = /countersign_queue\.(\w+)/.exec(text)?.[1]
-    if (call) said.push({ call, values, at: performance.now() })
-    return query(text, values)
+  const lose = new Set<string>()
+  const heard = async (text: string, values: unknown[] = []) => {
+    const call = /countersign_queue\.(\w+)/.exec(text)?.[1] ?? ''
+    said.push({ call, values, at: performance.now() })
+    const answer = await query(text, values)
+    if (lose.delete(call)) throw new Error('Connection terminated unexpectedly')
+    return answer
   }
   pool.query = heard as typeof pool.query
   const queue = createQueue({ database: pool, kinds, clock: house.clock, ...options })
@@ -23,7 +26,7 @@ async function open(kinds: readonly Kind[], options: Partial<QueueOptions> = {})
     await pool.end()
   })
   const of = (call: string) => said.filter((one) => one.call === call)
-  return { ...house, queue, of }
+  return { ...house, queue, of, lose }
 }
 
 const kindOf = (name: string, run: (job: Job) => unknown, more: Partial<KindOptions<unknown, unknown>> = {}): Kind =>
@@ -281,4 +284,36 @@ test('Q97 a claim fails while the database is away, and the worker goes on when 
     .toBe(true)
   await expect.poll(() => ran, { timeout: 10_000 }).toBeGreaterThanOrEqual(2)
   expect(worker.ages().claim_loop_age_ms).toBeLessThan(5_000)
+})
+
+test('Q97 a claim that committed while its answer was lost costs its jobs nothing: they are given back at once and run', async () => {
+  let ran = 0
+  const { queue, of, lose } = await open([kindOf('a', () => void ran++)])
+  const ids = await queue.enqueueMany([...many(20, 'a'), ...many(5, 'a').map((one, n) => ({ ...one, uniqueKey: `row ${n}` }))])
+  lose.add('claim_packed')
+  // The first claim only finds that the worker is new; of the second the answer is lost.
+  const worker = queue.work({ maintenance: false })
+  await expect.poll(() => of('register_worker').length).toBe(1)
+  lose.add('claim_packed')
+  await expect.poll(() => ran, { timeout: 10_000 }).toBe(25)
+  await expect.poll(() => worker.ages().unacknowledged).toBe(0)
+  expect(of('hand_back').length).toBeGreaterThan(0)
+  for (const id of ids) expect(await queue.job(id)).toMatchObject({ state: 'completed', attempt: 1, crashes: 0, errors: [] })
+})
+
+test('Q97 Q54 a settlement whose answer was lost is sent again, and is already there', async () => {
+  let ran = 0
+  const { queue, of, lose } = await open([kindOf('a', () => void ran++), kindOf('out', () => 'output')])
+  const ids = await queue.enqueueMany([...many(20, 'a'), ...many(3, 'out')])
+  lose.add('settle_claims').add('finish')
+  const stale: string[] = []
+  const worker = queue.work({
+    maintenance: false,
+    hooks: { settled: (job, outcome, isStale) => isStale && stale.push(`${job.id} ${outcome}`) },
+  })
+  for (const id of ids) await expect.poll(async () => (await queue.job(id))?.state, { timeout: 10_000 }).toBe('completed')
+  await expect.poll(() => worker.ages().unacknowledged).toBe(0)
+  expect(of('settle_claims').length).toBeGreaterThan(1)
+  expect(stale).toEqual([])
+  expect(ran).toBe(20)
 })

@@ -136,6 +136,9 @@ export const claimPacked = (
     sleepMs,
     relaxed,
   ])
+/** Gives back what a claim call got whose answer was lost; answers how many jobs. */
+export const handBack = (db: Queryable, worker: string, token: string) =>
+  ask<number>(db, sql('hand_back($1::text, $2::uuid)'), [worker, token])
 /** Gives an attempt of a claim a row of its own, under the same fence; false: the fence is stale. */
 export const leaveClaim = (db: Queryable, id: string, lease: number, token: string) =>
   ask<boolean>(db, sql('leave_claim($1::text, $2::bigint, $3::uuid)'), [id, lease, token])

@@ -7,7 +7,7 @@ import { type Batch, type Gathering, gather, runBatch } from './batch.ts'
 import { claimJobs, Held } from './claim.ts'
 import { makeDeadlines } from './deadline.ts'
 import { type Duration, milliseconds } from './duration.ts'
-import { QueueError } from './error.ts'
+import { isStoreAway, QueueError } from './error.ts'
 import { type Finisher, makeFinisher } from './finish.ts'
 import type { Clock, Log } from './host.ts'
 import { makeIsolates } from './isolate.ts'
@@ -18,7 +18,7 @@ import { checkShares, makePermits, type Permits, type Shares, type Want } from '
 import { makeReady } from './ready.ts'
 import { stopOnSignal } from './signals.ts'
 import { makeSleeper } from './sleeper.ts'
-import { beat, type HandedJob, type Result, registerKinds, registerWorker, releaseWorker, type Verdict } from './sql.ts'
+import { beat, type HandedJob, handBack, type Result, registerKinds, registerWorker, releaseWorker, type Verdict } from './sql.ts'
 import { pause, retryMs, type Store } from './store.ts'
 import { type Meters, noMeters, noSpans, type Spans } from './telemetry.ts'
 import type { Wake } from './wake.ts'
@@ -228,6 +228,8 @@ class RunningWorker implements Worker {
   #wokenAt: number | undefined
   #stopped: Promise<void> | undefined
   #claimMs = 1
+  /** Claim calls that failed on the way, and may have given jobs. */
+  readonly #unsure: { id: string; token: string }[] = []
   #claimedAt = performance.now()
   #beatAt = performance.now()
 
@@ -375,10 +377,15 @@ class RunningWorker implements Worker {
     const token = crypto.randomUUID()
     const kinds = this.#kindNames
     const wants = asked.map((one) => ({ ...one, n: Math.min(one.n, MOST_ASKED), kinds }))
+    await this.#handBackUnsure()
     const began = performance.now()
-    const { lost, held, waitMs } = await this.#spans.call('claim', () =>
-      claimJobs(store, this.id, token, wants, sleepMs, !this.#plan.strictClaims),
-    )
+    const { id } = this
+    const { lost, held, waitMs } = await this.#spans
+      .call('claim', () => claimJobs(store, id, token, wants, sleepMs, !this.#plan.strictClaims))
+      .catch((error: unknown) => {
+        if (isStoreAway(error)) this.#unsure.push({ id, token })
+        throw error
+      })
     if (lost) {
       await this.#register()
       return { got: 1, nextMs: null }
@@ -391,6 +398,15 @@ class RunningWorker implements Worker {
     for (const one of held) this.#hold(one)
     this.#pump()
     return { got: held.length, nextMs: waitMs === null ? null : Math.max(1, waitMs) }
+  }
+
+  /** A claim whose answer was lost may have committed: its jobs go back before the next one. */
+  async #handBackUnsure(): Promise<void> {
+    for (let one = this.#unsure[0]; one; one = this.#unsure[0]) {
+      const n = await handBack(this.#house.store, one.id, one.token)
+      this.#unsure.shift()
+      if (n > 0) this.#house.log.info({ jobs: n }, 'jobs of a claim whose answer was lost were given back')
+    }
   }
 
   #measureClaim(began: number, got: ReadonlyMap<string, number>): void {
@@ -689,6 +705,7 @@ class RunningWorker implements Worker {
       })
       await Promise.race([drained, handedBack])
       await this.#finisher.idle()
+      await store.insist(() => this.#handBackUnsure(), this.#givingUp.signal)
       this.#vouching?.end()
       await releaseWorker(store, this.id)
     }

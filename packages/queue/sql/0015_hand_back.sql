@@ -1,0 +1,33 @@
+-- What a worker gives back that it never started.
+select countersign_queue.as_engine();
+
+-- Gives back everything that a claim call of a worker got and nobody has ended, without an attempt: for a call whose answer was lost on the way
+-- (Q97), so that no job waits for the end of a worker that does not know of it. Answers how many. The same again gives nothing.
+-- Waits for a claim of this worker that is still under way; then locks as finish does: stripes ascending, rows ascending by id.
+-- Never for a token of which any job was started: who holds the answer ends its jobs one by one.
+create function countersign_queue.hand_back(worker text, token uuid) returns integer
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  results jsonb;
+begin
+  perform countersign_queue.check_isolation();
+  perform pg_advisory_xact_lock(1668248951, hashtext(worker));
+  select jsonb_agg(jsonb_build_object('id', h.id, 'lease', h.lease, 'token', hand_back.token, 'outcome', 'release') order by h.id) into results
+  from (
+    select r.id, (c.id << 10) + i - 1 as lease
+    from countersign_queue.claims c cross join generate_series(1, c.n) i
+    cross join lateral countersign_queue.read_row((c.row_generation & 15)::smallint, c.lane, c.xids[i], c.nums[i]) r
+    where c.token = hand_back.token and c.worker = hand_back.worker and c.n > 0 and get_bit(countersign_queue.open_bits(c.id, c.n), i - 1) = 1
+    union all
+    select j.id, j.lease from countersign_queue.jobs j
+    where j.state = 'running' and j.worker = hand_back.worker and j.claim_token = hand_back.token and j.settled_as is null
+  ) h;
+  if results is null then
+    return 0;
+  end if;
+  perform countersign_queue.finish(results);
+  return jsonb_array_length(results);
+end $$;
+
+select countersign_queue.grant_functions('countersign_worker', array['hand_back']);
+select countersign_queue.as_owner();
