@@ -1,6 +1,7 @@
 // The keys of a callback receiver (Q132): a list of one's own, or a file that is read again when it changes. The first key signs, all verify.
 // Never prints a key, never uses a file that others can reach, and never gives up keys that work for a file that does not.
-import { readFile, stat } from 'node:fs/promises'
+import { readFileSync, statSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { QueueError } from './error.ts'
 import type { Log } from './host.ts'
 import { type CallbackKey, checkKeys } from './signature.ts'
@@ -39,19 +40,20 @@ export type KeyFileOptions = {
 /**
  * Keys from a JSON file of mode 0600: `{ "keys": [{ "id": "k2", "secret": "<64 or more hex digits>", "not_after"?, "tenant"? }], "awa"?: ["<64 hex digits>"] }`.
  * Throws when it cannot be used now; later, a file that cannot be used is said in the log and the keys before stay.
- * @example const keys = await openKeyFile('/run/secrets/callback-keys.json')
+ * @example const keys = openKeyFile('/run/secrets/callback-keys.json')
  */
-export async function openKeyFile(path: string, options: KeyFileOptions = {}): Promise<KeySource> {
+export function openKeyFile(path: string, options: KeyFileOptions = {}): KeySource {
   const { log, tenantOf = (spoken) => spoken } = options
-  let seen = await markOf(path)
-  let all = await load(path, tenantOf)
+  let { mark, all } = load(path, tenantOf)
   return {
     async read() {
-      const mark = await markOf(path)
-      if (mark === seen) return all
-      seen = mark
+      const now = await markOf(path)
+      if (now === mark) return all
+      mark = now
       try {
-        all = await load(path, tenantOf)
+        const changed = load(path, tenantOf)
+        mark = changed.mark
+        all = changed.all
         log?.info({ file: path, keys: all.keys.map((key) => key.id) }, 'the callback keys were read again')
       } catch (error) {
         log?.error({ err: error, file: path }, 'the callback keys cannot be used as they stand now; those before stay')
@@ -61,21 +63,30 @@ export async function openKeyFile(path: string, options: KeyFileOptions = {}): P
   }
 }
 
+type Marked = { ino: number; size: number; mtimeMs: number; mode: number }
+
 /** What changes when the file does, also when another takes its place. */
-async function markOf(path: string): Promise<string> {
-  try {
-    const { ino, size, mtimeMs, mode } = await stat(path)
-    return [ino, size, mtimeMs, mode].join(' ')
-  } catch (error) {
-    return `none ${error instanceof Error && 'code' in error ? error.code : ''}`
-  }
+const spokenMark = ({ ino, size, mtimeMs, mode }: Marked): string => [ino, size, mtimeMs, mode].join(' ')
+
+const markOf = (path: string): Promise<string> =>
+  stat(path).then(spokenMark, (error: unknown) => `none ${error instanceof Error && 'code' in error ? error.code : ''}`)
+
+const unusable = (sentence: string, cause?: unknown) => new QueueError('validation_failed', sentence, {}, { cause })
+
+function load(path: string, tenantOf: (spoken: string) => string): { mark: string; all: CallbackKeys } {
+  const { found, text } = readMarked(path)
+  if (found.mode & 0o077)
+    throw unusable(`the key file ${path} has mode ${(found.mode & 0o777).toString(8)}: others can reach it; use 600`)
+  return { mark: spokenMark(found), all: checked(parseKeys(text, tenantOf)) }
 }
 
-async function load(path: string, tenantOf: (spoken: string) => string): Promise<CallbackKeys> {
-  const { mode } = await stat(path)
-  if (mode & 0o077)
-    throw QueueError.invalid('', `the key file ${path} has mode ${(mode & 0o777).toString(8)}: others can reach it; use 600`)
-  return checked(parseKeys(await readFile(path, 'utf8'), tenantOf))
+function readMarked(path: string): { found: Marked; text: string } {
+  try {
+    return { found: statSync(path), text: readFileSync(path, 'utf8') }
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : 'unreadable'
+    throw unusable(`the key file ${path} cannot be read (${code})`, error)
+  }
 }
 
 function parseKeys(text: string, tenantOf: (spoken: string) => string): CallbackKeys {
@@ -94,7 +105,7 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw QueueError.invalid('', 'a key file is JSON')
+    throw unusable('a key file is JSON')
   }
 }
 

@@ -19,7 +19,7 @@ const PRIVATE = /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|::1$|localhos
  * Listens for answers to callbacks.
  * @example
  * const queue = createQueue({ database: { url }, listen: false }) // as a member of countersign_callback
- * const server = await serveCallbacks(queue, { keys: await openKeyFile('/run/secrets/callback-keys.json'), port: 3002 })
+ * const server = await serveCallbacks(queue, { keys: openKeyFile('/run/secrets/callback-keys.json'), port: 3002 })
  */
 export async function serveCallbacks(
   queue: CallbackQueue,

@@ -16,6 +16,7 @@ export const VERSION = '0.1.0'
 export type Fetch = (
   url: string,
   init: { method: 'POST'; headers: Record<string, string>; body: string; redirect: 'manual'; signal: AbortSignal },
+  job: { id: string; tenantId: string },
 ) => Promise<Response>
 
 /** This address may not be called, now or later: the job is a dead letter at once. */
@@ -125,7 +126,7 @@ async function dispatch<Out>(work: HttpWork<Out>, job: Job<Out>, ctx: Context): 
   let response: Response
   try {
     const headers = await headersOf(work, job, body, callback?.id ?? null)
-    response = await work.fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal })
+    response = await work.fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal }, job)
     if (response.ok && callback) {
       leave(response, ctx)
       return park(callback)

@@ -18,6 +18,7 @@ import {
   nodeCallbackHandler,
   openKeyFile,
   park,
+  QueueError,
   type ReceiverOptions,
   SIGNATURE_HEADER,
   serveCallbacks,
@@ -274,7 +275,7 @@ test('Q132 a key file is read again when it changes, must be 0600, and a broken 
   const spoken = ({ id, secret }: CallbackKey, more = {}) => ({ id, secret: Buffer.from(secret).toString('hex'), ...more })
   const [one, two] = [newKey('one'), newKey('two')]
   await write({ keys: [spoken(one)] }, 0o640)
-  await expect(openKeyFile(path)).rejects.toThrow('others can reach it')
+  expect(() => openKeyFile(path)).toThrow('others can reach it')
   for (const broken of [
     '{',
     '[]',
@@ -284,10 +285,10 @@ test('Q132 a key file is read again when it changes, must be 0600, and a broken 
     { key: [] },
   ]) {
     await write(broken)
-    await expect(openKeyFile(path), JSON.stringify(broken)).rejects.toMatchObject({ code: 'validation_failed' })
+    expect(() => openKeyFile(path), JSON.stringify(broken)).toThrow(QueueError)
   }
   await write({ keys: [spoken(one, { not_after: '2999-01-01T00:00:00Z' })], awa: ['07'.repeat(32)] })
-  const keys = await openKeyFile(path)
+  const keys = openKeyFile(path)
   const { parked, send, queue } = await open({ receiver: { keys }, callback: { timeout: '9h' } })
   expect(await send((await parked()).callback, { key: one })).toMatchObject({ status: 200 })
   const waiting = await parked()

@@ -27,6 +27,12 @@ export async function readBody(source: BodySource, maxBytes = MAX_BODY): Promise
   }
 }
 
+/** The body as it came, of whatever type: for what is signed. */
+export async function readBytes(source: BodySource, maxBytes = MAX_BODY): Promise<Uint8Array> {
+  if (Number(source.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
+  return source.incoming ? readIncoming(source.incoming, maxBytes) : readRequest(source.request, maxBytes)
+}
+
 function refuseTypes(type: string | undefined, coding: string | undefined): void {
   if (coding !== undefined && coding.toLowerCase() !== 'identity')
     throw new Problem('media_type_unsupported', { detail: 'Send the body without Content-Encoding.' })

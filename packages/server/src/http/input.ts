@@ -21,7 +21,8 @@ export function inputReader(route: Route): ReadInput {
   const queryShape = route.spec.query ?? {}
   const query = compile(queryShape)
   const kinds = new Map(Object.entries(queryShape).map(([name, schema]) => [name, kindOf(schema)]))
-  const body = z.compile(route.spec.body ?? z.strictObject({}))
+  const schema = route.spec.bytes ? undefined : route.spec.body
+  const body = z.compile(schema ?? z.strictObject({}))
   return (sent, dialect, ignored) => {
     const path = params.safeParse(sent.params)
     if (!path.success) throw new Problem('not_found')
@@ -29,7 +30,7 @@ export function inputReader(route: Route): ReadInput {
     const asked = accept(query, readQuery(sent.query, kinds, errors), dialect, ignored, errors, bare)
     const given = accept(body, sent.body ?? {}, dialect, ignored, errors, pointed)
     if (errors.length > 0) throw new Problem('validation_failed', { errors })
-    return { params: path.data, query: asked as object, body: route.spec.body ? given : undefined }
+    return { params: path.data, query: asked as object, body: schema ? given : undefined }
   }
 }
 

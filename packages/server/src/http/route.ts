@@ -63,6 +63,8 @@ export type Ask<P extends Shape = Shape, Q extends Shape = Shape, B extends z.Zo
   readonly params: ParsedShape<P>
   readonly query: ParsedShape<Q>
   readonly body: B extends z.ZodType ? Parsed<B> : undefined
+  /** The body as it came, where the route asks for its bytes; else empty. */
+  readonly bytes: Uint8Array
   readonly request: RequestInfo
   /** Aborted when the client leaves or the server stops (reason `'client'` or `'shutdown'`). */
   readonly signal: AbortSignal
@@ -102,6 +104,8 @@ export type RouteSpec<
   cost?: number
   /** Bytes; 1 MiB unless said otherwise. */
   maxBody?: number
+  /** The verb gets the bytes of the body, unread, because they were signed; `body` then only describes them. */
+  bytes?: true
   /** The header is checked and then ignored: for routes that end in a cookie or whose repetition is harmless. */
   idempotency?: 'none'
   /** Members that a stored reply drops, with `secret_shown: false` in their place (P78). */

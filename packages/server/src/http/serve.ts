@@ -7,7 +7,7 @@ import type { Db, Tx } from '../db/tx.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Log } from '../std/log.ts'
 import type { Answer } from './answer.ts'
-import { readBody } from './body.ts'
+import { readBody, readBytes } from './body.ts'
 import { refuseCrossSite } from './browser.ts'
 import { BUCKETS, type BucketName } from './bucket.ts'
 import type { Exchange } from './exchange.ts'
@@ -76,6 +76,8 @@ export const entryOf = (route: Route, dialect: Dialect): Entry => ({
   streams: isStream(route),
 })
 
+const NO_BYTES = new Uint8Array()
+
 /** What the answer will carry, gathered on the way; used for problems as well as for successes. */
 export type Gathered = { headers: Record<string, string | string[]>; scope: Scope | null }
 
@@ -108,12 +110,13 @@ export async function serve(
     if (spec.stepUp) await service.handed.stepUp?.(scope)
   }
 
-  const body = isMutating(entry.route) ? await readBody(exchange, spec.maxBody) : undefined
+  const bytes = spec.bytes ? await readBytes(exchange, spec.maxBody) : NO_BYTES
+  const body = isMutating(entry.route) && !spec.bytes ? await readBody(exchange, spec.maxBody) : undefined
   const ignored: string[] = []
   const input = entry.read({ params, query: exchange.query, body }, entry.dialect, ignored)
   if (ignored.length > 0) gathered.headers['Countersign-Ignored'] = ignored.map(encodeURIComponent).join(', ').slice(0, 4_000)
 
-  const request: Running = { service, entry, exchange, scope, input, gathered }
+  const request: Running = { service, entry, exchange, scope, input, bytes, gathered }
   if (entry.streams && exchange.method === 'HEAD')
     return { status: 200, headers: { 'Content-Type': 'text/event-stream; charset=utf-8' }, body: null }
   if (key === null || spec.auth === 'none' || spec.idempotency === 'none') return run(request)
@@ -126,6 +129,7 @@ type Running = {
   exchange: Exchange
   scope: Scope
   input: ReturnType<ReadInput>
+  bytes: Uint8Array
   gathered: Gathered
 }
 
@@ -224,6 +228,7 @@ async function run(running: Running, attempt?: Attempt): Promise<Answer | typeof
   const ask = {
     scope: hooked ? { ...running.scope, beforeCommit } : running.scope,
     ...input,
+    bytes: running.bytes,
     request: exchange,
     get signal() {
       return signals.open()
