@@ -161,7 +161,7 @@ const ofGrants = ({ login, denied }: Findings): Finding[] =>
           code: 'grants_missing',
           what: `The login ${login} may not call ${denied.join(', ')}.`,
           remedy:
-            'Make it a member of the group role whose work it does (countersign_producer, _worker, _maintenance); `countersign db roles --print` has the statements.',
+            'Make it a member of the group role whose work it does (countersign_producer, countersign_worker, countersign_maintenance); `countersign db roles --print` has the statements.',
         },
       ]
 

@@ -15,16 +15,18 @@ export type Ran = { id: string; kind: string; outcome: string; error?: string }
 export async function drain(queue: Queue, options: { queues?: readonly string[]; max?: number } = {}): Promise<Ran[]> {
   const { house } = queue
   const { store, kinds } = house
-  const queues = Object.keys(shapeOf(kinds, { queues: options.queues }).shares)
+  const own = Object.keys(shapeOf(kinds, { queues: options.queues }).shares)
   const id = newWorkerId()
   const ran: Ran[] = []
   await queue.register()
-  await announce(store, { id, queues, kinds, lostAfterMs: 60_000, version: 'drain' })
+  await announce(store, { id, queues: own, kinds, lostAfterMs: 60_000, version: 'drain' })
   try {
     for (;;) {
       await queue.tick()
       const before = ran.length
-      for (const name of queues) {
+      // Everything is also what was put into a queue that no kind names.
+      const others = options.queues ? [] : Object.keys((await queue.counts()).queues)
+      for (const name of new Set([...own, ...others])) {
         for (let job = await next(name); job; job = await next(name)) {
           ran.push(await runOne(queue, job.handed, job.token))
           if (ran.length >= (options.max ?? 10_000)) return ran

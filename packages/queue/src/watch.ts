@@ -4,13 +4,18 @@ import { QueueError } from './error.ts'
 import type { Clock } from './host.ts'
 import { makeSleeper } from './sleeper.ts'
 import { type Passed, transitionsSince, type WatchFilter } from './sql.ts'
-import type { Store } from './store.ts'
+import type { Queryable, Store } from './store.ts'
 import type { Wake } from './wake.ts'
 
 /** `cursor`: from here on after a break. */
 export type Watched = Passed & { cursor: string }
 
-export type WatchOptions = { after?: string; signal?: AbortSignal }
+export type WatchOptions = {
+  after?: string
+  signal?: AbortSignal
+  /** What to read through, when not all tenants are to be seen: something whose statements are narrowed to one. */
+  through?: Queryable
+}
 
 export type Watches = {
   watch(filter?: WatchFilter, options?: WatchOptions): AsyncGenerator<Watched, void, void>
@@ -35,7 +40,10 @@ export function makeWatches(store: Store, wake: Wake, clock: Clock): Watches {
     if (topic === 'clock') rouse()
   })
 
-  async function* watch(filter: WatchFilter = {}, { after, signal }: WatchOptions = {}): AsyncGenerator<Watched, void, void> {
+  async function* watch(
+    filter: WatchFilter = {},
+    { after, signal, through = store }: WatchOptions = {},
+  ): AsyncGenerator<Watched, void, void> {
     const sleeper = makeSleeper(clock)
     const isOver = () => signal?.aborted || closing.signal.aborted
     sleepers.add(sleeper)
@@ -47,7 +55,7 @@ export function makeWatches(store: Store, wake: Wake, clock: Clock): Watches {
         sleeper.attend()
         let found: Awaited<ReturnType<typeof transitionsSince>>
         try {
-          found = await store.insist(() => transitionsSince(store, cursor, filter, A_LOOK), closing.signal)
+          found = await store.insist(() => transitionsSince(through, cursor, filter, A_LOOK), closing.signal)
         } catch (error) {
           if (isOver()) return
           throw error

@@ -30,8 +30,9 @@ export function firesIn(cron: string, timezone: string): Fires {
     return answer
   }
   const walksThrough = (from: number, to: number): boolean => {
-    let last = wall(from - HOUR)
-    if (last === null || last >= from) return false
+    const before = wall(from - HOUR)
+    if (before === null || before >= from) return false
+    let last = before
     while (last < to) {
       // A fire that is more than half an hour and less than an hour away spares all those between.
       const far = wall(last + HOUR / 2)
