@@ -512,15 +512,25 @@ test('§6.1 the stream tells each state of a job, and goes on after a broken one
     }
   }
   const stream = await follow()
-  const job = await made('/jobs', { kind: 'report.build' })
+  const job = await made('/jobs', { kind: 'report.build', run_at: '2999-01-01T00:00:00.000Z' })
+  expect((await stream.until('scheduled')).job).toMatchObject({ id: job.id, kind: 'report.build', queue: 'default', attempt: 0 })
+  await made(`/jobs/${job.id}/retry`, {}, 200)
   const ready = await stream.until('ready')
-  expect(ready.job).toMatchObject({ id: job.id, kind: 'report.build' })
-  expect(ready.job).not.toHaveProperty('payload')
+  expect(Object.keys(ready.job).sort()).toEqual(['at', 'attempt', 'id', 'kind', 'queue', 'reason', 'state', 'worker'])
   stream.end()
   await run()
   const resumed = await follow(ready.id)
-  expect((await resumed.until('completed')).job).toMatchObject({ id: job.id })
+  expect((await resumed.until('completed')).job).toMatchObject({ id: job.id, attempt: 1 })
+  expect((await resumed.until('running')).job).toMatchObject({ id: job.id })
   resumed.end()
+  const wrong = await house.alice.raw('/api/v1/jobs/stream', {
+    headers: { accept: 'text/event-stream', 'last-event-id': ready.id },
+  })
+  expect([wrong.status, (await wrong.json()).code]).toEqual([400, 'cursor_invalid'])
+  const theirs = await house.stranger.raw('/api/v1/jobs/stream?kind=report.build', {
+    headers: { accept: 'text/event-stream', 'last-event-id': ready.id },
+  })
+  expect(theirs.status).toBe(400)
 })
 
 test('Q136 no route of the queue answers without a credential', async () => {

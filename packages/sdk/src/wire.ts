@@ -1649,8 +1649,6 @@ export type Routes = {
       state?: 'scheduled' | 'retrying' | 'blocked' | 'ready' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled'
       kind?: string
       queue?: string
-      tag?: string
-      schedule?: string
     }
     body: undefined
     answers: {

@@ -1,77 +1,53 @@
-// Jobs as they change (§6.1 `/jobs/stream`): coalesced, each state of a job at least once while connected, and from where a broken stream left off.
-// Holds no database connection while it waits; between two looks of a second a job may pass through states that nobody is told of.
-import type { JobFilter, JobRow } from '@countersign/queue'
-import { Problem } from '@countersign/sdk'
+// Jobs as they change (§6.1 `/jobs/stream`): every state that a job of the tenant passes through at least once while connected, and from where a broken stream
+// left off. Holds no database connection while it waits, and tells nobody of a job that is not theirs.
+import { QueueError, type State, type Watched } from '@countersign/queue'
 import type { Scope } from '../db/scope.ts'
+import { tx } from '../db/tx.ts'
 import { onceBack } from '../events/stream.ts'
-import { readJobs } from './engine.ts'
+import { openCursor, sealCursor } from '../http/cursor.ts'
+import { findWithin } from './engine.ts'
 import type { JobsHouse } from './house.ts'
-import { isReserved, markWithin } from './own.ts'
-import { invalid, look } from './problem.ts'
-import { showRow } from './show.ts'
+import { markWithin } from './own.ts'
+import { look } from './problem.ts'
 
-const EVERY_MS = 1_000
-/** The newest of those that match; who follows more has a filter. */
-const MOST = 200
-/** Transactions that were open at the last look may commit with an earlier time. */
-const OVERLAP_MS = 5_000
+export type StreamFilter = { kind?: string; queue?: string; state?: State }
+type Told = { id: string; event: 'job' | 'reset'; data: Omit<Watched, 'tenant_id' | 'cursor'> | Record<string, never> }
 
-export type JobChange = { id: string; job: ReturnType<typeof showRow> }
-
-export function followJobs(house: JobsHouse, scope: Scope, filter: JobFilter, lastEventId: string | undefined) {
-  const since = lastEventId === undefined ? null : timeOf(lastEventId)
-  if (filter.tag !== undefined && isReserved(filter.tag))
-    throw invalid('tag', 'reserved', 'Tags that begin with countersign: are not searched.')
-  return async function* (signal: AbortSignal): AsyncGenerator<JobChange> {
-    let told: Map<string, string> | null = null
-    while (!signal.aborted) {
-      const seen = await onceBack(house.db.clock, signal, () => snapshot(house, scope, filter))
-      if (seen === null) return
-      const before = told
-      const changed = seen.jobs.filter((job) =>
-        before === null
-          ? since !== null && changedAt(job, seen.at) >= since.getTime() - OVERLAP_MS
-          : before.get(job.id) !== stateOf(job),
-      )
-      told = new Map(seen.jobs.map((job) => [job.id, stateOf(job)]))
-      for (const job of changed.toReversed()) yield { id: seen.at.toISOString(), job: showRow(scope, job) }
-      await pause(house, signal)
+/** From after `lastEventId`, or from now on; ends with the signal, or with `reset` when the engine has gone on too far to tell what was missed. */
+export function followJobs(house: JobsHouse, scope: Scope, filter: StreamFilter, lastEventId: string | undefined) {
+  const { keyring, queue, db } = house
+  const place = { tenantId: scope.tenantId, route: 'GET /jobs/stream', filter: { filter, by: scope.principal } }
+  const after = lastEventId === undefined ? undefined : openCursor<string>(keyring, place, lastEventId, db.clock.now())
+  const seal = lastOnly((cursor) => sealCursor(keyring, place, cursor, db.clock.now()))
+  const { kind, queue: name, state } = filter
+  const wanted = { kind, queue: name, states: state && [state] }
+  // A look is not the request's: what its transaction returns is no reply to store.
+  const own: Scope = { ...scope, beforeCommit: undefined }
+  const through = {
+    query: (text: string, values?: unknown[]) => tx(db, own, (t) => t.query(text, values)),
+  }
+  return async function* (signal: AbortSignal): AsyncGenerator<Told> {
+    try {
+      for await (const { cursor, tenant_id: _, ...passed } of queue.watch(wanted, { after, signal, through }))
+        if (await onceBack(db.clock, signal, () => isOwn(house, own, passed.id)))
+          yield { id: seal(cursor), event: 'job', data: passed }
+    } catch (error) {
+      if (!(error instanceof QueueError && error.code === 'validation_failed')) throw error
+      yield { id: '', event: 'reset', data: {} }
     }
   }
 }
 
-const snapshot = (house: JobsHouse, scope: Scope, filter: JobFilter) =>
-  look(house, scope, async (t) => {
-    const { data } = await readJobs(house, t, filter, { mark: markWithin(scope, 'job.read') }, { limit: MOST })
-    return { at: t.now, jobs: data }
-  })
-
-const stateOf = ({ state, attempt, lease, run_at, cancel_requested_at, progress }: JobRow): string =>
-  JSON.stringify([state, attempt, lease, run_at, cancel_requested_at, progress])
-
-const changedAt = (job: JobRow, now: Date): number =>
-  Math.max(
-    ...[job.enqueued_at, job.claimed_at, job.finished_at, job.cancel_requested_at, job.errors.at(-1)?.at].map((at) =>
-      at ? Date.parse(at) : 0,
-    ),
-    Date.parse(job.run_at) <= now.getTime() ? Date.parse(job.run_at) : 0,
-  )
-
-function timeOf(text: string): Date {
-  const at = new Date(text)
-  if (!/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(text) || Number.isNaN(at.getTime())) throw new Problem('cursor_invalid')
-  return at
+async function isOwn(house: JobsHouse, scope: Scope, id: string): Promise<boolean> {
+  const mark = markWithin(scope, 'job.read')
+  return mark === null || (await look(house, scope, (t) => findWithin(house, t, id, mark))) !== null
 }
 
-function pause({ db }: JobsHouse, signal: AbortSignal): Promise<void> {
-  return new Promise((resume) => {
-    if (signal.aborted) return resume()
-    const done = () => {
-      cancel()
-      signal.removeEventListener('abort', done)
-      resume()
-    }
-    const cancel = db.clock.timer(EVERY_MS, done)
-    signal.addEventListener('abort', done)
-  })
+/** The same cursor comes many times in a row. */
+function lastOnly(make: (text: string) => string): (text: string) => string {
+  let last: { text: string; made: string } | undefined
+  return (text) => {
+    if (last?.text !== text) last = { text, made: make(text) }
+    return last.made
+  }
 }

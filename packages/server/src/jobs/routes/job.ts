@@ -53,17 +53,11 @@ const reads = (house: JobsHouse): Route[] => [
     {
       summary: 'Follow jobs as server-sent events',
       description:
-        'Event `job` with the job as lists show it, for each state that it is seen in; looks once a second at the newest 200 that match. Send the last id as `Last-Event-ID` to go on after it; what changed around that moment may come again.',
+        'Event `job` for every state that a job passes through: `{id, kind, queue, state, reason, attempt, worker, at}`. Send the last id as `Last-Event-ID` to go on after it; what came just before may come again. Event `reset`: too much was missed, read the lists again.',
       tag,
       auth: 'any',
       action: 'job.read',
-      query: {
-        state: listQuery.state,
-        kind: listQuery.kind,
-        queue: listQuery.queue,
-        tag: listQuery.tag,
-        schedule: listQuery.schedule,
-      },
+      query: { state: listQuery.state, kind: listQuery.kind, queue: listQuery.queue },
       answers: { 200: 'stream' },
       problems: ['cursor_invalid'],
       bucket: 'stream',
@@ -71,7 +65,7 @@ const reads = (house: JobsHouse): Route[] => [
     async (ask) => {
       const changes = followJobs(house, ask.scope, ask.query, ask.request.header('last-event-id'))
       return ask.stream(async (out) => {
-        for await (const { id, job } of changes(out.signal)) await out.send({ id, event: 'job', data: job })
+        for await (const change of changes(out.signal)) await out.send(change)
       })
     },
   ),
