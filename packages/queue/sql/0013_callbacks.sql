@@ -213,7 +213,7 @@ begin
   if c.state = 'expired' then
     return countersign_queue.told('expired', c);
   elsif c.state <> 'open' then
-    return case when c.said = mark then c.replied || '{"verdict": "again"}' else countersign_queue.told('resolved', c) end;
+    return case when c.said = mark and action in ('complete', 'fail') then c.replied || '{"verdict": "again"}' else countersign_queue.told('resolved', c) end;
   elsif body ? 'lease' and (body ->> 'lease')::bigint is distinct from j.lease then
     return countersign_queue.told('stale', c);
   elsif action = 'retry' and not (j.state = 'waiting' and j.callback_id = c.id) then
@@ -291,7 +291,7 @@ end $$;
 
 -- Answers a callback from inside: complete {payload?}, fail {error, retryable?}, resume {payload?}, retry (the job runs again with attempt 0,
 -- only while it waits) and cancel (withdraws it: the job runs on and may make another). An optional lease in the body must be the job's.
--- Answers {verdict, id, job_id, state}; verdict is done, again (the identical answer once more, with the reply of the first), ignored (by the
+-- Answers {verdict, id, job_id, state}; verdict is done, again (the identical complete or fail once more, with the reply of the first), ignored (by the
 -- filter), expression_failed, resolved, expired, stale, not_found or not_waiting.
 -- Locks the job, then the callback. Settles the job in the same transaction, follow-ups included.
 create or replace function countersign_queue.callback_settle(callback text, action text, body jsonb) returns jsonb

@@ -124,6 +124,8 @@ test('Q100 from inside a callback is resumed with a payload, retried from the st
   expect(await queue.job(ids[2] as string)).toMatchObject({ state: 'waiting', attempt: 1 })
   expect(new Set(made.map((callback) => callback.id)).size).toBe(5)
   await expect(queue.callbacks.complete(withdrawn, 1)).rejects.toMatchObject({ code: 'callback_resolved' })
+  await expect(queue.callbacks.resume(resumed, 7)).rejects.toMatchObject({ code: 'callback_resolved' })
+  await expect(queue.callbacks.cancel(withdrawn)).rejects.toMatchObject({ code: 'callback_resolved' })
 })
 
 /** A worker that takes what is ready and is never heard of again. */

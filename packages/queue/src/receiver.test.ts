@@ -223,6 +223,21 @@ test('Q131 an answer is given once: the identical one gets the stored reply, ano
   expect(await queue.job(late.id)).toMatchObject({ state: 'retrying', state_reason: 'callback_timeout' })
 })
 
+test('Q131 Q150 A10 of many answers at once over many connections one wins, and who says the same hears the same', async () => {
+  const { parked, send, queue } = await open()
+  const { id, callback } = await parked()
+  const answers = await Promise.all(
+    Array.from({ length: 12 }, (_, n) =>
+      n % 2 ? send(callback, { body: `{"payload":${n % 4}}` }) : send(callback, { action: 'fail', body: `{"error":"${n % 4}"}` }),
+    ),
+  )
+  const won = answers.filter((answer) => answer.status === 200)
+  expect(won).toHaveLength(3)
+  expect(new Set(won.map((answer) => JSON.stringify(answer.body))).size).toBe(1)
+  expect(answers.filter((answer) => answer.status === 409 && answer.body.code === 'callback_resolved')).toHaveLength(9)
+  expect((await queue.job(id))?.state).toBe(won[0]?.body.state)
+})
+
 test('Q131 Q150 a heartbeat’s time must be greater than the last accepted, and none ever shortens the wait', async () => {
   const { parked, send, queue, clock } = await open()
   const { callback } = await parked()
