@@ -400,12 +400,16 @@ return exists (
   select from countersign_queue.lanes l cross join lateral countersign_queue.cursor_of(l.lane) c
   where pg_snapshot_xmax(c.window_hi) > pg_snapshot_xmax(pg_current_snapshot()));
 
--- Forgets what is over: outputs after their time, finished rows after a day (longer while they hold a unique key), dead letters after 30 days.
+-- Forgets what is over: outputs after their time, finished rows after a day (longer while they hold a unique key), dead letters after 30 days, or
+-- what their kind or queue says.
 create or replace function countersign_queue.clean(at timestamptz, most integer) returns integer
 language plpgsql volatile as $$
 declare
   j countersign_queue.jobs;
   n integer := 0;
+  -- How long dead letters stay where a kind or, behind it, a queue says so (Q117).
+  of_kinds jsonb := (select jsonb_object_agg(k.name, k.settings -> 'keep_dead_letters_ms') from countersign_queue.kinds k where k.settings ? 'keep_dead_letters_ms');
+  of_queues jsonb := (select jsonb_object_agg(q.name, q.settings -> 'keep_dead_letters_ms') from countersign_queue.queues q where q.settings ? 'keep_dead_letters_ms');
 begin
   update countersign_queue.jobs set output = null, output_until = null where id in (
     select d.id from countersign_queue.jobs d where d.state in ('completed', 'failed', 'cancelled') and d.output_until <= at limit most
@@ -414,7 +418,8 @@ begin
     delete from countersign_queue.jobs where id in (
       select d.id from countersign_queue.jobs d
       where d.state in ('completed', 'failed', 'cancelled')
-        and d.finished_at < at - case when d.dead_letter then interval '30 days' else interval '1 day' end
+        and d.finished_at < at - case when d.dead_letter
+          then coalesce((of_kinds ->> d.kind)::bigint, (of_queues ->> d.queue)::bigint, 2592000000) * interval '1 millisecond' else interval '1 day' end
         and (d.output_until is null or d.output_until <= at) and (d.unique_until is null or not d.unique_held or d.unique_until <= at)
       limit most for update skip locked)
     returning *

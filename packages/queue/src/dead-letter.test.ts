@@ -138,6 +138,26 @@ test('Q117 jobs are moved there by hand, out of the ring too; those that run or 
   expect(await drain(queue)).toEqual([])
 })
 
+test('Q117 dead letters go after thirty days, or after what their kind, or behind it their queue, says', async () => {
+  const brief = defineKind('brief', { queue: 'mail', keepDeadLetters: '2d', run: () => discard('no') })
+  const { queue, clock } = await open([bad, worse, brief] as Kind[])
+  await queue.configure('mail', { keepDeadLetters: '60d' })
+  await queue.enqueueMany([{ kind: 'bad' }, { kind: 'worse' }, { kind: 'brief' }])
+  await drain(queue)
+  const kept = async () => {
+    await queue.tick({ only: ['clean'] })
+    return (await queue.deadLetters.list()).data.map((job) => job.kind).sort()
+  }
+  await clock.advance('36h')
+  expect(await kept()).toEqual(['bad', 'brief', 'worse'])
+  await clock.advance('1d')
+  expect(await kept()).toEqual(['bad', 'worse'])
+  await clock.advance('30d')
+  expect(await kept()).toEqual(['worse'])
+  await queue.configure('mail', { keepDeadLetters: null })
+  expect(await kept()).toEqual([])
+})
+
 test('Q119 drain cancels all that neither runs nor is over, in the ring and in rows, and tells how many of which; other queues go on', async () => {
   const { queue } = await open()
   const other = await queue.enqueue(fine, null, { queue: 'other' })

@@ -129,6 +129,8 @@ export type KindOptions<In, Out> = Limits & {
   rateKey?: KeyOption<In>
   /** How long an output is kept; default 24h, false: outputs are not stored. */
   keepOutput?: Duration | false
+  /** How long dead letters are kept; default the queue's, else 30d. */
+  keepDeadLetters?: Duration
   /** false: a failed job is no dead letter. */
   deadLetters?: boolean
   payloadVersion?: number
@@ -210,6 +212,7 @@ export function kindSettings(kind: Kind): Record<string, unknown> {
     rate_key: fixedKey(kind.rateKey),
     keep_output_ms: kind.keepOutput ? milliseconds(kind.keepOutput, '/keepOutput') : undefined,
     dead_letters: kind.deadLetters,
+    keep_dead_letters_ms: kind.keepDeadLetters && milliseconds(kind.keepDeadLetters, '/keepDeadLetters'),
     payload_version: kind.payloadVersion,
     follow_ups: followUps.length > 0 ? followUps : undefined,
   }

@@ -33,6 +33,8 @@ export type QueueSettings = Limits & {
   maxDepth?: number
   /** `reject` (default): enqueue fails with `queue_full`; `signal`: it goes on, and `queue.paced()` slows its producer. */
   onFull?: 'reject' | 'signal'
+  /** How long dead letters are kept, where their kind says nothing; default 30d. */
+  keepDeadLetters?: Duration
 }
 
 /** What to change: null takes a setting away, what is not named stays. */
@@ -57,6 +59,7 @@ export function spokenSettings(change: QueueChange): Record<string, unknown> {
     weights: change.weights,
     max_depth: whole(change.maxDepth, '/maxDepth', 1),
     on_full: change.onFull,
+    keep_dead_letters_ms: change.keepDeadLetters && milliseconds(change.keepDeadLetters, '/keepDeadLetters'),
   }
 }
 
