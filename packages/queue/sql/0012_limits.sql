@@ -142,7 +142,7 @@ declare
   e record;
 begin
   perform countersign_queue.integer_of(s, 'max_running', 0, 1000000), countersign_queue.integer_of(s, 'max_depth', 1, 1000000000),
-    countersign_queue.integer_of(s, 'aging_ms', 0, 31622400000);
+    countersign_queue.integer_of(s, 'aging_ms', 0, 31622400000), countersign_queue.integer_of(s, 'keep_dead_letters_ms', 0, 3162240000000);
   if jsonb_typeof(s -> 'max_running_per_key') = 'object' then
     perform countersign_queue.integer_of(s -> 'max_running_per_key', k, 0, 1000000) from jsonb_object_keys(s -> 'max_running_per_key') k;
   else
@@ -300,8 +300,8 @@ begin
     end loop;
     ids := ids || array(
       select u.id from unnest(wanted[1:n - cardinality(ids)]) with ordinality u (id, place)
-      cross join lateral (select from countersign_queue.jobs j where j.id = u.id and j.state = 'ready' for update skip locked) held
-      order by u.place);
+      cross join lateral (select j.state from countersign_queue.jobs j where j.id = u.id for update skip locked) held
+      where held.state || '' = 'ready' order by u.place);
   end loop;
   return ids;
 end $$;
@@ -333,8 +333,8 @@ end $$;
 -- The row path of a claim: up to n ready rows of a queue, at some priorities or all, in order, each with its new lease. What it gives never
 -- exceeds a limit, whoever claims at the same time; what may not run now is set aside. A suspect (a job lost with its worker) is given alone (Q18).
 -- Locks: for a queue with limits, keys in strict order or a turn, the queue's lock of claims (class couk, waited for only when this transaction
--- holds none of them yet, else tried), then those of kinds with limits (class cout, tried); always the rows it takes or sets aside, skipping what
--- others hold. Nothing but another claim of this queue waits for it, and a queue without limits takes no lock of its own.
+-- holds none of them yet, else tried), then those of kinds with limits (class cout, tried); for any other queue the same lock shared, tried;
+-- always the rows it takes or sets aside, skipping what others hold. Nothing but a claim of this queue that judges waits for it.
 create or replace function countersign_queue.claim_rows(worker text, token uuid, q text, known text[], n integer, suspect_allowed boolean, at timestamptz,
   limits jsonb, priorities smallint[] default null) returns jsonb[]
 language plpgsql volatile
@@ -374,7 +374,15 @@ begin
       return given;
     end if;
     select bool_or(j.ordered), sum(j.payload_bytes) into limited, bytes from countersign_queue.jobs j where j.id = any (ids);
-    if not limited then
+    -- Who gives without judging says so (the lock, shared), and looks once more: a claim that judges a limit saved meanwhile waits for this one's
+    -- commit and counts what it gave. Where one judges already, this one does too.
+    if not limited and pg_try_advisory_xact_lock_shared(1668248939, hashtext(q)) then
+      perform set_config('countersign.holds_claims', 'on', true);
+      if exists (select from countersign_queue.queues c where c.name = q and c.settings ?| array['max_running', 'rate', 'max_running_per_key', 'rate_per_key'])
+        or exists (select from countersign_queue.kinds k where k.name = any (known)
+          and k.settings ?| array['max_running', 'rate', 'max_running_per_key', 'rate_per_key']) then
+        return given;
+      end if;
       if bytes > 8388608 then
         ids := countersign_queue.fit(ids);
       end if;
@@ -444,13 +452,13 @@ declare
   walked integer := 0;
   had float8;
 begin
-  if current_setting('countersign.claims_limited', true) = 'on' then
+  if current_setting('countersign.holds_claims', true) = 'on' then
     -- Whoever holds one of these locks waits for no other, so that claims of several queues never wait crosswise.
     if not pg_try_advisory_xact_lock(1668248939, hashtext(q)) then
       return given;
     end if;
   else
-    perform pg_advisory_xact_lock(1668248939, hashtext(q)), set_config('countersign.claims_limited', 'on', true);
+    perform pg_advisory_xact_lock(1668248939, hashtext(q)), set_config('countersign.holds_claims', 'on', true);
   end if;
   -- The wait is over: what another claim took meanwhile was taken at a later time than ours began.
   at := greatest(at, countersign_queue.now());
@@ -575,25 +583,26 @@ begin
     r_of_keys := array_fill(null::text, array[cardinality(batch)]);
     r_rules := array_fill(null::jsonb, array[cardinality(batch)]);
     for c in
-      select j.id, j.crashes, j.kind, j.tenant_id, j.rate_key, j.payload_bytes, j.aside, l.most, l.cn, l.rn,
+      select l.id, l.crashes, l.kind, l.tenant_id, l.rate_key, l.payload_bytes, l.aside, l.most, l.cn, l.rn, l.rate,
         -- Nobody of its key came before it and is not over, and nobody of its key is at work.
-        not j.ordered or (not exists (
-          select from countersign_queue.jobs b where b.queue = q and b.tenant_id = j.tenant_id and b.ordering_key = j.ordering_key
-            and b.ordered and b.finished_at is null and b.ord < j.ord
+        not l.ordered or (not exists (
+          select from countersign_queue.jobs b where b.queue = q and b.tenant_id = l.tenant_id and b.ordering_key = l.ordering_key
+            and b.ordered and b.finished_at is null and b.ord < l.ord
         ) and not exists (
-          select from countersign_queue.jobs b where b.queue = q and b.tenant_id = j.tenant_id and b.ordering_key = j.ordering_key
+          select from countersign_queue.jobs b where b.queue = q and b.tenant_id = l.tenant_id and b.ordering_key = l.ordering_key
             and b.ordered and b.state in ('running', 'waiting'))) as in_turn,
         case when l.most is not null then (
           select count(*) from (
-            select from countersign_queue.jobs r where r.queue = q and r.tenant_id = j.tenant_id and r.concurrency_key = j.concurrency_key
+            select from countersign_queue.jobs r where r.queue = q and r.tenant_id = l.tenant_id and r.concurrency_key = l.concurrency_key
               and r.state = 'running' limit l.most) x) end as running,
         case when l.rate is null then null
-          when exists (select from countersign_queue.turns t where t.queue = q and t.what = 'rate' and t.tenant_id = j.tenant_id and t.key = j.rate_key
+          when exists (select from countersign_queue.turns t where t.queue = q and t.what = 'rate' and t.tenant_id = l.tenant_id and t.key = l.rate_key
             and t.holds and t.due > at) then 0
           else (select countersign_queue.level_at(b.level, b.as_of, l.rate, at) from (values (1)) o left join countersign_queue.buckets b
-            on b.what = 'rate' and b.queue = q and b.tenant_id = j.tenant_id and b.key = j.rate_key) end as level, l.rate
+            on b.what = 'rate' and b.queue = q and b.tenant_id = l.tenant_id and b.key = l.rate_key) end as level
       from (
-        select u.id, u.place, x.priority, x.run_at, x.ord,
+        select u.place, x.id, x.ord, x.priority, x.run_at, x.crashes, x.kind, x.tenant_id, x.concurrency_key, x.rate_key, x.ordering_key, x.ordered,
+          x.payload_bytes, x.aside,
           case when by_key and x.concurrency_key is not null then coalesce(countersign_queue.most_running(kinds -> x.kind -> 'max_running_per_key', x.concurrency_key),
             countersign_queue.most_running(settings -> 'max_running_per_key', x.concurrency_key)) end as most,
           case when by_key and x.rate_key is not null then coalesce(countersign_queue.rate_of(kinds -> x.kind -> 'rate_per_key', x.rate_key),
@@ -602,7 +611,6 @@ begin
           case when by_key then dense_rank() over (order by x.tenant_id, x.rate_key) end as rn
         from unnest(batch) with ordinality u (id, place) join countersign_queue.jobs x on x.id = u.id
       ) l
-      join countersign_queue.jobs j on j.id = l.id
       -- What a turn called and what lies open, together in the order of Q44; where priorities are the caller's, or groups take turns, in the order given.
       order by case when priorities is null and not fair then greatest(1, l.priority - case when aging > 0
         then floor(extract(epoch from at - l.run_at) * 1000 / aging) else 0 end) end, case when fair then l.place else l.ord end
@@ -775,7 +783,8 @@ begin
       state = 'completed', state_reason = null, settled_as = 'completed', finished_at = at, deadline_at = null, progress = null, crashes = 0,
       batched = not j.awaited and j.callbacks = 0 and j.kind <> all (followed)
     from ends e
-    where j.id = e.id and j.lease = e.lease and j.claim_token = e.token and j.settled_as is null and j.state = 'running'
+    -- By id alone: a state in the condition invites a plan that walks all that runs for each of them. Whose token holds, runs.
+    where j.id = e.id and j.lease = e.lease and j.claim_token = e.token and j.settled_as is null
     returning j.id, j.queue, j.tenant_id, j.kind, j.ordering_key, j.concurrency_key, j.ordered, j.counted, j.batched
   ), freed as (
     insert into countersign_queue.turns (queue, tenant_id, what, key, due)
@@ -1208,7 +1217,7 @@ begin
   end if;
   perform countersign_queue.refuse('/' || m, 'a queue has no setting ' || m)
   from jsonb_object_keys(settings - array['max_running', 'rate', 'max_running_per_key', 'rate_per_key', 'fair_by', 'weights', 'max_depth', 'on_full',
-    'aging_ms', 'deadline_ms', 'undeclared', 'shards']) m;
+    'aging_ms', 'deadline_ms', 'undeclared', 'shards', 'keep_dead_letters_ms']) m;
   perform countersign_queue.check_limits(settings);
   insert into countersign_queue.queues as q (name, settings)
   values (configure_queue.name, (select coalesce(jsonb_object_agg(e.key, e.value), '{}') from jsonb_each(configure_queue.settings) e where e.value <> 'null'))

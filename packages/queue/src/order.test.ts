@@ -5,6 +5,7 @@ import { createQueue } from './index.ts'
 import { type Claim, claimer, put } from './testing/claimers.ts'
 
 const LONG = process.env.FAULTS === 'long'
+const TIME = LONG ? 900_000 : 60_000
 
 async function open(workers = 1, kinds: readonly string[] = ['a']) {
   const house = await database()
@@ -231,73 +232,77 @@ test('Q105 the same key of two tenants, of two queues, or without strict order i
   expect(refused).toMatchObject({ code: 'QJ005', detail: expect.stringContaining('/ordering_key') })
 })
 
-test('Q151 StrictKeyOrder, NoBlockedWithoutBlocker: four workers, six keys, failures, snoozes, crashes and overlapping producers', async () => {
-  const { admin, adminUrl, clock, tick } = await open(0)
-  const seed = Math.floor(Math.random() * 2 ** 31)
-  let x = seed
-  const random = (below: number) => {
-    x = (Math.imul(x, 1103515245) + 12345) & 0x7fffffff
-    return (x >>> 8) % below
-  }
-  const total = LONG ? 6_000 : 120
-  let workers = await Promise.all([0, 1, 2, 3].map(async (n) => claimer(await connect(adminUrl), `s${n}`)))
-  const clients = await Promise.all([0, 1].map(() => connect(adminUrl)))
-  let made = 0
-  const running = new Map<string, string>()
-  for (let step = 0; ; step++) {
-    const act = random(10)
-    if (made < total && act < 4) {
-      const client = clients[random(2)] as pg.Client
-      if (random(3) === 0) await client.query('begin')
-      await put(
-        client,
-        Array.from({ length: 5 }, (_, n) => strict(`k${(made + n) % 6}`, { max_attempts: 3, max_crashes: 0 })),
-      )
-      made += 5
-      if (random(2) === 0) await client.query('commit')
-    } else if (act < 9) {
-      const worker = workers[random(4)] as (typeof workers)[number]
-      const jobs = await worker.claim(1 + random(8))
-      const { rows } = await admin.query('select id, ordering_key as key from countersign_queue.jobs where id = any ($1)', [
-        jobs.map((j) => j.id),
-      ])
-      for (const job of jobs) {
-        const key = (rows as { id: string; key: string }[]).find((row) => row.id === job.id)?.key as string
-        for (const other of running.values()) expect(other, `seed ${seed}`).not.toBe(key)
-        running.set(job.id, key)
-      }
-      for (const job of jobs) {
-        const what = random(12)
-        if (what === 0) continue // its worker may die with it
-        const outcome =
-          what < 3
-            ? { outcome: 'failed', error: 'x' }
-            : what === 3
-              ? { outcome: 'snooze', after_ms: 1 }
-              : { outcome: 'completed' }
-        await worker.finish([job], outcome)
-        running.delete(job.id)
-      }
-    } else {
-      const dead = random(4)
-      await workers[dead]?.die()
-      await tick()
-      running.clear()
-      workers = await Promise.all(
-        workers.map(async (w, n) => (n === dead ? claimer(await connect(adminUrl), `s${n}-${step}`) : w)),
-      )
-      await clock.advance('10m') // every deadline is over
-      await tick()
-      running.clear()
+test(
+  'Q151 StrictKeyOrder, NoBlockedWithoutBlocker: four workers, six keys, failures, snoozes, crashes and overlapping producers',
+  async () => {
+    const { admin, adminUrl, clock, tick } = await open(0)
+    const seed = Math.floor(Math.random() * 2 ** 31)
+    let x = seed
+    const random = (below: number) => {
+      x = (Math.imul(x, 1103515245) + 12345) & 0x7fffffff
+      return (x >>> 8) % below
     }
-    if (made >= total) {
-      for (const client of clients) await client.query('commit')
-      const { rows } = await admin.query('select count(*)::int as n from countersign_queue.jobs where finished_at is null')
-      if (rows[0].n === 0) break
+    const total = LONG ? 6_000 : 120
+    let workers = await Promise.all([0, 1, 2, 3].map(async (n) => claimer(await connect(adminUrl), `s${n}`)))
+    const clients = await Promise.all([0, 1].map(() => connect(adminUrl)))
+    let made = 0
+    const running = new Map<string, string>()
+    for (let step = 0; ; step++) {
+      const act = random(10)
+      if (made < total && act < 4) {
+        const client = clients[random(2)] as pg.Client
+        if (random(3) === 0) await client.query('begin')
+        await put(
+          client,
+          Array.from({ length: 5 }, (_, n) => strict(`k${(made + n) % 6}`, { max_attempts: 3, max_crashes: 0 })),
+        )
+        made += 5
+        if (random(2) === 0) await client.query('commit')
+      } else if (act < 9) {
+        const worker = workers[random(4)] as (typeof workers)[number]
+        const jobs = await worker.claim(1 + random(8))
+        const { rows } = await admin.query('select id, ordering_key as key from countersign_queue.jobs where id = any ($1)', [
+          jobs.map((j) => j.id),
+        ])
+        for (const job of jobs) {
+          const key = (rows as { id: string; key: string }[]).find((row) => row.id === job.id)?.key as string
+          for (const other of running.values()) expect(other, `seed ${seed}`).not.toBe(key)
+          running.set(job.id, key)
+        }
+        for (const job of jobs) {
+          const what = random(12)
+          if (what === 0) continue // its worker may die with it
+          const outcome =
+            what < 3
+              ? { outcome: 'failed', error: 'x' }
+              : what === 3
+                ? { outcome: 'snooze', after_ms: 1 }
+                : { outcome: 'completed' }
+          await worker.finish([job], outcome)
+          running.delete(job.id)
+        }
+      } else {
+        const dead = random(4)
+        await workers[dead]?.die()
+        await tick()
+        running.clear()
+        workers = await Promise.all(
+          workers.map(async (w, n) => (n === dead ? claimer(await connect(adminUrl), `s${n}-${step}`) : w)),
+        )
+        await clock.advance('10m') // every deadline is over
+        await tick()
+        running.clear()
+      }
+      if (made >= total) {
+        for (const client of clients) await client.query('commit')
+        const { rows } = await admin.query('select count(*)::int as n from countersign_queue.jobs where finished_at is null')
+        if (rows[0].n === 0) break
+      }
+      expect(step, `seed ${seed}: it ends`).toBeLessThan(total * 40)
     }
-    expect(step, `seed ${seed}: it ends`).toBeLessThan(total * 40)
-  }
-  const { rows } = await admin.query('select count(*)::int as n from countersign_queue.jobs')
-  expect(rows).toEqual([{ n: total }])
-  expect((await admin.query(ORPHANS)).rows).toEqual([])
-})
+    const { rows } = await admin.query('select count(*)::int as n from countersign_queue.jobs')
+    expect(rows).toEqual([{ n: total }])
+    expect((await admin.query(ORPHANS)).rows).toEqual([])
+  },
+  TIME,
+)

@@ -4,6 +4,7 @@ import { createQueue, defineKind, type Enqueue, enqueue, type UniqueRule } from 
 import { type Claim, claimer, put } from './testing/claimers.ts'
 
 const LONG = process.env.FAULTS === 'long'
+const TIME = LONG ? 900_000 : 60_000
 
 async function open() {
   const house = await database()
@@ -99,30 +100,34 @@ test('Q85 replace gives a holder that does not run payload, time and priority, o
   expect((await queue.job(id))?.payload).toEqual({ v: 3 })
 })
 
-test('Q86 A16 of 50 producers with one key under each conflict mode one job comes, and 50 definite answers', async () => {
-  const { runtimeUrl, rows } = await open()
-  const wide = createQueue({ database: { url: runtimeUrl, max: 25 }, listen: false })
-  try {
-    for (const onConflict of ['return', 'reject', 'replace'] as const) {
-      const told = await Promise.all(
-        Array.from({ length: 50 }, (_, n) =>
-          wide.enqueueMany([{ kind: onConflict, payload: { n }, unique: { key: 'the one', onConflict } }]).then(
-            ([id]) => id as string,
-            (error: { code: string; members: { job_id: string } }) => `${error.code} ${error.members.job_id}`,
+test(
+  'Q86 A16 of 50 producers with one key under each conflict mode one job comes, and 50 definite answers',
+  async () => {
+    const { runtimeUrl, rows } = await open()
+    const wide = createQueue({ database: { url: runtimeUrl, max: 25 }, listen: false })
+    try {
+      for (const onConflict of ['return', 'reject', 'replace'] as const) {
+        const told = await Promise.all(
+          Array.from({ length: 50 }, (_, n) =>
+            wide.enqueueMany([{ kind: onConflict, payload: { n }, unique: { key: 'the one', onConflict } }]).then(
+              ([id]) => id as string,
+              (error: { code: string; members: { job_id: string } }) => `${error.code} ${error.members.job_id}`,
+            ),
           ),
-        ),
-      )
-      const [{ id }, ...more] = (await rows<{ id: string }>('select id from countersign_queue.jobs where kind = $1', [
-        onConflict,
-      ])) as [{ id: string }]
-      expect(more).toEqual([])
-      const expected = onConflict === 'reject' ? [id, ...Array(49).fill(`unique_conflict ${id}`)] : Array(50).fill(id)
-      expect(told.sort(), onConflict).toEqual(expected.sort())
+        )
+        const [{ id }, ...more] = (await rows<{ id: string }>('select id from countersign_queue.jobs where kind = $1', [
+          onConflict,
+        ])) as [{ id: string }]
+        expect(more).toEqual([])
+        const expected = onConflict === 'reject' ? [id, ...Array(49).fill(`unique_conflict ${id}`)] : Array(50).fill(id)
+        expect(told.sort(), onConflict).toEqual(expected.sort())
+      }
+    } finally {
+      await wide.close()
     }
-  } finally {
-    await wide.close()
-  }
-})
+  },
+  TIME,
+)
 
 test('Q3 Q86 who waits for a key that is rolled back gets it; a roll-back leaves the key free', async () => {
   const { pool, queue } = await open()
@@ -138,59 +143,67 @@ test('Q3 Q86 who waits for a key that is rolled back gets it; a roll-back leaves
   expect(await enqueue(pool, { kind: 'a', uniqueKey: 'k' })).toBe(made)
 })
 
-test('Q86 Q51 A16 NewestWins: of 500 jobs lost with their worker the one whose key a newer job holds is cancelled, and the others run again', async () => {
-  const { pool, admin, one, rows } = await open()
-  const total = LONG ? 500 : 120
-  const ids = await put(
-    pool,
-    Array.from({ length: total }, (_, n) => ({ unique: { key: `k${n}`, while: ['ready', 'scheduled', 'retrying'] } })),
-  )
-  for (let left = total; left > 0; ) left -= (await one.claim(100)).length
-  const [newer] = await put(pool, [{ unique: { key: 'k7', while: ['ready', 'scheduled', 'retrying'] } }])
-  expect(ids).not.toContain(newer)
-  await one.die()
-  for (let n = 0; n < 3; n++) await admin.query("select countersign_queue.tick('{rescue}')")
-  expect(
-    await rows('select state, state_reason, count(*)::int as n from countersign_queue.jobs group by 1, 2 order by 1, 2'),
-  ).toEqual([
-    { state: 'cancelled', state_reason: 'superseded', n: 1 },
-    { state: 'ready', state_reason: 'worker_lost', n: total - 1 },
-    { state: 'ready', state_reason: null, n: 1 },
-  ])
-  expect(await rows("select id from countersign_queue.jobs where state_reason = 'superseded'")).toEqual([{ id: ids[7] }])
-})
+test(
+  'Q86 Q51 A16 NewestWins: of 500 jobs lost with their worker the one whose key a newer job holds is cancelled, and the others run again',
+  async () => {
+    const { pool, admin, one, rows } = await open()
+    const total = LONG ? 500 : 120
+    const ids = await put(
+      pool,
+      Array.from({ length: total }, (_, n) => ({ unique: { key: `k${n}`, while: ['ready', 'scheduled', 'retrying'] } })),
+    )
+    for (let left = total; left > 0; ) left -= (await one.claim(100)).length
+    const [newer] = await put(pool, [{ unique: { key: 'k7', while: ['ready', 'scheduled', 'retrying'] } }])
+    expect(ids).not.toContain(newer)
+    await one.die()
+    for (let n = 0; n < 3; n++) await admin.query("select countersign_queue.tick('{rescue}')")
+    expect(
+      await rows('select state, state_reason, count(*)::int as n from countersign_queue.jobs group by 1, 2 order by 1, 2'),
+    ).toEqual([
+      { state: 'cancelled', state_reason: 'superseded', n: 1 },
+      { state: 'ready', state_reason: 'worker_lost', n: total - 1 },
+      { state: 'ready', state_reason: null, n: 1 },
+    ])
+    expect(await rows("select id from countersign_queue.jobs where state_reason = 'superseded'")).toEqual([{ id: ids[7] }])
+  },
+  TIME,
+)
 
-test('Q152 OneHolderPerKey, HolderExists, HolderInMask: random enqueues, ends and cancels leave each key with at most one live holder', async () => {
-  const { pool, queue, one, rows } = await open()
-  const seed = Math.floor(Math.random() * 2 ** 31)
-  let x = seed
-  const random = (below: number) => {
-    x = (Math.imul(x, 1103515245) + 12345) & 0x7fffffff
-    return (x >>> 8) % below
-  }
-  const modes = ['return', 'replace', 'reject'] as const
-  for (let step = 0; step < (LONG ? 3_000 : 150); step++) {
-    const key = `k${random(4)}`
-    const act = random(4)
-    if (act < 2) {
-      const told = await enqueue(pool, { kind: 'a', unique: { key, onConflict: modes[random(3)] } }).catch(
-        (error: { code: string; members: { job_id: string } }) => error.members.job_id,
-      )
-      expect(await queue.job(told), `seed ${seed}`).toMatchObject({ unique_key: key })
-    } else if (act === 2) {
-      for (const job of await one.claim(2))
-        await one.finish([job], random(2) ? { outcome: 'completed' } : { outcome: 'failed', error: 'x' })
-    } else await queue.cancelByKey({ kind: 'a', unique: { key } })
-    expect(
-      await rows('select unique_hash from countersign_queue.jobs where unique_held group by 1 having count(*) > 1'),
-      `seed ${seed}`,
-    ).toEqual([])
-    expect(
-      await rows('select id from countersign_queue.jobs where unique_held and state <> all (unique_while)'),
-      `seed ${seed}`,
-    ).toEqual([])
-  }
-})
+test(
+  'Q152 OneHolderPerKey, HolderExists, HolderInMask: random enqueues, ends and cancels leave each key with at most one live holder',
+  async () => {
+    const { pool, queue, one, rows } = await open()
+    const seed = Math.floor(Math.random() * 2 ** 31)
+    let x = seed
+    const random = (below: number) => {
+      x = (Math.imul(x, 1103515245) + 12345) & 0x7fffffff
+      return (x >>> 8) % below
+    }
+    const modes = ['return', 'replace', 'reject'] as const
+    for (let step = 0; step < (LONG ? 3_000 : 150); step++) {
+      const key = `k${random(4)}`
+      const act = random(4)
+      if (act < 2) {
+        const told = await enqueue(pool, { kind: 'a', unique: { key, onConflict: modes[random(3)] } }).catch(
+          (error: { code: string; members: { job_id: string } }) => error.members.job_id,
+        )
+        expect(await queue.job(told), `seed ${seed}`).toMatchObject({ unique_key: key })
+      } else if (act === 2) {
+        for (const job of await one.claim(2))
+          await one.finish([job], random(2) ? { outcome: 'completed' } : { outcome: 'failed', error: 'x' })
+      } else await queue.cancelByKey({ kind: 'a', unique: { key } })
+      expect(
+        await rows('select unique_hash from countersign_queue.jobs where unique_held group by 1 having count(*) > 1'),
+        `seed ${seed}`,
+      ).toEqual([])
+      expect(
+        await rows('select id from countersign_queue.jobs where unique_held and state <> all (unique_while)'),
+        `seed ${seed}`,
+      ).toEqual([])
+    }
+  },
+  TIME,
+)
 
 test('§8 a unique rule that can never hold or that nobody can read is refused at defineKind and in SQL, with its path', async () => {
   const { pool, rows } = await open()
