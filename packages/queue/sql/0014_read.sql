@@ -95,7 +95,7 @@ begin
         -- Packed lines stay in the heap, as they are: to compress or move them costs more than it saves.
         execute format('alter table countersign_queue.%I alter ids set storage external, alter claimed set storage external, alter finished set storage external', part);
         execute format('alter table countersign_queue.%I set (toast_tuple_target = 8160)', part);
-        execute format('create index %s_bucket on countersign_queue.%I (bucket)', part, part);
+        execute format('create index %s_bucket on countersign_queue.%I (bucket, greatest_id)', part, part);
       elsif t.name = 'transitions' then
         execute format('create index %s_job on countersign_queue.%I (job_id)', part, part);
         execute format('create index %s_at on countersign_queue.%I (at)', part, part);
@@ -564,24 +564,12 @@ begin
 end $$;
 
 -- A job that the history keeps: without content, as the row that it was.
-create function countersign_queue.history_seen(job text) returns countersign_queue.jobs
+create function countersign_queue.history_row(h countersign_queue.history, p integer) returns countersign_queue.jobs
 language plpgsql stable as $$
 declare
-  h countersign_queue.history;
-  p integer;
   j countersign_queue.jobs;
 begin
-  if job !~ '^job_[0-9A-HJKMNP-TV-Z]{26}$' then
-    return null;
-  end if;
-  select * into h from countersign_queue.history o
-  where o.bucket = (countersign_queue.id_ms(job) >> 12)::integer and o.least_id <= substr(job, 5) and o.greatest_id >= substr(job, 5)
-    and strpos(o.ids, substr(job, 5)) > 0 order by o.day desc limit 1;
-  if h.n is null then
-    return null;
-  end if;
-  p := (strpos(h.ids, substr(job, 5)) - 1) / 26 + 1;
-  j.id := job;
+  j.id := 'job_' || substr(h.ids, 26 * p - 25, 26);
   j.tenant_id := h.tenant_id;
   j.kind := h.kind;
   j.queue := h.queue;
@@ -595,7 +583,7 @@ begin
   j.crashes := 0;
   j.lease := 0;
   j.worker := h.worker;
-  j.enqueued_at := to_timestamp(countersign_queue.id_ms(job) / 1000.0);
+  j.enqueued_at := to_timestamp(countersign_queue.id_ms(j.id) / 1000.0);
   j.run_at := j.enqueued_at;
   j.claimed_at := h.base + h.claimed[p] * interval '1 millisecond';
   j.finished_at := h.base + h.finished[p] * interval '1 millisecond';
@@ -604,6 +592,19 @@ begin
   j.tags := '{}';
   j.dead_letter := false;
   return j;
+end $$;
+create function countersign_queue.history_seen(job text) returns countersign_queue.jobs
+language plpgsql stable as $$
+declare
+  h countersign_queue.history;
+begin
+  if job !~ '^job_[0-9A-HJKMNP-TV-Z]{26}$' then
+    return null;
+  end if;
+  select * into h from countersign_queue.history o
+  where o.bucket = (countersign_queue.id_ms(job) >> 12)::integer and o.least_id <= substr(job, 5) and o.greatest_id >= substr(job, 5)
+    and strpos(o.ids, substr(job, 5)) > 0 order by o.day desc limit 1;
+  return case when h.n is not null then countersign_queue.history_row(h, (strpos(h.ids, substr(job, 5)) - 1) / 26 + 1) end;
 end $$;
 
 -- A job of the caller's tenant, wherever it is: its row, the ring, the history. One snapshot: that of the statement that calls.
@@ -894,52 +895,114 @@ begin
   end loop;
 end $$;
 
--- A page of both: the newest of either part first. A part's jobs keep their order; where they are not in the order of their ids (the ring's go by
+-- The history's part of a page: jobs that are over and no longer in the ring or a row, behind a place (bucket, greatest id of the line, position), of
+-- at most 2,000 lines looked at. Tags, keys and schedules are not kept there.
+create function countersign_queue.history_page(filter jsonb, before jsonb, most integer, mine uuid,
+  out items countersign_queue.jobs[], out places jsonb[], out upto jsonb)
+language plpgsql stable
+set jit = off set plan_cache_mode = force_custom_plan
+as $$
+declare
+  patience constant integer := 2000;
+  from_bucket constant integer := coalesce((before ->> 0)::integer, 2147483647);
+  from_id constant text := coalesce(before ->> 1, '~');
+  looked integer := 0;
+  h countersign_queue.history;
+  j countersign_queue.jobs;
+begin
+  items := '{}';
+  places := '{}';
+  if filter ->> 'state' not in ('completed', 'failed', 'cancelled') or filter ?| array['tag', 'schedule', 'unique_key', 'ordering_key'] or filter -> 'dead_letter' = 'true' then
+    return;
+  end if;
+  for h in
+    select * from countersign_queue.history o where o.bucket <= from_bucket and (o.bucket < from_bucket or o.greatest_id <= from_id)
+    order by o.bucket desc, o.greatest_id desc limit patience
+  loop
+    looked := looked + 1;
+    upto := jsonb_build_array(h.bucket, h.greatest_id, 0);
+    continue when h.tenant_id <> mine or h.kind <> filter ->> 'kind' or h.queue <> filter ->> 'queue' or h.state <> filter ->> 'state';
+    for p in reverse h.n..1 loop
+      continue when h.greatest_id = from_id and p >= (before ->> 2)::integer;
+      j := countersign_queue.history_row(h, p);
+      if countersign_queue.matches(filter, j.id, j.kind, j.enqueued_at, '[]', '{}', null, null) then
+        items := items || j;
+        places := places || jsonb_build_array(h.bucket, h.greatest_id, p);
+        if cardinality(items) = most then
+          upto := places[most];
+          return;
+        end if;
+      end if;
+    end loop;
+  end loop;
+  if looked < patience then
+    upto := null;
+  end if;
+end $$;
+
+-- A page of the three parts: the newest of any first. A part's jobs keep their order; where they are not in the order of their ids (the ring's go by
 -- transaction), the smallest id so far decides, so that what a page leaves out is always a part's end.
 create function countersign_queue.page_seen(filter jsonb, mark jsonb, most integer) returns jsonb
 language plpgsql stable as $$
 declare
   mine uuid := countersign_queue.caller_tenant();
-  ringed countersign_queue.jobs[] := '{}';
-  places jsonb[];
-  ring_upto jsonb;
-  held countersign_queue.jobs[] := '{}';
-  rows_upto text;
+  part record;
+  items countersign_queue.jobs[] := '{}';
+  marks jsonb := '{}';
   data jsonb;
-  from_ring integer;
-  from_rows integer;
+  taken jsonb;
+  places jsonb := '{}';
+  counts jsonb := '{}';
 begin
-  if mark -> 'ring' is distinct from 'null' then
-    select p.items, p.places, p.upto into ringed, places, ring_upto from countersign_queue.ring_page(filter, mark -> 'ring', most, mine) p;
-  end if;
-  if mark -> 'rows' is distinct from 'null' then
-    select p.items, p.upto into held, rows_upto from countersign_queue.rows_page(filter, nullif(mark ->> 'rows', ''), most, mine) p;
-  end if;
-  select coalesce(jsonb_agg(countersign_queue.job_view(case when p.part = 1 then ringed[p.n] else held[p.n] end) order by p.key desc, p.part, p.n), '[]'),
-    count(*) filter (where p.part = 1), count(*) filter (where p.part = 2)
-  into data, from_ring, from_rows from (
-    select 1 as part, n, min((ringed[n]).id) over (order by n) as key from generate_subscripts(ringed, 1) n
+  for part in
+    select 'ring' as name, p.items, p.places, p.upto from countersign_queue.ring_page(filter, mark -> 'ring', most, mine) p where mark -> 'ring' is distinct from 'null'
     union all
-    select 2, n, (held[n]).id from generate_subscripts(held, 1) n
-    order by key desc, part, n limit most) p;
-  ring_upto := case when from_ring < cardinality(ringed) then coalesce(places[from_ring], mark -> 'ring', '[]') else ring_upto end;
-  return jsonb_build_object('data', data, 'next_cursor', countersign_queue.sealed_mark(jsonb_build_object('ring', ring_upto,
-    'rows', case when from_rows < cardinality(held) then coalesce((held[from_rows]).id, mark ->> 'rows', '') else rows_upto end)));
+    select 'rows', p.items, null, to_jsonb(p.upto) from countersign_queue.rows_page(filter, mark ->> 'rows', most, mine) p where mark -> 'rows' is distinct from 'null'
+    union all
+    select 'history', p.items, p.places, p.upto from countersign_queue.history_page(filter, mark -> 'history', most, mine) p
+    where mark -> 'history' is distinct from 'null'
+  loop
+    counts := counts || jsonb_build_object(part.name, jsonb_build_array(cardinality(items), cardinality(part.items)));
+    items := items || part.items;
+    places := places || jsonb_build_object(part.name, coalesce(to_jsonb(part.places), '[]'));
+    marks := marks || jsonb_build_object(part.name, part.upto);
+  end loop;
+  select coalesce(jsonb_agg(countersign_queue.job_view(items[p.at + p.n]) order by p.key desc, p.part, p.n), '[]'), coalesce(jsonb_object_agg(p.part, p.n) filter (where p.last), '{}')
+  into data, taken from (
+    select *, lead(o.n) over (partition by o.part order by o.n) is null as last from (
+      select c.key as part, (c.value ->> 0)::integer as at, n, min((items[(c.value ->> 0)::integer + n]).id) over (partition by c.key order by n) as key
+      from jsonb_each(counts) c cross join lateral generate_series(1, (c.value ->> 1)::integer) n
+      order by key desc, part, n limit most) o) p;
+  -- Where each part goes on: behind the last that was taken from it, or where its own looking ended.
+  select jsonb_object_agg(c.key, case
+      when coalesce((taken ->> c.key)::integer, 0) = (c.value ->> 1)::integer then marks -> c.key
+      when taken ? c.key then case when c.key = 'rows' then to_jsonb((items[(c.value ->> 0)::integer + (taken ->> c.key)::integer]).id)
+        else places -> c.key -> (taken ->> c.key)::integer - 1 end
+      else mark -> c.key end)
+  into marks from jsonb_each(counts) c;
+  marks := '{"ring": null, "rows": null, "history": null}' || coalesce(marks, '{}');
+  -- A part of which nothing was taken yet, and that has something, begins anew: it has no member.
+  return jsonb_build_object('data', data, 'next_cursor', countersign_queue.sealed_mark((
+    select jsonb_object_agg(m.key, m.value) from jsonb_each(marks) m
+    where not (m.value = 'null' and counts ? m.key and not taken ? m.key and (counts -> m.key ->> 1)::integer > 0))));
 end $$;
 
 -- A place in a list as a word, and back; null at the end of both parts. Says nothing that the caller may not know, but is no promise of form either.
 create function countersign_queue.sealed_mark(mark jsonb) returns text
 language sql immutable
-return case when jsonb_strip_nulls(mark) <> '{}' then translate(encode(convert_to(mark::text, 'UTF8'), 'base64'), E'+/=\n', '-_') end;
+return case when mark is distinct from '{"ring": null, "rows": null, "history": null}' then
+  translate(encode(convert_to(mark::text, 'UTF8'), 'base64'), E'+/=\n', '-_') end;
 create function countersign_queue.opened_mark(word text) returns jsonb
 language plpgsql immutable as $$
 declare
   mark jsonb;
 begin
   mark := convert_from(decode(rpad(translate(word, '-_', '+/'), (length(word) + 3) / 4 * 4, '='), 'base64'), 'UTF8')::jsonb;
-  perform (mark -> 'ring' ->> 0)::bigint, (mark -> 'ring' ->> 1)::xid8, (mark -> 'ring' ->> 2)::bigint;
-  return case when mark ?& array['ring', 'rows'] and jsonb_typeof(mark -> 'ring') in ('null', 'array') and jsonb_typeof(mark -> 'rows') in ('null', 'string')
-    then mark end;
+  perform (mark -> 'ring' ->> 0)::bigint, (mark -> 'ring' ->> 1)::xid8, (mark -> 'ring' ->> 2)::bigint, (mark -> 'history' ->> 0)::integer,
+    (mark -> 'history' ->> 2)::integer;
+  return case when jsonb_typeof(mark) = 'object' and mark - array['ring', 'rows', 'history'] = '{}'
+    and coalesce(jsonb_typeof(mark -> 'ring'), 'null') in ('null', 'array') and coalesce(jsonb_typeof(mark -> 'rows'), 'null') in ('null', 'string')
+    and coalesce(jsonb_typeof(mark -> 'history'), 'null') in ('null', 'array') then mark end;
 exception when data_exception then
   return null;
 end $$;
@@ -1212,7 +1275,7 @@ end $$;
 
 -- How many jobs of the caller's tenant are in which state, by queue, as of now (Q66): exact up to 10,000 of a queue and state, within some per cent
 -- above; `estimated` names the queues where that is so. Of one tenant among many in a long queue, a sample may miss more. Of finished jobs those
--- count that lists show. Waits for a prune that is truncating; takes no other lock.
+-- count that are still there in full. Waits for a prune that is truncating; takes no other lock.
 create or replace function countersign_queue.counts() returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
