@@ -17,7 +17,8 @@ type Part = IdPrefix | 'name'
 type At = (part: Part) => string
 type Schema = NonNullable<Route['spec']['body']>
 
-const { routes } = describeRoutes()
+// What is signed is refused before it is read, in one way for everything; its receiver's own tests hold it against the bad input of its table.
+const routes = describeRoutes().routes.filter((one) => !one.spec.bytes)
 const mutating = routes.filter((one) => one.method !== 'GET')
 const YES_NO = { type: 'object', properties: { approve: { type: 'boolean' } }, required: ['approve'] }
 
