@@ -441,7 +441,8 @@ declare
   n integer;
 begin
   perform countersign_queue.check_isolation();
-  if countersign_queue.is_copy() then
+  -- Looks at the cursor of every lane, so it rides on one duty.
+  if (duties is null or 'rotate' = any (duties)) and countersign_queue.is_copy() then
     counts := jsonb_build_object('reanchor', countersign_queue.reanchor());
   end if;
   if duties is null or 'rescue' = any (duties) then

@@ -21,8 +21,8 @@ export const DUTIES: readonly Duty[] = [
   { name: 'callbacks', everyMs: 1_000, budgetMs: 1_000, full: 500 },
   // Claims promote what is due in their queues; this is for the queues that nobody claims from.
   { name: 'promote', everyMs: 1_000, budgetMs: 1_000, full: 4_096 },
-  { name: 'rotate', everyMs: 1_000, budgetMs: 500, full: null },
-  { name: 'prune', everyMs: 1_000, budgetMs: 2_000, full: 1 },
+  { name: 'rotate', everyMs: 2_000, budgetMs: 1_000, full: null },
+  { name: 'prune', everyMs: 2_000, budgetMs: 2_000, full: 1 },
   { name: 'carry', everyMs: 5_000, budgetMs: 2_000, full: null },
   { name: 'unknown', everyMs: 60_000, budgetMs: 1_000, full: 500 },
   { name: 'clean', everyMs: 60_000, budgetMs: 2_000, full: 500 },
