@@ -329,14 +329,14 @@ return pg_visible_in_snapshot(xid, c.window_lo)
 -- The cursor of a lane with its snapshots: the newest claim, looked for from the current slot back. Every lane has one from its making on; prune
 -- carries it forward under the lane's lock, so whoever holds that lock before this statement begins cannot miss it. A reader without the lock
 -- that meets no cursor began before a prune ended: null, and it looks again.
-create function countersign_queue.cursor_of(of_lane integer) returns countersign_queue.claims
+create function countersign_queue.cursor_in(of_lane integer, gens bigint[]) returns countersign_queue.claims
 language plpgsql volatile as $$
 declare
   c countersign_queue.claims;
   w countersign_queue.claims;
   g bigint;
 begin
-  foreach g in array countersign_queue.live_generations() loop
+  foreach g in array gens loop
     c := countersign_queue.newest_claim((g & 15)::smallint, of_lane);
     if c.id is not null then
       if c.window_of is not null then
@@ -349,6 +349,8 @@ begin
   end loop;
   return null;
 end $$;
+create function countersign_queue.cursor_of(of_lane integer) returns countersign_queue.claims
+language sql volatile return countersign_queue.cursor_in(of_lane, countersign_queue.live_generations());
 
 -- The lane of a queue, priority and shard: made when it is missing. Null when another transaction, still open, is just making it: nobody waits
 -- for a stranger's commit, and the job of this call becomes a row of jobs. Locks: tries (class couq, queue) until the transaction ends.

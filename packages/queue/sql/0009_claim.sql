@@ -141,7 +141,8 @@ begin
     taken := -1;
     return;
   end if;
-  c := countersign_queue.cursor_of(of_lane);
+  gens := countersign_queue.live_generations();
+  c := countersign_queue.cursor_in(of_lane, gens);
   if c.id is null then
     taken := -1;
     return;
@@ -169,9 +170,11 @@ begin
       last_generation := 0;
       last_xid := '0';
       last_num := 0;
+      continue when hi::text = lo::text;
+      -- Read behind the window's end: what that shows may lie in a generation that was opened just before it.
+      gens := countersign_queue.live_generations();
     end if;
     continue when hi::text = lo::text;
-    gens := countersign_queue.live_generations();
     for i in reverse cardinality(gens)..1 loop
       g := gens[i];
       continue when g < floor_now or g < last_generation;
@@ -179,18 +182,18 @@ begin
       from countersign_queue.window_ranges(lo, hi, case when g = last_generation then last_xid else '0'::xid8 end,
         case when g = last_generation then last_num else 0 end) r;
       loop
-        select count(*), array_agg(r.xid), array_agg(r.num), sum(pg_column_size(r.payload)),
+        select count(*), array_agg(r.xid), array_agg(r.num), sum(octet_length(r.body)),
           count(*) filter (where r.kind <> all (known)),
           min(at + nullif(case when r.rest is null and limits is null then 300000 else
             coalesce((r.rest ->> 'deadline_ms')::bigint, (limits -> r.kind ->> 'deadline_ms')::bigint, 300000) end, 0) * interval '1 millisecond'),
-          string_agg('["' || r.id || '","' || r.tenant_id || '","' || r.kind || '",' || r.payload::text || ','
+          string_agg('["' || r.id || '","' || r.tenant_id || '","' || r.kind || '",' || r.body || ','
             || floor(extract(epoch from r.enqueued_at) * 1000)::bigint || ',' || case when r.rest is null and limits is null then '300000,25,null]' else
               coalesce(nullif(coalesce((r.rest ->> 'deadline_ms')::bigint, (limits -> r.kind ->> 'deadline_ms')::bigint, 300000), 0)::text, 'null') || ','
               || coalesce((r.rest ->> 'max_attempts')::integer, (limits -> r.kind ->> 'max_attempts')::integer, 25) || ','
               || coalesce(r.rest::text, 'null') || ']' end, ',')
         into cnt, xs, ns, bytes, strangers, due, packed
         from (
-          select r.* from unnest(fx, fn, tx, tn) b (fx, fn, tx, tn)
+          select r.*, r.payload::text as body from unnest(fx, fn, tx, tn) b (fx, fn, tx, tn)
           cross join lateral countersign_queue.read_slot((g & 15)::smallint, of_lane, b.fx, b.fn, b.tx, b.tn, most + skipped) r
           where skipped = 0 or not exists (select from countersign_queue.tombstones t where t.lane = of_lane and t.xid = r.xid and t.num = r.num)
           limit most) r;
@@ -326,8 +329,9 @@ create function countersign_queue.claim_packed(worker text, token uuid, wants js
 returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
--- The plan may not depend on statistics (Q70): the partial index gives both the rows and their order.
-set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off
+-- The plan may not depend on statistics (Q70): the partial index gives both the rows and their order;
+-- and a plan is made once a session: making one costs more than a claim of one job.
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   at timestamptz := countersign_queue.now();
@@ -351,6 +355,10 @@ declare
   got record;
   busy boolean := false;
   aside boolean;
+  paused boolean;
+  rows_ready boolean;
+  lanes integer[];
+  only_priority smallint;
   aging double precision;
 begin
   perform countersign_queue.check_isolation();
@@ -366,38 +374,54 @@ begin
   if me.id is null or me.lost_at is not null then
     return '{"lost":true,"claims":[],"jobs":[],"wait_ms":null}';
   end if;
-  suspect := not exists (select from countersign_queue.jobs r where r.state = 'running' and r.worker = claim_packed.worker and r.crashes > 0);
   for w in select value from jsonb_array_elements(wants) loop
     q := w ->> 'queue';
-    select c.settings into queue_settings from countersign_queue.queues c where c.name = q;
-    continue when exists (select from countersign_queue.queues c where c.name = q and c.paused_at is not null);
+    room := least((w ->> 'n')::integer, (w ->> 'of')::integer - shared, 1000);
+    continue when room <= 0;
+    queue_settings := null;
+    select c.settings, c.paused_at is not null into queue_settings, paused from countersign_queue.queues c where c.name = q;
+    continue when paused;
     if exists (select from countersign_queue.jobs j where j.state in ('scheduled', 'retrying') and j.queue = q and j.run_at <= at) then
       perform countersign_queue.promote(q, at, 4096);
     end if;
     if q <> all (quiet) then
       quiet := quiet || q;
     end if;
-    room := least((w ->> 'n')::integer, (w ->> 'of')::integer - shared, 1000);
-    continue when room <= 0;
-    known := array(
-      select k from jsonb_array_elements_text(w -> 'kinds') k
-      where not exists (select from countersign_queue.kinds p where p.name = k and p.paused_at is not null));
-    limits := (
-      select jsonb_object_agg(k.name, k.settings) from countersign_queue.kinds k
-      where k.name = any (known) and k.settings ?| array['deadline_ms', 'max_attempts']);
-    in_ring := array(
-      select k from unnest(known) k left join countersign_queue.kinds s on s.name = k
-      where not countersign_queue.needs_row('{}', s.settings, queue_settings));
+    -- Kinds that the worker names and nobody paused; what they declare; and those of them whose jobs may stand in the ring.
+    select coalesce(array_agg(k) filter (where s.paused_at is null), '{}'),
+      jsonb_object_agg(k, s.settings) filter (where s.settings ?| array['deadline_ms', 'max_attempts']),
+      coalesce(array_agg(k) filter (where s.paused_at is null and not countersign_queue.needs_row('{}', s.settings, queue_settings)), '{}')
+    into known, limits, in_ring
+    from jsonb_array_elements_text(w -> 'kinds') k left join countersign_queue.kinds s on s.name = k;
     gave := 0;
     aside := false;
+    rows_ready := exists (select from countersign_queue.jobs j where j.queue = q and j.state = 'ready');
+    if rows_ready and suspect is null then
+      suspect := not exists (select from countersign_queue.jobs r where r.state = 'running' and r.worker = claim_packed.worker and r.crashes > 0);
+    end if;
+    select array_agg(l.lane), min(l.priority) into lanes, only_priority from countersign_queue.lanes l where l.queue = q;
+    if not rows_ready and cardinality(lanes) = 1 then
+      -- As almost always: one lane, and nothing to weigh it against.
+      for look in 1..8 loop
+        got := countersign_queue.claim_lane(lanes[1], q, only_priority, room, in_ring, worker, token, at, limits);
+        exit when got.taken <> 0 or got.claim_id is null;
+        aside := true;
+      end loop;
+      if got.taken > 0 then
+        groups := groups || got.packed;
+        gave := got.taken;
+      end if;
+      busy := busy or got.taken < 0;
+      lanes := null;
+    end if;
     aging := coalesce((queue_settings ->> 'aging_ms')::float8, 60000) / 1000;
     -- Sources of this queue by effective priority, ties to the oldest head (Q44): lanes of the ring, and the rows at each priority.
     for source in
       select s.lane, s.priority, s.n as sources from (
         select l.lane, l.priority, count(*) over () as n from (
-          select l.lane, l.priority from countersign_queue.lanes l where l.queue = q
+          select l.lane, l.priority from countersign_queue.lanes l where l.lane = any (lanes)
           union all
-          select null, p.priority from (values (1::smallint), (2::smallint), (3::smallint), (4::smallint)) p (priority) where exists (
+          select null, p.priority from (values (1::smallint), (2::smallint), (3::smallint), (4::smallint)) p (priority) where rows_ready and exists (
             select from countersign_queue.jobs j where j.queue = q and j.state = 'ready' and j.priority = p.priority)
         ) l
       ) s
@@ -432,6 +456,8 @@ begin
       end if;
     end loop;
     if aside and gave < room then
+      suspect := coalesce(suspect, not exists (
+        select from countersign_queue.jobs r where r.state = 'running' and r.worker = claim_packed.worker and r.crashes > 0));
       more := countersign_queue.claim_rows(worker, token, q, known, room - gave, suspect, at, limits);
       if exists (select from unnest(more) m where (m ->> 'crashes')::integer > 0) then
         suspect := false;

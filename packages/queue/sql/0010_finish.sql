@@ -8,7 +8,7 @@ select countersign_queue.as_engine();
 -- Locks the stripes of the claims in ascending order; then rows of jobs where a kind has follow-ups.
 create function countersign_queue.settle_claims(list jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set jit = off
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   at timestamptz := countersign_queue.now();
