@@ -130,6 +130,9 @@ declare
   strangers integer;
   due timestamptz;
   skipped integer;
+  large integer;
+  whole boolean := false;
+  one_size integer;
   moved boolean := false;
   began timestamptz := clock_timestamp();
   into_generation bigint;
@@ -183,7 +186,7 @@ begin
         case when g = last_generation then last_num else 0 end) r;
       loop
         select count(*), array_agg(r.xid), array_agg(r.num), sum(octet_length(r.body)),
-          count(*) filter (where r.kind <> all (known)),
+          count(*) filter (where r.kind <> all (known)), count(*) filter (where r.body is null),
           min(at + nullif(case when r.rest is null and limits is null then 300000 else
             coalesce((r.rest ->> 'deadline_ms')::bigint, (limits -> r.kind ->> 'deadline_ms')::bigint, 300000) end, 0) * interval '1 millisecond'),
           string_agg('["' || r.id || '","' || r.tenant_id || '","' || r.kind || '",' || r.body || ','
@@ -191,14 +194,32 @@ begin
               coalesce(nullif(coalesce((r.rest ->> 'deadline_ms')::bigint, (limits -> r.kind ->> 'deadline_ms')::bigint, 300000), 0)::text, 'null') || ','
               || coalesce((r.rest ->> 'max_attempts')::integer, (limits -> r.kind ->> 'max_attempts')::integer, 25) || ','
               || coalesce(r.rest::text, 'null') || ']' end, ',')
-        into cnt, xs, ns, bytes, strangers, due, packed
+        into cnt, xs, ns, bytes, strangers, large, due, packed
         from (
-          select r.*, r.payload::text as body from unnest(fx, fn, tx, tn) b (fx, fn, tx, tn)
+          select r.*, case when whole or pg_column_size(r.payload) <= 2000 then r.payload::text end as body from unnest(fx, fn, tx, tn) b (fx, fn, tx, tn)
           cross join lateral countersign_queue.read_slot((g & 15)::smallint, of_lane, b.fx, b.fn, b.tx, b.tn, most + skipped) r
           where skipped = 0 or not exists (select from countersign_queue.tombstones t where t.lane = of_lane and t.xid = r.xid and t.num = r.num)
           limit most) r;
-        -- A claim stops at 8 MiB but gives at least one job (Q45): half as many, until they fit.
-        exit when bytes is null or bytes <= 8388608 or cnt = 1;
+        -- A claim stops at 8 MiB but gives at least one job (Q45). Large payloads are measured one by one before any is spoken: a thousand of them
+        -- would not fit into a value of the database. Small ones that are too much together are halved until they fit.
+        if large > 0 and not whole then
+          whole := true;
+          bytes := 0;
+          cnt := 0;
+          for one_size in
+            select octet_length(r.payload::text) from unnest(fx, fn, tx, tn) b (fx, fn, tx, tn)
+            cross join lateral countersign_queue.read_slot((g & 15)::smallint, of_lane, b.fx, b.fn, b.tx, b.tn, most + skipped) r
+            where skipped = 0 or not exists (select from countersign_queue.tombstones t where t.lane = of_lane and t.xid = r.xid and t.num = r.num)
+            limit most
+          loop
+            bytes := bytes + one_size;
+            exit when bytes > 8388608 and cnt > 0;
+            cnt := cnt + 1;
+          end loop;
+          most := greatest(cnt, 1);
+          continue;
+        end if;
+        exit when coalesce(bytes, 0) <= 8388608 or cnt = 1;
         most := greatest(cnt / 2, 1);
       end loop;
       if cnt > 0 then
