@@ -24,8 +24,10 @@ export const kinds = [
   { name: 'throws', run() { throw new TypeError('broken there') } },
   { name: 'snoozes', run() { return { [OUTCOME]: 'snooze', after_ms: 3_600_000 } } },
   { name: 'odd', run() { return { fn: () => 1 } } },
-  { name: 'waits', run: (_, { signal }) => new Promise((resolve, reject) =>
-    signal.addEventListener('abort', () => reject(new Error('aborted: ' + signal.reason)))) },
+  { name: 'waits', run: (_, { signal }) => new Promise((resolve, reject) => {
+    if (signal.aborted) reject(new Error('aborted before: ' + signal.reason))
+    signal.addEventListener('abort', () => reject(new Error('aborted: ' + signal.reason)))
+  }) },
 ]
 `
 

@@ -29,7 +29,7 @@ const send = (message) => parentPort ? parentPort.postMessage(message) : process
 const OUTCOME = Symbol.for('countersign.queue.outcome')
 const questions = new Map()
 let asked = 0
-let aborter
+let aborter = new AbortController()
 
 const ask = (name, ...args) => new Promise((resolve, reject) => {
   questions.set(++asked, { resolve, reject })
@@ -44,7 +44,6 @@ const spelled = (value) => {
   return { outcome: String(outcome), rest }
 }
 const contextOf = (facts) => {
-  aborter = new AbortController()
   const log = Object.fromEntries(['debug', 'info', 'warn', 'error'].map((level) =>
     [level, (fields, message) => send({ level, fields: { ...fields, ...(fields && fields.err ? { err: plain(fields.err) } : {}) }, message })]))
   return {
@@ -74,6 +73,7 @@ async function run({ module, kind, job, facts }) {
 }
 port.on('message', (message) => {
   if (message.run) {
+    aborter = new AbortController() // before the module is there: an abort may come meanwhile
     run(message.run).then(
       (ended) => {
         try {
@@ -85,7 +85,7 @@ port.on('message', (message) => {
       (error) => send({ threw: plain(error) }),
     )
   } else if (message.abort) {
-    if (aborter) aborter.abort(message.abort)
+    aborter.abort(message.abort)
   } else if (message.answer) {
     const { resolve, reject } = questions.get(message.answer)
     questions.delete(message.answer)

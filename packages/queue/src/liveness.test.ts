@@ -22,14 +22,14 @@ const blocker = (ms: number, stallAfter: string) => `
   const block = face.defineKind('block', { run() { say('blocked'); spin(); say('free'); return 'late' } })
   const log = { debug() {}, info() {}, warn() {}, error: (fields, message) => say(JSON.stringify({ ...fields, message })) }
   const queue = face.createQueue({ database: { url }, kinds: [block], log })
-  queue.work({ heartbeat: '100ms', lostAfter: '600ms', stallAfter: '${stallAfter}', maintenance: false,
+  queue.work({ heartbeat: '200ms', lostAfter: '2s', stallAfter: '${stallAfter}', maintenance: false,
     hooks: { settled: (job, outcome, stale) => say('settled ' + outcome + ' ' + stale) } })
 `
 
 test('Q55 A31 a handler that blocks the event loop far beyond the time of a lost worker keeps its job, for a thread vouches for the process', async () => {
   const { queue, runtimeUrl } = await open()
   const id = await enqueue(queue.house.store, { kind: 'block' })
-  const own = startProgram(runtimeUrl, blocker(3_000, '60s'))
+  const own = startProgram(runtimeUrl, blocker(5_000, '60s'))
   await own.said('blocked')
   while (!own.words.includes('free')) {
     await queue.tick()
@@ -42,7 +42,7 @@ test('Q55 A31 a handler that blocks the event loop far beyond the time of a lost
 test('Q55 A31 beyond the limit the process is no longer vouched for and says where it stands; the job is rescued and the late result refused', async () => {
   const { queue, runtimeUrl } = await open([defineKind('block', { run: () => 'elsewhere' })])
   const id = await enqueue(queue.house.store, { kind: 'block' })
-  const own = startProgram(runtimeUrl, blocker(6_000, '500ms'))
+  const own = startProgram(runtimeUrl, blocker(9_000, '500ms'))
   await own.said('blocked')
   queue.work()
   expect(await queue.result(id, { timeout: '20s' })).toBe('elsewhere')

@@ -26,8 +26,8 @@ export type Permits = {
   free(queue: string): void
   /** Of the queues that have something to start, the one whose turn it is; undefined: no permit is free for any. */
   next(queues: Iterable<string>): string | undefined
-  /** Permits that nobody holds, less those for which jobs wait already. */
-  spare(): number
+  /** Permits that nobody holds. */
+  unheld(): number
   /** The permits of a queue: its pool's, or those shared. */
   size(queue: string): number
   runningOf(queue: string): number
@@ -149,10 +149,10 @@ export function makePermits(shares: Shares, concurrency: number): Permits {
       }
       return best
     },
-    spare() {
-      let spare = shared.length > 0 ? Math.max(0, concurrency - sharedRunning - sharedWaiting) : 0
-      for (const [queue, size] of pools) spare += Math.max(0, size - holds(queue))
-      return spare
+    unheld() {
+      let unheld = shared.length > 0 ? concurrency - sharedRunning : 0
+      for (const [queue, size] of pools) unheld += size - runs(queue)
+      return unheld
     },
     size: (queue) => pools.get(queue) ?? concurrency,
     runningOf: runs,

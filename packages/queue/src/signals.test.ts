@@ -52,11 +52,11 @@ test('Q96 a second signal ends the process at once, whatever its handlers do', a
   await queue.enqueueMany([{ kind: 'a', payload: { long: true, stubborn: true } }])
   const own = startProgram(runtimeUrl, PROGRAM(''))
   await own.said(/^began/)
-  own.child.kill('SIGTERM')
-  own.child.kill('SIGTERM')
   const told = performance.now()
+  // Signals of one sort that come before the first was heard are one.
+  await expect.poll(() => own.child.kill('SIGTERM') && own.child.signalCode, { timeout: 10_000, interval: 100 }).not.toBeNull()
   expect(await own.ended).toMatchObject({ signal: 'SIGTERM' })
-  expect(performance.now() - told).toBeLessThan(5_000)
+  expect(performance.now() - told).toBeLessThan(10_000) // its grace is 30 s
 }, 40_000)
 
 test('Q96 a host that listens for the signal itself decides what it means', async () => {

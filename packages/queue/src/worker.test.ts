@@ -372,7 +372,7 @@ test('Q16 Q117 a spent job is a dead letter, kept whole; a retry runs it again w
   queue.work()
   const id = await enqueue(queue.house.store, { kind: 'flaky', payload: { keep: true } })
   await expect(queue.result(id)).rejects.toMatchObject({ members: { reason: 'max_attempts_exhausted' } })
-  expect(await queue.deadLetters.list()).toMatchObject([
+  expect((await queue.deadLetters.list()).data).toMatchObject([
     { id, payload: { keep: true }, attempt: 2, errors: [{ attempt: 1 }, { attempt: 2 }] },
   ])
   await expect(queue.deadLetters.retry({})).rejects.toMatchObject({ code: 'filter_required' })

@@ -220,6 +220,8 @@ class RunningWorker implements Worker {
   readonly #beating: Promise<void>
   #vouching: Vouching | null = null
   #registered = false
+  /** Of those that wait, how many wait for their batch to fill. */
+  #gathered = 0
   #pumping = false
   /** The claim loop waits for room in the window of results. */
   #full = false
@@ -256,6 +258,7 @@ class RunningWorker implements Worker {
     this.#deadlines = makeDeadlines<Attempt>(house.clock)
     this.#isolates = makeIsolates(house.clock)
     this.#gathering = gather(house.clock, (batch) => {
+      this.#gathered -= batch.held.length
       this.#ready.add(batch)
       this.#pump()
     })
@@ -345,7 +348,8 @@ class RunningWorker implements Worker {
     }
     const wants = this.#permits.wants(ahead)
     // One statement for a handful, rather than one for each job that ends: what is held ahead bridges the time that a claim takes.
-    if (this.#permits.spare() === 0 && this.#permits.waiting() > this.#enough(Math.max(0, ...memo.values()))) return []
+    const startable = this.#permits.waiting() - this.#gathered
+    if (startable >= this.#permits.unheld() && startable > this.#enough(Math.max(0, ...memo.values()))) return []
     return wants
   }
 
@@ -453,8 +457,10 @@ class RunningWorker implements Worker {
     }
     this.#permits.wait(held.queue, 1)
     if (held.crashes > 0) this.#ready.first(held)
-    else if (kind.batch) this.#gathering.add(held, kind.batch)
-    else this.#ready.add(held)
+    else if (kind.batch) {
+      this.#gathered++
+      this.#gathering.add(held, kind.batch)
+    } else this.#ready.add(held)
   }
 
   /** Takes out what is held and not started. */
@@ -472,6 +478,7 @@ class RunningWorker implements Worker {
     const back = this.#unstarted(which)
     if (gathered)
       for (const held of this.#gathering.remove((one) => which(one, now))) {
+        this.#gathered--
         this.#permits.wait(held.queue, -1)
         back.push(held)
       }
