@@ -97,7 +97,7 @@ export async function answerCallback(
   body: string,
   proof: Proof | null = null,
 ): Promise<Settled> {
-  const own = 'transaction' in db
+  const own = 'insist' in db
   const answer = await resolveCallback(db, id, action, body, proof, own)
   if (!own || answer.verdict !== 'unbounded') return settledOf(answer)
   return settledOf(
