@@ -52,6 +52,13 @@ test('Q126 the doctor names missing grants with the login, and a schema that is 
       set search_path = pg_catalog, pg_temp return '{"schema_version": ${version}, "workers": 0, "leader": "x", "oldest_ready_ms": null}'::jsonb`)
     expect((await found())[code]?.what).toContain(`at ${version},`)
   }
+  await admin.query(
+    'revoke execute on function countersign_queue.vitals() from countersign_maintenance, countersign_admin, countersign_reader',
+  )
+  expect(await queue.health()).toMatchObject({ ready: true, database: 'ok', schema_version: null, degraded: [] })
+  await admin.query('drop function countersign_queue.vitals()')
+  expect(await queue.health()).toMatchObject({ ready: false, database: 'ok', degraded: ['schema'] })
+  expect((await found()).schema_stale?.what).toBe('The queue is not installed in this database.')
 })
 
 test('Q126 the doctor names the session that pins the horizon, with its pid and how to end it', async () => {

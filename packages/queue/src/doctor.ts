@@ -106,7 +106,15 @@ async function settled<T extends Record<string, Promise<unknown>>>(asked: T): Pr
   return Object.fromEntries(answers) as { [K in keyof T]: Awaited<T[K]> | null }
 }
 
-function ofSchema({ schema_version: has, expected_schema_version: wants }: Health): Finding[] {
+function ofSchema({ schema_version: has, expected_schema_version: wants, degraded }: Health): Finding[] {
+  if (has === null && degraded.includes('schema'))
+    return [
+      {
+        code: 'schema_stale',
+        what: 'The queue is not installed in this database.',
+        remedy: 'Run `countersign queue migrate`, or migrate() of the library, as the login that is to own the schema.',
+      },
+    ]
   if (has === null || has === wants) return []
   if (has < wants)
     return [

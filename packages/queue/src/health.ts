@@ -1,4 +1,5 @@
 // What one process knows of its own health and the engine's (Q126). Answers also while the database is away, and never waits for a lock.
+import { isDatabaseError, isStoreAway } from './error.ts'
 import type { Maintenance } from './maintenance.ts'
 import { counts, deadLetterDepth, type RingView, ringView, SCHEMA_VERSION, vitals } from './sql.ts'
 import type { Store } from './store.ts'
@@ -46,16 +47,18 @@ const STUCK_MS = 60_000
 export const PINNED_S = 300
 
 export async function readHealth({ store, wake, workers, maintenance, isClosing }: HealthHouse): Promise<Health> {
-  const [found, view] = await Promise.all([vitals(store).catch(() => null), ringView(store).catch(() => null)])
+  const [answer, view] = await Promise.all([vitals(store).catch(whyNot), ringView(store).catch(() => null)])
+  const found = typeof answer === 'string' ? null : answer
   const ages = [...workers].map((worker) => worker.ages())
   const claimLoop = ages.length ? Math.max(...ages.map((one) => one.claim_loop_age_ms)) : null
   const heartbeat = ages.length ? Math.max(...ages.map((one) => one.heartbeat_age_ms)) : null
-  const fits = found?.schema_version === SCHEMA_VERSION
+  // A login that may not ask learns nothing of the schema; what it may do, it can do.
+  const fits = found?.schema_version === SCHEMA_VERSION || answer === 'denied'
   const horizon = view?.horizon_age_s ?? null
   const degraded: [Degraded, boolean][] = [
     ['listen', wake.status() === 'degraded'],
     ['maintenance', found?.leader === null],
-    ['schema', found !== null && !fits],
+    ['schema', answer !== 'away' && !fits],
     ['claim_loop', (claimLoop ?? 0) > STUCK_MS],
     ['heartbeat', (heartbeat ?? 0) > STUCK_MS],
     ['ring_blocked', view?.ring_blocked === true],
@@ -63,7 +66,7 @@ export async function readHealth({ store, wake, workers, maintenance, isClosing 
   ]
   return {
     ready: fits && !isClosing(),
-    database: found === null ? 'away' : 'ok',
+    database: answer === 'away' ? 'away' : 'ok',
     schema_version: found?.schema_version ?? null,
     expected_schema_version: SCHEMA_VERSION,
     listen: wake.status(),
@@ -78,6 +81,13 @@ export async function readHealth({ store, wake, workers, maintenance, isClosing 
     shutting_down: isClosing(),
     degraded: degraded.filter(([, is]) => is).map(([name]) => name),
   }
+}
+
+const INSUFFICIENT_PRIVILEGE = '42501'
+
+function whyNot(error: unknown): 'away' | 'denied' | 'missing' {
+  if (isStoreAway(error)) return 'away'
+  return isDatabaseError(error) && error.code === INSUFFICIENT_PRIVILEGE ? 'denied' : 'missing'
 }
 
 const ringOf = (view: RingView): Health['ring'] => ({
