@@ -142,6 +142,11 @@ language sql stable parallel safe return round(date_part('epoch', at) * 1000)::b
 create function countersign_queue.day_of(at timestamptz) returns integer
 language sql stable parallel safe return floor(date_part('epoch', at) / 86400)::integer;
 
+-- How long something has waited; null when it does not.
+create function countersign_queue.waited_ms(at timestamptz, since timestamptz) returns bigint
+language sql stable parallel safe
+return case when since is not null then greatest(0, countersign_queue.ms_of(at) - countersign_queue.ms_of(since)) end;
+
 -- The time that stands in an id.
 create function countersign_queue.id_ms(id text) returns bigint
 language sql immutable
@@ -1302,7 +1307,7 @@ begin
     select coalesce(jsonb_agg(jsonb_build_object('name', n.name, 'paused_at', countersign_queue.spoken(q.paused_at), 'paused_by', q.paused_by,
       'settings', coalesce(q.settings, '{}'), 'as_of', countersign_queue.spoken(at), 'depth', coalesce(seen -> n.name -> 'states', '{}'),
       'estimated', coalesce((seen -> n.name -> 'estimated')::boolean, false),
-      'oldest_ready_ms', greatest(0, countersign_queue.ms_of(at) - countersign_queue.ms_of((seen -> n.name ->> 'oldest_ready_at')::timestamptz)),
+      'oldest_ready_ms', countersign_queue.waited_ms(at, (seen -> n.name ->> 'oldest_ready_at')::timestamptz),
       'workers', (select count(*) from countersign_queue.workers w where n.name = any (w.queues) and w.lost_at is null
         and w.beat_at + w.lost_after_ms * interval '1 millisecond' > clock_timestamp())) order by n.name), '[]')
     from (
@@ -1501,7 +1506,8 @@ declare
 begin
   return query
   select r.at, r.queue, r.kind, r.outcome, r.reason, l.what, l.bucket, l.n from (
-    select * from countersign_queue.rollups o where o.at >= date_trunc('minute', since) and o.at < upto and (mine is null or o.tenant_id = mine)
+    -- The minute in which a long time begins counts whole; of a short one that would be half of it.
+    select * from countersign_queue.rollups o where o.at >= case when upto - since > interval '2 minutes' then date_trunc('minute', since) else since end and o.at < upto and (mine is null or o.tenant_id = mine)
     union all
     select * from countersign_queue.rollups_hourly o where o.at >= date_trunc('hour', since) and o.at < upto and (mine is null or o.tenant_id = mine)
   ) r cross join lateral (
@@ -1608,7 +1614,7 @@ begin
   return jsonb_build_object('as_of', countersign_queue.spoken(at),
     'depth', (select coalesce(jsonb_object_agg(s.key, s.n), '{}') from (
       select e.key, sum(e.value::bigint) as n from jsonb_each(seen) d cross join lateral jsonb_each_text(d.value -> 'states') e group by e.key) s),
-    'oldest_ready_ms', (select greatest(0, countersign_queue.ms_of(at) - countersign_queue.ms_of(min((d.value ->> 'oldest_ready_at')::timestamptz))) from jsonb_each(seen) d),
+    'oldest_ready_ms', (select countersign_queue.waited_ms(at, min((d.value ->> 'oldest_ready_at')::timestamptz)) from jsonb_each(seen) d),
     'dead_letters', (select count(*) from countersign_queue.jobs j where j.state = 'failed' and j.dead_letter and (mine is null or j.tenant_id = mine)),
     'workers', (select count(*) from countersign_queue.workers w where w.lost_at is null
       and w.beat_at + w.lost_after_ms * interval '1 millisecond' > clock_timestamp()),
@@ -1649,7 +1655,7 @@ begin
       select * from countersign_queue.figures_by(at - interval '24 hours', at + interval '1 second', 0, 'queue', mine)
     )
     select coalesce(jsonb_agg(jsonb_build_object('queue', n.name, 'depth', coalesce(seen -> n.name -> 'states', '{}'),
-      'oldest_ready_ms', greatest(0, countersign_queue.ms_of(at) - countersign_queue.ms_of((seen -> n.name ->> 'oldest_ready_at')::timestamptz)))
+      'oldest_ready_ms', countersign_queue.waited_ms(at, (seen -> n.name ->> 'oldest_ready_at')::timestamptz))
       || countersign_queue.figure(f.counts, coalesce(f.durations, '{}'), coalesce(f.waits, '{}')) order by n.name), '[]')
     from (select f.key as name from f union select jsonb_object_keys(seen)) n left join f on f.key = n.name);
 end $$;
