@@ -12,6 +12,7 @@ import {
   park,
   type QueueOptions,
 } from './index.ts'
+import { eventually } from './testing/eventually.ts'
 
 async function open(kinds: readonly Kind[], options: Partial<QueueOptions> = {}) {
   const house = await database()
@@ -55,7 +56,7 @@ test('Q52 A8 while the transaction of finishIn is open, the other jobs of its cl
   const [id, ...others] = await queue.enqueueMany([{ kind: 'atomic' }, ...Array.from({ length: 9 }, () => ({ kind: 'plain' }))])
   queue.work({ maintenance: false })
   await started.opened
-  await expect.poll(async () => (await queue.counts()).queues.default).toEqual({ running: 1, completed: 9 })
+  await eventually(async () => (await queue.counts()).queues.default).toEqual({ running: 1, completed: 9 })
   expect(others).toHaveLength(9)
   commit.open()
   expect(await queue.result(id as string)).toEqual({ inside: true })
@@ -79,7 +80,7 @@ test('Q92 the functions of a context may be taken apart from it, and what was no
   await queue.result(id)
   expect(seen).toMatchObject({ attempt: 1, idempotencyKey: id, id, same: true, span: undefined })
   expect(seen.signal).toBeInstanceOf(AbortSignal)
-  await expect.poll(async () => (await queue.jobs({ kind: 'child' })).data[0]?.state).toBe('completed')
+  await eventually(async () => (await queue.jobs({ kind: 'child' })).data[0]?.state).toBe('completed')
 })
 
 test('Q95 a handler that does not honour a cancel within its grace loses the job to it; what it says later changes nothing', async () => {
@@ -100,13 +101,13 @@ test('Q95 a handler that does not honour a cancel within its grace loses the job
   const id = await enqueue(queue.house.store, { kind: 'deaf' })
   await started.opened
   await queue.cancel(id, { reason: 'no longer' })
-  await expect.poll(() => reasons).toEqual(['cancelled'])
+  await eventually(() => reasons).toEqual(['cancelled'])
   expect(await queue.job(id)).toMatchObject({ state: 'running' })
   await clock.advance('6s')
   await expect(queue.result(id)).rejects.toMatchObject({ code: 'job_cancelled' })
   expect(worker.ages().running).toBe(1) // the permit is the handler's until it returns
   late.open('too late')
-  await expect.poll(() => worker.ages().running).toBe(0)
+  await eventually(() => worker.ages().running).toBe(0)
   expect(await queue.job(id)).toMatchObject({ state: 'cancelled', state_reason: 'no longer', output: null })
 })
 
@@ -159,11 +160,11 @@ test('Q113 hooks are told what starts, settles, waits and is ended in place of i
     string,
   ]
   await queue.result(plain)
-  await expect.poll(async () => (await queue.job(parks))?.state).toBe('waiting')
+  await eventually(async () => (await queue.job(parks))?.state).toBe('waiting')
   await started.opened
   await clock.advance('6s')
   await expect(queue.result(stuck)).rejects.toMatchObject({ members: { reason: 'deadline_expired' } })
-  await expect.poll(() => errors.filter((one) => one === 'a hook failed').length).toBe(3)
+  await eventually(() => errors.filter((one) => one === 'a hook failed').length).toBe(3)
   expect(told.sort()).toEqual([
     'rescued stuck deadline_expired',
     'settled parks park',
@@ -192,10 +193,12 @@ test('Q104 progress is written at most once a second and job, and the last of it
   await asked.opened
   expect((await queue.job(id))?.progress).toBeNull()
   await clock.advance('1s')
-  await expect
-    .poll(async () => (await queue.job(id))?.progress)
-    .toEqual({ percent: 50, message: 'step 50', data: { k0: 48, k1: 49, k2: 50 } })
+  await eventually(async () => (await queue.job(id))?.progress).toEqual({
+    percent: 50,
+    message: 'step 50',
+    data: { k0: 48, k1: 49, k2: 50 },
+  })
   end.open()
-  await expect.poll(async () => (await queue.job(id))?.state).toBe('retrying')
+  await eventually(async () => (await queue.job(id))?.state).toBe('retrying')
   expect((await queue.job(id))?.progress).toMatchObject({ percent: 99 })
 })

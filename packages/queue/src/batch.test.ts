@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { database } from '#harness'
 import { createQueue, defineKind, enqueue, type Kind, retry, snooze, type WorkerOptions } from './index.ts'
+import { eventually } from './testing/eventually.ts'
 
 async function open(kinds: readonly Kind[], worker: WorkerOptions = {}) {
   const house = await database()
@@ -63,7 +64,7 @@ test('Q93 a throw concerns those that have no outcome yet; an object by job id t
   for (const id of [thrown[0], thrown[2], thrown[3]])
     await expect(queue.result(id as string)).rejects.toMatchObject({ message: 'Error: half way' })
   expect(await queue.result(told[0] as string)).toBe('fine')
-  await expect.poll(async () => (await queue.job(told[1] as string))?.state).toBe('scheduled')
+  await eventually(async () => (await queue.job(told[1] as string))?.state).toBe('scheduled')
   await expect(queue.result(told[2] as string)).rejects.toMatchObject({ message: 'busy' })
   await expect(queue.result(told[3] as string)).rejects.toMatchObject({ members: { reason: 'output_invalid' } })
 })
@@ -78,12 +79,12 @@ test('Q93 Q149 while a batch gathers no permit is held: another kind runs with t
   const { queue, work } = await open([slow, quick], { concurrency: 1 })
   await queue.enqueueMany([{ kind: 'gathering' }, { kind: 'gathering' }])
   const worker = work()
-  await expect.poll(() => worker.ages().waiting).toBe(2)
+  await eventually(() => worker.ages().waiting).toBe(2)
   expect(worker.ages().running).toBe(0)
   await queue.enqueueMany([{ kind: 'quick' }])
-  await expect.poll(() => order).toEqual(['quick'])
+  await eventually(() => order).toEqual(['quick'])
   await queue.enqueueMany([{ kind: 'gathering' }])
-  await expect.poll(() => order).toEqual(['quick', 'batch of 3'])
+  await eventually(() => order).toEqual(['quick', 'batch of 3'])
 })
 
 test('Q93 Q96 jobs that gather are handed back at a stop, without an attempt', async () => {
@@ -91,7 +92,7 @@ test('Q93 Q96 jobs that gather are handed back at a stop, without an attempt', a
   const { queue, work } = await open([never])
   const id = await enqueue(queue.house.store, { kind: 'never' })
   const worker = work()
-  await expect.poll(() => worker.ages().waiting).toBe(1)
+  await eventually(() => worker.ages().waiting).toBe(1)
   await worker.stop()
   expect(await queue.job(id)).toMatchObject({ state: 'ready', attempt: 0, errors: [] })
 })
@@ -119,8 +120,8 @@ test('Q93 Q21 a payload that the schema refuses is that job’s end; the others 
   const [, bad] = await Promise.all([1, 'two', 3].map((payload) => enqueue(queue.house.store, { kind: 'strict', payload })))
   work()
   await expect(queue.result(bad as string)).rejects.toMatchObject({ members: { reason: 'payload_invalid' } })
-  await expect.poll(() => seen.sort()).toEqual([1, 3])
-  await expect.poll(async () => (await queue.jobs({ kind: 'after', state: 'completed' })).data.length).toBe(1)
+  await eventually(() => seen.sort()).toEqual([1, 3])
+  await eventually(async () => (await queue.jobs({ kind: 'after', state: 'completed' })).data.length).toBe(1)
 })
 
 test('Q93 the rule of a batch is checked where the kind is defined', () => {

@@ -2,6 +2,7 @@ import pg from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { database } from '#harness'
 import { createQueue, defineKind, enqueue, type Job, type Kind, type KindOptions, type QueueOptions } from './index.ts'
+import { eventually } from './testing/eventually.ts'
 
 type Said = { call: string; values: unknown[]; at: number }
 
@@ -43,7 +44,7 @@ function held() {
 test('Q43 an idle process asks for all its queues in one statement', async () => {
   const { queue, of } = await open([kindOf('a', () => 1)])
   queue.work({ queues: ['one', 'two', 'three'], maintenance: false })
-  await expect.poll(() => of('claim_packed').length).toBeGreaterThan(2)
+  await eventually(() => of('claim_packed').length).toBeGreaterThan(2)
   const wants = JSON.parse(of('claim_packed').at(-1)?.values[2] as string) as { queue: string }[]
   expect([...new Set(wants.map((one) => one.queue))].sort()).toEqual(['one', 'three', 'two'])
 })
@@ -51,12 +52,12 @@ test('Q43 an idle process asks for all its queues in one statement', async () =>
 test('Q47 claims alone may commit relaxed, and strictClaims switches that off', async () => {
   const { queue, of } = await open([kindOf('a', () => 1)])
   const worker = queue.work({ maintenance: false })
-  await expect.poll(() => of('claim_packed').length).toBeGreaterThan(0)
+  await eventually(() => of('claim_packed').length).toBeGreaterThan(0)
   expect(of('claim_packed').every((one) => one.values[4] === true)).toBe(true)
   await worker.stop()
   const before = of('claim_packed').length
   queue.work({ maintenance: false, strictClaims: true })
-  await expect.poll(() => of('claim_packed').length).toBeGreaterThan(before)
+  await eventually(() => of('claim_packed').length).toBeGreaterThan(before)
   expect(
     of('claim_packed')
       .slice(before)
@@ -73,7 +74,7 @@ test('Q67 Q68 an idle process doubles its polls up to a second with LISTEN and 2
       return at.slice(1).map((time, i) => time - (at[i] as number))
     }
     const longest = listen ? 900 : 150
-    await expect.poll(() => gaps().filter((gap) => gap >= longest).length, { timeout: 10_000 }).toBeGreaterThan(1)
+    await eventually(() => gaps().filter((gap) => gap >= longest).length, { timeout: 10_000 }).toBeGreaterThan(1)
     if (!listen) expect(Math.max(...gaps())).toBeLessThan(900)
     const { rows } = await admin.query('select sleeps_until > clock_timestamp() as asleep from countersign_queue.workers')
     expect(rows[0].asleep ?? false).toBe(listen)
@@ -88,15 +89,15 @@ test('Q89 a permit is free when its handler returns, though no result can be sto
   await admin.query('begin')
   await admin.query('select pg_advisory_xact_lock(1668248947, n) from generate_series(0, 63) n')
   const worker = queue.work({ concurrency: 4, maintenance: false })
-  await expect.poll(() => ran).toBeGreaterThanOrEqual(256)
+  await eventually(() => ran).toBeGreaterThanOrEqual(256)
   const { unacknowledged, running } = worker.ages()
   expect(running).toBe(0)
   expect(unacknowledged).toBe(256)
   for (let i = 0; i < 20; i++) await turn()
   expect(ran).toBe(256)
   await admin.query('commit')
-  await expect.poll(() => ran).toBe(900)
-  await expect.poll(() => worker.ages().unacknowledged).toBe(0)
+  await eventually(() => ran).toBe(900)
+  await eventually(() => worker.ages().unacknowledged).toBe(0)
 })
 
 test('Q90 Q149 what starts soon is claimed ahead, never more than twice the permits; handlers that take long get nothing ahead', async () => {
@@ -116,7 +117,7 @@ test('Q90 Q149 what starts soon is claimed ahead, never more than twice the perm
     [...many(600, 'quick'), ...many(40, 'long')].map((one) => ({ ...one, queue: one.kind === 'long' ? 'slow' : 'default' })),
   )
   const worker = queue.work({ queues: { default: 4, slow: 3 }, maintenance: false })
-  await expect.poll(async () => (await queue.counts()).queues.default, { timeout: 20_000 }).toEqual({ completed: 600 })
+  await eventually(async () => (await queue.counts()).queues.default, { timeout: 20_000 }).toEqual({ completed: 600 })
   expect(most.running).toBeLessThanOrEqual(4 + 3)
   expect(most.waiting).toBeGreaterThan(0)
   expect(most.waiting).toBeLessThanOrEqual(4 * 3)
@@ -135,10 +136,10 @@ test('Q90 Q96 Q149 jobs claimed ahead and not started are handed back at a stop 
   const { queue, of } = await open([mixed])
   await queue.enqueueMany(many(40, 'mixed'))
   const worker = queue.work({ concurrency: 2, maintenance: false })
-  await expect.poll(() => started.length).toBe(40)
+  await eventually(() => started.length).toBe(40)
   slow = true
   const ids = await queue.enqueueMany(many(12, 'mixed'))
-  await expect.poll(() => worker.ages().waiting).toBeGreaterThan(0)
+  await eventually(() => worker.ages().waiting).toBeGreaterThan(0)
   const stopped = worker.stop()
   const claims = of('claim_packed').length
   for (const end of ends) end()
@@ -169,9 +170,9 @@ test('Q18 of 64 jobs claimed together a job that comes back from a lost worker s
   await admin.query('update countersign_queue.jobs set crashes = 1 where id = any ($1)', [ids])
   await queue.enqueueMany(many(61, 'a'))
   queue.work({ concurrency: 8, maintenance: false })
-  await expect.poll(() => order.length, { timeout: 10_000 }).toBe(64)
+  await eventually(() => order.length, { timeout: 10_000 }).toBe(64)
   expect(together).toBe(1)
-  for (const id of ids) await expect.poll(async () => (await queue.job(id))?.state).toBe('completed')
+  for (const id of ids) await eventually(async () => (await queue.job(id))?.state).toBe('completed')
 })
 
 test('Q20 A23 1,000 jobs of a kind that an old process does not know are all done by the new one, and the old one does not spin over them', async () => {
@@ -184,11 +185,11 @@ test('Q20 A23 1,000 jobs of a kind that an old process does not know are all don
   })
   onTestFinished(() => younger.close({ grace: '1s' }))
   for (let i = 0; i < 10; i++) await younger.enqueueMany(many(100, 'young'))
-  await expect.poll(() => of('claim_packed').length).toBeGreaterThan(3)
+  await eventually(() => of('claim_packed').length).toBeGreaterThan(3)
   expect(of('finish').length).toBe(0)
   younger.work({ maintenance: false })
-  await expect.poll(() => ran, { timeout: 20_000 }).toBe(1_000)
-  await expect.poll(async () => (await queue.counts()).queues.default).toEqual({ completed: 1_000 })
+  await eventually(() => ran, { timeout: 20_000 }).toBe(1_000)
+  await eventually(async () => (await queue.counts()).queues.default).toEqual({ completed: 1_000 })
 })
 
 test('Q98 thousands of jobs leave nothing behind: no listener, no timer, no growth of the heap', async () => {
@@ -201,8 +202,8 @@ test('Q98 thousands of jobs leave nothing behind: no listener, no timer, no grow
   const round = async () => {
     for (let i = 0; i < 4; i++) await queue.enqueueMany(many(500, i % 2 ? 'none' : 'signal'))
     done += 2_000
-    await expect.poll(async () => (await queue.counts()).queues.default?.completed, { timeout: 20_000 }).toBe(done)
-    await expect.poll(() => worker.ages().unacknowledged).toBe(0)
+    await eventually(async () => (await queue.counts()).queues.default?.completed, { timeout: 20_000 }).toBe(done)
+    await eventually(() => worker.ages().unacknowledged).toBe(0)
     globalThis.gc?.()
     return process.getActiveResourcesInfo().filter((one) => one === 'Timeout').length
   }
@@ -223,7 +224,7 @@ test('Q46 Q92 a job of the ring and one of a row look alike to a handler; times,
   ]
   await queue.enqueueMany(jobs)
   queue.work({ maintenance: false })
-  await expect.poll(() => seen.length).toBe(2)
+  await eventually(() => seen.length).toBe(2)
   const [ring, row] = seen.map((job) => JSON.parse(JSON.stringify(job))) as [Record<string, unknown>, Record<string, unknown>]
   const alike = ({
     payload,
@@ -267,22 +268,20 @@ test('Q97 a claim fails while the database is away, and the worker goes on when 
   const { queue, admin, runtimeUrl } = await open([kindOf('a', () => void ran++)])
   const worker = queue.work({ maintenance: false })
   await enqueue(queue.house.store, { kind: 'a' })
-  await expect.poll(() => ran).toBe(1)
+  await eventually(() => ran).toBe(1)
   await admin.query(
     `select pg_terminate_backend(pid) from pg_stat_activity where usename = $1 and datname = current_database()`,
     [new URL(runtimeUrl).username],
   )
-  await expect
-    .poll(
-      () =>
-        enqueue(queue.house.store, { kind: 'a' }).then(
-          () => true,
-          () => false,
-        ),
-      { timeout: 10_000 },
-    )
-    .toBe(true)
-  await expect.poll(() => ran, { timeout: 10_000 }).toBeGreaterThanOrEqual(2)
+  await eventually(
+    () =>
+      enqueue(queue.house.store, { kind: 'a' }).then(
+        () => true,
+        () => false,
+      ),
+    { timeout: 10_000 },
+  ).toBe(true)
+  await eventually(() => ran, { timeout: 10_000 }).toBeGreaterThanOrEqual(2)
   expect(worker.ages().claim_loop_age_ms).toBeLessThan(5_000)
 })
 
@@ -293,10 +292,10 @@ test('Q97 a claim that committed while its answer was lost costs its jobs nothin
   lose.add('claim_packed')
   // The first claim only finds that the worker is new; of the second the answer is lost.
   const worker = queue.work({ maintenance: false })
-  await expect.poll(() => of('register_worker').length).toBe(1)
+  await eventually(() => of('register_worker').length).toBe(1)
   lose.add('claim_packed')
-  await expect.poll(() => ran, { timeout: 10_000 }).toBe(25)
-  await expect.poll(() => worker.ages().unacknowledged).toBe(0)
+  await eventually(() => ran, { timeout: 10_000 }).toBe(25)
+  await eventually(() => worker.ages().unacknowledged).toBe(0)
   expect(of('hand_back').length).toBeGreaterThan(0)
   for (const id of ids) expect(await queue.job(id)).toMatchObject({ state: 'completed', attempt: 1, crashes: 0, errors: [] })
 })
@@ -311,8 +310,8 @@ test('Q97 Q54 a settlement whose answer was lost is sent again, and is already t
     maintenance: false,
     hooks: { settled: (job, outcome, isStale) => isStale && stale.push(`${job.id} ${outcome}`) },
   })
-  for (const id of ids) await expect.poll(async () => (await queue.job(id))?.state, { timeout: 10_000 }).toBe('completed')
-  await expect.poll(() => worker.ages().unacknowledged).toBe(0)
+  for (const id of ids) await eventually(async () => (await queue.job(id))?.state, { timeout: 10_000 }).toBe('completed')
+  await eventually(() => worker.ages().unacknowledged).toBe(0)
   expect(of('settle_claims').length).toBeGreaterThan(1)
   expect(stale).toEqual([])
   expect(ran).toBe(20)

@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { database } from '#harness'
 import { createQueue, defineKind } from './index.ts'
 import { claimPacked, leaveClaim, type PackedClaim, registerWorker, settleClaims } from './sql.ts'
+import { eventually } from './testing/eventually.ts'
 
 async function claimed(n: number) {
   const house = await database()
@@ -46,12 +47,12 @@ test('Q49 Q89 Q54 completions go as positions of their claims; a connection lost
   await house.admin.query('begin')
   await house.admin.query('select pg_advisory_xact_lock(1668248947, n) from generate_series(0, 63) n')
   const worker = queue.work({ concurrency: 600, maintenance: false })
-  await expect.poll(() => runs.size, { timeout: 10_000 }).toBeGreaterThan(0)
+  await eventually(() => runs.size, { timeout: 10_000 }).toBeGreaterThan(0)
   await house.admin.query(`select pg_terminate_backend(pid) from pg_stat_activity
     where usename = 'countersign_runtime' and datname = current_database() and wait_event_type = 'Lock'`)
   await house.admin.query('commit')
-  await expect.poll(() => runs.size, { timeout: 20_000 }).toBe(ids.length)
-  await expect.poll(() => worker.ages().unacknowledged, { timeout: 20_000 }).toBe(0)
+  await eventually(() => runs.size, { timeout: 20_000 }).toBe(ids.length)
+  await eventually(() => worker.ages().unacknowledged, { timeout: 20_000 }).toBe(0)
   expect((await queue.counts()).queues.default).toEqual({ completed: 600 })
   expect([...runs.values()].every((n) => n === 1)).toBe(true)
 })

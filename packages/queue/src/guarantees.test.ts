@@ -227,7 +227,7 @@ test('Q14 in any snapshot of a busy run every job is there exactly once, in one 
     expect(one.state).toBe(listed.find((job) => job.id === one.id)?.state)
     return listed.every((job) => ['completed', 'failed'].includes(job.state))
   }
-  queue.work({ queues: ['default', 'second'], concurrency: 8 })
+  queue.work({ queues: ['default', 'second'], concurrency: 2 })
   let looks = 1
   while (!(await look())) looks++
   expect(looks).toBeGreaterThan(5)

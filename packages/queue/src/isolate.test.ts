@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { database } from '#harness'
 import { createQueue, defineKind, enqueue, type Kind, type KindOptions } from './index.ts'
+import { eventually } from './testing/eventually.ts'
 
 /** What runs apart: a module of its own, for a function does not cross. Nothing of the queue is needed there. */
 const MODULE = `
@@ -75,13 +76,13 @@ for (const place of ['thread', 'process'] as const) {
     const { queue, clock } = await open(place, ['spins', 'throws'], { deadline: '5s' })
     const worker = queue.work({ concurrency: 1 })
     const id = await enqueue(queue.house.store, { kind: 'spins' })
-    await expect.poll(() => worker.ages().running).toBe(1)
+    await eventually(() => worker.ages().running).toBe(1)
     await clock.advance('6s')
     await expect(queue.result(id)).rejects.toMatchObject({ members: { reason: 'deadline_expired' } })
     // The only permit is free again, so that loop is gone.
     const next = await enqueue(queue.house.store, { kind: 'throws' })
     await expect(queue.result(next)).rejects.toMatchObject({ message: 'TypeError: broken there' })
-    await expect.poll(() => worker.ages().running).toBe(0)
+    await eventually(() => worker.ages().running).toBe(0)
   })
 
   test(`Q94 Q113 a crash and a heap beyond its limit in a ${place} are attempts with the reason isolate_crashed, and no lost worker`, async () => {
@@ -90,7 +91,7 @@ for (const place of ['thread', 'process'] as const) {
     queue.work({ hooks: { rescued: (job, reason) => rescued.push([job.kind, reason]) } })
     const ids = await queue.enqueueMany([{ kind: 'dies' }, { kind: 'hogs' }])
     for (const id of ids) {
-      await expect.poll(async () => (await queue.job(id))?.state, { timeout: 15_000 }).toBe('retrying')
+      await eventually(async () => (await queue.job(id))?.state, { timeout: 15_000 }).toBe('retrying')
       expect(await queue.job(id)).toMatchObject({
         state_reason: 'isolate_crashed',
         attempt: 1,
@@ -112,8 +113,8 @@ for (const place of ['thread', 'process'] as const) {
     )) as [string, string, string, string]
     await expect(queue.result(throws)).rejects.toMatchObject({ message: 'TypeError: broken there' })
     await expect(queue.result(odd)).rejects.toMatchObject({ members: { reason: 'output_invalid' } })
-    await expect.poll(async () => (await queue.job(snoozes))?.state).toBe('scheduled')
-    await expect.poll(() => worker.ages().running).toBe(1)
+    await eventually(async () => (await queue.job(snoozes))?.state).toBe('scheduled')
+    await eventually(() => worker.ages().running).toBe(1)
     await queue.cancel(waits)
     await expect(queue.result(waits)).rejects.toMatchObject({ code: 'job_cancelled' })
   })

@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { database } from '#harness'
 import { createQueue, defineKind, enqueue, type Kind } from './index.ts'
 import { vouchFor } from './liveness.ts'
+import { eventually } from './testing/eventually.ts'
 import { startProgram } from './testing/worker-process.ts'
 
 async function open(kinds: readonly Kind[] = []) {
@@ -48,7 +49,7 @@ test('Q55 A31 beyond the limit the process is no longer vouched for and says whe
   expect(await queue.result(id, { timeout: '20s' })).toBe('elsewhere')
   expect(own.words).not.toContain('free')
   await own.said(/settled completed true|lease_lost|was no longer vouched for/)
-  await expect.poll(() => own.words.some((word) => word.includes('was no longer vouched for')), { timeout: 10_000 }).toBe(true)
+  await eventually(() => own.words.some((word) => word.includes('was no longer vouched for')), { timeout: 10_000 }).toBe(true)
   const said = JSON.parse(own.words.find((word) => word.includes('was no longer vouched for')) as string)
   expect(said.stood_ms).toBeGreaterThanOrEqual(500)
   expect(said.stack).toContain('spin')
@@ -64,10 +65,10 @@ test('Q55 a worker has a connection of its own for that, by which its row stays 
       await admin.query(`select count(*)::integer as n from pg_stat_activity
         where datname = current_database() and application_name = 'countersign-queue-liveness'`)
     ).rows[0].n
-  await expect.poll(own, { timeout: 5_000 }).toBe(1)
+  await eventually(own, { timeout: 5_000 }).toBe(1)
   await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and application_name = 'countersign-queue-liveness'`)
-  await expect.poll(own, { timeout: 5_000 }).toBe(1)
+  await eventually(own, { timeout: 5_000 }).toBe(1)
 })
 
 test('Q55 settings that cannot be handed to a thread leave vouching to the main loop, and the log says so', () => {

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { database } from '#harness'
 import { createQueue, defineKind } from './index.ts'
+import { eventually } from './testing/eventually.ts'
 import { startProgram } from './testing/worker-process.ts'
 
 const PROGRAM = (mine: string) => `
@@ -31,7 +32,7 @@ test('Q96 A30 SIGTERM during long handlers: what was claimed ahead runs elsewher
   const { queue, runtimeUrl } = await open()
   await queue.enqueueMany(Array.from({ length: 60 }, () => ({ kind: 'a', payload: {} })))
   const own = startProgram(runtimeUrl, PROGRAM(''))
-  await expect.poll(async () => (await queue.counts()).queues.default, { timeout: 20_000 }).toEqual({ completed: 60 })
+  await eventually(async () => (await queue.counts()).queues.default, { timeout: 20_000 }).toEqual({ completed: 60 })
   const ids = await queue.enqueueMany(Array.from({ length: 12 }, () => ({ kind: 'a', payload: { long: true } })))
   await own.said('waiting')
   own.child.kill('SIGTERM')
@@ -54,7 +55,7 @@ test('Q96 a second signal ends the process at once, whatever its handlers do', a
   await own.said(/^began/)
   const told = performance.now()
   // Signals of one sort that come before the first was heard are one.
-  await expect.poll(() => own.child.kill('SIGTERM') && own.child.signalCode, { timeout: 10_000, interval: 100 }).not.toBeNull()
+  await eventually(() => own.child.kill('SIGTERM') && own.child.signalCode, { timeout: 10_000, interval: 100 }).not.toBeNull()
   expect(await own.ended).toMatchObject({ signal: 'SIGTERM' })
   expect(performance.now() - told).toBeLessThan(10_000) // its grace is 30 s
 }, 40_000)

@@ -243,7 +243,7 @@ test('Q97 the worker outlives the loss of every connection, and no job fails for
   const ids = await queue.enqueueMany(Array.from({ length: 400 }, () => ({ kind: 'count' })))
   queue.work(alone)
   for (let i = 0; i < 5; i++) {
-    await expect.poll(() => ran, { interval: 5 }).toBeGreaterThan(i * 40)
+    await expect.poll(() => ran, { interval: 5, timeout: 10_000 }).toBeGreaterThan(i * 40)
     await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity
       where usename = 'countersign_runtime' and datname = current_database()`)
   }
@@ -378,7 +378,7 @@ test('Q16 Q117 a spent job is a dead letter, kept whole; a retry runs it again w
   await expect(queue.deadLetters.retry({})).rejects.toMatchObject({ code: 'filter_required' })
   await expect(queue.deadLetters.purge({})).rejects.toMatchObject({ code: 'filter_required' })
   broken = false
-  expect(await queue.deadLetters.retry({ kind: 'flaky' })).toEqual({ retried: [id], conflicts: [] })
+  expect(await queue.deadLetters.retry({ kind: 'flaky' })).toMatchObject({ retried: [id], conflicts: [] })
   expect(await queue.result(id)).toBe('up')
   expect(await queue.job(id)).toMatchObject({ attempt: 1, dead_letter: false, errors: [{}, {}] })
 })
