@@ -407,7 +407,8 @@ end $$;
 -- which was open at the cursor can have begun before, with a minute to spare. Locks as a reader; changes nothing.
 create function countersign_queue.transitions_since(cursor_at jsonb, filter jsonb, most integer) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set jit = off set plan_cache_mode = force_custom_plan
+-- No plan may depend on statistics (Q70): probes by index, and of claims and closures, which have none by time, one walk over the live slots.
+set jit = off set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
 declare
   mine uuid := countersign_queue.caller_tenant();
@@ -438,31 +439,33 @@ begin
   end if;
   hi := coalesce((cursor_at ->> 'hi')::pg_snapshot, countersign_queue.snapshot_now());
   first_id := left(countersign_queue.new_id('job', since), 14);
-  with lanes as (
-    select l.lane, l.queue from countersign_queue.lanes l where filter ->> 'queue' is null or l.queue = filter ->> 'queue'
-  ), taken as materialized (
-    select c.id, c.lane, c.row_generation, c.xids, c.nums, c.n, c.worker, c.claimed_at
-    from countersign_queue.claims c join lanes l on l.lane = c.lane
-    where c.n > 0 and c.claimed_at >= since and countersign_queue.came_between(c.xmin, lo, hi)
+  with taken as materialized (
+    select c.id, c.lane, c.row_generation, c.xids, c.nums, c.worker, c.claimed_at
+    from countersign_queue.claims c
+    where c.n > 0 and c.worker is not null and c.claimed_at >= since and countersign_queue.came_between(c.xmin, lo, hi)
   ), closed as materialized (
-    select c.id, c.lane, c.row_generation, c.xids, c.nums, c.worker, k.bits, k.verdict, k.at
-    from countersign_queue.closures k join countersign_queue.claims c on c.slot = k.slot and c.id = k.claim join lanes l on l.lane = c.lane
+    select k.claim, k.slot, k.bits, k.verdict, k.at from countersign_queue.closures k
     where k.verdict in ('completed', 'cancelled') and k.at >= since and countersign_queue.came_between(k.xmin, lo, hi)
   ), moves as (
+    -- New ids, and of those that were open at the cursor, whose late commits are old ids, each by itself: index probes alone.
     select r.id, r.tenant_id, r.kind, l.queue, 'ready' as state, null::text as reason, 0 as attempt, r.enqueued_at as at, null::text as worker
-    from lanes l join countersign_queue.ring r on r.lane = l.lane
-    where r.xid >= pg_snapshot_xmin(lo) and r.xid < pg_snapshot_xmax(hi)
+    from countersign_queue.lanes l cross join unnest(countersign_queue.live_generations()) g
+    cross join (select pg_snapshot_xmax(lo) as low, pg_snapshot_xmax(hi) as high union all
+      select x, (x::text::bigint + 1)::text::xid8 from pg_snapshot_xip(lo) x where pg_visible_in_snapshot(x, hi)) w
+    cross join lateral countersign_queue.read_slot((g & 15)::smallint, l.lane, w.low, -1, w.high, -1, 1000000) r
+    where (filter ->> 'queue' is null or l.queue = filter ->> 'queue') and w.low < w.high
       and pg_visible_in_snapshot(r.xid, hi) and not pg_visible_in_snapshot(r.xid, lo)
     union all
     select r.id, r.tenant_id, r.kind, l.queue, 'running', null, 1, c.claimed_at, c.worker
-    from taken c join lanes l on l.lane = c.lane cross join lateral unnest(c.xids, c.nums) u (xid, num)
-    join countersign_queue.ring r on r.slot = (c.row_generation & 15)::smallint and r.lane = c.lane and r.xid = u.xid and r.num = u.num
-    where c.worker is not null
+    from taken c join countersign_queue.lanes l on l.lane = c.lane cross join lateral unnest(c.xids, c.nums) u (xid, num)
+    cross join lateral countersign_queue.read_row((c.row_generation & 15)::smallint, c.lane, u.xid, u.num) r
+    where filter ->> 'queue' is null or l.queue = filter ->> 'queue'
     union all
-    select r.id, r.tenant_id, r.kind, l.queue, c.verdict, null, case c.verdict when 'completed' then 1 else 0 end, c.at, c.worker
-    from closed c join lanes l on l.lane = c.lane cross join lateral unnest(c.xids, c.nums) with ordinality u (xid, num, p)
-    join countersign_queue.ring r on r.slot = (c.row_generation & 15)::smallint and r.lane = c.lane and r.xid = u.xid and r.num = u.num
-    where c.bits is null or get_bit(c.bits, (u.p - 1)::integer) = 1
+    select r.id, r.tenant_id, r.kind, l.queue, k.verdict, null, case k.verdict when 'completed' then 1 else 0 end, k.at, c.worker
+    from closed k cross join lateral countersign_queue.claim_by_id(k.claim) c join countersign_queue.lanes l on l.lane = c.lane
+    cross join lateral unnest(c.xids, c.nums) with ordinality u (xid, num, p)
+    cross join lateral countersign_queue.read_row((c.row_generation & 15)::smallint, c.lane, u.xid, u.num) r
+    where (k.bits is null or get_bit(k.bits, (u.p - 1)::integer) = 1) and (filter ->> 'queue' is null or l.queue = filter ->> 'queue')
     union all
     -- Rows: what the trigger wrote, each with the claim that it ended.
     select t.job_id, t.tenant_id, t.kind, t.queue, s.state, case when s.state = t.to_state then t.reason end, t.attempt, s.at, t.worker
