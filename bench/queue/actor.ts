@@ -2,7 +2,7 @@
 // are processes of their own, as in production; nothing is counted twice and nothing is taken on trust.
 import { setTimeout as pause } from 'node:timers/promises'
 import { CONTENDERS, type Handle, type Payload, type Producing, type Send, type SystemName, type Working } from './contenders.ts'
-import type { Calls, ProduceOrder, Tally, WorkOrder } from './orders.ts'
+import { type Calls, KEYS, type ProduceOrder, type Tally, type WorkOrder } from './orders.ts'
 import { ceiling, wait } from './wait.ts'
 
 const now = (): number => performance.timeOrigin + performance.now()
@@ -12,7 +12,8 @@ let working: Working | null = null
 let seen = new Uint8Array(1 << 20)
 let handled = 0
 let distinct = 0
-let greatest = -1
+let disorder = 0
+const lastOf = new Int32Array(KEYS).fill(-1)
 let latencies: number[] = []
 let keepsLatencies = false
 
@@ -23,9 +24,13 @@ function count({ n }: Payload): void {
     larger.set(seen)
     seen = larger
   }
-  if (seen[n] === 0) distinct++
+  if (seen[n] === 0) {
+    distinct++
+    const key = n % KEYS
+    if ((lastOf[key] as number) > n) disorder++
+    else lastOf[key] = n
+  }
   seen[n] = Math.min(255, (seen[n] as number) + 1)
-  if (n > greatest) greatest = n
 }
 
 function handleOf(handler: WorkOrder['handler']): Handle {
@@ -52,16 +57,21 @@ async function work({ system, url, plan, handler, tells }: WorkOrder): Promise<v
   }, 10).unref()
 }
 
-const tally = (): Tally => ({ handled, distinct, greatest, unacknowledged: working?.unacknowledged() ?? 0 })
+const tally = (): Tally => ({ handled, distinct, disorder, unacknowledged: working?.unacknowledged() ?? 0 })
 
 // producing
 let credit = 0
 let next = 0
 const roused = new Set<() => void>()
 
-function made(count: number, order: ProduceOrder, queue: string): Send[] {
+function made(count: number, { payloadBytes, delayMs, keyed }: ProduceOrder, queue: string): Send[] {
   const at = now()
-  return Array.from({ length: count }, () => ({ queue, payload: payloadOf(next++, at, order.payloadBytes), ...order.with }))
+  return Array.from({ length: count }, () => {
+    const n = next++
+    const key = `k${n % KEYS}`
+    const options = keyed === 'strict' ? { orderingKey: key, order: 'strict' } : keyed ? { [keyed]: key } : {}
+    return { queue, payload: payloadOf(n, at, payloadBytes), options, ...(delayMs === undefined ? {} : { delayMs }) }
+  })
 }
 
 const fillers = new Map<number, string>()

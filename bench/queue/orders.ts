@@ -25,12 +25,14 @@ export type ProduceOrder = {
   perSecond?: number
   /** In turn, a batch each. */
   queues?: string[]
-  /** Delay and options of each job. */
-  with?: { delayMs?: number; options?: Record<string, unknown> }
+  delayMs?: number
+  /** The option of a job that its key becomes. */
+  keyed?: 'concurrencyKey' | 'strict'
 }
 
-/** handled counts runs, distinct counts jobs: the difference ran again. */
-export type Tally = { handled: number; distinct: number; greatest: number; unacknowledged: number }
+/** handled counts runs, distinct counts jobs: the difference ran again. disorder: first runs behind a later one of the same key, which is the number modulo KEYS. */
+export type Tally = { handled: number; distinct: number; disorder: number; unacknowledged: number }
+export const KEYS = 1_000
 
 export type Calls = {
   work(order: WorkOrder): Promise<void>

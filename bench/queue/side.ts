@@ -1,12 +1,101 @@
-// B10 deferred jobs, B11 a backlog beside a busy queue, B12 what a process costs.
+// B9 limits, B10 deferred jobs, B11 a backlog beside a busy queue, B12 what a process costs.
 import { setTimeout as pause } from 'node:timers/promises'
-import { copyIn, createQueue } from '@countersign/queue'
+import { copyIn, createQueue, type QueueChange } from '@countersign/queue'
 import pg from 'pg'
 import { percentile } from '../figure.ts'
+import { QUEUE } from './contenders.ts'
 import { hire } from './crew.ts'
 import { play } from './play.ts'
 import { alone, PAYLOAD_BYTES, type Run, type Scenario, takeTurns } from './scenario.ts'
+import { claimRate } from './sql.ts'
 import { steady } from './throughput.ts'
+
+async function limit(url: string, settings: QueueChange): Promise<void> {
+  const queue = createQueue({ database: { url, max: 1 }, listen: false })
+  await queue.configure(QUEUE, settings)
+  await queue.close()
+}
+
+/** Preloaded keyed jobs, drained by a no-op worker: jobs a second, and how often one came before its turn. */
+async function keyedRate(run: Run, keyed: 'concurrencyKey' | 'strict'): Promise<{ perSecond: number; disorder: number }> {
+  return play(run.stage, 'ours', async ({ theatre, producer, worker, drained }) => {
+    if (keyed === 'concurrencyKey') await limit(theatre.url, { maxRunningPerKey: 1 })
+    await producer.call('prepare', { system: 'ours', url: theatre.url, connections: 1 })
+    const count = run.count(200_000, 5_000)
+    const { accepted } = await producer.call('produce', {
+      connections: 1,
+      batch: 1_000,
+      payloadBytes: PAYLOAD_BYTES,
+      count,
+      keyed,
+    })
+    const begun = performance.now()
+    const plan = { concurrency: 256, batched: true }
+    await worker.call('work', { system: 'ours', url: theatre.url, plan, handler: 'noop', tells: false })
+    const { at } = await drained(accepted)
+    const { disorder } = await worker.call('tally', null)
+    return { perSecond: (accepted / (at - begun)) * 1000, disorder }
+  })
+}
+
+const RATE = 1_000
+const BURST = 100
+
+async function limitedRate(run: Run): Promise<{ perSecond: number; most: number }> {
+  return play(run.stage, 'ours', async ({ theatre, producer, worker, drained }) => {
+    const seconds = run.ms(60_000, 3_000) / 1000
+    await limit(theatre.url, { rate: { limit: RATE, per: '1s', burst: BURST } })
+    await producer.call('prepare', { system: 'ours', url: theatre.url, connections: 1 })
+    const order = { connections: 1, batch: 1_000, payloadBytes: PAYLOAD_BYTES }
+    const { accepted } = await producer.call('produce', { ...order, count: Math.round(seconds) * RATE + BURST })
+    const plan = { concurrency: 256, batched: true }
+    await worker.call('work', { system: 'ours', url: theatre.url, plan, handler: 'noop', tells: false })
+    while ((await worker.call('tally', null)).distinct <= BURST) await pause(5)
+    const [first, begun] = [await worker.call('tally', null), performance.now()]
+    await drained(accepted)
+    const [row] = await theatre.look<{ took: number; most: number }>(claimRate)
+    const [last, ended] = [await worker.call('tally', null), performance.now()]
+    // By the database's own times where it kept them, else by what the worker saw.
+    const perSecond = row?.took ? (accepted - BURST) / row.took : ((last.distinct - first.distinct) / (ended - begun)) * 1000
+    return { perSecond, most: row?.most ?? Number.NaN }
+  })
+}
+
+export const b9: Scenario = {
+  name: 'B9',
+  title: 'limits: a thousand keys of one at a time, a rate, strict order',
+  async perform(run) {
+    const goals = { concurrencyKey: [5_000, '1,000 keys of maxRunning 1'], strict: [4_000, 'strict order, 1,000 keys'] } as const
+    for (const [keyed, [least, what]] of Object.entries(goals)) {
+      const turns = await takeTurns(run, ['ours'], () => keyedRate(run, keyed as keyof typeof goals))
+      const { perSecond, disorder } = turns.get('ours') as { perSecond: number; disorder: number }
+      const meets = perSecond >= least && (keyed !== 'strict' || disorder === 0)
+      run.say({ metric: `B9 ${what}`, unit: 'jobs/s', ours: perSecond, ...alone, goal: `>= ${least}`, meets })
+      if (keyed === 'strict')
+        run.say({
+          metric: 'B9 strict order: jobs before their turn',
+          unit: 'jobs',
+          ours: disorder,
+          ...alone,
+          goal: '<= 0',
+          meets,
+        })
+    }
+    const turns = await takeTurns(run, ['ours'], () => limitedRate(run))
+    const { perSecond, most } = turns.get('ours') as { perSecond: number; most: number }
+    const off = Math.abs(perSecond / RATE - 1)
+    run.say({ metric: `B9 rate of ${RATE}/s, off by`, unit: 'share', ours: off, ...alone, goal: '<= 0.01', meets: off <= 0.01 })
+    const bound = RATE + BURST
+    run.say({
+      metric: 'B9 most claims in any second',
+      unit: 'jobs',
+      ours: most,
+      ...alone,
+      goal: `<= ${bound}`,
+      meets: most <= bound,
+    })
+  },
+}
 
 /** So many jobs of a queue that nobody serves, or that are not due for hours. */
 async function preload(url: string, count: number, job: { queue: string; runAt?: '6h' }): Promise<void> {
@@ -34,7 +123,7 @@ async function deferred(run: Run): Promise<{ late: number }> {
       payloadBytes: PAYLOAD_BYTES,
       perSecond: 1_000,
       ms: run.ms(300_000, 2_000),
-      with: { delayMs: LEAD_MS },
+      delayMs: LEAD_MS,
     })
     for (const begun = performance.now(); (await worker.call('tally', null)).distinct < accepted; await pause(20))
       if (performance.now() - begun > 60_000) throw new Error('B10: deferred jobs did not run')

@@ -28,3 +28,9 @@ export const unpin = 'rollback'
 /** Whether a peer has work left that is not over. */
 export const graphileLive = 'select exists (select from graphile_worker._private_jobs) as live'
 export const bossLive = `select exists (select from pgboss.job where name = 'bench' and state < 'completed') as live`
+
+/** By the database's own times: from the first claim to the last, and the most in any second. */
+export const claimRate = `
+  select extract(epoch from max(claimed_at) - min(claimed_at))::float8 as took, max(n)::float8 as most
+  from (select claimed_at, count(*) over (order by claimed_at range between current row and interval '999.999 ms' following) as n
+    from countersign_queue.jobs where claimed_at is not null) claims`

@@ -127,6 +127,7 @@ async function furnish(
   closers.push(() => queue.close())
   const producer = keepProducing(url, options.perSecond, ledger)
   closers.push(() => producer.hush())
+  await until('the first job is settled', () => ledger.settledAt.length > 0)
   return { ledger, database, fighters, url, adminUrl, queue, spawn, look, connect, died, hush: producer.hush }
 }
 

@@ -17,7 +17,7 @@ async function built(): Promise<void> {
 }
 
 test('A24 A25 A26 whatever breaks, no process ends by itself, what was accepted is settled once or still there, and a dump taken meanwhile holds what was pending', {
-  timeout: 120_000,
+  timeout: 180_000,
 }, async () => {
   await built()
   const arena = await openArena({

@@ -60,13 +60,13 @@ async function prove(open: (url: string) => Promise<Pooler>): Promise<void> {
 test(
   'A29 Q69 behind a transaction-mode pooler jobs start within the poll ceiling, leadership changes, health says degraded, and work resumes after its restart',
   {
-    timeout: 90_000,
+    timeout: 120_000,
   },
   () => prove((url) => openPooler(url, SERVERS)),
 )
 
 const pgbouncer = findPgBouncer()
 if (pgbouncer)
-  test('A29 Q69 behind PgBouncer in transaction mode the same holds', { timeout: 90_000 }, () =>
+  test('A29 Q69 behind PgBouncer in transaction mode the same holds', { timeout: 120_000 }, () =>
     prove((url) => openPgBouncer(pgbouncer, url, SERVERS)),
   )
