@@ -12,6 +12,13 @@ async function open(kinds: readonly Kind[] = []) {
   return { ...house, queue }
 }
 
+/** The thread's connections to this database. */
+const ownConnections = async ({ admin }: Awaited<ReturnType<typeof open>>): Promise<number> =>
+  (
+    await admin.query(`select count(*)::integer as n from pg_stat_activity
+      where datname = current_database() and application_name = 'countersign-queue-liveness'`)
+  ).rows[0].n
+
 /** Blocks its event loop, and says so before and after. */
 const blocker = (ms: number, stallAfter: string) => `
   const { writeSync } = await import('node:fs')
@@ -28,9 +35,11 @@ const blocker = (ms: number, stallAfter: string) => `
 `
 
 test('Q55 A31 a handler that blocks the event loop far beyond the time of a lost worker keeps its job, for a thread vouches for the process', async () => {
-  const { queue, runtimeUrl } = await open()
-  const id = await enqueue(queue.house.store, { kind: 'block' })
+  const house = await open()
+  const { queue, runtimeUrl } = house
   const own = startProgram(runtimeUrl, blocker(5_000, '60s'))
+  await eventually(() => ownConnections(house), { timeout: 20_000 }).toBe(1)
+  const id = await enqueue(queue.house.store, { kind: 'block' })
   await own.said('blocked')
   while (!own.words.includes('free')) {
     await queue.tick()
@@ -41,9 +50,11 @@ test('Q55 A31 a handler that blocks the event loop far beyond the time of a lost
 }, 40_000)
 
 test('Q55 A31 beyond the limit the process is no longer vouched for and says where it stands; the job is rescued and the late result refused', async () => {
-  const { queue, runtimeUrl } = await open([defineKind('block', { run: () => 'elsewhere' })])
-  const id = await enqueue(queue.house.store, { kind: 'block' })
+  const house = await open([defineKind('block', { run: () => 'elsewhere' })])
+  const { queue, runtimeUrl } = house
   const own = startProgram(runtimeUrl, blocker(9_000, '500ms'))
+  await eventually(() => ownConnections(house), { timeout: 20_000 }).toBe(1)
+  const id = await enqueue(queue.house.store, { kind: 'block' })
   await own.said('blocked')
   queue.work()
   expect(await queue.result(id, { timeout: '20s' })).toBe('elsewhere')
@@ -58,17 +69,12 @@ test('Q55 A31 beyond the limit the process is no longer vouched for and says whe
 }, 40_000)
 
 test('Q55 a worker has a connection of its own for that, by which its row stays fresh', async () => {
-  const { queue, admin } = await open([defineKind('a', { run: () => 1 })])
-  queue.work({ heartbeat: '50ms', lostAfter: '500ms' })
-  const own = async () =>
-    (
-      await admin.query(`select count(*)::integer as n from pg_stat_activity
-        where datname = current_database() and application_name = 'countersign-queue-liveness'`)
-    ).rows[0].n
-  await eventually(own, { timeout: 5_000 }).toBe(1)
-  await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity
+  const house = await open([defineKind('a', { run: () => 1 })])
+  house.queue.work({ heartbeat: '50ms', lostAfter: '500ms' })
+  await eventually(() => ownConnections(house)).toBe(1)
+  await house.admin.query(`select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and application_name = 'countersign-queue-liveness'`)
-  await eventually(own, { timeout: 5_000 }).toBe(1)
+  await eventually(() => ownConnections(house)).toBe(1)
 })
 
 test('Q55 settings that cannot be handed to a thread leave vouching to the main loop, and the log says so', () => {
