@@ -652,6 +652,13 @@ export type Session = {
   current: boolean
 }
 
+/** A callback that was answered, and the state of its job since. */
+export type SettledCallback = {
+  id: string
+  job_id: string
+  state: string
+}
+
 export type SetupStatus = {
   needs_setup: boolean
   token_active?: boolean
@@ -2343,6 +2350,47 @@ export type Routes = {
         job_id: string
         state: 'scheduled' | 'retrying' | 'blocked' | 'ready' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled'
       }
+    }
+  }
+  'POST /callbacks/:id/complete': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      /** Any JSON value. */
+      payload?: Json
+      /** When given it must be that of the job. */
+      lease?: number
+    }
+    answers: {
+      200: SettledCallback
+      202: SettledCallback
+    }
+  }
+  'POST /callbacks/:id/fail': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      error: string
+      retryable?: boolean
+      /** When given it must be that of the job. */
+      lease?: number
+    }
+    answers: {
+      200: SettledCallback
+      202: SettledCallback
+    }
+  }
+  'POST /callbacks/:id/heartbeat': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      timeout_seconds?: number
+      /** When given it must be that of the job. */
+      lease?: number
+    }
+    answers: {
+      200: SettledCallback
+      202: SettledCallback
     }
   }
 }

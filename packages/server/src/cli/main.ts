@@ -3,6 +3,7 @@ import { Countersign } from '@countersign/sdk'
 import { Command, CommanderError } from 'commander'
 import { version } from '../main/version.ts'
 import { agentsCommand } from './agents.ts'
+import { callbacksCommand } from './callbacks.ts'
 import { databaseCommands } from './database.ts'
 import { deadLettersCommand } from './dead-letters.ts'
 import { devCommand } from './dev.ts'
@@ -57,6 +58,7 @@ deadLettersCommand(program, door)
 workersCommand(program, door)
 settingsCommands(program, output)
 databaseCommands(program, output)
+callbacksCommand(program, output)
 queueCommand(program, output)
 takeEverywhere(program)
 

@@ -1,5 +1,5 @@
 // The rooms of the product, each with the house it asks for, and the way in which all of them end. The only file that knows every room.
-import { createQueue, type Queue } from '@countersign/queue'
+import { CALLBACK_PREFIX, callbackUrl, createQueue, type Queue, type Receiver } from '@countersign/queue'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Db } from '../db/tx.ts'
 import { openDoor } from '../egress/fetch.ts'
@@ -13,6 +13,8 @@ import { identityJobs, identitySchedules } from '../identity/jobs.ts'
 import { openPasswords, type PasswordCost } from '../identity/password.ts'
 import { identityRoutes } from '../identity/routes.ts'
 import type { JobsHouse } from '../jobs/house.ts'
+import { httpKinds } from '../jobs/http-worker.ts'
+import { openCallbackKeys, openCallbackReceiver, receiverRoutes } from '../jobs/receiver.ts'
 import { jobsRoutes } from '../jobs/routes.ts'
 import { type StatusHouse, statusRoutes } from '../status/routes.ts'
 import type { Log } from '../std/log.ts'
@@ -67,10 +69,14 @@ export function openRooms(ground: Ground): Rooms {
     checkUrl: (url, path) => checkUrl(door.guard, url, path),
   }
   const kinds = [...taskJobs(tasks), ...identityJobs(identity)]
-  const queue = createQueue({
+  const keys = openCallbackKeys(config.callbackKeysFile, log)
+  const pause = (kind: string, url: string) => queue.pause({ kind }, { actor: `410 from ${new URL(url).host}` })
+  const endpoints = httpKinds({ door, keys, now: db.clock.now, pause }, config.httpKindsFile)
+  const queue: Queue = createQueue({
     database: db.pool,
     listen: config.listenUrl?.reveal() ?? true,
-    kinds,
+    kinds: [...kinds, ...endpoints],
+    callbackUrl: (id) => callbackUrl(config.callbackUrl?.origin ?? origin(), CALLBACK_PREFIX, id, 'complete'),
     schedules: identitySchedules,
     clock: db.clock,
     log,
@@ -82,7 +88,13 @@ export function openRooms(ground: Ground): Rooms {
   return {
     identity,
     queue,
-    ...listRoutes({ identity, tasks, jobs, status: { db, version: ground.version } }),
+    ...listRoutes({
+      identity,
+      tasks,
+      jobs,
+      receiver: openCallbackReceiver(queue, keys, config.callbackV1, log),
+      status: { db, version: ground.version },
+    }),
     async close() {
       await queue.close({ grace: GRACE })
       await slots.close()
@@ -92,23 +104,24 @@ export function openRooms(ground: Ground): Rooms {
   }
 }
 
-type Houses = { identity: IdentityHouse; tasks: TasksHouse; jobs: JobsHouse; status: StatusHouse }
+type Houses = { identity: IdentityHouse; tasks: TasksHouse; jobs: JobsHouse; receiver: Receiver; status: StatusHouse }
 
-const listRoutes = ({ identity, tasks, jobs, status }: Houses): { routes: Route[]; rootRoutes: Route[] } => ({
+const listRoutes = ({ identity, tasks, jobs, receiver, status }: Houses): { routes: Route[]; rootRoutes: Route[] } => ({
   routes: [
     ...identityRoutes(identity),
     ...eventRoutes(identity),
     ...taskRoutes(tasks),
     ...compatibleRoutes(tasks),
     ...jobsRoutes(jobs),
+    ...receiverRoutes({ receiver }),
   ],
   rootRoutes: [...statusRoutes(status), taskRedirect(tasks)],
 })
 
 /** The contract table without a server behind it: for documents and types. Its handlers must not be called. */
 export function describeRoutes(): { routes: Route[]; rootRoutes: Route[] } {
-  const nobody = {} as IdentityHouse & TasksHouse & JobsHouse & StatusHouse
-  return listRoutes({ identity: nobody, tasks: nobody, jobs: nobody, status: nobody })
+  const nobody = {} as IdentityHouse & TasksHouse & JobsHouse & Receiver & StatusHouse
+  return listRoutes({ identity: nobody, tasks: nobody, jobs: nobody, receiver: nobody, status: nobody })
 }
 
 /** Our own names are never a place to deliver to. */
