@@ -1,7 +1,7 @@
 // Jobs that an endpoint works (queue.md Q103), declared by the operator in a file: dispatched through egress, signed with the callback keys.
 // Never calls an address that the guard refuses, and never keeps what an endpoint said but in the error of its job, scrubbed.
 import { readFileSync, statSync } from 'node:fs'
-import { DispatchRefused, defineHttpKind, type Fetch, type KeySource, type Kind } from '@countersign/queue'
+import { DispatchRefused, defineHttpKind, type Fetch, type KeySource, type Kind, QueueError } from '@countersign/queue'
 import type { Door } from '../egress/fetch.ts'
 import { s } from '../http/route.ts'
 import { scrubText } from '../std/log.ts'
@@ -58,11 +58,15 @@ export function httpKinds(house: HttpWorkerHouse, file: string | null): Kind[] {
 function readKinds(file: string) {
   // Headers may carry what the endpoint knows us by.
   const mode = statSync(file).mode & 0o777
-  if (mode & 0o077) throw new TypeError(`${file} has mode ${mode.toString(8)}: others can reach it. Run chmod 600 on it.`)
+  if (mode & 0o077)
+    throw new QueueError('validation_failed', `${file} has mode ${mode.toString(8)}: others can reach it. Run chmod 600 on it.`)
   const read = List.safeParse(JSON.parse(readFileSync(file, 'utf8')))
   if (read.success) return read.data
   const [issue] = read.error.issues
-  throw new TypeError(`${file} is not a list of HTTP kinds: /${issue?.path.join('/') ?? ''} ${issue?.message ?? ''}`)
+  throw new QueueError(
+    'validation_failed',
+    `${file} is not a list of HTTP kinds: /${issue?.path.join('/') ?? ''} ${issue?.message ?? ''}`,
+  )
 }
 
 const MOST_BYTES = 1_048_577

@@ -1,5 +1,7 @@
 // From settings to a running server, and back: database, migrations, root key, the proof of P153, then the listener. Nothing listens before all of it holds.
+
 import { join } from 'node:path'
+import { QueueError } from '@countersign/queue'
 import { KeyRefused, type Keyring, loadRootKey } from '../crypto/keyring.ts'
 import { type CheckLine, checkSchema } from '../db/check.ts'
 import { type Embedded, joinEmbedded, startEmbedded } from '../db/embedded/postgres.ts'
@@ -75,6 +77,9 @@ export async function boot(config: Config, log: Log, told: (keyring: Keyring) =>
         log,
         version: version(),
         pages: join(packageRoot(import.meta.url), 'public'),
+      }).catch((error: unknown) => {
+        // A key file or a list of HTTP kinds that cannot be used is a setting, and says so.
+        throw error instanceof QueueError ? new BootRefused([`jobs.files: ${error.message}`]) : error
       })
       const close = async () => {
         await server.close()
