@@ -4,17 +4,39 @@ import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { createQueue, defineKind, discard, type Kind, type Queue } from '@countersign/queue'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { joinEmbedded } from '../../packages/server/src/db/embedded/postgres.ts'
 import { type OpenDev, openDev } from '../harness/process.ts'
 
 const folder = fileURLToPath(new URL('.', import.meta.url))
 const names = readdirSync(folder).filter((name) => name.endsWith('.txt'))
 
 let dev: OpenDev
+let reports: Queue
 beforeAll(async () => {
   dev = await openDev()
+  reports = await workReports(join(dev.home, 'state'))
 }, 60_000)
-afterAll(() => dev.close())
+afterAll(async () => {
+  await reports.close()
+  await dev.close()
+})
+
+/** Somebody's own worker beside the server: what the transcripts of jobs enqueue. */
+async function workReports(home: string): Promise<Queue> {
+  const database = joinEmbedded(home)
+  if (!database) throw new Error('countersign dev has no database')
+  const build = defineKind<{ pages?: number }>('report.build', {
+    queue: 'reports',
+    maxAttempts: 1,
+    run: ({ payload }) => (payload.pages ? { pages: payload.pages } : discard('there is nothing to report')),
+  }) as unknown as Kind
+  const queue = createQueue({ database: { url: database.runtimeUrl, max: 3 }, kinds: [build] })
+  await queue.register()
+  queue.work({ maintenance: false, queues: ['reports'] })
+  return queue
+}
 
 test.each(names)(
   'the transcript %s is what people read',
@@ -30,7 +52,7 @@ test.each(names)(
     }
     await expect(`${shown.join('\n').trim()}\n`).toMatchFileSnapshot(join(folder, name))
   },
-  60_000,
+  240_000,
 )
 
 /** Runs one line in a shell, with `countersign` as the built command and `<task 1>` as the first id of that kind that was printed. */
@@ -67,7 +89,7 @@ function spoken(text: string, seen: string[]): string[] {
     .replaceAll(dev.home, '<home>')
     .replace(/cs_(live|test)_([a-z]{3})_[0-9A-Za-z]{36}/g, '<$2 key>')
     .replace(/cs_(live|test)_([a-z]{3})_[0-9A-Za-z]*…[0-9A-Za-z]{4}/g, '<$2 key, cut>')
-    .replace(/\b(task|agt|key|usr|evt|dec)_[0-7][0-9A-HJKMNP-TV-Z]{25}\b/g, (id, kind: string) => {
+    .replace(/\b(task|agt|key|usr|evt|dec|job|sch|cb)_[0-7][0-9A-HJKMNP-TV-Z]{25}\b/g, (id, kind: string) => {
       if (!seen.includes(id)) seen.push(id)
       return `<${kind} ${seen.filter((one) => one.startsWith(`${kind}_`)).indexOf(id) + 1}>`
     })
@@ -76,6 +98,7 @@ function spoken(text: string, seen: string[]): string[] {
     .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '<uuid>')
     .replace(/#token=[\w-]+/g, '#token=<token>')
     .replace(/within \d+ ms/g, 'within <n> ms')
+    .replace(/\b\d+ (tenant )?tables\b/g, '<n> $1tables')
     .replace(/\b(process|kill) \d+/g, '$1 <pid>')
     .replace(/<([^>]+)>( {2,})/g, '<$1>  ')
   return told.replace(/\n$/, '').split('\n')

@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { KEY_SCOPES } from '../../packages/server/src/identity/matrix.ts'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 const bin = join(root, 'packages/server/bin/countersign.mjs')
@@ -146,7 +147,11 @@ async function signUp({ url, setup_url }: Ready): Promise<string> {
   const password = `${crypto.randomUUID()} of a test`
   const made = await post('/setup/operator', { token, email: 'olga@example.com', password, display_name: 'Olga Operator' })
   const cookie = (made.headers.get('set-cookie') ?? '').split(';')[0]
-  const key = await post('/keys', { kind: 'usr', name: 'terminal', scopes: ['tasks:*', 'agents:*', 'keys:*'] }, cookie)
+  const key = await post(
+    '/keys',
+    { kind: 'usr', name: 'terminal', scopes: KEY_SCOPES.filter((scope) => scope.endsWith(':*')) },
+    cookie,
+  )
   if (key.status !== 201) throw new Error(`no personal key: ${await key.text()}`)
   return ((await key.json()) as { secret: string }).secret
 }

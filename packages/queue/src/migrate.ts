@@ -1,6 +1,6 @@
 // Installs the engine for library use: the same files that the server runs, in the same order, each in one transaction, each once. Refuses a
 // file that changed after it ran and a database that is ahead. Creates no role.
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
@@ -77,13 +77,16 @@ async function sha256(text: string): Promise<string> {
   return Buffer.from(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))).toString('hex')
 }
 
-/** The folder of this package, from source and from the bundle alike. */
+/** The folder of this package: above this file, or installed beside whoever bundled it. */
 function packageRoot(): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    try {
-      if (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).name === '@countersign/queue') return folder
-    } catch (error) {
-      if (dirname(folder) === folder) throw error // not here: look one higher, up to the root
-    }
+    const found = [folder, join(folder, 'node_modules', '@countersign', 'queue')].find(isOurs)
+    if (found) return found
+    if (dirname(folder) === folder) throw new Error('the SQL files of @countersign/queue are not installed')
   }
+}
+
+function isOurs(folder: string): boolean {
+  const file = join(folder, 'package.json')
+  return existsSync(file) && JSON.parse(readFileSync(file, 'utf8')).name === '@countersign/queue'
 }

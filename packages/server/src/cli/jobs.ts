@@ -195,7 +195,7 @@ const timeline = ({ data }: RouteAnswer<'GET /jobs/:id/timeline'>): string =>
       one.at,
       one.what,
       one.attempt === null ? '' : `attempt ${one.attempt}`,
-      one.actor ? plain(one.actor.id) : '',
+      one.actor === null ? '' : one.actor.type === 'worker' ? 'a worker' : plain(one.actor.id),
       plain([one.reason, one.error].filter(Boolean).join(': ')),
     ]),
     ['AT', 'WHAT', 'ATTEMPT', 'BY', 'WHY'],

@@ -54,6 +54,8 @@ const health = (state: Maintenance): string =>
     isWell(state) ? 'The queue is well.' : 'The queue is not well.',
     state.leads ? 'maintenance  led by a process' : 'maintenance  led by nobody: start one with the role maintenance',
     state.workers > 0 ? `workers      ${state.workers}` : 'workers      none: start one with the role worker',
-    `schema       ${state.schema_version ?? 'unknown'}${state.schema_version === state.expected_schema_version ? '' : `, expected ${state.expected_schema_version}`}`,
+    ...(state.schema_version === state.expected_schema_version
+      ? []
+      : [`schema       ${state.schema_version ?? 'unknown'}, expected ${state.expected_schema_version}`]),
     ...(state.degraded.length > 0 ? [`degraded     ${state.degraded.map(plain).join(', ')}`] : []),
   ].join('\n')
