@@ -1,8 +1,7 @@
 // Ours and the peers behind one shape: install, produce, work. Each is set up as its own documentation says for speed; what is set is printed with the figures.
 import { createQueue, defineKind, migrate } from '@countersign/queue'
-import { Logger, makeWorkerUtils, run, runMigrations } from 'graphile-worker'
 import pg from 'pg'
-import PgBoss from 'pg-boss'
+import type PgBoss from 'pg-boss'
 import { bossLive, graphileLive } from './sql.ts'
 
 export type SystemName = 'ours' | 'graphile-worker' | 'pg-boss'
@@ -65,17 +64,25 @@ const ours: Contender = {
   },
 }
 
-const silent = new Logger(() => () => undefined)
+/** Only by who needs it: a process of ours is not to pay for loading a peer. */
+async function loadGraphile() {
+  const loaded = await import('graphile-worker')
+  return { ...loaded, logger: new loaded.Logger(() => () => undefined) }
+}
 
 const graphile: Contender = {
   schema: 'graphile_worker',
   live: graphileLive,
-  install: (url) => runMigrations({ connectionString: url, logger: silent }),
+  async install(url) {
+    const { runMigrations, logger } = await loadGraphile()
+    await runMigrations({ connectionString: url, logger })
+  },
   async producer(url, connections) {
     const pool = new pg.Pool({ connectionString: url, max: connections })
     const onError = (error: Error) => process.stderr.write(`graphile-worker: ${error.message}\n`)
     pool.on('error', onError).on('connect', (client) => void client.on('error', onError))
-    const utils = await makeWorkerUtils({ pgPool: pool, logger: silent })
+    const { makeWorkerUtils, logger } = await loadGraphile()
+    const utils = await makeWorkerUtils({ pgPool: pool, logger })
     const spec = (delayMs?: number) => (delayMs === undefined ? {} : { runAt: new Date(Date.now() + delayMs) })
     return {
       one: async ({ payload, delayMs }) => void (await utils.addJob('bench', payload, spec(delayMs))),
@@ -88,6 +95,7 @@ const graphile: Contender = {
     }
   },
   async worker(url, { concurrency, batched }, handle) {
+    const { run, logger } = await loadGraphile()
     const runner = await run({
       preset: {
         worker: {
@@ -98,7 +106,7 @@ const graphile: Contender = {
           ...(batched ? { localQueue: { size: LOCAL_QUEUE }, completeJobBatchDelay: 0, failJobBatchDelay: 0 } : {}),
         },
       },
-      logger: silent,
+      logger,
       noHandleSignals: true,
       taskList: { bench: (payload) => handle(payload as Payload) },
     })
@@ -147,7 +155,8 @@ const boss: Contender = {
 }
 
 async function openBoss(url: string, max: number): Promise<PgBoss> {
-  const opened = new PgBoss({ connectionString: url, max, schedule: false })
+  const { default: Boss } = await import('pg-boss')
+  const opened = new Boss({ connectionString: url, max, schedule: false })
   opened.on('error', (error) => process.stderr.write(`pg-boss: ${error.message}\n`))
   return opened.start()
 }

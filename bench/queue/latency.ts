@@ -44,13 +44,13 @@ async function latencyOf(run: Run, system: SystemName): Promise<Latency> {
     await producer.call('prepare', { system, url: theatre.url, connections: 8 })
     await worker.call('work', { system, url: theatre.url, plan: SOONEST[system], handler: 'noop', tells: false })
     const order = { connections: 8, batch: 1, payloadBytes: PAYLOAD_BYTES, perSecond: 200 }
-    const first = await producer.call('produce', { ...order, ms: run.ms(30_000, 600) })
+    const first = await producer.call('produce', { ...order, ms: run.ms(30_000, 400) })
     await drained(first.accepted)
     await theatre.checkpoint()
     const dead = watchDead(theatre)
     const wal = await theatre.walBytes()
     await worker.call('latencies', true)
-    const { accepted } = await producer.call('produce', { ...order, ms: run.ms(900_000, 1_800) })
+    const { accepted } = await producer.call('produce', { ...order, ms: run.ms(900_000, 1_300) })
     await drained(first.accepted + accepted)
     const all = await worker.call('latencies', false)
     return {
@@ -114,7 +114,7 @@ async function walOf(
     await drained(first.accepted)
     await theatre.checkpoint()
     const before = await theatre.walBytes()
-    const { accepted } = await producer.call('produce', { ...order, ms: run.ms(30_000, 900) })
+    const { accepted } = await producer.call('produce', { ...order, ms: run.ms(30_000, 800) })
     await drained(first.accepted + accepted)
     return { bytes: ((await theatre.walBytes()) - before) / accepted - STORED_PAYLOAD }
   })
@@ -170,7 +170,7 @@ async function pinnedOf(run: Run, system: SystemName): Promise<Pinned> {
     const plan = { concurrency: 32, batched: false }
     await worker.call('work', { system, url: theatre.url, plan, handler: 'noop', tells: false })
     await phase(scene, run.ms(30_000, 400))
-    const clean = await phase(scene, run.ms(60_000, 1_500))
+    const clean = await phase(scene, run.ms(60_000, 1_200))
     const dead = watchDead(theatre)
     const size = await theatre.sizeBytes()
     const phases: Phase[] = []
@@ -179,7 +179,7 @@ async function pinnedOf(run: Run, system: SystemName): Promise<Pinned> {
       await holder.connect()
       await holder.query(pin)
       if (pin === pinByRead) for (const table of await theatre.tables()) await holder.query(readAll(table))
-      phases.push(await phase(scene, run.ms(240_000, 1_800)))
+      phases.push(await phase(scene, run.ms(240_000, 1_200)))
       await holder.query(unpin)
       await holder.end()
     }

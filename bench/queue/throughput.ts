@@ -33,7 +33,7 @@ async function endToEnd(run: Run, system: SystemName): Promise<{ perSecond: numb
     })
     const { at: warm } = await drained(first.accepted)
     const perMs = first.accepted / (warm - warmed)
-    const count = run.quick ? Math.min(60_000, Math.max(3_000, Math.round(perMs * 1_200))) : run.count(200_000, 0)
+    const count = run.quick ? Math.min(60_000, Math.max(3_000, Math.round(perMs * 900))) : run.count(200_000, 0)
     const begun = performance.now()
     const { accepted } = await producer.call('produce', { ...order, count })
     const { at, ranAgain } = await drained(first.accepted + accepted)
@@ -227,13 +227,13 @@ export const b3: Scenario = {
     for (const slots of run.quick ? [4] : [4, 16, 64])
       for (const handler of ['polled', 'timer'] as const) {
         const judge = await hire()
-        const most = await judge.call('ceiling', { way: handler, slots, ms: run.ms(5_000, 400) })
+        const most = await judge.call('ceiling', { way: handler, slots, ms: run.ms(5_000, 300) })
         await judge.stop()
         const steps = {
           plan: { concurrency: slots, batched: true },
           handler,
-          warmMs: run.ms(30_000, 500),
-          ms: run.ms(120_000, 1_500),
+          warmMs: run.ms(30_000, 400),
+          ms: run.ms(120_000, 1_000),
         }
         const turns = await takeTurns(run, ['ours'], async () => ({ perSecond: await steady(run, steps) }))
         const ours = turns.get('ours')?.perSecond ?? Number.NaN
@@ -273,8 +273,8 @@ export const b7: Scenario = {
       plan: { concurrency: names.length * each, batched: true, queues: Object.fromEntries(names.map((name) => [name, each])) },
       handler: 'polled',
       queues: names,
-      warmMs: run.ms(10_000, 600),
-      ms: run.ms(60_000, 1_300),
+      warmMs: run.ms(10_000, 400),
+      ms: run.ms(60_000, 900),
     })
     const shapes = { '1 x 128': shape(queues(1), 128), '4 x 32': shape(queues(4), 32), '64 x 2': shape(queues(64), 2) }
     // The shapes take turns as systems do elsewhere.
