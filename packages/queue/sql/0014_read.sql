@@ -760,7 +760,7 @@ $$;
 create function countersign_queue.ring_page(filter jsonb, before jsonb, most integer, mine uuid,
   out items countersign_queue.jobs[], out places jsonb[], out upto jsonb)
 language plpgsql stable
-set jit = off set enable_seqscan = off set enable_bitmapscan = off set plan_cache_mode = force_custom_plan
+set jit = off set enable_seqscan = off set enable_bitmapscan = off
 as $$
 declare
   gens bigint[] := countersign_queue.live_generations();
@@ -905,7 +905,7 @@ end $$;
 create function countersign_queue.history_page(filter jsonb, before jsonb, most integer, mine uuid,
   out items countersign_queue.jobs[], out places jsonb[], out upto jsonb)
 language plpgsql stable
-set jit = off set plan_cache_mode = force_custom_plan
+set jit = off set enable_seqscan = off set enable_bitmapscan = off
 as $$
 declare
   patience constant integer := 2000;
@@ -1507,7 +1507,7 @@ begin
   return query
   select r.at, r.queue, r.kind, r.outcome, r.reason, l.what, l.bucket, l.n from (
     -- The minute in which a long time begins counts whole; of a short one that would be half of it.
-    select * from countersign_queue.rollups o where o.at >= case when upto - since > interval '2 minutes' then date_trunc('minute', since) else since end and o.at < upto and (mine is null or o.tenant_id = mine)
+    select * from countersign_queue.rollups o where o.at >= case when upto - since > interval '61 seconds' then date_trunc('minute', since) else since end and o.at < upto and (mine is null or o.tenant_id = mine)
     union all
     select * from countersign_queue.rollups_hourly o where o.at >= date_trunc('hour', since) and o.at < upto and (mine is null or o.tenant_id = mine)
   ) r cross join lateral (
