@@ -274,7 +274,8 @@ test(
     )
     const over = `select concurrency_key from countersign_queue.jobs where state = 'running' group by concurrency_key
     having count(*) > case when concurrency_key like 'one:%' then 1 else 2 end`
-    const claimers = await Promise.all([0, 1, 2].map(async (n) => claimer(await connect(adminUrl), `r${n}`)))
+    const lines = await Promise.all([0, 1, 2].map(() => connect(adminUrl)))
+    const claimers = await Promise.all(lines.map((line, n) => claimer(line, `r${n}`)))
     for (let step = 0; ; step++) {
       const n = random(3)
       const me = claimers[n] as Claimer
@@ -297,9 +298,9 @@ test(
       }
       if (jobs.length === 0 || random(15) === 0) {
         await me.die()
-        claimers[n] = await claimer(await connect(adminUrl), `r${n}-${step}`)
+        claimers[n] = await claimer(lines[n] as pg.Client, `r${n}-${step}`)
         await clock.advance('10m')
-        await admin.query('select countersign_queue.tick()')
+        await admin.query("select countersign_queue.tick('{rescue,promote}')")
         const [{ left }] = (await query<{ left: number }>(
           'select count(*)::int as left from countersign_queue.jobs where finished_at is null',
         )) as [{ left: number }]
