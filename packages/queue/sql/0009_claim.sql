@@ -227,6 +227,13 @@ begin
         last_xid := xs[cnt];
         last_num := ns[cnt];
         moved := true;
+        if i = 1 and cnt < most then
+          -- The window is walked through: said now, the next claim need not look into it again. Behind the cursor is then all that hi sees.
+          lo := hi;
+          last_generation := 0;
+          last_xid := '0';
+          last_num := 0;
+        end if;
         if strangers > 0 then
           -- The worker may not run these: set aside all of this batch, so that those that it knows come from there in order, at once.
           perform countersign_queue.insert_rows((g & 15)::smallint, of_lane, xs, ns, 'ready', null, null, null, null);
@@ -242,7 +249,7 @@ begin
     bytes := 0;
     packed := null;
     -- Nothing there: the cursor stays, and the next claim looks again from where it is, unless that look was long.
-    if clock_timestamp() - began < interval '3 milliseconds' or hi::text = lo::text then
+    if clock_timestamp() - began < interval '20 milliseconds' or hi::text = lo::text then
       return;
     end if;
     g := c.row_generation;
@@ -357,8 +364,9 @@ as $$
 declare
   at timestamptz := countersign_queue.now();
   me countersign_queue.workers;
-  w jsonb;
+  w record;
   q text;
+  kinds_asked jsonb;
   queue_settings jsonb;
   known text[];
   in_ring text[];
@@ -376,10 +384,8 @@ declare
   got record;
   busy boolean := false;
   aside boolean;
-  paused boolean;
-  rows_ready boolean;
   lanes integer[];
-  only_priority smallint;
+  set_aside text[] := '{}';
   aging double precision;
 begin
   perform countersign_queue.check_isolation();
@@ -395,36 +401,52 @@ begin
   if me.id is null or me.lost_at is not null then
     return '{"lost":true,"claims":[],"jobs":[],"wait_ms":null}';
   end if;
-  for w in select value from jsonb_array_elements(wants) loop
-    q := w ->> 'queue';
-    room := least((w ->> 'n')::integer, (w ->> 'of')::integer - shared, 1000);
-    continue when room <= 0;
-    queue_settings := null;
-    select c.settings, c.paused_at is not null into queue_settings, paused from countersign_queue.queues c where c.name = q;
-    continue when paused;
-    if exists (select from countersign_queue.jobs j where j.state in ('scheduled', 'retrying') and j.queue = q and j.run_at <= at) then
+  for w in
+    -- All that must be known of the queues before anything is taken, in one look.
+    select e.value ->> 'queue' as queue, (e.value ->> 'n')::integer as n, (e.value ->> 'of')::integer as of, e.value -> 'kinds' as kinds,
+      s.settings, s.paused_at is not null as paused,
+      exists (select from countersign_queue.jobs j where j.state in ('scheduled', 'retrying') and j.queue = e.value ->> 'queue' and j.run_at <= at) as due,
+      exists (select from countersign_queue.jobs j where j.queue = e.value ->> 'queue' and j.state = 'ready') as rows_ready,
+      l.lanes, l.priority
+    from jsonb_array_elements(wants) with ordinality e
+    left join countersign_queue.queues s on s.name = e.value ->> 'queue'
+    cross join lateral (
+      select array_agg(a.lane) as lanes, min(a.priority) as priority from countersign_queue.lanes a where a.queue = e.value ->> 'queue') l
+    order by e.ordinality
+  loop
+    q := w.queue;
+    room := least(w.n, w.of - shared, 1000);
+    continue when room <= 0 or w.paused;
+    if w.due then
       perform countersign_queue.promote(q, at, 4096);
+      w.rows_ready := exists (select from countersign_queue.jobs j where j.queue = q and j.state = 'ready');
     end if;
     if q <> all (quiet) then
       quiet := quiet || q;
     end if;
-    -- Kinds that the worker names and nobody paused; what they declare; and those of them whose jobs may stand in the ring.
-    select coalesce(array_agg(k) filter (where s.paused_at is null), '{}'),
-      jsonb_object_agg(k, s.settings) filter (where s.settings ?| array['deadline_ms', 'max_attempts']),
-      coalesce(array_agg(k) filter (where s.paused_at is null and not countersign_queue.needs_row('{}', s.settings, queue_settings)), '{}')
-    into known, limits, in_ring
-    from jsonb_array_elements_text(w -> 'kinds') k left join countersign_queue.kinds s on s.name = k;
+    -- A queue may stand among the wants more than once, and an earlier turn may have set jobs of it aside.
+    w.rows_ready := w.rows_ready or q = any (set_aside);
+    continue when not w.rows_ready and w.lanes is null;
+    if kinds_asked is distinct from w.kinds or queue_settings is distinct from w.settings or known is null then
+      kinds_asked := w.kinds;
+      queue_settings := w.settings;
+      -- Kinds that the worker names and nobody paused; what they declare; and those of them whose jobs may stand in the ring.
+      select coalesce(array_agg(k) filter (where s.paused_at is null), '{}'),
+        jsonb_object_agg(k, s.settings) filter (where s.settings ?| array['deadline_ms', 'max_attempts']),
+        coalesce(array_agg(k) filter (where s.paused_at is null and not countersign_queue.needs_row('{}', s.settings, queue_settings)), '{}')
+      into known, limits, in_ring
+      from jsonb_array_elements_text(kinds_asked) k left join countersign_queue.kinds s on s.name = k;
+    end if;
     gave := 0;
     aside := false;
-    rows_ready := exists (select from countersign_queue.jobs j where j.queue = q and j.state = 'ready');
-    if rows_ready and suspect is null then
+    if w.rows_ready and suspect is null then
       suspect := not exists (select from countersign_queue.jobs r where r.state = 'running' and r.worker = claim_packed.worker and r.crashes > 0);
     end if;
-    select array_agg(l.lane), min(l.priority) into lanes, only_priority from countersign_queue.lanes l where l.queue = q;
-    if not rows_ready and cardinality(lanes) = 1 then
+    lanes := w.lanes;
+    if not w.rows_ready and cardinality(lanes) = 1 then
       -- As almost always: one lane, and nothing to weigh it against.
       for look in 1..8 loop
-        got := countersign_queue.claim_lane(lanes[1], q, only_priority, room, in_ring, worker, token, at, limits);
+        got := countersign_queue.claim_lane(lanes[1], q, w.priority, room, in_ring, worker, token, at, limits);
         exit when got.taken <> 0 or got.claim_id is null;
         aside := true;
       end loop;
@@ -435,47 +457,52 @@ begin
       busy := busy or got.taken < 0;
       lanes := null;
     end if;
-    aging := coalesce((queue_settings ->> 'aging_ms')::float8, 60000) / 1000;
-    -- Sources of this queue by effective priority, ties to the oldest head (Q44): lanes of the ring, and the rows at each priority.
-    for source in
-      select s.lane, s.priority, s.n as sources from (
-        select l.lane, l.priority, count(*) over () as n from (
-          select l.lane, l.priority from countersign_queue.lanes l where l.lane = any (lanes)
-          union all
-          select null, p.priority from (values (1::smallint), (2::smallint), (3::smallint), (4::smallint)) p (priority) where rows_ready and exists (
-            select from countersign_queue.jobs j where j.queue = q and j.state = 'ready' and j.priority = p.priority)
-        ) l
-      ) s
-      left join lateral (
-        select case when s.lane is not null then countersign_queue.lane_head(s.lane) else (
-          select j.enqueued_at from countersign_queue.jobs j where j.queue = q and j.state = 'ready' and j.priority = s.priority
-          order by j.ord limit 1) end as since
-        where s.n > 1
-      ) h on true
-      order by case when aging > 0 then greatest(1, s.priority - floor(extract(epoch from at - h.since) / aging)) else s.priority end, h.since nulls last
-    loop
-      exit when gave >= room;
-      if source.lane is null then
-        more := countersign_queue.claim_rows(worker, token, q, known, room - gave, suspect, at, limits, array[source.priority]);
-        if exists (select from unnest(more) m where (m ->> 'crashes')::integer > 0) then
-          suspect := false;
+    if lanes is not null or w.rows_ready then
+      aging := coalesce((queue_settings ->> 'aging_ms')::float8, 60000) / 1000;
+      -- Sources of this queue by effective priority, ties to the oldest head (Q44): lanes of the ring, and the rows at each priority.
+      for source in
+        select s.lane, s.priority, s.n as sources from (
+          select l.lane, l.priority, count(*) over () as n from (
+            select l.lane, l.priority from countersign_queue.lanes l where l.lane = any (lanes)
+            union all
+            select null, p.priority from (values (1::smallint), (2::smallint), (3::smallint), (4::smallint)) p (priority) where w.rows_ready and exists (
+              select from countersign_queue.jobs j where j.queue = q and j.state = 'ready' and j.priority = p.priority)
+          ) l
+        ) s
+        left join lateral (
+          select case when s.lane is not null then countersign_queue.lane_head(s.lane) else (
+            select j.enqueued_at from countersign_queue.jobs j where j.queue = q and j.state = 'ready' and j.priority = s.priority
+            order by j.ord limit 1) end as since
+          where s.n > 1
+        ) h on true
+        order by case when aging > 0 then greatest(1, s.priority - floor(extract(epoch from at - h.since) / aging)) else s.priority end, h.since nulls last
+      loop
+        exit when gave >= room;
+        if source.lane is null then
+          more := countersign_queue.claim_rows(worker, token, q, known, room - gave, suspect, at, limits, array[source.priority]);
+          if exists (select from unnest(more) m where (m ->> 'crashes')::integer > 0) then
+            suspect := false;
+          end if;
+          rows_taken := rows_taken || more;
+          gave := gave + coalesce(cardinality(more), 0);
+        else
+          -- What it may not take from here it sets aside, and looks again behind that.
+          for look in 1..8 loop
+            got := countersign_queue.claim_lane(source.lane, q, source.priority, room - gave, in_ring, worker, token, at, limits);
+            exit when got.taken <> 0 or got.claim_id is null;
+            aside := true;
+          end loop;
+          if got.taken > 0 then
+            groups := groups || got.packed;
+            gave := gave + got.taken;
+          end if;
+          busy := busy or got.taken < 0;
         end if;
-        rows_taken := rows_taken || more;
-        gave := gave + coalesce(cardinality(more), 0);
-      else
-        -- What it may not take from here it sets aside, and looks again behind that.
-        for look in 1..8 loop
-          got := countersign_queue.claim_lane(source.lane, q, source.priority, room - gave, in_ring, worker, token, at, limits);
-          exit when got.taken <> 0 or got.claim_id is null;
-          aside := true;
-        end loop;
-        if got.taken > 0 then
-          groups := groups || got.packed;
-          gave := gave + got.taken;
-        end if;
-        busy := busy or got.taken < 0;
-      end if;
-    end loop;
+      end loop;
+    end if;
+    if aside then
+      set_aside := set_aside || q;
+    end if;
     if aside and gave < room then
       suspect := coalesce(suspect, not exists (
         select from countersign_queue.jobs r where r.state = 'running' and r.worker = claim_packed.worker and r.crashes > 0));
@@ -486,7 +513,7 @@ begin
       rows_taken := rows_taken || more;
       gave := gave + coalesce(cardinality(more), 0);
     end if;
-    if w ? 'of' then
+    if w.of is not null then
       shared := shared + gave;
     end if;
   end loop;

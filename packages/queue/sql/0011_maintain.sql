@@ -99,7 +99,7 @@ declare
   filled boolean;
 begin
   select * into g from countersign_queue.generations o order by o.generation desc limit 1;
-  execute format('select exists (select from countersign_queue.ring_%1$s) or exists (select from countersign_queue.claims_%1$s where n > 0)',
+  execute format('select exists (select from countersign_queue.ring_%1$s) or exists (select from countersign_queue.claims_%1$s where n > 0 or worker is not null)',
     lpad((g.generation & 15)::text, 2, '0')) into filled;
   if not filled or (g.opened_at > at - interval '5 seconds' and countersign_queue.slot_bytes((g.generation & 15)::smallint) < 268435456) then
     return 0;
