@@ -1,6 +1,7 @@
 // countersign migrate, db roles, doctor: the database, looked at and brought up to date.
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { checkRoles, checkSchema } from '../db/check.ts'
+import { type ManifestFormat, printManifest } from '../db/manifest.ts'
 import { migrate } from '../db/migrate.ts'
 import { printRoles } from '../db/roles.ts'
 import { type Db, openDb } from '../db/tx.ts'
@@ -44,10 +45,14 @@ export function databaseCommands(program: Command, output: () => Output): void {
     .description('the role model of docs: --print it for an administrator, or --check a database against it')
   roles
     .option('--print', 'the SQL that an administrator runs once')
-    .option('--check', 'every difference, with the statement that mends it; exit code 1 when there is one')
+    .addOption(
+      new Option('--format <format>', 'with --print: the whole manifest, every function included').choices(['sql', 'pgroles']),
+    )
+    .option('--check', 'every difference, too much as well as too little, with the statement that mends it; exit code 20')
     .option('--database <name>', 'the database that --print writes for', 'countersign')
-    .action(async (options: { print?: true; check?: true; database: string }) => {
+    .action(async (options: { print?: true; check?: true; format?: ManifestFormat; database: string }) => {
       if (options.check) return checkModel(output())
+      if (options.format) return print(output(), { manifest: printManifest(options.format, options) }, ({ manifest }) => manifest)
       print(output(), { sql: printRoles(options) }, ({ sql }) => sql)
     })
 
@@ -73,7 +78,7 @@ async function checkModel(output: Output): Promise<void> {
       ? 'The roles are as they should be.'
       : differences.map(({ what, mend }) => `${what}\n  ${mend}`).join('\n'),
   )
-  if (differences.length > 0) process.exitCode = 1
+  if (differences.length > 0) process.exitCode = 20
 }
 
 const inspect = (config: Config) =>

@@ -53,7 +53,7 @@ function problemFor(code: ProblemCode, members: Members, cause: Error): Problem 
       if (members.code === 'filter_required') return new Problem('filter_required', {}, { cause })
       return refusal(members, cause)
     case 'schedule_invalid': {
-      const errors = [{ path: `/${members.field ?? ''}`, code: 'invalid', message: cause.message }]
+      const errors = [{ path: onTheWire(`/${members.field ?? ''}`), code: 'invalid', message: cause.message }]
       return new Problem('schedule_invalid', { errors }, { cause })
     }
     case 'unique_conflict':
