@@ -6,27 +6,33 @@ const DEEPEST = 64
 
 /** The text of a JSON value, or a fault with its path. `undefined` is null. */
 export function jsonText(value: unknown, root: string, maxBytes: number = MAX_PAYLOAD): string {
-  const fault = faultOf(value, root, 0)
-  if (fault) throw new QueueError('validation_failed', `${fault.path}: ${fault.message}`, { errors: [fault] })
+  const found = faultOf(value, 0)
+  if (found) {
+    const fault = { ...found, path: root + found.path }
+    throw new QueueError('validation_failed', `${fault.path}: ${fault.message}`, { errors: [fault] })
+  }
   const text = JSON.stringify(value ?? null)
   if (text === undefined) throw QueueError.invalid(root, 'is not JSON', 'type')
   if (Buffer.byteLength(text) > maxBytes) throw QueueError.invalid(root, `holds more than ${maxBytes} bytes`, 'too_large')
   return text
 }
 
-function faultOf(value: unknown, path: string, depth: number): Fault | null {
+/** Its path begins at the value. It is put together on the way back, for nearly all values have no fault and each has many members. */
+function faultOf(value: unknown, depth: number): Fault | null {
   if (typeof value === 'string')
-    return isStorable(value) ? null : { path, code: 'text', message: 'holds NUL or a lone surrogate' }
+    return isStorable(value) ? null : { path: '', code: 'text', message: 'holds NUL or a lone surrogate' }
   if (typeof value === 'number')
-    return Number.isFinite(value) ? null : { path, code: 'number', message: 'is not a finite number' }
-  if (typeof value === 'bigint') return { path, code: 'type', message: 'is not JSON' }
+    return Number.isFinite(value) ? null : { path: '', code: 'number', message: 'is not a finite number' }
+  if (typeof value === 'bigint') return { path: '', code: 'type', message: 'is not JSON' }
   if (typeof value !== 'object' || value === null) return null
-  if (depth >= DEEPEST) return { path, code: 'depth', message: `nests more than ${DEEPEST} deep, or in a circle` }
-  if ('toJSON' in value && typeof value.toJSON === 'function') return faultOf(value.toJSON(), path, depth + 1)
-  for (const [key, member] of Object.entries(value)) {
-    if (!isStorable(key)) return { path, code: 'text', message: 'has a key with NUL or a lone surrogate' }
-    const fault = faultOf(member, `${path}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`, depth + 1)
-    if (fault) return fault
+  if (depth >= DEEPEST) return { path: '', code: 'depth', message: `nests more than ${DEEPEST} deep, or in a circle` }
+  if ('toJSON' in value && typeof value.toJSON === 'function') return faultOf(value.toJSON(), depth + 1)
+  for (const key of Object.keys(value)) {
+    const member = (value as Record<string, unknown>)[key]
+    if (member === undefined) continue // not spoken, nor is its key
+    if (!isStorable(key)) return { path: '', code: 'text', message: 'has a key with NUL or a lone surrogate' }
+    const fault = faultOf(member, depth + 1)
+    if (fault) return { ...fault, path: `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}${fault.path}` }
   }
   return null
 }
