@@ -7,9 +7,6 @@ export const endRandomBackend = `
 export const endAllBackends = `select pg_terminate_backend(pid) as ended from pg_stat_activity where usename = 'chaos'`
 export const deadTuples = `
   select coalesce(sum(n_dead_tup), 0)::float8 as dead from pg_stat_user_tables where schemaname = 'countersign_queue'`
-export const sizeBytes = `
-  select coalesce(sum(pg_total_relation_size(c.oid)), 0)::float8 as bytes
-  from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'countersign_queue' and c.relkind = 'r'`
 /** Claims that have been waiting for a lock for 100 ms. */
 export const waitingClaims = `
   select query from pg_stat_activity
