@@ -34,8 +34,6 @@ create index jobs_aside_rate on countersign_queue.jobs (queue, tenant_id, rate_k
 create index jobs_aside_kind on countersign_queue.jobs (queue, kind, priority, ord) where state = 'ready' and aside = 'kind';
 create index jobs_blocked on countersign_queue.jobs (queue) where state = 'blocked';
 
-alter table countersign_queue.queues add column if not exists settings jsonb not null default '{}';
-
 create table countersign_queue.turns (
   queue text collate "C" not null,
   tenant_id uuid not null,
