@@ -901,7 +901,8 @@ begin
 end $$;
 
 -- The history's part of a page: jobs that are over and no longer in the ring or a row, behind a place (bucket, greatest id of the line, position), of
--- at most 2,000 lines looked at. Tags, keys and schedules are not kept there.
+-- at most 2,000 lines looked at. Tags, keys and schedules are not kept there. Only a list of what ended in one way goes on into the history: the
+-- others show what is still there in full.
 create function countersign_queue.history_page(filter jsonb, before jsonb, most integer, mine uuid,
   out items countersign_queue.jobs[], out places jsonb[], out upto jsonb)
 language plpgsql stable
@@ -917,7 +918,7 @@ declare
 begin
   items := '{}';
   places := '{}';
-  if filter ->> 'state' not in ('completed', 'failed', 'cancelled') or filter ?| array['tag', 'schedule', 'unique_key', 'ordering_key'] or filter -> 'dead_letter' = 'true' then
+  if coalesce(filter ->> 'state', '') not in ('completed', 'failed', 'cancelled') or filter ?| array['tag', 'schedule', 'unique_key', 'ordering_key'] or filter -> 'dead_letter' = 'true' then
     return;
   end if;
   for h in
@@ -1013,7 +1014,7 @@ exception when data_exception then
 end $$;
 
 -- Jobs of the caller's tenant, newest first: {data, next_cursor}. filter {state?, kind?, queue?, tag?, schedule?, unique_key?, ordering_key?, q? (part of
--- an id, kind or key, or a tag), since?, until?, dead_letter?}; `after` is the cursor of the page before. A page may be short, or empty, and still
+-- an id, kind or key, or a tag), since?, until?, dead_letter?}; a list of completed, failed or cancelled jobs goes on into the history. `after` is the cursor of the page before. A page may be short, or empty, and still
 -- have a next one, for each looks at a bounded number of rows. Waits for a prune that is truncating; takes no other lock.
 create or replace function countersign_queue.list_jobs(filter jsonb default '{}', after text default null, most integer default 50) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -13,7 +13,7 @@ export function jobReaders(store: Queryable) {
 
     /**
      * A page of jobs, newest first; `after` is the `next_cursor` of the page before. A page may be short and still have a next one: each looks at a
-     * bounded number of jobs.
+     * bounded number of jobs. A list of completed, failed or cancelled jobs goes on into the history, where jobs have no payload.
      * @example const { data, next_cursor } = await queue.jobs({ state: 'failed', kind: 'receipt.send' }, { limit: 20 })
      */
     jobs: (filter: sql.JobFilter = {}, { tx = store, after, limit }: PageOptions = {}) =>
