@@ -1,4 +1,4 @@
--- What a worker gives back that it never started.
+-- What a worker gives back that it never started, and how it learns that it should.
 select countersign_queue.as_engine();
 
 -- Gives back everything that a claim call of a worker got and nobody has ended, without an attempt: for a call whose answer was lost on the way
@@ -27,6 +27,29 @@ begin
   end if;
   perform countersign_queue.finish(results);
   return jsonb_array_length(results);
+end $$;
+
+-- Pauses or resumes a queue or a kind: no claim that begins after the commit gives one of its jobs; enqueue goes on (Q119). Workers are told, so that
+-- they give back what they hold of it and have not started (Q90). Locks the row.
+create or replace function countersign_queue.set_paused(what text, name text, paused boolean, actor text default null) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  at timestamptz := case when paused then countersign_queue.now() end;
+begin
+  if what = 'queue' then
+    if name !~ '^[a-z0-9][a-z0-9_.:-]{0,199}$' then
+      perform countersign_queue.refuse('/queue', 'not the name of a queue');
+    end if;
+    insert into countersign_queue.queues as q (name, paused_at, paused_by) values (set_paused.name, at, case when paused then actor end)
+    on conflict on constraint queues_pkey do update set paused_at = excluded.paused_at, paused_by = excluded.paused_by;
+  elsif what = 'kind' then
+    insert into countersign_queue.kinds as k (name, paused_at, paused_by) values (set_paused.name, at, case when paused then actor end)
+    on conflict on constraint kinds_pkey do update set paused_at = excluded.paused_at, paused_by = excluded.paused_by;
+  else
+    perform countersign_queue.refuse('/what', 'a queue or a kind is paused');
+  end if;
+  perform pg_notify('countersign_queue', case when paused then 'pause:' || what || ':' || name when what = 'queue' then 'work:' || name else 'work:*' end);
+  return jsonb_build_object('name', name, 'paused_at', countersign_queue.spoken(at));
 end $$;
 
 select countersign_queue.grant_functions('countersign_worker', array['hand_back']);

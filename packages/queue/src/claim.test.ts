@@ -153,6 +153,39 @@ test('Q90 Q96 Q149 jobs claimed ahead and not started are handed back at a stop 
   expect(of('claim_packed').length).toBeLessThanOrEqual(claims + 1)
 })
 
+test('Q90 Q149 jobs held and not started go back without an attempt when their queue is paused, and when they have waited five seconds', async () => {
+  const { ends, wait } = held()
+  let ran = 0
+  let slow = false
+  const mixed = kindOf('mixed', () => {
+    ran++
+    return slow ? wait() : undefined
+  })
+  const { queue } = await open([mixed])
+  const worker = queue.work({ concurrency: 2, maintenance: false })
+  await eventually(async () => (await queue.health()).listen).toBe('listening')
+  for (const pauses of [true, false]) {
+    slow = false
+    const before = ran
+    await queue.enqueueMany(many(60, 'mixed'))
+    await eventually(() => ran).toBe(before + 60)
+    slow = true
+    await queue.enqueueMany(many(12, 'mixed'))
+    await eventually(() => worker.ages().running).toBe(2)
+    await eventually(() => worker.ages().waiting).toBeGreaterThan(0)
+    if (pauses) await queue.pause({ queue: 'default' })
+    await eventually(() => worker.ages()).toMatchObject({ running: 2, waiting: 0, unacknowledged: 0 })
+    await eventually(async () => (await queue.counts()).queues.default).toMatchObject({ running: 2, ready: 10 })
+    expect(ran).toBe(before + 62)
+    slow = false
+    for (const end of ends.splice(0)) end()
+    if (pauses) await queue.resume({ queue: 'default' })
+    await eventually(() => ran).toBe(before + 72)
+  }
+  const { data } = await queue.jobs({}, { limit: 200 })
+  expect(data.filter((job) => job.attempt !== 1 || job.errors.length > 0)).toEqual([])
+}, 60_000)
+
 test('Q18 of 64 jobs claimed together a job that comes back from a lost worker starts before all that wait, and alone of its sort', async () => {
   const order: string[] = []
   let suspects = 0

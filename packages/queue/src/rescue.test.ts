@@ -19,11 +19,11 @@ const PROCESS = `
   const kinds = [
     defineKind('hang', { run: () => new Promise(() => console.log('started')) }),
     defineKind('poison', { run: async () => { console.log('poison'); await new Promise((r) => setTimeout(r, 20)); die() } }),
-    defineKind('harmless', { run: () => new Promise((r) => setTimeout(r, 200)) }),
+    defineKind('harmless', { run: () => new Promise((r) => setTimeout(r, 50)) }),
   ]
   const queue = createQueue({ database: { url: process.env.URL }, kinds })
   queue.work({ concurrency: 64, heartbeat: '200ms', lostAfter: '700ms', maintenance: false })
-  setTimeout(() => process.exit(3), 25_000)
+  setTimeout(() => process.exit(3), 45_000)
 `
 
 /** A worker in a process of its own; resolves when it says a word. */
@@ -57,7 +57,7 @@ test('Q17 Q19 A1 the job of a process that got kill -9 runs again elsewhere: lea
 
 test('Q18 A2 a handler that kills its process three times is a dead letter after exactly three entries; its neighbours lose at most one attempt', async () => {
   const { queue, runtimeUrl, admin } = await open()
-  const others = await queue.enqueueMany(Array.from({ length: 20 }, () => ({ kind: 'harmless' })))
+  const others = await queue.enqueueMany(Array.from({ length: 63 }, () => ({ kind: 'harmless' })))
   const poison = await enqueue(queue.house.store, { kind: 'poison', maxAttempts: 3, backoff: { base: 0 } })
   let entries = 0
   for (let crash = 1; crash <= 3; crash++) {
@@ -76,8 +76,10 @@ test('Q18 A2 a handler that kills its process three times is a dead letter after
   }
   const last = worker(runtimeUrl)
   await expect
-    .poll(async () => (await queue.jobs({ kind: 'harmless', state: 'completed' })).data.length, { timeout: 20_000 })
-    .toBe(20)
+    .poll(async () => (await queue.jobs({ kind: 'harmless', state: 'completed' }, { limit: 100 })).data.length, {
+      timeout: 40_000,
+    })
+    .toBe(63)
   last.child.kill('SIGKILL')
   expect(entries).toBe(3)
   expect(await queue.job(poison)).toMatchObject({
@@ -88,7 +90,7 @@ test('Q18 A2 a handler that kills its process three times is a dead letter after
   })
   const { rows } = await admin.query('select max(attempt) as most from countersign_queue.jobs where id = any ($1)', [others])
   expect(rows[0].most).toBeLessThanOrEqual(2)
-}, 60_000)
+}, 90_000)
 
 /** Claims like a worker that then says no more. */
 async function claimAndVanish(

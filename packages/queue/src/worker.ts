@@ -621,8 +621,8 @@ class RunningWorker implements Worker {
     if (stale && !apart) log.warn({ ...factsOf(held), outcome }, 'the attempt was over before its outcome came')
     if (outcome === 'failed')
       log.info({ ...factsOf(held), outcome, error: result.error, reason: result.reason }, 'an attempt failed')
-    // It may be due again soon; or there is room in the window.
-    if (outcome !== 'completed' || this.#full) this.#claimSleeper.rouse()
+    // It may be due again soon; or there is room in the window; or this process may have another suspect.
+    if (outcome !== 'completed' || this.#full || held.crashes > 0) this.#claimSleeper.rouse()
     if (!this.#ready.empty()) this.#pump()
     if (this.#meters.on && !stale) this.#measure(held, outcome)
     settled?.(hooked(held), outcome, stale)
