@@ -61,9 +61,12 @@ export function reconcileClaim(world: World, asked: Asked) {
       const got = answers as Pair<Answer>
       const elsewhere = new Set(world.lines.flatMap((one) => (one.n === line ? [] : [...one.claimed])))
       const rows = new Set(
-        (await world.engines.ring.look<{ id: string }>('select id from countersign_queue.jobs')).map((row) => keyOf(world, 'ring', row)),
+        (await world.engines.ring.look<{ id: string }>('select id from countersign_queue.jobs')).map((row) =>
+          keyOf(world, 'ring', row),
+        ),
       )
-      for (const which of BOTH) judgeOne(world, which, got[which].taken, asked, { elsewhere, rows: which === 'ring' ? rows : null })
+      for (const which of BOTH)
+        judgeOne(world, which, got[which].taken, asked, { elsewhere, rows: which === 'ring' ? rows : null })
       const keys = pairOf((which) => new Set(got[which].taken.map((one) => one.key)))
       const others = world.lines.some((one) => one.holds && one.n !== line)
       if (!others && keys.ring.size !== keys.oracle.size)
@@ -76,18 +79,22 @@ export function reconcileClaim(world: World, asked: Asked) {
         const back = extra.map(({ id, lease, token }) => ({ id, lease, token, outcome: 'release' }))
         const verdicts = await sessions[which].get<string[]>('finish($1::jsonb)', [JSON.stringify(back)])
         for (const one of extra) unplain(world, one.key)
-        if (verdicts.some((verdict) => verdict !== 'settled')) throw new Broken('HandBackFree', `${which} said ${verdicts.join(', ')}`)
+        if (verdicts.some((verdict) => verdict !== 'settled'))
+          throw new Broken('HandBackFree', `${which} said ${verdicts.join(', ')}`)
       }
       for (const one of got.ring.taken) {
         const same = got.oracle.taken.find(({ key }) => key === one.key)
         if (JSON.stringify(one.told) !== JSON.stringify(same?.told))
-          throw new Broken('SameAnswer', `claimed ${one.key}: ring ${JSON.stringify(one.told)}; oracle ${JSON.stringify(same?.told)}`)
+          throw new Broken(
+            'SameAnswer',
+            `claimed ${one.key}: ring ${JSON.stringify(one.told)}; oracle ${JSON.stringify(same?.told)}`,
+          )
       }
     },
     now(answers: Pair<unknown>): void {
       for (const which of BOTH) for (const one of (answers[which] as Answer).taken) world.lines[line]?.claimed.add(one.key)
     },
-    then(answers: Pair<unknown>): void {
+    after(answers: Pair<unknown>): void {
       const got = answers as Pair<Answer>
       for (const one of got.ring.taken) {
         const same = got.oracle.taken.find(({ key }) => key === one.key)
@@ -181,7 +188,10 @@ function judgeOne(world: World, which: Which, taken: readonly Taken[], asked: As
     if (world.held.some((other) => other.key === one.key && other.id[which] === one.id && other.lease[which] >= one.lease))
       throw new Broken('LeaseStrictlyGrows', `${which} gave ${one.key} lease ${one.lease} again`)
     if (one.lease <= (world.leases[which].get(one.id) ?? 0))
-      throw new Broken('LeaseStrictlyGrows', `${which} gave ${one.key} lease ${one.lease} after ${world.leases[which].get(one.id)}`)
+      throw new Broken(
+        'LeaseStrictlyGrows',
+        `${which} gave ${one.key} lease ${one.lease} after ${world.leases[which].get(one.id)}`,
+      )
   })
   const lanes = new Map<string, Job[]>()
   for (const job of world.jobs.values())
@@ -194,7 +204,11 @@ function judgeOne(world: World, which: Which, taken: readonly Taken[], asked: As
       const at = place.get(other.key)
       const mine = place.get(job.key) ?? 0
       const wanted = asked.wants.some((want) => job.lane.startsWith(`${want.queue} `) && want.kinds.includes(other.kind))
-      const isReady = world.views.get(other.key)?.state === 'ready' && wanted && !world.paused.has(other.kind) && !found.elsewhere.has(other.key)
+      const isReady =
+        world.views.get(other.key)?.state === 'ready' &&
+        wanted &&
+        !world.paused.has(other.kind) &&
+        !found.elsewhere.has(other.key)
       if (at === undefined ? isReady : at > mine)
         throw new Broken('LaneOrder', `${which} gave ${job.key} before ${other.key}, both of lane ${job.lane}`)
     }

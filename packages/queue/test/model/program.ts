@@ -110,7 +110,9 @@ async function stepOn(world: World, line: Line): Promise<boolean> {
   const step = prepareLine(world, line, choice)
   if (!step) return true
   if (step.isShort && line.isOpen) return true
-  return take(world, line, step, { keepOpen: !step.isShort && random.chance(0.25) && world.lines.filter((one) => one.isOpen).length < 4 })
+  return take(world, line, step, {
+    keepOpen: !step.isShort && random.chance(0.25) && world.lines.filter((one) => one.isOpen).length < 4,
+  })
 }
 
 function prepareLine(world: World, line: Line, choice: Choice): steps.Step | null {
@@ -126,7 +128,9 @@ function prepareLine(world: World, line: Line, choice: Choice): steps.Step | nul
 
 async function take(world: World, line: Line, step: steps.Step, { keepOpen }: { keepOpen: boolean }): Promise<boolean> {
   const sessions = on(world, line.n)
-  const begin = line.isOpen ? 'savepoint step' : `begin isolation level ${line.readCommitted ? 'read committed' : 'repeatable read'}`
+  const begin = line.isOpen
+    ? 'savepoint step'
+    : `begin isolation level ${line.readCommitted ? 'read committed' : 'repeatable read'}`
   const back = line.isOpen ? 'rollback to savepoint step' : 'rollback'
   const told = await both(async (which): Promise<Told> => {
     await sessions[which].run(begin)
@@ -144,10 +148,11 @@ async function take(world: World, line: Line, step: steps.Step, { keepOpen }: { 
   const answers = pairOf((which) => told[which].answer)
   step.now?.(answers)
   const common = pairOf((which) => JSON.stringify(step.common ? step.common(answers[which], which) : answers[which]))
-  if (common.ring !== common.oracle) throw new Broken('SameAnswer', `${step.says}\n  ring ${common.ring}\n  oracle ${common.oracle}`)
+  if (common.ring !== common.oracle)
+    throw new Broken('SameAnswer', `${step.says}\n  ring ${common.ring}\n  oracle ${common.oracle}`)
   await step.judge?.(answers, sessions)
   line.holds ||= step.holds
-  if (step.then) line.pending.push(() => step.then?.(answers))
+  if (step.after) line.pending.push(() => step.after?.(answers))
   const wasOpen = line.isOpen
   line.isOpen = true
   if (!wasOpen && !keepOpen) await end(world, line, true)
@@ -239,8 +244,7 @@ async function moveClock(world: World): Promise<void> {
 async function look(world: World): Promise<void> {
   await compareReaders(world, on(world, READER))
   const found = await both((which) => violations(world.engines[which], [...world.purged]))
-  for (const which of BOTH)
-    for (const { invariant, detail } of found[which]) throw new Broken(invariant, `${which}: ${detail}`)
+  for (const which of BOTH) for (const { invariant, detail } of found[which]) throw new Broken(invariant, `${which}: ${detail}`)
 }
 
 /** No more faults: everything open ends, workers are there, nothing is paused; then every job reaches its end (Q156). */
@@ -259,10 +263,14 @@ async function settleDown(world: World): Promise<void> {
     const live = [...world.views].filter(([, view]) => !['completed', 'failed', 'cancelled'].includes(view.state))
     if (live.length === 0) break
     if (round > rounds)
-      throw new Broken('Liveness', `after ${rounds} rounds: ${live.map(([key, view]) => `${key} ${view.state} ${view.reason}`).join(', ')}`)
+      throw new Broken(
+        'Liveness',
+        `after ${rounds} rounds: ${live.map(([key, view]) => `${key} ${view.state} ${view.reason}`).join(', ')}`,
+      )
     say(world, `round ${round}: ${live.length} live`)
     for (const [key, view] of live)
-      if (view.state === 'blocked') await both((which) => reader[which].get('release_job($1::text)', [world.ids.get(key)?.[which]]))
+      if (view.state === 'blocked')
+        await both((which) => reader[which].get('release_job($1::text)', [world.ids.get(key)?.[which]]))
     for (const callback of world.callbacks)
       if (world.views.get(callback.key)?.state === 'waiting')
         await both((which) => reader[which].get("callback_settle($1::text, 'resume', '{}')", [callback.id[which]]))

@@ -1,7 +1,8 @@
 // Compares what the readers of both engines tell after a step (Q14, Q79): every job that was accepted, once, in one state, with the same facts;
 // none that was rolled back. Only what a ring has truncated may be missing there, and only when it is over.
-import type { Session, Which } from '../harness.ts'
+
 import type { JobRow } from '../../src/sql.ts'
+import type { Session, Which } from '../harness.ts'
 import { tell } from '../invariants.ts'
 import { sorted } from './claims.ts'
 import { BOTH, Broken, keyOf, metadataOf, type Pair, type View, type World } from './world.ts'
@@ -40,9 +41,15 @@ export async function compareReaders(world: World, reader: Pair<Session>): Promi
   for (const key of read.ring.views.keys())
     if (!read.oracle.views.has(key)) throw new Broken('NoLostJob', `the ring tells of ${key}, the oracle does not`)
   for (const job of world.jobs.values())
-    if (!job.isGhost && !read.oracle.views.has(job.key) && world.views.has(job.key) && world.views.get(job.key)?.state !== 'failed')
+    if (
+      !job.isGhost &&
+      !read.oracle.views.has(job.key) &&
+      world.views.has(job.key) &&
+      world.views.get(job.key)?.state !== 'failed'
+    )
       throw new Broken('NoLostJob', `nobody tells of ${job.key}`)
-  for (const [key, id] of world.ids) if (!read.oracle.views.has(key) && world.views.get(key)?.state === 'failed') world.purged.add(id.ring)
+  for (const [key, id] of world.ids)
+    if (!read.oracle.views.has(key) && world.views.get(key)?.state === 'failed') world.purged.add(id.ring)
   world.views = read.oracle.views
   world.ids = new Map(
     [...read.oracle.ids].flatMap(([key, id]) => {
@@ -56,7 +63,8 @@ export async function compareReaders(world: World, reader: Pair<Session>): Promi
 async function compareTables(world: World, read: Read): Promise<void> {
   const states = new Map((await tell(world.engines.ring)).map((job) => [keyOf(world, 'ring', job), job.state as string]))
   for (const [key, { state }] of read.views)
-    if ((states.get(key) ?? state) !== state) throw new Broken('OneStatePerJob', `${key} is listed as ${state} and is ${states.get(key)}`)
+    if ((states.get(key) ?? state) !== state)
+      throw new Broken('OneStatePerJob', `${key} is listed as ${state} and is ${states.get(key)}`)
   for (const [key, state] of states)
     if (!read.views.has(key)) throw new Broken('OneStatePerJob', `${key} is ${state} and no reader tells of it`)
 }
@@ -114,4 +122,3 @@ const view = (row: JobRow): View => ({
   trace: sorted(row.trace),
   dead_letter: row.dead_letter,
 })
-

@@ -13,7 +13,7 @@ export type Step = {
   judge?(answers: Pair<unknown>, sessions: Pair<Session>): Promise<void>
   /** At once, inside the transaction. */
   now?(answers: Pair<unknown>): void
-  then?(answers: Pair<unknown>): void
+  after?(answers: Pair<unknown>): void
   /** A plain enqueue and a tick wait for nobody (Q30, Q60). */
   neverWaits?: string
   holds: boolean
@@ -29,7 +29,11 @@ const BACKOFF = { base_ms: 900_000, factor: 1, jitter: 0 }
 /** Every time a multiple of ten minutes and five: the clock moves by tens, so that nothing falls due between the calls to two engines. */
 export const KINDS: Record<string, object> = {
   plain: { backoff: BACKOFF },
-  mail: { backoff: BACKOFF, max_attempts: 3, follow_ups: [{ on: 'completed', kind: 'after', queue: 'beta', select: '$.job.payload' }] },
+  mail: {
+    backoff: BACKOFF,
+    max_attempts: 3,
+    follow_ups: [{ on: 'completed', kind: 'after', queue: 'beta', select: '$.job.payload' }],
+  },
   frail: { backoff: BACKOFF, max_crashes: 2, max_attempts: 4 },
   slow: { backoff: BACKOFF, deadline_ms: 1_500_000, priority: 3 },
   silent: { backoff: BACKOFF, dead_letters: false, max_attempts: 1 },
@@ -79,7 +83,9 @@ type Enqueued = { id: string; conflict: boolean }[]
 export function enqueue(world: World, line: Line): Step {
   const { random } = world
   const isPlain = random.chance(0.7)
-  const jobs = Array.from({ length: random.chance(0.5) ? 1 : 2 + random.below(7) }, () => newJob(world, isPlain || random.chance(0.5)))
+  const jobs = Array.from({ length: random.chance(0.5) ? 1 : 2 + random.below(7) }, () =>
+    newJob(world, isPlain || random.chance(0.5)),
+  )
   const hasKey = jobs.some((job) => 'unique' in job.body)
   const list = (answer: unknown) => answer as Enqueued
   return {
@@ -119,7 +125,11 @@ export function claim(world: World): Step {
   const kinds = random.chance(0.8) ? Object.keys(KINDS) : random.some(Object.keys(KINDS), 5)
   const wants = queues.map((queue) => ({ queue, n: 1 + random.below(random.chance(0.5) ? 3 : 12), kinds }))
   const isPacked = random.chance(0.5)
-  return { says: `claim ${worker} ${isPacked ? 'packed ' : ''}${json(wants)}`, ...reconcileClaim(world, { worker, wants, isPacked }), holds: true }
+  return {
+    says: `claim ${worker} ${isPacked ? 'packed ' : ''}${json(wants)}`,
+    ...reconcileClaim(world, { worker, wants, isPacked }),
+    holds: true,
+  }
 }
 
 type Outcome = Record<string, unknown> & { outcome: string }
@@ -157,7 +167,9 @@ function spokenOutcome(attempt: Attempt, said: Outcome, which: Which, token = at
 /** Ends some attempts, among them ones that are over, said once more or otherwise, and ones under a token that nobody was given. */
 export function finish(world: World): Step | null {
   const { random } = world
-  const fresh = random.some(world.held, 5).map((attempt) => ({ attempt, said: outcomeOf(world, attempt), token: undefined as string | undefined }))
+  const fresh = random
+    .some(world.held, 5)
+    .map((attempt) => ({ attempt, said: outcomeOf(world, attempt), token: undefined as string | undefined }))
   const again = random
     .some(world.over, 2)
     .filter(() => random.chance(0.5))
@@ -175,9 +187,10 @@ export function finish(world: World): Step | null {
   const verdicts = (answer: unknown) => answer as string[]
   return {
     says: `finish ${all.map((one) => `${one.attempt.key} of ${one.attempt.worker}: ${json({ ...one.said, callback: undefined })}${one.token ? ' (wrong token)' : ''}`).join(', ')}`,
-    ask: (s, which) => s.call('finish($1::jsonb)', [json(all.map((one) => spokenOutcome(one.attempt, one.said, which, one.token)))]),
+    ask: (s, which) =>
+      s.call('finish($1::jsonb)', [json(all.map((one) => spokenOutcome(one.attempt, one.said, which, one.token)))]),
     common: (answer) => verdicts(answer).map((verdict, n) => forgiven(world, all[n], verdict)),
-    then() {
+    after() {
       for (const { attempt, said } of fresh) endAttempt(world, attempt, said)
     },
     holds: true,
@@ -232,7 +245,9 @@ export function settleClaims(world: World): Step | null {
     }
     for (const [one, verdict] of verdicts) if (verdict === 'moved') rows.push(one)
     if (rows.length > 0) {
-      const told = await s.call('finish($1::jsonb)', [json(rows.map((one) => spokenOutcome(one, { outcome: 'completed' }, which)))])
+      const told = await s.call('finish($1::jsonb)', [
+        json(rows.map((one) => spokenOutcome(one, { outcome: 'completed' }, which))),
+      ])
       if (told.code !== null) return told
       rows.forEach((one, n) => {
         verdicts.set(one, (told.answer as string[])[n] ?? '')
@@ -243,7 +258,7 @@ export function settleClaims(world: World): Step | null {
   return {
     says: `settle ${mine.map((one) => one.key).join(', ')}`,
     ask,
-    then() {
+    after() {
       for (const attempt of mine) endAttempt(world, attempt, { outcome: 'completed' })
     },
     holds: true,
@@ -257,7 +272,7 @@ export function finishInTx(world: World): Step | null {
   return {
     says: `finish_in_tx ${attempt.key} ${json({ ...said, callback: undefined })}`,
     ask: (s, which) => s.call('finish_in_tx($1::jsonb)', [json(spokenOutcome(attempt, said, which))]),
-    then: () => endAttempt(world, attempt, said),
+    after: () => endAttempt(world, attempt, said),
     holds: true,
   }
 }
@@ -350,7 +365,7 @@ export function callbackCreate(world: World): Step | null {
         then,
       ]),
     common: (answer) => only(answer, ['name', 'state', 'then', 'payload', 'error']),
-    then(answers) {
+    after(answers) {
       const id = pairOf((which) => (answers[which] as { id: string }).id)
       if (!world.callbacks.some((one) => one.id.oracle === id.oracle))
         world.callbacks.push({ name: newName(world, 'c'), key: attempt.key, id })
@@ -415,7 +430,13 @@ export function operate(world: World): Step | null {
     ask: (s, which) => s.call(call, [at.id[which], ...values]),
     common(answer, which) {
       const told = answer as { state: string; changed: boolean; conflict?: string } | null
-      return told && { state: told.state, changed: told.changed, conflict: told.conflict && keyOf(world, which, { id: told.conflict }) }
+      return (
+        told && {
+          state: told.state,
+          changed: told.changed,
+          conflict: told.conflict && keyOf(world, which, { id: told.conflict }),
+        }
+      )
     },
     now: () => unplain(world, at.key),
     holds: true,
@@ -434,7 +455,13 @@ export function byKey(world: World): Step {
     ask: (s) =>
       isCancel
         ? s.call('cancel_by_key($1::text, $2::jsonb, $3::jsonb, $4::text)', [kind, rule, 'null', queue])
-        : s.call('reschedule_by_key($1::text, $2::jsonb, $3::timestamptz, $4::jsonb, $5::text)', [kind, rule, due, 'null', queue]),
+        : s.call('reschedule_by_key($1::text, $2::jsonb, $3::timestamptz, $4::jsonb, $5::text)', [
+            kind,
+            rule,
+            due,
+            'null',
+            queue,
+          ]),
     common: (answer) => only(answer, ['state', 'changed']),
     holds: true,
   }
@@ -468,7 +495,7 @@ export function pause(world: World): Step {
     says: `${paused ? 'pause' : 'resume'} ${what} ${name}`,
     ask: (s) => s.call('set_paused($1::text, $2::text, $3::boolean, $4::text)', [what, name, paused, 'olga']),
     common: (answer) => only(answer, ['name']),
-    then() {
+    after() {
       if (what === 'kind' && paused) world.paused.add(name)
       else world.paused.delete(name)
     },
@@ -512,13 +539,23 @@ export function schedule(world: World): Step {
   const name = random.pick(['nightly', 'hourly'])
   const known = world.schedules.get(name)
   const overlap = random.pick(['allow', 'skip', 'replace'])
-  const given = json({ name, cron: '0 0 1 1 *', timezone: 'UTC', overlap, job: { kind: 'plain', queue: 'alpha', payload: { k: name } } })
+  const given = json({
+    name,
+    cron: '0 0 1 1 *',
+    timezone: 'UTC',
+    overlap,
+    job: { kind: 'plain', queue: 'alpha', payload: { k: name } },
+  })
   if (!known)
     return {
       says: `schedule_upsert ${name}`,
       ask: (s) => s.call('schedule_upsert($1::jsonb)', [given]),
       common: (answer) => only(answer, ['name', 'cron', 'overlap', 'paused_by']),
-      then: (answers) => void world.schedules.set(name, pairOf((which) => (answers[which] as { id: string }).id)),
+      after: (answers) =>
+        void world.schedules.set(
+          name,
+          pairOf((which) => (answers[which] as { id: string }).id),
+        ),
       holds: true,
     }
   if (random.chance(0.2)) {
@@ -540,14 +577,10 @@ export function schedule(world: World): Step {
       if (listed.code !== null) return listed
       const [row] = listed.answer as { last_fire: string }[]
       const expected = stale ? new Date(0) : new Date(row?.last_fire ?? 0)
-      return s.call('schedule_fire($1::text, $2::timestamptz, $3::timestamptz[], $4::timestamptz, $5::timestamptz, $6::integer)', [
-        known[which],
-        expected,
-        fires,
-        fires.at(-1),
-        null,
-        0,
-      ])
+      return s.call(
+        'schedule_fire($1::text, $2::timestamptz, $3::timestamptz[], $4::timestamptz, $5::timestamptz, $6::integer)',
+        [known[which], expected, fires, fires.at(-1), null, 0],
+      )
     },
     common: (answer) => answer && (answer as string[]).length,
     holds: true,
@@ -585,5 +618,7 @@ export function read(world: World): Step {
 
 function only(value: unknown, members: readonly string[]): Record<string, unknown> | null {
   if (value === null || typeof value !== 'object') return null
-  return Object.fromEntries(members.filter((name) => name in value).map((name) => [name, (value as Record<string, unknown>)[name]]))
+  return Object.fromEntries(
+    members.filter((name) => name in value).map((name) => [name, (value as Record<string, unknown>)[name]]),
+  )
 }

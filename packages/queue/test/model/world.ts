@@ -163,7 +163,11 @@ export function newWorld(engines: Pair<Engine>, seed: number, lines: number): Wo
 }
 
 /** The program's name of a job that an engine spoke of; one that it never enqueued itself is named after its payload. */
-export function keyOf(world: World, which: Which, job: { id: string; kind?: string; payload?: unknown; metadata?: unknown }): string {
+export function keyOf(
+  world: World,
+  which: Which,
+  job: { id: string; kind?: string; payload?: unknown; metadata?: unknown },
+): string {
   const known = world.keys[which].get(job.id)
   if (known !== undefined) return known
   const fire = (job.metadata as Record<string, unknown> | undefined)?.['countersign:fire_time'] ?? ''
