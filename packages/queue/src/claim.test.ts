@@ -349,3 +349,76 @@ test('Q97 Q54 a settlement whose answer was lost is sent again, and is already t
   expect(stale).toEqual([])
   expect(ran).toBe(20)
 })
+
+test('Q149 RunningHasPermit PermitsBounded UnacknowledgedBounded AheadBounded BatchBounded TerminalReleasesPermit NoClaimAfterPauseCommitted NoClaimAfterStop HeartbeatUntilDrained StoppedWorkersOwnNothing', async () => {
+  const { ends, wait } = held()
+  const W = 4
+  const MAX = 8
+  const faults: string[] = []
+  const broken = (what: string, sound: boolean) => void (sound || faults.push(`${what} ${JSON.stringify(worker.ages())}`))
+  let inHandlers = 0
+  const inside = async (fn: () => unknown) => {
+    inHandlers++
+    look()
+    try {
+      await turn()
+      return await fn()
+    } finally {
+      inHandlers--
+      look()
+    }
+  }
+  const kinds = [
+    kindOf('plain', () => inside(() => undefined)),
+    kindOf('flaky', (job) => inside(() => (job.attempt < 2 ? Promise.reject(new Error('once')) : 'out')), {
+      backoff: { base: 0 },
+    }),
+    defineKind('many', {
+      batch: { max: MAX, wait: '20ms' },
+      run: (jobs) => {
+        broken('BatchBounded', jobs.length <= MAX)
+        return inside(() => undefined)
+      },
+    }),
+    kindOf('long', () => inside(wait), { queue: 'slow' }),
+  ]
+  const { queue, of, admin } = await open(kinds)
+  const worker = queue.work({
+    queues: { default: {}, slow: { min: 1 } },
+    concurrency: W,
+    maintenance: false,
+    heartbeat: '50ms',
+    lostAfter: '5s',
+  })
+  function look(): void {
+    const { waiting, unacknowledged } = worker.ages()
+    broken('PermitsBounded', inHandlers <= W)
+    broken('AheadBounded', waiting <= W + 2 * W + MAX)
+    broken('UnacknowledgedBounded', unacknowledged <= 256 + W * MAX + waiting)
+  }
+  for (let i = 0; i < 120; i++) await queue.enqueueMany([{ kind: 'plain' }, { kind: 'flaky' }, ...many(3, 'many')])
+  await eventually(async () => (await queue.counts()).queues.default, { timeout: 25_000 }).toEqual({ completed: 600 })
+  await eventually(() => worker.ages()).toMatchObject({ running: 0, waiting: 0, unacknowledged: 0 })
+
+  await queue.pause({ queue: 'default' })
+  await queue.enqueueMany(
+    [...many(20, 'plain'), ...many(2, 'long')].map((one) => ({ ...one, queue: one.kind === 'long' ? 'slow' : 'default' })),
+  )
+  await eventually(() => ends.length).toBe(2)
+  broken('RunningHasPermit', worker.ages().running === 2)
+  expect((await queue.counts()).queues.default).toEqual({ completed: 600, ready: 20 })
+
+  const name = worker.id
+  const stopped = worker.stop({ grace: '20s' })
+  const beats = async () =>
+    (await admin.query('select beat_at from countersign_queue.workers where id = $1', [name])).rows[0].beat_at as Date
+  const claims = of('claim_packed').length
+  const before = await beats()
+  await eventually(async () => (await beats()) > before).toBe(true)
+  for (const end of ends) end()
+  await stopped
+  expect(of('claim_packed').length).toBeLessThanOrEqual(claims + 1) // one may have been under way
+  expect((await queue.jobs({ state: 'running' })).data).toEqual([])
+  expect((await queue.workers()).filter((one) => one.alive)).toEqual([])
+  expect(faults).toEqual([])
+}, 60_000)

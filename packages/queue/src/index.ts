@@ -14,6 +14,9 @@ export { DispatchRefused, defineHttpKind, type Fetch, type HttpKindOptions } fro
 export {
   type AbortReason,
   type BackoffRule,
+  type BatchContext,
+  type BatchKindOptions,
+  type BatchRule,
   type CallbackOptions,
   type Context,
   defineKind,
@@ -84,4 +87,4 @@ export {
 export type { DatabaseOption, Queryable } from './store.ts'
 export type { Meter, Meters, Telemetry, Tracer } from './telemetry.ts'
 export type { Watched, WatchOptions } from './watch.ts'
-export type { SettledHook, Worker, WorkerOptions } from './worker.ts'
+export type { HookedJob, Hooks, RescueReason, SettledHook, Worker, WorkerOptions } from './worker.ts'
