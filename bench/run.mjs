@@ -10,5 +10,5 @@ if (!file || !existsSync(file)) {
   process.stderr.write('usage: npm run bench -- tasks|queue [--quick]\n')
   process.exit(2)
 }
-await buildIfStale(['sdk', 'queue', 'server'])
+await buildIfStale(area === 'queue' ? ['queue'] : ['sdk', 'queue', 'server'])
 process.exit(spawnSync(process.execPath, ['--import', 'tsx', file, ...args], { stdio: 'inherit' }).status ?? 1)

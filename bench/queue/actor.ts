@@ -1,7 +1,16 @@
 // A process of a benchmark: produces jobs or works them, on request of the bench that forked it, and counts by number what it saw. A producer and a worker
 // are processes of their own, as in production; nothing is counted twice and nothing is taken on trust.
 import { setTimeout as pause } from 'node:timers/promises'
-import { CONTENDERS, type Handle, type Payload, type Producing, type Send, type SystemName, type Working } from './contenders.ts'
+import {
+  CONTENDERS,
+  type Handle,
+  type Payload,
+  type Producing,
+  QUEUE,
+  type Send,
+  type SystemName,
+  type Working,
+} from './contenders.ts'
 import { type Calls, KEYS, type ProduceOrder, type Tally, type WorkOrder } from './orders.ts'
 import { ceiling, wait } from './wait.ts'
 
@@ -64,10 +73,12 @@ let credit = 0
 let next = 0
 const roused = new Set<() => void>()
 
-function made(count: number, { payloadBytes, delayMs, keyed }: ProduceOrder, queue: string): Send[] {
+/** Queues take turns job by job, so that all of them have work however few wait. */
+function made(count: number, { payloadBytes, delayMs, keyed, queues = [QUEUE] }: ProduceOrder): Send[] {
   const at = now()
   return Array.from({ length: count }, () => {
     const n = next++
+    const queue = queues[n % queues.length] as string
     const key = `k${n % KEYS}`
     const options = keyed === 'strict' ? { orderingKey: key, order: 'strict' } : keyed ? { [keyed]: key } : {}
     return { queue, payload: payloadOf(n, at, payloadBytes), options, ...(delayMs === undefined ? {} : { delayMs }) }
@@ -99,16 +110,14 @@ async function produce(order: ProduceOrder): Promise<{ accepted: number; ms: num
   const begun = performance.now()
   const until = order.ms === undefined ? Number.POSITIVE_INFINITY : begun + order.ms
   const last = order.count === undefined ? Number.POSITIVE_INFINITY : first + order.count
-  const queues = order.queues ?? ['bench']
   if (order.perSecond === undefined) {
-    let turn = 0
     const flood = async () => {
       while (performance.now() < until && next < last) {
         if (order.depth !== undefined && next + order.batch - credit > order.depth) {
           await Promise.race([new Promise<void>((resume) => roused.add(resume)), pause(20)])
           continue
         }
-        const jobs = made(Math.min(order.batch, last - next), order, queues[turn++ % queues.length] as string)
+        const jobs = made(Math.min(order.batch, last - next), order)
         if (order.batch === 1) await producer.one(jobs[0] as Send)
         else await producer.many(jobs)
       }
@@ -120,7 +129,7 @@ async function produce(order: ProduceOrder): Promise<{ accepted: number; ms: num
     for (let sent = 0; performance.now() < until && next < last; ) {
       const due = Math.floor(((performance.now() - begun) / 1000) * order.perSecond)
       for (; sent < due && next < last; sent += order.batch) {
-        const jobs = made(order.batch, order, queues[sent % queues.length] as string)
+        const jobs = made(order.batch, order)
         const one = order.batch === 1 ? producer.one(jobs[0] as Send) : producer.many(jobs)
         underWay.add(one)
         void one.finally(() => underWay.delete(one))

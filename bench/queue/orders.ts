@@ -23,7 +23,7 @@ export type ProduceOrder = {
   depth?: number
   /** At this rate, whatever the answers. */
   perSecond?: number
-  /** In turn, a batch each. */
+  /** In turn, a job each. */
   queues?: string[]
   delayMs?: number
   /** The option of a job that its key becomes. */
