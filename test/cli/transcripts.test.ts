@@ -39,7 +39,7 @@ async function workReports(home: string): Promise<Queue> {
 }
 
 test.each(names)(
-  'the transcript %s is what people read',
+  'Q139 A33 the transcript %s is what people read',
   async (name) => {
     const lines = readFileSync(join(folder, name), 'utf8').split('\n')
     const shown: string[] = []

@@ -154,7 +154,7 @@ test('decisions §5 an Idempotency-Key makes one job of two calls', async () => 
   expect(await listed('/jobs?kind=report.build')).toHaveLength(1)
 })
 
-test('Q136 retry, cancel and reschedule tell before and after, and refuse what the state forbids', async () => {
+test('Q136 A33 retry, cancel and reschedule tell before and after, and refuse what the state forbids', async () => {
   const { house, run, made, read, listed } = await open()
   const job = await made('/jobs', { kind: 'report.build', run_at: '2999-01-01T00:00:00.000Z' })
   const moved = await made(`/jobs/${job.id}/reschedule`, { run_at: '2998-01-01T00:00:00.000Z' }, 200)
@@ -435,6 +435,10 @@ test('P9 Q136 a tenant sees and touches nothing of another tenant: no job, lette
     more: false,
   })
   expect((await house.stranger.post('/api/v1/jobs/bulk-cancel', { ids: [job.id] })).body).toMatchObject({ changed: 0 })
+  // What all tenants share is not for the owner of one of them to stop.
+  for (const path of ['/queues/default/pause', '/queues/default/resume', '/kinds/report.build/pause'])
+    expect([path, (await house.stranger.post(`/api/v1${path}`, {})).body.code]).toEqual([path, 'forbidden'])
+  expect((await house.stranger.patch('/api/v1/queues/default', { max_running: 0 })).body.code).toBe('forbidden')
 })
 
 test('P61 a member and an agent see and touch their own jobs alone, whatever they ask for; auditors and viewers see no content', async () => {

@@ -1,7 +1,9 @@
 // What this room reads of the engine beyond its plain verbs: pages within a mark, one job within a mark, and who paused what.
 import type { JobFilter, JobRow } from '@countersign/queue'
+import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import type { Tx } from '../db/tx.ts'
+import { homeTenant } from '../identity/sql.ts'
 import type { JobsHouse } from './house.ts'
 import { isWithin } from './own.ts'
 import type { EnginePage } from './page.ts'
@@ -39,6 +41,18 @@ export async function readJobs(
 export async function findWithin({ queue }: JobsHouse, t: Tx, id: string, mark: string | null): Promise<JobRow | null> {
   const job = await queue.job(id, { tx: t })
   return job && isWithin(job, mark) ? job : null
+}
+
+/**
+ * Queues, kinds and their limits are the installation's, and what is done to one is done to the jobs of all tenants: so it is for hosts and for the tenant
+ * that the installation began with. Every tenant drains what is its own.
+ */
+export async function guardShared(t: Tx, scope: Scope, action: string): Promise<void> {
+  if (scope.isHost || (await homeTenant(t)).id === scope.tenantId) return
+  throw new Problem('forbidden', {
+    action,
+    detail: 'Queues and kinds are shared by all tenants: ask a host of this installation.',
+  })
 }
 
 /** Who paused something, as the engine keeps it: with the tenant, so that no other tenant reads the name. */

@@ -3,7 +3,7 @@ import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import type { Tx } from '../db/tx.ts'
 import { record } from '../events/event.ts'
-import { actorOf, actorText } from './engine.ts'
+import { actorOf, actorText, guardShared } from './engine.ts'
 import type { JobsHouse } from './house.ts'
 import { whole } from './page.ts'
 import { act, look } from './problem.ts'
@@ -51,6 +51,7 @@ export const resumeKind = (house: JobsHouse, scope: Scope, name: string) => setP
 const setPaused = (house: JobsHouse, scope: Scope, name: string, paused: boolean) =>
   act(house, scope, async (t) => {
     const before = await find(house, t, scope, name)
+    await guardShared(t, scope, paused ? 'queue.pause' : 'queue.resume')
     const own = { actor: actorText(scope), tx: t }
     await (paused ? house.queue.pause({ kind: name }, own) : house.queue.resume({ kind: name }, own))
     await record(

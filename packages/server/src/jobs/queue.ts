@@ -4,7 +4,7 @@ import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import type { Tx } from '../db/tx.ts'
 import { type EventData, record } from '../events/event.ts'
-import { actorOf, actorText } from './engine.ts'
+import { actorOf, actorText, guardShared } from './engine.ts'
 import type { JobsHouse } from './house.ts'
 import { type PageQuery, pageThrough, whole } from './page.ts'
 import { act, invalid, look } from './problem.ts'
@@ -91,6 +91,7 @@ export const resumeQueue = (house: JobsHouse, scope: Scope, name: string) => set
 const setPaused = (house: JobsHouse, scope: Scope, name: string, paused: boolean) =>
   act(house, scope, async (t) => {
     const before = await find(house, t, scope, name)
+    await guardShared(t, scope, paused ? 'queue.pause' : 'queue.resume')
     const own = { actor: actorText(scope), tx: t }
     await (paused ? house.queue.pause({ queue: name }, own) : house.queue.resume({ queue: name }, own))
     await tell(t, scope, paused ? 'queue.paused' : 'queue.resumed', name, {
@@ -128,6 +129,7 @@ export const changeQueue = (house: JobsHouse, scope: Scope, name: string, change
   if (fields.length === 0) throw invalid('', 'nothing_to_change', 'Send at least one setting.')
   return act(house, scope, async (t) => {
     const before = await find(house, t, scope, name)
+    await guardShared(t, scope, 'queue.override')
     await house.queue.configure(name, spokenChange(change), { tx: t })
     const after = await find(house, t, scope, name)
     const part = (of: ShownQueue) => Object.fromEntries(fields.map((field) => [field, of[field]])) as EventData
