@@ -103,6 +103,12 @@ create table countersign_queue.tombstones (
 );
 comment on table countersign_queue.tombstones is 'bounded: single jobs that somebody changed while they were ready; go with their slot';
 
+-- The order of rows is that of the moment they were enqueued, to the millisecond, then that of their insertion: a job that is set aside from the ring
+-- keeps its place among rows (Q32). Rows that were there before this file have smaller numbers, and go first.
+alter table countersign_queue.jobs alter column ord drop identity;
+create sequence countersign_queue.row_num as bigint cache 64;
+alter table countersign_queue.jobs alter column ord set default
+  (floor(extract(epoch from countersign_queue.now()) * 1000)::bigint << 20) | (nextval('countersign_queue.row_num') & 1048575);
 alter table countersign_queue.queues add column if not exists settings jsonb not null default '{}';
 -- A worker found lost stays until all that it held is settled.
 alter table countersign_queue.workers add column if not exists lost_at timestamptz;
@@ -160,7 +166,7 @@ begin
     foreach t in array array['lanes', 'generations', 'quiets', 'prunings', 'tombstones', 'awaited'] loop
       execute format('grant select, insert, update, delete on countersign_queue.%I to %I', t, engine);
     end loop;
-    execute format('grant usage, select on sequence countersign_queue.ring_num, countersign_queue.claim_num to %I', engine);
+    execute format('grant usage, select on sequence countersign_queue.ring_num, countersign_queue.claim_num, countersign_queue.row_num to %I', engine);
   end if;
 end $$;
 

@@ -44,10 +44,10 @@ declare
   limits jsonb;
 begin
   select jsonb_object_agg(k.name, k.settings) into limits from countersign_queue.kinds k where k.settings ?| array['deadline_ms', 'max_attempts'];
-  insert into countersign_queue.jobs (id, tenant_id, queue, kind, priority, state, state_reason, payload, payload_bytes, payload_version, attempt, max_attempts,
+  insert into countersign_queue.jobs (id, tenant_id, ord, queue, kind, priority, state, state_reason, payload, payload_bytes, payload_version, attempt, max_attempts,
     max_attempts_own, max_crashes, lease, claim_token, worker, started_at, claimed_at, deadline_ms, deadline_at, backoff, keep_output_ms, run_at,
     enqueued_at, finished_at, metadata, tags, trace, awaited)
-  select r.id, r.tenant_id, l.queue, r.kind, l.priority, to_state, verdict, r.payload, octet_length(r.payload::text), coalesce((r.rest ->> 'payload_version')::integer, 1),
+  select r.id, r.tenant_id, (floor(extract(epoch from r.enqueued_at) * 1000)::bigint << 20) | (r.num & 1048575), l.queue, r.kind, l.priority, to_state, verdict, r.payload, octet_length(r.payload::text), coalesce((r.rest ->> 'payload_version')::integer, 1),
     case when u.lease is null then 0 else 1 end,
     coalesce((r.rest ->> 'max_attempts')::integer, case when u.lease is not null then (limits -> r.kind ->> 'max_attempts')::integer end, 25),
     coalesce(r.rest ? 'max_attempts', false), (r.rest ->> 'max_crashes')::integer,
@@ -387,8 +387,10 @@ declare
   lanes integer[];
   set_aside text[] := '{}';
   aging double precision;
+  mine uuid;
 begin
   perform countersign_queue.check_isolation();
+  mine := countersign_queue.check_claim(wants);
   if relaxed then
     -- Of this transaction alone, which is the claim's own: a lost claim is a claim again, and its token tells them apart (Q15, Q47).
     perform set_config('synchronous_commit', 'off', true);
@@ -420,6 +422,11 @@ begin
     if w.due then
       perform countersign_queue.promote(q, at, 4096);
       w.rows_ready := exists (select from countersign_queue.jobs j where j.queue = q and j.state = 'ready');
+    end if;
+    -- Strict jobs whose head ended while they were being enqueued.
+    if exists (select from countersign_queue.turns t where t.queue = q and t.what = 'order' and t.due <= at) then
+      perform countersign_queue.take_turns(q, at);
+      w.rows_ready := true;
     end if;
     if q <> all (quiet) then
       quiet := quiet || q;
@@ -471,7 +478,7 @@ begin
         ) s
         left join lateral (
           select case when s.lane is not null then countersign_queue.lane_head(s.lane) else (
-            select j.enqueued_at from countersign_queue.jobs j where j.queue = q and j.state = 'ready' and j.priority = s.priority
+            select j.enqueued_at from countersign_queue.jobs j where j.queue = q and j.state = 'ready' and j.priority = s.priority and j.aside is null
             order by j.ord limit 1) end as since
           where s.n > 1
         ) h on true
@@ -522,11 +529,14 @@ begin
     if sleep_ms > 0 then
       update countersign_queue.workers m set sleeps_until = clock_timestamp() + sleep_ms * interval '1 millisecond' where m.id = worker;
     end if;
-    select min(d.run_at) into next_due from unnest(quiet) q2, lateral (
+    select min(least(d.run_at, countersign_queue.turn_due(q2, at))) into next_due from unnest(quiet) q2 left join lateral (
       select j.run_at from countersign_queue.jobs j
-      where j.state in ('scheduled', 'retrying') and j.queue = q2 order by j.run_at limit 1) d;
+      where j.state in ('scheduled', 'retrying') and j.queue = q2 order by j.run_at limit 1) d on true;
   elsif me.sleeps_until is not null then
     update countersign_queue.workers m set sleeps_until = null where m.id = worker;
+  end if;
+  if mine is not null then
+    perform countersign_queue.check_given(mine, groups, rows_taken);
   end if;
   return ('{"lost":false,"claims":[' || array_to_string(groups, ',') || '],"jobs":' || to_json(rows_taken)::text || ',"wait_ms":'
     || coalesce(case when busy then '1' else ceil(extract(epoch from next_due - at) * 1000)::text end, 'null') || '}')::json;
@@ -649,7 +659,7 @@ begin
     return null;
   end if;
   r := countersign_queue.find_in_ring(job);
-  if r.id is null or not countersign_queue.visible(r.tenant_id) then
+  if r.id is null or not countersign_queue.reaches(r.tenant_id, (select l.queue from countersign_queue.lanes l where l.lane = r.lane), r.kind) then
     return null;
   end if;
   perform countersign_queue.lock_lane(r.lane);
@@ -685,7 +695,7 @@ declare
   j countersign_queue.jobs;
 begin
   perform countersign_queue.own_job(job);
-  select * into j from countersign_queue.jobs q where q.id = job and countersign_queue.visible(q.tenant_id) for update;
+  select * into j from countersign_queue.jobs q where q.id = job and countersign_queue.reaches(q.tenant_id, q.queue, q.kind) for update;
   return j;
 end $$;
 

@@ -133,6 +133,7 @@ declare
   told jsonb;
   c countersign_queue.claims;
   q countersign_queue.ring;
+  ended text[];
 begin
   perform countersign_queue.check_isolation();
   answers := array_fill(null::text, array[jsonb_array_length(results)]);
@@ -179,16 +180,18 @@ begin
   end loop;
   perform from countersign_queue.jobs j
   where j.id = any (array(select e ->> 'id' from jsonb_array_elements(results) e)) order by j.id for update;
+  -- Rows that completed and ask for nothing else, as one set; what that does not end, `settle` judges alone.
+  ended := countersign_queue.complete_rows(
+    array(select v ->> 'id' from jsonb_array_elements(results) v where countersign_queue.plainly_completed(v) order by v ->> 'id'),
+    array(select (v ->> 'lease')::bigint from jsonb_array_elements(results) v where countersign_queue.plainly_completed(v) order by v ->> 'id'),
+    array(select (v ->> 'token')::uuid from jsonb_array_elements(results) v where countersign_queue.plainly_completed(v) order by v ->> 'id'), at);
   for r in select v.value as v, v.ordinality as n from jsonb_array_elements(results) with ordinality v loop
     continue when answers[r.n] in ('settled', 'already', 'stale');
-    if countersign_queue.plainly_completed(r.v) then
-      update countersign_queue.jobs j set
-        state = 'completed', state_reason = null, settled_as = 'completed', finished_at = at, deadline_at = null, progress = null, crashes = 0
-      where j.id = r.v ->> 'id' and j.lease = (r.v ->> 'lease')::bigint and j.claim_token = (r.v ->> 'token')::uuid and j.settled_as is null;
-      if found then
-        answers[r.n] := 'settled';
-        continue;
-      end if;
+    -- The same attempt twice in one call: the first of them ended it.
+    if countersign_queue.plainly_completed(r.v) and r.v ->> 'id' = any (ended) then
+      ended := array_remove(ended, r.v ->> 'id');
+      answers[r.n] := 'settled';
+      continue;
     end if;
     answers[r.n] := countersign_queue.settle(r.v, at);
   end loop;

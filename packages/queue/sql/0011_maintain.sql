@@ -454,6 +454,8 @@ begin
   if duties is null or 'promote' = any (duties) then
     select coalesce(sum(countersign_queue.promote(q.queue, at, 4096)), 0) into n from (
       select distinct j.queue from countersign_queue.jobs j where j.state in ('scheduled', 'retrying') and j.run_at <= at) q;
+    perform countersign_queue.take_turns(q.queue, at) from (
+      select distinct t.queue from countersign_queue.turns t where t.what = 'order' and t.due <= at) q;
     counts := counts || jsonb_build_object('promote', n);
   end if;
   if duties is null or 'rotate' = any (duties) then
@@ -469,7 +471,7 @@ begin
     counts := counts || jsonb_build_object('unknown', countersign_queue.bury_unknown(at, interval '10 minutes', 500));
   end if;
   if duties is null or 'clean' = any (duties) then
-    counts := counts || jsonb_build_object('clean', countersign_queue.clean(at, 500));
+    counts := counts || jsonb_build_object('clean', countersign_queue.clean(at, 500) + countersign_queue.clean_limits(at, 500));
   end if;
   return counts;
 end $$;
