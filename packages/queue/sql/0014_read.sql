@@ -616,7 +616,6 @@ end $$;
 create function countersign_queue.job_seen(job text) returns countersign_queue.jobs
 language plpgsql stable as $$
 declare
-  mine uuid := countersign_queue.caller_tenant();
   gens bigint[];
   r countersign_queue.ring;
   j countersign_queue.jobs;
@@ -632,7 +631,7 @@ begin
   if j.id is null then
     j := countersign_queue.history_seen(job);
   end if;
-  if mine is not null and j.tenant_id <> mine then
+  if not countersign_queue.reaches(j.tenant_id, j.queue, j.kind) then
     return null;
   end if;
   return j;
@@ -662,7 +661,8 @@ begin
   perform countersign_queue.check_isolation();
   update countersign_queue.jobs j set awaited = true where j.id in (
     select q.id from countersign_queue.jobs q
-    where q.id = any (jobs) and not q.awaited and q.state not in ('completed', 'failed', 'cancelled') and countersign_queue.visible(q.tenant_id)
+    where q.id = any (jobs) and not q.awaited and q.state not in ('completed', 'failed', 'cancelled')
+      and countersign_queue.reaches(q.tenant_id, q.queue, q.kind)
     for update skip locked);
   perform countersign_queue.hold_ring();
   select jsonb_object_agg(j.id, jsonb_build_object('state', j.state, 'reason', j.state_reason, 'output', j.output,

@@ -8,7 +8,8 @@ language plpgsql volatile as $$
 declare
   r countersign_queue.ring := countersign_queue.find_in_ring(job);
 begin
-  return case when r.id is not null and countersign_queue.visible(r.tenant_id) then
+  return case when r.id is not null
+    and countersign_queue.reaches(r.tenant_id, (select l.queue from countersign_queue.lanes l where l.lane = r.lane), r.kind) then
     jsonb_build_object('id', job, 'state', countersign_queue.job_state(job), 'changed', false) end;
 end $$;
 
@@ -78,6 +79,10 @@ begin
     perform countersign_queue.refuse('', 'a retry may change queue, priority, run_at and payload');
   end if;
   perform countersign_queue.check_size('/payload', overrides ->> 'payload', 1048576), countersign_queue.integer_of(overrides, 'priority', 1, 4);
+  if overrides ->> 'queue' !~ '^[a-z0-9][a-z0-9_.:-]{0,199}$' then
+    perform countersign_queue.refuse('/queue', 'a queue is 1 to 200 of a-z, 0-9, _ . : -, beginning with a letter or digit');
+  end if;
+  perform countersign_queue.check_bound(countersign_queue.principal(), overrides ->> 'queue', null);
   if j.id is null then
     return countersign_queue.ended(job);
   elsif j.state in ('scheduled', 'retrying') then
@@ -130,7 +135,7 @@ create or replace function countersign_queue.vitals() returns jsonb
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
   select jsonb_build_object(
-    'schema_version', 17,
+    'schema_version', 18,
     'workers', (select count(*) from countersign_queue.workers w where w.lost_at is null and w.beat_at + w.lost_after_ms * interval '1 millisecond' > clock_timestamp()),
     'leader', (select l.holder from countersign_queue.leases l where l.name = 'maintenance' and l.until > clock_timestamp()),
     'oldest_ready_ms', (select ceil(extract(epoch from countersign_queue.now() - min(o.since)) * 1000) from (

@@ -347,7 +347,7 @@ export const dropLease = (db: Queryable, duty: string, holder: string) =>
 export const vitals = (db: Queryable) =>
   ask<{ schema_version: number; workers: number; leader: string | null; oldest_ready_ms: number | null }>(db, sql('vitals()'), [])
 /** The last file of sql/ that this code was made for. */
-export const SCHEMA_VERSION = 17
+export const SCHEMA_VERSION = 18
 
 export type ScheduleRow = {
   id: string

@@ -31,6 +31,7 @@ export const TABLES: Record<string, Table> = {
   'countersign_queue.kinds': { kind: 'queue' },
   'countersign_queue.lanes': { kind: 'queue' },
   'countersign_queue.leases': { kind: 'queue' },
+  'countersign_queue.principals': { kind: 'queue' },
   'countersign_queue.prunings': { kind: 'queue' },
   'countersign_queue.queues': { kind: 'queue' },
   'countersign_queue.quiets': { kind: 'queue' },
