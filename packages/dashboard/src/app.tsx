@@ -1,5 +1,15 @@
 // Which page stands at which address, and who may see it: without a session every page but set-up, sign-in and invitation leads to sign-in and back.
 import { Redirect, Route, Switch, useLocation, useSearch } from 'wouter'
+import { CallbacksPage } from './jobs/callbacks-page.tsx'
+import { DeadLettersPage } from './jobs/dead-letters-page.tsx'
+import { EnginePage } from './jobs/engine-page.tsx'
+import { JobPage } from './jobs/job-page.tsx'
+import { KindsPage } from './jobs/kinds-page.tsx'
+import { JobsPage } from './jobs/list-page.tsx'
+import { OverviewPage } from './jobs/overview-page.tsx'
+import { QueuePage } from './jobs/queue-page.tsx'
+import { QueuesPage } from './jobs/queues-page.tsx'
+import { SchedulesPage } from './jobs/schedules-page.tsx'
 import { SignedIn, useMe, useSetup } from './me.ts'
 import { AgentsPage } from './pages/agents-page.tsx'
 import { InboxPage } from './pages/inbox-page.tsx'
@@ -59,6 +69,16 @@ function Inside() {
           <Route path="/agents" component={AgentsPage} />
           <Route path="/people" component={PeoplePage} />
           <Route path="/profile" component={ProfilePage} />
+          <Route path="/queue" component={OverviewPage} />
+          <Route path="/jobs" component={JobsPage} />
+          <Route path="/jobs/:id">{({ id }) => <JobPage key={id} id={id} />}</Route>
+          <Route path="/queues" component={QueuesPage} />
+          <Route path="/queues/:name">{({ name }) => <QueuePage key={name} name={name} />}</Route>
+          <Route path="/kinds" component={KindsPage} />
+          <Route path="/schedules" component={SchedulesPage} />
+          <Route path="/dead-letters" component={DeadLettersPage} />
+          <Route path="/callbacks" component={CallbacksPage} />
+          <Route path="/engine" component={EnginePage} />
           <Route component={NowherePage} />
         </Switch>
       </Shell>

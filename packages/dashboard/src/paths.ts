@@ -8,6 +8,16 @@ export const paths = {
   agents: () => '/agents',
   people: () => '/people',
   profile: () => '/profile',
+  queue: () => '/queue',
+  jobs: (search?: string) => (search ? `/jobs?search=${encodeURIComponent(search)}` : '/jobs'),
+  job: (id: string) => `/jobs/${encodeURIComponent(id)}`,
+  queues: () => '/queues',
+  queueOf: (name: string) => `/queues/${encodeURIComponent(name)}`,
+  kinds: () => '/kinds',
+  schedules: () => '/schedules',
+  deadLetters: () => '/dead-letters',
+  callbacks: () => '/callbacks',
+  engine: () => '/engine',
 }
 
 /** P39: where sign-in leads back to. `//x`, `/\x` and anything that is not a plain path of this site lead to the inbox. */

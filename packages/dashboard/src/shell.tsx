@@ -8,8 +8,14 @@ import { paths } from './paths.ts'
 import { Button } from './ui/button.tsx'
 import { Dialog } from './ui/dialog.tsx'
 
-const PLACES = [
-  { name: 'Inbox', path: paths.inbox(), keys: 'g i', also: '/tasks/' },
+const PLACES: { name: string; path: string; keys: string; also?: string[] }[] = [
+  { name: 'Inbox', path: paths.inbox(), keys: 'g i', also: ['/tasks/'] },
+  {
+    name: 'Queue',
+    path: paths.queue(),
+    keys: 'g q',
+    also: [paths.jobs(), paths.kinds(), paths.schedules(), paths.deadLetters(), paths.callbacks(), paths.engine()],
+  },
   { name: 'Agents', path: paths.agents(), keys: 'g a' },
   { name: 'People', path: paths.people(), keys: 'g p' },
   { name: 'Profile', path: paths.profile(), keys: 'g m' },
@@ -32,8 +38,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const main = useFocusOnArrival(location)
   const leads = Object.fromEntries(PLACES.map((place) => [place.keys.replace(' ', ''), () => go(place.path)]))
   useKeys({ ...leads, '?': () => setHelp(true) })
-  const isHere = (place: (typeof PLACES)[number]) =>
-    location.startsWith(place.path) || (place.also !== undefined && location.startsWith(place.also))
+  const isHere = (place: (typeof PLACES)[number]) => [place.path, ...(place.also ?? [])].some((path) => location.startsWith(path))
 
   return (
     <div className="flex min-h-dvh flex-col">

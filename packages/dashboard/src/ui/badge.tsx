@@ -9,7 +9,7 @@ const TONES = {
   bad: 'bg-danger-soft text-danger',
   quiet: 'bg-sunken text-muted',
 }
-type Tone = keyof typeof TONES
+export type Tone = keyof typeof TONES
 
 export const Badge = ({ tone, children }: { tone: Tone; children: ReactNode }) => (
   <span className={`inline-block whitespace-nowrap rounded-full px-2.5 py-0.5 text-sm ${TONES[tone]}`}>{children}</span>

@@ -1,0 +1,196 @@
+// One job (Q141): what it is, what became of each attempt, and what may be done with it now. The server says what may be done (`may`).
+import type { Job, JobTransition } from '@countersign/sdk'
+import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import { Link } from 'wouter'
+import { api } from '../api.ts'
+import { readExact } from '../exact.ts'
+import { closedTo, useUser } from '../me.ts'
+import { paths } from '../paths.ts'
+import { exact, useNow } from '../time.ts'
+import { useTitle } from '../title.ts'
+import { Button } from '../ui/button.tsx'
+import { Card } from '../ui/card.tsx'
+import { Confirm } from '../ui/confirm.tsx'
+import { AgentText, ContentCard } from '../ui/content.tsx'
+import { Refusal } from '../ui/refusal.tsx'
+import { TextField } from '../ui/text-field.tsx'
+import { JobsFrame, LIVE, StateBadge, span, useAct, When } from './frame.tsx'
+
+export function JobPage({ id }: { id: string }) {
+  const now = useNow()
+  const job = useQuery({ queryKey: ['queue', 'job', id], queryFn: () => api.call('GET /jobs/:id', { params: { id } }), ...LIVE })
+  const timeline = useQuery({
+    queryKey: ['queue', 'job', id, 'timeline'],
+    queryFn: () => api.call('GET /jobs/:id/timeline', { params: { id } }),
+    ...LIVE,
+  })
+  useTitle(job.data?.kind ?? 'Job')
+  if (!job.data)
+    return (
+      <JobsFrame title="Job">{job.isPending ? <p className="text-muted">Loading…</p> : <Refusal error={job.error} />}</JobsFrame>
+    )
+  return (
+    <JobsFrame title={job.data.kind} aside={<StateBadge job={job.data} />}>
+      <p className="-mt-3 font-mono text-sm text-muted wrap-anywhere">{job.data.id}</p>
+      <Acts job={job.data} />
+      <Facts job={job.data} now={now} />
+      <Timeline rows={timeline.data?.data ?? []} error={timeline.error} />
+      <ContentCard title="Payload" label="the payload" value={readExact(JSON.stringify(job.data.payload))} />
+      {job.data.output !== null && (
+        <ContentCard title="Output" label="the output" value={readExact(JSON.stringify(job.data.output))} />
+      )}
+      {job.data.progress !== null && (
+        <ContentCard title="Progress" label="the progress" value={readExact(JSON.stringify(job.data.progress))} />
+      )}
+      {job.data.errors.length > 0 && (
+        <Card title="Errors">
+          <ol className="flex flex-col divide-y divide-line">
+            {job.data.errors.toReversed().map((error) => (
+              <li key={`${error.lease} ${error.at} ${error.reason}`} className="flex flex-col gap-1 py-3 first:pt-0 last:pb-0">
+                <span className="text-sm text-muted">
+                  Attempt {error.attempt} · {error.reason.replaceAll('_', ' ')} · <When at={error.at} now={now} />
+                </span>
+                <AgentText text={error.error ?? 'hidden from you'} />
+                {error.stack && (
+                  <details>
+                    <summary className="cursor-pointer text-sm text-muted">Stack</summary>
+                    <pre className="overflow-x-auto rounded-lg bg-sunken p-3 font-mono text-xs">{error.stack}</pre>
+                  </details>
+                )}
+              </li>
+            ))}
+          </ol>
+        </Card>
+      )}
+    </JobsFrame>
+  )
+}
+
+const WHY = {
+  retry: 'A job is run again when it has failed or was cancelled, or before its time when it waits for that.',
+  cancel: 'This job is over.',
+  reschedule: 'Only a job that waits for its time gets another.',
+}
+
+function Acts({ job }: { job: Job }) {
+  const { id } = job
+  const [at, setAt] = useState('')
+  const me = useUser()
+  const closed = (act: keyof typeof WHY) =>
+    closedTo(me, `job.${act}`, `${act} jobs`) ?? (job.may.includes(act) ? undefined : WHY[act])
+  const retry = useAct(() => api.call('POST /jobs/:id/retry', { params: { id }, body: {} }))
+  const cancel = useAct(() => api.call('POST /jobs/:id/cancel', { params: { id }, body: {} }))
+  const reschedule = useAct(() =>
+    api.call('POST /jobs/:id/reschedule', { params: { id }, body: { run_at: new Date(at).toISOString() } }),
+  )
+  return (
+    <div className="flex flex-col gap-3">
+      <div className="flex flex-wrap items-end gap-3">
+        <Button tone="primary" reason={closed('retry')} busy={retry.isPending} onClick={() => retry.mutate(undefined)}>
+          Run again
+        </Button>
+        <TextField label="New time" type="datetime-local" value={at} onChange={(event) => setAt(event.target.value)} />
+        <Button
+          reason={closed('reschedule') ?? (at ? undefined : 'Choose a time first.')}
+          busy={reschedule.isPending}
+          onClick={() => reschedule.mutate(undefined)}
+        >
+          Reschedule
+        </Button>
+        <Confirm
+          name="Cancel"
+          title="Cancel this job"
+          confirm="Cancel the job"
+          reason={closed('cancel')}
+          busy={cancel.isPending}
+          onConfirm={() => cancel.mutate(undefined)}
+        >
+          It ends as cancelled; when it runs, its handler is told to stop.
+        </Confirm>
+      </div>
+      <Refusal error={retry.error ?? cancel.error ?? reschedule.error} />
+    </div>
+  )
+}
+
+function Facts({ job, now }: { job: Job; now: number }) {
+  const facts: [string, React.ReactNode][] = [
+    [
+      'Queue',
+      <Link key="queue" href={paths.queueOf(job.queue)}>
+        {job.queue}
+      </Link>,
+    ],
+    ['Priority', job.priority],
+    ['Attempt', `${job.attempt} of ${job.max_attempts}`],
+    ['Worker', job.worker ?? '–'],
+    ['Enqueued', <When key="enqueued" at={job.enqueued_at} now={now} />],
+    ['Due', <When key="due" at={job.run_at} now={now} />],
+    ['Deadline', <When key="deadline" at={job.deadline_at} now={now} />],
+    ['Ended', <When key="ended" at={job.finished_at} now={now} />],
+    ['Keys', [job.unique_key, job.ordering_key, job.concurrency_key, job.rate_key].filter(Boolean).join(' · ') || '–'],
+    ['Tags', job.tags.join(' · ') || '–'],
+  ]
+  return (
+    <dl className="card grid grid-cols-2 gap-x-6 gap-y-3 p-5 sm:grid-cols-3 lg:grid-cols-5">
+      {facts.map(([name, value]) => (
+        <div key={name} className="min-w-0">
+          <dt className="text-sm text-muted">{name}</dt>
+          <dd className="wrap-anywhere">{value}</dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+const DOT: Record<string, string> = {
+  completed: 'var(--accent)',
+  failed: 'var(--danger)',
+  retrying: 'var(--warn)',
+  rescued: 'var(--warn)',
+}
+
+function Timeline({ rows, error }: { rows: JobTransition[]; error: unknown }) {
+  return (
+    <Card title="Timeline">
+      <Refusal error={error} />
+      <ol className="flex flex-col">
+        {rows.map((row, i) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a transition has no identity but its place
+          <li key={i} className="grid grid-cols-[16px_1fr] gap-x-3">
+            <svg width="16" height="100%" aria-hidden="true">
+              {i < rows.length - 1 && <line x1="8" y1="14" x2="8" y2="100%" stroke="var(--line-strong)" strokeWidth="1.5" />}
+              {i > 0 && <line x1="8" y1="0" x2="8" y2="8" stroke="var(--line-strong)" strokeWidth="1.5" />}
+              <circle
+                cx="8"
+                cy="11"
+                r="4.5"
+                fill={DOT[row.what] ?? DOT[row.outcome ?? ''] ?? 'var(--raised)'}
+                stroke="var(--line-strong)"
+              />
+            </svg>
+            <div className="pb-3">
+              <p>
+                <span className="font-medium">{row.what.replaceAll('_', ' ')}</span>
+                {row.attempt !== null && row.attempt > 0 && <span className="text-muted"> · attempt {row.attempt}</span>}
+                {row.duration_ms !== null && <span className="text-muted"> · took {span(row.duration_ms)}</span>}
+              </p>
+              <p className="text-sm text-muted wrap-anywhere">
+                <time dateTime={row.at}>{exact(row.at)}</time>
+                {row.worker && ` · ${row.worker}`}
+                {row.actor && row.actor.type !== 'worker' && ` · ${row.actor.id}`}
+                {row.reason && ` · ${row.reason.replaceAll('_', ' ')}`}
+              </p>
+              {row.error && (
+                <p className="text-sm">
+                  <AgentText text={row.error} />
+                </p>
+              )}
+            </div>
+          </li>
+        ))}
+      </ol>
+    </Card>
+  )
+}

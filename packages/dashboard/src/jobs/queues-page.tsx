@@ -1,0 +1,69 @@
+// The queues (Q141): how deep each is, how old its oldest job, who serves it. A queue is paused for the whole installation, its figures are the tenant's.
+import { useQuery } from '@tanstack/react-query'
+import { Link } from 'wouter'
+import { api } from '../api.ts'
+import { closedTo, useUser } from '../me.ts'
+import { paths } from '../paths.ts'
+import { useTitle } from '../title.ts'
+import { Refusal } from '../ui/refusal.tsx'
+import { Empty, figure, JobsFrame, LIVE, PauseButton, Paused, span, Table, useAct, waiting } from './frame.tsx'
+
+export const usePauseQueue = () =>
+  useAct(({ name, paused }: { name: string; paused: boolean }) =>
+    api.call(paused ? 'POST /queues/:name/resume' : 'POST /queues/:name/pause', { params: { name } }),
+  )
+
+export function QueuesPage() {
+  useTitle('Queues')
+  const me = useUser()
+  const queues = useQuery({ queryKey: ['queue', 'queues'], queryFn: () => api.call('GET /queues'), ...LIVE })
+  const pause = usePauseQueue()
+  const rows = queues.data?.data ?? []
+  return (
+    <JobsFrame title="Queues">
+      <Refusal error={queues.error ?? pause.error} />
+      {queues.isPending && <p className="text-muted">Loading…</p>}
+      {queues.data && rows.length === 0 && <Empty>No queue yet. One begins with its first job.</Empty>}
+      {rows.length > 0 && (
+        <Table
+          label="Queues"
+          rows={rows}
+          id={(queue) => queue.name}
+          columns={[
+            {
+              name: 'Queue',
+              cell: (queue) => (
+                <>
+                  <Link href={paths.queueOf(queue.name)}>{queue.name}</Link> <Paused at={queue.paused_at} />
+                </>
+              ),
+            },
+            { name: 'Waiting', right: true, cell: (queue) => `${queue.estimated ? '≈ ' : ''}${figure(waiting(queue.depth))}` },
+            { name: 'Running', right: true, cell: (queue) => figure(queue.depth.running ?? 0) },
+            { name: 'Oldest ready', right: true, cell: (queue) => span(queue.oldest_ready_ms) },
+            { name: 'Workers', right: true, cell: (queue) => figure(queue.workers) },
+            {
+              name: 'Acts',
+              right: true,
+              cell: ({ name, paused_at }) => {
+                const paused = paused_at !== null
+                const reason = paused
+                  ? closedTo(me, 'queue.resume', 'resume queues')
+                  : closedTo(me, 'queue.pause', 'pause queues')
+                const busy = pause.isPending && pause.variables.name === name
+                return (
+                  <PauseButton
+                    name={name}
+                    paused={paused}
+                    reason={reason}
+                    act={{ busy, go: () => pause.mutate({ name, paused }) }}
+                  />
+                )
+              },
+            },
+          ]}
+        />
+      )}
+    </JobsFrame>
+  )
+}

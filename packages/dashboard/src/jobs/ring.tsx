@@ -1,0 +1,96 @@
+// The ring as a picture: sixteen slots in a circle, which is filled now, which are sealed, and what holds one of them. The same stands beside it in words.
+import { figure, type Ring, span } from './frame.tsx'
+
+const HELD: Record<string, string> = {
+  lock: 'another session holds a lock on it',
+  writers: 'a transaction that wrote there is still open',
+  order: 'an older slot goes first',
+  running: 'jobs of it still run',
+  unclaimed: 'jobs wait there',
+}
+const FILL = { current: 'var(--accent)', sealed: 'var(--warn)', free: 'var(--sunken)' }
+const R = 62
+
+export function RingPicture({ ring }: { ring: Ring }) {
+  const count = ring.slots.length || 16
+  const sealed = ring.slots.filter((slot) => slot.state === 'sealed')
+  return (
+    <section className="card flex flex-wrap items-center gap-6 p-5" aria-labelledby="ring-title">
+      <svg
+        viewBox="0 0 180 180"
+        width="180"
+        height="180"
+        role="img"
+        aria-label={`Ring: ${ring.free_slots} of ${count} slots are free`}
+      >
+        {ring.slots.map((slot) => {
+          const from = ((slot.slot - 0.42) / count) * 2 * Math.PI - Math.PI / 2
+          const to = ((slot.slot + 0.42) / count) * 2 * Math.PI - Math.PI / 2
+          const at = (angle: number, r: number) => `${90 + r * Math.cos(angle)},${90 + r * Math.sin(angle)}`
+          const middle = (from + to) / 2
+          return (
+            <g key={slot.slot}>
+              <path
+                d={`M${at(from, R)} A${R},${R} 0 0 1 ${at(to, R)} L${at(to, R + 22)} A${R + 22},${R + 22} 0 0 0 ${at(from, R + 22)} Z`}
+                fill={FILL[slot.state]}
+                stroke="var(--line-strong)"
+                strokeWidth={slot.state === 'current' ? 2 : 0.75}
+              >
+                <title>{`Slot ${slot.slot}: ${slot.state}${slot.held_by ? `, ${HELD[slot.held_by] ?? slot.held_by}` : ''}`}</title>
+              </path>
+              <text
+                x={90 + (R - 10) * Math.cos(middle)}
+                y={93 + (R - 10) * Math.sin(middle)}
+                textAnchor="middle"
+                fontSize="9"
+                fill="var(--muted)"
+              >
+                {slot.slot}
+              </text>
+            </g>
+          )
+        })}
+        <text x="90" y="86" textAnchor="middle" fontSize="22" fontWeight="600" fill="var(--text)">
+          {ring.free_slots}
+        </text>
+        <text x="90" y="102" textAnchor="middle" fontSize="11" fill="var(--muted)">
+          slots free
+        </text>
+      </svg>
+      <div className="flex min-w-0 grow basis-64 flex-col gap-2">
+        <h2 id="ring-title" className="text-base font-semibold">
+          Ring
+        </h2>
+        <p className="text-sm text-muted">
+          Generation {figure(ring.generation)} · oldest slot {span(ring.oldest_age_ms)} · oldest snapshot{' '}
+          {ring.horizon_age_s === null ? 'not seen' : span(ring.horizon_age_s * 1000)}
+        </p>
+        <ul className="flex flex-wrap gap-x-5 gap-y-1 text-sm">
+          <Key colour={FILL.current} name="filled now" />
+          <Key colour={FILL.sealed} name={`sealed (${sealed.length})`} />
+          <Key colour={FILL.free} name={`free (${ring.free_slots})`} />
+        </ul>
+        {sealed.some((slot) => slot.held_by) && (
+          <ul className="text-sm">
+            {sealed
+              .filter((slot) => slot.held_by)
+              .map((slot) => (
+                <li key={slot.slot}>
+                  Slot {slot.slot}, {span(slot.age_ms)} old: {HELD[slot.held_by ?? ''] ?? slot.held_by}
+                </li>
+              ))}
+          </ul>
+        )}
+      </div>
+    </section>
+  )
+}
+
+const Key = ({ colour, name }: { colour: string; name: string }) => (
+  <li className="flex items-center gap-1.5">
+    <svg width="12" height="12" aria-hidden="true">
+      <rect width="12" height="12" rx="3" fill={colour} stroke="var(--line-strong)" />
+    </svg>
+    {name}
+  </li>
+)
