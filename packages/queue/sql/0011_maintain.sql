@@ -212,7 +212,7 @@ begin
 end $$;
 
 -- Truncates the slots whose generation is over for `keep`, oldest first: how many (Q60). The gates are asked, the locks taken without waiting, the gates
--- asked again under them, cursors carried, history folded, then TRUNCATE: one transaction. A shut gate or a taken lock means: the next tick.
+-- asked again under them, cursors carried, then TRUNCATE: one transaction, with the history folded in it. A shut gate or a taken lock means: the next tick.
 create function countersign_queue.prune(at timestamptz, keep interval default '60 seconds') returns integer
 language plpgsql volatile as $$
 declare
@@ -229,14 +229,16 @@ begin
     continue when not exists (select from countersign_queue.generations o where o.generation = gens[i - 1] and o.opened_at <= at - keep);
     continue when countersign_queue.gate(g) is not null;
     begin
+      -- All of it has ended, so that nothing that is folded can change; readers wait for the locks alone.
+      perform countersign_queue.fold_slot((g & 15)::smallint, at);
       execute format('lock table countersign_queue.ring_%1$s, countersign_queue.claims_%1$s, countersign_queue.closures_%1$s in access exclusive mode nowait', s);
-      if countersign_queue.gate(g) is null and countersign_queue.carry_cursors(g) then
-        perform countersign_queue.fold_slot((g & 15)::smallint, at);
-        execute format('truncate countersign_queue.ring_%1$s, countersign_queue.claims_%1$s, countersign_queue.closures_%1$s', s);
-        delete from countersign_queue.tombstones t where t.slot = (g & 15);
-        insert into countersign_queue.prunings values (g, at);
-        n := n + 1;
+      if countersign_queue.gate(g) is not null or not countersign_queue.carry_cursors(g) then
+        raise lock_not_available;
       end if;
+      execute format('truncate countersign_queue.ring_%1$s, countersign_queue.claims_%1$s, countersign_queue.closures_%1$s', s);
+      delete from countersign_queue.tombstones t where t.slot = (g & 15);
+      insert into countersign_queue.prunings values (g, at);
+      n := n + 1;
     exception when lock_not_available then
       null; -- Somebody reads or ends something there: the next tick.
     end;
@@ -405,7 +407,7 @@ return exists (
 create or replace function countersign_queue.clean(at timestamptz, most integer) returns integer
 language plpgsql volatile as $$
 declare
-  j countersign_queue.jobs;
+  forgotten countersign_queue.jobs[];
   n integer := 0;
   -- How long dead letters stay where a kind or, behind it, a queue says so (Q117).
   of_kinds jsonb := (select jsonb_object_agg(k.name, k.settings -> 'keep_dead_letters_ms') from countersign_queue.kinds k where k.settings ? 'keep_dead_letters_ms');
@@ -414,19 +416,19 @@ begin
   update countersign_queue.jobs set output = null, output_until = null where id in (
     select d.id from countersign_queue.jobs d where d.state in ('completed', 'failed', 'cancelled') and d.output_until <= at limit most
     for update skip locked);
-  for j in
-    delete from countersign_queue.jobs where id in (
+  with gone as (
+    delete from countersign_queue.jobs r where r.id in (
       select d.id from countersign_queue.jobs d
       where d.state in ('completed', 'failed', 'cancelled')
         and d.finished_at < at - case when d.dead_letter
           then coalesce((of_kinds ->> d.kind)::bigint, (of_queues ->> d.queue)::bigint, 2592000000) * interval '1 millisecond' else interval '1 day' end
         and (d.output_until is null or d.output_until <= at) and (d.unique_until is null or not d.unique_held or d.unique_until <= at)
       limit most for update skip locked)
-    returning *
-  loop
-    perform countersign_queue.fold_job(j, at);
-    n := n + 1;
-  end loop;
+    returning r as row
+  ) select array_agg(g.row), count(*) into forgotten, n from gone g;
+  if n > 0 then
+    perform countersign_queue.fold_jobs(forgotten, at);
+  end if;
   delete from countersign_queue.awaited a where a.until < clock_timestamp();
   return n + countersign_queue.clean_history(at);
 end $$;
