@@ -8,8 +8,10 @@ import { finishIfHeld, type Result, settleClaims, type Unsettled, type Verdict }
 import type { Store } from './store.ts'
 import { type Meters, noMeters, noSpans, type Spans } from './telemetry.ts'
 
+/** As much of a result as is of interest once it is stored. */
+export type Said = { outcome: string; reason?: unknown; error?: unknown }
 /** What became of a result; an error: it could not be stored, and the attempt will be rescued. */
-export type Told = (held: Held, result: Result, verdict: Verdict | { error: unknown }, apart: boolean) => void
+export type Told = (held: Held, result: Said, verdict: Verdict | { error: unknown }, apart: boolean) => void
 
 export type Finisher = {
   /** The attempt completed with nothing to store. */
@@ -27,7 +29,8 @@ const A_CALL = 500
 type Waiting = { held: Held; result: Result; apart: boolean }
 type Part = { receipt: Receipt; done: Held[] }
 
-export const completed = (held: Held): Result => ({ ...held.fence, outcome: 'completed' })
+const completed = ({ id, lease, token }: Held): Result => ({ id, lease, token, outcome: 'completed' })
+const COMPLETED: Said = { outcome: 'completed' }
 
 // What ends in the same turn of the loop goes in the same call.
 const turn = () => new Promise((resume) => setImmediate(resume))
@@ -47,7 +50,7 @@ export function makeFinisher(
   let pending = 0
   let idlers: (() => void)[] = []
 
-  function tell(held: Held, result: Result, verdict: Verdict | { error: unknown }, apart = false): void {
+  function tell(held: Held, result: Said, verdict: Verdict | { error: unknown }, apart = false): void {
     pending--
     told(held, result, verdict, apart)
     if (pending > 0) return
@@ -93,7 +96,7 @@ export function makeFinisher(
       })
     } catch (error) {
       if (isStoreAway(error)) {
-        for (const { done } of parts) for (const held of done) tell(held, completed(held), { error })
+        for (const { done } of parts) for (const held of done) tell(held, COMPLETED, { error })
       } else {
         // One claim of them is at fault; as results of their own each is judged alone.
         log.warn({ err: error }, 'completions could not be stored together; each is stored alone')
@@ -110,7 +113,7 @@ export function makeFinisher(
       if (verdict === 'moved') {
         held.receipt = null
         push({ held, result: completed(held), apart: false })
-      } else tell(held, completed(held), verdict)
+      } else tell(held, COMPLETED, verdict)
     }
   }
 

@@ -68,6 +68,7 @@ export function createQueue(options: QueueOptions) {
   const settled: SettledHook = (...told) => {
     results.look(told[0].id)
     watches.look()
+    if (!options.onSettled) return
     // As a promise, for the error of a hook that is an async function would otherwise end the process.
     const hooked = async () => options.onSettled?.(...told)
     hooked().catch((error: unknown) => log.error({ err: error }, 'a hook failed'))

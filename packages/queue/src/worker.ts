@@ -8,7 +8,7 @@ import { claimJobs, Held } from './claim.ts'
 import { makeDeadlines } from './deadline.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { isStoreAway, QueueError } from './error.ts'
-import { type Finisher, makeFinisher } from './finish.ts'
+import { type Finisher, makeFinisher, type Said } from './finish.ts'
 import type { Clock, Log } from './host.ts'
 import { makeIsolates } from './isolate.ts'
 import { type Job, type Kind, kindSettings } from './kind.ts'
@@ -609,7 +609,7 @@ class RunningWorker implements Worker {
 
   // results
 
-  #told(held: Held, result: Result, verdict: Verdict | { error: unknown }, apart: boolean): void {
+  #told(held: Held, result: Said, verdict: Verdict | { error: unknown }, apart: boolean): void {
     const { log, settled } = this.#house
     const { outcome } = result
     if (typeof verdict === 'object') {
