@@ -15,7 +15,8 @@ export type Session = {
   call(text: string, values?: readonly unknown[]): Promise<Told>
   /** Throws what the call raised. */
   get<T>(text: string, values?: readonly unknown[]): Promise<T>
-  run(text: string): Promise<void>
+  /** Any statement, on this connection and in its transaction. */
+  run(text: string): Promise<unknown[]>
 }
 
 export type Engine = {
@@ -210,9 +211,7 @@ async function openSession(url: string, patienceMs: number): Promise<OpenSession
         throw Object.assign(new Error(`${text}: ${told.code} ${told.message} ${told.detail}`), { code: told.code })
       return told.answer as T
     },
-    async run(text) {
-      await client.query(text)
-    },
+    run: async (text) => (await client.query(text)).rows,
     end: () => (isGone ? gone : client.end()),
   }
 }

@@ -72,7 +72,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a paused queue is served',
-    edits: [edit('claim_packed', 'c.paused_at is not null into', 'false into')],
+    edits: [edit('claim_packed', 's.paused_at is not null as paused', 'false as paused')],
     caughtBy: 'pause',
   },
   {
@@ -195,7 +195,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'prune does not look under its locks what it is about to drop',
     edits: [
       edit('prune', 'continue when countersign_queue.gate(g) is not null;', ''),
-      edit('prune', 'if countersign_queue.gate(g) is null and', 'if'),
+      edit('prune', 'if countersign_queue.gate(g) is not null or not', 'if not'),
     ],
     caughtBy: 'slotOfARunningJob',
   },

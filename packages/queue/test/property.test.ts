@@ -1,4 +1,4 @@
-// Q79, Q80, Q147–Q156: the random program on both engines. Short in the suite; PROPERTY_SECONDS makes it long, PROPERTY_SEED repeats one program.
+// Q79, Q80, Q147, Q148, Q150–Q153, Q156: the random program on both engines. Short in the suite; PROPERTY_SECONDS makes it long, PROPERTY_SEED repeats one program.
 import { expect, test } from 'vitest'
 import { openEngine } from './harness.ts'
 import { untouched } from './invariants.ts'
@@ -9,7 +9,7 @@ const SEED = process.env.PROPERTY_SEED
 const STEPS = Number(process.env.PROPERTY_STEPS ?? 200)
 
 test(
-  'Q79 Q80 Q147 Q148 Q150 Q151 Q152 Q153 Q155 Q156 whatever a random program does to both engines, they answer and tell the same and no invariant breaks',
+  'Q79 Q80 Q147 Q148 Q150 Q151 Q152 Q153 Q156 whatever a random program does to both engines, they answer and tell the same and no invariant breaks',
   async () => {
     const began = performance.now()
     const first = SEED === undefined ? (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) : Number(SEED)

@@ -60,15 +60,13 @@ export function reconcileClaim(world: World, asked: Asked) {
     async judge(answers: Pair<unknown>, sessions: Pair<Session>): Promise<void> {
       const got = answers as Pair<Answer>
       const elsewhere = new Set(world.lines.flatMap((one) => (one.n === line ? [] : [...one.claimed])))
-      const rows = new Set(
-        (await world.engines.ring.look<{ id: string }>('select id from countersign_queue.jobs')).map((row) =>
-          keyOf(world, 'ring', row),
-        ),
-      )
-      for (const which of BOTH)
-        judgeOne(world, which, got[which].taken, asked, { elsewhere, rows: which === 'ring' ? rows : null })
-      const keys = pairOf((which) => new Set(got[which].taken.map((one) => one.key)))
       const others = world.lines.some((one) => one.holds && one.n !== line)
+      // As the claim's own transaction has it: it may just have set some aside.
+      const listed = (await sessions.ring.run('select id from countersign_queue.jobs')) as { id: string }[]
+      const rows = new Set(listed.map((row) => keyOf(world, 'ring', row)))
+      for (const which of BOTH)
+        judgeOne(world, which, got[which].taken, asked, { elsewhere, others, rows: which === 'ring' ? rows : null })
+      const keys = pairOf((which) => new Set(got[which].taken.map((one) => one.key)))
       if (!others && keys.ring.size !== keys.oracle.size)
         throw new Broken('ClaimGivesWhatIsReady', `ring gave ${[...keys.ring].join(', ')}; oracle ${[...keys.oracle].join(', ')}`)
       for (const which of BOTH) {
@@ -177,8 +175,8 @@ export function sorted(value: unknown): unknown {
   )
 }
 
-/** Jobs that another open transaction claimed; in the ring also those that are rows: between them and the lanes of the ring no order is promised. */
-type Found = { elsewhere: ReadonlySet<string>; rows: ReadonlySet<string> | null }
+/** Jobs that another open transaction claimed, and whether one holds locks, so that what it holds is skipped; in the ring also those that are rows: between them and the lanes of the ring no order is promised. */
+type Found = { elsewhere: ReadonlySet<string>; others: boolean; rows: ReadonlySet<string> | null }
 
 function judgeOne(world: World, which: Which, taken: readonly Taken[], asked: Asked, found: Found): void {
   const place = new Map<string, number>()
