@@ -1,5 +1,5 @@
 // The pages of the queue in a browser: figures of jobs that ran, search and acts on many, one job's story, queues paused, dead letters run again, and the ring as a picture.
-import { createQueue, defineKind, discard, type Kind, park } from '@countersign/queue'
+import { createQueue, defineKind, discard, type Enqueue, type Kind, park } from '@countersign/queue'
 import { drain } from '@countersign/queue/testing'
 import { expect, onTestFinished, test } from 'vitest'
 import { accessibility, browse, houseWithPages, noFaults, overflow, picture, useBrowser } from './browser.ts'
@@ -18,8 +18,8 @@ function mail({ payload, attempt }: { payload: unknown; attempt: number }) {
   if (attempt === 1) throw new Error('the mail server closed the connection')
 }
 
-async function open() {
-  const house = await houseWithPages()
+async function open(settings: Record<string, string> = {}) {
+  const house = await houseWithPages({ settings })
   const engine = createQueue({ database: house.db.pool, listen: false, kinds: KINDS })
   onTestFinished(() => engine.close())
   await engine.register()
@@ -29,12 +29,33 @@ async function open() {
     return answer.body.id
   }
   const state = async (id: string) => (await house.alice.get(`/api/v1/jobs/${id}`)).body.state
+  const run = () => drain(engine, { queues: ['default', 'mail'] })
   const surf = await browse(house.url, { as: house.alice })
-  return { house, surf, page: surf.page, enqueue, state, run: () => drain(engine, { queues: ['default', 'mail'] }) }
+  return { house, engine, surf, page: surf.page, enqueue, state, run }
+}
+
+/** What was enqueued and ran in the minutes before now; the pictures show more of them. */
+const MINUTES = process.env.COUNTERSIGN_TEST_PICTURES === '1' ? 55 : 2
+
+async function past({ house, engine, run }: Awaited<ReturnType<typeof open>>): Promise<void> {
+  await house.clock.advance(-MINUTES * 60_000)
+  for (let minute = 0; minute < MINUTES; minute++) {
+    const many = Math.round(9 + 5 * Math.sin(minute / 7) + 2 * Math.cos(minute * 3))
+    const jobs: Enqueue[] = Array.from({ length: many }, (_, n) => ({
+      kind: n % 3 === 2 ? 'mail.send' : 'report.build',
+      payload: { to: minute % 6 === 4 && n < 5 ? 'nobody@example.com' : 'ann@example.com' },
+      tenantId: house.tenantId,
+    }))
+    await engine.enqueueMany(jobs)
+    await run()
+    await house.clock.advance('1m')
+  }
 }
 
 test('Q141 the overview shows figures of what ran and what waits, follows them, and its pages keep to the window', async () => {
-  const { surf, page, enqueue, run } = await open()
+  const opened = await open()
+  const { surf, page, enqueue, run } = opened
+  await past(opened)
   for (let n = 0; n < 4; n++) await enqueue({ kind: 'report.build', payload: { n } })
   await run()
   await enqueue({ kind: 'report.build', run_at: '2999-01-01T00:00:00.000Z' })
@@ -47,6 +68,9 @@ test('Q141 the overview shows figures of what ran and what waits, follows them, 
   await page.getByRole('img', { name: /^Ring: \d+ of 16 slots are free$/ }).waitFor()
   await page.getByRole('region', { name: 'Queues' }).getByRole('link', { name: 'default' }).waitFor()
   expect(await accessibility(page)).toEqual([])
+
+  await page.setViewportSize({ width: 1200, height: 1040 })
+  await picture(page, 'queue-overview')
 
   // It follows by itself.
   await enqueue({ kind: 'report.build', run_at: '2999-01-01T00:00:00.000Z' })
@@ -86,6 +110,7 @@ test('Q141 jobs are found by words in the address, and what is chosen is run aga
   const retry = page.getByRole('button', { name: /^Retry .*chosen$/ })
   expect(await retry.getAttribute('title')).toBe('Choose jobs first.')
   for (const id of lost) await page.getByRole('checkbox', { name: `Choose ${id}` }).check()
+  await picture(page, 'queue-jobs')
   await page.getByRole('button', { name: 'Retry 2 chosen' }).click()
   await page.getByRole('status').getByText('2 changed.').waitFor()
   expect(await Promise.all(lost.map(state))).toEqual(['ready', 'ready'])
@@ -184,7 +209,7 @@ test('Q141 a queue is paused, resumed and drained, and a dead letter is run agai
 })
 
 test('Q141 callbacks are answered and schedules made by hand; the engine is a picture with its duties and workers', async () => {
-  const { surf, page, enqueue, state, run } = await open()
+  const { surf, page, enqueue, state, run } = await open({ ROLES: 'web,worker,maintenance' })
   const asks = await enqueue({ kind: 'bank.ask' })
   await run()
   await page.goto('/callbacks')
@@ -224,5 +249,7 @@ test('Q141 callbacks are answered and schedules made by hand; the engine is a pi
     .getByText(/^\d+ duties in /)
     .waitFor()
   expect(await accessibility(page)).toEqual([])
+  await page.setViewportSize({ width: 1200, height: 1000 })
+  await picture(page, 'queue-engine')
   noFaults(surf)
 })
