@@ -6,7 +6,7 @@ select countersign_queue.as_engine();
 create function countersign_queue.is_open(of_claim bigint, n integer) returns boolean
 language sql volatile return bit_count(countersign_queue.open_bits(of_claim, n)) > 0;
 
--- Gives back what lost workers held, ends attempts past their deadline and cancels that nobody honoured for 30 s, at most `most` of each.
+-- Gives back what lost workers held, ends attempts past their deadline and cancels that nobody honoured in the kind's grace (30 s), at most `most` of each.
 -- Attempts of the ring leave their claims and are then rows like the others. Locks: tries the worker, tries stripes, then the rows, skipping what others
 -- hold; a job that its owner is finishing in a transaction is left alone. A worker goes when nothing that it held is open any more.
 create or replace function countersign_queue.rescue(at timestamptz, most integer) returns integer
@@ -69,9 +69,11 @@ begin
       perform countersign_queue.leave_positions(c, late);
     end if;
   end loop;
-  for j in select * from countersign_queue.jobs q
-    where q.state = 'running' and (q.deadline_at <= at or q.cancel_requested_at <= at - interval '30 seconds')
-    order by q.id limit most for update skip locked
+  for j in select q.* from countersign_queue.jobs q
+    left join countersign_queue.kinds s on s.name = q.kind
+    where q.state = 'running' and (q.deadline_at <= at
+      or q.cancel_requested_at <= at - coalesce((s.settings ->> 'cancel_grace_ms')::bigint, 30000) * interval '1 millisecond')
+    order by q.id limit most for update of q skip locked
   loop
     update countersign_queue.jobs q set claim_token = null where q.id = j.id;
     if j.cancel_requested_at is not null then

@@ -249,7 +249,7 @@ test('Q122 one process at a time leads; its death hands the duty on; a stop rele
   await expect.poll(async () => (await other.health()).leader, { timeout: 5_000 }).toMatch(/^(?!dead)/)
 })
 
-test('Q65 Q122 cleaning forgets outputs after their time, finished jobs after a day and dead letters after thirty', async () => {
+test('Q65 Q122 cleaning forgets outputs after their time and what a finished job held after a day; its line stays a week, a dead letter thirty days', async () => {
   const { queue, clock } = await open([
     defineKind('short', { keepOutput: '1h', run: () => 'out' }),
     defineKind('dies', {
@@ -266,11 +266,14 @@ test('Q65 Q122 cleaning forgets outputs after their time, finished jobs after a 
   expect(await queue.job(short)).toMatchObject({ state: 'completed', output: null })
   await clock.advance('1d')
   await queue.tick()
-  expect(await queue.job(short)).toBeNull()
-  expect(await queue.job(dies)).toMatchObject({ dead_letter: true })
-  await clock.advance('30d')
-  await queue.tick()
-  expect(await queue.job(dies)).toBeNull()
+  expect(await queue.job(short)).toMatchObject({ state: 'completed', payload: null, output: null })
+  expect(await queue.job(dies)).toMatchObject({ dead_letter: true, errors: [{ error: 'Error: x' }] })
+  for (let day = 0; day < 31; day += 2) {
+    await clock.advance('2d')
+    await queue.tick()
+    if (day === 12) expect(await queue.job(short)).toBeNull()
+  }
+  expect(await queue.job(dies)).toMatchObject({ state: 'failed', dead_letter: false, errors: [] })
 })
 
 test('Q16 after failed attempt n the delay lies between 2ⁿ s and a quarter more, at most a day', async () => {
