@@ -35,7 +35,10 @@ end;
 -- name). `jobs` is an array of objects with no members but those of plain_rest, kind, queue, payload, priority and tenant_id.
 -- Locks: the weak lock of the current slot; tries the making of a lane. Waits for nobody.
 create function countersign_queue.enqueue_ring(jobs jsonb, at timestamptz) returns text[]
-language plpgsql volatile as $$
+language plpgsql volatile
+-- Planning the insert anew costs more than inserting one job.
+set plan_cache_mode = force_generic_plan
+as $$
 declare
   kinds text[];
   named_queues text[];
