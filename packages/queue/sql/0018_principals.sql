@@ -181,6 +181,33 @@ begin
   return case when tg_op = 'DELETE' then old else new end;
 end $$;
 
+-- What other languages call by these names (Q143): one job's end, {state, reason, output, error}, null when there is no such job; asked again while it is not
+-- over, its end notifies. Vouching for a worker. A queue paused and resumed. Locks as job_results, beat and set_paused.
+create function countersign_queue.job_result(job text) returns jsonb
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+begin atomic
+  select countersign_queue.job_results(array[job]) -> job;
+end;
+create function countersign_queue.heartbeat(worker text, held jsonb default '[]') returns jsonb
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+begin atomic
+  select countersign_queue.beat(worker, held);
+end;
+create function countersign_queue.pause_queue(queue text, actor text default null) returns jsonb
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+begin atomic
+  select countersign_queue.set_paused('queue', queue, true, actor);
+end;
+create function countersign_queue.resume_queue(queue text, actor text default null) returns jsonb
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+begin atomic
+  select countersign_queue.set_paused('queue', queue, false, actor);
+end;
+
+select countersign_queue.grant_functions('countersign_producer', array['job_result']);
+select countersign_queue.grant_functions('countersign_reader', array['job_result']);
+select countersign_queue.grant_functions('countersign_worker', array['heartbeat']);
+select countersign_queue.grant_functions('countersign_admin', array['pause_queue', 'resume_queue']);
 do $$
 declare
   installer name := current_setting('countersign.installer');
