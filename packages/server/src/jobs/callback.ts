@@ -27,7 +27,7 @@ const show = (scope: Scope, row: CallbackRow) => ({
   resolved_at: row.resolved_at,
 })
 
-export type ShownCallback = ReturnType<typeof show>
+type ShownCallback = ReturnType<typeof show>
 
 /** Visible as far as its job is. */
 async function find(house: JobsHouse, t: Tx, scope: Scope, id: string, action: string): Promise<CallbackRow> {

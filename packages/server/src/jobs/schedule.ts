@@ -39,7 +39,7 @@ function show(scope: Scope, row: ScheduleRow) {
   }
 }
 
-export type ShownSchedule = ReturnType<typeof show>
+type ShownSchedule = ReturnType<typeof show>
 
 export const listSchedules = (house: JobsHouse, scope: Scope) =>
   look(house, scope, async (t) => whole((await house.queue.schedules.list({ tx: t })).map((row) => show(scope, row))))

@@ -1,5 +1,19 @@
 // Ids as they are spoken and stored: a prefix and 26 Crockford characters of a UUIDv7. Only the tenant's is a uuid inside. Never guesses: a lower-case or cut id is not an id.
-export type IdPrefix = 'ten' | 'usr' | 'agt' | 'key' | 'ses' | 'task' | 'dec' | 'evt' | 'job' | 'cb' | 'sch' | 'inv' | 'req' | 'rpl'
+export type IdPrefix =
+  | 'ten'
+  | 'usr'
+  | 'agt'
+  | 'key'
+  | 'ses'
+  | 'task'
+  | 'dec'
+  | 'evt'
+  | 'job'
+  | 'cb'
+  | 'sch'
+  | 'inv'
+  | 'req'
+  | 'rpl'
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 // 128 bits in 26 characters leave two spare bits, so the first character is 0…7.
