@@ -1,5 +1,6 @@
 // Logins with the least rights (Q72–Q76, A28), each with one group role of its own and nothing else: what they may do on queues that did not exist before,
 // and everything that they may not. The superuser makes and looks, never does.
+import { readFileSync } from 'node:fs'
 import pg from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { database } from '#harness'
@@ -618,4 +619,24 @@ test('Q75 a bound login acts inside its tenant, queues and kinds alone; a settin
     { gone: true },
   ])
   expect(await filed.ask('job($1)', [others[0]])).toMatchObject({ state: 'ready' })
+})
+
+test('Q143 the page of SQL functions names each under the group that may call it, with arguments that exist', async () => {
+  const { admin } = await open()
+  const page = readFileSync(new URL('../../../docs/queue/sql.md', import.meta.url), 'utf8')
+  const wrong: string[] = []
+  for (const part of PARTS) {
+    const section = page.split(`\`countersign_${part}\`\n`)[1]?.split('\n## ')[0] ?? ''
+    const named = [...section.matchAll(/^\| `([a-z_]+)\(([a-z_, ]*)\)`/gm)]
+    expect(named.length).toBeGreaterThan(1)
+    for (const [, name = '', list = ''] of named) {
+      const wanted = list === '' ? [] : list.split(', ')
+      const found = await admin.rows<{ names: string[] | null }>`
+        select p.proargnames as names from pg_proc p where p.pronamespace = 'countersign_queue'::regnamespace and p.proname = ${name}::text
+          and has_function_privilege(${`countersign_${part}`}::text, p.oid, 'execute')`
+      const fits = found.some(({ names }) => wanted.every((one, n) => (names ?? [])[n] === one))
+      if (!fits || !MAY[part].split(' ').includes(name)) wrong.push(`${part}: ${name}(${list})`)
+    }
+  }
+  expect(wrong).toEqual([])
 })
