@@ -1,10 +1,10 @@
 // A live chart: lines over time, drawn as SVG, with the same figures in words for who cannot see it. It holds no data and asks for none.
 
-export type Line = { name: string; colour: string; dashed?: boolean; values: (number | null)[] }
+type Line = { name: string; colour: string; dashed?: boolean; values: (number | null)[] }
 
-const WIDTH = 600
-const HEIGHT = 160
-const LEFT = 44
+const WIDTH = 430
+const HEIGHT = 150
+const LEFT = 46
 const BOTTOM = 20
 
 export function Chart({
@@ -22,8 +22,7 @@ export function Chart({
   const x = (i: number) => LEFT + (i * (WIDTH - LEFT - 4)) / Math.max(1, times.length - 1)
   const y = (value: number) => 6 + (1 - value / top) * (HEIGHT - BOTTOM - 6)
   const said = lines.map(
-    (line) =>
-      `${line.name}: ${unit(line.values.at(-1) ?? 0)} now, at most ${unit(Math.max(0, ...line.values.map((v) => v ?? 0)))}`,
+    (line) => `${line.name}: ${newest(line, unit)} now, at most ${unit(Math.max(0, ...line.values.map((v) => v ?? 0)))}`,
   )
   return (
     <figure className="card flex flex-col gap-2 p-4">
@@ -43,7 +42,7 @@ export function Chart({
                   strokeDasharray={line.dashed ? '4 3' : undefined}
                 />
               </svg>
-              {line.name} <span className="tabular-nums text-text">{unit(line.values.at(-1) ?? 0)}</span>
+              {line.name} <span className="tabular-nums text-text">{newest(line, unit)}</span>
             </span>
           ))}
         </span>
@@ -86,6 +85,11 @@ export function Chart({
       </svg>
     </figure>
   )
+}
+
+function newest({ values }: Line, unit: (n: number) => string): string {
+  const value = values.findLast((one) => one !== null)
+  return value === undefined ? '–' : unit(value)
 }
 
 /** The next of 1, 2, 5, 10, 20, 50 … */

@@ -46,7 +46,7 @@ export function DeadLettersPage() {
   return (
     <JobsFrame title="Dead letters">
       <Refusal error={depth.error ?? query.error ?? act.error} />
-      <p role="status" className="-mt-3 min-h-6 text-sm text-muted">
+      <p role="status" className={told ? '-mt-3 text-sm text-muted' : 'sr-only'}>
         {told}
       </p>
       {depth.data?.total === 0 && <Empty>No dead letter. What fails for good comes here and stays until somebody decides.</Empty>}
@@ -65,7 +65,11 @@ export function DeadLettersPage() {
                   aria-pressed={isShown(group)}
                   onClick={() => (isShown(group) ? setParams({}) : show(group))}
                 >
-                  <span className={isShown(group) ? 'underline' : ''}>{group.kind}</span>
+                  <span
+                    className={isShown(group) ? 'underline decoration-2' : 'underline decoration-line-strong underline-offset-4'}
+                  >
+                    {group.kind}
+                  </span>
                   <span className="font-normal text-muted">{words(group.reason)}</span>
                 </button>
               ),
@@ -127,10 +131,10 @@ export function DeadLettersPage() {
             {
               name: 'Job',
               cell: (job) => (
-                <Link href={paths.job(job.id)} className="flex flex-col">
-                  <span>{job.kind}</span>
+                <span className="flex flex-col items-start">
+                  <Link href={paths.job(job.id)}>{job.kind}</Link>
                   <span className="font-mono text-xs font-normal text-muted">{job.id}</span>
-                </Link>
+                </span>
               ),
             },
             {

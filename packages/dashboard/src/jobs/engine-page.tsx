@@ -46,7 +46,8 @@ export function EnginePage() {
           {state && (
             <p className="text-sm text-muted">
               {state.leads ? `Led by ${state.leader ?? 'a process'}` : 'Led by nobody'} · schema{' '}
-              {state.schema_version ?? 'unknown'} of {state.expected_schema_version}
+              {state.schema_version ?? 'unknown'}
+              {state.schema_version !== state.expected_schema_version && `, should be ${state.expected_schema_version}`}
             </p>
           )}
         </div>
@@ -78,7 +79,7 @@ export function EnginePage() {
                 cell: (duty) => (
                   <>
                     {words(duty.duty)} {duty.failing && <Badge tone="bad">failing</Badge>}{' '}
-                    {duty.rests_ms > 0 && <Badge tone="warn">rests {span(duty.rests_ms)}</Badge>}
+                    {duty.rests_ms > duty.every_ms && <Badge tone="warn">rests {span(duty.rests_ms)}</Badge>}
                   </>
                 ),
               },

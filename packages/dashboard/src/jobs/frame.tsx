@@ -28,7 +28,7 @@ export function JobsFrame({ title, aside, children }: { title: string; aside?: R
   const isHere = (path: string) => location === path || (path !== paths.queue() && location.startsWith(`${path}/`))
   return (
     <div className="flex flex-col gap-5">
-      <nav aria-label="Queue" className="-mx-2 flex flex-wrap gap-1 border-b border-line pb-2 text-sm">
+      <nav aria-label="Queue" className="flex flex-wrap gap-1 border-b border-line pb-2 text-sm">
         {PLACES.map((place) => (
           <Link
             key={place.path}
@@ -103,7 +103,7 @@ export function useAct<T, A>(act: (given: A) => Promise<T>, done?: (answer: T) =
   })
 }
 
-export type Column<T> = { name: string; right?: boolean; cell: (row: T) => ReactNode }
+type Column<T> = { name: string; right?: boolean; cell: (row: T) => ReactNode }
 
 /** Rows of figures; the first column names the row. */
 export function Table<T>({
@@ -120,11 +120,15 @@ export function Table<T>({
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls sideways must be reachable by keyboard
     <section className="card overflow-x-auto" aria-label={label} tabIndex={0}>
-      <table className="w-full text-sm">
+      <table className="w-full text-sm [&_a]:underline [&_a]:decoration-line-strong [&_a]:underline-offset-4">
         <thead>
           <tr className="border-b border-line text-left text-muted">
             {columns.map((column) => (
-              <th key={column.name} scope="col" className={`px-4 py-2 font-medium ${column.right ? 'text-right' : ''}`}>
+              <th
+                key={column.name}
+                scope="col"
+                className={`whitespace-nowrap px-4 py-2 font-medium ${column.right ? 'text-right' : ''}`}
+              >
                 {column.name}
               </th>
             ))}
@@ -135,7 +139,7 @@ export function Table<T>({
             <tr key={id(row)} className="hover:bg-sunken">
               {columns.map((column, i) =>
                 i === 0 ? (
-                  <th key={column.name} scope="row" className="px-4 py-2 text-left font-medium wrap-anywhere">
+                  <th key={column.name} scope="row" className="min-w-44 px-4 py-2 text-left font-medium wrap-anywhere">
                     {column.cell(row)}
                   </th>
                 ) : (

@@ -1,18 +1,20 @@
 // One job (Q141): what it is, what became of each attempt, and what may be done with it now. The server says what may be done (`may`).
 import type { Job, JobTransition } from '@countersign/sdk'
 import { useQuery } from '@tanstack/react-query'
-import { useState } from 'react'
-import { Link } from 'wouter'
+import { type FormEvent, useState } from 'react'
+import { Link, useSearchParams } from 'wouter'
 import { api } from '../api.ts'
 import { readExact } from '../exact.ts'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
+import { placeErrors } from '../problem.ts'
 import { exact, useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
 import { Confirm } from '../ui/confirm.tsx'
 import { AgentText, ContentCard } from '../ui/content.tsx'
+import { Dialog } from '../ui/dialog.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 import { TextField } from '../ui/text-field.tsx'
 import { JobsFrame, LIVE, StateBadge, span, useAct, When } from './frame.tsx'
@@ -75,27 +77,20 @@ const WHY = {
 
 function Acts({ job }: { job: Job }) {
   const { id } = job
-  const [at, setAt] = useState('')
   const me = useUser()
+  const [search, setSearch] = useSearchParams()
+  const open = (wanted: boolean) => setSearch(wanted ? { act: 'reschedule' } : {})
   const closed = (act: keyof typeof WHY) =>
     closedTo(me, `job.${act}`, `${act} jobs`) ?? (job.may.includes(act) ? undefined : WHY[act])
   const retry = useAct(() => api.call('POST /jobs/:id/retry', { params: { id }, body: {} }))
   const cancel = useAct(() => api.call('POST /jobs/:id/cancel', { params: { id }, body: {} }))
-  const reschedule = useAct(() =>
-    api.call('POST /jobs/:id/reschedule', { params: { id }, body: { run_at: new Date(at).toISOString() } }),
-  )
   return (
     <div className="flex flex-col gap-3">
-      <div className="flex flex-wrap items-end gap-3">
-        <Button tone="primary" reason={closed('retry')} busy={retry.isPending} onClick={() => retry.mutate(undefined)}>
+      <div className="flex flex-wrap items-center gap-3">
+        <Button small reason={closed('retry')} busy={retry.isPending} onClick={() => retry.mutate(undefined)}>
           Run again
         </Button>
-        <TextField label="New time" type="datetime-local" value={at} onChange={(event) => setAt(event.target.value)} />
-        <Button
-          reason={closed('reschedule') ?? (at ? undefined : 'Choose a time first.')}
-          busy={reschedule.isPending}
-          onClick={() => reschedule.mutate(undefined)}
-        >
+        <Button small reason={closed('reschedule')} onClick={() => open(true)}>
           Reschedule
         </Button>
         <Confirm
@@ -109,8 +104,47 @@ function Acts({ job }: { job: Job }) {
           It ends as cancelled; when it runs, its handler is told to stop.
         </Confirm>
       </div>
-      <Refusal error={retry.error ?? cancel.error ?? reschedule.error} />
+      <Refusal error={retry.error ?? cancel.error} />
+      <Dialog open={search.get('act') === 'reschedule'} onClose={() => open(false)} title="Reschedule this job">
+        <Reschedule id={id} reason={closed('reschedule')} onDone={() => open(false)} />
+      </Dialog>
     </div>
+  )
+}
+
+function Reschedule({ id, reason, onDone }: { id: string; reason: string | undefined; onDone: () => void }) {
+  const [at, setAt] = useState('')
+  const reschedule = useAct(
+    () => api.call('POST /jobs/:id/reschedule', { params: { id }, body: { run_at: new Date(at).toISOString() } }),
+    onDone,
+  )
+  const placed = placeErrors(reschedule.error, ['/run_at'])
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    reschedule.mutate(undefined)
+  }
+  return (
+    <form onSubmit={submit} noValidate className="flex flex-col gap-4">
+      {placed.beside.size === 0 && <Refusal error={reschedule.error} placed={placed} />}
+      <TextField
+        label="New time"
+        type="datetime-local"
+        hint="In the time zone of this browser."
+        value={at}
+        error={placed.beside.get('/run_at')}
+        onChange={(event) => setAt(event.target.value)}
+      />
+      <div>
+        <Button
+          type="submit"
+          tone="primary"
+          reason={reason ?? (at ? undefined : 'Choose a time first.')}
+          busy={reschedule.isPending}
+        >
+          Reschedule
+        </Button>
+      </div>
+    </form>
   )
 }
 
@@ -133,7 +167,7 @@ function Facts({ job, now }: { job: Job; now: number }) {
     ['Tags', job.tags.join(' · ') || '–'],
   ]
   return (
-    <dl className="card grid grid-cols-2 gap-x-6 gap-y-3 p-5 sm:grid-cols-3 lg:grid-cols-5">
+    <dl className="card [&_a]:underline [&_a]:decoration-line-strong [&_a]:underline-offset-4 grid grid-cols-2 gap-x-6 gap-y-3 p-5 sm:grid-cols-3 lg:grid-cols-5">
       {facts.map(([name, value]) => (
         <div key={name} className="min-w-0">
           <dt className="text-sm text-muted">{name}</dt>
@@ -147,21 +181,22 @@ function Facts({ job, now }: { job: Job; now: number }) {
 const DOT: Record<string, string> = {
   completed: 'var(--accent)',
   failed: 'var(--danger)',
-  retrying: 'var(--warn)',
+  retried: 'var(--warn)',
   rescued: 'var(--warn)',
 }
 
 function Timeline({ rows, error }: { rows: JobTransition[]; error: unknown }) {
+  const me = useUser()
   return (
     <Card title="Timeline">
       <Refusal error={error} />
       <ol className="flex flex-col">
         {rows.map((row, i) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: a transition has no identity but its place
-          <li key={i} className="grid grid-cols-[16px_1fr] gap-x-3">
-            <svg width="16" height="100%" aria-hidden="true">
-              {i < rows.length - 1 && <line x1="8" y1="14" x2="8" y2="100%" stroke="var(--line-strong)" strokeWidth="1.5" />}
-              {i > 0 && <line x1="8" y1="0" x2="8" y2="8" stroke="var(--line-strong)" strokeWidth="1.5" />}
+          <li key={i} className="relative pl-7">
+            <svg className="absolute top-0 left-0 h-full w-4" aria-hidden="true">
+              {i < rows.length - 1 && <line x1="8" y1="11" x2="8" y2="100%" stroke="var(--line-strong)" strokeWidth="1.5" />}
+              {i > 0 && <line x1="8" y1="0" x2="8" y2="11" stroke="var(--line-strong)" strokeWidth="1.5" />}
               <circle
                 cx="8"
                 cy="11"
@@ -179,7 +214,7 @@ function Timeline({ rows, error }: { rows: JobTransition[]; error: unknown }) {
               <p className="text-sm text-muted wrap-anywhere">
                 <time dateTime={row.at}>{exact(row.at)}</time>
                 {row.worker && ` · ${row.worker}`}
-                {row.actor && row.actor.type !== 'worker' && ` · ${row.actor.id}`}
+                {row.actor && row.actor.type !== 'worker' && ` · ${row.actor.id === me.id ? 'you' : row.actor.id}`}
                 {row.reason && ` · ${row.reason.replaceAll('_', ' ')}`}
               </p>
               {row.error && (

@@ -1,7 +1,7 @@
 // JSON that a person typed: its value, or what is wrong with it. Never a number other than the one that was written.
 import { Digits, readExact, type Shown } from '../exact.ts'
 
-export type Typed = { value: unknown; fault?: undefined } | { fault: string }
+type Typed = { value: unknown; fault?: undefined } | { fault: string }
 
 /** Nothing typed is nothing sent. */
 export function readTyped(text: string): Typed {

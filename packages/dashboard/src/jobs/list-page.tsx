@@ -130,10 +130,10 @@ export function JobsPage() {
                     checked={chosen.has(job.id)}
                     onChange={(event) => choose(job.id, event.target.checked)}
                   />
-                  <Link href={paths.job(job.id)} className="flex flex-col">
-                    <span>{job.kind}</span>
+                  <span className="flex flex-col items-start">
+                    <Link href={paths.job(job.id)}>{job.kind}</Link>
                     <span className="font-mono text-xs font-normal text-muted">{job.id}</span>
-                  </Link>
+                  </span>
                 </span>
               ),
             },

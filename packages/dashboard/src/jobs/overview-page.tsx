@@ -12,6 +12,7 @@ import { Figure, figure, JobsFrame, LIVE, span, Table, waiting } from './frame.t
 import { RingPicture } from './ring.tsx'
 
 const SPAN_MS = 60 * 60_000
+const STEP_S = 60
 
 export function OverviewPage() {
   useTitle('Queue')
@@ -21,10 +22,13 @@ export function OverviewPage() {
   const ring = useQuery({ queryKey: ['queue', 'ring'], queryFn: () => api.call('GET /ring'), ...LIVE })
   const series = useQuery({
     queryKey: ['queue', 'series'],
-    queryFn: () => api.call('GET /stats/timeseries', { query: { from: new Date(now - SPAN_MS).toISOString(), step: 60 } }),
+    queryFn: () => api.call('GET /stats/timeseries', { query: { from: new Date(now - SPAN_MS).toISOString(), step: STEP_S } }),
     refetchInterval: 5_000,
   })
-  const points = series.data?.series[0]?.points ?? []
+  // The minute that goes on is not told: it would look as if everything had stopped.
+  const points = (series.data?.series[0]?.points ?? []).filter(
+    (point) => Date.parse(point.at) + STEP_S * 1000 <= Date.parse(series.data?.to ?? point.at),
+  )
   const times = points.map((point) => point.at)
   const depth = stats.data?.depth ?? {}
   const minute = stats.data?.last_minute
@@ -62,7 +66,7 @@ export function OverviewPage() {
           ]}
         />
         <Chart
-          title="Time from due to done"
+          title="Wait and work"
           times={times}
           unit={span}
           lines={[
@@ -82,7 +86,7 @@ export function OverviewPage() {
             { name: 'Ready', right: true, cell: (row) => figure(row.depth.ready ?? 0) },
             { name: 'Running', right: true, cell: (row) => figure(row.depth.running ?? 0) },
             { name: 'Oldest ready', right: true, cell: (row) => span(row.oldest_ready_ms) },
-            { name: 'Completed', right: true, cell: (row) => figure(row.completed) },
+            { name: 'Completed in 24 h', right: true, cell: (row) => figure(row.completed) },
             { name: 'Failed', right: true, cell: (row) => figure(row.failed) },
             { name: 'p50', right: true, cell: (row) => span(row.p50_ms) },
             { name: 'p95', right: true, cell: (row) => span(row.p95_ms) },

@@ -134,7 +134,7 @@ const isRate = (rule: unknown): rule is Rate => typeof (rule as Rate).limit === 
 
 function Limits({ queue }: { queue: Queue }) {
   const { weights } = queue
-  const limits: [string, string | null][] = [
+  const limits: [string, string | null, string?][] = [
     ['At once', queue.max_running === null ? null : figure(queue.max_running)],
     ['At once per key', rules(queue.max_running_per_key, isNumber, figure)],
     ['Rate', queue.rate && rate(queue.rate)],
@@ -143,23 +143,24 @@ function Limits({ queue }: { queue: Queue }) {
       'Most that wait',
       queue.max_depth === null ? null : `${figure(queue.max_depth)}, then ${queue.on_full === 'reject' ? 'refused' : 'told so'}`,
     ],
-    ['Fair by', queue.fair_by && words(queue.fair_by)],
+    ['Fair by', queue.fair_by && words(queue.fair_by), 'nothing: in order'],
     [
       'Weights',
       weights &&
         Object.entries(weights)
           .map(([group, n]) => `${visible(group)} ${figure(n)}`)
           .join(' · '),
+      'none',
     ],
     ['One priority higher', queue.aging_seconds === 0 ? 'never' : `after ${span(queue.aging_seconds * 1000)}`],
   ]
   return (
     <Card title="Limits">
       <dl className="grid grid-cols-2 gap-x-6 gap-y-3 sm:grid-cols-4">
-        {limits.map(([name, value]) => (
+        {limits.map(([name, value, otherwise = 'no limit']) => (
           <div key={name} className="min-w-0">
             <dt className="text-sm text-muted">{name}</dt>
-            <dd className="wrap-anywhere">{value ?? <span className="text-muted">no limit</span>}</dd>
+            <dd className="wrap-anywhere">{value ?? <span className="text-muted">{otherwise}</span>}</dd>
           </div>
         ))}
       </dl>

@@ -8,12 +8,14 @@ const HELD: Record<string, string> = {
   running: 'jobs of it still run',
   unclaimed: 'jobs wait there',
 }
-const FILL = { current: 'var(--accent)', sealed: 'var(--warn)', free: 'var(--sunken)' }
+const FILL = { current: 'var(--accent)', sealed: 'var(--line-strong)', free: 'var(--sunken)' }
+const FILL_HELD = 'var(--warn)'
 const R = 62
 
 export function RingPicture({ ring }: { ring: Ring }) {
   const count = ring.slots.length || 16
   const sealed = ring.slots.filter((slot) => slot.state === 'sealed')
+  const held = ring.slots.filter((slot) => slot.held_by)
   return (
     <section className="card flex flex-wrap items-center gap-6 p-5" aria-labelledby="ring-title">
       <svg
@@ -32,7 +34,7 @@ export function RingPicture({ ring }: { ring: Ring }) {
             <g key={slot.slot}>
               <path
                 d={`M${at(from, R)} A${R},${R} 0 0 1 ${at(to, R)} L${at(to, R + 22)} A${R + 22},${R + 22} 0 0 0 ${at(from, R + 22)} Z`}
-                fill={FILL[slot.state]}
+                fill={slot.held_by ? FILL_HELD : FILL[slot.state]}
                 stroke="var(--line-strong)"
                 strokeWidth={slot.state === 'current' ? 2 : 0.75}
               >
@@ -62,23 +64,22 @@ export function RingPicture({ ring }: { ring: Ring }) {
           Ring
         </h2>
         <p className="text-sm text-muted">
-          Generation {figure(ring.generation)} · oldest slot {span(ring.oldest_age_ms)} · oldest snapshot{' '}
-          {ring.horizon_age_s === null ? 'not seen' : span(ring.horizon_age_s * 1000)}
+          Generation {figure(ring.generation)} · oldest slot {span(ring.oldest_age_ms)}
+          {ring.horizon_age_s !== null && ` · oldest snapshot ${span(ring.horizon_age_s * 1000)}`}
         </p>
         <ul className="flex flex-wrap gap-x-5 gap-y-1 text-sm">
           <Key colour={FILL.current} name="filled now" />
           <Key colour={FILL.sealed} name={`sealed (${sealed.length})`} />
+          {held.length > 0 && <Key colour={FILL_HELD} name={`held (${held.length})`} />}
           <Key colour={FILL.free} name={`free (${ring.free_slots})`} />
         </ul>
-        {sealed.some((slot) => slot.held_by) && (
+        {held.length > 0 && (
           <ul className="text-sm">
-            {sealed
-              .filter((slot) => slot.held_by)
-              .map((slot) => (
-                <li key={slot.slot}>
-                  Slot {slot.slot}, {span(slot.age_ms)} old: {HELD[slot.held_by ?? ''] ?? slot.held_by}
-                </li>
-              ))}
+            {held.map((slot) => (
+              <li key={slot.slot}>
+                Slot {slot.slot}, {span(slot.age_ms)} old: {HELD[slot.held_by ?? ''] ?? slot.held_by}
+              </li>
+            ))}
           </ul>
         )}
       </div>

@@ -81,7 +81,7 @@ function ScheduleCard({ schedule, open, onOpen }: CardProps) {
       }
       aside={<Acts schedule={schedule} open={open} onOpen={onOpen} />}
     >
-      <dl className="grid grid-cols-2 gap-x-6 gap-y-3 sm:grid-cols-4">
+      <dl className="grid grid-cols-2 gap-x-6 gap-y-3 sm:grid-cols-4 [&_a]:underline [&_a]:decoration-line-strong [&_a]:underline-offset-4">
         <Fact name="Times">
           <code className="font-mono text-sm">{schedule.cron}</code>{' '}
           <span className="text-sm text-muted">{schedule.timezone}</span>
@@ -90,16 +90,11 @@ function ScheduleCard({ schedule, open, onOpen }: CardProps) {
           <Link href={paths.jobs(`kind:${schedule.kind}`)}>{schedule.kind}</Link>
         </Fact>
         <Fact name="Next fire">
-          <When at={schedule.next_fire} now={now} />
+          <When at={schedule.paused_at ? null : schedule.next_fire} now={now} />
         </Fact>
         <Fact name="Last fire">
-          {last ? (
-            <>
-              <When at={last.at} now={now} /> <Outcome fire={last} />
-            </>
-          ) : (
-            <When at={schedule.last_fire} now={now} />
-          )}
+          {last ? <When at={last.at} now={now} /> : '–'} {last && <Outcome fire={last} />}{' '}
+          {schedule.last_job_id && <Link href={paths.job(schedule.last_job_id)}>last job</Link>}
         </Fact>
       </dl>
       <Refusal error={fires.error} />
