@@ -23,9 +23,9 @@ export function findServers(): Installed[] {
 }
 
 export async function startServer({ bin }: Installed): Promise<Server> {
-  const account = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
+  const account = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : null
   const home = mkdtempSync(join(tmpdir(), 'countersign-version-'))
-  if ('uid' in account) chownSync(home, account.uid, account.gid)
+  if (account) chownSync(home, account.uid, account.gid)
   const data = join(home, 'data')
   const initdb = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']
   await promisify(execFile)(join(bin, 'initdb'), initdb, { ...account, cwd: home })
