@@ -215,6 +215,15 @@ test('Q141 a queue is paused, resumed and drained, and a dead letter is run agai
   await page.getByRole('dialog').getByRole('button', { name: 'Cancel what waits' }).click()
   await page.getByRole('status').getByText('2 cancelled.').waitFor()
   expect(await state(first)).toBe('cancelled')
+
+  const ordered = { kind: 'report.build', queue: 'mail', ordering_key: 'a/b', order: 'strict' }
+  const head = await enqueue({ ...ordered, run_at: inAnHour() })
+  const next = await enqueue(ordered)
+  expect(await state(next)).toBe('blocked')
+  await page.getByRole('button', { name: 'Skip the first job of a/b' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Make it a dead letter' }).click()
+  await page.getByText('No key holds up a job.').waitFor()
+  expect([await state(head), await state(next)]).toEqual(['failed', 'ready'])
   noFaults(surf)
 })
 
