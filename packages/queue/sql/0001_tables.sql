@@ -19,7 +19,7 @@ begin
   end if;
 end $$;
 
--- Takes EXECUTE from PUBLIC on all that the engine made, goes back to the installer, and takes from the engine the right to make anything more.
+-- Takes EXECUTE from PUBLIC on all that the engine made, and goes back to the installer.
 create function countersign_queue.as_owner() returns void
 language plpgsql as $$
 declare
@@ -31,9 +31,6 @@ begin
     execute format('revoke execute on function %s from public', f);
   end loop;
   perform set_config('role', current_setting('countersign.installer'), true);
-  if exists (select from pg_roles where rolname = 'countersign_engine' and pg_has_role(session_user, oid, 'member')) then
-    revoke create on schema countersign_queue from countersign_engine;
-  end if;
 end $$;
 
 -- Gives a group role some functions by name; nothing where the role does not exist (one login for everything).

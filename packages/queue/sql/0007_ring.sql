@@ -170,6 +170,24 @@ begin
   end if;
 end $$;
 
+-- As in 0001, and more: takes EXECUTE from PUBLIC on all that the engine made, goes back to the installer, and takes from the engine the right to
+-- make anything more (Q72).
+create or replace function countersign_queue.as_owner() returns void
+language plpgsql as $$
+declare
+  f regprocedure;
+begin
+  for f in select p.oid::regprocedure from pg_proc p
+    where p.pronamespace = 'countersign_queue'::regnamespace and p.proowner = current_user::regrole
+  loop
+    execute format('revoke execute on function %s from public', f);
+  end loop;
+  perform set_config('role', current_setting('countersign.installer'), true);
+  if exists (select from pg_roles where rolname = 'countersign_engine' and pg_has_role(session_user, oid, 'member')) then
+    revoke create on schema countersign_queue from countersign_engine;
+  end if;
+end $$;
+
 select countersign_queue.as_engine();
 
 -- Whether jobs may live in the ring. A test installs the engine with false here: then every job is a row, and that is the oracle (Q79).

@@ -27,8 +27,6 @@ const show = (scope: Scope, row: CallbackRow) => ({
   resolved_at: row.resolved_at,
 })
 
-type ShownCallback = ReturnType<typeof show>
-
 /** Visible as far as its job is. */
 async function find(house: JobsHouse, t: Tx, scope: Scope, id: string, action: string): Promise<CallbackRow> {
   const row = await house.queue.callbacks.get(id, { tx: t })

@@ -249,8 +249,6 @@ function refused(error: unknown): { code: BulkCode; job_id?: string } {
   throw error
 }
 
-type Result = Awaited<ReturnType<typeof readResult>>
-
 /** How the job ended; waits up to `wait` seconds for that. The row is the truth, the wait only a wait. */
 export async function getResult(house: JobsHouse, scope: Scope, id: string, wait: number) {
   const first = await readResult(house, scope, id)

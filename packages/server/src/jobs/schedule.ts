@@ -39,8 +39,6 @@ function show(scope: Scope, row: ScheduleRow) {
   }
 }
 
-type ShownSchedule = ReturnType<typeof show>
-
 export const listSchedules = (house: JobsHouse, scope: Scope) =>
   look(house, scope, async (t) => whole((await house.queue.schedules.list({ tx: t })).map((row) => show(scope, row))))
 
