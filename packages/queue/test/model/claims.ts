@@ -198,6 +198,8 @@ function judgeOne(world: World, which: Which, taken: readonly Taken[], asked: As
     const job = world.jobs.get(one.key)
     if (!job?.isPlain) continue
     for (const other of lanes.get(job.lane) ?? []) {
+      // A suspect is given alone, before or behind its turn (Q18).
+      if ([other, job].some((each) => Number(world.views.get(each.key)?.crashes ?? 0) > 0)) continue
       if (!precedes(other, job) || found.rows?.has(other.key) !== found.rows?.has(job.key)) continue
       const at = place.get(other.key)
       const mine = place.get(job.key) ?? 0

@@ -28,7 +28,7 @@ async function open(keys = fixedKeys([key])) {
   onTestFinished(() => queue.close({ grace: '1s' }))
   const id = await queue.enqueue(bank, null)
   queue.work({ maintenance: false })
-  await expect.poll(async () => (await queue.job(id))?.state).toBe('waiting')
+  await expect.poll(async () => (await queue.job(id))?.state, { timeout: 10_000 }).toBe('waiting')
   const callback = made[0] as string
   const send = async (
     action: 'complete' | 'fail' | 'heartbeat',
