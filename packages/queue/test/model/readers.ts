@@ -100,7 +100,8 @@ function tally(views: Map<string, View>): Record<string, number> {
 const view = (row: JobRow): View => ({
   state: row.state,
   // The ring keeps no word with what was drained there.
-  reason: row.state_reason ?? (row.state === 'cancelled' ? 'drained' : null),
+  // Why a job is ready again says how it came there: one that only one engine gave was handed back to make them even.
+  reason: row.state === 'ready' ? null : (row.state_reason ?? (row.state === 'cancelled' ? 'drained' : null)),
   kind: row.kind,
   queue: row.queue,
   priority: row.priority,
