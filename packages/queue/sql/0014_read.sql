@@ -283,8 +283,6 @@ begin
     from unnest(list) j where j.state = 'completed' group by 1, 2, 3, 4, 5, 6) c
   group by c.tenant_id, c.minute, c.queue, c.kind;
 end $$;
-create or replace function countersign_queue.fold_job(j countersign_queue.jobs, at timestamptz) returns void
-language sql volatile return countersign_queue.fold_jobs(array[j], at);
 
 -- Empties partitions whose days are over: history and transitions after 7 days, minutes after 30, hours after 400. What their lines come to is
 -- written into the next coarser table in the same transaction. Locks each partition that it empties, without waiting: one that somebody reads is
