@@ -271,7 +271,8 @@ describe('aborting', () => {
     expect(await (error as Aborted).cancelled).toBe(false)
   })
 
-  test('T137 within 50 ms, even when the network hangs and does not listen', async () => {
+  // The bound is of wall-clock time: a run that the machine held up is tried again.
+  test('T137 within 50 ms, even when the network hangs and does not listen', { retry: 2 }, async () => {
     const server = testServer()
     const deaf: typeof fetch = () => new Promise(() => undefined)
     const stop = new AbortController()

@@ -251,7 +251,8 @@ test('T136 T141 over real connections: the wait survives connections that are cu
   await expect.poll(() => at.open()).toBe(0)
 })
 
-test('T137 an abort closes the connections within 50 ms', async () => {
+// The bound is of wall-clock time: a run that the machine held up is tried again.
+test('T137 an abort closes the connections within 50 ms', { retry: 2 }, async () => {
   const at = await overHttp()
   const handle = await resume((await ask({ ...at.through, ...question })).id, at.through)
   const stop = new AbortController()

@@ -48,7 +48,10 @@ test('T30 the stream of a task tells each of its events once, and goes on after 
   resumed.close()
 })
 
-test('T30 T18 the stream of all tasks tells a caller only of those they reach, and ends within 2 s of its key being revoked', async () => {
+// The bound is of wall-clock time: a run that the machine held up is tried again.
+test('T30 T18 the stream of all tasks tells a caller only of those they reach, and ends within 2 s of its key being revoked', {
+  retry: 2,
+}, async () => {
   const house = await setup()
   const other = await house.given.agent()
   const [mine, theirs, people] = await Promise.all([
