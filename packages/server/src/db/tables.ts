@@ -68,8 +68,18 @@ export const TABLES: Record<string, Table> = {
     kind: 'tenant',
     indexes: { invitations_pkey: ID, invitations_token_hash_key: 'found by the hash of a token before the tenant is known' },
   },
+  // break-glass
+  break_glass: { kind: 'tenant' },
   // tasks
   tasks: { kind: 'tenant' },
   decisions: { kind: 'tenant' },
   compatibility_keys: { kind: 'tenant' },
+  // the way out
+  egress_allows: { kind: 'tenant' },
+  // status
+  status_readings: { kind: 'installation' },
+  status_days: { kind: 'installation' },
+  incidents: { kind: 'installation' },
+  incident_updates: { kind: 'installation' },
+  incident_notices: { kind: 'tenant' },
 }
