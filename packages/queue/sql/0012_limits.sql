@@ -966,7 +966,8 @@ begin
   return least(1, n::float8 / most);
 end $$;
 
--- Checks a unique rule and fills in what it leaves open.
+-- Checks a unique rule and fills in what it leaves open. `of`: the plain parts of a payload that its producer sealed, or more of it; they are hashed in the
+-- payload's place and stored nowhere.
 create or replace function countersign_queue.unique_rule(u jsonb) returns jsonb
 language plpgsql immutable as $$
 declare
@@ -974,8 +975,8 @@ declare
   live constant jsonb := '["scheduled", "retrying", "blocked", "ready", "running", "waiting"]';
   held jsonb := coalesce(u -> 'while', live);
 begin
-  if jsonb_typeof(u) <> 'object' or (u - array['by', 'key', 'scope', 'while', 'period_ms', 'on_conflict', 'preserve_run_at']) <> '{}' then
-    perform countersign_queue.refuse('/unique', 'unique has members by, key, scope, while, period_ms, on_conflict, preserve_run_at');
+  if jsonb_typeof(u) <> 'object' or (u - array['by', 'of', 'key', 'scope', 'while', 'period_ms', 'on_conflict', 'preserve_run_at']) <> '{}' then
+    perform countersign_queue.refuse('/unique', 'unique has members by, of, key, scope, while, period_ms, on_conflict, preserve_run_at');
   end if;
   if jsonb_typeof(held) <> 'array' or held = '[]' or not (live || terminal) @> held then
     perform countersign_queue.refuse('/unique/while', 'while is a list of states that is not empty');
@@ -1105,7 +1106,7 @@ begin
   u := coalesce(j -> 'unique', k -> 'unique');
   if u is not null and u <> 'null' then
     u := countersign_queue.unique_rule(u);
-    hash := countersign_queue.unique_hash(tenant, kind, queue, content, u, at);
+    hash := countersign_queue.unique_hash(tenant, kind, queue, coalesce(u -> 'of', content), u, at);
   end if;
   if j ? 'hold' then
     to_state := 'blocked';

@@ -663,7 +663,7 @@ begin
       and countersign_queue.reaches(q.tenant_id, q.queue, q.kind)
     for update skip locked);
   perform countersign_queue.hold_ring();
-  select jsonb_object_agg(j.id, jsonb_build_object('state', j.state, 'reason', j.state_reason, 'output', j.output,
+  select jsonb_object_agg(j.id, jsonb_build_object('kind', j.kind, 'state', j.state, 'reason', j.state_reason, 'output', j.output,
     'error', j.errors -> -1 ->> 'error')) into found_ones
   from unnest(jobs) a cross join lateral countersign_queue.job_seen(a) j where j.id is not null;
   -- Renewed in time by whoever still waits; what nobody renews is forgotten.

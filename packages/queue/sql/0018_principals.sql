@@ -113,7 +113,8 @@ begin
     perform countersign_queue.check_bound(p, coalesce(j ->> 'queue', k.settings ->> 'queue', 'default'), j ->> 'kind')
     from jsonb_array_elements(jobs) j left join countersign_queue.kinds k on k.name = j ->> 'kind';
   end if;
-  if ring then
+  -- What is due later is no ring job; the first of a call stands for the rest, and what is mixed is sorted out below.
+  if ring and not coalesce(jobs -> 0 ?| array['run_at', 'delay_ms'], false) then
     ids := countersign_queue.enqueue_ring(jobs, at);
     if ids is not null then
       return (select coalesce(jsonb_agg(jsonb_build_object('id', i, 'conflict', false)), '[]') from unnest(ids) i);
@@ -149,7 +150,8 @@ end $$;
 create or replace function countersign_queue.callback_get(callback text) returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp
 begin atomic
-  select countersign_queue.callback_view(c) from countersign_queue.callbacks c join countersign_queue.jobs j on j.id = c.job_id
+  select countersign_queue.callback_view(c) || jsonb_build_object('kind', j.kind)
+  from countersign_queue.callbacks c join countersign_queue.jobs j on j.id = c.job_id
   where c.id = callback and countersign_queue.reaches(c.tenant_id, j.queue, j.kind);
 end;
 

@@ -3,11 +3,12 @@
 // signal for a job that simply completes.
 import { answerOf, type Callback, callbackOf, spokenExpressions } from './callback.ts'
 import { type Held, HeldJob } from './claim.ts'
+import { type Codecs, open, openProgress, seal, sealJob, sealProgress } from './codec.ts'
 import { milliseconds } from './duration.ts'
 import { type Enqueue, spokenJob } from './enqueue.ts'
 import { asQueueError, QueueError } from './error.ts'
 import type { Clock, Log } from './host.ts'
-import { jsonText, storableText } from './json.ts'
+import { jsonText, MAX_PAYLOAD, storableText } from './json.ts'
 import {
   type AbortReason,
   type BackoffRule,
@@ -30,6 +31,8 @@ export type AttemptHouse = {
   clock: Clock
   log: Log
   callbackUrl: ((id: string) => string) | undefined
+  /** Of this process: what a handler enqueues of a kind with a codec is sealed. */
+  kinds?: Codecs
   beat(): Promise<void>
 }
 
@@ -53,6 +56,7 @@ export class Crashed extends Error {
 const PROGRESS_MS = 1_000
 const CALLBACK_POLL_MS = 1_000
 const CANCEL_GRACE = '30s'
+const MAX_PROGRESS = 16_384
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
@@ -79,6 +83,9 @@ export class Attempt {
   #cancelProgress: (() => void) | undefined
   #cancelGrace: (() => void) | undefined
   #enqueued: string[] | undefined
+  /** Jobs that are being sealed, each for its place among those to be enqueued. */
+  #sealing: Promise<unknown> | undefined
+  #concluding: Promise<void> | undefined
   #finishedIn = false
   #leaving: Promise<void> | undefined
 
@@ -92,7 +99,8 @@ export class Attempt {
 
   begin(run: Runner): void {
     const { held, kind } = this
-    if (held.crashes === 0 && kind.schema === undefined && kind.upgrade === undefined) this.#enter(run, held.payload)
+    if (held.crashes === 0 && kind.schema === undefined && kind.upgrade === undefined && kind.codec === undefined)
+      this.#enter(run, held.payload)
     else void this.payload().then((parsed) => parsed && this.#enter(run, parsed.value))
   }
 
@@ -106,10 +114,10 @@ export class Attempt {
         this.#end(null)
         return null
       }
+      if (kind.codec) held.opened = await openProgress(kind.codec, held.progress)
+      const plain = kind.codec ? await open(kind.codec, held.payload) : held.payload
       const given =
-        kind.upgrade && held.payloadVersion < (kind.payloadVersion ?? 1)
-          ? kind.upgrade(held.payload, held.payloadVersion)
-          : held.payload
+        kind.upgrade && held.payloadVersion < (kind.payloadVersion ?? 1) ? kind.upgrade(plain, held.payloadVersion) : plain
       const parsed = await parsePayload(kind, given)
       if (!('errors' in parsed)) return parsed
       const error = parsed.errors.map((one) => `${one.path}: ${one.message}`).join('; ')
@@ -139,12 +147,12 @@ export class Attempt {
   /** The handler's return value. */
   gave(value: unknown): void {
     if (value === undefined && this.#enqueued === undefined && !this.kind.onCompleted?.length) this.#end(undefined)
-    else this.#end(this.#withProgress(this.spoken(value)))
+    else this.#conclude(() => this.spoken(value))
   }
 
   /** The handler's return value says nothing of this job, or nothing that can be stored. */
   invalid(why: string): void {
-    this.#end(this.#withProgress(this.#invalid(why)))
+    this.#conclude(() => this.#invalid(why))
   }
 
   /** The handler's error. */
@@ -152,7 +160,7 @@ export class Attempt {
     const { held, kind } = this
     // Not the handler's fault: the process ends, and the job is for others at once.
     if (this.#aborted === 'shutdown') {
-      this.#end(this.#withProgress({ ...held.fence, outcome: 'release' }))
+      this.#conclude(() => ({ ...held.fence, outcome: 'release' }))
       return
     }
     const failed: Result = {
@@ -162,7 +170,54 @@ export class Attempt {
       error: storableText(error instanceof Error ? `${error.name}: ${error.message}` : String(error)),
       stack: error instanceof Error && error.stack ? storableText(error.stack) : undefined,
     }
-    this.#end(this.#withProgress(typeof kind.backoff === 'function' ? this.#delayed(failed, kind.backoff, error) : failed))
+    const { backoff } = kind
+    this.#conclude(() => (typeof backoff === 'function' ? this.#delayed(failed, backoff, error) : failed))
+  }
+
+  /** The end that the handler gave; the first one counts. Of a kind that seals, it is stored once it is sealed. */
+  #conclude(result: () => Result): void {
+    if (this.#concluding !== undefined) return
+    if (this.kind.codec === undefined && this.#sealing === undefined) {
+      this.#end(this.#withProgress(result()))
+      return
+    }
+    this.#concluding = this.#sealed(result).then((sealed) => this.#end(sealed))
+  }
+
+  /** Resolves when the handler's end is on its way. */
+  get concluded(): Promise<void> | undefined {
+    return this.#concluding
+  }
+
+  /** The result as it is to be stored. Never rejects: what cannot be sealed is no outcome, and nothing of it is stored. */
+  async #sealed(result: () => Result): Promise<Result> {
+    const { codec } = this.kind
+    const failure: unknown = await this.#sealing?.then(
+      () => null,
+      (error: unknown) => error,
+    )
+    try {
+      const { progress, ...plain } = this.#withProgress(result())
+      const output = codec && plain.output !== undefined ? { output: await seal(codec, plain.output, '/output') } : {}
+      return { ...plain, ...output, ...(progress ? await this.#lastProgress() : {}) } as Result
+    } catch (error) {
+      const why = failure ?? error
+      return this.#invalid(why instanceof Error ? why.message : 'the outcome could not be sealed')
+    }
+  }
+
+  /** An outcome is not lost over the progress that rides on it. */
+  async #lastProgress(): Promise<{ progress?: unknown }> {
+    try {
+      return { progress: await this.#sealedProgress() }
+    } catch (error) {
+      this.log.warn({ err: error }, 'progress could not be stored')
+      return {}
+    }
+  }
+
+  #sealedProgress() {
+    return sealProgress(this.kind.codec, this.#progress ?? {}, MAX_PROGRESS)
   }
 
   #delayed(failed: Result, backoff: Exclude<Kind['backoff'], BackoffRule | undefined>, error: unknown): Result {
@@ -260,7 +315,8 @@ export class Attempt {
     if (this.#enqueued) result.enqueue = this.#enqueued.map((text) => JSON.parse(text))
     if (value === undefined) return result
     try {
-      const text = jsonText(value, '/output')
+      // What a codec makes of it is what counts.
+      const text = jsonText(value, '/output', this.kind.codec ? Number.POSITIVE_INFINITY : MAX_PAYLOAD)
       return this.kind.keepOutput === false ? result : { ...result, output: JSON.parse(text) }
     } catch (error) {
       return this.#invalid(error instanceof Error ? error.message : 'the output is not JSON')
@@ -301,7 +357,7 @@ export class Attempt {
     if (message !== undefined) next.message = storableText(message).slice(0, 1024)
     if (data !== undefined) {
       next.data = { ...before.data, ...data }
-      jsonText(next.data, '/progress/data', 16_384)
+      jsonText(next.data, '/progress/data', this.kind.codec ? Number.POSITIVE_INFINITY : MAX_PROGRESS)
     }
     this.#progress = next
     this.#unsaved = true
@@ -318,7 +374,8 @@ export class Attempt {
     this.#unsaved = false
     try {
       await this.leave()
-      await storeProgress(this.#house.store, [{ ...this.held.fence, progress: this.#progress }])
+      const progress = await this.#sealedProgress()
+      await storeProgress(this.#house.store, [{ ...this.held.fence, progress }])
     } catch (error) {
       this.#unsaved = true // the next write, or the result, carries it
       throw error
@@ -335,9 +392,19 @@ export class Attempt {
     const timeout = milliseconds(options.timeout ?? '1h', '/timeout')
     await this.leave()
     const expressions = spokenExpressions(options)
+    if (expressions && this.kind.codec)
+      throw QueueError.invalid(
+        '/callback',
+        `an expression of the database cannot read an answer to ${this.kind.name}, which is sealed`,
+      )
     const create = () => createCallback(store, id, lease, token, name, timeout, options.then ?? 'finish', expressions)
     const row = await store.insist(create, this.signal)
-    return callbackOf(row, callbackUrl?.(row.id) ?? null, () => waitFor(this.#house, row.id, this.signal))
+    const { codec } = this.kind
+    const opened = codec ? { ...row, payload: await open(codec, row.payload) } : row
+    return callbackOf(opened, callbackUrl?.(row.id) ?? null, async () => {
+      const answer = await waitFor(this.#house, row.id, this.signal)
+      return codec ? open(codec, answer) : answer
+    })
   }
 
   /** The statement that settles this attempt in whichever transaction runs it. */
@@ -345,8 +412,9 @@ export class Attempt {
     // First, and outside of the caller's transaction: while that is open it holds this one job, and no other of the claim (Q52).
     await this.leave()
     this.#finishedIn = true
-    const result = this.spoken(outcome)
-    return finishInTxStatement(this.#unsaved ? { ...result, progress: this.#progress } : result)
+    const seals = this.kind.codec !== undefined || this.#sealing !== undefined
+    const result = seals ? await this.#sealed(() => this.spoken(outcome)) : this.spoken(outcome)
+    return finishInTxStatement(this.#unsaved ? { ...result, progress: await this.#sealedProgress() } : result)
   }
 
   async finishIn(tx: Queryable, outcome?: unknown): Promise<void> {
@@ -359,9 +427,21 @@ export class Attempt {
   }
 
   enqueue(one: Enqueue): void {
-    const text = spokenJob({ tenantId: this.held.tenantId, ...one })
-    if (this.#enqueued) this.#enqueued.push(text)
-    else this.#enqueued = [text]
+    const job = { tenantId: this.held.tenantId, ...one }
+    this.#enqueued ??= []
+    const list = this.#enqueued
+    const codec = this.#house.kinds?.get(one.kind)?.codec
+    if (!codec) {
+      list.push(spokenJob(job))
+      return
+    }
+    const place = list.push('') - 1
+    const sealing = sealJob(codec, job).then((sealed) => {
+      list[place] = spokenJob(sealed)
+    })
+    this.#sealing = Promise.all([this.#sealing, sealing])
+    // Whoever ends the attempt awaits it; until then a failure of it is no unhandled one.
+    this.#sealing.catch(() => undefined)
   }
 }
 

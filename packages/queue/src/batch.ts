@@ -81,6 +81,7 @@ export async function runBatch(kind: Kind, attempts: readonly Attempt[], log: Lo
   } catch (error) {
     for (const attempt of members.values()) attempt.threw(error) // those that have an outcome keep it
   }
+  await Promise.all([...members.values()].map((attempt) => attempt.concluded))
 }
 
 /** What was returned for each job; null: one outcome for all. */

@@ -1,5 +1,6 @@
 // Waiting for the outside (Q99–Q102): a handler makes or finds a callback by name, waits in place or parks, and goes on with the answer.
 // Signs nothing and serves nothing: the receiver is another face of the same functions.
+import { type Codecs, hasCodecs, sealAnswer, show } from './codec.ts'
 import { QueueError } from './error.ts'
 import { jsonText } from './json.ts'
 import type { CallbackOptions } from './kind.ts'
@@ -106,6 +107,18 @@ export async function answerCallback(
       return resolveCallback(tx, id, action, body, proof, false)
     }),
   )
+}
+
+/** An answer as it is to be stored: sealed when this process declares the job's kind with a codec. Asks the database only where kinds seal at all. */
+export async function sealedAnswer(kinds: Codecs | undefined, db: Queryable, id: string, payload: unknown): Promise<unknown> {
+  if (!kinds || !hasCodecs(kinds)) return payload
+  const row = await getCallback(db, id)
+  return row ? sealAnswer(kinds.get(row.kind ?? '')?.codec, row, payload) : payload
+}
+
+/** A callback as this process may see it. */
+export async function shownCallback(kinds: Codecs, row: CallbackRow): Promise<CallbackRow> {
+  return { ...row, payload: await show(kinds.get(row.kind ?? '')?.codec, row.payload) }
 }
 
 /** Ends or resumes the job with this payload. The identical answer again is no error. */

@@ -41,6 +41,8 @@ export class Held {
   /** Its position in the claim. */
   readonly place: number
   readonly heldAt: number
+  /** As the handler is to see it, where that is not what is stored. */
+  opened: Progress | null = null
   readonly #row: HandedJob | null
   readonly #claim: PackedClaim | null
 
@@ -127,7 +129,7 @@ export class Held {
   }
 
   get progress(): Progress | null {
-    return this.#row?.progress ?? null
+    return this.opened ?? this.#row?.progress ?? null
   }
 
   /** By the clock of this process when the claim did not say it: for a handler's information, never for a decision (Q5). */

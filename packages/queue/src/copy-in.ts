@@ -1,15 +1,19 @@
 // The bulk path (Q33): any iterable of jobs, in one transaction, by array calls of enqueue_many. While one call is under way the next is gathered, and
 // the source is asked for no more than that, so memory is bounded by the two. Never holds the jobs, and never commits a transaction of the caller.
 import type pg from 'pg'
+import { checkedOne } from './checked.ts'
 import { beginCopy, commitCopy, release, rollbackCopy, savepoint, undo } from './copy-in/sql.ts'
 import { type Enqueue, spokenJob } from './enqueue.ts'
 import { asQueueError, type Fault, QueueError } from './error.ts'
+import type { Kind } from './kind.ts'
 import { enqueueMany } from './sql.ts'
 import type { Queryable } from './store.ts'
 
 export type CopyOptions = {
   /** `atomic` (default): the first bad or duplicate job refuses all; `skip`: the others go in. */
   mode?: 'atomic' | 'skip'
+  /** Jobs of these kinds are checked by their schemas, take their settings and are sealed by their codecs; others go in as they are. */
+  kinds?: readonly Kind[]
 }
 
 /** A job that did not go in, by its place in the input. */
@@ -35,7 +39,7 @@ export async function copyIn(
   jobs: Iterable<Enqueue> | AsyncIterable<Enqueue>,
   options: CopyOptions = {},
 ): Promise<Copied> {
-  if ('tx' in to) return copy(to.tx, jobs, options.mode ?? 'atomic')
+  if ('tx' in to) return copy(to.tx, jobs, options)
   const client = await to.connect()
   let broken = false
   // A connection that breaks between two statements says so by this event; the next statement tells the caller.
@@ -45,7 +49,7 @@ export async function copyIn(
   client.on('error', onError)
   try {
     await client.query(beginCopy)
-    const copied = await copy(client, jobs, options.mode ?? 'atomic')
+    const copied = await copy(client, jobs, options)
     await client.query(commitCopy)
     return copied
   } catch (error) {
@@ -57,7 +61,12 @@ export async function copyIn(
   }
 }
 
-async function copy(tx: Queryable, jobs: Iterable<Enqueue> | AsyncIterable<Enqueue>, mode: 'atomic' | 'skip'): Promise<Copied> {
+async function copy(
+  tx: Queryable,
+  jobs: Iterable<Enqueue> | AsyncIterable<Enqueue>,
+  { mode = 'atomic', kinds: declared = [] }: CopyOptions,
+): Promise<Copied> {
+  const kinds = new Map(declared.map((kind) => [kind.name, kind]))
   const ids = new Ids()
   const refused: Refused[] = []
   const store = mode === 'atomic' ? storeAll : storeWhatGoes
@@ -77,7 +86,7 @@ async function copy(tx: Queryable, jobs: Iterable<Enqueue> | AsyncIterable<Enque
   }
   try {
     for await (const job of jobs) {
-      const spoken = speak(job, index++, mode, refused)
+      const spoken = await speak(kinds, job, index++, mode, refused)
       if (!spoken) continue
       batch.push(spoken)
       bytes += spoken.text.length
@@ -94,8 +103,15 @@ async function copy(tx: Queryable, jobs: Iterable<Enqueue> | AsyncIterable<Enque
 }
 
 /** The job as text, or its refusal: thrown when it refuses all. */
-function speak(job: Enqueue, index: number, mode: 'atomic' | 'skip', refused: Refused[]): Spoken | null {
+async function speak(
+  kinds: ReadonlyMap<string, Kind>,
+  given: Enqueue,
+  index: number,
+  mode: 'atomic' | 'skip',
+  refused: Refused[],
+): Promise<Spoken | null> {
   try {
+    const job = kinds.has(given.kind) ? await checkedOne(kinds, given) : given
     const onConflict: string | undefined = job.unique?.onConflict
     return { index, text: spokenJob(job), takesHolder: onConflict !== undefined && !['return', 'reject'].includes(onConflict) }
   } catch (error) {

@@ -1,5 +1,6 @@
 // Enqueue in the caller's transaction: the job exists when, and only when, that transaction commits (Q3). Needs nothing but something that
 // runs a statement; never commits, rolls back or changes a setting on it.
+import { uniquePartsOf } from './codec.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { asQueueError, QueueError } from './error.ts'
 import { jsonText } from './json.ts'
@@ -96,7 +97,11 @@ export function spokenJob(job: Enqueue): string {
     deadline_ms: job.deadline === undefined ? undefined : deadlineMs(job.deadline),
     backoff: job.backoff && backoffRule(job.backoff),
     keep_output_ms: job.keepOutput === undefined ? undefined : milliseconds(job.keepOutput, '/keepOutput'),
-    unique: job.unique ? spokenUnique(job.unique) : job.uniqueKey === undefined ? undefined : { key: job.uniqueKey },
+    unique: job.unique
+      ? { ...spokenUnique(job.unique), ...uniquePartsOf(job) }
+      : job.uniqueKey === undefined
+        ? undefined
+        : { key: job.uniqueKey },
     hold: job.hold,
     ordering_key: job.orderingKey,
     order: job.order,

@@ -1,6 +1,7 @@
 // Follow-ups (Q112): jobs made by a transition of another, in its transaction, by whoever causes it. They are data that the database keeps with the
 // kind; a function among them is short for a kind of its own that runs it in a worker. Never code that only one process knows how to run: whoever
 // declares the kind declares these too.
+import { open } from './codec.ts'
 import { QueueError } from './error.ts'
 import type { Context, Kind } from './kind.ts'
 import type { State } from './sql.ts'
@@ -36,7 +37,7 @@ export const EVENTS = {
   onRescued: 'rescued',
 } as const
 
-type Follows = Pick<Kind, keyof typeof EVENTS | 'name' | 'queue'>
+type Follows = Pick<Kind, keyof typeof EVENTS | 'name' | 'queue' | 'codec'>
 
 type Rule = { on: string; kind: string } & Partial<FollowUp>
 
@@ -51,9 +52,22 @@ export const followUpRules = (kind: Follows): Rule[] =>
 export const followUpKinds = (kind: Follows): Kind[] =>
   each(kind).flatMap(({ one, name }) =>
     typeof one === 'function'
-      ? [{ name, queue: kind.queue, run: (job, ctx) => one(job.payload as Followed, ctx) } satisfies Kind]
+      ? [
+          {
+            name,
+            queue: kind.queue,
+            run: async (job, ctx) => one(await opened(kind, job.payload as Followed), ctx),
+          } satisfies Kind,
+        ]
       : [],
   )
+
+/** What the kind sealed crossed the database as it was; its function reads it as its handler would. */
+async function opened({ codec }: Follows, { job, outcome }: Followed): Promise<Followed> {
+  if (!codec) return { job, outcome }
+  const output = 'output' in outcome ? { output: await open(codec, outcome.output) } : {}
+  return { job: { ...job, payload: await open(codec, job.payload) }, outcome: { ...outcome, ...output } }
+}
 
 /** Each follow-up with the kind that a function among them makes: named after both, so that every process finds the same. */
 function each(kind: Follows): { on: string; one: AnyFollowUp; name: string }[] {

@@ -2,6 +2,7 @@
 export type { Callback, Settled } from './callback.ts'
 export { type CallbackKeys, fixedKeys, type KeyFileOptions, type KeySource, openKeyFile, signingKey } from './callback-keys.ts'
 export { type CallbackServerOptions, serveCallbacks } from './callback-server.ts'
+export type { Codec } from './codec.ts'
 export { type Copied, type CopiedIds, type CopyOptions, copyIn, type Refused } from './copy-in.ts'
 export type { Finding } from './doctor.ts'
 export type { Duration } from './duration.ts'

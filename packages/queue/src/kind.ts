@@ -1,5 +1,6 @@
 // A kind: name, schema and settings of a sort of job, and the function that runs it. Plain data plus `run`; declaring one does nothing yet.
 import type { Callback } from './callback.ts'
+import type { Codec } from './codec.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import type { Enqueue, UniqueRule } from './enqueue.ts'
 import { type Fault, QueueError } from './error.ts'
@@ -133,6 +134,8 @@ export type KindOptions<In, Out> = Limits & {
   keepDeadLetters?: Duration
   /** false: a failed job is no dead letter. */
   deadLetters?: boolean
+  /** Seals payload, output and progress data: they are stored as what it makes of them, and who lacks it reads `[sealed]` (Q88). */
+  codec?: Codec
   payloadVersion?: number
   /** Brings an older payload to the present version, before the schema sees it. */
   upgrade?(payload: unknown, fromVersion: number): unknown
@@ -195,6 +198,8 @@ export function kindSettings(kind: Kind): Record<string, unknown> {
   integer(kind.priority, '/priority', 1, 4)
   integer(kind.payloadVersion, '/payloadVersion', 1, 2 ** 31 - 1)
   checkPlace(kind)
+  if (kind.codec && (typeof kind.codec.encode !== 'function' || typeof kind.codec.decode !== 'function'))
+    throw QueueError.invalid('/codec', 'a codec has the functions encode and decode')
   const followUps = followUpRules(kind)
   return {
     queue: kind.queue,

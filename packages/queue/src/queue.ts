@@ -2,7 +2,8 @@
 // closes them; keeps no state of jobs: that is the database's alone.
 import type pg from 'pg'
 import * as callbacks from './callback.ts'
-import { deadLettersOf, spokenOverrides } from './dead-letter.ts'
+import { checked, checkedAll } from './checked.ts'
+import { deadLettersOf, sealedOverrides, spokenOverrides } from './dead-letter.ts'
 import { examineQueue } from './doctor.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { type Enqueue, type EnqueueOptions, enqueue, enqueueMany, enqueueTold, type UniqueRule } from './enqueue.ts'
@@ -12,11 +13,11 @@ import { type Health, readHealth, readingsOf } from './health.ts'
 import { historyReaders } from './history.ts'
 import { type Clock, type Log, silentLog, systemClock } from './host.ts'
 import { jobReaders } from './job.ts'
-import { type Kind, keysOf, kindSettings, parsePayload, spokenUnique } from './kind.ts'
+import { type Kind, kindSettings, spokenUnique } from './kind.ts'
 import { makePace, type QueueChange, spokenSettings } from './limit.ts'
 import { type DutyName, type Maintenance, startMaintenance, tickOnce } from './maintenance.ts'
 import { makeResults } from './result.ts'
-import { listFires, prune, type Schedule, saveSchedule } from './schedule.ts'
+import { listFires, prune, type Schedule, saveSchedule, shownSchedule } from './schedule.ts'
 import * as sql from './sql.ts'
 import { statsReaders } from './stats.ts'
 import { type DatabaseOption, openStore, type Queryable, type Store } from './store.ts'
@@ -63,7 +64,7 @@ export function createQueue(options: QueueOptions) {
   const schedules = byName('schedule', options.schedules ?? [])
   const store = openStore(options.database, clock, log)
   const wake = openWake(listenConfig(options, store), clock, log)
-  const results = makeResults(store, wake, clock, log)
+  const results = makeResults(store, wake, clock, log, kinds)
   const watches = makeWatches(store, wake, clock)
   const settled: SettledHook = (...told) => {
     results.look(told[0].id)
@@ -90,7 +91,13 @@ export function createQueue(options: QueueOptions) {
   /** Tells the database what the kinds and schedules declare. `work` and `maintain` do so by themselves. */
   async function register(): Promise<void> {
     await sql.registerKinds(store, Object.fromEntries([...kinds].map(([name, kind]) => [name, kindSettings(kind)])))
-    for (const schedule of schedules.values()) await saveSchedule(store, schedule, 'code')
+    for (const schedule of schedules.values()) await saveSchedule(store, schedule, 'code', kinds)
+  }
+
+  const shownSchedules = (rows: readonly sql.ScheduleRow[]) => Promise.all(rows.map((row) => shownSchedule(kinds, row)))
+  async function pausedSchedule(db: Queryable, id: string, paused: boolean, actor?: string): Promise<sql.ScheduleRow | null> {
+    const row = await sql.pauseSchedule(db, id, paused, actor ?? null)
+    return row && shownSchedule(kinds, row)
   }
 
   /** Promotes, rescues, expires, fires schedules and cleans, one process at a time, until closed. */
@@ -151,7 +158,7 @@ export function createQueue(options: QueueOptions) {
       return worker
     },
 
-    ...jobReaders(store),
+    ...jobReaders(store, kinds),
     ...historyReaders(store),
     ...statsReaders(store),
     result: results.result,
@@ -163,7 +170,13 @@ export function createQueue(options: QueueOptions) {
     release: async (id: string, own: InTx = {}) => changed(await sql.releaseJob(own.tx ?? store, id)),
     reschedule: async (id: string, runAt: Date, own: InTx = {}) => changed(await sql.rescheduleJob(own.tx ?? store, id, runAt)),
     retry: async (id: string, own: Overrides & InTx = {}) =>
-      changed(await sql.retryJob(own.tx ?? store, id, spokenOverrides(own))),
+      changed(
+        await sql.retryJob(
+          own.tx ?? store,
+          id,
+          spokenOverrides(await sealedOverrides(kinds, own.tx ?? store, { ids: [id] }, own)),
+        ),
+      ),
     /** The holder of a unique key, or null when nobody holds it. */
     cancelByKey: (by: ByKey, own: { reason?: string } & InTx = {}) =>
       sql.cancelByKey(
@@ -213,35 +226,45 @@ export function createQueue(options: QueueOptions) {
     /** Cancels all of a queue that neither runs nor is over. */
     drain: (queue: string, own: InTx = {}) => sql.drainQueue(own.tx ?? store, queue),
 
-    deadLetters: deadLettersOf(store, meters),
+    deadLetters: deadLettersOf(store, meters, kinds),
 
     schedules: {
-      save: (schedule: Schedule, own: InTx = {}) => saveSchedule(own.tx ?? store, schedule, 'api'),
-      list: (own: { name?: string } & InTx = {}) => sql.listSchedules(own.tx ?? store, own.name ?? null),
+      save: (schedule: Schedule, own: InTx = {}) => saveSchedule(own.tx ?? store, schedule, 'api', kinds),
+      list: async (own: { name?: string } & InTx = {}) =>
+        shownSchedules(await sql.listSchedules(own.tx ?? store, own.name ?? null)),
       remove: (id: string, own: InTx = {}) => sql.removeSchedule(own.tx ?? store, id),
-      pause: (id: string, own: { actor?: string } & InTx = {}) => sql.pauseSchedule(own.tx ?? store, id, true, own.actor ?? null),
-      resume: (id: string, own: { actor?: string } & InTx = {}) =>
-        sql.pauseSchedule(own.tx ?? store, id, false, own.actor ?? null),
+      pause: (id: string, own: { actor?: string } & InTx = {}) => pausedSchedule(own.tx ?? store, id, true, own.actor),
+      resume: (id: string, own: { actor?: string } & InTx = {}) => pausedSchedule(own.tx ?? store, id, false, own.actor),
       /** Enqueues its job now; asks no pause and moves no fire. */
       trigger: (id: string, own: InTx = {}) => sql.triggerSchedule(own.tx ?? store, id),
       /** What it fired last and will fire next, ten each; null when there is no such schedule. */
-      fires: (id: string, own: InTx = {}) => listFires(own.tx ?? store, id),
+      fires: (id: string, own: InTx = {}) => listFires(own.tx ?? store, id, kinds),
       /** Schedules from code that neither this process nor, for `unseenFor` (1h), any other declares; with `remove` they are deleted. */
       prune: ({ tx, ...own }: { unseenFor?: Duration; remove?: boolean } & InTx = {}) =>
-        prune(tx ?? store, schedules.values(), own),
+        prune(tx ?? store, schedules.values(), own).then(shownSchedules),
     },
 
     callbacks: {
-      get: (id: string, own: InTx = {}) => callbacks.getCallback(own.tx ?? store, id),
+      async get(id: string, own: InTx = {}): Promise<sql.CallbackRow | null> {
+        const row = await callbacks.getCallback(own.tx ?? store, id)
+        return row && callbacks.shownCallback(kinds, row)
+      },
       /** Newest first; `after` is the last id of the page before. */
-      list: (filter: sql.CallbackFilter = {}, page: { after?: string; limit?: number } & InTx = {}) =>
-        sql.listCallbacks(page.tx ?? store, filter, page.after ?? null, page.limit ?? 50),
-      complete: (id: string, payload?: unknown, own: InTx = {}) => callbacks.completeCallback(own.tx ?? store, id, payload),
+      async list(
+        filter: sql.CallbackFilter = {},
+        page: { after?: string; limit?: number } & InTx = {},
+      ): Promise<sql.CallbackRow[]> {
+        const rows = await sql.listCallbacks(page.tx ?? store, filter, page.after ?? null, page.limit ?? 50)
+        return Promise.all(rows.map((row) => callbacks.shownCallback(kinds, row)))
+      },
+      complete: async (id: string, payload?: unknown, own: InTx = {}) =>
+        callbacks.completeCallback(own.tx ?? store, id, await callbacks.sealedAnswer(kinds, own.tx ?? store, id, payload)),
       fail: (id: string, answer: { error: string; retryable?: boolean }, own: InTx = {}) =>
         callbacks.failCallback(own.tx ?? store, id, answer),
       heartbeat: (id: string, timeout: Duration = '1h', own: InTx = {}) =>
         callbacks.heartbeatCallback(own.tx ?? store, id, milliseconds(timeout, '/timeout') / 1000),
-      resume: (id: string, payload?: unknown, own: InTx = {}) => callbacks.resumeCallback(own.tx ?? store, id, payload),
+      resume: async (id: string, payload?: unknown, own: InTx = {}) =>
+        callbacks.resumeCallback(own.tx ?? store, id, await callbacks.sealedAnswer(kinds, own.tx ?? store, id, payload)),
       retry: (id: string, own: InTx = {}) => callbacks.retryCallback(own.tx ?? store, id),
       cancel: (id: string, own: InTx = {}) => callbacks.cancelCallback(own.tx ?? store, id),
     },
@@ -286,36 +309,6 @@ function listenConfig({ listen = true }: QueueOptions, store: Store): pg.ClientC
   if (listen === true) return store.config
   return typeof listen === 'string' ? { connectionString: listen } : listen
 }
-
-async function checked<In, Out>(kind: Kind<In, Out>, payload: In, options: EnqueueOptions): Promise<Enqueue> {
-  const parsed = await parsePayload(kind as Kind<unknown, Out>, payload)
-  if ('errors' in parsed)
-    throw new QueueError('validation_failed', `the payload of ${kind.name} is wrong`, { errors: parsed.errors })
-  const { queue, priority, maxAttempts, unique, payloadVersion, order } = kind
-  // The nearest setting wins: what this call names, then the kind as this process declares it.
-  const own = options.uniqueKey === undefined ? { unique } : {}
-  return {
-    queue,
-    priority,
-    maxAttempts,
-    payloadVersion,
-    order,
-    ...keysOf(kind, payload),
-    ...own,
-    ...options,
-    kind: kind.name,
-    payload,
-  }
-}
-
-/** Jobs of declared kinds as their kinds say, others as they are. */
-const checkedAll = (kinds: ReadonlyMap<string, Kind>, jobs: readonly Enqueue[]): Promise<Enqueue[]> =>
-  Promise.all(
-    jobs.map(({ kind, payload, ...rest }) => {
-      const known = kinds.get(kind)
-      return known ? checked(known, payload, rest) : { kind, payload, ...rest }
-    }),
-  )
 
 /** Around an enqueue: its span, whose trace the jobs carry on, and its count. */
 const tracedBy =

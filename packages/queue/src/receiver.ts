@@ -2,8 +2,9 @@
 // request to response that any server can mount. In this order: path, size, signature, time, body, callback. Never looks anything up before a
 // signature is right, and never tells a signature that is unknown from one that is malformed.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { answerCallback, settledOf } from './callback.ts'
+import { answerCallback, sealedAnswer, settledOf } from './callback.ts'
 import { fixedKeys, type KeySource } from './callback-keys.ts'
+import { type Codecs, hasCodecs } from './codec.ts'
 import { isDatabaseError, isStoreAway, QueueError } from './error.ts'
 import type { Log } from './host.ts'
 import { jsonText } from './json.ts'
@@ -70,12 +71,13 @@ export type Receiver = {
 }
 
 /** The queue as far as a receiver needs it: a login with `countersign_callback` is enough. */
-export type CallbackQueue = { house: { store: Store; log: Log } }
+/** What answers jobs whose kinds it declares with a codec also reads callbacks (`countersign_reader`), to know which these are (Q88). */
+export type CallbackQueue = { house: { store: Store; log: Log; kinds?: Codecs } }
 
 const OWN_ID = /^cb_[0-7][0-9A-HJKMNP-TV-Z]{25}$/
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
-export function openReceiver({ house: { store, ...house } }: CallbackQueue, options: ReceiverOptions): Receiver {
+export function openReceiver({ house: { store, kinds, ...house } }: CallbackQueue, options: ReceiverOptions): Receiver {
   const { acceptV1 = false, allowUnsigned = false, log = house.log } = options
   const source = sourceOf(options)
   if (!source && !allowUnsigned)
@@ -94,6 +96,10 @@ export function openReceiver({ house: { store, ...house } }: CallbackQueue, opti
     return old !== null && verifyAwa(old, awa, call.id) ? [{}] : undefined
   }
 
+  async function sealedBody(kinds: Codecs, id: string, given: Record<string, unknown>): Promise<string> {
+    return JSON.stringify({ ...given, payload: await sealedAnswer(kinds, store, id, given.payload) })
+  }
+
   async function receive(call: Call): Promise<Reply> {
     try {
       if (call.body.length > MAX_BODY) return { problem: 'body_too_large', members: { limit: MAX_BODY } }
@@ -107,7 +113,8 @@ export function openReceiver({ house: { store, ...house } }: CallbackQueue, opti
           settledOf(await beatCallback(store, id, timeout_seconds, lease === undefined ? null : String(lease), proof)),
         )
       }
-      return replyOf(await answerCallback(store, id, action, text, proof))
+      const body = action === 'complete' && kinds && hasCodecs(kinds) ? await sealedBody(kinds, id, given) : text
+      return replyOf(await answerCallback(store, id, action, body, proof))
     } catch (error) {
       const reply = refusalOf(error)
       if (reply.problem === 'internal') log.error({ err: error }, 'a callback could not be taken')

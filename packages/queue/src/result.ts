@@ -1,5 +1,6 @@
 // Waiting for the end of jobs (Q111): any number of waiters of one process share one connection and one statement a look. The row is the truth; a
 // notice from the database, or from a worker of this process, only shortens the wait, and asks for its own job alone.
+import { type Codecs, open, show } from './codec.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { QueueError } from './error.ts'
 import type { Clock, Log } from './host.ts'
@@ -21,7 +22,7 @@ type Waiter = { resolve: (output: unknown) => void; reject: (error: Error) => vo
 const POLL_MS = 200
 const POLL_LISTENING_MS = 1_000
 
-export function makeResults(store: Store, wake: Wake, clock: Clock, log: Log): Results {
+export function makeResults(store: Store, wake: Wake, clock: Clock, log: Log, kinds: Codecs = new Map()): Results {
   const waiters = new Map<string, Set<Waiter>>()
   /** Jobs to ask for at the next look; null: all. */
   let named: Set<string> | null = new Set()
@@ -69,13 +70,21 @@ export function makeResults(store: Store, wake: Wake, clock: Clock, log: Log): R
   }
 
   function settle(id: string, found: JobResult | undefined): void {
-    const { state, reason, error, output } = found ?? { state: null, reason: null, error: null, output: null }
+    const { state, reason, error } = found ?? { state: null, reason: null, error: null }
     if (!state) end(id, (waiter) => waiter.reject(new QueueError('not_found', `there is no job ${id}`)))
-    if (state === 'completed') end(id, (waiter) => waiter.resolve(output ?? undefined))
+    if (found && state === 'completed') {
+      const output = outputOf(found)
+      end(id, (waiter) => output.then(waiter.resolve, waiter.reject))
+    }
     if (state === 'failed')
       end(id, (waiter) => waiter.reject(new QueueError('job_failed', error ?? `job ${id} failed`, { job_id: id, reason })))
     if (state === 'cancelled')
       end(id, (waiter) => waiter.reject(new QueueError('job_cancelled', `job ${id} was cancelled`, { job_id: id, reason })))
+  }
+
+  async function outputOf({ kind, output }: JobResult): Promise<unknown> {
+    const codec = kinds.get(kind)?.codec
+    return (codec ? await open(codec, output) : await show(undefined, output)) ?? undefined
   }
 
   function end(id: string, fn: (waiter: Waiter) => void): void {

@@ -1,6 +1,7 @@
 // Schedules (Q114–Q116): what to fire is computed here from the last fire; that it is fired once is one compare-and-swap in SQL. Never fires for
 // the time before a schedule was known, never below one second, and removes no schedule because nobody declares it.
 import { Cron } from 'croner'
+import { type Codecs, seal, show } from './codec.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { QueueError } from './error.ts'
 import type { Log } from './host.ts'
@@ -138,33 +139,47 @@ function firesUpTo({ cron, timezone, starts_at }: Times, after: Date, end: Date 
   return fires
 }
 
-export async function saveSchedule(db: Queryable, schedule: Schedule, declaredIn: 'code' | 'api'): Promise<ScheduleRow> {
+/** A schedule as this process may see it. */
+export async function shownSchedule(kinds: Codecs, row: ScheduleRow): Promise<ScheduleRow> {
+  if (row.job.payload === undefined) return row
+  return { ...row, job: { ...row.job, payload: await show(kinds.get(row.job.kind)?.codec, row.job.payload) } }
+}
+
+export async function saveSchedule(
+  db: Queryable,
+  schedule: Schedule,
+  declaredIn: 'code' | 'api',
+  kinds: Codecs = new Map(),
+): Promise<ScheduleRow> {
   const checked = defineSchedule(schedule.name, schedule)
   const { name, cron, timezone = 'UTC', kind, payload, queue, priority, tenantId, missed, overlap, jitter } = checked
   const times: Times = { cron, timezone, starts_at: spoken(checked.startsAt), ends_at: spoken(checked.endsAt) }
   const next = nextFire(times, await databaseNow(db))
   // From code it may have come to its end; by hand that is a slip.
   if (!next && declaredIn === 'api') throw invalid('endsAt', 'the schedule has no fire left')
-  return upsertSchedule(db, {
+  const kindName = typeof kind === 'string' ? kind : kind.name
+  const codec = kinds.get(kindName)?.codec
+  const saved = await upsertSchedule(db, {
     ...times,
     name,
     tenant_id: tenantId,
-    job: { kind: typeof kind === 'string' ? kind : kind.name, payload: payload ?? null, queue, priority },
+    job: { kind: kindName, payload: codec ? await seal(codec, payload, '/payload') : (payload ?? null), queue, priority },
     missed,
     overlap,
     jitter_ms: jitter === undefined ? 0 : milliseconds(jitter, '/jitter'),
     declared_in: declaredIn,
     next_fire: next,
   })
+  return shownSchedule(kinds, saved)
 }
 
 /** Newest first what it fired, and the next ten; null when there is no such schedule. */
-export async function listFires(db: Queryable, id: string): Promise<ScheduleFires | null> {
+export async function listFires(db: Queryable, id: string, kinds: Codecs): Promise<ScheduleFires | null> {
   const found = await scheduleFires(db, id)
   if (!found) return null
   const { schedule, past, now } = found
   const next = schedule.paused_at ? [] : nextFires(schedule, new Date(now), 10).map((fire) => fire.toISOString())
-  return { schedule, past, next }
+  return { schedule: await shownSchedule(kinds, schedule), past, next }
 }
 
 const declaredOf = (schedules: Iterable<Schedule>) =>

@@ -164,6 +164,8 @@ export type CallbackRow = {
   id: string
   tenant_id: string
   job_id: string
+  /** Of its job, where one callback is read. */
+  kind?: string
   name: string
   state: 'open' | 'completed' | 'failed' | 'expired' | 'cancelled'
   then: 'finish' | 'resume'
@@ -296,7 +298,8 @@ export type JobRow = {
   deadline_at: string | null
   cancel_requested_at: string | null
   errors: { attempt: number; lease: number; at: string; error: string; stack?: string; reason: string; worker?: string }[]
-  progress: { percent?: number; message?: string; data?: Record<string, unknown> } | null
+  /** `data` of a kind that seals it reads `[sealed]` where the codec is not. */
+  progress: { percent?: number; message?: string; data?: Record<string, unknown> | '[sealed]' } | null
   output: unknown
   metadata: Record<string, unknown>
   tags: string[]
@@ -310,7 +313,7 @@ export type JobRow = {
 export type Changed = { id: string; state: State; changed: boolean; conflict?: string }
 /** `after`: where an earlier call said to go on. */
 export type DeadLetterFilter = { ids?: string[]; queue?: string; kind?: string; reason?: string; all?: boolean; after?: string }
-export type JobResult = { state: State; reason: string | null; output: unknown; error: string | null }
+export type JobResult = { kind: string; state: State; reason: string | null; output: unknown; error: string | null }
 
 export const cancelJob = (db: Queryable, id: string, reason: string | null) =>
   ask<Changed | null>(db, sql('cancel_job($1::text, $2::text)'), [id, reason])
@@ -347,7 +350,7 @@ export const dropLease = (db: Queryable, duty: string, holder: string) =>
 export const vitals = (db: Queryable) =>
   ask<{ schema_version: number; workers: number; leader: string | null; oldest_ready_ms: number | null }>(db, sql('vitals()'), [])
 /** The last file of sql/ that this code was made for. */
-export const SCHEMA_VERSION = 18
+export const SCHEMA_VERSION = 19
 
 export type ScheduleRow = {
   id: string

@@ -1,5 +1,6 @@
 // For tests on a real database: run what is due here and now, move time, and ask what was enqueued. Never for production.
 import { isDeepStrictEqual } from 'node:util'
+import { showJob } from './codec.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { newestJobs } from './job.ts'
 import type { Queue } from './queue.ts'
@@ -67,7 +68,8 @@ export async function advance(queue: Queue, by: Duration): Promise<void> {
 
 /** The jobs of a kind whose payload has these members; throws when there is none. */
 export async function expectEnqueued(queue: Queue, kind: string, match: Record<string, unknown> = {}): Promise<JobRow[]> {
-  const jobs = await newestJobs(queue.house.store, { kind }, 1_000)
+  const { store, kinds } = queue.house
+  const jobs = await Promise.all((await newestJobs(store, { kind }, 1_000)).map((job) => showJob(kinds, job)))
   const found = jobs.filter((job) =>
     Object.entries(match).every(([key, value]) =>
       isDeepStrictEqual((job.payload as Record<string, unknown> | null)?.[key], value),
