@@ -1,0 +1,83 @@
+// What the rooms add to the schema of policies, one contribution each: what an act that they have judged says about itself.
+// A room that generates types per tenant (the facts of a provider) hands in its own contribution in place of the one here.
+import type { Contribution } from './schema.ts'
+
+/** Jobs: a kind is what is run, a queue where it waits. `content` is text of whoever asks. */
+const jobs: Contribution = {
+  types: 'entity Kind in [Tenant];',
+  declares: ['Kind'],
+  actions: {
+    'job.enqueue': `{ principal: [User, Agent, Key], resource: [Kind], context: {
+  queue: String, priority: Long, tags: Set<String>, delayed: Bool, payload_bytes: Long, body_sha256: String,
+  content?: String, ip?: ipaddr, now: Now } }`,
+    // A finished job that runs again may be given another payload: then it is as new.
+    'job.retry': `{ principal: [User, Agent, Key], resource: [Job], context: {
+  kind: String, queue: String, changed: Bool, body_sha256: String, content?: String, ip?: ipaddr, now: Now } }`,
+  },
+}
+
+/** Questions to people. A task that does not exist yet is judged on its tenant. */
+const tasks: Contribution = {
+  types: '',
+  declares: [],
+  actions: {
+    'task.create': `{ principal: [User, Agent, Key], resource: [Tenant], context: {
+  risk: String, priority: String, tags: Set<String>, assigned: String, redact: String, callback: Bool, payload_bytes: Long,
+  content?: String, ip?: ipaddr, now: Now } }`,
+    'task.notify': `{ principal: [User, Agent, Key], resource: [Tenant], context: {
+  channel: String, domain: String, own_domain: Bool, development: Bool, ip?: ipaddr, now: Now } }`,
+  },
+}
+
+/** vault.md V17, word for word where it names them. Facts are the union of all providers' facts; here the one that every tenant may name. */
+export const vaultContribution = (facts = 'amount?: Long'): Contribution => ({
+  types: `entity Provider in [Tenant] { name: String, kind: String, bundled: Bool };
+entity Connection in [Tenant, Provider] { name: String, labels: Set<String>, shared: Bool, status: String, owner?: User };
+entity Host in [Tenant] { name: String };
+type Run = { id: String, labels: Set<String>, minutes: Long, proof: String };
+type Target = { scheme: String, host: String, port: Long, method: String, path: String, query_names: Set<String>,
+  content_type?: String, body_bytes?: Long, body_inspected: Bool, upgrade?: String };
+type Use = { id: String, mode: String, seconds_left: Long };
+type Facts = { ${facts} };`,
+  declares: ['Provider', 'Connection', 'Host'],
+  actions: {
+    'proxy.request': `{ principal: [Agent], resource: [Connection], context:
+  { run: Run, target: Target, grant: Use, minting: Bool, facts: Facts, content?: String, ip: ipaddr, now: Now } }`,
+    'proxy.tool': `{ principal: [Agent], resource: [Connection], context:
+  { run: Run, target: Target, grant: Use, rpc_method: String, tool: String, argument_bytes: Long, facts: Facts, content?: String, ip: ipaddr, now: Now } }`,
+    'proxy.pass': `{ principal: [Agent], resource: [Host], context:
+  { run: Run, target: Target, intercepted: Bool, mode: String, ip: ipaddr, now: Now } }`,
+    ...Object.fromEntries(
+      ['connection.create', 'connection.delete', 'grant.create', 'grant.revoke'].map((action) => [
+        action,
+        `{ principal: [User, Agent, Key], resource: [Provider, Connection], context: { method?: String, scopes?: Set<String>, ip: ipaddr, now: Now } }`,
+      ]),
+    ),
+    ...Object.fromEntries(
+      ['connection.export', 'provider.manage'].map((action) => [
+        action,
+        `{ principal: [User], resource: [Provider, Connection], context: { fields?: Set<String>, ip: ipaddr, now: Now } }`,
+      ]),
+    ),
+  },
+})
+
+/** relay.md R72, R73. */
+const MESSAGE = `{ direction: String, face: String, first: Bool, skill: String, part_kinds: Set<String>, media_types: Set<String>,
+  size_bytes: Long, sequence: Long, encrypted: Bool, payload_hash: String, facts: Facts, content?: String,
+  relay_grant?: { id: String, state: String, age_days: Long, scopes: Set<String>, open_threads: Long, messages_today: Long, sandbox: Bool },
+  peer?: { tenant: String, agent: String, domains: Set<String>, card_signed: Bool, account_age_days: Long, external: Bool },
+  delivery?: { mode: String, host: String }, endpoint?: { host: String }, ip?: ipaddr, now: Now }`
+
+const relay: Contribution = {
+  types: '',
+  declares: [],
+  actions: {
+    'connection_request.create': `{ principal: [User, Agent, Key], resource: [Card], context: ${MESSAGE} }`,
+    'thread.start': `{ principal: [User, Agent, Key], resource: [Card], context: ${MESSAGE} }`,
+    'thread.send': `{ principal: [User, Agent, Key], resource: [Thread], context: ${MESSAGE} }`,
+    'thread.respond': `{ principal: [User, Agent, Key], resource: [Thread], context: ${MESSAGE} }`,
+  },
+}
+
+export const CONTRIBUTIONS: readonly Contribution[] = [jobs, tasks, vaultContribution(), relay]
