@@ -219,37 +219,48 @@ begin
     select string_agg(x::text, ',' order by x) from (select own as x union select pg_snapshot_xip(seen)) o))::pg_snapshot;
 end $$;
 
+-- The same from one generation on, newest first: what a window can hold whose lower generations are over.
+create function countersign_queue.generations_from(of_generation bigint) returns bigint[]
+language sql stable
+return (
+  select array_agg(g.generation order by g.generation desc) from countersign_queue.generations g
+  where g.generation >= of_generation and not exists (select from countersign_queue.prunings p where p.generation = g.generation));
+
 -- What of a ring id is the same for all jobs of one statement and lane: prefix, time, and of the 74 free bits the lane (12) and the
--- transaction (32). Behind it follow six characters: the row's number (22 bits) and eight random ones.
-create function countersign_queue.ring_id_head(at timestamptz, lane integer, xid bigint) returns text
-language plpgsql immutable as $$
+-- transaction (32). Behind it follow six characters: the row's number (22 bits) and eight random ones. Two characters at a time are
+-- looked up, ten bits: a loop over single ones cost more than the insert of a job.
+do $$
 declare
   letters constant text := '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-  ms bigint := floor(extract(epoch from at) * 1000);
-  x bigint := xid & 4294967295;
-  head text := 'job_';
+  pairs bytea;
 begin
-  for i in reverse 9..0 loop
-    head := head || substr(letters, 1 + ((ms >> (5 * i)) & 31)::integer, 1);
-  end loop;
+  select string_agg(convert_to(substr(letters, a, 1) || substr(letters, b, 1), 'UTF8'), '' order by a, b) into pairs
+  from generate_series(1, 32) a cross join generate_series(1, 32) b;
+  execute format($f$
+create function countersign_queue.ring_id_head(at timestamptz, lane integer, xid bigint) returns text
+language plpgsql immutable as $b$
+declare
+  pairs constant bytea := %1$L;
+  ms bigint := round(date_part('epoch', at) * 1000);
   -- Version 0111 and the highest bit of the lane; ten bits of it; its lowest bit, variant 10 and two bits of the transaction; its other thirty.
-  head := head || substr('EF', 1 + (lane >> 11 & 1), 1) || substr(letters, 1 + (lane >> 6 & 31), 1) || substr(letters, 1 + (lane >> 1 & 31), 1)
-    || substr(letters, (1 + ((lane & 1) << 4 | 8 | (x >> 30)))::integer, 1);
-  for i in reverse 5..0 loop
-    head := head || substr(letters, 1 + ((x >> (5 * i)) & 31)::integer, 1);
+  rest bigint := (14::bigint << 45) | ((lane & 4095)::bigint << 34) | (8::bigint << 30) | (xid & 4294967295);
+  head bytea := '';
+  tail bytea := '';
+begin
+  for i in reverse 4..0 loop
+    head := head || substr(pairs, ((ms >> (10 * i)) & 1023)::integer * 2 + 1, 2);
+    tail := tail || substr(pairs, ((rest >> (10 * i)) & 1023)::integer * 2 + 1, 2);
   end loop;
-  return head;
-end $$;
-
+  return 'job_' || encode(head || tail, 'escape');
+end $b$;
 -- The six characters of a row behind its head.
 create function countersign_queue.ring_id_tail(num bigint, salt integer) returns text
 language sql immutable
-return substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', (1 + (num >> 17 & 31))::integer, 1)
-  || substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', (1 + (num >> 12 & 31))::integer, 1)
-  || substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', (1 + (num >> 7 & 31))::integer, 1)
-  || substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', (1 + (num >> 2 & 31))::integer, 1)
-  || substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', (1 + ((num & 3) << 3 | (salt >> 5 & 7)))::integer, 1)
-  || substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', 1 + (salt & 31), 1);
+return encode(
+  substr(%1$L::bytea, (num >> 12 & 1023)::integer * 2 + 1, 2) || substr(%1$L::bytea, (num >> 2 & 1023)::integer * 2 + 1, 2)
+  || substr(%1$L::bytea, ((num & 3)::integer << 8 | (salt & 255)) * 2 + 1, 2), 'escape');
+$f$, pairs);
+end $$;
 
 -- Where a job of the ring would lie by its id: the lane's lowest 12 bits, its transaction, the number's lowest 22 bits. The id of a job that was
 -- never in the ring gives a place at which nothing with that id is found.
@@ -274,54 +285,40 @@ begin
   xid := (case when x - now_at > 2147483648 then greatest(x - 4294967296, 0) else x end)::text::xid8;
 end $$;
 
--- The static statements of each slot, so that each touches its own partition and its plan never depends on statistics: index probes alone.
-do $$
+-- The static statements of each slot, so that each touches its own partition and its plan never depends on statistics: index probes alone. `branch` is
+-- a statement with %s for the slot's two digits; the right one is found by four comparisons. Only for making functions; gone with the last of them.
+create function countersign_queue.by_slot(branch text, low integer default 0, high integer default 15) returns text
+language plpgsql immutable as $$
 declare
-  s text;
-  body_read text := '';
-  body_one text := '';
-  body_newest text := '';
-  body_claim text := '';
-  body_closures text := '';
+  middle integer := (low + high + 1) / 2;
 begin
-  for i in 0..15 loop
-    s := lpad(i::text, 2, '0');
-    body_read := body_read || format('
-    when %s then return query select r.* from countersign_queue.ring_%s r
-      where r.lane = of_lane and (r.xid, r.num) > (from_xid, from_num) and (r.xid, r.num) < (to_xid, to_num) order by r.xid, r.num limit most;', i, s);
-    body_one := body_one || format('
-    when %s then return query select r.* from countersign_queue.ring_%s r where r.lane = of_lane and r.xid = of_xid and r.num = of_num;', i, s);
-    body_newest := body_newest || format('
-    when %s then select * into found_one from countersign_queue.claims_%s c where c.lane = of_lane order by c.lane desc, c.id desc limit 1;', i, s);
-    body_claim := body_claim || format('
-    when %s then select * into found_one from countersign_queue.claims_%s c where c.id = of_id;', i, s);
-    body_closures := body_closures || format('
-    when %s then return query select c.* from countersign_queue.closures_%s c where c.claim = of_claim;', i, s);
-  end loop;
+  if low = high then
+    return replace(branch, '%s', lpad(low::text, 2, '0'));
+  end if;
+  return format(E'\n  if s < %s then %s\n  else %s\n  end if;', middle, countersign_queue.by_slot(branch, low, middle - 1),
+    countersign_queue.by_slot(branch, middle, high));
+end $$;
+
+do $$
+begin
   execute format($f$
-create function countersign_queue.read_slot(of_slot smallint, of_lane integer, from_xid xid8, from_num bigint, to_xid xid8, to_num bigint,
+create function countersign_queue.read_slot(s smallint, of_lane integer, from_xid xid8, from_num bigint, to_xid xid8, to_num bigint,
   most integer) returns setof countersign_queue.ring
 language plpgsql stable rows 500 set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off set plan_cache_mode = force_generic_plan
 as $b$
-begin
-  case of_slot%s
-  end case;
+begin%s
 end $b$;
-create function countersign_queue.read_row(of_slot smallint, of_lane integer, of_xid xid8, of_num bigint) returns setof countersign_queue.ring
+create function countersign_queue.read_row(s smallint, of_lane integer, of_xid xid8, of_num bigint) returns setof countersign_queue.ring
 language plpgsql stable rows 1 set enable_seqscan = off set enable_bitmapscan = off set jit = off set plan_cache_mode = force_generic_plan
 as $b$
-begin
-  case of_slot%s
-  end case;
+begin%s
 end $b$;
-create function countersign_queue.newest_claim(of_slot smallint, of_lane integer) returns countersign_queue.claims
+create function countersign_queue.newest_claim(s smallint, of_lane integer) returns countersign_queue.claims
 language plpgsql stable set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off set plan_cache_mode = force_generic_plan
 as $b$
 declare
   found_one countersign_queue.claims;
-begin
-  case of_slot%s
-  end case;
+begin%s
   return found_one;
 end $b$;
 create function countersign_queue.claim_by_id(of_id bigint) returns countersign_queue.claims
@@ -329,19 +326,30 @@ language plpgsql stable set enable_seqscan = off set enable_bitmapscan = off set
 as $b$
 declare
   found_one countersign_queue.claims;
-begin
-  case (of_id & 15)::smallint%s
-  end case;
+  s integer := of_id & 15;
+begin%s
   return found_one;
 end $b$;
 create function countersign_queue.closures_of(of_claim bigint) returns setof countersign_queue.closures
 language plpgsql stable rows 1 set enable_seqscan = off set enable_bitmapscan = off set jit = off set plan_cache_mode = force_generic_plan
 as $b$
-begin
-  case (of_claim & 15)::smallint%s
-  end case;
+declare
+  s integer := of_claim & 15;
+begin%s
 end $b$;
-$f$, body_read, body_one, body_newest, body_claim, body_closures);
+-- The weak lock on a slot's ring partition, until the transaction ends: while somebody has it, nobody declares that slot quiet or truncates it.
+create function countersign_queue.lock_slot(s integer) returns void
+language plpgsql volatile as $b$
+begin%s
+end $b$;
+$f$,
+    countersign_queue.by_slot('return query select r.* from countersign_queue.ring_%s r
+      where r.lane = of_lane and (r.xid, r.num) > (from_xid, from_num) and (r.xid, r.num) < (to_xid, to_num) order by r.xid, r.num limit most;'),
+    countersign_queue.by_slot('return query select r.* from countersign_queue.ring_%s r where r.lane = of_lane and r.xid = of_xid and r.num = of_num;'),
+    countersign_queue.by_slot('select * into found_one from countersign_queue.claims_%s c where c.lane = of_lane order by c.lane desc, c.id desc limit 1;'),
+    countersign_queue.by_slot('select * into found_one from countersign_queue.claims_%s c where c.id = of_id;'),
+    countersign_queue.by_slot('return query select c.* from countersign_queue.closures_%s c where c.claim = of_claim;'),
+    countersign_queue.by_slot('lock table countersign_queue.ring_%s in row exclusive mode;'));
 end $$;
 
 -- Whether a row is behind a cursor (see the head of this file). The cursor carries its snapshots.

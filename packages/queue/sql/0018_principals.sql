@@ -115,9 +115,9 @@ begin
   end if;
   -- What is due later is no ring job; the first of a call stands for the rest, and what is mixed is sorted out below.
   if ring and not coalesce(jobs -> 0 ?| array['run_at', 'delay_ms'], false) then
-    ids := countersign_queue.enqueue_ring(jobs, at);
+    ids := countersign_queue.enqueue_ring(jobs, at, coalesce(countersign_queue.narrowed(p), '00000000-0000-0000-0000-000000000000'));
     if ids is not null then
-      return (select coalesce(jsonb_agg(jsonb_build_object('id', i, 'conflict', false)), '[]') from unnest(ids) i);
+      return countersign_queue.enqueued(ids);
     end if;
   end if;
   return countersign_queue.enqueue_singly(jobs, ring, at);
