@@ -3,7 +3,14 @@ import type { Tx } from './tx.ts'
 
 export type Role = 'owner' | 'admin' | 'operator' | 'member' | 'reviewer' | 'auditor' | 'viewer'
 
-export type Actor = { type: 'user' | 'agent' | 'key' | 'system'; id: string; session_id?: string; key_id?: string }
+export type Actor = {
+  type: 'user' | 'agent' | 'key' | 'system'
+  id: string
+  session_id?: string
+  key_id?: string
+  /** How the request proved itself: by a key, by a session, by a session with a proof of presence of the last ten minutes. */
+  assurance?: 'key' | 'session' | 'step_up'
+}
 
 export type Scope = {
   /** uuid text */
@@ -21,8 +28,16 @@ export type Scope = {
   readonly userId: string | null
   readonly displayName: string
   readonly requestId: string | null
+  /** Of the caller's own tracing: the trace-id of its `traceparent`. */
+  readonly traceId?: string | null
+  /** Puts address and client of the request into a side envelope under the subject's key, once; the SHA-256 that events hold (P110). Null: it was erased. */
+  readonly origin?: (t: Tx) => Promise<string | null>
   /** last proof of presence (P29) */
   readonly stepUpAt: Date | null
+  /** Of the tenant now (P11); left out where nobody asked. */
+  readonly tenantState?: string
+  /** The open door through which a host reads here (P12). Every transaction of such a scope is read only. */
+  readonly breakGlass?: { readonly id: string; readonly endsAt: Date }
   /** Runs inside each writing transaction of this scope just before COMMIT with what the transaction returns: the stored reply of P77 rides on it. */
   readonly beforeCommit?: (t: Tx, result: unknown) => Promise<void>
 }

@@ -48,7 +48,22 @@ export const TABLES: Record<string, Table> = {
   tenant_keys: { kind: 'tenant' },
   subject_keys: { kind: 'tenant' },
   // events
-  events: { kind: 'tenant', indexes: { events_pkey: ID } },
+  events: {
+    kind: 'tenant',
+    indexes: { events_pkey: ID, events_unsealed: 'sealed across tenants, in the order of transactions (P112)' },
+  },
+  // the audit log
+  event_origins: { kind: 'tenant' },
+  seals: { kind: 'tenant' },
+  seal_heads: { kind: 'tenant' },
+  seal_tiles: { kind: 'tenant' },
+  checkpoints: { kind: 'tenant' },
+  signing_keys: { kind: 'installation' },
+  seal_state: { kind: 'installation' },
+  seal_leases: { kind: 'installation' },
+  audit_retention: { kind: 'tenant' },
+  audit_exports: { kind: 'tenant' },
+  audit_export_chunks: { kind: 'tenant' },
   // the edge
   replies: { kind: 'tenant', indexes: { replies_expired: 'swept across tenants by their end' } },
   buckets: { kind: 'installation' },
@@ -82,4 +97,12 @@ export const TABLES: Record<string, Table> = {
   incidents: { kind: 'installation' },
   incident_updates: { kind: 'installation' },
   incident_notices: { kind: 'tenant' },
+  // webhooks
+  endpoints: { kind: 'tenant' },
+  endpoint_secrets: { kind: 'tenant' },
+  endpoint_health: { kind: 'tenant' },
+  event_bodies: { kind: 'tenant', indexes: { event_bodies_created: 'pruned across tenants by age' } },
+  replays: { kind: 'tenant' },
+  deliveries: { kind: 'tenant', indexes: { deliveries_created: 'pruned across tenants by age' } },
+  delivery_attempts: { kind: 'tenant' },
 }

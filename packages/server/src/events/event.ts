@@ -35,7 +35,8 @@ export type Event = {
   class: EventClass
   occurred_at: string
   tenant_id: string
-  actor: Actor
+  /** `origin` names the side envelope of address and client (P110). */
+  actor: Actor & { origin?: string }
   on_behalf_of: { type: Actor['type']; id: string }[]
   resource: { type: string; id: string } | null
   data: Record<string, unknown>
@@ -43,6 +44,7 @@ export type Event = {
   after?: Record<string, unknown>
   decision?: { outcome: string; policy_ids?: string[]; policy_version?: number }
   request_id: string | null
+  trace_id?: string
 }
 
 /** Writes the event and wakes whoever follows the record, once the transaction commits. Returns its id. */
@@ -63,13 +65,25 @@ export type Told = { scope: Scope; type: EventType; data: EventData; options?: R
 export async function recordMany(t: Tx, told: readonly Told[]): Promise<string[]> {
   const [first] = told
   if (!first) return []
-  const rows = told.map((one) => writeEvent(t, one))
-  await insertEvents(t, first.scope, rows)
+  const origins = await originsOf(t, told)
+  const rows = told.map((one) => writeEvent(t, one, origins.get(one.scope) ?? null))
+  const [written] = await insertEvents(t, first.scope, rows)
+  if (written?.wanted) await t.fanOut?.follow(t, first.scope, rows)
   t.wake(eventTopic(first.scope))
+  t.wake(SEAL_TOPIC)
   return rows.map((row) => row.id)
 }
 
-function writeEvent(t: Tx, { scope, type, data, options = {} }: Told): EventInsert {
+async function originsOf(t: Tx, told: readonly Told[]): Promise<Map<Scope, string>> {
+  const origins = new Map<Scope, string>()
+  for (const scope of new Set(told.map((one) => one.scope))) {
+    const origin = await scope.origin?.(t)
+    if (origin) origins.set(scope, origin)
+  }
+  return origins
+}
+
+function writeEvent(t: Tx, { scope, type, data, options = {} }: Told, origin: string | null): EventInsert {
   const { resource = null, class: eventClass = EVENT_TYPES[type].class, before, after, decision } = options
   const id = newId('evt', t.now.getTime())
   const body = canonical({
@@ -78,7 +92,7 @@ function writeEvent(t: Tx, { scope, type, data, options = {} }: Told): EventInse
     class: eventClass,
     occurred_at: t.now,
     tenant_id: tenantWire(scope.tenantId),
-    actor: scope.actor,
+    actor: origin === null ? scope.actor : { ...scope.actor, origin },
     on_behalf_of: options.onBehalfOf ?? principals(scope),
     resource,
     data,
@@ -86,10 +100,15 @@ function writeEvent(t: Tx, { scope, type, data, options = {} }: Told): EventInse
     after,
     decision,
     request_id: scope.requestId,
+    trace_id: scope.traceId ?? undefined,
   })
+  const action = typeof data.action === 'string' ? data.action : null
   const found = { resource_type: resource?.type ?? null, resource_id: resource?.id ?? null, actor_id: scope.actor.id }
-  return { id, type, class: eventClass, ...found, body }
+  return { id, type, class: eventClass, ...found, decision: decision?.outcome ?? null, action, body }
 }
+
+/** Wakes whoever seals. */
+export const SEAL_TOPIC = 'events'
 
 /** The topic that wakes followers of a tenant's record. */
 export const eventTopic = (scope: Scope): string => `events:${scope.tenantId}`

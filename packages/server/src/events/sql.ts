@@ -15,6 +15,8 @@ export type EventInsert = {
   resource_type: string | null
   resource_id: string | null
   actor_id: string
+  decision: string | null
+  action: string | null
   body: string
 }
 
@@ -24,23 +26,32 @@ export type EventFilter = {
   /** An exact type, or `task.*`. */
   type?: string
   class?: EventClass
+  /** What was asked for, as the event tells it (`data.action`), or how its type ends: `created`. */
+  action?: string
+  /** The outcome of the decision that the event tells of. */
+  decision?: string
   since?: Date
   until?: Date
 }
 
-export const insertEvents = (t: Tx, scope: Scope, events: readonly EventInsert[]) => t.run`
-  insert into events (id, tenant_id, type, class, resource_type, resource_id, actor_id, occurred_at, body)
-  select id, ${scope.tenantId}::uuid, type, class, resource_type, resource_id, actor_id, ${t.now}::timestamptz, body
+/** Each row answers whether anything is to follow it in this transaction. */
+export const insertEvents = (t: Tx, scope: Scope, events: readonly EventInsert[]) => t.rows<{ wanted: boolean }>`
+  insert into events (id, tenant_id, type, class, resource_type, resource_id, actor_id, decision, action, occurred_at, body)
+  select id, ${scope.tenantId}::uuid, type, class, resource_type, resource_id, actor_id, decision, action, ${t.now}::timestamptz, body
   from unnest(${events.map((one) => one.id)}::text[], ${events.map((one) => one.type)}::text[], ${events.map((one) => one.class)}::text[],
     ${events.map((one) => one.resource_type)}::text[], ${events.map((one) => one.resource_id)}::text[],
-    ${events.map((one) => one.actor_id)}::text[], ${events.map((one) => one.body)}::text[])
-    as told (id, type, class, resource_type, resource_id, actor_id, body)`
+    ${events.map((one) => one.actor_id)}::text[], ${events.map((one) => one.decision)}::text[], ${events.map((one) => one.action)}::text[],
+    ${events.map((one) => one.body)}::text[])
+    as told (id, type, class, resource_type, resource_id, actor_id, decision, action, body)
+  returning (select ${t.fanOut?.wanted(scope) ?? sql`false`}) as wanted`
 
 export const findEvent = (t: Tx, scope: Scope, id: string) => t.maybe<EventRow>`
   select id, xid::text, ord, body from events where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
 
+const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&')
+
 function matching(filter: EventFilter): Sql {
-  const { actor, resource, type, class: kind, since, until } = filter
+  const { actor, resource, type, class: kind, action, decision, since, until } = filter
   const prefix = type?.endsWith('.*') ? type.slice(0, -1) : null
   return sql`true
     ${actor === undefined ? sql`` : sql`and actor_id = ${actor}::text`}
@@ -48,6 +59,8 @@ function matching(filter: EventFilter): Sql {
     ${type === undefined || prefix ? sql`` : sql`and type = ${type}::text`}
     ${prefix ? sql`and starts_with(type, ${prefix}::text)` : sql``}
     ${kind === undefined ? sql`` : sql`and class = ${kind}::text`}
+    ${action === undefined ? sql`` : sql`and (action = ${action}::text or type like ${`%.${escapeLike(action)}`}::text)`}
+    ${decision === undefined ? sql`` : sql`and decision = ${decision}::text`}
     ${since === undefined ? sql`` : sql`and occurred_at >= ${since}::timestamptz`}
     ${until === undefined ? sql`` : sql`and occurred_at < ${until}::timestamptz`}`
 }
@@ -79,3 +92,14 @@ export const findEventsAfter = (t: Tx, scope: Scope, filter: EventFilter, after:
 /** Everything that is not settled yet lies at or after this. */
 export const presentPosition = (t: Tx) => t.one<Position>`
   select pg_snapshot_xmin(pg_current_snapshot())::text as xid, 0 as ord`
+
+/** One side envelope serves all events of a session or key from one place; who puts it anew finds it there. */
+export const putOrigin = (t: Tx, scope: Scope, sha256: string, subject: string, envelope: Buffer) => t.run`
+  insert into event_origins (sha256, tenant_id, subject, envelope, created_at)
+  values (${sha256}::text, ${scope.tenantId}::uuid, ${subject}::text, ${envelope}::bytea, ${t.now}::timestamptz)
+  on conflict (tenant_id, sha256) do nothing`
+
+export type OriginRow = { sha256: string; subject: string; envelope: Buffer }
+export const findOrigins = (t: Tx, scope: Scope, hashes: readonly string[]) => t.rows<OriginRow>`
+  select sha256, subject, envelope from event_origins
+  where tenant_id = ${scope.tenantId}::uuid and sha256 = any(${hashes}::text[])`

@@ -14,6 +14,13 @@ export type IdPrefix =
   | 'inv'
   | 'req'
   | 'rpl'
+  | 'whe'
+  | 'dlv'
+  | 'rpy'
+  | 'bgl'
+  | 'inc'
+  | 'upd'
+  | 'aex'
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 // 128 bits in 26 characters leave two spare bits, so the first character is 0…7.
