@@ -135,7 +135,7 @@ create or replace function countersign_queue.vitals() returns jsonb
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
   select jsonb_build_object(
-    'schema_version', 18,
+    'schema_version', 19,
     'workers', (select count(*) from countersign_queue.workers w where w.lost_at is null and w.beat_at + w.lost_after_ms * interval '1 millisecond' > clock_timestamp()),
     'leader', (select l.holder from countersign_queue.leases l where l.name = 'maintenance' and l.until > clock_timestamp()),
     'oldest_ready_ms', (select ceil(extract(epoch from countersign_queue.now() - min(o.since)) * 1000) from (

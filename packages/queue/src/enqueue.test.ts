@@ -51,6 +51,71 @@ test('Q83 Q12 many jobs at once answer ids of the engine in input order, later i
   expect((ids[0] as string).slice(0, 14) <= (ids[2499] as string).slice(0, 14)).toBe(true)
 })
 
+test('Q83 Q11 jobs that are due later come to the same in one call as one by one, and a wrong one among them is named by its index', async () => {
+  const { queue, pool, admin } = await open([
+    defineKind('told', { run: () => undefined, queue: 'late', priority: 1, maxAttempts: 7 }),
+  ])
+  await queue.register()
+  const at = new Date(Date.now() + 3_600_000)
+  const rest = {
+    metadata: { a: 1 },
+    tags: ['x', 'y'],
+    maxAttempts: 3,
+    maxCrashes: 2,
+    deadline: '5m',
+    keepOutput: '1d',
+    payloadVersion: 4,
+  } as const
+  const jobs = [
+    { kind: 'told', payload: { n: 1 }, runAt: at },
+    { kind: 'told', payload: { n: 2 }, runAt: '2h', ...rest },
+    { kind: 'other', payload: null, runAt: new Date(Date.now() - 60_000), priority: 4, queue: 'q' },
+    { kind: 'other', payload: 'ü'.repeat(900), runAt: '1s', tenantId: '018f3a5e-0000-7000-8000-000000000001' },
+  ] as const
+  const together = await enqueueMany(pool, jobs)
+  const singly: string[] = []
+  for (const job of jobs) singly.push(await enqueue(pool, job))
+  const seen = async (ids: readonly string[]) =>
+    (
+      await admin.query(
+        `select kind, queue, priority, state, state_reason, payload, payload_bytes, payload_version, max_attempts, max_attempts_own, max_crashes, deadline_ms,
+          keep_output_ms, metadata, tags, trace, tenant_id, fair_group, ordered, date_trunc('minute', run_at - enqueued_at + interval '30 s') as delay
+         from countersign_queue.jobs where id = any ($1) order by array_position($1, id)`,
+        [ids],
+      )
+    ).rows
+  expect(await seen(together)).toHaveLength(4)
+  expect(await seen(together)).toEqual(await seen(singly))
+  expect(new Set(together).size).toBe(4)
+
+  const call = (list: unknown) =>
+    admin
+      .query('select countersign_queue.enqueue_many($1::jsonb)', [JSON.stringify(list)])
+      .catch((error: { code: string; detail: string }) => error)
+  const fine = { kind: 'other', payload: {}, delay_ms: 1000 }
+  const wrong: [string, object][] = [
+    ['/run_at', { kind: 'other', run_at: '2026-13-01T00:00:00Z' }],
+    ['/run_at', { kind: 'other', run_at: 'soon' }],
+    ['/delay_ms', { ...fine, delay_ms: -1 }],
+    ['/delay_ms', { ...fine, delay_ms: 999_999_999_999 }],
+    ['/delay_ms', { ...fine, delay_ms: '5' }],
+    ['/kind', { ...fine, kind: 'No' }],
+    ['/queue', { ...fine, queue: 'No' }],
+    ['/priority', { ...fine, priority: 9 }],
+    ['/tenant_id', { ...fine, tenant_id: 'me' }],
+    ['/max_attempts', { ...fine, max_attempts: 0 }],
+    ['/tags', { ...fine, tags: 'x' }],
+    ['/payload', { ...fine, payload: 'x'.repeat(1_100_000) }],
+    ['/surprise', { ...fine, surprise: 1 }],
+  ]
+  for (const [path, job] of wrong) {
+    const refused = await call([fine, fine, job, fine])
+    expect(refused, path).toMatchObject({ code: 'QJ005' })
+    expect(JSON.parse((refused as { detail: string }).detail)).toEqual({ path, index: 2 })
+  }
+  expect((await admin.query("select 1 from countersign_queue.jobs where kind = 'other'")).rowCount).toBe(4)
+})
+
 test('Q11 every bound holds in TypeScript and, for other languages, in SQL, with the path of the field', async () => {
   const { pool, admin, queue } = await open()
   const deep = (levels: number): unknown => (levels === 0 ? 1 : [deep(levels - 1)])
