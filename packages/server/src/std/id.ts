@@ -1,26 +1,9 @@
 // Ids as they are spoken and stored: a prefix and 26 Crockford characters of a UUIDv7. Only the tenant's is a uuid inside. Never guesses: a lower-case or cut id is not an id.
-export type IdPrefix =
-  | 'ten'
-  | 'usr'
-  | 'agt'
-  | 'key'
-  | 'ses'
-  | 'task'
-  | 'dec'
-  | 'evt'
-  | 'job'
-  | 'cb'
-  | 'sch'
-  | 'inv'
-  | 'req'
-  | 'rpl'
-  | 'whe'
-  | 'dlv'
-  | 'rpy'
-  | 'bgl'
-  | 'inc'
-  | 'upd'
-  | 'aex'
+type OfPeople = 'ten' | 'usr' | 'agt' | 'key' | 'ses' | 'inv' | 'req' | 'rpl' | 'bgl'
+type OfWork = 'task' | 'dec' | 'job' | 'cb' | 'sch'
+type OfTheRecord = 'evt' | 'whe' | 'dlv' | 'rpy' | 'inc' | 'upd' | 'aex'
+type Words<Text extends string> = Text extends `${infer Word} ${infer Rest}` ? Word | Words<Rest> : Text
+export type IdPrefix = Words<''>
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 // 128 bits in 26 characters leave two spare bits, so the first character is 0…7.
