@@ -14,6 +14,30 @@ export type Agent = {
   updated_at: string
 }
 
+export type BreakGlass = {
+  id: string
+  tenant_id: string
+  tenant_name: string
+  host_id: string
+  host_name: string
+  reason: string
+  minutes: number
+  state: 'asked' | 'open' | 'refused' | 'withdrawn' | 'expired' | 'closed'
+  /** The question to the owners, in their inbox. */
+  task_id: string | null
+  asked_at: string
+  /** From then on a second host may decide. */
+  hosts_from: string
+  expires_at: string
+  decided_at: string | null
+  decided_by: string | null
+  decided_as: 'owner' | 'host' | null
+  ends_at: string | null
+  closed_at: string | null
+  closed_by: string | null
+  closed_reason: 'time' | 'left' | 'ended_by_owner' | 'ended_by_host' | null
+}
+
 /** A job that waits for the outside. */
 export type Callback = {
   id: string
@@ -84,6 +108,18 @@ export type Decision = {
   decided_at: string
   /** What was decided about what was shown, in hex. */
   decision_sha256: string
+}
+
+/** The exceptions of one tenant to what may be dialled. */
+export type EgressAllows = {
+  tenant_id: string
+  allow: {
+    /** An exact host or a network, each with one port: `receiver.example:8443`, `10.1.0.0/16:443`, `[fd00:1::]/32:443`. */
+    target: string
+    reason: string
+    added_by: string
+    added_at: string
+  }[]
 }
 
 /** What happened, who did it and to what. It holds ids, states and names of fields, never content. */
@@ -370,6 +406,21 @@ export type MadeInvitation = {
   secret_shown?: boolean
 }
 
+export type MadeTenant = {
+  id: string
+  name: string
+  state: 'active' | 'suspended' | 'closing' | 'erased'
+  state_since: string
+  state_reason: string | null
+  created_at: string
+  /** Of a closing tenant: until then it can be opened again. */
+  erased_after: string | null
+  state_by: string
+  invitation_id?: string
+  /** The invitation of its owner, in this answer only. */
+  link?: string
+}
+
 export type Maintenance = {
   /** Whether some process leads maintenance. */
   leads: boolean
@@ -405,9 +456,26 @@ export type Me = {
   created_at: string
   tenant_id: string
   tenant_name: string
+  tenant_state: 'active' | 'suspended' | 'closing' | 'erased'
+  /** The door through which a host sees this tenant. */
+  break_glass: {
+    id: string
+    ends_at: string
+  } | null
   session_id: string | null
   /** How far each action reaches for this person; what is not here is not open. */
   may: { [member: string]: 'any' | 'own' }
+}
+
+export type Membership = {
+  tenant_id: string
+  name: string
+  state: 'active' | 'suspended' | 'closing' | 'erased'
+  /** null: a tenant that break-glass opened for you, to read. */
+  role: 'owner' | 'admin' | 'operator' | 'member' | 'reviewer' | 'auditor' | 'viewer' | null
+  current: boolean
+  break_glass_id: string | null
+  break_glass_ends_at: string | null
 }
 
 export type NewCompatibilityKey = {
@@ -855,6 +923,34 @@ export type TaskWait = {
   pending: string[]
 }
 
+export type Tenant = {
+  id: string
+  name: string
+  state: 'active' | 'suspended' | 'closing' | 'erased'
+  state_since: string
+  state_reason: string | null
+  created_at: string
+  /** Of a closing tenant: until then it can be opened again. */
+  erased_after: string | null
+  session_profile: 'standard' | 'strict' | 'custom'
+  session_idle_seconds: number | null
+  session_absolute_seconds: number | null
+  revoke_exposed_keys: boolean
+}
+
+/** What a host sees of a tenant: its name and its state, nothing that lives in it. */
+export type TenantPlate = {
+  id: string
+  name: string
+  state: 'active' | 'suspended' | 'closing' | 'erased'
+  state_since: string
+  state_reason: string | null
+  created_at: string
+  /** Of a closing tenant: until then it can be opened again. */
+  erased_after: string | null
+  state_by: string
+}
+
 export type Tick = {
   /** The duties that were looked at. */
   duties: string[]
@@ -1176,6 +1272,8 @@ export type Routes = {
         | 'audit:verify'
         | 'batches:*'
         | 'batches:submit'
+        | 'break_glass:*'
+        | 'break_glass:end'
         | 'callbacks:*'
         | 'callbacks:settle'
         | 'cards:*'
@@ -1352,6 +1450,214 @@ export type Routes = {
       200: {
         revoked: number
       }
+    }
+  }
+  'GET /tenants': {
+    params: Record<string, never>
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: TenantPlate[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /tenants': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      name: string
+      owner_email?: string
+    }
+    answers: {
+      201: MadeTenant
+    }
+  }
+  'GET /tenants/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: TenantPlate
+    }
+  }
+  'PATCH /tenants/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      state: 'active' | 'suspended' | 'closing'
+      reason?: string
+    }
+    answers: {
+      200: TenantPlate
+    }
+  }
+  'GET /tenant': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Tenant
+    }
+  }
+  'PATCH /tenant': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      name?: string
+      session_profile?: 'standard' | 'strict' | 'custom'
+      session_idle_seconds?: number
+      session_absolute_seconds?: number
+      revoke_exposed_keys?: boolean
+    }
+    answers: {
+      200: Tenant
+    }
+  }
+  'POST /tenant/transfer': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      user_id: string
+    }
+    answers: {
+      200: Tenant
+    }
+  }
+  'POST /tenant/close': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      name: string
+      reason: string
+    }
+    answers: {
+      200: Tenant
+    }
+  }
+  'POST /tenant/reopen': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Tenant
+    }
+  }
+  'GET /me/tenants': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: Membership[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /me/tenant': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      tenant_id: string
+    }
+    answers: {
+      200: Membership
+    }
+  }
+  'GET /break-glass': {
+    params: Record<string, never>
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: BreakGlass[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /break-glass': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      tenant_id: string
+      reason: string
+      minutes?: number
+    }
+    answers: {
+      201: BreakGlass
+    }
+  }
+  'GET /break-glass/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: BreakGlass
+    }
+  }
+  'POST /break-glass/:id/decide': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      approve: boolean
+    }
+    answers: {
+      200: BreakGlass
+    }
+  }
+  'POST /break-glass/:id/close': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: BreakGlass
+    }
+  }
+  'GET /tenant/break-glass': {
+    params: Record<string, never>
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: BreakGlass[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /tenant/break-glass/:id/end': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: BreakGlass
+    }
+  }
+  'GET /egress/allow': {
+    params: Record<string, never>
+    query: { tenant_id: string }
+    body: undefined
+    answers: {
+      200: EgressAllows
+    }
+  }
+  'PUT /egress/allow': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      tenant_id: string
+      allow: {
+        /** An exact host or a network, each with one port: `receiver.example:8443`, `10.1.0.0/16:443`, `[fd00:1::]/32:443`. */
+        target: string
+        reason?: string
+      }[]
+    }
+    answers: {
+      200: EgressAllows
     }
   }
   'GET /events': {

@@ -87,14 +87,14 @@ as $$
 $$;
 
 -- For hosts: names and states, nothing that lives in a tenant (P11). `only`: one of them.
-create function countersign_engine.list_tenants(after uuid, only uuid, at_most integer)
+create function countersign_engine.list_tenants(after uuid, one uuid, at_most integer)
 returns table (id uuid, name text, state text, state_since timestamptz, state_by text, state_reason text, created_at timestamptz)
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
   select t.id, t.name, t.state, t.state_since, t.state_by, t.state_reason, t.created_at
   from countersign.tenants t
-  where (after is null or t.id > after) and (only is null or t.id = only)
+  where (after is null or t.id > after) and (one is null or t.id = one)
   order by t.id
   limit at_most
 $$;
@@ -108,7 +108,7 @@ as $$
 $$;
 
 -- A host's own requests and those of other hosts: what was asked of whom, and what became of it. Nothing of what was read.
-create function countersign_engine.break_glass_requests(before text, only text, at_most integer)
+create function countersign_engine.break_glass_requests(before text, one text, at_most integer)
 returns table (
   id text, tenant_id uuid, tenant_name text, host_id text, host_name text, reason text, minutes integer, state text, task_id text, asked_at timestamptz,
   hosts_from timestamptz, expires_at timestamptz, decided_at timestamptz, decided_by text, decided_as text, ends_at timestamptz, closed_at timestamptz,
@@ -122,7 +122,7 @@ as $$
   from countersign.break_glass b
   join countersign.tenants t on t.id = b.tenant_id
   join countersign.users u on u.id = b.host_id
-  where (before is null or b.id < before) and (only is null or b.id = only)
+  where (before is null or b.id < before) and (one is null or b.id = one)
   order by b.id desc
   limit at_most
 $$;

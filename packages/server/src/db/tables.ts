@@ -85,6 +85,11 @@ export const TABLES: Record<string, Table> = {
   },
   // break-glass
   break_glass: { kind: 'tenant' },
+  // policies
+  policies: { kind: 'tenant' },
+  policy_activations: { kind: 'tenant' },
+  policy_decisions: { kind: 'tenant' },
+  policy_asks: { kind: 'tenant' },
   // tasks
   tasks: { kind: 'tenant' },
   decisions: { kind: 'tenant' },

@@ -27,6 +27,15 @@ export type Tx = {
   /** After COMMIT the waiters on this topic look again: those of this process at once, others by NOTIFY. It only shortens a wait. */
   wake(topic: string): void
   afterCommit(fn: () => void): void
+  /** What follows rows of the record in their own transaction; undefined where main wired nothing. */
+  readonly fanOut: FanOut | undefined
+}
+
+/** Handed to db by main, carried by every transaction, called by whoever writes the record: it never learns who listens. */
+export type FanOut = {
+  /** A scalar that the insert of the rows answers beside them, so that who has no listener pays no statement of its own. */
+  wanted(scope: Scope): Sql
+  follow(t: Tx, scope: Scope, told: readonly { readonly id: string; readonly body: string }[]): Promise<void>
 }
 
 export type Db = {
@@ -36,6 +45,8 @@ export type Db = {
   readonly log: Log | undefined
   readonly statementTimeoutMs: number
   readonly statements: Statements
+  /** Set once, by main, before anything is served. */
+  fanOut: FanOut | undefined
   close(): Promise<void>
 }
 
@@ -53,9 +64,24 @@ export type DbOptions = {
   log?: Log
 }
 
+/**
+ * Thrown inside of a transaction by who lacks something that lies outside of this process, such as an answer of a KMS: the transaction is rolled back,
+ * `work` runs while none is open, and the transaction begins again.
+ */
+export class OutsideFirst extends Error {
+  readonly work: () => Promise<void>
+  constructor(work: () => Promise<void>) {
+    super('This transaction needs something from outside first.')
+    this.name = 'OutsideFirst'
+    this.work = work
+  }
+}
+
 export type TxOptions = { readOnly?: boolean; isolation?: 'repeatable read' }
 
 const RETRIES = 3
+// One for each key that a KMS has to open; more is a loop.
+const OUTSIDE = 32
 const LOCK_TIMEOUT_MS = 5_000
 const IDLE_TIMEOUT_MS = 30_000
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -74,14 +100,19 @@ export async function openDb(options: DbOptions): Promise<Db> {
     closing ??= listen.close().then(() => pool.end())
     return closing
   }
-  return { pool, listen, clock, log, statementTimeoutMs, statements, close }
+  return { pool, listen, clock, log, statementTimeoutMs, statements, fanOut: undefined, close }
 }
 
 export async function tx<T>(db: Db, scope: Scope, fn: (t: Tx) => Promise<T>, options: TxOptions = {}): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = 1, outside = 0; ; attempt++) {
     try {
       return await attemptTx(db, scope, fn, options)
     } catch (error) {
+      if (error instanceof OutsideFirst && outside++ < OUTSIDE) {
+        await error.work()
+        attempt--
+        continue
+      }
       if (isStalePlan(error)) db.statements.forget()
       else if (!isRetryable(error)) throw asProblem(error)
       if (attempt > RETRIES) throw asProblem(error)
@@ -117,10 +148,11 @@ async function attemptTx<T>(db: Db, scope: Scope, fn: (t: Tx) => Promise<T>, opt
   const topics = new Set<string>()
   const after: (() => void)[] = []
   try {
-    const now = await begin(db, client, scope, options)
+    const readOnly = options.readOnly === true || scope.breakGlass !== undefined
+    const now = await begin(db, client, scope, { ...options, readOnly })
     const t = makeTx(db, client, now, open, topics, after)
     const result = await fn(t)
-    if (!options.readOnly) await scope.beforeCommit?.(t, result)
+    if (!readOnly) await scope.beforeCommit?.(t, result)
     open.is = false
     const { command } = await client.query('commit')
     // COMMIT of an aborted transaction answers ROLLBACK: a caller who swallowed the error must not be told that it is done.
@@ -194,6 +226,7 @@ function makeTx(db: Db, client: pg.PoolClient, now: Date, open: { is: boolean },
     },
     wake: (topic) => void topics.add(topic),
     afterCommit: (fn) => void after.push(fn),
+    fanOut: db.fanOut,
   }
 }
 

@@ -91,6 +91,10 @@ export type RouteSpec<
   action?: string
   self?: true
   stepUp?: true
+  /** Also where the tenant is not active (P11) and through break-glass (P12): it writes nothing there but what ends or leaves that state. */
+  always?: true
+  /** Its body says whether it reads or writes: counted as a read, so that it works while the database takes no writes; what writes is refused there. */
+  mixed?: true
   params?: P
   query?: Q
   body?: B

@@ -35,11 +35,13 @@ export type HttpHouse = { db: Db; log: Log; clock: Clock; keyring: Keyring }
 /** What this room cannot know and is handed. */
 export type Handed = {
   /** Null = no credential. A refused one throws (`key_invalid`, `session_ended` …). */
-  authenticate(request: RequestInfo): Promise<Scope | null>
+  authenticate(request: RequestInfo, route: Route): Promise<Scope | null>
   /** Throws `forbidden` or `scope_missing`. */
   authorise(scope: Scope, action: string): void | Promise<void>
   /** Throws `step_up_required`. */
   stepUp?(scope: Scope): void | Promise<void>
+  /** Before the answer of a scope that came through break-glass leaves: what it shows goes on the record (P12). */
+  looked?(scope: Scope, route: Route, params: Record<string, unknown>, result: unknown): Promise<void>
   /** Calls `fn` when the session or key of this scope ended. */
   revoked?(scope: Scope, fn: () => void): () => void
 }
@@ -94,7 +96,7 @@ export async function serve(
   const key = readIdempotencyKey(entry, exchange)
   const lefts: Left[] = []
   const limited = async (...wants: Want[]) => {
-    lefts.push(...(await service.limits.take(...wants)))
+    lefts.push(...(await takerOf(service, entry)(...wants)))
     Object.assign(gathered.headers, limitHeaders(lefts))
   }
 
@@ -122,6 +124,10 @@ export async function serve(
   if (key === null || spec.auth === 'none' || spec.idempotency === 'none') return run(request)
   return once(request, key, body)
 }
+
+/** Reads go on while the database takes no writes; nothing else does (queue.md Q136). */
+const takerOf = ({ limits }: Service, { route }: Entry): Limits['take'] => 
+  isMutating(route) && !route.spec.mixed ? limits.take : limits.takeForRead
 
 type Running = {
   service: Service
@@ -153,11 +159,11 @@ async function authenticated(service: Service, entry: Entry, exchange: Exchange)
   const { auth } = entry.route.spec
   let scope: Scope | null
   try {
-    scope = await service.handed.authenticate(exchange)
+    scope = await service.handed.authenticate(exchange, entry.route)
   } catch (error) {
     // Who tries keys is slowed down by address (P73); who holds a good one at the same address is not.
     if (error instanceof Problem && REFUSED_KEYS.includes(error.code))
-      await service.limits.take({ bucket: 'key.bad', key: exchange.address })
+      await takerOf(service, entry)({ bucket: 'key.bad', key: exchange.address })
     throw error
   }
   if (scope === null) throw new Problem('unauthenticated')
@@ -244,6 +250,7 @@ async function run(running: Running, attempt?: Attempt): Promise<Answer | typeof
   try {
     const result = await entry.route.handler(ask as Parameters<Route['handler']>[0])
     if (result === STREAMED) return STREAMED
+    if (running.scope.breakGlass) await service.handed.looked?.(running.scope, entry.route, { ...input.params }, result)
     const answer = rendered(entry, control, result)
     service.check?.(entry, answer, committed.answer)
     return answer

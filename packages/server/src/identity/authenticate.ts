@@ -3,17 +3,19 @@
 import { Problem } from '@countersign/sdk'
 import { parseKey, sha256 } from '../crypto/token.ts'
 import { type Scope, systemScope } from '../db/scope.ts'
+import type { Sql } from '../db/sql.ts'
 import { type Db, once, tx } from '../db/tx.ts'
-import type { RequestInfo } from '../http/route.ts'
+import { isMutating, isStream, type RequestInfo, type Route } from '../http/route.ts'
 import { together } from '../http/together.ts'
 import type { IdentityHouse } from './house.ts'
 import type { KeyScope } from './matrix.ts'
+import { traced } from './origin.ts'
 import { cookieName, endReplayed, endSession } from './session.ts'
-import { findLiveSession, type KeyInUse, type LiveSession, useKeys } from './sql.ts'
+import { findLiveSession, type KeyInUse, type LiveSession, seeKeys, seeSession, useKeys } from './sql.ts'
 
 /** What a session's scope says beside who it is: its browser is due for a new token (P26). */
 export type SessionScope = Scope & { readonly rotationDue: boolean }
-type Asked = Pick<RequestInfo, 'id' | 'method' | 'address' | 'header' | 'cookie'>
+type Asked = Pick<RequestInfo, 'id' | 'method' | 'address' | 'header' | 'cookie'> & Partial<Pick<RequestInfo, 'client'>>
 
 const SESSION_TOKEN = /^[A-Za-z0-9_-]{43}$/
 // Two, so that one look-up that is slow holds nobody else up.
@@ -22,7 +24,13 @@ const ASKING = 2
 const BEARER = /^bearer (.*)$/i
 
 /** null: no credential was sent. A credential that does not count is a problem, never nobody. */
-export async function authenticate(house: IdentityHouse, request: Asked): Promise<Scope | null> {
+export async function authenticate(house: IdentityHouse, request: Asked, route?: Route): Promise<Scope | null> {
+  const scope = await findScope(house, request)
+  if (scope) guardState(scope, request, route)
+  return scope && traced(house, scope, request)
+}
+
+async function findScope(house: IdentityHouse, request: Asked): Promise<Scope | null> {
   const authorization = request.header('authorization')
   const bearer = authorization === undefined ? request.header('x-admin-token') : (BEARER.exec(authorization)?.[1] ?? '')
   if (bearer !== undefined) return scopeOfKey(house, request, bearer)
@@ -31,13 +39,13 @@ export async function authenticate(house: IdentityHouse, request: Asked): Promis
 }
 
 async function scopeOfSession(house: IdentityHouse, request: Asked, token: string): Promise<Scope | null> {
-  const [session] = await once<LiveSession>(house.db, findLiveSession(sha256(token)))
+  const { rows, noted } = await noting<LiveSession>(house.db, findLiveSession(sha256(token)), seeSession(sha256(token)))
+  const [session] = rows
   if (!session) return null
   const system = systemScope('authenticate', session.tenant_id)
-  if (session.verdict === 'replayed') await tx(house.db, system, (t) => endReplayed(t, system, session.id))
-  if (session.verdict === 'expired') await tx(house.db, system, (t) => endSession(t, system, session.id, 'expired'))
-  if (session.verdict !== 'live') throw new Problem('session_ended')
-  guardTenant(session.tenant_state, request.method)
+  if (noted && session.verdict === 'replayed') await tx(house.db, system, (t) => endReplayed(t, system, session.id))
+  if (noted && session.verdict === 'expired') await tx(house.db, system, (t) => endSession(t, system, session.id, 'expired'))
+  if (session.verdict !== 'live' || session.tenant_state === 'erased') throw new Problem('session_ended')
   return sessionScope(session, request.id)
 }
 
@@ -53,6 +61,8 @@ const sessionScope = (session: LiveSession, requestId: string): SessionScope => 
   displayName: session.display_name,
   requestId,
   stepUpAt: session.step_up_at,
+  tenantState: session.tenant_state,
+  ...(session.break_glass_id ? { breakGlass: { id: session.break_glass_id, endsAt: session.ends_at } } : {}),
   rotationDue: session.rotation_due,
 })
 
@@ -62,7 +72,6 @@ async function scopeOfKey(house: IdentityHouse, request: Asked, token: string): 
   const key = await askKey(house.db, { hash: sha256(token), address: inetOf(request.address) })
   const refusal = key ? refuseKey(key) : new Problem('key_invalid')
   if (refusal) throw refusal
-  guardTenant((key as KeyInUse).tenant_state, request.method)
   return keyScope(key as KeyInUse, request.id)
 }
 
@@ -79,20 +88,28 @@ function askKey(db: Db, credential: Credential): Promise<KeyInUse | undefined> {
 async function findKeys(db: Db, all: readonly Credential[]): Promise<(KeyInUse | undefined)[]> {
   const names = all.map(({ hash, address }) => `${hash.toString('hex')} ${address}`)
   const asked = [...new Map(all.map((one, i) => [names[i] as string, one]))]
-  const statement = useKeys(
-    asked.map(([, one]) => one.hash),
-    asked.map(([, one]) => one.address),
-  )
-  const rows = await once<KeyInUse & { nth: number }>(db, statement)
+  const hashes = asked.map(([, one]) => one.hash)
+  const addresses = asked.map(([, one]) => one.address)
+  const { rows } = await noting<KeyInUse & { nth: number }>(db, useKeys(hashes, addresses), seeKeys(hashes, addresses))
   const found = new Map(rows.map((row) => [asked[row.nth - 1]?.[0], row]))
   return names.map((name) => found.get(name))
+}
+
+/** The statement that notes who asked; the one that only looks while the database takes no writes. */
+async function noting<T>(db: Db, statement: Sql, look: Sql): Promise<{ rows: T[]; noted: boolean }> {
+  try {
+    return { rows: await once<T>(db, statement), noted: true }
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== 'read_only') throw error
+    return { rows: await once<T>(db, look), noted: false }
+  }
 }
 
 /** An address as PostgreSQL reads it; a peer without one comes from nowhere that a list could name. */
 const inetOf = (address: string): string | null => (/^[0-9a-f.:/]+$/i.test(address) ? address : null)
 
 function refuseKey(key: KeyInUse): Problem | null {
-  if (key.revoked || key.agent_state === 'revoked') return new Problem('key_revoked')
+  if (key.revoked || key.agent_state === 'revoked' || key.tenant_state === 'erased') return new Problem('key_revoked')
   if (key.expired) return new Problem('key_expired')
   if (!key.address_allowed) return new Problem('forbidden', { detail: 'This key may not be used from this address.' })
   if (key.agent_state === 'paused') return new Problem('forbidden', { detail: 'The agent of this key is paused.' })
@@ -119,12 +136,17 @@ function keyScope(key: KeyInUse, requestId: string): KeyScope {
     displayName: name,
     requestId,
     stepUpAt: null,
+    tenantState: key.tenant_state,
     keyKind: key.kind,
     makerRole: key.maker_role,
   }
 }
 
-/** A suspended or closing tenant can be read (P11). */
-function guardTenant(state: string, method: string): void {
-  if (state !== 'active' && method !== 'GET' && method !== 'HEAD') throw new Problem('tenant_suspended', { state })
+/** A suspended or closing tenant can be read (P11). Whoever came through break-glass reads, and follows nothing, for each object read is recorded (P12). */
+function guardState({ tenantState: state, breakGlass }: Scope, { method }: Asked, route: Route | undefined): void {
+  if (route?.spec.always) return
+  const writes = route ? isMutating(route) : method !== 'GET' && method !== 'HEAD'
+  if (breakGlass && (writes || (route && isStream(route))))
+    throw new Problem('forbidden', { detail: 'Break-glass shows single pages; it changes and follows nothing.' })
+  if (writes && state !== 'active') throw new Problem('tenant_suspended', { state })
 }

@@ -48,27 +48,29 @@ export const invite = (
 async function inviteAfter(house: IdentityHouse, scope: Scope, input: { email: string; role: Role }, limit: Promise<void>) {
   guardRank(scope, input.role)
   await limit
+  return tx(house.db, scope, (t) => inviteIn(house, t, scope, input))
+}
+
+/** Into the tenant of `scope`; whoever calls has decided that it may invite to this role. */
+export async function inviteIn(
+  house: Pick<IdentityHouse, 'origin'>,
+  t: Tx,
+  scope: Scope,
+  input: { email: string; role: Role },
+): Promise<MadeInvitation> {
   const email = foldEmail(input.email)
   if (!email)
     throw new Problem('validation_failed', {
       errors: [{ path: '/email', code: 'invalid_email', message: 'Must be an e-mail address.' }],
     })
   const token = randomToken()
-  return tx(house.db, scope, async (t) => {
-    for (const { id } of await revokeOpenInvitations(t, scope, email)) await recordRevoked(t, scope, id)
-    const id = newId('inv', t.now.getTime())
-    const expiresAt = new Date(t.now.getTime() + LIFE_MS)
-    await insertInvitation(t, scope, { id, hash: sha256(token), email, address: input.email, role: input.role, expiresAt })
-    await record(
-      t,
-      scope,
-      'invitation.created',
-      { invitation_id: id, role: input.role },
-      { resource: { type: 'invitation', id } },
-    )
-    const made = (await findInvitation(t, scope, id)) as Invitation
-    return { ...made, link: `${house.origin()}/invite#${token}` }
-  })
+  for (const { id } of await revokeOpenInvitations(t, scope, email)) await recordRevoked(t, scope, id)
+  const id = newId('inv', t.now.getTime())
+  const expiresAt = new Date(t.now.getTime() + LIFE_MS)
+  await insertInvitation(t, scope, { id, hash: sha256(token), email, address: input.email, role: input.role, expiresAt })
+  await record(t, scope, 'invitation.created', { invitation_id: id, role: input.role }, { resource: { type: 'invitation', id } })
+  const made = (await findInvitation(t, scope, id)) as Invitation
+  return { ...made, link: `${house.origin()}/invite#${token}` }
 }
 
 const recordRevoked = (t: Tx, scope: Scope, id: string) =>

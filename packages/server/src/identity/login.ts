@@ -8,6 +8,7 @@ import { record } from '../events/event.ts'
 import type { AskLimits } from '../http/route.ts'
 import { readLogin } from './email.ts'
 import type { IdentityHouse } from './house.ts'
+import { originOf } from './origin.ts'
 import type { About } from './password.ts'
 import {
   endSession,
@@ -15,6 +16,7 @@ import {
   endSessionsOf,
   type Origin,
   openSession,
+  ownHand,
   proveAndReplace,
   type SessionCookie,
 } from './session.ts'
@@ -48,14 +50,14 @@ export async function logIn(house: IdentityHouse, input: Login, visit: Visit): P
   const stored = user?.hash ? { hash: user.hash, pepper_version: user.pepper_version as number } : null
   const verdict = await house.passwords.verify(input.password, tenantId ? stored : null)
   if (verdict === 'wrong' || !user || !tenantId || !stored) {
-    await recordFailure(house, tenantId ?? home, user, account)
+    await recordFailure(house, tenantId ?? home, user, account, visit)
     throw new Problem('credentials_invalid')
   }
   const renewed = verdict === 'outdated' ? await house.passwords.hash(input.password) : null
   await visit.limits.clear('login.account', account)
   await visit.limits.clear('login.pair', pair)
-  return tx(house.db, systemScope('sign-in', tenantId), async (t) => {
-    const scope = systemScope('sign-in', tenantId)
+  const scope = seenFrom(house, systemScope('sign-in', tenantId), `user:${user.user_id}`, visit)
+  return tx(house.db, scope, async (t) => {
     if (renewed) await rehashIfSame(t, user.user_id, stored.hash, renewed)
     const held = visit.held ? await useSession(t, sha256(visit.held)) : null
     if (held?.tenant_id === tenantId) await endSession(t, scope, held.id, 'signed_in_again')
@@ -77,10 +79,22 @@ const findAccount = (house: IdentityHouse, login: { username: string | null; ema
     { readOnly: true },
   )
 
+/** With the address and client of the visit, which the record keeps under the key of whoever it is about (P110). */
+const seenFrom = (house: IdentityHouse, scope: Scope, subject: string, { address, client }: Visit): Scope => ({
+  ...scope,
+  origin: originOf(house, scope, subject, { address, client }),
+})
+
 /** In the tenant of the name, or in the installation's first; of what somebody typed the record holds a short HMAC. */
-async function recordFailure(house: IdentityHouse, tenantId: string | null, user: SignIn | null, account: string): Promise<void> {
+async function recordFailure(
+  house: IdentityHouse,
+  tenantId: string | null,
+  user: SignIn | null,
+  account: string,
+  visit: Visit,
+): Promise<void> {
   if (!tenantId) return
-  const scope = systemScope('sign-in', tenantId)
+  const scope = seenFrom(house, systemScope('sign-in', tenantId), user ? `user:${user.user_id}` : 'nobody:sign-in', visit)
   const label = `u:${hmacSha256(house.keyring.purpose('bucket'), account).toString('hex').slice(0, 8)}`
   const options = user ? { resource: { type: 'user', id: user.user_id } } : {}
   const data = { user_id: user?.user_id ?? null, account: label, method: 'password' }
@@ -90,7 +104,8 @@ async function recordFailure(house: IdentityHouse, tenantId: string | null, user
 /** The password once more: the session is fresh again and its token is another (P26, P29). */
 export async function stepUp(house: IdentityHouse, scope: Scope, password: string, limits: AskLimits): Promise<SessionCookie> {
   await provePassword(house, scope, password, limits)
-  return tx(house.db, scope, (t) => proveAndReplace(t, scope))
+  const own = ownHand(scope)
+  return tx(house.db, own, (t) => proveAndReplace(t, own))
 }
 
 async function provePassword(house: IdentityHouse, scope: Scope, password: string, limits: AskLimits): Promise<void> {

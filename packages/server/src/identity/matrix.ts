@@ -22,6 +22,7 @@ export const MATRIX = {
   'tenant.transfer': /*               */ '● – – – – – – │ – – †',
   'tenant.close': /*                  */ '● – – – – – – │ – – †',
   'tenant.create': /*                 */ '– – – – – – – │ ● – †',
+  'tenant.list': /*                   */ '– – – – – – – │ ● –',
   'tenant.suspend': /*                */ '– – – – – – – │ ● – †',
   'user.list': /*                     */ '● ● ● ○ – ● – │ – –',
   'user.invite': /*                   */ '● ● – – – – – │ – – †',
@@ -133,6 +134,9 @@ export const MATRIX = {
   'incident.manage': /*               */ '– – – – – – – │ ● – †',
   'drill.report': /*                  */ '– – – – – – – │ ● – †',
   'break_glass.request': /*           */ '– – – – – – – │ ● – †',
+  'break_glass.list': /*              */ '– – – – – – – │ ● –',
+  // To shut a door at once nobody has to prove anything first.
+  'break_glass.end': /*               */ '● ● – – – – – │ – –',
 } as const satisfies Record<string, string>
 
 export type Action = keyof typeof MATRIX
@@ -151,6 +155,9 @@ const ACTS_OF_PEOPLE: readonly Action[] = [
 
 /** Scopes that name no row of the table; `tasks:*` never includes them. */
 const SCOPES_BY_NAME = ['tasks:decide_for', 'metrics:read'] as const
+
+/** What a host may do through break-glass: see what stands in the tenant, all of it, and never a stored credential (P12). */
+const SEES = /\.(?:read|list|stats|content|timeline|audit|receipt)$/
 
 const MARKS: Record<string, Reach> = { '●': 'any', '○': 'own', '–': 'none' }
 const WIDTH: readonly Reach[] = ['none', 'own', 'any']
@@ -191,6 +198,7 @@ export const isKeyScope = (scope: Scope): scope is KeyScope => 'keyKind' in scop
 export function reach(scope: Scope, action: string): Reach {
   const row = rowOf(action)
   if (scope.actor.type === 'system') return 'any'
+  if (scope.breakGlass) return SEES.test(action) && row.ofPeople ? 'any' : 'none'
   if (!isKeyScope(scope)) return wider(reachOfRole(scope.role, action), scope.isHost ? row.host : 'none')
   if (!holdsScope(scope.scopes ?? [], scopeOf(action))) return 'none'
   return narrower(reachOfKind(scope, action), reachOfMaker(scope, row))
@@ -256,6 +264,13 @@ const holdsScope = (scopes: readonly string[], needed: string): boolean =>
 const reachableByKeys = ACTIONS.filter(
   (action) => ROLES.some((role) => rowOf(action).byRole[role] !== 'none') || rowOf(action).agent !== 'none',
 )
+
+/** The groups of an action in policies: `role.member` holds what the matrix gives members in any reach, `role.agent` what it gives an agent's key. */
+export function groupsOfAction(action: Action): string[] {
+  const { byRole, host, agent } = rowOf(action)
+  const roles = ROLES.filter((role) => byRole[role] !== 'none')
+  return [...roles, ...(host === 'none' ? [] : ['host']), ...(agent === 'none' ? [] : ['agent'])].map((name) => `role.${name}`)
+}
 
 /** Every scope that a key may carry. */
 export const KEY_SCOPES: readonly string[] = [

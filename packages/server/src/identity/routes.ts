@@ -1,12 +1,10 @@
 // The doors of this room: set-up, sign-in, oneself, users, invitations, agents and keys. Each reads, calls one verb and answers.
-import type * as z from 'zod'
-import { openCursor, pageOf } from '../http/cursor.ts'
-import { type Ask, type Head, type Route, type RouteSpec, route, s } from '../http/route.ts'
-import type { Shape } from '../http/schema.ts'
+import { type Route, route, s } from '../http/route.ts'
 import { changeAgent, createAgent, getAgent, listAgentsOf } from './agent.ts'
 import type { IdentityHouse } from './house.ts'
 import { acceptInvitation, invite, listInvitationsOf, revokeInvitation } from './invitation.ts'
 import { createKey, getKey, listKeysOf, revokeKey, revokeKeys, rotateKey } from './key.ts'
+import { listOf } from './list.ts'
 import { changePassword, logIn, stepUp } from './login.ts'
 import { KEY_SCOPES } from './matrix.ts'
 import { getMe } from './me.ts'
@@ -92,7 +90,15 @@ export function identityRoutes(house: IdentityHouse): Route[] {
     ),
     route(
       'POST /auth/logout',
-      { summary: 'Sign out', tag: 'Sign-in', auth: 'session', self: true, idempotency: 'none', answers: { 204: null } },
+      {
+        summary: 'Sign out',
+        tag: 'Sign-in',
+        auth: 'session',
+        self: true,
+        always: true,
+        idempotency: 'none',
+        answers: { 204: null },
+      },
       async ({ scope, reply }) => {
         await signOut(house, scope)
         setCookie(house, reply, null)
@@ -106,6 +112,7 @@ export function identityRoutes(house: IdentityHouse): Route[] {
         tag: 'Sign-in',
         auth: 'session',
         self: true,
+        always: true,
         idempotency: 'none',
         maxBody: 8_192,
         body: s.object({ password: Password }),
@@ -193,29 +200,6 @@ export function identityRoutes(house: IdentityHouse): Route[] {
 }
 
 type List = ReturnType<typeof listOf>
-
-/** Lists that go by id: reads the cursor, asks for one row more, seals the next. */
-function listOf(house: IdentityHouse) {
-  return <T extends { id: string }>(
-    head: Head,
-    spec: Omit<RouteSpec, 'answers' | 'query'> & { query?: Shape; item: z.ZodType },
-    rows: (ask: Ask<Shape, Shape>, page: { from: string | null; limit: number }) => Promise<T[]>,
-  ): Route => {
-    const { item, query: filters = {}, ...rest } = spec
-    return route(
-      head,
-      { ...rest, query: { ...s.page(), ...filters }, answers: { 200: s.list(item) } } as RouteSpec,
-      async (given) => {
-        const ask = given as Ask<Shape, Shape>
-        const { limit, cursor, ...filter } = ask.query as { limit: number; cursor?: string }
-        const at = { tenantId: ask.scope.tenantId, route: head, filter }
-        const now = house.db.clock.now()
-        const from = cursor === undefined ? null : openCursor<string>(house.keyring, at, cursor, now)
-        return pageOf(house.keyring, at, await rows(ask, { from, limit: limit + 1 }), { limit, now, position: (row) => row.id })
-      },
-    )
-  }
-}
 
 const userRoutes = (house: IdentityHouse, list: List): Route[] => [
   list(

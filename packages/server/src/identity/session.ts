@@ -25,8 +25,19 @@ import {
   sessionLife,
   tenantsOfSessions,
 } from './sql.ts'
+import { insertMovedSession } from './tenants/sql.ts'
 
-export type EndReason = 'signed_out' | 'revoked' | 'password_changed' | 'deactivated' | 'replayed' | 'expired' | 'signed_in_again'
+export type EndReason =
+  | 'signed_out'
+  | 'revoked'
+  | 'password_changed'
+  | 'deactivated'
+  | 'replayed'
+  | 'expired'
+  | 'signed_in_again'
+  | 'switched'
+  | 'tenant_erased'
+  | 'break_glass_closed'
 export type Origin = { address: string | null; client: string | null }
 /** What the browser gets; `max_age` is what is left of the absolute life. */
 export type SessionCookie = { session_id: string; token: string; max_age: number }
@@ -74,6 +85,33 @@ export const startSession = (
     openSession(t, systemScope('sign-in', tenantId), { address: null, client: null, methods: ['password'], ...user }),
   )
 
+/** What a session in another tenant goes on from. */
+export type Moving = {
+  userId: string
+  startedAt: Date
+  stepUpAt: Date | null
+  methods: string[]
+  breakGlassId: string | null
+} & Origin
+
+/** The same sign-in goes on in the tenant of `scope`, under another token (P26) and no longer than it would have lasted. */
+export async function moveSession(t: Tx, scope: Scope, from: Moving): Promise<SessionCookie> {
+  const id = newId('ses', t.now.getTime())
+  await insertMovedSession(t, scope, { id, ...from })
+  const token = await addToken(t, scope, id)
+  const by: Scope = {
+    ...scope,
+    principal: from.userId,
+    actor: { type: 'user', id: from.userId, session_id: id },
+    userId: from.userId,
+  }
+  const data = { session_id: id, user_id: from.userId, methods: from.methods, break_glass_id: from.breakGlassId }
+  await record(t, by, 'session.started', data, { resource: { type: 'session', id } })
+  const { absolute_seconds } = await sessionLife(t, from.userId)
+  const left = from.startedAt.getTime() + absolute_seconds * 1000 - t.now.getTime()
+  return { session_id: id, token, max_age: Math.max(0, Math.floor(left / 1000)) }
+}
+
 async function addToken(t: Tx, scope: Scope, sessionId: string): Promise<string> {
   const token = randomToken()
   await insertSessionToken(t, scope, sessionId, sha256(token))
@@ -106,6 +144,10 @@ export async function renewCookie(house: IdentityHouse, scope: Scope, reply: Rep
   const cookie = await tx(house.db, scope, async (t) => {
     const sessionId = sessionOf(scope)
     return (await clearRotation(t, scope, sessionId)) === 0 ? null : replaceToken(t, scope, sessionId)
+  }).catch((error: unknown) => {
+    // Due until the database takes writes again; meanwhile whoever is signed in reads.
+    if (error instanceof Problem && error.code === 'read_only') return null
+    throw error
   })
   if (cookie) setCookie(house, reply, cookie)
 }
@@ -126,7 +168,7 @@ export async function endSessionsOf(t: Tx, scope: Scope, userId: string, keep: s
   for (const { id } of await endOtherSessions(t, scope, userId, keep, reason)) await recordEnd(t, scope, id, userId, reason)
 }
 
-async function recordEnd(t: Tx, scope: Scope, sessionId: string, userId: string, reason: EndReason): Promise<void> {
+export async function recordEnd(t: Tx, scope: Scope, sessionId: string, userId: string, reason: EndReason): Promise<void> {
   await record(
     t,
     scope,
@@ -187,8 +229,13 @@ export const endMyOtherSessions = (house: IdentityHouse, scope: Scope): Promise<
     return null
   })
 
-export const signOut = (house: IdentityHouse, scope: Scope): Promise<null> =>
-  tx(house.db, scope, async (t) => {
+/** What a session writes about itself is no change of the tenant that break-glass shows it. */
+export const ownHand = ({ breakGlass: _, ...scope }: Scope): Scope => scope
+
+export const signOut = (house: IdentityHouse, by: Scope): Promise<null> => {
+  const scope = ownHand(by)
+  return tx(house.db, scope, async (t) => {
     await endSession(t, scope, sessionOf(scope), 'signed_out')
     return null
   })
+}

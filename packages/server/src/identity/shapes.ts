@@ -28,6 +28,10 @@ export const Me = s.named(
     ...userMembers,
     tenant_id: s.id('ten'),
     tenant_name: s.text(),
+    tenant_state: s.oneOf('active', 'suspended', 'closing', 'erased'),
+    break_glass: s
+      .maybe(s.object({ id: s.id('bgl'), ends_at: s.time() }))
+      .describe('The door through which a host sees this tenant.'),
     session_id: s.maybe(s.id('ses')),
     may: s.record(s.oneOf('any', 'own')).describe('How far each action reaches for this person; what is not here is not open.'),
   }),

@@ -169,7 +169,9 @@ export type LiveSession = {
   methods: string[]
   step_up_at: Date | null
   rotation_due: boolean
+  started_at: Date
   ends_at: Date
+  break_glass_id: string | null
   verdict: 'live' | 'ended' | 'replayed' | 'expired'
 }
 export type Session = {
@@ -189,6 +191,10 @@ export const useSession = (t: Tx, hash: Buffer) => t.maybe<LiveSession>`${findLi
 /** The same by itself, without a transaction around it. */
 export const findLiveSession = (hash: Buffer) => sql`
   select * from countersign_engine.use_session(${hash}::bytea)`
+
+/** The same without a note that it was asked for: all that a database without writes can do. */
+export const seeSession = (hash: Buffer) => sql`
+  select * from countersign_engine.see_session(${hash}::bytea)`
 
 export const insertSession = (
   t: Tx,
@@ -382,6 +388,12 @@ export const useKeys = (hashes: readonly Buffer[], addresses: readonly (string |
   select used.*, asked.nth::integer
   from unnest(${hashes}::bytea[], ${addresses}::inet[]) with ordinality as asked (hash, address, nth),
     lateral countersign_engine.use_key(asked.hash, asked.address) as used`
+
+/** The same without a note of their use. */
+export const seeKeys = (hashes: readonly Buffer[], addresses: readonly (string | null)[]) => sql`
+  select seen.*, asked.nth::integer
+  from unnest(${hashes}::bytea[], ${addresses}::inet[]) with ordinality as asked (hash, address, nth),
+    lateral countersign_engine.see_key(asked.hash, asked.address) as seen`
 
 export const insertKey = (
   t: Tx,

@@ -8,16 +8,23 @@ import { postOrProblem } from '../egress/post.ts'
 import { eventRoutes } from '../events/routes.ts'
 import type { Limits } from '../http/limit.ts'
 import type { Route } from '../http/route.ts'
+import { readAllows } from '../identity/egress/allow.ts'
+import { egressRoutes } from '../identity/egress/routes.ts'
 import type { IdentityHouse } from '../identity/house.ts'
 import { identityJobs, identitySchedules } from '../identity/jobs.ts'
 import { openPasswords, type PasswordCost } from '../identity/password.ts'
 import { identityRoutes } from '../identity/routes.ts'
+import type { BreakGlassHouse } from '../identity/tenants/break-glass.ts'
+import { openHolds } from '../identity/tenants/held.ts'
+import { tenantJobs } from '../identity/tenants/jobs.ts'
+import { tenantRoutes } from '../identity/tenants/routes.ts'
 import type { JobsHouse } from '../jobs/house.ts'
 import { httpKinds } from '../jobs/http-worker.ts'
 import { openCallbackKeys, openCallbackReceiver, receiverRoutes } from '../jobs/receiver.ts'
 import { jobsRoutes } from '../jobs/routes.ts'
 import { type StatusHouse, statusRoutes } from '../status/routes.ts'
 import type { Log } from '../std/log.ts'
+import { openQuestions } from '../tasks/break-glass.ts'
 import { compatibleRoutes, taskRedirect } from '../tasks/compatible.ts'
 import { openForms } from '../tasks/forms/answer.ts'
 import type { TasksHouse } from '../tasks/house.ts'
@@ -66,16 +73,19 @@ export function openRooms(ground: Ground): Rooms {
     waits: openWaits(db, log),
     origin,
     post: (request) => postOrProblem(door, request),
-    checkUrl: (url, path) => checkUrl(door.guard, url, path),
+    checkUrl: (url, path, tenantId) => checkUrl(door.guard, url, path, tenantId),
   }
-  const kinds = [...taskJobs(tasks), ...identityJobs(identity)]
+  const holds = openHolds(db)
+  const breakGlass: BreakGlassHouse = { ...identity, questions: openQuestions(tasks) }
+  // What runs in a tenant waits while it is not active (P11); what ends that state does not.
+  const kinds = [...[...taskJobs(tasks), ...identityJobs(identity)].map(holds.over), ...tenantJobs(breakGlass)]
   const keys = openCallbackKeys(config.callbackKeysFile, log)
   const pause = (kind: string, url: string) => queue.pause({ kind }, { actor: `410 from ${new URL(url).host}` })
   const endpoints = httpKinds({ door, keys, now: db.clock.now, pause }, config.httpKindsFile)
   const queue: Queue = createQueue({
     database: db.pool,
     listen: config.listenUrl?.reveal() ?? true,
-    kinds: [...kinds, ...endpoints],
+    kinds: [...kinds, ...endpoints.map(holds.over)],
     callbackUrl: (id) => callbackUrl(config.callbackUrl?.origin ?? origin(), CALLBACK_PREFIX, id, 'complete'),
     schedules: identitySchedules,
     clock: db.clock,
@@ -90,6 +100,7 @@ export function openRooms(ground: Ground): Rooms {
     queue,
     ...listRoutes({
       identity,
+      breakGlass,
       tasks,
       jobs,
       receiver: openCallbackReceiver(queue, keys, config.callbackV1, log),
@@ -97,6 +108,7 @@ export function openRooms(ground: Ground): Rooms {
     }),
     async close() {
       await queue.close({ grace: GRACE })
+      holds.close()
       await slots.close()
       await forms.close()
       await door.close()
@@ -104,11 +116,27 @@ export function openRooms(ground: Ground): Rooms {
   }
 }
 
-type Houses = { identity: IdentityHouse; tasks: TasksHouse; jobs: JobsHouse; receiver: Receiver; status: StatusHouse }
+type Houses = {
+  identity: IdentityHouse
+  breakGlass: BreakGlassHouse
+  tasks: TasksHouse
+  jobs: JobsHouse
+  receiver: Receiver
+  status: StatusHouse
+}
 
-const listRoutes = ({ identity, tasks, jobs, receiver, status }: Houses): { routes: Route[]; rootRoutes: Route[] } => ({
+const listRoutes = ({
+  identity,
+  breakGlass,
+  tasks,
+  jobs,
+  receiver,
+  status,
+}: Houses): { routes: Route[]; rootRoutes: Route[] } => ({
   routes: [
     ...identityRoutes(identity),
+    ...tenantRoutes(breakGlass),
+    ...egressRoutes(identity),
     ...eventRoutes(identity),
     ...taskRoutes(tasks),
     ...compatibleRoutes(tasks),
@@ -120,18 +148,22 @@ const listRoutes = ({ identity, tasks, jobs, receiver, status }: Houses): { rout
 
 /** The contract table without a server behind it: for documents and types. Its handlers must not be called. */
 export function describeRoutes(): { routes: Route[]; rootRoutes: Route[] } {
-  const nobody = {} as IdentityHouse & TasksHouse & JobsHouse & Receiver & StatusHouse
-  return listRoutes({ identity: nobody, tasks: nobody, jobs: nobody, receiver: nobody, status: nobody })
+  const nobody = {} as BreakGlassHouse & TasksHouse & JobsHouse & Receiver & StatusHouse
+  return listRoutes({ identity: nobody, breakGlass: nobody, tasks: nobody, jobs: nobody, receiver: nobody, status: nobody })
 }
 
 /** Our own names are never a place to deliver to. */
-function guardOf({ config }: Ground) {
+function guardOf({ config, db, log }: Ground) {
   return openGuard({
     http: config.egressHttp,
     ports: config.egressPorts,
     literals: config.egressLiterals,
     allowed: config.egressAllow,
-    ownHosts: [config.publicUrl?.hostname, ...config.allowedHosts].filter((host): host is string => host !== undefined),
+    allowedOf: readAllows({ db }),
+    log,
+    ownHosts: [config.publicUrl?.hostname, config.callbackUrl?.hostname, ...config.allowedHosts, config.host].filter(
+      (host): host is string => host !== undefined,
+    ),
     nameServers: config.egressDnsServers,
     nat64Prefix: config.egressNat64Prefix,
   })

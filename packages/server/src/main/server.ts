@@ -14,6 +14,7 @@ import { tenantKey } from '../identity/keys-at-rest/tenant-key.ts'
 import { authorise } from '../identity/matrix.ts'
 import type { PasswordCost } from '../identity/password.ts'
 import { requireProof } from '../identity/proof.ts'
+import { recordLook } from '../identity/tenants/break-glass.ts'
 import { openWatch } from '../identity/watch.ts'
 import { tenantWire } from '../std/id.ts'
 import type { Log } from '../std/log.ts'
@@ -63,6 +64,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     rootRoutes: serves ? rooms.rootRoutes : rooms.rootRoutes.filter((one) => one.spec.tag === 'status'),
     sealing: replySealing(identity),
     publicUrl: config.publicUrl?.origin,
+    installation: keyring.fingerprint(),
     allowedHosts: config.allowedHosts,
     hstsPreload: config.hstsPreload,
     tls: tlsFiles(config),
@@ -73,7 +75,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     accessLog: true,
     checkAnswers: options.checkAnswers,
     version,
-    authenticate: (request) => authenticate(identity, request),
+    authenticate: (request, route) => authenticate(identity, request, route),
+    looked: (scope, route, params, result) => recordLook(identity, scope, route, params, result),
     authorise,
     stepUp: (scope) => requireProof(scope, clock.now()),
     revoked: openWatch(db).watch,
