@@ -2,8 +2,7 @@
 type OfPeople = 'ten' | 'usr' | 'agt' | 'key' | 'ses' | 'inv' | 'req' | 'rpl' | 'bgl'
 type OfWork = 'task' | 'dec' | 'job' | 'cb' | 'sch'
 type OfTheRecord = 'evt' | 'whe' | 'dlv' | 'rpy' | 'inc' | 'upd' | 'aex'
-type Words<Text extends string> = Text extends `${infer Word} ${infer Rest}` ? Word | Words<Rest> : Text
-export type IdPrefix = Words<''>
+export type IdPrefix = OfPeople | OfWork | OfTheRecord
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 // 128 bits in 26 characters leave two spare bits, so the first character is 0…7.
