@@ -1,6 +1,16 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { isAllowed, isPublic, isWithin, type Network, parseAddress, parseAllowed, parseNetwork } from './address.ts'
+import {
+  type Allowed,
+  describeAllowed,
+  isAllowed,
+  isPublic,
+  isWithin,
+  type Network,
+  parseAddress,
+  parseAllowed,
+  parseNetwork,
+} from './address.ts'
 
 const denied4 =
   '0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.31.196.0/24 192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4 168.63.129.16/32'.split(
@@ -146,4 +156,44 @@ test('P104 an exception is an exact host or network with one port, and no except
     '127.1:80',
   ])
     expect(parseAllowed(bad), bad).toBeNull()
+})
+
+test('P104 an exception for a network never reaches a metadata address behind a translator, a tunnel or a mapped spelling', () => {
+  const allowed = [
+    '[64:ff9b::]/96:80',
+    '[64:ff9b:1::]/48:80',
+    '[2002::]/16:80',
+    '[fd00:64::]/96:80',
+    '[::ffff:10.0.0.0]/104:80',
+  ].map((text) => parseAllowed(text))
+  expect(allowed.every(Boolean)).toBe(true)
+  const ask = (address: string) => isAllowed(allowed as never, 'x.example', 80, parseAddress(address) as Uint8Array)
+  expect(ask('64:ff9b::a00:1')).toBe(true)
+  expect(ask('10.1.2.3')).toBe(true)
+  for (const address of [
+    '64:ff9b::a9fe:a9fe',
+    '64:ff9b:1:a9fe:a9:fe00::',
+    '2002:a9fe:a9fe::1',
+    'fd00:64::a9fe:a9fe',
+    '64:ff9b::6464:64c8',
+  ])
+    expect([address, ask(address)]).toEqual([address, false])
+  for (const bad of [
+    '[::ffff:169.254.169.254]:80',
+    '[::ffff:169.254.0.0]/112:80',
+    '[64:ff9b::a9fe:a9fe]:80',
+    '[fd20:ce::254]:443',
+    '100.100.100.200:80',
+    '192.0.0.192:80',
+  ])
+    expect(parseAllowed(bad), bad).toBeNull()
+})
+
+test('P104 an exception has one spelling', () => {
+  const spelled = (text: string) => describeAllowed(parseAllowed(text) as Allowed)
+  expect(spelled('Receiver.Example:8443')).toBe('receiver.example:8443')
+  expect(spelled('10.1.0.0/16:443')).toBe('10.1.0.0/16:443')
+  expect(spelled('[FD00:1:0::]/32:443')).toBe('[fd00:1::]/32:443')
+  expect(spelled('[::ffff:10.0.0.1]:80')).toBe('10.0.0.1:80')
+  expect(spelled('[0:0::1]:4000')).toBe('[::1]:4000')
 })

@@ -66,7 +66,22 @@ export function isPublic(address: Uint8Array, nat64: Network | null = null): boo
 }
 
 export const isNeverAllowed = (address: Uint8Array): boolean =>
-  NEVER_ALLOWED.some((network) => isWithin(unwrap(address), network))
+  [unwrap(address), ...carried(address)].some((one) => NEVER_ALLOWED.some((network) => isWithin(one, network)))
+
+const NAT64 = networks(['64:ff9b::/96', '64:ff9b:1::/48'])
+const SIX_TO_FOUR = parseNetwork('2002::/16') as Network
+
+/** The IPv4 addresses that an IPv6 address may stand for behind a translator or tunnel: an exception for a network of those must not reach what may never be allowed. */
+function carried(address: Uint8Array): Uint8Array[] {
+  if (address.length !== 16) return []
+  if (isWithin(address, SIX_TO_FOUR)) return [address.subarray(2, 6)]
+  // Besides the well-known prefixes anybody's /96 may be a NAT64: the last four bytes are judged wherever they stand.
+  const last = [address.subarray(12)]
+  // RFC 6052 with a /48: two bytes before the reserved octet, two behind it.
+  return isWithin(address, NAT64[1] as Network)
+    ? [...last, Uint8Array.of(...address.subarray(6, 8), ...address.subarray(9, 11))]
+    : last
+}
 
 /** Is there an exception for this address, dialled for this host and port? */
 export function isAllowed(allowed: readonly Allowed[], host: string, port: number, address: Uint8Array): boolean {
@@ -83,7 +98,26 @@ export function parseAllowed(text: string): Allowed | null {
   const port = Number(digits)
   const target = bracketed === undefined ? plain : bracketed + prefix
   if (target === undefined || port < 1 || port > 65_535) return null
-  const network = parseNetwork(target)
-  if (network) return NEVER_ALLOWED.some((never) => isWithin(never.bytes, network)) ? null : { network, port }
+  const network = unmapped(parseNetwork(target))
+  if (network) return reachesNever(network) ? null : { network, port }
   return HOST_NAME.test(target) && !/^[\d.]+$/.test(target) ? { host: target, port } : null
+}
+
+/** `::ffff:10.0.0.0/104` is 10.0.0.0/8: addresses are unwrapped before they are compared, so exceptions are too. */
+function unmapped(network: Network | null): Network | null {
+  if (!network || network.bits < MAPPED.bits || !isWithin(network.bytes, MAPPED)) return network
+  return { bytes: network.bytes.subarray(12), bits: network.bits - MAPPED.bits }
+}
+
+const reachesNever = (network: Network): boolean =>
+  NEVER_ALLOWED.some((never) => isWithin(never.bytes, network)) ||
+  (network.bits === network.bytes.length * 8 && isNeverAllowed(network.bytes))
+
+/** As it is stored and shown: one spelling for each exception. */
+export function describeAllowed(allowed: Allowed): string {
+  if ('host' in allowed) return `${allowed.host}:${allowed.port}`
+  const { bytes, bits } = allowed.network
+  const address = ipaddr.fromByteArray([...bytes])
+  const text = address.kind() === 'ipv6' ? `[${address.toString()}]` : address.toString()
+  return `${text}${bits === bytes.length * 8 ? '' : `/${bits}`}:${allowed.port}`
 }

@@ -1,7 +1,8 @@
 // The decision before any connection: shape, policy, resolution, every address (P96–P100). Opens no connection but those of the resolver.
 import { Resolver } from 'node:dns'
 import { Problem } from '@countersign/sdk'
-import { isAllowed, isPublic, type Network, parseAddress, parseNetwork } from './address.ts'
+import type { Log } from '../std/log.ts'
+import { type Allowed, isAllowed, isPublic, type Network, parseAddress, parseNetwork } from './address.ts'
 import { type NameServer, NoNameServer } from './dns.ts'
 import { resolveName } from './resolve.ts'
 import { judgeUrl, parseUrl, type Rules } from './url.ts'
@@ -11,6 +12,9 @@ export type GuardOptions = Partial<Rules> & {
   nameServers?: readonly NameServer[]
   /** The /96 of the operator's own NAT64. */
   nat64Prefix?: string | null
+  /** The exceptions of one tenant beside those of the installation (P104). When it fails, the check says `unreachable`. */
+  allowedOf?(tenantId: string): Promise<readonly Allowed[]>
+  log?: Log
 }
 
 /** Where a checked URL may be dialled: at these addresses and no other. */
@@ -18,8 +22,8 @@ export type Route = { url: URL; host: string; port: number; addresses: readonly 
 export type Verdict = { route: Route } | { refused: 'url_invalid' | 'url_not_allowed' | 'unreachable' }
 
 export type Guard = {
-  /** The whole check, resolution included: at every dial. */
-  check(url: unknown): Promise<Verdict>
+  /** The whole check, resolution included: at every dial. Without a tenant only the exceptions of the installation count. */
+  check(url: unknown, tenantId?: string): Promise<Verdict>
 }
 
 export function openGuard(options: GuardOptions = {}): Guard {
@@ -34,22 +38,34 @@ export function openGuard(options: GuardOptions = {}): Guard {
   const servers = options.nameServers?.length ? options.nameServers : systemServers()
   const nat64: Network | null = options.nat64Prefix ? parseNetwork(options.nat64Prefix) : null
 
-  const passes = (target: { host: string; port: number; ordinary: boolean }, address: Uint8Array): boolean =>
-    isAllowed(allowed, target.host, target.port, address) || (target.ordinary && isPublic(address, nat64))
-
-  async function check(text: unknown): Promise<Verdict> {
+  async function check(text: unknown, tenantId?: string): Promise<Verdict> {
     const url = parseUrl(text)
     if (!url) return { refused: 'url_invalid' }
-    const target = judgeUrl(url, rules)
+    const exceptions = await exceptionsOf(tenantId)
+    if (!exceptions) return { refused: 'unreachable' }
+    const target = judgeUrl(url, { ...rules, allowed: exceptions })
     if (!target) return { refused: 'url_not_allowed' }
+    const passes = (address: Uint8Array): boolean =>
+      isAllowed(exceptions, target.host, target.port, address) || (target.ordinary && isPublic(address, nat64))
     try {
       const addresses = target.literal ? [target.literal] : await addressesOf(target.host)
       // One denied answer refuses the name: who can put one in can also reorder them.
-      if (!addresses?.every((address) => passes(target, address))) return { refused: 'url_not_allowed' }
+      if (!addresses?.every(passes)) return { refused: 'url_not_allowed' }
       return { route: { url, host: target.host, port: target.port, addresses } }
     } catch (error) {
       if (error instanceof NoNameServer) return { refused: 'unreachable' }
       throw error
+    }
+  }
+
+  /** Null: they cannot be read just now, and a guess in either direction would be wrong. */
+  async function exceptionsOf(tenantId: string | undefined): Promise<readonly Allowed[] | null> {
+    if (tenantId === undefined || !options.allowedOf) return allowed
+    try {
+      return [...allowed, ...(await options.allowedOf(tenantId))]
+    } catch (error) {
+      options.log?.warn({ err: error }, 'the exceptions of a tenant could not be read')
+      return null
     }
   }
 
@@ -66,8 +82,8 @@ export function openGuard(options: GuardOptions = {}): Guard {
 }
 
 /** For a kind message when a URL is saved (P100): the normalised form, or a 422 that names the field. Truth is asked for at every dial. */
-export async function checkUrl(guard: Guard, url: string, path: string): Promise<string> {
-  const verdict = await guard.check(url)
+export async function checkUrl(guard: Guard, url: string, path: string, tenantId?: string): Promise<string> {
+  const verdict = await guard.check(url, tenantId)
   if ('route' in verdict) return verdict.route.url.href
   // No name server answers just now: that is no fault of the URL, and the dial asks again.
   if (verdict.refused === 'unreachable') return (parseUrl(url) as URL).href

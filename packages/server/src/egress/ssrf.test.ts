@@ -1,44 +1,11 @@
-import { expect, test } from 'vitest'
-import corpus from '../../../../test/vectors/ssrf.json' with { type: 'json' }
+import { createServer } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
 import { parseAllowed } from './address.ts'
-import type { Guard } from './guard.ts'
-import type { StubReply, Zone } from './testing/dns-stub.ts'
+import { openDoor } from './fetch.ts'
+import { type Guard, openGuard } from './guard.ts'
+import { padded, redirects, resolved, rows, zoneOf } from './testing/corpus.ts'
+import { openDnsStub } from './testing/dns-stub.ts'
 import { openRig, RIG_CERTIFICATE } from './testing/rig.ts'
-
-type Row = { url: string | null; expect: 'deny' | 'invalid' | 'allow'; group: string; note: string }
-const rows = (corpus as Row[]).map((row) => ({ ...row, name: JSON.stringify(row.url)?.slice(0, 80) }))
-const resolved = rows.filter((row) => row.group !== 'l-redirect')
-const redirects = rows.filter((row) => row.group === 'l-redirect')
-
-const publicAddresses = (count: number) => Array.from({ length: count }, (_, i) => ({ address: `8.8.${i >> 8}.${i & 255 || 1}` }))
-
-/** What the `stub:` notes of the corpus say; hooks.example.com without one is A 8.8.8.8. */
-function zoneOf(note: string): Zone {
-  const stub = /stub: (.*)$/.exec(note)?.[1]
-  return (name, type, nth): StubReply => {
-    if (!stub) return name === 'hooks.example.com' ? { records: [{ address: '8.8.8.8' }] } : {}
-    if (stub === 'SERVFAIL') return { rcode: 2 }
-    if (stub === 'NXDOMAIN') return { rcode: 3 }
-    if (stub.startsWith('200 A')) return { records: publicAddresses(200) }
-    if (stub.startsWith('TTL 0')) return { records: [{ address: nth === 0 ? '8.8.8.8' : '127.0.0.1' }] }
-    if (stub.startsWith('alternates')) return { records: [{ address: nth % 2 ? '8.8.8.8' : '127.0.0.1' }] }
-    if (stub.startsWith('a chain of 9')) {
-      const links = Array.from({ length: 9 }, (_, i) => ({
-        name: i ? `c${i}.example.com` : name,
-        cname: `c${i + 1}.example.com`,
-      }))
-      return { records: [...links, { name: 'c9.example.com', address: '8.8.8.8' }] }
-    }
-    if (stub.startsWith('CNAME to itself'))
-      return { records: [{ cname: 'second.example.com' }, { name: 'second.example.com', cname: name }] }
-    if (stub === 'CNAME localhost.') return { records: [{ cname: 'localhost' }] }
-    if (type === 'AAAA' && !stub.includes('AAAA')) return { records: [] }
-    return { records: [...stub.matchAll(/\b(A|AAAA) ([0-9a-f.:]+)/g)].map((match) => ({ address: match[2] })) }
-  }
-}
-
-const padded = ({ url, note }: Row) =>
-  /pad-to (\d+)/.test(note) ? url?.padEnd(Number(/pad-to (\d+)/.exec(note)?.[1]), 'a') : url
 
 /** Saved, then dialled: the class of the first of both that refuses. */
 async function classOf(guard: Guard, url: unknown): Promise<string> {
@@ -115,3 +82,50 @@ test('P100 a name that rebinds after it was saved is dialled 100 times and reach
   expect(answers).toEqual(answers.map(() => ({ failed: 'url_not_allowed' })))
   expect(rig.dialled).toEqual([])
 })
+
+test('P106 with the real dialler nothing of the corpus reaches a listener on 127.0.0.1 or ::1, at whatever port it listens', async () => {
+  const canary = await openCanaries()
+  const zones = new Map(resolved.map((row) => [row, zoneOf(row.note)]))
+  let row = resolved[0] as (typeof resolved)[number]
+  const dns = await openDnsStub((name, type, nth) => (zones.get(row) ?? (() => ({})))(name, type, nth))
+  onTestFinished(() => dns.close())
+  for (const port of canary.ports) {
+    const guard = openGuard({ nameServers: [dns], http: true, literals: true, ports: [port] })
+    const door = openDoor({ guard, installation: 'rig', version: '0' })
+    onTestFinished(() => door.close())
+    for (row of resolved.filter((one) => one.expect !== 'allow')) {
+      const url = padded(row)
+      // As it stands, and at the port where somebody listens.
+      const moved = typeof url === 'string' && URL.canParse(url) && /^https?:/i.test(url) ? [movedTo(url, port)] : []
+      for (const target of [url, ...moved])
+        expect(
+          await door.fetch({ tenantId: 't', url: target as string, caps: { connectMs: 500, wholeMs: 1_000 } }),
+        ).toHaveProperty('failed')
+    }
+    for (const host of ['127.0.0.1', '[::1]', '[::ffff:127.0.0.1]', 'localhost', '0.0.0.0', '[::]'])
+      expect(await door.fetch({ tenantId: 't', url: `http://${host}:${port}/` })).toEqual({ failed: 'url_not_allowed' })
+  }
+  expect(canary.counts()).toEqual([0, 0])
+}, 60_000)
+
+function movedTo(text: string, port: number): string {
+  const url = new URL(text)
+  url.port = String(port)
+  return url.href
+}
+
+/** Listeners on both loopback addresses that count who comes. */
+async function openCanaries() {
+  const open = async (host: string) => {
+    let count = 0
+    const server = createServer((socket) => {
+      count++
+      socket.destroy()
+    })
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, host, resolve))
+    onTestFinished(() => new Promise((resolve) => void server.close(() => resolve())))
+    return { port: (server.address() as { port: number }).port, count: () => count }
+  }
+  const both = [await open('127.0.0.1'), await open('::1')]
+  return { ports: both.map((one) => one.port), counts: () => both.map((one) => one.count()) }
+}

@@ -15,7 +15,7 @@ import { type Answer, baseHeaders, toResponse, writeAnswer } from './answer.ts'
 import { answerChecker } from './answer-check.ts'
 import { type Cors, corsHeaders, hostCheck, preflightHeaders, securityHeaders } from './browser.ts'
 import type { Buckets } from './bucket.ts'
-import { type Exchange, MAX_URL, openExchange, refuseMalformed } from './exchange.ts'
+import { type Exchange, MAX_URL, openExchange, refuseLoop, refuseMalformed } from './exchange.ts'
 import { type Limits, openLimits } from './limit.ts'
 import { openApiDocument } from './openapi.ts'
 import { logProblem, problemAnswer, problemOf } from './problem.ts'
@@ -49,6 +49,8 @@ export type AppOptions = Handed & {
   /** For tests: an answer that its schema does not describe is an error. */
   checkAnswers?: boolean
   version?: string
+  /** By what our own requests are known when they come back (P105). */
+  installation?: string
   /** A key of ours stood in a URL (P59): the place to revoke it. */
   keyExposed?(key: string): Promise<void>
 }
@@ -198,6 +200,7 @@ function makeDoor(options: AppOptions, service: Service, entries: Placed[], edge
     let status = 0
     try {
       refuseMalformed(exchange)
+      if (options.installation) refuseLoop(exchange.header('via'), options.installation)
       if (raw.incoming && !ANY_HOST.includes(exchange.path)) edge().refuseHost(exchange.header('host'))
       await refuseExposedKey(exchange, options)
       const response =

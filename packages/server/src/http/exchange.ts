@@ -94,6 +94,11 @@ export function refuseMalformed(exchange: Exchange): void {
   if (TRICKS.test(path)) throw new Problem('not_found')
 }
 
+/** P105: what egress/ of this installation sent out came back to it. Whoever forwards on the way adds to the header and removes nothing. */
+export function refuseLoop(via: string | undefined, installation: string): void {
+  if (via?.split(',').some((one) => one.trim().split(/\s+/)[1] === `countersign-${installation}`)) throw new Problem('loop_detected')
+}
+
 function refuseHeaders(rawHeaders: readonly string[]): void {
   let size = 0
   let seen = 0
