@@ -1,13 +1,14 @@
 // The whole server on a database of its own, in this process: what main/server.ts wires, with a clock that can be moved and people who can be called.
 import { drain, type Ran } from '@countersign/queue/testing'
 import { onTestFinished, TestRunner } from 'vitest'
-import { type Keyring, makeKeyring } from '../../packages/server/src/crypto/keyring.ts'
-import { randomBytes } from '../../packages/server/src/crypto/token.ts'
+import type { Keyring } from '../../packages/server/src/crypto/keyring.ts'
+import { memorySource } from '../../packages/server/src/crypto/keyring-memory.ts'
 import { type Role, type Scope, systemScope } from '../../packages/server/src/db/scope.ts'
 import type { Db } from '../../packages/server/src/db/tx.ts'
 import { createAgent } from '../../packages/server/src/identity/agent.ts'
 import type { IdentityHouse } from '../../packages/server/src/identity/house.ts'
 import { createKey } from '../../packages/server/src/identity/key.ts'
+import { openRing, type Ring } from '../../packages/server/src/identity/keys-at-rest/root/ring.ts'
 import { cookieName, startSession } from '../../packages/server/src/identity/session.ts'
 import { createTenant, createUser } from '../../packages/server/src/identity/user.ts'
 import { readConfig } from '../../packages/server/src/main/config.ts'
@@ -34,6 +35,8 @@ export type House = {
   clock: MovableClock
   tenantId: string
   keyring: Keyring
+  /** The key ring of each process, in the order of their start. */
+  rings: Ring[]
   given: Given
   /** Owner. */
   alice: Person
@@ -94,18 +97,21 @@ export async function setup(options: SetupOptions = {}): Promise<House> {
   const log = openLog({ level: 'debug', sink: (line) => void logs.push(line) })
   const data = await database({ log, cable: options.cable })
   const { db, admin, clock } = data
-  const keyring = makeKeyring({ current: 1, versions: new Map([[1, randomBytes(32)]]) })
+  const roots = { sources: [memorySource()], skipped: [], warnings: [], created: true }
   const settings = Object.entries({ ENVIRONMENT: 'development', PORT: '0', ROLES: 'web', LIMITS: WIDE, ...options.settings })
   const config = readConfig(Object.fromEntries(settings.map(([name, value]) => [`COUNTERSIGN_${name}`, value])), {
     cwd: process.cwd(),
     isRoot: false,
   })
   const servers: Server[] = []
+  const rings: Ring[] = []
   const start = async (over: Db): Promise<Server> => {
+    const ring = await openRing({ db: over, roots, log, roles: config.roles })
+    rings.push(ring)
     const server = await startServer({
       config,
       db: over,
-      keyring,
+      ring,
       log,
       version: '0.0.0-test',
       pages: options.pages ?? null,
@@ -139,7 +145,8 @@ export async function setup(options: SetupOptions = {}): Promise<House> {
     cable: data.cable,
     clock,
     tenantId,
-    keyring,
+    keyring: server.identity.keyring,
+    rings,
     given: {
       ...given,
       agent: (own = {}) => given.agent({ ...own, owner: own.owner ?? alice }),

@@ -1,11 +1,9 @@
-// The root key and what is derived from it (P123, P125, V65). The file holds every version, so that rotation has a place to stand.
-// Never prints a key, never uses the root itself as a cipher key, never creates a second root where sealed rows need the first.
-import { hkdfSync, randomBytes } from 'node:crypto'
-import { constants, type Stats } from 'node:fs'
-import { link, lstat, mkdir, open, unlink, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+// The root key in memory, and what is derived from it (P123–P126). It changes while it is in use: versions come, one of them seals, every one opens.
+// Never prints a key, never uses the root itself as a cipher key, never goes on opening under a version whose source is away.
+import { hkdfSync } from 'node:crypto'
+import type { Kms } from './keyring-kms.ts'
 import { unwrapKey, type WrappingKey, wrapKey } from './seal.ts'
-import { hmacSha256, randomToken, sameBytes } from './token.ts'
+import { hmacSha256 } from './token.ts'
 
 /** One key per purpose; none serves two (P125). `wrap` is the key that wraps tenant keys. */
 export type Purpose =
@@ -24,152 +22,66 @@ export type Purpose =
   | 'wrap'
 
 export type Keyring = {
+  /** The fingerprint of the first version: names this installation, whatever is rotated. */
+  readonly installation: string
   /** The version that seals and signs; every version opens and verifies. */
   readonly current: number
   readonly versions: readonly number[]
   purpose(name: Purpose, version?: number): Buffer
   /** 8 hex that tell two keys apart and say nothing about either. */
   fingerprint(version?: number): string
-  wrapTenantKey(tenant: string, version: number, key: Buffer): Buffer
-  unwrapTenantKey(tenant: string, version: number, wrapped: Buffer): Buffer
+  /** True: wrapping and unwrapping under this version asks a KMS, which nobody does within a transaction. */
+  isOutside(version?: number): boolean
+  /** Under the current version; `rootVersionOf` reads which that was. `owner` is the wire id of a tenant, or `user/` and one of a user. */
+  wrapTenantKey(owner: string, version: number, key: Buffer): Promise<Buffer>
+  /** Throws KeySourceAway while the source of its version does not answer. */
+  unwrapTenantKey(owner: string, version: number, wrapped: Buffer): Promise<Buffer>
 }
+
+export type Root = WrappingKey & {
+  /** Versions whose wraps a KMS makes. */
+  readonly kms?: ReadonlyMap<number, Kms>
+  /** Versions whose source did not answer when it was last asked. */
+  readonly away?: ReadonlySet<number>
+  /** Kept when the first version is gone. */
+  readonly installation?: string
+  /** Derived keys that outlive their version, by `<purpose>/v<version>`. */
+  readonly kept?: ReadonlyMap<string, Buffer>
+}
+
+/** What main holds: rooms see a Keyring, which always answers by the latest root that was put in. */
+export type LiveKeyring = Keyring & { put(root: Root): void }
 
 /** Why a root key is refused, as a sentence; the process ends with exit code 78 (`key.root`). */
 export class KeyRefused extends Error {
   readonly code = 'key.root'
-  constructor(sentence: string) {
-    super(sentence)
+  constructor(sentence: string, options?: { cause?: unknown }) {
+    super(sentence, options)
     this.name = 'KeyRefused'
   }
 }
 
-export type RootKey = { keyring: Keyring; file: string; created: boolean }
-
-const LINE = /^(\d{1,9}) (current|accepted) ([A-Za-z0-9+/]{43}=)$/
-const BARE = /^[A-Za-z0-9+/]{43}=$/
-const PUBLISHED = ['000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f', '07'.repeat(32)]
-
-/** `file:<path>`. A missing file is created when `mayCreate` says that no sealed row exists yet. */
-export async function loadRootKey(
-  source: string,
-  mayCreate: () => boolean | Promise<boolean>,
-  uid = process.getuid?.() ?? 0,
-): Promise<RootKey> {
-  const file = /^file:(.+)$/.exec(source)?.[1]
-  if (!file)
-    throw new KeyRefused(`ROOT_KEY is "${source.split(':')[0]}:…", but this version reads root keys from file:<path> only.`)
-  const created = (await statOf(file)) === null
-  if (created) {
-    if (!(await mayCreate()))
-      throw new KeyRefused(
-        `The root key file ${file} is missing, but the database holds rows sealed under it. Put the file back; a new key could not open them.`,
-      )
-    await createKeyFile(file)
-  }
-  return { keyring: makeKeyring(parseKeyFile(await readKeyFile(file, uid), file)), file, created }
-}
-
-async function statOf(path: string): Promise<Stats | null> {
-  return lstat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null
-    throw new KeyRefused(`The root key file ${path} cannot be looked at (${error.code}).`)
-  })
-}
-
-/** Written beside and then linked, so that of two first starts one key wins and neither reads half a file. */
-async function createKeyFile(file: string): Promise<void> {
-  const folder = dirname(file)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  const draft = join(folder, `.${randomToken(9)}`)
-  const lines = [
-    '# The root key of this installation: whoever reads it can open everything that is sealed.',
-    '# Keep a copy apart from the backups of the database. Without it, sealed rows are lost.',
-    `1 current ${randomBytes(32).toString('base64')}`,
-  ]
-  await writeFile(draft, `${lines.join('\n')}\n`, { mode: 0o600, flag: 'wx' })
-  try {
-    await link(draft, file)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  } finally {
-    await unlink(draft)
+/** The source of a version cannot be asked now; nothing is wrong with what it wrapped. */
+export class KeySourceAway extends Error {
+  readonly version: number
+  constructor(version: number, cause?: unknown) {
+    super(`The source of version ${version} of the root key does not answer.`, { cause })
+    this.name = 'KeySourceAway'
+    this.version = version
   }
 }
 
-/** Reads through the descriptor that was judged, so that the file cannot be exchanged in between. */
-async function readKeyFile(file: string, uid: number): Promise<string> {
-  if ((await statOf(file))?.isSymbolicLink())
-    throw new KeyRefused(`The root key file ${file} is a symbolic link; name the file itself.`)
-  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
-    (error: NodeJS.ErrnoException) => {
-      throw new KeyRefused(`The root key file ${file} cannot be opened (${error.code}).`)
-    },
-  )
-  try {
-    const stat = await handle.stat()
-    if (!stat.isFile()) throw new KeyRefused(`The root key ${file} is not a regular file.`)
-    if (stat.uid !== uid && stat.uid !== 0)
-      throw new KeyRefused(`The root key file ${file} belongs to another user (uid ${stat.uid}).`)
-    if (stat.mode & 0o077)
-      throw new KeyRefused(
-        `The root key file ${file} has mode ${(stat.mode & 0o777).toString(8)}: others can reach it. Run chmod 600 on it, and rotate the key if others had access.`,
-      )
-    const folder = await statOf(dirname(file))
-    if (folder && folder.mode & 0o022)
-      throw new KeyRefused(`The folder of the root key file ${file} can be written by others. Run chmod go-w on it.`)
-    if (stat.size > 65_536) throw new KeyRefused(`The root key file ${file} is too large to be one.`)
-    return await handle.readFile('utf8')
-  } finally {
-    await handle.close()
-  }
-}
+// Wrapped by a KMS: 02 ‖ version of the root ‖ what the KMS answered. Format 01 is that of seal.ts.
+const BY_KMS = 2
+const HEAD = 5
 
-type Versions = WrappingKey
+/** The version of the root key that a wrap asks for. */
+export const rootVersionOf = (wrapped: Buffer): number => wrapped.readUInt32BE(1)
 
-/** Either one bare base64 key (version 1), or lines `<version> current|accepted <base64>`. */
-export function parseKeyFile(text: string, file = 'root key'): Versions {
-  const lines = text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.startsWith('#'))
-  const first = lines[0] ?? ''
-  const entries =
-    lines.length === 1 && BARE.test(first)
-      ? [{ version: 1, state: 'current', key: first }]
-      : lines.map((line, i) => parseLine(line, i, file))
-  const versions = new Map<number, Buffer>()
-  for (const { version, key } of entries) {
-    const bytes = Buffer.from(key, 'base64')
-    refuseWeak(bytes, file)
-    if (versions.has(version)) throw new KeyRefused(`The root key file ${file} has version ${version} twice.`)
-    if ([...versions.values()].some((other) => sameBytes(other, bytes)))
-      throw new KeyRefused(`The root key file ${file} uses one key for two versions.`)
-    versions.set(version, bytes)
-  }
-  const current = entries.filter((entry) => entry.state === 'current')
-  if (current.length !== 1 || !current[0])
-    throw new KeyRefused(`The root key file ${file} must have exactly one current version.`)
-  return { current: current[0].version, versions }
-}
-
-function parseLine(line: string, index: number, file: string) {
-  const [, version, state, key] = LINE.exec(line) ?? []
-  if (!version || !state || !key || Number(version) < 1)
-    throw new KeyRefused(
-      `Line ${index + 1} of the root key file ${file} is not "<version> current|accepted <32 bytes in base64>".`,
-    )
-  return { version: Number(version), state, key }
-}
-
-function refuseWeak(key: Buffer, file: string): void {
-  if (new Set(key).size < 8)
-    throw new KeyRefused(`The root key in ${file} repeats a few bytes; it is a default or was not made at random.`)
-  if (PUBLISHED.includes(key.toString('hex')) || /^[\x20-\x7e]+$/.test(key.toString('latin1')))
-    throw new KeyRefused(`The root key in ${file} is a published example or a readable text; make 32 random bytes.`)
-}
-
-export function makeKeyring(root: Versions): Keyring {
+export function makeKeyring(first: Root): LiveKeyring {
+  let root = first
   const derived = new Map<string, Buffer>()
+
   const secretOf = (version: number): Buffer => {
     const secret = root.versions.get(version)
     if (!secret) throw new RangeError(`Version ${version} of the root key is not here.`)
@@ -177,25 +89,72 @@ export function makeKeyring(root: Versions): Keyring {
   }
   const purpose = (name: Purpose, version = root.current): Buffer => {
     const info = `${name}/v${version}`
-    const known = derived.get(info) ?? Buffer.from(hkdfSync('sha256', secretOf(version), 'countersign/v1', info, 32))
-    derived.set(info, known)
-    return known
+    const known = root.kept?.get(info) ?? derived.get(info)
+    if (known) return known
+    const key = Buffer.from(hkdfSync('sha256', secretOf(version), 'countersign/v1', info, 32))
+    derived.set(info, key)
+    return key
   }
-  // HKDF's input key must not be a cipher key as well, so tenant keys are wrapped by a derived one.
-  const wrapping: WrappingKey = {
-    current: root.current,
-    versions: new Map([...root.versions.keys()].map((version) => [version, purpose('wrap', version)])),
+  // HKDF's input key must not be a cipher key as well, so tenant keys are wrapped by a derived one (ADR 0004).
+  const wrapping = (version: number): WrappingKey => ({
+    current: version,
+    versions: new Map([...root.versions.keys()].map((one) => [one, purpose('wrap', one)])),
+  })
+
+  async function wrapTenantKey(owner: string, version: number, key: Buffer): Promise<Buffer> {
+    const { current } = root
+    const kms = root.kms?.get(current)
+    if (!kms) {
+      if (root.away?.has(current)) throw new KeySourceAway(current)
+      return wrapKey(wrapping(current), owner, version, key)
+    }
+    const head = Buffer.alloc(HEAD)
+    head[0] = BY_KMS
+    head.writeUInt32BE(current, 1)
+    return Buffer.concat([head, await asked(current, kms.wrap(key, { tenant: owner, version }))])
   }
+
+  async function unwrapTenantKey(owner: string, version: number, wrapped: Buffer): Promise<Buffer> {
+    const under = rootVersionOf(wrapped)
+    const kms = wrapped[0] === BY_KMS ? root.kms?.get(under) : undefined
+    if (kms) return asked(under, kms.unwrap(wrapped.subarray(HEAD), { tenant: owner, version }))
+    if (root.away?.has(under)) throw new KeySourceAway(under)
+    return unwrapKey(wrapping(under), owner, version, wrapped)
+  }
+
   return {
-    current: root.current,
-    versions: [...root.versions.keys()],
+    get installation() {
+      return root.installation ?? fingerprintOf(secretOf(Math.min(...root.versions.keys())))
+    },
+    get current() {
+      return root.current
+    },
+    get versions() {
+      return [...root.versions.keys()]
+    },
     purpose,
-    fingerprint: (version = root.current) =>
-      hmacSha256(secretOf(version), 'countersign/fingerprint/v1').toString('hex').slice(0, 8),
-    wrapTenantKey: (tenant, version, key) => wrapKey(wrapping, tenant, version, key),
-    unwrapTenantKey: (tenant, version, wrapped) => unwrapKey(wrapping, tenant, version, wrapped),
+    fingerprint: (version = root.current) => fingerprintOf(secretOf(version)),
+    isOutside: (version = root.current) => root.kms?.has(version) ?? false,
+    wrapTenantKey,
+    unwrapTenantKey,
+    put(next) {
+      for (const [info, key] of derived)
+        if (![...next.versions.keys()].some((version) => info.endsWith(`/v${version}`))) {
+          key.fill(0)
+          derived.delete(info)
+        }
+      root = next
+    },
   }
 }
+
+const asked = (version: number, answer: Promise<Buffer>): Promise<Buffer> =>
+  answer.catch((error: unknown) => {
+    throw new KeySourceAway(version, error)
+  })
+
+export const fingerprintOf = (secret: Buffer): string =>
+  hmacSha256(secret, 'countersign/fingerprint/v1').toString('hex').slice(0, 8)
 
 /** What a log shows in place of an e-mail (P132): the same person the same text, to this installation only. */
 export const pseudonymOf =

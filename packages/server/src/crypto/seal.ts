@@ -99,6 +99,27 @@ export function open(key: WrappingKey, at: Place, envelope: Buffer): Buffer {
   }
 }
 
+/** What stands in front of the data: all that a rewrap touches. */
+export const WRAP_BYTES = DATA - NONCE
+
+/** Which version of its key an envelope, or the first bytes of one, asks for. */
+export function envelopeVersion(head: Buffer): number {
+  if (head[0] !== FORMAT || head[1] !== AES_256_GCM) throw new EnvelopeError('unknown')
+  return head.readUInt32BE(2)
+}
+
+/** The first WRAP_BYTES of an envelope with its data key under the current version. The data is neither needed nor opened (P126). */
+export function rewrap(key: WrappingKey, tenant: string, head: Buffer): Buffer {
+  const version = envelopeVersion(head)
+  const [older, current] = [key.versions.get(version), key.versions.get(key.current)]
+  if (!older || !current) throw new EnvelopeError('unknown')
+  const dataKey = decrypt(older, head.subarray(6, 6 + NONCE), wrapAad(tenant, version), head.subarray(18, WRAP_BYTES))
+  const nonce = randomBytes(NONCE)
+  const wrapped = encrypt(current, nonce, wrapAad(tenant, key.current), dataKey)
+  dataKey.fill(0)
+  return Buffer.concat([Buffer.of(FORMAT, AES_256_GCM), version32(key.current), nonce, wrapped])
+}
+
 export const sealText = (key: WrappingKey, at: Place, text: string): Buffer => seal(key, at, Buffer.from(text, 'utf8'))
 export const openText = (key: WrappingKey, at: Place, envelope: Buffer): string => open(key, at, envelope).toString('utf8')
 
@@ -125,4 +146,10 @@ export function unwrapKey(parent: WrappingKey, owner: string, version: number, w
   const wrapping = parent.versions.get(wrapped.readUInt32BE(1))
   if (!wrapping) throw new EnvelopeError('unknown')
   return decrypt(wrapping, wrapped.subarray(5, 5 + NONCE), keyAad(owner, version), wrapped.subarray(5 + NONCE))
+}
+
+/** Which version of its parent a wrapped key asks for. */
+export function parentVersion(wrapped: Buffer): number {
+  if (wrapped[0] !== FORMAT) throw new EnvelopeError('unknown')
+  return wrapped.readUInt32BE(1)
 }

@@ -47,6 +47,17 @@ export const TABLES: Record<string, Table> = {
   // keys at rest
   tenant_keys: { kind: 'tenant' },
   subject_keys: { kind: 'tenant' },
+  root_keys: { kind: 'installation' },
+  keyring_state: { kind: 'installation' },
+  keyring_leases: { kind: 'installation' },
+  rewraps: { kind: 'installation' },
+  user_keys: { kind: 'installation' },
+  kept_keys: { kind: 'installation' },
+  verification_keys: { kind: 'installation' },
+  key_erasures: {
+    kind: 'tenant',
+    indexes: { key_erasures_unwritten: 'written beside the backups across tenants, oldest first (P128)' },
+  },
   // events
   events: {
     kind: 'tenant',

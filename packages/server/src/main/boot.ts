@@ -2,18 +2,19 @@
 
 import { join } from 'node:path'
 import { QueueError } from '@countersign/queue'
-import { KeyRefused, type Keyring, loadRootKey } from '../crypto/keyring.ts'
+import { KeyRefused, type Keyring } from '../crypto/keyring.ts'
 import { type CheckLine, checkSchema } from '../db/check.ts'
 import { type Embedded, joinEmbedded, startEmbedded } from '../db/embedded/postgres.ts'
 import { migrate } from '../db/migrate.ts'
 import { type Db, openDb } from '../db/tx.ts'
 import { readCertificate } from '../http/tls.ts'
 import type { IdentityHouse } from '../identity/house.ts'
-import { hasSealedRows, missingRootKey } from '../identity/keys-at-rest/tenant-key.ts'
+import { openRing, type Ring } from '../identity/keys-at-rest/root/ring.ts'
 import { openPasswords } from '../identity/password.ts'
 import type { Log } from '../std/log.ts'
 import { packageRoot } from '../std/package-root.ts'
 import { type Config, tlsFiles } from './config.ts'
+import { rootsOf, sayRoots } from './roots.ts'
 import { type Server, startServer } from './server.ts'
 import { version } from './version.ts'
 
@@ -68,16 +69,17 @@ export async function boot(config: Config, log: Log, told: (keyring: Keyring) =>
     const db = await openDb({ url: runtimeUrl, listen: config.listenUrl?.reveal() ?? true, log })
     try {
       await prove(config, db, log)
-      const keyring = await openKeyring(config, db, log)
-      told(keyring)
+      const ring = await openKeyring(config, db, log, config.roles)
+      told(ring.keyring)
       const server = await startServer({
         config,
         db,
-        keyring,
+        ring,
         log,
         version: version(),
         pages: join(packageRoot(import.meta.url), 'public'),
-      }).catch((error: unknown) => {
+      }).catch(async (error: unknown) => {
+        await ring.close()
         // A key file or a list of HTTP kinds that cannot be used is a setting, and says so.
         throw error instanceof QueueError ? new BootRefused([`jobs.files: ${error.message}`]) : error
       })
@@ -99,7 +101,7 @@ export async function boot(config: Config, log: Log, told: (keyring: Keyring) =>
 
 /** The house of identity for a command that runs beside a server, or without one. */
 export async function openIdentity(config: Config, db: Db, log: Log): Promise<IdentityHouse> {
-  const keyring = await openKeyring(config, db, log)
+  const { keyring } = await openKeyring(config, db, log, null)
   const origin = config.publicUrl?.origin ?? `http://localhost:${config.port}`
   return { db, keyring, passwords: openPasswords({ keyring }), origin: () => origin }
 }
@@ -171,13 +173,14 @@ function checkTls(config: Config): Finding[] {
   }
 }
 
-/** The root key that the settings name; made at first start. Throws BootRefused with the rule that it breaks. */
-export async function openKeyring(config: Config, db: Db, log: Log): Promise<Keyring> {
-  const root = await loadRootKey(config.rootKey, async () => !(await hasSealedRows(db))).catch((error: unknown) => {
+/** The key ring that the settings name; its root is made at the first start. Throws BootRefused with the rule that it breaks. A command takes no lease. */
+export async function openKeyring(config: Config, db: Db, log: Log, roles: readonly string[] | null): Promise<Ring> {
+  try {
+    const roots = await rootsOf(config, db, log)
+    const ring = await openRing({ db, roots, log, roles })
+    sayRoots(ring, log)
+    return ring
+  } catch (error) {
     throw error instanceof KeyRefused ? new BootRefused([`key.root: ${error.message}`]) : error
-  })
-  const missing = await missingRootKey(db, root.keyring)
-  if (missing) throw new BootRefused([`key.root: ${missing}`])
-  log.info({ file: root.file, fingerprint: root.keyring.fingerprint(), created: root.created }, 'root key')
-  return root.keyring
+  }
 }

@@ -32,7 +32,8 @@ test('P154 an empty environment gives the defaults, and an empty value is none',
   expect(config).toMatchObject({
     environment: 'production',
     home: '/srv/app/.countersign',
-    rootKey: 'file:/srv/app/.countersign/keys/root.key',
+    rootKey: null,
+    rootKeyAlso: [],
     roles: ['web', 'worker', 'maintenance'],
     databaseUrl: null,
     host: '127.0.0.1',
@@ -44,7 +45,7 @@ test('P154 an empty environment gives the defaults, and an empty value is none',
   })
 })
 
-test('P154 each setting is read as its type, and the root key follows HOME', () => {
+test('P154 each setting is read as its type', () => {
   const config = read({
     COUNTERSIGN_ENVIRONMENT: 'development',
     COUNTERSIGN_HOME: 'state',
@@ -61,7 +62,6 @@ test('P154 each setting is read as its type, and the root key follows HOME', () 
   })
   expect(config).toMatchObject({
     home: '/srv/app/state',
-    rootKey: 'file:/srv/app/state/keys/root.key',
     roles: ['worker', 'maintenance'],
     port: 0,
     egressAllow: [{ port: 4000 }, { host: 'receiver.example', port: 8443 }],
@@ -211,4 +211,16 @@ test('P154 the page names each setting, its file form where it is secret, and on
     expect(one.says).toMatch(/^[A-Z].*\.$/)
   }
   expect(page).toContain('`COUNTERSIGN_SETUP_TOKEN_FILE`')
+})
+
+test('P123 only the variables that ROOT_KEY names are read, and they print as secrets', () => {
+  const config = read({
+    COUNTERSIGN_ROOT_KEY: 'env:MY_KEY',
+    COUNTERSIGN_ROOT_KEY_ALSO: 'env:OLD_KEY,file:/k',
+    MY_KEY: 'a',
+    OTHER: 'b',
+  })
+  expect(Object.keys(config.rootKeyValues)).toEqual(['MY_KEY'])
+  expect(inspect(config.rootKeyValues)).not.toContain("'a'")
+  expect(config.rootKeyAlso).toEqual(['env:OLD_KEY', 'file:/k'])
 })

@@ -1,7 +1,7 @@
 // Every setting, in one typed table: name, kind, default, whether it is secret, and one sentence. Read once, from the environment that is handed in,
 // refused in full sentences, printed redacted. The only file that may name process.env; no room reads a setting by itself.
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { Secret } from '../crypto/secret.ts'
 import { defaultHome } from '../db/embedded/home.ts'
 import { parseTrustedProxies } from '../http/address.ts'
 import { type Cors, parseCors } from '../http/browser.ts'
@@ -133,9 +133,37 @@ export const SETTINGS = {
   rootKey: setting(
     'ROOT_KEY',
     kind.text,
-    (context) => `file:${join(defaultHome(context), 'keys', 'root.key')}`,
-    'file:<HOME>/keys/root.key',
-    'Where the root key is: `file:<path>`, mode 0600; made at the first start.',
+    null,
+    'found: docs/keys.md',
+    'Where the root key is: `file:<path>`, `exec:<program>`, `vault-transit:<url>`, `env:<NAME>`, `env-file:<path>#<NAME>` or `keyring:<account>`.',
+  ),
+  rootKeyAlso: setting(
+    'ROOT_KEY_ALSO',
+    kind.list,
+    [],
+    'none',
+    'Further sources whose versions open: how a root key moves from one source to another without a pause.',
+  ),
+  rootKeyEnvAccepted: setting(
+    'ROOT_KEY_ENV_ACCEPTED',
+    kind.flag,
+    false,
+    '0',
+    'Takes `env:<NAME>` in production too, with a warning at each start.',
+  ),
+  rootKeyVaultToken: setting(
+    'ROOT_KEY_VAULT_TOKEN',
+    kind.secretText,
+    null,
+    'none',
+    'The token for `vault-transit:`; it may encrypt and decrypt with that one key and nothing else.',
+  ),
+  erasuresFile: setting(
+    'ERASURES_FILE',
+    kind.path,
+    null,
+    'none',
+    'Where each erasure is appended, signed, beside the backups; a restore applies it (docs/keys.md).',
   ),
   limits: setting(
     'LIMITS',
@@ -220,7 +248,11 @@ export const SETTINGS = {
 
 type Key = keyof typeof SETTINGS
 type Values = { [K in Key]: (typeof SETTINGS)[K] extends Setting<infer T> ? T : never }
-export type Config = Readonly<Values> & { readonly cors: Cors | null }
+export type Config = Readonly<Values> & {
+  readonly cors: Cors | null
+  /** The variables that ROOT_KEY names by `env:`, and no other. */
+  readonly rootKeyValues: Readonly<Record<string, Secret>>
+}
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -244,7 +276,7 @@ export function readConfig(env: Environment, context: Context): Config {
   for (const [key, one] of table) {
     try {
       const given = givenText(env, one)
-      values[key] = given === null ? fallbackOf(key, one, context, values) : one.kind.parse(given, context)
+      values[key] = given === null ? fallbackOf(one, context) : one.kind.parse(given, context)
     } catch (error) {
       refused.push(`${one.name} ${error instanceof Error ? error.message : String(error)}`)
     }
@@ -254,12 +286,10 @@ export function readConfig(env: Environment, context: Context): Config {
   refused.push(...contradictions(read))
   const cors = corsOf(read, refused)
   if (refused.length > 0) throw new ConfigRefused(refused)
-  return { ...read, cors }
+  return { ...read, cors, rootKeyValues: rootKeyValues(read, env) }
 }
 
-// HOME stands before ROOT_KEY in the table, whose default lies in it.
-function fallbackOf(key: Key, one: Setting<unknown>, context: Context, values: Record<string, unknown>): unknown {
-  if (key === 'rootKey' && typeof values.home === 'string') return `file:${join(values.home, 'keys', 'root.key')}`
+function fallbackOf(one: Setting<unknown>, context: Context): unknown {
   return typeof one.fallback === 'function' ? (one.fallback as (context: Context) => unknown)(context) : one.fallback
 }
 
@@ -313,6 +343,11 @@ function corsOf(config: Values, refused: string[]): Cors | null {
     refused.push(`${PREFIX}${error instanceof Error ? error.message : String(error)}`)
     return null
   }
+}
+
+function rootKeyValues({ rootKey, rootKeyAlso }: Values, env: Environment): Record<string, Secret> {
+  const names = [rootKey ?? '', ...rootKeyAlso].flatMap((text) => (text.startsWith('env:') ? [text.slice('env:'.length)] : []))
+  return Object.fromEntries(names.flatMap((name) => (env[name] ? [[name, new Secret(env[name])]] : [])))
 }
 
 /** The files of built-in TLS, when it is asked for. */

@@ -1,5 +1,5 @@
 // The rooms of the product, each with the house it asks for, and the way in which all of them end. The only file that knows every room.
-import { CALLBACK_PREFIX, callbackUrl, createQueue, type Queue, type Receiver } from '@countersign/queue'
+import { CALLBACK_PREFIX, callbackUrl, createQueue, prometheusMeter, type Queue, type Receiver } from '@countersign/queue'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Db } from '../db/tx.ts'
 import { openDoor } from '../egress/fetch.ts'
@@ -7,11 +7,13 @@ import { checkUrl, openGuard } from '../egress/guard.ts'
 import { postOrProblem } from '../egress/post.ts'
 import { eventRoutes } from '../events/routes.ts'
 import type { Limits } from '../http/limit.ts'
+import { openReplies } from '../http/reply.ts'
 import type { Route } from '../http/route.ts'
 import { readAllows } from '../identity/egress/allow.ts'
 import { egressRoutes } from '../identity/egress/routes.ts'
 import type { IdentityHouse } from '../identity/house.ts'
 import { identityJobs, identitySchedules } from '../identity/jobs.ts'
+import type { Ring } from '../identity/keys-at-rest/root/ring.ts'
 import { openPasswords, type PasswordCost } from '../identity/password.ts'
 import { identityRoutes } from '../identity/routes.ts'
 import type { BreakGlassHouse } from '../identity/tenants/break-glass.ts'
@@ -22,6 +24,9 @@ import type { JobsHouse } from '../jobs/house.ts'
 import { httpKinds } from '../jobs/http-worker.ts'
 import { openCallbackKeys, openCallbackReceiver, receiverRoutes } from '../jobs/receiver.ts'
 import { jobsRoutes } from '../jobs/routes.ts'
+import type { McpHouse } from '../mcp/house.ts'
+import { jobTools } from '../mcp/jobs.ts'
+import { mcpRoutes } from '../mcp/routes.ts'
 import { type StatusHouse, statusRoutes } from '../status/routes.ts'
 import type { Log } from '../std/log.ts'
 import { openQuestions } from '../tasks/break-glass.ts'
@@ -33,11 +38,13 @@ import { taskRoutes } from '../tasks/routes.ts'
 import { openWaits } from '../tasks/wait.ts'
 import { openWaitSlots } from '../tasks/wait-slots.ts'
 import type { Config } from './config.ts'
+import { replySealing } from './sealing.ts'
 
 export type Ground = {
   config: Config
   db: Db
   keyring: Keyring
+  ring: Ring
   limits: Limits
   log: Log
   version: string
@@ -51,6 +58,8 @@ export type Rooms = {
   queue: Queue
   routes: Route[]
   rootRoutes: Route[]
+  /** What this process measured, in the text format of Prometheus. */
+  metrics(): Promise<string>
   /** After the listener: running jobs end or are handed back, then what the rooms hold open is closed. */
   close(): Promise<void>
 }
@@ -61,7 +70,7 @@ const GRACE = '10s'
 export function openRooms(ground: Ground): Rooms {
   const { config, db, keyring, log, origin } = ground
   const identity: IdentityHouse = { db, keyring, origin, passwords: openPasswords({ keyring, cost: ground.passwordCost }) }
-  const door = openDoor({ guard: guardOf(ground), installation: keyring.fingerprint(), version: ground.version, log })
+  const door = openDoor({ guard: guardOf(ground), installation: keyring.installation, version: ground.version, log })
   const forms = openForms()
   const slots = openWaitSlots(ground.limits, db.clock)
   const tasks: TasksHouse = {
@@ -82,8 +91,10 @@ export function openRooms(ground: Ground): Rooms {
   const keys = openCallbackKeys(config.callbackKeysFile, log)
   const pause = (kind: string, url: string) => queue.pause({ kind }, { actor: `410 from ${new URL(url).host}` })
   const endpoints = httpKinds({ door, keys, now: db.clock.now, pause }, config.httpKindsFile)
+  const meter = prometheusMeter()
   const queue: Queue = createQueue({
     database: db.pool,
+    telemetry: { meter },
     listen: config.listenUrl?.reveal() ?? true,
     kinds: [...kinds, ...endpoints.map(holds.over)],
     callbackUrl: (id) => callbackUrl(config.callbackUrl?.origin ?? origin(), CALLBACK_PREFIX, id, 'complete'),
@@ -95,6 +106,14 @@ export function openRooms(ground: Ground): Rooms {
   if (config.roles.includes('maintenance')) queue.maintain()
   const ownKinds = new Set(kinds.map(({ name }) => name))
   const jobs: JobsHouse = { db, keyring, queue, ownKinds, version: ground.version }
+  const mcp: McpHouse = {
+    tools: jobTools(jobs),
+    replies: openReplies({ db, sealing: replySealing(identity) }),
+    log,
+    version: ground.version,
+    origin,
+    origins: config.cors?.origins ?? new Set(),
+  }
   return {
     identity,
     queue,
@@ -105,7 +124,9 @@ export function openRooms(ground: Ground): Rooms {
       jobs,
       receiver: openCallbackReceiver(queue, keys, config.callbackV1, log),
       status: { db, version: ground.version },
+      mcp,
     }),
+    metrics: () => meter.text(),
     async close() {
       await queue.close({ grace: GRACE })
       holds.close()
@@ -123,6 +144,7 @@ type Houses = {
   jobs: JobsHouse
   receiver: Receiver
   status: StatusHouse
+  mcp: McpHouse
 }
 
 const listRoutes = ({
@@ -132,6 +154,7 @@ const listRoutes = ({
   jobs,
   receiver,
   status,
+  mcp,
 }: Houses): { routes: Route[]; rootRoutes: Route[] } => ({
   routes: [
     ...identityRoutes(identity),
@@ -143,13 +166,21 @@ const listRoutes = ({
     ...jobsRoutes(jobs),
     ...receiverRoutes({ receiver }),
   ],
-  rootRoutes: [...statusRoutes(status), taskRedirect(tasks)],
+  rootRoutes: [...statusRoutes(status), taskRedirect(tasks), ...mcpRoutes(mcp)],
 })
 
 /** The contract table without a server behind it: for documents and types. Its handlers must not be called. */
 export function describeRoutes(): { routes: Route[]; rootRoutes: Route[] } {
-  const nobody = {} as BreakGlassHouse & TasksHouse & JobsHouse & Receiver & StatusHouse
-  return listRoutes({ identity: nobody, breakGlass: nobody, tasks: nobody, jobs: nobody, receiver: nobody, status: nobody })
+  const nobody = { tools: [] as McpHouse['tools'] } as BreakGlassHouse &
+    TasksHouse &
+    JobsHouse &
+    Receiver &
+    StatusHouse &
+    McpHouse
+  return listRoutes({
+    ...{ identity: nobody, breakGlass: nobody, tasks: nobody, jobs: nobody, receiver: nobody, status: nobody },
+    mcp: nobody,
+  })
 }
 
 /** Our own names are never a place to deliver to. */

@@ -1,31 +1,28 @@
 // One process of the product: its rooms behind a listener, and the housekeeping that keeps its tables small. Holds no rule of the product.
-import type { Keyring } from '../crypto/keyring.ts'
-import { openText, type Place, sealText } from '../crypto/seal.ts'
-import type { Scope } from '../db/scope.ts'
 import type { Db } from '../db/tx.ts'
 import { type App, buildApp } from '../http/app.ts'
 import { openLimits } from '../http/limit.ts'
-import type { ReplySealing } from '../http/reply.ts'
 import { loadPages } from '../http/static.ts'
 import { authenticate } from '../identity/authenticate.ts'
 import type { IdentityHouse } from '../identity/house.ts'
 import { exposeKey } from '../identity/key.ts'
-import { tenantKey } from '../identity/keys-at-rest/tenant-key.ts'
+import type { Ring } from '../identity/keys-at-rest/root/ring.ts'
 import { authorise } from '../identity/matrix.ts'
 import type { PasswordCost } from '../identity/password.ts'
 import { requireProof } from '../identity/proof.ts'
 import { recordLook } from '../identity/tenants/break-glass.ts'
 import { openWatch } from '../identity/watch.ts'
-import { tenantWire } from '../std/id.ts'
 import type { Log } from '../std/log.ts'
 import { type Config, tlsFiles } from './config.ts'
 import { openRooms, type Rooms } from './rooms.ts'
+import { replySealing } from './sealing.ts'
 
 export type ServerOptions = {
   config: Config
   /** As the runtime login, on a database that `migrate` has brought up to date. The caller closes it after the server. */
   db: Db
-  keyring: Keyring
+  /** Closed with the server. */
+  ring: Ring
   log: Log
   version: string
   /** The folder of the built dashboard; null serves none. */
@@ -50,11 +47,12 @@ export type Server = {
 const SWEEP_MS = 60_000
 
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { config, db, keyring, log, version } = options
+  const { config, db, ring, log, version } = options
+  const { keyring } = ring
   const { clock } = db
   const limits = openLimits({ db, keyring, clock, buckets: config.limits })
   const origin = (): string => app.origin()
-  const rooms = openRooms({ config, db, keyring, limits, log, version, origin, passwordCost: options.passwordCost })
+  const rooms = openRooms({ config, db, keyring, ring, limits, log, version, origin, passwordCost: options.passwordCost })
   const { identity } = rooms
   const serves = config.roles.includes('web')
   const app: App = buildApp({
@@ -64,7 +62,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     rootRoutes: serves ? rooms.rootRoutes : rooms.rootRoutes.filter((one) => one.spec.tag === 'status'),
     sealing: replySealing(identity),
     publicUrl: config.publicUrl?.origin,
-    installation: keyring.fingerprint(),
+    installation: keyring.installation,
     allowedHosts: config.allowedHosts,
     hstsPreload: config.hstsPreload,
     tls: tlsFiles(config),
@@ -84,6 +82,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   })
   const door = await app.listen(config.port, config.host).catch(async (error: unknown) => {
     await rooms.close()
+    await ring.close()
     throw error
   })
   const stopSweeping = config.roles.includes('maintenance') ? sweepEveryMinute(app, db, log) : () => undefined
@@ -96,6 +95,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       stopSweeping()
       await door.close()
       await rooms.close()
+      await ring.close()
     },
   }
 }
@@ -109,18 +109,4 @@ function sweepEveryMinute({ limits, replies }: App, { clock }: Db, log: Log): ()
   }
   stop = clock.timer(SWEEP_MS, sweep)
   return () => stop()
-}
-
-/** Stored replies are sealed under the tenant's key, with their own id bound in. */
-function replySealing(house: IdentityHouse): ReplySealing {
-  const place = (scope: Scope, id: string): Place => ({
-    tenant: tenantWire(scope.tenantId),
-    table: 'replies',
-    column: 'reply',
-    row: id,
-  })
-  return {
-    seal: async (t, scope, id, text) => sealText(await tenantKey(house, t, scope), place(scope, id), text),
-    open: async (t, scope, id, sealed) => openText(await tenantKey(house, t, scope), place(scope, id), sealed),
-  }
 }

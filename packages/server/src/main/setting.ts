@@ -51,6 +51,10 @@ export const flag: Kind<boolean> = {
 
 export const text: Kind<string> = { type: 'text', parse: (value) => value }
 
+export const secretText: Kind<Secret> = { type: 'text', secret: true, parse: (value) => new Secret(value) }
+
+export const list: Kind<string[]> = { type: 'texts, comma-separated', parse: items }
+
 export const path: Kind<string> = { type: 'path', parse: (value, { cwd }) => (isAbsolute(value) ? value : resolve(cwd, value)) }
 
 export const portNumber: Kind<number> = { type: 'port, 0 = any free one', parse: (value) => port(value, 0) }

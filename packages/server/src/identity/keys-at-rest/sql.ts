@@ -1,18 +1,25 @@
 // The statements over wrapped keys. They move wrapped bytes only: nothing here wraps, unwraps or holds a plain key.
 import type { Scope, Tx } from '../../db/tx.ts'
 
-export type TenantKeyRow = { version: number; wrapped: Buffer; root_version: number; root_fingerprint: string }
+export type KeyState = 'accepted' | 'current' | 'retired' | 'destroyed'
+export type TenantKeyRow = {
+  version: number
+  wrapped: Buffer | null
+  root_version: number
+  root_fingerprint: string
+  state: KeyState
+}
 export type SubjectKeyRow = { subject: string; version: number; wrapped: Buffer | null; destroyed_at: Date | null }
 export type RootKeyInUse = { root_version: number; root_fingerprint: string }
 
 export const findTenantKeys = (t: Tx, scope: Scope) => t.rows<TenantKeyRow>`
-  select version, wrapped, root_version, root_fingerprint from tenant_keys where tenant_id = ${scope.tenantId}::uuid`
+  select version, wrapped, root_version, root_fingerprint, state from tenant_keys where tenant_id = ${scope.tenantId}::uuid`
 
 // Of two first uses at once the second waits here for the first's commit and then inserts nothing; both read the same row afterwards.
 export const insertTenantKeyIfNone = (t: Tx, scope: Scope, row: TenantKeyRow) => t.run`
-  insert into tenant_keys (version, tenant_id, wrapped, root_version, root_fingerprint, created_at)
+  insert into tenant_keys (version, tenant_id, wrapped, root_version, root_fingerprint, state, created_at)
   values (${row.version}::integer, ${scope.tenantId}::uuid, ${row.wrapped}::bytea, ${row.root_version}::integer,
-    ${row.root_fingerprint}::text, ${t.now}::timestamptz)
+    ${row.root_fingerprint}::text, ${row.state}::text, ${t.now}::timestamptz)
   on conflict (tenant_id, version) do nothing`
 
 export const findSubjectKeys = (t: Tx, scope: Scope, subjects: readonly string[]) => t.rows<SubjectKeyRow>`
@@ -29,4 +36,6 @@ export const destroySubjectKeysIfAlive = (t: Tx, scope: Scope, subject: string) 
   where tenant_id = ${scope.tenantId}::uuid and subject = ${subject}::text and destroyed_at is null`
 
 export const rootKeysInUse = (t: Tx) => t.rows<RootKeyInUse>`
-  select root_version, root_fingerprint from countersign_engine.root_keys_in_use()`
+  select root_version, root_fingerprint from countersign_engine.root_keys_in_use()
+  union select root_version, root_fingerprint from user_keys where wrapped is not null
+  union select root_version, root_fingerprint from kept_keys`

@@ -2,11 +2,13 @@
 // Never stores a plain key, never shares one between tenants, and never makes a new key for a subject whose key was destroyed.
 import { Problem } from '@countersign/sdk'
 import type { Keyring } from '../../crypto/keyring.ts'
-import { openText, type Place, unwrapKey, type WrappingKey, wrapKey } from '../../crypto/seal.ts'
+import { EnvelopeError, openText, type Place, unwrapKey, type WrappingKey, wrapKey } from '../../crypto/seal.ts'
 import { randomBytes } from '../../crypto/token.ts'
 import { systemScope } from '../../db/scope.ts'
 import { type Db, type Scope, type Tx, tx } from '../../db/tx.ts'
 import { tenantWire } from '../../std/id.ts'
+import { drop, type HeldKey, held, hold, storeOf } from './held.ts'
+import { type KeyHouse, makeKey, unwrapRows } from './outside.ts'
 import {
   destroySubjectKeysIfAlive,
   findSubjectKeys,
@@ -15,49 +17,103 @@ import {
   insertTenantKeyIfNone,
   rootKeysInUse,
   type SubjectKeyRow,
+  type TenantKeyRow,
 } from './sql.ts'
 
-export type KeyHouse = { db: Db; keyring: Keyring }
+export type { KeyHouse } from './outside.ts'
 
-const HELD_MS = 5 * 60_000
 const SUBJECT = /^[a-z_]+:[\x21-\x7e]+$/
 
-type Held = { key: WrappingKey; until: number }
-// Per process and database. Only what was committed gets in: a key of a transaction that rolled back would seal for nobody.
-const held = new WeakMap<Db, Map<string, Held>>()
+// A key of a transaction that rolled back would seal for nobody: until the commit only this transaction has it.
+const madeIn = new WeakMap<Tx, Map<string, HeldKey>>()
 
-/** The tenant's key; version 1 is made on first use. */
+/** The tenant's key; version 1 is made on first use. `content_erased` once the tenant's keys are destroyed, `vault_sealed` while their source is away. */
 export async function tenantKey(house: KeyHouse, t: Tx, scope: Scope): Promise<WrappingKey> {
-  const cache = held.get(house.db) ?? new Map<string, Held>()
-  held.set(house.db, cache)
-  const now = house.db.clock.now().getTime()
-  const known = cache.get(scope.tenantId)
-  if (known && known.until > now) return known.key
+  return (
+    held(house.db, scope.tenantId) ??
+    madeIn.get(t)?.get(scope.tenantId) ??
+    (await loadTenantKey(house, t, scope)) ??
+    (await makeTenantKey(house, t, scope)) ??
+    (await loadTenantKey(house, t, scope)) ??
+    neverThere()
+  )
+}
 
-  const key = (await loadTenantKey(house, t, scope)) ?? (await makeTenantKey(house, t, scope))
-  t.afterCommit(() => cache.set(scope.tenantId, { key, until: now + HELD_MS }))
-  return key
+const neverThere = (): never => {
+  throw new Error('A tenant key that somebody just made is not there.')
 }
 
 async function loadTenantKey(house: KeyHouse, t: Tx, scope: Scope): Promise<WrappingKey | null> {
-  const rows = await findTenantKeys(t, scope)
-  if (rows.length === 0) return null
-  const tenant = tenantWire(scope.tenantId)
-  const versions = new Map(rows.map((row) => [row.version, house.keyring.unwrapTenantKey(tenant, row.version, row.wrapped)]))
-  return { current: Math.max(...versions.keys()), versions }
+  const store = storeOf(house.db)
+  for (;;) {
+    const { generation } = store
+    const rows = await findTenantKeys(t, scope)
+    if (rows.length === 0) return null
+    const alive = rows.filter(isAlive)
+    if (alive.length === 0) throw new Problem('content_erased')
+    const versions = await unwrapRows(house, tenantWire(scope.tenantId), alive)
+    // A version that came while these were read would be missing in what this process says that it knows (P126).
+    if (store.generation === generation) return hold(house.db, scope.tenantId, versions, currentOf(alive))
+  }
 }
 
-async function makeTenantKey(house: KeyHouse, t: Tx, scope: Scope): Promise<WrappingKey> {
-  const { keyring } = house
-  await insertTenantKeyIfNone(t, scope, {
-    version: 1,
-    wrapped: keyring.wrapTenantKey(tenantWire(scope.tenantId), 1, randomBytes(32)),
-    root_version: keyring.current,
-    root_fingerprint: keyring.fingerprint(),
+type Alive = TenantKeyRow & { wrapped: Buffer }
+const isAlive = (row: TenantKeyRow): row is Alive => row.wrapped !== null
+const currentOf = (rows: readonly Alive[]): number =>
+  Math.max(
+    ...(rows.some(({ state }) => state === 'current') ? rows.filter(({ state }) => state === 'current') : rows).map(
+      ({ version }) => version,
+    ),
+  )
+
+/** Null when somebody else was first. */
+async function makeTenantKey(house: KeyHouse, t: Tx, scope: Scope): Promise<WrappingKey | null> {
+  const { key, ...row } = await makeKey(house, tenantWire(scope.tenantId), 1)
+  if ((await insertTenantKeyIfNone(t, scope, { ...row, version: 1, state: 'current' })) === 0) return null
+  const made: HeldKey = { current: 1, versions: new Map([[1, key]]) }
+  madeIn.set(t, (madeIn.get(t) ?? new Map()).set(scope.tenantId, made))
+  t.afterCommit(() => {
+    if (!held(house.db, scope.tenantId)) hold(house.db, scope.tenantId, made.versions, 1)
   })
-  const key = await loadTenantKey(house, t, scope)
-  if (!key) throw new Error('A tenant key that was just made is not there.')
-  return key
+  return made
+}
+
+/** Brings what this process holds up to date, in the objects that others hold: after this every version that was committed before opens (P126). */
+export async function reloadTenantKeys(house: KeyHouse): Promise<void> {
+  const { db } = house
+  const store = storeOf(db)
+  store.generation++
+  for (const [tenantId, { key }] of [...store.tenants]) {
+    if (!held(db, tenantId)) {
+      drop(db, tenantId)
+      continue
+    }
+    const scope = systemScope('keyring', tenantId)
+    try {
+      await tx(
+        db,
+        scope,
+        async (t) => {
+          const alive = (await findTenantKeys(t, scope)).filter(isAlive)
+          const fresh = await unwrapRows(
+            house,
+            tenantWire(tenantId),
+            alive.filter(({ version }) => !key.versions.has(version)),
+          )
+          for (const version of key.versions.keys())
+            if (!alive.some((row) => row.version === version)) key.versions.delete(version)
+          for (const [version, bytes] of fresh) key.versions.set(version, bytes)
+          if (alive.length > 0) key.current = currentOf(alive)
+          else drop(db, tenantId)
+        },
+        { readOnly: true },
+      )
+    } catch (error) {
+      // Without its source it is not held either: the next use asks again and says what is wrong.
+      drop(db, tenantId)
+      if (!(error instanceof Problem && error.code === 'vault_sealed')) throw error
+    }
+  }
 }
 
 /** The key of one subject, `task:<id>` or `user:<id>`, for writing; made on first use. `content_erased` if it was destroyed. */
@@ -69,7 +125,7 @@ export async function subjectKey(house: KeyHouse, t: Tx, scope: Scope, subject: 
     await insertSubjectKeyIfNone(t, scope, subject, 1, wrapKey(parent, owner(scope, subject), 1, randomBytes(32)))
     rows = await findSubjectKeys(t, scope, [subject])
   }
-  const key = unwrapRows(parent, scope, subject, rows)
+  const key = await unwrapSubject(house, t, scope, parent, subject, rows)
   if (!key) throw new Problem('content_erased')
   return key
 }
@@ -82,11 +138,11 @@ export async function subjectKeys(
   subjects: readonly string[],
 ): Promise<Map<string, WrappingKey>> {
   const rows = subjects.length === 0 ? [] : await findSubjectKeys(t, scope, subjects)
-  if (rows.length === 0) return new Map()
+  if (!rows.some((row) => row.wrapped)) return new Map()
   const parent = await tenantKey(house, t, scope)
   const keys = new Map<string, WrappingKey>()
   for (const [subject, own] of groupBySubject(rows)) {
-    const key = unwrapRows(parent, scope, subject, own)
+    const key = await unwrapSubject(house, t, scope, parent, subject, own)
     if (key) keys.set(subject, key)
   }
   return keys
@@ -124,9 +180,25 @@ function groupBySubject(rows: SubjectKeyRow[]): Map<string, SubjectKeyRow[]> {
   return groups
 }
 
-function unwrapRows(parent: WrappingKey, scope: Scope, subject: string, rows: readonly SubjectKeyRow[]): WrappingKey | null {
-  const versions = new Map<number, Buffer>()
-  for (const row of rows)
-    if (row.wrapped) versions.set(row.version, unwrapKey(parent, owner(scope, subject), row.version, row.wrapped))
-  return versions.size === 0 ? null : { current: Math.max(...versions.keys()), versions }
+async function unwrapSubject(
+  house: KeyHouse,
+  t: Tx,
+  scope: Scope,
+  parent: WrappingKey,
+  subject: string,
+  rows: readonly SubjectKeyRow[],
+): Promise<WrappingKey | null> {
+  const unwrapAll = (under: WrappingKey) => {
+    const versions = new Map<number, Buffer>()
+    for (const row of rows)
+      if (row.wrapped) versions.set(row.version, unwrapKey(under, owner(scope, subject), row.version, row.wrapped))
+    return versions.size === 0 ? null : { current: Math.max(...versions.keys()), versions }
+  }
+  try {
+    return unwrapAll(parent)
+  } catch (error) {
+    // A process without a lease (a command) may not have heard of a version yet: it looks once more.
+    if (!(error instanceof EnvelopeError && error.reason === 'unknown')) throw error
+    return unwrapAll((await loadTenantKey(house, t, scope)) ?? parent)
+  }
 }
