@@ -34,6 +34,10 @@ export function inputReader(route: Route): ReadInput {
   }
 }
 
+/** A value against a schema, as a body is judged: what is wrong with it stands in `errors`, each with its place. */
+export const judge = (schema: z.ZodType, value: unknown, errors: FieldError[]): unknown =>
+  accept(schema, value, 'native', [], errors, pointed)
+
 const compile = (shape: Shape) => z.compile(z.strictObject(shape))
 
 /** Of a query field its bare name, of a body member its JSON Pointer (RFC 6901). */

@@ -1,5 +1,5 @@
 // Limits, exact over any number of processes (P71–P75): each count is one row of PostgreSQL, taken in one statement with its clock.
-// Counts nothing in this process, keeps no name of a person (only its HMAC), and never lets a call through because the store is away.
+// Counts nothing in this process but reads while the database takes no writes (limit-here.ts), keeps no name of a person (only its HMAC), and never lets a call through because the store is away.
 import { Problem } from '@countersign/sdk'
 import type { Keyring } from '../crypto/keyring.ts'
 import { hmacSha256, randomToken } from '../crypto/token.ts'
@@ -7,6 +7,7 @@ import type { Sql } from '../db/sql.ts'
 import { type Db, once } from '../db/tx.ts'
 import type { Clock } from '../std/clock.ts'
 import { BUCKETS, type Bucket, type BucketName, type Buckets, type Gcra, NAMED, type Window } from './bucket.ts'
+import { countHere, countsHere } from './limit-here.ts'
 import {
   type BucketRow,
   deleteBucket,
@@ -30,9 +31,11 @@ export type Left = { bucket: BucketName; quota: number; per: number; remaining: 
 export type Limits = {
   /** All or a 429: asks in the given order, rates in one round trip; what stands behind a refusal is not counted. */
   take(...wants: Want[]): Promise<Left[]>
+  /** The same for what only reads: while the database takes no writes, this process counts for itself. */
+  takeForRead(...wants: Want[]): Promise<Left[]>
   /** After a success: the bucket is empty again. */
   clear(bucket: BucketName, key: string): Promise<void>
-  /** One of the things that may be open at once (429 `concurrency_limited`); it ends by `release`, or 90 s after its process died. */
+  /** One of the things that may be open at once (429 `concurrency_limited`), all of them reads; it ends by `release`, or 90 s after its process died. */
   hold(bucket: BucketName, key: string): Promise<{ release(): Promise<void> }>
   /** Rows that nobody touched for two windows. */
   sweep(): Promise<number>
@@ -94,7 +97,19 @@ export function openLimits(options: { db: Db; keyring: Keyring; clock: Clock; bu
     return bucket.kind === 'window' ? [leftOfWindow(want.bucket, bucket, row)] : []
   }
 
-  return {
+  const here = countHere(clock, buckets)
+  const unlessReadOnly = async <T>(wants: readonly Want[], ask: () => Promise<T>, instead: () => T): Promise<T> => {
+    try {
+      const answer = await ask()
+      here.forget()
+      return answer
+    } catch (error) {
+      if (!(error instanceof Problem) || error.code !== 'read_only' || !countsHere(wants)) throw error
+      return instead()
+    }
+  }
+
+  const limits: Limits = {
     async take(...wants) {
       const lefts: Left[] = []
       for (let rest = wants; rest.length > 0; ) {
@@ -106,6 +121,12 @@ export function openLimits(options: { db: Db; keyring: Keyring; clock: Clock; bu
       }
       return lefts
     },
+    takeForRead: (...wants) =>
+      unlessReadOnly(
+        wants,
+        () => limits.take(...wants),
+        () => here.take(wants),
+      ),
     async clear(bucket, key) {
       await query(deleteBucket(rowKey({ bucket, key })))
     },
@@ -113,18 +134,22 @@ export function openLimits(options: { db: Db; keyring: Keyring; clock: Clock; bu
       const rule = buckets[bucket]
       if (rule.kind !== 'concurrency') throw new TypeError(`${bucket} does not count what is open at once.`)
       const [row, holder] = [rowKey({ bucket, key }), randomToken(9)]
-      const [held] = await query(takeLease(row, holder, rule.limit, LEASE_MS))
-      if (!held) throw new Problem('concurrency_limited', { bucket, limit: rule.limit, retry_after: 1 })
-      return keepLease(clock, RENEW_MS, {
-        renew: () => query(renewLease(row, holder, LEASE_MS)),
-        release: () => query(releaseLease(row, holder)),
-      })
+      const take = async () => {
+        const [held] = await query(takeLease(row, holder, rule.limit, LEASE_MS))
+        if (!held) throw new Problem('concurrency_limited', { bucket, limit: rule.limit, retry_after: 1 })
+        return keepLease(clock, RENEW_MS, {
+          renew: () => query(renewLease(row, holder, LEASE_MS)),
+          release: () => query(releaseLease(row, holder)),
+        })
+      }
+      return unlessReadOnly([{ bucket, key }], take, () => here.hold(bucket, key))
     },
     async sweep() {
       const { rowCount } = await db.pool.query(sweepBuckets().text)
       return rowCount ?? 0
     },
   }
+  return limits
 }
 
 /** Renews until released. A renewal that fails is tried again at the next turn: the lease lasts three of them. */

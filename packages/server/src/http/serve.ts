@@ -126,7 +126,7 @@ export async function serve(
 }
 
 /** Reads go on while the database takes no writes; nothing else does (queue.md Q136). */
-const takerOf = ({ limits }: Service, { route }: Entry): Limits['take'] => 
+const takerOf = ({ limits }: Service, { route }: Entry): Limits['take'] =>
   isMutating(route) && !route.spec.mixed ? limits.take : limits.takeForRead
 
 type Running = {
