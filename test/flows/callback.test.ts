@@ -38,7 +38,7 @@ for (const mode of ['standard', 'awaithumans'] as const)
     await expect.poll(() => posts.length, { timeout: 10_000, interval: 5 }).toBe(1)
     // The first repetition comes after 5 s: once the failure is stored, the time is moved there.
     const isWaiting = async () =>
-      (await house.admin.rows`select from countersign_queue.jobs where kind = 'task.callback' and state = 'retrying'`).length
+      (await house.admin.rows`select from countersign_queue.jobs where kind = 'webhook.deliver' and state = 'scheduled'`).length
     await expect.poll(isWaiting, { timeout: 10_000, interval: 5 }).toBe(1)
     await house.clock.advance('10s')
     await expect.poll(() => posts.length, { timeout: 10_000, interval: 5 }).toBe(2)

@@ -1,11 +1,19 @@
 import { expect, test } from 'vitest'
 import vectors from '../../../../test/vectors/signatures.json' with { type: 'json' }
-import { compatibilitySignature, compatibilitySigningKey, standardHeaders, standardSignature } from './signature.ts'
+import {
+  compatibilitySignature,
+  compatibilitySigningKey,
+  foragentHeaders,
+  githubSignature,
+  signedHeaders,
+  standardSignature,
+  stripeSignature,
+} from './signature.ts'
 
 type Vector = {
   scheme: string
   key: string | string[]
-  inputs: { id: string; timestamp: number; body: string }
+  inputs: { id: string; timestamp: number; nonce: string; body: string }
   expected: string
 }
 const of = (scheme: string) => (vectors as unknown as Vector[]).filter((vector) => vector.scheme === scheme)
@@ -18,12 +26,28 @@ test.each([...of('standard-webhooks'), ...of('standard-webhooks-overlap')])(
 )
 
 test('P84 the three headers carry id, whole seconds and the signature of exactly these bytes', () => {
-  const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
-  expect(standardHeaders([secret], 'msg_p5jXN8AQM9LWM0D4loKWxJek', 1614265330, '{"test": 2432232314}')).toEqual({
+  const secrets = ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw']
+  const body = Buffer.from('{"test": 2432232314}')
+  expect(signedHeaders({ mode: 'standard', secrets, id: 'msg_p5jXN8AQM9LWM0D4loKWxJek', timestamp: 1614265330, body })).toEqual({
     'webhook-id': 'msg_p5jXN8AQM9LWM0D4loKWxJek',
     'webhook-timestamp': '1614265330',
     'webhook-signature': 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
   })
+  expect(() => signedHeaders({ mode: 'standard', secrets: [], id: 'a', timestamp: 1, body })).toThrow('unsigned')
+})
+
+test('P84 the vectors of Ed25519, stripe, github and foragent come out', () => {
+  for (const { key, inputs, expected } of of('standard-webhooks-ed25519'))
+    expect(standardSignature([], inputs.id, inputs.timestamp, inputs.body, Buffer.from(key as string, 'hex'))).toBe(expected)
+  for (const { key, inputs, expected } of [...of('stripe'), ...of('stripe-overlap')])
+    expect(stripeSignature([key].flat(), inputs.timestamp, inputs.body)).toBe(expected)
+  for (const { key, inputs, expected } of of('github')) expect(githubSignature(key as string, inputs.body)).toBe(expected)
+  for (const { key, inputs, expected } of of('foragent-v1'))
+    expect(foragentHeaders(key as string, 1, '0', inputs.body)['x-foragent-signature']).toBe(expected)
+  for (const { key, inputs, expected } of of('foragent-v2')) {
+    const headers = foragentHeaders(key as string, inputs.timestamp, inputs.nonce, inputs.body)
+    expect(headers).toMatchObject({ 'x-foragent-signature-v2': expected, 'x-foragent-signature-version': '2' })
+  }
 })
 
 const compatibilityKey = Buffer.from('AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8', 'base64url')

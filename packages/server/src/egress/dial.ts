@@ -7,17 +7,27 @@ import { sameBytes } from '../crypto/token.ts'
 import { parseAddress } from './address.ts'
 import { EgressError, type Failed } from './failure.ts'
 import type { Route } from './guard.ts'
+import { rememberDial, rounded } from './timing.ts'
+
+/** A private authority in place of the public ones, and what we show of ourselves. */
+export type Trust = { ca?: string; cert?: string; key?: string }
 
 /** A connection to one of the checked addresses, in their order, TLS included. */
-export async function dial(route: Route, ms: number, ca: string | undefined, connect: typeof netConnect): Promise<Socket> {
+export async function dial(route: Route, ms: number, trust: Trust, connect: typeof netConnect): Promise<Socket> {
   const until = performance.now() + ms
   let last: unknown
   for (const address of route.addresses) {
     const left = until - performance.now()
     if (left <= 0) break
     try {
+      const began = performance.now()
       const socket = await openTcp(route, address, left, connect)
-      return route.url.protocol === 'https:' ? await openTls(socket, route, until - performance.now(), ca) : socket
+      const connected = performance.now()
+      const isTls = route.url.protocol === 'https:'
+      const ready = isTls ? await openTls(socket, route, until - connected, trust) : socket
+      const tlsMs = isTls ? rounded(performance.now() - connected) : null
+      rememberDial(ready, { connectMs: rounded(connected - began), tlsMs })
+      return ready
     } catch (error) {
       last = error
       if (error instanceof EgressError && error.failed !== 'unreachable') throw error
@@ -38,10 +48,17 @@ async function openTcp(route: Route, address: Uint8Array, ms: number, connect: t
   throw new EgressError('url_not_allowed')
 }
 
-async function openTls(socket: Socket, route: Route, ms: number, ca: string | undefined): Promise<Socket> {
+async function openTls(socket: Socket, route: Route, ms: number, trust: Trust): Promise<Socket> {
   // The name is proved and sent as SNI though the address was dialled; an IP literal has no SNI.
   const servername = parseAddress(route.host) ? undefined : route.host
-  const secure = tlsConnect({ socket, host: route.host, servername, ca, ALPNProtocols: ['http/1.1'], minVersion: 'TLSv1.2' })
+  const secure = tlsConnect({
+    socket,
+    host: route.host,
+    servername,
+    ...trust,
+    ALPNProtocols: ['http/1.1'],
+    minVersion: 'TLSv1.2',
+  })
   await opened(secure, 'secureConnect', ms, 'tls')
   return secure
 }

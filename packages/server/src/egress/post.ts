@@ -4,6 +4,7 @@ import { Problem } from '@countersign/sdk'
 import { scrubText } from '../std/log.ts'
 import type { Failed } from './failure.ts'
 import type { Caps, Door } from './fetch.ts'
+import { noTimings, type Timings } from './timing.ts'
 
 export type Post = {
   tenantId: string
@@ -12,29 +13,40 @@ export type Post = {
   body: string | Buffer
   headers: Record<string, string>
   caps?: Partial<Caps>
+  ca?: string
+  client?: { cert: string; key: string }
+  pool?: { name: string; connections: number }
   signal?: AbortSignal
 }
 
 export type Posted = { status: number; retryAfter: string | null; excerpt: string }
+export type Timed<T> = T & { timings: Timings }
 
 const READ_BYTES = 65_536
 const KEPT_CHARACTERS = 4_096
 
-export async function postSigned(door: Door, post: Post): Promise<Posted | { failed: Failed }> {
+export async function postSigned(door: Door, post: Post): Promise<Timed<Posted | { failed: Failed }>> {
+  const timings = noTimings()
   const answer = await door.fetch({
     tenantId: post.tenantId,
     url: post.url,
     method: 'POST',
     headers: { 'content-type': 'application/json', ...post.headers },
-    body: post.body,
+    // A buffer of this request's own: its identity is how its timings are told from others'.
+    body: Buffer.from(post.body),
+    ca: post.ca,
+    client: post.client,
+    pool: post.pool,
+    timings,
     onLarge: 'cut',
     encoding: 'raw',
     caps: { wholeMs: 15_000, ...post.caps, bodyBytes: READ_BYTES },
     signal: post.signal,
   })
-  if ('failed' in answer) return answer
+  if ('failed' in answer) return { ...answer, timings }
   const [retryAfter = null] = [answer.headers['retry-after']].flat()
-  return { status: answer.status, retryAfter, excerpt: scrubText(answer.body.toString('utf8')).slice(0, KEPT_CHARACTERS) }
+  const excerpt = scrubText(answer.body.toString('utf8')).slice(0, KEPT_CHARACTERS)
+  return { status: answer.status, retryAfter, excerpt, timings }
 }
 
 /** The same for a caller that wants a Problem of the class in place of a failure. */

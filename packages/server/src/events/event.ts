@@ -8,7 +8,15 @@ import { type Db, type Scope, type Tx, tx } from '../db/tx.ts'
 import { openCursor, pageOf } from '../http/cursor.ts'
 import { nearest } from '../http/nearest.ts'
 import { newId, tenantWire } from '../std/id.ts'
-import { type EventFilter, type EventInsert, findEvent, insertEvents, listEventsBefore, type Position } from './sql.ts'
+import {
+  type EventFilter,
+  type EventInsert,
+  findEvent,
+  insertEvents,
+  type ListedRow,
+  listEventsBefore,
+  type Position,
+} from './sql.ts'
 import { EVENT_TYPES, type EventClass, type EventType, isEventType } from './types.ts'
 
 export type { EventFilter } from './sql.ts'
@@ -45,6 +53,8 @@ export type Event = {
   decision?: { outcome: string; policy_ids?: string[]; policy_version?: number }
   request_id: string | null
   trace_id?: string
+  /** Its number in the sealed log; told in lists, no part of what is stored. */
+  seq?: number
 }
 
 /** Writes the event and wakes whoever follows the record, once the transaction commits. Returns its id. */
@@ -122,6 +132,8 @@ export async function getEvent(house: EventsHouse, scope: Scope, id: string): Pr
   return readEvent(row)
 }
 
+const listed = (row: ListedRow): Event => (row.seq === null ? readEvent(row) : { ...readEvent(row), seq: row.seq })
+
 /** Newest first. */
 export async function listEvents(
   house: EventsHouse,
@@ -138,7 +150,7 @@ export async function listEvents(
       const before = cursor === undefined ? null : openCursor<Position>(house.keyring, at, cursor, t.now)
       const rows = await listEventsBefore(t, scope, filter, before, limit + 1)
       const page = pageOf(house.keyring, at, rows, { limit, now: t.now, position: ({ xid, ord }) => ({ xid, ord }) })
-      return { ...page, data: page.data.map(readEvent) }
+      return { ...page, data: page.data.map(listed) }
     },
     { readOnly: true },
   )

@@ -6,6 +6,7 @@ import type { EventClass, EventType } from './types.ts'
 /** Where an event stands in the order of the record: the transaction that wrote it, then its number. */
 export type Position = { xid: string; ord: number }
 export type EventRow = Position & { id: string; body: string }
+export type ListedRow = EventRow & { seq: number | null }
 export type FollowedRow = EventRow & { settled: boolean }
 
 export type EventInsert = {
@@ -73,8 +74,10 @@ export const listEventsBefore = (
   filter: EventFilter,
   before: Position | null,
   limit: number,
-) => t.rows<EventRow>`
-  select id, xid::text, ord, body from events
+) => t.rows<ListedRow>`
+  select id, xid::text, ord, body,
+    (select s.seq::float8 from seals s where s.tenant_id = ${scope.tenantId}::uuid and s.event_id = events.id) as seq
+  from events
   where tenant_id = ${scope.tenantId}::uuid and ${matching(filter)}
     ${before ? sql`and (xid, ord) < (${before.xid}::xid8, ${before.ord}::bigint)` : sql``}
   order by events.xid desc, ord desc
@@ -103,3 +106,12 @@ export type OriginRow = { sha256: string; subject: string; envelope: Buffer }
 export const findOrigins = (t: Tx, scope: Scope, hashes: readonly string[]) => t.rows<OriginRow>`
   select sha256, subject, envelope from event_origins
   where tenant_id = ${scope.tenantId}::uuid and sha256 = any(${hashes}::text[])`
+
+/** Of a resource's events of these types, the newest first. */
+export const findEventIds = async (t: Tx, scope: Scope, resource: string, types: readonly EventType[]): Promise<string[]> =>
+  (
+    await t.rows<{ id: string }>`
+    select id from events
+    where tenant_id = ${scope.tenantId}::uuid and resource_id = ${resource}::text and type = any(${types}::text[])
+    order by events.xid desc, ord desc`
+  ).map((row) => row.id)

@@ -1,10 +1,20 @@
 // The rooms of the product, each with the house it asks for, and the way in which all of them end. The only file that knows every room.
-import { CALLBACK_PREFIX, callbackUrl, createQueue, prometheusMeter, type Queue, type Receiver } from '@countersign/queue'
+import {
+  CALLBACK_PREFIX,
+  callbackUrl,
+  createQueue,
+  type Kind,
+  prometheusMeter,
+  type Queue,
+  type Receiver,
+} from '@countersign/queue'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Db } from '../db/tx.ts'
-import { openDoor } from '../egress/fetch.ts'
+import { type Door, openDoor } from '../egress/fetch.ts'
 import { checkUrl, openGuard } from '../egress/guard.ts'
-import { postOrProblem } from '../egress/post.ts'
+import type { AuditHouse } from '../events/audit/house.ts'
+import { auditJobs, auditSchedules } from '../events/audit/jobs.ts'
+import { auditRoutes, wellKnownRoutes } from '../events/audit/routes.ts'
 import { eventRoutes } from '../events/routes.ts'
 import type { Limits } from '../http/limit.ts'
 import { openReplies } from '../http/reply.ts'
@@ -30,6 +40,7 @@ import { mcpRoutes } from '../mcp/routes.ts'
 import { type StatusHouse, statusRoutes } from '../status/routes.ts'
 import type { Log } from '../std/log.ts'
 import { openQuestions } from '../tasks/break-glass.ts'
+import { callbackSecret, renderCallback, tellOfCallback } from '../tasks/callback.ts'
 import { compatibleRoutes, taskRedirect } from '../tasks/compatible.ts'
 import { openForms } from '../tasks/forms/answer.ts'
 import type { TasksHouse } from '../tasks/house.ts'
@@ -37,6 +48,15 @@ import { taskJobs } from '../tasks/jobs.ts'
 import { taskRoutes } from '../tasks/routes.ts'
 import { openWaits } from '../tasks/wait.ts'
 import { openWaitSlots } from '../tasks/wait-slots.ts'
+import { deliverCallbacks } from '../webhooks/callback.ts'
+import { deliveryRoutes } from '../webhooks/deliveries/routes.ts'
+import { endpointRoutes, webhookKeyRoute } from '../webhooks/endpoints/routes.ts'
+import { openFanOut } from '../webhooks/fan-out.ts'
+import type { WebhooksHouse } from '../webhooks/house.ts'
+import { webhookJobs, webhookSchedules } from '../webhooks/jobs.ts'
+import { HELD_JOBS } from '../webhooks/sending/deliver.ts'
+import { QUEUE as WEBHOOKS } from '../webhooks/sending/sql.ts'
+import { auditHouse, witnessOf } from './audit.ts'
 import type { Config } from './config.ts'
 import { replySealing } from './sealing.ts'
 
@@ -55,6 +75,7 @@ export type Ground = {
 
 export type Rooms = {
   identity: IdentityHouse
+  audit: AuditHouse
   queue: Queue
   routes: Route[]
   rootRoutes: Route[]
@@ -71,6 +92,7 @@ export function openRooms(ground: Ground): Rooms {
   const { config, db, keyring, log, origin } = ground
   const identity: IdentityHouse = { db, keyring, origin, passwords: openPasswords({ keyring, cost: ground.passwordCost }) }
   const door = openDoor({ guard: guardOf(ground), installation: keyring.installation, version: ground.version, log })
+  const audit = auditHouse(ground)
   const forms = openForms()
   const slots = openWaitSlots(ground.limits, db.clock)
   const tasks: TasksHouse = {
@@ -81,28 +103,36 @@ export function openRooms(ground: Ground): Rooms {
     slots,
     waits: openWaits(db, log),
     origin,
-    post: (request) => postOrProblem(door, request),
+    deliver: deliverCallbacks,
     checkUrl: (url, path, tenantId) => checkUrl(door.guard, url, path, tenantId),
   }
+  const webhooks = webhooksOf(ground, tasks, door)
+  db.fanOut = openFanOut(origin)
   const holds = openHolds(db)
   const breakGlass: BreakGlassHouse = { ...identity, questions: openQuestions(tasks) }
   // What runs in a tenant waits while it is not active (P11); what ends that state does not.
-  const kinds = [...[...taskJobs(tasks), ...identityJobs(identity)].map(holds.over), ...tenantJobs(breakGlass)]
+  const kinds = [
+    ...[...taskJobs(tasks), ...webhookJobs(webhooks), ...identityJobs(identity)].map(holds.over),
+    ...tenantJobs(breakGlass),
+    ...auditJobs(audit, witnessOf(ground, door)),
+  ]
   const keys = openCallbackKeys(config.callbackKeysFile, log)
   const pause = (kind: string, url: string) => queue.pause({ kind }, { actor: `410 from ${new URL(url).host}` })
   const endpoints = httpKinds({ door, keys, now: db.clock.now, pause }, config.httpKindsFile)
+  const all = [...kinds, ...endpoints.map(holds.over)]
   const meter = prometheusMeter()
   const queue: Queue = createQueue({
     database: db.pool,
     telemetry: { meter },
     listen: config.listenUrl?.reveal() ?? true,
-    kinds: [...kinds, ...endpoints.map(holds.over)],
+    kinds: all,
     callbackUrl: (id) => callbackUrl(config.callbackUrl?.origin ?? origin(), CALLBACK_PREFIX, id, 'complete'),
-    schedules: identitySchedules,
+    schedules: [...identitySchedules, ...webhookSchedules, ...auditSchedules],
     clock: db.clock,
     log,
   })
-  if (config.roles.includes('worker')) queue.work({ concurrency: JOBS_AT_ONCE, maintenance: false, version: ground.version })
+  if (config.roles.includes('worker'))
+    queue.work({ queues: sharesOf(all), concurrency: JOBS_AT_ONCE, maintenance: false, version: ground.version })
   if (config.roles.includes('maintenance')) queue.maintain()
   const ownKinds = new Set(kinds.map(({ name }) => name))
   const jobs: JobsHouse = { db, keyring, queue, ownKinds, version: ground.version }
@@ -116,11 +146,14 @@ export function openRooms(ground: Ground): Rooms {
   }
   return {
     identity,
+    audit,
     queue,
     ...listRoutes({
       identity,
+      audit,
       breakGlass,
       tasks,
+      webhooks,
       jobs,
       receiver: openCallbackReceiver(queue, keys, config.callbackV1, log),
       status: { db, version: ground.version },
@@ -139,8 +172,10 @@ export function openRooms(ground: Ground): Rooms {
 
 type Houses = {
   identity: IdentityHouse
+  audit: AuditHouse
   breakGlass: BreakGlassHouse
   tasks: TasksHouse
+  webhooks: WebhooksHouse
   jobs: JobsHouse
   receiver: Receiver
   status: StatusHouse
@@ -149,8 +184,10 @@ type Houses = {
 
 const listRoutes = ({
   identity,
+  audit,
   breakGlass,
   tasks,
+  webhooks,
   jobs,
   receiver,
   status,
@@ -160,27 +197,71 @@ const listRoutes = ({
     ...identityRoutes(identity),
     ...tenantRoutes(breakGlass),
     ...egressRoutes(identity),
-    ...eventRoutes(identity),
+    ...eventRoutes(audit),
+    ...auditRoutes(audit),
+    ...endpointRoutes(webhooks),
+    ...deliveryRoutes(webhooks),
     ...taskRoutes(tasks),
     ...compatibleRoutes(tasks),
     ...jobsRoutes(jobs),
     ...receiverRoutes({ receiver }),
   ],
-  rootRoutes: [...statusRoutes(status), taskRedirect(tasks), ...mcpRoutes(mcp)],
+  rootRoutes: [
+    ...statusRoutes(status),
+    ...wellKnownRoutes(audit),
+    taskRedirect(tasks),
+    webhookKeyRoute(webhooks),
+    ...mcpRoutes(mcp),
+  ],
 })
 
 /** The contract table without a server behind it: for documents and types. Its handlers must not be called. */
 export function describeRoutes(): { routes: Route[]; rootRoutes: Route[] } {
   const nobody = { tools: [] as McpHouse['tools'] } as BreakGlassHouse &
+    AuditHouse &
     TasksHouse &
+    WebhooksHouse &
     JobsHouse &
     Receiver &
     StatusHouse &
     McpHouse
   return listRoutes({
-    ...{ identity: nobody, breakGlass: nobody, tasks: nobody, jobs: nobody, receiver: nobody, status: nobody },
+    ...{
+      identity: nobody,
+      audit: nobody,
+      breakGlass: nobody,
+      tasks: nobody,
+      webhooks: nobody,
+      jobs: nobody,
+      receiver: nobody,
+      status: nobody,
+    },
     mcp: nobody,
   })
+}
+
+function webhooksOf({ db, keyring, log, origin }: Ground, tasks: TasksHouse, door: Door): WebhooksHouse {
+  return {
+    db,
+    keyring,
+    log,
+    door,
+    origin,
+    checkUrl: tasks.checkUrl,
+    sources: {
+      task: {
+        render: (t, scope, id) => renderCallback(tasks, t, scope, id),
+        secret: (t, scope) => callbackSecret(tasks, t, scope),
+        ended: tellOfCallback,
+      },
+    },
+  }
+}
+
+/** Every queue of the kinds has a share; deliveries wait on others, so they have a pool of their own. */
+function sharesOf(kinds: readonly Kind[]) {
+  const names = new Set(['default', ...kinds.map(({ queue = 'default' }) => queue)])
+  return { ...Object.fromEntries([...names].map((name) => [name, {}])), [WEBHOOKS]: HELD_JOBS }
 }
 
 /** Our own names are never a place to deliver to. */

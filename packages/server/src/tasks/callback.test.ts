@@ -4,9 +4,11 @@ import { expect, onTestFinished, test } from 'vitest'
 import { setup } from '#harness'
 import { compatibilitySignature } from '../crypto/signature.ts'
 import { hmacSha256 } from '../crypto/token.ts'
+import { DELAYS } from '../webhooks/schedule.ts'
 import { awaithumansBody } from './callback.ts'
-import { CALLBACK_DELAYS } from './schedule.ts'
 import { answer, REFUND } from './tasks.fixture.ts'
+
+const CALLBACK_DELAYS = DELAYS.standard
 
 type Got = { headers: IncomingHttpHeaders; body: string }
 
@@ -67,7 +69,7 @@ test('T70 T71 every terminal state is posted once, signed with the tenant’s ke
     'x-awaithumans-signature': compatibilitySignature(Buffer.from(KEY, 'base64url'), post.body),
     'webhook-attempt': '1',
   })
-  expect(post.headers['webhook-id']).toMatch(/^job_/)
+  expect(post.headers['webhook-id']).toMatch(/^evt_/)
   expect(JSON.parse((bodies.get(timedOut.id) as Got).body)).toMatchObject({
     status: 'timed_out',
     response: null,

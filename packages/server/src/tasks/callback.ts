@@ -1,101 +1,43 @@
-// Telling an address that the asking side named how a task ended (T69–T71): the same bytes at every attempt, signed, through the guarded door, for at least
-// three days. The address learns the end of this one task and nothing else.
-import { Problem } from '@countersign/sdk'
-import { compatibilitySignature, standardHeaders } from '../crypto/signature.ts'
-import { systemScope } from '../db/scope.ts'
-import { tx } from '../db/tx.ts'
+// What an address that the asking side named learns of how a task ended (T69–T71): its body, the secret that signs it, and the record of how it went. The
+// sending itself, its schedule, log and replay are those of every delivery; main hands them in. The address learns the end of this one task and nothing else.
+import type { Scope } from '../db/scope.ts'
+import type { Tx } from '../db/tx.ts'
 import { record } from '../events/event.ts'
 import { writeJson } from '../http/json.ts'
 import { signingKey } from './compatibility-key.ts'
-import { type Content, openContents } from './content.ts'
+import { type Content, openContents, subjectOf } from './content.ts'
 import type { TasksHouse } from './house.ts'
 import { EVERY, findTask, isFinal, type TaskRow } from './sql.ts'
 import { COMPATIBLE_STATUS, mask } from './wire.ts'
 
-export type Delivered = 'delivered' | 'nothing_to_tell' | { failed: string; retryAfterSeconds: number | null }
-
-type Letter = { url: string; body: string; headers: Record<string, string> }
-
-/** One attempt; `job` is the delivery's id, the same at every attempt. */
-export async function deliverCallback(
+/** The bytes of every attempt, and the subject under whose key they lie; null once the task is erased. */
+export async function renderCallback(
   house: TasksHouse,
-  tenantId: string,
+  t: Tx,
+  scope: Scope,
   taskId: string,
-  attempt: { job: string; number: number },
-  signal: AbortSignal,
-): Promise<Delivered> {
-  const scope = systemScope('callback', tenantId)
-  const letter = await tx(house.db, scope, async (t) => {
-    const row = await findTask(t, scope, taskId, EVERY)
-    // Erased meanwhile: what would be told is no longer there to be told.
-    if (!row || !isFinal(row.status) || row.callback_url === null || row.erased_at !== null) return null
-    const content = (await openContents(house, t, scope, [taskId])).task(row)
-    return write(row, content, await signingKey(house, t, scope), { ...attempt, at: t.now })
-  })
-  if (letter === null) return 'nothing_to_tell'
-  const failed = await post(house, tenantId, letter, signal)
-  if (failed === null) {
-    await tx(house.db, scope, (t) =>
-      record(
-        t,
-        scope,
-        'task.callback_delivered',
-        { attempt: attempt.number, job_id: attempt.job },
-        { resource: { type: 'task', id: taskId } },
-      ),
-    )
-    return 'delivered'
-  }
-  return failed
+): Promise<{ body: string; subject: string } | null> {
+  const row = await findTask(t, scope, taskId, EVERY)
+  if (!row || !isFinal(row.status) || row.callback_url === null || row.erased_at !== null) return null
+  const content = (await openContents(house, t, scope, [taskId])).task(row)
+  const body = row.callback_mode === 'standard' ? standardBody(row, content) : awaithumansBody(row, content)
+  return { body, subject: subjectOf(taskId) }
 }
 
-/** After the last attempt. */
-export const giveUpCallback = (
-  house: TasksHouse,
-  tenantId: string,
-  taskId: string,
-  attempts: number,
-  job: string,
-): Promise<string> => {
-  const scope = systemScope('callback', tenantId)
-  return tx(house.db, scope, (t) =>
-    record(t, scope, 'task.callback_failed', { attempts, job_id: job }, { resource: { type: 'task', id: taskId } }),
-  )
-}
+/** The tenant's compatibility key as webhook secrets are written. */
+export const callbackSecret = async (house: TasksHouse, t: Tx, scope: Scope): Promise<string> =>
+  `whsec_${(await signingKey(house, t, scope)).toString('base64')}`
 
-async function post(
-  house: TasksHouse,
-  tenantId: string,
-  letter: Letter,
-  signal: AbortSignal,
-): Promise<Exclude<Delivered, string> | null> {
-  try {
-    const { status, retryAfter } = await house.post({ ...letter, tenantId, signal })
-    if (status >= 200 && status < 300) return null
-    const seconds = /^\d{1,6}$/.test(retryAfter ?? '') ? Number(retryAfter) : null
-    return { failed: `The address answered ${status}.`, retryAfterSeconds: seconds }
-  } catch (error) {
-    if (error instanceof Problem) return { failed: error.code, retryAfterSeconds: null }
-    throw error
-  }
-}
-
-function write(row: TaskRow, content: Content, key: Buffer, attempt: { job: string; number: number; at: Date }): Letter {
-  const seconds = Math.floor(attempt.at.getTime() / 1000)
-  const url = row.callback_url as string
-  const own = { 'content-type': 'application/json', 'webhook-attempt': String(attempt.number) }
-  if (row.callback_mode === 'standard') {
-    const body = standardBody(row, content)
-    return { url, body, headers: { ...own, ...standardHeaders([`whsec_${key.toString('base64')}`], attempt.job, seconds, body) } }
-  }
-  const body = awaithumansBody(row, content)
-  const signed = {
-    'x-awaithumans-task-id': row.id,
-    'x-awaithumans-signature': compatibilitySignature(key, body),
-    'webhook-id': attempt.job,
-    'webhook-timestamp': String(seconds),
-  }
-  return { url, body, headers: { ...own, ...signed } }
+/** The first success, or the end of the schedule. */
+export async function tellOfCallback(
+  t: Tx,
+  scope: Scope,
+  delivery: { id: string; resourceId: string; attempts: number; delivered: boolean },
+): Promise<void> {
+  const { id, resourceId, attempts, delivered } = delivery
+  const about = { resource: { type: 'task', id: resourceId } }
+  if (delivered) await record(t, scope, 'task.callback_delivered', { attempt: attempts, delivery_id: id }, about)
+  else await record(t, scope, 'task.callback_failed', { attempts, delivery_id: id }, about)
 }
 
 const responseFor = (row: TaskRow, content: Content) =>

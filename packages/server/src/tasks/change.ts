@@ -23,7 +23,7 @@ export async function cancelTask(house: TasksHouse, scope: Scope, id: string, re
     const end = { status: 'cancelled' as const, outcome: null, response: null, cancelReason, by: null, channel: null }
     const cancelled = await cancelIfNotFinal(t, scope, id, end)
     if (!cancelled) throw await whyNotOpen(t, scope, id)
-    await tellOfEnd(t, scope, cancelled, row.status)
+    await tellOfEnd(house, t, scope, cancelled, row.status)
     return showWhole(house, t, scope, cancelled, null, person)
   })
 }

@@ -2,9 +2,10 @@
 import { enqueueMany } from '@countersign/queue'
 import { type Scope, systemScope } from '../db/scope.ts'
 import { type Tx, tx } from '../db/tx.ts'
+import { escalateAsk } from './asks/ask.ts'
 import { openContents, sealIf, taskKey } from './content.ts'
 import type { TasksHouse } from './house.ts'
-import { tellOfEnd } from './settle.ts'
+import { taskTopic, tellOfEnd } from './settle.ts'
 import { EVERY, expireIfDue, findTask, isFinal, type Settlement, type TaskRow } from './sql.ts'
 
 /** A later deadline gets a job of its own; the earlier one finds that it is not due and ends. */
@@ -23,8 +24,13 @@ export async function expireTask(house: TasksHouse, tenantId: string, id: string
     const row = await findTask(t, scope, id, EVERY)
     if (!row || isFinal(row.status)) return null
     if (row.deadline_at > t.now) return row.deadline_at
+    const escalated = await escalateAsk(t, scope, row)
+    if (escalated) {
+      t.wake(taskTopic(id))
+      return escalated.deadline_at
+    }
     const expired = await expireIfDue(t, scope, id, await endOf(house, t, scope, row))
-    if (expired) await tellOfEnd(t, scope, expired, row.status)
+    if (expired) await tellOfEnd(house, t, scope, expired, row.status)
     return null
   })
 }

@@ -1,20 +1,23 @@
 // A person's decision on a task: judged by the task's own schema before any transaction, then one conditional update (T12, T13, T15, T19–T21, T75).
 // Decisions that come together share a transaction as creates do (T168). // Who decided comes from the authenticated request alone; no agent gets here.
 import { Problem } from '@countersign/sdk'
-import { canonical } from '../crypto/canonical.ts'
 import { hmacSha256, sha256 } from '../crypto/token.ts'
 import type { Scope } from '../db/scope.ts'
 import { type Tx, tx } from '../db/tx.ts'
 import { writeJson } from '../http/json.ts'
 import { together } from '../http/together.ts'
-import { newId, tenantWire } from '../std/id.ts'
+import { newId } from '../std/id.ts'
+import { record } from '../events/event.ts'
+import { countVote, isAct } from './asks/ask.ts'
+import { countIfOpen } from './asks/sql.ts'
 import { type Company, openCompany } from './company.ts'
 import { type Content, type Opener, openContents, sealIf } from './content.ts'
 import { RESPONSE_BYTES } from './creation.ts'
+import { type Decided, decidedText, shownText } from './digest.ts'
 import type { TasksHouse } from './house.ts'
 import { showDecided } from './look.ts'
 import { isEligible, mayStepIn, type Person, personOf, within } from './person.ts'
-import { invalid, notOpen, tellOfEnds, whyNotOpen } from './settle.ts'
+import { invalid, notOpen, taskTopic, tellOfEnds, whyNotOpen } from './settle.ts'
 import {
   decideIfOpen,
   type Ending,
@@ -26,6 +29,7 @@ import {
   OPEN,
   type TaskRow,
 } from './sql.ts'
+import { approves } from './verdict.ts'
 import type { Task } from './wire.ts'
 
 export type DecideInput = {
@@ -54,7 +58,8 @@ export async function decideTask(
   const response = await judged(house, seen.row, input.response)
   const decision: Decision = { ...seen, scope, input, from, response, bytes: writeJson(response).length }
   // A stored reply is completed in the transaction of its own effect and of no other (P77).
-  return scope.beforeCommit ? decideAlone(house, decision) : decisions.join(decision)
+  // Votes on an act that waits for several people are counted one after another.
+  return scope.beforeCommit || isAct(seen.row) ? decideAlone(house, decision) : decisions.join(decision)
 }
 
 type Ask = { scope: Scope; id: string; input: DecideInput }
@@ -113,10 +118,26 @@ function orProblem<T>(made: () => T): T | Problem {
 
 const decideAlone = (house: TasksHouse, decision: Decision): Promise<Task> =>
   tx(house.db, decision.scope, async (t) => {
+    const { scope, row, person, response } = decision
+    const vote = { row, userId: person.id, approves: approves(response, row.verdict) }
+    if (isAct(row) && !(await countVote(t, scope, vote))) return recordVote(house, t, decision)
     const [task] = await decideAll(house, t, [decision])
     if (task instanceof Problem) throw task
     return task as Task
   })
+
+/** One of several approvals that policy wants: it counts, and the task stays open for the others (T38). */
+async function recordVote(house: TasksHouse, t: Tx, decision: Decision): Promise<Task> {
+  const { scope } = decision
+  const row = await countIfOpen(t, scope, decision.row.id, decision.row.revision)
+  if (!row) throw await whyNotDecided(t, scope, decision.row)
+  const { decided, end, ...shown } = countedOf(house, t, decision, row)
+  await insertDecisions(t, scope, [decided])
+  const data = { ...end.data, agent_id: row.agent_id }
+  await record(t, scope, 'task.decision_recorded', data, { resource: { type: 'task', id: row.id } })
+  t.wake(taskTopic(row.id))
+  return (await showDecided(house, t, [shown]))[0] as Task
+}
 
 /** Any number of decisions in one tenant: a statement each for rows, decisions and events. Who comes too late is refused alone and leaves nothing. */
 async function decideAll(house: TasksHouse, t: Tx, all: readonly Decision[]): Promise<(Task | Problem)[]> {
@@ -137,6 +158,7 @@ async function decideAll(house: TasksHouse, t: Tx, all: readonly Decision[]): Pr
       counted.map(({ decided }) => decided),
     )
     await tellOfEnds(
+      house,
       t,
       counted.map(({ end }) => end),
     )
@@ -166,7 +188,10 @@ function countedOf(house: TasksHouse, t: Tx, one: Decision, row: TaskRow) {
   const { scope, person, input, from, steppedIn, opener, response } = one
   const id = newId('dec', t.now.getTime())
   const seal = (column: string, value: unknown) => sealIf(opener.key(row.id), scope, 'decisions', column, id, value)
-  const digests = digestsOf(scope, one.row, opener.task(one.row), { response, reason: input.reason ?? null, userId: person.id })
+  const digests = digestsOf(scope, one.row, opener.task(one.row), {
+    ...{ type: input.type, response, reason: input.reason ?? null },
+    userId: person.id,
+  })
   const decided: NewDecision = {
     id,
     task_id: row.id,
@@ -194,7 +219,8 @@ function countedOf(house: TasksHouse, t: Tx, one: Decision, row: TaskRow) {
     fields: Object.keys(response),
     decision_sha256: digests.decision_sha256.toString('hex'),
   }
-  return { one, scope, row, person, opener, decided, end: { scope, row, from: one.row.status, data } }
+  const approved = approves(response, row.verdict)
+  return { one, scope, row, person, opener, decided, end: { scope, row, from: one.row.status, data, approved } }
 }
 
 /** Whether this person steps in; throws what stands against a decision of theirs. */
@@ -244,20 +270,8 @@ function digestsOf(
   scope: Scope,
   row: TaskRow,
   content: Content,
-  decision: { response: unknown; reason: string | null; userId: string },
+  decision: Decided,
 ): { content_sha256: Buffer; decision_sha256: Buffer } {
-  const { description, payload } = content
-  const shown = {
-    v: 1,
-    tenant_id: tenantWire(scope.tenantId),
-    task_id: row.id,
-    revision: row.revision,
-    task: row.task,
-    description,
-    payload,
-  }
-  const content_sha256 = sha256(canonical({ ...shown, action: null, items: null }))
-  const { response, reason, userId } = decision
-  const decided = { v: 1, content_sha256: content_sha256.toString('hex'), type: 'respond', response, reason, user_id: userId }
-  return { content_sha256, decision_sha256: sha256(canonical({ ...decided, args: null, items: null })) }
+  const content_sha256 = sha256(shownText(scope, row, content))
+  return { content_sha256, decision_sha256: sha256(decidedText(content_sha256.toString('hex'), decision)) }
 }

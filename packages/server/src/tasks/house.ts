@@ -1,19 +1,19 @@
 // What this room needs from the outside; main wires it once. Holds nothing by itself.
 import type { Keyring } from '../crypto/keyring.ts'
-import type { Db } from '../db/tx.ts'
+import type { Scope } from '../db/scope.ts'
+import type { Db, Tx } from '../db/tx.ts'
+import type { Policies } from '../identity/policies/judge.ts'
 import type { Log } from '../std/log.ts'
 import type { Forms } from './forms/answer.ts'
 import type { Waits } from './wait.ts'
 import type { WaitSlots } from './wait-slots.ts'
 
-/** One post to an address that a caller chose. Throws a Problem when it may not or could not leave; any answer of the other side is returned. */
-export type PostOut = (request: {
-  url: string
-  headers: Record<string, string>
-  body: string
-  tenantId: string
-  signal: AbortSignal
-}) => Promise<{ status: number; retryAfter: string | null }>
+/** One delivery each, in the transaction of the event that it tells of: sent, tried again, logged and replayed like any other. */
+export type DeliverCallbacks = (
+  t: Tx,
+  scope: Scope,
+  callbacks: readonly { eventId: string; type: string; taskId: string; url: string; mode: 'standard' | 'awaithumans' }[],
+) => Promise<void>
 
 export type TasksHouse = {
   db: Db
@@ -24,7 +24,8 @@ export type TasksHouse = {
   slots: WaitSlots
   /** Where people reach the server, without a slash at the end; known once it listens. */
   origin(): string
-  /** The guarded door out, and its answer to an address before anything is stored: the normalised URL, or `url_invalid`, `url_not_allowed`. */
-  post: PostOut
-  checkUrl(url: string, path: string): string | Promise<string>
+  policies: Policies
+  deliver: DeliverCallbacks
+  /** An address before anything is stored: the normalised URL, or `url_invalid`, `url_not_allowed`. */
+  checkUrl(url: string, path: string, tenantId: string): string | Promise<string>
 }

@@ -1,13 +1,14 @@
 // What every end of a task has in common (T11): its one terminal event, the job that tells the asking side, and the wake-ups, in the transaction of the end.
-import { enqueueMany } from '@countersign/queue'
 import { type FieldError, Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import type { Tx } from '../db/tx.ts'
 import { type EventData, recordMany, type Told } from '../events/event.ts'
-import { CALLBACK_ATTEMPTS } from './schedule.ts'
+import { settleAsk } from './asks/ask.ts'
+import type { TasksHouse } from './house.ts'
 import { EVERY, findTask, isFinal, type Status, type TaskRow } from './sql.ts'
 
-const TERMINAL = {
+/** The event that ends a task, by the state it ends in. */
+export const ENDS = {
   completed: 'task.completed',
   timed_out: 'task.timed_out',
   cancelled: 'task.cancelled',
@@ -18,30 +19,39 @@ const TERMINAL = {
 export const taskTopic = (id: string): string => `task:${id}`
 
 /** `row` is the settled one, `from` the state it had. */
-export const tellOfEnd = (t: Tx, scope: Scope, row: TaskRow, from: Status, data: EventData = {}): Promise<void> =>
-  tellOfEnds(t, [{ scope, row, from, data }])
+export const tellOfEnd = (
+  house: Pick<TasksHouse, 'deliver'>,
+  t: Tx,
+  scope: Scope,
+  row: TaskRow,
+  from: Status,
+  data: EventData = {},
+): Promise<void> => tellOfEnds(house, t, [{ scope, row, from, data }])
 
-export type End = { scope: Scope; row: TaskRow; from: Status; data: EventData }
+/** `approved`: people said yes; asked only where an act waits for that. */
+export type End = { scope: Scope; row: TaskRow; from: Status; data: EventData; approved?: boolean }
 
 /** Of any number of tasks of one tenant. */
-export async function tellOfEnds(t: Tx, ends: readonly End[]): Promise<void> {
-  await recordMany(t, ends.map(toldOfEnd))
-  const callbacks = ends.filter(({ row }) => row.callback_url !== null)
-  await enqueueMany(
-    t,
-    callbacks.map(({ scope, row }) => ({
-      kind: 'task.callback',
-      tenantId: scope.tenantId,
-      payload: { task_id: row.id },
-      maxAttempts: CALLBACK_ATTEMPTS,
-    })),
-  )
-  for (const { row } of ends) t.wake(taskTopic(row.id))
+export async function tellOfEnds(house: Pick<TasksHouse, 'deliver'>, t: Tx, ends: readonly End[]): Promise<void> {
+  const [first] = ends
+  if (!first) return
+  const told = ends.map(toldOfEnd)
+  const eventIds = await recordMany(t, told)
+  const callbacks = ends.flatMap(({ row }, i) => {
+    if (row.callback_url === null) return []
+    const { type } = told[i] as Told
+    return [{ eventId: eventIds[i] as string, type, taskId: row.id, url: row.callback_url, mode: row.callback_mode }]
+  })
+  if (callbacks.length > 0) await house.deliver(t, first.scope, callbacks)
+  for (const { scope, row, approved = false } of ends) {
+    await settleAsk(t, scope, row, approved)
+    t.wake(taskTopic(row.id))
+  }
 }
 
 const toldOfEnd = ({ scope, row, from, data }: End): Told => ({
   scope,
-  type: TERMINAL[row.status as keyof typeof TERMINAL],
+  type: ENDS[row.status as keyof typeof ENDS],
   data: { from, to: row.status, outcome: row.outcome, channel: row.completed_via_channel, agent_id: row.agent_id, ...data },
   options: { resource: { type: 'task', id: row.id } },
 })
