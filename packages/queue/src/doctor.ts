@@ -36,7 +36,15 @@ export type Finding = {
   remedy: string
 }
 
-export type DoctorHouse = { store: Queryable; health(): Promise<Health>; works: boolean; maintains: boolean; now(): number }
+export type DoctorHouse = {
+  store: Queryable
+  /** What queues and their jobs are read through, when that is narrower than the store. */
+  counted?: Queryable
+  health(): Promise<Health>
+  works: boolean
+  maintains: boolean
+  now(): number
+}
 
 /** What a process calls, by what it does. */
 const PRODUCES = ['enqueue_many']
@@ -69,13 +77,17 @@ export async function examineQueue(house: DoctorHouse): Promise<Finding[]> {
     ]
   const found = [...ofSchema(health), ...ofProcess(health)]
   const needed = [...PRODUCES, ...(house.works ? WORKS : []), ...(house.maintains ? MAINTAINS : [])]
+  const counted = house.counted ?? house.store
+  // One after the other: it may be a transaction of the caller's, which is one connection.
+  const counting = counts(counted)
+  const listing = after(counting, () => listQueues(counted))
   // What this login may not ask is said by the first check that it may; an old schema lacks the question itself.
   const asked = await settled({
     facts: timed(house, () => examine(house.store, needed)),
     maintenance: readMaintenance(house.store),
-    counts: counts(house.store),
-    queues: listQueues(house.store),
-    workers: listWorkers(house.store),
+    counts: counting,
+    queues: listing,
+    workers: after(listing, () => listWorkers(counted)),
   })
   if (asked.facts)
     found.push(...ofGrants(asked.facts.answer), ...ofClock(asked.facts), ...ofHorizon(health, asked.facts.answer.pins))
@@ -90,6 +102,8 @@ export async function examineQueue(house: DoctorHouse): Promise<Finding[]> {
   if (asked.counts && asked.workers) found.push(...ofQueues(asked.counts.queues, asked.queues ?? [], asked.workers))
   return found
 }
+
+const after = <T>(before: Promise<unknown>, then: () => Promise<T>): Promise<T> => before.then(then, then)
 
 type Timed<T> = { answer: T; askedAt: number; tookMs: number }
 

@@ -276,9 +276,16 @@ export function createQueue(options: QueueOptions) {
     maintenance: () => sql.readMaintenance(store),
 
     health,
-    /** What is wrong and what to do, in sentences; empty when nothing is. */
-    doctor: () =>
-      examineQueue({ store, health, works: workers.size > 0, maintains: maintenance !== undefined, now: () => Date.now() }),
+    /** What is wrong and what to do, in sentences; empty when nothing is. Through a narrowed `tx` the queues are those of its tenant alone. */
+    doctor: (own: InTx = {}) =>
+      examineQueue({
+        store,
+        counted: own.tx ?? store,
+        health,
+        works: workers.size > 0,
+        maintains: maintenance !== undefined,
+        now: () => Date.now(),
+      }),
 
     /** Stops everything that this queue started. */
     close(own: { grace?: Duration } = {}): Promise<void> {

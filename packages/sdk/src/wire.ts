@@ -14,6 +14,25 @@ export type Agent = {
   updated_at: string
 }
 
+export type AuditExport = {
+  id: string
+  format: 'ndjson' | 'csv'
+  from: string | null
+  to: string | null
+  state: 'running' | 'ready' | 'failed' | 'expired'
+  requested_by: string
+  from_seq: number | null
+  to_seq: number | null
+  total: number | null
+  written: number
+  bytes: number
+  checkpoint_size: number | null
+  error: string | null
+  created_at: string
+  finished_at: string | null
+  expires_at: string | null
+}
+
 export type BreakGlass = {
   id: string
   tenant_id: string
@@ -64,6 +83,15 @@ export type Capabilities = {
   features: string[]
 }
 
+/** A signed head of the tree over the log: a C2SP note whose origin is the name of the log. */
+export type Checkpoint = {
+  size: number
+  root: string
+  note: string
+  created_at: string
+  cosignatures: string | null
+}
+
 export type CompatibilityKey = {
   version: number
   origin: 'made' | 'imported'
@@ -110,6 +138,76 @@ export type Decision = {
   decision_sha256: string
 }
 
+export type Delivery = {
+  id: string
+  endpoint_id: string | null
+  /** Of a delivery to an address of its own, such as a task’s callback_url. */
+  url: string | null
+  event_id: string
+  event_type: string
+  resource_id: string | null
+  form: 'full' | 'thin' | 'callback'
+  state: 'pending' | 'sending' | 'succeeded' | 'exhausted' | 'held' | 'cancelled'
+  attempts: number
+  trigger: 'auto' | 'manual' | 'bulk' | 'test'
+  fifo: boolean
+  /** It is over and holds up its key until somebody skips or replays it. */
+  blocks: boolean
+  next_attempt_at: string | null
+  last_status: number | null
+  last_class: string | null
+  replay_id: string | null
+  created_at: string
+  succeeded_at: string | null
+  ended_at: string | null
+}
+
+export type DeliveryAttempt = {
+  n: number
+  trigger: 'auto' | 'manual' | 'bulk' | 'test'
+  started_at: string
+  ended_at: string
+  ms: number
+  dns_ms: number | null
+  /** Null on a connection that was open already. */
+  connect_ms: number | null
+  tls_ms: number | null
+  first_byte_ms: number | null
+  /** Shown to hosts only. */
+  address: string | null
+  family: number | null
+  status: number | null
+  /** Null: it succeeded. lost: the worker died, and nobody knows whether it arrived. */
+  class: 'status' | 'timeout' | 'unreachable' | 'tls' | 'too_large' | 'url_not_allowed' | 'url_invalid' | 'lost' | null
+  excerpt: string | null
+}
+
+export type DeliveryDetail = {
+  id: string
+  endpoint_id: string | null
+  /** Of a delivery to an address of its own, such as a task’s callback_url. */
+  url: string | null
+  event_id: string
+  event_type: string
+  resource_id: string | null
+  form: 'full' | 'thin' | 'callback'
+  state: 'pending' | 'sending' | 'succeeded' | 'exhausted' | 'held' | 'cancelled'
+  attempts: number
+  trigger: 'auto' | 'manual' | 'bulk' | 'test'
+  fifo: boolean
+  /** It is over and holds up its key until somebody skips or replays it. */
+  blocks: boolean
+  next_attempt_at: string | null
+  last_status: number | null
+  last_class: string | null
+  replay_id: string | null
+  created_at: string
+  succeeded_at: string | null
+  ended_at: string | null
+  log: DeliveryAttempt[]
+  body: string | null
+}
+
 /** The exceptions of one tenant to what may be dialled. */
 export type EgressAllows = {
   tenant_id: string
@@ -120,6 +218,119 @@ export type EgressAllows = {
     added_by: string
     added_at: string
   }[]
+}
+
+export type Endpoint = {
+  id: string
+  label: string
+  url: string
+  events: string[]
+  mode: 'standard' | 'stripe' | 'github' | 'awaithumans' | 'foragent'
+  header: 'Countersign-Signature' | 'Humane-Signature' | 'X-Humane-Signature' | null
+  ed25519: boolean
+  public_key: string | null
+  thin: boolean | null
+  ordering: 'none' | 'fifo'
+  on_exhausted: 'proceed' | 'block'
+  schedule: {
+    name: 'standard' | 'quick_24h' | 'own'
+    delays: number[]
+    attempts: number
+    total_seconds: number
+  }
+  timeout_seconds: number
+  max_in_flight: number
+  rate_per_second: number | null
+  ca_pem: string | null
+  has_client_certificate: boolean
+  header_names: string[]
+  state: 'pending' | 'active' | 'paused' | 'disabled' | 'deleted'
+  state_reason: string | null
+  state_since: string
+  /** Live ones, newest first. */
+  secrets: {
+    n: number
+    created_at: string
+    ends_at: string | null
+  }[]
+  health: {
+    failing_since: string | null
+    last_failure_at: string | null
+    timeouts_in_a_row: number
+    slowed_until: string | null
+  }
+  created_by: string
+  created_at: string
+  updated_at: string
+}
+
+export type EndpointStats = {
+  attempts: number
+  succeeded: number
+  failed: number
+  p50_ms: number | null
+  p95_ms: number | null
+  success_share: number | null
+  waiting: number
+  held: number
+  exhausted: number
+  /** The last 24 hours, oldest first. */
+  hours: {
+    hour: string
+    attempts: number
+    succeeded: number
+    failed: number
+    p50_ms: number | null
+    p95_ms: number | null
+  }[]
+}
+
+export type EndpointWithSecret = {
+  id: string
+  label: string
+  url: string
+  events: string[]
+  mode: 'standard' | 'stripe' | 'github' | 'awaithumans' | 'foragent'
+  header: 'Countersign-Signature' | 'Humane-Signature' | 'X-Humane-Signature' | null
+  ed25519: boolean
+  public_key: string | null
+  thin: boolean | null
+  ordering: 'none' | 'fifo'
+  on_exhausted: 'proceed' | 'block'
+  schedule: {
+    name: 'standard' | 'quick_24h' | 'own'
+    delays: number[]
+    attempts: number
+    total_seconds: number
+  }
+  timeout_seconds: number
+  max_in_flight: number
+  rate_per_second: number | null
+  ca_pem: string | null
+  has_client_certificate: boolean
+  header_names: string[]
+  state: 'pending' | 'active' | 'paused' | 'disabled' | 'deleted'
+  state_reason: string | null
+  state_since: string
+  /** Live ones, newest first. */
+  secrets: {
+    n: number
+    created_at: string
+    ends_at: string | null
+  }[]
+  health: {
+    failing_since: string | null
+    last_failure_at: string | null
+    timeouts_in_a_row: number
+    slowed_until: string | null
+  }
+  created_by: string
+  created_at: string
+  updated_at: string
+  /** In this answer only. */
+  secret?: string
+  /** false in a replayed answer, which no longer has the secret. */
+  secret_shown?: boolean
 }
 
 /** What happened, who did it and to what. It holds ids, states and names of fields, never content. */
@@ -134,6 +345,9 @@ export type Event = {
     id: string
     session_id?: string
     key_id?: string
+    assurance?: 'key' | 'session' | 'step_up'
+    /** The SHA-256 of the side envelope of address and client. */
+    origin?: string
   }
   on_behalf_of: {
     type: 'user' | 'agent' | 'key' | 'system'
@@ -148,12 +362,84 @@ export type Event = {
   after?: { [member: string]: Json }
   decision?: { [member: string]: Json }
   request_id: string | null
+  trace_id?: string
+  /** Its number in the sealed log; in lists, once it is sealed. */
+  seq?: number
+}
+
+/** An event with its place in the log, and where it came from while that is not erased. */
+export type EventDetail = {
+  id: string
+  type: string
+  class: 'audit' | 'activity'
+  occurred_at: string
+  tenant_id: string
+  actor: {
+    type: 'user' | 'agent' | 'key' | 'system'
+    id: string
+    session_id?: string
+    key_id?: string
+    assurance?: 'key' | 'session' | 'step_up'
+    /** The SHA-256 of the side envelope of address and client. */
+    origin?: string
+  }
+  on_behalf_of: {
+    type: 'user' | 'agent' | 'key' | 'system'
+    id: string
+  }[]
+  resource: {
+    type: string
+    id: string
+  } | null
+  data: { [member: string]: Json }
+  before?: { [member: string]: Json }
+  after?: { [member: string]: Json }
+  decision?: { [member: string]: Json }
+  request_id: string | null
+  trace_id?: string
+  /** The exact text that is hashed and exported (RFC 8785). */
+  body: string
+  seal: {
+    seq: number
+    digest: string
+    prev_hash: string
+    hash: string
+    sealed_at: string
+    /** Whether a signed checkpoint covers it. */
+    checkpointed: boolean
+  } | null
+  origin: {
+    sha256: string
+    erased: boolean
+    address?: string
+    client?: string
+    email?: string
+    name?: string
+  } | null
+}
+
+export type EventReplayed = {
+  deliveries: string[]
 }
 
 export type EventType = {
   name: string
   class: 'audit' | 'activity'
   says: string
+}
+
+/** Where an event stands in the chain, and the hashes from it up to the root of the newest checkpoint (RFC 6962). */
+export type InclusionProof = {
+  event_id: string
+  seq: number
+  digest: string
+  prev_hash: string
+  hash: string
+  sealed_at: string
+  size: number
+  root: string
+  proof: string[]
+  note: string
 }
 
 export type Invitation = {
@@ -560,6 +846,19 @@ export type Queue = {
   aging_seconds: number
 }
 
+/** What is wrong with the queue and what to do about it; empty when nothing is. */
+export type QueueFindings = {
+  healthy: boolean
+  findings: {
+    /** `queue_without_worker`, `queue_paused`, `leader_missing`, `listen_lost`, `ring_pressure` … */
+    code: string
+    /** What is wrong. */
+    what: string
+    /** What to do. */
+    remedy: string
+  }[]
+}
+
 export type QueueKey = {
   /** What stands for the key in a path. */
   ref: string
@@ -643,6 +942,35 @@ export type QueueStatsRow = {
   /** How many jobs by state; a state without jobs may be left out. */
   depth: { [member: string]: number }
   oldest_ready_ms: number | null
+}
+
+/** A compact JWS (EdDSA) that `countersign receipt verify` and docs/audit.md check with the published keys alone. */
+export type Receipt = {
+  receipt: string
+  kid: string
+  sealed: boolean
+}
+
+export type Replay = {
+  id: string
+  state: 'running' | 'done' | 'cancelled'
+  endpoint_id: string | null
+  event_id: string | null
+  type: string | null
+  what: 'exhausted' | 'any'
+  since: string | null
+  until: string | null
+  include_succeeded: boolean
+  per_second: number
+  /** How many it was about when it began. */
+  total: number
+  started: number
+  succeeded: number
+  failed: number
+  waiting: number
+  created_by: string
+  created_at: string
+  ended_at: string | null
 }
 
 /** The ring of slots, of all tenants together: states, no counts. */
@@ -949,6 +1277,10 @@ export type TenantPlate = {
   /** Of a closing tenant: until then it can be opened again. */
   erased_after: string | null
   state_by: string
+}
+
+export type TestSent = {
+  delivery_id: string
 }
 
 export type Tick = {
@@ -1667,6 +1999,8 @@ export type Routes = {
       resource?: string
       type?: string
       class?: 'audit' | 'activity'
+      action?: string
+      decision?: string
       since?: string
       until?: string
       limit?: number
@@ -1695,7 +2029,7 @@ export type Routes = {
   }
   'GET /events/stream': {
     params: Record<string, never>
-    query: { actor?: string; resource?: string; type?: string; class?: 'audit' | 'activity' }
+    query: { actor?: string; resource?: string; type?: string; class?: 'audit' | 'activity'; action?: string; decision?: string }
     body: undefined
     answers: {
       200: ReadableStream<Uint8Array>
@@ -1706,7 +2040,418 @@ export type Routes = {
     query: Record<string, never>
     body: undefined
     answers: {
-      200: Event
+      200: EventDetail
+    }
+  }
+  'GET /audit/checkpoints': {
+    params: Record<string, never>
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: Checkpoint[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /audit/checkpoints/latest': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Checkpoint
+    }
+  }
+  'GET /audit/proofs/:event_id': {
+    params: { event_id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: InclusionProof
+    }
+  }
+  'GET /audit/consistency': {
+    params: Record<string, never>
+    query: { from: number; to: number }
+    body: undefined
+    answers: {
+      200: {
+        from: {
+          size: number
+          root: string
+          note: string
+        }
+        to: {
+          size: number
+          root: string
+          note: string
+        }
+        proof: string[]
+      }
+    }
+  }
+  'GET /events/:id/receipt': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Receipt
+    }
+  }
+  'POST /audit/exports': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      from?: string
+      to?: string
+      format?: 'ndjson' | 'csv'
+    }
+    answers: {
+      202: AuditExport
+    }
+  }
+  'GET /audit/exports': {
+    params: Record<string, never>
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: AuditExport[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /audit/exports/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: AuditExport
+    }
+  }
+  'GET /audit/exports/:id/pieces/:n': {
+    params: { id: string; n: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        n: number
+        text: string
+        next: number | null
+      }
+    }
+  }
+  'GET /audit/status': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        state: 'ok' | 'warn' | 'outage'
+        lag_seconds: number | null
+        waiting: number
+        head: {
+          seq: number
+          hash: string
+          sealed_at: string
+        } | null
+        checkpoint: Checkpoint | null
+      }
+    }
+  }
+  'GET /audit/retention': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        audit_months: number
+        activity_days: number
+        held: boolean
+        held_reason: string | null
+      }
+    }
+  }
+  'PUT /audit/retention': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      audit_months: number
+      activity_days: number
+    }
+    answers: {
+      200: {
+        audit_months: number
+        activity_days: number
+        held: boolean
+        held_reason: string | null
+      }
+    }
+  }
+  'GET /endpoints': {
+    params: Record<string, never>
+    query: { state?: 'pending' | 'active' | 'paused' | 'disabled'; event?: string; limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: Endpoint[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /endpoints': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      url: string
+      /** Event types, `prefix.*`, or `*`: an array, or a text with commas between. */
+      events: string | string[]
+      label?: string
+      /** How deliveries are signed; docs/webhooks.md has each. */
+      mode?: 'standard' | 'stripe' | 'github' | 'awaithumans' | 'foragent'
+      /** Of mode stripe: the header that carries the signature. */
+      header?: 'Countersign-Signature' | 'Humane-Signature' | 'X-Humane-Signature'
+      /** Of mode standard: also signs with a key pair of the endpoint. */
+      ed25519?: boolean
+      thin?: boolean | null
+      /** fifo: deliveries about one resource one after the other. */
+      ordering?: 'none' | 'fifo'
+      /** Of fifo: what happens behind a delivery that used up its schedule. */
+      on_exhausted?: 'proceed' | 'block'
+      /** A schedule by name, or the seconds before attempt 2, 3, …, at most 7 days in all. */
+      schedule?: 'standard' | 'quick_24h' | number[]
+      timeout_seconds?: number
+      max_in_flight?: number
+      rate_per_second?: number | null
+      ca_pem?: string | null
+      client_certificate?: {
+        cert: string
+        key: string
+      } | null
+      headers?: { [member: string]: string } | null
+      /** false: active without an answer to a first ping. */
+      verify?: boolean
+    }
+    answers: {
+      201: EndpointWithSecret
+    }
+  }
+  'GET /endpoints/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Endpoint
+    }
+  }
+  'GET /endpoints/:id/stats': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: EndpointStats
+    }
+  }
+  'PATCH /endpoints/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      url?: string
+      /** Event types, `prefix.*`, or `*`: an array, or a text with commas between. */
+      events?: string | string[]
+      label?: string
+      /** How deliveries are signed; docs/webhooks.md has each. */
+      mode?: 'standard' | 'stripe' | 'github' | 'awaithumans' | 'foragent'
+      /** Of mode stripe: the header that carries the signature. */
+      header?: 'Countersign-Signature' | 'Humane-Signature' | 'X-Humane-Signature'
+      /** Of mode standard: also signs with a key pair of the endpoint. */
+      ed25519?: boolean
+      thin?: boolean | null
+      /** fifo: deliveries about one resource one after the other. */
+      ordering?: 'none' | 'fifo'
+      /** Of fifo: what happens behind a delivery that used up its schedule. */
+      on_exhausted?: 'proceed' | 'block'
+      /** A schedule by name, or the seconds before attempt 2, 3, …, at most 7 days in all. */
+      schedule?: 'standard' | 'quick_24h' | number[]
+      timeout_seconds?: number
+      max_in_flight?: number
+      rate_per_second?: number | null
+      ca_pem?: string | null
+      client_certificate?: {
+        cert: string
+        key: string
+      } | null
+      headers?: { [member: string]: string } | null
+    }
+    answers: {
+      200: Endpoint
+    }
+  }
+  'DELETE /endpoints/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'POST /endpoints/:id/rotate': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      overlap_seconds?: number
+      /** Ends the overlap of an earlier rotation now. */
+      force?: boolean
+    }
+    answers: {
+      200: EndpointWithSecret
+    }
+  }
+  'POST /endpoints/:id/secrets/:n/revoke': {
+    params: { id: string; n: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Endpoint
+    }
+  }
+  'POST /endpoints/:id/pause': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Endpoint
+    }
+  }
+  'POST /endpoints/:id/resume': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      recover_since?: string
+    }
+    answers: {
+      200: Endpoint
+    }
+  }
+  'POST /endpoints/:id/test': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      202: TestSent
+    }
+  }
+  'GET /deliveries': {
+    params: Record<string, never>
+    query: {
+      endpoint?: string
+      event?: string
+      type?: string
+      resource?: string
+      state?: 'pending' | 'sending' | 'succeeded' | 'exhausted' | 'held' | 'cancelled'
+      class?: 'status' | 'timeout' | 'unreachable' | 'tls' | 'too_large' | 'url_not_allowed' | 'url_invalid' | 'lost'
+      replay?: string
+      since?: string
+      until?: string
+      limit?: number
+      cursor?: string
+    }
+    body: undefined
+    answers: {
+      200: {
+        data: Delivery[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /deliveries/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: DeliveryDetail
+    }
+  }
+  'POST /deliveries/:id/replay': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      202: Delivery
+    }
+  }
+  'POST /deliveries/:id/skip': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Delivery
+    }
+  }
+  'POST /deliveries/:id/cancel': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Delivery
+    }
+  }
+  'POST /events/:id/replay': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      202: EventReplayed
+    }
+  }
+  'GET /replays': {
+    params: Record<string, never>
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: Replay[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /replays': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      endpoint_id?: string
+      event_id?: string
+      type?: string
+      /** exhausted: by when they ended; any (default): by when they came to be. */
+      what?: 'exhausted' | 'any'
+      since?: string
+      until?: string
+      include_succeeded?: boolean
+      per_second?: number
+    }
+    answers: {
+      202: Replay
+    }
+  }
+  'GET /replays/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Replay
+    }
+  }
+  'DELETE /replays/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
     }
   }
   'POST /tasks': {
@@ -1800,6 +2545,14 @@ export type Routes = {
     body: undefined
     answers: {
       200: Task
+    }
+  }
+  'GET /tasks/:id/receipt': {
+    params: { id: string }
+    query: { include?: 'content' }
+    body: undefined
+    answers: {
+      200: Receipt
     }
   }
   'GET /tasks/:id/decisions': {
@@ -2510,6 +3263,14 @@ export type Routes = {
         /** Hand it back as `cursor` for what follows; null at the end. */
         next_cursor: string | null
       }
+    }
+  }
+  'GET /queue/doctor': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: QueueFindings
     }
   }
   'GET /workers/:id': {

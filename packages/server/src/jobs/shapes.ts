@@ -300,6 +300,21 @@ export const FiresBody = s.named(
   'What a schedule has fired, newest first, and the next ten times.',
 )
 
+export const FindingsBody = s.named(
+  'QueueFindings',
+  s.object({
+    healthy: s.boolean(),
+    findings: s.array(
+      s.object({
+        code: s.text().describe('`queue_without_worker`, `queue_paused`, `leader_missing`, `listen_lost`, `ring_pressure` …'),
+        what: s.text().describe('What is wrong.'),
+        remedy: s.text().describe('What to do.'),
+      }),
+    ),
+  }),
+  'What is wrong with the queue and what to do about it; empty when nothing is.',
+)
+
 export const DeadLetterFilter = s.object({
   ids: s.optional(ids),
   kind: s.optional(KindName),

@@ -1,12 +1,14 @@
 // The routes of the engine itself, of figures, and of callbacks seen from inside: schemas and one verb each.
 import { type Route, route, s } from '../../http/route.ts'
 import { cancelCallback, getCallback, listCallbacks, resumeCallback, retryCallback } from '../callback.ts'
+import { examine } from '../doctor.ts'
 import type { JobsHouse } from '../house.ts'
 import { getCapabilities, getMaintenance, getRing, getWorker, listWorkers, tick } from '../runtime.ts'
 import {
   CallbackBody,
   CapabilitiesBody,
   callbackId,
+  FindingsBody,
   KindStats,
   listQuery,
   MaintenanceBody,
@@ -27,6 +29,11 @@ export const runtimeRoutes = (house: JobsHouse): Route[] => [...engine(house), .
 const engine = (house: JobsHouse): Route[] => [
   route('GET /workers', { ...read, summary: 'List workers', answers: { 200: s.list(WorkerBody) } }, ({ scope }) =>
     listWorkers(house, scope),
+  ),
+  route(
+    'GET /queue/doctor',
+    { ...read, summary: 'Say what is wrong with the queue, and what to do', cost: 5, answers: { 200: FindingsBody } },
+    ({ scope }) => examine(house, scope),
   ),
   route(
     'GET /workers/:id',

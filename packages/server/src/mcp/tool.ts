@@ -1,0 +1,59 @@
+// A tool: one verb under a name that a model reads. The same action of the matrix as the verb's route, a schema each for what goes in and comes out.
+// Holds no rule of its own, and never more than its verb: whoever may not call the route is not shown the tool.
+import type * as z from 'zod'
+import type { Scope } from '../db/scope.ts'
+import { s } from '../http/route.ts'
+import type { Shape } from '../http/schema.ts'
+
+/** `destroys`: what it takes away does not come back by itself. */
+export type Effect = 'reads' | 'changes' | 'destroys'
+
+/** What a call brings beside its input. */
+export type Call = {
+  /** Aborted when the client leaves or the server stops. */
+  readonly signal: AbortSignal
+}
+
+export type ToolSpec<I extends Shape> = {
+  name: string
+  title: string
+  /** For the model: what it does, when to use it, what to do next. */
+  description: string
+  action: string
+  effect: Effect
+  input: I
+  output: z.ZodType
+  /** Calls that it counts as, beside the one of its request; 1 for what changes something, else 0. */
+  cost?: number
+  run(scope: Scope, input: z.output<z.ZodObject<I>>, call: Call): Promise<unknown>
+}
+
+export type Tool = {
+  readonly name: string
+  readonly title: string
+  readonly description: string
+  readonly action: string
+  readonly effect: Effect
+  readonly input: z.ZodType
+  readonly output: z.ZodType
+  readonly cost: number
+  readonly run: (scope: Scope, input: never, call: Call) => Promise<unknown>
+}
+
+/** What every tool takes that changes something: the header of the API, as an argument. */
+export const IDEMPOTENCY_KEY = 'idempotency_key'
+const repeatable = {
+  [IDEMPOTENCY_KEY]: s.optional(
+    s
+      .pattern(/^[\x21-\x7e]{1,255}$/, 'Must be 1 to 255 visible ASCII characters.')
+      .describe('Any text of your own: the same call with the same key acts once and answers the same again for 24 hours.'),
+  ),
+}
+
+const NAME = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/
+
+export function tool<I extends Shape>({ input, cost, ...spec }: ToolSpec<I>): Tool {
+  if (!NAME.test(spec.name) || spec.name.length > 64) throw new TypeError(`${spec.name} is not the name of a tool.`)
+  const changes = spec.effect !== 'reads'
+  return { ...spec, input: s.object(changes ? { ...input, ...repeatable } : input), cost: cost ?? (changes ? 1 : 0) }
+}
