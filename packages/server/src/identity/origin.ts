@@ -7,8 +7,10 @@ import { hmacSha256, sha256Hex } from '../crypto/token.ts'
 import type { Db, Scope, Tx } from '../db/tx.ts'
 import type { OriginView } from '../events/audit/house.ts'
 import { findOrigins, putOrigin } from '../events/sql.ts'
+import type { RequestInfo } from '../http/route.ts'
 import { tenantWire } from '../std/id.ts'
 import { type KeyHouse, subjectKey, subjectKeys } from './keys-at-rest/tenant-key.ts'
+import { isFresh } from './proof.ts'
 
 export type OriginValues = { address: string | null; client: string | null; email?: string | null; name?: string | null }
 
@@ -23,6 +25,23 @@ const place = (scope: Scope, row: string) => ({
   column: 'envelope',
   row,
 })
+
+const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/
+
+type Asked = Pick<RequestInfo, 'address' | 'header'> & Partial<Pick<RequestInfo, 'client'>>
+
+/** The scope of a request with what the record says beside who it is: how it proved itself, from where it came, and whose trace it is part of. */
+export function traced<S extends Scope>(house: KeyHouse, scope: S, request: Asked): S {
+  const assurance = scope.actor.key_id ? 'key' : isFresh(scope.stepUpAt, house.db.clock.now()) ? 'step_up' : 'session'
+  const own = { ...scope, actor: { ...scope.actor, assurance } as const }
+  const subject = scope.userId ? `user:${scope.userId}` : `${scope.actor.type}:${scope.actor.id}`
+  const values = { address: request.address, client: request.client ?? null, name: scope.displayName }
+  return {
+    ...own,
+    traceId: TRACEPARENT.exec(request.header('traceparent') ?? '')?.[1] ?? null,
+    origin: originOf(house, own, subject, values),
+  }
+}
 
 /** What `scope.origin` is: nothing happens before the first event asks. */
 export function originOf(
@@ -40,9 +59,9 @@ export function originOf(
     values.address,
     values.client,
   ]
-  // The name in the cache says nothing by itself.
-  const known = hmacSha256(house.keyring.purpose('bucket'), JSON.stringify(label)).toString('base64')
   return async (t) => {
+    // The name in the cache says nothing by itself.
+    const known = hmacSha256(house.keyring.purpose('bucket'), JSON.stringify(label)).toString('base64')
     const cache = held.get(house.db) ?? new Map<string, { sha256: string; until: number }>()
     held.set(house.db, cache)
     const now = house.db.clock.now().getTime()

@@ -214,6 +214,35 @@ export const SETTINGS = {
     '0',
     'Shows e-mail and addresses in logs, for 24 hours after the start.',
   ),
+  statusPublic: setting(
+    'STATUS_PUBLIC',
+    kind.choice('full', 'summary', 'off'),
+    'summary',
+    'summary',
+    'What strangers see at /status: everything that is measured, states and incidents, or nothing.',
+  ),
+  statusSnapshotFile: setting(
+    'STATUS_SNAPSHOT_FILE',
+    kind.path,
+    null,
+    'none',
+    'Where the status page keeps what it showed last, for a start while the database is away.',
+  ),
+  securityTxtFile: setting(
+    'SECURITY_TXT_FILE',
+    kind.path,
+    null,
+    'none',
+    'What /.well-known/security.txt answers (RFC 9116); read again when it changes.',
+  ),
+  metricsPort: setting(
+    'METRICS_PORT',
+    kind.portNumber,
+    null,
+    'none',
+    'A listener of its own for /metrics, /livez and /readyz, without a key; only for networks that are yours.',
+  ),
+  metricsHost: setting('METRICS_HOST', kind.text, '127.0.0.1', '127.0.0.1', 'The address of that listener.'),
   egressHttp: setting('EGRESS_HTTP', kind.flag, false, '0', 'Also dials plain http.'),
   egressPorts: setting('EGRESS_PORTS', kind.portList, [], '443, and 80 with EGRESS_HTTP', 'Further ports that may be dialled.'),
   egressLiterals: setting(
@@ -243,6 +272,13 @@ export const SETTINGS = {
     null,
     'none',
     'The prefix of this network’s own NAT64; the IPv4 address in it is judged.',
+  ),
+  auditWitnessUrl: setting(
+    'AUDIT_WITNESS_URL',
+    kind.prefixUrl,
+    null,
+    'none',
+    'A C2SP witness that cosigns the day’s checkpoint of every record.',
   ),
 }
 

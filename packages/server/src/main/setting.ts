@@ -66,6 +66,17 @@ export const portList: Kind<number[]> = {
 
 export const origin: Kind<URL> = { type: 'URL', parse: httpUrl }
 
+/** A URL below which others lie: with a path, without a query. */
+export const prefixUrl: Kind<URL> = {
+  type: 'URL',
+  parse(text) {
+    const url = URL.canParse(text) ? new URL(text) : wants('a URL such as https://witness.example.com/countersign')
+    if (!['http:', 'https:'].includes(url.protocol) || url.username || url.password || url.search || url.hash)
+      wants('a http or https URL without credentials and query')
+    return url
+  },
+}
+
 export const choice = <const T extends readonly string[]>(...values: T): Kind<T[number]> => ({
   type: values.join(', '),
   parse: (value) => values.find((one) => one === value) ?? wants(`one of ${values.join(', ')}`),

@@ -1,4 +1,5 @@
 // The native routes of tasks: schemas and one verb each.
+import { ReceiptBody } from '../events/audit/routes.ts'
 import { type EventStream, type Route, route, s } from '../http/route.ts'
 import { cancelTask, updateTask } from './change.ts'
 import { listCompatibilityKeys, putCompatibilityKey } from './compatibility-key.ts'
@@ -8,6 +9,7 @@ import { claimTask, releaseTask } from './holding.ts'
 import type { TasksHouse } from './house.ts'
 import { listTasks } from './list/list.ts'
 import { getTask, listDecisions } from './look.ts'
+import { taskReceipt } from './receipt.ts'
 import {
   CreateBody,
   DecideBody,
@@ -122,6 +124,22 @@ const lists = (house: TasksHouse): Route[] => [
       render: withTag,
     },
     ({ scope, params }) => getTask(house, scope, params.id),
+  ),
+  route(
+    'GET /tasks/:id/receipt',
+    {
+      summary: 'A proof of the decision that stands alone',
+      description:
+        'Once the task has ended. It is sealed about a second later; a receipt that was fetched before is as genuine and lacks the proof of the log. With `include=content` it also holds the texts that were digested.',
+      tag,
+      auth: 'any',
+      action: 'task.receipt',
+      params: taskId,
+      query: { include: s.optional(s.oneOf('content')) },
+      answers: { 200: ReceiptBody },
+      problems: ['not_found', 'state_conflict'],
+    },
+    ({ scope, params, query }) => taskReceipt(house, scope, params.id, query.include),
   ),
   route(
     'GET /tasks/:id/decisions',

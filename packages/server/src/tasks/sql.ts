@@ -92,6 +92,7 @@ export type TaskRow = {
 export type NewTask = {
   id: string
   origin: string
+  origin_ref: string | null
   agent_id: string | null
   created_by: string
   asker: string
@@ -132,17 +133,17 @@ export type NewTask = {
 export const insertIfKeyIsFree = (t: Tx, scope: Scope, tasks: readonly NewTask[]) => t.rows<TaskRow>`
   with given as materialized (
     select * from json_to_recordset(${JSON.stringify(tasks)}::json) as g (
-      id text, origin text, agent_id text, created_by text, asker text, on_behalf_of text, idempotency_key text, key_reuse text,
+      id text, origin text, origin_ref text, agent_id text, created_by text, asker text, on_behalf_of text, idempotency_key text, key_reuse text,
       task text, description text, payload text, payload_schema text, response_schema text, form_definition text, initial_response text,
       verdict text, timeout_seconds integer, deadline_at timestamptz, on_timeout text, timeout_response text, assign_to text, asked text[],
       assigned_to_user_id text, assigned_to_email text, assigned_to_display_name text, priority text, tags text[], metadata text,
       risk text, redact text, callback_url text, callback_mode text, subject text, wrapped text)
   ), inserted as (
-    insert into tasks (id, tenant_id, origin, agent_id, created_by, asker, on_behalf_of, idempotency_key, key_reuse, task, description,
+    insert into tasks (id, tenant_id, origin, origin_ref, agent_id, created_by, asker, on_behalf_of, idempotency_key, key_reuse, task, description,
       payload, payload_schema, response_schema, form_definition, initial_response, verdict, timeout_seconds, deadline_at, on_timeout,
       timeout_response, assign_to, asked, assigned_to_user_id, assigned_to_email, assigned_to_display_name, assigned_at, priority, tags,
       metadata, risk, redact, callback_url, callback_mode, created_at, updated_at, opened_at)
-    select id, ${scope.tenantId}::uuid, origin, agent_id, created_by, asker, on_behalf_of, idempotency_key, key_reuse, task,
+    select id, ${scope.tenantId}::uuid, origin, origin_ref, agent_id, created_by, asker, on_behalf_of, idempotency_key, key_reuse, task,
       decode(description, 'base64'), decode(payload, 'base64'), payload_schema::json, response_schema::json, form_definition::json,
       decode(initial_response, 'base64'), verdict::json, timeout_seconds, deadline_at, on_timeout, decode(timeout_response, 'base64'),
       assign_to::json, asked, assigned_to_user_id, assigned_to_email, assigned_to_display_name,
@@ -415,3 +416,7 @@ export const ofPerson = (scope: Scope, userId: string, keys: readonly string[]):
   (tasks.asker = ${userId}::text or tasks.assigned_to_user_id = ${userId}::text or tasks.completed_by_user_id = ${userId}::text
     or tasks.asked && ${keys}::text[]
     or tasks.agent_id in (select a.id from agents a where a.tenant_id = ${scope.tenantId}::uuid and a.user_id = ${userId}::text))`
+
+/** Of each decision that counts, what it was made on: the receipt names it when the content itself is gone. */
+export const findDecisionDigests = (t: Tx, scope: Scope, taskId: string) => t.rows<{ id: string; content_sha256: Buffer }>`
+  select id, content_sha256 from decisions where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text`

@@ -36,7 +36,7 @@ const sealsOf = ({ admin }: Pick<Database, 'admin'>, scope: Scope) => admin.rows
 
 function expectSound(scope: Scope, seals: readonly Sealed[]) {
   const link = chainOf(scope.tenantId)
-  let prev = FIRST_PREV
+  let prev: Buffer = FIRST_PREV
   for (const [i, seal] of seals.entries()) {
     expect(seal.seq).toBe(i + 1)
     expect(seal.prev_hash.equals(prev)).toBe(true)

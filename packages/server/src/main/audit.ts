@@ -1,0 +1,42 @@
+// The audit log's wiring: what opens its side envelopes, the witness behind the guarded door, and the loop that seals where this process does maintenance.
+import { join } from 'node:path'
+import type { Keyring } from '../crypto/keyring.ts'
+import type { Db } from '../db/tx.ts'
+import type { Door } from '../egress/fetch.ts'
+import { postOrProblem } from '../egress/post.ts'
+import { openHeadMemory } from '../events/audit/heads.ts'
+import type { AuditHouse } from '../events/audit/house.ts'
+import { openSealer, type Sealer } from '../events/audit/sealing.ts'
+import type { Witness } from '../events/audit/witness.ts'
+import { openOrigins } from '../identity/origin.ts'
+import type { Log } from '../std/log.ts'
+import type { Config } from './config.ts'
+
+type Ground = { config: Config; db: Db; keyring: Keyring; log: Log; origin(): string }
+
+export const auditHouse = ({ db, keyring, log, origin }: Ground): AuditHouse => ({
+  db,
+  keyring,
+  log,
+  origin,
+  openOrigins: (t, scope, hashes) => openOrigins({ db, keyring }, t, scope, hashes),
+})
+
+/** Undefined: no witness is named. */
+export function witnessOf({ config }: Pick<Ground, 'config'>, door: Door): Witness | undefined {
+  if (!config.auditWitnessUrl) return undefined
+  return {
+    url: config.auditWitnessUrl.href,
+    async post({ url, body, signal, tenantId }) {
+      const headers = { 'content-type': 'text/plain; charset=utf-8' }
+      const { status, excerpt } = await postOrProblem(door, { tenantId, url, body, headers, signal })
+      return { status, text: excerpt }
+    },
+  }
+}
+
+/** Once the server listens: the log's name is made of where it is reached. */
+export function startSealing({ config }: Pick<Ground, 'config'>, house: AuditHouse): Sealer | null {
+  if (!config.roles.includes('maintenance')) return null
+  return openSealer(house, { memory: openHeadMemory(join(config.home, 'audit-heads.json'), house.log) })
+}
