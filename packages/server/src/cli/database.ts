@@ -1,11 +1,11 @@
-// countersign migrate, db roles, doctor: the database, looked at and brought up to date.
+// countersign migrate, db roles: the database, looked at and brought up to date.
 import { type Command, Option } from 'commander'
-import { checkRoles, checkSchema } from '../db/check.ts'
+import { checkRoles } from '../db/check.ts'
 import { type ManifestFormat, printManifest } from '../db/manifest.ts'
 import { migrate } from '../db/migrate.ts'
 import { printRoles } from '../db/roles.ts'
 import { type Db, openDb } from '../db/tx.ts'
-import { checkSettings, type Finding, withDatabase } from '../main/boot.ts'
+import { withDatabase } from '../main/boot.ts'
 import { type Config, ConfigRefused, processContext, readConfig } from '../main/config.ts'
 import { openLog } from '../std/log.ts'
 import { type Output, print } from './output.ts'
@@ -55,21 +55,7 @@ export function databaseCommands(program: Command, output: () => Output): void {
       if (options.format) return print(output(), { manifest: printManifest(options.format, options) }, ({ manifest }) => manifest)
       print(output(), { sql: printRoles(options) }, ({ sql }) => sql)
     })
-
-  program
-    .command('doctor')
-    .description('check settings, database, roles and row-level security; each finding says how to mend it')
-    .action(async () => {
-      const config = settings()
-      const findings = [...checkSettings(config), ...(await inspect(config))]
-      const bad = findings.filter((finding) => finding.status === 'fail').length
-      print(output(), { findings }, () => findings.map(line).join('\n'))
-      if (bad > 0) process.exitCode = 1
-    })
 }
-
-const line = ({ status, code, what, mend }: Finding): string =>
-  `${status.padEnd(5)}${code.padEnd(13)}${what}${mend && status !== 'ok' ? `\n${' '.repeat(18)}→ ${mend}` : ''}`
 
 async function checkModel(output: Output): Promise<void> {
   const differences = await inspectWith(settings(), (db) => checkRoles(db))
@@ -80,9 +66,6 @@ async function checkModel(output: Output): Promise<void> {
   )
   if (differences.length > 0) process.exitCode = 20
 }
-
-const inspect = (config: Config) =>
-  inspectWith(config, (db) => checkSchema(db, { production: config.environment === 'production' }))
 
 const inspectWith = <T>(config: Config, look: (db: Db) => Promise<T>): Promise<T> =>
   withDatabase(config, openLog({ level: 'warn', pretty: true }), async ({ runtimeUrl }) => {

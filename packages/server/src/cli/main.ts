@@ -7,6 +7,7 @@ import { callbacksCommand } from './callbacks.ts'
 import { databaseCommands } from './database.ts'
 import { deadLettersCommand } from './dead-letters.ts'
 import { devCommand } from './dev.ts'
+import { doctorCommand } from './doctor.ts'
 import { jobsCommand } from './jobs.ts'
 import { keysCommand } from './keys.ts'
 import { exitCode, type Output, printError } from './output.ts'
@@ -58,6 +59,7 @@ deadLettersCommand(program, door)
 workersCommand(program, door)
 settingsCommands(program, output)
 databaseCommands(program, output)
+doctorCommand(program, output)
 callbacksCommand(program, output)
 queueCommand(program, output)
 takeEverywhere(program)

@@ -36,6 +36,14 @@ export class MigrationError extends Error {
   }
 }
 
+/** The database holds another past than this version: nothing was run. */
+export class MigrationRefused extends Error {
+  constructor(sentence: string) {
+    super(sentence)
+    this.name = 'MigrationRefused'
+  }
+}
+
 /** What this binary brings, in the order in which it runs. */
 export function listMigrations(): Migration[] {
   const server = readSeries('server', join(packageRoot(import.meta.url), 'migrations'))
@@ -95,11 +103,13 @@ export async function migrate(url: Connection, options: MigrateOptions = {}): Pr
 async function runIfPending(client: pg.Client, one: Migration, all: readonly Migration[]): Promise<boolean> {
   const { pending, changed, ahead } = compareMigrations(all, (await client.query<Applied>(listApplied)).rows)
   if (changed[0])
-    throw new Error(
+    throw new MigrationRefused(
       `${migrationLabel(changed[0])} was changed after it ran here. Restore the file and put the change into a new one.`,
     )
   if (ahead[0])
-    throw new Error(`The database has ${migrationLabel(ahead[0])}, which this version does not know. Start the newer version.`)
+    throw new MigrationRefused(
+      `The database has ${migrationLabel(ahead[0])}, which this version does not know. Start the newer version.`,
+    )
   if (!pending.includes(one)) return false
   try {
     await client.query(one.text)

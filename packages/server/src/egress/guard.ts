@@ -3,7 +3,7 @@ import { Resolver } from 'node:dns'
 import { Problem } from '@countersign/sdk'
 import type { Log } from '../std/log.ts'
 import { type Allowed, isAllowed, isPublic, type Network, parseAddress, parseNetwork } from './address.ts'
-import { type NameServer, NoNameServer } from './dns.ts'
+import { askDns, type NameServer, NoNameServer, TYPES } from './dns.ts'
 import { resolveName } from './resolve.ts'
 import { judgeUrl, parseUrl, type Rules } from './url.ts'
 
@@ -90,6 +90,24 @@ export async function checkUrl(guard: Guard, url: string, path: string, tenantId
   const message =
     verdict.refused === 'url_invalid' ? 'This is not a URL that can be called.' : 'This address may not be called from here.'
   throw new Problem(verdict.refused, { errors: [{ path, code: verdict.refused, message }] })
+}
+
+/** Does anybody answer questions about names? Asked for a name that cannot exist: any answer counts. */
+export async function answersQuestions(
+  given: readonly NameServer[],
+  ms: number,
+): Promise<{ answers: boolean; servers: string[] }> {
+  const servers = given.length > 0 ? given : systemServers()
+  const shown = servers.map(({ address, port }) =>
+    port === 53 ? address : address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
+  )
+  try {
+    await askDns(servers, 'invalid', TYPES.A, performance.now() + ms)
+    return { answers: true, servers: shown }
+  } catch (error) {
+    if (error instanceof NoNameServer || error instanceof RangeError) return { answers: false, servers: shown }
+    throw error
+  }
 }
 
 function systemServers(): NameServer[] {

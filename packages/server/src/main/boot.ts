@@ -3,17 +3,17 @@
 import { join } from 'node:path'
 import { QueueError } from '@countersign/queue'
 import { KeyRefused, type Keyring } from '../crypto/keyring.ts'
-import { type CheckLine, checkSchema } from '../db/check.ts'
 import { type Embedded, joinEmbedded, startEmbedded } from '../db/embedded/postgres.ts'
-import { migrate } from '../db/migrate.ts'
+import { MigrationRefused, migrate } from '../db/migrate.ts'
 import { type Db, openDb } from '../db/tx.ts'
-import { readCertificate } from '../http/tls.ts'
 import type { IdentityHouse } from '../identity/house.ts'
 import { openRing, type Ring } from '../identity/keys-at-rest/root/ring.ts'
 import { openPasswords } from '../identity/password.ts'
 import type { Log } from '../std/log.ts'
 import { packageRoot } from '../std/package-root.ts'
-import { type Config, tlsFiles } from './config.ts'
+import { examine } from './checks/examine.ts'
+import { sayFinding } from './checks/finding.ts'
+import type { Config } from './config.ts'
 import { rootsOf, sayRoots } from './roots.ts'
 import { type Server, startServer } from './server.ts'
 import { version } from './version.ts'
@@ -35,7 +35,10 @@ export type Database = { embedded: Embedded | null; runtimeUrl: string; migrator
 /** The database that the settings name, started when it is the embedded one, and brought up to date when the migrator's login is known. */
 export async function openDatabase(config: Config, log: Log): Promise<Database> {
   const database = await findDatabase(config, log)
-  if (database.migratorUrl) await migrate(database.migratorUrl, { log })
+  if (database.migratorUrl)
+    await migrate(database.migratorUrl, { log }).catch((error: unknown) => {
+      throw error instanceof MigrationRefused ? new BootRefused([`db.schema: ${error.message}`]) : error
+    })
   return database
 }
 
@@ -51,10 +54,11 @@ export async function withDatabase<T>(
   config: Config,
   log: Log,
   work: (urls: { runtimeUrl: string; migratorUrl: string | null }) => Promise<T>,
+  options: { migrates?: false } = {},
 ): Promise<T> {
   const joined = config.databaseUrl ? null : joinEmbedded(config.home)
   if (joined) return work(joined)
-  const database = await openDatabase(config, log)
+  const database = options.migrates === false ? await findDatabase(config, log) : await openDatabase(config, log)
   try {
     return await work(database)
   } finally {
@@ -106,71 +110,12 @@ export async function openIdentity(config: Config, db: Db, log: Log): Promise<Id
   return { db, keyring, passwords: openPasswords({ keyring }), origin: () => origin }
 }
 
-/** P153: in production anything that fails keeps the server from listening; in development what it marks is said and passed over. */
+/** P153: what fails keeps the server from listening; what only warns is said and passed over. */
 async function prove(config: Config, db: Db, log: Log): Promise<void> {
-  const lines = [...checkSettings(config), ...(await checkSchema(db, { production: config.environment === 'production' }))]
+  const lines = await examine(config, db, log)
   for (const { code, what, mend } of lines.filter((line) => line.status === 'warn')) log.warn({ check: code, mend }, what)
   const failed = lines.filter((line) => line.status === 'fail')
-  if (failed.length > 0)
-    throw new BootRefused(failed.map((line) => `${line.code}: ${line.what}${line.mend ? ` ${line.mend}` : ''}`))
-}
-
-export type Finding = Omit<CheckLine, 'code'> & { code: string }
-
-/** The checks that need no database. */
-export function checkSettings(config: Config): Finding[] {
-  return [checkPublicUrl(config), checkBind(config), ...checkTls(config)]
-}
-
-function checkPublicUrl({ environment, publicUrl }: Config): Finding {
-  if (environment === 'development')
-    return {
-      code: 'url.public',
-      status: 'ok',
-      what: publicUrl?.origin ?? 'http://localhost, as this is development.',
-      mend: null,
-    }
-  if (publicUrl === null)
-    return {
-      code: 'url.public',
-      status: 'fail',
-      what: 'PUBLIC_URL is not set.',
-      mend: 'Set COUNTERSIGN_PUBLIC_URL to the https origin that people use.',
-    }
-  if (publicUrl.protocol !== 'https:')
-    return {
-      code: 'url.public',
-      status: 'fail',
-      what: `PUBLIC_URL is ${publicUrl.origin}, which is not https.`,
-      mend: 'Sessions and keys need TLS: use an https origin.',
-    }
-  return { code: 'url.public', status: 'ok', what: publicUrl.origin, mend: null }
-}
-
-const PRIVATE = /^(127\.|::1$|localhost$|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|f[cd][0-9a-f]{2}:)/
-
-function checkBind(config: Config): Finding {
-  const { environment, host, tlsTerminated } = config
-  if (environment === 'development' || tlsTerminated || tlsFiles(config) || PRIVATE.test(host))
-    return { code: 'http.bind', status: 'ok', what: host, mend: null }
-  return {
-    code: 'http.bind',
-    status: 'fail',
-    what: `The server would listen on ${host}, a public address, without TLS.`,
-    mend: 'Put a TLS proxy in front and set COUNTERSIGN_TLS_TERMINATED=1, give COUNTERSIGN_TLS_CERT_FILE and COUNTERSIGN_TLS_KEY_FILE, or bind to 127.0.0.1.',
-  }
-}
-
-/** Only where TLS ends here; without its files nothing could be served, in development neither. */
-function checkTls(config: Config): Finding[] {
-  const files = tlsFiles(config)
-  if (!files) return []
-  try {
-    readCertificate(files)
-    return [{ code: 'http.tls', status: 'ok', what: files.certFile, mend: null }]
-  } catch (error) {
-    return [{ code: 'http.tls', status: 'fail', what: error instanceof Error ? error.message : String(error), mend: null }]
-  }
+  if (failed.length > 0) throw new BootRefused(failed.map(sayFinding))
 }
 
 /** The key ring that the settings name; its root is made at the first start. Throws BootRefused with the rule that it breaks. A command takes no lease. */

@@ -1,12 +1,14 @@
 import { chmodSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { makeCertificate, tlsFolder } from '../http/testing/certificate.ts'
-import { checkSettings } from './boot.ts'
-import { ConfigRefused, type Environment, readConfig } from './config.ts'
+import { makeCertificate, tlsFolder } from '../../http/testing/certificate.ts'
+import { ConfigRefused, type Environment, readConfig } from '../config.ts'
+import { checkSettings } from './settings.ts'
+
+const NOW = new Date('2026-11-22T12:00:00Z')
 
 const check = (env: Environment) => {
   const config = readConfig({ COUNTERSIGN_PUBLIC_URL: 'https://cs.example.com', ...env }, { cwd: '/srv/app', isRoot: false })
-  return Object.fromEntries(checkSettings(config).map((line) => [line.code, line]))
+  return Object.fromEntries(checkSettings(config, NOW).map((line) => [line.code, line]))
 }
 
 test('P153 P140 a public address needs TLS, in front or built in, and built-in TLS needs files that work', async () => {
