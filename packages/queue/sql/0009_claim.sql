@@ -12,27 +12,36 @@ create function countersign_queue.lock_stripe(of_claim bigint) returns void
 language sql volatile return pg_advisory_xact_lock(1668248947, ((of_claim >> 4) & 63)::integer);
 
 -- Which positions of a claim are still open, as bits of its length. Exact only under its stripe.
+do $do$
+begin
+  execute replace($make$
 create function countersign_queue.open_bits(of_claim bigint, n integer) returns bit varying
-language plpgsql volatile as $$
+language plpgsql volatile
+set enable_seqscan = off set enable_bitmapscan = off set jit = off set plan_cache_mode = force_generic_plan
+as $$
 declare
   open bit varying := repeat('1', n)::bit varying;
-  c record;
+  s integer := of_claim & 15;
+  closed bit varying;
 begin
-  for c in select k.bits from countersign_queue.closures_of(of_claim) k loop
-    if c.bits is null then
-      return repeat('0', n)::bit varying;
-    end if;
-    open := open & ~c.bits;
-  end loop;
+  {each}
   return open;
 end $$;
+$make$, '{each}', countersign_queue.by_slot($each$
+    for closed in select k.bits from countersign_queue.closures_%s k where k.claim = of_claim loop
+      if closed is null then
+        return repeat('0', n)::bit varying;
+      end if;
+      open := open & ~closed;
+    end loop;$each$));
+end $do$;
 
--- The newest generation up to which nobody can write any more: what is pruned, and what was declared quiet without a gap.
-create function countersign_queue.quiet_upto() returns bigint
+-- The newest generation up to which nobody can write any more: what is pruned, and what was declared quiet without a gap. All up to `known` is.
+create function countersign_queue.quiet_upto(known bigint) returns bigint
 language sql stable
 return (
   select min(g.generation) - 1 from countersign_queue.generations g
-  where not exists (select from countersign_queue.prunings p where p.generation = g.generation)
+  where g.generation > known and not exists (select from countersign_queue.prunings p where p.generation = g.generation)
     and not exists (select from countersign_queue.quiets q where q.generation = g.generation));
 
 -- Writes ring rows as rows of jobs: as ready (leases null), or as the running attempts of a claim. The caller has made sure, under the lane or the
@@ -72,6 +81,11 @@ begin
   insert into countersign_queue.tombstones (lane, xid, num, slot) select of_lane, u.xid, u.num, of_slot from unnest(xids, nums) u (xid, num);
 end $$;
 
+-- The transactions that a snapshot leaves out, ascending. As a text it names them behind its second colon; a set-returning call costs ten times that.
+create function countersign_queue.left_out(seen pg_snapshot) returns xid8[]
+language sql immutable
+return string_to_array(split_part(seen::text, ':', 3), ',')::xid8[];
+
 -- The ranges of a window that may hold rows behind a position, in order: each late committer of lo that hi sees, then the new ids, stepping over those
 -- still open in hi (Q38). A range is (from_xid, from_num) < row < (to_xid, to_num).
 create function countersign_queue.window_ranges(lo pg_snapshot, hi pg_snapshot, p_xid xid8, p_num bigint,
@@ -81,46 +95,72 @@ declare
   most constant bigint := 9223372036854775807;
   a_xid xid8 := pg_snapshot_xmax(lo);
   a_num bigint := 0;
+  end_xid xid8 := pg_snapshot_xmax(hi);
+  x xid8;
 begin
+  if pg_snapshot_xmin(lo) <> a_xid then
+    foreach x in array countersign_queue.left_out(lo) loop
+      if x >= p_xid and pg_visible_in_snapshot(x, hi) then
+        from_xids := from_xids || x;
+        from_nums := from_nums || case when x = p_xid then p_num else 0 end;
+        to_xids := to_xids || x;
+        to_nums := to_nums || most;
+      end if;
+    end loop;
+  end if;
   if (p_xid, p_num) > (a_xid, a_num) then
     a_xid := p_xid;
     a_num := p_num;
   end if;
-  if pg_snapshot_xmin(lo) = pg_snapshot_xmax(lo) and pg_snapshot_xmin(hi) = pg_snapshot_xmax(hi) then
-    from_xids := array[a_xid];
-    from_nums := array[a_num];
-    to_xids := array[pg_snapshot_xmax(hi)];
-    to_nums := array[0];
-    return;
+  if pg_snapshot_xmin(hi) <> end_xid then
+    foreach x in array countersign_queue.left_out(hi) loop
+      continue when x < a_xid;
+      from_xids := from_xids || a_xid;
+      from_nums := from_nums || a_num;
+      to_xids := to_xids || x;
+      to_nums := to_nums || 0::bigint;
+      a_xid := x;
+      a_num := most;
+    end loop;
   end if;
-  select array_agg(r.fx), array_agg(r.fn), array_agg(r.tx), array_agg(r.tn) into from_xids, from_nums, to_xids, to_nums from (
-    select x as fx, case when x = p_xid then p_num else 0 end as fn, x as tx, most as tn from pg_snapshot_xip(lo) x
-    where x >= p_xid and pg_visible_in_snapshot(x, hi)
-    union all
-    select coalesce(lag(z) over o, a_xid), case when lag(z) over o is null then a_num else most end, z, 0
-    from (select z from pg_snapshot_xip(hi) z where z >= a_xid union all select pg_snapshot_xmax(hi)) b (z) where z >= a_xid window o as (order by z)
-    order by 1, 2) r;
+  from_xids := from_xids || a_xid;
+  from_nums := from_nums || a_num;
+  to_xids := to_xids || end_xid;
+  to_nums := to_nums || 0::bigint;
 end $$;
+
+-- What a packed job says of its options behind the moment it was enqueued, where these are not the default: its deadline in ms, its most attempts, all of them.
+create function countersign_queue.packed_rest(rest jsonb, rules jsonb) returns text
+language sql immutable
+return coalesce(nullif(coalesce((rest ->> 'deadline_ms')::bigint, (rules ->> 'deadline_ms')::bigint, 300000), 0)::text, 'null') || ','
+  || coalesce((rest ->> 'max_attempts')::integer, (rules ->> 'max_attempts')::integer, 25) || ',' || coalesce(rest::text, 'null') || ']';
 
 -- Claims up to `most` ready rows of a lane for a worker: their number and bytes, and the group as text of JSON (see claim_packed). taken = -1: somebody else
 -- is at this lane. Each statement is one of its own, so that each has a fresh snapshot: lock, cursor, rows (Q36). Rows of kinds that the worker may
 -- not take from here are set aside as rows of jobs. Writes nothing when it finds nothing, unless finding nothing took long (Q39).
 -- Locks: tries the lane, until the transaction ends. Never waits.
+do $do$
+begin
+  execute replace(replace($make$
 create function countersign_queue.claim_lane(of_lane integer, of_queue text, of_priority smallint, most integer, known text[], who text, of_token uuid,
   at timestamptz, limits jsonb, out taken integer, out bytes bigint, out packed text, out claim_id bigint)
-language plpgsql volatile as $$
+language plpgsql volatile
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off set plan_cache_mode = force_generic_plan
+as $$
 declare
   c countersign_queue.claims;
+  w countersign_queue.claims;
+  newest bigint;
   gens bigint[];
   g bigint;
+  s integer;
   lo pg_snapshot;
   hi pg_snapshot;
   floor_now bigint;
   quiet_now bigint;
-  fx xid8[];
-  fn bigint[];
-  tx xid8[];
-  tn bigint[];
+  ranges record;
+  stones jsonb;
+  skipped integer := 0;
   xs xid8[] := '{}';
   ns bigint[] := '{}';
   last_xid xid8;
@@ -128,14 +168,13 @@ declare
   last_generation bigint;
   cnt integer;
   strangers integer;
-  due timestamptz;
-  skipped integer;
+  soonest bigint;
   large integer;
   whole boolean := false;
   one_size integer;
   moved boolean := false;
+  same boolean;
   began timestamptz := clock_timestamp();
-  into_generation bigint;
   new_id bigint;
 begin
   taken := 0;
@@ -144,18 +183,31 @@ begin
     taken := -1;
     return;
   end if;
-  gens := countersign_queue.live_generations();
-  c := countersign_queue.cursor_in(of_lane, gens);
+  -- The cursor: nearly always in the newest slot, where whoever had the lane before left it.
+  newest := countersign_queue.current_generation();
+  s := newest & 15;
+  {cursor}
   if c.id is null then
-    taken := -1;
-    return;
+    c := countersign_queue.cursor_in(of_lane, countersign_queue.live_generations());
+    if c.id is null then
+      taken := -1;
+      return;
+    end if;
+  elsif c.window_of is not null then
+    w := countersign_queue.claim_by_id(c.window_of);
+    c.window_lo := w.window_lo;
+    c.window_hi := w.window_hi;
   end if;
   -- Transaction ids do not survive a logical copy: behind a cursor with larger ones every new job would stay unseen (Q42).
   if pg_snapshot_xmax(c.window_hi) > pg_snapshot_xmax(pg_current_snapshot()) then
     raise exception 'the database is a copy: reanchor() comes before the next claim' using errcode = 'QJ008';
   end if;
-  -- Each range reads that many more, or a run of tombstones as long as the claim would look like the end of the lane.
-  skipped := (select count(*) from countersign_queue.tombstones t where t.lane = of_lane);
+  -- Rows that were set aside, by their numbers; null almost always.
+  stones := (select jsonb_object_agg(t.num, null) from countersign_queue.tombstones t where t.lane = of_lane);
+  if stones is not null then
+    -- Each range reads that many more, or a run of tombstones as long as the claim would look like the end of the lane.
+    skipped := (select count(*) from jsonb_object_keys(stones));
+  end if;
   lo := c.window_lo;
   hi := c.window_hi;
   floor_now := c.floor;
@@ -167,7 +219,9 @@ begin
   for turn in 1..2 loop
     if turn = 2 then
       floor_now := greatest(floor_now, quiet_now + 1);
-      quiet_now := countersign_queue.quiet_upto();
+      if quiet_now + 1 < newest then
+        quiet_now := countersign_queue.quiet_upto(quiet_now);
+      end if;
       lo := hi;
       hi := countersign_queue.snapshot_now();
       last_generation := 0;
@@ -175,31 +229,18 @@ begin
       last_num := 0;
       continue when hi::text = lo::text;
       -- Read behind the window's end: what that shows may lie in a generation that was opened just before it.
-      gens := countersign_queue.live_generations();
+      newest := countersign_queue.current_generation();
     end if;
     continue when hi::text = lo::text;
+    gens := case when floor_now >= newest then array[newest] else countersign_queue.generations_from(floor_now) end;
     for i in reverse cardinality(gens)..1 loop
       g := gens[i];
       continue when g < floor_now or g < last_generation;
-      select r.from_xids, r.from_nums, r.to_xids, r.to_nums into fx, fn, tx, tn
-      from countersign_queue.window_ranges(lo, hi, case when g = last_generation then last_xid else '0'::xid8 end,
-        case when g = last_generation then last_num else 0 end) r;
+      s := g & 15;
+      ranges := countersign_queue.window_ranges(lo, hi, case when g = last_generation then last_xid else '0'::xid8 end,
+        case when g = last_generation then last_num else 0 end);
       loop
-        select count(*), array_agg(r.xid), array_agg(r.num), sum(octet_length(r.body)),
-          count(*) filter (where r.kind <> all (known)), count(*) filter (where r.body is null),
-          min(at + nullif(case when r.rest is null and limits is null then 300000 else
-            coalesce((r.rest ->> 'deadline_ms')::bigint, (limits -> r.kind ->> 'deadline_ms')::bigint, 300000) end, 0) * interval '1 millisecond'),
-          string_agg('["' || r.id || '","' || r.tenant_id || '","' || r.kind || '",' || r.body || ','
-            || floor(extract(epoch from r.enqueued_at) * 1000)::bigint || ',' || case when r.rest is null and limits is null then '300000,25,null]' else
-              coalesce(nullif(coalesce((r.rest ->> 'deadline_ms')::bigint, (limits -> r.kind ->> 'deadline_ms')::bigint, 300000), 0)::text, 'null') || ','
-              || coalesce((r.rest ->> 'max_attempts')::integer, (limits -> r.kind ->> 'max_attempts')::integer, 25) || ','
-              || coalesce(r.rest::text, 'null') || ']' end, ',')
-        into cnt, xs, ns, bytes, strangers, large, due, packed
-        from (
-          select r.*, case when whole or pg_column_size(r.payload) <= 2000 then r.payload::text end as body from unnest(fx, fn, tx, tn) b (fx, fn, tx, tn)
-          cross join lateral countersign_queue.read_slot((g & 15)::smallint, of_lane, b.fx, b.fn, b.tx, b.tn, most + skipped) r
-          where skipped = 0 or not exists (select from countersign_queue.tombstones t where t.lane = of_lane and t.xid = r.xid and t.num = r.num)
-          limit most) r;
+        {rows}
         -- A claim stops at 8 MiB but gives at least one job (Q45). Large payloads are measured one by one before any is spoken: a thousand of them
         -- would not fit into a value of the database. Small ones that are too much together are halved until they fit.
         if large > 0 and not whole then
@@ -207,9 +248,9 @@ begin
           bytes := 0;
           cnt := 0;
           for one_size in
-            select octet_length(r.payload::text) from unnest(fx, fn, tx, tn) b (fx, fn, tx, tn)
-            cross join lateral countersign_queue.read_slot((g & 15)::smallint, of_lane, b.fx, b.fn, b.tx, b.tn, most + skipped) r
-            where skipped = 0 or not exists (select from countersign_queue.tombstones t where t.lane = of_lane and t.xid = r.xid and t.num = r.num)
+            select octet_length(r.payload::text) from unnest(ranges.from_xids, ranges.from_nums, ranges.to_xids, ranges.to_nums) b (fx, fn, tx, tn)
+            cross join lateral countersign_queue.read_slot(s::smallint, of_lane, b.fx, b.fn, b.tx, b.tn, most + skipped) r
+            where stones is null or not stones ? r.num::text
             limit most
           loop
             bytes := bytes + one_size;
@@ -260,19 +301,18 @@ begin
     lo := hi;
     cnt := 0;
   end if;
-  into_generation := countersign_queue.current_generation();
-  new_id := nextval('countersign_queue.claim_num') << 4 | (into_generation & 15);
+  -- The same window in the same slot, and long: named, not repeated (Q40).
+  same := moved and (c.id & 15) = (newest & 15) and cardinality(countersign_queue.left_out(hi)) + cardinality(countersign_queue.left_out(lo)) > 16
+    and lo::text = c.window_lo::text and hi::text = c.window_hi::text;
+  new_id := nextval('countersign_queue.claim_num') << 4 | (newest & 15);
   insert into countersign_queue.claims (id, slot, lane, row_generation, n, xids, nums, worker, token, claimed_at, deadline_at,
     window_of, window_lo, window_hi, pos_generation, pos_xid, pos_num, floor, quiet)
-  select new_id, into_generation & 15, of_lane, g, cnt, case when cnt > 0 then xs else '{}' end, case when cnt > 0 then ns else '{}' end,
-    who, of_token, at, due,
-    case when s.same then coalesce(c.window_of, c.id) end, case when not s.same then lo end, case when not s.same then hi end,
-    last_generation, last_xid, last_num, floor_now, quiet_now
-  -- The same window in the same slot, and long: named, not repeated (Q40).
-  from (select moved and lo::text = c.window_lo::text and hi::text = c.window_hi::text and (c.id & 15) = (into_generation & 15)
-    and (select count(*) from pg_snapshot_xip(hi)) + (select count(*) from pg_snapshot_xip(lo)) > 16 as same) s;
+  values (new_id, newest & 15, of_lane, g, cnt, case when cnt > 0 then xs else '{}' end, case when cnt > 0 then ns else '{}' end,
+    who, of_token, at, at + soonest * interval '1 millisecond',
+    case when same then coalesce(c.window_of, c.id) end, case when not same then lo end, case when not same then hi end,
+    last_generation, last_xid, last_num, floor_now, quiet_now);
   -- The insert took the lock that prune needs; when it was there first, this claim would stand in a slot that nobody reads.
-  if exists (select from countersign_queue.prunings p where p.generation = into_generation) then
+  if exists (select from countersign_queue.prunings p where p.generation = newest) then
     raise exception 'the ring turned once around during this claim' using errcode = '40001';
   end if;
   taken := cnt;
@@ -281,6 +321,27 @@ begin
     packed := '{"lease":' || (new_id << 10) || ',"queue":' || to_json(of_queue) || ',"priority":' || of_priority || ',"jobs":[' || packed || ']}';
   end if;
 end $$;
+$make$,
+  '{cursor}', countersign_queue.by_slot('select * into c from countersign_queue.claims_%s k where k.lane = of_lane order by k.lane desc, k.id desc limit 1;')),
+  '{rows}', countersign_queue.by_slot($rows$
+        select count(*), array_agg(r.xid), array_agg(r.num), sum(octet_length(r.body)),
+          count(*) filter (where r.kind <> all (known)), count(*) filter (where r.body is null),
+          min(case when r.rest is null and limits is null then 300000
+            else nullif(coalesce((r.rest ->> 'deadline_ms')::bigint, (limits -> r.kind ->> 'deadline_ms')::bigint, 300000), 0) end),
+          string_agg('["' || r.id || '","' || r.tenant_id || '","' || r.kind || '",' || r.body || ','
+            || round(date_part('epoch', r.enqueued_at) * 1000)::bigint || case when r.rest is null and limits is null then ',300000,25,null]'
+              else ',' || countersign_queue.packed_rest(r.rest, limits -> r.kind) end, ',')
+        into cnt, xs, ns, bytes, strangers, large, soonest, packed
+        from (
+          select r.*, case when whole or pg_column_size(r.payload) <= 2000 then r.payload::text end as body
+          from unnest(ranges.from_xids, ranges.from_nums, ranges.to_xids, ranges.to_nums) b (fx, fn, tx, tn)
+          cross join lateral (
+            select q.id, q.tenant_id, q.xid, q.num, q.kind, q.enqueued_at, q.payload, q.rest from countersign_queue.ring_%s q
+            where q.lane = of_lane and (q.xid, q.num) > (b.fx, b.fn) and (q.xid, q.num) < (b.tx, b.tn)
+            order by q.xid, q.num limit most + skipped) r
+          where stones is null or not stones ? r.num::text
+          limit most) r;$rows$));
+end $do$;
 
 -- When the job at the head of a lane was enqueued, as far as one probe a slot tells: null when nothing waits, or only what committed late. For the
 -- order of lanes alone, never for whether to look: takes no lock.
@@ -363,14 +424,27 @@ set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set j
 as $$
 declare
   at timestamptz := countersign_queue.now();
-  me countersign_queue.workers;
-  w record;
+  durability text;
+  lost boolean;
+  slept boolean;
+  asked text[];
+  some_ready boolean;
+  some_due boolean;
+  some_turns boolean;
+  w jsonb;
   q text;
+  paused boolean;
+  rows_ready boolean;
+  level smallint;
   kinds_asked jsonb;
+  kinds_named text[];
+  special boolean;
+  settings_now jsonb;
   queue_settings jsonb;
   known text[];
   in_ring text[];
   quiet text[] := '{}';
+  rated text[] := '{}';
   suspect boolean;
   rows_taken jsonb[] := '{}';
   more jsonb[];
@@ -389,71 +463,86 @@ declare
   aging double precision;
   mine uuid;
 begin
-  perform countersign_queue.check_isolation();
-  mine := countersign_queue.check_claim(wants);
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform countersign_queue.check_isolation();
+  end if;
+  if exists (select from countersign_queue.principals b where b.login = session_user) then
+    mine := countersign_queue.check_claim(wants);
+  end if;
+  -- Of this transaction alone, which is the claim's own: a lost claim is a claim again, and its token tells them apart (Q15, Q47).
   if relaxed then
-    -- Of this transaction alone, which is the claim's own: a lost claim is a claim again, and its token tells them apart (Q15, Q47).
-    perform set_config('synchronous_commit', 'off', true);
+    durability := set_config('synchronous_commit', 'off', true);
   end if;
   -- Shared with other claims of this worker; rescue takes it alone before it declares the worker lost, so that no claim appears behind its back.
   if not pg_try_advisory_xact_lock_shared(1668248951, hashtext(worker)) then
     return '{"lost":true,"claims":[],"jobs":[],"wait_ms":null}';
   end if;
-  select * into me from countersign_queue.workers m where m.id = worker;
-  if me.id is null or me.lost_at is not null then
+  select m.lost_at is not null, m.sleeps_until is not null into lost, slept from countersign_queue.workers m where m.id = worker;
+  if lost is not false then
     return '{"lost":true,"claims":[],"jobs":[],"wait_ms":null}';
   end if;
-  for w in
-    -- All that must be known of the queues before anything is taken, in one look.
-    select e.value ->> 'queue' as queue, (e.value ->> 'n')::integer as n, (e.value ->> 'of')::integer as of, e.value -> 'kinds' as kinds,
-      s.settings, s.paused_at is not null as paused,
-      exists (select from countersign_queue.jobs j where j.state in ('scheduled', 'retrying') and j.queue = e.value ->> 'queue' and j.run_at <= at) as due,
-      exists (select from countersign_queue.jobs j where j.queue = e.value ->> 'queue' and j.state = 'ready') as rows_ready,
-      l.lanes, l.priority
-    from jsonb_array_elements(wants) with ordinality e
-    left join countersign_queue.queues s on s.name = e.value ->> 'queue'
-    cross join lateral (
-      select array_agg(a.lane) as lanes, min(a.priority) as priority from countersign_queue.lanes a where a.queue = e.value ->> 'queue') l
-    order by e.ordinality
-  loop
-    q := w.queue;
-    room := least(w.n, w.of - shared, 1000);
-    continue when room <= 0 or w.paused;
-    if w.due then
+  -- Whether any of the queues has rows of jobs that could be given, one look for all: where only the ring is used, nothing else asks for them.
+  asked := case when jsonb_array_length(wants) = 1 then array[wants -> 0 ->> 'queue'] else array(select e ->> 'queue' from jsonb_array_elements(wants) e) end;
+  some_ready := exists (select from countersign_queue.jobs j where j.queue = any (asked) and j.state = 'ready');
+  some_due := exists (select from countersign_queue.jobs j where j.state in ('scheduled', 'retrying') and j.queue = any (asked) and j.run_at <= at);
+  some_turns := exists (select from countersign_queue.turns t where t.queue = any (asked) and t.due <= at);
+  for place in 0..jsonb_array_length(wants) - 1 loop
+    w := wants -> place;
+    q := w ->> 'queue';
+    room := least((w ->> 'n')::integer, (w ->> 'of')::integer - shared, 1000);
+    continue when room <= 0;
+    select s.settings, s.paused_at is not null as paused into settings_now, paused from countersign_queue.queues s where s.name = q;
+    continue when paused;
+    if some_due and exists (
+      select from countersign_queue.jobs j where j.state in ('scheduled', 'retrying') and j.queue = q and j.run_at <= at
+    ) then
       perform countersign_queue.promote(q, at, 4096);
-      w.rows_ready := exists (select from countersign_queue.jobs j where j.queue = q and j.state = 'ready');
+      some_ready := true;
     end if;
     -- Strict jobs whose head ended while they were being enqueued.
-    if exists (select from countersign_queue.turns t where t.queue = q and t.what = 'order' and t.due <= at) then
+    if some_turns and exists (select from countersign_queue.turns t where t.queue = q and t.what = 'order' and t.due <= at) then
       perform countersign_queue.take_turns(q, at);
-      w.rows_ready := true;
+      some_ready := true;
     end if;
     if q <> all (quiet) then
       quiet := quiet || q;
+      if settings_now ? 'rate' then
+        rated := rated || q;
+      end if;
     end if;
     -- A queue may stand among the wants more than once, and an earlier turn may have set jobs of it aside.
-    w.rows_ready := w.rows_ready or q = any (set_aside);
-    continue when not w.rows_ready and w.lanes is null;
-    if kinds_asked is distinct from w.kinds or queue_settings is distinct from w.settings or known is null then
-      kinds_asked := w.kinds;
-      queue_settings := w.settings;
-      -- Kinds that the worker names and nobody paused; what they declare; and those of them whose jobs may stand in the ring.
-      select coalesce(array_agg(k) filter (where s.paused_at is null), '{}'),
-        jsonb_object_agg(k, s.settings) filter (where s.settings ?| array['deadline_ms', 'max_attempts']),
-        coalesce(array_agg(k) filter (where s.paused_at is null and not countersign_queue.needs_row('{}', s.settings, queue_settings)), '{}')
-      into known, limits, in_ring
+    rows_ready := q = any (set_aside)
+      or (some_ready and exists (select from countersign_queue.jobs j where j.queue = q and j.state = 'ready'));
+    select array_agg(a.lane), min(a.priority) into lanes, level from countersign_queue.lanes a where a.queue = q;
+    continue when not rows_ready and lanes is null;
+    if known is null or kinds_asked is distinct from w -> 'kinds' or queue_settings is distinct from settings_now then
+      kinds_asked := w -> 'kinds';
+      queue_settings := settings_now;
+      select array_agg(k), bool_or(s.paused_at is not null or s.settings <> '{}') into kinds_named, special
       from jsonb_array_elements_text(kinds_asked) k left join countersign_queue.kinds s on s.name = k;
+      kinds_named := coalesce(kinds_named, '{}');
+      if special or queue_settings <> '{}' then
+        -- Kinds that the worker names and nobody paused; what they declare; and those of them whose jobs may stand in the ring.
+        select coalesce(array_agg(k) filter (where s.paused_at is null), '{}'),
+          jsonb_object_agg(k, s.settings) filter (where s.settings ?| array['deadline_ms', 'max_attempts']),
+          coalesce(array_agg(k) filter (where s.paused_at is null and not countersign_queue.needs_row('{}', s.settings, queue_settings)), '{}')
+        into known, limits, in_ring
+        from unnest(kinds_named) k left join countersign_queue.kinds s on s.name = k;
+      else
+        known := kinds_named;
+        in_ring := kinds_named;
+        limits := null;
+      end if;
     end if;
     gave := 0;
     aside := false;
-    if w.rows_ready and suspect is null then
+    if rows_ready and suspect is null then
       suspect := not exists (select from countersign_queue.jobs r where r.state = 'running' and r.worker = claim_packed.worker and r.crashes > 0);
     end if;
-    lanes := w.lanes;
-    if not w.rows_ready and cardinality(lanes) = 1 then
+    if not rows_ready and cardinality(lanes) = 1 then
       -- As almost always: one lane, and nothing to weigh it against.
       for look in 1..8 loop
-        got := countersign_queue.claim_lane(lanes[1], q, w.priority, room, in_ring, worker, token, at, limits);
+        got := countersign_queue.claim_lane(lanes[1], q, level, room, in_ring, worker, token, at, limits);
         exit when got.taken <> 0 or got.claim_id is null;
         aside := true;
       end loop;
@@ -464,7 +553,7 @@ begin
       busy := busy or got.taken < 0;
       lanes := null;
     end if;
-    if lanes is not null or w.rows_ready then
+    if lanes is not null or rows_ready then
       aging := coalesce((queue_settings ->> 'aging_ms')::float8, 60000) / 1000;
       -- Sources of this queue by effective priority, ties to the oldest head (Q44): lanes of the ring, and the rows at each priority.
       for source in
@@ -472,7 +561,7 @@ begin
           select l.lane, l.priority, count(*) over () as n from (
             select l.lane, l.priority from countersign_queue.lanes l where l.lane = any (lanes)
             union all
-            select null, p.priority from (values (1::smallint), (2::smallint), (3::smallint), (4::smallint)) p (priority) where w.rows_ready and exists (
+            select null, p.priority from (values (1::smallint), (2::smallint), (3::smallint), (4::smallint)) p (priority) where rows_ready and exists (
               select from countersign_queue.jobs j where j.queue = q and j.state = 'ready' and j.priority = p.priority)
           ) l
         ) s
@@ -520,7 +609,7 @@ begin
       rows_taken := rows_taken || more;
       gave := gave + coalesce(cardinality(more), 0);
     end if;
-    if w.of is not null then
+    if w ? 'of' then
       shared := shared + gave;
     end if;
   end loop;
@@ -529,16 +618,20 @@ begin
     if sleep_ms > 0 then
       update countersign_queue.workers m set sleeps_until = clock_timestamp() + sleep_ms * interval '1 millisecond' where m.id = worker;
     end if;
-    select min(least(d.run_at, countersign_queue.turn_due(q2, at))) into next_due from unnest(quiet) q2 left join lateral (
+    select min(d.run_at) into next_due from unnest(quiet) q2 cross join lateral (
       select j.run_at from countersign_queue.jobs j
-      where j.state in ('scheduled', 'retrying') and j.queue = q2 order by j.run_at limit 1) d on true;
-  elsif me.sleeps_until is not null then
+      where j.state in ('scheduled', 'retrying') and j.queue = q2 order by j.run_at limit 1) d;
+    next_due := least(next_due, (select min(t.due) from countersign_queue.turns t where t.queue = any (quiet)));
+    if rated <> '{}' then
+      next_due := least(next_due, (select min(countersign_queue.turn_due(q2, at)) from unnest(rated) q2));
+    end if;
+  elsif slept then
     update countersign_queue.workers m set sleeps_until = null where m.id = worker;
   end if;
   if mine is not null then
     perform countersign_queue.check_given(mine, groups, rows_taken);
   end if;
-  return ('{"lost":false,"claims":[' || array_to_string(groups, ',') || '],"jobs":' || to_json(rows_taken)::text || ',"wait_ms":'
+  return ('{"lost":false,"claims":[' || array_to_string(groups, ',') || '],"jobs":' || case when rows_taken = '{}' then '[]' else to_json(rows_taken)::text end || ',"wait_ms":'
     || coalesce(case when busy then '1' else ceil(extract(epoch from next_due - at) * 1000)::text end, 'null') || '}')::json;
 end $$;
 
@@ -728,5 +821,6 @@ begin
   return coalesce(said, 'running');
 end $$;
 
+drop function countersign_queue.by_slot(text, integer, integer);
 select countersign_queue.grant_functions('countersign_worker', array['claim', 'claim_packed', 'leave_claim']);
 select countersign_queue.as_owner();

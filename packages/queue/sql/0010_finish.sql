@@ -1,5 +1,8 @@
 -- Ending attempts of the ring. What completed and asks for nothing else is a bit of a closure; whatever else became of an attempt, it leaves its
 -- claim first and ends as the row that it is then. A position is closed at most once: only under its stripe, only while it is open.
+
+-- Whether any kind has follow-ups is asked at every settlement, however many kinds there are.
+create index kinds_followed on countersign_queue.kinds (name) where settings ? 'follow_ups';
 select countersign_queue.as_engine();
 
 -- Ends positions of claims as completed (Q49, Q50): `list` is [{lease, token, done}], lease that of position 0, done a list of positions from 0, null
@@ -19,18 +22,21 @@ declare
   k record;
   open bit varying;
   wanted bit varying;
-  follows boolean := exists (select from countersign_queue.kinds s where s.settings -> 'follow_ups' @> '[{"on": "completed"}]');
+  follows boolean := exists (select from countersign_queue.kinds s where s.settings ? 'follow_ups');
   awaits boolean := exists (select from countersign_queue.awaited);
   stripe bigint;
 begin
-  perform countersign_queue.check_isolation();
-  for stripe in
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform countersign_queue.check_isolation();
+  end if;
+  foreach stripe in array case when jsonb_array_length(list) = 1 then array[(list -> 0 ->> 'lease')::bigint >> 10] else array(
     select distinct on (((v ->> 'lease')::bigint >> 14) & 63) (v ->> 'lease')::bigint >> 10 from jsonb_array_elements(list) v
-    order by ((v ->> 'lease')::bigint >> 14) & 63
+    order by ((v ->> 'lease')::bigint >> 14) & 63) end
   loop
     perform countersign_queue.lock_stripe(stripe);
   end loop;
-  for e in select value from jsonb_array_elements(list) loop
+  for place in 0..jsonb_array_length(list) - 1 loop
+    e := list -> place;
     c := countersign_queue.claim_by_id((e ->> 'lease')::bigint >> 10);
     answer := null;
     if c.id is null or c.n = 0 or c.token is distinct from (e ->> 'token')::uuid then

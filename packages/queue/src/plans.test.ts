@@ -18,6 +18,7 @@ const DECLARED = new Set([
   'jobs_due',
   'jobs_pkey',
   'jobs_ready',
+  'kinds_followed',
   'kinds_pkey',
   'lanes_pkey',
   'lanes_queue_priority_shard_key',

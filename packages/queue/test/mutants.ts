@@ -19,7 +19,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a plain cursor: whatever is below the position counts as seen',
     edits: [
       edit('window_ranges', 'a_xid xid8 := pg_snapshot_xmax(lo);', 'a_xid xid8 := p_xid;'),
-      edit('window_ranges', 'where x >= p_xid and pg_visible_in_snapshot(x, hi)', 'where false'),
+      edit('window_ranges', 'if x >= p_xid and pg_visible_in_snapshot(x, hi) then', 'if false then'),
       edit('claim_lane', RESET, '      continue when'),
     ],
     caughtBy: 'lateCommitter',
@@ -31,7 +31,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'xip(lo) is ignored',
-    edits: [edit('window_ranges', 'where x >= p_xid and pg_visible_in_snapshot(x, hi)', 'where false')],
+    edits: [edit('window_ranges', 'if x >= p_xid and pg_visible_in_snapshot(x, hi) then', 'if false then')],
     caughtBy: 'lateCommitter',
   },
   {
@@ -51,7 +51,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'tombstones are ignored',
-    edits: [edit('claim_lane', 'where skipped = 0 or not exists', 'where true or not exists')],
+    edits: [edit('claim_lane', 'where stones is null or not stones ?', 'where true or not stones ?')],
     caughtBy: 'setAside',
   },
   {
