@@ -2,6 +2,12 @@
 
 export type Json = null | boolean | number | string | Json[] | { [member: string]: Json }
 
+export type AddedRootKey = {
+  version: number
+  fingerprint: string
+  source: string
+}
+
 export type Agent = {
   id: string
   name: string
@@ -605,7 +611,7 @@ export type JobsChanged = {
     changed: boolean
     /** Null when there is no such job. */
     state: 'scheduled' | 'retrying' | 'blocked' | 'ready' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled' | null
-    code: 'not_found' | 'state_conflict' | 'unique_conflict' | null
+    code: 'not_found' | 'state_conflict' | 'unique_conflict' | 'approval_pending' | 'policy_denied' | 'human_denied' | null
     /** The job that holds the unique key. */
     job_id?: string
   }[]
@@ -639,6 +645,34 @@ export type Key = {
   last_used_at: string | null
   /** The /24 or /48 of the last use. */
   last_used_from: string | null
+}
+
+export type Keyring = {
+  source: string
+  skipped: {
+    source: string
+    reason: string
+  }[]
+  versions: RootKey[]
+  processes: {
+    id: string
+    roles: string[]
+    versions: number[]
+    since: string
+  }[]
+  tenant_keys: {
+    tenants: number
+    versions: number
+    retired: number
+  }
+  ages: {
+    what: string
+    oldest_at: string
+    days: number
+    warn: boolean
+  }[]
+  warnings: string[]
+  rewraps: Rewrap[]
 }
 
 export type Kind = {
@@ -799,6 +833,123 @@ export type NewKey = {
   secret?: string
   /** false in a replayed answer, which no longer has the secret. */
   secret_shown?: boolean
+}
+
+export type PolicyCheck = {
+  valid: boolean
+  errors: PolicyFault[]
+  warnings: PolicyFault[]
+  policies: ShownPolicy[]
+}
+
+export type PolicyDifference = {
+  version: number
+  against: number
+  added: {
+    id: string
+    text: string
+  }[]
+  removed: {
+    id: string
+    text: string
+  }[]
+  changed: {
+    id: string
+    before: string
+    after: string
+  }[]
+  same: number
+}
+
+export type PolicyDryRun = {
+  version: number
+  judged: number
+  /** Judged without text of whoever asked, because no policy read it then and it was not kept. */
+  without_content: number
+  unreadable: number
+  changed: {
+    decided_at: string
+    principal: {
+      type: string
+      id: string
+    }
+    action: string
+    resource: {
+      type: string
+      id: string
+    }
+    policy_version: number
+    before: {
+      outcome: 'allow' | 'ask' | 'deny'
+      reason: 'permitted' | 'asked' | 'forbidden' | 'no_permit' | 'policy_error'
+      policy_ids: string[]
+    }
+    after: {
+      outcome: 'allow' | 'ask' | 'deny'
+      reason: 'permitted' | 'asked' | 'forbidden' | 'no_permit' | 'policy_error'
+      policy_ids: string[]
+    }
+  }[]
+}
+
+export type PolicyFault = {
+  path: string
+  line: number
+  column: number
+  code: string
+  message: string
+  policy_id: string | null
+}
+
+export type PolicyOutcome = {
+  outcome: 'allow' | 'ask' | 'deny'
+  reason: 'permitted' | 'asked' | 'forbidden' | 'no_permit' | 'policy_error'
+  says: string
+  policy_ids: string[]
+  /** 0 for a text that is not saved. */
+  policy_version: number
+  ask: {
+    quorum: number
+    expires_seconds: number
+    on_timeout: 'deny' | 'escalate'
+    texts: string[]
+  } | null
+  /** What could not be evaluated. */
+  faults: string[]
+  policies: ShownPolicy[]
+}
+
+export type PolicySchema = {
+  text: string
+  actions: string[]
+}
+
+export type PolicyVersion = {
+  version: number
+  active: boolean
+  origin: 'starting' | 'saved'
+  note: string | null
+  bytes: number
+  saved_by: string
+  saved_at: string
+  /** When it last became the active one. */
+  activated_at: string | null
+  text: string
+  errors: PolicyFault[]
+  warnings: PolicyFault[]
+  policies: ShownPolicy[]
+}
+
+export type PolicyVersionRow = {
+  version: number
+  active: boolean
+  origin: 'starting' | 'saved'
+  note: string | null
+  bytes: number
+  saved_by: string
+  saved_at: string
+  /** When it last became the active one. */
+  activated_at: string | null
 }
 
 export type Queue = {
@@ -973,6 +1124,34 @@ export type Replay = {
   ended_at: string | null
 }
 
+/** One pass over wraps, with what it did by table and version. */
+export type Rewrap = {
+  id: string
+  state: 'waiting' | 'running' | 'finished'
+  phase: 'waiting' | 'counting' | 'renewing' | 'switching' | 'rewrapping' | 'finished'
+  tenant_id: string | null
+  /** Whether tenants get a new version of their keys. */
+  renew: boolean
+  /** Whether data keys and nonces are replaced too. */
+  reseal: boolean
+  created_at: string
+  created_by: string
+  started_at: string | null
+  finished_at: string | null
+  total: number
+  done: number
+  /** Envelopes that could not be rewrapped; the log names them. */
+  failed: number
+  /** Wraps a second. */
+  rate: number | null
+  items: {
+    item: string
+    version: number
+    total: number
+    done: number
+  }[]
+}
+
 /** The ring of slots, of all tenants together: states, no counts. */
 export type Ring = {
   as_of: string
@@ -993,6 +1172,28 @@ export type Ring = {
     /** What keeps a sealed slot from being emptied. */
     held_by: string | null
   }[]
+}
+
+/** A version of the root key. accepted: it opens and does not seal. current: it seals. retired: nothing names it. destroyed: it is gone. */
+export type RootKey = {
+  version: number
+  fingerprint: string
+  source: string
+  state: 'accepted' | 'current' | 'retired' | 'destroyed'
+  created_at: string
+  promoted_at: string | null
+  replaced_at: string | null
+  retired_at: string | null
+  /** When it will be destroyed; until then it can be kept. */
+  destroy_at: string | null
+  destroyed_at: string | null
+  /** Keys that are wrapped under it. */
+  wraps: number
+  /** Passwords whose pepper comes from it. */
+  passwords: number
+  /** Live processes that do not hold it. */
+  missing_in: number
+  age_days: number
 }
 
 export type Schedule = {
@@ -1058,6 +1259,23 @@ export type SettledCallback = {
 export type SetupStatus = {
   needs_setup: boolean
   token_active?: boolean
+}
+
+export type ShownPolicy = {
+  id: string
+  effect: 'permit' | 'forbid'
+  /** In words. */
+  says: string
+  ask: {
+    text: string
+    quorum: number
+    expires_seconds: number
+    on_timeout: 'deny' | 'escalate'
+  } | null
+  until: string | null
+  text: string
+  line: number
+  column: number
 }
 
 /** A question to a human, and its answer. */
@@ -1784,6 +2002,130 @@ export type Routes = {
       }
     }
   }
+  'GET /policies': {
+    params: Record<string, never>
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: PolicyVersionRow[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /policies/active': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: PolicyVersion
+    }
+  }
+  'GET /policies/schema': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: PolicySchema
+    }
+  }
+  'GET /policies/:version': {
+    params: { version: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: PolicyVersion
+    }
+  }
+  'GET /policies/:version/diff': {
+    params: { version: string }
+    query: { against?: number }
+    body: undefined
+    answers: {
+      200: PolicyDifference
+    }
+  }
+  'POST /policies': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      text: string
+      note?: string | null
+      based_on?: number
+    }
+    answers: {
+      201: PolicyVersion
+    }
+  }
+  'POST /policies/:version/activate': {
+    params: { version: string }
+    query: Record<string, never>
+    body: {
+      /** Refused when another version is active than this one. */
+      replaces?: number
+    }
+    answers: {
+      200: PolicyVersionRow
+    }
+  }
+  'POST /policies/check': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      text: string
+    }
+    answers: {
+      200: PolicyCheck
+    }
+  }
+  'POST /policies/decide': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      principal: {
+        type: string
+        id: string
+        attributes?: { [member: string]: Json }
+        parents?: {
+          type: string
+          id: string
+        }[]
+      }
+      action: string
+      /** The tenant, unless said. */
+      resource?: {
+        type: string
+        id: string
+        attributes?: { [member: string]: Json }
+        parents?: {
+          type: string
+          id: string
+        }[]
+      }
+      /** Without `now` and `ip`. */
+      context?: { [member: string]: Json }
+      at?: string
+      address?: string
+      /** The active version, unless said. */
+      version?: number
+      /** A text that is not saved, in place of a version. */
+      text?: string
+    }
+    answers: {
+      200: PolicyOutcome
+    }
+  }
+  'POST /policies/:version/dry-run': {
+    params: { version: string }
+    query: Record<string, never>
+    body: {
+      decisions?: number
+    }
+    answers: {
+      200: PolicyDryRun
+    }
+  }
   'GET /tenants': {
     params: Record<string, never>
     query: { limit?: number; cursor?: string }
@@ -1967,6 +2309,87 @@ export type Routes = {
     body: undefined
     answers: {
       200: BreakGlass
+    }
+  }
+  'GET /keyring': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Keyring
+    }
+  }
+  'POST /keyring/versions': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      201: AddedRootKey
+    }
+  }
+  'POST /keyring/versions/:version/promote': {
+    params: { version: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'POST /keyring/versions/:version/retire': {
+    params: { version: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'POST /keyring/versions/:version/keep': {
+    params: { version: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'POST /keyring/versions/:version/destroy': {
+    params: { version: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      202: {
+        destroy_at: string
+      }
+    }
+  }
+  'POST /keyring/rewraps': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      tenant_id?: string | null
+      renew?: boolean
+      reseal?: boolean
+    }
+    answers: {
+      202: Rewrap
+    }
+  }
+  'GET /keyring/rewraps/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Rewrap
+    }
+  }
+  'POST /keyring/tenant-keys/destroy': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        destroyed: number
+        kept: number
+      }
     }
   }
   'GET /egress/allow': {

@@ -128,6 +128,7 @@ export const MATRIX = {
   'hold.set': /*                      */ '● – – – – – – │ – – †',
   'account.export': /*                */ '○ ○ ○ ○ ○ ○ ○ │ ○ – †',
   'account.erase': /*                 */ '○ ○ ○ ○ ○ ○ ○ │ ○ – †',
+  'keyring.read': /*                  */ '– – – – – – – │ ● –',
   'keyring.rotate': /*                */ '– – – – – – – │ ● – †',
   'egress.allow': /*                  */ '– – – – – – – │ ● – †',
   'limit.override': /*                */ '– – – – – – – │ ● – †',

@@ -23,8 +23,14 @@ import { readAllows } from '../identity/egress/allow.ts'
 import { egressRoutes } from '../identity/egress/routes.ts'
 import type { IdentityHouse } from '../identity/house.ts'
 import { identityJobs, identitySchedules } from '../identity/jobs.ts'
+import { keyringJobs, keyringSchedules } from '../identity/keys-at-rest/jobs.ts'
 import type { Ring } from '../identity/keys-at-rest/root/ring.ts'
+import type { KeyringHouse } from '../identity/keys-at-rest/root/root-key.ts'
+import { keyringRoutes } from '../identity/keys-at-rest/routes.ts'
 import { openPasswords, type PasswordCost } from '../identity/password.ts'
+import { openPolicies } from '../identity/policies/judge.ts'
+import { policyRoutes } from '../identity/policies/routes.ts'
+import { guardrailsText } from '../identity/policies/starting.ts'
 import { identityRoutes } from '../identity/routes.ts'
 import type { BreakGlassHouse } from '../identity/tenants/break-glass.ts'
 import { openHolds } from '../identity/tenants/held.ts'
@@ -42,6 +48,7 @@ import type { Log } from '../std/log.ts'
 import { openQuestions } from '../tasks/break-glass.ts'
 import { callbackSecret, renderCallback, tellOfCallback } from '../tasks/callback.ts'
 import { compatibleRoutes, taskRedirect } from '../tasks/compatible.ts'
+import { openCountersign } from '../tasks/countersign.ts'
 import { openForms } from '../tasks/forms/answer.ts'
 import type { TasksHouse } from '../tasks/house.ts'
 import { taskJobs } from '../tasks/jobs.ts'
@@ -95,8 +102,10 @@ export function openRooms(ground: Ground): Rooms {
   const audit = auditHouse(ground)
   const forms = openForms()
   const slots = openWaitSlots(ground.limits, db.clock)
+  const policies = openPolicies(guardrailsText(config.policyGuardrailsFile))
   const tasks: TasksHouse = {
     db,
+    policies,
     keyring,
     log,
     forms,
@@ -109,11 +118,13 @@ export function openRooms(ground: Ground): Rooms {
   const webhooks = webhooksOf(ground, tasks, door)
   db.fanOut = openFanOut(origin)
   const holds = openHolds(db)
+  const ring: KeyringHouse = { db, keyring, ring: ground.ring, log }
   const breakGlass: BreakGlassHouse = { ...identity, questions: openQuestions(tasks) }
   // What runs in a tenant waits while it is not active (P11); what ends that state does not.
   const kinds = [
     ...[...taskJobs(tasks), ...webhookJobs(webhooks), ...identityJobs(identity)].map(holds.over),
     ...tenantJobs(breakGlass),
+    ...keyringJobs(ring, config.erasuresFile),
     ...auditJobs(audit, witnessOf(ground, door)),
   ]
   const keys = openCallbackKeys(config.callbackKeysFile, log)
@@ -127,7 +138,7 @@ export function openRooms(ground: Ground): Rooms {
     listen: config.listenUrl?.reveal() ?? true,
     kinds: all,
     callbackUrl: (id) => callbackUrl(config.callbackUrl?.origin ?? origin(), CALLBACK_PREFIX, id, 'complete'),
-    schedules: [...identitySchedules, ...webhookSchedules, ...auditSchedules],
+    schedules: [...identitySchedules, ...keyringSchedules, ...webhookSchedules, ...auditSchedules],
     clock: db.clock,
     log,
   })
@@ -135,7 +146,7 @@ export function openRooms(ground: Ground): Rooms {
     queue.work({ queues: sharesOf(all), concurrency: JOBS_AT_ONCE, maintenance: false, version: ground.version })
   if (config.roles.includes('maintenance')) queue.maintain()
   const ownKinds = new Set(kinds.map(({ name }) => name))
-  const jobs: JobsHouse = { db, keyring, queue, ownKinds, version: ground.version }
+  const jobs: JobsHouse = { db, keyring, queue, ownKinds, countersign: openCountersign(tasks), version: ground.version }
   const mcp: McpHouse = {
     tools: jobTools(jobs),
     replies: openReplies({ db, sealing: replySealing(identity) }),
@@ -152,6 +163,7 @@ export function openRooms(ground: Ground): Rooms {
       identity,
       audit,
       breakGlass,
+      ring,
       tasks,
       webhooks,
       jobs,
@@ -174,6 +186,7 @@ type Houses = {
   identity: IdentityHouse
   audit: AuditHouse
   breakGlass: BreakGlassHouse
+  ring: KeyringHouse
   tasks: TasksHouse
   webhooks: WebhooksHouse
   jobs: JobsHouse
@@ -186,6 +199,7 @@ const listRoutes = ({
   identity,
   audit,
   breakGlass,
+  ring,
   tasks,
   webhooks,
   jobs,
@@ -195,7 +209,9 @@ const listRoutes = ({
 }: Houses): { routes: Route[]; rootRoutes: Route[] } => ({
   routes: [
     ...identityRoutes(identity),
+    ...policyRoutes(tasks),
     ...tenantRoutes(breakGlass),
+    ...keyringRoutes(ring),
     ...egressRoutes(identity),
     ...eventRoutes(audit),
     ...auditRoutes(audit),
@@ -218,6 +234,7 @@ const listRoutes = ({
 /** The contract table without a server behind it: for documents and types. Its handlers must not be called. */
 export function describeRoutes(): { routes: Route[]; rootRoutes: Route[] } {
   const nobody = { tools: [] as McpHouse['tools'] } as BreakGlassHouse &
+    KeyringHouse &
     AuditHouse &
     TasksHouse &
     WebhooksHouse &
@@ -230,6 +247,7 @@ export function describeRoutes(): { routes: Route[]; rootRoutes: Route[] } {
       identity: nobody,
       audit: nobody,
       breakGlass: nobody,
+      ring: nobody,
       tasks: nobody,
       webhooks: nobody,
       jobs: nobody,

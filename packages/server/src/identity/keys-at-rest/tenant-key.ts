@@ -57,6 +57,16 @@ async function loadTenantKey(house: KeyHouse, t: Tx, scope: Scope): Promise<Wrap
   }
 }
 
+/** As it is now, without holding it: a pass over every tenant must not fill the memory. Null: the tenant has none. */
+export async function peekTenantKey(house: KeyHouse, t: Tx, scope: Scope): Promise<WrappingKey | null> {
+  const known = held(house.db, scope.tenantId)
+  if (known) return known
+  const alive = (await findTenantKeys(t, scope)).filter(isAlive)
+  return alive.length === 0
+    ? null
+    : { current: currentOf(alive), versions: await unwrapRows(house, tenantWire(scope.tenantId), alive) }
+}
+
 type Alive = TenantKeyRow & { wrapped: Buffer }
 const isAlive = (row: TenantKeyRow): row is Alive => row.wrapped !== null
 const currentOf = (rows: readonly Alive[]): number =>

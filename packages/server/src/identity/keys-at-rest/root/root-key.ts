@@ -40,10 +40,14 @@ export type KeyringHouse = {
 const DELAY_MS = 7 * 24 * 3_600_000
 
 /** One act: the ring is locked, the row is read, and what was done is told to every process. */
-export function changeRing<T>(house: KeyringHouse, scope: Scope, act: (t: Tx, rows: RootKeyRow[]) => Promise<T>): Promise<T> {
+export function changeRing<T>(
+  house: KeyringHouse,
+  scope: Scope,
+  act: (t: Tx, rows: RootKeyRow[], epoch: number) => Promise<T>,
+): Promise<T> {
   return tx(house.db, scope, async (t) => {
-    await moveEpoch(t)
-    const done = await act(t, await listRootKeys(t))
+    const epoch = await moveEpoch(t)
+    const done = await act(t, await listRootKeys(t), epoch)
     t.wake(KEYRING_TOPIC)
     return done
   })

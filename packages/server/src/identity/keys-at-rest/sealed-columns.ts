@@ -1,0 +1,68 @@
+// Every column that holds envelopes, once (P124, P126, P129). A room that seals a column adds its line here: then rewraps find it, `keyring verify` opens it,
+// and the test of the catalogue knows it. The other columns of bytes stand below with what they are.
+// Names and expressions here are ours and become SQL as they stand; nothing from outside ever gets in.
+
+export type SealedColumn = {
+  table: string
+  column: string
+  /** The row in the envelope's place, as SQL over the row. */
+  row: string
+  /** Whose key wraps the data keys, as SQL over the row; none: the tenant's own. */
+  subject?: string
+  /** Where only some rows are envelopes. */
+  where?: string
+  /** Something else names these bytes, or nobody may write them: their data keys are never replaced. */
+  isFixed?: true
+}
+
+const ofTask = (column: string): SealedColumn => ({ table: 'tasks', column, row: 'id', subject: `'task:' || id` })
+const ofDecision = (column: string): SealedColumn => ({ table: 'decisions', column, row: 'id', subject: `'task:' || task_id` })
+
+export const SEALED: readonly SealedColumn[] = [
+  ...['description', 'payload', 'initial_response', 'timeout_response', 'response', 'cancel_reason'].map(ofTask),
+  ...['response', 'reason', 'comment'].map(ofDecision),
+  { table: 'compatibility_keys', column: 'material', row: 'version::text' },
+  { table: 'replies', column: 'reply', row: 'id' },
+  { table: 'policy_decisions', column: 'request', row: 'id' },
+  { table: 'endpoints', column: 'client_certificate', row: 'id' },
+  { table: 'endpoints', column: 'headers', row: 'id' },
+  { table: 'endpoints', column: 'signing_key', row: 'id' },
+  { table: 'endpoint_secrets', column: 'material', row: `endpoint_id || '/' || n` },
+  { table: 'event_origins', column: 'envelope', row: 'subject', subject: 'subject', isFixed: true },
+  {
+    table: 'event_bodies',
+    column: 'bytes',
+    row: `event_id || '/' || form`,
+    subject: 'subject',
+    where: 'subject is not null',
+    isFixed: true,
+  },
+]
+
+/** Bytes that are no envelope: wrapped keys, hashes and digests of high entropy, public keys, and what is no secret. Nothing else may be there (P129). */
+export const OTHER_BYTES: Readonly<Record<string, 'wrapped key' | 'hash' | 'public key' | 'public bytes'>> = {
+  'tenant_keys.wrapped': 'wrapped key',
+  'subject_keys.wrapped': 'wrapped key',
+  'user_keys.wrapped': 'wrapped key',
+  'kept_keys.wrapped': 'wrapped key',
+  'root_keys.wrapped': 'wrapped key',
+  'verification_keys.public_key': 'public key',
+  'signing_keys.public_key': 'public key',
+  'replies.key_hash': 'hash',
+  'replies.fingerprint': 'hash',
+  'setup_tokens.token_hash': 'hash',
+  'session_tokens.token_hash': 'hash',
+  'key_tokens.token_hash': 'hash',
+  'invitations.token_hash': 'hash',
+  'decisions.address_hash': 'hash',
+  'decisions.content_sha256': 'hash',
+  'decisions.decision_sha256': 'hash',
+  'policy_asks.digest': 'hash',
+  'seals.digest': 'hash',
+  'seals.prev_hash': 'hash',
+  'seals.hash': 'hash',
+  'seal_heads.hash': 'hash',
+  'seal_tiles.hash': 'hash',
+  'checkpoints.root': 'hash',
+  'audit_export_chunks.bytes': 'public bytes',
+}
