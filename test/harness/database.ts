@@ -23,6 +23,8 @@ export type Database = {
   adminUrl: string
   migratorUrl: string
   runtimeUrl: string
+  /** The same database as another login of this cluster. */
+  urlOf(login: string): string
   clock: MovableClock
   admin: Admin
   /** With `cable: true`: what lies between `db` and the database. */
@@ -37,18 +39,22 @@ export type Database = {
 export type DatabaseOptions = {
   /** true: the roles and nothing else, for tests of the migrations themselves. */
   empty?: boolean
+  /** Who the code under test connects as, instead of the runtime login: a process login of roles.ts, or `superuser` for an install without roles. */
+  login?: string
   /** true: the runtime login goes through a cable that the test can pull. */
   cable?: boolean
 } & Partial<Pick<DbOptions, 'listen' | 'max' | 'log' | 'statementTimeoutMs'>>
 
 export async function database(options: DatabaseOptions = {}): Promise<Database> {
-  const { empty = false, cable: wantsCable = false, ...dbOptions } = options
+  const { empty = false, cable: wantsCable = false, login = process.env.COUNTERSIGN_TEST_LOGIN, ...dbOptions } = options
   const cluster = inject('pg')
   const name = empty ? await createDatabase('template1') : await takeClone()
   const adminUrl = at(cluster.adminUrl, name)
   const migratorUrl = at(cluster.migratorUrl, name)
-  const cable = wantsCable ? await layCable(at(cluster.runtimeUrl, name)) : null
-  const runtimeUrl = cable?.url ?? at(cluster.runtimeUrl, name)
+  const own = login === 'superuser' ? cluster.adminUrl : login ? cluster.logins[login] : cluster.runtimeUrl
+  if (own === undefined) throw new TypeError(`There is no login ${login}.`)
+  const cable = wantsCable ? await layCable(at(own, name)) : null
+  const runtimeUrl = cable?.url ?? at(own, name)
   // One connection and no more, so that a transaction that a test opens with it is where the next statement goes.
   const client = openPool({ connectionString: adminUrl, options: '-c search_path=countersign,public' }, { max: 1 })
   await client.query(databaseRolesSql(name))
@@ -73,7 +79,8 @@ export async function database(options: DatabaseOptions = {}): Promise<Database>
   }
   if (TestRunner.getCurrentTest()) onTestFinished(close)
   const db = await open(empty ? { listen: false } : {})
-  return { name, adminUrl, migratorUrl, runtimeUrl, clock, admin: adminOf(client), cable, db, open, close }
+  const urlOf = (one: string) => at(cluster.logins[one] ?? cluster.runtimeUrl, name)
+  return { name, adminUrl, migratorUrl, runtimeUrl, urlOf, clock, admin: adminOf(client), cable, db, open, close }
 }
 
 // One clone stands ready: while a test runs, PostgreSQL already copies for the next one of this worker.

@@ -2,15 +2,18 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import pg from 'pg'
 import type { TestProject } from 'vitest/node'
+import { randomBytes } from '../../packages/server/src/crypto/token.ts'
 import { dataFolder } from '../../packages/server/src/db/embedded/cluster.ts'
 import { startEmbedded } from '../../packages/server/src/db/embedded/postgres.ts'
 import { stopLeftover } from '../../packages/server/src/db/embedded/postmaster.ts'
 import { listMigrations, MigrationError, migrate } from '../../packages/server/src/db/migrate.ts'
+import { PROCESS_LOGINS } from '../../packages/server/src/db/roles.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    pg: { adminUrl: string; migratorUrl: string; runtimeUrl: string; template: string }
+    pg: { adminUrl: string; migratorUrl: string; runtimeUrl: string; template: string; logins: Record<string, string> }
   }
 }
 
@@ -34,7 +37,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const postgres = await startEmbedded({ home, fsync: false, settings: SETTINGS })
   const { adminUrl, migratorUrl, runtimeUrl } = postgres
   await migrateAsFarAsPossible(migratorUrl)
-  project.provide('pg', { adminUrl, migratorUrl, runtimeUrl, template: TEMPLATE })
+  project.provide('pg', { adminUrl, migratorUrl, runtimeUrl, template: TEMPLATE, logins: await openLogins(adminUrl) })
   return async () => {
     await postgres.stop()
     rmSync(home, { recursive: true, force: true })
@@ -54,6 +57,23 @@ function fastestPlace(): string {
   const { bavail, bsize } = statfsSync(MEMORY)
   // PostgreSQL's programs are laid out in its home, so they must be allowed to run there.
   return options && !options.split(',').includes('noexec') && bavail * bsize > ENOUGH ? MEMORY : tmpdir()
+}
+
+/** The logins of processes that do one thing each (P18), with passwords of this run. */
+async function openLogins(adminUrl: string): Promise<Record<string, string>> {
+  const client = new pg.Client(adminUrl)
+  await client.connect()
+  try {
+    const urls: Record<string, string> = {}
+    for (const { name } of PROCESS_LOGINS) {
+      const password = randomBytes(18).toString('hex')
+      await client.query(`alter role ${name} password '${password}'`)
+      urls[name] = Object.assign(new URL(adminUrl), { username: name, password }).href
+    }
+    return urls
+  } finally {
+    await client.end()
+  }
 }
 
 /** A refused file is said once and its series ends there: tests that need it fail, the others still say what they think. */

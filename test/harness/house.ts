@@ -83,6 +83,8 @@ export type SetupOptions = {
   pages?: string | null
   /** true: `house.cable` lies between the server and its database. */
   cable?: boolean
+  /** Who the server connects as: see `database()`. */
+  login?: string
   /** false: as in production, answers are not held against the table; only then do calls that come together share a transaction. */
   checkAnswers?: boolean
 }
@@ -95,7 +97,7 @@ const WIDE = 'api.key=1000000/1m+100000,api.user=1000000/1m+100000,api.tenant=10
 export async function setup(options: SetupOptions = {}): Promise<House> {
   const logs: string[] = []
   const log = openLog({ level: 'debug', sink: (line) => void logs.push(line) })
-  const data = await database({ log, cable: options.cable })
+  const data = await database({ log, cable: options.cable, ...(options.login ? { login: options.login } : {}) })
   const { db, admin, clock } = data
   const roots = { sources: [memorySource()], skipped: [], warnings: [], created: true }
   const settings = Object.entries({ ENVIRONMENT: 'development', PORT: '0', ROLES: 'web', LIMITS: WIDE, ...options.settings })

@@ -1,5 +1,6 @@
 // countersign migrate, db roles: the database, looked at and brought up to date.
 import { type Command, Option } from 'commander'
+import { adoptRoles } from '../db/adopt.ts'
 import { checkRoles } from '../db/check.ts'
 import { type ManifestFormat, printManifest } from '../db/manifest.ts'
 import { migrate } from '../db/migrate.ts'
@@ -49,12 +50,44 @@ export function databaseCommands(program: Command, output: () => Output): void {
       new Option('--format <format>', 'with --print: the whole manifest, every function included').choices(['sql', 'pgroles']),
     )
     .option('--check', 'every difference, too much as well as too little, with the statement that mends it; exit code 20')
+    .option(
+      '--adopt',
+      'bring a database that one login owns to the model, in one transaction, while it serves; as COUNTERSIGN_ADMIN_URL',
+    )
+    .option('--schema <name>', 'with --print: the rights of this schema alone')
     .option('--database <name>', 'the database that --print writes for', 'countersign')
-    .action(async (options: { print?: true; check?: true; format?: ManifestFormat; database: string }) => {
+    .action(async (options: RolesOptions) => {
       if (options.check) return checkModel(output())
-      if (options.format) return print(output(), { manifest: printManifest(options.format, options) }, ({ manifest }) => manifest)
+      if (options.adopt) return adopt(output())
+      if (options.format ?? options.schema)
+        return print(output(), { manifest: printManifest(options.format ?? 'sql', options) }, ({ manifest }) => manifest)
       print(output(), { sql: printRoles(options) }, ({ sql }) => sql)
     })
+}
+
+type RolesOptions = {
+  print?: true
+  check?: true
+  adopt?: true
+  format?: ManifestFormat
+  schema?: string
+  database: string
+}
+
+async function adopt(output: Output): Promise<void> {
+  const { adminUrl } = settings()
+  if (!adminUrl)
+    throw new ConfigRefused([
+      'COUNTERSIGN_ADMIN_URL is not set: it names the database as a superuser, or as the login that owns it all and may make roles.',
+    ])
+  print(output, await adoptRoles(adminUrl.reveal()), ({ statements, kept }) =>
+    statements.length === 0
+      ? 'Nothing to do: the roles are as they should be.'
+      : [
+          `${statements.length} statements brought the database to the model. Give the logins that you use a password: \\password countersign_runtime`,
+          ...kept.map((login) => `${login} serves on as a member of countersign_runtime and owns nothing any more.`),
+        ].join('\n'),
+  )
 }
 
 async function checkModel(output: Output): Promise<void> {

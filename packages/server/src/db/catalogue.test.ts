@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { type Database, database } from '#harness'
 import { readCatalogue, readGrants, readTables, renderExpected, tableKey } from './catalogue.ts'
-import { GROUPS, ROLES, RUNTIME } from './roles.ts'
+import { GROUPS, PROCESS_LOGINS, ROLES, RUNTIME } from './roles.ts'
 import { TABLES } from './tables.ts'
 
 test('P18 P153 the expected catalogue and grants are the ones that the migrations make', async () => {
@@ -104,10 +104,10 @@ test('P18 every role may do exactly what grants.json says, on every table and ev
     string,
     Record<string, string[]>
   >
-  const logins = ROLES.filter((role) => role.name === RUNTIME || GROUPS.includes(role))
+  const logins = ROLES.filter((role) => role.name === RUNTIME || GROUPS.includes(role) || PROCESS_LOGINS.includes(role))
 
   for (const role of logins) {
-    const names = [role.name, ...role.memberOf]
+    const names = [role.name, ...role.memberOf, ...(role.memberOf.includes(RUNTIME) ? GROUPS.map((one) => one.name) : [])]
     const expected = Object.entries(grants).flatMap(([object, grantees]) => {
       const name = /^(?:table|function) (countersign.*)$/.exec(object)?.[1]
       if (!name) return []

@@ -1,10 +1,13 @@
 // The boot proof of the database (P153): one line each, with what is wrong and the statement that mends it. Looks only; mending is a person's act.
+import { ownerDifferences } from './adopt.ts'
 import {
   describeLogin,
   describeServer,
   hasLedger,
   type LoginRow,
+  listOwners,
   listRoles,
+  type OwnerRow,
   type RoleRow,
   readClock,
   type ServerRow,
@@ -75,7 +78,12 @@ export async function checkSchema(db: Db, options: CheckOptions = {}): Promise<C
 /** `countersign db roles --check`: roles, memberships, and every right too much or too little. */
 export async function checkRoles(db: Db, expected: Expected = SHIPPED): Promise<Difference[]> {
   const server = (await db.pool.query<ServerRow>(describeServer)).rows[0] as ServerRow
-  return [...(await roleDifferences(db, server)), ...compareGrants(expected.grants, await readGrants(db.pool), server.database)]
+  const owners = (await db.pool.query<OwnerRow>(listOwners)).rows
+  return [
+    ...(await roleDifferences(db, server)),
+    ...ownerDifferences(owners, expected),
+    ...compareGrants(expected.grants, await readGrants(db.pool), server.database),
+  ]
 }
 
 const ok = (code: CheckCode, what: string): CheckLine => ({ code, status: 'ok', what, mend: null })

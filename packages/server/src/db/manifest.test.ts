@@ -43,3 +43,14 @@ test('Q140 the declarative form names every role, membership and function', () =
   )
   expect(yaml).toContain('object: { type: database, name: "app" }')
 })
+
+test('P17 the rights of one schema alone, also where the engine stands under another name', () => {
+  const own = printManifest('sql', { database: 'app', schema: 'jobs' })
+  expect(own).toContain('grant usage on schema jobs to')
+  expect(own).toMatch(/grant execute on function jobs\.enqueue\([^)]*\) to countersign_producer/)
+  expect(own).not.toContain('countersign_queue')
+  expect(own).not.toContain('on table countersign.tasks')
+  expect(printManifest('pgroles', { database: 'app', schema: 'countersign' })).toContain('name: "tasks"')
+  expect(printManifest('pgroles', { database: 'app', schema: 'countersign' })).not.toContain('countersign_queue')
+  expect(() => printManifest('sql', { database: 'app', schema: 'a b' })).toThrow('no name of a schema')
+})

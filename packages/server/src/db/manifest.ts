@@ -9,8 +9,29 @@ export type ManifestFormat = 'sql' | 'pgroles'
 const SHIPPED = grantsJson as Grants
 
 /** For an empty server: run it once before migrating, which makes the roles, and once after, which puts every right as it should be. */
-export function printManifest(format: ManifestFormat, options: { database: string }, grants: Grants = SHIPPED): string {
-  return format === 'sql' ? sqlManifest(options, grants) : yamlManifest(options, grants)
+export function printManifest(
+  format: ManifestFormat,
+  options: { database: string; schema?: string },
+  grants: Grants = SHIPPED,
+): string {
+  const own = options.schema === undefined ? grants : ofSchema(options.schema, grants)
+  return format === 'sql' ? sqlManifest(options, own) : yamlManifest(options, own)
+}
+
+const QUEUE_SCHEMA = 'countersign_queue'
+
+/** The rights of one schema alone. A name that is not ours is where somebody keeps the engine: the rights are those of the engine's schema. */
+function ofSchema(schema: string, grants: Grants): Grants {
+  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) throw new TypeError(`${schema} is no name of a schema.`)
+  const ours = Object.keys(grants).some((object) => object === `schema ${schema}`)
+  const from = ours ? schema : QUEUE_SCHEMA
+  const names = (object: string) => object === `schema ${from}` || object.split(' ').slice(1).join(' ').startsWith(`${from}.`)
+  const renamed = (object: string) => object.replaceAll(new RegExp(`\\b${from}(?=\\.|$)`, 'g'), schema)
+  return Object.fromEntries(
+    Object.entries(grants)
+      .filter(([object]) => names(object))
+      .map(([object, grantees]) => [renamed(object), grantees]),
+  )
 }
 
 const objectsOf = (grants: Grants) => Object.entries(grants).filter(([object]) => object !== 'database')

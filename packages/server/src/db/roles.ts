@@ -27,13 +27,35 @@ export const GROUPS: readonly DatabaseRole[] = [
   group('countersign_maintenance', 'sweeps, promotes, leases'),
 ]
 
+const RUN = 'countersign_run_'
+const process = (name: string, memberOf: readonly string[], is: string): DatabaseRole => ({
+  name: `${RUN}${name}`,
+  login: true,
+  inherit: true,
+  memberOf,
+  is,
+})
+
+/** One login a process (P18), each with what its process calls and nothing more. An installation may use them, or the one runtime login for all. */
+export const PROCESS_LOGINS: readonly DatabaseRole[] = [
+  process('web', [RUNTIME], 'serves requests'),
+  process('relay', [RUNTIME], 'speaks with other owners’ agents'),
+  process('worker', [RUNTIME], 'runs jobs'),
+  process('callbacks', ['countersign_callback'], 'takes answers from outside; reads no table'),
+  process('maintenance', ['countersign_maintenance'], 'keeps the house; reads no table of a tenant'),
+  process('proxy', [], 'lets agents’ calls out; only the functions that name it'),
+]
+const isProcessLogin = (name: string): boolean => name.startsWith(RUN)
+
 export const ROLES: readonly DatabaseRole[] = [
   { name: OWNER, login: false, inherit: true, memberOf: [], is: 'owns schemas and objects; no process connects as it' },
   { name: ENGINE, login: false, inherit: true, memberOf: [], is: 'owns the functions that work across tenants' },
   ...GROUPS,
   { name: MIGRATOR, login: true, inherit: false, memberOf: [OWNER, ENGINE], is: 'migrates, by SET ROLE' },
   { name: RUNTIME, login: true, inherit: true, memberOf: GROUPS.map((one) => one.name), is: 'serves; no DDL, no TEMP' },
+  ...PROCESS_LOGINS,
 ]
+const LOGINS = ROLES.filter((role) => role.login).map((role) => role.name)
 
 const identifier = pg.escapeIdentifier
 const attributes = (role: DatabaseRole): string =>
@@ -69,7 +91,7 @@ export function databaseRolesSql(database: string): string {
   return [
     `alter database ${name} owner to ${OWNER};`,
     `revoke all on database ${name} from public;`,
-    `grant connect on database ${name} to ${MIGRATOR}, ${RUNTIME};`,
+    `grant connect on database ${name} to ${LOGINS.join(', ')};`,
     'revoke all on schema public from public;',
   ].join('\n')
 }
@@ -80,7 +102,8 @@ export function printRoles(options: { database: string }): string {
   return [
     '-- Run once as an administrator, connected to the database of Countersign. It may be repeated.',
     ...ROLES.map((role) => `--   ${role.name.padEnd(width)}  ${role.is}`),
-    `-- Afterwards give the logins a password: \\password ${MIGRATOR}  and  \\password ${RUNTIME}`,
+    `-- Afterwards give the logins that you use a password: \\password ${MIGRATOR}, and \\password ${RUNTIME} for one process that does everything, or`,
+    `-- ${RUN}web and so on for processes that do one thing each (docs/deploy.md).`,
     '',
     bootstrapRolesSql(options),
     '',
@@ -94,6 +117,8 @@ export function compareRoles(facts: readonly RoleFacts[], at: { database: string
   const differences = ROLES.flatMap((role) => {
     const fact = facts.find((one) => one.name === role.name)
     const memberships = (names: readonly string[]) => names.map((parent) => `grant ${parent} to ${role.name};`).join(' ')
+    // Whoever runs one process has no use for the others' logins.
+    if (!fact && isProcessLogin(role.name)) return []
     if (!fact)
       return [
         {

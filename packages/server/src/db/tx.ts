@@ -116,10 +116,13 @@ export async function tx<T>(db: Db, scope: Scope, fn: (t: Tx) => Promise<T>, opt
       if (isStalePlan(error)) db.statements.forget()
       else if (!isRetryable(error)) throw asProblem(error)
       if (attempt > RETRIES) throw asProblem(error)
-      await new Promise<void>((resume) => setTimeout(resume, backoffMs(attempt, { firstMs: 10, maxMs: 200 })))
+      await pause(attempt)
     }
   }
 }
+
+const pause = (attempt: number) =>
+  new Promise<void>((resume) => setTimeout(resume, backoffMs(attempt, { firstMs: 10, maxMs: 200 })))
 
 /** One statement by itself, in one round trip: for functions of the engine, which name what they touch and need no tenant (P7). */
 export async function once<T>(db: Db, statement: Sql): Promise<T[]> {
@@ -128,6 +131,8 @@ export async function once<T>(db: Db, statement: Sql): Promise<T[]> {
       return (await db.pool.query(db.statements.query(statement))).rows as T[]
     } catch (error) {
       if (isStalePlan(error) && attempt === 1) db.statements.forget()
+      // It lost a race and left nothing behind; by itself it may simply run again.
+      else if (isRetryable(error) && attempt <= RETRIES) await pause(attempt)
       // Without a state of PostgreSQL it is the way there that failed.
       else throw error instanceof pg.DatabaseError ? asProblem(error) : storeUnavailable(error)
     }

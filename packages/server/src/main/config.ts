@@ -75,6 +75,13 @@ export const SETTINGS = {
     'none',
     'The same database as the login `countersign_migrator`; with it a start also migrates.',
   ),
+  adminUrl: setting(
+    'ADMIN_URL',
+    kind.postgresUrl,
+    null,
+    'none',
+    'The same database as an administrator, for `countersign db roles --adopt` and nothing else; no server reads it.',
+  ),
   listenUrl: setting(
     'LISTEN_URL',
     kind.postgresUrl,
@@ -199,6 +206,13 @@ export const SETTINGS = {
     null,
     'none',
     'Kinds of jobs that an endpoint works, in JSON, mode 0600 (docs/queue/callbacks.md).',
+  ),
+  policyGuardrailsFile: setting(
+    'POLICY_GUARDRAILS_FILE',
+    kind.path,
+    null,
+    'none',
+    'A file of Cedar policies that forbid, over every tenant; beside those that are shipped (docs/policy.md).',
   ),
   logLevel: setting(
     'LOG_LEVEL',

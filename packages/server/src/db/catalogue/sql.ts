@@ -107,7 +107,7 @@ export const listGrants = `
     union all
     select 'database', d.datdba, a.grantee, a.privilege_type
     from pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
-    where d.datname = current_database() and (a.grantee = 0 or pg_get_userbyid(a.grantee) like 'countersign\\_%')
+    where d.datname = current_database() and (a.grantee = 0 or pg_get_userbyid(a.grantee) ~ '^countersign_(?!run_)')
   )
   select object, case grantee when 0 then 'public' else pg_get_userbyid(grantee)::text end as grantee,
     array_agg(lower(privilege_type) order by privilege_type) as privileges
@@ -157,3 +157,48 @@ export const readClock = `select clock_timestamp() as now`
 
 export const whereAmI = `
   select pg_backend_pid() as pid, nullif(current_setting('countersign.principal', true), '') as principal`
+
+export type OwnerRow = {
+  kind: 'schema' | 'table' | 'sequence' | 'view' | 'materialized view' | 'function' | 'type'
+  schema: string
+  name: string
+  owner: string
+  login: boolean
+  superuser: boolean
+}
+
+// A sequence of an identity column follows its table, an array and a table's row type follow theirs: none of these is named.
+export const listOwners = `
+  with owned as (
+    select 'schema' as kind, n.nspname as schema, n.nspname::text as name, n.nspowner as owner, 0 as rank
+    from pg_namespace n where n.nspname in ${SCHEMAS}
+    union all
+    select case c.relkind when 'S' then 'sequence' when 'v' then 'view' when 'm' then 'materialized view' else 'table' end, n.nspname,
+      quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relowner, 1
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname in ${SCHEMAS} and c.relkind in ('r', 'p', 'v', 'm', 'S')
+      and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype in ('i', 'a') and c.relkind = 'S'
+        and d.refclassid = 'pg_class'::regclass)
+    union all
+    select 'type', n.nspname, quote_ident(n.nspname) || '.' || quote_ident(t.typname), t.typowner, 2
+    from pg_type t join pg_namespace n on n.oid = t.typnamespace
+    where n.nspname in ${SCHEMAS} and t.typrelid = 0 and t.typelem = 0
+    union all
+    select 'function', n.nspname, n.nspname || '.' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')', p.proowner, 3
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname in ${SCHEMAS}
+  )
+  select o.kind, o.schema, o.name, r.rolname::text as owner, r.rolcanlogin as login, r.rolsuper as superuser
+  from owned o join pg_roles r on r.oid = o.owner
+  order by o.rank, o.name`
+
+// Two administrators take turns. Nobody who serves waits longer behind us than their own statements may.
+export const setAdoptLimits = `
+  set local lock_timeout = '3s';
+  set local statement_timeout = '60s';
+  select pg_advisory_xact_lock(x'636f756e'::int, 9)`
+
+// Only a superuser may: then whoever serves notices a deadlock first, gives way and simply runs again, while what we hold grows until it is all.
+export const setPatience = `
+  select current_user::text as me, r.rolsuper as superuser,
+    case when r.rolsuper then set_config('deadlock_timeout', '30s', true) end as patience
+  from pg_roles r where r.rolname = current_user`
