@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { buildSync } from 'esbuild'
 import { errorsMarkdown } from '../packages/sdk/src/catalogue-page.ts'
 import { apiPage } from '../packages/server/src/http/api-page.ts'
 import { openApiDocument } from '../packages/server/src/http/openapi.ts'
@@ -19,7 +20,18 @@ const FILES: Record<string, () => string> = {
   'docs/config.md': renderConfigPage,
   'docs/api.md': () => apiPage(routes, rootRoutes),
   'docs/openapi.json': () => `${JSON.stringify(openApiDocument(routes, { version: version(), rootRoutes }), null, 2)}\n`,
+  'packages/server/data/verify.mjs': verifierScript,
   'packages/sdk/src/wire.ts': () => formatted('wire.ts', wireTypes(routes)),
+}
+
+/** The verifier of exports and receipts as a script of one file, for whoever trusts nothing else of ours (P119). */
+function verifierScript(): string {
+  const { outputFiles } = buildSync({
+    entryPoints: [join(root, 'packages/server/src/events/audit/standalone.ts')],
+    ...{ bundle: true, write: false, platform: 'node', format: 'esm', target: 'node20', charset: 'utf8', legalComments: 'none' },
+    banner: { js: '// Generated from packages/server/src/events/audit by npm run generate. Needs Node 20 and nothing else.' },
+  })
+  return (outputFiles[0] as { text: string }).text
 }
 
 /** As the formatter would write it, so that a check of format and a check of freshness never disagree. */

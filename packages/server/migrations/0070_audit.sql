@@ -324,8 +324,8 @@ $$;
 grant execute on function countersign_engine.seal_place(), countersign_engine.seal_ends(),
   countersign_engine.note_place(text, text, text, text, jsonb) to countersign_maintenance;
 
--- What waits to be sealed: for the status page and for metrics (P115). The pid is of the oldest open transaction that events could still come from.
-create function countersign_engine.seal_lag() returns table (oldest timestamptz, waiting bigint, holding_pid integer)
+-- What waits to be sealed, of one tenant or (null) of all: for its page, for the status page and for metrics (P115). The pid is of the oldest open transaction that events could still come from.
+create function countersign_engine.seal_lag(of_tenant uuid) returns table (oldest timestamptz, waiting bigint, holding_pid integer)
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
@@ -336,10 +336,11 @@ as $$
   from (
     select e.occurred_at from countersign.seal_state s, countersign.events e
     where e.xid >= pg_snapshot_xmin(s.taken) and not pg_visible_in_snapshot(e.xid, s.taken)
+      and (of_tenant is null or e.tenant_id = of_tenant)
     order by e.xid, e.ord limit 10000
   ) e
 $$;
-grant execute on function countersign_engine.seal_lag() to countersign_runtime, countersign_maintenance;
+grant execute on function countersign_engine.seal_lag(uuid) to countersign_runtime, countersign_maintenance;
 
 -- Which chains have news that no checkpoint signed: enough of them, or old enough (P116).
 create function countersign_engine.checkpoints_due(many bigint, age interval) returns table (tenant_id uuid, size bigint, checkpoint_size bigint)

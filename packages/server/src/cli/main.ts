@@ -3,6 +3,7 @@ import { Countersign } from '@countersign/sdk'
 import { Command, CommanderError } from 'commander'
 import { version } from '../main/version.ts'
 import { agentsCommand } from './agents.ts'
+import { auditCommand, receiptCommand } from './audit.ts'
 import { callbacksCommand } from './callbacks.ts'
 import { databaseCommands } from './database.ts'
 import { deadLettersCommand } from './dead-letters.ts'
@@ -57,6 +58,8 @@ kindsCommand(program, door)
 schedulesCommand(program, door)
 deadLettersCommand(program, door)
 workersCommand(program, door)
+auditCommand(program, door)
+receiptCommand(program, door)
 settingsCommands(program, output)
 databaseCommands(program, output)
 doctorCommand(program, output)

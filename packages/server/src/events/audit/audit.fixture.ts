@@ -3,7 +3,7 @@ import { type House, type Person, type SetupOptions, setup } from '#harness'
 import { openLog } from '../../std/log.ts'
 import { signDue } from './checkpoint.ts'
 import { sealStep } from './sealing.ts'
-import { verifyLog, type VerifyOptions } from './verify.ts'
+import { type VerifyOptions, verifyLog } from './verify.ts'
 
 export type SealedHouse = House & {
   /** Everything that committed is sealed and in a signed checkpoint. */

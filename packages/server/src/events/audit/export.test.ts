@@ -56,7 +56,10 @@ test('A33 P119 edited, dropped, swapped, cut and forked exports are told apart, 
   expect(await verdict(edit(3, /"hash":"./, '"hash":"z'))).toEqual(['altered', 4])
   expect(await verdict(edit(3, /"prev_hash":"../, '"prev_hash":"zz'))).toEqual(['altered', 4])
   expect(await verdict(lines.filter((_, i) => i !== 3))).toEqual(['gap', 4])
-  expect(await verdict([...lines.slice(0, 3), lines[4] as string, lines[3] as string, ...lines.slice(5)])).toEqual(['reordered', 4])
+  expect(await verdict([...lines.slice(0, 3), lines[4] as string, lines[3] as string, ...lines.slice(5)])).toEqual([
+    'reordered',
+    4,
+  ])
   expect(await verdict([...lines.slice(0, 4), lines[2] as string, ...lines.slice(4)])).toEqual(['reordered', 5])
   // Cut at the end: without the note, and with the note of the whole.
   expect(await verdict(lines.slice(0, -1))).toEqual(['truncated', last + 1])
@@ -113,8 +116,7 @@ test('P119 A33 an older note must be the beginning of the log; of two notes of o
   for (const { note } of [older, newer]) expect(await verifyText(text, { against: note })).toMatchObject({ verdict: 'sound' })
 
   const origin = older.note.split('\n')[0]
-  const signed = (size: number) =>
-    signCheckpoint(house.keyring.purpose('audit-sign'), { origin, size, root: randomBytes(32) })
+  const signed = (size: number) => signCheckpoint(house.keyring.purpose('audit-sign'), { origin, size, root: randomBytes(32) })
   expect(await verifyText(text, { against: signed(older.size) })).toMatchObject({ verdict: 'forked' })
   expect(await verifyText(text, { against: signed(newer.size) })).toMatchObject({ verdict: 'forked' })
   expect(await verifyText(text, { against: signed(newer.size + 5) })).toMatchObject({
@@ -181,7 +183,10 @@ test('P118 one export at a time, its progress can be read, its pieces end with i
   await house.clock.advance('8d')
   // A week later the sessions of the test are over as well.
   const later = await house.given.user({ role: 'owner' })
-  expect(await later.get(`/api/v1/audit/exports/${made.body.id}/pieces/0`)).toMatchObject({ status: 409, body: { state: 'expired' } })
+  expect(await later.get(`/api/v1/audit/exports/${made.body.id}/pieces/0`)).toMatchObject({
+    status: 409,
+    body: { state: 'expired' },
+  })
 })
 
 test('P118 no cell of a CSV begins a formula', () => {

@@ -104,7 +104,7 @@ test('P112 P113 a transaction that stays open delays its own events only, and tw
   await written
   await say(house.db, house.scope, 2)
   expect(await sealStep(house)).toBe(1)
-  const [lag] = (await house.db.pool.query(house.db.statements.query(sealLag()))).rows
+  const [lag] = (await house.db.pool.query(house.db.statements.query(sealLag(null)))).rows
   expect(lag).toMatchObject({ waiting: 0, holding_pid: expect.any(Number) })
   commit()
   await slow

@@ -55,7 +55,9 @@ export const markTold = (t: Tx, tenantId: string, size: number, cosignatures: st
   select told from countersign_engine.mark_checkpoint_told(${tenantId}::uuid, ${size}::bigint, ${cosignatures}::text) as told where told`
 
 export type Lag = { oldest: Date | null; waiting: number; holding_pid: number | null }
-export const sealLag = () => sql`select oldest, waiting::float8 as waiting, holding_pid from countersign_engine.seal_lag()`
+/** Of one tenant, or of all. */
+export const sealLag = (tenantId: string | null) => sql`
+  select oldest, waiting::float8 as waiting, holding_pid from countersign_engine.seal_lag(${tenantId}::uuid)`
 
 /** What of the holding session this login may see: its own kind's only (P115). */
 export const describeSession = (t: Tx, pid: number) => t.maybe<{

@@ -9,16 +9,20 @@ export const OUTAGE_SECONDS = 60
 
 export type SealStatus = {
   state: 'ok' | 'warn' | 'outage'
-  /** Of the installation: the age of the oldest event that waits, in seconds; null when none does. */
+  /** The age of the oldest event that waits, in seconds; null when none does. */
   lag_seconds: number | null
   waiting: number
   /** The oldest open transaction that events could still come from, when some wait. */
   held_by: { pid: number; state: string | null; since: Date | null; application: string | null } | null
 }
 
-/** Of the whole installation, for the status page and for metrics. */
-export async function sealStatus({ db }: Pick<AuditHouse, 'db'>, scope: Scope): Promise<SealStatus> {
-  const [lag] = await once<Lag>(db, sealLag())
+/** Of the whole installation, for the status page and for metrics; or of one tenant. */
+export async function sealStatus(
+  { db }: Pick<AuditHouse, 'db'>,
+  scope: Scope,
+  tenantId: string | null = null,
+): Promise<SealStatus> {
+  const [lag] = await once<Lag>(db, sealLag(tenantId))
   const { oldest = null, waiting = 0, holding_pid = null } = lag ?? {}
   return tx(
     db,
@@ -40,7 +44,7 @@ export async function sealStatus({ db }: Pick<AuditHouse, 'db'>, scope: Scope): 
 
 /** Of one tenant's log, for its page. */
 export async function getAuditStatus(house: Pick<AuditHouse, 'db'>, scope: Scope) {
-  const status = await sealStatus(house, scope)
+  const status = await sealStatus(house, scope, scope.tenantId)
   const { head, checkpoint } = await tx(
     house.db,
     scope,

@@ -2,7 +2,7 @@
 // Needs no database and no network, and imports nothing but this installation's own arithmetic: the same code is the script that stands alone.
 // Reads bytes, not JSON: what was hashed is what stands in the line.
 import { chainOf, digestOf, FIRST_PREV } from '../../crypto/chain.ts'
-import { isSignedBy, type Note, parseCheckpoint, parseVerifier, type Verifier } from '../../crypto/ed25519.ts'
+import { isSignedBy, type Note, parseCheckpoint, parseVerifier, type Verifier, verifierKey } from '../../crypto/ed25519.ts'
 import { growTree, leafHash, nodesOf } from '../../crypto/merkle.ts'
 import { tenantUuid } from '../../std/id.ts'
 
@@ -37,8 +37,24 @@ export type LogVerdict = {
 export type VerifyOptions = {
   /** Keys that the reader has from elsewhere: `<name>+<id>+<key>`. */
   keys?: readonly string[]
+  /** Public keys that the reader has from elsewhere, as `audit-keys.json` lists them: they sign whatever log. */
+  publicKeys?: readonly Buffer[]
   /** An older note of the same log. */
   against?: string
+}
+
+/** What people hand in: keys as text, the file of published keys, an older note (bare, or in the closing line of an older export). */
+export function verifierOptions(given: { keys?: readonly string[]; keyFile?: string; against?: string }): VerifyOptions {
+  const { keys } = (given.keyFile === undefined ? {} : JSON.parse(given.keyFile)) as { keys?: { public_key?: unknown }[] }
+  const published = (Array.isArray(keys) ? keys : []).map((one) => Buffer.from(String(one.public_key), 'base64'))
+  if (given.keyFile !== undefined && published.length === 0) throw new Error('The file of keys holds no key.')
+  const last = given.against?.trimEnd().split('\n').at(-1) ?? ''
+  const older = last.startsWith(CLOSING.toString()) ? readClosing(Buffer.from(last))?.note : given.against
+  return {
+    ...(given.keys?.length ? { keys: given.keys } : {}),
+    ...(published.length > 0 ? { publicKeys: published } : {}),
+    ...(older === undefined ? {} : { against: older }),
+  }
 }
 
 class Bad extends Error {
@@ -156,13 +172,18 @@ async function outOfPlace(open: () => Lines, found: number, expected: number): P
   return new Bad('gap', `Event ${expected} is missing.`, expected)
 }
 
-function checkSignature(note: Note, closing: Closing, { keys = [] }: VerifyOptions, state: LogVerdict): void {
-  state.key = keys.length > 0 ? 'trusted' : 'from the file'
-  if (!isSignedBy(note, verifiersOf(keys.length > 0 ? keys : closing.verifier_keys)))
-    throw new Bad(
-      'bad_signature',
-      keys.length > 0 ? 'No key that you trust signed the note.' : 'The signature of the note is wrong.',
-    )
+function checkSignature(note: Note, closing: Closing, options: VerifyOptions, state: LogVerdict): void {
+  const { trusted, verifiers } = verifiersFor(note, closing, options)
+  state.key = trusted ? 'trusted' : 'from the file'
+  if (!isSignedBy(note, verifiers))
+    throw new Bad('bad_signature', trusted ? 'No key that you trust signed the note.' : 'The signature of the note is wrong.')
+}
+
+/** Those that the reader brought; without any, those that stand in the file, which prove that nothing broke and not who wrote it. */
+function verifiersFor(note: Note, closing: Closing, { keys = [], publicKeys = [] }: VerifyOptions) {
+  const published = publicKeys.map((key) => verifierKey(note.origin, key))
+  const trusted = keys.length + published.length > 0
+  return { trusted, verifiers: verifiersOf(trusted ? [...keys, ...published] : closing.verifier_keys) }
 }
 
 function verifiersOf(keys: readonly string[]): Verifier[] {
@@ -181,8 +202,8 @@ function olderNote({ against }: VerifyOptions, note: Note | null): Note | null {
   return older
 }
 
-function checkOlder(older: Note, note: Note, roots: Map<number, string>, closing: Closing, { keys = [] }: VerifyOptions): void {
-  if (!isSignedBy(older, verifiersOf(keys.length > 0 ? keys : closing.verifier_keys)))
+function checkOlder(older: Note, note: Note, roots: Map<number, string>, closing: Closing, options: VerifyOptions): void {
+  if (!isSignedBy(older, verifiersFor(older, closing, options).verifiers))
     throw new Bad('bad_signature', 'The signature of the older note is wrong.')
   if (older.size > note.size)
     throw new Bad(

@@ -1,0 +1,607 @@
+// Generated from packages/server/src/events/audit by npm run generate. Needs Node 20 and nothing else.
+
+// packages/server/src/events/audit/standalone.ts
+import { readFileSync } from "node:fs";
+
+// packages/server/src/crypto/chain.ts
+import { createHash } from "node:crypto";
+var FIRST_PREV = Buffer.alloc(32);
+var LABEL = Buffer.from("countersign/seal/v1\n");
+var AT = { tenant: LABEL.length, seq: LABEL.length + 16, prev: LABEL.length + 24, digest: LABEL.length + 56 };
+var LENGTH = LABEL.length + 88;
+var digestOf = (event) => createHash("sha256").update(event).digest();
+function chainOf(tenantUuid2) {
+  const bytes = Buffer.alloc(LENGTH);
+  LABEL.copy(bytes);
+  Buffer.from(tenantUuid2.replaceAll("-", ""), "hex").copy(bytes, AT.tenant);
+  return (seq, prev, digest) => {
+    bytes.writeUInt32BE(Math.floor(seq / 2 ** 32), AT.seq);
+    bytes.writeUInt32BE(seq % 2 ** 32, AT.seq + 4);
+    prev.copy(bytes, AT.prev);
+    digest.copy(bytes, AT.digest);
+    return createHash("sha256").update(bytes).digest();
+  };
+}
+
+// packages/server/src/crypto/ed25519.ts
+import {
+  createHash as createHash2,
+  createPrivateKey,
+  createPublicKey,
+  sign as nodeSign,
+  verify as nodeVerify
+} from "node:crypto";
+var PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
+var SPKI = Buffer.from("302a300506032b6570032100", "hex");
+var publicOf = (raw) => createPublicKey({ key: Buffer.concat([SPKI, raw]), format: "der", type: "spki" });
+var ed25519Verify = (publicKey, message, signature) => publicKey.length === 32 && signature.length === 64 && nodeVerify(null, Buffer.from(message), publicOf(publicKey), signature);
+var ALGORITHM = Buffer.of(1);
+var VERIFIER = /^([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/;
+var SIGNATURE = /^— ([^\s+]+) ([A-Za-z0-9+/=]+)$/;
+var keyId = (name, key) => createHash2("sha256").update(`${name}
+`).update(ALGORITHM).update(key).digest().subarray(0, 4);
+var verifierKey = (name, key) => `${name}+${keyId(name, key).toString("hex")}+${Buffer.concat([ALGORITHM, key]).toString("base64")}`;
+function parseVerifier(text) {
+  const [, name, id, encoded] = VERIFIER.exec(text.trim()) ?? [];
+  if (!name || !id || !encoded) return null;
+  const bytes = Buffer.from(encoded, "base64");
+  const key = bytes.subarray(1);
+  if (bytes[0] !== 1 || key.length !== 32 || keyId(name, key).toString("hex") !== id) return null;
+  return { name, id: keyId(name, key), key };
+}
+function parseCheckpoint(note) {
+  const [text, tail] = note.split("\n\n");
+  const [origin, size, root, ...rest] = (text ?? "").split("\n");
+  const lines = (tail ?? "").split("\n").filter((line) => line !== "");
+  if (!origin || !size || !root || rest.length > 0 || lines.length === 0 || !/^(0|[1-9]\d{0,14})$/.test(size)) return null;
+  const hash = Buffer.from(root, "base64");
+  if (hash.length !== 32 || hash.toString("base64") !== root) return null;
+  const signatures = lines.map((line) => {
+    const [, name = "", encoded = ""] = SIGNATURE.exec(line) ?? [];
+    const bytes = Buffer.from(encoded, "base64");
+    return { name, id: bytes.subarray(0, 4), signature: bytes.subarray(4) };
+  });
+  return { origin, size: Number(size), root: hash, text: `${text}
+`, signatures };
+}
+var isSignedBy = (note, verifiers) => note.signatures.some(
+  ({ name, id, signature }) => verifiers.some(
+    (one) => one.name === name && name === note.origin && one.id.equals(id) && ed25519Verify(one.key, note.text, signature)
+  )
+);
+var PART = /^[A-Za-z0-9_-]+$/;
+function parseJws(token) {
+  const parts = token.trim().split(".");
+  const [header = "", payload = "", signature = ""] = parts;
+  const bytes = [header, payload, signature].map((part) => Buffer.from(part, "base64url"));
+  if (parts.length !== 3 || parts.some((part, i) => !PART.test(part) || bytes[i]?.toString("base64url") !== part)) return null;
+  let read2;
+  try {
+    read2 = JSON.parse(bytes[0].toString("utf8"));
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+  const { alg, typ, kid } = read2 ?? {};
+  if (alg !== "EdDSA" || typeof typ !== "string" || typeof kid !== "string") return null;
+  return {
+    header: { alg, typ, kid },
+    payload: bytes[1].toString("utf8"),
+    verify: (publicKey) => ed25519Verify(publicKey, `${header}.${payload}`, bytes[2])
+  };
+}
+
+// packages/server/src/crypto/merkle.ts
+import { createHash as createHash3 } from "node:crypto";
+var LEAF = Buffer.of(0);
+var NODE = Buffer.of(1);
+var leafHash = (data) => createHash3("sha256").update(LEAF).update(data).digest();
+var nodeHash = (left, right) => createHash3("sha256").update(NODE).update(left).update(right).digest();
+var EMPTY_ROOT = createHash3("sha256").digest();
+function nodesOf(lo, hi) {
+  const nodes = [];
+  for (let at = lo; at < hi; ) {
+    let level = 0;
+    let width = 1;
+    while (at % (width * 2) === 0 && at + width * 2 <= hi) {
+      width *= 2;
+      level += 1;
+    }
+    nodes.push({ level, index: at / width });
+    at += width;
+  }
+  return nodes;
+}
+function provesInclusion(index, size, leaf, proof, root) {
+  if (!Number.isSafeInteger(index) || index < 0 || index >= size) return false;
+  let [at, last, hash] = [index, size - 1, leaf];
+  for (const step of proof) {
+    if (last === 0) return false;
+    if (at % 2 === 1 || at === last) {
+      hash = nodeHash(step, hash);
+      while (at % 2 === 0 && at !== 0) [at, last] = [at / 2, Math.floor(last / 2)];
+    } else hash = nodeHash(hash, step);
+    [at, last] = [Math.floor(at / 2), Math.floor(last / 2)];
+  }
+  return last === 0 && hash.equals(root);
+}
+function growTree() {
+  const edge = [];
+  let size = 0;
+  const push = (level, hash) => {
+    let top = { level, hash };
+    for (let below = edge.at(-1); below && below.level === top.level; below = edge.at(-1)) {
+      edge.pop();
+      top = { level: top.level + 1, hash: nodeHash(below.hash, top.hash) };
+    }
+    edge.push(top);
+    size += 2 ** level;
+  };
+  return {
+    get size() {
+      return size;
+    },
+    add: (leaf) => push(0, leaf),
+    /** A whole subtree that comes next. */
+    join({ level, index }, hash) {
+      if (index * 2 ** level !== size) throw new RangeError("A subtree is joined where the tree ends.");
+      push(level, hash);
+    },
+    root: () => edge.length === 0 ? EMPTY_ROOT : edge.map((one) => one.hash).reduceRight((right, left) => nodeHash(left, right))
+  };
+}
+
+// packages/server/src/std/id.ts
+var ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+var BODY = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+function decode(text) {
+  let value = 0n;
+  for (const char of text) value = value << 5n | BigInt(ALPHABET.indexOf(char));
+  const bytes = new Uint8Array(16);
+  for (let i = 15; i >= 0; i--) {
+    bytes[i] = Number(value & 255n);
+    value >>= 8n;
+  }
+  return bytes;
+}
+var pool = new Uint8Array(4096);
+var used = pool.length;
+var toUuid = (bytes) => Buffer.from(bytes).toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+var isId = (prefix, text) => typeof text === "string" && text.startsWith(`${prefix}_`) && BODY.test(text.slice(prefix.length + 1));
+var tenantUuid = (wire) => isId("ten", wire) ? toUuid(decode(wire.slice(4))) : null;
+
+// packages/server/src/events/audit/verify.ts
+var EXIT = {
+  sound: 0,
+  unreadable: 2,
+  gap: 10,
+  altered: 11,
+  reordered: 12,
+  truncated: 13,
+  forked: 14,
+  bad_signature: 15
+};
+function verifierOptions(given) {
+  const { keys } = given.keyFile === void 0 ? {} : JSON.parse(given.keyFile);
+  const published = (Array.isArray(keys) ? keys : []).map((one) => Buffer.from(String(one.public_key), "base64"));
+  if (given.keyFile !== void 0 && published.length === 0) throw new Error("The file of keys holds no key.");
+  const last = given.against?.trimEnd().split("\n").at(-1) ?? "";
+  const older = last.startsWith(CLOSING.toString()) ? readClosing(Buffer.from(last))?.note : given.against;
+  return {
+    ...given.keys?.length ? { keys: given.keys } : {},
+    ...published.length > 0 ? { publicKeys: published } : {},
+    ...older === void 0 ? {} : { against: older }
+  };
+}
+var Bad = class extends Error {
+  fault;
+  seq;
+  constructor(fault, says, seq = null) {
+    super(says);
+    this.fault = fault;
+    this.seq = seq;
+  }
+};
+async function verifyLog(open, last, options = {}) {
+  const state = {
+    ...{ verdict: "sound", says: "", first_bad_seq: null, origin: null, from_seq: null, to_seq: null, events: 0, digests: 0 },
+    ...{ size: null, root: null, key: null }
+  };
+  try {
+    await judge(open, last, options, state);
+    state.says = `Sound: events ${state.from_seq} to ${state.to_seq} of ${state.origin} are as they were signed.`;
+    return state;
+  } catch (error) {
+    if (!(error instanceof Bad)) throw error;
+    return { ...state, verdict: error.fault, says: error.message, first_bad_seq: error.seq };
+  }
+}
+async function judge(open, last, options, state) {
+  const closing = readClosing(last);
+  const note = closing && parseCheckpoint(closing.note);
+  if (closing && !note) throw new Bad("unreadable", "The closing line holds no note of a checkpoint.");
+  const older = olderNote(options, note);
+  const tree = growTree();
+  const roots = /* @__PURE__ */ new Map();
+  const mark = () => {
+    if (older && tree.size === older.size) roots.set(older.size, tree.root().toString("hex"));
+  };
+  if (closing) {
+    Object.assign(state, { origin: note?.origin, size: note?.size, root: note?.root.toString("hex") });
+    join(tree, 0, closing.from_seq - 1, closing.left);
+    mark();
+  }
+  await chain(open, closing, note, state, (leaf) => {
+    tree.add(leafHash(leaf));
+    mark();
+  });
+  if (!closing || !note)
+    throw new Bad("truncated", "The export has no closing note: its end is missing.", (state.to_seq ?? 0) + 1);
+  if ((state.to_seq ?? closing.from_seq - 1) < closing.to_seq)
+    throw new Bad(
+      "truncated",
+      `The export ends at ${state.to_seq}, and its note says ${closing.to_seq}.`,
+      (state.to_seq ?? 0) + 1
+    );
+  join(tree, closing.to_seq, note.size, closing.right);
+  checkSignature(note, closing, options, state);
+  if (tree.size !== note.size || !tree.root().equals(note.root))
+    throw new Bad("forked", "The lines are not the log that the note signs: their tree has another root.", null);
+  if (older) checkOlder(older, note, roots, closing, options);
+}
+function join(tree, from, to, hashes) {
+  const nodes = nodesOf(from, to);
+  if (nodes.length !== hashes.length) throw new Bad("unreadable", "The closing line does not say what lies beside its range.");
+  for (const [i, node] of nodes.entries()) tree.join(node, Buffer.from(hashes[i], "hex"));
+}
+async function chain(open, closing, note, state, add) {
+  let link = note ? chainOf(uuidOf(note.origin)) : null;
+  let prev = closing?.from_seq === 1 ? FIRST_PREV : null;
+  let expected = closing?.from_seq ?? null;
+  for await (const bytes of linesOf(open())) {
+    const line = readLine(bytes);
+    if (!line) {
+      if (bytes.subarray(0, CLOSING.length).equals(CLOSING)) return;
+      throw new Bad("unreadable", `Line ${state.events + 1} is no line of an export.`, expected);
+    }
+    expected ??= line.seq;
+    if (line.seq !== expected) throw await outOfPlace(open, line.seq, expected);
+    const digest = line.event ? digestOf(line.event) : line.digest;
+    link ??= chainOf(uuidOf(tenantOf(line.event)));
+    prev ??= line.seq === 1 ? FIRST_PREV : line.prev;
+    if (!line.prev.equals(prev) || !link(line.seq, prev, digest).equals(line.hash))
+      throw new Bad("altered", `Event ${line.seq} is not what was sealed.`, line.seq);
+    prev = line.hash;
+    add(line.hash);
+    state.events += 1;
+    if (!line.event) state.digests += 1;
+    state.from_seq ??= line.seq;
+    state.to_seq = line.seq;
+    expected += 1;
+  }
+}
+async function outOfPlace(open, found, expected) {
+  if (found < expected) return new Bad("reordered", `Event ${found} stands where ${expected} belongs.`, expected);
+  for await (const bytes of linesOf(open()))
+    if (readLine(bytes)?.seq === expected)
+      return new Bad("reordered", `Event ${found} stands where ${expected} belongs, which comes later.`, expected);
+  return new Bad("gap", `Event ${expected} is missing.`, expected);
+}
+function checkSignature(note, closing, options, state) {
+  const { trusted, verifiers } = verifiersFor(note, closing, options);
+  state.key = trusted ? "trusted" : "from the file";
+  if (!isSignedBy(note, verifiers))
+    throw new Bad("bad_signature", trusted ? "No key that you trust signed the note." : "The signature of the note is wrong.");
+}
+function verifiersFor(note, closing, { keys = [], publicKeys = [] }) {
+  const published = publicKeys.map((key) => verifierKey(note.origin, key));
+  const trusted = keys.length + published.length > 0;
+  return { trusted, verifiers: verifiersOf(trusted ? [...keys, ...published] : closing.verifier_keys) };
+}
+function verifiersOf(keys) {
+  return keys.map((text) => {
+    const verifier = parseVerifier(text);
+    if (!verifier) throw new Bad("unreadable", `"${text.slice(0, 80)}" is not the key of a verifier.`);
+    return verifier;
+  });
+}
+function olderNote({ against }, note) {
+  if (against === void 0) return null;
+  const older = parseCheckpoint(against);
+  if (!older) throw new Bad("unreadable", "The older note is no note of a checkpoint.");
+  if (note && older.origin !== note.origin) throw new Bad("unreadable", `The older note is of another log: ${older.origin}.`);
+  return older;
+}
+function checkOlder(older, note, roots, closing, options) {
+  if (!isSignedBy(older, verifiersFor(older, closing, options).verifiers))
+    throw new Bad("bad_signature", "The signature of the older note is wrong.");
+  if (older.size > note.size)
+    throw new Bad(
+      "truncated",
+      `The log had ${older.size} events when the older note was signed and has ${note.size} now.`,
+      note.size + 1
+    );
+  const root = older.size === note.size ? note.root.toString("hex") : roots.get(older.size);
+  if (root === void 0)
+    throw new Bad(
+      "unreadable",
+      `This export begins after the older note (${older.size}); export from an earlier time to compare.`
+    );
+  if (root !== older.root.toString("hex"))
+    throw new Bad("forked", `The log of the older note and this one part at or before event ${older.size}.`, null);
+}
+var CLOSING = Buffer.from('{"checkpoint":');
+function readClosing(last) {
+  if (!last.subarray(0, CLOSING.length).equals(CLOSING)) return null;
+  let read2;
+  try {
+    read2 = JSON.parse(last.toString("utf8"));
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+  const { note, from_seq, to_seq, left, right, verifier_keys } = read2.checkpoint ?? {};
+  const lists = [left, right, verifier_keys];
+  const sizes = [from_seq, to_seq];
+  if (typeof note !== "string" || !sizes.every(Number.isSafeInteger) || !lists.every(Array.isArray))
+    throw new Bad("unreadable", "The closing line does not say which events the export holds.");
+  return { note, from_seq, to_seq, left, right, verifier_keys };
+}
+var HEAD = Buffer.from('{"seq":');
+var PREV = Buffer.from(',"prev_hash":"');
+var HASH = Buffer.from('","hash":"');
+var EVENT = Buffer.from('","event":');
+var DIGEST = Buffer.from('","digest":"');
+var COMMA = 44;
+var BRACE = 125;
+var isAt = (bytes, at, text) => bytes.length >= at + text.length && bytes.compare(text, 0, text.length, at, at + text.length) === 0;
+function readLine(bytes) {
+  if (!isAt(bytes, 0, HEAD) || bytes[bytes.length - 1] !== BRACE) return null;
+  const end = bytes.indexOf(COMMA, HEAD.length);
+  const seq = Number(bytes.toString("latin1", HEAD.length, end));
+  const prev = end + PREV.length;
+  const hash = prev + 64 + HASH.length;
+  const rest = hash + 64;
+  if (!Number.isSafeInteger(seq) || seq < 1 || !isAt(bytes, end, PREV) || !isAt(bytes, prev + 64, HASH)) return null;
+  const hashes = { prev: hexAt(bytes, prev), hash: hexAt(bytes, hash) };
+  if (isAt(bytes, rest, EVENT)) return { seq, ...hashes, event: bytes.subarray(rest + EVENT.length, -1), digest: null };
+  if (!isAt(bytes, rest, DIGEST)) return null;
+  return { seq, ...hashes, event: null, digest: hexAt(bytes, rest + DIGEST.length) };
+}
+var hexAt = (bytes, at) => Buffer.from(bytes.toString("latin1", at, at + 64), "hex");
+async function* linesOf(chunks) {
+  let rest = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    let at = 0;
+    for (let end = bytes.indexOf(10); end !== -1; end = bytes.indexOf(10, at)) {
+      if (end > at) yield bytes.subarray(at, end);
+      at = end + 1;
+    }
+    rest = bytes.subarray(at);
+  }
+  if (rest.length > 0) yield rest;
+}
+function uuidOf(text) {
+  const uuid = tenantUuid(text.slice(-30));
+  if (!uuid) throw new Bad("unreadable", "Nothing says whose log this is.");
+  return uuid;
+}
+function tenantOf(event) {
+  const [, tenant] = /"tenant_id":"(ten_[0-9A-Z]{26})"/.exec(event?.toString("utf8") ?? "") ?? [];
+  return tenant ?? "";
+}
+
+// packages/server/src/events/audit/verify-file.ts
+import { closeSync, createReadStream, fstatSync, openSync, readSync } from "node:fs";
+var CHUNK = 1048576;
+async function verifyFile(file2, options = {}) {
+  const last = lastLine(file2);
+  return verifyLog(() => createReadStream(file2, { highWaterMark: CHUNK }), last, options);
+}
+function lastLine(file2) {
+  const fd = openSync(file2, "r");
+  try {
+    const { size } = fstatSync(fd);
+    const length = Math.min(size, CHUNK);
+    const bytes = Buffer.alloc(length);
+    readSync(fd, bytes, 0, length, size - length);
+    let end = bytes.length;
+    while (end > 0 && (bytes[end - 1] === 10 || bytes[end - 1] === 13)) end -= 1;
+    return bytes.subarray(bytes.subarray(0, end).lastIndexOf(10) + 1, end);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+// packages/server/src/crypto/assertion.ts
+import { createHash as createHash4, createPublicKey as createPublicKey2, verify } from "node:crypto";
+var USER_VERIFIED = 4;
+var decisionChallenge = (decisionSha256, nonce) => createHash4("sha256").update("countersign/decision/v1\n").update(Buffer.from(decisionSha256, "hex")).update(nonce).digest();
+function verifyAssertion(passkey, decisionSha256) {
+  const read2 = (text) => Buffer.from(text, "base64url");
+  const clientData = read2(passkey.client_data_json);
+  const authenticator = read2(passkey.authenticator_data);
+  const expected = decisionChallenge(decisionSha256, read2(passkey.nonce)).toString("base64url");
+  const said = clientDataOf(clientData);
+  if (said?.type !== "webauthn.get" || said.challenge !== expected) return false;
+  if (authenticator.length < 37 || (authenticator[32] & USER_VERIFIED) === 0) return false;
+  const key = publicKeyOf(read2(passkey.public_key));
+  if (!key) return false;
+  const signed = Buffer.concat([authenticator, createHash4("sha256").update(clientData).digest()]);
+  return verify(key.asymmetricKeyType === "ed25519" ? null : "sha256", signed, key, read2(passkey.signature));
+}
+function clientDataOf(bytes) {
+  try {
+    return JSON.parse(bytes.toString("utf8"));
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+function publicKeyOf(der) {
+  try {
+    return createPublicKey2({ key: der, format: "der", type: "spki" });
+  } catch {
+    return null;
+  }
+}
+
+// packages/server/src/crypto/token.ts
+import { createHash as createHash5, createHmac, randomInt as nodeRandomInt, randomBytes, timingSafeEqual } from "node:crypto";
+var sha256 = (data) => createHash5("sha256").update(data).digest();
+
+// packages/server/src/events/audit/verify-receipt.ts
+var Failed = class extends Error {
+  part;
+  constructor(part, says) {
+    super(says);
+    this.part = part;
+  }
+};
+function verifyReceipt(text, keys) {
+  const checked = [];
+  const absent = [];
+  let receipt = null;
+  try {
+    const jws = parseJws(tokenOf(text));
+    if (jws?.header.typ !== "countersign-receipt+jws") throw new Failed("form", "This is not a receipt.");
+    const key = findKey(keys.receipt, jws.header.kid);
+    if (!key) throw new Failed("key", `The keys that you gave do not hold ${jws.header.kid}.`);
+    if (!jws.verify(key))
+      throw new Failed("signature", "The signature is wrong: the receipt was changed, or another key signed it.");
+    checked.push("signature");
+    const payload = readObject(jws.payload);
+    if (!payload) throw new Failed("form", "The receipt holds no JSON object.");
+    receipt = payload;
+    checkTask(payload, checked, absent);
+    checkSeal(payload, keys.audit, checked, absent);
+    return { valid: true, failed: null, says: saysOf(payload, absent), checked, absent, receipt };
+  } catch (error) {
+    if (!(error instanceof Failed)) throw error;
+    return { valid: false, failed: error.part, says: error.message, checked, absent, receipt };
+  }
+}
+function checkTask(payload, checked, absent) {
+  const { content, content_sha256, decisions = [] } = payload;
+  if (content !== void 0) {
+    if (hex(sha256(content)) !== content_sha256) throw new Failed("content", "The content is not what was digested.");
+    const shown = readObject(content);
+    if (shown?.task_id !== payload.task_id || shown?.tenant_id !== payload.tenant_id || shown?.revision !== payload.revision)
+      throw new Failed("content", "The content is of another task.");
+    checked.push("content");
+  } else if (payload.task_id) absent.push("content");
+  for (const [i, one] of decisions.entries()) checkDecision(one, i + 1, payload, checked);
+}
+function checkDecision(one, n, payload, checked) {
+  if (one.content !== void 0) {
+    const decided = readObject(one.content);
+    if (hex(sha256(one.content)) !== one.decision_sha256)
+      throw new Failed(`decision ${n}`, `Decision ${n} is not what was digested.`);
+    if (decided?.content_sha256 !== payload.content_sha256 || decided?.user_id !== one.person || decided?.type !== one.type)
+      throw new Failed(`decision ${n}`, `Decision ${n} was made on other content, or by another person.`);
+    checked.push(`decision ${n}`);
+  }
+  if (!one.passkey) return;
+  if (!verifyAssertion(one.passkey, one.decision_sha256))
+    throw new Failed(`passkey ${n}`, `The passkey of decision ${n} did not sign this decision.`);
+  checked.push(`passkey ${n}`);
+}
+function checkSeal({ tenant_id, event_id, task_id, decisions = [], seal }, audit, checked, absent) {
+  if (!seal) return void absent.push("seal");
+  const event = readObject(seal.event);
+  const resource = event?.resource;
+  if (event?.id !== event_id || event?.tenant_id !== tenant_id || task_id !== void 0 && resource?.id !== task_id)
+    throw new Failed("event", "The event is of another fact.");
+  const told = event?.data?.decision_sha256;
+  if (told !== void 0 && !decisions.some((one) => one.decision_sha256 === told) && task_id !== void 0)
+    throw new Failed("event", "The event tells of another decision.");
+  checked.push("event");
+  const tenant = tenantUuid(tenant_id);
+  if (!tenant) throw new Failed("seal", "The tenant is not named.");
+  const hash = chainOf(tenant)(seal.seq, Buffer.from(seal.prev_hash, "hex"), digestOf(seal.event));
+  if (hex(hash) !== seal.hash) throw new Failed("seal", "The event is not what was sealed.");
+  checked.push("seal");
+  const proof = seal.proof.map((one) => Buffer.from(one, "hex"));
+  if (!provesInclusion(seal.seq - 1, seal.size, leafHash(hash), proof, Buffer.from(seal.root, "hex")))
+    throw new Failed("proof", "The seal does not stand in the tree of the checkpoint.");
+  checked.push("proof");
+  checkNote(seal, tenant_id, audit, checked, absent);
+}
+function checkNote(seal, tenantId, audit, checked, absent) {
+  const note = parseCheckpoint(seal.note);
+  if (!note || note.size !== seal.size || hex(note.root) !== seal.root || !note.origin.endsWith(`/audit/${tenantId}`))
+    throw new Failed("checkpoint", "The note is not of this tree.");
+  if (audit === void 0) return void absent.push("audit keys");
+  const verifiers = auditKeys(audit, note.origin);
+  if (!isSignedBy(note, verifiers)) throw new Failed("checkpoint", "No audit key that you gave signed the checkpoint.");
+  checked.push("checkpoint");
+}
+var hex = (bytes) => bytes.toString("hex");
+function readObject(text) {
+  try {
+    const value = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+var tokenOf = (text) => {
+  const { receipt } = readObject(text) ?? {};
+  return typeof receipt === "string" ? receipt : text;
+};
+function findKey(published, kid) {
+  const { keys } = published ?? {};
+  const key = Array.isArray(keys) ? keys.find((one) => one.kid === kid && one.kty === "OKP" && one.crv === "Ed25519") : void 0;
+  return key?.x ? Buffer.from(key.x, "base64url") : null;
+}
+function auditKeys(published, origin) {
+  const { keys } = published ?? {};
+  return (Array.isArray(keys) ? keys : []).flatMap((one) => {
+    const verifier = one.public_key ? parseVerifier(verifierKey(origin, Buffer.from(one.public_key, "base64"))) : null;
+    return verifier ? [verifier] : [];
+  });
+}
+function saysOf({ task_id, event_id, seal }, absent) {
+  const what = task_id ? `The decision on ${task_id}` : `The event ${event_id}`;
+  const sealed = seal ? `sealed as number ${seal.seq} in a log of ${seal.size}` : "not sealed yet";
+  return `${what} is genuine, ${sealed}.${absent.length > 0 ? ` Not in it, so not checked: ${absent.join(", ")}.` : ""}`;
+}
+
+// packages/server/src/events/audit/standalone.ts
+var USAGE = `node verify.mjs <export.ndjson> [--keys audit-keys.json] [--key <verifier key>] [--against <older note>]
+node verify.mjs --receipt <receipt> --receipt-keys receipt-keys.json [--keys audit-keys.json]
+
+Exit codes: 0 sound, 2 unreadable, 10 gap, 11 altered, 12 reordered, 13 truncated, 14 forked, 15 bad signature.
+`;
+var args = process.argv.slice(2);
+var all = (name) => args.flatMap((one, i) => one === name && args[i + 1] ? [args[i + 1]] : []);
+var file = args.find((one, i) => !one.startsWith("--") && !(args[i - 1] ?? "").startsWith("--"));
+var read = (path) => path === void 0 ? void 0 : readFileSync(path, "utf8");
+async function main() {
+  const [receipt] = all("--receipt");
+  if (receipt) {
+    const keys = { receipt: JSON.parse(read(all("--receipt-keys")[0]) ?? "{}"), audit: parsed(read(all("--keys")[0])) };
+    const { valid, failed, says: says2 } = verifyReceipt(read(receipt), keys);
+    process.stdout.write(valid ? `${says2}
+` : `Not genuine (${failed}): ${says2}
+`);
+    return valid ? 0 : 1;
+  }
+  if (!file) {
+    process.stderr.write(USAGE);
+    return EXIT.unreadable;
+  }
+  const options = verifierOptions({ keys: all("--key"), keyFile: read(all("--keys")[0]), against: read(all("--against")[0]) });
+  const { verdict, says, first_bad_seq } = await verifyFile(file, options);
+  process.stdout.write(`${verdict}: ${says}${first_bad_seq === null ? "" : ` (first bad: ${first_bad_seq})`}
+`);
+  return EXIT[verdict];
+}
+var parsed = (text) => text === void 0 ? void 0 : JSON.parse(text);
+process.exitCode = await main().catch((error) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}
+`);
+  return EXIT.unreadable;
+});
