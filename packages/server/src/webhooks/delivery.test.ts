@@ -8,7 +8,10 @@ import { deliveriesOf, endpoint, houseFor, openReceiver } from './testing/receiv
 test('P85 deliveries and their jobs are of the transaction of the event: committed they are sent, rolled back there is nothing', async () => {
   const there = await openReceiver()
   const house = await houseFor([there])
-  const [one, two] = [await endpoint(house, `${there.origin}/a`), await endpoint(house, `${there.origin}/b`, { events: ['task.*'] })]
+  const [one, two] = [
+    await endpoint(house, `${there.origin}/a`),
+    await endpoint(house, `${there.origin}/b`, { events: ['task.*'] }),
+  ]
   await endpoint(house, `${there.origin}/c`, { events: ['task.completed', 'agent.*'] })
   there.got.length = 0
   await house.runJobs()

@@ -3,6 +3,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished } from 'vitest'
 import { type House, setup } from '#harness'
+import { type Client, clientOf } from '../../../../../test/harness/client.ts'
 
 export type Got = { path: string; headers: IncomingHttpHeaders; body: string; at: number }
 export type Reply = number | { status: number; headers?: Record<string, string>; body?: string } | 'hang'
@@ -70,5 +71,10 @@ export async function endpoint(house: House, url: string, more: Record<string, u
 export const deliveriesOf = async (house: House, query = '') =>
   (await house.alice.get(`/api/v1/deliveries?limit=200${query && `&${query}`}`)).body.data as Record<string, unknown>[]
 
-export const bodiesOf = (receiver: Receiver, type: string) =>
-  receiver.got.filter((one) => JSON.parse(one.body).type === type)
+export const bodiesOf = (receiver: Receiver, type: string) => receiver.got.filter((one) => JSON.parse(one.body).type === type)
+
+/** Somebody whose right outlives days: a session does not. */
+export async function keyHolder(house: House): Promise<Client> {
+  const { secret } = await house.given.key({ kind: 'usr', scopes: ['endpoints:*', 'deliveries:*', 'events:list', 'tasks:*'] })
+  return clientOf(house.url, { bearer: secret })
+}
