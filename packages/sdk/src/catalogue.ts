@@ -131,6 +131,7 @@ export const PROBLEMS = {
     'Somebody who is not on the side of the requester must answer.',
   ),
   embed_token_wrong_task: no(403, 'Embed token is for another task', 'Mint an embed token for this task.'),
+  human_denied: no(403, 'A person has denied it', 'Do not try another way: a person saw exactly this and said no.'),
 
   // 404 to 410: not there, not like that, not any more
   not_found: no(404, 'Not found', 'Check the id; what belongs to others looks the same as what does not exist.'),
@@ -244,9 +245,17 @@ export const PROBLEMS = {
   filter_required: no(422, 'A filter is required', 'Name what the bulk act is for.'),
   callback_expression_failed: no(422, 'Filter of the callback failed', 'Mend the expression or the body.'),
 
+  // 428: right, but people have to agree first
+  approval_pending: after(
+    428,
+    'A person has to agree first',
+    'Wait for the task named in `task_id`, then send exactly the same request again; one that differs by a byte is asked anew.',
+  ),
+
   // 429: too much at once
   rate_limited: after(429, 'Too many requests', 'Wait for `Retry-After`; `bucket` names the limit.'),
   concurrency_limited: later(429, 'Too many at once', 'End some of the open waits or streams first.'),
+  too_many_open: later(429, 'Too many acts wait for people', 'Wait until some of them are answered.'),
   queue_full: later(429, 'Queue is full', 'Wait until the backlog is shorter.'),
 
   // 5xx: ours, or behind us

@@ -125,7 +125,7 @@ function replayed(text: string): Answer {
 
 /** Whether the same call, repeated, should hear the same again (P78). A 5xx is not kept either: nothing was done, and the next try may do it. */
 export function isKept(problem: Problem): boolean {
-  if (problem.status >= 500 || [400, 401, 403, 413, 414, 415, 421, 429, 431].includes(problem.status)) return false
+  if (problem.status >= 500 || [400, 401, 403, 413, 414, 415, 421, 428, 429, 431].includes(problem.status)) return false
   return problem.status !== 422
     ? problem.code !== 'idempotency_in_flight'
     : problem.code !== 'idempotency_mismatch' && problem.errors.length === 0

@@ -6,6 +6,8 @@ import type { Tx } from '../db/tx.ts'
 import { type EventData, listEvents, recordMany, type Told } from '../events/event.ts'
 import type { EventType } from '../events/types.ts'
 import { Digits } from '../http/json.ts'
+import type { Passed } from '../identity/policies/countersign.ts'
+import { enqueueAct, judged, retryAct } from './act.ts'
 import { findWithin, readJobs } from './engine.ts'
 import type { JobsHouse } from './house.ts'
 import { isReserved, marksOf, markWithin, seesContent } from './own.ts'
@@ -72,11 +74,12 @@ export type Created = { job: ShownJob; created: boolean }
 
 export async function createJob(house: JobsHouse, scope: Scope, input: NewJob): Promise<Created> {
   const job = spoken(house, scope, input)
-  return act(house, scope, async (t) => {
-    await knownKind(house, t, input.kind)
-    const { id, created } = await enqueueOnce(t, job, input.on_conflict ?? 'reject')
+  const make = (t: Tx) => enqueueOnce(t, job, input.on_conflict ?? 'reject')
+  const asked = async (t: Tx) => enqueueAct(input, await queueOfKind(house, t, input.kind), make)
+  return judged(house, scope, asked, async (t, decision) => {
+    const { id, created } = await make(t)
     const row = (await house.queue.job(id, { tx: t })) as JobRow
-    if (created) await tell(t, scope, 'job.enqueued', row, { after: { state: row.state } })
+    if (created) await tell(t, scope, 'job.enqueued', row, { after: { state: row.state }, ...(decision ? { decision } : {}) })
     return { job: showJob(scope, row), created }
   })
 }
@@ -116,9 +119,10 @@ export function refuseDigits(value: unknown, path: string): void {
 }
 
 /** 422 for a kind that nobody declared: its job would wait and then be buried. */
-async function knownKind(house: JobsHouse, t: Tx, kind: string): Promise<void> {
-  const kinds = await house.queue.kinds({ tx: t })
-  if (!kinds.some(({ name }) => name === kind)) throw new Problem('kind_unknown')
+async function queueOfKind(house: JobsHouse, t: Tx, name: string): Promise<string> {
+  const kind = (await house.queue.kinds({ tx: t })).find((one) => one.name === name)
+  if (!kind) throw new Problem('kind_unknown')
+  return typeof kind.settings.queue === 'string' ? kind.settings.queue : 'default'
 }
 
 /** Tries for a new job first, so that the answer is definite: a new one, or the one that has the key. */
@@ -152,7 +156,14 @@ export const retryJob = (
     runAt: own.run_at,
     payload: own.payload,
   }
-  return change(house, scope, id, 'job.retry', 'job.retried', (t) => house.queue.retry(id, { ...overrides, tx: t }))
+  return retryOne(house, scope, id, own, (t) => house.queue.retry(id, { ...overrides, tx: t }))
+}
+
+function retryOne(house: JobsHouse, scope: Scope, id: string, own: object, fn: (t: Tx) => Promise<unknown>): Promise<ShownJob> {
+  const asked = async (t: Tx) => retryAct(await see(house, t, scope, id, 'job.retry'), own, fn)
+  return judged(house, scope, asked, (t, decision) =>
+    changeIn(house, t, scope, id, { action: 'job.retry', type: 'job.retried', fn, decision }),
+  )
 }
 
 export const cancelJob = (house: JobsHouse, scope: Scope, id: string, reason: string | null): Promise<ShownJob> =>
@@ -168,14 +179,21 @@ const change = (
   action: string,
   type: EventType,
   fn: (t: Tx) => Promise<unknown>,
-): Promise<ShownJob> =>
-  act(house, scope, async (t) => {
-    const before = await see(house, t, scope, id, action)
-    await fn(t)
-    const after = (await house.queue.job(id, { tx: t })) as JobRow
-    await tell(t, scope, type, before, { before: standing(before), after: standing(after) })
-    return showJob(scope, after)
-  })
+): Promise<ShownJob> => act(house, scope, (t) => changeIn(house, t, scope, id, { action, type, fn, decision: null }))
+
+async function changeIn(
+  house: JobsHouse,
+  t: Tx,
+  scope: Scope,
+  id: string,
+  { action, type, fn, decision }: { action: string; type: EventType; fn: (t: Tx) => Promise<unknown>; decision: Passed | null },
+): Promise<ShownJob> {
+  const before = await see(house, t, scope, id, action)
+  await fn(t)
+  const after = (await house.queue.job(id, { tx: t })) as JobRow
+  await tell(t, scope, type, before, { before: standing(before), after: standing(after), ...(decision ? { decision } : {}) })
+  return showJob(scope, after)
+}
 
 const standing = (job: JobRow): EventData => ({
   state: job.state,
@@ -186,24 +204,51 @@ const standing = (job: JobRow): EventData => ({
   cancel_requested_at: job.cancel_requested_at,
 })
 
-const told = (scope: Scope, type: EventType, job: JobRow, change: { before?: EventData; after?: EventData }): Told => ({
+type Change = { before?: EventData; after?: EventData; decision?: Passed }
+
+const told = (scope: Scope, type: EventType, job: JobRow, change: Change): Told => ({
   scope,
   type,
   data: { kind: job.kind, queue: job.queue },
   options: { resource: { type: 'job', id: job.id }, ...change },
 })
 
-const tell = (t: Tx, scope: Scope, type: EventType, job: JobRow, change: { before?: EventData; after?: EventData }) =>
+const tell = (t: Tx, scope: Scope, type: EventType, job: JobRow, change: Change) =>
   recordMany(t, [told(scope, type, job, change)])
 
 export type Bulk = {
   changed: number
   data: { id: string; changed: boolean; state: JobRow['state'] | null; code: BulkCode | null; job_id?: string }[]
 }
-type BulkCode = 'not_found' | 'state_conflict' | 'unique_conflict'
+type BulkCode = 'not_found' | 'state_conflict' | 'unique_conflict' | 'approval_pending' | 'policy_denied' | 'human_denied'
 
+/** What an agent wants to run again is judged job by job, each in a transaction of its own, for each may wait for people by itself. */
 export const retryJobs = (house: JobsHouse, scope: Scope, ids: string[]): Promise<Bulk> =>
-  changeMany(house, scope, ids, 'job.retry', 'job.retried', (t, id) => house.queue.retry(id, { tx: t }))
+  scope.agentId !== null
+    ? retryEach(house, { ...scope, beforeCommit: undefined }, ids)
+    : changeMany(house, scope, ids, 'job.retry', 'job.retried', (t, id) => house.queue.retry(id, { tx: t }))
+
+const HELD: readonly string[] = [
+  'approval_pending',
+  'policy_denied',
+  'human_denied',
+  'not_found',
+  'state_conflict',
+  'unique_conflict',
+]
+
+async function retryEach(house: JobsHouse, scope: Scope, ids: readonly string[]): Promise<Bulk> {
+  const data: Bulk['data'] = []
+  for (const id of [...new Set(ids)].sort()) {
+    try {
+      data.push({ id, changed: true, state: (await retryJob(house, scope, id, {})).state, code: null })
+    } catch (error) {
+      if (!(error instanceof Problem) || !HELD.includes(error.code)) throw error
+      data.push({ id, changed: false, state: null, code: error.code as BulkCode })
+    }
+  }
+  return { changed: data.filter(({ changed }) => changed).length, data }
+}
 
 export const cancelJobs = (house: JobsHouse, scope: Scope, ids: string[], reason: string | null): Promise<Bulk> =>
   changeMany(house, scope, ids, 'job.cancel', 'job.cancelled', (t, id) =>
@@ -295,7 +340,25 @@ export async function getTimeline(house: JobsHouse, scope: Scope, id: string) {
     state: (event.after as { state: JobRow['state'] }).state,
     actor: { type: event.actor.type, id: event.actor.id },
   }))
-  return whole([...transitions, ...acts].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)))
+  return whole(inOrder(transitions, acts))
+}
+
+/** What changes no state stands, of one instant, where the job was in that state; the engine's own order is never touched. */
+function inOrder<T extends { at: string; state: string | null }, A extends T>(
+  transitions: readonly T[],
+  acts: readonly A[],
+): T[] {
+  const told: T[] = [...transitions]
+  for (const act of [...acts].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))) {
+    const later = told.findIndex((one) => one.at > act.at)
+    const end = later < 0 ? told.length : later
+    let place = end
+    // From the instant's end back to where the job stood in that state.
+    while (place > 0 && told[place - 1]?.state !== act.state && told[place - 1]?.at === act.at) place--
+    const stood = place > 0 && told[place - 1]?.state === act.state
+    told.splice(stood ? place : end, 0, act)
+  }
+  return told
 }
 
 const QUIET = { attempt: null, lease: null, worker: null, outcome: null, reason: null, error: null, duration_ms: null }

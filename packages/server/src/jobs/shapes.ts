@@ -157,7 +157,9 @@ export const BulkBody = s.named(
         id: s.id('job'),
         changed: s.boolean(),
         state: s.maybe(State).describe('Null when there is no such job.'),
-        code: s.maybe(s.oneOf('not_found', 'state_conflict', 'unique_conflict')),
+        code: s.maybe(
+          s.oneOf('not_found', 'state_conflict', 'unique_conflict', 'approval_pending', 'policy_denied', 'human_denied'),
+        ),
         job_id: s.optional(s.id('job')).describe('The job that holds the unique key.'),
       }),
     ),

@@ -35,8 +35,8 @@ const setting = <T, D extends T | null>(
   also?: string,
 ): Setting<T | D> => ({ name: PREFIX + name, kind: of as Kind<NonNullable<T | D>>, fallback, shown, says, also })
 
-export type ProcessRole = 'web' | 'worker' | 'maintenance'
-const ALL_ROLES: ProcessRole[] = ['web', 'worker', 'maintenance']
+export type ProcessRole = 'web' | 'worker' | 'maintenance' | 'callbacks'
+const ALL_ROLES: ProcessRole[] = ['web', 'worker', 'maintenance', 'callbacks']
 
 export const SETTINGS = {
   environment: setting(
@@ -55,10 +55,10 @@ export const SETTINGS = {
   ),
   roles: setting(
     'ROLES',
-    kind.choices('web', 'worker', 'maintenance'),
+    kind.choices('web', 'worker', 'maintenance', 'callbacks'),
     ALL_ROLES,
     'all',
-    'What this process does: answer requests, run jobs, keep the house.',
+    'What this process does: answer requests, run jobs, keep the house, take callbacks (docs/deploy.md).',
   ),
   databaseUrl: setting(
     'DATABASE_URL',
@@ -91,6 +91,35 @@ export const SETTINGS = {
   ),
   host: setting('HOST', kind.text, '127.0.0.1', '127.0.0.1', 'The address to listen on.'),
   port: setting('PORT', kind.portNumber, 3001, '3001', 'The port to listen on.'),
+  callbacksHost: setting(
+    'CALLBACKS_HOST',
+    kind.text,
+    '127.0.0.1',
+    '127.0.0.1',
+    'The address of the callback listener, which has no page, no API and no CORS.',
+  ),
+  callbacksPort: setting(
+    'CALLBACKS_PORT',
+    kind.portNumber,
+    null,
+    '3002, or with the web listener where one process does both',
+    'The port of the callback listener; with it the web listener takes no callbacks.',
+  ),
+  callbacksUnsigned: setting(
+    'CALLBACKS_UNSIGNED',
+    kind.flag,
+    false,
+    '0',
+    'Takes callbacks without a signature; only at a private address of their own listener.',
+  ),
+  probesHost: setting('PROBES_HOST', kind.text, '127.0.0.1', '127.0.0.1', 'The address of the probe listener.'),
+  probesPort: setting(
+    'PROBES_PORT',
+    kind.portNumber,
+    null,
+    'with the web listener, or at PORT where there is none',
+    'The port of a listener for /livez, /readyz and /metrics alone.',
+  ),
   publicUrl: setting(
     'PUBLIC_URL',
     kind.origin,

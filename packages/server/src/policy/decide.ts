@@ -19,6 +19,8 @@ export type Outcome = {
   policy_version: number
   reason: Reason
   ask?: Asking
+  /** What could not be evaluated, for whoever mends it. */
+  faults?: string[]
 }
 
 /** The sets that judge a tenant, parsed once and kept by whoever knows the version. */
@@ -76,17 +78,20 @@ export function openSets(given: { version: number; text: string; guardrails: str
   }
 }
 
-const outcomes = openOutcomes<Outcome>()
+/** For judging that must not push out what the running decisions keep. */
+export const openMemory = () => openOutcomes<Outcome>()
+export type Memory = ReturnType<typeof openMemory>
+const outcomes = openMemory()
 
 /** An outcome that was given before for the same values of what the policies read is given again. */
-export function decide(request: Request, sets: Sets): Outcome {
+export function decide(request: Request, sets: Sets, memory: Memory = outcomes): Outcome {
   const live = sets.live(request.at)
   if (request.partial) return judge(request, sets, live)
-  const key = outcomes.keyOf(request, live, sets.schema)
-  const known = outcomes.get(key)
+  const key = memory.keyOf(request, live, sets.schema)
+  const known = memory.get(key)
   if (known) return known
   const outcome = judge(request, sets, live)
-  if (outcome.reason !== 'policy_error') outcomes.keep(key, outcome)
+  if (outcome.reason !== 'policy_error') memory.keep(key, outcome)
   return outcome
 }
 
@@ -100,13 +105,11 @@ export const judge = (request: Request, sets: Sets, live: LiveSet = sets.live(re
     entities: request.entities as Entity[],
   })
   const { version: policy_version } = sets
-  if (found.failed.length > 0)
-    return {
-      outcome: 'deny',
-      policy_ids: found.failed.filter((id) => sets.policies.has(id)).sort(),
-      policy_version,
-      reason: 'policy_error',
-    }
+  if (found.failed.length > 0) {
+    const ids = found.failed.flatMap(({ policyId }) => (policyId === null ? [] : [policyId])).sort()
+    const faults = found.failed.map(({ policyId, message }) => (policyId === null ? message : `${policyId}: ${message}`))
+    return { outcome: 'deny', policy_ids: ids, policy_version, reason: 'policy_error', faults }
+  }
   const policy_ids = found.determining
   if (!found.allowed)
     return { outcome: 'deny', policy_ids, policy_version, reason: policy_ids.length > 0 ? 'forbidden' : 'no_permit' }

@@ -99,7 +99,8 @@ export type Question = {
   context: Record<string, CedarValue>
   entities: Entity[]
 }
-export type Evaluated = { allowed: boolean; determining: string[]; failed: string[] }
+export type Failure = { policyId: string | null; message: string }
+export type Evaluated = { allowed: boolean; determining: string[]; failed: Failure[] }
 
 /** Parsed once per owner. A request that is not what the schema says it is counts as failed, as a policy that errs does. */
 export function evaluate(schema: { text: string }, set: { policies(): Record<string, string> }, question: Question): Evaluated {
@@ -109,11 +110,16 @@ export function evaluate(schema: { text: string }, set: { policies(): Record<str
     preparsedPolicySetId: placeOfSet(set, set.policies),
     validateRequest: true,
   })
-  if (answer.type === 'failure') return { allowed: false, determining: [], failed: answer.errors.map((error) => error.message) }
+  if (answer.type === 'failure')
+    return {
+      allowed: false,
+      determining: [],
+      failed: answer.errors.map((error) => ({ policyId: null, message: complaintOf(error).message })),
+    }
   const { decision, diagnostics } = answer.response
   return {
     allowed: decision === 'allow',
     determining: [...diagnostics.reason].sort(),
-    failed: diagnostics.errors.map(({ policyId }) => policyId),
+    failed: diagnostics.errors.map(({ policyId, error }) => ({ policyId, message: complaintOf(error).message })),
   }
 }

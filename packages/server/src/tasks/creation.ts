@@ -58,6 +58,8 @@ export type Prepared = Required<
   callback_url: string | null
   on_behalf_of: string | null
   asker: string
+  /** An act of a room that waits for people; policy has judged it. */
+  act: { origin: 'queue' | 'proxy' | 'relay' | 'vault'; ref: string } | null
   /** Roughly what the row will weigh. */
   bytes: number
 }
@@ -100,10 +102,11 @@ export async function prepareTask(house: TasksHouse, scope: Scope, input: Create
     metadata: input.metadata ?? {},
     risk,
     redact: input.redact ?? (input.redact_payload ? 'notify' : 'none'),
-    callback_url: input.callback_url ? await house.checkUrl(input.callback_url, '/callback_url') : null,
+    callback_url: input.callback_url ? await house.checkUrl(input.callback_url, '/callback_url', scope.tenantId) : null,
     callback_mode: input.callback_mode ?? (dialect === 'compatible' ? 'awaithumans' : 'standard'),
     on_behalf_of: input.on_behalf_of ?? null,
     asker: askerOf(scope),
+    act: null,
     bytes: weightOf(input),
   }
 }

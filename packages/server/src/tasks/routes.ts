@@ -34,6 +34,8 @@ const etag = (task: Task) => ({ ETag: `"${task.version}"` })
 const withTag = (result: unknown) => ({ headers: etag(result as Task), body: result })
 
 export const CREATE_PROBLEMS = [
+  'policy_denied',
+  'policy_error',
   'schema_invalid',
   'payload_invalid',
   'response_invalid',

@@ -7,6 +7,7 @@ import { type Tx, tx } from '../db/tx.ts'
 import { record, recordMany, type Told } from '../events/event.ts'
 import { type Json as WireJson, writeJson } from '../http/json.ts'
 import { tenantKey } from '../identity/keys-at-rest/tenant-key.ts'
+import type { Passed } from '../identity/policies/countersign.ts'
 import { newId } from '../std/id.ts'
 import { resolveAssignment } from './assignment.ts'
 import { type Company, openCompany } from './company.ts'
@@ -14,9 +15,12 @@ import { type Content, newTaskKey, openContents, sealIf } from './content.ts'
 import { type CreateInput, deadlineOf, type Prepared, prepareTask } from './creation.ts'
 import { enqueueExpiries } from './deadline.ts'
 import type { TasksHouse } from './house.ts'
+import { judgeCreations, tellIfDenied } from './judgement.ts'
 import { showWhole } from './look.ts'
 import {
   collectIfFinal,
+  EVERY,
+  findTask,
   findTasksByKey,
   insertIfKeyIsFree,
   isFinal,
@@ -39,7 +43,15 @@ export async function createTask(
 ): Promise<Created> {
   const prepared = await prepareTask(house, scope, input, dialect)
   // A stored reply is completed in the transaction of its own effect and of no other (P77).
-  return scope.beforeCommit ? createAlone(house, prepared) : companyOf(house).join(prepared)
+  const made = scope.beforeCommit ? createAlone(house, prepared) : companyOf(house).join(prepared)
+  return made.catch((error: unknown) => tellIfDenied(house, error))
+}
+
+/** For a room whose act waits for people: its task, in its own transaction. Policy has judged the act. */
+export async function createTaskIn(house: TasksHouse, t: Tx, prepared: Prepared): Promise<TaskRow> {
+  const [created] = await makeTasks(house, t, [prepared])
+  if (created instanceof Problem) throw created
+  return (await findTask(t, prepared.scope, (created as Created).task.id, EVERY)) as TaskRow
 }
 
 const companies = new WeakMap<TasksHouse, Company<Prepared, Created>>()
@@ -71,8 +83,12 @@ const createTogether = (house: TasksHouse, all: readonly Prepared[]): Promise<(C
 async function makeTasks(house: TasksHouse, t: Tx, all: readonly Prepared[]): Promise<(Created | Problem)[]> {
   const { scope } = all[0] as Prepared
   const parent = await tenantKey(house, t, scope)
+  const passes = await judgeCreations(house, t, all)
   const drafts = new Map<Prepared, Draft | Problem>()
-  for (const prepared of all) drafts.set(prepared, await orProblem(draft(t, prepared, parent)))
+  for (const prepared of all) {
+    const passed = passes.get(prepared)
+    drafts.set(prepared, passed instanceof Problem ? passed : await orProblem(draft(t, prepared, parent)))
+  }
   const rows = [...drafts.values()].flatMap((one) => (one instanceof Problem ? [] : [one.row]))
   rows.sort((a, b) => compare(`${a.asker} ${a.idempotency_key}`, `${b.asker} ${b.idempotency_key}`))
   const inserted = new Map((rows.length === 0 ? [] : await insertIfKeyIsFree(t, scope, rows)).map((row) => [row.id, row]))
@@ -83,7 +99,7 @@ async function makeTasks(house: TasksHouse, t: Tx, all: readonly Prepared[]): Pr
   })
   await recordMany(
     t,
-    made.flatMap(({ prepared, row }) => (row ? [toldOfCreation(prepared, row)] : [])),
+    made.flatMap(({ prepared, row }) => (row ? [toldOfCreation(prepared, row, passes.get(prepared) as Passed | undefined)] : [])),
   )
   const created: (Created | Problem)[] = []
   for (const { prepared, drafted, row } of made) {
@@ -128,7 +144,8 @@ async function draft(t: Tx, p: Prepared, parent: WrappingKey): Promise<Draft> {
   }
   const row: NewTask = {
     id,
-    origin: scope.agentId === null ? 'user' : 'agent',
+    origin: p.act?.origin ?? (scope.agentId === null ? 'user' : 'agent'),
+    origin_ref: p.act?.ref ?? null,
     agent_id: scope.agentId,
     created_by: scope.principal,
     asker: p.asker,
@@ -162,7 +179,7 @@ async function draft(t: Tx, p: Prepared, parent: WrappingKey): Promise<Draft> {
   return { row, content }
 }
 
-const toldOfCreation = ({ scope }: Prepared, row: TaskRow): Told => ({
+const toldOfCreation = ({ scope }: Prepared, row: TaskRow, decision?: Passed): Told => ({
   scope,
   type: 'task.created',
   data: {
@@ -174,7 +191,7 @@ const toldOfCreation = ({ scope }: Prepared, row: TaskRow): Told => ({
     deadline_at: row.deadline_at,
     assigned_to_user_id: row.assigned_to_user_id,
   },
-  options: { resource: { type: 'task', id: row.id } },
+  options: { resource: { type: 'task', id: row.id }, decision },
 })
 
 /** The task that holds the key, whatever its state, and in what it differs from what is asked now (T22, T23). */

@@ -20,6 +20,10 @@ export function inferVerdict(schema: Json): Verdict | null {
   return { pointer: `/${name.replace(/~/g, '~0').replace(/\//g, '~1')}`, approve: [true], deny: [false] }
 }
 
+/** Whether an answer says yes. Without a verdict none does. */
+export const approves = (answer: unknown, verdict: Verdict | null): boolean =>
+  verdict !== null && isOneOf(valueAt(answer, verdict.pointer), verdict.approve)
+
 const segments = (pointer: string): string[] =>
   pointer
     .split('/')

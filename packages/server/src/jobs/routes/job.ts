@@ -31,6 +31,8 @@ import { followJobs } from '../stream.ts'
 
 const MIB = 1_048_576
 const tag = 'jobs'
+/** What the decision path answers in place of the act. */
+const HELD = ['policy_denied', 'policy_error', 'approval_pending', 'human_denied', 'too_many_open', 'busy'] as const
 
 export const jobRoutes = (house: JobsHouse): Route[] => [...reads(house), ...acts(house)]
 
@@ -116,13 +118,15 @@ const acts = (house: JobsHouse): Route[] => [
     'POST /jobs',
     {
       summary: 'Enqueue a job',
+      description:
+        'Where policy asks, the answer is 428 `approval_pending` with the task that people answer; the same request again enqueues it, once, when they have agreed.',
       tag,
       auth: 'any',
       action: 'job.enqueue',
       body: CreateJobBody,
       maxBody: 2 * MIB,
       answers: { 201: JobBody, 200: JobBody },
-      problems: ['kind_unknown', 'unique_conflict', 'queue_full', 'payload_too_large'],
+      problems: [...HELD, 'kind_unknown', 'unique_conflict', 'queue_full', 'payload_too_large'],
       render(result) {
         const { job, created } = result as Created
         return { status: created ? 201 : 200, body: job }
@@ -141,7 +145,7 @@ const acts = (house: JobsHouse): Route[] => [
       body: s.object(overrides),
       maxBody: 2 * MIB,
       answers: { 200: JobBody },
-      problems: ['not_found', 'state_conflict', 'unique_conflict', 'payload_too_large'],
+      problems: [...HELD, 'not_found', 'state_conflict', 'unique_conflict', 'payload_too_large'],
     },
     ({ scope, params, body }) => retryJob(house, scope, params.id, body),
   ),

@@ -1,0 +1,99 @@
+// The judge of a tenant: the active version is read in the caller's own transaction, so an activation counts from the next decision in every process (P69).
+// Parsed sets are kept by version, which never changes; which version counts is never remembered.
+
+import { systemScope } from '../../db/scope.ts'
+import { type Db, type Scope, type Tx, tx } from '../../db/tx.ts'
+import { CONTRIBUTIONS } from '../../policy/contributions.ts'
+import { decide, type Outcome, openSets, type Request, type Sets } from '../../policy/decide.ts'
+import { openSchema, type Schema } from '../../policy/schema.ts'
+import { ACTIONS, groupsOfAction } from '../matrix.ts'
+import { type Agents, type Asked, requestOf } from './request.ts'
+import { findActive, findText, insertFirstActivation, insertFirstPolicy } from './sql.ts'
+import { startingText } from './starting.ts'
+
+export type Policies = {
+  readonly schema: Schema
+  readonly guardrails: string
+  /** Sets that were parsed, by tenant and version; the oldest goes first. */
+  readonly kept: Map<string, Sets | null>
+}
+
+export type PolicyHouse = { db: Db; policies: Policies }
+
+const MOST_KEPT = 256
+
+/** The actions of the matrix, each with who may do it, and what the rooms add. */
+export const policySchema = (): Schema =>
+  openSchema(Object.fromEntries(ACTIONS.map((action) => [action, groupsOfAction(action)])), CONTRIBUTIONS)
+
+/** Throws a TypeError with line and column when the guardrails do not pass. */
+export function openPolicies(guardrails: string): Policies {
+  const schema = policySchema()
+  openSets({ version: 0, text: '', guardrails, schema })
+  return { schema, guardrails, kept: new Map() }
+}
+
+/** A decision with the request that it judged. */
+export type Judged = { request: Request; outcome: Outcome }
+
+/** Judges acts of one tenant. Reads one row, and a set the first time that it is met. */
+export async function judgeAll(house: PolicyHouse, t: Tx, asked: readonly Asked[]): Promise<Judged[]> {
+  const { scope } = asked[0] as Asked
+  const agentIds = [...new Set(asked.flatMap((one) => (one.scope.agentId === null ? [] : [one.scope.agentId])))]
+  const { version, agents } = await findActive(t, scope, agentIds)
+  const sets = await setsOf(house, t, scope, version)
+  const known: Agents = new Map(agents.map((agent) => [agent.id, agent]))
+  return asked.map((one) => {
+    const request = requestOf(one, known, t.now)
+    return { request, outcome: sets ? decide(request, sets) : unreadable(version) }
+  })
+}
+
+export const judgeOne = async (house: PolicyHouse, t: Tx, asked: Asked): Promise<Judged> =>
+  (await judgeAll(house, t, [asked]))[0] as Judged
+
+// An active set that this build does not understand decides nothing: `policy.active` says so at the start, and until it is mended everything is denied.
+const unreadable = (version: number | null): Outcome => ({
+  outcome: 'deny',
+  policy_ids: [],
+  policy_version: version ?? 0,
+  reason: 'policy_error',
+})
+
+/** The parsed set; null where its text does not pass in this build. */
+export async function setsOf({ db, policies }: PolicyHouse, t: Tx, scope: Scope, active: number | null): Promise<Sets | null> {
+  const version = active ?? (await giveStartingSet({ db }, scope.tenantId))
+  const name = `${scope.tenantId} ${version}`
+  const known = policies.kept.get(name)
+  if (known !== undefined) return known
+  const row = await findText(t, scope, version)
+  if (!row) throw new Error(`Version ${version} of the policies is active and not there.`)
+  const sets = parse(policies, version, row.text, db)
+  if (policies.kept.size >= MOST_KEPT) policies.kept.delete(policies.kept.keys().next().value as string)
+  policies.kept.set(name, sets)
+  return sets
+}
+
+function parse({ schema, guardrails }: Policies, version: number, text: string, { log }: Db): Sets | null {
+  try {
+    return openSets({ version, text, guardrails, schema })
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    log?.error({ err: error, version }, 'the active policies do not validate')
+    return null
+  }
+}
+
+/** Every tenant has a set: who meets one without gives it the shipped one, once. In a transaction of its own, for the caller's may be read-only. */
+export async function giveStartingSet({ db }: Pick<PolicyHouse, 'db'>, tenantId: string): Promise<number> {
+  const scope = systemScope('policies', tenantId)
+  return tx(db, scope, async (t) => {
+    await putStartingSet(t, scope)
+    return (await findActive(t, scope, [])).version ?? 1
+  })
+}
+
+export async function putStartingSet(t: Tx, scope: Scope): Promise<void> {
+  if ((await insertFirstPolicy(t, scope, startingText())) === 0) return
+  await insertFirstActivation(t, scope)
+}

@@ -1,0 +1,85 @@
+// The statements over acts that wait for people. A transition is one conditional update; zero rows is an answer.
+import type { Scope, Tx } from '../../db/tx.ts'
+import type { TaskRow } from '../sql.ts'
+
+export type AskState = 'open' | 'agreed' | 'spent' | 'refused' | 'expired' | 'withdrawn'
+export type AskRow = {
+  task_id: string
+  digest: Buffer
+  principal: string
+  principal_user: string | null
+  action: string
+  policy_version: number
+  policy_ids: string[]
+  quorum: number
+  on_timeout: 'deny' | 'escalate'
+  state: AskState
+  opened_at: Date
+  expires_at: Date
+  escalated_at: Date | null
+  settled_at: Date | null
+}
+
+export type NewAsk = Omit<AskRow, 'state' | 'opened_at' | 'escalated_at' | 'settled_at'>
+
+export const insertAsk = (t: Tx, scope: Scope, ask: NewAsk) => t.run`
+  insert into policy_asks (task_id, tenant_id, digest, principal, principal_user, action, policy_version, policy_ids, quorum, on_timeout,
+    state, opened_at, expires_at)
+  values (${ask.task_id}::text, ${scope.tenantId}::uuid, ${ask.digest}::bytea, ${ask.principal}::text, ${ask.principal_user}::text,
+    ${ask.action}::text, ${ask.policy_version}::integer, ${ask.policy_ids}::text[], ${ask.quorum}::integer, ${ask.on_timeout}::text,
+    'open', ${t.now}::timestamptz, ${ask.expires_at}::timestamptz)`
+
+// Exactly one execution: of any number of callers the row lets one leave `agreed`, and it is taken in the transaction of the act itself.
+export const spendIfAgreed = (t: Tx, scope: Scope, digest: Buffer) => t.maybe<{ task_id: string }>`
+  update policy_asks set state = 'spent', spent_at = ${t.now}::timestamptz, spent_request = ${scope.requestId}::text
+  where tenant_id = ${scope.tenantId}::uuid and digest = ${digest}::bytea and state = 'agreed' and expires_at > ${t.now}::timestamptz
+  returning task_id`
+
+export const findLastAsk = (t: Tx, scope: Scope, digest: Buffer) => t.maybe<AskRow>`
+  select * from policy_asks where tenant_id = ${scope.tenantId}::uuid and digest = ${digest}::bytea
+  order by task_id desc limit 1`
+
+/** Whatever was agreed and not done in time, or never answered, frees its digest. */
+export const expireAsks = (t: Tx, scope: Scope, digest: Buffer) => t.run`
+  update policy_asks set state = 'expired', settled_at = coalesce(settled_at, ${t.now}::timestamptz)
+  where tenant_id = ${scope.tenantId}::uuid and digest = ${digest}::bytea and state in ('open', 'agreed')
+    and expires_at <= ${t.now}::timestamptz`
+
+export const countOpenAsks = (t: Tx, scope: Scope, principal: string) => t.one<{ open: number }>`
+  select count(*)::integer as open from policy_asks
+  where tenant_id = ${scope.tenantId}::uuid and principal = ${principal}::text and state = 'open' and expires_at > ${t.now}::timestamptz`
+
+// Votes on one task come one after another: each counts those before it.
+export const lockIfOpen = (t: Tx, scope: Scope, taskId: string) => t.maybe<AskRow>`
+  select * from policy_asks where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text and state = 'open' for update`
+
+// A statement of its own, after the lock: its snapshot sees what whoever held the lock has written.
+export const findVoters = (t: Tx, scope: Scope, taskId: string) => t.rows<{ user_id: string }>`
+  select user_id from decisions
+  where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text and state = 'counted' order by id`
+
+export const settleIfOpen = (t: Tx, scope: Scope, taskId: string, state: Exclude<AskState, 'open' | 'spent'>) => t.run`
+  update policy_asks set state = ${state}::text, settled_at = ${t.now}::timestamptz
+  where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text and state = 'open'`
+
+export const findAsk = (t: Tx, scope: Scope, taskId: string) => t.maybe<AskRow>`
+  select * from policy_asks where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text`
+
+// Once: whoever comes second finds escalated_at.
+export const escalateIfNot = (t: Tx, scope: Scope, taskId: string, expiresAt: Date) => t.run`
+  update policy_asks set escalated_at = ${t.now}::timestamptz, expires_at = ${expiresAt}::timestamptz
+  where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text and state = 'open' and on_timeout = 'escalate' and escalated_at is null`
+
+/** To everybody who runs the work, at once and for as long again. */
+export const escalateTask = (t: Tx, scope: Scope, taskId: string, to: string, deadline: Date) => t.run`
+  update tasks set deadline_at = ${deadline}::timestamptz, priority = 'urgent', version = version + 1, updated_at = ${t.now}::timestamptz,
+    asked = case when ${to}::text = any(asked) then asked else asked || ${to}::text end,
+    assigned_to_user_id = null, assigned_to_email = null, assigned_to_display_name = null, assigned_at = null, claimed_at = null
+  where tenant_id = ${scope.tenantId}::uuid and id = ${taskId}::text and status = 'open' and deadline_at <= ${t.now}::timestamptz`
+
+/** A vote that does not settle yet: whoever waits or looks sees that something came. */
+export const countIfOpen = (t: Tx, scope: Scope, taskId: string, revision: number) => t.maybe<TaskRow>`
+  update tasks set version = version + 1, updated_at = ${t.now}::timestamptz
+  where tenant_id = ${scope.tenantId}::uuid and id = ${taskId}::text and status = 'open' and revision = ${revision}::integer
+    and deadline_at > ${t.now}::timestamptz
+  returning *`

@@ -1,0 +1,81 @@
+// Creation is judged by policy (T8): in the transaction of the creation, all of a batch at once. A question about a question is refused. Opens no task.
+import { Problem } from '@countersign/sdk'
+import { type Scope, type Tx, tx } from '../db/tx.ts'
+import { writeJson } from '../http/json.ts'
+import type { Passed } from '../identity/policies/countersign.ts'
+import { denialOf, passedOf, tellDecided } from '../identity/policies/denial.ts'
+import { type Judged, judgeAll } from '../identity/policies/judge.ts'
+import { keepDecisions } from '../identity/policies/recorded.ts'
+import { type Act, isJudged } from '../identity/policies/request.ts'
+import { tenantWire } from '../std/id.ts'
+import type { Prepared } from './creation.ts'
+import type { TasksHouse } from './house.ts'
+
+/** Of each that is judged: that it passed, or the refusal. What waits for people was judged as their room's act, and the system asks for nobody. */
+export async function judgeCreations(
+  house: TasksHouse,
+  t: Tx,
+  all: readonly Prepared[],
+): Promise<Map<Prepared, Passed | Problem>> {
+  const asked = all.filter(({ scope, act }) => act === null && isJudged(scope))
+  if (asked.length === 0) return new Map()
+  const { scope } = asked[0] as Prepared
+  const found = (
+    await judgeAll(
+      house,
+      t,
+      asked.map((one) => ({ scope: one.scope, act: creationOf(one) })),
+    )
+  ).map(withoutAsk)
+  await keepDecisions(
+    house,
+    t,
+    scope,
+    found.filter(({ outcome }) => outcome.outcome === 'allow'),
+  )
+  return new Map(asked.map((one, i) => [one, passOrDeny(one.scope, found[i] as Judged)]))
+}
+
+const creationOf = (p: Prepared): Act => ({
+  action: 'task.create',
+  resource: { type: 'Tenant', id: tenantWire(p.scope.tenantId) },
+  context: {
+    risk: p.risk,
+    priority: p.priority,
+    tags: p.tags,
+    assigned: p.assignment.form === null ? 'nobody' : 'emails' in p.assignment.form ? 'several' : 'one',
+    redact: p.redact,
+    callback: p.callback_url !== null,
+    size_bytes: p.bytes,
+    // Only a policy that reads it pays for it.
+    get content() {
+      return `${p.task}\n${p.description ?? ''}\n${p.payload ? writeJson(p.payload) : ''}`.slice(0, 8_192)
+    },
+  },
+})
+
+function withoutAsk({ request, outcome }: Judged): Judged {
+  if (outcome.outcome !== 'ask') return { request, outcome }
+  const { ask: _, ...rest } = outcome
+  const faults = ['A policy asks before a question may be asked, and a question about a question is refused.']
+  return { request, outcome: { ...rest, outcome: 'deny', reason: 'policy_error', faults } }
+}
+
+const denials = new WeakMap<Problem, { scope: Scope; judged: Judged }>()
+
+function passOrDeny(scope: Scope, judged: Judged): Passed | Problem {
+  if (judged.outcome.outcome === 'allow') return passedOf(judged.outcome)
+  const problem = denialOf(judged)
+  denials.set(problem, { scope, judged })
+  return problem
+}
+
+/** The refused creation left nothing; that it was refused is written by itself. Always throws. */
+export async function tellIfDenied(house: TasksHouse, error: unknown): Promise<never> {
+  const denied = error instanceof Problem ? denials.get(error) : undefined
+  if (denied) {
+    const scope = { ...denied.scope, beforeCommit: undefined }
+    await tx(house.db, scope, (t) => tellDecided(house, t, scope, denied.judged))
+  }
+  throw error
+}
