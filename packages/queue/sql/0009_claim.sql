@@ -426,7 +426,7 @@ declare
   at timestamptz := countersign_queue.now();
   durability text;
   lost boolean;
-  slept boolean;
+  asks_until timestamptz;
   asked text[];
   some_ready boolean;
   some_due boolean;
@@ -477,7 +477,7 @@ begin
   if not pg_try_advisory_xact_lock_shared(1668248951, hashtext(worker)) then
     return '{"lost":true,"claims":[],"jobs":[],"wait_ms":null}';
   end if;
-  select m.lost_at is not null, m.sleeps_until is not null into lost, slept from countersign_queue.workers m where m.id = worker;
+  select m.lost_at is not null, m.sleeps_until into lost, asks_until from countersign_queue.workers m where m.id = worker;
   if lost is not false then
     return '{"lost":true,"claims":[],"jobs":[],"wait_ms":null}';
   end if;
@@ -614,10 +614,6 @@ begin
     end if;
   end loop;
   if rows_taken = '{}' and groups = '{}' then
-    -- Asleep only when it says for how long, so that producers know whom to wake.
-    if sleep_ms > 0 then
-      update countersign_queue.workers m set sleeps_until = clock_timestamp() + sleep_ms * interval '1 millisecond' where m.id = worker;
-    end if;
     select min(d.run_at) into next_due from unnest(quiet) q2 cross join lateral (
       select j.run_at from countersign_queue.jobs j
       where j.state in ('scheduled', 'retrying') and j.queue = q2 order by j.run_at limit 1) d;
@@ -625,14 +621,19 @@ begin
     if rated <> '{}' then
       next_due := least(next_due, (select min(countersign_queue.turn_due(q2, at)) from unnest(rated) q2));
     end if;
-  elsif slept then
+  elsif sleep_ms = 0 and asks_until is not null then
     update countersign_queue.workers m set sleeps_until = null where m.id = worker;
+  end if;
+  -- Producers are to wake it for so long. Said again when half of that is over: a worker that dozes between single jobs writes nothing for each of them.
+  if sleep_ms > 0 and coalesce(asks_until < clock_timestamp() + sleep_ms * interval '0.5 milliseconds', true) then
+    update countersign_queue.workers m set sleeps_until = clock_timestamp() + sleep_ms * interval '1 millisecond' where m.id = worker;
   end if;
   if mine is not null then
     perform countersign_queue.check_given(mine, groups, rows_taken);
   end if;
   return ('{"lost":false,"claims":[' || array_to_string(groups, ',') || '],"jobs":' || case when rows_taken = '{}' then '[]' else to_json(rows_taken)::text end || ',"wait_ms":'
-    || coalesce(case when busy then '1' else ceil(extract(epoch from next_due - at) * 1000)::text end, 'null') || '}')::json;
+    || coalesce(case when busy then '1' else ceil(extract(epoch from next_due - at) * 1000)::text end, 'null')
+    || coalesce(',"paced":["' || replace(nullif(current_setting('countersign.paced', true), ''), ' ', '","') || '"]', '') || '}')::json;
 end $$;
 
 -- The same with every job as the object that `handed` makes of a row, for workers in other languages (Q143): {lost, jobs, wait_ms}.

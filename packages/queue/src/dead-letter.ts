@@ -33,6 +33,18 @@ export async function sealedOverrides<O extends DeadLetterOverrides>(
   return codec ? { ...own, payload: await seal(codec, own.payload, '/payload') } : own
 }
 
+/** Why a job is a dead letter by this end of an attempt, in the words of the engine; null: it is none. */
+export function buriedBy(
+  { attempt, maxAttempts }: { attempt: number; maxAttempts: number },
+  { outcome, reason }: { outcome: string; reason?: unknown },
+  keeps: boolean,
+): string | null {
+  if (!keeps) return null
+  if (outcome === 'discard') return reason === 'payload_invalid' || reason === 'output_invalid' ? reason : 'terminal_error'
+  if ((outcome !== 'failed' && outcome !== 'retry') || attempt < maxAttempts) return null
+  return reason === 'deadline_expired' || reason === 'output_invalid' ? reason : 'max_attempts_exhausted'
+}
+
 export const deadLettersOf = (store: Queryable, meters: Meters, kinds: Codecs) => ({
   /** Newest first; `after` is what the page before said. */
   async list(filter: sql.DeadLetterSearch = {}, page: { after?: string; limit?: number } & InTx = {}) {

@@ -88,4 +88,5 @@ export {
 export type { DatabaseOption, Queryable } from './store.ts'
 export type { Meter, Meters, Telemetry, Tracer } from './telemetry.ts'
 export type { Watched, WatchOptions } from './watch.ts'
-export type { HookedJob, Hooks, RescueReason, SettledHook, Worker, WorkerOptions } from './worker.ts'
+export type { Worker } from './worker.ts'
+export type { HookedJob, Hooks, RescueReason, SettledHook, WorkerOptions } from './worker-plan.ts'

@@ -1,13 +1,14 @@
 // Maintenance beside the work (Q122, Q123): one process at a time holds the lease and does what is due. Each duty has a loop, a cadence and a budget
 // of its own, so that none waits for another; schedules are fired behind no other duty (Q116). Never holds a session lock, a duty is safe from
 // many places at once, and another process takes over within 12 s of a death.
-import { setMaxListeners } from 'node:events'
+
+import { newWorkerId } from './announce.ts'
+import { newEnding } from './ending.ts'
 import type { Clock, Log } from './host.ts'
 import { fireDue, noteSchedules, type Schedule } from './schedule.ts'
 import { type DutyReport, dropLease, keepLease, type TickCounts, tick } from './sql.ts'
 import { pause, type Store } from './store.ts'
 import type { Meters } from './telemetry.ts'
-import { newWorkerId } from './worker.ts'
 
 export type DutyName = keyof TickCounts
 
@@ -73,6 +74,7 @@ async function turnOf(
     const n = (await tick(store, [name]))[name] ?? 0
     if (name === 'rescue') meters.rescued('lost_or_late', n)
     if (name === 'callbacks') meters.rescued('callback_timeout', n)
+    if (name === 'unknown' && n > 0) meters.deadLettered('other', 'other', 'unknown_kind', n)
     return { n, more: full !== null && n >= full, waitMs: null }
   }
 }
@@ -101,9 +103,7 @@ export async function tickOnce(
 export function startMaintenance(house: MaintenanceHouse): Maintenance {
   const { store, clock, log, meters } = house
   const who = newWorkerId()
-  const stopping = new AbortController()
-  // Every loop listens for the end, and Node takes more than ten for a leak.
-  setMaxListeners(DUTIES.length + 2, stopping.signal)
+  const stopping = newEnding()
   const reports = new Map<DutyName, DutyReport>()
   /** Until when the lease is surely ours, by this process' own time. */
   let leadsUntil = 0

@@ -24,7 +24,8 @@ import { type DatabaseOption, openStore, type Queryable, type Store } from './st
 import { type Meters, makeMeters, makeSpans, observe, type Spans, type Telemetry } from './telemetry.ts'
 import { openWake } from './wake.ts'
 import { makeWatches } from './watch.ts'
-import { type SettledHook, startWorker, type Worker, type WorkerOptions } from './worker.ts'
+import { startWorker, type Worker } from './worker.ts'
+import type { SettledHook, WorkerOptions } from './worker-plan.ts'
 
 export type QueueOptions = {
   database: DatabaseOption

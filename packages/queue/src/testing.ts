@@ -1,11 +1,13 @@
 // For tests on a real database: run what is due here and now, move time, and ask what was enqueued. Never for production.
 import { isDeepStrictEqual } from 'node:util'
+import { runAlone } from './alone.ts'
+import { announce, newWorkerId } from './announce.ts'
 import { showJob } from './codec.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { newestJobs } from './job.ts'
 import type { Queue } from './queue.ts'
 import { claim, finishIfHeld, type HandedJob, type JobRow, moveTestClock, releaseWorker } from './sql.ts'
-import { announce, newWorkerId, runAlone, shapeOf } from './worker.ts'
+import { shapeOf } from './worker-plan.ts'
 
 export type Ran = { id: string; kind: string; outcome: string; error?: string }
 

@@ -1,66 +1,29 @@
-// A worker process: claims what it has permits for and a little ahead, runs it, and hands the results over. It survives any lost connection (Q97),
-// never ends for an error of a handler, and stops when told (Q96) with nothing left in its hands. It never judges what the engine judges: limits,
-// fences, time.
-import { hostname } from 'node:os'
+import { announce, newWorkerId } from './announce.ts'
 import { Attempt, type AttemptHouse, type Ending, type Keeper, type Runner } from './attempt.ts'
 import { type Batch, type Gathering, gather, runBatch } from './batch.ts'
 import { claimJobs, Held } from './claim.ts'
+import { buriedBy } from './dead-letter.ts'
 import { makeDeadlines } from './deadline.ts'
+import { makeDoze, POLL_LISTENING_MS } from './doze.ts'
+import { newEnding } from './ending.ts'
 import { type Duration, milliseconds } from './duration.ts'
-import { isStoreAway, QueueError } from './error.ts'
+import { isStoreAway } from './error.ts'
 import { type Finisher, makeFinisher, type Said } from './finish.ts'
 import type { Clock, Log } from './host.ts'
 import { makeIsolates } from './isolate.ts'
-import { type Job, type Kind, kindSettings } from './kind.ts'
+import type { Job, Kind } from './kind.ts'
 import { type Vouching, vouchFor } from './liveness.ts'
 import { outcomeName } from './outcome.ts'
-import { checkShares, makePermits, type Permits, type Shares, type Want } from './permits.ts'
+import { makePace } from './pace.ts'
+import { makePermits, type Permits, type Want } from './permits.ts'
 import { makeReady } from './ready.ts'
 import { stopOnSignal } from './signals.ts'
 import { makeSleeper } from './sleeper.ts'
-import { beat, type HandedJob, handBack, type Result, registerKinds, registerWorker, releaseWorker, type Verdict } from './sql.ts'
+import { beat, handBack, releaseWorker, type Verdict } from './sql.ts'
 import { pause, retryMs, type Store } from './store.ts'
 import { type Meters, noMeters, noSpans, type Spans } from './telemetry.ts'
 import type { Wake } from './wake.ts'
-
-export type WorkerOptions = {
-  /** Queues, with a pool of their own (a number) or a share of `concurrency`; default: every queue of the kinds, and `default`. */
-  queues?: readonly string[] | Shares
-  /** Permits of the queues without a pool of their own; default 16. */
-  concurrency?: number
-  /** How often the process vouches for itself; default 5s. */
-  heartbeat?: Duration
-  /** How long without that until others take over; default 20s, at least three heartbeats. */
-  lostAfter?: Duration
-  /** How long a handler may block the event loop before the process is no longer vouched for; default 60s. */
-  stallAfter?: Duration
-  /** true: claims, too, wait until they are on disk. Without it a crash of the database may claim a job again (Q47). */
-  strictClaims?: boolean
-  /** Best effort, detached: an error in one reaches the log only (Q113). */
-  hooks?: Hooks
-  version?: string
-}
-
-export type SettledHook = (
-  job: { id: string; kind: string; queue: string; attempt: number },
-  outcome: string,
-  stale: boolean,
-) => void
-
-export type HookedJob = { id: string; kind: string; queue: string; attempt: number }
-/** Why an attempt ended in place of its handler. */
-export type RescueReason = 'deadline_expired' | 'lease_lost' | 'isolate_crashed'
-
-export type Hooks = {
-  /** A handler begins. */
-  started?(job: HookedJob): unknown
-  /** The end of an attempt is stored, or came too late. */
-  settled?(job: HookedJob, outcome: string, stale: boolean): unknown
-  /** This process ended an attempt that its handler did not. */
-  rescued?(job: HookedJob, reason: RescueReason): unknown
-  /** A job waits for its callback. */
-  waiting?(job: HookedJob): unknown
-}
+import { type HookedJob, type Plan, planOf, type SettledHook, type WorkerOptions } from './worker-plan.ts'
 
 export type Worker = {
   readonly id: string
@@ -89,20 +52,9 @@ export type WorkerHouse = {
   spans?: Spans
 }
 
-const POLL_FIRST_MS = 1
-const POLL_MS = 200
-const POLL_LISTENING_MS = 1_000
-/** From this wait on a worker says that it sleeps, so that enqueues wake it. */
-const ASLEEP_MS = 16
-/** We say that we sleep a little longer than we do: a wake-up too many costs less than one too few. */
-const ASLEEP_SLACK_MS = 500
 /** Before the end of grace: signals abort, then what is left is handed back. */
 const SHUTDOWN_MS = 2_000
 const HAND_BACK_MS = 500
-/** What is held ahead should start within this time; a handler above the other gets nothing ahead (Q90). */
-const SOON_MS = 100
-const LONG_MS = 1_000
-const MOST_AHEAD = 512
 /** Held and not started for so long: others may be faster. */
 const STALE_MS = 5_000
 const SWEEP_MS = 1_000
@@ -111,79 +63,8 @@ const BREATH_MS = 8
 /** Claims answer with at most so many of a queue. */
 const MOST_ASKED = 1_000
 
-export function shapeOf(kinds: ReadonlyMap<string, Kind>, options: WorkerOptions): { shares: Shares; concurrency: number } {
-  const named = options.queues ?? [...new Set(['default', ...[...kinds.values()].map((kind) => kind.queue ?? 'default')])]
-  const shares = Array.isArray(named) ? Object.fromEntries(named.map((queue) => [queue, {}])) : (named as Shares)
-  return { shares, concurrency: options.concurrency ?? 16 }
-}
-
-/** All faults at once, in one sentence, before anything is opened (section 8 of the specification). */
-function plan(kinds: ReadonlyMap<string, Kind>, options: WorkerOptions): Plan {
-  const faults: string[] = []
-  const duration = (value: Duration, path: string, name: string): number => {
-    try {
-      return milliseconds(value, path)
-    } catch {
-      faults.push(`${name} is a duration like 500ms, 10s or 5m`)
-      return Number.NaN
-    }
-  }
-  const { shares, concurrency } = shapeOf(kinds, options)
-  faults.push(...checkShares(shares, concurrency))
-  if (Object.keys(shares).length === 0) faults.push('a worker serves at least one queue')
-  const heartbeatMs = duration(options.heartbeat ?? '5s', '/heartbeat', 'heartbeat')
-  const lostAfterMs = duration(options.lostAfter ?? '20s', '/lostAfter', 'lostAfter')
-  const stallMs = duration(options.stallAfter ?? '60s', '/stallAfter', 'stallAfter')
-  if (heartbeatMs < 1) faults.push('heartbeat is above 0')
-  if (lostAfterMs < 3 * heartbeatMs) faults.push('lostAfter is at least three heartbeats')
-  if (stallMs < 1) faults.push('stallAfter is above 0')
-  for (const kind of kinds.values()) {
-    if (kind.deadline === undefined) continue
-    const ms = duration(kind.deadline, '/deadline', `the deadline of kind ${kind.name}`)
-    if (ms > 0 && ms < 1_000) faults.push(`the deadline of kind ${kind.name} is at least 1s, or 0 for none`)
-  }
-  if (faults.length > 0) throw new QueueError('validation_failed', `The worker cannot start: ${faults.join('; ')}.`)
-  const { version = '0', strictClaims = false, hooks = {} } = options
-  const window = Math.min(4096, Math.max(256, 4 * concurrency))
-  return {
-    shares,
-    concurrency,
-    queues: Object.keys(shares),
-    window,
-    heartbeatMs,
-    lostAfterMs,
-    stallMs,
-    version,
-    strictClaims,
-    hooks,
-  }
-}
-
-type Plan = {
-  shares: Shares
-  concurrency: number
-  queues: string[]
-  window: number
-  heartbeatMs: number
-  lostAfterMs: number
-  stallMs: number
-  version: string
-  strictClaims: boolean
-  hooks: Hooks
-}
-
 export const startWorker = (house: WorkerHouse, options: WorkerOptions = {}): Worker =>
-  new RunningWorker(house, plan(house.kinds, options))
-
-export type Identity = { id: string; queues: string[]; kinds: ReadonlyMap<string, Kind>; lostAfterMs: number; version: string }
-
-/** Makes a worker and what its kinds declare known to the database. */
-export async function announce(store: Store, { kinds, ...worker }: Identity): Promise<void> {
-  await registerKinds(store, Object.fromEntries([...kinds].map(([name, kind]) => [name, kindSettings(kind)])))
-  await registerWorker(store, { ...worker, kinds: [...kinds.keys()], host: hostname(), pid: process.pid })
-}
-
-export const newWorkerId = (): string => `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
+  new RunningWorker(house, planOf(house.kinds, options))
 
 class RunningWorker implements Worker {
   id = newWorkerId()
@@ -205,14 +86,14 @@ class RunningWorker implements Worker {
   /** How long handlers ran whose outcomes are not stored yet. */
   readonly #took = new WeakMap<Held, number>()
   readonly #spans: Spans
-  /** How long handlers of a queue take, in milliseconds: quick to learn that they are slow, slow to believe that they are quick. */
-  readonly #tempo = new Map<string, number>()
+  readonly #pace = makePace()
   /** How many jobs batches of a queue gather. */
   readonly #gathers = new Map<string, number>()
-  readonly #stopping = new AbortController()
-  readonly #givingUp = new AbortController()
+  readonly #stopping = newEnding()
+  readonly #givingUp = newEnding()
   readonly #claimSleeper: ReturnType<typeof makeSleeper>
   readonly #beatSleeper: ReturnType<typeof makeSleeper>
+  readonly #doze = makeDoze()
   readonly #unsubscribe: () => void
   readonly #unsignal: () => void
   readonly #sweeping: NodeJS.Timeout
@@ -228,8 +109,11 @@ class RunningWorker implements Worker {
   #suspect: Attempt | undefined
   #drained: (() => void) | undefined
   #wokenAt: number | undefined
+  /** A wake-up came since the last claim. */
+  #woken = false
+  /** Some queue was not asked, for want of a permit or of room. */
+  #short = true
   #stopped: Promise<void> | undefined
-  #claimMs = 1
   /** Claim calls that failed on the way, and may have given jobs. */
   readonly #unsure: { id: string; token: string }[] = []
   #claimedAt = performance.now()
@@ -293,9 +177,13 @@ class RunningWorker implements Worker {
     } else if (topic === 'pause') {
       this.#handBack((held) => name === `queue:${held.queue}` || name === `kind:${held.kind}`)
     } else if (topic === 'clock' || (topic === 'work' && (name === '*' || this.#plan.queues.includes(name)))) {
-      if (this.#meters.on && topic === 'work') {
-        this.#meters.wakeUp()
-        this.#wokenAt ??= performance.now()
+      if (topic === 'work') {
+        if (name !== '*' && !this.#doze.hears(performance.now())) return
+        this.#woken = true
+        if (this.#meters.on) {
+          this.#meters.wakeUp()
+          this.#wokenAt ??= performance.now()
+        }
       }
       this.#claimSleeper.rouse()
     }
@@ -305,24 +193,27 @@ class RunningWorker implements Worker {
 
   async #claimLoop(): Promise<void> {
     const { clock, log, wake } = this.#house
-    let idle = 0
     let failures = 0
     while (!this.#stopping.signal.aborted) {
       this.#claimedAt = performance.now()
       this.#claimSleeper.attend()
       const wants = this.#wants()
-      const listening = wake.status() === 'listening'
-      const waitMs = Math.min(listening ? POLL_LISTENING_MS : POLL_MS, POLL_FIRST_MS * 2 ** Math.min(idle, 10))
+      this.#short = !this.#asksAll(wants)
       if (wants.length === 0) {
         await this.#claimSleeper.sleep(POLL_LISTENING_MS) // a permit that comes free rouses
         continue
       }
       try {
-        const { got, nextMs } = await this.#claim(wants, listening && waitMs > ASLEEP_MS ? waitMs + ASLEEP_SLACK_MS : 0)
+        const listening = wake.status() === 'listening'
+        const woken = this.#woken
+        this.#woken = false
+        const { got, nextMs } = await this.#claim(wants, this.#doze.asks(this.#claimedAt, listening))
         failures = 0
-        idle = got > 0 ? 0 : idle + 1
-        if (got === 0) {
-          const ms = Math.min(waitMs, nextMs ?? waitMs)
+        const now = performance.now()
+        if (got > 0) this.#doze.found(now)
+        else {
+          this.#doze.missed(now, woken)
+          const ms = Math.min(this.#doze.sleeps(now, listening), nextMs ?? POLL_LISTENING_MS)
           this.#meters.poll(ms)
           await this.#claimSleeper.sleep(ms)
         }
@@ -334,6 +225,12 @@ class RunningWorker implements Worker {
     }
   }
 
+  /** Whether every queue is asked for something: then a permit that comes free is no reason to look again. */
+  #asksAll(wants: readonly Want[]): boolean {
+    const { queues } = this.#plan
+    return queues.length === 1 ? wants.length > 0 : new Set(wants.map((one) => one.queue)).size === queues.length
+  }
+
   #wants(): Want[] {
     this.#full = this.#finisher.pending() >= this.#plan.window
     if (this.#full) return []
@@ -341,7 +238,7 @@ class RunningWorker implements Worker {
     const ahead = (queue: string): number => {
       let n = memo.get(queue)
       if (n === undefined) {
-        n = this.#ahead(queue)
+        n = (this.#gathers.get(queue) ?? 0) + this.#pace.ahead(queue, this.#permits.size(queue), this.#attempts)
         memo.set(queue, n)
       }
       return n
@@ -349,31 +246,12 @@ class RunningWorker implements Worker {
     const wants = this.#permits.wants(ahead)
     // One statement for a handful, rather than one for each job that ends: what is held ahead bridges the time that a claim takes.
     const startable = this.#permits.waiting() - this.#gathered
-    if (startable >= this.#permits.unheld() && startable > this.#enough(Math.max(0, ...memo.values()))) return []
+    if (
+      startable >= this.#permits.unheld() &&
+      startable > this.#pace.enough(Math.max(0, ...memo.values()), this.#permits.runningOf)
+    )
+      return []
     return wants
-  }
-
-  /** How many waiting jobs will not be started before the next claim has answered, of `most`. */
-  #enough(most: number): number {
-    let perMs = 0
-    for (const [queue, tempo] of this.#tempo) perMs += this.#permits.runningOf(queue) / Math.max(tempo, 0.001)
-    return Math.min((most * 3) / 4, 1.5 * perMs * this.#claimMs)
-  }
-
-  /** As many jobs of a queue as start within a moment, by what its handlers took so far (Q90). */
-  #ahead(queue: string): number {
-    const gathers = this.#gathers.get(queue) ?? 0
-    const tempo = this.#tempo.get(queue)
-    if (tempo === undefined || tempo > LONG_MS) return gathers
-    const size = this.#permits.size(queue)
-    const since = performance.now() - SOON_MS
-    let free = size
-    // Those that began first stand first; permits held for long free nobody soon.
-    for (const attempt of this.#attempts) {
-      if (attempt.startedAt > since) break
-      free--
-    }
-    return gathers + Math.max(0, Math.min(2 * size, MOST_AHEAD, Math.floor((SOON_MS / Math.max(tempo, 0.001)) * free)))
   }
 
   async #claim(asked: readonly Want[], sleepMs: number): Promise<{ got: number; nextMs: number | null }> {
@@ -384,7 +262,7 @@ class RunningWorker implements Worker {
     await this.#handBackUnsure()
     const began = performance.now()
     const { id } = this
-    const { lost, held, waitMs } = await this.#spans
+    const { lost, held, waitMs, paced } = await this.#spans
       .call('claim', () => claimJobs(store, id, token, wants, sleepMs, !this.#plan.strictClaims))
       .catch((error: unknown) => {
         if (isStoreAway(error)) this.#unsure.push({ id, token })
@@ -394,11 +272,12 @@ class RunningWorker implements Worker {
       await this.#register()
       return { got: 1, nextMs: null }
     }
-    this.#claimMs = this.#claimMs * 0.9 + (performance.now() - began) * 0.1
+    this.#pace.claimed(performance.now() - began)
     const got = new Map<string, number>()
     for (const { queue } of held) got.set(queue, (got.get(queue) ?? 0) + 1)
     this.#permits.answered(asked, got)
     if (this.#meters.on) this.#measureClaim(began, got)
+    for (const queue of paced) this.#meters.rateLimited(queue, 1)
     for (const one of held) this.#hold(one)
     this.#pump()
     return { got: held.length, nextMs: waitMs === null ? null : Math.max(1, waitMs) }
@@ -599,11 +478,10 @@ class RunningWorker implements Worker {
   }
 
   #freed(queue: string, took: number): void {
-    const tempo = this.#tempo.get(queue) ?? took
-    this.#tempo.set(queue, took > tempo ? (tempo + took) / 2 : tempo * 0.9 + took * 0.1)
+    this.#pace.ran(queue, took)
     this.#permits.free(queue)
     this.#pump()
-    this.#claimSleeper.rouse()
+    if (this.#short) this.#claimSleeper.rouse()
     if (this.#attempts.size === 0) this.#drained?.()
   }
 
@@ -624,14 +502,17 @@ class RunningWorker implements Worker {
     // It may be due again soon; or there is room in the window; or this process may have another suspect.
     if (outcome !== 'completed' || this.#full || held.crashes > 0) this.#claimSleeper.rouse()
     if (!this.#ready.empty()) this.#pump()
-    if (this.#meters.on && !stale) this.#measure(held, outcome)
+    if (this.#meters.on && !stale) this.#measure(held, result)
     settled?.(hooked(held), outcome, stale)
     const { hooks } = this.#plan
     if (hooks.settled) this.#hook(() => hooks.settled?.(hooked(held), outcome, stale))
     if (hooks.waiting && outcome === 'park' && !stale) this.#hook(() => hooks.waiting?.(hooked(held)))
   }
 
-  #measure(held: Held, outcome: string): void {
+  #measure(held: Held, said: Said): void {
+    const { outcome } = said
+    const buried = buriedBy(held, said, this.#house.kinds.get(held.kind)?.deadLetters !== false)
+    if (buried) this.#meters.deadLettered(held.queue, held.kind, buried, 1)
     const latency = Date.now() - held.runAt.getTime()
     const wait = latency - (performance.now() - held.heldAt)
     this.#meters.settled(held.queue, held.kind, outcome, this.#took.get(held) ?? 0, wait, latency)
@@ -741,22 +622,3 @@ const aborted = (signal: AbortSignal): Promise<void> =>
     if (signal.aborted) resume()
     else signal.addEventListener('abort', () => resume(), { once: true })
   })
-
-/** One job in this process, without a worker around it: what becomes of it, for whoever claimed it to store. */
-export function runAlone(house: AttemptHouse, kind: Kind, job: HandedJob, token: string): Promise<Result | null> {
-  return new Promise((resolve) => {
-    const deadlines = makeDeadlines<Attempt>(house.clock)
-    const held = Held.ofRow(job, token, performance.now())
-    const keeper: Keeper = {
-      settle(_, ending) {
-        deadlines.close()
-        resolve(ending === undefined ? { ...held.fence, outcome: 'completed' } : ending)
-      },
-      returned: () => undefined,
-    }
-    const attempt = new Attempt(house, kind, held, keeper, held.heldAt)
-    if (held.deadlineInMs !== null) deadlines.watch(attempt, held.deadlineInMs, held.heldAt)
-    if (kind.batch) void runBatch(kind, [attempt], house.log)
-    else attempt.begin((given, ctx) => kind.run(given, ctx))
-  })
-}
