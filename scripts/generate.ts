@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildSync } from 'esbuild'
 import { errorsMarkdown } from '../packages/sdk/src/catalogue-page.ts'
+import { webhookOperations } from '../packages/server/src/events/schema.ts'
 import { apiPage } from '../packages/server/src/http/api-page.ts'
 import { openApiDocument } from '../packages/server/src/http/openapi.ts'
 import { wireTypes } from '../packages/server/src/http/wire-types.ts'
@@ -19,7 +20,8 @@ const FILES: Record<string, () => string> = {
   'docs/errors.md': errorsMarkdown,
   'docs/config.md': renderConfigPage,
   'docs/api.md': () => apiPage(routes, rootRoutes),
-  'docs/openapi.json': () => `${JSON.stringify(openApiDocument(routes, { version: version(), rootRoutes }), null, 2)}\n`,
+  'docs/openapi.json': () =>
+    `${JSON.stringify(openApiDocument(routes, { version: version(), rootRoutes, webhooks: webhookOperations() }), null, 2)}\n`,
   'packages/server/data/verify.mjs': verifierScript,
   'packages/sdk/src/wire.ts': () => formatted('wire.ts', wireTypes(routes)),
 }

@@ -430,8 +430,13 @@ export type EventReplayed = {
 
 export type EventType = {
   name: string
+  version: number
   class: 'audit' | 'activity'
   says: string
+  /** Deliveries of it are thin unless their endpoint asks for all. */
+  sensitive: boolean
+  /** JSON Schema of the body that endpoints get. */
+  schema: { [member: string]: Json }
 }
 
 /** Where an event stands in the chain, and the hashes from it up to the root of the newest checkpoint (RFC 6962). */

@@ -3,8 +3,8 @@ import { route, s } from '../http/route.ts'
 import type { AuditHouse } from './audit/house.ts'
 import { getEventDetail } from './detail.ts'
 import { listEvents } from './event.ts'
+import { eventCatalogue } from './schema.ts'
 import { followEvents, startOf } from './stream.ts'
-import { EVENT_TYPES } from './types.ts'
 
 const Principal = s.object({ type: s.oneOf('user', 'agent', 'key', 'system'), id: s.text() })
 
@@ -67,7 +67,17 @@ const EventDetailBody = s.named(
   'An event with its place in the log, and where it came from while that is not erased.',
 )
 
-const EventTypeBody = s.named('EventType', s.object({ name: s.text(), class: s.oneOf('audit', 'activity'), says: s.text() }))
+const EventTypeBody = s.named(
+  'EventType',
+  s.object({
+    name: s.text(),
+    version: s.int(),
+    class: s.oneOf('audit', 'activity'),
+    says: s.text(),
+    sensitive: s.boolean().describe('Deliveries of it are thin unless their endpoint asks for all.'),
+    schema: s.jsonObject().describe('JSON Schema of the body that endpoints get.'),
+  }),
+)
 
 const filter = {
   actor: s.optional(s.text({ min: 1, max: 100 }).describe('The id of who acted.')),
@@ -108,7 +118,7 @@ export const eventRoutes = (house: AuditHouse) => [
       action: 'event.list',
       answers: { 200: s.list(EventTypeBody) },
     },
-    async () => ({ data: Object.entries(EVENT_TYPES).map(([name, type]) => ({ name, ...type })), next_cursor: null }),
+    async () => ({ data: eventCatalogue(), next_cursor: null }),
   ),
   route(
     'GET /events/stream',

@@ -46,9 +46,15 @@ export type AppOptions = Handed & {
   keepRepliesMs?: number
   /** One line per request at `info`. */
   accessLog?: boolean
+  /** false: no /openapi.json, for a listener that serves probes alone. */
+  describes?: boolean
+  /** Told of every answer: what was asked by its pattern, never by its path. */
+  observe?(seen: { method: string; route: string | null; status: number; ms: number }): void
   /** For tests: an answer that its schema does not describe is an error. */
   checkAnswers?: boolean
   version?: string
+  /** What we send, for the description of the API. */
+  webhooks?: Record<string, unknown>
   /** By what our own requests are known when they come back (P105). */
   installation?: string
   /** A key of ours stood in a URL (P59): the place to revoke it. */
@@ -130,10 +136,12 @@ function listEntries(options: AppOptions): Placed[] {
   )
   let made: object | undefined
   const cached = () => {
-    made ??= openApiDocument(routes, { version: options.version ?? '0.0.0', rootRoutes })
+    made ??= openApiDocument(routes, { version: options.version ?? '0.0.0', rootRoutes, webhooks: options.webhooks })
     return made
   }
-  const rooted = [...rootRoutes, document].map((one): Placed => ({ ...entryOf(one, 'native'), pattern: one.path }))
+  const rooted = [...rootRoutes, ...(options.describes === false ? [] : [document])].map(
+    (one): Placed => ({ ...entryOf(one, 'native'), pattern: one.path }),
+  )
   const all = [...placed, ...rooted]
   const seen = new Set<string>()
   for (const { route: one, pattern } of all) {
@@ -166,7 +174,7 @@ function makeDoor(options: AppOptions, service: Service, entries: Placed[], edge
       const { here } = c.env
       here.entry = entry
       const answer = await serve(service, entry, here.exchange, c.req.param(), here.gathered)
-      return answer === STREAMED ? RESPONSE_ALREADY_SENT : send(here, answer)
+      return answer === STREAMED ? RESPONSE_ALREADY_SENT : send(here, answer, answer.isPage ? edge().page : edge().api)
     })
   hono.onError((error) => {
     throw error
@@ -192,7 +200,7 @@ function makeDoor(options: AppOptions, service: Service, entries: Placed[], edge
   }
 
   return async (request, raw) => {
-    const from = options.accessLog ? performance.now() : 0
+    const from = options.accessLog || options.observe ? performance.now() : 0
     const exchange = openExchange(request, raw, trustedProxies)
     const headers: Gathered['headers'] = { 'X-Request-Id': exchange.id }
     if (cors) Object.assign(headers, corsHeaders(cors, exchange.header))
@@ -214,6 +222,12 @@ function makeDoor(options: AppOptions, service: Service, entries: Placed[], edge
       const dialect = here.entry?.dialect ?? (/^\/api\/(?!v1(?:\/|$))/.test(exchange.path) ? 'compatible' : 'native')
       return raw.outgoing?.headersSent ? RESPONSE_ALREADY_SENT : send(here, problemAnswer(problem, exchange.id, dialect))
     } finally {
+      options.observe?.({
+        method: METHODS.includes(exchange.method as Method) ? exchange.method : 'other',
+        route: here.entry?.route.path ?? null,
+        status,
+        ms: performance.now() - from,
+      })
       if (options.accessLog) house.log.info({ ...fieldsOf(here), status, ms: Math.round(performance.now() - from) }, 'request')
     }
   }

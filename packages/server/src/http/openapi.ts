@@ -33,7 +33,13 @@ function pointToComponents(value: unknown): unknown {
   )
 }
 
-export type DocumentOptions = { version: string; rootRoutes?: readonly Route[]; publicUrl?: string }
+export type DocumentOptions = {
+  version: string
+  rootRoutes?: readonly Route[]
+  publicUrl?: string
+  /** What we send, by name: the part of the document that no route is. */
+  webhooks?: JsonSchema
+}
 
 /** Codes that any authenticated route may answer, beside its own (platform.md §20). */
 const COMMON: readonly ProblemCode[] = [
@@ -83,6 +89,7 @@ export function openApiDocument(routes: readonly Route[], options: DocumentOptio
     servers: [{ url: options.publicUrl ?? '/' }],
     tags: tags.map((name) => ({ name, description: `Routes of ${name}.` })),
     paths: Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1))),
+    ...(options.webhooks ? { webhooks: options.webhooks } : {}),
     components: {
       schemas: Object.fromEntries(Object.entries(components).sort(([a], [b]) => (a < b ? -1 : 1))),
       securitySchemes: {

@@ -1,5 +1,6 @@
 // One process of the product: its rooms behind a listener, and the housekeeping that keeps its tables small. Holds no rule of the product.
 import type { Db } from '../db/tx.ts'
+import { webhookOperations } from '../events/schema.ts'
 import { type App, buildApp } from '../http/app.ts'
 import { openLimits } from '../http/limit.ts'
 import { loadPages } from '../http/static.ts'
@@ -13,7 +14,9 @@ import { requireProof } from '../identity/proof.ts'
 import { recordLook } from '../identity/tenants/break-glass.ts'
 import { openWatch } from '../identity/watch.ts'
 import type { Log } from '../std/log.ts'
+import { startSealing } from './audit.ts'
 import { type Config, tlsFiles } from './config.ts'
+import { hasOwnReceiver, isProbe, type Listener, listenForCallbacks, listenForProbes, webRoutes } from './listeners.ts'
 import { openRooms, type Rooms } from './rooms.ts'
 import { replySealing } from './sealing.ts'
 
@@ -38,6 +41,8 @@ export type Server = {
   url: string
   /** Where people reach it: PUBLIC_URL, or `url`. */
   publicUrl: string
+  /** Beside `url`: callbacks and probes, where they have listeners of their own. */
+  listeners: Partial<Record<Listener['name'], string>>
   identity: IdentityHouse
   queue: Rooms['queue']
   /** Ends waits and streams at once and lets running work finish. */
@@ -57,9 +62,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const serves = config.roles.includes('web')
   const app: App = buildApp({
     house: { db, log, clock, keyring },
-    // Workers and maintenance answer probes and nothing else (P19).
-    routes: serves ? rooms.routes : [],
-    rootRoutes: serves ? rooms.rootRoutes : rooms.rootRoutes.filter((one) => one.spec.tag === 'status'),
+    // Each listener has its own routes and no others; a process without the web answers probes alone (P19).
+    routes: webRoutes(config, rooms.routes),
+    rootRoutes: serves ? rooms.rootRoutes : rooms.rootRoutes.filter(isProbe),
+    describes: serves,
     sealing: replySealing(identity),
     publicUrl: config.publicUrl?.origin,
     installation: keyring.installation,
@@ -73,6 +79,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     accessLog: true,
     checkAnswers: options.checkAnswers,
     version,
+    webhooks: webhookOperations(),
     authenticate: (request, route) => authenticate(identity, request, route),
     looked: (scope, route, params, result) => recordLook(identity, scope, route, params, result),
     authorise,
@@ -80,19 +87,32 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     revoked: openWatch(db).watch,
     keyExposed: (key) => exposeKey(identity, key, 'url'),
   })
-  const door = await app.listen(config.port, config.host).catch(async (error: unknown) => {
+  const beside: Listener[] = []
+  const listen = async () => {
+    // Nothing of a process listens before all of it can.
+    if (hasOwnReceiver(config)) beside.push(await listenForCallbacks(config, rooms.queue, log))
+    if (config.probesPort !== null)
+      beside.push(await listenForProbes(config, config.probesPort, { db, routes: rooms.rootRoutes, log }))
+    return app.listen(config.port, config.host)
+  }
+  const door = await listen().catch(async (error: unknown) => {
+    for (const one of beside) await one.close()
     await rooms.close()
     await ring.close()
     throw error
   })
+  const sealer = startSealing(options, rooms.audit)
   const stopSweeping = config.roles.includes('maintenance') ? sweepEveryMinute(app, db, log) : () => undefined
   return {
     url: door.url,
     publicUrl: app.origin(),
+    listeners: Object.fromEntries(beside.map(({ name, url }) => [name, url])),
     identity,
     queue: rooms.queue,
     async close() {
       stopSweeping()
+      await sealer?.close()
+      for (const one of beside) await one.close()
       await door.close()
       await rooms.close()
       await ring.close()

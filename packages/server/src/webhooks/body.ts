@@ -1,5 +1,4 @@
 // The bytes of an event as receivers get it (P83): rendered once per event and form, in this order of members. Holds what the record holds and no more.
-import { EVENT_TYPES, isEventType } from '../events/types.ts'
 
 export type Form = 'full' | 'thin'
 
@@ -48,5 +47,3 @@ export function renderBodies(event: ToldEvent, origin: string): Rendered {
   const thin = JSON.stringify({ ...head, resource: named, ...(large ? { thin_reason: 'size' } : {}) })
   return { full: large ? '' : full, thin, large }
 }
-
-export const isSensitive = (type: string): boolean => isEventType(type) && 'sensitive' in EVENT_TYPES[type]

@@ -1,7 +1,11 @@
 // Endpoints: what they may be, their states, their secrets, who sees what (P79–P82, A25).
+import { Validator } from '@cfworker/json-schema'
 import { verifyWebhook } from '@countersign/sdk'
 import { expect, test } from 'vitest'
 import { setup } from '#harness'
+import { systemScope } from '../db/scope.ts'
+import { tx } from '../db/tx.ts'
+import { record } from '../events/event.ts'
 import { bodiesOf, deliveriesOf, endpoint, houseFor, openReceiver } from './testing/receiver.ts'
 
 const paths = (body: { errors: { path: string }[] }) => body.errors.map((one) => one.path)
@@ -228,4 +232,54 @@ test('P81 a mode whose header holds one value rotates without overlap only', asy
   expect((await house.alice.patch(`/api/v1/endpoints/${two.id}`, { mode: 'github' })).body).toMatchObject({
     code: 'rotation_open',
   })
+})
+
+test('P80 the catalogue of events says name, version, sensitivity and schema; the same stands in the API description, and live bodies fit', async () => {
+  const there = await openReceiver()
+  const house = await houseFor([there])
+  await endpoint(house, there.origin, { events: ['task.*'] })
+  const { data } = (await house.alice.get('/api/v1/events/types')).body
+  const byName = new Map<string, { sensitive: boolean; version: number; schema: Record<string, unknown> }>(
+    data.map((one: { name: string }) => [one.name, one]),
+  )
+  expect(byName.get('signin.failed')).toMatchObject({ sensitive: true, version: 1 })
+  expect(byName.get('task.created')).toMatchObject({ sensitive: false })
+  const { webhooks } = (await house.nobody.get('/openapi.json')).body
+  expect(webhooks['task.completed'].post.requestBody.content['application/json'].schema).toEqual(byName.get('task.completed')?.schema)
+  const task = await house.given.task()
+  await house.alice.post(`/api/v1/tasks/${task.id}/decide`, { type: 'respond', response: { approve: true }, seen_revision: 1 })
+  await house.runJobs()
+  for (const type of ['task.created', 'task.completed']) {
+    const [got] = bodiesOf(there, type)
+    const judge = new Validator(byName.get(type)?.schema as object, '2020-12')
+    const body = JSON.parse(got?.body ?? 'null')
+    expect(judge.validate(body).errors).toEqual([])
+    expect(judge.validate({ ...body, type: 'other' }).valid).toBe(false)
+  }
+})
+
+test('P83 thin sends an address in place of data: where asked for, for sensitive types, and for what is too large', async () => {
+  const there = await openReceiver()
+  const house = await houseFor([there])
+  await endpoint(house, `${there.origin}/thin`, { events: ['task.created'], thin: true })
+  await endpoint(house, `${there.origin}/full`, { events: ['task.created', 'signin.failed', 'job.enqueued'] })
+  await endpoint(house, `${there.origin}/all`, { events: ['signin.failed'], thin: false })
+  const { id } = await house.given.task()
+  const scope = systemScope('test', house.tenantId)
+  await tx(house.db, scope, async (t) => {
+    await record(t, scope, 'signin.failed', { reason: 'password' })
+    await record(t, scope, 'job.enqueued', { note: 'x'.repeat(270_000) })
+  })
+  await house.runJobs()
+  const body = (path: string, type: string) => {
+    const got = there.got.find((one) => one.path === path && JSON.parse(one.body).type === type)
+    return JSON.parse(got?.body ?? 'null')
+  }
+  const thin = body('/thin', 'task.created')
+  expect(Object.keys(thin)).toEqual(['id', 'type', 'occurred_at', 'tenant_id', 'resource'])
+  expect(thin.resource).toEqual({ type: 'task', id, url: `${house.url}/api/v1/tasks/${id}` })
+  expect(body('/full', 'task.created')).toHaveProperty('data')
+  expect(body('/full', 'signin.failed')).not.toHaveProperty('data')
+  expect(body('/all', 'signin.failed').data).toMatchObject({ reason: 'password' })
+  expect(body('/full', 'job.enqueued')).toMatchObject({ thin_reason: 'size', resource: { type: 'event' } })
 })

@@ -1,7 +1,9 @@
 // Deliveries come to be in the transaction of their event (P85): one set-based statement for all matching endpoints, with their jobs. Rolled back with it,
 // committed with it. Handed to db by main, so that the record does not know who listens.
 import type { FanOut } from '../db/tx.ts'
-import { isSensitive, renderBodies, type ToldEvent } from './body.ts'
+import { isSensitive } from '../events/schema.ts'
+import { isEventType } from '../events/types.ts'
+import { renderBodies, type ToldEvent } from './body.ts'
 import { filtersOf } from './filter.ts'
 import { hasEndpoints, insertDeliveriesOf } from './sending/sql.ts'
 
@@ -17,7 +19,7 @@ export const openFanOut = (origin: () => string): FanOut => ({
         type,
         resource_id: resource?.id ?? null,
         filters: filtersOf(type),
-        sensitive: isSensitive(type),
+        sensitive: isEventType(type) && isSensitive(type),
         large,
         full,
         thin,
