@@ -46,11 +46,13 @@ create table countersign.endpoint_secrets (
   n integer not null check (n >= 1),
   tenant_id uuid not null references countersign.tenants,
   endpoint_id text collate "C" not null,
-  material bytea not null,
+  -- Null once it is revoked: nobody can sign with it again.
+  material bytea,
   created_at timestamptz(3) not null,
   -- The end of a rotation's overlap; null for the newest.
   ends_at timestamptz(3),
   revoked_at timestamptz(3),
+  check (material is not null or revoked_at is not null),
   primary key (tenant_id, endpoint_id, n),
   foreign key (tenant_id, endpoint_id) references countersign.endpoints (tenant_id, id)
 );

@@ -124,7 +124,7 @@ export const moveEndpointIf = (
 /** A deleted endpoint keeps its row for its log, and nothing that is secret. */
 export const forgetSecrets = (t: Tx, scope: Scope, id: string) => t.run`
   with gone as (
-    update endpoint_secrets set revoked_at = ${t.now}::timestamptz, material = '\\x00'::bytea
+    update endpoint_secrets set revoked_at = coalesce(revoked_at, ${t.now}::timestamptz), material = null
     where tenant_id = ${scope.tenantId}::uuid and endpoint_id = ${id}::text
   )
   update endpoints set client_certificate = null, headers = null, signing_key = null, public_key = null
@@ -152,7 +152,7 @@ export const endOlderSecrets = (t: Tx, scope: Scope, endpointId: string, endsAt:
   where tenant_id = ${scope.tenantId}::uuid and endpoint_id = ${endpointId}::text and ${isLive(t)}`
 
 export const revokeSecretIfLive = (t: Tx, scope: Scope, endpointId: string, n: number) => t.run`
-  update endpoint_secrets set revoked_at = ${t.now}::timestamptz
+  update endpoint_secrets set revoked_at = ${t.now}::timestamptz, material = null
   where tenant_id = ${scope.tenantId}::uuid and endpoint_id = ${endpointId}::text and n = ${n}::integer and ${isLive(t)}`
 
 export const bumpVersion = (t: Tx, scope: Scope, id: string) => t.run`
