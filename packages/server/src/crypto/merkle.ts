@@ -1,6 +1,6 @@
 // The tree of RFC 6962 (and RFC 9162 §2.1) over the hashes of a log: roots, proofs of inclusion and of consistency, and their checks.
 // Pure: whoever calls hands in hashes and knows where they are kept. A proof that does not fit is `false`, never an exception.
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 
 const LEAF = Buffer.of(0)
 const NODE = Buffer.of(1)
@@ -112,19 +112,38 @@ export function provesConsistency(from: number, to: number, older: Buffer, newer
   return last === 0 && left.equals(older) && right.equals(newer)
 }
 
-/** A tree that grows by one leaf at a time and remembers only its right edge: what a reader of a whole log needs. */
-export type Growing = { readonly size: number; add(leaf: Buffer): void; join(node: Node, hash: Buffer): void; root(): Buffer }
+/** A tree that grows by one leaf at a time and remembers only its right edge: what a reader of a whole log needs. Hashes in hex. */
+export type Growing = { readonly size: number; add(leaf: string): void; join(node: Node, hash: string): void; root(): Buffer }
+
+// A reader hashes three times an event. One hash into a buffer of one's own costs a third of a hash object with a buffer for its digest.
+const leafBytes = Buffer.alloc(33)
+const nodeBytes = Buffer.alloc(65, 1)
+
+/** The leaf over 32 bytes in hex. */
+export function leafHex(data: string): string {
+  leafBytes.write(data, 1, 'hex')
+  return hash('sha256', leafBytes, 'hex')
+}
+
+function nodeHex(left: string, right: string): string {
+  nodeBytes.write(left, 1, 'hex')
+  nodeBytes.write(right, 33, 'hex')
+  return hash('sha256', nodeBytes, 'hex')
+}
 
 export function growTree(): Growing {
-  const edge: { level: number; hash: Buffer }[] = []
+  const edge: string[] = []
+  const levels: number[] = []
   let size = 0
-  const push = (level: number, hash: Buffer) => {
-    let top = { level, hash }
-    for (let below = edge.at(-1); below && below.level === top.level; below = edge.at(-1)) {
-      edge.pop()
-      top = { level: top.level + 1, hash: nodeHash(below.hash, top.hash) }
+  const push = (level: number, leaf: string) => {
+    let [at, top] = [level, leaf]
+    while (levels.length > 0 && levels[levels.length - 1] === at) {
+      levels.pop()
+      top = nodeHex(edge.pop() as string, top)
+      at += 1
     }
     edge.push(top)
+    levels.push(at)
     size += 2 ** level
   }
   return {
@@ -133,11 +152,16 @@ export function growTree(): Growing {
     },
     add: (leaf) => push(0, leaf),
     /** A whole subtree that comes next. */
-    join({ level, index }, hash) {
+    join({ level, index }, whole) {
       if (index * 2 ** level !== size) throw new RangeError('A subtree is joined where the tree ends.')
-      push(level, hash)
+      push(level, whole)
     },
     root: () =>
-      edge.length === 0 ? EMPTY_ROOT : edge.map((one) => one.hash).reduceRight((right, left) => nodeHash(left, right)),
+      edge.length === 0
+        ? EMPTY_ROOT
+        : Buffer.from(
+            edge.reduceRight((right, left) => nodeHex(left, right)),
+            'hex',
+          ),
   }
 }

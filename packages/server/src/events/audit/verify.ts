@@ -1,9 +1,9 @@
 // Checks an export of the record by itself (P119): hashes, order, gaps, the tree, the signature of its closing note, and that it goes on from an older note.
 // Needs no database and no network, and imports nothing but this installation's own arithmetic: the same code is the script that stands alone.
 // Reads bytes, not JSON: what was hashed is what stands in the line.
-import { chainOf, digestOf, FIRST_PREV } from '../../crypto/chain.ts'
+import { chainHex, digestHex, FIRST_PREV } from '../../crypto/chain.ts'
 import { isSignedBy, type Note, parseCheckpoint, parseVerifier, type Verifier, verifierKey } from '../../crypto/ed25519.ts'
-import { growTree, leafHash, nodesOf } from '../../crypto/merkle.ts'
+import { growTree, leafHex, nodesOf } from '../../crypto/merkle.ts'
 import { tenantUuid } from '../../std/id.ts'
 
 export const EXIT = {
@@ -68,7 +68,7 @@ class Bad extends Error {
 }
 
 type Closing = { note: string; from_seq: number; to_seq: number; left: string[]; right: string[]; verifier_keys: string[] }
-type Line = { seq: number; prev: Buffer; hash: Buffer; event: Buffer | null; digest: Buffer | null }
+type Line = { seq: number; prev: string; hash: string; event: Buffer | null; digest: string }
 
 /** Any number of lines, as they come from a file. */
 export type Lines = AsyncIterable<Buffer> | Iterable<Buffer>
@@ -105,7 +105,7 @@ async function judge(open: () => Lines, last: Buffer, options: VerifyOptions, st
     mark()
   }
   await chain(open, closing, note, state, (leaf) => {
-    tree.add(leafHash(leaf))
+    tree.add(leafHex(leaf))
     mark()
   })
   if (!closing || !note)
@@ -126,7 +126,7 @@ async function judge(open: () => Lines, last: Buffer, options: VerifyOptions, st
 function join(tree: ReturnType<typeof growTree>, from: number, to: number, hashes: readonly string[]): void {
   const nodes = nodesOf(from, to)
   if (nodes.length !== hashes.length) throw new Bad('unreadable', 'The closing line does not say what lies beside its range.')
-  for (const [i, node] of nodes.entries()) tree.join(node, Buffer.from(hashes[i] as string, 'hex'))
+  for (const [i, node] of nodes.entries()) tree.join(node, hashes[i] as string)
 }
 
 /** Follows the lines; throws at the first that does not follow from the one before. */
@@ -135,39 +135,39 @@ async function chain(
   closing: Closing | null,
   note: Note | null,
   state: LogVerdict,
-  add: (leaf: Buffer) => void,
+  add: (leaf: string) => void,
 ): Promise<void> {
-  let link = note ? chainOf(uuidOf(note.origin)) : null
-  let prev: Buffer | null = closing?.from_seq === 1 ? FIRST_PREV : null
+  let link = note ? chainHex(uuidOf(note.origin)) : null
+  let prev: string | null = closing?.from_seq === 1 ? FIRST : null
   let expected = closing?.from_seq ?? null
-  for await (const bytes of linesOf(open())) {
-    const line = readLine(bytes)
-    if (!line) {
-      if (bytes.subarray(0, CLOSING.length).equals(CLOSING)) return
-      throw new Bad('unreadable', `Line ${state.events + 1} is no line of an export.`, expected)
+  for await (const lines of linesOf(open()))
+    for (const bytes of lines) {
+      const line = readLine(bytes)
+      if (!line) {
+        if (bytes.subarray(0, CLOSING.length).equals(CLOSING)) return
+        throw new Bad('unreadable', `Line ${state.events + 1} is no line of an export.`, expected)
+      }
+      expected ??= line.seq
+      if (line.seq !== expected) throw await outOfPlace(open, line.seq, expected)
+      link ??= chainHex(uuidOf(tenantOf(line.event)))
+      prev ??= line.seq === 1 ? FIRST : line.prev
+      if (line.prev !== prev || link(line.seq, prev, line.event ? digestHex(line.event) : line.digest) !== line.hash)
+        throw new Bad('altered', `Event ${line.seq} is not what was sealed.`, line.seq)
+      prev = line.hash
+      add(line.hash)
+      state.events += 1
+      if (!line.event) state.digests += 1
+      state.from_seq ??= line.seq
+      state.to_seq = line.seq
+      expected += 1
     }
-    expected ??= line.seq
-    if (line.seq !== expected) throw await outOfPlace(open, line.seq, expected)
-    const digest = line.event ? digestOf(line.event) : (line.digest as Buffer)
-    link ??= chainOf(uuidOf(tenantOf(line.event)))
-    prev ??= line.seq === 1 ? FIRST_PREV : line.prev
-    if (!line.prev.equals(prev) || !link(line.seq, prev, digest).equals(line.hash))
-      throw new Bad('altered', `Event ${line.seq} is not what was sealed.`, line.seq)
-    prev = line.hash
-    add(line.hash)
-    state.events += 1
-    if (!line.event) state.digests += 1
-    state.from_seq ??= line.seq
-    state.to_seq = line.seq
-    expected += 1
-  }
 }
 
 /** The one that was expected comes later: the order is wrong. It does not come at all: it is missing. */
 async function outOfPlace(open: () => Lines, found: number, expected: number): Promise<Bad> {
   if (found < expected) return new Bad('reordered', `Event ${found} stands where ${expected} belongs.`, expected)
-  for await (const bytes of linesOf(open()))
-    if (readLine(bytes)?.seq === expected)
+  for await (const lines of linesOf(open()))
+    if (lines.some((bytes) => readLine(bytes)?.seq === expected))
       return new Bad('reordered', `Event ${found} stands where ${expected} belongs, which comes later.`, expected)
   return new Bad('gap', `Event ${expected} is missing.`, expected)
 }
@@ -221,6 +221,7 @@ function checkOlder(older: Note, note: Note, roots: Map<number, string>, closing
     throw new Bad('forked', `The log of the older note and this one part at or before event ${older.size}.`, null)
 }
 
+const FIRST = FIRST_PREV.toString('hex')
 const CLOSING = Buffer.from('{"checkpoint":')
 
 /** Null: the last line is no closing line. */
@@ -262,26 +263,28 @@ function readLine(bytes: Buffer): Line | null {
   const rest = hash + 64
   if (!Number.isSafeInteger(seq) || seq < 1 || !isAt(bytes, end, PREV) || !isAt(bytes, prev + 64, HASH)) return null
   const hashes = { prev: hexAt(bytes, prev), hash: hexAt(bytes, hash) }
-  if (isAt(bytes, rest, EVENT)) return { seq, ...hashes, event: bytes.subarray(rest + EVENT.length, -1), digest: null }
+  if (isAt(bytes, rest, EVENT)) return { seq, ...hashes, event: bytes.subarray(rest + EVENT.length, -1), digest: '' }
   if (!isAt(bytes, rest, DIGEST)) return null
   return { seq, ...hashes, event: null, digest: hexAt(bytes, rest + DIGEST.length) }
 }
 
-const hexAt = (bytes: Buffer, at: number): Buffer => Buffer.from(bytes.toString('latin1', at, at + 64), 'hex')
+const hexAt = (bytes: Buffer, at: number): string => bytes.toString('latin1', at, at + 64)
 
-/** Lines without their ends; what stands after the last end is a line too. */
-async function* linesOf(chunks: Lines): AsyncGenerator<Buffer> {
+/** Lines without their ends, as many at a time as one read brought; what stands after the last end is a line too. */
+async function* linesOf(chunks: Lines): AsyncGenerator<Buffer[]> {
   let rest: Buffer = Buffer.alloc(0)
   for await (const chunk of chunks) {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    const lines: Buffer[] = []
     let at = 0
     for (let end = bytes.indexOf(10); end !== -1; end = bytes.indexOf(10, at)) {
-      if (end > at) yield bytes.subarray(at, end)
+      if (end > at) lines.push(bytes.subarray(at, end))
       at = end + 1
     }
     rest = bytes.subarray(at)
+    yield lines
   }
-  if (rest.length > 0) yield rest
+  if (rest.length > 0) yield [rest]
 }
 
 /** The uuid of a tenant, from its spoken id at the end of a text: a log's name, or the id alone. */
