@@ -116,10 +116,20 @@ async function lookAround(options: RootOptions, skipped: Skipped[]): Promise<Roo
     if (!(error instanceof KeyRefused)) throw error
     skip('keyring:root', error.message, !(error instanceof NoOsKeyring))
   }
-  const file = defaultFile(home)
-  if ((await statOf(file)) === null) skip(`file:${file}`, 'there is no such file')
-  else found.push(fileSource(file, uid))
+  const file = fileSource(defaultFile(home), uid)
+  if ((await statOf(defaultFile(home))) === null) skip(file.name, 'there is no such file')
+  else if (options.given === null) found.push(file)
+  else
+    await file.read().then(
+      () => found.push(file),
+      (error: unknown) => skip(file.name, sentenceOf(error), true),
+    )
   return found
+}
+
+function sentenceOf(error: unknown): string {
+  if (error instanceof KeyRefused) return error.message
+  throw error
 }
 
 async function refuseConflicts(sources: readonly RootSource[]): Promise<void> {

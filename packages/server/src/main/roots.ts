@@ -81,7 +81,7 @@ export function sayRoots({ keyring, roots }: Ring, log: Log): void {
     version: keyring.current,
     versions: keyring.versions,
     created: roots.created,
-    skipped: roots.skipped.map(({ source: name, reason }) => `${name}: ${reason}`),
+    skipped: roots.skipped.map(({ source: name, reason }) => `${name} (${reason})`),
   }
   if (roots.skipped.some(({ isLoud }) => isLoud)) log.warn(line, 'root key')
   else log.info(line, 'root key')

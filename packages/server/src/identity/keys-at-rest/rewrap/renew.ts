@@ -72,7 +72,7 @@ export async function renewTenant(
   if (!renew || !rows.some((row) => row.wrapped)) return
   await tx(db, scope, async (t) => {
     const newest = await newestTenantKey(t, scope)
-    // Made after the run was asked for: by this run before it was killed, or by the first use of a new tenant.
+    // Made after the run began: by this run before it was killed, or by the first use of a new tenant.
     if (!newest || newest.created_at >= since) return
     const { key: _, ...row } = await makeKey(house, owner, newest.version + 1)
     await insertTenantKeyIfNone(t, scope, { ...row, version: newest.version + 1, state: 'accepted' })

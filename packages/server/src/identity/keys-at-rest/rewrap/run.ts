@@ -110,7 +110,7 @@ async function renew(work: Work): Promise<void> {
   const { run, house } = work
   if (!run.only_tenant && run.cursor === null) await rewrapInstallation(house)
   await eachTenant(work, async (scope) => {
-    await renewTenant(house, scope, { renew: run.renew, since: run.created_at })
+    await renewTenant(house, scope, { renew: run.renew, since: run.started_at ?? run.created_at })
     await move(work, { cursor: scope.tenantId })
   })
   if (!isStopped(work)) await move(work, { phase: 'switching', cursor: null })

@@ -28,8 +28,6 @@ export async function installation(source: RootSource = memorySource()) {
   const tenant = async (): Promise<Scope> => {
     const id = newTenantUuid()
     await pg.admin.run`insert into tenants (id, name) values (${id}::uuid, 'one')`
-    await pg.admin.run`insert into roles (user_id, tenant_id, role, given_by, given_at)
-      select id, ${id}::uuid, 'owner', 'test', now() from users limit 1`
     return systemScope('test', id)
   }
   return { pg, first, start, tenant }
@@ -61,7 +59,9 @@ export const read = (one: KeyringHouse, scope: Scope, version: number) =>
 export async function fill(one: KeyringHouse, scope: Scope, count: number): Promise<void> {
   await tx(one.db, scope, async (t) => {
     const key = await tenantKey(one, t, scope)
-    const envelopes = Array.from({ length: count }, (_, i) => sealText(key, place(scope, String(i + 1)), randomBytes(24).toString('hex')))
+    const envelopes = Array.from({ length: count }, (_, i) =>
+      sealText(key, place(scope, String(i + 1)), randomBytes(24).toString('hex')),
+    )
     await t.run`insert into compatibility_keys (version, tenant_id, material, origin, created_by, created_at, effective_at)
       select n, ${scope.tenantId}::uuid, material, 'made', 'test', ${t.now}::timestamptz, ${t.now}::timestamptz
       from unnest(${envelopes}::bytea[]) with ordinality as all_of_them (material, n)`
