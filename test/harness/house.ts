@@ -11,7 +11,7 @@ import { createKey } from '../../packages/server/src/identity/key.ts'
 import { openRing, type Ring } from '../../packages/server/src/identity/keys-at-rest/root/ring.ts'
 import { cookieName, startSession } from '../../packages/server/src/identity/session.ts'
 import { createTenant, createUser } from '../../packages/server/src/identity/user.ts'
-import { readConfig } from '../../packages/server/src/main/config.ts'
+import { type Config, readConfig } from '../../packages/server/src/main/config.ts'
 import { type Server, startServer } from '../../packages/server/src/main/server.ts'
 import { openLog } from '../../packages/server/src/std/log.ts'
 import type { Cable } from './cable.ts'
@@ -60,7 +60,11 @@ export type House = {
   /** Runs what is due, one job after another, until nothing is: no worker runs by itself unless `settings.ROLES` says so. */
   runJobs(): Promise<Ran[]>
   /** Another process on the same database: `house.alice.at((await house.second()).url)`. */
-  second(): Promise<Server>
+  second(options?: { login?: string; settings?: Record<string, string> }): Promise<Server>
+  /** The settings of this house and more. */
+  configOf(settings?: Record<string, string>): Config
+  /** Its database as another login. */
+  urlOf(login: string): string
   /** Every line that any of the processes logged. */
   logs: string[]
   close(): Promise<void>
@@ -100,14 +104,22 @@ export async function setup(options: SetupOptions = {}): Promise<House> {
   const data = await database({ log, cable: options.cable, ...(options.login ? { login: options.login } : {}) })
   const { db, admin, clock } = data
   const roots = { sources: [memorySource()], skipped: [], warnings: [], created: true }
-  const settings = Object.entries({ ENVIRONMENT: 'development', PORT: '0', ROLES: 'web', LIMITS: WIDE, ...options.settings })
-  const config = readConfig(Object.fromEntries(settings.map(([name, value]) => [`COUNTERSIGN_${name}`, value])), {
-    cwd: process.cwd(),
-    isRoot: false,
+  const settings = Object.entries({
+    ENVIRONMENT: 'development',
+    PORT: '0',
+    ROLES: 'web,callbacks',
+    LIMITS: WIDE,
+    ...options.settings,
   })
+  const configOf = (own: Record<string, string> = {}) =>
+    readConfig(Object.fromEntries([...settings, ...Object.entries(own)].map(([name, value]) => [`COUNTERSIGN_${name}`, value])), {
+      cwd: process.cwd(),
+      isRoot: false,
+    })
   const servers: Server[] = []
   const rings: Ring[] = []
-  const start = async (over: Db): Promise<Server> => {
+  const start = async (over: Db, own?: Record<string, string>): Promise<Server> => {
+    const config = configOf(own)
     const ring = await openRing({ db: over, roots, log, roles: config.roles })
     rings.push(ring)
     const server = await startServer({
@@ -169,7 +181,9 @@ export async function setup(options: SetupOptions = {}): Promise<House> {
     jobKinds: async () =>
       (await admin.rows<{ kind: string }>`select kind from countersign_queue.jobs order by id`).map((job) => job.kind),
     runJobs: () => drain(server.queue),
-    second: async () => start(await data.open()),
+    second: async ({ login, settings: own } = {}) => start(await data.open(login ? { url: data.urlOf(login) } : {}), own),
+    configOf,
+    urlOf: data.urlOf,
     logs,
     close,
   }

@@ -1,36 +1,56 @@
 // countersign serve: the server in the foreground, until a signal ends it. A second signal ends it at once.
 import type { Command } from 'commander'
 import { acceptSetupToken, issueSetupLinkIfNone } from '../identity/setup.ts'
-import { boot, type Running } from '../main/boot.ts'
+import { boot, bootReceiver, type Running } from '../main/boot.ts'
 import { type Config, processContext, readConfig } from '../main/config.ts'
+import { isReceiverOnly } from '../main/listeners.ts'
 import { openServerLog } from '../main/log.ts'
-import type { Output } from './output.ts'
+import { type Output, print } from './output.ts'
 
 export function serveCommand(program: Command, output: () => Output): void {
   program
     .command('serve')
     .description('run the server with the settings of the environment (docs/config.md)')
-    .option('--roles <roles>', 'what this process does: web, worker, maintenance; default all')
+    .option('--roles <roles>', 'what this process does: web, worker, maintenance, callbacks; default all')
     .option('--port <port>', 'the port to listen on')
     .option('--host <address>', 'the address to listen on')
-    .action(async (options: { roles?: string; port?: string; host?: string }) => {
+    .option('--callbacks-port <port>', 'the port of the callback listener')
+    .option('--callbacks-host <address>', 'the address of the callback listener')
+    .option('--probes-port <port>', 'the port of a listener for probes alone')
+    .option('--allow-unsigned', 'callbacks without a signature; only at a private address of their own listener')
+    .action(async ({ allowUnsigned, ...options }: Record<string, string | undefined> & { allowUnsigned?: true }) => {
       const { env, context } = processContext()
-      const config = readConfig({ ...env, ...asSettings(options) }, context)
+      const unsigned = allowUnsigned ? { callbacksUnsigned: '1' } : {}
+      const config = readConfig({ ...env, ...asSettings({ ...options, ...unsigned }) }, context)
       const { log, told } = openServerLog(config)
+      if (isReceiverOnly(config)) {
+        const receiver = await bootReceiver(config, log)
+        endOnSignal(receiver)
+        return print(
+          output(),
+          { ready: true, url: receiver.url, pid: process.pid },
+          ({ url }) => `Callbacks are received at ${url}`,
+        )
+      }
       const running = await boot(config, log, told)
       endOnSignal(running)
-      const link = await setupLink(running, config)
-      const { url } = running.server
-      if (output().json) output().stdout(`${JSON.stringify({ ready: true, url, setup_url: link, pid: process.pid })}\n`)
-      else output().stdout(`Countersign listens on ${url}\n${link ? `Set it up: ${link}\n` : ''}`)
+      // Who sets an installation up comes to its pages.
+      const link = config.roles.includes('web') ? await setupLink(running, config) : null
+      const { url, listeners } = running.server
+      if (output().json)
+        output().stdout(`${JSON.stringify({ ready: true, url, setup_url: link, pid: process.pid, listeners })}\n`)
+      else {
+        const others = Object.entries(listeners).map(([name, at]) => `${name} on ${at}\n`)
+        output().stdout(`Countersign listens on ${url}\n${others.join('')}${link ? `Set it up: ${link}\n` : ''}`)
+      }
     })
 }
 
+const settingOf = (flag: string): string => `COUNTERSIGN_${flag.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
+
 /** Flags are settings under another name. */
 export const asSettings = (flags: Record<string, string | undefined>): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [[`COUNTERSIGN_${name.toUpperCase()}`, value]])),
-  )
+  Object.fromEntries(Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [[settingOf(name), value]])))
 
 /** The link for the first operator; null once there is one, or while another process has printed one. */
 export const setupLink = ({ server }: Running, config: Config): Promise<string | null> =>

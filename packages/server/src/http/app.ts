@@ -48,6 +48,8 @@ export type AppOptions = Handed & {
   accessLog?: boolean
   /** false: no /openapi.json, for a listener that serves probes alone. */
   describes?: boolean
+  /** For a listener that only a network of the operator's reaches: whatever name it is called by. */
+  anyHost?: true
   /** Told of every answer: what was asked by its pattern, never by its path. */
   observe?(seen: { method: string; route: string | null; status: number; ms: number }): void
   /** For tests: an answer that its schema does not describe is an error. */
@@ -209,7 +211,7 @@ function makeDoor(options: AppOptions, service: Service, entries: Placed[], edge
     try {
       refuseMalformed(exchange)
       if (options.installation) refuseLoop(exchange.header('via'), options.installation)
-      if (raw.incoming && !ANY_HOST.includes(exchange.path)) edge().refuseHost(exchange.header('host'))
+      if (raw.incoming && !options.anyHost && !ANY_HOST.includes(exchange.path)) edge().refuseHost(exchange.header('host'))
       await refuseExposedKey(exchange, options)
       const response =
         request.method === 'OPTIONS' ? send(here, optionsAnswer(exchange, allowed, cors)) : await hono.fetch(request, { here })

@@ -145,8 +145,8 @@ export function openLimits(options: { db: Db; keyring: Keyring; clock: Clock; bu
       return unlessReadOnly([{ bucket, key }], take, () => here.hold(bucket, key))
     },
     async sweep() {
-      const { rowCount } = await db.pool.query(sweepBuckets().text)
-      return rowCount ?? 0
+      const [row] = await query<{ swept: number }>(sweepBuckets())
+      return row?.swept ?? 0
     },
   }
   return limits

@@ -58,7 +58,7 @@ export const findBuckets = (keys: string[]): Sql => sql`
 
 export const deleteBucket = (key: string): Sql => sql`delete from countersign.buckets where key = ${key}::text`
 
-export const sweepBuckets = (): Sql => sql`delete from countersign.buckets where idle_at < ${now}`
+export const sweepBuckets = (): Sql => sql`select countersign_engine.sweep_buckets() as swept`
 
 // What is held at once stands in one row as holder → end: the row's lock makes the count exact, and the lease of a process that died ends by itself.
 const liveLeases = sql`from jsonb_each_text(b.leases) as held (holder, until) where held.until::float8 > ${epoch(now)}`

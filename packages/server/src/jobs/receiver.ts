@@ -37,6 +37,10 @@ const SUMMARIES: Record<CallbackAction, string> = {
 const SIGNED =
   'Signed by the header `Countersign-Callback-Signature`, over the bytes of the body (docs/queue/callbacks.md). The identical answer once more gets the reply of the first.'
 
+/** The three doors of callbacks; what people do with callbacks stands elsewhere. */
+export const isReceiver = (one: Route): boolean =>
+  one.spec.selfAuthenticated === true && /^\/callbacks\/:id\/(complete|fail|heartbeat)$/.test(one.path)
+
 export const receiverRoutes = (house: { receiver: Receiver }): Route[] =>
   (['complete', 'fail', 'heartbeat'] as const).map((action) =>
     route(

@@ -1,7 +1,7 @@
 // From settings to a running server, and back: database, migrations, root key, the proof of P153, then the listener. Nothing listens before all of it holds.
 
 import { join } from 'node:path'
-import { QueueError } from '@countersign/queue'
+import { createQueue, QueueError } from '@countersign/queue'
 import { KeyRefused, type Keyring } from '../crypto/keyring.ts'
 import { type Embedded, joinEmbedded, startEmbedded } from '../db/embedded/postgres.ts'
 import { MigrationRefused, migrate } from '../db/migrate.ts'
@@ -14,6 +14,7 @@ import { packageRoot } from '../std/package-root.ts'
 import { examine } from './checks/examine.ts'
 import { sayFinding } from './checks/finding.ts'
 import type { Config } from './config.ts'
+import { listenForCallbacks } from './listeners.ts'
 import { rootsOf, sayRoots } from './roots.ts'
 import { type Server, startServer } from './server.ts'
 import { version } from './version.ts'
@@ -100,6 +101,28 @@ export async function boot(config: Config, log: Log, told: (keyring: Keyring) =>
   } catch (error) {
     await embedded?.stop()
     throw error
+  }
+}
+
+/** A process that takes callbacks and nothing else (P19): a login that may do no more is enough, and it never sees a root key. */
+export async function bootReceiver(config: Config, log: Log): Promise<{ url: string; close(): Promise<void> }> {
+  if (!config.databaseUrl)
+    throw new BootRefused([
+      'db.reach: a receiver by itself needs COUNTERSIGN_DATABASE_URL, as the login countersign_run_callbacks.',
+    ])
+  const db = await openDb({ url: config.databaseUrl.reveal(), listen: false, log })
+  const queue = createQueue({ database: db.pool, listen: false, clock: db.clock, log })
+  const close = async () => {
+    await queue.close()
+    await db.close()
+  }
+  try {
+    await prove(config, db, log)
+    const listener = await listenForCallbacks(config, queue, log)
+    return { url: listener.url, close: () => listener.close().then(close) }
+  } catch (error) {
+    await close()
+    throw error instanceof QueueError ? new BootRefused([`http.bind: ${error.message}`]) : error
   }
 }
 

@@ -278,14 +278,6 @@ export const SETTINGS = {
     'none',
     'What /.well-known/security.txt answers (RFC 9116); read again when it changes.',
   ),
-  metricsPort: setting(
-    'METRICS_PORT',
-    kind.portNumber,
-    null,
-    'none',
-    'A listener of its own for /metrics, /livez and /readyz, without a key; only for networks that are yours.',
-  ),
-  metricsHost: setting('METRICS_HOST', kind.text, '127.0.0.1', '127.0.0.1', 'The address of that listener.'),
   egressHttp: setting('EGRESS_HTTP', kind.flag, false, '0', 'Also dials plain http.'),
   egressPorts: setting('EGRESS_PORTS', kind.portList, [], '443, and 80 with EGRESS_HTTP', 'Further ports that may be dialled.'),
   egressLiterals: setting(

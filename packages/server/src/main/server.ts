@@ -77,6 +77,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     buckets: config.limits,
     pages: serves && options.pages !== null ? loadPages(options.pages) : undefined,
     accessLog: true,
+    observe: rooms.status.observe,
     checkAnswers: options.checkAnswers,
     version,
     webhooks: webhookOperations(),
@@ -102,6 +103,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     throw error
   })
   const sealer = startSealing(options, rooms.audit)
+  const monitor = rooms.status.start()
   const stopSweeping = config.roles.includes('maintenance') ? sweepEveryMinute(app, db, log) : () => undefined
   return {
     url: door.url,
@@ -111,6 +113,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     queue: rooms.queue,
     async close() {
       stopSweeping()
+      await monitor?.close()
       await sealer?.close()
       for (const one of beside) await one.close()
       await door.close()

@@ -3,11 +3,13 @@ import { describeAllowed } from '../../egress/address.ts'
 import { readCertificate } from '../../http/tls.ts'
 import { daysLeft, readSecurityTxt, SECURITY_TXT_WARN_DAYS } from '../../status/security-txt.ts'
 import { type Config, type ConfigRefused, tlsFiles } from '../config.ts'
+import { hasOwnReceiver } from '../listeners.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 
 export const checkSettings = (config: Config, now: Date): Finding[] => [
   checkPublicUrl(config),
   checkBind(config),
+  ...checkCallbackBind(config),
   ...checkTls(config),
   checkCors(config),
   ok('http.hosts', [config.publicUrl?.host ?? `localhost:${config.port}`, ...config.allowedHosts].join(', ')),
@@ -16,7 +18,8 @@ export const checkSettings = (config: Config, now: Date): Finding[] => [
   checkSecurityTxt(config, now),
 ]
 
-function checkPublicUrl({ environment, publicUrl }: Config): Finding {
+function checkPublicUrl({ environment, publicUrl, roles }: Config): Finding {
+  if (!roles.includes('web') && !roles.includes('worker')) return ok('url.public', 'No link is made here.')
   if (environment === 'development') return ok('url.public', publicUrl?.origin ?? 'http://localhost, as this is development.')
   if (publicUrl === null)
     return fail('url.public', 'PUBLIC_URL is not set.', 'Set COUNTERSIGN_PUBLIC_URL to the https origin that people use.')
@@ -39,6 +42,28 @@ function checkBind(config: Config): Finding {
     `The server would listen on ${host}, a public address, without TLS.`,
     'Put a TLS proxy in front and set COUNTERSIGN_TLS_TERMINATED=1, give COUNTERSIGN_TLS_CERT_FILE and COUNTERSIGN_TLS_KEY_FILE, or bind to 127.0.0.1.',
   )
+}
+
+/** The callback listener speaks plain http: TLS ends in front of it. Unsigned, everybody who reaches it could end jobs. */
+function checkCallbackBind(config: Config): Finding[] {
+  const { environment, callbacksHost: host, callbacksUnsigned, tlsTerminated } = config
+  if (!hasOwnReceiver(config)) return []
+  if (callbacksUnsigned && !PRIVATE.test(host))
+    return [
+      fail(
+        'http.bind',
+        `Callbacks without a signature would be taken at ${host}, a public address.`,
+        'Give COUNTERSIGN_CALLBACK_KEYS_FILE instead of COUNTERSIGN_CALLBACKS_UNSIGNED, or bind to 127.0.0.1.',
+      ),
+    ]
+  if (environment === 'development' || tlsTerminated || PRIVATE.test(host)) return [ok('http.bind', `callbacks: ${host}`)]
+  return [
+    fail(
+      'http.bind',
+      `Callbacks would be taken at ${host}, a public address, without TLS.`,
+      'Put a TLS proxy in front and set COUNTERSIGN_TLS_TERMINATED=1, or set COUNTERSIGN_CALLBACKS_HOST to 127.0.0.1.',
+    ),
+  ]
 }
 
 /** Only where TLS ends here; without its files nothing could be served, in development neither. */

@@ -1,0 +1,76 @@
+// The listeners of a process beside that of the web (P19): callbacks, which has no page, no API and no CORS, and probes, which say that the process lives.
+// Each serves its own routes and no others, and none takes a person's cookie or a key.
+import { CALLBACK_PREFIX, type Queue, serveCallbacks } from '@countersign/queue'
+import { makeKeyring } from '../crypto/keyring.ts'
+import { randomBytes } from '../crypto/token.ts'
+import type { Db } from '../db/tx.ts'
+import { buildApp } from '../http/app.ts'
+import type { Route } from '../http/route.ts'
+import { isReceiver, openCallbackKeys } from '../jobs/receiver.ts'
+import type { Log } from '../std/log.ts'
+import type { Config } from './config.ts'
+
+export type Listener = { name: 'callbacks' | 'probes'; url: string; close(): Promise<void> }
+
+const CALLBACKS_PORT = 3_002
+const PROBES = ['/livez', '/readyz', '/metrics']
+
+/** Callbacks have a listener of their own unless one process does the web too and nobody named a port. */
+export const hasOwnReceiver = ({ roles, callbacksPort }: Config): boolean =>
+  roles.includes('callbacks') && (callbacksPort !== null || !roles.includes('web'))
+
+/** A process that takes callbacks and does nothing else: it needs no root key, and its login no table. */
+export const isReceiverOnly = ({ roles }: Config): boolean => roles.every((role) => role === 'callbacks')
+
+/** What the web's listener serves of the rooms' routes. */
+export const webRoutes = (config: Config, routes: readonly Route[]): Route[] => {
+  if (!config.roles.includes('web')) return []
+  const takesCallbacks = config.roles.includes('callbacks') && !hasOwnReceiver(config)
+  return routes.filter((one) => takesCallbacks || !isReceiver(one))
+}
+
+export const isProbe = (one: Route): boolean => one.method === 'GET' && PROBES.includes(one.path)
+
+/** Whoever reaches a listener that serves nothing else needs no key for what it measures. */
+const open = (one: Route): Route => ({ ...one, spec: { ...one.spec, auth: 'none', action: undefined, bucket: 'none' } })
+
+/** Refuses to start without a key, or unsigned at an address that others reach. */
+export async function listenForCallbacks(config: Config, queue: Queue, log: Log): Promise<Listener> {
+  const { callbackKeysFile: file, callbackV1: acceptV1, callbacksUnsigned: allowUnsigned } = config
+  const server = await serveCallbacks(queue, {
+    ...(file === null ? {} : { keys: openCallbackKeys(file, log) }),
+    acceptV1,
+    allowUnsigned,
+    prefixes: [CALLBACK_PREFIX, '/api/callbacks'],
+    host: config.callbacksHost,
+    port: config.callbacksPort ?? CALLBACKS_PORT,
+    log,
+  })
+  return { name: 'callbacks', ...server }
+}
+
+export async function listenForProbes(
+  config: Config,
+  port: number,
+  given: { db: Db; routes: readonly Route[]; log: Log },
+): Promise<Listener> {
+  const { db, log } = given
+  const refuse = async () => null
+  const app = buildApp({
+    // Probes count nobody and store nothing, so what would be made with a key never is: one of this moment will do.
+    house: { db, log, clock: db.clock, keyring: makeKeyring({ current: 1, versions: new Map([[1, randomBytes(32)]]) }) },
+    routes: [],
+    rootRoutes: given.routes.filter(isProbe).map(open),
+    describes: false,
+    sealing: {
+      seal: () => Promise.reject(new Error('Nothing is stored here.')),
+      open: () => Promise.reject(new Error('Nothing is stored here.')),
+    },
+    // Who scrapes calls it by whatever name or address it has.
+    anyHost: true,
+    authenticate: refuse,
+    authorise: () => undefined,
+  })
+  const door = await app.listen(port, config.probesHost)
+  return { name: 'probes', url: door.url, close: () => door.close() }
+}
