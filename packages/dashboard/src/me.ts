@@ -28,9 +28,19 @@ export function useUser(): Me {
   return me
 }
 
+/** Acts on what all tenants share, by the roles that have them where an installation began. */
+const SHARED: Readonly<Record<string, readonly string[]>> = {
+  'queue.pause': ['owner', 'admin', 'operator'],
+  'queue.override': ['owner', 'admin'],
+}
+
 /** undefined when the role opens the act at all, else the sentence that says why not; who reaches only their own finds out by the server's answer. */
-export const closedTo = (me: Me, action: string, act: string): string | undefined =>
-  Object.hasOwn(me.may, action) ? undefined : `The role ${me.role} does not ${act}.`
+export const closedTo = (me: Me, action: string, act: string): string | undefined => {
+  if (Object.hasOwn(me.may, action)) return undefined
+  if (me.role !== null && SHARED[action]?.includes(me.role))
+    return 'Queues and kinds are shared by all tenants: ask a host of this installation.'
+  return `The role ${me.role} does not ${act}.`
+}
 
 export const useSetup = (enabled: boolean) => useQuery({ queryKey: ['setup'], queryFn: () => api.setup.status(), enabled })
 

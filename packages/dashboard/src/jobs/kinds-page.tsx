@@ -52,9 +52,7 @@ export function KindsPage() {
                 right: true,
                 cell: ({ name, paused_at }) => {
                   const paused = paused_at !== null
-                  const reason = paused
-                    ? closedTo(me, 'queue.resume', 'resume kinds')
-                    : closedTo(me, 'queue.pause', 'pause kinds')
+                  const reason = closedTo(me, 'queue.pause', paused ? 'resume kinds' : 'pause kinds')
                   const busy = pause.isPending && pause.variables.name === name
                   return (
                     <PauseButton

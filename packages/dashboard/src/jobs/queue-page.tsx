@@ -91,7 +91,7 @@ function Acts({ queue: { name, paused_at } }: { queue: Queue }) {
         <PauseButton
           name={name}
           paused={paused}
-          reason={paused ? closedTo(me, 'queue.resume', 'resume queues') : closedTo(me, 'queue.pause', 'pause queues')}
+          reason={closedTo(me, 'queue.pause', paused ? 'resume queues' : 'pause queues')}
           act={{ busy: pause.isPending, go: () => pause.mutate({ name, paused }) }}
         />
         <Confirm

@@ -47,9 +47,7 @@ export function QueuesPage() {
               right: true,
               cell: ({ name, paused_at }) => {
                 const paused = paused_at !== null
-                const reason = paused
-                  ? closedTo(me, 'queue.resume', 'resume queues')
-                  : closedTo(me, 'queue.pause', 'pause queues')
+                const reason = closedTo(me, 'queue.pause', paused ? 'resume queues' : 'pause queues')
                 const busy = pause.isPending && pause.variables.name === name
                 return (
                   <PauseButton

@@ -6,6 +6,7 @@ import { type Tx, tx } from '../db/tx.ts'
 import { tenantWire } from '../std/id.ts'
 import type { IdentityHouse } from './house.ts'
 import { ACTIONS, type Action, type Reach, reach } from './matrix.ts'
+import { reachesShared, SHARED_ACTIONS } from './shared.ts'
 import { findTenant, findUser, type User } from './sql.ts'
 import { findName } from './tenants/sql.ts'
 
@@ -19,9 +20,12 @@ export type Me = User & {
   may: Partial<Record<Action, Reach>>
 }
 
-/** Actions without any reach are left out. */
-const mayOf = (scope: Scope): Me['may'] =>
-  Object.fromEntries(ACTIONS.map((action) => [action, reach(scope, action)]).filter(([, how]) => how !== 'none'))
+/** Actions without any reach are left out, and those on what all tenants share where they are for others. */
+async function mayOf(t: Tx, scope: Scope): Promise<Me['may']> {
+  const shares = await reachesShared(t, scope)
+  const open = ACTIONS.filter((action) => shares || !SHARED_ACTIONS.includes(action))
+  return Object.fromEntries(open.map((action) => [action, reach(scope, action)]).filter(([, how]) => how !== 'none'))
+}
 
 export const getMe = (house: IdentityHouse, scope: Scope): Promise<Me> =>
   tx(
@@ -39,7 +43,7 @@ export const getMe = (house: IdentityHouse, scope: Scope): Promise<Me> =>
         tenant_state: tenant.state,
         session_id: scope.actor.session_id ?? null,
         break_glass: door,
-        may: mayOf(scope),
+        may: await mayOf(t, scope),
       }
     },
     { readOnly: true },

@@ -3,7 +3,7 @@ import type { JobFilter, JobRow } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import type { Tx } from '../db/tx.ts'
-import { homeTenant } from '../identity/sql.ts'
+import { reachesShared } from '../identity/shared.ts'
 import type { JobsHouse } from './house.ts'
 import { isWithin } from './own.ts'
 import type { EnginePage } from './page.ts'
@@ -43,12 +43,9 @@ export async function findWithin({ queue }: JobsHouse, t: Tx, id: string, mark: 
   return job && isWithin(job, mark) ? job : null
 }
 
-/**
- * Queues, kinds and their limits are the installation's, and what is done to one is done to the jobs of all tenants: so it is for hosts and for the tenant
- * that the installation began with. Every tenant drains what is its own.
- */
+/** For what is done to a queue or a kind as a whole. Every tenant drains what is its own. */
 export async function guardShared(t: Tx, scope: Scope, action: string): Promise<void> {
-  if (scope.isHost || (await homeTenant(t)).id === scope.tenantId) return
+  if (await reachesShared(t, scope)) return
   throw new Problem('forbidden', {
     action,
     detail: 'Queues and kinds are shared by all tenants: ask a host of this installation.',
