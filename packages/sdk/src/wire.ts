@@ -89,6 +89,14 @@ export type Capabilities = {
   features: string[]
 }
 
+/** One check of the doctor. */
+export type Check = {
+  code: string
+  status: 'ok' | 'warn' | 'fail'
+  what: string
+  mend: string | null
+}
+
 /** A signed head of the tree over the log: a C2SP note whose origin is the name of the log. */
 export type Checkpoint = {
   size: number
@@ -437,6 +445,67 @@ export type EventType = {
   sensitive: boolean
   /** JSON Schema of the body that endpoints get. */
   schema: { [member: string]: Json }
+}
+
+/** Everything that is measured, for hosts. */
+export type FullStatus = {
+  status: 'ok' | 'warn' | 'outage' | 'unknown'
+  sentence: string
+  as_of: string | null
+  away_since: string | null
+  latency: {
+    at: string
+    p50_ms: number
+    p95_ms: number
+  }[]
+  components: {
+    name: string
+    title: string
+    state: 'ok' | 'warn' | 'outage' | 'unknown'
+    since: string | null
+    uptime: number | null
+    days: {
+      day: string
+      ok: number
+      warn: number
+      outage: number
+    }[]
+    says: string
+    measured_at: string | null
+    measured: { [member: string]: number | null }
+  }[]
+  incidents: Incident[]
+}
+
+/** What a host announced, newest words first. */
+export type Incident = {
+  id: string
+  kind: 'incident' | 'maintenance'
+  severity: 'SEV-1' | 'SEV-2' | 'SEV-3' | 'SEV-4' | null
+  status: 'investigating' | 'identified' | 'monitoring' | 'resolved' | 'scheduled' | 'in_progress' | 'completed'
+  title: string
+  components: string[]
+  affects: 'none' | 'some' | 'all'
+  affected: string[]
+  customer_data: boolean
+  detected_at: string
+  starts_at: string | null
+  ends_at: string | null
+  notify_by: string | null
+  notified_at: string | null
+  alarmed_at: string | null
+  opened_by: string
+  opened_at: string
+  closed_at: string | null
+  updates: {
+    id: string
+    incident_id: string
+    status: 'investigating' | 'identified' | 'monitoring' | 'resolved' | 'scheduled' | 'in_progress' | 'completed'
+    severity: 'SEV-1' | 'SEV-2' | 'SEV-3' | 'SEV-4' | null
+    body: string
+    written_by: string
+    written_at: string
+  }[]
 }
 
 /** Where an event stands in the chain, and the hashes from it up to the root of the newest checkpoint (RFC 6962). */
@@ -2418,6 +2487,91 @@ export type Routes = {
     }
     answers: {
       200: EgressAllows
+    }
+  }
+  'GET /status': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: FullStatus
+    }
+  }
+  'GET /status/checks': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: Check[]
+      }
+    }
+  }
+  'GET /incidents': {
+    params: Record<string, never>
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: Incident[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /incidents': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      /** `incident` unless said otherwise. */
+      kind?: 'incident' | 'maintenance'
+      severity?: 'SEV-1' | 'SEV-2' | 'SEV-3' | 'SEV-4'
+      status?: 'investigating' | 'identified' | 'monitoring' | 'resolved' | 'scheduled' | 'in_progress' | 'completed'
+      title: string
+      /** The first words about it, for people. */
+      body: string
+      components?: string[]
+      /** Whose tenants are told; all unless some are named. */
+      affects?: 'none' | 'some' | 'all'
+      affected?: string[]
+      /** Whether it touches customers’ data: those concerned must then be told within 24 hours. */
+      customer_data?: boolean
+      detected_at?: string
+      starts_at?: string
+      ends_at?: string
+    }
+    answers: {
+      201: Incident
+    }
+  }
+  'GET /incidents/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Incident
+    }
+  }
+  'PATCH /incidents/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      severity?: 'SEV-1' | 'SEV-2' | 'SEV-3' | 'SEV-4'
+      status?: 'investigating' | 'identified' | 'monitoring' | 'resolved' | 'scheduled' | 'in_progress' | 'completed'
+      title?: string
+      /** New words about it; they are told to everybody who is concerned. */
+      body?: string
+      components?: string[]
+      affects?: 'none' | 'some' | 'all'
+      affected?: string[]
+      customer_data?: boolean
+      /** Those concerned were told, outside of this page too where that is needed. */
+      notified?: true
+      starts_at?: string
+      ends_at?: string
+    }
+    answers: {
+      200: Incident
     }
   }
   'GET /events': {

@@ -1,7 +1,13 @@
 // One answer on its way out, and the two ways to send it: straight onto the socket, or as a Response for callers in this process.
 import type { ServerResponse } from 'node:http'
 
-export type Answer = { status: number; headers: Record<string, string | string[]>; body: string | Buffer | null }
+export type Answer = {
+  status: number
+  headers: Record<string, string | string[]>
+  body: string | Buffer | null
+  /** A document or what belongs to one: it gets the headers of pages. */
+  isPage?: boolean
+}
 
 /** The headers that every answer starts with, and the same as the flat list that Node writes without copying. */
 export type BaseHeaders = { readonly named: Record<string, string>; readonly flat: readonly string[] }

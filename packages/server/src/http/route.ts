@@ -76,6 +76,16 @@ export type Ask<P extends Shape = Shape, Q extends Shape = Shape, B extends z.Zo
 }
 
 /** How a verb's result becomes an answer, when that is more than "the first success status with the result as body". */
+/** A text that is no JSON: `return new Document('text/html', html)` on a route whose answer is a 'page'. HTML gets the headers of pages (P134). */
+export class Document {
+  readonly type: string
+  readonly text: string
+  constructor(type: 'text/html' | 'text/css' | 'text/plain' | 'application/atom+xml' | `text/plain; ${string}`, text: string) {
+    this.type = type.includes(';') ? type : `${type}; charset=utf-8`
+    this.text = text
+  }
+}
+
 export type Rendered = { status?: number; headers?: Record<string, string>; body: unknown }
 
 export type RouteSpec<

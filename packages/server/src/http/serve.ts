@@ -20,6 +20,7 @@ import {
   type Ask,
   type CookieOptions,
   type Dialect,
+  Document,
   defaultStatus,
   isMutating,
   isStream,
@@ -299,6 +300,10 @@ function rendered({ route, dialect, status: usual }: Entry, control: Control, re
   const status = made.status ?? control.chosen.status ?? usual
   const headers: Answer['headers'] = made.headers ?? {}
   if (spec.answers[status] === null || made.body === undefined) return { status, headers, body: null }
+  if (made.body instanceof Document) {
+    const { type, text } = made.body
+    return { status, headers: { 'Content-Type': type, ...headers }, body: text, isPage: /^text\/(html|css)/.test(type) }
+  }
   return { status, headers: { 'Content-Type': 'application/json', ...headers }, body: writeJson(made.body) }
 }
 

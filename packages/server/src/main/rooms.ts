@@ -43,7 +43,8 @@ import { jobsRoutes } from '../jobs/routes.ts'
 import type { McpHouse } from '../mcp/house.ts'
 import { jobTools } from '../mcp/jobs.ts'
 import { mcpRoutes } from '../mcp/routes.ts'
-import { type StatusHouse, statusRoutes } from '../status/routes.ts'
+import { statusJobs } from '../status/jobs.ts'
+import { incidentRoutes, type StatusHouse, statusRoutes } from '../status/routes.ts'
 import type { Log } from '../std/log.ts'
 import { openQuestions } from '../tasks/break-glass.ts'
 import { callbackSecret, renderCallback, tellOfCallback } from '../tasks/callback.ts'
@@ -66,6 +67,7 @@ import { QUEUE as WEBHOOKS } from '../webhooks/sending/sql.ts'
 import { auditHouse, witnessOf } from './audit.ts'
 import type { Config } from './config.ts'
 import { replySealing } from './sealing.ts'
+import { openStatus, type Status } from './status.ts'
 
 export type Ground = {
   config: Config
@@ -86,8 +88,7 @@ export type Rooms = {
   queue: Queue
   routes: Route[]
   rootRoutes: Route[]
-  /** What this process measured, in the text format of Prometheus. */
-  metrics(): Promise<string>
+  status: Status
   /** After the listener: running jobs end or are handed back, then what the rooms hold open is closed. */
   close(): Promise<void>
 }
@@ -124,6 +125,7 @@ export function openRooms(ground: Ground): Rooms {
   const kinds = [
     ...[...taskJobs(tasks), ...webhookJobs(webhooks), ...identityJobs(identity)].map(holds.over),
     ...tenantJobs(breakGlass),
+    ...statusJobs({ db }),
     ...keyringJobs(ring, config.erasuresFile),
     ...auditJobs(audit, witnessOf(ground, door)),
   ]
@@ -145,6 +147,8 @@ export function openRooms(ground: Ground): Rooms {
   if (config.roles.includes('worker'))
     queue.work({ queues: sharesOf(all), concurrency: JOBS_AT_ONCE, maintenance: false, version: ground.version })
   if (config.roles.includes('maintenance')) queue.maintain()
+  // Rooms hand their probes in here, each with its name, its title and one sentence.
+  const status = openStatus(ground, queue, meter, [])
   const ownKinds = new Set(kinds.map(({ name }) => name))
   const jobs: JobsHouse = { db, keyring, queue, ownKinds, countersign: openCountersign(tasks), version: ground.version }
   const mcp: McpHouse = {
@@ -168,10 +172,10 @@ export function openRooms(ground: Ground): Rooms {
       webhooks,
       jobs,
       receiver: openCallbackReceiver(queue, keys, config.callbackV1, log),
-      status: { db, version: ground.version },
+      status: status.house,
       mcp,
     }),
-    metrics: () => meter.text(),
+    status,
     async close() {
       await queue.close({ grace: GRACE })
       holds.close()
@@ -213,6 +217,7 @@ const listRoutes = ({
     ...tenantRoutes(breakGlass),
     ...keyringRoutes(ring),
     ...egressRoutes(identity),
+    ...incidentRoutes(status),
     ...eventRoutes(audit),
     ...auditRoutes(audit),
     ...endpointRoutes(webhooks),
