@@ -1,5 +1,7 @@
 // Which page stands at which address, and who may see it: without a session every page but set-up, sign-in and invitation leads to sign-in and back.
 import { Redirect, Route, Switch, useLocation, useSearch } from 'wouter'
+import { AuditPage } from './audit/audit-page.tsx'
+import { EventPage } from './audit/event-page.tsx'
 import { CallbacksPage } from './jobs/callbacks-page.tsx'
 import { DeadLettersPage } from './jobs/dead-letters-page.tsx'
 import { EnginePage } from './jobs/engine-page.tsx'
@@ -79,6 +81,8 @@ function Inside() {
           <Route path="/dead-letters" component={DeadLettersPage} />
           <Route path="/callbacks" component={CallbacksPage} />
           <Route path="/engine" component={EnginePage} />
+          <Route path="/audit" component={AuditPage} />
+          <Route path="/audit/:id">{({ id }) => <EventPage key={id} id={id} />}</Route>
           <Route component={NowherePage} />
         </Switch>
       </Shell>

@@ -18,6 +18,8 @@ export const paths = {
   deadLetters: () => '/dead-letters',
   callbacks: () => '/callbacks',
   engine: () => '/engine',
+  audit: (query?: string) => (query ? `/audit?${query}` : '/audit'),
+  auditEvent: (id: string) => `/audit/${encodeURIComponent(id)}`,
 }
 
 /** P39: where sign-in leads back to. `//x`, `/\x` and anything that is not a plain path of this site lead to the inbox. */

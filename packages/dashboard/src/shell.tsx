@@ -18,6 +18,7 @@ const PLACES: { name: string; path: string; keys: string; also?: string[] }[] = 
   },
   { name: 'Agents', path: paths.agents(), keys: 'g a' },
   { name: 'People', path: paths.people(), keys: 'g p' },
+  { name: 'Audit', path: paths.audit(), keys: 'g r' },
   { name: 'Profile', path: paths.profile(), keys: 'g m' },
 ]
 
@@ -54,7 +55,7 @@ export function Shell({ children }: { children: ReactNode }) {
             <img src="/favicon.svg" alt="" width="26" height="26" />
             Countersign
           </Link>
-          <nav aria-label="Main" className="order-last -mx-2 flex w-full gap-1 sm:order-none sm:mx-0 sm:w-auto sm:grow">
+          <nav aria-label="Main" className="order-last -mx-2 flex w-full flex-wrap gap-1 sm:order-none sm:mx-0 sm:w-auto sm:grow">
             {PLACES.map((place) => (
               <Link
                 key={place.path}

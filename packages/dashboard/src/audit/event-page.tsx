@@ -1,0 +1,196 @@
+// One event (P108, P116): what it says, where it came from while that is not erased, and its proof, which this browser checks by itself.
+import type { RouteAnswer } from '@countersign/sdk'
+import { useMutation, useQuery } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
+import { Link } from 'wouter'
+import { api } from '../api.ts'
+import { readExact } from '../exact.ts'
+import { closedTo, useUser } from '../me.ts'
+import { paths } from '../paths.ts'
+import { exact } from '../time.ts'
+import { useTitle } from '../title.ts'
+import { Badge } from '../ui/badge.tsx'
+import { Button } from '../ui/button.tsx'
+import { Card, PageTitle } from '../ui/card.tsx'
+import { ContentCard } from '../ui/content.tsx'
+import { Copyable } from '../ui/copy.tsx'
+import { Refusal } from '../ui/refusal.tsx'
+import { Mono, Resource, Who } from './frame.tsx'
+import { type Checked, checkProof, type Proof } from './proof.ts'
+
+type Detail = RouteAnswer<'GET /events/:id'>
+
+export function EventPage({ id }: { id: string }) {
+  const event = useQuery({
+    queryKey: ['audit', 'event', id],
+    queryFn: () => api.call('GET /events/:id', { params: { id } }),
+    // Until it is proved: a second for the seal, a minute for the checkpoint.
+    refetchInterval: (query) => (query.state.data && !query.state.data.seal?.checkpointed ? 2_000 : false),
+  })
+  useTitle(event.data?.type ?? 'Event')
+  if (!event.data) return event.isPending ? <p className="text-muted">Loading…</p> : <Refusal error={event.error} />
+  const { type, class: kind, data, before, after, decision } = event.data
+  return (
+    <div className="flex flex-col gap-5">
+      <Link href={paths.audit()} className="text-sm text-muted underline underline-offset-4">
+        All events
+      </Link>
+      <PageTitle title={type}>
+        <Badge tone="quiet">{kind}</Badge>
+      </PageTitle>
+      <div className="-mt-4">
+        <Mono text={id} />
+      </div>
+      <Facts event={event.data} />
+      <ProofCard event={event.data} />
+      <ContentCard title="Data" label="the data" value={readExact(JSON.stringify(data))} />
+      {(before || after) && (
+        <ContentCard title="Before and after" label="the change" value={readExact(JSON.stringify({ before, after }))} />
+      )}
+      {decision && <ContentCard title="Decision" label="the decision" value={readExact(JSON.stringify(decision))} />}
+      <Card title="Exact text">
+        <p className="text-muted">These bytes are hashed, exported and verified.</p>
+        <Copyable label="the text" text={event.data.body} />
+      </Card>
+    </div>
+  )
+}
+
+function Fact({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div className="flex flex-col gap-1">
+      <dt className="text-sm text-muted">{name}</dt>
+      <dd className="min-w-0 wrap-anywhere">{children}</dd>
+    </div>
+  )
+}
+
+const PROVED: Record<string, string> = {
+  key: 'by a key',
+  session: 'by a session',
+  step_up: 'by a session with a fresh proof of presence',
+}
+
+function Facts({ event }: { event: Detail }) {
+  const { actor, on_behalf_of, resource, origin, request_id, trace_id, occurred_at } = event
+  return (
+    <Card title="What happened">
+      <dl className="grid gap-4 sm:grid-cols-2">
+        <Fact name="When">{exact(occurred_at)}</Fact>
+        <Fact name="Who">
+          <Who actor={actor} />
+          {actor.assurance && <span className="text-sm text-muted">{PROVED[actor.assurance]}</span>}
+        </Fact>
+        <Fact name="To what">
+          <Resource resource={resource} />
+        </Fact>
+        <Fact name="For whom">
+          {on_behalf_of.length === 0 ? '–' : on_behalf_of.map((one) => <Who key={one.id} actor={one} />)}
+        </Fact>
+        <Fact name="From where">
+          {origin === null && '–'}
+          {origin?.erased && 'erased with the person’s key; the record stands'}
+          {origin && !origin.erased && (
+            <span className="flex flex-col">
+              {[origin.name, origin.email, origin.address].filter(Boolean).join(' · ')}
+              <span className="text-sm text-muted">{origin.client}</span>
+            </span>
+          )}
+        </Fact>
+        <Fact name="Request">
+          <Mono text={[request_id, trace_id].filter(Boolean).join(' · ') || '–'} />
+        </Fact>
+      </dl>
+    </Card>
+  )
+}
+
+function ProofCard({ event }: { event: Detail }) {
+  const me = useUser()
+  const { seal } = event
+  const mayVerify = closedTo(me, 'audit.verify', 'read proofs')
+  const proved = useQuery({
+    queryKey: ['audit', 'proof', event.id],
+    queryFn: async () => {
+      const proof = await api.call('GET /audit/proofs/:event_id', { params: { event_id: event.id } })
+      return { proof, checked: await checkProof(event.body, event.tenant_id, proof) }
+    },
+    enabled: seal?.checkpointed === true && mayVerify === undefined,
+  })
+  const state = !seal ? 'waits to be sealed' : seal.checkpointed ? 'sealed and signed' : 'sealed, signed within a minute'
+  return (
+    <Card
+      title="Proof"
+      badge={<Badge tone={seal?.checkpointed ? 'good' : 'info'}>{state}</Badge>}
+      aside={<ReceiptButton event={event} />}
+    >
+      <Refusal error={proved.error} />
+      {mayVerify && <p className="text-muted">{mayVerify}</p>}
+      {seal && (
+        <dl className="grid gap-4 sm:grid-cols-2">
+          <Fact name="Number in the log">#{seal.seq}</Fact>
+          <Fact name="Sealed">{exact(seal.sealed_at)}</Fact>
+          <Fact name="Hash">
+            <Mono text={seal.hash} />
+          </Fact>
+          <Fact name="Follows">
+            <Mono text={seal.prev_hash} />
+          </Fact>
+        </dl>
+      )}
+      {proved.data && <Judgement {...proved.data} />}
+    </Card>
+  )
+}
+
+const PARTS: [keyof Checked, string][] = [
+  ['text', 'the text has the digest that was sealed'],
+  ['link', 'the seal follows from the one before'],
+  ['root', 'the seal stands in the tree that the checkpoint signs'],
+]
+
+function Judgement({ proof, checked }: { proof: Proof; checked: Checked | null }) {
+  if (!checked) return <p className="text-muted">This page came without https, so the browser may not check the proof itself.</p>
+  return (
+    <div className="flex flex-col gap-2">
+      <p className="font-medium">Checked in this browser, with {proof.proof.length} hashes up to the root:</p>
+      <ul className="flex flex-col gap-1">
+        {PARTS.map(([part, says]) => (
+          <li key={part} className={checked[part] ? '' : 'font-medium text-danger'}>
+            <span aria-hidden="true">{checked[part] ? '✓ ' : '✗ '}</span>
+            <span className="sr-only">{checked[part] ? 'Holds: ' : 'Fails: '}</span>
+            {says}
+          </li>
+        ))}
+      </ul>
+      <details>
+        <summary className="cursor-pointer text-sm text-muted">The signed checkpoint of {proof.size} events</summary>
+        <Copyable label="the note" text={proof.note} block />
+      </details>
+    </div>
+  )
+}
+
+function ReceiptButton({ event }: { event: Detail }) {
+  const me = useUser()
+  const get = useMutation({
+    mutationFn: async () => {
+      const { receipt } = await api.call('GET /events/:id/receipt', { params: { id: event.id } })
+      const url = URL.createObjectURL(new Blob([receipt, '\n'], { type: 'application/octet-stream' }))
+      const link = document.createElement('a')
+      link.href = url
+      link.download = `${event.id}.jws`
+      link.click()
+      URL.revokeObjectURL(url)
+    },
+  })
+  const why = closedTo(me, 'audit.verify', 'take receipts') ?? (event.seal ? undefined : 'It is sealed within a second.')
+  return (
+    <>
+      <Button small reason={why} busy={get.isPending} onClick={() => get.mutate()}>
+        Save receipt
+      </Button>
+      <Refusal error={get.error} />
+    </>
+  )
+}

@@ -1,0 +1,116 @@
+// Taking the record home (P118): a job writes it, the bar follows it, and the finished file is put together here, piece by piece.
+import type { RouteAnswer } from '@countersign/sdk'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { api } from '../api.ts'
+import { figure, When } from '../jobs/frame.tsx'
+import { closedTo, useUser } from '../me.ts'
+import { useNow } from '../time.ts'
+import { Badge, type Tone } from '../ui/badge.tsx'
+import { Button } from '../ui/button.tsx'
+import { Card } from '../ui/card.tsx'
+import { Refusal } from '../ui/refusal.tsx'
+import { SelectField } from '../ui/select-field.tsx'
+
+type Export = RouteAnswer<'GET /audit/exports/:id'>
+type Format = Export['format']
+
+const TONES: Record<Export['state'], Tone> = { running: 'info', ready: 'good', failed: 'bad', expired: 'quiet' }
+const KEY = ['audit', 'exports']
+
+export function ExportCard() {
+  const me = useUser()
+  const now = useNow()
+  const queries = useQueryClient()
+  const [format, setFormat] = useState<Format>('ndjson')
+  const closed = closedTo(me, 'audit.export', 'export the record')
+  const list = useQuery({
+    queryKey: KEY,
+    queryFn: () => api.call('GET /audit/exports', { query: { limit: 5 } }),
+    enabled: closed === undefined,
+    refetchInterval: (query) => (query.state.data?.data.some((one) => one.state === 'running') ? 700 : false),
+  })
+  const make = useMutation({
+    mutationFn: () => api.call('POST /audit/exports', { body: { format } }),
+    onSettled: () => queries.invalidateQueries({ queryKey: KEY }),
+  })
+  const running = list.data?.data.some((one) => one.state === 'running') ? 'One export at a time.' : undefined
+  return (
+    <Card title="Export">
+      <p className="text-muted">
+        The whole record with the exact text of each event. The file verifies by itself, without this server. It is kept for seven
+        days.
+      </p>
+      <div className="flex flex-wrap items-end gap-3">
+        <div className="min-w-52 grow">
+          <SelectField
+            label="Format"
+            value={format}
+            onChange={(event) => setFormat(event.target.value as Format)}
+            options={[
+              { value: 'ndjson', label: 'NDJSON, verifies' },
+              { value: 'csv', label: 'CSV, for spreadsheets' },
+            ]}
+          />
+        </div>
+        <Button tone="primary" reason={closed ?? running} busy={make.isPending} onClick={() => make.mutate()}>
+          Export
+        </Button>
+      </div>
+      <Refusal error={make.error ?? list.error} />
+      <ul className="flex flex-col divide-y divide-line">
+        {(list.data?.data ?? []).map((one) => (
+          <li key={one.id} className="flex flex-col gap-2 py-3 last:pb-0">
+            <span className="flex flex-wrap items-center gap-2 text-sm">
+              <Badge tone={TONES[one.state]}>{one.state}</Badge>
+              {one.format} · {figure(one.written)} events · <When at={one.created_at} now={now} />
+            </span>
+            {one.state === 'running' && <Progress one={one} />}
+            {one.state === 'ready' && <Save one={one} />}
+            {one.error && <span className="text-sm text-danger">{one.error}</span>}
+          </li>
+        ))}
+      </ul>
+    </Card>
+  )
+}
+
+function Progress({ one }: { one: Export }) {
+  return (
+    <progress
+      className="h-2 w-full accent-accent"
+      aria-label={`Progress of ${one.id}`}
+      max={Math.max(1, one.total ?? 1)}
+      value={one.total === null ? undefined : one.written}
+    />
+  )
+}
+
+function Save({ one }: { one: Export }) {
+  const save = useMutation({ mutationFn: () => saveFile(one) })
+  return (
+    <div className="flex flex-wrap items-center gap-3">
+      <Button small busy={save.isPending} aria-label={`Save ${one.id}`} onClick={() => save.mutate()}>
+        {save.isPending ? 'Reading…' : 'Save file'}
+      </Button>
+      <Refusal error={save.error} />
+    </div>
+  )
+}
+
+async function saveFile(one: Export): Promise<void> {
+  const parts: string[] = []
+  for (let next: number | null = 0; next !== null; ) {
+    const piece: { text: string; next: number | null } = await api.call('GET /audit/exports/:id/pieces/:n', {
+      params: { id: one.id, n: String(next) },
+    })
+    parts.push(piece.text)
+    next = piece.next
+  }
+  const url = URL.createObjectURL(new Blob(parts, { type: 'application/octet-stream' }))
+  const link = document.createElement('a')
+  link.href = url
+  link.download = `record-${one.created_at.slice(0, 10)}.${one.format}`
+  link.click()
+  URL.revokeObjectURL(url)
+}
