@@ -449,6 +449,9 @@ declare
   stamp timestamptz;
   walked integer := 0;
   had float8;
+  -- A rate keeps back what would be given else.
+  paced integer;
+  is_paced boolean := false;
 begin
   if current_setting('countersign.holds_claims', true) = 'on' then
     -- Whoever holds one of these locks waits for no other, so that claims of several queues never wait crosswise.
@@ -470,9 +473,13 @@ begin
   if settings ? 'rate' then
     select countersign_queue.level_at(b.level, b.as_of, settings -> 'rate', at) into queue_level
     from (values (1)) o left join countersign_queue.buckets b on b.what = 'queue' and b.queue = q and b.tenant_id = nobody and b.key = '';
-    left_over := least(left_over, floor(queue_level + 1e-9)::integer);
+    paced := floor(queue_level + 1e-9)::integer;
+    is_paced := paced < left_over and paced <= 0;
+    paced := case when paced < left_over then paced end;
+    left_over := least(left_over, paced);
   end if;
   if left_over <= 0 then
+    perform countersign_queue.note_paced(q) where is_paced;
     return given;
   end if;
 
@@ -626,6 +633,7 @@ begin
           aside_ids := aside_ids || c.id;
           aside_whys := aside_whys || why;
         end if;
+        is_paced := is_paced or why = 'rate' or why = 'kind' and coalesce(kind_taken[kn] >= floor(kind_levels[kn] + 1e-9), false);
         if why = 'rate' then
           r_levels[c.rn] := c.level;
           r_of_tenants[c.rn] := c.tenant_id;
@@ -748,8 +756,16 @@ begin
     where m.least is not null
     on conflict (queue, fair_group) do update set passed = greatest(s.passed, excluded.passed);
   end if;
+  perform countersign_queue.note_paced(q) where is_paced or cardinality(given) >= paced;
   return given;
 end $$;
+
+-- Keeps for the rest of the claim that a rate held this queue back: claim_packed says so, and whoever counts counts it. Takes no lock.
+create function countersign_queue.note_paced(q text) returns void
+language sql volatile
+begin atomic
+  select set_config('countersign.paced', concat_ws(' ', nullif(current_setting('countersign.paced', true), ''), q), true);
+end;
 
 -- Queues in which jobs of a kind are set aside: each of them has a turn of that kind to come. Takes no lock.
 create function countersign_queue.queues_waiting_for(of_kind text) returns table (queue text, tenant_id uuid, key text)

@@ -1354,6 +1354,41 @@ end $$;
 
 -- ---------------------------------------------------------------------------------------------------------------------- timeline
 
+-- Transitions of a job in the order in which they happened. Of one instant and one lease each begins in the state in which the one before ended: times are
+-- cut to milliseconds, and where a row lies says nothing. The last row of the query is none: it ends the last such group.
+create function countersign_queue.transitions_of(job text) returns setof countersign_queue.transitions
+language plpgsql stable as $$
+declare
+  t countersign_queue.transitions;
+  together countersign_queue.transitions[] := '{}';
+  standing text;
+  k integer;
+begin
+  for t in
+    (select * from countersign_queue.transitions o where o.job_id = job
+     order by o.at, o.lease, array_position(array['running', 'waiting'], o.from_state), o.from_state, o.to_state)
+    union all select (null::countersign_queue.transitions).*
+  loop
+    if cardinality(together) > 0 and (t.at, t.lease) is distinct from (together[1].at, together[1].lease) then
+      while cardinality(together) > 1 loop
+        -- What goes on from where the job stood; of a job that came from elsewhere, the state that more leave than enter.
+        select i into k from generate_subscripts(together, 1) i
+        order by coalesce(together[i].from_state = standing or together[i].from_state = 'running' and standing = 'ready', false) desc,
+          (select count(*) filter (where o.from_state = together[i].from_state) - count(*) filter (where o.to_state = together[i].from_state)
+           from unnest(together) o) desc, i
+        limit 1;
+        return next together[k];
+        standing := together[k].to_state;
+        together := together[:k - 1] || together[k + 1:];
+      end loop;
+      return next together[1];
+      standing := together[1].to_state;
+      together := '{}';
+    end if;
+    together := together || t;
+  end loop;
+end $$;
+
 -- Every transition of a job that is still known (Q138), oldest first: {at, what, state, actor, worker, attempt, lease, outcome, reason, error,
 -- duration_ms}. From the row's columns and errors, table transitions, the ring or the history. Null when there is no such job in the tenant.
 create function countersign_queue.timeline_seen(job text) returns jsonb
@@ -1371,7 +1406,7 @@ begin
     return null;
   end if;
   select array_agg(o.lease) into logged_leases from countersign_queue.transitions o where o.job_id = j.id;
-  select o.from_state into first_state from countersign_queue.transitions o where o.job_id = j.id order by o.at, o.lease limit 1;
+  select o.from_state into first_state from countersign_queue.transitions_of(j.id) o limit 1;
   first_state := coalesce(first_state, j.state);
   standing := case when first_state in ('running', 'completed', 'failed', 'cancelled', 'waiting', 'retrying') then 'ready' else first_state end;
   lines := lines || countersign_queue.line(j.enqueued_at, 'enqueued', standing, null, null, null, null, null, null, null, null);
@@ -1380,7 +1415,7 @@ begin
       (e ->> 'lease')::bigint, 'failed', e ->> 'reason', e ->> 'error', null) order by n), '[]')
   into lines from jsonb_array_elements(j.errors) with ordinality l (e, n)
   where (e ->> 'lease')::bigint <> all (coalesce(logged_leases, '{}')) and (e ->> 'lease')::bigint <> j.lease;
-  for t in select * from countersign_queue.transitions o where o.job_id = j.id order by o.at, o.lease, array_position(array['running', 'waiting'], o.from_state) loop
+  for t in select * from countersign_queue.transitions_of(j.id) loop
     what := countersign_queue.what_of(t.from_state, t.to_state, t.reason);
     if t.from_state = 'running' then
       lines := lines || countersign_queue.line(t.claimed_at, 'claimed', 'running', null, t.worker, t.attempt, t.lease, null, null, null, null);

@@ -203,7 +203,7 @@ export class HeldJob<Payload> implements Job<Payload> {
   }
 }
 
-export type Given = { lost: boolean; held: Held[]; waitMs: number | null }
+export type Given = { lost: boolean; held: Held[]; waitMs: number | null; paced: readonly string[] }
 
 /** One statement for all queues (Q43). `token` is this call's own, so that two claims never share a fence. */
 export async function claimJobs(
@@ -214,10 +214,10 @@ export async function claimJobs(
   sleepMs: number,
   relaxed: boolean,
 ): Promise<Given> {
-  const { lost, claims, jobs, wait_ms } = await claimPacked(store, worker, token, wants, sleepMs, relaxed)
+  const { lost, claims, jobs, wait_ms, paced = [] } = await claimPacked(store, worker, token, wants, sleepMs, relaxed)
   const now = performance.now()
   const held: Held[] = []
   for (const row of jobs) held.push(Held.ofRow(row, token, now))
   for (const claim of claims ?? []) held.push(...Held.ofClaim(claim, token, now))
-  return { lost, held, waitMs: wait_ms ?? null }
+  return { lost, held, waitMs: wait_ms ?? null, paced }
 }

@@ -27,6 +27,28 @@ test('Q138 the timeline of a ring job tells enqueue, claim and end, while the ri
   expect(await queue.timeline('job_01920000000070008000000000')).toBeNull()
 })
 
+test('Q138 transitions of one instant are told in the order in which they happened', async () => {
+  const { queue, enqueue, admin, claim, finish } = await openByHand()
+  const [id] = (await enqueue([{ kind: 'a', delay_ms: 3_600_000 }])) as [string]
+  await admin.query(`do $$ begin
+    for i in 1..6 loop
+      perform countersign_queue.cancel_job('${id}');
+      perform countersign_queue.retry_job('${id}');
+    end loop;
+  end $$`)
+  await finish(await claim(1), 'failed', { error: 'no' })
+  const told = words(await queue.timeline(id))
+  // Whatever the machine's pace: all of one instant, and stored in the least helpful order.
+  await admin.query(`create temporary table kept as select * from countersign_queue.transitions where job_id = '${id}'`)
+  await admin.query(`delete from countersign_queue.transitions where job_id = '${id}'`)
+  await admin.query(`update kept set at = (select max(at) from kept), claimed_at = (select max(at) from kept) where from_state = 'running';
+    update kept set at = (select max(at) from kept)`)
+  await admin.query('insert into countersign_queue.transitions select * from kept order by to_state, from_state')
+  expect(words(await queue.timeline(id))).toEqual(told)
+  expect(told.slice(0, 4)).toEqual(['enqueued scheduled', 'cancelled cancelled', 'restarted ready', 'cancelled cancelled'])
+  expect(told.at(-2)).toBe('claimed running')
+})
+
 test('Q138 attempts are separate, also when snoozed or parked, each with its worker, lease, outcome, error and duration; operators are named', async () => {
   const { queue, enqueue, claim, finish, ask, clock, admin } = await openByHand()
   const [id] = (await enqueue([{ kind: 'a', max_attempts: 3 }])) as [string]

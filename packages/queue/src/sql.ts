@@ -119,23 +119,26 @@ export type PackedRest = {
 }
 /** Jobs that were ready in the ring: the lease of the one at i is `lease` + i, its attempt the first. */
 export type PackedClaim = { lease: number; queue: string; priority: number; jobs: PackedJob[] }
-export type ClaimedPacked = Claimed & { claims: PackedClaim[] }
+/** `paced`: queues of which a rate held back more. */
+export type ClaimedPacked = Claimed & { claims: PackedClaim[]; paced?: string[] }
 /** `relaxed`: this claim alone may be lost with a crash of the database, and is then claimed again (Q47). */
-export const claimPacked = (
+export const claimPacked = async (
   db: Queryable,
   worker: string,
   token: string,
   wants: readonly ClaimWant[],
   sleepMs: number,
   relaxed: boolean,
-) =>
-  ask<ClaimedPacked>(db, sql('claim_packed($1::text, $2::uuid, $3::jsonb, $4::integer, $5::boolean)'), [
-    worker,
-    token,
-    json(wants),
-    sleepMs,
-    relaxed,
-  ])
+): Promise<ClaimedPacked> =>
+  JSON.parse(
+    await ask<string>(db, sql('claim_packed($1::text, $2::uuid, $3::jsonb, $4::integer, $5::boolean)'), [
+      worker,
+      token,
+      json(wants),
+      sleepMs,
+      relaxed,
+    ]),
+  )
 /** Gives back what a claim call got whose answer was lost; answers how many jobs. */
 export const handBack = (db: Queryable, worker: string, token: string) =>
   ask<number>(db, sql('hand_back($1::text, $2::uuid)'), [worker, token])

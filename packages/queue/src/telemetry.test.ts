@@ -208,3 +208,33 @@ test('Q124 without telemetry nothing is made and nothing is measured', async () 
   expect(queue.house.meters).toBe(noMeters)
   expect(queue.house.spans).toBe(noSpans)
 })
+
+test('Q124 a claim that a rate held back is counted, and each job that becomes a dead letter, with its queue, kind and reason', async () => {
+  const house = await database()
+  const meter = prometheusMeter()
+  const kinds = [
+    defineKind('paced', { queue: 'slow', run: () => undefined }),
+    defineKind('hopeless', { run: () => discard('no') }),
+    defineKind('shaky', { maxAttempts: 1, run: () => Promise.reject(new Error('broken')) }),
+    defineKind('unkept', { maxAttempts: 1, deadLetters: false, run: () => Promise.reject(new Error('broken')) }),
+    defineKind('again', {
+      backoff: { base: '1ms', factor: 1, jitter: 0 },
+      run: (job) => (job.attempt === 1 ? Promise.reject(new Error('not yet')) : undefined),
+    }),
+  ]
+  const queue = createQueue({ database: { url: house.runtimeUrl }, kinds, clock: house.clock, telemetry: { meter } })
+  onTestFinished(() => queue.close({ grace: '1s' }))
+  await queue.configure('slow', { rate: { limit: 1, per: '1h', burst: 1 } })
+  await queue.enqueueMany([{ kind: 'paced' }, { kind: 'paced' }, ...kinds.slice(1).map(({ name }) => ({ kind: name }))])
+  const worker = queue.work({ concurrency: 4, maintenance: false })
+  const text = async () => {
+    const lines = (await meter.text()).split('\n')
+    return lines.filter((line) => /^countersign_queue_(rate_limited|dlq_moved)_total/.test(line)).sort()
+  }
+  await expect.poll(async () => (await text()).length, { timeout: 20_000 }).toBe(3)
+  const [hopeless, shaky, paced] = await text()
+  expect(hopeless).toBe('countersign_queue_dlq_moved_total{queue="default",kind="hopeless",reason="terminal_error"} 1')
+  expect(shaky).toBe('countersign_queue_dlq_moved_total{queue="default",kind="shaky",reason="max_attempts_exhausted"} 1')
+  expect(paced).toMatch(/^countersign_queue_rate_limited_total\{queue="slow"\} \d+$/)
+  await worker.stop({ grace: '5s' })
+})

@@ -1,6 +1,8 @@
 // One LISTEN connection a process (Q69): it only shortens sleeps. Reconnects by itself; without it everything works at the poll interval.
 // Never carries a statement of anybody else's transaction.
+
 import pg from 'pg'
+import { newEnding } from './ending.ts'
 import type { Clock, Log } from './host.ts'
 import { backendPid, listen, stillThere } from './sql.ts'
 import { pause, retryMs } from './store.ts'
@@ -18,7 +20,7 @@ const ASK_AGAIN_MS = 60_000
 
 export function openWake(config: pg.ClientConfig | null, clock: Clock, log: Log): Wake {
   const listeners = new Set<(notice: Notice) => void>()
-  const closing = new AbortController()
+  const closing = newEnding()
   let status: 'listening' | 'degraded' | 'off' = config ? 'degraded' : 'off'
   const tell = (notice: Notice) => {
     for (const fn of listeners) fn(notice)
@@ -50,6 +52,7 @@ export function openWake(config: pg.ClientConfig | null, clock: Clock, log: Log)
           if (!told) log.warn({}, 'wake-ups are off: LISTEN would go through a pooler; give `listen` a direct URL')
           told = true
           await client.end()
+          closing.signal.removeEventListener('abort', onLost)
           await pause(clock, ASK_AGAIN_MS, closing.signal)
           continue
         }

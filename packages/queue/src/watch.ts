@@ -1,5 +1,6 @@
 // Transitions of jobs as they happen (Q111), for one who looks on: each state of a job at least once while connected, coalesced, and from a cursor on
 // after a break. Reads what is stored and marks nothing; a watcher that stands still holds up nobody. Never carries a payload.
+import { newEnding } from './ending.ts'
 import { QueueError } from './error.ts'
 import type { Clock } from './host.ts'
 import { makeSleeper } from './sleeper.ts'
@@ -31,7 +32,7 @@ const IDLE_MS = 1_000
 const REMEMBERED = 20_000
 
 export function makeWatches(store: Store, wake: Wake, clock: Clock): Watches {
-  const closing = new AbortController()
+  const closing = newEnding()
   const sleepers = new Set<ReturnType<typeof makeSleeper>>()
   const rouse = () => {
     for (const sleeper of sleepers) sleeper.rouse()

@@ -344,7 +344,7 @@ export async function getTimeline(house: JobsHouse, scope: Scope, id: string) {
 }
 
 /** What changes no state stands, of one instant, where the job was in that state; the engine's own order is never touched. */
-function inOrder<T extends { at: string; state: string | null }, A extends T>(
+export function inOrder<T extends { at: string; state: string | null }, A extends T>(
   transitions: readonly T[],
   acts: readonly A[],
 ): T[] {
