@@ -10,8 +10,10 @@ import { deadLettersCommand } from './dead-letters.ts'
 import { devCommand } from './dev.ts'
 import { doctorCommand } from './doctor.ts'
 import { jobsCommand } from './jobs.ts'
+import { keyringCommand } from './keyring.ts'
 import { keysCommand } from './keys.ts'
 import { exitCode, type Output, printError } from './output.ts'
+import { policiesCommand } from './policies.ts'
 import { queueCommand } from './queue.ts'
 import { kindsCommand, queuesCommand } from './queues.ts'
 import { schedulesCommand } from './schedules.ts'
@@ -52,7 +54,9 @@ serveCommand(program, output)
 tasksCommand(program, door)
 agentsCommand(program, door)
 keysCommand(program, door)
+keyringCommand(program, door)
 jobsCommand(program, door)
+policiesCommand(program, door)
 queuesCommand(program, door)
 kindsCommand(program, door)
 schedulesCommand(program, door)

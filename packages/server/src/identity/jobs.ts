@@ -1,7 +1,10 @@
 // The jobs of this room: one verb each.
 import { defineKind, defineSchedule, type Kind, type Schedule } from '@countersign/queue'
+import { systemScope } from '../db/scope.ts'
+import { tx } from '../db/tx.ts'
 import type { IdentityHouse } from './house.ts'
 import { warnExpiringKeys } from './key.ts'
+import { pruneOldDecisions } from './policies/recorded.ts'
 
 export const identityJobs = (house: Pick<IdentityHouse, 'db'>): Kind[] => [
   defineKind('key.warn', {
@@ -10,8 +13,15 @@ export const identityJobs = (house: Pick<IdentityHouse, 'db'>): Kind[] => [
       await warnExpiringKeys(house)
     },
   }) as Kind,
+  defineKind('policy.prune', {
+    keepOutput: false,
+    async run() {
+      await tx(house.db, systemScope('policies'), pruneOldDecisions)
+    },
+  }) as Kind,
 ]
 
 export const identitySchedules: readonly Schedule[] = [
   defineSchedule('key-warnings', { cron: '7 * * * *', kind: 'key.warn', overlap: 'skip' }),
+  defineSchedule('policy-pruning', { cron: '23 * * * *', kind: 'policy.prune', overlap: 'skip' }),
 ]

@@ -9,6 +9,7 @@ import { type Db, openDb } from '../db/tx.ts'
 import type { IdentityHouse } from '../identity/house.ts'
 import { openRing, type Ring } from '../identity/keys-at-rest/root/ring.ts'
 import { openPasswords } from '../identity/password.ts'
+import { giveStartingSets } from '../identity/policies/doctor.ts'
 import type { Log } from '../std/log.ts'
 import { packageRoot } from '../std/package-root.ts'
 import { examine } from './checks/examine.ts'
@@ -74,6 +75,7 @@ export async function boot(config: Config, log: Log, told: (keyring: Keyring) =>
     const db = await openDb({ url: runtimeUrl, listen: config.listenUrl?.reveal() ?? true, log })
     try {
       await prove(config, db, log)
+      if (config.roles.includes('web') || config.roles.includes('worker')) await giveStartingSets(db)
       const ring = await openKeyring(config, db, log, config.roles)
       told(ring.keyring)
       const server = await startServer({

@@ -28,60 +28,23 @@ const MOST_BYTES = 8_192
 const HOST = 'host:'
 
 export function checkPolicies(source: string, schema: Schema, layer: Layer = 'tenant'): Checked {
-  const placeOf = openPlaces(source)
-  const faultAt = (offset: number, code: string, message: string, policy_id: string | null = null): Fault => ({
-    path: '/text',
-    ...placeOf(offset),
-    code,
-    message,
-    policy_id,
-  })
-  const pieces = cutPolicies(source)
-  const large = pieces.flatMap((piece) =>
-    Buffer.byteLength(piece.text) > MOST_BYTES ? [faultAt(piece.start, 'policy_too_large', 'A policy has at most 8 kB.')] : [],
-  )
-  if (pieces.length > MOST_POLICIES)
-    large.push(
-      faultAt((pieces[MOST_POLICIES] as Piece).start, 'too_many_policies', `A set has at most ${MOST_POLICIES} policies.`),
-    )
-  if (large.length > 0) return { policies: [], errors: large, warnings: [] }
-
-  const annotated = pieces.flatMap((piece) => refusalsOf(piece).map(({ start, code, message }) => faultAt(start, code, message)))
-  // Cedar refuses a repeated annotation as a fault of syntax; ours says which, and comes first.
-  const twice = annotated.filter(({ code }) => code === 'annotation_twice')
-  const syntax =
-    twice.length > 0
-      ? []
-      : parseFaults(source).map(({ message, start }) => faultAt(offsetOfByte(source, start ?? 0), 'syntax', message))
-  if (twice.length > 0 || syntax.length > 0) return { policies: [], errors: inOrder([...annotated, ...syntax]), warnings: [] }
-
-  const named = nameAll(pieces, layer)
-  const errors = [
-    ...annotated,
-    ...named
-      .map(({ piece, id, taken }) => (taken ? faultAt(piece.start, 'id_taken', `Another policy has the id ${id}.`, id) : null))
-      .filter((one) => one !== null),
-  ]
+  const { named, errors, faultAt } = readText(source, layer)
   if (errors.length > 0) return { policies: [], errors: inOrder(errors), warnings: [] }
-
   const judged = validate(schema, named)
-  const at = (piece: Piece, { message, start }: Complaint, code: string, id: string) =>
-    faultAt(piece.start + offsetOfByte(piece.text, start ?? 0), code, message, id)
-  const policies: Policy[] = []
+  const at = ({ start: pieceStart, text }: Piece, { message, start }: Complaint, code: string, id: string) =>
+    faultAt(pieceStart + offsetOfByte(text, start ?? 0), code, message, id)
   const warnings: Fault[] = []
-  for (const { piece, id } of named) {
-    const json = readPolicy(piece.text)
-    const reads = readsOf(json)
-    const { notes } = readAnnotations(piece.annotations, json.effect)
+  const policies = named.map((one) => readOne(one, faultAt))
+  for (const [i, { piece, id }] of named.entries()) {
+    const { effect, notes, reads } = policies[i] as Policy
     for (const complaint of judged.errors.get(id) ?? []) errors.push(at(piece, complaint, 'invalid', id))
     for (const complaint of judged.warnings.get(id) ?? []) warnings.push(at(piece, complaint, 'warning', id))
-    if (layer === 'host' && json.effect === 'permit')
+    if (layer === 'host' && effect === 'permit')
       errors.push(faultAt(piece.start, 'permit_in_guardrails', 'A guardrail of the host only forbids.', id))
-    if (json.effect === 'permit' && notes.ask === null && readsContent(reads)) {
+    if (effect === 'permit' && notes.ask === null && readsContent(reads)) {
       const message = 'A permit without @ask may not read context.content: the text of whoever asks never lifts a gate.'
       errors.push(faultAt(piece.start + contentIn(piece.text), 'content_read', message, id))
     }
-    policies.push({ id, effect: json.effect, text: piece.text, place: placeOf(piece.start), notes, json, reads })
   }
   if (errors.length === 0)
     for (const { asking, by } of coversIn(policies, schema)) {
@@ -89,6 +52,51 @@ export function checkPolicies(source: string, schema: Schema, layer: Layer = 'te
       warnings.push({ path: '/text', ...asking.place, code: 'ask_covered', message, policy_id: asking.id })
     }
   return { policies: errors.length === 0 ? policies : [], errors: inOrder(errors), warnings: inOrder(warnings) }
+}
+
+/** A text that passed when it was saved, without holding it against the schema again. What no longer reads is said as a fault. */
+export function readPolicies(source: string, layer: Layer = 'tenant'): Pick<Checked, 'policies' | 'errors'> {
+  const { named, errors, faultAt } = readText(source, layer)
+  return { policies: errors.length > 0 ? [] : named.map((one) => readOne(one, faultAt)), errors }
+}
+
+type FaultAt = (offset: number, code: string, message: string, policyId?: string | null) => Fault
+
+/** Everything that can be said without a schema. */
+function readText(source: string, layer: Layer): { named: Named[]; errors: Fault[]; faultAt: FaultAt } {
+  const placeOf = openPlaces(source)
+  const faultAt: FaultAt = (offset, code, message, policy_id = null) => ({
+    path: '/text',
+    ...placeOf(offset),
+    code,
+    message,
+    policy_id,
+  })
+  const pieces = cutPolicies(source)
+  const done = (errors: Fault[]) => ({ named: [], errors, faultAt })
+  const large = pieces
+    .filter(({ text }) => Buffer.byteLength(text) > MOST_BYTES)
+    .map(({ start }) => faultAt(start, 'policy_too_large', 'A policy has at most 8 kB.'))
+  const beyond = pieces[MOST_POLICIES]
+  if (beyond) large.push(faultAt(beyond.start, 'too_many_policies', `A set has at most ${MOST_POLICIES} policies.`))
+  if (large.length > 0) return done(large)
+  const annotated = pieces.flatMap((piece) => refusalsOf(piece).map(({ start, code, message }) => faultAt(start, code, message)))
+  // Cedar refuses a repeated annotation as a fault of syntax; ours says which, and comes first.
+  if (annotated.some(({ code }) => code === 'annotation_twice')) return done(annotated)
+  const syntax = parseFaults(source).map(({ message, start }) => faultAt(offsetOfByte(source, start ?? 0), 'syntax', message))
+  if (syntax.length > 0) return done([...annotated, ...syntax])
+  const named = nameAll(pieces, layer)
+  const taken = named
+    .filter((one) => one.taken)
+    .map(({ piece, id }) => faultAt(piece.start, 'id_taken', `Another policy has the id ${id}.`, id))
+  return { named, errors: [...annotated, ...taken], faultAt }
+}
+
+function readOne({ piece, id }: Named, faultAt: FaultAt): Policy {
+  const json = readPolicy(piece.text)
+  const { line, column } = faultAt(piece.start, '', '')
+  const { notes } = readAnnotations(piece.annotations, json.effect)
+  return { id, effect: json.effect, text: piece.text, place: { line, column }, notes, json, reads: readsOf(json) }
 }
 
 const refusalsOf = ({ annotations, effect }: Piece) =>

@@ -6,6 +6,7 @@ import { type Db, type Scope, type Tx, tx } from '../../db/tx.ts'
 import { CONTRIBUTIONS } from '../../policy/contributions.ts'
 import { decide, type Outcome, openSets, type Request, type Sets } from '../../policy/decide.ts'
 import { openSchema, type Schema } from '../../policy/schema.ts'
+import { checkPolicies } from '../../policy/set.ts'
 import { ACTIONS, groupsOfAction } from '../matrix.ts'
 import { type Agents, type Asked, requestOf } from './request.ts'
 import { findActive, findText, insertFirstActivation, insertFirstPolicy } from './sql.ts'
@@ -22,15 +23,20 @@ export type PolicyHouse = { db: Db; policies: Policies }
 
 const MOST_KEPT = 256
 
-/** The actions of the matrix, each with who may do it, and what the rooms add. */
-export const policySchema = (): Schema =>
-  openSchema(Object.fromEntries(ACTIONS.map((action) => [action, groupsOfAction(action)])), CONTRIBUTIONS)
+let schema: Schema | undefined
+
+/** The actions of the matrix, each with who may do it, and what the rooms add. The same for every tenant and process of a build. */
+export function policySchema(): Schema {
+  schema ??= openSchema(Object.fromEntries(ACTIONS.map((action) => [action, groupsOfAction(action)])), CONTRIBUTIONS)
+  return schema
+}
 
 /** Throws a TypeError with line and column when the guardrails do not pass. */
 export function openPolicies(guardrails: string): Policies {
-  const schema = policySchema()
-  openSets({ version: 0, text: '', guardrails, schema })
-  return { schema, guardrails, kept: new Map() }
+  const own = policySchema()
+  const [fault] = checkPolicies(guardrails, own, 'host').errors
+  if (fault) throw new TypeError(`The guardrails do not pass: line ${fault.line}, column ${fault.column}: ${fault.message}`)
+  return { schema: own, guardrails, kept: new Map() }
 }
 
 /** A decision with the request that it judged. */
@@ -74,12 +80,12 @@ export async function setsOf({ db, policies }: PolicyHouse, t: Tx, scope: Scope,
   return sets
 }
 
-function parse({ schema, guardrails }: Policies, version: number, text: string, { log }: Db): Sets | null {
+function parse(policies: Policies, version: number, text: string, { log }: Db): Sets | null {
   try {
-    return openSets({ version, text, guardrails, schema })
+    return openSets({ version, text, guardrails: policies.guardrails, schema: policies.schema })
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
-    log?.error({ err: error, version }, 'the active policies do not validate')
+    log?.error({ err: error, version }, 'the active policies do not read')
     return null
   }
 }
