@@ -4,22 +4,27 @@
 import { readFileSync } from "node:fs";
 
 // packages/server/src/crypto/chain.ts
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 var FIRST_PREV = Buffer.alloc(32);
 var LABEL = Buffer.from("countersign/seal/v1\n");
 var AT = { tenant: LABEL.length, seq: LABEL.length + 16, prev: LABEL.length + 24, digest: LABEL.length + 56 };
 var LENGTH = LABEL.length + 88;
 var digestOf = (event) => createHash("sha256").update(event).digest();
+var digestHex = (event) => hash("sha256", event, "hex");
 function chainOf(tenantUuid2) {
+  const link = chainHex(tenantUuid2);
+  return (seq, prev, digest) => Buffer.from(link(seq, prev.toString("hex"), digest.toString("hex")), "hex");
+}
+function chainHex(tenantUuid2) {
   const bytes = Buffer.alloc(LENGTH);
   LABEL.copy(bytes);
-  Buffer.from(tenantUuid2.replaceAll("-", ""), "hex").copy(bytes, AT.tenant);
+  bytes.write(tenantUuid2.replaceAll("-", ""), AT.tenant, "hex");
   return (seq, prev, digest) => {
     bytes.writeUInt32BE(Math.floor(seq / 2 ** 32), AT.seq);
     bytes.writeUInt32BE(seq % 2 ** 32, AT.seq + 4);
-    prev.copy(bytes, AT.prev);
-    digest.copy(bytes, AT.digest);
-    return createHash("sha256").update(bytes).digest();
+    bytes.write(prev, AT.prev, "hex");
+    bytes.write(digest, AT.digest, "hex");
+    return hash("sha256", bytes, "hex");
   };
 }
 
@@ -54,14 +59,14 @@ function parseCheckpoint(note) {
   const [origin, size, root, ...rest] = (text ?? "").split("\n");
   const lines = (tail ?? "").split("\n").filter((line) => line !== "");
   if (!origin || !size || !root || rest.length > 0 || lines.length === 0 || !/^(0|[1-9]\d{0,14})$/.test(size)) return null;
-  const hash = Buffer.from(root, "base64");
-  if (hash.length !== 32 || hash.toString("base64") !== root) return null;
+  const hash3 = Buffer.from(root, "base64");
+  if (hash3.length !== 32 || hash3.toString("base64") !== root) return null;
   const signatures = lines.map((line) => {
     const [, name = "", encoded = ""] = SIGNATURE.exec(line) ?? [];
     const bytes = Buffer.from(encoded, "base64");
     return { name, id: bytes.subarray(0, 4), signature: bytes.subarray(4) };
   });
-  return { origin, size: Number(size), root: hash, text: `${text}
+  return { origin, size: Number(size), root: hash3, text: `${text}
 `, signatures };
 }
 var isSignedBy = (note, verifiers) => note.signatures.some(
@@ -92,7 +97,7 @@ function parseJws(token) {
 }
 
 // packages/server/src/crypto/merkle.ts
-import { createHash as createHash3 } from "node:crypto";
+import { createHash as createHash3, hash as hash2 } from "node:crypto";
 var LEAF = Buffer.of(0);
 var NODE = Buffer.of(1);
 var leafHash = (data) => createHash3("sha256").update(LEAF).update(data).digest();
@@ -114,27 +119,41 @@ function nodesOf(lo, hi) {
 }
 function provesInclusion(index, size, leaf, proof, root) {
   if (!Number.isSafeInteger(index) || index < 0 || index >= size) return false;
-  let [at, last, hash] = [index, size - 1, leaf];
+  let [at, last, hash3] = [index, size - 1, leaf];
   for (const step of proof) {
     if (last === 0) return false;
     if (at % 2 === 1 || at === last) {
-      hash = nodeHash(step, hash);
+      hash3 = nodeHash(step, hash3);
       while (at % 2 === 0 && at !== 0) [at, last] = [at / 2, Math.floor(last / 2)];
-    } else hash = nodeHash(hash, step);
+    } else hash3 = nodeHash(hash3, step);
     [at, last] = [Math.floor(at / 2), Math.floor(last / 2)];
   }
-  return last === 0 && hash.equals(root);
+  return last === 0 && hash3.equals(root);
+}
+var leafBytes = Buffer.alloc(33);
+var nodeBytes = Buffer.alloc(65, 1);
+function leafHex(data) {
+  leafBytes.write(data, 1, "hex");
+  return hash2("sha256", leafBytes, "hex");
+}
+function nodeHex(left, right) {
+  nodeBytes.write(left, 1, "hex");
+  nodeBytes.write(right, 33, "hex");
+  return hash2("sha256", nodeBytes, "hex");
 }
 function growTree() {
   const edge = [];
+  const levels = [];
   let size = 0;
-  const push = (level, hash) => {
-    let top = { level, hash };
-    for (let below = edge.at(-1); below && below.level === top.level; below = edge.at(-1)) {
-      edge.pop();
-      top = { level: top.level + 1, hash: nodeHash(below.hash, top.hash) };
+  const push = (level, leaf) => {
+    let [at, top] = [level, leaf];
+    while (levels.length > 0 && levels[levels.length - 1] === at) {
+      levels.pop();
+      top = nodeHex(edge.pop(), top);
+      at += 1;
     }
     edge.push(top);
+    levels.push(at);
     size += 2 ** level;
   };
   return {
@@ -143,11 +162,14 @@ function growTree() {
     },
     add: (leaf) => push(0, leaf),
     /** A whole subtree that comes next. */
-    join({ level, index }, hash) {
+    join({ level, index }, whole) {
       if (index * 2 ** level !== size) throw new RangeError("A subtree is joined where the tree ends.");
-      push(level, hash);
+      push(level, whole);
     },
-    root: () => edge.length === 0 ? EMPTY_ROOT : edge.map((one) => one.hash).reduceRight((right, left) => nodeHash(left, right))
+    root: () => edge.length === 0 ? EMPTY_ROOT : Buffer.from(
+      edge.reduceRight((right, left) => nodeHex(left, right)),
+      "hex"
+    )
   };
 }
 
@@ -232,7 +254,7 @@ async function judge(open, last, options, state) {
     mark();
   }
   await chain(open, closing, note, state, (leaf) => {
-    tree.add(leafHash(leaf));
+    tree.add(leafHex(leaf));
     mark();
   });
   if (!closing || !note)
@@ -252,38 +274,38 @@ async function judge(open, last, options, state) {
 function join(tree, from, to, hashes) {
   const nodes = nodesOf(from, to);
   if (nodes.length !== hashes.length) throw new Bad("unreadable", "The closing line does not say what lies beside its range.");
-  for (const [i, node] of nodes.entries()) tree.join(node, Buffer.from(hashes[i], "hex"));
+  for (const [i, node] of nodes.entries()) tree.join(node, hashes[i]);
 }
 async function chain(open, closing, note, state, add) {
-  let link = note ? chainOf(uuidOf(note.origin)) : null;
-  let prev = closing?.from_seq === 1 ? FIRST_PREV : null;
+  let link = note ? chainHex(uuidOf(note.origin)) : null;
+  let prev = closing?.from_seq === 1 ? FIRST : null;
   let expected = closing?.from_seq ?? null;
-  for await (const bytes of linesOf(open())) {
-    const line = readLine(bytes);
-    if (!line) {
-      if (bytes.subarray(0, CLOSING.length).equals(CLOSING)) return;
-      throw new Bad("unreadable", `Line ${state.events + 1} is no line of an export.`, expected);
+  for await (const lines of linesOf(open()))
+    for (const bytes of lines) {
+      const line = readLine(bytes);
+      if (!line) {
+        if (bytes.subarray(0, CLOSING.length).equals(CLOSING)) return;
+        throw new Bad("unreadable", `Line ${state.events + 1} is no line of an export.`, expected);
+      }
+      expected ??= line.seq;
+      if (line.seq !== expected) throw await outOfPlace(open, line.seq, expected);
+      link ??= chainHex(uuidOf(tenantOf(line.event)));
+      prev ??= line.seq === 1 ? FIRST : line.prev;
+      if (line.prev !== prev || link(line.seq, prev, line.event ? digestHex(line.event) : line.digest) !== line.hash)
+        throw new Bad("altered", `Event ${line.seq} is not what was sealed.`, line.seq);
+      prev = line.hash;
+      add(line.hash);
+      state.events += 1;
+      if (!line.event) state.digests += 1;
+      state.from_seq ??= line.seq;
+      state.to_seq = line.seq;
+      expected += 1;
     }
-    expected ??= line.seq;
-    if (line.seq !== expected) throw await outOfPlace(open, line.seq, expected);
-    const digest = line.event ? digestOf(line.event) : line.digest;
-    link ??= chainOf(uuidOf(tenantOf(line.event)));
-    prev ??= line.seq === 1 ? FIRST_PREV : line.prev;
-    if (!line.prev.equals(prev) || !link(line.seq, prev, digest).equals(line.hash))
-      throw new Bad("altered", `Event ${line.seq} is not what was sealed.`, line.seq);
-    prev = line.hash;
-    add(line.hash);
-    state.events += 1;
-    if (!line.event) state.digests += 1;
-    state.from_seq ??= line.seq;
-    state.to_seq = line.seq;
-    expected += 1;
-  }
 }
 async function outOfPlace(open, found, expected) {
   if (found < expected) return new Bad("reordered", `Event ${found} stands where ${expected} belongs.`, expected);
-  for await (const bytes of linesOf(open()))
-    if (readLine(bytes)?.seq === expected)
+  for await (const lines of linesOf(open()))
+    if (lines.some((bytes) => readLine(bytes)?.seq === expected))
       return new Bad("reordered", `Event ${found} stands where ${expected} belongs, which comes later.`, expected);
   return new Bad("gap", `Event ${expected} is missing.`, expected);
 }
@@ -330,6 +352,7 @@ function checkOlder(older, note, roots, closing, options) {
   if (root !== older.root.toString("hex"))
     throw new Bad("forked", `The log of the older note and this one part at or before event ${older.size}.`, null);
 }
+var FIRST = FIRST_PREV.toString("hex");
 var CLOSING = Buffer.from('{"checkpoint":');
 function readClosing(last) {
   if (!last.subarray(0, CLOSING.length).equals(CLOSING)) return null;
@@ -360,27 +383,29 @@ function readLine(bytes) {
   const end = bytes.indexOf(COMMA, HEAD.length);
   const seq = Number(bytes.toString("latin1", HEAD.length, end));
   const prev = end + PREV.length;
-  const hash = prev + 64 + HASH.length;
-  const rest = hash + 64;
+  const hash3 = prev + 64 + HASH.length;
+  const rest = hash3 + 64;
   if (!Number.isSafeInteger(seq) || seq < 1 || !isAt(bytes, end, PREV) || !isAt(bytes, prev + 64, HASH)) return null;
-  const hashes = { prev: hexAt(bytes, prev), hash: hexAt(bytes, hash) };
-  if (isAt(bytes, rest, EVENT)) return { seq, ...hashes, event: bytes.subarray(rest + EVENT.length, -1), digest: null };
+  const hashes = { prev: hexAt(bytes, prev), hash: hexAt(bytes, hash3) };
+  if (isAt(bytes, rest, EVENT)) return { seq, ...hashes, event: bytes.subarray(rest + EVENT.length, -1), digest: "" };
   if (!isAt(bytes, rest, DIGEST)) return null;
   return { seq, ...hashes, event: null, digest: hexAt(bytes, rest + DIGEST.length) };
 }
-var hexAt = (bytes, at) => Buffer.from(bytes.toString("latin1", at, at + 64), "hex");
+var hexAt = (bytes, at) => bytes.toString("latin1", at, at + 64);
 async function* linesOf(chunks) {
   let rest = Buffer.alloc(0);
   for await (const chunk of chunks) {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    const lines = [];
     let at = 0;
     for (let end = bytes.indexOf(10); end !== -1; end = bytes.indexOf(10, at)) {
-      if (end > at) yield bytes.subarray(at, end);
+      if (end > at) lines.push(bytes.subarray(at, end));
       at = end + 1;
     }
     rest = bytes.subarray(at);
+    yield lines;
   }
-  if (rest.length > 0) yield rest;
+  if (rest.length > 0) yield [rest];
 }
 function uuidOf(text) {
   const uuid = tenantUuid(text.slice(-30));
@@ -519,11 +544,11 @@ function checkSeal({ tenant_id, event_id, task_id, decisions = [], seal }, audit
   checked.push("event");
   const tenant = tenantUuid(tenant_id);
   if (!tenant) throw new Failed("seal", "The tenant is not named.");
-  const hash = chainOf(tenant)(seal.seq, Buffer.from(seal.prev_hash, "hex"), digestOf(seal.event));
-  if (hex(hash) !== seal.hash) throw new Failed("seal", "The event is not what was sealed.");
+  const hash3 = chainOf(tenant)(seal.seq, Buffer.from(seal.prev_hash, "hex"), digestOf(seal.event));
+  if (hex(hash3) !== seal.hash) throw new Failed("seal", "The event is not what was sealed.");
   checked.push("seal");
   const proof = seal.proof.map((one) => Buffer.from(one, "hex"));
-  if (!provesInclusion(seal.seq - 1, seal.size, leafHash(hash), proof, Buffer.from(seal.root, "hex")))
+  if (!provesInclusion(seal.seq - 1, seal.size, leafHash(hash3), proof, Buffer.from(seal.root, "hex")))
     throw new Failed("proof", "The seal does not stand in the tree of the checkpoint.");
   checked.push("proof");
   checkNote(seal, tenant_id, audit, checked, absent);
