@@ -20,6 +20,7 @@ import { schedulesCommand } from './schedules.ts'
 import { serveCommand } from './serve.ts'
 import { settingsCommands } from './settings.ts'
 import { askTerminal, tasksCommand } from './tasks.ts'
+import { deliveriesCommand, endpointsCommand, replaysCommand } from './webhooks.ts'
 import { workersCommand } from './workers.ts'
 
 const HELP = `
@@ -62,6 +63,9 @@ kindsCommand(program, door)
 schedulesCommand(program, door)
 deadLettersCommand(program, door)
 workersCommand(program, door)
+endpointsCommand(program, door)
+deliveriesCommand(program, door)
+replaysCommand(program, door)
 auditCommand(program, door)
 receiptCommand(program, door)
 settingsCommands(program, output)

@@ -245,7 +245,9 @@ test('P80 the catalogue of events says name, version, sensitivity and schema; th
   expect(byName.get('signin.failed')).toMatchObject({ sensitive: true, version: 1 })
   expect(byName.get('task.created')).toMatchObject({ sensitive: false })
   const { webhooks } = (await house.nobody.get('/openapi.json')).body
-  expect(webhooks['task.completed'].post.requestBody.content['application/json'].schema).toEqual(byName.get('task.completed')?.schema)
+  expect(webhooks['task.completed'].post.requestBody.content['application/json'].schema).toEqual(
+    byName.get('task.completed')?.schema,
+  )
   const task = await house.given.task()
   await house.alice.post(`/api/v1/tasks/${task.id}/decide`, { type: 'respond', response: { approve: true }, seen_revision: 1 })
   await house.runJobs()
