@@ -42,6 +42,8 @@ create table countersign.policy_decisions (
   primary key (tenant_id, id)
 );
 select countersign.make_tenant_table('policy_decisions', array['select', 'insert']);
+-- For rewraps, which write the wrap in front of the sealed request and nothing else (V72).
+grant update (request) on countersign.policy_decisions to countersign_runtime;
 select countersign.grant_engine('policy_decisions', 'select (tenant_id, id)', 'delete');
 
 -- An act that waits until people have agreed (P68). Its task asks them; the digest binds what they see to what may then be done once.

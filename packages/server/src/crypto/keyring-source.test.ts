@@ -39,7 +39,7 @@ const find = (at: string, more: Partial<RootOptions> = {}) =>
     given: null,
     home: at,
     production: true,
-    valueOf: () => undefined,
+    variable: () => undefined,
     mayCreate: () => false,
     osKeyring: noKeyring,
     ...more,
@@ -121,14 +121,14 @@ test('P123 env: is for development; in production it needs ROOT_KEY_ENV_ACCEPTED
   const at = await home()
   const [one, two] = [someKey(), someKey()]
   const value = (name: string) => (name === 'MY_KEY' ? `1 accepted ${one};2 current ${two}` : undefined)
-  await expect(find(at, { given: 'env:MY_KEY', valueOf: value })).rejects.toThrow(/ROOT_KEY_ENV_ACCEPTED=1/)
+  await expect(find(at, { given: 'env:MY_KEY', variable: value })).rejects.toThrow(/ROOT_KEY_ENV_ACCEPTED=1/)
   for (const more of [{ production: false }, { envAccepted: true }]) {
-    const roots = await find(at, { given: 'env:MY_KEY', valueOf: value, ...more })
+    const roots = await find(at, { given: 'env:MY_KEY', variable: value, ...more })
     expect(await current(roots)).toBe(two)
     expect(roots.warnings).toEqual([expect.stringMatching(/environment variable MY_KEY/)])
     expect(roots.sources[0]?.add).toBeUndefined()
   }
-  await expect(find(at, { given: 'env:NONE', valueOf: value, production: false })).rejects.toThrow(/is empty/)
+  await expect(find(at, { given: 'env:NONE', variable: value, production: false })).rejects.toThrow(/is empty/)
 })
 
 test('V65 an env-file stands under the same rules as a key file', async () => {

@@ -40,7 +40,7 @@ export type RootOptions = {
   production: boolean
   /** ROOT_KEY_ENV_ACCEPTED */
   envAccepted?: boolean
-  valueOf(name: string): string | undefined
+  variable(name: string): string | undefined
   transit?: { token: Secret | null; post: PostJson }
   /** Other keys of this installation: none of them may be the root key as well. */
   otherSecrets?: readonly { name: string; value: Secret }[]
@@ -207,7 +207,7 @@ function envSource(name: string, options: RootOptions, warnings: string[]): Root
     name: `env:${name}`,
     kms: null,
     async read() {
-      const value = options.valueOf(name)
+      const value = options.variable(name)
       if (!value) throw new KeyRefused(`The environment variable ${name}, which ROOT_KEY names, is empty.`)
       return parseValue(value, `env:${name}`)
     },

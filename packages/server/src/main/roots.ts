@@ -22,7 +22,7 @@ export const rootsOf = (config: Config, db: Db, log: Log): Promise<Roots> =>
     home: config.home,
     production: config.environment === 'production',
     envAccepted: config.rootKeyEnvAccepted,
-    valueOf: (name) => config.rootKeyValues[name]?.reveal(),
+    variable: (name) => config.rootKeyValues[name]?.reveal(),
     transit: { token: config.rootKeyVaultToken, post: (url, headers, body) => postTo(config, log, url)(url, headers, body) },
     otherSecrets: Object.entries(config).flatMap(([name, value]) => (value instanceof Secret ? [{ name, value }] : [])),
     mayCreate: async () => !(await hasSealedRows(db)),

@@ -29,7 +29,7 @@ export type RewrapInput = { tenant_id?: string | null; renew?: boolean; reseal?:
 /** Open from the commit on. With a queue at hand a worker begins; without, whoever calls workRewraps. Runs are worked on one after the other. */
 export async function startRewrap(house: KeyringHouse, scope: Scope, input: RewrapInput): Promise<RewrapView> {
   const tenantId = input.tenant_id ? await knownTenant(house, input.tenant_id) : null
-  const row = await tx(house.db, scope, async (t) => {
+  return tx(house.db, scope, async (t) => {
     const made = await insertRewrap(t, {
       id: newId('rwp', t.now.getTime()),
       only_tenant: tenantId,
@@ -38,9 +38,8 @@ export async function startRewrap(house: KeyringHouse, scope: Scope, input: Rewr
       created_by: scope.principal,
     })
     await enqueue(t, { kind: REWRAP, payload: {} })
-    return made
+    return view(made)
   })
-  return view(row)
 }
 
 async function knownTenant({ db }: KeyringHouse, wire: string): Promise<string> {

@@ -30,7 +30,7 @@ const fromFile = async (file: string): Promise<RootSource> =>
       given: `file:${file}`,
       home: join(file, '..'),
       production: false,
-      valueOf: () => undefined,
+      variable: () => undefined,
       mayCreate: () => false,
     })
   ).sources[0] as RootSource
