@@ -60,7 +60,7 @@ grant usage on schema countersign_engine to countersign_maintenance;
 -- Who keeps the house signs heads of the record: it holds the root key and says so on a lease. Tables of the installation; none of a tenant.
 grant select on countersign.root_keys, countersign.keyring_state, countersign.kept_keys, countersign.verification_keys to countersign_maintenance;
 grant select (wrapped, root_version, root_fingerprint) on countersign.user_keys to countersign_maintenance;
-grant insert on countersign.verification_keys to countersign_maintenance;
+grant insert on countersign.root_keys, countersign.verification_keys to countersign_maintenance;
 grant select, insert, update, delete on countersign.keyring_leases to countersign_maintenance;
 
 set local role countersign_engine;
@@ -210,7 +210,8 @@ grant execute on function countersign_engine.memberships(text), countersign_engi
   countersign_engine.break_glass_requests(text, text, integer), countersign_engine.destroy_tenant_keys(uuid), countersign_engine.use_session(bytea)
   to countersign_runtime;
 -- Keeping the house is what these are for; whoever does only that may call them too.
-grant execute on function countersign_engine.root_keys_in_use() to countersign_maintenance;
+-- It fires schedules, so it says what their kinds are.
+grant execute on function countersign_engine.root_keys_in_use(), countersign_queue.register_kinds(jsonb) to countersign_maintenance;
 grant execute on function countersign_engine.sweep_buckets(), countersign_engine.sweep_replies(integer) to countersign_runtime, countersign_maintenance;
 
 set local role countersign_owner;

@@ -1,0 +1,141 @@
+// Each shape of examples/deploy, started as its compose file says: the same commands and settings, each process with the login that the file gives it. What a
+// container would add (networks, volumes, a host called postgres) is what is replaced here, and nothing else (P19).
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { join } from 'node:path'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { database } from '#harness'
+import { randomBytes } from '../../packages/server/src/crypto/token.ts'
+import { migrate } from '../../packages/server/src/db/migrate.ts'
+import { root, start, temporaryFolder } from '../harness/process.ts'
+
+const folder = join(root, 'examples/deploy')
+const shapes = readdirSync(folder).filter((name) => name.endsWith('.yaml'))
+
+beforeAll(async () => {
+  const { buildIfStale } = (await import(join(root, 'scripts/build.mjs'))) as { buildIfStale(names: string[]): Promise<void> }
+  await buildIfStale(['sdk', 'queue', 'server'])
+}, 120_000)
+
+type Node = string | Node[] | { [name: string]: Node }
+type Service = {
+  image: string
+  command?: string[]
+  environment: Record<string, string>
+  ports?: string[]
+  read_only?: string
+  cap_drop?: string[]
+}
+
+/** As much YAML as these files use: maps by indentation, lists of one line or of dashes, texts. Anything else is a mistake in the file. */
+function readYaml(text: string): { [name: string]: Node } {
+  const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.trim().startsWith('#'))
+  let at = 0
+  const depth = (line: string) => line.length - line.trimStart().length
+  const scalar = (value: string): Node =>
+    value.startsWith('[')
+      ? value.slice(1, -1).split(/,\s*/).map(scalar)
+      : value === '{}'
+        ? {}
+        : /^".*"$/.test(value)
+          ? (JSON.parse(value) as string)
+          : value
+  const block = (indent: number): Node => {
+    const items: Node[] = []
+    const map: { [name: string]: Node } = {}
+    while (at < lines.length && depth(lines[at] as string) === indent) {
+      const line = (lines[at++] as string).trim()
+      if (line.startsWith('- ')) {
+        items.push(scalar(line.slice(2)))
+        continue
+      }
+      const [, name, value] = /^([\w.-]+):(?: (.*))?$/.exec(line) ?? []
+      if (name === undefined) throw new Error(`not a line of ours: ${line}`)
+      map[name] = value === undefined ? block(depth(lines[at] as string)) : scalar(value)
+    }
+    return items.length > 0 ? items : map
+  }
+  return block(0) as { [name: string]: Node }
+}
+
+const servicesOf = (name: string) =>
+  (readYaml(readFileSync(join(folder, name), 'utf8')) as unknown as { services: Record<string, Service> }).services
+
+test('P19 P156 in every shape what serves is read-only, without capabilities, and only what must be reached is published', () => {
+  expect(shapes).toEqual([
+    'all-in-one.yaml',
+    'http-workers.yaml',
+    'private-admin.yaml',
+    'receiver-maintenance.yaml',
+    'receiver.yaml',
+  ])
+  for (const shape of shapes)
+    for (const [name, one] of Object.entries(servicesOf(shape)).filter(([service]) => service !== 'postgres')) {
+      if (name !== 'migrate') expect([shape, name, one.read_only, one.cap_drop]).toEqual([shape, name, 'true', ['ALL']])
+      expect([shape, name, one.ports !== undefined]).toEqual([shape, name, ['countersign', 'web', 'callbacks'].includes(name)])
+      for (const port of one.ports ?? []) expect(port).toMatch(/^(127\.0\.0\.1|10\.)/)
+    }
+})
+
+for (const shape of shapes)
+  test(`P18 P19 the shape ${shape} starts with its own commands and settings, in production`, { timeout: 120_000 }, async () => {
+    const given = await database({ empty: true })
+    await migrate(given.migratorUrl)
+    const home = temporaryFolder()
+    mkdirSync(join(home, 'lib'), { mode: 0o700 })
+    const keys = { keys: [{ id: 'k1', secret: randomBytes(32).toString('hex') }] }
+    writeFileSync(join(home, 'callback-keys.json'), JSON.stringify(keys), { mode: 0o600 })
+    writeFileSync(join(home, 'http-kinds.json'), JSON.stringify([{ kind: 'mail.send', url: 'https://mail.example.com/work' }]), {
+      mode: 0o600,
+    })
+
+    const here = (name: string, value: string): string => {
+      if (/^COUNTERSIGN_(DATABASE|MIGRATOR)_URL$/.test(name)) {
+        const { username } = new URL(value.replace(/\$\{\w+\}/, 'x'))
+        return username === 'countersign_migrator'
+          ? given.migratorUrl
+          : username === 'countersign_runtime'
+            ? given.runtimeUrl
+            : given.urlOf(username)
+      }
+      if (/_PORT$/.test(name)) return '0'
+      return value.replace('/var/lib/countersign', join(home, 'lib')).replace('/run/secrets', home)
+    }
+    const begin = (one: Service) => {
+      const env = Object.fromEntries(Object.entries(one.environment).map(([name, value]) => [name, here(name, value)]))
+      const port: Record<string, string> = { COUNTERSIGN_PORT: '0', COUNTERSIGN_LOG_LEVEL: 'warn' }
+      return start(process.execPath, [join(root, 'packages/server/dist/cli.js'), '--json', ...(one.command as string[])], {
+        env: { ...port, ...env },
+      })
+    }
+    const { postgres: _, migrate: migration, ...services } = servicesOf(shape)
+    const migrated = await begin(migration as Service).ended
+    expect(migrated.code).toBe(0)
+    const started = Object.entries(services).map(([name, one]) => ({ name, one, running: begin(one) }))
+    onTestFinished(async () => {
+      for (const { running } of started) running.child.kill('SIGTERM')
+      await Promise.all(started.map(({ running }) => running.ended))
+    })
+    for (const { name, one, running } of started) {
+      const line = await Promise.race([running.line(/^\{"ready":true/), running.ended.then(() => `ended: ${running.stderr()}`)])
+      expect([name, line]).toEqual([name, expect.stringMatching(/^\{"ready":true/)])
+      const { url } = JSON.parse(line) as { url: string }
+      // As the proxy in front would ask: by the name of PUBLIC_URL.
+      const host = one.environment.COUNTERSIGN_PUBLIC_URL ? { host: 'countersign.example.com' } : {}
+      const status = (path: string, method = 'GET') =>
+        new Promise<number | undefined>((resolve, reject) => {
+          const asked = request(url + path, { method, headers: host }, (answer) => {
+            answer.resume()
+            resolve(answer.statusCode)
+          })
+          asked.on('error', reject).end()
+        })
+      const isReceiver = name === 'callbacks'
+      await expect.poll(() => status('/readyz'), { timeout: 20_000 }).toBe(isReceiver ? 404 : 200)
+      expect([name, await status('/api/v1/me')]).toEqual([name, ['web', 'countersign'].includes(name) ? 401 : 404])
+      expect([name, await status('/api/v1/callbacks/cb_1/complete', 'POST')]).toEqual([
+        name,
+        isReceiver || name === 'countersign' ? 400 : 404,
+      ])
+    }
+  })
