@@ -263,6 +263,8 @@ begin
     after_ord = case when more then last_ord else 0 end,
     anchored = s.anchored or s.anchoring,
     anchoring = s.anchoring and more;
+  -- A step that began before this call knows nothing of what committed since: the next one does.
+  more := more or s.target is not null;
   return next;
 end
 $$;
