@@ -15,6 +15,7 @@ import { SchedulesPage } from './jobs/schedules-page.tsx'
 import { SignedIn, useMe, useSetup } from './me.ts'
 import { AgentsPage } from './pages/agents-page.tsx'
 import { InboxPage } from './pages/inbox-page.tsx'
+import { InstallationPage } from './pages/installation-page.tsx'
 import { InvitePage } from './pages/invite-page.tsx'
 import { NowherePage } from './pages/nowhere-page.tsx'
 import { PeoplePage } from './pages/people-page.tsx'
@@ -23,6 +24,11 @@ import { SetupPage } from './pages/setup-page.tsx'
 import { SignInPage } from './pages/sign-in-page.tsx'
 import { TaskPage } from './pages/task-page.tsx'
 import { paths } from './paths.ts'
+import { EditorPage } from './policies/editor-page.tsx'
+import { InForcePage } from './policies/in-force-page.tsx'
+import { SimulatorPage } from './policies/simulator-page.tsx'
+import { VersionPage } from './policies/version-page.tsx'
+import { VersionsPage } from './policies/versions-page.tsx'
 import { Shell } from './shell.tsx'
 import { Refusal } from './ui/refusal.tsx'
 
@@ -70,6 +76,11 @@ function Inside() {
           <Route path="/tasks/:id">{({ id }) => <TaskPage key={id} id={id} />}</Route>
           <Route path="/agents" component={AgentsPage} />
           <Route path="/people" component={PeoplePage} />
+          <Route path="/policies" component={InForcePage} />
+          <Route path="/policies/editor" component={EditorPage} />
+          <Route path="/policies/versions" component={VersionsPage} />
+          <Route path="/policies/versions/:version">{({ version }) => <VersionPage key={version} version={version} />}</Route>
+          <Route path="/policies/simulator" component={SimulatorPage} />
           <Route path="/profile" component={ProfilePage} />
           <Route path="/queue" component={OverviewPage} />
           <Route path="/jobs" component={JobsPage} />
@@ -81,6 +92,7 @@ function Inside() {
           <Route path="/dead-letters" component={DeadLettersPage} />
           <Route path="/callbacks" component={CallbacksPage} />
           <Route path="/engine" component={EnginePage} />
+          <Route path="/installation" component={InstallationPage} />
           <Route path="/audit" component={AuditPage} />
           <Route path="/audit/:id">{({ id }) => <EventPage key={id} id={id} />}</Route>
           <Route component={NowherePage} />

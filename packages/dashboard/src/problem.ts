@@ -28,6 +28,11 @@ const WORDS: Partial<Record<ProblemCode, string>> = {
   link_used: 'This invitation has been used already. Sign in instead.',
   link_expired: 'This invitation has expired. Ask for a new one.',
   link_revoked: 'This invitation was withdrawn. Ask for a new one.',
+  policy_invalid: 'The policies need another look. Nothing was saved.',
+  policy_denied: 'A policy forbids this.',
+  policy_error: 'The policies could not be judged, so this is denied. Ask an operator to mend them.',
+  approval_pending: 'People have to agree first. It is in the inbox; try again when it is answered.',
+  human_denied: 'A person saw exactly this and said no.',
   rotation_open: 'The key before the last rotation still works. Wait until it ends, or revoke the key.',
 }
 

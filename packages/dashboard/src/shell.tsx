@@ -8,7 +8,8 @@ import { paths } from './paths.ts'
 import { Button } from './ui/button.tsx'
 import { Dialog } from './ui/dialog.tsx'
 
-const PLACES: { name: string; path: string; keys: string; also?: string[] }[] = [
+/** `for`: shown to whom this act is open. */
+const PLACES: { name: string; path: string; keys: string; also?: string[]; for?: string }[] = [
   { name: 'Inbox', path: paths.inbox(), keys: 'g i', also: ['/tasks/'] },
   {
     name: 'Queue',
@@ -17,8 +18,10 @@ const PLACES: { name: string; path: string; keys: string; also?: string[] }[] = 
     also: [paths.jobs(), paths.kinds(), paths.schedules(), paths.deadLetters(), paths.callbacks(), paths.engine()],
   },
   { name: 'Agents', path: paths.agents(), keys: 'g a' },
+  { name: 'Policies', path: paths.policies(), keys: 'g o' },
   { name: 'People', path: paths.people(), keys: 'g p' },
   { name: 'Audit', path: paths.audit(), keys: 'g r' },
+  { name: 'Installation', path: paths.installation(), keys: 'g s', for: 'incident.manage' },
   { name: 'Profile', path: paths.profile(), keys: 'g m' },
 ]
 
@@ -27,7 +30,7 @@ const KEYS = [
   ['Enter', 'open the selected task'],
   ['/', 'search the inbox'],
   ['c', 'claim the task that is open'],
-  ...PLACES.map((place) => [place.keys, `go to ${place.name.toLowerCase()}`]),
+  ...PLACES.filter((place) => !place.for).map((place) => [place.keys, `go to ${place.name.toLowerCase()}`]),
   ['?', 'show these keys'],
 ] as const
 
@@ -37,7 +40,8 @@ export function Shell({ children }: { children: ReactNode }) {
   const [help, setHelp] = useState(false)
   const signOut = useSignOut()
   const main = useFocusOnArrival(location)
-  const leads = Object.fromEntries(PLACES.map((place) => [place.keys.replace(' ', ''), () => go(place.path)]))
+  const places = PLACES.filter((place) => place.for === undefined || Object.hasOwn(me.may, place.for))
+  const leads = Object.fromEntries(places.map((place) => [place.keys.replace(' ', ''), () => go(place.path)]))
   useKeys({ ...leads, '?': () => setHelp(true) })
   const isHere = (place: (typeof PLACES)[number]) => [place.path, ...(place.also ?? [])].some((path) => location.startsWith(path))
 
@@ -56,7 +60,7 @@ export function Shell({ children }: { children: ReactNode }) {
             Countersign
           </Link>
           <nav aria-label="Main" className="order-last -mx-2 flex w-full flex-wrap gap-1 sm:order-none sm:mx-0 sm:w-auto sm:grow">
-            {PLACES.map((place) => (
+            {places.map((place) => (
               <Link
                 key={place.path}
                 href={place.path}

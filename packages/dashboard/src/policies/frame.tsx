@@ -1,0 +1,90 @@
+// What the pages of policies share: their navigation, the words of outcomes, and one policy as people read it. Decides nothing.
+import type { PolicyVersion } from '@countersign/sdk'
+import type { ReactNode } from 'react'
+import { Link, useLocation } from 'wouter'
+import { paths } from '../paths.ts'
+import { Badge, type Tone } from '../ui/badge.tsx'
+import { PageTitle } from '../ui/card.tsx'
+import { visible } from '../ui/marks.ts'
+
+const PLACES = [
+  { name: 'In force', path: paths.policies() },
+  { name: 'Editor', path: paths.policyEditor() },
+  { name: 'Versions', path: paths.policyVersions() },
+  { name: 'Simulator', path: paths.policySimulator() },
+]
+
+export function PoliciesFrame({ title, aside, children }: { title: string; aside?: ReactNode; children: ReactNode }) {
+  const [location] = useLocation()
+  const isHere = (path: string) => location === path || (path !== paths.policies() && location.startsWith(`${path}/`))
+  return (
+    <div className="flex flex-col gap-5">
+      <nav aria-label="Policies" className="flex flex-wrap gap-1 border-b border-line pb-2 text-sm">
+        {PLACES.map((place) => (
+          <Link
+            key={place.path}
+            href={place.path}
+            aria-current={isHere(place.path) ? 'page' : undefined}
+            className="rounded-lg px-2.5 py-1 text-muted hover:bg-sunken hover:text-text aria-[current]:bg-accent-soft aria-[current]:font-medium aria-[current]:text-text"
+          >
+            {place.name}
+          </Link>
+        ))}
+      </nav>
+      <PageTitle title={title}>{aside}</PageTitle>
+      {children}
+    </div>
+  )
+}
+
+export type Shown = PolicyVersion['policies'][number]
+export type Does = 'allows' | 'asks' | 'denies'
+const TONES: Record<Does, Tone> = { allows: 'good', asks: 'warn', denies: 'bad' }
+export const doesOf = ({ effect, ask }: Pick<Shown, 'effect' | 'ask'>): Does =>
+  effect === 'forbid' ? 'denies' : ask ? 'asks' : 'allows'
+
+export const OUTCOME: Record<'allow' | 'ask' | 'deny', { word: string; tone: Tone }> = {
+  allow: { word: 'Allow', tone: 'good' },
+  ask: { word: 'Ask', tone: 'warn' },
+  deny: { word: 'Deny', tone: 'bad' },
+}
+
+export const OutcomeBadge = ({ outcome }: { outcome: 'allow' | 'ask' | 'deny' }) => (
+  <Badge tone={OUTCOME[outcome].tone}>{OUTCOME[outcome].word}</Badge>
+)
+
+/** 90 s, 10 min, 24 h, 7 days. */
+export function duration(seconds: number): string {
+  if (seconds < 120) return `${seconds} s`
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`
+  return seconds <= 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`
+}
+
+/** One policy: what it does, in words, and its text behind a click. */
+export function PolicyItem({ policy, open = false }: { policy: Shown; open?: boolean }) {
+  const { ask } = policy
+  return (
+    <li className="flex flex-col gap-2 px-5 py-3">
+      <div className="flex flex-wrap items-baseline gap-x-3 gap-y-1">
+        <span className="w-20 shrink-0">
+          <Badge tone={TONES[doesOf(policy)]}>{doesOf(policy)}</Badge>
+        </span>
+        <span className="min-w-0 grow basis-72 wrap-anywhere">{visible(policy.says)}</span>
+        <code className="font-mono text-sm text-muted">{visible(policy.id)}</code>
+      </div>
+      {ask && (
+        <p className="text-sm text-muted sm:pl-23">
+          “{visible(ask.text)}” {ask.quorum === 1 ? 'One person' : `${ask.quorum} people`} within {duration(ask.expires_seconds)},
+          then {ask.on_timeout === 'deny' ? 'denied' : 'asked once more, then denied'}.
+        </p>
+      )}
+      <details className="text-sm sm:pl-23" open={open}>
+        <summary className="cursor-pointer text-muted">Text of {visible(policy.id)}</summary>
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls sideways must be reachable by keyboard */}
+        <pre tabIndex={0} className="mt-2 overflow-x-auto rounded-lg bg-sunken p-3 font-mono text-xs">
+          {visible(policy.text)}
+        </pre>
+      </details>
+    </li>
+  )
+}

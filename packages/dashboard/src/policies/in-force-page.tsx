@@ -1,0 +1,74 @@
+// The active policies in words (P70): what is allowed, asked and denied, each with its text behind a click.
+import { useQuery } from '@tanstack/react-query'
+import { Link, useSearchParams } from 'wouter'
+import { api } from '../api.ts'
+import { paths } from '../paths.ts'
+import { exact } from '../time.ts'
+import { useTitle } from '../title.ts'
+import { Banner } from '../ui/banner.tsx'
+import { Button } from '../ui/button.tsx'
+import { Refusal } from '../ui/refusal.tsx'
+import { type Does, doesOf, PoliciesFrame, PolicyItem } from './frame.tsx'
+
+/** The active version follows what others do. */
+export const useActive = () =>
+  useQuery({ queryKey: ['policies', 'active'], queryFn: () => api.call('GET /policies/active'), refetchInterval: 10_000 })
+
+const FILTERS: { name: string; does: Does | null }[] = [
+  { name: 'All', does: null },
+  { name: 'Allows', does: 'allows' },
+  { name: 'Asks', does: 'asks' },
+  { name: 'Denies', does: 'denies' },
+]
+
+export function InForcePage() {
+  useTitle('Policies')
+  const active = useActive()
+  const [search, setSearch] = useSearchParams()
+  const wanted = search.get('does')
+  const shown = active.data?.policies.filter((policy) => wanted === null || doesOf(policy) === wanted) ?? []
+  return (
+    <PoliciesFrame title="Policies in force">
+      <Refusal error={active.error} />
+      {active.isPending && <p className="text-muted">Loading…</p>}
+      {active.data && (
+        <>
+          <p className="text-muted">
+            Version {active.data.version}, {active.data.origin === 'starting' ? 'with which this tenant started' : 'saved here'}
+            {active.data.activated_at && <>, active since {exact(active.data.activated_at)}</>}. Whatever no policy permits is
+            denied; one that denies outweighs all that allow.{' '}
+            <Link href={paths.policyEditor()} className="underline decoration-line-strong underline-offset-4">
+              Change them in the editor
+            </Link>
+            .
+          </p>
+          {active.data.errors.length > 0 && (
+            <Banner tone="error">
+              This version does not pass in this build, so every act is denied. Activate another version, or mend this one.
+            </Banner>
+          )}
+          <fieldset className="flex flex-wrap gap-1">
+            <legend className="sr-only">Show</legend>
+            {FILTERS.map(({ name, does }) => (
+              <Button
+                key={name}
+                small
+                tone={wanted === does ? 'plain' : 'quiet'}
+                aria-pressed={wanted === does}
+                onClick={() => setSearch(does ? { does } : {})}
+              >
+                {name}
+              </Button>
+            ))}
+          </fieldset>
+          <ul className="card divide-y divide-line" aria-label="Policies">
+            {shown.map((policy) => (
+              <PolicyItem key={policy.id} policy={policy} />
+            ))}
+            {shown.length === 0 && <li className="px-5 py-3 text-muted">No policy of this kind.</li>}
+          </ul>
+        </>
+      )}
+    </PoliciesFrame>
+  )
+}
