@@ -289,10 +289,13 @@ begin
   if not moved then
     bytes := 0;
     packed := null;
-    -- Nothing there: the cursor stays, and the next claim looks again from where it is, unless that look was long.
-    if clock_timestamp() - began < interval '20 milliseconds' or hi::text = lo::text then
+    -- Nothing there: the cursor stays, and the next claim looks again from where it is, unless that look was long: in time, or over many slots, as in
+    -- a lane that had nothing while the ring turned for others. Such a move of the cursor alone names no worker, and is no reason to turn (see rotate).
+    if hi::text = lo::text or (clock_timestamp() - began < interval '20 milliseconds' and cardinality(gens) < 4) then
       return;
     end if;
+    who := null;
+    of_token := null;
     g := c.row_generation;
     last_generation := 0;
     last_xid := '0';
@@ -316,7 +319,7 @@ begin
     raise exception 'the ring turned once around during this claim' using errcode = '40001';
   end if;
   taken := cnt;
-  claim_id := new_id;
+  claim_id := case when moved then new_id end;
   if cnt > 0 then
     packed := '{"lease":' || (new_id << 10) || ',"queue":' || to_json(of_queue) || ',"priority":' || of_priority || ',"jobs":[' || packed || ']}';
   end if;
@@ -344,12 +347,11 @@ $make$,
 end $do$;
 
 -- When the job at the head of a lane was enqueued, as far as one probe a slot tells: null when nothing waits, or only what committed late. For the
--- order of lanes alone, never for whether to look: takes no lock.
-create function countersign_queue.lane_head(of_lane integer) returns timestamptz
+-- order of lanes alone, never for whether to look: takes no lock. gens: live generations, newest first.
+create function countersign_queue.lane_head(of_lane integer, gens bigint[]) returns timestamptz
 language plpgsql volatile as $$
 declare
-  c countersign_queue.claims := countersign_queue.cursor_of(of_lane);
-  gens bigint[] := countersign_queue.live_generations();
+  c countersign_queue.claims := countersign_queue.cursor_in(of_lane, gens);
   g bigint;
   r countersign_queue.ring;
   a_xid xid8;
@@ -460,6 +462,7 @@ declare
   busy boolean := false;
   aside boolean;
   lanes integer[];
+  gens bigint[];
   set_aside text[] := '{}';
   aging double precision;
   mine uuid;
@@ -556,6 +559,7 @@ begin
     end if;
     if lanes is not null or rows_ready then
       aging := coalesce((queue_settings ->> 'aging_ms')::float8, 60000) / 1000;
+      gens := countersign_queue.live_generations();
       -- Sources of this queue by effective priority, ties to the oldest head (Q44): lanes of the ring, and the rows at each priority.
       for source in
         select s.lane, s.priority, s.n as sources from (
@@ -567,7 +571,7 @@ begin
           ) l
         ) s
         left join lateral (
-          select case when s.lane is not null then countersign_queue.lane_head(s.lane) else (
+          select case when s.lane is not null then countersign_queue.lane_head(s.lane, gens) else (
             select j.enqueued_at from countersign_queue.jobs j where j.queue = q and j.state = 'ready' and j.priority = s.priority and j.aside is null
             order by j.ord limit 1) end as since
           where s.n > 1

@@ -141,7 +141,8 @@ begin atomic
     'oldest_ready_ms', (select ceil(extract(epoch from countersign_queue.now() - min(o.since)) * 1000) from (
       select min(j.run_at) as since from countersign_queue.jobs j where j.state = 'ready'
       union all
-      select countersign_queue.lane_head(l.lane) from countersign_queue.lanes l) o));
+      select countersign_queue.lane_head(l.lane, g.gens) from countersign_queue.lanes l cross join (
+        select countersign_queue.live_generations() as gens offset 0) g) o));
 end;
 
 select countersign_queue.as_owner();

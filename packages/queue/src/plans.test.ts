@@ -49,7 +49,7 @@ async function drain(ask: Ask, claims = Number.POSITIVE_INFINITY): Promise<numbe
   let ended = 0
   for (let n = 0; n < claims; n++) {
     const token = crypto.randomUUID()
-    const got = await ask<Packed>('claim_packed($1, $2, $3::jsonb)', ['plans', token, wants])
+    const got = await ask<Packed>('claim_packed($1, $2, $3::jsonb)::json', ['plans', token, wants])
     if (got.claims.length === 0) break
     const told = await ask<unknown[]>('settle_claims($1::jsonb)', [
       JSON.stringify(got.claims.map(({ lease }) => ({ lease, token, done: null }))),

@@ -20,7 +20,7 @@ async function open() {
     )
   type Group = { lease: number; jobs: [string, ...unknown[]][] }
   const claim = async (n: number, kinds: string[] = ['k']) => {
-    const answer = await ask<{ claims: Group[]; jobs: { id: string }[] }>('claim_packed($1, $2::uuid, $3::jsonb)', [
+    const answer = await ask<{ claims: Group[]; jobs: { id: string }[] }>('claim_packed($1, $2::uuid, $3::jsonb)::json', [
       'w',
       TOKEN,
       JSON.stringify([{ queue: 'q', n, kinds }]),
@@ -137,6 +137,31 @@ test('Q38 Q39 rows of an open or rolled back transaction cost a claim nothing, a
   expect(plan?.n).toBeGreaterThan(1)
   await open_one.query('rollback')
   expect((await claim(10)).ids).toEqual([])
+})
+
+test('Q39 Q41 a lane that had nothing while the ring turned moves its cursor once, so that no poll walks those slots again, and an idle ring stays as it is', async () => {
+  const { ask, enqueue, claim, rows, turn } = await open()
+  await enqueue(1)
+  await claim(1)
+  for (let n = 1; n <= 5; n++) {
+    await ask(`enqueue_many('[{"kind": "k", "queue": "busy"}]')`)
+    expect(await ask<number>(`rotate(countersign_queue.now() + interval '${6 * n} seconds')`)).toBe(1)
+    await ask(`hush(countersign_queue.now())`)
+  }
+  const lane = "from countersign_queue.claims c join countersign_queue.lanes l using (lane) where l.queue = 'q'"
+  const look = () =>
+    rows<{ n: number; worker: string | null; floor: number }>(`select n, worker, floor::int ${lane} order by id desc`)
+  const before = await look()
+  expect((await claim(10)).ids).toEqual([])
+  const moved = await look()
+  expect(moved).toHaveLength(before.length + 1)
+  expect(moved[0]).toMatchObject({ n: 0, worker: null })
+  for (let n = 0; n < 3; n++) expect((await claim(10)).ids).toEqual([])
+  expect(await look()).toEqual(moved)
+  // Nothing but the cursor lies in the newest slot: no reason to turn.
+  expect(await turn(60)).toMatchObject({ rotated: 0 })
+  const [{ id } = { id: '' }] = await enqueue(1)
+  expect((await claim(10)).ids).toEqual([id])
 })
 
 test('Q40 with many writers open a claim names the window of the one before it, and writes less than 1 KiB', async () => {

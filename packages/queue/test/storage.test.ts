@@ -53,7 +53,7 @@ test(
           const verdicts = await s.get<string[]>('finish($1::jsonb)', [JSON.stringify(results)])
           ended += verdicts.filter((verdict) => verdict === 'settled').length
         }
-        const { claims, jobs: rows } = await s.get<Claimed>('claim_packed($1::text, $2::uuid, $3::jsonb)', [
+        const { claims, jobs: rows } = await s.get<Claimed>('claim_packed($1::text, $2::uuid, $3::jsonb)::json', [
           `w${n}`,
           token,
           JSON.stringify(['alpha', 'beta'].map((queue) => ({ queue, n: 100, kinds: ['plain'] }))),

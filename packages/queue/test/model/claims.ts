@@ -43,7 +43,11 @@ export function reconcileClaim(world: World, asked: Asked) {
       for (;;) {
         const token = crypto.randomUUID()
         const told = asked.isPacked
-          ? await s.call('claim_packed($1::text, $2::uuid, $3::jsonb, 0, false)', [asked.worker, token, JSON.stringify(wants)])
+          ? await s.call('claim_packed($1::text, $2::uuid, $3::jsonb, 0, false)::json', [
+              asked.worker,
+              token,
+              JSON.stringify(wants),
+            ])
           : await s.call('claim($1::text, $2::uuid, $3::jsonb)', [asked.worker, token, JSON.stringify(wants)])
         if (told.code !== null) return told
         const { lost, jobs } = asked.isPacked ? unpack(told.answer as Packed) : handed(told.answer as Packed)
