@@ -12,6 +12,7 @@ import { OverviewPage } from './jobs/overview-page.tsx'
 import { QueuePage } from './jobs/queue-page.tsx'
 import { QueuesPage } from './jobs/queues-page.tsx'
 import { SchedulesPage } from './jobs/schedules-page.tsx'
+import { KeyringPage } from './keyring/keyring-page.tsx'
 import { SignedIn, useMe, useSetup } from './me.ts'
 import { AgentsPage } from './pages/agents-page.tsx'
 import { InboxPage } from './pages/inbox-page.tsx'
@@ -31,6 +32,9 @@ import { VersionPage } from './policies/version-page.tsx'
 import { VersionsPage } from './policies/versions-page.tsx'
 import { Shell } from './shell.tsx'
 import { Refusal } from './ui/refusal.tsx'
+import { DeliveryPage } from './webhooks/delivery-page.tsx'
+import { WebhookPage } from './webhooks/endpoint-page.tsx'
+import { WebhooksPage } from './webhooks/list-page.tsx'
 
 export function App() {
   return (
@@ -93,6 +97,10 @@ function Inside() {
           <Route path="/callbacks" component={CallbacksPage} />
           <Route path="/engine" component={EnginePage} />
           <Route path="/installation" component={InstallationPage} />
+          <Route path="/keyring" component={KeyringPage} />
+          <Route path="/webhooks" component={WebhooksPage} />
+          <Route path="/webhooks/:id">{({ id }) => <WebhookPage key={id} id={id} />}</Route>
+          <Route path="/deliveries/:id">{({ id }) => <DeliveryPage key={id} id={id} />}</Route>
           <Route path="/audit" component={AuditPage} />
           <Route path="/audit/:id">{({ id }) => <EventPage key={id} id={id} />}</Route>
           <Route component={NowherePage} />

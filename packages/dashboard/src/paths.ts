@@ -23,7 +23,11 @@ export const paths = {
   deadLetters: () => '/dead-letters',
   callbacks: () => '/callbacks',
   engine: () => '/engine',
+  webhooks: () => '/webhooks',
+  webhook: (id: string) => `/webhooks/${encodeURIComponent(id)}`,
+  delivery: (id: string) => `/deliveries/${encodeURIComponent(id)}`,
   installation: () => '/installation',
+  keyring: () => '/keyring',
   audit: (query?: string) => (query ? `/audit?${query}` : '/audit'),
   auditEvent: (id: string) => `/audit/${encodeURIComponent(id)}`,
 }

@@ -20,8 +20,10 @@ const PLACES: { name: string; path: string; keys: string; also?: string[]; for?:
   { name: 'Agents', path: paths.agents(), keys: 'g a' },
   { name: 'Policies', path: paths.policies(), keys: 'g o' },
   { name: 'People', path: paths.people(), keys: 'g p' },
+  { name: 'Webhooks', path: paths.webhooks(), keys: 'g w', also: ['/deliveries/'] },
   { name: 'Audit', path: paths.audit(), keys: 'g r' },
   { name: 'Installation', path: paths.installation(), keys: 'g s', for: 'incident.manage' },
+  { name: 'Key ring', path: paths.keyring(), keys: 'g k', for: 'keyring.read' },
   { name: 'Profile', path: paths.profile(), keys: 'g m' },
 ]
 

@@ -164,6 +164,30 @@ export class Countersign {
       this.call('POST /invitations/accept', { ...options, body, ...ONCE }),
   }
 
+  /** How the installation stands and what hosts say of it; for hosts. */
+  readonly status = {
+    get: (options: RequestOptions = {}) => this.call('GET /status', options),
+    checks: (options: RequestOptions = {}) => this.call('GET /status/checks', options),
+  }
+
+  readonly incidents = {
+    list: (query: RouteQuery<'GET /incidents'> = {}, options: RequestOptions = {}) =>
+      this.call('GET /incidents', { ...options, query }),
+    get: (id: string, options: RequestOptions = {}) => this.call('GET /incidents/:id', { ...options, params: { id } }),
+    announce: (body: RouteBody<'POST /incidents'>, options: RequestOptions = {}) =>
+      this.call('POST /incidents', { ...options, body }),
+    update: (id: string, body: RouteBody<'PATCH /incidents/:id'>, options: RequestOptions = {}) =>
+      this.call('PATCH /incidents/:id', { ...options, params: { id }, body }),
+  }
+
+  /** What a tenant may reach besides public addresses; for hosts. */
+  readonly egress = {
+    allowed: (tenantId: string, options: RequestOptions = {}) =>
+      this.call('GET /egress/allow', { ...options, query: { tenant_id: tenantId } }),
+    allow: (body: RouteBody<'PUT /egress/allow'>, options: RequestOptions = {}) =>
+      this.call('PUT /egress/allow', { ...options, body }),
+  }
+
   readonly me = {
     get: (options: RequestOptions = {}) => this.call('GET /me', options),
     update: (body: RouteBody<'PATCH /me'>, options: RequestOptions = {}) => this.call('PATCH /me', { ...options, body }),

@@ -8,6 +8,7 @@ import type { Incident } from './incident.ts'
 export type View = { board: Board; full: boolean; name: string; now: Date }
 
 const WORDS: Record<Shown, string> = { ok: 'Works', warn: 'Needs attention', outage: 'Not working', unknown: 'Not known' }
+const TITLES: Record<Shown, string> = { ok: 'All well', warn: 'Attention', outage: 'Trouble', unknown: 'Not known' }
 // Shapes, so that colour never speaks alone: a tick, a bar, a cross, a question.
 const MARKS: Record<Shown, string> = {
   ok: '<path d="M5 10.5l3.4 3.4L15 7.2"/>',
@@ -32,8 +33,7 @@ export function statusPage(view: View): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta http-equiv="refresh" content="60">
-<title>${escaped(board.status === 'ok' ? 'All well' : WORDS[board.status])} · ${escaped(name)} status</title>
+<title>${TITLES[board.status]} · ${escaped(name)} status</title>
 <link rel="stylesheet" href="/status.css">
 <link rel="icon" href="/favicon.svg" type="image/svg+xml">
 <link rel="alternate" type="application/atom+xml" href="/status/feed.atom" title="Incidents and maintenance">
@@ -66,7 +66,7 @@ ${pace(board.latency)}
 ${past.length > 0 ? past.map((one) => incident(one, view)).join('') : '<p class="quiet">No incident was announced.</p>'}
 </section>
 </main>
-<footer><p>Times are UTC. This page renews itself every minute and needs no script.</p></footer>
+<footer><p>Times are UTC. It is measured every minute; reload to see what is new.</p></footer>
 </body>
 </html>
 `
@@ -79,7 +79,7 @@ function asOf(board: Board, now: Date): string {
 }
 
 function component(one: Component, { full, now }: View): string {
-  const uptime = one.uptime === null ? 'not measured yet' : `${percent(one.uptime)} of 90 days`
+  const uptime = one.uptime === null ? 'not measured yet' : `${percent(one.uptime)} without outage`
   const since = one.since && one.state !== 'ok' ? ` since ${timeOf(one.since, now)}` : ''
   const figures = full ? figuresOf(one) : ''
   return `<li>

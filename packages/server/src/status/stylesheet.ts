@@ -1,18 +1,18 @@
 // The one style sheet of the status page, served from this process so that the page needs nothing that was built. Light and dark; no font, no picture, no script.
 export const STYLESHEET = `:root {
-  --page: #f6f7f9; --card: #fff; --line: #e2e5ea; --text: #171b22; --muted: #5b6472;
+  --page: #f7f7f4; --card: #fff; --line: #dcdcd5; --text: #1b1d1f; --muted: #5b5e61;
   --ok: #1a7f4b; --ok-soft: #e3f4ea; --ok-bar: #3aa76d;
   --warn: #9a5b00; --warn-soft: #fdf1dc; --warn-bar: #e0a02b;
   --outage: #b3261e; --outage-soft: #fbe5e3; --outage-bar: #d64541;
-  --unknown: #5b6472; --unknown-soft: #eceef1; --none-bar: #d5d9df; --accent: #3556c9;
+  --unknown: #5b5e61; --unknown-soft: #eeeeea; --none-bar: #cfcfc7; --accent: #1f5f4a;
 }
 @media (prefers-color-scheme: dark) {
   :root {
-    --page: #101319; --card: #181c24; --line: #2b313c; --text: #e9ecf1; --muted: #9aa4b2;
+    --page: #14161a; --card: #1c1f25; --line: #2e333b; --text: #eceef1; --muted: #a3a9b3;
     --ok: #6fd39b; --ok-soft: #14291e; --ok-bar: #2f9e63;
     --warn: #f0bd62; --warn-soft: #2d2413; --warn-bar: #c98a1c;
     --outage: #ff8f86; --outage-soft: #331a1a; --outage-bar: #d5504a;
-    --unknown: #9aa4b2; --unknown-soft: #20252e; --none-bar: #333a46; --accent: #8ba4ff;
+    --unknown: #a3a9b3; --unknown-soft: #22262d; --none-bar: #3a404a; --accent: #7fd1b1;
   }
 }
 * { box-sizing: border-box; }
