@@ -1,0 +1,181 @@
+// One delivery: what was sent, every attempt with its times, and the acts: again, skip, cancel.
+import { useQuery } from '@tanstack/react-query'
+import { Link } from 'wouter'
+import { api } from '../api.ts'
+import { Empty, span, Table, When } from '../jobs/frame.tsx'
+import { closedTo, useUser } from '../me.ts'
+import { paths } from '../paths.ts'
+import { useNow } from '../time.ts'
+import { useTitle } from '../title.ts'
+import { Badge } from '../ui/badge.tsx'
+import { Button } from '../ui/button.tsx'
+import { Card, PageTitle } from '../ui/card.tsx'
+import { AgentText } from '../ui/content.tsx'
+import { Copyable } from '../ui/copy.tsx'
+import { Refusal } from '../ui/refusal.tsx'
+import { type Attempt, type Delivery, DeliveryBadge, LIVE, resultOf, useWebhookAct } from './frame.tsx'
+
+export function DeliveryPage({ id }: { id: string }) {
+  const now = useNow()
+  const query = useQuery({
+    queryKey: ['webhooks', 'delivery', id],
+    queryFn: () => api.call('GET /deliveries/:id', { params: { id } }),
+    ...LIVE,
+  })
+  const one = query.data
+  useTitle(one?.event_type ?? 'Delivery')
+  if (!one)
+    return (
+      <div className="flex flex-col gap-5">
+        <PageTitle title="Delivery" />
+        {query.isPending ? <p className="text-muted">Loading…</p> : <Refusal error={query.error} />}
+      </div>
+    )
+  return (
+    <div className="flex flex-col gap-5">
+      <PageTitle title={one.event_type}>
+        <DeliveryBadge delivery={one} />
+      </PageTitle>
+      <Facts delivery={one} now={now} />
+      <Acts delivery={one} />
+      <h2 className="text-lg font-semibold">Attempts</h2>
+      <Attempts log={one.log} now={now} />
+      <Body body={one.body} form={one.form} />
+    </div>
+  )
+}
+
+function Facts({ delivery, now }: { delivery: Delivery; now: number }) {
+  const { endpoint_id, url, resource_id } = delivery
+  return (
+    <dl className="card grid gap-x-6 gap-y-2 p-5 sm:grid-cols-[9rem_1fr] [&_a]:underline [&_a]:decoration-line-strong [&_a]:underline-offset-4">
+      <dt className="text-muted">To</dt>
+      <dd className="wrap-anywhere">{endpoint_id ? <Link href={paths.webhook(endpoint_id)}>{endpoint_id}</Link> : url}</dd>
+      <dt className="text-muted">About</dt>
+      <dd className="wrap-anywhere">
+        {resource_id?.startsWith('task_') ? <Link href={paths.task(resource_id)}>{resource_id}</Link> : (resource_id ?? '–')}
+      </dd>
+      <dt className="text-muted">webhook-id</dt>
+      <dd className="font-mono text-sm wrap-anywhere">{delivery.event_id}</dd>
+      <dt className="text-muted">Made</dt>
+      <dd>
+        <When at={delivery.created_at} now={now} />
+      </dd>
+      {delivery.next_attempt_at && (
+        <>
+          <dt className="text-muted">Next attempt</dt>
+          <dd>
+            <When at={delivery.next_attempt_at} now={now} />
+          </dd>
+        </>
+      )}
+    </dl>
+  )
+}
+
+function Acts({ delivery }: { delivery: Delivery }) {
+  const me = useUser()
+  const params = { id: delivery.id }
+  const replay = useWebhookAct(() => api.call('POST /deliveries/:id/replay', { params }))
+  const skip = useWebhookAct(() => api.call('POST /deliveries/:id/skip', { params }))
+  const cancel = useWebhookAct(() => api.call('POST /deliveries/:id/cancel', { params }))
+  const isOpen = ['pending', 'sending', 'held'].includes(delivery.state)
+  const held = delivery.state === 'held' ? 'Its endpoint is not active; it is sent once it is.' : undefined
+  return (
+    <div className="flex flex-col gap-3">
+      <div className="flex flex-wrap items-center gap-3">
+        <Button
+          small
+          tone="primary"
+          reason={closedTo(me, 'delivery.replay', 'replay deliveries') ?? held}
+          busy={replay.isPending}
+          onClick={() => replay.mutate(undefined)}
+        >
+          Send again
+        </Button>
+        {delivery.fifo && (
+          <Button
+            small
+            reason={
+              closedTo(me, 'delivery.skip', 'skip deliveries') ?? (isOpen || delivery.blocks ? undefined : 'It holds up nothing.')
+            }
+            busy={skip.isPending}
+            onClick={() => skip.mutate(undefined)}
+          >
+            Skip
+          </Button>
+        )}
+        <Button
+          small
+          reason={closedTo(me, 'delivery.cancel', 'cancel deliveries') ?? (isOpen ? undefined : 'It is over.')}
+          busy={cancel.isPending}
+          onClick={() => cancel.mutate(undefined)}
+        >
+          Cancel
+        </Button>
+      </div>
+      <Refusal error={replay.error ?? skip.error ?? cancel.error} />
+    </div>
+  )
+}
+
+const BY: Record<Attempt['trigger'], string> = { auto: 'schedule', manual: 'a person', bulk: 'a replay', test: 'a test' }
+
+function Attempts({ log, now }: { log: Attempt[]; now: number }) {
+  if (log.length === 0) return <Empty>It was not sent yet.</Empty>
+  return (
+    <Table
+      label="Attempts"
+      rows={[...log].reverse()}
+      id={(one) => String(one.n)}
+      columns={[
+        {
+          name: 'Attempt',
+          cell: (one) => (
+            <span className="flex flex-wrap items-center gap-2">
+              {one.n}
+              <Badge tone={one.class === null ? 'good' : one.class === 'lost' ? 'warn' : 'bad'}>
+                {resultOf(one.status, one.class)}
+              </Badge>
+            </span>
+          ),
+        },
+        { name: 'When', cell: (one) => <When at={one.started_at} now={now} /> },
+        { name: 'By', cell: (one) => BY[one.trigger] },
+        { name: 'Took', right: true, cell: (one) => span(one.ms) },
+        { name: 'DNS', right: true, cell: (one) => span(one.dns_ms) },
+        {
+          name: 'Connect',
+          right: true,
+          cell: (one) => (one.connect_ms === null && one.status !== null ? 'open' : span(one.connect_ms)),
+        },
+        { name: 'TLS', right: true, cell: (one) => span(one.tls_ms) },
+        { name: 'First byte', right: true, cell: (one) => span(one.first_byte_ms) },
+        {
+          name: 'Reply',
+          cell: (one) => (
+            <span className="block max-h-24 max-w-80 overflow-auto text-xs wrap-anywhere">
+              {one.excerpt ? <AgentText text={one.excerpt} /> : <span className="text-muted">empty</span>}
+            </span>
+          ),
+        },
+      ]}
+    />
+  )
+}
+
+function Body({ body, form }: { body: string | null; form: Delivery['form'] }) {
+  if (body === null)
+    return (
+      <Card title="Body">
+        <p className="text-muted">
+          {form === 'callback' ? 'It holds the answer to a task, which only the task’s own page shows.' : 'It is no longer kept.'}
+        </p>
+      </Card>
+    )
+  return (
+    <Card title={form === 'thin' ? 'Body, thin' : 'Body'}>
+      <Copyable label="body" text={body} />
+    </Card>
+  )
+}

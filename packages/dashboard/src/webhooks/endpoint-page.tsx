@@ -1,0 +1,195 @@
+// One endpoint: how it did in the last 24 hours, its log, its secrets, and what one can do with it.
+import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import { useSearchParams } from 'wouter'
+import { api } from '../api.ts'
+import { Chart } from '../jobs/chart.tsx'
+import { Figure, figure, span, When } from '../jobs/frame.tsx'
+import { More, useList } from '../list.tsx'
+import { useNow } from '../time.ts'
+import { useTitle } from '../title.ts'
+import { Banner } from '../ui/banner.tsx'
+import { Card, PageTitle } from '../ui/card.tsx'
+import { visible } from '../ui/marks.ts'
+import { Refusal } from '../ui/refusal.tsx'
+import { SelectField } from '../ui/select-field.tsx'
+import { EndpointActs } from './endpoint-acts.tsx'
+import { DELIVERY_STATES, type Delivery, DeliveryTable, type Endpoint, EndpointBadge, LIVE, type Stats, share } from './frame.tsx'
+import { ReplayCard } from './replay-card.tsx'
+import { SecretsCard } from './secrets-card.tsx'
+
+export function WebhookPage({ id }: { id: string }) {
+  const now = useNow()
+  const query = useQuery({
+    queryKey: ['webhooks', 'one', id],
+    queryFn: () => api.call('GET /endpoints/:id', { params: { id } }),
+    ...LIVE,
+  })
+  const stats = useQuery({
+    queryKey: ['webhooks', 'stats', id],
+    queryFn: () => api.call('GET /endpoints/:id/stats', { params: { id } }),
+    enabled: query.data !== undefined,
+    ...LIVE,
+  })
+  const endpoint = query.data
+  const title = endpoint ? visible(endpoint.label || new URL(endpoint.url).host) : 'Webhook'
+  useTitle(title)
+  if (!endpoint)
+    return (
+      <div className="flex flex-col gap-5">
+        <PageTitle title="Webhook" />
+        {query.isPending ? <p className="text-muted">Loading…</p> : <Refusal error={query.error} />}
+      </div>
+    )
+  return (
+    <div className="flex flex-col gap-5">
+      <PageTitle title={title}>
+        <EndpointBadge endpoint={endpoint} />
+      </PageTitle>
+      <p className="-mt-4 text-muted wrap-anywhere">{visible(endpoint.url)}</p>
+      <Warning endpoint={endpoint} now={now} />
+      <EndpointActs endpoint={endpoint} />
+      <Refusal error={stats.error} />
+      {stats.data && <LastDay stats={stats.data} />}
+      <Log endpoint={endpoint} now={now} />
+      <div className="grid items-start gap-5 lg:grid-cols-2">
+        <SecretsCard endpoint={endpoint} now={now} />
+        <ReplayCard endpoint={endpoint} exhausted={stats.data?.exhausted ?? 0} />
+      </div>
+      <Settings endpoint={endpoint} />
+    </div>
+  )
+}
+
+function Warning({ endpoint, now }: { endpoint: Endpoint; now: number }) {
+  const { failing_since, timeouts_in_a_row } = endpoint.health
+  if (endpoint.state === 'disabled')
+    return (
+      <Banner tone="error">
+        It was switched off by itself <When at={endpoint.state_since} now={now} />. What comes is held until you resume it.
+      </Banner>
+    )
+  if (endpoint.state !== 'active' || failing_since === null) return null
+  return (
+    <Banner tone="warning">
+      Every attempt since <When at={failing_since} now={now} /> failed
+      {timeouts_in_a_row >= 3 ? '; it hangs, so it gets one request at a time' : ''}. After five days it is switched off.
+    </Banner>
+  )
+}
+
+function LastDay({ stats }: { stats: Stats }) {
+  const times = stats.hours.map((one) => one.hour)
+  return (
+    <>
+      <dl className="grid grid-cols-2 gap-3 md:grid-cols-4">
+        <Figure name="Arrived, last 24 h" value={share(stats.success_share)} hint={`${figure(stats.attempts)} attempts`} />
+        <Figure name="Answer, median" value={span(stats.p50_ms)} hint={`p95 ${span(stats.p95_ms)}`} />
+        <Figure name="On their way" value={figure(stats.waiting)} hint={`${figure(stats.held)} held`} />
+        <Figure name="Exhausted" value={figure(stats.exhausted)} hint="used up their schedule" />
+      </dl>
+      <div className="grid gap-3 lg:grid-cols-2">
+        <Chart
+          title="Attempts per hour"
+          times={times}
+          unit={figure}
+          lines={[
+            { name: 'arrived', colour: 'var(--accent)', values: stats.hours.map((one) => one.succeeded) },
+            { name: 'failed', colour: 'var(--danger)', dashed: true, values: stats.hours.map((one) => one.failed) },
+          ]}
+        />
+        <Chart
+          title="Time to answer"
+          times={times}
+          unit={span}
+          lines={[
+            { name: 'p50', colour: 'var(--accent)', values: stats.hours.map((one) => one.p50_ms) },
+            { name: 'p95', colour: 'var(--warn)', dashed: true, values: stats.hours.map((one) => one.p95_ms) },
+          ]}
+        />
+      </div>
+    </>
+  )
+}
+
+function Log({ endpoint, now }: { endpoint: Endpoint; now: number }) {
+  const [search, setSearch] = useSearchParams()
+  const [typed, setTyped] = useState(search.get('type') ?? '')
+  const state = DELIVERY_STATES.find((one) => one === search.get('state'))
+  const type = search.get('type') ?? undefined
+  const { rows, query } = useList<Delivery>(
+    ['webhooks', 'deliveries', endpoint.id, state, type],
+    (cursor) => api.call('GET /deliveries', { query: { endpoint: endpoint.id, state, type, limit: 20, cursor } }),
+    LIVE,
+  )
+  const filter = (next: { state?: string | undefined; type?: string | undefined }) =>
+    setSearch(
+      Object.fromEntries(Object.entries({ state, type, ...next }).filter((one): one is [string, string] => Boolean(one[1]))),
+    )
+  const types = ['', ...endpoint.events.filter((one) => one !== '*')]
+  return (
+    <section className="flex flex-col gap-3" aria-label="Deliveries to this endpoint">
+      <div className="flex flex-wrap items-end justify-between gap-3">
+        <h2 className="text-lg font-semibold">Deliveries</h2>
+        <div className="flex flex-wrap gap-3">
+          <SelectField
+            label="State"
+            value={state ?? ''}
+            options={[{ value: '', label: 'any' }, ...DELIVERY_STATES.map((value) => ({ value, label: value }))]}
+            onChange={(event) => filter({ state: event.target.value })}
+          />
+          {types.length > 1 && (
+            <SelectField
+              label="Type"
+              value={typed}
+              options={types.map((value) => ({ value, label: value || 'any' }))}
+              onChange={(event) => {
+                setTyped(event.target.value)
+                filter({ type: event.target.value })
+              }}
+            />
+          )}
+        </div>
+      </div>
+      <Refusal error={query.error} />
+      {query.data && <DeliveryTable rows={rows} now={now} withEndpoint={false} />}
+      <More query={query} />
+    </section>
+  )
+}
+
+function Settings({ endpoint }: { endpoint: Endpoint }) {
+  const { schedule } = endpoint
+  const rows: [string, string][] = [
+    ['Events', endpoint.events.join(', ')],
+    ['Signature', endpoint.header ? `${endpoint.mode}, in ${endpoint.header}` : endpoint.mode],
+    ['Form', endpoint.thin ? 'thin: ids and an address' : endpoint.thin === false ? 'full' : 'full, but sensitive types thin'],
+    [
+      'Order',
+      endpoint.ordering === 'fifo' ? `FIFO by resource; behind an exhausted one: ${endpoint.on_exhausted}` : 'as they come',
+    ],
+    ['Schedule', `${schedule.name}: ${schedule.attempts} attempts within ${span(schedule.total_seconds * 1000)}`],
+    ['Time to answer', `${endpoint.timeout_seconds} s`],
+    ['At once', figure(endpoint.max_in_flight)],
+    ['Rate', endpoint.rate_per_second === null ? 'no limit' : `${endpoint.rate_per_second} a second`],
+    ['Headers of its own', endpoint.header_names.length === 0 ? 'none' : endpoint.header_names.join(', ')],
+    ['Private authority', endpoint.ca_pem === null ? 'no' : 'yes'],
+    ['Client certificate', endpoint.has_client_certificate ? 'yes' : 'no'],
+    ...(endpoint.public_key ? [['Public key', endpoint.public_key] as [string, string]] : []),
+  ]
+  return (
+    <Card title="Settings">
+      <p className="text-sm text-muted">
+        Changed by the API: <code className="font-mono">PATCH /api/v1/endpoints/{endpoint.id}</code>
+      </p>
+      <dl className="grid gap-x-6 gap-y-2 sm:grid-cols-[12rem_1fr]">
+        {rows.map(([name, value]) => (
+          <div key={name} className="contents">
+            <dt className="text-muted">{name}</dt>
+            <dd className="wrap-anywhere">{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </Card>
+  )
+}

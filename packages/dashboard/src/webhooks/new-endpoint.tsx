@@ -1,0 +1,70 @@
+// A new endpoint: where, which events, how it is signed and in what order. Faults stand beside the field that has them.
+import type { RouteAnswer, RouteBody } from '@countersign/sdk'
+import { type FormEvent, useState } from 'react'
+import { api } from '../api.ts'
+import { placeErrors } from '../problem.ts'
+import { Button } from '../ui/button.tsx'
+import { Refusal } from '../ui/refusal.tsx'
+import { SelectField } from '../ui/select-field.tsx'
+import { TextField } from '../ui/text-field.tsx'
+import { useWebhookAct } from './frame.tsx'
+
+type Made = RouteAnswer<'POST /endpoints'>
+type Body = RouteBody<'POST /endpoints'>
+
+const MODES = [
+  { value: 'standard', label: 'Standard Webhooks' },
+  { value: 'stripe', label: 'as Stripe does' },
+  { value: 'github', label: 'as GitHub does' },
+  { value: 'awaithumans', label: 'awaithumans' },
+  { value: 'foragent', label: 'foragent' },
+]
+const ORDERS = [
+  { value: 'none', label: 'as they come' },
+  { value: 'fifo', label: 'one after the other for each resource' },
+]
+
+export function NewEndpoint({ onMade }: { onMade: (made: Made) => void }) {
+  const [typed, setTyped] = useState({ url: '', events: 'task.*', label: '', mode: 'standard', ordering: 'none' })
+  const field = (name: keyof typeof typed) => ({
+    value: typed[name],
+    onChange: (event: { target: { value: string } }) => setTyped({ ...typed, [name]: event.target.value }),
+  })
+  const create = useWebhookAct(
+    () => api.call('POST /endpoints', { body: { ...typed, mode: typed.mode, ordering: typed.ordering } as Body }),
+    onMade,
+  )
+  const placed = placeErrors(create.error, ['/url', '/events', '/label'])
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    create.mutate(undefined)
+  }
+  return (
+    <form onSubmit={submit} noValidate className="flex flex-col gap-4">
+      {placed.beside.size === 0 && <Refusal error={create.error} />}
+      <TextField
+        label="URL"
+        hint="An https address that people and programs outside can reach."
+        placeholder="https://example.com/hooks/countersign"
+        type="url"
+        error={placed.beside.get('/url')}
+        {...field('url')}
+      />
+      <TextField
+        label="Events"
+        hint="Types with commas between, task.* for all of an area, or * for everything."
+        error={placed.beside.get('/events')}
+        {...field('events')}
+      />
+      <TextField label="Name" hint="For people, such as “Billing”." error={placed.beside.get('/label')} {...field('label')} />
+      <SelectField label="Signature" options={MODES} {...field('mode')} />
+      <SelectField label="Order" options={ORDERS} {...field('ordering')} />
+      <p className="text-sm text-muted">It gets a ping first; what happens until it answers is held, and sent then.</p>
+      <div>
+        <Button type="submit" tone="primary" busy={create.isPending}>
+          Add endpoint
+        </Button>
+      </div>
+    </form>
+  )
+}
