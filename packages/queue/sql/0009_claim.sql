@@ -346,6 +346,14 @@ $make$,
           limit most) r;$rows$));
 end $do$;
 
+-- The first generation in which a row may lie that is not behind a cursor. When its window is walked through, that is the first one that was not
+-- quiet when the window ended.
+create function countersign_queue.first_generation(c countersign_queue.claims) returns bigint
+language plpgsql immutable as $$
+begin
+  return case when c.pos_generation = 0 and c.window_lo::text = c.window_hi::text then greatest(c.floor, c.quiet + 1) else c.floor end;
+end $$;
+
 -- When the job at the head of a lane was enqueued, as far as one probe a slot tells: null when nothing waits, or only what committed late. For the
 -- order of lanes alone, never for whether to look: takes no lock. gens: live generations, newest first.
 create function countersign_queue.lane_head(of_lane integer, gens bigint[]) returns timestamptz
@@ -353,13 +361,14 @@ language plpgsql volatile as $$
 declare
   c countersign_queue.claims := countersign_queue.cursor_in(of_lane, gens);
   g bigint;
+  first_one bigint := countersign_queue.first_generation(c);
   r countersign_queue.ring;
   a_xid xid8;
   a_num bigint;
 begin
   for i in reverse cardinality(gens)..1 loop
     g := gens[i];
-    continue when g < c.floor;
+    continue when g < first_one;
     a_xid := pg_snapshot_xmax(c.window_lo);
     a_num := 0;
     if g = c.pos_generation and (c.pos_xid, c.pos_num) > (a_xid, a_num) then

@@ -1058,13 +1058,14 @@ declare
   stones boolean := exists (select from countersign_queue.tombstones t where t.lane = c.lane);
   a_xid xid8;
   a_num bigint;
+  first_one bigint := countersign_queue.first_generation(c);
   looked bigint := 0;
   got record;
 begin
   n := 0;
   capped := false;
   for i in reverse cardinality(gens)..1 loop
-    continue when gens[i] < c.floor;
+    continue when gens[i] < first_one;
     a_xid := pg_snapshot_xmax(c.window_lo);
     a_num := 0;
     if gens[i] = c.pos_generation and (c.pos_xid, c.pos_num) > (a_xid, a_num) then
