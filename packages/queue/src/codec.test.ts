@@ -237,6 +237,39 @@ test('Q88 functions that follow read payload and output; the jobs between are se
   expect(await stored()).not.toContain(CANARY)
 })
 
+test('Q88 an attempt that ends in its own transaction, and one that waits in place for an answer, are sealed too', async () => {
+  const heard: unknown[] = []
+  const kind = defineKind<string>('inside', {
+    codec: sealing({ slow: true }),
+    async run(job, ctx) {
+      ctx.progress(20, 'inside', { of: job.payload })
+      const client = await pool.connect()
+      try {
+        await client.query('begin')
+        await ctx.finishIn(client, { out: job.payload })
+        await client.query('commit')
+      } finally {
+        client.release()
+      }
+    },
+  })
+  const waits = defineKind<string>('waits', {
+    codec: kind.codec as Codec,
+    async run(_, ctx) {
+      const callback = await ctx.callback('ok')
+      await queue.callbacks.complete(callback.id, { said: CANARY })
+      heard.push(await callback.wait())
+    },
+  })
+  const { queue, pool, stored } = await open([kind as Kind, waits as Kind])
+  const id = await queue.enqueue(kind, CANARY)
+  await queue.enqueue(waits, CANARY)
+  await drain(queue)
+  expect(await queue.result(id)).toEqual({ out: CANARY })
+  expect(heard).toEqual([{ said: CANARY }])
+  expect(await stored()).not.toContain(CANARY)
+})
+
 test('Q88 Q93 a batch reads plain payloads, and each of its outcomes is sealed', async () => {
   const kind = defineKind<number>('many', {
     codec: sealing({ slow: true }),

@@ -151,6 +151,26 @@ test('Q142 a key sees the tools that its scopes and its kind reach, and no tool 
   expect((await mine.call('job_cancel', { id: own })).said).toMatchObject({ id: own, state: 'cancelled', agent_id: agent.id })
 })
 
+test('Q142 P68 what policy asks people about waits for them: the tool says so with the task, and the same call goes through once they agreed', async () => {
+  const { house } = await open()
+  const agent = await house.given.agent({ scopes: SCOPES.slice(0, 2) })
+  const mark = { tenantId: house.tenantId, tags: [`countersign:agent:${agent.id}`] }
+  const id = await enqueue(house.db.pool, { kind: 'report.build', ...mark })
+  const { call } = await connect(house, agent.key)
+  await call('job_cancel', { id })
+  const again = { id, idempotency_key: 'once' }
+  const held = await call('job_retry', again)
+  expect(held).toMatchObject({
+    isError: true,
+    said: { code: 'approval_pending', status: 428, task_id: expect.stringMatching(/^task_/) },
+  })
+  expect((await call('job_get', { id })).said.state).toBe('cancelled')
+  const answer = { type: 'respond', response: { approve: true }, seen_revision: 1, reason: 'seen' }
+  expect((await house.alice.post(`/api/v1/tasks/${held.said.task_id}/decide`, answer)).status).toBe(200)
+  expect((await call('job_retry', again)).said).toMatchObject({ id, state: 'ready' })
+  expect(await call('job_retry', again)).toMatchObject({ isError: false, replayed: true })
+})
+
 test('Q142 P1 another tenant’s key finds nothing of this one, and may not pause what all share', async () => {
   const { house, job } = await open()
   const id = await job('report.build')
