@@ -17,9 +17,31 @@ const HOST_NAME = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)(?:\.[a
 
 /** Four decimal parts or an IPv6 address without zone; anything else (`127.1`, `0x7f.1`) is not an address here. */
 export function parseAddress(text: string): Uint8Array | null {
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return Uint8Array.from(ipaddr.IPv4.parse(text).toByteArray())
-  if (!text.includes(':') || text.includes('%') || !ipaddr.IPv6.isValid(text)) return null
-  return Uint8Array.from(ipaddr.IPv6.parse(text).toByteArray())
+  if (!text.includes(':')) return parseFour(text)
+  if (text.includes('%') || !IPV6_SHAPE.test(text)) return null
+  try {
+    return Uint8Array.from(ipaddr.IPv6.parse(text).toByteArray())
+  } catch (error) {
+    // The library has no other way to say that a text is no address.
+    if (error instanceof Error) return null
+    throw error
+  }
+}
+
+const IPV6_SHAPE = /^[0-9a-f:.]{2,45}$/i
+const DECIMAL = /^(?:0|[1-9]\d{0,2})$/
+
+function parseFour(text: string): Uint8Array | null {
+  const parts = text.split('.', 5)
+  if (parts.length !== 4) return null
+  const bytes = new Uint8Array(4)
+  for (let i = 0; i < 4; i++) {
+    const part = parts[i] as string
+    const value = Number(part)
+    if (!DECIMAL.test(part) || value > 255) return null
+    bytes[i] = value
+  }
+  return bytes
 }
 
 /** `10.0.0.0/8`; a single address is a network of one. Bits behind the prefix must be zero. */
@@ -35,11 +57,10 @@ export function parseNetwork(text: string): Network | null {
 
 export function isWithin(address: Uint8Array, { bytes, bits }: Network): boolean {
   if (address.length !== bytes.length) return false
-  for (let i = 0; i * 8 < bits; i++) {
-    const mask = 0xff & (0xff << Math.max(8 - (bits - i * 8), 0))
-    if (((address[i] as number) & mask) !== ((bytes[i] as number) & mask)) return false
-  }
-  return true
+  const whole = bits >> 3
+  for (let i = 0; i < whole; i++) if (address[i] !== bytes[i]) return false
+  const rest = bits & 7
+  return rest === 0 || ((address[whole] as number) ^ (bytes[whole] as number)) >> (8 - rest) === 0
 }
 
 const networks = (texts: readonly string[]): Network[] => texts.map((text) => parseNetwork(text) as Network)
