@@ -1,0 +1,70 @@
+// One rewrap: how far it is, how fast, and what it does by table and version.
+import { Badge } from '../ui/badge.tsx'
+import { Card } from '../ui/card.tsx'
+import type { KeyringState } from './steps.tsx'
+
+type Rewrap = KeyringState['rewraps'][number]
+
+const PHASES: Record<Rewrap['phase'], string> = {
+  waiting: 'Waits for a worker',
+  counting: 'Counts what there is to move',
+  renewing: 'Makes new versions of tenants’ keys',
+  switching: 'Waits until every live process opens them',
+  rewrapping: 'Moves wraps',
+  finished: 'Finished',
+}
+const many = (value: number): string => value.toLocaleString('en-GB')
+
+export function RewrapCard({ run }: { run: Rewrap }) {
+  const isDone = run.state === 'finished'
+  const left = run.total - run.done
+  return (
+    <Card
+      title={isDone ? 'Last rewrap' : 'Rewrap'}
+      badge={<Badge tone={run.failed > 0 ? 'bad' : isDone ? 'good' : 'info'}>{PHASES[run.phase]}</Badge>}
+      aside={run.rate !== null && <span className="text-sm text-muted">{many(run.rate)} a second</span>}
+    >
+      <div className="flex flex-col gap-1.5">
+        <progress
+          className="h-2 w-full accent-accent"
+          max={Math.max(run.total, 1)}
+          value={isDone && run.failed === 0 ? Math.max(run.total, 1) : run.done}
+          aria-label="Wraps that moved"
+        />
+        <p className="text-sm text-muted">
+          {many(run.done)} of {many(run.total)} wraps moved
+          {!isDone && run.rate && left > 0 ? `, about ${Math.ceil(left / run.rate)} s left` : ''}
+        </p>
+      </div>
+      {run.failed > 0 && (
+        <p className="font-medium text-danger">
+          {many(run.failed)} envelopes could not be rewrapped. The log of the server names them; their version stays.
+        </p>
+      )}
+      {run.items.length > 0 && (
+        <div className="overflow-x-auto">
+          <table className="w-full text-left text-sm">
+            <thead className="text-muted">
+              <tr>
+                <th className="py-1.5 pr-4 font-medium">Column</th>
+                <th className="py-1.5 pr-4 text-right font-medium">From version</th>
+                <th className="py-1.5 pr-4 text-right font-medium">Moved</th>
+                <th className="py-1.5 text-right font-medium">Left</th>
+              </tr>
+            </thead>
+            <tbody className="divide-y divide-line">
+              {run.items.map((item) => (
+                <tr key={`${item.item} ${item.version}`}>
+                  <td className="py-1.5 pr-4 font-mono">{item.item}</td>
+                  <td className="py-1.5 pr-4 text-right">{item.version}</td>
+                  <td className="py-1.5 pr-4 text-right">{many(item.done)}</td>
+                  <td className="py-1.5 text-right">{many(item.total - item.done)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Card>
+  )
+}
