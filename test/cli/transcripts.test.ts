@@ -101,6 +101,10 @@ function spoken(text: string, seen: string[]): string[] {
     .replace(/(?<=[ (])[0-9a-f]{8}(?=[ )])/g, '<fingerprint>')
     .replace(/, \d+ a second/g, ', <n> a second')
     .replace(/within \d+ ms/g, 'within <n> ms')
+    // Of the machine, not of the installation.
+    .replace(/^(?:ok|warn) +(egress\.dns +).*(?:\n +→.*)?$/m, 'ok   $1<name servers>')
+    .replace(/^(?:ok|warn) +(disk +).*(?:\n +→.*)?$/m, 'ok   $1<free>')
+    .replace(/opens what is sealed \([^)]*\)/g, 'opens what is sealed (<fingerprint>)')
     .replace(/\b\d+ (tenant )?tables\b/g, '<n> $1tables')
     .replace(/\b(process|kill) \d+/g, '$1 <pid>')
     .replace(/<([^>]+)>( {2,})/g, '<$1>  ')

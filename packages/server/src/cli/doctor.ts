@@ -80,7 +80,7 @@ async function look(config: Config, runtimeUrl: string, log: Log): Promise<Findi
   }
 }
 
-const WIDTH = 14
+const WIDTH = 15
 
 const shown = ({ findings, mended }: Report): string => [...mended.map(mendedLine), ...findings.map(findingLine)].join('\n')
 
