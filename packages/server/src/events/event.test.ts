@@ -7,7 +7,8 @@ import { makeKeyring } from '../crypto/keyring.ts'
 import { type Scope, systemScope } from '../db/scope.ts'
 import { type Db, tx } from '../db/tx.ts'
 import { isId, newId, newTenantUuid, tenantWire } from '../std/id.ts'
-import { type Event, getEvent, listEvents, record } from './event.ts'
+import { getEventDetail } from './detail.ts'
+import { type Event, listEvents, record } from './event.ts'
 import { followEvents, startOf } from './stream.ts'
 import { EVENT_TYPES, type EventType } from './types.ts'
 
@@ -52,7 +53,7 @@ test('P107 P108 an event is stored as RFC 8785 text in the transaction of its fa
     occurred_at: Date
     class: string
   }>`select body, occurred_at, class from events where id = ${id}`
-  const event = await getEvent(house, scope, id)
+  const [event] = (await listEvents(house, scope, { limit: 1 })).data
   expect(event).toEqual({
     id,
     type: 'agent.updated',
@@ -99,7 +100,8 @@ test('P2 P9 another tenant sees no event, by list, by id and by stream position'
   const id = await say(db, scope, 1)
   const stranger = await tenant()
   expect((await listEvents(house, stranger, { limit: 10 })).data).toEqual([])
-  await expect(getEvent(house, stranger, id)).rejects.toMatchObject({ code: 'not_found' })
+  const detail = getEventDetail({ db, openOrigins: async () => new Map() }, stranger, id)
+  await expect(detail).rejects.toMatchObject({ code: 'not_found' })
   await expect(startOf(house, stranger, id)).rejects.toMatchObject({ code: 'cursor_invalid' })
   await expect(startOf(house, scope, newId('evt'))).rejects.toMatchObject({ code: 'cursor_invalid' })
 })

@@ -8,15 +8,7 @@ import { type Db, type Scope, type Tx, tx } from '../db/tx.ts'
 import { openCursor, pageOf } from '../http/cursor.ts'
 import { nearest } from '../http/nearest.ts'
 import { newId, tenantWire } from '../std/id.ts'
-import {
-  type EventFilter,
-  type EventInsert,
-  findEvent,
-  insertEvents,
-  type ListedRow,
-  listEventsBefore,
-  type Position,
-} from './sql.ts'
+import { type EventFilter, type EventInsert, insertEvents, type ListedRow, listEventsBefore, type Position } from './sql.ts'
 import { EVENT_TYPES, type EventClass, type EventType, isEventType } from './types.ts'
 
 export type { EventFilter } from './sql.ts'
@@ -125,12 +117,6 @@ export const eventTopic = (scope: Scope): string => `events:${scope.tenantId}`
 
 /** An event as it is spoken: the stored bytes, read. */
 export const readEvent = (row: { body: string }): Event => JSON.parse(row.body) as Event
-
-export async function getEvent(house: EventsHouse, scope: Scope, id: string): Promise<Event> {
-  const row = await tx(house.db, scope, (t) => findEvent(t, scope, id), { readOnly: true })
-  if (!row) throw new Problem('not_found')
-  return readEvent(row)
-}
 
 const listed = (row: ListedRow): Event => (row.seq === null ? readEvent(row) : { ...readEvent(row), seq: row.seq })
 
