@@ -152,6 +152,7 @@ export function openRooms(ground: Ground): Rooms {
   const ownKinds = new Set(kinds.map(({ name }) => name))
   const jobs: JobsHouse = { db, keyring, queue, ownKinds, countersign: openCountersign(tasks), version: ground.version }
   const mcp: McpHouse = {
+    db,
     tools: jobTools(jobs),
     replies: openReplies({ db, sealing: replySealing(identity) }),
     log,

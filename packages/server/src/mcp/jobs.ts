@@ -128,6 +128,7 @@ const acts = (house: JobsHouse): Tool[] => [
     description:
       'Stops giving out jobs of a queue, for all tenants. Jobs may still be enqueued, and those that run go on. Undo with queue_resume.',
     action: 'queue.pause',
+    shared: true,
     effect: 'destroys',
     input: queue,
     output: QueueBody,
@@ -138,6 +139,7 @@ const acts = (house: JobsHouse): Tool[] => [
     title: 'Resume a queue',
     description: 'Gives out jobs of a paused queue again.',
     action: 'queue.resume',
+    shared: true,
     effect: 'changes',
     input: queue,
     output: QueueBody,

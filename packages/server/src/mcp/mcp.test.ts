@@ -180,6 +180,7 @@ test('Q142 P1 another tenant’s key finds nothing of this one, and may not paus
     const { isError, said } = await stranger.call(name, { id })
     expect([name, isError, said.code, said.status]).toEqual([name, true, 'not_found', 404])
   }
+  expect(await stranger.names()).toEqual(ALL.filter((name) => !/^queue_(pause|resume)$/.test(name)))
   const paused = await stranger.call('queue_pause', { queue: 'default' })
   expect([paused.isError, ['forbidden', 'not_found'].includes(paused.said.code)]).toEqual([true, true])
   const codes = async ({ call }: typeof stranger) =>

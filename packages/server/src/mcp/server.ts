@@ -10,6 +10,8 @@ import {
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server'
 import * as z from 'zod'
+import { tx } from '../db/tx.ts'
+import { reachesShared } from '../identity/installation.ts'
 import { reach } from '../identity/matrix.ts'
 import { type Caller, callTool } from './call.ts'
 import type { McpHouse } from './house.ts'
@@ -32,14 +34,18 @@ export function openMcp(house: McpHouse): Mcp {
   if (byName.size < house.tools.length) throw new TypeError('Two tools have the same name.')
   const mayUse = ({ scope }: Caller, tool: Tool) => reach(scope, tool.action) !== 'none'
 
+  const actsOnShared = ({ scope }: Caller) => tx(house.db, scope, (t) => reachesShared(t, scope), { readOnly: true })
+
   function serverFor(caller: Caller): Server {
     const server = new Server(
       { name: 'countersign', title: 'Countersign', version: house.version },
       { capabilities: { tools: {} }, instructions: INSTRUCTIONS },
     )
-    server.setRequestHandler('tools/list', () => ({
-      tools: house.tools.filter((tool) => mayUse(caller, tool)).map((tool) => wires.get(tool) as ToolOnWire),
-    }))
+    server.setRequestHandler('tools/list', async () => {
+      const usable = house.tools.filter((tool) => mayUse(caller, tool))
+      const shares = usable.some(({ shared }) => shared) && (await actsOnShared(caller))
+      return { tools: usable.filter(({ shared }) => !shared || shares).map((tool) => wires.get(tool) as ToolOnWire) }
+    })
     server.setRequestHandler('tools/call', async ({ params }) => {
       const tool = byName.get(params.name)
       if (!tool || !mayUse(caller, tool))

@@ -23,6 +23,8 @@ export type ToolSpec<I extends Shape> = {
   effect: Effect
   input: I
   output: z.ZodType
+  /** It acts on what all tenants share: shown where that may be done, for hosts and the tenant that the installation began with. */
+  shared?: true
   /** Calls that it counts as, beside the one of its request; 1 for what changes something, else 0. */
   cost?: number
   run(scope: Scope, input: z.output<z.ZodObject<I>>, call: Call): Promise<unknown>
@@ -34,6 +36,7 @@ export type Tool = {
   readonly description: string
   readonly action: string
   readonly effect: Effect
+  readonly shared?: true
   readonly input: z.ZodType
   readonly output: z.ZodType
   readonly cost: number
