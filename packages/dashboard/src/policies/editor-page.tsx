@@ -75,8 +75,13 @@ function Editor({ base }: { base: PolicyVersion }) {
           : undefined)
   const show = ({ line, column }: Fault) => {
     const at = offsetOf(text, line, column)
-    area.current?.focus()
-    area.current?.setSelectionRange(at, at + 1)
+    const field = area.current
+    if (!field) return
+    field.focus()
+    field.setSelectionRange(at, at + 1)
+    // The field is as tall as its text, so what scrolls is the frame around it.
+    const lines = text.split('\n').length
+    field.closest('[data-frame]')?.scrollTo({ top: ((line - 4) / lines) * field.offsetHeight })
   }
   return (
     <div className="flex flex-col gap-4">
@@ -135,7 +140,7 @@ function TextArea({ area, text, onText, marked }: AreaProps) {
   const lines = text.split('\n').length
   const wrong = new Set(marked.map(({ line }) => line))
   return (
-    <div className="card max-h-[32rem] overflow-auto">
+    <div data-frame className="card max-h-[32rem] overflow-auto">
       <div className="grid min-w-max grid-cols-[auto_1fr] font-mono text-sm leading-5">
         <ol aria-hidden="true" className="select-none border-r border-line bg-sunken py-3 text-right text-muted">
           {Array.from({ length: lines }, (_, i) => (

@@ -80,8 +80,7 @@ export function PolicyItem({ policy, open = false }: { policy: Shown; open?: boo
       )}
       <details className="text-sm sm:pl-23" open={open}>
         <summary className="cursor-pointer text-muted">Text of {visible(policy.id)}</summary>
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls sideways must be reachable by keyboard */}
-        <pre tabIndex={0} className="mt-2 overflow-x-auto rounded-lg bg-sunken p-3 font-mono text-xs">
+        <pre className="mt-2 rounded-lg bg-sunken p-3 font-mono text-xs whitespace-pre-wrap wrap-anywhere">
           {visible(policy.text)}
         </pre>
       </details>

@@ -203,7 +203,7 @@ function DryRunResult({ run: { judged, without_content, unreadable, changed } }:
       <p role="status">
         {changed.length === 0 ? 'No outcome' : changed.length} of {judged} {judged === 1 ? 'decision' : 'decisions'} would{' '}
         {changed.length === 0 ? 'change' : 'come out differently'}.
-        {without_content > 0 && ` ${without_content} were judged without the text of whoever asked.`}
+        {without_content > 0 && ` Of these, ${without_content} without the text of whoever asked, which was not kept.`}
         {unreadable > 0 && ` ${unreadable} could not be read.`}
       </p>
       {changed.length > 0 && (

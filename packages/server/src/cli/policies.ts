@@ -94,7 +94,7 @@ export function policiesCommand(program: Command, door: Door): void {
     .requiredOption('--action <action>', 'such as job.enqueue')
     .option('--resource <type::id>', 'such as Kind::report.build; the tenant, unless said')
     .option('--context <json>', 'what the act says of itself')
-    .option('--version <version>', 'another version than the active one', Number)
+    .option('--judged-by <version>', 'another version than the active one', Number)
     .option('--file <file>', 'a text that is not saved')
     .action(async (options: DecideOptions) =>
       print(out(), await door.client().call('POST /policies/decide', { body: questionOf(options) }), outcome),
@@ -108,17 +108,17 @@ type DecideOptions = {
   action: string
   resource?: string
   context?: string
-  version?: number
+  judgedBy?: number
   file?: string
 }
 
-function questionOf({ agent, user, principal, action, resource, context, version, file }: DecideOptions) {
+function questionOf({ agent, user, principal, action, resource, context, judgedBy, file }: DecideOptions) {
   const who = agent ? { type: 'Agent', id: agent } : user ? { type: 'User', id: user } : principal ? thing(principal) : null
   if (!who) throw new Problem('request_invalid', { detail: 'Say who: --agent, --user or --principal.' })
   const question: RouteBody<'POST /policies/decide'> = { principal: who, action }
   if (resource) question.resource = thing(resource)
   if (context) question.context = readJson(context)
-  if (version !== undefined) question.version = version
+  if (judgedBy !== undefined) question.version = judgedBy
   if (file) question.text = readText(file)
   return question
 }

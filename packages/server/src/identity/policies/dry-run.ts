@@ -2,7 +2,7 @@
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../../db/scope.ts'
 import { tx } from '../../db/tx.ts'
-import { decide, type Outcome, openMemory, openSets } from '../../policy/decide.ts'
+import { decide, type Outcome, openMemory, openSets, readsText } from '../../policy/decide.ts'
 import { checkPolicies } from '../../policy/set.ts'
 import type { KeyHouse } from '../keys-at-rest/tenant-key.ts'
 import type { PolicyHouse } from './judge.ts'
@@ -23,7 +23,7 @@ export type Changed = {
 export type DryRun = {
   version: number
   judged: number
-  /** Judged without the text of whoever asked, which was not kept. */
+  /** Judged without the text of whoever asked, which this version reads and which was not kept. */
   without_content: number
   unreadable: number
   changed: Changed[]
@@ -37,6 +37,8 @@ export async function dryRun(house: PolicyHouse & KeyHouse, scope: Scope, versio
   const { schema, guardrails } = house.policies
   const sets = openSets({ version, text, guardrails, schema })
   const run: DryRun = { version, judged: 0, without_content: 0, unreadable: 0, changed: [] }
+  // Only a set that reads it can miss what was not kept.
+  const wantsText = readsText(sets)
   const memory = openMemory()
   let before: string | null = null
   while (run.judged + run.unreadable < most) {
@@ -46,7 +48,7 @@ export async function dryRun(house: PolicyHouse & KeyHouse, scope: Scope, versio
       if (!request) run.unreadable++
       else {
         run.judged++
-        if (request.partial) run.without_content++
+        if (request.partial && wantsText) run.without_content++
         const { partial: _, ...whole } = request
         const after = decide(whole, sets, memory)
         if (after.outcome !== row.outcome) run.changed.push(changedOf(row, request, after))
