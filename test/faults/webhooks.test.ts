@@ -9,7 +9,7 @@ import { openFanOut } from '../../packages/server/src/webhooks/fan-out.ts'
 import { openInstallation, type Process, until } from '../harness/installation.ts'
 
 const IS_LONG = process.env.FAULTS === 'long'
-const KILLS = IS_LONG ? 20 : 4
+const KILLS = IS_LONG ? 20 : 3
 const TIME = IS_LONG ? 900_000 : 240_000
 
 async function openReceiver() {
@@ -76,7 +76,7 @@ test(
           rolledBack.push(own)
         }
         // So that there is always something on its way, and never a backlog that outlasts the test.
-        await new Promise((resume) => setTimeout(resume, 5))
+        await new Promise((resume) => setTimeout(resume, 15))
       }
     }
     const writers = Promise.all([write(), write()])

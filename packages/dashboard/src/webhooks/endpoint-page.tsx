@@ -180,7 +180,7 @@ function Settings({ endpoint }: { endpoint: Endpoint }) {
   return (
     <Card title="Settings">
       <p className="text-sm text-muted">
-        Changed by the API: <code className="font-mono">PATCH /api/v1/endpoints/{endpoint.id}</code>
+        Changed by the API: <code className="font-mono wrap-anywhere">PATCH /api/v1/endpoints/{endpoint.id}</code>
       </p>
       <dl className="grid gap-x-6 gap-y-2 sm:grid-cols-[12rem_1fr]">
         {rows.map(([name, value]) => (
