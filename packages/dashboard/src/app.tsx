@@ -31,6 +31,8 @@ import { SimulatorPage } from './policies/simulator-page.tsx'
 import { VersionPage } from './policies/version-page.tsx'
 import { VersionsPage } from './policies/versions-page.tsx'
 import { Shell } from './shell.tsx'
+import { TenantPage } from './tenants/tenant-page.tsx'
+import { TenantsPage } from './tenants/tenants-page.tsx'
 import { Refusal } from './ui/refusal.tsx'
 import { DeliveryPage } from './webhooks/delivery-page.tsx'
 import { WebhookPage } from './webhooks/endpoint-page.tsx'
@@ -80,6 +82,8 @@ function Inside() {
           <Route path="/tasks/:id">{({ id }) => <TaskPage key={id} id={id} />}</Route>
           <Route path="/agents" component={AgentsPage} />
           <Route path="/people" component={PeoplePage} />
+          <Route path="/tenants" component={TenantsPage} />
+          <Route path="/tenant" component={TenantPage} />
           <Route path="/policies" component={InForcePage} />
           <Route path="/policies/editor" component={EditorPage} />
           <Route path="/policies/versions" component={VersionsPage} />

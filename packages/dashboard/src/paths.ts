@@ -7,6 +7,8 @@ export const paths = {
   task: (id: string) => `/tasks/${encodeURIComponent(id)}`,
   agents: () => '/agents',
   people: () => '/people',
+  tenants: () => '/tenants',
+  tenant: () => '/tenant',
   profile: () => '/profile',
   policies: () => '/policies',
   policyEditor: (from?: number) => (from === undefined ? '/policies/editor' : `/policies/editor?from=${from}`),

@@ -5,6 +5,8 @@ import { useKeys } from './keys.ts'
 import { LiveTasks } from './live.tsx'
 import { useSignOut, useUser } from './me.ts'
 import { paths } from './paths.ts'
+import { TenantNotice } from './tenants/notice.tsx'
+import { TenantSwitch } from './tenants/switch.tsx'
 import { Button } from './ui/button.tsx'
 import { Dialog } from './ui/dialog.tsx'
 
@@ -22,6 +24,7 @@ const PLACES: { name: string; path: string; keys: string; also?: string[]; for?:
   { name: 'People', path: paths.people(), keys: 'g p' },
   { name: 'Webhooks', path: paths.webhooks(), keys: 'g w', also: ['/deliveries/'] },
   { name: 'Audit', path: paths.audit(), keys: 'g r' },
+  { name: 'Tenants', path: paths.tenants(), keys: 'g t', for: 'tenant.list' },
   { name: 'Installation', path: paths.installation(), keys: 'g s', for: 'incident.manage' },
   { name: 'Key ring', path: paths.keyring(), keys: 'g k', for: 'keyring.read' },
   { name: 'Profile', path: paths.profile(), keys: 'g m' },
@@ -74,15 +77,17 @@ export function Shell({ children }: { children: ReactNode }) {
             ))}
           </nav>
           <div className="-mr-3 ml-auto flex items-center gap-1">
-            <span className="hidden max-w-52 truncate text-sm text-muted md:inline">
-              {me.display_name} · {me.role}
-            </span>
+            <Link href={paths.tenant()} className="hidden max-w-52 truncate text-sm text-muted hover:text-text md:inline">
+              {me.display_name} · {me.break_glass ? 'reading' : me.role}
+            </Link>
+            <TenantSwitch />
             <Button tone="quiet" small busy={signOut.isPending} onClick={() => signOut.mutate()}>
               Sign out
             </Button>
           </div>
         </div>
       </header>
+      <TenantNotice />
       <LiveTasks may={Object.hasOwn(me.may, 'task.stream')}>
         <main id="main" ref={main} tabIndex={-1} className="mx-auto w-full max-w-5xl grow px-4 py-6 outline-none">
           {children}

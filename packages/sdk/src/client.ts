@@ -164,6 +164,48 @@ export class Countersign {
       this.call('POST /invitations/accept', { ...options, body, ...ONCE }),
   }
 
+  /** The tenants of the installation by name and state; for hosts. */
+  readonly tenants = {
+    list: (query: RouteQuery<'GET /tenants'> = {}, options: RequestOptions = {}) =>
+      this.call('GET /tenants', { ...options, query }),
+    get: (id: string, options: RequestOptions = {}) => this.call('GET /tenants/:id', { ...options, params: { id } }),
+    create: (body: RouteBody<'POST /tenants'>, options: RequestOptions = {}) =>
+      this.call('POST /tenants', { ...options, body, ...ONCE }),
+    update: (id: string, body: RouteBody<'PATCH /tenants/:id'>, options: RequestOptions = {}) =>
+      this.call('PATCH /tenants/:id', { ...options, params: { id }, body }),
+  }
+
+  /** The tenant of the key or session, and those that a person may switch to. */
+  readonly tenant = {
+    get: (options: RequestOptions = {}) => this.call('GET /tenant', options),
+    update: (body: RouteBody<'PATCH /tenant'>, options: RequestOptions = {}) => this.call('PATCH /tenant', { ...options, body }),
+    transfer: (userId: string, options: RequestOptions = {}) =>
+      this.call('POST /tenant/transfer', { ...options, body: { user_id: userId } }),
+    close: (body: RouteBody<'POST /tenant/close'>, options: RequestOptions = {}) =>
+      this.call('POST /tenant/close', { ...options, body }),
+    reopen: (options: RequestOptions = {}) => this.call('POST /tenant/reopen', options),
+    mine: (options: RequestOptions = {}) => this.call('GET /me/tenants', options),
+    switch: (tenantId: string, options: RequestOptions = {}) =>
+      this.call('POST /me/tenant', { ...options, body: { tenant_id: tenantId }, ...ONCE }),
+  }
+
+  /** The one way for a host to look into a tenant. `visits` and `end` are the tenant's own. */
+  readonly breakGlass = {
+    request: (body: RouteBody<'POST /break-glass'>, options: RequestOptions = {}) =>
+      this.call('POST /break-glass', { ...options, body, ...ONCE }),
+    list: (query: RouteQuery<'GET /break-glass'> = {}, options: RequestOptions = {}) =>
+      this.call('GET /break-glass', { ...options, query }),
+    get: (id: string, options: RequestOptions = {}) => this.call('GET /break-glass/:id', { ...options, params: { id } }),
+    decide: (id: string, approve: boolean, options: RequestOptions = {}) =>
+      this.call('POST /break-glass/:id/decide', { ...options, params: { id }, body: { approve }, ...ONCE }),
+    close: (id: string, options: RequestOptions = {}) =>
+      this.call('POST /break-glass/:id/close', { ...options, params: { id }, ...ONCE }),
+    visits: (query: RouteQuery<'GET /tenant/break-glass'> = {}, options: RequestOptions = {}) =>
+      this.call('GET /tenant/break-glass', { ...options, query }),
+    end: (id: string, options: RequestOptions = {}) =>
+      this.call('POST /tenant/break-glass/:id/end', { ...options, params: { id } }),
+  }
+
   /** How the installation stands and what hosts say of it; for hosts. */
   readonly status = {
     get: (options: RequestOptions = {}) => this.call('GET /status', options),

@@ -1,0 +1,96 @@
+// Break-glass for hosts: what was asked of whom and what became of it. Whoever asked waits and may go in; another host may decide once the owners had their time.
+import type { RouteAnswer } from '@countersign/sdk'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { api } from '../api.ts'
+import { More, useList } from '../list.tsx'
+import { useUser } from '../me.ts'
+import { useStepUp } from '../step-up.tsx'
+import { exact, relative, useNow } from '../time.ts'
+import { Badge } from '../ui/badge.tsx'
+import { Button } from '../ui/button.tsx'
+import { Card } from '../ui/card.tsx'
+import { Refusal } from '../ui/refusal.tsx'
+import { left } from './notice.tsx'
+import { useSwitch } from './switch.tsx'
+
+export type Request = RouteAnswer<'GET /break-glass'>['data'][number]
+
+export const REQUEST_STATES = {
+  asked: { word: 'Asked', tone: 'info' },
+  open: { word: 'Open', tone: 'warn' },
+  refused: { word: 'Refused', tone: 'bad' },
+  withdrawn: { word: 'Taken back', tone: 'quiet' },
+  expired: { word: 'No answer', tone: 'quiet' },
+  closed: { word: 'Closed', tone: 'quiet' },
+} as const
+
+export function BreakGlassRequests() {
+  const { rows, query } = useList(['break-glass'], (cursor) => api.breakGlass.list({ cursor }), { refetchInterval: 10_000 })
+  if (rows.length === 0) return <Refusal error={query.error} />
+  return (
+    <Card title="Requests to look into a tenant">
+      <Refusal error={query.error} />
+      <ul className="-my-1 divide-y divide-line">
+        {rows.map((one) => (
+          <RequestRow key={one.id} request={one} />
+        ))}
+      </ul>
+      <More query={query} />
+    </Card>
+  )
+}
+
+function RequestRow({ request }: { request: Request }) {
+  const me = useUser()
+  const now = useNow(1_000)
+  const queries = useQueryClient()
+  const { run, dialog } = useStepUp()
+  const enter = useSwitch()
+  const changed = () => queries.invalidateQueries({ queryKey: ['break-glass'] })
+  const decide = useMutation({
+    mutationFn: (approve: boolean) => run(() => api.breakGlass.decide(request.id, approve)),
+    onSettled: changed,
+  })
+  const close = useMutation({ mutationFn: () => run(() => api.breakGlass.close(request.id)), onSettled: changed })
+  const isMine = request.host_id === me.id
+  const { word, tone } = REQUEST_STATES[request.state]
+  const waits = new Date(request.hosts_from).getTime() - now
+  const early = waits > 0 ? `The owners are asked first, for another ${left(request.hosts_from, now)}.` : undefined
+  return (
+    <li className="flex flex-wrap items-center justify-between gap-3 py-3">
+      <div className="min-w-0">
+        <p className="flex flex-wrap items-center gap-2">
+          <span className="font-medium wrap-anywhere">{request.tenant_name}</span> <Badge tone={tone}>{word}</Badge>
+          {request.state === 'open' && <span className="text-sm text-muted">{left(request.ends_at as string, now)} left</span>}
+        </p>
+        <p className="text-sm text-muted" title={exact(request.asked_at)}>
+          {isMine ? 'You' : request.host_name} asked {relative(request.asked_at, now)}: “{request.reason}”
+        </p>
+        <Refusal error={decide.error ?? close.error ?? enter.error} />
+      </div>
+      <div className="flex flex-wrap items-center gap-2">
+        {request.state === 'open' && isMine && (
+          <Button small tone="primary" busy={enter.isPending} onClick={() => enter.mutate(request.tenant_id)}>
+            Go in, to read
+          </Button>
+        )}
+        {request.state === 'asked' && !isMine && (
+          <>
+            <Button small tone="primary" reason={early} busy={decide.isPending} onClick={() => decide.mutate(true)}>
+              Let {request.host_name} in
+            </Button>
+            <Button small tone="danger" reason={early} busy={decide.isPending} onClick={() => decide.mutate(false)}>
+              Refuse
+            </Button>
+          </>
+        )}
+        {(request.state === 'open' || (request.state === 'asked' && isMine)) && (
+          <Button small busy={close.isPending} onClick={() => close.mutate()}>
+            {request.state === 'asked' ? 'Take back' : 'End'}
+          </Button>
+        )}
+      </div>
+      {dialog}
+    </li>
+  )
+}

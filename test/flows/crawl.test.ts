@@ -1,0 +1,297 @@
+// Tenants cannot reach each other through any route of the contract table (A1, P9): each is called as tenant B with tenant A's ids wherever one could stand
+// (path, query, body, header, cursor), and answers as it does for ids that nobody has; afterwards every row of A is what it was. It knows no route by name:
+// places and bodies come from the schemas, so a new room is crawled from its first day.
+import { expect, test } from 'vitest'
+import { type Client, clientOf, type House, setup } from '#harness'
+import { TABLES } from '../../packages/server/src/db/tables.ts'
+import { type Components, type JsonSchema, schemaOf } from '../../packages/server/src/http/openapi.ts'
+import type { Route } from '../../packages/server/src/http/route.ts'
+import type { Shape } from '../../packages/server/src/http/schema.ts'
+import { cookieName, startSession } from '../../packages/server/src/identity/session.ts'
+import { describeRoutes } from '../../packages/server/src/main/rooms.ts'
+import { newId, newTenantUuid, tenantUuid, tenantWire } from '../../packages/server/src/std/id.ts'
+
+const { routes, rootRoutes } = describeRoutes()
+/** How one id of a kind is had: A's, or one that nobody has. */
+type Ids = (prefix: string) => string | undefined
+
+const nobodys: Ids = (prefix) => (prefix === 'ten' ? tenantWire(newTenantUuid()) : newId(prefix as 'task'))
+const PREFIXES = /\^\(\?:([a-z|]+)\)_/
+
+/** A value that the schema takes, with an id wherever one may stand; `used` hears of each. */
+function sample(schema: JsonSchema, components: Components, ids: Ids, used: (prefix: string) => void, depth = 0): unknown {
+  const again = (one: JsonSchema) => sample(one, components, ids, used, depth + 1)
+  if (typeof schema.$ref === 'string') return again(components[schema.$ref.split('/').at(-1) as string] as JsonSchema)
+  if (depth > 8) return null
+  if (schema.const !== undefined) return schema.const
+  if (Array.isArray(schema.enum)) return schema.enum[0]
+  const choices = (schema.anyOf ?? schema.oneOf ?? schema.allOf) as JsonSchema[] | undefined
+  if (choices) return again(choices.find((one) => PREFIXES.test(String(one.pattern))) ?? (choices[0] as JsonSchema))
+  const [, prefixes] = PREFIXES.exec(String(schema.pattern)) ?? []
+  if (prefixes) {
+    for (const prefix of prefixes.split('|')) {
+      const id = ids(prefix)
+      if (id) {
+        used(prefix)
+        return id
+      }
+    }
+    return nobodys(prefixes.split('|')[0] as string)
+  }
+  switch (schema.type) {
+    case 'object': {
+      const members = Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>)
+      const required = (schema.required ?? []) as string[]
+      const wanted = members.filter(([name, member]) => required.includes(name) || mayHoldId(member, components))
+      return Object.fromEntries(wanted.map(([name, member]) => [name, again(member)]))
+    }
+    case 'array':
+      return mayHoldId(schema.items as JsonSchema, components) || Number(schema.minItems ?? 0) > 0
+        ? [again(schema.items as JsonSchema)]
+        : []
+    case 'integer':
+    case 'number':
+      return Math.max(1, Number(schema.minimum ?? 1))
+    case 'boolean':
+      return true
+    case 'string': {
+      if (schema.format === 'date-time') return '2026-01-31T12:00:00.000Z'
+      if (schema.format === 'email') return 'nobody@example.com'
+      if (schema.pattern || Number(schema.maxLength ?? 1_000) < 32) return 'a'.repeat(Math.max(1, Number(schema.minLength ?? 1)))
+      // Free text may be read as an id by a filter.
+      const id = ids('task')
+      if (id) used('task')
+      return (id ?? newId('task')).padEnd(Number(schema.minLength ?? 0), 'x')
+    }
+    default:
+      return {}
+  }
+}
+
+const mayHoldId = (schema: JsonSchema | undefined, components: Components): boolean =>
+  schema !== undefined && /\(\?:[a-z|]+\)_\[0-7\]/.test(JSON.stringify({ schema, of: refsOf(schema, components) }))
+
+function refsOf(schema: JsonSchema, components: Components): unknown {
+  const [, name] = /"#\/components\/schemas\/([^"]+)"/.exec(JSON.stringify(schema)) ?? []
+  return name ? components[name] : null
+}
+
+const shapes = new WeakMap<
+  Route,
+  { params: [string, JsonSchema][]; query: [string, JsonSchema][]; body: JsonSchema | null; components: Components }
+>()
+
+function shapeOf(one: Route) {
+  const known = shapes.get(one)
+  if (known) return known
+  const components: Components = {}
+  const each = (shape: Shape | undefined) =>
+    Object.entries(shape ?? {}).map(([name, schema]) => [name, schemaOf(schema, components)] as [string, JsonSchema])
+  const made = {
+    params: each(one.spec.params),
+    query: each(one.spec.query),
+    body: one.spec.body ? schemaOf(one.spec.body, components) : null,
+    components,
+  }
+  shapes.set(one, made)
+  return made
+}
+
+type Call = { method: string; path: string; body: string | undefined; headers: Record<string, string> }
+
+/** `places`: where an id stands in this call. */
+function callOf(
+  one: Route,
+  ids: Ids,
+  more: { cursor?: string; headers?: Record<string, string> } = {},
+): { call: Call; places: Set<string> } {
+  const { params, query, body, components } = shapeOf(one)
+  const places = new Set<string>()
+  const at = (place: string) => (prefix: string) => void places.add(`${place}:${prefix}`)
+  const named = Object.fromEntries(params.map(([name, schema]) => [name, String(sample(schema, components, ids, at('path')))]))
+  const path = one.path.replace(/:([a-z_]+)/g, (_, name: string) => encodeURIComponent(named[name] ?? ''))
+  const asked = query
+    .filter(
+      ([name, schema]) =>
+        name !== 'limit' &&
+        name !== 'cursor' &&
+        name !== 'timeout' &&
+        (mayHoldId(schema, components) || (schema.type === 'string' && !schema.pattern && !schema.enum && !schema.format)),
+    )
+    .map(([name, schema]) => [name, String(sample(schema, components, ids, at('query')))] as [string, string])
+  if (more.cursor) asked.push(['cursor', more.cursor])
+  const prefix = rootRoutes.includes(one) ? '' : one.spec.dialect === 'compatible' ? '/api' : '/api/v1'
+  return {
+    places,
+    call: {
+      method: one.method,
+      path: `${prefix}${path}${asked.length > 0 ? `?${new URLSearchParams(asked)}` : ''}`,
+      body: one.method === 'GET' ? undefined : JSON.stringify(body ? sample(body, components, ids, at('body')) : {}),
+      headers: more.headers ?? {},
+    },
+  }
+}
+
+/** What an answer says once ids, times, tokens and digests look alike. */
+const plain = (text: string): string =>
+  text
+    .replace(/\b[a-z]{2,4}_[0-7][0-9A-HJKMNP-TV-Z]{25}/g, 'ID')
+    .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+    .replace(/\+[0-9a-f]{8}\+/g, '+NAME+')
+    .replace(/whsec_[A-Za-z0-9+/=]+/g, 'TOKEN')
+    .replace(/[A-Za-z0-9_-]{36,}/g, 'TOKEN')
+    .replace(/\b\d+(\.\d+)?\b/g, 'N')
+
+async function ask(by: Client, { method, path, body, headers }: Call): Promise<string> {
+  const abort = new AbortController()
+  const answer = await by.raw(path, { method, body, headers, signal: abort.signal })
+  if (answer.headers.get('content-type')?.startsWith('text/event-stream')) {
+    abort.abort()
+    return `${answer.status} stream`
+  }
+  return `${answer.status} ${plain(await answer.text())}`
+}
+
+const tenantTables = Object.entries(TABLES).filter(([name, table]) => table.kind === 'tenant' && name !== 'tenants')
+
+async function rowsOf({ admin, tenantId }: House): Promise<Record<string, string>> {
+  const tables = [
+    ...tenantTables.map(([name, { tenantColumn = 'tenant_id' }]) => [name, tenantColumn] as const),
+    ['tenants', 'id'] as const,
+  ]
+  const hashes: Record<string, string> = {}
+  for (const [name, column] of tables) {
+    const { rows } = await admin.query(
+      `select count(*)::int as n, md5(coalesce(string_agg(x::text, '|' order by x::text), '')) as hash from ${name} x where ${column} = $1::uuid`,
+      [tenantId],
+    )
+    hashes[name] = `${rows[0].n} ${rows[0].hash}`
+  }
+  const { rows } = await admin.query(
+    `select count(*)::int as n, md5(coalesce(string_agg(j::text, '|' order by j::text), '')) as hash from countersign_queue.jobs j where tenant_id = $1::uuid`,
+    [tenantId],
+  )
+  hashes.jobs = `${rows[0].n} ${rows[0].hash}`
+  return hashes
+}
+
+/** Two of everything that can be made without the outside world. */
+async function furnish(house: House): Promise<void> {
+  const { alice, agent } = house
+  for (const n of [1, 2]) {
+    const task = await house.given.task({ idempotency_key: `a-${n}`, metadata: { n: String(n) } })
+    if (n === 1)
+      await alice.post(`/api/v1/tasks/${task.id}/decide`, {
+        type: 'respond',
+        response: { approve: true },
+        seen_revision: 1,
+        comment: 'ok',
+      })
+    const made = [
+      await alice.post('/api/v1/agents', { name: `bot ${n}` }, { 'idempotency-key': `agent-${n}` }),
+      await alice.post('/api/v1/invitations', { email: `guest${n}@example.com`, role: 'viewer' }),
+      await alice.post('/api/v1/jobs', { kind: 'mail.send', payload: { n } }),
+      await alice.post('/api/v1/endpoints', { url: `https://hooks.example.com/${n}`, events: ['*'] }),
+    ]
+    expect(made.slice(0, 2).map(({ status }) => status)).toEqual([201, 201])
+  }
+  await house.given.key({ kind: 'usr', scopes: ['tasks:read'] })
+  await agent.get('/api/v1/tasks')
+  await house.runJobs()
+}
+
+/** One id of A for each kind that A has. */
+async function idsOf({ admin, tenantId, alice }: House): Promise<Map<string, string>> {
+  const ids = new Map<string, string>([
+    ['ten', tenantWire(tenantId)],
+    ['usr', alice.id],
+  ])
+  const columns = await admin.rows<{ name: string }>`
+    select c.relname as name from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = 'countersign' and a.attname = 'id' and a.atttypid = 'text'::regtype and c.relkind = 'r'`
+  const has = new Set(columns.map((one) => one.name))
+  for (const [name] of tenantTables.filter(([table]) => has.has(table))) {
+    const { rows } = await admin.query(`select id from ${name} where tenant_id = $1::uuid order by id limit 1`, [tenantId])
+    const [, prefix] = /^([a-z]{2,4})_[0-7]/.exec(rows[0]?.id ?? '') ?? []
+    if (prefix) ids.set(prefix, rows[0].id)
+  }
+  return ids
+}
+
+/** B's owner, signed in anew for each call: some routes end the session that they are called with. */
+async function freshB(house: House, person: { id: string }, tenantId: string): Promise<Client> {
+  const { identity } = house.server
+  const { token } = await startSession(identity, tenantId, { id: person.id, methods: ['given'] })
+  return clientOf(house.url, { cookie: `${cookieName(identity.origin())}=${token}`, origin: identity.origin() })
+}
+
+test('A1 P9 P10 every route as another tenant, with this tenant’s ids in path, query, body, header and cursor, answers as for ids that nobody has, and changes nothing here', {
+  timeout: 240_000,
+}, async () => {
+  const house = await setup()
+  await furnish(house)
+  const known = await idsOf(house)
+  expect([...known.keys()]).toEqual(expect.arrayContaining(['ten', 'usr', 'agt', 'key', 'ses', 'task', 'dec', 'evt', 'inv']))
+  const theirs: Ids = (prefix) => known.get(prefix)
+  const stranger = await house.stranger.person()
+  const tenantB = tenantUuid((await stranger.get('/api/v1/me')).body.tenant_id) as string
+  const b = () => freshB(house, stranger, tenantB)
+  const before = await rowsOf(house)
+
+  const crawled = { path: 0, query: 0, body: 0, header: 0, cursor: 0, hidden: 0 }
+  const compare = async (one: Route, theirCall: Call, noCall: () => Call, place: string) => {
+    // Some calls change B: what they answer the second time may differ from the first, whoever’s ids they name.
+    const nobody = [await ask(await b(), noCall())]
+    const answer = await ask(await b(), theirCall)
+    nobody.push(await ask(await b(), noCall()))
+    expect([place, one.method, one.path, nobody.includes(answer) ? answer : { answer, nobody }]).toEqual([
+      place,
+      one.method,
+      one.path,
+      answer,
+    ])
+    if (answer.startsWith('404 ')) crawled.hidden += 1
+    return answer
+  }
+
+  for (const one of [...routes, ...rootRoutes]) {
+    const { call, places } = callOf(one, theirs)
+    const kinds = new Set([...places].map((place) => place.split(':')[0] as 'path'))
+    if (kinds.size > 0) await compare(one, call, () => callOf(one, nobodys).call, [...places].join(' '))
+    for (const kind of kinds) crawled[kind] += 1
+    // A key of A's, and an event of A's to go on from.
+    if (one.method !== 'GET' && one.spec.auth !== 'none' && kinds.size === 0 && one.spec.idempotency !== 'none') {
+      const with_ = (key: string) => callOf(one, nobodys, { headers: { 'idempotency-key': key } }).call
+      await compare(one, with_('agent-1'), () => with_(`nobody-${crypto.randomUUID()}`), 'header')
+      crawled.header += 1
+    }
+    if (one.spec.query && 'cursor' in one.spec.query && one.method === 'GET') {
+      const prefix = one.spec.dialect === 'compatible' ? '/api' : '/api/v1'
+      const list = await house.alice.get(
+        `${prefix}${one.path.replace(/:[a-z_]+/g, () => call.path.split('/').at(-2) ?? '')}?limit=1`,
+      )
+      const cursor = list.body?.next_cursor
+      if (typeof cursor !== 'string') continue
+      const sent = await compare(
+        one,
+        callOf(one, nobodys, { cursor }).call,
+        () => callOf(one, nobodys, { cursor: `${cursor.slice(0, -6)}AAAAAA` }).call,
+        'cursor',
+      )
+      // Of a list that hangs on something of A's, that is not there first.
+      expect([one.path, one.path.includes(':') ? '404' : '400']).toEqual([one.path, sent.slice(0, 3)])
+      crawled.cursor += 1
+    }
+  }
+
+  expect(await rowsOf(house)).toEqual(before)
+  process.stdout.write(
+    `crawl: ${routes.length + rootRoutes.length} routes, ${JSON.stringify(crawled)}, kinds of ids ${[...known.keys()].join(' ')}\n`,
+  )
+  expect(crawled.path).toBeGreaterThan(40)
+  expect(crawled.hidden).toBeGreaterThan(40)
+  expect(crawled.query).toBeGreaterThan(5)
+  expect(crawled.body).toBeGreaterThan(3)
+  expect(crawled.header).toBeGreaterThan(5)
+  expect(crawled.cursor).toBeGreaterThan(3)
+})
