@@ -267,7 +267,7 @@ test('Q111 the result of a ring job is known while it runs, after its end, and a
   await finish(await claim(2), 'completed')
   expect(await admin.rows`select job_id from countersign_queue.awaited`).toEqual([])
   expect(await ask('job_results($1)', [[ids[0]]])).toEqual({
-    [ids[0] as string]: { state: 'completed', reason: null, output: null, error: null },
+    [ids[0] as string]: { kind: 'a', state: 'completed', reason: null, output: null, error: null },
   })
   await prune()
   expect(await ask('job_results($1)', [[ids[1]]])).toMatchObject({ [ids[1] as string]: { state: 'completed' } })
