@@ -10,7 +10,7 @@ import { newTenantUuid, tenantWire } from '../../std/id.ts'
 import { openLog } from '../../std/log.ts'
 import { record } from '../event.ts'
 import type { HeadMemory } from './heads.ts'
-import { openSealer, sealStep, watchPlace } from './sealing.ts'
+import { openSealer, sealStep, shorterLogs, watchPlace } from './sealing.ts'
 import { lead, sealEvents, sealLag } from './sql.ts'
 
 async function given() {
@@ -82,7 +82,7 @@ test('P112 a step of more rows than one transaction takes goes on where it stopp
   expectSound(house.scope, seals)
 })
 
-test('P112 outside of REPEATABLE READ nothing is sealed, and a web login without the duty may not', async () => {
+test('P112 outside of REPEATABLE READ nothing is sealed', async () => {
   const { db } = await given()
   await expect(tx(db, systemScope('seal'), (t) => sealEvents(t, 3))).rejects.toMatchObject({ code: '25000' })
 })
@@ -240,10 +240,28 @@ test('P117 a log that is shorter than it was seen from here is an alarm, told on
       heads = Object.fromEntries(ends.map((end) => [end.tenant_id, { size: end.size, hash: end.hash.toString('hex') }]))
     },
   }
+  expect(await shorterLogs(house.house, memory)).toEqual([tenantWire(scope.tenantId)])
   expect(await watchPlace(house.house, memory)).toBe('shorter')
+  await expect.poll(() => shorterLogs(house.house, memory)).toEqual([])
   expect(await watchPlace(house.house, memory)).toBeNull()
   await sealStep(house)
   const last = JSON.parse((await sealsOf(house, scope)).at(-1)?.body as string)
   expect(last).toMatchObject({ type: 'audit.restored', data: { old_head: { size: 9 }, new_head: { size: 1 } } })
   expect(house.lines.join()).toContain('the log is shorter')
+})
+
+test('P7 P18 a login that only keeps the house seals and signs, and reads neither events nor seals', async () => {
+  const house = await given()
+  const { scope } = house
+  const keeper = await house.open({ url: house.urlOf('countersign_run_maintenance') })
+  await say(house.db, scope, 1)
+  const sealer = openSealer({ ...house.house, db: keeper })
+  onTestFinished(() => sealer.close())
+  const signed = async () => (await house.admin.one<{ n: number }>`select count(*)::int as n from checkpoints`).n
+  await expect.poll(signed, { timeout: 20_000 }).toBe(1)
+  expectSound(scope, await sealsOf(house, scope))
+  for (const table of ['events', 'seals', 'checkpoints', 'seal_state'])
+    await expect(tx(keeper, scope, (t) => t.query(`select from countersign.${table}`))).rejects.toMatchObject({ code: '42501' })
+  const web = await house.open({ url: house.urlOf('countersign_run_web') })
+  expect(await tx(web, scope, (t) => t.query('select from countersign.seals'))).toMatchObject({ rowCount: 1 })
 })

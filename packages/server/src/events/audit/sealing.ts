@@ -102,6 +102,14 @@ function toldOfRestore(now: Date, end: End, reason: Reason, seen: { size: number
   return { id, tenant_id: end.tenant_id, actor_id: system.actor.id, occurred_at: now, body }
 }
 
+/** Logs that are shorter than they were seen from here, as their tenants' spoken ids: somebody set the database back (P117). */
+export async function shorterLogs({ db }: Pick<SealHouse, 'db'>, memory: HeadMemory): Promise<string[]> {
+  const seen = await memory.read()
+  const ends = await tx(db, system, sealEnds)
+  const sizes = new Map(ends.map((end) => [end.tenant_id, end.size]))
+  return Object.entries(seen).flatMap(([tenant, { size }]) => ((sizes.get(tenant) ?? 0) < size ? [tenantWire(tenant)] : []))
+}
+
 export function openSealer(house: SealHouse, { memory, everyMs = EVERY_MS }: SealerOptions = {}): Sealer {
   const { db, log } = house
   const holder = `seal-${sha256Hex(crypto.randomUUID()).slice(0, 12)}`

@@ -10,6 +10,7 @@ import { findForbidden } from '../../identity/egress/allow.ts'
 import { hasSealedRows } from '../../identity/keys-at-rest/tenant-key.ts'
 import { checkActivePolicies } from '../../identity/policies/doctor.ts'
 import type { Log } from '../../std/log.ts'
+import { checkHeads } from '../audit.ts'
 import type { Config } from '../config.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 import { checkSettings } from './settings.ts'
@@ -47,7 +48,7 @@ const readsRows = ({ roles }: Config): boolean => roles.includes('web') || roles
 
 const checkRows = async (config: Config, db: Db, log: Log): Promise<Finding[]> => [
   ...(readsRows(config) ? [...(await checkExceptions(db)), await checkActivePolicies(db)] : []),
-  ...(config.roles.includes('maintenance') ? [await checkSeal(db, log)] : []),
+  ...(config.roles.includes('maintenance') ? [await checkSeal(db, log), await checkHeads(config, db, log)] : []),
 ]
 
 async function checkExceptions(db: Db): Promise<Finding[]> {
