@@ -148,8 +148,10 @@ begin
   if not exists (select from countersign_queue.quiets q where q.generation = g) then
     return 'writers';
   end if;
+  -- A generation that nobody knows any more was pruned long ago.
   execute format($q$
     select exists (select from countersign_queue.claims_%1$s k where k.n > 0 and k.row_generation < $1
+      and exists (select from countersign_queue.generations o where o.generation = k.row_generation)
       and not exists (select from countersign_queue.prunings p where p.generation = k.row_generation))$q$, s) into shut using g;
   if shut then
     return 'order';
