@@ -164,6 +164,24 @@ test('Q39 Q41 a lane that had nothing while the ring turned moves its cursor onc
   expect((await claim(10)).ids).toEqual([id])
 })
 
+test('Q60 a slot whose claims name a generation that was forgotten is truncated like any other', async () => {
+  const { ask, admin, enqueue, claim, settle, rows } = await open()
+  await enqueue(1)
+  const turns = () => ask<number>("rotate(countersign_queue.now() + interval '6 seconds')")
+  expect(await turns()).toBe(1)
+  const { claims } = await claim(1)
+  expect(await settle(claims[0] as (typeof claims)[number])).toEqual([null])
+  expect(await ask<number>("rotate(countersign_queue.now() + interval '12 seconds')")).toBe(1)
+  const [first = 0, second = 0] = (
+    await rows<{ g: number }>('select generation::int as g from countersign_queue.generations order by 1')
+  ).map(({ g }) => g)
+  expect(await ask<number>("prune(countersign_queue.now() + interval '120 seconds')")).toBe(1)
+  // What a prune does a hundred turns later.
+  for (const table of ['generations', 'prunings', 'quiets'])
+    await admin.query(`delete from countersign_queue.${table} where generation = $1`, [first])
+  expect(await ask('gate($1::bigint)', [second])).toBeNull()
+})
+
 test('Q40 with many writers open a claim names the window of the one before it, and writes less than 1 KiB', async () => {
   const { enqueue, claim, session, rows, admin } = await open()
   const writers = await Promise.all(Array.from({ length: 8 }, session))
