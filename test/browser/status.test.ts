@@ -19,6 +19,7 @@ async function past(house: House): Promise<void> {
     ['database', { p50_ms: 1.1, p95_ms: 2.6 }],
     ['schema', { pending: 0, changed: 0, ahead: 0 }],
     ['queue', { lag_p95_ms: 34, oldest_due_ms: 12, workers: 3 }],
+    ['webhooks', { first_attempt_share: 0.998, first_attempts: 412 }],
     ['record', { oldest_unsealed_s: 0.4, waiting: 2 }],
   ] as const) {
     for (let day = 0; day < 80; day++)
@@ -69,7 +70,7 @@ test('P142 the status page is read without a script, on a phone and in the dark,
   const wide = await browse(house.url, { width: 1100, height: 1500 })
   await wide.page.goto('/status')
   await expect.poll(() => wide.page.getByRole('heading', { level: 1 }).textContent()).toBe('Everything works.')
-  expect(await wide.page.getByRole('img').count()).toBe(5)
+  expect(await wide.page.getByRole('img').count()).toBe(6)
   expect(await wide.page.getByRole('img', { name: /^Database: not working for a time on / }).count()).toBe(1)
   expect(await wide.page.getByText('PostgreSQL 18.5').count()).toBe(1)
   expect(await accessibility(wide.page)).toEqual([])

@@ -77,7 +77,8 @@ async function start({ env, port }: House, more: Record<string, string> = {}) {
 async function doctor(house: House, args: string[] = [], more: Record<string, string> = {}) {
   const running = countersign(['doctor', '--json', ...args], { env: { ...house.env, ...more } })
   const { code } = await running.ended
-  const report = JSON.parse(running.stdout() || '{}') as {
+  if (running.stdout() === '') throw new Error(`the doctor ended with ${code} and said nothing\n${running.stderr()}`)
+  const report = JSON.parse(running.stdout()) as {
     findings: { code: string; status: string; what: string; mend: string | null }[]
     mended: { code: string; statement: string; refused: string | null }[]
   }

@@ -88,7 +88,21 @@ create table countersign.incident_notices (
 );
 select countersign.make_tenant_table('incident_notices', array['select', 'insert']);
 
+-- Attempts are written in the order of their time, so that a few bytes for many of them find the last hour (P142).
+create index delivery_attempts_recent on countersign.delivery_attempts using brin (started_at);
+grant select (n, trigger, started_at, class) on countersign.delivery_attempts to countersign_engine;
+
 set local role countersign_engine;
+
+-- How many webhooks of all tenants were taken at the first attempt, and how many were not: two numbers and nobody's name.
+create function countersign_engine.first_attempts(since timestamptz)
+returns table (taken integer, refused integer)
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select count(*) filter (where a.class is null)::integer, count(*) filter (where a.class is not null)::integer
+  from countersign.delivery_attempts a where a.started_at >= since and a.n = 1 and a.trigger = 'auto'
+$$;
 
 -- Who is told of an incident: those that are named, or every tenant that is there.
 create function countersign_engine.tenants_to_tell(named uuid[])
@@ -108,6 +122,7 @@ as $$
   select a.tenant_id, a.target from countersign.egress_allows a order by a.tenant_id, a.target
 $$;
 
-grant execute on function countersign_engine.tenants_to_tell(uuid[]), countersign_engine.all_egress_allows() to countersign_runtime;
+grant execute on function countersign_engine.tenants_to_tell(uuid[]), countersign_engine.all_egress_allows(),
+  countersign_engine.first_attempts(timestamptz) to countersign_runtime;
 
 set local role countersign_owner;

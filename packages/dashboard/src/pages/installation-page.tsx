@@ -87,7 +87,7 @@ function Inside() {
 }
 
 const figure = (name: string, value: number): string => {
-  if (name === 'share_left') return `${Math.floor(value * 100)} % left`
+  if (name.endsWith('share') || name === 'share_left') return `${Math.floor(value * 100)} % left`
   const unit = /_(ms|s)$/.exec(name)?.[1]
   return `${name.replace(/_(ms|s)$/, '').replaceAll('_', ' ')} ${value.toLocaleString('en-GB')}${unit ? ` ${unit}` : ''}`
 }

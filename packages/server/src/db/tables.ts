@@ -120,5 +120,8 @@ export const TABLES: Record<string, Table> = {
   event_bodies: { kind: 'tenant', indexes: { event_bodies_created: 'pruned across tenants by age' } },
   replays: { kind: 'tenant' },
   deliveries: { kind: 'tenant', indexes: { deliveries_created: 'pruned across tenants by age' } },
-  delivery_attempts: { kind: 'tenant' },
+  delivery_attempts: {
+    kind: 'tenant',
+    indexes: { delivery_attempts_recent: 'the last hour of all tenants is counted for the status page (P142)' },
+  },
 }

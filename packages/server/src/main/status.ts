@@ -15,6 +15,7 @@ import {
   recordProbe,
   schemaProbe,
   securityTxtProbe,
+  webhooksProbe,
 } from '../status/probe.ts'
 import type { StatusHouse } from '../status/routes.ts'
 import type { Log } from '../std/log.ts'
@@ -55,6 +56,7 @@ function ownProbes({ config, db }: Ground, queue: Queue): Probe[] {
     databaseProbe,
     schemaProbe,
     queueProbe(queue),
+    webhooksProbe,
     recordProbe(db),
     ...(tls ? [certificateProbe(() => datesOf(tls.certFile))] : []),
     ...(config.securityTxtFile === null ? [] : [securityTxtProbe(config.securityTxtFile)]),

@@ -100,7 +100,7 @@ function figuresOf({ measured }: Component): string {
     if (value === null) return []
     const unit = UNITS[name.split('_').at(-1) as string]
     const words = name.replace(/_(ms|s)$/, '').replaceAll('_', ' ')
-    return `${words} ${name === 'share_left' ? percent(value) : value.toLocaleString('en')}${unit ? ` ${unit}` : ''}`
+    return `${words} ${/_share$|^share_/.test(name) ? percent(value) : value.toLocaleString('en')}${unit ? ` ${unit}` : ''}`
   })
   return said.length > 0 ? ` <span class="figures">${escaped(list(said))}.</span>` : ''
 }

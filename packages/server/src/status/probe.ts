@@ -7,7 +7,7 @@ import { systemScope } from '../db/scope.ts'
 import type { Db, Tx } from '../db/tx.ts'
 import { sealStatus } from '../events/audit/status.ts'
 import { daysLeft, readSecurityTxt, SECURITY_TXT_WARN_DAYS } from './security-txt.ts'
-import { readStore } from './sql.ts'
+import { firstAttempts, readStore } from './sql.ts'
 
 export type State = 'ok' | 'warn' | 'outage'
 export type Measured = Record<string, number | null>
@@ -81,6 +81,23 @@ export const recordProbe = (db: Db): Probe => ({
     return { state, measured: { oldest_unsealed_s: lag_seconds, waiting } }
   },
 })
+
+const HOUR_MS = 3_600_000
+const FEW = 20
+
+/** Most refusals are the receivers' own: only when next to nothing is taken is something wrong here. */
+export const webhooksProbe: Probe = {
+  name: 'webhooks',
+  title: 'Webhooks',
+  says: 'How many deliveries are taken at the first attempt.',
+  async measure(t) {
+    const { taken, refused } = await firstAttempts(t, new Date(t.now.getTime() - HOUR_MS))
+    const all = taken + refused
+    const share = all === 0 ? null : Math.round((taken / all) * 1_000) / 1_000
+    const state = share === null || all < FEW ? 'ok' : share === 0 ? 'outage' : share < 0.5 ? 'warn' : 'ok'
+    return { state, measured: { first_attempt_share: share, first_attempts: all } }
+  },
+}
 
 /** Only where TLS ends in this process. `read` gives the dates of the certificate that is served. */
 export const certificateProbe = (read: () => { from: Date; until: Date }): Probe => ({

@@ -59,6 +59,10 @@ export const listLatency = (t: Tx, since: Date) => t.rows<LatencyRow>`
   from status_readings where probe = 'database' and minute >= ${since}::timestamptz and measured ? 'p50_ms'
   group by 1 order by 1`
 
+/** Of all tenants, two numbers. */
+export const firstAttempts = (t: Tx, since: Date) => t.one<{ taken: number; refused: number }>`
+  select taken, refused from countersign_engine.first_attempts(${since}::timestamptz)`
+
 /* Incidents */
 
 export type Severity = 'SEV-1' | 'SEV-2' | 'SEV-3' | 'SEV-4'

@@ -8,7 +8,7 @@ import { tx } from '../db/tx.ts'
 import { openLog } from '../std/log.ts'
 import { openBoards } from './board.ts'
 import { openMonitor } from './monitor.ts'
-import { databaseProbe, type Probe, type Reading, schemaProbe } from './probe.ts'
+import { databaseProbe, type Probe, type Reading, schemaProbe, webhooksProbe } from './probe.ts'
 import { insertReadings, type ReadingRow } from './sql.ts'
 
 const quiet = openLog({ level: 'silent' })
@@ -33,7 +33,7 @@ test('P142 a round measures every probe once a minute; two processes in one minu
   const { probe, now } = said('thing', 'Thing')
   const first = openMonitor({ db: house.db, log: quiet, probes: [databaseProbe, schemaProbe, probe] })
   const second = openMonitor({ db: house.db, log: quiet, probes: [probe] })
-  onTestFinished(() => Promise.all([first.close(), second.close()]))
+  onTestFinished(async () => void (await Promise.all([first.close(), second.close()])))
   await Promise.all([first.measure(), second.measure()])
   const rows = () =>
     house.admin.rows<{
@@ -86,14 +86,15 @@ test('P142 the page says in one sentence how it stands, shows 90 days of each co
     { probe: 'schema', minute: at(0), state: 'ok', measured: { pending: 0 } },
     { probe: 'queue', minute: at(0), state: 'warn', measured: { oldest_due_ms: 65_000 } },
     { probe: 'record', minute: at(0), state: 'ok', measured: {} },
+    { probe: 'webhooks', minute: at(0), state: 'ok', measured: {} },
   ])
   const answer = await house.nobody.raw('/status', { headers: { accept: 'text/html' } })
   const html = await answer.text()
   expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
   expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'; style-src 'self'")
   expect(html).toContain('<h1>Everything works; Background work needs attention.</h1>')
-  expect(html.match(/<svg class="bars"/g)).toHaveLength(4)
-  expect(html.match(/<rect /g)?.length).toBe(4 * 90)
+  expect(html.match(/<svg class="bars"/g)).toHaveLength(5)
+  expect(html.match(/<rect /g)?.length).toBe(5 * 90)
   expect(html).toContain('<polyline points="')
   expect(html).toContain('Usually 1.2 ms; the slowest twentieth took up to 3 ms.')
   expect(html).toContain('oldest due 65,000 ms')
@@ -264,4 +265,24 @@ test('P19 figures are for hosts and for keys that a host gave metrics:read; they
   for (const never of ['secret-path', 'task_0', house.tenantId, house.alice.id, 'Main', key.secret.slice(8, 20)])
     expect(text).not.toContain(never)
   expect((await scrape(house.agent.key)).status).toBe(403)
+})
+
+test('P142 of all tenants the share of webhooks that were taken at the first attempt within the hour: retries, tests and older ones do not count', async () => {
+  const house = await setup()
+  const stranger = await house.given.tenant()
+  const reading = () => tx(house.db, systemScope('status'), (t) => webhooksProbe.measure(t))
+  expect(await reading()).toEqual({ state: 'ok', measured: { first_attempt_share: null, first_attempts: 0 } })
+  // As the superuser, without the rows that a delivery has beside its attempts.
+  await house.admin.query("set session_replication_role = 'replica'")
+  const attempt = (tenant: string, i: number, n: number, trigger: string, failed: string | null, age: string) => house.admin.run`
+    insert into delivery_attempts (delivery_id, tenant_id, n, trigger, started_at, ended_at, ms, class)
+    values (${`dlv_${i}`}::text, ${tenant}::uuid, ${n}::integer, ${trigger}::text, countersign.now() - ${age}::interval, countersign.now(), 5, ${failed}::text)`
+  for (let i = 0; i < 12; i++)
+    await attempt(i % 2 ? house.tenantId : stranger, i, 1, 'auto', i < 9 ? 'timeout' : null, '10 minutes')
+  for (let i = 0; i < 12; i++) await attempt(house.tenantId, 100 + i, 1, 'auto', null, '2 hours')
+  await attempt(house.tenantId, 1, 2, 'auto', null, '5 minutes')
+  await attempt(house.tenantId, 200, 1, 'test', null, '5 minutes')
+  expect(await reading()).toEqual({ state: 'ok', measured: { first_attempt_share: 0.25, first_attempts: 12 } })
+  for (let i = 0; i < 12; i++) await attempt(house.tenantId, 300 + i, 1, 'auto', 'status', '1 minute')
+  expect((await reading()).state).toBe('warn')
 })
