@@ -1,7 +1,7 @@
 -- The key ring (P123–P128, V72, V73): versions of the root key and who holds them, rewraps, keys of users, what stays of destroyed versions,
 -- and the list of what was erased. No plain key is stored here either: bytes are wrapped, public, or not there.
 
--- One row a version that was ever added. `wrapped`: the secret of a version that a KMS keeps, wrapped by it (ADR 0008); local sources hold their own.
+-- One row a version that was ever added. `wrapped`: the secret of a version that a KMS keeps, wrapped by it (ADR 0010); local sources hold their own.
 create table countersign.root_keys (
   version integer primary key check (version >= 1),
   fingerprint text not null unique check (fingerprint ~ '^[0-9a-f]{8}$'),
