@@ -71,8 +71,12 @@ const isNamed = (one: Route): boolean => Object.values(one.spec.params ?? {}).so
 /** What nobody has. */
 const nobodys: At = (part) => (part === 'name' ? `nobody-${crypto.randomUUID()}` : newId(part))
 
+/** Port 9 of this machine takes nothing: an endpoint may be there. */
+const NOWHERE = { EGRESS_HTTP: '1', EGRESS_ALLOW: '127.0.0.1:9' }
+
 /** One thing of each kind, in the tenant of alice; what has a name is called alpha. */
 async function things(house: House): Promise<At> {
+  const webhook = await webhookOf(house)
   const task = await house.given.task()
   const member = await house.given.user({ role: 'member' })
   const invitation = await house.alice.post('/api/v1/invitations', { email: 'invited@example.com', role: 'member' })
@@ -87,6 +91,7 @@ async function things(house: House): Promise<At> {
     agt: house.agent.id,
     key: house.agent.keyId,
     name: 'alpha',
+    ...webhook,
     ...(await parkedJob(house)),
   }
   return (part) => {
@@ -94,6 +99,16 @@ async function things(house: House): Promise<At> {
     if (!id) throw new Error(`Nothing of kind ${part} is made here; a new route wants one.`)
     return id
   }
+}
+
+/** An endpoint, a delivery on its way to it, and a replay. */
+async function webhookOf({ alice, given }: House): Promise<{ whe: string; dlv: string; rpy: string }> {
+  const made = await alice.post('/api/v1/endpoints', { url: 'http://127.0.0.1:9/', events: 'task.created', verify: false })
+  await given.task()
+  const delivery = (await alice.get('/api/v1/deliveries')).body.data[0]
+  const replay = await alice.post('/api/v1/replays', { endpoint_id: made.body.id })
+  if (!delivery || replay.status !== 202) throw new Error(`no webhook: ${JSON.stringify([made.body, replay.body])}`)
+  return { whe: made.body.id, dlv: delivery.id, rpy: replay.body.id }
 }
 
 /** A job that waits for a callback, in a queue of its own, and a schedule. */
@@ -220,7 +235,7 @@ const json = { 'content-type': 'application/json' }
 test('§21 T166 every mutating route refuses bodies that are no JSON, of another type, too large, or that JSON readers disagree about, and writes nothing', {
   timeout: 60_000,
 }, async () => {
-  const house = await setup()
+  const house = await setup({ settings: NOWHERE })
   const id = await things(house)
   const before = await contents(house.admin)
   const { wrong, judge } = openJudge(house)
@@ -307,7 +322,7 @@ const STRANGE: unknown[] = [12_345.678, -1, 'x\u202ey', '', [], [[]], {}, { _: 1
 test('§21 T166 every member of every body and query refuses what is not of its type, by its place; unknown members and fields are refused by theirs', {
   timeout: 60_000,
 }, async () => {
-  const house = await setup()
+  const house = await setup({ settings: NOWHERE })
   const id = await things(house)
   const before = await contents(house.admin)
   const { wrong, judge } = openJudge(house)
@@ -401,7 +416,7 @@ const isListOf = (schema: Schema): boolean => {
 test('§21 P9 A1 an id that is none, of another kind or of another tenant is one and the same 404 at every route, and changes nothing', {
   timeout: 60_000,
 }, async () => {
-  const house = await setup()
+  const house = await setup({ settings: NOWHERE })
   const id = await things(house)
   const stranger = await house.stranger.person()
   const before = await contents(house.admin)
@@ -496,7 +511,7 @@ test('§21 P9 A1 an id that is none, of another kind or of another tenant is one
 test('§21 P54 P135 every route refuses a key that is malformed, wrong, expired or revoked, nobody, and a cookie without proof of the same origin', {
   timeout: 60_000,
 }, async () => {
-  const house = await setup()
+  const house = await setup({ settings: NOWHERE })
   const id = await things(house)
   const [expired, revoked] = await Promise.all(
     [{ expires_in_seconds: 60 }, {}].map((more) => house.given.key({ kind: 'agt', agent_id: house.agent.id, ...more })),
