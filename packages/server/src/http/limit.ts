@@ -48,9 +48,10 @@ const FAILURES_IDLE_MS = 24 * 3_600_000
 
 export function openLimits(options: { db: Db; keyring: Keyring; clock: Clock; buckets?: Buckets }): Limits {
   const { db, clock, buckets = BUCKETS as Buckets } = options
-  const secret = options.keyring.purpose('bucket')
+  // Asked anew each time: a promoted root key must not leave two processes with two counts of one thing.
+  const secret = () => options.keyring.purpose('bucket')
   const rowKey = ({ bucket, key }: { bucket: BucketName; key: string }) =>
-    `${bucket} ${NAMED.includes(bucket) ? hmacSha256(secret, key).subarray(0, 16).toString('base64url') : key}`
+    `${bucket} ${NAMED.includes(bucket) ? hmacSha256(secret(), key).subarray(0, 16).toString('base64url') : key}`
   const query = <T>(statement: Sql): Promise<T[]> => once<T>(db, statement)
 
   const refuse = async (want: Want): Promise<never> => {

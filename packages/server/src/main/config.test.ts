@@ -224,3 +224,12 @@ test('P123 only the variables that ROOT_KEY names are read, and they print as se
   expect(inspect(config.rootKeyValues)).not.toContain("'a'")
   expect(config.rootKeyAlso).toEqual(['env:OLD_KEY', 'file:/k'])
 })
+
+test('P123 a root key pasted in place of its source is not printed', () => {
+  const shown = (value: string) => {
+    const env = { COUNTERSIGN_ROOT_KEY: value }
+    return describeConfig(read(env), env).find(({ name }) => name === 'COUNTERSIGN_ROOT_KEY')?.value
+  }
+  expect(shown('q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=')).toBe('[secret]')
+  expect(shown('file:/srv/root.key')).toBe('file:/srv/root.key')
+})

@@ -431,10 +431,15 @@ export type ConfigRow = { name: string; value: string; secret: boolean; source: 
 export function describeConfig(config: Config, env: Environment): ConfigRow[] {
   return table.map(([key, one]) => {
     const given = sourceOf(env, one)
-    const value = config[key] === null ? '' : isSecret(one) ? '[secret]' : given ? String(env[given]) : showDefault(config[key])
+    const hides = isSecret(one) || (key === 'rootKey' && isPasted(config.rootKey))
+    const value = config[key] === null ? '' : hides ? '[secret]' : given ? String(env[given]) : showDefault(config[key])
     return { name: one.name, value, secret: isSecret(one), source: given ?? 'default' }
   })
 }
+
+/** The key itself where its place belongs: boot refuses it, and until then nothing may print it. */
+const isPasted = (rootKey: string | null): boolean =>
+  rootKey !== null && !/^(file|exec|vault-transit|env|env-file|keyring):/.test(rootKey)
 
 function showDefault(value: unknown): string {
   if (typeof value === 'boolean') return value ? '1' : '0'
