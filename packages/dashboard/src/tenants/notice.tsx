@@ -86,7 +86,7 @@ function Visitors() {
               aria-label={`End the visit of ${one.host_name}`}
               onClick={() => end.mutate(one.id)}
             >
-              End now
+              End the visit
             </Button>
           </span>
         </Banner>

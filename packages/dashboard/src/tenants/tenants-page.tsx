@@ -9,7 +9,7 @@ import { closedTo, useUser } from '../me.ts'
 import { ShownOnce } from '../pages/shown-once.tsx'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
-import { exact, relative, useNow } from '../time.ts'
+import { exact } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
@@ -89,7 +89,6 @@ const titleOf = (act: Act, name: string): string =>
   ({ suspend: `Suspend ${name}`, close: `Close ${name}`, resume: `Resume ${name}`, look: `Look into ${name}` })[act]
 
 function TenantRow({ tenant, onAct }: { tenant: Plate; onAct: (act: Act) => void }) {
-  const now = useNow(30_000)
   const mine = useMyTenants()
   const { word, tone } = STATES[tenant.state]
   const erased = tenant.state === 'erased' ? 'An erased tenant does not come back.' : undefined
@@ -100,8 +99,8 @@ function TenantRow({ tenant, onAct }: { tenant: Plate; onAct: (act: Act) => void
         <p className="flex flex-wrap items-center gap-2">
           <span className="font-medium wrap-anywhere">{tenant.name}</span> <Badge tone={tone}>{word}</Badge>
         </p>
-        <p className="text-sm text-muted" title={exact(tenant.state_since)}>
-          {tenant.state === 'active' ? 'since' : `${word.toLowerCase()} since`} {relative(tenant.state_since, now)}
+        <p className="text-sm text-muted">
+          since {exact(tenant.state_since)}
           {tenant.state_reason ? ` · ${tenant.state_reason}` : ''}
           {tenant.erased_after ? ` · erased after ${exact(tenant.erased_after)}` : ''}
         </p>
