@@ -23,8 +23,7 @@ async function open() {
 
 test('P115 P118 the page shows how the chain stands, and its filters stand in the address', async () => {
   const { surf, page } = await open()
-  await page.goto('/inbox')
-  await page.getByRole('link', { name: 'Audit', exact: true }).click()
+  await page.goto('/audit')
   const figure = (name: string) => page.getByRole('term').filter({ hasText: name }).locator('xpath=following-sibling::dd[1]')
   await expect.poll(() => figure('Sealing').textContent()).toBe('in time')
   const size = Number(await figure('Newest checkpoint').textContent())
