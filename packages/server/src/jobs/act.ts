@@ -8,19 +8,28 @@ import type { JobsHouse } from './house.ts'
 import type { NewJob } from './job.ts'
 import { asProblem } from './problem.ts'
 
-const DEFAULT_PRIORITY = 3
+/** What the engine takes where neither the caller nor the kind says. */
+const DEFAULT_QUEUE = 'default'
+const DEFAULT_PRIORITY = 2
 const CONTENT = 8_192
 
 const textOf = (payload: unknown): string => writeJson(payload ?? null).slice(0, CONTENT)
 
-/** `rehearse` does the act in a transaction that is taken back: what would be refused anyway bothers nobody. */
-export const enqueueAct = (input: NewJob, queue: string, rehearse: (t: Tx) => Promise<unknown>): CountersignedAct => ({
+const texts = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+const numbers = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined)
+
+/** `kind` is what its worker declared. `rehearse` does the act in a transaction that is taken back: what would be refused anyway bothers nobody. */
+export const enqueueAct = (
+  input: NewJob,
+  kind: Record<string, unknown>,
+  rehearse: (t: Tx) => Promise<unknown>,
+): CountersignedAct => ({
   origin: 'queue',
   action: 'job.enqueue',
   resource: { type: 'Kind', id: input.kind },
   context: {
-    queue: input.queue ?? queue,
-    priority: input.priority ?? DEFAULT_PRIORITY,
+    queue: input.queue ?? texts(kind.queue) ?? DEFAULT_QUEUE,
+    priority: input.priority ?? numbers(kind.priority) ?? DEFAULT_PRIORITY,
     tags: input.tags ?? [],
     delayed: input.run_at !== undefined,
     payload_bytes: Buffer.byteLength(writeJson(input.payload ?? null)),

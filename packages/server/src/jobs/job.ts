@@ -75,7 +75,7 @@ export type Created = { job: ShownJob; created: boolean }
 export async function createJob(house: JobsHouse, scope: Scope, input: NewJob): Promise<Created> {
   const job = spoken(house, scope, input)
   const make = (t: Tx) => enqueueOnce(t, job, input.on_conflict ?? 'reject')
-  const asked = async (t: Tx) => enqueueAct(input, await queueOfKind(house, t, input.kind), make)
+  const asked = async (t: Tx) => enqueueAct(input, await settingsOfKind(house, t, input.kind), make)
   return judged(house, scope, asked, async (t, decision) => {
     const { id, created } = await make(t)
     const row = (await house.queue.job(id, { tx: t })) as JobRow
@@ -119,10 +119,10 @@ export function refuseDigits(value: unknown, path: string): void {
 }
 
 /** 422 for a kind that nobody declared: its job would wait and then be buried. */
-async function queueOfKind(house: JobsHouse, t: Tx, name: string): Promise<string> {
+async function settingsOfKind(house: JobsHouse, t: Tx, name: string): Promise<Record<string, unknown>> {
   const kind = (await house.queue.kinds({ tx: t })).find((one) => one.name === name)
   if (!kind) throw new Problem('kind_unknown')
-  return typeof kind.settings.queue === 'string' ? kind.settings.queue : 'default'
+  return kind.settings
 }
 
 /** Tries for a new job first, so that the answer is definite: a new one, or the one that has the key. */
