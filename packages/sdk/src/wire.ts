@@ -723,6 +723,10 @@ export type Key = {
 
 export type Keyring = {
   source: string
+  sources: {
+    name: string
+    answers: boolean
+  }[]
   skipped: {
     source: string
     reason: string

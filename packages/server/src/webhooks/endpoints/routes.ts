@@ -124,11 +124,11 @@ export const endpointRoutes = (house: WebhooksHouse): Route[] => [
       auth: 'any',
       action: 'endpoint.rotate',
       stepUp: true,
-      params: { ...params, n: s.pattern(/^[1-9]\d{0,8}$/, 'Must be the number of a secret.') },
+      params: { ...params, n: s.text({ min: 1, max: 20 }).describe('The number of a secret.') },
       answers: { 200: EndpointBody },
       problems: ['not_found', 'state_conflict'],
     },
-    ({ scope, params }) => revokeSecret(house, scope, params.id, Number(params.n)),
+    ({ scope, params }) => revokeSecret(house, scope, params.id, params.n),
   ),
   route(
     'POST /endpoints/:id/pause',

@@ -40,11 +40,12 @@ export const rotateSecret = (
   })
 
 /** At once: from the next attempt on nothing is signed with it. */
-export const revokeSecret = (house: WebhooksHouse, scope: Scope, id: string, n: number): Promise<Endpoint> =>
+export const revokeSecret = (house: WebhooksHouse, scope: Scope, id: string, number: string): Promise<Endpoint> =>
   tx(house.db, scope, async (t) => {
     await lockOrThrow(t, scope, id)
     const live = await findLiveSecrets(t, scope, [id])
-    if (!live.some((one) => one.n === n)) throw new Problem('not_found')
+    const n = live.find((one) => String(one.n) === number)?.n
+    if (n === undefined) throw new Problem('not_found')
     if (live.length === 1)
       throw new Problem('state_conflict', {
         detail: 'It is the only secret, and nothing leaves unsigned. Rotate with an overlap of 0.',
