@@ -50,6 +50,7 @@ export const KeyringShape = s.named(
   'Keyring',
   s.object({
     source: s.text(),
+    sources: s.array(s.object({ name: s.text(), answers: s.boolean() })),
     skipped: s.array(s.object({ source: s.text(), reason: s.text() })),
     versions: s.array(RootKey),
     processes: s.array(s.object({ id: s.text(), roles: s.array(s.text()), versions: s.array(s.int()), since: s.time() })),

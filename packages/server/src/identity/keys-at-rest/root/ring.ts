@@ -63,6 +63,9 @@ export async function openRing({ db, roots, log, roles }: RingOptions): Promise<
       if (source.kms) continue
       try {
         const found = await source.read()
+        for (const [version, one] of held)
+          if (one.source === source && !found?.versions.has(version))
+            throw new KeyRefused(`${source.name} no longer holds version ${version}.`)
         for (const [version, secret] of found?.versions ?? []) {
           const before = held.get(version)
           if (before && !sameBytes(before.secret, secret))

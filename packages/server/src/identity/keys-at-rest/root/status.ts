@@ -1,4 +1,5 @@
 // What a host sees of the key ring (P127): versions, who holds them, what hangs on them, how old they are. Shows fingerprints and numbers, never a key.
+import type { RootSource } from '../../../crypto/keyring-source.ts'
 import { systemScope } from '../../../db/scope.ts'
 import { tx } from '../../../db/tx.ts'
 import { lastRewraps, type RewrapView } from '../rewrap/start.ts'
@@ -20,6 +21,7 @@ export type VersionView = Omit<RootKeyRow, 'wrapped' | 'created_by'> & {
 export type Age = { what: string; oldest_at: Date; days: number; warn: boolean }
 export type KeyringStatus = {
   source: string
+  sources: { name: string; answers: boolean }[]
   skipped: { source: string; reason: string }[]
   versions: VersionView[]
   processes: { id: string; roles: string[]; versions: number[]; since: Date }[]
@@ -32,6 +34,7 @@ export type KeyringStatus = {
 export async function keyringStatus(house: KeyringHouse): Promise<KeyringStatus> {
   const { ring, db } = house
   const rewraps = await lastRewraps(house)
+  const sources = await Promise.all(ring.roots.sources.map(ask))
   return tx(
     db,
     systemScope('keyring'),
@@ -59,18 +62,36 @@ export async function keyringStatus(house: KeyringHouse): Promise<KeyringStatus>
       const { oldest: _, ...tenant_keys } = tenants
       return {
         source: ring.roots.sources[0]?.name ?? '',
+        sources,
         skipped: ring.roots.skipped.map(({ source, reason }) => ({ source, reason })),
         versions,
         processes: leases.map(({ id, roles, versions: held, since }) => ({ id, roles, versions: held, since })),
         tenant_keys,
         ages,
-        warnings: [...ages.filter((one) => one.warn).map(sayOld), ...ring.roots.warnings, ...unnamed(house)],
+        warnings: [
+          ...sources.filter(({ answers }) => !answers).map(sayAway),
+          ...ages.filter((one) => one.warn).map(sayOld),
+          ...ring.roots.warnings,
+          ...unnamed(house),
+        ],
         rewraps,
       }
     },
     { readOnly: true },
   )
 }
+
+/** Asked now: a file is read, a KMS is called. */
+const ask = async ({ name, kms, read }: RootSource): Promise<{ name: string; answers: boolean }> => ({
+  name,
+  answers: await (kms ? kms.check() : read()).then(
+    () => true,
+    () => false,
+  ),
+})
+
+const sayAway = ({ name }: { name: string }): string =>
+  `${name} does not answer: what is sealed under it opens for five minutes more, and then not.`
 
 function versionView(
   { wrapped: _, created_by: __, ...row }: RootKeyRow,
