@@ -132,6 +132,8 @@ create table countersign.deliveries (
   -- FIFO with `on_exhausted: block`: it is over, and its key waits for a person.
   blocks boolean not null default false,
   next_at timestamptz(3),
+  -- next_at is its place in the pace of its endpoint: it asks for no other.
+  paced boolean not null default false,
   started_at timestamptz(3),
   sent_by text,
   last_status smallint,

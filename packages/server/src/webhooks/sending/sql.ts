@@ -139,6 +139,7 @@ export type Took = {
   target_url: string | null
   target_mode: 'standard' | 'awaithumans' | null
   was_sending_since: Date | null
+  was_paced: boolean
   timeouts: number | null
   failing_since: Date | null
   slowed_until: Date | null
@@ -154,21 +155,21 @@ export const takeDeliveries = (t: Tx, scope: Scope, claimed: readonly Claimed[])
     select * from unnest(${claimed.map((one) => one.id)}::text[], ${claimed.map((one) => one.generation)}::integer[],
       ${claimed.map((one) => one.job)}::text[]) as w (id, generation, job)
   ), held as materialized (
-    select d.id, d.state, d.started_at, w.job from deliveries d join wanted w on w.id = d.id
+    select d.id, d.state, d.started_at, d.paced, w.job from deliveries d join wanted w on w.id = d.id
     where d.tenant_id = ${scope.tenantId}::uuid and d.generation = w.generation and d.next_at <= ${t.now}::timestamptz
       and (d.state = 'pending' or (d.state = 'sending' and (d.sent_by = w.job or d.started_at < ${t.now}::timestamptz - ${NOT_OURS_FOR})))
     order by d.id for no key update of d
   ), taken as (
-    update deliveries d set state = 'sending', attempts = d.attempts + 1, sent_by = h.job, started_at = ${t.now}::timestamptz
+    update deliveries d set state = 'sending', attempts = d.attempts + 1, sent_by = h.job, started_at = ${t.now}::timestamptz, paced = false
     from held h left join endpoints e on e.tenant_id = ${scope.tenantId}::uuid and e.id = (
       select x.endpoint_id from deliveries x where x.tenant_id = ${scope.tenantId}::uuid and x.id = h.id)
     where d.tenant_id = ${scope.tenantId}::uuid and d.id = h.id
       and (e.id is null or e.state = 'active' or (d.event_type in ('endpoint.ping', 'endpoint.test') and e.state <> 'deleted'))
-    returning d.*, e.version as endpoint_version, case when h.state = 'sending' then h.started_at end as was_sending_since
+    returning d.*, e.version as endpoint_version, case when h.state = 'sending' then h.started_at end as was_sending_since, h.paced as was_paced
   )
   select d.id, d.generation, d.endpoint_id, d.endpoint_version, d.event_id, d.event_type, d.resource_id, d.form, b.bytes, b.subject, d.tries,
     d.attempts as attempt, d.trigger, d.once, d.fifo, d.started_at, d.succeeded_at is not null as succeeded_before, d.source, d.target_url,
-    d.target_mode, d.was_sending_since, h.timeouts, h.failing_since, h.slowed_until
+    d.target_mode, d.was_sending_since, d.was_paced, h.timeouts, h.failing_since, h.slowed_until
   from taken d
   left join event_bodies b on b.tenant_id = d.tenant_id and b.event_id = d.event_id and b.form = d.form
   left join endpoint_health h on h.tenant_id = d.tenant_id and h.endpoint_id = d.endpoint_id`
@@ -291,7 +292,7 @@ export const insertSealedBody = (t: Tx, scope: Scope, eventId: string, bytes: Bu
 
 /** Not yet: the attempt that was begun is taken back. */
 export const putBack = (t: Tx, scope: Scope, all: readonly { id: string; next_at: string }[]) => t.run`
-  update deliveries d set state = 'pending', attempts = d.attempts - 1, sent_by = null, next_at = o.next_at
+  update deliveries d set state = 'pending', attempts = d.attempts - 1, sent_by = null, next_at = o.next_at, paced = true
   from json_to_recordset(${JSON.stringify(all)}::json) as o (id text, next_at timestamptz)
   where d.tenant_id = ${scope.tenantId}::uuid and d.id = o.id and d.state = 'sending'`
 

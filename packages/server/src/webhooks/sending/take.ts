@@ -120,9 +120,11 @@ async function write(house: WebhooksHouse, t: Tx, scope: Scope, took: readonly T
   const late: { id: string; next_at: string }[] = []
   for (const [endpointId, material] of materials) {
     const own = took.filter((one) => one.endpoint_id === endpointId)
-    const starts = await paceOf(t, scope, own, material)
-    for (const [i, one] of own.entries()) {
-      const start = starts[i] as Date
+    const asking = own.filter((one) => !one.was_paced)
+    const starts = await paceOf(t, scope, asking, material)
+    for (const one of own) {
+      // Whoever comes at the time that it was given asks for no other.
+      const start = one.was_paced ? t.now : (starts[asking.indexOf(one)] as Date)
       if (start.getTime() - t.now.getTime() > NEAR_MS) {
         late.push({ id: one.id, next_at: start.toISOString() })
         answers.set(one.id, { at: start })
@@ -136,7 +138,7 @@ async function write(house: WebhooksHouse, t: Tx, scope: Scope, took: readonly T
 /** When each may start, at the endpoint's rate; half of it for a minute after it asked for less (P86). */
 async function paceOf(t: Tx, scope: Scope, own: readonly Took[], material: Material): Promise<Date[]> {
   const { ratePerSecond } = material
-  if (ratePerSecond === null) return own.map(() => t.now)
+  if (ratePerSecond === null || own.length === 0) return own.map(() => t.now)
   const isSlowed = (own[0]?.slowed_until ?? t.now) > t.now
   const intervalMs = (1000 / ratePerSecond) * (isSlowed ? 2 : 1)
   const first = (await reservePace(t, scope, material.id, own.length, intervalMs))?.first_at ?? t.now
