@@ -1,7 +1,9 @@
 // The record taken home: the published keys once, an export, receipts, and every check made by commands and scripts that reach neither database nor network.
 import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { type SealedHouse, sealed } from '../../packages/server/src/events/audit/audit.fixture.ts'
 import { root, start, temporaryFolder } from '../harness/process.ts'
 
@@ -105,4 +107,38 @@ test('T157 the documented code is some sixty lines', () => {
   expect(lines.length).toBeGreaterThan(40)
   expect(lines.length).toBeLessThanOrEqual(65)
   expect(SCRIPT).not.toContain('countersign/sdk')
+})
+
+test('P116 the day’s checkpoint leaves through the guarded door to the witness that is named, and its cosignature is kept', async () => {
+  const offered: { path: string; type: string; body: string }[] = []
+  const witness = createServer((request, response) => {
+    let body = ''
+    request.on('data', (chunk: Buffer) => {
+      body += chunk
+    })
+    request.on('end', () => {
+      offered.push({ path: request.url ?? '', type: request.headers['content-type'] ?? '', body })
+      response.end('— witness.example.com AAAAAAAAAAAAAAAA\n')
+    })
+  })
+  await new Promise<void>((resolve) => witness.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void witness.close())
+  const { port } = witness.address() as AddressInfo
+  const house = await sealed({
+    settings: {
+      AUDIT_WITNESS_URL: `http://127.0.0.1:${port}/log`,
+      EGRESS_HTTP: '1',
+      EGRESS_LITERALS: '1',
+      EGRESS_ALLOW: `127.0.0.1:${port}`,
+    },
+  })
+  await house.given.task()
+  await house.seal()
+  const { note, size } = (await house.alice.get('/api/v1/audit/checkpoints/latest')).body
+  await house.server.queue.enqueueMany([{ kind: 'audit.tell' }])
+  await house.runJobs()
+  expect(offered).toEqual([{ path: '/log/add-checkpoint', type: 'text/plain; charset=utf-8', body: `old 0\n\n${note}` }])
+  const kept = (await house.alice.get('/api/v1/audit/checkpoints/latest')).body
+  expect([kept.size, kept.cosignatures]).toEqual([size, '— witness.example.com AAAAAAAAAAAAAAAA\n'])
+  expect(await house.eventTypes()).toContain('audit.checkpoint')
 })
