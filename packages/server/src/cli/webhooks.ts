@@ -100,7 +100,7 @@ export function endpointsCommand(program: Command, door: Door): void {
     )
   endpoints
     .command('rotate <id>')
-    .description('a new secret; needs a session in the dashboard that was proved lately')
+    .description('a new secret, printed once')
     .option('--overlap <time>', 'how long the old one signs too; default 1d')
     .option('--force', 'end an earlier rotation now')
     .action(async (id: string, { overlap, force }: { overlap?: string; force?: true }) => {
