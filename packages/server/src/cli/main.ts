@@ -20,6 +20,7 @@ import { schedulesCommand } from './schedules.ts'
 import { serveCommand } from './serve.ts'
 import { settingsCommands } from './settings.ts'
 import { askTerminal, tasksCommand } from './tasks.ts'
+import { breakGlassCommand, tenantsCommand } from './tenants.ts'
 import { deliveriesCommand, endpointsCommand, replaysCommand } from './webhooks.ts'
 import { workersCommand } from './workers.ts'
 
@@ -68,6 +69,8 @@ deliveriesCommand(program, door)
 replaysCommand(program, door)
 auditCommand(program, door)
 receiptCommand(program, door)
+tenantsCommand(program, door)
+breakGlassCommand(program, door)
 settingsCommands(program, output)
 databaseCommands(program, output)
 doctorCommand(program, output)
