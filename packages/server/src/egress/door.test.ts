@@ -213,3 +213,13 @@ test('P95 a closed door leaves no connection behind', async () => {
   expect(await rig.door.fetch(ask())).toMatchObject({ status: 200 })
   await rig.door.close()
 })
+
+test('P102 the client below has the mends of its parser', async () => {
+  const { default: manifest } = await import('undici/package.json', { with: { type: 'json' } })
+  const [major = 0, minor = 0, patch = 0] = manifest.version.split('.').map(Number)
+  const floors: Record<number, [number, number]> = { 6: [28, 1], 7: [29, 1], 8: [10, 2] }
+  const floor = floors[major]
+  expect(floor, manifest.version).toBeDefined()
+  const [least, fix] = floor as [number, number]
+  expect(minor > least || (minor === least && patch >= fix), manifest.version).toBe(true)
+})
