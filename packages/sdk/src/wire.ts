@@ -218,6 +218,8 @@ export type DeliveryDetail = {
   created_at: string
   succeeded_at: string | null
   ended_at: string | null
+  /** Of FIFO: the delivery that holds up its key. */
+  waits_for: string | null
   log: DeliveryAttempt[]
   body: string | null
 }

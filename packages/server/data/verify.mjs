@@ -375,13 +375,18 @@ var PREV = Buffer.from(',"prev_hash":"');
 var HASH = Buffer.from('","hash":"');
 var EVENT = Buffer.from('","event":');
 var DIGEST = Buffer.from('","digest":"');
-var COMMA = 44;
 var BRACE = 125;
-var isAt = (bytes, at, text) => bytes.length >= at + text.length && bytes.compare(text, 0, text.length, at, at + text.length) === 0;
+function isAt(bytes, at, text) {
+  for (let i = 0; i < text.length; i++) if (bytes[at + i] !== text[i]) return false;
+  return true;
+}
 function readLine(bytes) {
   if (!isAt(bytes, 0, HEAD) || bytes[bytes.length - 1] !== BRACE) return null;
-  const end = bytes.indexOf(COMMA, HEAD.length);
-  const seq = Number(bytes.toString("latin1", HEAD.length, end));
+  let [seq, end] = [0, HEAD.length];
+  for (let digit = bytes[end] - 48; digit >= 0 && digit <= 9; digit = bytes[end] - 48) {
+    seq = seq * 10 + digit;
+    end += 1;
+  }
   const prev = end + PREV.length;
   const hash3 = prev + 64 + HASH.length;
   const rest = hash3 + 64;

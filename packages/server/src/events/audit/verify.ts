@@ -247,17 +247,22 @@ const PREV = Buffer.from(',"prev_hash":"')
 const HASH = Buffer.from('","hash":"')
 const EVENT = Buffer.from('","event":')
 const DIGEST = Buffer.from('","digest":"')
-const COMMA = 44
 const BRACE = 125
 
-const isAt = (bytes: Buffer, at: number, text: Buffer): boolean =>
-  bytes.length >= at + text.length && bytes.compare(text, 0, text.length, at, at + text.length) === 0
+// Byte by byte: over a dozen of them that is cheaper than a call out of JavaScript.
+function isAt(bytes: Buffer, at: number, text: Buffer): boolean {
+  for (let i = 0; i < text.length; i++) if (bytes[at + i] !== text[i]) return false
+  return true
+}
 
 /** Null: not a line of an event. */
 function readLine(bytes: Buffer): Line | null {
   if (!isAt(bytes, 0, HEAD) || bytes[bytes.length - 1] !== BRACE) return null
-  const end = bytes.indexOf(COMMA, HEAD.length)
-  const seq = Number(bytes.toString('latin1', HEAD.length, end))
+  let [seq, end] = [0, HEAD.length]
+  for (let digit = (bytes[end] as number) - 48; digit >= 0 && digit <= 9; digit = (bytes[end] as number) - 48) {
+    seq = seq * 10 + digit
+    end += 1
+  }
   const prev = end + PREV.length
   const hash = prev + 64 + HASH.length
   const rest = hash + 64
