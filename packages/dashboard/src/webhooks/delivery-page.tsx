@@ -36,7 +36,7 @@ export function DeliveryPage({ id }: { id: string }) {
       <PageTitle title={one.event_type}>
         <DeliveryBadge delivery={one} />
       </PageTitle>
-      <Facts delivery={one} now={now} />
+      <Facts delivery={one} waitsFor={one.waits_for} now={now} />
       <Acts delivery={one} />
       <h2 className="text-lg font-semibold">Attempts</h2>
       <Attempts log={one.log} now={now} />
@@ -45,7 +45,7 @@ export function DeliveryPage({ id }: { id: string }) {
   )
 }
 
-function Facts({ delivery, now }: { delivery: Delivery; now: number }) {
+function Facts({ delivery, waitsFor, now }: { delivery: Delivery; waitsFor: string | null; now: number }) {
   const { endpoint_id, url, resource_id } = delivery
   return (
     <dl className="card grid gap-x-6 gap-y-2 p-5 sm:grid-cols-[9rem_1fr] [&_a]:underline [&_a]:decoration-line-strong [&_a]:underline-offset-4">
@@ -61,7 +61,15 @@ function Facts({ delivery, now }: { delivery: Delivery; now: number }) {
       <dd>
         <When at={delivery.created_at} now={now} />
       </dd>
-      {delivery.next_attempt_at && (
+      {waitsFor && (
+        <>
+          <dt className="text-muted">Waits for</dt>
+          <dd className="wrap-anywhere">
+            <Link href={paths.delivery(waitsFor)}>{waitsFor}</Link>, which is before it in its order
+          </dd>
+        </>
+      )}
+      {delivery.next_attempt_at && !waitsFor && (
         <>
           <dt className="text-muted">Next attempt</dt>
           <dd>

@@ -152,6 +152,7 @@ export function deliveriesCommand(program: Command, door: Door): void {
       print(door.output(), one, () =>
         [
           `${one.id}  ${one.state}  ${one.event_type}  ${one.endpoint_id ?? plain(one.url ?? '')}`,
+          ...(one.waits_for === null ? [] : [`waits for ${one.waits_for}, which is before it in its order`]),
           table(
             one.log.map((each) => [
               String(each.n),

@@ -1,7 +1,5 @@
 // The bytes of an event as receivers get it (P83): rendered once per event and form, in this order of members. Holds what the record holds and no more.
 
-export type Form = 'full' | 'thin'
-
 /** As much of a recorded event as a body says. */
 export type ToldEvent = {
   id: string

@@ -157,6 +157,11 @@ test('A26 P92 FIFO: the first fails twice, then 1, 2, 3 of its task arrive in or
   there.answers = []
   await house.alice.patch(`/api/v1/tasks/${slow.id}`, { priority: 'high' })
   await house.alice.patch(`/api/v1/tasks/${slow.id}`, { priority: 'low' })
+  const [behind, head] = await deliveriesOf(house, `resource=${slow.id}`).then((rows) => [rows[0], rows.at(-1)])
+  expect((await house.alice.get(`/api/v1/deliveries/${behind?.id}`)).body).toMatchObject({
+    state: 'pending',
+    waits_for: head?.id,
+  })
   const other = await house.given.task()
   await house.runJobs()
   const seen = () =>

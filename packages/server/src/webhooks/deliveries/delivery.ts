@@ -7,7 +7,7 @@ import { openCursor, pageOf } from '../../http/cursor.ts'
 import { read as readEndpoint } from '../endpoints/endpoint.ts'
 import type { WebhooksHouse } from '../house.ts'
 import { wakeNext } from '../sending/settle.ts'
-import { enqueueDeliveries } from '../sending/sql.ts'
+import { enqueueDeliveries, findHead } from '../sending/sql.ts'
 import {
   type AttemptShown,
   askAgain,
@@ -84,7 +84,9 @@ export const getDelivery = (house: WebhooksHouse, scope: Scope, id: string) =>
       const row = await findDelivery(t, scope, id)
       if (!row) throw new Problem('not_found')
       const log = (await findAttempts(t, scope, id)).map((one) => showAttempt(scope, one))
-      return { ...showDelivery(row), log, body: await bodyOf(t, scope, row) }
+      const head = row.fifo && row.state === 'pending' ? await findHead(t, scope, id) : null
+      const waits_for = head && head.id !== id ? head.id : null
+      return { ...showDelivery(row), waits_for, log, body: await bodyOf(t, scope, row) }
     },
     { readOnly: true },
   )

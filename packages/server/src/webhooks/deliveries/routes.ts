@@ -53,7 +53,12 @@ const AttemptBody = s.named(
 )
 const DeliveryDetail = s.named(
   'DeliveryDetail',
-  s.object({ ...deliveryMembers, log: s.array(AttemptBody), body: s.maybe(s.text({ max: 300_000 })) }),
+  s.object({
+    ...deliveryMembers,
+    waits_for: s.maybe(s.id('dlv')).describe('Of FIFO: the delivery that holds up its key.'),
+    log: s.array(AttemptBody),
+    body: s.maybe(s.text({ max: 300_000 })),
+  }),
 )
 const replayMembers = {
   id: s.id('rpy'),

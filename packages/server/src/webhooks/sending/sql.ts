@@ -186,15 +186,17 @@ export type Present = { id: string; generation: number; state: string; next_at: 
 export const findPresent = (t: Tx, scope: Scope, ids: readonly string[]) => t.rows<Present>`
   select id, generation, state, next_at from deliveries where tenant_id = ${scope.tenantId}::uuid and id = any (${ids}::text[])`
 
-// Locks the head of the key: its end waits for us, or we for its end, so that whoever is next is seen by one of the two.
-/** The first delivery of this one's key that is not over (P92). */
-export const lockHead = (t: Tx, scope: Scope, id: string) => t.maybe<{ id: string }>`
+const headOf = (scope: Scope, id: string): Sql => sql`
   select h.id from deliveries d
   join deliveries h on h.tenant_id = d.tenant_id and h.endpoint_id = d.endpoint_id and h.resource_id = d.resource_id
     and h.fifo and (h.state in ('pending', 'sending', 'held') or h.blocks)
   where d.tenant_id = ${scope.tenantId}::uuid and d.id = ${id}::text
-  order by h.ord limit 1
-  for no key update of h`
+  order by h.ord limit 1`
+
+// Locks the head of the key: its end waits for us, or we for its end, so that whoever is next is seen by one of the two.
+/** The first delivery of this one's key that is not over (P92). */
+export const lockHead = (t: Tx, scope: Scope, id: string) => t.maybe<{ id: string }>`${headOf(scope, id)} for no key update of h`
+export const findHead = (t: Tx, scope: Scope, id: string) => t.maybe<{ id: string }>`${headOf(scope, id)}`
 
 export type AttemptRow = {
   delivery_id: string

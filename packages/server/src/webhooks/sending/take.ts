@@ -59,20 +59,35 @@ export async function takeMany(house: WebhooksHouse, asked: readonly Asked[]): P
   const scope = deliveryScope(first.tenantId)
   return tx(house.db, scope, async (t) => {
     const candidates: Asked[] = []
+    const unsure: Asked[] = []
     const answers = new Map<string, Taken>()
     for (const one of [...asked].sort((a, b) => (a.id < b.id ? -1 : 1))) {
+      const head = one.fifo ? await headOfLine(t, scope, one.id) : one.id
       // Whoever is not first in line has no job; the end of the one before gives it one (P92).
-      if (one.fifo && (await lockHead(t, scope, one.id))?.id !== one.id) answers.set(one.id, 'done')
-      else candidates.push(one)
+      if (head === one.id) candidates.push(one)
+      else if (head === null) unsure.push(one)
+      else answers.set(one.id, 'done')
     }
     const took = candidates.length === 0 ? [] : await takeDeliveries(t, scope, candidates)
     const here = new Set(took.map((one) => one.id))
-    const missing = candidates.filter((one) => !here.has(one.id))
+    const missing = [...candidates.filter((one) => !here.has(one.id)), ...unsure]
     if (missing.length > 0) for (const [id, verdict] of await whyNot(t, scope, missing)) answers.set(id, verdict)
     await tellLost(t, scope, took)
     for (const [id, verdict] of await write(house, t, scope, took)) answers.set(id, verdict)
     return asked.map((one) => answers.get(one.id) ?? 'done')
   })
+}
+
+const LOOKS = 3
+
+// A head that ends while we wait for its row matches no more, and the statement answers nothing; the next one sees who is first now. That our own job
+// was made after its end had looked for the next would otherwise leave us behind nobody.
+async function headOfLine(t: Tx, scope: Scope, id: string): Promise<string | null> {
+  for (let look = 0; look < LOOKS; look++) {
+    const head = await lockHead(t, scope, id)
+    if (head) return head.id
+  }
+  return null
 }
 
 async function whyNot(t: Tx, scope: Scope, missing: readonly Asked[]): Promise<Map<string, Taken>> {
