@@ -44,7 +44,6 @@ test('P11 P12 A42 a host suspends and resumes a tenant, asks to look in, reads o
   await asking.getByRole('button', { name: 'Ask to look' }).click()
   const requests = page.getByRole('region', { name: 'Requests to look into a tenant' })
   await requests.getByText('Asked', { exact: true }).waitFor()
-  await page.screenshot({ path: '/tmp/plan/tenants.png', fullPage: true })
 
   // The owner answers it in the inbox, like any question.
   await alice.page.goto('/inbox')
@@ -67,10 +66,9 @@ test('P11 P12 A42 a host suspends and resumes a tenant, asks to look in, reads o
   await page.getByText('Approve the refund?').first().waitFor()
   expect(await accessibility(page)).toEqual([])
 
-  await alice.page.goto('/tenant')
+  await alice.page.goto('/settings')
   await alice.page.getByText(/Harriet, a host of this installation, reads here/).waitFor()
   expect(await accessibility(alice.page)).toEqual([])
-  await alice.page.screenshot({ path: '/tmp/plan/tenant.png', fullPage: true })
   await alice.page.getByRole('button', { name: 'End the visit of Harriet' }).click()
   await alice.page.getByRole('region', { name: 'Hosts who asked to look in' }).getByText('Closed').waitFor()
   await page.goto('/inbox')
@@ -87,7 +85,7 @@ test('P20 P25 a person of two tenants switches in the head of the page; an owner
     .run`insert into roles (user_id, tenant_id, role, given_by, given_at) values (${house.alice.id}, ${second}::uuid, 'viewer', 'test', countersign.now())`
   const surf = await browse(house.url, { as: house.alice })
   const { page } = surf
-  await page.goto('/tenant')
+  await page.goto('/settings')
   await page.getByLabel('How long sessions last').selectOption('custom')
   await page.getByLabel('Idle, in minutes').fill('60')
   await page.getByLabel('At most, in minutes').fill('30')
@@ -99,8 +97,8 @@ test('P20 P25 a person of two tenants switches in the head of the page; an owner
 
   await page.getByLabel('Tenant', { exact: true }).selectOption({ label: 'Second' })
   await expect.poll(() => new URL(page.url()).pathname).toBe('/inbox')
-  await page.getByText(/Alice · viewer/).waitFor()
-  await page.goto('/tenant')
+  await page.getByText(/Alice · viewer/).first().waitFor()
+  await page.goto('/settings')
   await page.getByRole('heading', { name: 'Second' }).waitFor()
   expect(await page.getByRole('button', { name: 'Save' }).getAttribute('aria-disabled')).toBe('true')
   noFaults(surf)

@@ -83,7 +83,7 @@ function Inside() {
           <Route path="/agents" component={AgentsPage} />
           <Route path="/people" component={PeoplePage} />
           <Route path="/tenants" component={TenantsPage} />
-          <Route path="/tenant" component={TenantPage} />
+          <Route path="/settings" component={TenantPage} />
           <Route path="/policies" component={InForcePage} />
           <Route path="/policies/editor" component={EditorPage} />
           <Route path="/policies/versions" component={VersionsPage} />

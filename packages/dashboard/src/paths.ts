@@ -8,7 +8,7 @@ export const paths = {
   agents: () => '/agents',
   people: () => '/people',
   tenants: () => '/tenants',
-  tenant: () => '/tenant',
+  tenant: () => '/settings',
   profile: () => '/profile',
   policies: () => '/policies',
   policyEditor: (from?: number) => (from === undefined ? '/policies/editor' : `/policies/editor?from=${from}`),

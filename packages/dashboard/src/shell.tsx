@@ -11,24 +11,48 @@ import { Button } from './ui/button.tsx'
 import { Dialog } from './ui/dialog.tsx'
 
 /** `for`: shown to whom this act is open. */
-const PLACES: { name: string; path: string; keys: string; also?: string[]; for?: string }[] = [
-  { name: 'Inbox', path: paths.inbox(), keys: 'g i', also: ['/tasks/'] },
+type Place = { name: string; path: string; keys: string; also?: string[]; for?: string }
+
+const GROUPS: { name: string; places: Place[] }[] = [
   {
-    name: 'Queue',
-    path: paths.queue(),
-    keys: 'g q',
-    also: [paths.jobs(), paths.kinds(), paths.schedules(), paths.deadLetters(), paths.callbacks(), paths.engine()],
+    name: 'Work',
+    places: [
+      { name: 'Inbox', path: paths.inbox(), keys: 'g i', also: ['/tasks/'] },
+      {
+        name: 'Queue',
+        path: paths.queue(),
+        keys: 'g q',
+        also: [paths.jobs(), paths.kinds(), paths.schedules(), paths.deadLetters(), paths.callbacks(), paths.engine()],
+      },
+      { name: 'Agents', path: paths.agents(), keys: 'g a' },
+    ],
   },
-  { name: 'Agents', path: paths.agents(), keys: 'g a' },
-  { name: 'Policies', path: paths.policies(), keys: 'g o' },
-  { name: 'People', path: paths.people(), keys: 'g p' },
-  { name: 'Webhooks', path: paths.webhooks(), keys: 'g w', also: ['/deliveries/'] },
-  { name: 'Audit', path: paths.audit(), keys: 'g r' },
-  { name: 'Tenants', path: paths.tenants(), keys: 'g t', for: 'tenant.list' },
-  { name: 'Installation', path: paths.installation(), keys: 'g s', for: 'incident.manage' },
-  { name: 'Key ring', path: paths.keyring(), keys: 'g k', for: 'keyring.read' },
-  { name: 'Profile', path: paths.profile(), keys: 'g m' },
+  {
+    name: 'Control',
+    places: [
+      { name: 'Policies', path: paths.policies(), keys: 'g o' },
+      { name: 'Webhooks', path: paths.webhooks(), keys: 'g w', also: ['/deliveries/'] },
+      { name: 'Audit', path: paths.audit(), keys: 'g r' },
+    ],
+  },
+  {
+    name: 'Organisation',
+    places: [
+      { name: 'People', path: paths.people(), keys: 'g p' },
+      { name: 'Tenant', path: paths.tenant(), keys: 'g n' },
+      { name: 'Profile', path: paths.profile(), keys: 'g m' },
+    ],
+  },
+  {
+    name: 'Host',
+    places: [
+      { name: 'Tenants', path: paths.tenants(), keys: 'g t', for: 'tenant.list' },
+      { name: 'Installation', path: paths.installation(), keys: 'g s', for: 'incident.manage' },
+      { name: 'Key ring', path: paths.keyring(), keys: 'g k', for: 'keyring.read' },
+    ],
+  },
 ]
+const PLACES = GROUPS.flatMap(({ places }) => places)
 
 const KEYS = [
   ['j k', 'next and previous task in the inbox'],
@@ -45,54 +69,68 @@ export function Shell({ children }: { children: ReactNode }) {
   const [help, setHelp] = useState(false)
   const signOut = useSignOut()
   const main = useFocusOnArrival(location)
-  const places = PLACES.filter((place) => place.for === undefined || Object.hasOwn(me.may, place.for))
-  const leads = Object.fromEntries(places.map((place) => [place.keys.replace(' ', ''), () => go(place.path)]))
+  const isOpen = (place: Place) => place.for === undefined || Object.hasOwn(me.may, place.for)
+  const leads = Object.fromEntries(PLACES.filter(isOpen).map((place) => [place.keys.replace(' ', ''), () => go(place.path)]))
   useKeys({ ...leads, '?': () => setHelp(true) })
-  const isHere = (place: (typeof PLACES)[number]) => [place.path, ...(place.also ?? [])].some((path) => location.startsWith(path))
+  const isHere = (place: Place) => [place.path, ...(place.also ?? [])].some((path) => location.startsWith(path))
 
   return (
-    <div className="flex min-h-dvh flex-col">
+    <div className="flex min-h-dvh flex-col lg:grid lg:grid-cols-[13.5rem_minmax(0,1fr)]">
       <a
         href="#main"
         className="sr-only focus:not-sr-only focus:absolute focus:left-2 focus:top-2 focus:z-10 focus:rounded-lg focus:bg-raised focus:p-3"
       >
         Skip to content
       </a>
-      <header className="border-b border-line bg-raised">
-        <div className="mx-auto flex max-w-5xl flex-wrap items-center gap-x-6 gap-y-1 px-4 py-2">
-          <Link href={paths.inbox()} className="flex items-center gap-2 text-lg font-semibold tracking-tight">
-            <img src="/favicon.svg" alt="" width="26" height="26" />
-            Countersign
+      <header className="flex flex-wrap items-center gap-x-4 gap-y-1 border-b border-line bg-raised px-4 py-2 lg:sticky lg:top-0 lg:h-dvh lg:flex-col lg:flex-nowrap lg:items-stretch lg:gap-y-5 lg:overflow-y-auto lg:border-r lg:border-b-0 lg:px-3 lg:py-5">
+        <Link href={paths.inbox()} className="flex items-center gap-2 text-lg font-semibold tracking-tight lg:px-3">
+          <img src="/favicon.svg" alt="" width="26" height="26" />
+          Countersign
+        </Link>
+        <nav
+          aria-label="Main"
+          className="order-last -mx-2 flex w-full flex-wrap gap-1 lg:order-none lg:mx-0 lg:grow lg:flex-col lg:flex-nowrap lg:gap-5"
+        >
+          {GROUPS.filter(({ places }) => places.some(isOpen)).map(({ name, places }) => (
+            // biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms
+            <div key={name} role="group" aria-label={name} className="contents lg:flex lg:flex-col lg:gap-0.5">
+              <p aria-hidden="true" className="hidden px-3 pb-1 text-xs font-medium tracking-wide text-muted lg:block">
+                {name}
+              </p>
+              {places.filter(isOpen).map((place) => (
+                <Link
+                  key={place.path}
+                  href={place.path}
+                  aria-current={isHere(place) ? 'page' : undefined}
+                  className="rounded-lg px-2.5 py-1.5 text-muted hover:bg-sunken hover:text-text aria-[current]:bg-accent-soft aria-[current]:font-medium aria-[current]:text-text lg:px-3"
+                >
+                  {place.name}
+                </Link>
+              ))}
+            </div>
+          ))}
+        </nav>
+        <div className="-mr-3 ml-auto flex items-center gap-1 lg:mx-0 lg:flex-col lg:items-stretch">
+          <Link
+            href={paths.tenant()}
+            className="hidden max-w-52 truncate text-sm text-muted hover:text-text md:inline lg:px-3 lg:py-1.5"
+          >
+            {me.display_name} · {me.break_glass ? 'reading' : me.role}
           </Link>
-          <nav aria-label="Main" className="order-last -mx-2 flex w-full flex-wrap gap-1 sm:order-none sm:mx-0 sm:w-auto sm:grow">
-            {places.map((place) => (
-              <Link
-                key={place.path}
-                href={place.path}
-                aria-current={isHere(place) ? 'page' : undefined}
-                className="rounded-lg px-2.5 py-1.5 text-muted hover:bg-sunken hover:text-text aria-[current]:bg-accent-soft aria-[current]:font-medium aria-[current]:text-text sm:px-3"
-              >
-                {place.name}
-              </Link>
-            ))}
-          </nav>
-          <div className="-mr-3 ml-auto flex items-center gap-1">
-            <Link href={paths.tenant()} className="hidden max-w-52 truncate text-sm text-muted hover:text-text md:inline">
-              {me.display_name} · {me.break_glass ? 'reading' : me.role}
-            </Link>
-            <TenantSwitch />
-            <Button tone="quiet" small busy={signOut.isPending} onClick={() => signOut.mutate()}>
-              Sign out
-            </Button>
-          </div>
+          <TenantSwitch />
+          <Button tone="quiet" small busy={signOut.isPending} onClick={() => signOut.mutate()}>
+            Sign out
+          </Button>
         </div>
       </header>
-      <TenantNotice />
-      <LiveTasks may={Object.hasOwn(me.may, 'task.stream')}>
-        <main id="main" ref={main} tabIndex={-1} className="mx-auto w-full max-w-5xl grow px-4 py-6 outline-none">
-          {children}
-        </main>
-      </LiveTasks>
+      <div className="flex min-w-0 grow flex-col">
+        <TenantNotice />
+        <LiveTasks may={Object.hasOwn(me.may, 'task.stream')}>
+          <main id="main" ref={main} tabIndex={-1} className="mx-auto w-full max-w-5xl grow px-4 py-6 outline-none">
+            {children}
+          </main>
+        </LiveTasks>
+      </div>
       <Dialog open={help} onClose={() => setHelp(false)} title="Keys">
         <dl className="grid grid-cols-[auto_1fr] items-baseline gap-x-6 gap-y-2">
           {KEYS.map(([keys, what]) => (

@@ -69,7 +69,7 @@ function Visitors() {
   })
   const end = useMutation({
     mutationFn: (id: string) => api.breakGlass.end(id),
-    onSettled: () => queries.invalidateQueries({ queryKey: ['visits'] }),
+    onSettled: () => Promise.all(['visits', 'tenant-visits'].map((name) => queries.invalidateQueries({ queryKey: [name] }))),
   })
   return (
     <>
