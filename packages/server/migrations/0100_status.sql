@@ -88,6 +88,11 @@ create table countersign.incident_notices (
 );
 select countersign.make_tenant_table('incident_notices', array['select', 'insert']);
 
+-- A process that only keeps the house measures too (P18): readings are its own, what hosts say it reads.
+grant select, insert, delete on countersign.status_readings to countersign_maintenance;
+grant select, insert, update, delete on countersign.status_days to countersign_maintenance;
+grant select on countersign.incidents, countersign.incident_updates to countersign_maintenance;
+
 -- Attempts are written in the order of their time, so that a few bytes for many of them find the last hour (P142).
 create index delivery_attempts_recent on countersign.delivery_attempts using brin (started_at);
 grant select (n, trigger, started_at, class) on countersign.delivery_attempts to countersign_engine;
@@ -124,5 +129,6 @@ $$;
 
 grant execute on function countersign_engine.tenants_to_tell(uuid[]), countersign_engine.all_egress_allows(),
   countersign_engine.first_attempts(timestamptz) to countersign_runtime;
+grant execute on function countersign_engine.first_attempts(timestamptz) to countersign_maintenance;
 
 set local role countersign_owner;

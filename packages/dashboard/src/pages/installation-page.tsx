@@ -87,7 +87,7 @@ function Inside() {
 }
 
 const figure = (name: string, value: number): string => {
-  if (name.endsWith('share') || name === 'share_left') return `${Math.floor(value * 100)} % left`
+  if (/_share$|^share_/.test(name)) return `${name.replaceAll('_', ' ')} ${Math.floor(value * 1_000) / 10} %`
   const unit = /_(ms|s)$/.exec(name)?.[1]
   return `${name.replace(/_(ms|s)$/, '').replaceAll('_', ' ')} ${value.toLocaleString('en-GB')}${unit ? ` ${unit}` : ''}`
 }

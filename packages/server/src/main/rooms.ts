@@ -43,7 +43,7 @@ import { jobsRoutes } from '../jobs/routes.ts'
 import type { McpHouse } from '../mcp/house.ts'
 import { jobTools } from '../mcp/jobs.ts'
 import { mcpRoutes } from '../mcp/routes.ts'
-import { statusJobs } from '../status/jobs.ts'
+import { statusJobs, statusSchedules } from '../status/jobs.ts'
 import { incidentRoutes, type StatusHouse, statusRoutes } from '../status/routes.ts'
 import type { Log } from '../std/log.ts'
 import { openQuestions } from '../tasks/break-glass.ts'
@@ -125,7 +125,7 @@ export function openRooms(ground: Ground): Rooms {
   const kinds = [
     ...[...taskJobs(tasks), ...webhookJobs(webhooks), ...identityJobs(identity)].map(holds.over),
     ...tenantJobs(breakGlass),
-    ...statusJobs({ db }),
+    ...statusJobs({ db, log }),
     ...keyringJobs(ring, config.erasuresFile),
     ...auditJobs(audit, witnessOf(ground, door)),
   ]
@@ -140,7 +140,7 @@ export function openRooms(ground: Ground): Rooms {
     listen: config.listenUrl?.reveal() ?? true,
     kinds: all,
     callbackUrl: (id) => callbackUrl(config.callbackUrl?.origin ?? origin(), CALLBACK_PREFIX, id, 'complete'),
-    schedules: [...identitySchedules, ...keyringSchedules, ...webhookSchedules, ...auditSchedules],
+    schedules: [...identitySchedules, ...statusSchedules, ...keyringSchedules, ...webhookSchedules, ...auditSchedules],
     clock: db.clock,
     log,
   })

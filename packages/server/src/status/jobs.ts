@@ -1,7 +1,10 @@
-// The one kind of job of this room: tenants are told of what the host announced. Ids in, one verb, done.
-import { defineKind, type Kind } from '@countersign/queue'
+// The jobs of this room: tenants are told of what the host announced, and a notice that is owed is missed once and loudly. Ids in, one verb, done.
+import { defineKind, defineSchedule, type Kind, type Schedule } from '@countersign/queue'
 import { isId } from '../std/id.ts'
-import { type IncidentHouse, TELL, tellTenants } from './incident.ts'
+import type { Log } from '../std/log.ts'
+import { alarmOwed, type IncidentHouse, TELL, tellTenants } from './incident.ts'
+
+const ALARM = 'incident.alarm'
 
 type Payload = { update_id: string }
 
@@ -11,7 +14,7 @@ function readPayload(value: unknown): Payload {
   return { update_id }
 }
 
-export const statusJobs = (house: IncidentHouse): Kind[] => [
+export const statusJobs = (house: IncidentHouse & { log: Log }): Kind[] => [
   defineKind<unknown, Payload>(TELL, {
     schema: readPayload,
     keepOutput: false,
@@ -20,4 +23,14 @@ export const statusJobs = (house: IncidentHouse): Kind[] => [
       return undefined
     },
   }) as Kind,
+  defineKind(ALARM, {
+    keepOutput: false,
+    async run() {
+      await alarmOwed(house)
+    },
+  }) as Kind,
+]
+
+export const statusSchedules: readonly Schedule[] = [
+  defineSchedule('incident-notices', { cron: '*/5 * * * *', kind: ALARM, overlap: 'skip' }),
 ]

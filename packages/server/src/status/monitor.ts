@@ -1,10 +1,9 @@
-// Measures every minute where this process keeps the house (P142), keeps 90 days of it, and sees that nobody owes a notice (P144). What cannot be written while
+// Measures every minute where this process keeps the house (P142), keeps 90 days of it. What cannot be written while
 // the database is away is kept in memory and written when it is back, so that an outage stands in the history. Never measures on a request.
 import { Problem } from '@countersign/sdk'
 import { systemScope } from '../db/scope.ts'
 import { type Db, tx } from '../db/tx.ts'
 import type { Log } from '../std/log.ts'
-import { alarmOwed } from './incident.ts'
 import type { Probe, Reading } from './probe.ts'
 import { deleteOldDays, deleteOldReadings, insertReadings, type ReadingRow } from './sql.ts'
 
@@ -57,7 +56,6 @@ export function openMonitor({ db, log, probes }: MonitorHouse): Monitor {
         await deleteOldDays(t, before)
       })
       unsaved = unsaved.slice(batch.length)
-      await alarmOwed({ db, log })
     } catch (error) {
       if (!(error instanceof Problem)) throw error
       log.warn({ err: error, unsaved: unsaved.length }, 'what was measured waits for the database')

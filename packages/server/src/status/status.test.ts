@@ -1,14 +1,15 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createQueue } from '@countersign/queue'
 import { expect, onTestFinished, test } from 'vitest'
-import { type House, setup } from '#harness'
+import { database, type House, setup } from '#harness'
 import { systemScope } from '../db/scope.ts'
 import { tx } from '../db/tx.ts'
 import { openLog } from '../std/log.ts'
 import { openBoards } from './board.ts'
 import { openMonitor } from './monitor.ts'
-import { databaseProbe, type Probe, type Reading, schemaProbe, webhooksProbe } from './probe.ts'
+import { databaseProbe, type Probe, queueProbe, type Reading, recordProbe, schemaProbe, webhooksProbe } from './probe.ts'
 import { insertReadings, type ReadingRow } from './sql.ts'
 
 const quiet = openLog({ level: 'silent' })
@@ -285,4 +286,23 @@ test('P142 of all tenants the share of webhooks that were taken at the first att
   expect(await reading()).toEqual({ state: 'ok', measured: { first_attempt_share: 0.25, first_attempts: 12 } })
   for (let i = 0; i < 12; i++) await attempt(house.tenantId, 300 + i, 1, 'auto', 'status', '1 minute')
   expect((await reading()).state).toBe('warn')
+})
+
+test('P18 P142 a process whose login only keeps the house measures everything but figures by kind, and shows what it measured', async () => {
+  const given = await database()
+  const db = await given.open({
+    url: { connectionString: given.adminUrl, options: '-c role=countersign_maintenance' },
+    listen: false,
+  })
+  const queue = createQueue({ database: db.pool, listen: false, kinds: [] })
+  onTestFinished(() => queue.close())
+  const probes = [databaseProbe, schemaProbe, queueProbe(queue), webhooksProbe, recordProbe(db)]
+  const monitor = openMonitor({ db, log: quiet, probes })
+  onTestFinished(() => monitor.close())
+  await monitor.measure()
+  const { components } = await openBoards({ db, log: quiet, probes, file: null }).current()
+  expect(components.map(({ name, state }) => [name, state])).toEqual(
+    probes.map(({ name }) => [name, name === 'schema' ? expect.any(String) : 'ok']),
+  )
+  expect(components.find(({ name }) => name === 'queue')?.measured).toMatchObject({ lag_p95_ms: null, workers: 0 })
 })
