@@ -347,6 +347,16 @@ test('P69 what decisions were asked is sealed: the database holds no text of it'
   })
 })
 
+test('P64 an act can be judged by where it comes from', async () => {
+  const house = await open()
+  const only = (network: string) =>
+    `${ALLOW}\n@id("office") forbid (principal, action == Action::"job.enqueue", resource) unless { context has ip && context.ip.isInRange(ip("${network}")) };`
+  await activate(house.alice, only('127.0.0.0/8'))
+  expect((await enqueue(house.agent)).status).toBe(201)
+  await activate(house.alice, only('10.0.0.0/8'))
+  expect((await enqueue(house.agent)).body).toMatchObject({ code: 'policy_denied', policy_ids: ['office'] })
+})
+
 test('T8 a policy that asks before a question may be asked denies it', async () => {
   const house = await setup()
   await activate(house.alice, '@ask("Really?") permit (principal, action == Action::"task.create", resource);')

@@ -32,6 +32,8 @@ export type Scope = {
   readonly traceId?: string | null
   /** Puts address and client of the request into a side envelope under the subject's key, once; the SHA-256 that events hold (P110). Null: it was erased. */
   readonly origin?: (t: Tx) => Promise<string | null>
+  /** Where the request came from, for policies; null where it has no address. */
+  readonly address?: string | null
   /** last proof of presence (P29) */
   readonly stepUpAt: Date | null
   /** Of the tenant now (P11); left out where nobody asked. */

@@ -27,7 +27,7 @@ const BEARER = /^bearer (.*)$/i
 export async function authenticate(house: IdentityHouse, request: Asked, route?: Route): Promise<Scope | null> {
   const scope = await findScope(house, request)
   if (scope) guardState(scope, request, route)
-  return scope && traced(house, scope, request)
+  return scope && traced(house, { ...scope, address: inetOf(request.address) }, request)
 }
 
 async function findScope(house: IdentityHouse, request: Asked): Promise<Scope | null> {

@@ -1,13 +1,16 @@
 // Sets of policies as versions (P69): saved once and never changed, activated, compared, and gone back to by activating an older one. Judges no act.
 import { Problem } from '@countersign/sdk'
 import { isUniqueViolation } from '../../db/errors.ts'
-import { type Db, type Scope, type Tx, tx } from '../../db/tx.ts'
+import { type Scope, type Tx, tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
 import { type Difference, differenceOf } from '../../policy/difference.ts'
 import { type Checked, checkPolicies, type Fault, type Policy } from '../../policy/set.ts'
 import { sayPolicy } from '../../policy/words.ts'
-import { type Policies, type PolicyHouse, setsOf } from './judge.ts'
+import { type PolicyHouse, setsOf } from './judge.ts'
 import { findActive, findPolicy, insertActivation, insertPolicy, listPolicies, type PolicyRow } from './sql.ts'
+
+/** A tenant without a set is given one in a transaction of its own. */
+const READ = { readOnly: true } as const
 
 export const policiesTopic = (tenantId: string): string => `policies:${tenantId}`
 
@@ -43,20 +46,30 @@ export function checkText({ policies: { schema } }: Pick<PolicyHouse, 'policies'
 }
 
 export const listVersions = (house: PolicyHouse, scope: Scope, page: { before: number | null; limit: number }) =>
-  tx(house.db, scope, async (t) => {
-    await setsOf(house, t, scope, (await findActive(t, scope, [])).version)
-    return (await listPolicies(t, scope, page)).map(showRow)
-  })
+  tx(
+    house.db,
+    scope,
+    async (t) => {
+      await setsOf(house, t, scope, (await findActive(t, scope, [])).version)
+      return (await listPolicies(t, scope, page)).map(showRow)
+    },
+    READ,
+  )
 
 const showRow = ({ text, ...row }: PolicyRow) => ({ ...row, bytes: Buffer.byteLength(text) })
 
 /** With the text, its policies in words, and what this build has against it. */
 export const getVersion = (house: PolicyHouse, scope: Scope, version: number | 'active') =>
-  tx(house.db, scope, async (t) => {
-    const row = await findVersion(house, t, scope, version)
-    const { errors, warnings, policies } = checkPolicies(row.text, house.policies.schema)
-    return { ...showRow(row), text: row.text, errors, warnings, policies: showPolicies(policies) }
-  })
+  tx(
+    house.db,
+    scope,
+    async (t) => {
+      const row = await findVersion(house, t, scope, version)
+      const { errors, warnings, policies } = checkPolicies(row.text, house.policies.schema)
+      return { ...showRow(row), text: row.text, errors, warnings, policies: showPolicies(policies) }
+    },
+    READ,
+  )
 
 export async function findVersion(house: PolicyHouse, t: Tx, scope: Scope, version: number | 'active'): Promise<PolicyRow> {
   const active = (await findActive(t, scope, [])).version
@@ -117,12 +130,17 @@ export const activatePolicies = (house: PolicyHouse, scope: Scope, version: numb
   )
 
 export const diffVersions = (house: PolicyHouse, scope: Scope, version: number, against: number | 'active') =>
-  tx(house.db, scope, async (t): Promise<{ version: number; against: number } & Difference> => {
-    const after = await findVersion(house, t, scope, version)
-    const before = await findVersion(house, t, scope, against)
-    const parsed = (row: PolicyRow) => checkPolicies(row.text, house.policies.schema).policies
-    return { version, against: before.version, ...differenceOf(parsed(before), parsed(after)) }
-  })
+  tx(
+    house.db,
+    scope,
+    async (t): Promise<{ version: number; against: number } & Difference> => {
+      const after = await findVersion(house, t, scope, version)
+      const before = await findVersion(house, t, scope, against)
+      const parsed = (row: PolicyRow) => checkPolicies(row.text, house.policies.schema).policies
+      return { version, against: before.version, ...differenceOf(parsed(before), parsed(after)) }
+    },
+    READ,
+  )
 
 /** The policies that passed; else 422 with every fault, its line and its column. */
 export function pass(checked: Checked): Checked {
@@ -143,5 +161,3 @@ async function inTurn<T>(act: () => Promise<T>): Promise<T> {
     throw error
   }
 }
-
-export type { Db, Policies }

@@ -30,7 +30,7 @@ export function requestOf({ scope, act }: Asked, agents: Agents, at: Date): Requ
     // Who acts on themselves is one entity.
     entities: same(resource.uid, principal.uid) ? [principal] : [principal, resource],
     at,
-    address: act.address,
+    address: act.address ?? scope.address,
     ...(act.partial ? { partial: true } : {}),
   }
 }
