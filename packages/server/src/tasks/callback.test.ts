@@ -168,3 +168,40 @@ test('T72 the key is shown once, replaced at a chosen moment, and stands in no c
     expect(house.logs.join('\n')).not.toContain(secret)
   }
 })
+
+test('T69 P83 P90 a callback stands in the log of deliveries, its body lies sealed under the task’s key, and a replay sends the same bytes', async () => {
+  const there = await receiver()
+  const house = await setup({ settings: there.settings })
+  await house.alice.post('/api/v1/compatibility-keys', { key: KEY })
+  const { id } = await house.given.task({ ...REFUND, callback_url: there.url })
+  await house.alice.post(at(id, 'decide'), answer())
+  await house.runJobs()
+  const { data } = (await house.alice.get(`/api/v1/deliveries?resource=${id}`)).body
+  expect(data).toMatchObject([
+    { endpoint_id: null, url: there.url, event_type: 'task.completed', form: 'callback', state: 'succeeded', attempts: 1 },
+  ])
+  const shown = (await house.alice.get(`/api/v1/deliveries/${data[0].id}`)).body
+  expect(shown).toMatchObject({ body: null, log: [{ n: 1, status: 200, class: null, trigger: 'auto' }] })
+  const [stored] = await house.admin.rows<{ bytes: Buffer; subject: string }>`
+    select bytes, subject from countersign.event_bodies where form = 'callback'`
+  expect(stored?.subject).toBe(`task:${id}`)
+  expect(stored?.bytes.includes(Buffer.from('approved'))).toBe(false)
+
+  expect((await house.alice.post(`/api/v1/deliveries/${data[0].id}/replay`, {})).status).toBe(202)
+  await house.runJobs()
+  expect(there.got).toHaveLength(2)
+  expect(there.got[1]?.body).toBe(there.got[0]?.body)
+  expect(there.got[1]?.headers['webhook-id']).toBe(there.got[0]?.headers['webhook-id'])
+  // What arrives twice is told once.
+  expect((await house.eventTypes()).filter((type) => type === 'task.callback_delivered')).toHaveLength(1)
+
+  // Once the key of the task is gone there is nothing left to send.
+  await house.admin.query(
+    'update countersign.subject_keys set wrapped = null, destroyed_at = countersign.now(), destroyed_by = $1',
+    ['test'],
+  )
+  await house.alice.post(`/api/v1/deliveries/${data[0].id}/replay`, {})
+  await house.runJobs()
+  expect(there.got).toHaveLength(2)
+  expect((await house.alice.get(`/api/v1/deliveries/${data[0].id}`)).body.state).toBe('cancelled')
+})
