@@ -120,6 +120,9 @@ export class Countersign {
     claim: (taskId: string, options: RequestOptions = {}) => this.call('POST /tasks/:id/claim', { ...options, ...one(taskId) }),
     release: (taskId: string, options: RequestOptions = {}) =>
       this.call('POST /tasks/:id/release', { ...options, ...one(taskId) }),
+    /** A proof of the decision that stands alone; `include: 'content'` for the texts that were digested. */
+    receipt: (taskId: string, query: RouteQuery<'GET /tasks/:id/receipt'> = {}, options: RequestOptions = {}) =>
+      this.call('GET /tasks/:id/receipt', { ...options, ...one(taskId), query }),
     cancel: (taskId: string, body: RouteBody<'POST /tasks/:id/cancel'> = {}, options: RequestOptions = {}) =>
       this.call('POST /tasks/:id/cancel', { ...options, ...one(taskId), body }),
   }
@@ -259,8 +262,44 @@ export class Countersign {
       this.call('POST /setup/operator', { ...options, body, ...ONCE }),
   }
 
+  readonly audit = {
+    /** How far the record is sealed and signed. */
+    status: (options: RequestOptions = {}) => this.call('GET /audit/status', options),
+    checkpoints: (query: RouteQuery<'GET /audit/checkpoints'> = {}, options: RequestOptions = {}) =>
+      this.call('GET /audit/checkpoints', { ...options, query }),
+    latestCheckpoint: (options: RequestOptions = {}) => this.call('GET /audit/checkpoints/latest', options),
+    proof: (eventId: string, options: RequestOptions = {}) =>
+      this.call('GET /audit/proofs/:event_id', { ...options, params: { event_id: eventId } }),
+    consistency: (query: RouteQuery<'GET /audit/consistency'>, options: RequestOptions = {}) =>
+      this.call('GET /audit/consistency', { ...options, query }),
+    /** Begins an export; read `get` until its state is `ready`. */
+    export: (body: RouteBody<'POST /audit/exports'> = {}, options: RequestOptions = {}) =>
+      this.call('POST /audit/exports', { ...options, body }),
+    get: (exportId: string, options: RequestOptions = {}) =>
+      this.call('GET /audit/exports/:id', { ...options, params: { id: exportId } }),
+    list: (query: RouteQuery<'GET /audit/exports'> = {}, options: RequestOptions = {}) =>
+      this.call('GET /audit/exports', { ...options, query }),
+    /** The text of a finished export, piece by piece. */
+    read: (exportId: string, options: RequestOptions = {}): AsyncGenerator<string> => this.#pieces(exportId, options),
+  }
+
+  async *#pieces(exportId: string, options: RequestOptions): AsyncGenerator<string> {
+    for (let n: number | null = 0; n !== null; ) {
+      const params: { [name: string]: string } = { id: exportId, n: String(n) }
+      const piece: RouteAnswer<'GET /audit/exports/:id/pieces/:n'> = await this.call('GET /audit/exports/:id/pieces/:n', {
+        ...options,
+        params,
+      })
+      yield piece.text
+      n = piece.next
+    }
+  }
+
   readonly events = {
     get: (eventId: string, options: RequestOptions = {}) => this.call('GET /events/:id', { ...options, params: { id: eventId } }),
+    /** A proof of one event that stands alone. */
+    receipt: (eventId: string, options: RequestOptions = {}) =>
+      this.call('GET /events/:id/receipt', { ...options, params: { id: eventId } }),
     list: (query: RouteQuery<'GET /events'> = {}, options: RequestOptions = {}) =>
       this.call('GET /events', { ...options, query }),
     /** Every event of a list, page after page. */

@@ -100,13 +100,7 @@ function Save({ one }: { one: Export }) {
 
 async function saveFile(one: Export): Promise<void> {
   const parts: string[] = []
-  for (let next: number | null = 0; next !== null; ) {
-    const piece: { text: string; next: number | null } = await api.call('GET /audit/exports/:id/pieces/:n', {
-      params: { id: one.id, n: String(next) },
-    })
-    parts.push(piece.text)
-    next = piece.next
-  }
+  for await (const text of api.audit.read(one.id)) parts.push(text)
   const url = URL.createObjectURL(new Blob(parts, { type: 'application/octet-stream' }))
   const link = document.createElement('a')
   link.href = url

@@ -36,7 +36,7 @@ export function auditCommand(parent: Command, door: Door): void {
   audit
     .command('status')
     .description('how far the record is sealed and signed')
-    .action(async () => print(door.output(), await door.client().call('GET /audit/status'), describeStatus))
+    .action(async () => print(door.output(), await door.client().audit.status(), describeStatus))
 
   audit
     .command('export')
@@ -110,28 +110,24 @@ const receiptVerify = (parent: Command, name: string, { output }: Pick<Door, 'ou
     .action((file: string, flags: ReceiptFlags) => checkReceipt(output(), file, flags))
 
 function getReceipt(client: Countersign, id: string, content: boolean) {
-  if (id.startsWith('evt_')) return client.call('GET /events/:id/receipt', { params: { id } })
-  return client.call('GET /tasks/:id/receipt', { params: { id }, query: content ? { include: 'content' } : {} })
+  if (id.startsWith('evt_')) return client.events.receipt(id)
+  return client.tasks.receipt(id, content ? { include: 'content' } : {})
 }
 
 async function exportRecord({ client, output }: Door, { out, from, to, format }: ExportOptions): Promise<void> {
   const countersign = client()
-  let made = await countersign.call('POST /audit/exports', { body: { from, to, format } })
+  let made = await countersign.audit.export({ from, to, format })
   const { stderr } = output()
   while (made.state === 'running') {
     await new Promise((resume) => setTimeout(resume, 250))
-    made = await countersign.call('GET /audit/exports/:id', { params: { id: made.id } })
+    made = await countersign.audit.get(made.id)
     if (out !== undefined && made.total !== null && made.state === 'running') stderr(`${made.written} of ${made.total} events\n`)
   }
   if (made.state !== 'ready') throw new Error(made.error ?? `The export is ${made.state}.`)
   const file = out === undefined ? null : createWriteStream(out)
-  for (let next: number | null = 0; next !== null; ) {
-    const piece: { text: string; next: number | null } = await countersign.call('GET /audit/exports/:id/pieces/:n', {
-      params: { id: made.id, n: String(next) },
-    })
-    if (!file) output().stdout(piece.text)
-    else if (!file.write(piece.text)) await new Promise<void>((resume) => file.once('drain', () => resume()))
-    next = piece.next
+  for await (const text of countersign.audit.read(made.id)) {
+    if (!file) output().stdout(text)
+    else if (!file.write(text)) await new Promise<void>((resume) => file.once('drain', () => resume()))
   }
   if (!file) return
   file.end()
@@ -181,7 +177,7 @@ function describeVerdict({ verdict, says, first_bad_seq, events, digests, size, 
 }
 
 type Status = Awaited<ReturnType<typeof statusOf>>
-const statusOf = (client: Countersign) => client.call('GET /audit/status')
+const statusOf = (client: Countersign) => client.audit.status()
 
 function describeStatus({ state, lag_seconds, waiting, head, checkpoint }: Status): string {
   const lines = [
