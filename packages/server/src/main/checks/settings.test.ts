@@ -88,6 +88,7 @@ test('P153 name servers, disk and folders: what only a machine of one’s own ca
   const silent = { COUNTERSIGN_EGRESS_DNS_SERVERS: '127.0.0.1:1' }
   expect((await look(silent))['egress.dns']).toMatchObject({ status: 'fail', what: expect.stringContaining('127.0.0.1:1') })
   expect((await look({ ...silent, COUNTERSIGN_ENVIRONMENT: 'development' }))['egress.dns']).toMatchObject({ status: 'warn' })
+  expect((await look({ ...silent, COUNTERSIGN_ROLES: 'callbacks' }))['egress.dns']).toMatchObject({ status: 'ok' })
 
   mkdirSync(join(home, 'keys'), { mode: 0o700 })
   expect((await look(answers)).files).toMatchObject({ status: 'ok' })
