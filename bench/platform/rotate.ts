@@ -1,10 +1,15 @@
 // Rotation under load (platform.md P126, A34): root and tenant keys go add → promote → rewrap → retire over many envelopes while 100 requests a second read
 // and write through the server; how many wraps move a second, and how many requests failed. The peer does what most systems do when a key changes: it reads
-// every payload, decrypts it, encrypts it anew and writes it back, in batches of the same size, on the same database and under the same load.
+// every payload, decrypts it, encrypts it anew and writes it back, in batches of the same size, on the same database and under the same load. Both work in a process
+// of their own, as a worker does; server and load share this one.
+import { spawn } from 'node:child_process'
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import pg from 'pg'
-import { memorySource } from '../../packages/server/src/crypto/keyring-memory.ts'
+import { createKeyFile } from '../../packages/server/src/crypto/keyring-file.ts'
+import { findRoots } from '../../packages/server/src/crypto/keyring-source.ts'
 import { sealText } from '../../packages/server/src/crypto/seal.ts'
 import { startEmbedded } from '../../packages/server/src/db/embedded/postgres.ts'
 import { migrate } from '../../packages/server/src/db/migrate.ts'
@@ -12,8 +17,6 @@ import { type Scope, systemScope } from '../../packages/server/src/db/scope.ts'
 import { openDb, tx } from '../../packages/server/src/db/tx.ts'
 import { createAgent } from '../../packages/server/src/identity/agent.ts'
 import { createKey } from '../../packages/server/src/identity/key.ts'
-import { workRewraps } from '../../packages/server/src/identity/keys-at-rest/rewrap/run.ts'
-import { getRewrap, startRewrap } from '../../packages/server/src/identity/keys-at-rest/rewrap/start.ts'
 import { openRing } from '../../packages/server/src/identity/keys-at-rest/root/ring.ts'
 import {
   addRootKey,
@@ -47,11 +50,11 @@ export async function measure({ quick }: { quick: boolean }): Promise<Figure[]> 
   try {
     await migrate(database.migratorUrl)
     await admin.connect()
-    const stage = await open(database.runtimeUrl)
+    const stage = await open(database.runtimeUrl, home)
     try {
       await fill(stage, envelopes)
       const load = startLoad(stage)
-      const peer = await reencrypt(admin, quick ? 5_000 : 25_000)
+      const peer = await reencryptElsewhere(Object.assign(new URL(database.adminUrl), { pathname }).href, quick ? 5_000 : 25_000)
       const before = load.asked()
       const begun = performance.now()
       const { rate, moved } = await rotate(stage)
@@ -85,12 +88,29 @@ export async function measure({ quick }: { quick: boolean }): Promise<Figure[]> 
   }
 }
 
-type Stage = { url: string; key: string; server: KeyringHouse; worker: KeyringHouse; scope: Scope; close(): Promise<void> }
+type Stage = {
+  url: string
+  key: string
+  /** What a process of this installation needs. */
+  env: Record<string, string>
+  server: KeyringHouse
+  worker: KeyringHouse
+  scope: Scope
+  close(): Promise<void>
+}
 
 /** The server with its own connections, and beside it the process that works on the rotation: two live processes of one key ring. */
-async function open(url: string): Promise<Stage> {
+async function open(url: string, home: string): Promise<Stage> {
   const log = openLog({ level: 'silent' })
-  const roots = { sources: [memorySource()], skipped: [], warnings: [], created: true }
+  const file = join(home, 'keys', 'root.key')
+  await createKeyFile(file)
+  const roots = await findRoots({
+    given: `file:${file}`,
+    home,
+    production: false,
+    variable: () => undefined,
+    mayCreate: () => false,
+  })
   const start = async (max: number): Promise<KeyringHouse> => {
     const db = await openDb({ url, max })
     const ring = await openRing({ db, roots, log, roles: ['web'] })
@@ -111,6 +131,7 @@ async function open(url: string): Promise<Stage> {
   return {
     url: server.url,
     key: secret,
+    env: { COUNTERSIGN_ENVIRONMENT: 'development', COUNTERSIGN_DATABASE_URL: url, COUNTERSIGN_HOME: home },
     server: web,
     worker,
     scope,
@@ -191,24 +212,51 @@ const QUESTION = {
   timeout_seconds: 3_600,
 }
 
-/** The whole way of P126, twice: the second rotation begins with the versions of the first. */
-async function rotate({ worker, server, scope }: Stage): Promise<{ rate: number; moved: number }> {
+/** The whole way of P126, twice: the second rotation begins with the versions of the first. The wraps are moved by the command, as an operator does it. */
+async function rotate({ worker, server, scope, env }: Stage): Promise<{ rate: number; moved: number }> {
   let moved = 0
   let seconds = 0
   for (const version of [2, 3]) {
     await addRootKey(worker, scope)
     await server.ring.refresh()
     await promoteRootKey(worker, scope, version)
-    const { id } = await startRewrap(worker, scope, {})
-    const begun = performance.now()
-    await workRewraps(worker)
-    seconds += (performance.now() - begun) / 1000
-    const run = await getRewrap(worker, id)
-    if (run.failed > 0 || run.state !== 'finished') throw new Error(`The rewrap is ${run.state} with ${run.failed} failures.`)
+    const run = JSON.parse(await elsewhere([BIN, 'keyring', 'rewrap', '--json'], env)) as {
+      done: number
+      failed: number
+      rate: number
+    }
+    if (run.failed > 0) throw new Error(`${run.failed} envelopes could not be rewrapped.`)
     moved += run.done
+    seconds += run.done / run.rate
     await retireRootKey(worker, scope, version - 1)
   }
   return { rate: moved / seconds, moved }
+}
+
+const BIN = fileURLToPath(new URL('../../packages/server/bin/countersign.mjs', import.meta.url))
+
+/** What a process of its own prints. */
+function elsewhere(args: string[], env: Record<string, string> = {}): Promise<string> {
+  const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'ignore'] })
+  let text = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    text += chunk
+  })
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code) => (code === 0 ? resolve(text) : reject(new Error(`${args.join(' ')} ended with ${code}: ${text}`))))
+  })
+}
+
+const PEER_FLAG = '--reencrypt'
+const reencryptElsewhere = async (url: string, rows: number): Promise<number> =>
+  Number(await elsewhere(['--import', 'tsx', fileURLToPath(import.meta.url), PEER_FLAG, url, String(rows)]))
+
+if (process.argv[2] === PEER_FLAG) {
+  const admin = new pg.Client({ connectionString: process.argv[3] })
+  await admin.connect()
+  process.stdout.write(String(await reencrypt(admin, Number(process.argv[4]))))
+  await admin.end()
 }
 
 async function reencrypt(admin: pg.Client, rows: number): Promise<number> {

@@ -14,7 +14,16 @@ import type { Scope, Tx } from '../../../db/tx.ts'
 import { tenantWire } from '../../../std/id.ts'
 import { SEALED, type SealedColumn } from '../sealed-columns.ts'
 import { type KeyHouse, subjectKeys } from '../tenant-key.ts'
-import { listKeyColumns, nextEnvelopes, nextWraps, putEnvelope, putWraps, type WrapColumn, type WrapRow } from './sql.ts'
+import {
+  listKeyColumns,
+  nextEnvelopes,
+  nextWraps,
+  putEnvelope,
+  putWraps,
+  type WrapColumn,
+  type WrapRow,
+  walkByKey,
+} from './sql.ts'
 
 /** `sealed`: an envelope column under the tenant's key; without it, the wrapped keys of subjects. */
 export type WorkColumn = WrapColumn & { sealed?: SealedColumn }
@@ -59,6 +68,7 @@ export async function moveWraps(
   column: WorkColumn,
   after: readonly string[] | null,
 ): Promise<Batch> {
+  await walkByKey(t)
   const rows = await nextWraps(t, scope, column, versionBytes(key.current), after, ROWS)
   const next: (WrapRow & { next: Buffer; from: number })[] = []
   const failed: Batch['failed'] = []
@@ -112,6 +122,7 @@ export async function resealColumn(
 ): Promise<string[] | null> {
   const { sealed } = column
   if (!sealed || sealed.isFixed) return null
+  await walkByKey(t)
   const rows = await nextEnvelopes(t, scope, { ...column, row: sealed.row, subject: sealed.subject }, after, ROWS)
   for (const row of rows) {
     const own = row.subject === null ? key : (await subjectKeys(house, t, scope, [row.subject])).get(row.subject)
