@@ -385,7 +385,8 @@ create function countersign_queue.cursor_of(of_lane integer) returns countersign
 language sql volatile return countersign_queue.cursor_in(of_lane, countersign_queue.live_generations());
 
 -- The lane of a queue, priority and shard: made when it is missing. Null when another transaction, still open, is just making it: nobody waits
--- for a stranger's commit, and the job of this call becomes a row of jobs. Locks: tries (class couq, queue) until the transaction ends.
+-- for a stranger's commit, and the job of this call becomes a row of jobs. Locks: tries (class couq, one of sixteen stripes of queues: however many new
+-- queues one transaction fills, it holds few locks) until the transaction ends.
 create function countersign_queue.lane_for(of_queue text, of_priority smallint, of_shard smallint default 0) returns integer
 language plpgsql volatile as $$
 declare
@@ -393,7 +394,7 @@ declare
   g bigint;
 begin
   select l.lane into found_one from countersign_queue.lanes l where l.queue = of_queue and l.priority = of_priority and l.shard = of_shard;
-  if found_one is not null or not pg_try_advisory_xact_lock(1668248945, hashtext(of_queue)) then
+  if found_one is not null or not pg_try_advisory_xact_lock(1668248945, hashtext(of_queue) & 15) then
     return found_one;
   end if;
   -- The lock may have come free by the commit of whoever made it.

@@ -385,6 +385,15 @@ begin
   return null;
 end $$;
 
+-- Whether a claim of many queues, which holds that many locks, shall lock one lane more (null: rows of a queue, which are known to be there): a transaction
+-- holds 64 advisory locks at the most (Q154). Beyond the first sixteen a lane without a head is left alone, but for a few by lot: the head does not
+-- see who commits late, so each lane must have its turn. Takes no lock.
+create function countersign_queue.is_worth_a_lock(locks integer, of_lane integer) returns boolean
+language plpgsql volatile as $$
+begin
+  return locks < 48 and (of_lane is null or random() < 0.1 or countersign_queue.lane_head(of_lane, countersign_queue.live_generations()) is not null);
+end $$;
+
 -- The row path of a claim: up to n ready rows of a queue at some priorities, in order, each with its new lease. Locks the jobs it takes, skipping
 -- what others hold; nothing else waits for it. A suspect (a job lost with its worker) is given alone (Q18).
 create function countersign_queue.claim_rows(worker text, token uuid, q text, known text[], n integer, suspect_allowed boolean, at timestamptz,
@@ -475,6 +484,7 @@ declare
   set_aside text[] := '{}';
   aging double precision;
   mine uuid;
+  locks integer := 0;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform countersign_queue.check_isolation();
@@ -554,6 +564,11 @@ begin
     end if;
     if not rows_ready and cardinality(lanes) = 1 then
       -- As almost always: one lane, and nothing to weigh it against.
+      if locks >= 16 and not countersign_queue.is_worth_a_lock(locks, lanes[1]) then
+        busy := busy or locks >= 48;
+        continue;
+      end if;
+      locks := locks + 1;
       for look in 1..8 loop
         got := countersign_queue.claim_lane(lanes[1], q, level, room, in_ring, worker, token, at, limits);
         exit when got.taken <> 0 or got.claim_id is null;
@@ -588,6 +603,11 @@ begin
         order by case when aging > 0 then greatest(1, s.priority - floor(extract(epoch from at - h.since) / aging)) else s.priority end, h.since nulls last
       loop
         exit when gave >= room;
+        if locks >= 16 and not countersign_queue.is_worth_a_lock(locks, source.lane) then
+          busy := busy or locks >= 48;
+          continue;
+        end if;
+        locks := locks + 1;
         if source.lane is null then
           more := countersign_queue.claim_rows(worker, token, q, known, room - gave, suspect, at, limits, array[source.priority]);
           if exists (select from unnest(more) m where (m ->> 'crashes')::integer > 0) then

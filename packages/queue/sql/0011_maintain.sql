@@ -7,7 +7,8 @@ create function countersign_queue.is_open(of_claim bigint, n integer) returns bo
 language sql volatile return bit_count(countersign_queue.open_bits(of_claim, n)) > 0;
 
 -- Gives back what lost workers held, ends attempts past their deadline and cancels that nobody honoured in the kind's grace (30 s), at most `most` of each.
--- Attempts of the ring leave their claims and are then rows like the others. Locks: tries the worker, tries stripes, then the rows, skipping what others
+-- Attempts of the ring leave their claims and are then rows like the others. Locks: tries workers, up to twelve of the lost, tries stripes, up to 48,
+-- so that it never holds more than 64 of both (Q154); what it left alone is for the next tick; then the rows, skipping what others
 -- hold; a job that its owner is finishing in a transaction is left alone. A worker goes when nothing that it held is open any more.
 create or replace function countersign_queue.rescue(at timestamptz, most integer) returns integer
 language plpgsql volatile as $$
@@ -19,9 +20,12 @@ declare
   late integer[];
   n integer := 0;
   held boolean;
+  stripes integer[] := '{}';
 begin
-  for w in select * from countersign_queue.workers q
-    where q.lost_at is not null or q.beat_at + q.lost_after_ms * interval '1 millisecond' < clock_timestamp() order by q.id
+  -- By lot, so that some that cannot go yet do not stand before the others.
+  for w in select l.* from (
+    select q.* from countersign_queue.workers q
+    where q.lost_at is not null or q.beat_at + q.lost_after_ms * interval '1 millisecond' < clock_timestamp() order by random() limit 12) l order by l.id
   loop
     -- A claim in flight has this lock, shared: after it no claim of this worker can appear.
     continue when not pg_try_advisory_xact_lock(1668248951, hashtext(w.id));
@@ -34,7 +38,9 @@ begin
     loop
       held := held or countersign_queue.is_open(c.id, c.n);
       exit when n >= most;
+      continue when cardinality(stripes) >= 48 and ((c.id >> 4) & 63)::integer <> all (stripes);
       if pg_try_advisory_xact_lock(1668248947, ((c.id >> 4) & 63)::integer) then
+        stripes := array(select distinct u from unnest(stripes || ((c.id >> 4) & 63)::integer) u);
         open := countersign_queue.open_bits(c.id, c.n);
         if bit_count(open) > 0 then
           perform countersign_queue.leave_positions(c, array(select i from generate_series(1, c.n) i where get_bit(open, i - 1) = 1));
@@ -57,7 +63,9 @@ begin
   for c in select * from countersign_queue.claims k where k.deadline_at <= at and k.n > 0
     and not exists (select from countersign_queue.closures o where o.slot = k.slot and o.claim = k.id and o.bits is null) limit most
   loop
+    continue when cardinality(stripes) >= 48 and ((c.id >> 4) & 63)::integer <> all (stripes);
     continue when not pg_try_advisory_xact_lock(1668248947, ((c.id >> 4) & 63)::integer);
+    stripes := array(select distinct u from unnest(stripes || ((c.id >> 4) & 63)::integer) u);
     open := countersign_queue.open_bits(c.id, c.n);
     late := array(
       select i from generate_series(1, c.n) i
@@ -190,20 +198,22 @@ begin
   return null;
 end $$;
 
--- Carries the cursors whose newest row lies in a slot about to be truncated into the current one (Q41). Locks (tries) those lanes until the transaction
--- ends, so that no claim reads between; false when one is busy.
-create function countersign_queue.carry_cursors(g bigint) returns boolean
+-- Carries the cursors whose newest row lies in a slot about to be truncated into the current one (Q41), of `most` lanes at the most: of how many, null
+-- when one is busy. Locks (tries) those lanes until the transaction ends, so that no claim reads between.
+create function countersign_queue.carry_cursors(g bigint, most integer) returns integer
 language plpgsql volatile as $$
 declare
   into_generation bigint := countersign_queue.open_slot('claims');
   l integer;
+  n integer := 0;
   c countersign_queue.claims;
 begin
   for l in execute format('select distinct lane from countersign_queue.claims_%s order by lane', lpad((g & 15)::text, 2, '0')) loop
+    exit when n >= most;
     c := countersign_queue.cursor_of(l);
     continue when (c.id & 15) <> (g & 15);
     if not countersign_queue.try_lane(l) then
-      return false;
+      return null;
     end if;
     c := countersign_queue.cursor_of(l);
     continue when (c.id & 15) <> (g & 15);
@@ -211,8 +221,9 @@ begin
       pos_num, floor, quiet)
     values (nextval('countersign_queue.claim_num') << 4 | (into_generation & 15), into_generation & 15, l, into_generation, 0, '{}', '{}', c.claimed_at,
       c.window_lo, c.window_hi, c.pos_generation, c.pos_xid, c.pos_num, c.floor, c.quiet);
+    n := n + 1;
   end loop;
-  return true;
+  return n;
 end $$;
 
 -- Truncates the slots whose generation is over for `keep`, oldest first: how many (Q60). The gates are asked, the locks taken without waiting, the gates
@@ -224,6 +235,8 @@ declare
   g bigint;
   s text;
   n integer := 0;
+  few integer;
+  room integer := 48;
 begin
   perform countersign_queue.hush(at);
   for i in reverse cardinality(gens)..2 loop
@@ -232,11 +245,16 @@ begin
     -- Over since the next one was opened.
     continue when not exists (select from countersign_queue.generations o where o.generation = gens[i - 1] and o.opened_at <= at - keep);
     continue when countersign_queue.gate(g) is not null;
+    -- Beforehand and for good: however many idle lanes there are, a tick locks few of them (Q154), and the next one goes on.
+    few := countersign_queue.carry_cursors(g, room);
+    continue when few is null;
+    room := room - few;
+    exit when room <= 0;
     begin
       -- All of it has ended, so that nothing that is folded can change; readers wait for the locks alone.
       perform countersign_queue.fold_slot((g & 15)::smallint, at);
       execute format('lock table countersign_queue.ring_%1$s, countersign_queue.claims_%1$s, countersign_queue.closures_%1$s in access exclusive mode nowait', s);
-      if countersign_queue.gate(g) is not null or not countersign_queue.carry_cursors(g) then
+      if countersign_queue.gate(g) is not null or countersign_queue.carry_cursors(g, 2147483647) is null then
         raise lock_not_available;
       end if;
       execute format('truncate countersign_queue.ring_%1$s, countersign_queue.claims_%1$s, countersign_queue.closures_%1$s', s);
@@ -258,7 +276,7 @@ begin
 end $$;
 
 -- Empties slots that hold the ring up (Q61): attempts that outlive a minute leave their claims, and where the ring runs short of slots, what waits there
--- becomes rows of jobs, `most` a call at the most. Locks as a claim (lanes are tried) and as rescue (stripes are tried).
+-- becomes rows of jobs, `most` a call at the most. Locks as a claim (lanes are tried, up to sixteen) and as rescue (stripes are tried, up to 48).
 create function countersign_queue.carry(at timestamptz, most integer) returns integer
 language plpgsql volatile as $$
 declare
@@ -269,6 +287,8 @@ declare
   open bit varying;
   n integer := 0;
   got record;
+  stripes integer[] := '{}';
+  lanes integer[] := '{}';
 begin
   for i in reverse cardinality(gens)..2 loop
     g := gens[i];
@@ -277,7 +297,9 @@ begin
       and not exists (select from countersign_queue.closures o where o.slot = k.slot and o.claim = k.id and o.bits is null)
     loop
       exit when n >= most;
+      continue when cardinality(stripes) >= 48 and ((c.id >> 4) & 63)::integer <> all (stripes);
       if pg_try_advisory_xact_lock(1668248947, ((c.id >> 4) & 63)::integer) then
+        stripes := array(select distinct u from unnest(stripes || ((c.id >> 4) & 63)::integer) u);
         open := countersign_queue.open_bits(c.id, c.n);
         if bit_count(open) > 0 then
           perform countersign_queue.leave_positions(c, array(select p from generate_series(1, c.n) p where get_bit(open, p - 1) = 1));
@@ -289,6 +311,8 @@ begin
     for l in execute format('select * from countersign_queue.lanes a where exists (select from countersign_queue.ring_%s r where r.lane = a.lane) order by a.lane',
       lpad((g & 15)::text, 2, '0'))
     loop
+      exit when cardinality(lanes) >= 16;
+      lanes := array(select distinct u from unnest(lanes || l.lane) u);
       loop
         exit when n >= most;
         -- A claim that knows no kind sets aside what it finds.

@@ -118,8 +118,28 @@ begin
   return ids;
 end $$;
 
+-- By what the jobs of one call that have a unique key are put in order, so that two calls never wait crosswise for each other's keys: jobs with one
+-- hash have one of these. Null for a job without a key, and for one that insert_job is about to refuse. Takes no lock.
+create function countersign_queue.key_rank(j jsonb, at timestamptz) returns bytea
+language plpgsql stable as $$
+declare
+  k jsonb := (select c.settings from countersign_queue.kinds c where c.name = j ->> 'kind');
+  u jsonb := nullif(coalesce(j -> 'unique', k -> 'unique'), 'null');
+begin
+  if u is null then
+    return null;
+  end if;
+  u := countersign_queue.unique_rule(u);
+  return countersign_queue.unique_hash(countersign_queue.tenant_for((j ->> 'tenant_id')::uuid), j ->> 'kind', coalesce(j ->> 'queue', k ->> 'queue', 'default'),
+    coalesce(u -> 'of', j -> 'payload', 'null'), u, at);
+exception when sqlstate 'QJ005' or sqlstate 'QJ007' or data_exception then
+  return null; -- What is wrong with it, and at which index, is said by insert_job.
+end $$;
+
 -- What is not all plain: those that are due later in one statement when they are nothing more, else one by one; DETAIL of a refusal names the job by
--- its index.
+-- its index. Locks as insert_job; where several have unique keys, these in one order for every caller, and each still has the place of its index among
+-- the rows. (Jobs in strict order are put in theirs: of two calls
+-- with several such jobs and keys, crosswise, PostgreSQL may end one; as of a call that replaces several holders beside one that changes them by id.)
 create or replace function countersign_queue.enqueue_singly(jobs jsonb, ring boolean, at timestamptz) returns jsonb
 language plpgsql volatile as $$
 declare
@@ -128,22 +148,42 @@ declare
   ids text[] := case when jsonb_array_length(jobs) > 2 then countersign_queue.enqueue_rows(jobs, at) end;
   j jsonb;
   said text;
+  ranks bytea[];
+  place integer;
+  places integer[];
 begin
   if ids is not null then
     return (select jsonb_agg(jsonb_build_object('id', i, 'conflict', false)) from unnest(ids) i);
   end if;
-  for j in select value from jsonb_array_elements(jobs) loop
+  if jsonb_array_length(jobs) > 1 and not exists (select from jsonb_array_elements(jobs) e (j) left join countersign_queue.kinds k on k.name = e.j ->> 'kind'
+    where jsonb_typeof(e.j) <> 'object' or e.j ? 'ordering_key' or k.settings ? 'ordering_key') then
+    ranks := array(select countersign_queue.key_rank(e.j, at) from jsonb_array_elements(jobs) with ordinality e (j, n) order by e.n);
+  end if;
+  for j, place in
+    select e.j, e.n from jsonb_array_elements(jobs) with ordinality e (j, n) order by ranks[e.n] nulls first, e.n
+  loop
     if j ? 'metadata' then
       perform countersign_queue.check_reserved(j -> 'metadata');
     end if;
     ids := case when ring and jsonb_array_length(jobs) > 1 then countersign_queue.enqueue_ring(jsonb_build_array(j), at) end;
     answers := answers || case when ids is null then countersign_queue.insert_job(j, at) else jsonb_build_object('id', ids[1], 'conflict', false) end;
+    places := places || place;
   end loop;
-  return to_jsonb(answers);
+  if exists (select from unnest(places) with ordinality p (place, n) where p.place <> p.n) then
+    -- The numbers that were drawn, handed out anew in the order of the input (Q32).
+    update countersign_queue.jobs q set ord = o.ord from (
+      select i.id, o.ord from (
+        select a ->> 'id' as id, row_number() over (order by places[n]) as at_place
+        from unnest(answers) with ordinality u (a, n) join countersign_queue.jobs m on m.id = a ->> 'id' where a -> 'conflict' = 'false') i
+      join (
+        select m.ord, row_number() over (order by m.ord) as at_place
+        from unnest(answers) u (a) join countersign_queue.jobs m on m.id = a ->> 'id' where a -> 'conflict' = 'false') o using (at_place)) o
+    where q.id = o.id and q.ord <> o.ord;
+  end if;
+  return (select jsonb_agg(a order by places[n]) from unnest(answers) with ordinality u (a, n));
 exception when sqlstate 'QJ005' then
   get stacked diagnostics said = pg_exception_detail;
-  raise exception '%', sqlerrm using errcode = 'QJ005',
-    detail = (said::jsonb || jsonb_build_object('index', coalesce(array_length(answers, 1), 0)))::text;
+  raise exception '%', sqlerrm using errcode = 'QJ005', detail = (said::jsonb || jsonb_build_object('index', coalesce(place, 1) - 1))::text;
 end $$;
 
 select countersign_queue.as_owner();

@@ -28,6 +28,8 @@ export type Engine = {
   open(options?: { patienceMs: number }): Promise<Session>
   /** Ends the connection of a session as a crash of its process would, and puts a new one in its place. */
   kill(n: number): Promise<void>
+  /** Ends every session at once and opens new ones, as a server that starts again does to its clients. */
+  restart(): Promise<void>
   /** As the superuser. */
   look<T>(text: string, values?: readonly unknown[]): Promise<T[]>
   lookOne<T>(text: string, values?: readonly unknown[]): Promise<T>
@@ -154,6 +156,11 @@ async function openClone(which: Which, template: Template, count: number, patien
       await admin.query('select pg_terminate_backend($1, 5000)', [pid])
       await at(n).gone
       sessions[n] = await open()
+    },
+    async restart() {
+      await admin.query('select pg_terminate_backend(pid, 5000) from unnest($1::integer[]) pid', [sessions.map((one) => one.pid)])
+      await Promise.all(sessions.map((one) => one.gone))
+      sessions.splice(0, sessions.length, ...(await Promise.all(sessions.map(open))))
     },
     look,
     async lookOne<T>(text: string, values: readonly unknown[] = []) {
