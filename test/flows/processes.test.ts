@@ -146,7 +146,8 @@ test('PostgreSQL stopped: 503 with Retry-After, alive and not ready; waits and s
     { timeout: 30 },
     { patience: () => Number.POSITIVE_INFINITY },
   )
-  expect(await status('/readyz')).toBe(200)
+  await expect.poll(() => status('/readyz'), soon).toBe(200)
+  const { as_of } = (await nobody.get('/status.json')).body
 
   await house.outage.begin()
   for (const gone of [
@@ -166,6 +167,11 @@ test('PostgreSQL stopped: 503 with Retry-After, alive and not ready; waits and s
   await expect.poll(() => status('/readyz'), soon).toBe(503)
   expect(await status('/livez')).toBe(200)
   expect(stream.isOver).toBe(false)
+  // A39: the page goes on telling, of before and of the outage.
+  const page = await nobody.get('/status.json')
+  expect([page.status, page.body.status, page.body.away_since !== null]).toEqual([200, 'outage', true])
+  expect(Date.parse(page.body.as_of)).toBeGreaterThanOrEqual(Date.parse(as_of))
+  expect([await status('/status'), await status('/health')]).toEqual([200, 503])
 
   await house.outage.end()
   const begun = performance.now()
