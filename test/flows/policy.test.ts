@@ -166,6 +166,7 @@ test('P66 A19 two different people make a quorum of two: nobody counts twice, no
   )
   const task = await asked(house.agent)
 
+  expect((await house.bob.post(`/api/v1/tasks/${task}/claim`, {})).body.code).toBe('state_conflict')
   // The agent is Alice's.
   expect((await decide(house.alice, task, true)).body.code).toBe('separation_of_duties')
   expect((await decide(house.bob, task, true)).body).toMatchObject({ status: 'open', decisions: [{ user_id: house.bob.id }] })

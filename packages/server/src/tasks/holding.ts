@@ -4,6 +4,7 @@ import type { Scope } from '../db/scope.ts'
 import { tx } from '../db/tx.ts'
 import { record } from '../events/event.ts'
 import { reach } from '../identity/matrix.ts'
+import { wantsSeveral } from './asks/ask.ts'
 import type { TasksHouse } from './house.ts'
 import { mayClaim, mayRelease, seeTask, showWhole } from './look.ts'
 import { notOpen, taskTopic } from './settle.ts'
@@ -16,6 +17,8 @@ export async function claimTask(house: TasksHouse, scope: Scope, id: string): Pr
     if (!person) throw new Problem('agent_may_not_decide')
     if (!OPEN.includes(row.status)) throw notOpen(row)
     if (row.assigned_to_user_id === null && !mayClaim(scope, row, person)) throw new Problem('not_eligible')
+    if (await wantsSeveral(t, scope, row))
+      throw new Problem('state_conflict', { detail: 'Several people have to agree to it: nobody holds it alone.' })
     const claimed = await claimIfFree(t, scope, id, person)
     if (!claimed) {
       const now = (await findTask(t, scope, id, EVERY)) ?? row

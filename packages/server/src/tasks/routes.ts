@@ -260,7 +260,7 @@ const acts = (house: TasksHouse): Route[] => [
       action: 'task.claim',
       params: taskId,
       answers: { 200: TaskBody },
-      problems: ['not_found', 'task_not_open', 'task_already_claimed', 'not_eligible', 'agent_may_not_decide'],
+      problems: ['not_found', 'task_not_open', 'task_already_claimed', 'state_conflict', 'not_eligible', 'agent_may_not_decide'],
       render: withTag,
     },
     ({ scope, params }) => claimTask(house, scope, params.id),

@@ -27,6 +27,11 @@ export async function countVote(
   return !approves || voters.length + 1 >= ask.quorum
 }
 
+/** Nobody holds alone what several people have to agree to. */
+export async function wantsSeveral(t: Tx, scope: Scope, row: TaskRow): Promise<boolean> {
+  return isAct(row) && ((await findAsk(t, scope, row.id))?.quorum ?? 1) > 1
+}
+
 /** In the transaction of the task's end, whatever brought it about. */
 export async function settleAsk(t: Tx, scope: Scope, row: TaskRow, approved: boolean): Promise<void> {
   if (!isAct(row)) return
