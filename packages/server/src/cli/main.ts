@@ -14,6 +14,7 @@ import { keyringCommand } from './keyring.ts'
 import { keysCommand } from './keys.ts'
 import { exitCode, type Output, printError } from './output.ts'
 import { policiesCommand } from './policies.ts'
+import { profileOf, profilesCommand } from './profiles.ts'
 import { queueCommand } from './queue.ts'
 import { kindsCommand, queuesCommand } from './queues.ts'
 import { schedulesCommand } from './schedules.ts'
@@ -40,6 +41,7 @@ const program = new Command('countersign')
   .option('--json', 'print results as JSON')
   .option('--url <url>', 'the server to talk to')
   .option('--key <key>', 'the key to talk with; better in COUNTERSIGN_KEY, where no process list shows it')
+  .option('--profile <name>', 'the server and key kept under this name, else COUNTERSIGN_PROFILE')
   .addHelpText('after', HELP)
   .exitOverride()
 
@@ -48,7 +50,10 @@ const output = (): Output => ({
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
 })
-const client = () => new Countersign(program.opts<{ url?: string; key?: string }>())
+const client = () => {
+  const { profile, ...given } = program.opts<{ url?: string; key?: string; profile?: string }>()
+  return new Countersign({ ...profileOf(profile), ...given })
+}
 const door = { client, output, ask: askTerminal }
 
 devCommand(program, output)
@@ -70,6 +75,7 @@ replaysCommand(program, door)
 auditCommand(program, door)
 receiptCommand(program, door)
 tenantsCommand(program, door)
+profilesCommand(program, output)
 breakGlassCommand(program, door)
 settingsCommands(program, output)
 databaseCommands(program, output)

@@ -13,7 +13,7 @@ import * as kind from './setting.ts'
 
 const PREFIX = 'COUNTERSIGN_'
 /** Read by the SDK and by `countersign run`, not by us. */
-const OTHERS = ['URL', 'KEY', 'RUN', 'PROXY', 'CA_FILE'].map((name) => PREFIX + name)
+const OTHERS = ['URL', 'KEY', 'PROFILE', 'RUN', 'PROXY', 'CA_FILE'].map((name) => PREFIX + name)
 
 type Setting<T> = {
   name: string
