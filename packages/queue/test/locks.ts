@@ -61,11 +61,11 @@ export async function openWalker(engine: Engine): Promise<Walker> {
   return {
     async walk(says, s, ask, neverWaits) {
       if ((await lockedRows()).length > 0) return null
-      const begin = async () => {
+      const begin = async (patience: string) => {
         await s.run('begin')
-        await s.run("set local lock_timeout = '20s'")
+        await s.run(`set local lock_timeout = '${patience}'`)
       }
-      await begin()
+      await begin('100ms')
       const first = await ask(s)
       const locks = first.code === null ? await held(s.pid) : []
       await s.run('rollback')
@@ -75,7 +75,7 @@ export async function openWalker(engine: Engine): Promise<Walker> {
         await blocker.query('begin')
         if (lock.rank === ROW) await blocker.query('select from countersign_queue.jobs where id = $1 for update', [lock.of])
         else await blocker.query('select pg_advisory_xact_lock($1::integer, $2::integer)', [lock.class, lock.key])
-        await begin()
+        await begin('10s')
         const asked = ask(s)
         const waiting = await waitsFor(looker, s.pid, blocking, asked)
         const before = waiting ? (await held(s.pid)).filter((one) => one.of !== lock.of || one.rank !== lock.rank) : []

@@ -1,4 +1,4 @@
-// Q79, Q80, Q147, Q148, Q150–Q153, Q156: the random program on both engines. Short in the suite; PROPERTY_SECONDS makes it long, PROPERTY_SEED repeats one program.
+// Q79, Q80, Q147, Q148, Q150–Q154, Q156: the random program on both engines. Short in the suite; PROPERTY_SECONDS makes it long, PROPERTY_SEED repeats one program.
 import { expect, test } from 'vitest'
 import { openEngine } from './harness.ts'
 import { untouched } from './invariants.ts'
@@ -9,11 +9,12 @@ const SEED = process.env.PROPERTY_SEED
 const STEPS = Number(process.env.PROPERTY_STEPS ?? 200)
 
 test(
-  'Q79 Q80 Q147 Q148 Q150 Q151 Q152 Q153 Q156 whatever a random program does to both engines, they answer and tell the same and no invariant breaks',
+  'Q79 Q80 Q147 Q148 Q150 Q151 Q152 Q153 Q154 Q156 whatever a random program does to both engines, they answer and tell the same and no invariant breaks',
   async () => {
     const began = performance.now()
     const first = SEED === undefined ? (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) : Number(SEED)
     let steps = 0
+    let walks = 0
     for (let n = 0; n === 0 || (SEED === undefined && performance.now() - began < SECONDS * 1_000); n++) {
       const seed = (first + n) >>> 0
       process.stdout.write(`program PROPERTY_SEED=${seed}\n`)
@@ -23,11 +24,18 @@ test(
         { seed, steps: STEPS, ...(SEED === undefined ? { until: began + SECONDS * 1_000 } : {}) },
       )
       steps += ran.steps
+      walks += ran.walks
       await Promise.all([ring.rest(), oracle.rest()])
       expect(await untouched(ring)).toEqual([])
+      for (const engine of [ring, oracle])
+        expect(
+          await engine.lookOne('select deadlocks::integer as n from pg_stat_database where datname = current_database()'),
+        ).toEqual({ n: 0 })
       await Promise.all([ring.close(), oracle.close()])
     }
-    process.stdout.write(`program: ${steps} steps in ${Math.round((performance.now() - began) / 100) / 10} s\n`)
+    process.stdout.write(
+      `program: ${steps} steps, ${walks} of them walked for their locks, in ${Math.round((performance.now() - began) / 100) / 10} s\n`,
+    )
   },
   (SECONDS + 60) * 1_000,
 )

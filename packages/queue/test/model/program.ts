@@ -3,11 +3,12 @@
 // with nothing broken any more, every job must come to its end (Q156). The seed says everything: the same one does the same steps again.
 import type { Engine, Session, Told, Which } from '../harness.ts'
 import { violations } from '../invariants.ts'
+import { bounded, openWalker, type Walker } from '../locks.ts'
 import { compareReaders } from './readers.ts'
 import * as steps from './steps.ts'
 import { BOTH, Broken, type Line, newWorld, type Pair, pairOf, type World } from './world.ts'
 
-export type Ran = { steps: number; waits: number; world: World }
+export type Ran = { steps: number; waits: number; walks: number; world: World }
 type Options = { seed: number; steps: number; until?: number }
 
 const LINES = 8
@@ -41,26 +42,32 @@ const CHOICES: readonly (readonly [number, Choice])[] = [
 export async function runProgram(engines: Pair<Engine>, options: Options): Promise<Ran> {
   const world = newWorld(engines, options.seed, LINES)
   let waits = 0
+  let walks = 0
+  const walker = await openWalker(engines.ring)
   try {
     await prepare(world)
     while (world.step < options.steps && (options.until === undefined || performance.now() < options.until)) {
       world.step++
       const { random } = world
       const line = random.pick(world.lines)
-      const what = random.weighted<'line' | 'kill' | 'lose' | 'clock'>([
+      const what = random.weighted<'line' | 'kill' | 'restart' | 'lose' | 'clock' | 'walk'>([
         [95, 'line'],
         [1.5, 'kill'],
+        [0.5, 'restart'],
+        [5, 'walk'],
         [1.5, 'lose'],
         [2, 'clock'],
       ])
       if (what === 'kill') await kill(world, line)
+      else if (what === 'restart') await restart(world)
+      else if (what === 'walk') walks += (await walk(world, line, walker)) ? 1 : 0
       else if (what === 'lose' && !world.lines.some((one) => one.holds)) await loseWorker(world)
       else if (what === 'clock') await moveClock(world)
       else if (what === 'line' && !(await stepOn(world, line))) waits++
       await look(world)
     }
     await settleDown(world)
-    return { steps: world.step, waits, world }
+    return { steps: world.step, waits, walks, world }
   } catch (error) {
     const said = (error as Error).message
     const names = new Set(said.match(/\b[je]\d+\b/g))
@@ -68,6 +75,8 @@ export async function runProgram(engines: Pair<Engine>, options: Options): Promi
     throw Object.assign(error as Error, {
       message: `${said}\n  seed ${options.seed}, step ${world.step}; what it did with these jobs, and its last steps:\n${[...early, '  …', ...world.history.slice(-25)].join('\n')}`,
     })
+  } finally {
+    await walker.close()
   }
 }
 
@@ -145,6 +154,7 @@ async function take(world: World, line: Line, step: steps.Step, { keepOpen }: { 
     if (waited.length === 0 && told.ring.code !== told.oracle.code) throw new Broken('SameAnswer', describe(told))
     return waited.length === 0
   }
+  await bounded(world.engines.ring, sessions.ring.pid, step.says)
   const answers = pairOf((which) => told[which].answer)
   step.now?.(answers)
   const common = pairOf((which) => JSON.stringify(step.common ? step.common(answers[which], which) : answers[which]))
@@ -211,6 +221,23 @@ async function kill(world: World, line: Line): Promise<void> {
   say(world, `${line.n} is cut`)
   await both((which) => world.engines[which].kill(line.n))
   closed(world, line, false)
+}
+
+/** The server stops and starts: every connection is cut at once, and what was open is as if it had never been. */
+async function restart(world: World): Promise<void> {
+  say(world, 'every connection is cut')
+  await both((which) => world.engines[which].restart())
+  for (const line of world.lines) closed(world, line, false)
+}
+
+/** What a step would wait for, and what it holds then (Q154): tried on the ring alone and rolled back, so that neither engine is changed. */
+async function walk(world: World, line: Line, walker: Walker): Promise<boolean> {
+  if (line.isOpen) return false
+  const step = prepareLine(world, line, world.random.weighted(CHOICES))
+  if (!step) return false
+  say(world, `${line.n} is walked through ${step.says}`)
+  const waits = await walker.walk(step.says, on(world, line.n).ring, (s) => step.ask(s, 'ring'), step.neverWaits)
+  return waits !== null
 }
 
 /** A worker that vouches no longer, or one that comes back under its old name. */
