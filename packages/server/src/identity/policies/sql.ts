@@ -73,12 +73,6 @@ export const insertActivation = (t: Tx, scope: Scope, version: number) => t.run`
   select coalesce(max(ordinal), 0) + 1, ${scope.tenantId}::uuid, ${version}::integer, ${scope.principal}::text, ${t.now}::timestamptz
   from policy_activations where tenant_id = ${scope.tenantId}::uuid`
 
-export type ActivationRow = { version: number; activated_by: string; activated_at: Date }
-
-export const listActivations = (t: Tx, scope: Scope, limit: number) => t.rows<ActivationRow>`
-  select version, activated_by, activated_at from policy_activations
-  where tenant_id = ${scope.tenantId}::uuid order by ordinal desc limit ${limit}::integer`
-
 export type ActivePolicyRow = { tenant_id: string; version: number | null; text: string | null }
 
 export const activePolicies = (t: Tx) => t.rows<ActivePolicyRow>`
