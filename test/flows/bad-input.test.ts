@@ -89,6 +89,7 @@ async function things(house: House): Promise<At> {
     ses: session.id,
     evt: event.id,
     agt: house.agent.id,
+    ten: (await house.alice.get('/api/v1/me')).body.tenant_id,
     key: house.agent.keyId,
     name: 'alpha',
     ...webhook,

@@ -58,7 +58,9 @@ test('P60 every route has an action with a row, concerns only its caller, or is 
     expect([headOf(one), isAction(one.spec.action ?? '')]).toEqual([headOf(one), true])
 })
 
-test('P60 T17 every cell: each role calls each route, and the matrix lets through exactly what its row says', async () => {
+test('P60 T17 every cell: each role calls each route, and the matrix lets through exactly what its row says', {
+  timeout: 180_000,
+}, async () => {
   const house = await setup()
   for (const role of ROLES) {
     const person = await house.given.user({ role })
@@ -73,7 +75,9 @@ test('P60 T17 every cell: each role calls each route, and the matrix lets throug
   }
 })
 
-test('P60 P63 T19 every cell of an agent key and of a tenant-wide key, with the widest scopes they can be given', async () => {
+test('P60 P63 T19 every cell of an agent key and of a tenant-wide key, with the widest scopes they can be given', {
+  timeout: 180_000,
+}, async () => {
   const house = await setup()
   const wildcards = KEY_SCOPES.filter((scope) => scope.endsWith(':*'))
   for (const kind of ['agt', 'adm'] as const) {

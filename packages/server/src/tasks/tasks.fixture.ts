@@ -27,7 +27,7 @@ export async function remains({ admin }: Pick<House, 'admin'>): Promise<Record<s
   return admin.one<Record<string, number>>`
     select (select count(*)::int from tasks) as tasks, (select count(*)::int from decisions) as decisions,
       (select count(*)::int from events where type like 'task.%') as events, (select count(*)::int from countersign_queue.jobs) as jobs,
-      (select count(*)::int from subject_keys) as keys`
+      (select count(*)::int from subject_keys where subject like 'task:%') as keys`
 }
 export const NOTHING = { tasks: 0, decisions: 0, events: 0, jobs: 0, keys: 0 }
 

@@ -114,10 +114,6 @@ export const findSealOf = (t: Tx, scope: Scope, eventId: string) => t.maybe<Seal
   select seq::float8 as seq, event_id, digest, prev_hash, hash, sealed_at from seals
   where tenant_id = ${scope.tenantId}::uuid and event_id = ${eventId}::text`
 
-export const findSealsOf = (t: Tx, scope: Scope, eventIds: readonly string[]) => t.rows<SealRow>`
-  select seq::float8 as seq, event_id, digest, prev_hash, hash, sealed_at from seals
-  where tenant_id = ${scope.tenantId}::uuid and event_id = any(${eventIds}::text[])`
-
 export const findSealAt = (t: Tx, scope: Scope, seq: number) => t.maybe<{ seq: number; sealed_at: Date }>`
   select seq::float8 as seq, sealed_at from seals where tenant_id = ${scope.tenantId}::uuid and seq = ${seq}::bigint`
 

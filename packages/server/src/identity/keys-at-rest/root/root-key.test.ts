@@ -12,7 +12,7 @@ import { workRewraps } from '../rewrap/run.ts'
 import { startRewrap } from '../rewrap/start.ts'
 import { signingKey, signingKeys, verifySignature } from '../signing-keys.ts'
 import { installation, put, read } from '../testing/ring.ts'
-import { userKey } from '../user-key.ts'
+import { destroyUserKey, userKey } from '../user-key.ts'
 import { openRing } from './ring.ts'
 import { addRootKey, destroyDueRootKeys, destroyRootKey, keepRootKey, promoteRootKey, retireRootKey } from './root-key.ts'
 import { keyringStatus } from './status.ts'
@@ -162,7 +162,7 @@ test('P126 what a signing key of an older version signed verifies for ever, and 
   expect(await verifySignature(first, 'receipt', { ...signed, id: 'receipt/v9' })).toBe(false)
 })
 
-test('P124 a user’s key stands under the root and moves with it', async () => {
+test('P124 P128 a user’s key stands under the root, moves with it, and is made anew for nobody once it was destroyed', async () => {
   const { pg, first, tenant } = await installation()
   const scope = await tenant()
   await pg.admin.run`insert into users (id, display_name, created_at) values ('usr_1', 'One', now())`
@@ -176,6 +176,10 @@ test('P124 a user’s key stands under the root and moves with it', async () => 
     { root_version: 2, root_fingerprint: first.keyring.fingerprint(2) },
   ])
   expect((await key()).versions.get(1)).toEqual(before)
+
+  const destroy = () => tx(first.db, scope, (t) => destroyUserKey(t, scope, 'usr_1'))
+  expect([await destroy(), await destroy()]).toEqual([true, false])
+  await expect(key()).rejects.toMatchObject({ code: 'content_erased' })
 })
 
 test('P126 with a key file the version is a line in it, which other processes read while they run', async () => {
