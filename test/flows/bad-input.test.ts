@@ -8,12 +8,13 @@ import { expect, onTestFinished, test } from 'vitest'
 import { type Admin, type Client, clientOf, type House, setup } from '#harness'
 import { MAX_BODY } from '../../packages/server/src/http/body.ts'
 import type { Route } from '../../packages/server/src/http/route.ts'
+import { MATRIX } from '../../packages/server/src/identity/matrix.ts'
 import { describeRoutes } from '../../packages/server/src/main/rooms.ts'
-import { newId } from '../../packages/server/src/std/id.ts'
+import { newId, newTenantUuid, tenantWire } from '../../packages/server/src/std/id.ts'
 
-type IdPrefix = Parameters<typeof newId>[0]
-/** What a part of a path is: an id of this prefix, or a name that somebody chose. */
-type Part = IdPrefix | 'name'
+type IdPrefix = Parameters<typeof newId>[0] | 'ten'
+/** What a part of a path is: an id of this prefix, a name that somebody chose, or a number that counts things. */
+type Part = IdPrefix | 'name' | 'number'
 type At = (part: Part) => string
 type Schema = NonNullable<Route['spec']['body']>
 
@@ -44,6 +45,8 @@ const BODIES: Record<string, unknown> = {
   'POST /jobs/:id/reschedule': { run_at: '2030-01-01T00:00:00.000Z' },
   'POST /jobs/bulk-retry': { ids: [newId('job')] },
   'POST /jobs/bulk-cancel': { ids: [newId('job')] },
+  'PATCH /tenants/:id': { state: 'suspended', reason: 'They asked us to hold everything.' },
+  'POST /break-glass/:id/decide': { approve: false },
   'PATCH /queues/:name': { aging_seconds: 60 },
   'POST /schedules': { name: 'x', cron: '@hourly', kind: 'alpha' },
   'PATCH /schedules/:name': { overlap: 'skip' },
@@ -56,7 +59,8 @@ const named = (one: Route) => `${headOf(one)} (${one.spec.dialect ?? 'native'})`
 const bodyOf = (one: Route): unknown => BODIES[headOf(one)] ?? {}
 
 /** The prefix of ids that a part of the path wants, or that it wants none. */
-function partOf(schema: Schema | undefined): Part {
+function partOf(schema: Schema | undefined, name: string): Part {
+  if (['version', 'n'].includes(name)) return 'number'
   const pattern = (schema as { def?: { checks?: { _zod: { def: { pattern?: RegExp } } }[] } } | undefined)?.def?.checks?.[0]?._zod
     .def.pattern
   const prefix = /\(\?:([a-z]+)/.exec(String(pattern))?.[1]
@@ -65,11 +69,16 @@ function partOf(schema: Schema | undefined): Part {
 
 const pathOf = (one: Route, at: At): string =>
   (one.spec.dialect === 'compatible' ? '/api' : '/api/v1') +
-  one.path.replace(/:([a-z_]+)/g, (_, name: string) => at(partOf(one.spec.params?.[name])))
+  one.path.replace(/:([a-z_]+)/g, (_, name: string) => at(partOf(one.spec.params?.[name], name)))
 
-const isNamed = (one: Route): boolean => Object.values(one.spec.params ?? {}).some((schema) => partOf(schema) === 'name')
+const isNamed = (one: Route): boolean =>
+  Object.entries(one.spec.params ?? {}).some(([name, schema]) => ['name', 'number'].includes(partOf(schema, name)))
 /** What nobody has. */
-const nobodys: At = (part) => (part === 'name' ? `nobody-${crypto.randomUUID()}` : newId(part))
+const nobodys: At = (part) => {
+  if (part === 'name') return `nobody-${crypto.randomUUID()}`
+  if (part === 'number') return '987654'
+  return part === 'ten' ? tenantWire(newTenantUuid()) : newId(part)
+}
 
 /** Port 9 of this machine takes nothing: an endpoint may be there. */
 const NOWHERE = { EGRESS_HTTP: '1', EGRESS_ALLOW: '127.0.0.1:9' }
@@ -89,10 +98,11 @@ async function things(house: House): Promise<At> {
     ses: session.id,
     evt: event.id,
     agt: house.agent.id,
-    ten: (await house.alice.get('/api/v1/me')).body.tenant_id,
     key: house.agent.keyId,
     name: 'alpha',
+    number: '1',
     ...webhook,
+    ...(await thingsOfHosts(house)),
     ...(await parkedJob(house)),
   }
   return (part) => {
@@ -100,6 +110,23 @@ async function things(house: House): Promise<At> {
     if (!id) throw new Error(`Nothing of kind ${part} is made here; a new route wants one.`)
     return id
   }
+}
+
+/** What hosts run the installation with. Alice is one: else nothing of theirs would be open to her. */
+async function thingsOfHosts({ alice, admin, given }: House): Promise<Partial<Record<Part, string>>> {
+  await admin.run`insert into hosts (user_id, since) values (${alice.id}::text, countersign.now())`
+  const tenant = await given.tenant('Next door')
+  const reason = 'They asked why their jobs stand still.'
+  const made = {
+    ten: await alice.get(`/api/v1/tenants/${tenantWire(tenant)}`),
+    bgl: await alice.post('/api/v1/break-glass', { tenant_id: tenantWire(tenant), reason }),
+    inc: await alice.post('/api/v1/incidents', { severity: 'SEV-3', title: 'Slow', body: 'We look.', components: ['database'] }),
+    aex: await alice.post('/api/v1/audit/exports', {}),
+    rwp: await alice.post('/api/v1/keyring/rewraps', {}),
+  }
+  for (const [part, { status, body }] of Object.entries(made))
+    if (status > 299) throw new Error(`no ${part}: ${JSON.stringify(body)}`)
+  return Object.fromEntries(Object.entries(made).map(([part, { body }]) => [part, body.id]))
 }
 
 /** An endpoint, a delivery on its way to it, and a replay. */
@@ -126,8 +153,8 @@ async function parkedJob({ alice, db }: House): Promise<{ job: string; cb: strin
   return { job: job.body.id, cb: callback.id }
 }
 
-// Counted or stamped by whoever calls, whatever becomes of the call.
-const COUNTED = ['countersign.buckets', 'countersign.replies', 'countersign.test_clock']
+// Counted or stamped by whoever calls, whatever becomes of the call, or by a process that lives.
+const COUNTED = ['countersign.keyring_leases', 'countersign.buckets', 'countersign.replies', 'countersign.test_clock']
 const STAMPED = ['last_seen_at', 'last_used_at', 'last_used_from']
 
 /** Every row of every table, but for what a call leaves by being a call. */
@@ -420,6 +447,7 @@ test('§21 P9 A1 an id that is none, of another kind or of another tenant is one
   const house = await setup({ settings: NOWHERE })
   const id = await things(house)
   const stranger = await house.stranger.person()
+  await stranger.get('/api/v1/policies') // a first look gives a tenant the set that it starts with
   const before = await contents(house.admin)
   const { wrong, judge } = openJudge(house)
   const placed = routes.filter((one) => one.path.includes(':'))
@@ -459,13 +487,14 @@ test('§21 P9 A1 an id that is none, of another kind or of another tenant is one
       (status) => status === 414 || status === 404,
     )
 
-    // Kinds are the installation's: every tenant reads them.
-    if (one.path.startsWith('/kinds/')) return
+    // Kinds are the installation's: every tenant reads them. Versions of policies are counted in each tenant: everybody has a first.
+    if (/^\/(kinds|policies)\//.test(one.path)) return
     const [foreign, random] = await Promise.all([call(stranger, pathOf(one, id)), call(stranger, pathOf(one, nobodys))])
     const told = await Promise.all(
       [foreign, random].map(async (answer) => `${answer.status} ${(await answer.text()).replace(lone, '')}`),
     )
-    if (told[0] !== told[1] || !told[0]?.startsWith('404'))
+    const isOfHosts = MATRIX[one.spec.action as keyof typeof MATRIX]?.startsWith('– – – – – – – │ ●')
+    if (told[0] !== told[1] || !told[0]?.startsWith(isOfHosts ? '403' : '404'))
       wrong.push(`${named(one)}: another tenant hears ${told[0]}, of a random id ${told[1]}`)
   })
 

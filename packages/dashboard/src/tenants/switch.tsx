@@ -6,8 +6,6 @@ import { api } from '../api.ts'
 import { dropDrafts } from '../draft-store.ts'
 import { paths } from '../paths.ts'
 
-export type Membership = RouteAnswer<'GET /me/tenants'>['data'][number]
-
 export const useMyTenants = () =>
   useQuery({ queryKey: ['my-tenants'], queryFn: () => api.tenant.mine(), select: ({ data }) => data })
 

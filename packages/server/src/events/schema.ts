@@ -100,8 +100,11 @@ export const webhookOperations = (): Record<string, EventSchema> =>
       name,
       {
         post: {
+          operationId: `webhook${name.replace(/(?:^|[._])([a-z])/g, (_, first: string) => first.toUpperCase())}`,
           summary: EVENT_TYPES[name].says,
           tags: ['webhooks'],
+          // The receiver's own; what comes is signed (docs/webhooks.md).
+          security: [],
           requestBody: { required: true, content: { 'application/json': { schema: eventSchema(name) } } },
           responses: { '2XX': { description: 'Taken. Anything else is tried again.' } },
         },

@@ -128,9 +128,9 @@ function operation(one: Route, prefix: string, components: Components): JsonSche
   }
 }
 
-/** `POST /tasks/:id/claim` → postTasksIdClaim; the compatible twin carries its prefix. */
+/** `POST /tasks/:id/claim` → postTasksIdClaim; the compatible twin and what stands at the root carry theirs. */
 const operationId = ({ method, path }: Route, prefix: string) =>
-  [method.toLowerCase(), prefix === '/api' ? 'compatible' : '', ...path.split(/[^A-Za-z0-9]+/)]
+  [method.toLowerCase(), { '/api': 'compatible', '': 'root' }[prefix] ?? '', ...path.split(/[^A-Za-z0-9]+/)]
     .filter(Boolean)
     .map((part, i) => (i === 0 ? part : part.replace(/^./, (first) => first.toUpperCase())))
     .join('')

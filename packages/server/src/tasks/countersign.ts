@@ -19,9 +19,6 @@ import type { TasksHouse } from './house.ts'
 import { EVERY, findTask } from './sql.ts'
 import { createTaskIn } from './task.ts'
 
-/** How an act fared that somebody else does, outside the database: `allow` was spent before it returns, so the act may be done once. */
-export type Verdict = { outcome: 'allow'; passed: Passed | null } | { outcome: 'ask' | 'deny'; problem: Problem }
-
 const MOST_OPEN = 20
 const ATTEMPTS = 3
 const RETRY_SECONDS = 5
@@ -43,21 +40,6 @@ export const openCountersign =
       if (attempt === ATTEMPTS) throw new Problem('busy', { retry_after: 1 })
     }
   }
-
-/** For an act that leaves the database, such as a proxied call: at most once, because it is spent before. */
-export async function countersign(house: TasksHouse, scope: Scope, act: ActIn): Promise<Verdict> {
-  try {
-    return { outcome: 'allow', passed: await openCountersign(house)(scope, act, async (_, passed) => passed) }
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error
-    if (error.code === 'approval_pending') return { outcome: 'ask', problem: error }
-    if (['policy_denied', 'policy_error', 'human_denied', 'too_many_open'].includes(error.code))
-      return { outcome: 'deny', problem: error }
-    throw error
-  }
-}
-
-export const refused = (verdict: Extract<Verdict, { problem: Problem }>): Problem => verdict.problem
 
 type JudgedAct = Judged & { act: CountersignedAct }
 
