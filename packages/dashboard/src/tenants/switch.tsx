@@ -1,5 +1,4 @@
 // In which of one's tenants one acts. The session goes on in the other under another token, so everything that the page knows is asked anew.
-import type { RouteAnswer } from '@countersign/sdk'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useLocation } from 'wouter'
 import { api } from '../api.ts'
