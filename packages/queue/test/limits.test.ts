@@ -1,7 +1,7 @@
 // Q151: a random program over queues and kinds with limits, rates and strict keys, on the ring and on the oracle: several workers, outcomes of every sort,
 // lost workers, a clock that jumps, limits that change meanwhile. What holds is looked at after each step; at the end every job must come to its end.
 import { expect, test } from 'vitest'
-import { type Held, json, lose, register, tick } from './acts.ts'
+import { type Held, json, lose, tick } from './acts.ts'
 import { type Engine, openEngine, type Session } from './harness.ts'
 import { violations } from './invariants.ts'
 import { BOTH, type Random, randomOf } from './model/world.ts'

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import { type House, type Person, setup } from '#harness'
 import { tenantUuid, tenantWire } from '../../std/id.ts'
-import { foldEmail } from '../email.ts'
 
 /** Somebody who runs the installation and is in no tenant but one of their own. */
 async function host(house: House, name = 'Harriet'): Promise<Person> {
