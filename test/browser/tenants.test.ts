@@ -97,7 +97,10 @@ test('P20 P25 a person of two tenants switches in the head of the page; an owner
 
   await page.getByLabel('Tenant', { exact: true }).selectOption({ label: 'Second' })
   await expect.poll(() => new URL(page.url()).pathname).toBe('/inbox')
-  await page.getByText(/Alice · viewer/).first().waitFor()
+  await page
+    .getByText(/Alice · viewer/)
+    .first()
+    .waitFor()
   await page.goto('/settings')
   await page.getByRole('heading', { name: 'Second' }).waitFor()
   expect(await page.getByRole('button', { name: 'Save' }).getAttribute('aria-disabled')).toBe('true')

@@ -236,7 +236,9 @@ test('A1 P9 P10 every route as another tenant, with this tenant’s ids in path,
   const made = await furnish(house)
   const known = await idsOf(house)
   for (const id of made) if (!known.has(id.split('_')[0] as string)) known.set(id.split('_')[0] as string, id)
-  expect([...known.keys()]).toEqual(expect.arrayContaining(['ten', 'usr', 'agt', 'key', 'ses', 'task', 'dec', 'evt', 'inv', 'job']))
+  expect([...known.keys()]).toEqual(
+    expect.arrayContaining(['ten', 'usr', 'agt', 'key', 'ses', 'task', 'dec', 'evt', 'inv', 'job']),
+  )
   const theirs: Ids = (prefix) => known.get(prefix)
   const stranger = await house.stranger.person()
   const tenantB = tenantUuid((await stranger.get('/api/v1/me')).body.tenant_id) as string

@@ -44,8 +44,8 @@ test.each(Object.entries(DOORS))(
     for (const row of resolved) {
       // What answers otherwise the second time is a matter of the dial.
       if (/TTL 0|alternates/.test(row.note) || row.expect === 'allow') continue
-    // A task without a callback_url is a task.
-    if (row.url === null && door.field === '/callback_url') continue
+      // A task without a callback_url is a task.
+      if (row.url === null && door.field === '/callback_url') continue
       zone = zoneOf(row.note)
       const answer = await house[door.as].post(door.path, door.body(padded(row)))
       const [error] = answer.body?.errors ?? []

@@ -38,7 +38,9 @@ test('P118 the list, one event and the types answer to those who may read the re
   expect(list).toMatchObject({ status: 200, body: { data: [{ id, type: 'task.updated', data: { n: 1 } }], next_cursor: null } })
   expect((await house.alice.get(`/api/v1/events/${id}`)).body).toMatchObject(list.body.data[0])
   const types = await house.auditor.get('/api/v1/events/types')
-  expect(types.body.data).toContainEqual(expect.objectContaining({ name: 'task.created', class: 'activity', says: 'An agent asked a question.' }))
+  expect(types.body.data).toContainEqual(
+    expect.objectContaining({ name: 'task.created', class: 'activity', says: 'An agent asked a question.' }),
+  )
 
   for (const caller of [house.member, house.reviewer, house.viewer, house.agent])
     expect((await caller.get('/api/v1/events')).status).toBe(403)

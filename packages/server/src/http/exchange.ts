@@ -96,7 +96,8 @@ export function refuseMalformed(exchange: Exchange): void {
 
 /** P105: what egress/ of this installation sent out came back to it. Whoever forwards on the way adds to the header and removes nothing. */
 export function refuseLoop(via: string | undefined, installation: string): void {
-  if (via?.split(',').some((one) => one.trim().split(/\s+/)[1] === `countersign-${installation}`)) throw new Problem('loop_detected')
+  if (via?.split(',').some((one) => one.trim().split(/\s+/)[1] === `countersign-${installation}`))
+    throw new Problem('loop_detected')
 }
 
 function refuseHeaders(rawHeaders: readonly string[]): void {
