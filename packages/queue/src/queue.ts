@@ -89,9 +89,14 @@ export function createQueue(options: QueueOptions) {
   const health = (): Promise<Health> =>
     readHealth({ store, wake, workers, maintenance: () => maintenance, isClosing: () => closing !== undefined })
 
-  /** Tells the database what the kinds and schedules declare. `work` and `maintain` do so by themselves. */
+  /** Tells the database what the kinds and schedules declare. `work` tells of its kinds and `maintain` of the schedules by themselves. */
   async function register(): Promise<void> {
     await sql.registerKinds(store, Object.fromEntries([...kinds].map(([name, kind]) => [name, kindSettings(kind)])))
+    await registerSchedules()
+  }
+
+  /** A login that only maintains may not say what a kind is (Q74). */
+  async function registerSchedules(): Promise<void> {
     for (const schedule of schedules.values()) await saveSchedule(store, schedule, 'code', kinds)
   }
 
@@ -104,7 +109,7 @@ export function createQueue(options: QueueOptions) {
   /** Promotes, rescues, expires, fires schedules and cleans, one process at a time, until closed. */
   function maintain(): void {
     if (maintenance) return
-    store.insist(register).catch((error: unknown) => log.error({ err: error }, 'kinds and schedules could not be registered'))
+    store.insist(registerSchedules).catch((error: unknown) => log.error({ err: error }, 'schedules could not be registered'))
     maintenance = startMaintenance(upkeep)
   }
 

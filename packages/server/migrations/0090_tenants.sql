@@ -210,8 +210,7 @@ grant execute on function countersign_engine.memberships(text), countersign_engi
   countersign_engine.break_glass_requests(text, text, integer), countersign_engine.destroy_tenant_keys(uuid), countersign_engine.use_session(bytea)
   to countersign_runtime;
 -- Keeping the house is what these are for; whoever does only that may call them too.
--- It fires schedules, so it says what their kinds are.
-grant execute on function countersign_engine.root_keys_in_use(), countersign_queue.register_kinds(jsonb) to countersign_maintenance;
+grant execute on function countersign_engine.root_keys_in_use() to countersign_maintenance;
 grant execute on function countersign_engine.sweep_buckets(), countersign_engine.sweep_replies(integer) to countersign_runtime, countersign_maintenance;
 
 set local role countersign_owner;
