@@ -237,6 +237,7 @@ begin
   select string_agg(convert_to(substr(letters, a, 1) || substr(letters, b, 1), 'UTF8'), '' order by a, b) into pairs
   from generate_series(1, 32) a cross join generate_series(1, 32) b;
   execute format($f$
+-- As said above. Reads no table; takes no lock.
 create function countersign_queue.ring_id_head(at timestamptz, lane integer, xid bigint) returns text
 language plpgsql immutable as $b$
 declare
@@ -302,17 +303,22 @@ end $$;
 do $$
 begin
   execute format($f$
+-- Rows of a lane in one slot, behind one place and before another, in order: one probe of the index, never a sort. Takes no lock of its own; says nothing
+-- of whether they are claimed.
 create function countersign_queue.read_slot(s smallint, of_lane integer, from_xid xid8, from_num bigint, to_xid xid8, to_num bigint,
   most integer) returns setof countersign_queue.ring
 language plpgsql stable rows 500 set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off set plan_cache_mode = force_generic_plan
 as $b$
 begin%s
 end $b$;
+-- The row at one place of a lane, if its slot still holds it. One probe; takes no lock.
 create function countersign_queue.read_row(s smallint, of_lane integer, of_xid xid8, of_num bigint) returns setof countersign_queue.ring
 language plpgsql stable rows 1 set enable_seqscan = off set enable_bitmapscan = off set jit = off set plan_cache_mode = force_generic_plan
 as $b$
 begin%s
 end $b$;
+-- The newest claim of a lane in one slot, null when there is none: its cursor, if no newer slot has one. One probe; takes no lock; exact only for
+-- whoever holds the lane.
 create function countersign_queue.newest_claim(s smallint, of_lane integer) returns countersign_queue.claims
 language plpgsql stable set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off set plan_cache_mode = force_generic_plan
 as $b$
@@ -321,6 +327,7 @@ declare
 begin%s
   return found_one;
 end $b$;
+-- A claim by its id, whose lowest four bits are its slot; null when that was truncated. One probe; takes no lock.
 create function countersign_queue.claim_by_id(of_id bigint) returns countersign_queue.claims
 language plpgsql stable set enable_seqscan = off set enable_bitmapscan = off set jit = off set plan_cache_mode = force_generic_plan
 as $b$
@@ -330,6 +337,7 @@ declare
 begin%s
   return found_one;
 end $b$;
+-- What was closed of a claim so far. Takes no lock; exact only for whoever holds its stripe.
 create function countersign_queue.closures_of(of_claim bigint) returns setof countersign_queue.closures
 language plpgsql stable rows 1 set enable_seqscan = off set enable_bitmapscan = off set jit = off set plan_cache_mode = force_generic_plan
 as $b$
@@ -381,6 +389,7 @@ begin
   end loop;
   return null;
 end $$;
+-- The same, looked for in every live slot. Takes no lock; exact only for whoever holds the lane.
 create function countersign_queue.cursor_of(of_lane integer) returns countersign_queue.claims
 language sql volatile return countersign_queue.cursor_in(of_lane, countersign_queue.live_generations());
 

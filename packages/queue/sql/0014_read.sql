@@ -365,6 +365,7 @@ begin
       i, lpad(i::text, 2, '0'));
   end loop;
   execute format($f$
+-- The newest claim of a lane in one slot that is no newer than another one, null when there is none: the cursor as it stood then. One probe; takes no lock.
 create function countersign_queue.claim_upto(of_slot smallint, of_lane integer, upto bigint) returns countersign_queue.claims
 language plpgsql stable set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off set plan_cache_mode = force_generic_plan
 as $b$
@@ -596,6 +597,8 @@ begin
   j.dead_letter := false;
   return j;
 end $$;
+-- A job that history alone still knows, as a row of jobs with what was kept of it; null when it knows nothing. Takes no lock and asks for no tenant: whoever
+-- calls it does.
 create function countersign_queue.history_seen(job text) returns countersign_queue.jobs
 language plpgsql stable as $$
 declare
@@ -996,6 +999,7 @@ create function countersign_queue.sealed_mark(mark jsonb) returns text
 language sql immutable
 return case when mark is distinct from '{"ring": null, "rows": null, "history": null}' then
   translate(encode(convert_to(mark::text, 'UTF8'), 'base64'), E'+/=\n', '-_') end;
+-- The way back: null for null and for a word that is none. Reads no table.
 create function countersign_queue.opened_mark(word text) returns jsonb
 language plpgsql immutable as $$
 declare
@@ -1443,12 +1447,15 @@ begin
   end if;
   return lines;
 end $$;
+-- One line of a timeline. Reads no table.
 create function countersign_queue.line(at timestamptz, what text, state text, actor text, worker text, attempt integer, lease bigint, outcome text, reason text,
   error text, duration_ms bigint) returns jsonb
 language sql stable
 return jsonb_build_object('at', countersign_queue.spoken(at), 'what', what, 'state', state, 'actor', coalesce(actor, worker), 'worker', worker,
   'attempt', attempt, 'lease', lease, 'outcome', outcome, 'reason', reason, 'error', error, 'duration_ms', duration_ms);
 
+-- What became of a job, line by line, oldest first; null when the caller may not see it or nobody knows it. Locks the ring as a reader does, until the
+-- transaction ends, so that nothing is truncated between two looks; changes nothing.
 create function countersign_queue.timeline(job text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare

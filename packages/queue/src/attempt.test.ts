@@ -11,6 +11,8 @@ import {
   type KindOptions,
   park,
   type QueueOptions,
+  retry,
+  snooze,
 } from './index.ts'
 import { eventually } from './testing/eventually.ts'
 
@@ -81,6 +83,33 @@ test('Q92 the functions of a context may be taken apart from it, and what was no
   expect(seen).toMatchObject({ attempt: 1, idempotencyKey: id, id, same: true, span: undefined })
   expect(seen.signal).toBeInstanceOf(AbortSignal)
   await eventually(async () => (await queue.jobs({ kind: 'child' })).data[0]?.state).toBe('completed')
+})
+
+test('Q8 Q92 every attempt of a job sees the same idempotencyKey, also after a failure, a retry and a snooze, and no other job has it', async () => {
+  const seen: Record<string, string[]> = {}
+  const often = kindOf(
+    'often',
+    (job, { attempt, idempotencyKey }) => {
+      const keys = [...(seen[job.id] ?? []), idempotencyKey]
+      seen[job.id] = keys
+      if (keys.length === 1) throw new Error('broken')
+      if (keys.length === 2) return retry({ after: '1ms' })
+      if (keys.length === 3) return snooze('1ms')
+      return attempt
+    },
+    { maxAttempts: 9, backoff: { base: '1ms', factor: 1, jitter: 0 } },
+  )
+  const { queue, clock } = await open([often])
+  const ids = await queue.enqueueMany([{ kind: 'often' }, { kind: 'often' }])
+  queue.work()
+  for (const id of ids)
+    await eventually(async () => {
+      await clock.advance('1s')
+      await queue.tick()
+      return (await queue.job(id))?.state
+    }).toBe('completed')
+  for (const id of ids) expect([id, seen[id]?.length, new Set(seen[id]).size]).toEqual([id, 4, 1])
+  expect(new Set(ids.map((id) => seen[id]?.[0])).size).toBe(2)
 })
 
 test('Q95 a handler that does not honour a cancel within its grace loses the job to it; what it says later changes nothing', async () => {

@@ -195,7 +195,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'prune does not look under its locks what it is about to drop',
     edits: [
       edit('prune', 'continue when countersign_queue.gate(g) is not null;', ''),
-      edit('prune', 'if countersign_queue.gate(g) is not null or not', 'if not'),
+      edit('prune', 'if countersign_queue.gate(g) is not null or countersign_queue.carry', 'if countersign_queue.carry'),
     ],
     caughtBy: 'slotOfARunningJob',
   },
@@ -251,6 +251,86 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'what was drained is only passed over',
     edits: [edit('drain_lanes', "null, 'cancelled', at)", "repeat('0', got.taken)::bit varying, 'cancelled', at)")],
     caughtBy: 'drained',
+  },
+  {
+    name: 'finish takes its stripes in another order than the others',
+    edits: [
+      edit(
+        'finish',
+        "order by ((v ->> 'lease')::bigint >> 14) & 63\n  loop\n    perform",
+        "order by ((v ->> 'lease')::bigint >> 14) & 63 desc\n  loop\n    perform",
+      ),
+    ],
+    caughtBy: 'lockOrder',
+  },
+  {
+    name: 'settle_claims takes its stripes in another order than the others',
+    edits: [
+      edit(
+        'settle_claims',
+        "order by ((v ->> 'lease')::bigint >> 14) & 63) end",
+        "order by ((v ->> 'lease')::bigint >> 14) & 63 desc) end",
+      ),
+    ],
+    caughtBy: 'lockOrder',
+  },
+  {
+    name: 'finish locks its rows in another order than the others',
+    edits: [edit('finish', 'order by j.id for update', 'order by j.id desc for update')],
+    caughtBy: 'lockOrder',
+  },
+  {
+    name: 'a claim locks every lane of its queues',
+    edits: [edit('is_worth_a_lock', 'return locks < 48 and (', 'return true or (')],
+    caughtBy: 'fewLocks',
+  },
+  {
+    name: 'each new queue is a lock of its own',
+    edits: [edit('lane_for', 'hashtext(of_queue) & 15', 'hashtext(of_queue)')],
+    caughtBy: 'fewLocks',
+  },
+  {
+    name: 'a rescue locks every lost worker',
+    edits: [edit('rescue', 'order by random() limit 12', 'order by random() limit 1200')],
+    caughtBy: 'fewLocks',
+  },
+  {
+    name: 'keys have no bound',
+    edits: [edit('claim_limited', 'c.most is not null and c.running + c_taken[c.cn] >= c.most', 'false')],
+    caughtBy: 'limits',
+  },
+  {
+    name: 'kinds have no bound',
+    edits: [edit('claim_limited', 'kn is not null and kind_taken[kn] >= kind_rooms[kn]', 'false')],
+    caughtBy: 'limits',
+  },
+  {
+    name: 'a bucket is never empty',
+    edits: [edit('claim_limited', 'c.level is not null and r_taken[c.rn] + 1 > c.level + 1e-9', 'false')],
+    caughtBy: 'limits',
+  },
+  {
+    name: 'strict keys are in no order',
+    edits: [
+      edit('insert_job', 'elsif is_strict and countersign_queue.is_behind(queue, tenant, place_key) then', 'elsif false then'),
+      edit('claim_limited', "when not c.in_turn then 'order'", "when false then 'order'"),
+    ],
+    caughtBy: 'strictKeys',
+  },
+  {
+    name: 'the end of the head of a strict key frees nobody',
+    edits: [edit('release_heads', 'begin', 'begin\n  return;')],
+    caughtBy: 'strictKeys',
+  },
+  {
+    name: 'whoever looks across jobs sees those of every tenant',
+    edits: [edit('caller_tenant', 'return countersign_queue.narrowed(p);', 'return null;')],
+    caughtBy: 'tenants',
+  },
+  {
+    name: 'a job found by its id is within reach of every tenant',
+    edits: [edit('reaches', 'return coalesce(of_tenant = countersign_queue.narrowed(p), true)', 'return true')],
+    caughtBy: 'tenants',
   },
 ]
 

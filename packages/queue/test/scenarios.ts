@@ -1,6 +1,23 @@
 // Races and crashes told step by step, each with the interleaving that a fault would need. They hold on both engines; each mutant breaks one of them.
-import { claim, claimAll, enqueue, equal, finish, job, json, lose, must, names, register, sound, tick, turn } from './acts.ts'
-import type { Engine } from './harness.ts'
+import {
+  claim,
+  claimAll,
+  enqueue,
+  equal,
+  finish,
+  type Held,
+  job,
+  json,
+  lose,
+  must,
+  names,
+  register,
+  sound,
+  tick,
+  turn,
+} from './acts.ts'
+import type { Engine, Session } from './harness.ts'
+import { bounded, openWalker } from './locks.ts'
 
 export type Scenario = { says: string; play(engine: Engine): Promise<void> }
 
@@ -211,7 +228,7 @@ export const SCENARIOS = {
         await a.run('begin')
         equal(await finish(a, held, said), ['settled'], 'AtMostOneSettlement')
         const other = finish(patient, held, said)
-        await waits(engine, patient.pid)
+        await waits(engine, patient.pid, other)
         await a.run('commit')
         equal(await other, ['already'], 'AtMostOneSettlement')
         await sound(engine)
@@ -477,15 +494,158 @@ export const SCENARIOS = {
       await sound(engine)
     },
   },
+  lockOrder: {
+    says: 'Q154 what waits, waits for stripes ascending and then for rows by id, in whatever order it was told of them',
+    async play(engine) {
+      const { a, b } = await open(engine)
+      const held: Held[] = []
+      for (let n = 0; n < 4; n++) {
+        await enqueue(a, [`${n}a`, `${n}b`])
+        held.push(...(await claim(a, 'w1')))
+      }
+      const spoken = (jobs: Held[]) =>
+        jobs.map(({ id, lease, token }) => ({ id, lease, token, outcome: 'completed', output: 1, progress: {} }))
+      await a.get('progress($1::jsonb)', [json(spoken(held.slice(0, 3)))])
+      const mixed = [...held].reverse()
+      const whole = mixed.slice(0, 4).filter((_, n) => n % 2 === 1)
+      const claims = json(whole.map(({ lease, token }) => ({ lease: Math.floor(lease / 1024) * 1024, token, done: null })))
+      const walker = await openWalker(engine)
+      try {
+        const walked = async (says: string, call: string, value: string) =>
+          must(
+            (await walker.walk(says, b, (s: Session) => s.call(call, [value]))) !== null,
+            'AscendingOrder',
+            `${says} was refused`,
+          )
+        for (const jobs of [held, mixed]) await walked('finish', 'finish($1::jsonb)', json(spoken(jobs)))
+        await walked('progress', 'progress($1::jsonb)', json(spoken(mixed)))
+        if (engine.which === 'ring') await walked('settle', 'settle_claims($1::jsonb)', claims)
+      } finally {
+        await walker.close()
+      }
+    },
+  },
+  fewLocks: {
+    says: 'Q154 no transaction holds more than 64 advisory locks, however many queues it fills or asks and however many workers were lost',
+    async play(engine) {
+      const { a } = await open(engine)
+      const queues = Array.from({ length: 80 }, (_, n) => `q${n}`)
+      const holding = async <T>(says: string, call: string, values: unknown[]): Promise<T> => {
+        await a.run('begin')
+        const answer = await a.get<T>(call, values)
+        await bounded(engine, a.pid, says)
+        await a.run('commit')
+        return answer
+      }
+      const jobs = json(queues.map((queue) => ({ kind: 'plain', queue, payload: { k: queue } })))
+      await holding('enqueue', 'enqueue_many($1::jsonb)', [jobs])
+      await holding('enqueue', 'enqueue_many($1::jsonb)', [jobs])
+      await register(a, 'w1', queues)
+      const wants = json(queues.map((queue) => ({ queue, n: 5, kinds: ['plain'] })))
+      let got = 0
+      for (let more = -1; more !== 0; got += more)
+        more = (
+          await holding<{ jobs: Held[] }>('claim', 'claim($1::text, $2::uuid, $3::jsonb)', ['w1', crypto.randomUUID(), wants])
+        ).jobs.length
+      equal(got, 160, 'NoLostJob')
+      for (let n = 0; n < 70; n++) {
+        await register(a, `lost${n}`)
+        await lose(engine, `lost${n}`)
+      }
+      await holding('rescue', "tick('{rescue}')", [])
+      for (let n = 0; n < 12; n++) await tick(a, 'rescue')
+      const { left } = await engine.lookOne<{ left: number }>(
+        "select count(*)::integer as left from countersign_queue.workers where id like 'lost%'",
+      )
+      equal(left, 0, 'Liveness')
+    },
+  },
+  limits: {
+    says: 'Q106 Q151 a key, a kind and a rate give what they may and no more, and what ends lets the next one go',
+    async play(engine) {
+      const { a } = await open(engine)
+      await a.get('register_kinds($1::jsonb)', [json({ mail: { max_running: 2 } })])
+      await a.get("configure_queue('alpha', '{\"max_running_per_key\": 2}')")
+      await enqueue(a, ['1', '2', '3'], { concurrency_key: 'k' })
+      const first = await claimAll(a, 'w1')
+      equal(names(first), '1 2', 'RunningPerKeyBound')
+      await finish(a, first.slice(0, 1))
+      equal(names(await claimAll(a, 'w1')), '3', 'RunningPerKeyBound')
+      await enqueue(a, ['m1', 'm2', 'm3'], { kind: 'mail', queue: 'beta' })
+      const mails = await claimAll(a, 'w1', { queue: 'beta' })
+      equal(names(mails), 'm1 m2', 'RunningPerKeyBound')
+      await finish(a, mails.slice(0, 1))
+      equal(names(await claimAll(a, 'w1', { queue: 'beta' })), 'm3', 'RunningPerKeyBound')
+      const rule = { rate_per_key: { limit: 1, per_ms: 600_000, burst: 2 } }
+      await a.get("configure_queue('gamma', $1::jsonb)", [json(rule)])
+      await enqueue(a, ['r1', 'r2', 'r3'], { queue: 'gamma', rate_key: 'r' })
+      equal(names(await claimAll(a, 'w1', { queue: 'gamma' })), 'r1 r2', 'RateBound')
+      await engine.advance(5)
+      equal(names(await claimAll(a, 'w1', { queue: 'gamma' })), '', 'RateBound')
+      await engine.advance(6)
+      equal(names(await claimAll(a, 'w1', { queue: 'gamma' })), 'r3', 'Liveness')
+    },
+  },
+  strictKeys: {
+    says: 'Q105 Q151 of a strict key one runs at a time, in order; the end of each frees the next, a failure that comes again does not',
+    async play(engine) {
+      const { a } = await open(engine)
+      await enqueue(a, ['1', '2', '3'], { ordering_key: 'o', order: 'strict' })
+      const [one] = await claimAll(a, 'w1')
+      equal(one?.payload.k, '1', 'StrictKeyOrder')
+      equal(names(await claimAll(a, 'w1')), '', 'StrictKeyOrder')
+      if (!one) return
+      await finish(a, [one], { outcome: 'retry', after_ms: 900_000 })
+      equal(names(await claimAll(a, 'w1')), '', 'StrictKeyOrder')
+      await engine.advance(20)
+      const again = await claimAll(a, 'w1')
+      equal(names(again), '1', 'StrictKeyOrder')
+      await finish(a, again)
+      const second = await claimAll(a, 'w1')
+      equal(names(second), '2', 'NoBlockedWithoutBlocker')
+      await finish(a, second)
+      equal(names(await claimAll(a, 'w1')), '3', 'NoBlockedWithoutBlocker')
+    },
+  },
+  tenants: {
+    says: 'Q76 Q155 in a transaction of one tenant the jobs of another are as if absent: neither told of nor changed',
+    async play(engine) {
+      const { a } = await open(engine)
+      const [mine, theirs] = [crypto.randomUUID(), crypto.randomUUID()]
+      await enqueue(a, ['mine'], { tenant_id: mine })
+      const [ring = ''] = await enqueue(a, ['theirs'], { tenant_id: theirs })
+      const [row = ''] = await enqueue(a, ['theirs'], { tenant_id: theirs, delay_ms: 900_000 })
+      const scoped = async <T>(call: string, values: unknown[] = []): Promise<T> => {
+        await a.run('begin')
+        await a.run(`set local countersign.tenant = '${mine}'`)
+        const answer = await a.get<T>(call, values)
+        await a.run('commit')
+        return answer
+      }
+      const told = await scoped<{ data: { payload: { k: string } }[] }>('list_jobs()')
+      equal(
+        told.data.map((one) => one.payload.k),
+        ['mine'],
+        'Tenants',
+      )
+      equal((await scoped<{ queues: object }>('counts()')).queues, { alpha: { ready: 1 } }, 'Tenants')
+      for (const id of [ring, row])
+        for (const call of ['job($1::text)', 'timeline($1::text)', 'cancel_job($1::text)', 'bury_job($1::text)'])
+          equal(await scoped(call, [id]), null, 'Tenants')
+      equal([(await job(a, ring))?.state, (await job(a, row))?.state], ['ready', 'scheduled'], 'Tenants')
+    },
+  },
 } satisfies Record<string, Scenario>
 
-/** Until a session waits for a lock, or has ended what it was doing. */
-async function waits(engine: Engine, pid: number): Promise<void> {
-  for (;;) {
-    const { done } = await engine.lookOne<{ done: boolean }>(
-      `select state <> 'active' or wait_event_type = 'Lock' as done from pg_stat_activity where pid = $1`,
-      [pid],
-    )
-    if (done) return
+/** Until a session waits for another one, or its call has ended. */
+async function waits(engine: Engine, pid: number, call: Promise<unknown>): Promise<void> {
+  let over = false
+  const ended = call.then(() => {
+    over = true
+  })
+  while (!over) {
+    const { n } = await engine.lookOne<{ n: number }>('select cardinality(pg_blocking_pids($1)) as n', [pid])
+    if (n > 0) return
   }
+  await ended
 }
