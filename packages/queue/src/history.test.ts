@@ -185,16 +185,14 @@ test('Q65 the history of a job costs at most 64 bytes of WAL', async () => {
   await ask("tick('{rotate}')")
   // Pages that are new since a checkpoint are written whole once; that is the checkpoint's cost.
   await admin.query('checkpoint')
-  const { rows } = await admin.query(`
-    with slot as materialized (select (min(generation) & 15)::smallint as s from countersign_queue.generations),
-      before as materialized (select pg_current_wal_insert_lsn() as lsn from slot)
-    select before.lsn, countersign_queue.fold_slot(slot.s, countersign_queue.now()) is null as folded from slot, before`)
-  const after = await admin.query(
-    'select pg_current_wal_insert_lsn() - $1::pg_lsn as bytes, sum(n)::int as n from countersign_queue.history',
-    [rows[0].lsn],
-  )
-  expect(after.rows[0].n).toBe(8000)
-  expect(Number(after.rows[0].bytes) / 8000).toBeLessThan(64)
+  // Of this statement alone: the server writes for other tests too.
+  const { rows } = await admin.query(`explain (analyze, wal, format json)
+    select countersign_queue.fold_slot((min(generation) & 15)::smallint, countersign_queue.now()) from countersign_queue.generations`)
+  const folded = await admin.query('select sum(n)::int as n from countersign_queue.history')
+  expect(folded.rows[0].n).toBe(8000)
+  const bytes = rows[0]['QUERY PLAN'][0].Plan['WAL Bytes']
+  expect(bytes).toBeGreaterThan(0)
+  expect(bytes / 8000).toBeLessThan(64)
 }, 60_000)
 
 test('Q65 history is kept for 7 days, minutes for 30, hours for 400; then whole partitions are emptied and nothing is deleted or counted twice', async () => {
