@@ -16,7 +16,7 @@ async function built(): Promise<void> {
   await buildIfStale(['queue'])
 }
 
-test('A24 A25 A26 whatever breaks, no process ends by itself, what was accepted is settled once or still there, and a dump taken meanwhile holds what was pending', {
+test('A24 A25 A26 Q154 whatever breaks, no process ends by itself, what was accepted is settled once or still there, and a dump taken meanwhile holds what was pending', {
   timeout: 180_000,
 }, async () => {
   await built()
@@ -73,4 +73,8 @@ test('A24 A25 A26 whatever breaks, no process ends by itself, what was accepted 
   expect(accepted).toBe(terminal + sums.live)
   expect(accepted).toBeGreaterThan(500)
   expect(ranAgain).toBeGreaterThan(0)
+  // Since the statistics began anew, which they do when the server did not shut down cleanly.
+  expect(await arena.look('select deadlocks::integer as n from pg_stat_database where datname = current_database()', [])).toEqual(
+    [{ n: 0 }],
+  )
 })
