@@ -207,6 +207,39 @@ test('Q154 Q50 BoundedAdvisoryLocks: no call holds more than 64 of them, however
   expect(seen.filter(([, n]) => n > MOST_ADVISORY)).toEqual([])
 })
 
+test('Q154 Q41 Q60 a slot whose lanes are idle is truncated a few lanes a tick, and no tick holds more than 64 advisory locks', async () => {
+  const engine = await openEngine('ring', { sessions: 1 })
+  const s = engine.session(0)
+  const queues = Array.from({ length: MANY }, (_, n) => `queue-${n}`)
+  const jobs = json(queues.map((queue) => ({ kind: 'plain', queue, payload: { k: queue } })))
+  await s.get('enqueue_many($1::jsonb)', [jobs])
+  await register(s, 'w1', queues)
+  const claimEach = async (queue: string) => finish(s, await claim(s, 'w1', { queue }))
+  for (const queue of queues) await claimEach(queue)
+  const locks: number[] = []
+  let pruned = 0
+  for (let n = 0; n < 12 && pruned < 2; n++) {
+    await engine.advance(2)
+    await tick(s, 'rotate')
+    await s.run('begin')
+    pruned += (await tick(s, 'prune')).prune ?? 0
+    locks.push(await advisoryLocks(engine, s.pid))
+    await s.run('commit')
+    // So that the ring has a reason to turn.
+    await enqueue(s, ['turn'], { queue: 'other' })
+    await claimEach('other')
+  }
+  expect(pruned).toBeGreaterThan(0)
+  expect(Math.max(...locks)).toBeGreaterThan(40)
+  expect(Math.max(...locks)).toBeLessThanOrEqual(MOST_ADVISORY)
+  // Every lane goes on where it was.
+  await s.get('enqueue_many($1::jsonb)', [jobs])
+  const again: string[] = []
+  for (const queue of queues) again.push(...(await claim(s, 'w1', { queue })).map((one) => one.payload.k))
+  expect(again.sort()).toEqual([...queues].sort())
+  expect(await violations(engine)).toEqual([])
+})
+
 const STRESS_MS = Number(process.env.PROPERTY_SECONDS ?? 0) > 30 ? 60_000 : 4_000
 
 test(
