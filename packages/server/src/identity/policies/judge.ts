@@ -36,6 +36,8 @@ export function openPolicies(guardrails: string): Policies {
   const own = policySchema()
   const [fault] = checkPolicies(guardrails, own, 'host').errors
   if (fault) throw new TypeError(`The guardrails do not pass: line ${fault.line}, column ${fault.column}: ${fault.message}`)
+  // Parsed here, before anything listens: a tenant's first decision would hold its transaction, and whoever waits for it, for as long.
+  openSets({ version: 0, text: startingText(), guardrails, schema: own })
   return { schema: own, guardrails, kept: new Map() }
 }
 
