@@ -58,10 +58,13 @@ test('P60 every route has an action with a row, concerns only its caller, or is 
     expect([headOf(one), isAction(one.spec.action ?? '')]).toEqual([headOf(one), true])
 })
 
+/** Every role calls in turn, as often as there are routes. */
+const LIMITS = ['api.key', 'api.user', 'api.tenant', 'policy.dry_run'].map((name) => `${name}=1000000/1m+100000`).join()
+
 test('P60 T17 every cell: each role calls each route, and the matrix lets through exactly what its row says', {
   timeout: 180_000,
 }, async () => {
-  const house = await setup()
+  const house = await setup({ settings: { LIMITS } })
   for (const role of ROLES) {
     const person = await house.given.user({ role })
     const scope: Scope = { ...systemScope('x'), actor: { type: 'user', id: person.id }, role }
@@ -78,7 +81,7 @@ test('P60 T17 every cell: each role calls each route, and the matrix lets throug
 test('P60 P63 T19 every cell of an agent key and of a tenant-wide key, with the widest scopes they can be given', {
   timeout: 180_000,
 }, async () => {
-  const house = await setup()
+  const house = await setup({ settings: { LIMITS } })
   const wildcards = KEY_SCOPES.filter((scope) => scope.endsWith(':*'))
   for (const kind of ['agt', 'adm'] as const) {
     const scopes: string[] = []
