@@ -191,7 +191,7 @@ const ORPHANS = `
   union all
   select 'decision of no task', d.task_id from decisions d left join tasks t on t.id = d.task_id where t.id is null
   union all
-  select 'key of no task', k.subject from subject_keys k where not exists (select from tasks t where 'task:' || t.id = k.subject)
+  select 'key of no task', k.subject from subject_keys k where k.subject like 'task:%' and not exists (select from tasks t where 'task:' || t.id = k.subject)
   union all
   select 'no deadline', t.id from tasks t
     where not exists (select from countersign_queue.jobs j where j.kind = 'task.expire' and j.payload ->> 'task_id' = t.id)
