@@ -401,6 +401,12 @@ test('Q149 RunningHasPermit PermitsBounded UnacknowledgedBounded AheadBounded Ba
   await eventually(() => worker.ages()).toMatchObject({ running: 0, waiting: 0, unacknowledged: 0 })
 
   await queue.pause({ queue: 'default' })
+  // A claim that began before the commit of the pause is bound by nothing; of the second that ends after it, it began after it.
+  const claimedAt = () => performance.now() - worker.ages().claim_loop_age_ms
+  for (let n = 0; n < 2; n++) {
+    const last = claimedAt()
+    await eventually(() => claimedAt() - last).toBeGreaterThan(2)
+  }
   await queue.enqueueMany(
     [...many(20, 'plain'), ...many(2, 'long')].map((one) => ({ ...one, queue: one.kind === 'long' ? 'slow' : 'default' })),
   )
