@@ -20,7 +20,8 @@ import { violations } from './invariants.ts'
 import { type Random, randomOf } from './model/world.ts'
 
 const SECONDS = Number(process.env.PROPERTY_SECONDS ?? 8)
-const SEED = process.env.PROPERTY_SEED
+// The suite runs one program that is the same on every machine; the long run searches by chance.
+const SEED = process.env.PROPERTY_SEED ?? (process.env.PROPERTY_SECONDS === undefined ? '1' : undefined)
 const QUEUES = ['alpha', 'beta'] as const
 const BATCH = 4
 
@@ -114,20 +115,28 @@ class Process {
 }
 
 /** By the clock that stamps claims, which counts milliseconds. */
+/** A claim that began before the commit of a pause is bound by nothing: those that are under way end first. */
+async function claimsAreOver(engine: Engine): Promise<void> {
+  const { at } = await engine.lookOne<{ at: string }>('select clock_timestamp()::text as at')
+  const open = `select count(*)::int as n from pg_stat_activity
+    where datname = current_database() and state = 'active' and query like '%claim_packed%' and pid <> pg_backend_pid() and query_start < $1::timestamptz`
+  await expect.poll(async () => (await engine.lookOne<{ n: number }>(open, [at])).n, { timeout: 10_000, interval: 5 }).toBe(0)
+}
+
 const now = async (engine: Engine) => (await engine.lookOne<{ at: string }>('select countersign_queue.now()::text as at')).at
 
-/** Claims of the ring and rows of jobs that some worker was given after a moment and before another. */
+/** Claims of the ring and rows of jobs that some worker was given after a moment and before another; their times are rounded to milliseconds. */
 async function given(
   engine: Engine,
   where: { workers?: string[]; queue?: string; after: string; before?: string },
 ): Promise<unknown[]> {
   return engine.look(
     `select c.worker, l.queue, c.claimed_at::text from countersign_queue.claims c join countersign_queue.lanes l on l.lane = c.lane
-     where c.n > 0 and c.claimed_at > $3::timestamptz and c.claimed_at < coalesce($4::timestamptz, 'infinity') and c.worker is not null
+     where c.n > 0 and c.claimed_at > $3::timestamptz + interval '2 ms' and c.claimed_at < coalesce($4::timestamptz, 'infinity') and c.worker is not null
        and ($1::text[] is null or c.worker = any ($1)) and ($2::text is null or l.queue = $2)
      union all
      select j.worker, j.queue, j.claimed_at::text from countersign_queue.jobs j
-     where j.claimed_at > $3::timestamptz and j.claimed_at < coalesce($4::timestamptz, 'infinity') and j.worker is not null
+     where j.claimed_at > $3::timestamptz + interval '2 ms' and j.claimed_at < coalesce($4::timestamptz, 'infinity') and j.worker is not null
        and ($1::text[] is null or j.worker = any ($1)) and ($2::text is null or j.queue = $2)`,
     [where.workers ?? null, where.queue ?? null, where.after, where.before ?? null],
   )
@@ -184,6 +193,7 @@ test(
       } else if (random.chance(0.4)) {
         const queue = random.pick(QUEUES)
         await s.get('set_paused($1::text, $2::text, true)', ['queue', queue])
+        await claimsAreOver(engine)
         const after = await now(engine)
         await s.get('enqueue_many($1::jsonb)', [JSON.stringify(jobs.map((job) => ({ ...job, queue })))])
         await napping(40)
