@@ -106,6 +106,7 @@ function spoken(text: string, seen: string[]): string[] {
     .replace(/(?<=[ (])[0-9a-f]{8}(?=[ )])/g, '<fingerprint>')
     .replace(/, \d+ a second/g, ', <n> a second')
     .replace(/within \d+ ms/g, 'within <n> ms')
+    .replace(/ of \d+ decisions/g, ' of <n> decisions')
     // Of the machine, not of the installation.
     .replace(/^(?:ok|warn) +(egress\.dns +).*(?:\n +→.*)?$/m, 'ok   $1<name servers>')
     .replace(/^(?:ok|warn) +(disk +).*(?:\n +→.*)?$/m, 'ok   $1<free>')

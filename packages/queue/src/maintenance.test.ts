@@ -45,6 +45,7 @@ test('Q122 A14 when the leader is killed across a fire, another leads within 12 
   const child = leader(runtimeUrl)
   const leads = async () => (await queue.health()).leader
   await expect.poll(leads, { timeout: 20_000 }).toContain(`-${child.pid}-`)
+  await expect.poll(async () => (await queue.schedules.list()).length, { timeout: 20_000 }).toBe(1)
   const fires = async () =>
     (await queue.jobs({ kind: 'report' }, { limit: 200 })).data.map((job) => job.metadata['countersign:fire_time']).sort()
   await clock.advance('2m')

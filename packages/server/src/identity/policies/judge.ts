@@ -17,11 +17,14 @@ export type Policies = {
   readonly guardrails: string
   /** Sets that were parsed, by tenant and version; the oldest goes first. */
   readonly kept: Map<string, Sets | null>
+  /** The set that every tenant starts with: parsed once, before anything listens. */
+  readonly starting: { text: string; sets: Sets }
 }
 
 export type PolicyHouse = { db: Db; policies: Policies }
 
 const MOST_KEPT = 256
+const FIRST = 1
 
 let schema: Schema | undefined
 
@@ -36,9 +39,10 @@ export function openPolicies(guardrails: string): Policies {
   const own = policySchema()
   const [fault] = checkPolicies(guardrails, own, 'host').errors
   if (fault) throw new TypeError(`The guardrails do not pass: line ${fault.line}, column ${fault.column}: ${fault.message}`)
-  // Parsed here, before anything listens: a tenant's first decision would hold its transaction, and whoever waits for it, for as long.
-  openSets({ version: 0, text: startingText(), guardrails, schema: own })
-  return { schema: own, guardrails, kept: new Map() }
+  // Parsed here: a tenant's first decisions would hold their transactions, and whoever waits for them, for as long.
+  const text = startingText()
+  const starting = { text, sets: openSets({ version: FIRST, text, guardrails, schema: own }) }
+  return { schema: own, guardrails, kept: new Map(), starting }
 }
 
 /** A decision with the request that it judged. */
@@ -83,6 +87,7 @@ export async function setsOf({ db, policies }: PolicyHouse, t: Tx, scope: Scope,
 }
 
 function parse(policies: Policies, version: number, text: string, { log }: Db): Sets | null {
+  if (version === FIRST && text === policies.starting.text) return policies.starting.sets
   try {
     return openSets({ version, text, guardrails: policies.guardrails, schema: policies.schema })
   } catch (error) {
