@@ -2,12 +2,11 @@
 import type { JobRow, RouteAnswer } from '@countersign/sdk'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
-import { Link, useLocation } from 'wouter'
 import { paths } from '../paths.ts'
 import { exact, relative } from '../time.ts'
 import { Badge, type Tone } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
-import { PageTitle } from '../ui/card.tsx'
+import { Sections } from '../ui/sections.tsx'
 
 /** Pages of the queue follow what happens by reading again. */
 export const LIVE = { refetchInterval: 2_000 } as const
@@ -23,28 +22,9 @@ const PLACES = [
   { name: 'Engine', path: paths.engine() },
 ]
 
-export function JobsFrame({ title, aside, children }: { title: string; aside?: ReactNode; children: ReactNode }) {
-  const [location] = useLocation()
-  const isHere = (path: string) => location === path || (path !== paths.queue() && location.startsWith(`${path}/`))
-  return (
-    <div className="flex flex-col gap-5">
-      <nav aria-label="Queue" className="flex flex-wrap gap-1 border-b border-line pb-2 text-sm">
-        {PLACES.map((place) => (
-          <Link
-            key={place.path}
-            href={place.path}
-            aria-current={isHere(place.path) ? 'page' : undefined}
-            className="rounded-lg px-2.5 py-1 text-muted hover:bg-sunken hover:text-text aria-[current]:bg-accent-soft aria-[current]:font-medium aria-[current]:text-text"
-          >
-            {place.name}
-          </Link>
-        ))}
-      </nav>
-      <PageTitle title={title}>{aside}</PageTitle>
-      {children}
-    </div>
-  )
-}
+type FrameProps = { title: string; aside?: ReactNode; children: ReactNode }
+
+export const JobsFrame = (props: FrameProps) => <Sections name="Queue" places={PLACES} {...props} />
 
 type State = JobRow['state']
 const TONES: Record<State, Tone> = {

@@ -1,11 +1,10 @@
 // What the pages of policies share: their navigation, the words of outcomes, and one policy as people read it. Decides nothing.
 import type { PolicyVersion } from '@countersign/sdk'
 import type { ReactNode } from 'react'
-import { Link, useLocation } from 'wouter'
 import { paths } from '../paths.ts'
 import { Badge, type Tone } from '../ui/badge.tsx'
-import { PageTitle } from '../ui/card.tsx'
 import { visible } from '../ui/marks.ts'
+import { Sections } from '../ui/sections.tsx'
 
 const PLACES = [
   { name: 'In force', path: paths.policies() },
@@ -14,28 +13,9 @@ const PLACES = [
   { name: 'Simulator', path: paths.policySimulator() },
 ]
 
-export function PoliciesFrame({ title, aside, children }: { title: string; aside?: ReactNode; children: ReactNode }) {
-  const [location] = useLocation()
-  const isHere = (path: string) => location === path || (path !== paths.policies() && location.startsWith(`${path}/`))
-  return (
-    <div className="flex flex-col gap-5">
-      <nav aria-label="Policies" className="flex flex-wrap gap-1 border-b border-line pb-2 text-sm">
-        {PLACES.map((place) => (
-          <Link
-            key={place.path}
-            href={place.path}
-            aria-current={isHere(place.path) ? 'page' : undefined}
-            className="rounded-lg px-2.5 py-1 text-muted hover:bg-sunken hover:text-text aria-[current]:bg-accent-soft aria-[current]:font-medium aria-[current]:text-text"
-          >
-            {place.name}
-          </Link>
-        ))}
-      </nav>
-      <PageTitle title={title}>{aside}</PageTitle>
-      {children}
-    </div>
-  )
-}
+type FrameProps = { title: string; aside?: ReactNode; children: ReactNode }
+
+export const PoliciesFrame = (props: FrameProps) => <Sections name="Policies" places={PLACES} {...props} />
 
 export type Shown = PolicyVersion['policies'][number]
 export type Does = 'allows' | 'asks' | 'denies'
