@@ -251,29 +251,6 @@ begin
   return (select coalesce(jsonb_agg(jsonb_build_object('id', i, 'conflict', false)), '[]') from unnest(ids) i);
 end $$;
 
--- The same one by one, where some are rows; DETAIL of a refusal names the job by its index.
-create function countersign_queue.enqueue_singly(jobs jsonb, ring boolean, at timestamptz) returns jsonb
-language plpgsql volatile as $$
-declare
-  answers jsonb[] := '{}';
-  ids text[];
-  j jsonb;
-  said text;
-begin
-  for j in select value from jsonb_array_elements(jobs) loop
-    if j ? 'metadata' then
-      perform countersign_queue.check_reserved(j -> 'metadata');
-    end if;
-    ids := case when ring and jsonb_array_length(jobs) > 1 then countersign_queue.enqueue_ring(jsonb_build_array(j), at) end;
-    answers := answers || case when ids is null then countersign_queue.insert_job(j, at) else jsonb_build_object('id', ids[1], 'conflict', false) end;
-  end loop;
-  return to_jsonb(answers);
-exception when sqlstate 'QJ005' then
-  get stacked diagnostics said = pg_exception_detail;
-  raise exception '%', sqlerrm using errcode = 'QJ005',
-    detail = (said::jsonb || jsonb_build_object('index', coalesce(array_length(answers, 1), 0)))::text;
-end $$;
-
 -- Whether metadata holds a key that only the engine sets (Q9).
 create function countersign_queue.reserved(metadata jsonb) returns boolean
 language sql immutable

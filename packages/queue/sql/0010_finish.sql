@@ -257,14 +257,35 @@ begin
   select * into j from countersign_queue.jobs q where q.id = job for update;
   if j.id is null then
     c := countersign_queue.claim_by_id(start.lease >> 10);
-    return c.token is not distinct from start.token and (start.lease & 1023) < c.n
-      and get_bit(countersign_queue.open_bits(c.id, c.n), (start.lease & 1023)::integer) = 1;
+    if c.id is null or c.token is distinct from start.token or (start.lease & 1023) >= c.n then
+      return false;
+    elsif get_bit(countersign_queue.open_bits(c.id, c.n), (start.lease & 1023)::integer) = 1 then
+      return true;
+    end if;
+    -- It may have left its claim for a row since the first look.
+    select * into j from countersign_queue.jobs q where q.id = job for update;
+    if j.id is null then
+      return false;
+    end if;
   end if;
   if j.lease <> start.lease or j.claim_token is distinct from token or j.state <> 'running' then
     return false;
   end if;
   update countersign_queue.jobs q set started_at = coalesce(q.started_at, countersign_queue.now()) where q.id = job;
   return true;
+end $$;
+
+-- Whether a worker holds an attempt that had no row when its caller looked: as a position of its claim, or as the row that it has got since. One leaves
+-- its claim for a row and never goes back, so the claim is read first. Takes no lock.
+create function countersign_queue.holds(worker text, job text, lease bigint) returns boolean
+language plpgsql volatile as $$
+declare
+  c countersign_queue.claims := countersign_queue.claim_by_id(lease >> 10);
+begin
+  if c.worker = holds.worker and (lease & 1023) < c.n and get_bit(countersign_queue.open_bits(c.id, c.n), (lease & 1023)::integer) = 1 then
+    return true;
+  end if;
+  return exists (select from countersign_queue.jobs j where j.id = job and j.lease = holds.lease and j.state = 'running' and j.worker = holds.worker);
 end $$;
 
 -- Vouches for a worker and tells it what it must know of the attempts it holds ([{id, lease}]): {lost, cancelled: [id], gone: [id]}.
@@ -288,7 +309,7 @@ begin
   into told
   from (
     select b.id, case when j.id is not null then j.lease = b.lease and j.state = 'running' and j.worker = beat.worker
-        else countersign_queue.start(b.id, b.lease, (countersign_queue.claim_by_id(b.lease >> 10)).token) end as held,
+        else countersign_queue.holds(beat.worker, b.id, b.lease) end as held,
       j.cancel_requested_at is not null as cancelled
     from jsonb_to_recordset(held) b (id text, lease bigint) left join countersign_queue.jobs j on j.id = b.id offset 0
   ) h;

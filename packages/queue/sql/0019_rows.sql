@@ -140,7 +140,7 @@ end $$;
 -- its index. Locks as insert_job; where several have unique keys, these in one order for every caller, and each still has the place of its index among
 -- the rows. (Jobs in strict order are put in theirs: of two calls
 -- with several such jobs and keys, crosswise, PostgreSQL may end one; as of a call that replaces several holders beside one that changes them by id.)
-create or replace function countersign_queue.enqueue_singly(jobs jsonb, ring boolean, at timestamptz) returns jsonb
+create function countersign_queue.enqueue_singly(jobs jsonb, ring boolean, at timestamptz) returns jsonb
 language plpgsql volatile as $$
 declare
   answers jsonb[] := '{}';
@@ -153,7 +153,7 @@ declare
   places integer[];
 begin
   if ids is not null then
-    return (select jsonb_agg(jsonb_build_object('id', i, 'conflict', false)) from unnest(ids) i);
+    return countersign_queue.enqueued(ids);
   end if;
   if jsonb_array_length(jobs) > 1 and not exists (select from jsonb_array_elements(jobs) e (j) left join countersign_queue.kinds k on k.name = e.j ->> 'kind'
     where jsonb_typeof(e.j) <> 'object' or e.j ? 'ordering_key' or k.settings ? 'ordering_key') then

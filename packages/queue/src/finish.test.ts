@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { database } from '#harness'
 import { createQueue, defineKind } from './index.ts'
-import { claimPacked, leaveClaim, type PackedClaim, registerWorker, settleClaims } from './sql.ts'
+import { beat, claimPacked, leaveClaim, type PackedClaim, registerWorker, settleClaims, storeProgress } from './sql.ts'
 import { eventually } from './testing/eventually.ts'
 
 async function claimed(n: number) {
@@ -34,6 +34,28 @@ test('Q49 Q54 a claim is settled whole or by positions; the same again is alread
   expect(await leaveClaim(store, ids[2] as string, lease + 2, token)).toBe(true)
   expect(await settleClaims(store, [{ lease, token, done: [0, 2, 4] }])).toEqual([[{ i: 2, verdict: 'moved' }]])
   expect((await queue.counts()).queues.default).toEqual({ completed: 4, running: 1 })
+})
+
+test('Q58 Q91 a heartbeat calls no attempt lost that gets a row of its own in the same moment', async () => {
+  for (let round = 0; round < 8; round++) {
+    const { store, ids, token, claim } = await claimed(300)
+    const held = ids.map((id, i) => ({ id, lease: claim.lease + i }))
+    let moved = false
+    const move = async () => {
+      for (let i = 0; i < held.length; i += 20)
+        await storeProgress(
+          store,
+          held.slice(i, i + 20).map((one) => ({ ...one, token, progress: 1 })),
+        )
+      moved = true
+    }
+    const answers: unknown[] = []
+    const ask = async () => {
+      while (!moved) answers.push(await beat(store, 'w', held))
+    }
+    await Promise.all([move(), ask()])
+    for (const answer of answers) expect(answer).toEqual({ lost: false, cancelled: [], gone: [] })
+  }
 })
 
 test('Q49 Q89 Q54 completions go as positions of their claims; a connection lost on the way costs none of them and runs none twice', async () => {
