@@ -144,7 +144,7 @@ export async function setup(options: SetupOptions = {}): Promise<House> {
   const server = await start(db)
   const { url, identity } = server
   const tenantId = await createTenant(identity, 'Main')
-  const given = makeGiven({ url, identity, tenantId })
+  const given = makeGiven({ url, identity, tenantId, logs })
   const [alice, bob] = await Promise.all([
     given.user({ role: 'owner', displayName: 'Alice' }),
     given.user({ role: 'admin', displayName: 'Bob' }),
@@ -201,7 +201,9 @@ async function listEventTypes(admin: Admin, tenantId: string): Promise<string[]>
 // What the harness itself brings about is told apart by this actor and this method of signing in, and left out of eventTypes().
 const HARNESS = 'given'
 
-function makeGiven({ url, identity, tenantId }: { url: string; identity: IdentityHouse; tenantId: string }) {
+type GivenHouse = { url: string; identity: IdentityHouse; tenantId: string; logs: readonly string[] }
+
+function makeGiven({ url, identity, tenantId, logs }: GivenHouse) {
   let users = 0
   const by = (owner: Person | null, tenant: string): Scope => ({
     ...systemScope(HARNESS, tenant),
@@ -225,9 +227,10 @@ function makeGiven({ url, identity, tenantId }: { url: string; identity: Identit
       const key = await createKey(identity, scope, { kind: 'agt', agent_id: id, scopes: own.scopes })
       return Object.assign(clientOf(url, { bearer: key.secret }), { id, key: key.secret, keyId: key.id })
     },
-    key: async (input: Record<string, unknown>, caller: Client) => made(await caller.post('/api/v1/keys', input)) as ShownKey,
+    key: async (input: Record<string, unknown>, caller: Client) =>
+      made(await caller.post('/api/v1/keys', input), logs) as ShownKey,
     task: async (input: Record<string, unknown> = {}, caller: Client) =>
-      made(await caller.post('/api/v1/tasks', { ...TASK, ...input })) as ShownTask,
+      made(await caller.post('/api/v1/tasks', { ...TASK, ...input }), logs) as ShownTask,
   }
 }
 
@@ -242,8 +245,9 @@ const TASK = {
   timeout_seconds: 3_600,
 }
 
-function made(answer: Answer): unknown {
-  if (answer.status !== 201) throw new Error(`Expected 201, got ${answer.status}: ${JSON.stringify(answer.body)}`)
+function made(answer: Answer, logs: readonly string[]): unknown {
+  if (answer.status !== 201)
+    throw new Error(`Expected 201, got ${answer.status}: ${JSON.stringify(answer.body)}\n${logs.slice(-20).join('\n')}`)
   return answer.body
 }
 
