@@ -4,18 +4,36 @@ import type { Tx } from './tx.ts'
 export type Role = 'owner' | 'admin' | 'operator' | 'member' | 'reviewer' | 'auditor' | 'viewer'
 
 export type Actor = {
-  type: 'user' | 'agent' | 'key' | 'system'
+  type: 'user' | 'agent' | 'key' | 'guest' | 'system'
   id: string
   session_id?: string
   key_id?: string
   /** How the request proved itself: by a key, by a session, by a session with a proof of presence of the last ten minutes. */
-  assurance?: 'key' | 'session' | 'step_up'
+  assurance?: 'key' | 'link' | 'channel' | 'session' | 'step_up'
+}
+
+/** Somebody who answers from where they are, without having signed in here: by a link, in a chat, in an embedded page. */
+export type Guest = {
+  /** The one task that is open to them. */
+  readonly taskId: string
+  readonly channel: 'email' | 'slack' | 'webhook' | 'embed'
+  /** `link`: they hold a secret; `channel`: the channel vouches for who they are. */
+  readonly assurance: 'link' | 'channel'
+  /** What let them in: the id of a link, an embed or an installation. */
+  readonly ref: string
+  /** Folded; null where none is known. */
+  readonly email: string | null
+  readonly slackUserId: string | null
+  /** Asked although named nowhere: whoever let them in vouches for that. */
+  readonly vouched: boolean
+  /** Rows of the matrix; what stands there for guests and is not here they may not. Null: all of it. */
+  readonly acts: readonly string[] | null
 }
 
 export type Scope = {
   /** uuid text */
   readonly tenantId: string
-  /** `usr_…`, `agt_…`, `key_…` or `system:<name>` */
+  /** `usr_…`, `agt_…`, `key_…`, `system:<name>`, or the id of what let a guest in */
   readonly principal: string
   readonly actor: Actor
   /** of a user in this tenant; null for agents, tenant-wide keys and the system */
@@ -38,6 +56,7 @@ export type Scope = {
   readonly stepUpAt: Date | null
   /** Of the tenant now (P11); left out where nobody asked. */
   readonly tenantState?: string
+  readonly guest?: Guest
   /** The open door through which a host reads here (P12). Every transaction of such a scope is read only. */
   readonly breakGlass?: { readonly id: string; readonly endsAt: Date }
   /** Runs inside each writing transaction of this scope just before COMMIT with what the transaction returns: the stored reply of P77 rides on it. */

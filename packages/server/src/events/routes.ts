@@ -6,7 +6,7 @@ import { listEvents } from './event.ts'
 import { eventCatalogue } from './schema.ts'
 import { followEvents, startOf } from './stream.ts'
 
-const Principal = s.object({ type: s.oneOf('user', 'agent', 'key', 'system'), id: s.text() })
+const Principal = s.object({ type: s.oneOf('user', 'agent', 'key', 'guest', 'system'), id: s.text() })
 
 const eventShape = {
   id: s.id('evt'),
@@ -15,11 +15,11 @@ const eventShape = {
   occurred_at: s.time(),
   tenant_id: s.id('ten'),
   actor: s.object({
-    type: s.oneOf('user', 'agent', 'key', 'system'),
+    type: s.oneOf('user', 'agent', 'key', 'guest', 'system'),
     id: s.text(),
     session_id: s.optional(s.id('ses')),
     key_id: s.optional(s.id('key')),
-    assurance: s.optional(s.oneOf('key', 'session', 'step_up')),
+    assurance: s.optional(s.oneOf('key', 'link', 'channel', 'session', 'step_up')),
     origin: s.optional(s.text().describe('The SHA-256 of the side envelope of address and client.')),
   }),
   on_behalf_of: s.array(Principal),

@@ -2,7 +2,7 @@
 // Opens nothing and reads no row: what is own, assigned or eligible is the verb's question, once `reach` has said `own`.
 import { Problem } from '@countersign/sdk'
 import type { KeyKind } from '../crypto/token.ts'
-import type { Role, Scope } from '../db/scope.ts'
+import type { Guest, Role, Scope } from '../db/scope.ts'
 
 /** any: everything of that kind in the tenant. own: own, assigned, or of own agents. none: not at all. */
 export type Reach = 'any' | 'own' | 'none'
@@ -154,6 +154,12 @@ const ACTS_OF_PEOPLE: readonly Action[] = [
   'task.override',
 ]
 
+/** What somebody may do at their one task without having signed in (tasks.md §2.4); how they got in may narrow it. */
+const ACTS_OF_GUESTS: readonly Action[] = [
+  ...(['task.read', 'task.content', 'task.poll', 'task.stream', 'task.decide', 'task.withdraw_vote'] as const),
+  ...(['task.claim', 'task.release', 'task.comment', 'task.send_back'] as const),
+]
+
 /** Scopes that name no row of the table; `tasks:*` never includes them. */
 const SCOPES_BY_NAME = ['tasks:decide_for', 'metrics:read'] as const
 
@@ -199,11 +205,15 @@ export const isKeyScope = (scope: Scope): scope is KeyScope => 'keyKind' in scop
 export function reach(scope: Scope, action: string): Reach {
   const row = rowOf(action)
   if (scope.actor.type === 'system') return 'any'
+  if (scope.guest) return isOfGuest(scope.guest, action) ? 'own' : 'none'
   if (scope.breakGlass) return SEES.test(action) && row.ofPeople ? 'any' : 'none'
   if (!isKeyScope(scope)) return wider(reachOfRole(scope.role, action), scope.isHost ? row.host : 'none')
   if (!holdsScope(scope.scopes ?? [], scopeOf(action))) return 'none'
   return narrower(reachOfKind(scope, action), reachOfMaker(scope, row))
 }
+
+const isOfGuest = ({ acts }: Guest, action: string): boolean =>
+  (ACTS_OF_GUESTS as readonly string[]).includes(action) && (acts === null || acts.includes(action))
 
 function reachOfKind(scope: KeyScope, action: string): Reach {
   if (scope.keyKind === 'usr') return 'any'

@@ -123,7 +123,7 @@ export const TimelineBody = s.named(
     at: s.time(),
     what: s.text().describe('`enqueued`, `claimed`, `completed`, `retrying`, `rescued`, `retried` …'),
     state: s.maybe(State).describe('The state that the job then had.'),
-    actor: s.maybe(s.object({ type: s.oneOf('user', 'agent', 'key', 'system', 'worker'), id: s.text() })),
+    actor: s.maybe(s.object({ type: s.oneOf('user', 'agent', 'key', 'guest', 'system', 'worker'), id: s.text() })),
     attempt: s.maybe(s.int({ min: 0 })),
     lease: s.maybe(s.int()),
     worker: s.maybe(s.text()),

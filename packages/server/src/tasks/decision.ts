@@ -2,7 +2,7 @@
 // Decisions that come together share a transaction as creates do (T168). // Who decided comes from the authenticated request alone; no agent gets here.
 import { Problem } from '@countersign/sdk'
 import { hmacSha256, sha256 } from '../crypto/token.ts'
-import type { Scope } from '../db/scope.ts'
+import type { Guest, Scope } from '../db/scope.ts'
 import { type Tx, tx } from '../db/tx.ts'
 import { record } from '../events/event.ts'
 import { writeJson } from '../http/json.ts'
@@ -62,6 +62,7 @@ export async function decideTask(
   return scope.beforeCommit || isAct(seen.row) ? decideAlone(house, decision) : decisions.join(decision)
 }
 
+type Channel = Guest['channel'] | 'dashboard' | 'api'
 type Ask = { scope: Scope; id: string; input: DecideInput }
 type Look = { row: TaskRow; person: Person; steppedIn: boolean; opener: Opener }
 type Decision = Look & { scope: Scope; input: DecideInput; from: Provenance; response: Json; bytes: number }
@@ -257,10 +258,11 @@ async function whyNotDecided(t: Tx, scope: Scope, seen: TaskRow): Promise<Proble
   return new Problem('task_already_claimed', { status: row.status, by: row.assigned_to_display_name })
 }
 
-/** A signed-in page, or a program with a person's own key. */
-const channelOf = (scope: Scope): 'dashboard' | 'api' => (scope.scopes === null ? 'dashboard' : 'api')
+/** A guest's, a signed-in page, or a program with a person's own key. */
+const channelOf = (scope: Scope): Channel => scope.guest?.channel ?? (scope.scopes === null ? 'dashboard' : 'api')
 
-function assuranceOf(t: Tx, scope: Scope): 'link' | 'session' | 'step_up' {
+function assuranceOf(t: Tx, scope: Scope): 'link' | 'channel' | 'session' | 'step_up' {
+  if (scope.guest) return scope.guest.assurance
   if (scope.scopes !== null) return 'link'
   return scope.stepUpAt !== null && t.now.getTime() - scope.stepUpAt.getTime() <= STEP_UP_MS ? 'step_up' : 'session'
 }

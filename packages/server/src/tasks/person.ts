@@ -1,13 +1,14 @@
 // Who a scope is among those who are asked: which tasks it sees and which it may answer (tasks.md §2.4). Decides nothing by itself and knows no state of a task
 // beyond who holds it.
-import type { Scope } from '../db/scope.ts'
+import type { Guest, Scope } from '../db/scope.ts'
 import type { Sql } from '../db/sql.ts'
 import type { Tx } from '../db/tx.ts'
 import { isKeyScope, type Reach, reach } from '../identity/matrix.ts'
-import { EVERY, findPerson, NONE, ofAgent, ofAsker, ofPerson, type PersonRow } from './sql.ts'
+import { EVERY, findPerson, NONE, ofAgent, ofAsker, ofId, ofPerson, type PersonRow } from './sql.ts'
 
-/** A human behind a session or a personal key; `keys` are the names under which they can be asked. */
-export type Person = PersonRow & { keys: string[] }
+/** A human behind a session, a personal key, or without either; `id` tells them apart from others and is a user's
+ *  where there is one, `keys` are the names under which they can be asked. */
+export type Person = PersonRow & { keys: string[]; vouched?: boolean }
 
 /** Until tenants make pools of their own, a task that names nobody asks those who run the work (T91). */
 export const DEFAULT_POOL = 'pool:default'
@@ -15,15 +16,33 @@ const DEFAULT_ROLES = ['owner', 'admin', 'operator']
 
 /** Agents, tenant-wide keys and the system are no persons, whoever owns them. */
 export const isPerson = (scope: Scope): boolean =>
-  scope.userId !== null && scope.actor.type !== 'system' && (!isKeyScope(scope) || scope.keyKind === 'usr')
+  scope.guest !== undefined ||
+  (scope.userId !== null && scope.actor.type !== 'system' && (!isKeyScope(scope) || scope.keyKind === 'usr'))
 
 const roleOf = (scope: Scope) => (isKeyScope(scope) ? scope.makerRole : scope.role)
 
 export async function personOf(t: Tx, scope: Scope): Promise<Person | null> {
   if (!isPerson(scope)) return null
+  if (scope.guest) return guestOf(t, scope, scope.guest)
   const row = await findPerson(t, scope)
   const pools = DEFAULT_ROLES.includes(roleOf(scope) ?? '') ? [DEFAULT_POOL] : []
   return row && { ...row, keys: [row.id, ...row.emails, ...pools] }
+}
+
+/** One who is a user answers as that user; the address that let them in is theirs too. */
+async function guestOf(t: Tx, scope: Scope, guest: Guest): Promise<Person> {
+  const row = scope.userId === null ? null : await findPerson(t, scope)
+  const emails = [...new Set([...(row?.emails ?? []), ...(guest.email === null ? [] : [guest.email])])]
+  const id = row?.id ?? guest.email ?? guest.ref
+  return {
+    id,
+    display_name: scope.displayName,
+    email: guest.email,
+    ...row,
+    emails,
+    keys: [id, ...emails],
+    vouched: guest.vouched,
+  }
 }
 
 /** The tasks that this scope reaches with this action, as a predicate; no filter of a caller widens it (T18, P61). */
@@ -31,6 +50,7 @@ export function within(scope: Scope, action: string, person: Person | null): Sql
   const reached: Reach = reach(scope, action)
   if (reached === 'any') return EVERY
   if (reached === 'none') return NONE
+  if (scope.guest) return ofId(scope.guest.taskId)
   if (scope.agentId !== null) return ofAgent(scope.agentId)
   return person ? ofPerson(scope, person.id, person.keys) : ofAsker(scope.principal)
 }
@@ -39,7 +59,9 @@ type Held = { asked: string[]; assigned_to_user_id: string | null }
 
 /** May decide now without stepping in: the holder, or while nobody holds it whoever was asked. */
 export const isEligible = (task: Held, person: Person): boolean =>
-  task.assigned_to_user_id === null ? task.asked.some((key) => person.keys.includes(key)) : task.assigned_to_user_id === person.id
+  task.assigned_to_user_id === null
+    ? person.vouched === true || task.asked.some((key) => person.keys.includes(key))
+    : task.assigned_to_user_id === person.id
 
 /** An operator, admin or owner may decide what they were not asked, with a reason (T20). */
 export const mayStepIn = (scope: Scope, task: { risk: string }): boolean =>

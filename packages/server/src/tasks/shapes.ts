@@ -252,7 +252,7 @@ export const RecordEntry = s.named(
     type: s.text(),
     occurred_at: s.time(),
     actor: s.object({
-      type: s.oneOf('user', 'agent', 'key', 'system'),
+      type: s.oneOf('user', 'agent', 'key', 'guest', 'system'),
       id: s.text(),
       session_id: s.optional(s.text()),
       key_id: s.optional(s.text()),

@@ -411,6 +411,7 @@ export const EVERY = sql`true`
 export const NONE = sql`false`
 export const ofAgent = (agentId: string): Sql => sql`tasks.agent_id = ${agentId}::text`
 export const ofAsker = (asker: string): Sql => sql`tasks.asker = ${asker}::text`
+export const ofId = (id: string): Sql => sql`tasks.id = ${id}::text`
 /** Asked by them or by an agent of theirs, held or answered by them, or asked of them. */
 export const ofPerson = (scope: Scope, userId: string, keys: readonly string[]): Sql => sql`
   (tasks.asker = ${userId}::text or tasks.assigned_to_user_id = ${userId}::text or tasks.completed_by_user_id = ${userId}::text
