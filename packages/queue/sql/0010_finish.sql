@@ -277,15 +277,15 @@ end $$;
 
 -- Whether a worker holds an attempt that had no row when its caller looked: as a position of its claim, or as the row that it has got since. One leaves
 -- its claim for a row and never goes back, so the claim is read first. Takes no lock.
-create function countersign_queue.holds(worker text, job text, lease bigint) returns boolean
+create function countersign_queue.holds_attempt(worker text, job text, lease bigint) returns boolean
 language plpgsql volatile as $$
 declare
   c countersign_queue.claims := countersign_queue.claim_by_id(lease >> 10);
 begin
-  if c.worker = holds.worker and (lease & 1023) < c.n and get_bit(countersign_queue.open_bits(c.id, c.n), (lease & 1023)::integer) = 1 then
+  if c.worker = holds_attempt.worker and (lease & 1023) < c.n and get_bit(countersign_queue.open_bits(c.id, c.n), (lease & 1023)::integer) = 1 then
     return true;
   end if;
-  return exists (select from countersign_queue.jobs j where j.id = job and j.lease = holds.lease and j.state = 'running' and j.worker = holds.worker);
+  return exists (select from countersign_queue.jobs j where j.id = job and j.lease = holds_attempt.lease and j.state = 'running' and j.worker = holds_attempt.worker);
 end $$;
 
 -- Vouches for a worker and tells it what it must know of the attempts it holds ([{id, lease}]): {lost, cancelled: [id], gone: [id]}.
@@ -309,7 +309,7 @@ begin
   into told
   from (
     select b.id, case when j.id is not null then j.lease = b.lease and j.state = 'running' and j.worker = beat.worker
-        else countersign_queue.holds(beat.worker, b.id, b.lease) end as held,
+        else countersign_queue.holds_attempt(beat.worker, b.id, b.lease) end as held,
       j.cancel_requested_at is not null as cancelled
     from jsonb_to_recordset(held) b (id text, lease bigint) left join countersign_queue.jobs j on j.id = b.id offset 0
   ) h;
