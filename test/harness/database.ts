@@ -62,7 +62,7 @@ export async function database(options: DatabaseOptions = {}): Promise<Database>
   const clock = movableClock((ms) => client.query('update countersign.test_clock set offset_ms = offset_ms + $1', [ms]))
   const opened: Db[] = []
   const open = async (own: Partial<DbOptions> = {}) => {
-    const db = await openDb({ url: runtimeUrl, clock, ...dbOptions, ...own })
+    const db = await openDb({ url: runtimeUrl, clock, strict: true, ...dbOptions, ...own })
     clock.onMove(() => db.listen.sweep())
     opened.push(db)
     return db

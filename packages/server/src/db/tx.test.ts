@@ -4,7 +4,7 @@ import { type Database, database } from '#harness'
 import { newTenantUuid } from '../std/id.ts'
 import { type Scope, systemScope } from './scope.ts'
 import { sql } from './sql.ts'
-import { type Db, type Tx, tx } from './tx.ts'
+import { type Db, OutsideFirst, once, type Tx, tx } from './tx.ts'
 
 async function givenTenant({ db }: Database, name = 'Acme'): Promise<Scope> {
   const scope = systemScope('test', newTenantUuid())
@@ -308,4 +308,32 @@ test('a table that is changed under a kept plan makes the transaction run again,
   await given.admin.query(`alter table tenants add column note text default 'new'`)
 
   expect((await all())[0]?.note).toBe('new')
+})
+
+test('P3 where it is looked at, a transaction inside another is refused before it takes a connection; after one, and beside one, it is not', async () => {
+  const { db } = await database()
+  const scope = systemScope('test')
+  const name = (t: Tx) => t.one<{ name: string }>`select 'inner' as name`
+  await expect(tx(db, scope, () => tx(db, scope, name))).rejects.toThrow('A transaction inside another')
+  await expect(tx(db, scope, () => once(db, sql`select 1 as one`))).rejects.toThrow('A transaction inside another')
+  const later: Promise<unknown>[] = []
+  await tx(db, scope, async (t) => t.afterCommit(() => void later.push(tx(db, scope, name))))
+  expect(await Promise.all([...later, tx(db, scope, name)])).toEqual([{ name: 'inner' }, { name: 'inner' }])
+})
+
+test('work that needs a connection of its own is done while none is open, by as many callers at once as there are connections', async () => {
+  const { db } = await database({ max: 2 })
+  const scope = systemScope('test')
+  let done = false
+  const outside = async () => {
+    await tx(db, scope, (t) => t.rows`select 1`)
+    done = true
+  }
+  const call = () =>
+    tx(db, scope, async (t) => {
+      await t.rows`select 1`
+      if (!done) throw new OutsideFirst(outside)
+      return 'ok'
+    })
+  expect(await Promise.all(Array.from({ length: 8 }, call))).toEqual(Array(8).fill('ok'))
 })

@@ -1,6 +1,7 @@
 // One transaction for one scope: the tenant, the principal and the limits are set local to it in the round trip that opens it (P3).
 // Never sets anything on a session, never reaches outside the process while a transaction is open, never hides an error it does not know.
 
+import { AsyncLocalStorage } from 'node:async_hooks'
 import pg from 'pg'
 import { backoffMs } from '../std/backoff.ts'
 import { type Clock, systemClock } from '../std/clock.ts'
@@ -47,6 +48,8 @@ export type Db = {
   readonly statements: Statements
   /** Set once, by main, before anything is served. */
   fanOut: FanOut | undefined
+  /** Which transaction a call is made inside of, where that is looked at. */
+  readonly inside: AsyncLocalStorage<{ is: boolean }> | null
   close(): Promise<void>
 }
 
@@ -60,6 +63,8 @@ export type DbOptions = {
   statementTimeoutMs?: number
   /** `auto`: named statements, unless a pooler is noticed (default). `off`: unnamed ones. */
   prepare?: Prepare
+  /** true: a transaction that is opened inside another throws. Each would keep a connection while it waits for the next, and many of them for ever. */
+  strict?: boolean
   clock?: Clock
   log?: Log
 }
@@ -100,10 +105,12 @@ export async function openDb(options: DbOptions): Promise<Db> {
     closing ??= listen.close().then(() => pool.end())
     return closing
   }
-  return { pool, listen, clock, log, statementTimeoutMs, statements, fanOut: undefined, close }
+  const inside = options.strict ? new AsyncLocalStorage<{ is: boolean }>() : null
+  return { pool, listen, clock, log, statementTimeoutMs, statements, fanOut: undefined, inside, close }
 }
 
 export async function tx<T>(db: Db, scope: Scope, fn: (t: Tx) => Promise<T>, options: TxOptions = {}): Promise<T> {
+  refuseInside(db)
   for (let attempt = 1, outside = 0; ; attempt++) {
     try {
       return await attemptTx(db, scope, fn, options)
@@ -121,11 +128,19 @@ export async function tx<T>(db: Db, scope: Scope, fn: (t: Tx) => Promise<T>, opt
   }
 }
 
+function refuseInside({ inside }: Db): void {
+  if (inside?.getStore()?.is)
+    throw new Error(
+      'A transaction inside another: it waits for a connection while the other keeps one. Use its own, or throw OutsideFirst.',
+    )
+}
+
 const pause = (attempt: number) =>
   new Promise<void>((resume) => setTimeout(resume, backoffMs(attempt, { firstMs: 10, maxMs: 200 })))
 
 /** One statement by itself, in one round trip: for functions of the engine, which name what they touch and need no tenant (P7). */
 export async function once<T>(db: Db, statement: Sql): Promise<T[]> {
+  refuseInside(db)
   for (let attempt = 1; ; attempt++) {
     try {
       return (await db.pool.query(db.statements.query(statement))).rows as T[]
@@ -156,7 +171,7 @@ async function attemptTx<T>(db: Db, scope: Scope, fn: (t: Tx) => Promise<T>, opt
     const readOnly = options.readOnly === true || scope.breakGlass !== undefined
     const now = await begin(db, client, scope, { ...options, readOnly })
     const t = makeTx(db, client, now, open, topics, after)
-    const result = await fn(t)
+    const result = await (db.inside ? db.inside.run(open, fn, t) : fn(t))
     if (!readOnly) await scope.beforeCommit?.(t, result)
     open.is = false
     const { command } = await client.query('commit')

@@ -2,7 +2,7 @@
 // Parsed sets are kept by version, which never changes; which version counts is never remembered.
 
 import { systemScope } from '../../db/scope.ts'
-import { type Db, type Scope, type Tx, tx } from '../../db/tx.ts'
+import { type Db, OutsideFirst, type Scope, type Tx, tx } from '../../db/tx.ts'
 import { CONTRIBUTIONS } from '../../policy/contributions.ts'
 import { decide, type Outcome, openSets, type Request, type Sets } from '../../policy/decide.ts'
 import { openSchema, type Schema } from '../../policy/schema.ts'
@@ -73,8 +73,8 @@ const unreadable = (version: number | null): Outcome => ({
 })
 
 /** The parsed set; null where its text does not pass in this build. */
-export async function setsOf({ db, policies }: PolicyHouse, t: Tx, scope: Scope, active: number | null): Promise<Sets | null> {
-  const version = active ?? (await giveStartingSet({ db }, scope.tenantId))
+export async function setsOf({ db, policies }: PolicyHouse, t: Tx, scope: Scope, version: number | null): Promise<Sets | null> {
+  if (version === null) throw new OutsideFirst(() => giveStartingSet({ db }, scope.tenantId))
   const name = `${scope.tenantId} ${version}`
   const known = policies.kept.get(name)
   if (known !== undefined) return known
@@ -97,13 +97,11 @@ function parse(policies: Policies, version: number, text: string, { log }: Db): 
   }
 }
 
-/** Every tenant has a set: who meets one without gives it the shipped one, once. In a transaction of its own, for the caller's may be read-only. */
-export async function giveStartingSet({ db }: Pick<PolicyHouse, 'db'>, tenantId: string): Promise<number> {
+/** Every tenant has a set: who meets one without gives it the shipped one, once. In a transaction of its own, for the caller's may be read-only; and
+ *  while no other is open, for callers that each kept a connection and waited for a second one would wait for one another. */
+export async function giveStartingSet({ db }: Pick<PolicyHouse, 'db'>, tenantId: string): Promise<void> {
   const scope = systemScope('policies', tenantId)
-  return tx(db, scope, async (t) => {
-    await putStartingSet(t, scope)
-    return (await findActive(t, scope, [])).version ?? 1
-  })
+  await tx(db, scope, (t) => putStartingSet(t, scope))
 }
 
 export async function putStartingSet(t: Tx, scope: Scope): Promise<void> {
