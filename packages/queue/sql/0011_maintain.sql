@@ -425,10 +425,14 @@ end $$;
 
 -- Whether the ring holds transaction ids of another cluster: a cursor ahead of this one.
 create function countersign_queue.is_copy() returns boolean
-language sql volatile
-return exists (
-  select from countersign_queue.lanes l cross join lateral countersign_queue.cursor_of(l.lane) c
-  where pg_snapshot_xmax(c.window_hi) > pg_snapshot_xmax(pg_current_snapshot()));
+language plpgsql volatile as $$
+declare
+  newest xid8;
+begin
+  select max(pg_snapshot_xmax(c.window_hi)) into newest from countersign_queue.lanes l cross join lateral countersign_queue.cursor_of(l.lane) c;
+  -- Looked at after the cursors were: one of a claim that committed meanwhile is ahead of what this began with, and no copy.
+  return newest > pg_snapshot_xmax(pg_current_snapshot());
+end $$;
 
 -- Forgets what is over: outputs after their time, finished rows after a day (longer while they hold a unique key), dead letters after 30 days, or
 -- what their kind or queue says.

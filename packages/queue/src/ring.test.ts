@@ -322,6 +322,26 @@ test('Q42 after a logical copy whose transactions have other numbers every waiti
   expect(got).not.toEqual(expect.arrayContaining(ended.map((one) => one.id)))
 })
 
+test('Q42 a claim that commits while the ring is looked at is no copy: nothing is moved, in whatever moment it comes', async () => {
+  const { enqueue, claim, settle, session, ask } = await open()
+  for (let i = 0; i < 30; i++) await enqueue(1, undefined, { queue: `q${i}` })
+  const upkeep = await session()
+  let working = true
+  const answers: object[] = []
+  const look = async () => {
+    while (working) answers.push(await ask<object>("tick('{rotate}')", [], upkeep))
+  }
+  const work = async () => {
+    for (let i = 0; i < 150; i++) {
+      await enqueue(2)
+      for (const group of (await claim(2)).claims) await settle(group)
+    }
+    working = false
+  }
+  await Promise.all([look(), work()])
+  expect(answers.filter((answer) => 'reanchor' in answer)).toEqual([])
+})
+
 test('Q63 a snapshot that pins the horizon changes nothing: the ring is inserted into and truncated, and leaves no dead row', async () => {
   const { enqueue, claim, settle, turn, session, rows } = await open()
   const pin = await session()
