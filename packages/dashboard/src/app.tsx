@@ -1,5 +1,6 @@
 // Which page stands at which address, and who may see it: without a session every page but set-up, sign-in and invitation leads to sign-in and back.
 import { Redirect, Route, Switch, useLocation, useSearch } from 'wouter'
+import { AnswerPage } from './answer/answer-page.tsx'
 import { AuditPage } from './audit/audit-page.tsx'
 import { EventPage } from './audit/event-page.tsx'
 import { CallbacksPage } from './jobs/callbacks-page.tsx'
@@ -44,6 +45,7 @@ export function App() {
       <Route path="/setup" component={SetupPage} />
       <Route path="/login" component={SignInPage} />
       <Route path="/invite" component={InvitePage} />
+      <Route path="/answer" component={AnswerPage} />
       <Route>
         <Inside />
       </Route>

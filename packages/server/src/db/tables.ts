@@ -40,6 +40,7 @@ export const TABLES: Record<string, Table> = {
   'countersign_queue.rollups_hourly': { kind: 'queue' },
   'countersign_queue.schedules': { kind: 'queue' },
   'countersign_queue.shares': { kind: 'queue' },
+  'countersign_queue.tolerance': { kind: 'queue' },
   'countersign_queue.tombstones': { kind: 'queue' },
   'countersign_queue.transitions': { kind: 'queue' },
   'countersign_queue.turns': { kind: 'queue' },
@@ -58,6 +59,7 @@ export const TABLES: Record<string, Table> = {
     kind: 'tenant',
     indexes: { key_erasures_unwritten: 'written beside the backups across tenants, oldest first (P128)' },
   },
+  user_key_erasures: { kind: 'installation' },
   // events
   events: {
     kind: 'tenant',
@@ -102,9 +104,48 @@ export const TABLES: Record<string, Table> = {
   policy_decisions: { kind: 'tenant' },
   policy_asks: { kind: 'tenant' },
   // tasks
-  tasks: { kind: 'tenant' },
+  tasks: { kind: 'tenant', indexes: { tasks_found: 'holds words, tags and names of the asked; rows of other tenants are left out as they are read' } },
   decisions: { kind: 'tenant' },
+  decision_settings: { kind: 'tenant' },
   compatibility_keys: { kind: 'tenant' },
+  // routing and notices
+  pools: { kind: 'tenant' },
+  pool_members: { kind: 'tenant' },
+  user_labels: { kind: 'tenant' },
+  label_picks: { kind: 'tenant' },
+  availability: { kind: 'tenant' },
+  absences: { kind: 'tenant' },
+  notices: { kind: 'tenant' },
+  comments: { kind: 'tenant' },
+  revisions: { kind: 'tenant' },
+  task_defaults: { kind: 'tenant' },
+  // verifiers
+  provider_keys: { kind: 'tenant' },
+  verifiers: { kind: 'tenant' },
+  verifier_runs: { kind: 'tenant' },
+  // slack
+  slack_apps: { kind: 'tenant', indexes: { slack_apps_tenant_id_key: 'one app a tenant' } },
+  slack_installations: { kind: 'tenant' },
+  slack_names: { kind: 'tenant' },
+  slack_people: { kind: 'tenant' },
+  slack_links: { kind: 'tenant', indexes: { slack_links_token_hash_key: 'ids are random and unique in the installation (P6)' } },
+  slack_messages: { kind: 'tenant' },
+  slack_bodies: { kind: 'tenant' },
+  // embeds
+  embed_origins: { kind: 'tenant' },
+  embed_tokens: {
+    kind: 'tenant',
+    indexes: { embed_tokens_token_hash_key: 'found by the hash of a token before the tenant is known' },
+  },
+  // mail
+  task_links: {
+    kind: 'tenant',
+    indexes: { task_links_token_hash_key: 'found by the hash of a token before the tenant is known' },
+  },
+  notice_templates: { kind: 'tenant' },
+  mail_identities: { kind: 'tenant' },
+  mails: { kind: 'tenant' },
+  mail_replies: { kind: 'tenant' },
   // the way out
   egress_allows: { kind: 'tenant' },
   // status

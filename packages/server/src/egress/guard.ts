@@ -24,7 +24,12 @@ export type Verdict = { route: Route } | { refused: 'url_invalid' | 'url_not_all
 export type Guard = {
   /** The whole check, resolution included: at every dial. Without a tenant only the exceptions of the installation count. */
   check(url: unknown, tenantId?: string): Promise<Verdict>
+  /** The same for a server of mail, which has ports of its own. The route's URL is a place to dial, not an address of the web. */
+  checkMailServer(host: string, port: number, tenantId?: string): Promise<Verdict>
 }
+
+/** SMTP with TLS from the start, submission, and the two that some providers have beside them. */
+const MAIL_PORTS = [465, 587, 25, 2525]
 
 export function openGuard(options: GuardOptions = {}): Guard {
   const { http = false, ports = [], literals = false, allowed = [], ownHosts = [] } = options
@@ -38,12 +43,17 @@ export function openGuard(options: GuardOptions = {}): Guard {
   const servers = options.nameServers?.length ? options.nameServers : systemServers()
   const nat64: Network | null = options.nat64Prefix ? parseNetwork(options.nat64Prefix) : null
 
-  async function check(text: unknown, tenantId?: string): Promise<Verdict> {
+  const check = (text: unknown, tenantId?: string) => judge(text, rules, tenantId)
+
+  const checkMailServer = (host: string, port: number, tenantId?: string) =>
+    judge(`https://${host.includes(':') ? `[${host}]` : host}:${port}/`, { ...rules, ports: MAIL_PORTS }, tenantId)
+
+  async function judge(text: unknown, by: Rules, tenantId: string | undefined): Promise<Verdict> {
     const url = parseUrl(text)
     if (!url) return { refused: 'url_invalid' }
     const exceptions = await exceptionsOf(tenantId)
     if (!exceptions) return { refused: 'unreachable' }
-    const target = judgeUrl(url, { ...rules, allowed: exceptions })
+    const target = judgeUrl(url, { ...by, allowed: exceptions })
     if (!target) return { refused: 'url_not_allowed' }
     const passes = (address: Uint8Array): boolean =>
       isAllowed(exceptions, target.host, target.port, address) || (target.ordinary && isPublic(address, nat64))
@@ -78,7 +88,7 @@ export function openGuard(options: GuardOptions = {}): Guard {
     })
   }
 
-  return { check }
+  return { check, checkMailServer }
 }
 
 /** For a kind message when a URL is saved (P100): the normalised form, or a 422 that names the field. Truth is asked for at every dial. */

@@ -30,6 +30,11 @@ export const BUCKETS = {
   stream: { kind: 'concurrency', limit: 20, by: 'principal' },
   // In blocks of 50, so that 5,000 waits of one principal are 100 leases (tasks.md T31; tasks/wait-slots.ts).
   'task.wait': { kind: 'concurrency', limit: 100, by: 'principal, in blocks of 50 waits' },
+  // Links of mails and messages: pages of people behind one address share the first.
+  'link.address': { kind: 'gcra', limit: 300, per: minute, burst: 120, by: 'address' },
+  'link.token': { kind: 'gcra', limit: 60, per: minute, burst: 30, by: 'token' },
+  'mail.inbound': { kind: 'gcra', limit: 600, per: minute, burst: 200, by: 'address' },
+  'mail.test': { kind: 'gcra', limit: 10, per: minute, burst: 5, by: 'principal' },
   'endpoint.test': { kind: 'gcra', limit: 10, per: minute, burst: 5, by: 'endpoint' },
   'policy.dry_run': { kind: 'gcra', limit: 10, per: minute, burst: 5, by: 'tenant' },
   callback: { kind: 'gcra', limit: 600, per: minute, burst: 200, by: 'address' },

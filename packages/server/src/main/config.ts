@@ -308,6 +308,20 @@ export const SETTINGS = {
     'none',
     'The prefix of this network’s own NAT64; the IPv4 address in it is judged.',
   ),
+  mailFolder: setting(
+    'MAIL_FOLDER',
+    kind.path,
+    null,
+    'mail in HOME, in development only',
+    'Where the mail transport `file` writes, one JSON a mail.',
+  ),
+  slackUrl: setting(
+    'SLACK_URL',
+    kind.prefixUrl,
+    new URL('https://slack.com'),
+    'https://slack.com',
+    'Where Slack is; another only for tests, together with EGRESS_ALLOW.',
+  ),
   auditWitnessUrl: setting(
     'AUDIT_WITNESS_URL',
     kind.prefixUrl,

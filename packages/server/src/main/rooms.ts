@@ -43,17 +43,29 @@ import { jobsRoutes } from '../jobs/routes.ts'
 import type { McpHouse } from '../mcp/house.ts'
 import { jobTools } from '../mcp/jobs.ts'
 import { mcpRoutes } from '../mcp/routes.ts'
+import { taskTools } from '../mcp/tasks.ts'
 import { statusJobs, statusSchedules } from '../status/jobs.ts'
 import { incidentRoutes, type StatusHouse, statusRoutes } from '../status/routes.ts'
 import type { Log } from '../std/log.ts'
 import { openQuestions } from '../tasks/break-glass.ts'
 import { callbackSecret, renderCallback, tellOfCallback } from '../tasks/callback.ts'
 import { compatibleRoutes, taskRedirect } from '../tasks/compatible.ts'
+import type { Channel, ChannelName } from '../tasks/channels/channel.ts'
+import { emailRoutes } from '../tasks/channels/email/routes.ts'
+import { slackJobs } from '../tasks/channels/slack/jobs.ts'
+import { slackRoutes } from '../tasks/channels/slack/routes.ts'
+import { webhookChannelRoutes } from '../tasks/channels/webhook/routes.ts'
 import { openCountersign } from '../tasks/countersign.ts'
 import { openForms } from '../tasks/forms/answer.ts'
 import type { TasksHouse } from '../tasks/house.ts'
-import { taskJobs } from '../tasks/jobs.ts'
+import { embedBearer } from '../tasks/embed/bearer.ts'
+import { type EmbedPageHouse, embedPageRoute } from '../tasks/embed/page.ts'
+import { embedRoutes } from '../tasks/embed/routes.ts'
+import { taskJobs, taskSchedules } from '../tasks/jobs.ts'
+import { linkRoutes } from '../tasks/links/routes.ts'
 import { taskRoutes } from '../tasks/routes.ts'
+import { HELD_VERIFICATIONS } from '../tasks/verifiers/jobs.ts'
+import { QUEUE as VERIFIERS } from '../tasks/verifiers/verification.ts'
 import { openWaits } from '../tasks/wait.ts'
 import { openWaitSlots } from '../tasks/wait-slots.ts'
 import { deliverCallbacks } from '../webhooks/callback.ts'
@@ -65,6 +77,7 @@ import { webhookJobs, webhookSchedules } from '../webhooks/jobs.ts'
 import { HELD_JOBS } from '../webhooks/sending/deliver.ts'
 import { QUEUE as WEBHOOKS } from '../webhooks/sending/sql.ts'
 import { auditHouse, witnessOf } from './audit.ts'
+import { type Channels, openChannels } from './channels.ts'
 import type { Config } from './config.ts'
 import { replySealing } from './sealing.ts'
 import { openStatus, type Status } from './status.ts'
@@ -80,6 +93,8 @@ export type Ground = {
   /** Where people reach this server; known once it listens. */
   origin(): string
   passwordCost?: PasswordCost
+  /** The dashboard's page for embeds, as it was built; null where none is served. */
+  embedPage: string | null
 }
 
 export type Rooms = {
@@ -98,12 +113,14 @@ const GRACE = '10s'
 
 export function openRooms(ground: Ground): Rooms {
   const { config, db, keyring, log, origin } = ground
-  const identity: IdentityHouse = { db, keyring, origin, passwords: openPasswords({ keyring, cost: ground.passwordCost }) }
+  const passwords = openPasswords({ keyring, cost: ground.passwordCost })
+  const identity: IdentityHouse = { db, keyring, origin, passwords, bearers: [embedBearer({ db })] }
   const door = openDoor({ guard: guardOf(ground), installation: keyring.installation, version: ground.version, log })
   const audit = auditHouse(ground)
   const forms = openForms()
   const slots = openWaitSlots(ground.limits, db.clock)
   const policies = openPolicies(guardrailsText(config.policyGuardrailsFile))
+  const byName = new Map<ChannelName, Channel>()
   const tasks: TasksHouse = {
     db,
     policies,
@@ -114,16 +131,21 @@ export function openRooms(ground: Ground): Rooms {
     waits: openWaits(db, log),
     origin,
     deliver: deliverCallbacks,
+    door,
+    channels: byName,
+    development: config.environment === 'development',
     checkUrl: (url, path, tenantId) => checkUrl(door.guard, url, path, tenantId),
   }
   const webhooks = webhooksOf(ground, tasks, door)
+  const channels = openChannels(config, log, tasks, webhooks)
+  for (const channel of channels.all) byName.set(channel.name, channel)
   db.fanOut = openFanOut(origin)
   const holds = openHolds(db)
   const ring: KeyringHouse = { db, keyring, ring: ground.ring, log }
   const breakGlass: BreakGlassHouse = { ...identity, questions: openQuestions(tasks) }
   // What runs in a tenant waits while it is not active (P11); what ends that state does not.
   const kinds = [
-    ...[...taskJobs(tasks), ...webhookJobs(webhooks), ...identityJobs(identity)].map(holds.over),
+    ...[...taskJobs(tasks), ...slackJobs(channels.slack), ...webhookJobs(webhooks), ...identityJobs(identity)].map(holds.over),
     ...tenantJobs(breakGlass),
     ...statusJobs({ db, log }),
     ...keyringJobs(ring, config.erasuresFile),
@@ -140,7 +162,7 @@ export function openRooms(ground: Ground): Rooms {
     listen: config.listenUrl?.reveal() ?? true,
     kinds: all,
     callbackUrl: (id) => callbackUrl(config.callbackUrl?.origin ?? origin(), CALLBACK_PREFIX, id, 'complete'),
-    schedules: [...identitySchedules, ...statusSchedules, ...keyringSchedules, ...webhookSchedules, ...auditSchedules],
+    schedules: [...identitySchedules, ...statusSchedules, ...keyringSchedules, ...webhookSchedules, ...auditSchedules, ...taskSchedules],
     clock: db.clock,
     log,
   })
@@ -153,7 +175,7 @@ export function openRooms(ground: Ground): Rooms {
   const jobs: JobsHouse = { db, keyring, queue, ownKinds, countersign: openCountersign(tasks), version: ground.version }
   const mcp: McpHouse = {
     db,
-    tools: jobTools(jobs),
+    tools: [...taskTools(tasks), ...jobTools(jobs)],
     replies: openReplies({ db, sealing: replySealing(identity) }),
     log,
     version: ground.version,
@@ -170,7 +192,9 @@ export function openRooms(ground: Ground): Rooms {
       breakGlass,
       ring,
       tasks,
+      embed: { db, page: ground.embedPage },
       webhooks,
+      channels,
       jobs,
       receiver: openCallbackReceiver(queue, keys, config.callbackV1, log),
       status: status.house,
@@ -193,7 +217,9 @@ type Houses = {
   breakGlass: BreakGlassHouse
   ring: KeyringHouse
   tasks: TasksHouse
+  embed: EmbedPageHouse
   webhooks: WebhooksHouse
+  channels: Pick<Channels, 'email' | 'slack' | 'webhook'>
   jobs: JobsHouse
   receiver: Receiver
   status: StatusHouse
@@ -206,7 +232,9 @@ const listRoutes = ({
   breakGlass,
   ring,
   tasks,
+  embed,
   webhooks,
+  channels,
   jobs,
   receiver,
   status,
@@ -225,6 +253,11 @@ const listRoutes = ({
     ...deliveryRoutes(webhooks),
     ...taskRoutes(tasks),
     ...compatibleRoutes(tasks),
+    ...embedRoutes(tasks),
+    ...linkRoutes(tasks),
+    ...emailRoutes(channels.email),
+    ...slackRoutes(channels.slack),
+    ...webhookChannelRoutes(channels.webhook),
     ...jobsRoutes(jobs),
     ...receiverRoutes({ receiver }),
   ],
@@ -232,6 +265,7 @@ const listRoutes = ({
     ...statusRoutes(status),
     ...wellKnownRoutes(audit),
     taskRedirect(tasks),
+    embedPageRoute(embed),
     webhookKeyRoute(webhooks),
     ...mcpRoutes(mcp),
   ],
@@ -255,7 +289,9 @@ export function describeRoutes(): { routes: Route[]; rootRoutes: Route[] } {
       breakGlass: nobody,
       ring: nobody,
       tasks: nobody,
+      embed: nobody as unknown as EmbedPageHouse,
       webhooks: nobody,
+      channels: { email: { tasks: nobody } as Channels['email'], slack: { tasks: nobody } as Channels['slack'], webhook: { tasks: nobody } as Channels['webhook'] },
       jobs: nobody,
       receiver: nobody,
       status: nobody,
@@ -285,7 +321,7 @@ function webhooksOf({ db, keyring, log, origin }: Ground, tasks: TasksHouse, doo
 /** Every queue of the kinds has a share; deliveries wait on others, so they have a pool of their own. */
 function sharesOf(kinds: readonly Kind[]) {
   const names = new Set(['default', ...kinds.map(({ queue = 'default' }) => queue)])
-  return { ...Object.fromEntries([...names].map((name) => [name, {}])), [WEBHOOKS]: HELD_JOBS }
+  return { ...Object.fromEntries([...names].map((name) => [name, {}])), [WEBHOOKS]: HELD_JOBS, [VERIFIERS]: HELD_VERIFICATIONS }
 }
 
 /** Our own names are never a place to deliver to. */

@@ -1,8 +1,11 @@
 // Ids as they are spoken and stored: a prefix and 26 Crockford characters of a UUIDv7. Only the tenant's is a uuid inside. Never guesses: a lower-case or cut id is not an id.
 type OfPeople = 'ten' | 'usr' | 'agt' | 'key' | 'ses' | 'inv' | 'req' | 'rpl' | 'bgl'
-type OfWork = 'task' | 'dec' | 'job' | 'cb' | 'sch'
+type OfWork = 'task' | 'dec' | 'job' | 'cb' | 'sch' | 'cmt'
+type OfChannels = 'emb' | 'emo' | 'slk' | 'lnk' | 'mid'
+type OfVerifiers = 'ver' | 'vrn'
+type OfRouting = 'ntc' | 'pool' | 'abs'
 type OfTheRecord = 'rwp' | 'evt' | 'whe' | 'dlv' | 'rpy' | 'inc' | 'upd' | 'aex'
-export type IdPrefix = OfPeople | OfWork | OfTheRecord
+export type IdPrefix = OfPeople | OfWork | OfChannels | OfVerifiers | OfRouting | OfTheRecord
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 // 128 bits in 26 characters leave two spare bits, so the first character is 0…7.
@@ -65,6 +68,13 @@ const toUuid = (bytes: Uint8Array): string =>
 
 /** A new id. `now` (milliseconds) only orders ids in time; it decides nothing. */
 export const newId = (prefix: Exclude<IdPrefix, 'ten'>, now: number = Date.now()): string => `${prefix}_${encode(uuidV7(now))}`
+
+/** Not above any id that was made at this moment or later, and above all that were made before it: ids of a kind are in the order of their time. */
+export function firstIdAt(prefix: Exclude<IdPrefix, 'ten'>, ms: number): string {
+  const bytes = new Uint8Array(16)
+  for (let i = 0; i < 6; i++) bytes[i] = Math.floor(ms / 2 ** (8 * (5 - i))) & 255
+  return `${prefix}_${encode(bytes)}`
+}
 
 /** A new tenant's uuid. */
 export const newTenantUuid = (now: number = Date.now()): string => toUuid(uuidV7(now))

@@ -70,6 +70,10 @@ export const insertEndpoint = (t: Tx, scope: Scope, one: NewEndpoint) => t.run`
 export const findEndpoint = (t: Tx, scope: Scope, id: string) => t.maybe<EndpointRow>`
   select ${COLUMNS} from endpoints e where e.tenant_id = ${scope.tenantId}::uuid and e.id = ${id}::text and e.state <> 'deleted'`
 
+/** Two are enough to see that a label names no one of them. */
+export const findEndpointByLabel = (t: Tx, scope: Scope, label: string) => t.rows<EndpointRow>`
+  select ${COLUMNS} from endpoints e where e.tenant_id = ${scope.tenantId}::uuid and e.label = ${label}::text and e.state <> 'deleted' limit 2`
+
 export const lockEndpoint = (t: Tx, scope: Scope, id: string) => t.maybe<EndpointRow>`
   select ${COLUMNS} from endpoints e where e.tenant_id = ${scope.tenantId}::uuid and e.id = ${id}::text and e.state <> 'deleted'
   for no key update`

@@ -1,0 +1,202 @@
+// The page behind a link of a mail or message (tasks.md T109–T111): the question, and one form. Opening it decides nothing, whoever opens it and how often; it knows no
+// session and leads nowhere but to the task's own page. Every state of the task has its words here.
+import { Problem, type Task } from '@countersign/sdk'
+import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react'
+import { fragmentToken } from '../pages/entrance.tsx'
+import { speak } from '../problem.ts'
+import { exact } from '../time.ts'
+import { useTitle } from '../title.ts'
+import { Banner } from '../ui/banner.tsx'
+import { Button } from '../ui/button.tsx'
+import { AgentText } from '../ui/content.tsx'
+import { visible } from '../ui/marks.ts'
+import { type Answer, type Look, look, send } from './link.ts'
+import { Question } from './question.tsx'
+import { Reply } from './reply.tsx'
+
+type State = {
+  seen: Look | null
+  /** Why nothing can be shown. */
+  dead: unknown
+  /** Why the answer was not taken. */
+  refused: unknown
+  /** Pointers of what is new since this person looked first. */
+  changed: readonly string[]
+  sent: Task | null
+}
+
+const NOTHING: State = { seen: null, dead: null, refused: null, changed: [], sent: null }
+const AGAIN_MS = 4_000
+
+export function AnswerPage() {
+  const [token] = useState(fragmentToken)
+  const [state, setState] = useState<State>(NOTHING)
+  const [busy, setBusy] = useState(false)
+  const going = useRef(token)
+  const top = useRef<HTMLElement>(null)
+
+  const read = useCallback(async () => {
+    try {
+      const seen = await look(going.current)
+      going.current = seen.token
+      setState((before) => ({ ...before, seen, dead: null, sent: null }))
+    } catch (dead) {
+      setState((before) => ({ ...before, dead }))
+    }
+  }, [])
+  useEffect(() => {
+    if (token !== '') void read()
+  }, [token, read])
+
+  // Somebody, or something, looks at the answer: the page says what they found.
+  const isChecked = (state.sent ?? state.seen?.view.task)?.status === 'verifying'
+  useEffect(() => {
+    if (!isChecked || state.dead !== null) return
+    const timer = setInterval(() => void read(), AGAIN_MS)
+    return () => clearInterval(timer)
+  }, [isChecked, state.dead, read])
+
+  const answer = async (given: Answer) => {
+    if (busy || !state.seen) return
+    setBusy(true)
+    try {
+      const { task } = await send(state.seen, given)
+      setState((before) => ({ ...before, sent: task, refused: null, changed: [] }))
+      top.current?.focus()
+    } catch (refused) {
+      setState((before) => ({ ...before, refused, changed: changedIn(refused) }))
+      if (isOld(refused)) await read()
+    } finally {
+      setBusy(false)
+    }
+  }
+
+  return (
+    <Frame top={top} title={state.seen?.view.task.task ?? 'Answer'}>
+      {token === '' && <Banner tone="warning">Open this page by the link of your mail, whole and unchanged.</Banner>}
+      <Body state={state} busy={busy} isWaiting={token !== ''} onAnswer={(given) => void answer(given)} onRetry={() => void read()} />
+    </Frame>
+  )
+}
+
+type BodyProps = { state: State; busy: boolean; isWaiting: boolean; onAnswer: (answer: Answer) => void; onRetry: () => void }
+
+function Body({ state, busy, isWaiting, onAnswer, onRetry }: BodyProps) {
+  const { seen, dead, sent, refused, changed } = state
+  if (sent) return <Sent task={sent} />
+  if (dead !== null) return <Dead error={dead} hadAnswered={seen !== null && refused === null} onRetry={onRetry} />
+  if (!seen) return isWaiting ? <p className="text-muted">Loading…</p> : null
+  const { view, shown } = seen
+  const { task } = view
+  const isNewer = view.state === 'revised' || changed.length > 0
+  return (
+    // Another revision is another question: what was typed for the old one does not slip into the new.
+    <Question key={task.revision} task={task} shown={shown} changed={changed}>
+      {isNewer && (
+        <Banner tone="warning">
+          The question was changed since your message was sent{changed.length > 0 ? `: ${changed.map(wordOf).join(', ')}` : ''}. Read it
+          again; nothing was sent.
+        </Banner>
+      )}
+      {task.status === 'returned' && <Returned task={task} />}
+      {task.status === 'verifying' ? (
+        <Banner tone="info">An answer was given and is being checked. This page tells you what came of it.</Banner>
+      ) : (
+        <Reply view={view} initial={shown.get('initial_response') ?? null} error={refused} busy={busy} onAnswer={onAnswer} />
+      )}
+      <p className="text-sm text-muted">
+        You answer as <AgentText text={view.reader.display_name} />
+        {view.reader.email && view.reader.email !== view.reader.display_name ? ` (${view.reader.email})` : ''}. This link is yours: who has it
+        can answer for you.
+      </p>
+    </Question>
+  )
+}
+
+const wordOf = (pointer: string): string => pointer.slice(1).split('/').map(visible).join(' › ')
+const changedIn = (error: unknown): readonly string[] =>
+  error instanceof Problem && error.code === 'task_revised' && Array.isArray(error.members.changed)
+    ? error.members.changed.filter((one): one is string => typeof one === 'string')
+    : []
+
+/** The page shows what is not there any more, or its nonce is too old. */
+const isOld = (error: unknown): boolean =>
+  error instanceof Problem &&
+  (['task_revised', 'task_not_open', 'task_verifying', 'already_decided', 'link_used', 'link_expired', 'link_revoked'] as const).some(
+    (code) => code === error.code,
+  )
+
+function Sent({ task }: { task: Task }) {
+  const words: Record<string, string> = {
+    completed: 'Your answer was sent. That settles it.',
+    verifying: 'Your answer was sent and is being checked. This page tells you what came of it.',
+  }
+  return (
+    <div className="flex flex-col gap-4">
+      <h1 className="text-2xl font-semibold tracking-tight">
+        <AgentText text={task.task} />
+      </h1>
+      <Banner tone="success">{words[task.status] ?? 'Your answer was sent and counts. The question waits for others.'}</Banner>
+      <p className="text-muted">You can close this page.</p>
+    </div>
+  )
+}
+
+function Returned({ task }: { task: Task }) {
+  const result = task.verifier_result as { reason?: unknown } | null
+  return (
+    <Banner tone="warning">
+      The last answer did not pass the check{typeof result?.reason === 'string' && result.reason !== '' ? ': ' : '.'}
+      {typeof result?.reason === 'string' && <AgentText text={result.reason} />}
+    </Banner>
+  )
+}
+
+/** What became of a question whose link opens it no more. */
+function Dead({ error, hadAnswered, onRetry }: { error: unknown; hadAnswered: boolean; onRetry: () => void }) {
+  const told = error instanceof Problem ? tellOf(error) : null
+  if (told)
+    return (
+      <Banner tone="info">
+        <AgentText text={hadAnswered ? told.replace('already ', '') : told} />
+      </Banner>
+    )
+  return (
+    <>
+      <Banner tone="error">{speak(error).text}</Banner>
+      <Button onClick={onRetry}>Try again</Button>
+    </>
+  )
+}
+
+function tellOf({ code, members }: Problem): string | null {
+  const by = typeof members.by === 'string' ? ` by ${members.by}` : ''
+  const at = typeof members.settled_at === 'string' ? ` at ${exact(members.settled_at)}` : ''
+  switch (code) {
+    case 'link_used':
+      return members.channel === 'timeout' ? `The deadline settled this${at}.` : `This was already answered${by}${at}.`
+    case 'link_expired':
+      return `The time for this answer is over${at === '' ? '' : `; it ended${at}`}. Nothing was sent.`
+    case 'link_revoked':
+      return members.state === 'cancelled' ? `The question was withdrawn${at}.` : 'This link was taken back. A newer message may hold another.'
+    case 'link_invalid':
+      return 'This link is not whole, or was never one. Open it exactly as it was sent.'
+    default:
+      return null
+  }
+}
+
+function Frame({ top, title, children }: { top: { current: HTMLElement | null }; title: string; children: ReactNode }) {
+  useTitle(title.slice(0, 60))
+  return (
+    <main ref={top} tabIndex={-1} className="mx-auto flex min-h-dvh w-full max-w-2xl flex-col gap-6 px-4 py-6 outline-none sm:py-10">
+      <div className="flex items-center gap-3">
+        <img src="/favicon.svg" alt="" width="28" height="28" />
+        <p className="text-lg font-semibold tracking-tight">Countersign</p>
+      </div>
+      <div className="flex min-w-0 flex-col gap-5">
+        {children}
+      </div>
+    </main>
+  )
+}

@@ -1,0 +1,129 @@
+// What the person behind a link answers with: the choice of the button that they pressed, asked once more; the form; or yes and no to a proposed act. It checks nothing
+// itself: the server judges, and what it says stands beside the field that it is about.
+import { Problem, type Task } from '@countersign/sdk'
+import { type FormEvent, useState } from 'react'
+import type { Shown } from '../exact.ts'
+import { plain } from '../exact.ts'
+import { AnswerForm } from '../form/form.tsx'
+import { Banner } from '../ui/banner.tsx'
+import { Button } from '../ui/button.tsx'
+import { Card } from '../ui/card.tsx'
+import { visible } from '../ui/marks.ts'
+import { Refusal } from '../ui/refusal.tsx'
+import { TextField } from '../ui/text-field.tsx'
+import type { Answer, View } from './link.ts'
+
+type Props = {
+  view: View
+  initial: Shown
+  error: unknown
+  busy: boolean
+  onAnswer: (answer: Answer) => void
+}
+
+export function Reply(props: Props) {
+  const { view, error } = props
+  const [isOpen, setOpen] = useState(view.choice === null)
+  const closed = whyClosed(view.task)
+  if (closed !== null) return <Banner tone="info">{closed}</Banner>
+  return (
+    <>
+      {needsSignIn(error) && <SignIn task={view.task} />}
+      {view.choice !== null && <Chosen {...props} choice={view.choice} isOpen={isOpen} onOpen={() => setOpen(true)} />}
+      {isOpen && (hasAction(view.task) ? <Verdict {...props} /> : <Form {...props} />)}
+    </>
+  )
+}
+
+const hasAction = (task: Task): boolean => (task as { action?: unknown }).action instanceof Object
+
+/** The server's own word on what this person may do now. */
+function whyClosed(task: Task): string | null {
+  if (task.status === 'verifying') return null
+  if (task.may.includes('decide')) return null
+  if (task.assigned_to_display_name) return `${visible(task.assigned_to_display_name)} holds this question now.`
+  return 'This question is not yours to answer; this page shows it all the same.'
+}
+
+type Chosen = Props & { choice: NonNullable<View['choice']>; isOpen: boolean; onOpen: () => void }
+
+function Chosen({ choice, error, busy, isOpen, onAnswer, onOpen }: Chosen) {
+  const label = visible(choice.label)
+  return (
+    <Card title="Your answer">
+      {!isOpen && <Refusal error={error} />}
+      <p>
+        You chose <strong className="font-semibold">{label}</strong>. It counts once you send it.
+      </p>
+      <div className="flex flex-wrap gap-3">
+        <Button tone="primary" busy={busy} onClick={() => onAnswer(choice.answer as Answer)}>
+          {busy ? 'Sending…' : `Send “${label}”`}
+        </Button>
+        {!isOpen && (
+          <Button tone="quiet" onClick={onOpen}>
+            Answer otherwise
+          </Button>
+        )}
+      </div>
+    </Card>
+  )
+}
+
+function Form({ view, initial, error, busy, onAnswer }: Props) {
+  const { task } = view
+  return (
+    <Card title={view.choice === null ? 'Your answer' : 'Another answer'}>
+      <AnswerForm
+        responseSchema={task.response_schema}
+        formDefinition={task.form_definition}
+        initial={plain(initial) ?? undefined}
+        error={error}
+        busy={busy}
+        onSubmit={(response) => onAnswer({ type: 'respond', response })}
+      />
+    </Card>
+  )
+}
+
+/** Yes or no to what an agent proposes; changing it needs the whole page of the task. */
+function Verdict({ view, error, busy, onAnswer }: Props) {
+  const [reason, setReason] = useState('')
+  const why = reason.trim() === '' ? {} : { reason }
+  const reasonError = error instanceof Problem ? error.members.errors?.find(({ path }) => path === '/reason')?.message : undefined
+  const submit = (event: FormEvent) => event.preventDefault()
+  return (
+    <Card title={view.choice === null ? 'Your answer' : 'Another answer'}>
+      <form onSubmit={submit} noValidate className="flex flex-col gap-5" aria-label="Your answer">
+        <Refusal error={error} />
+        <TextField label="Reason (optional)" value={reason} error={reasonError} onChange={(event) => setReason(event.target.value)} />
+        <div className="flex flex-wrap gap-3">
+          <Button tone="primary" busy={busy} onClick={() => onAnswer({ type: 'accept', ...why })}>
+            Accept
+          </Button>
+          <Button tone="danger" busy={busy} onClick={() => onAnswer({ type: 'deny', ...why })}>
+            Deny
+          </Button>
+        </div>
+        <p className="text-sm text-muted">
+          To change what it wants to do before it does it,{' '}
+          <a className="text-accent underline" href={view.task.url}>
+            sign in and open the task
+          </a>
+          .
+        </p>
+      </form>
+    </Card>
+  )
+}
+
+const needsSignIn = (error: unknown): boolean => error instanceof Problem && error.code === 'step_up_required'
+
+const SignIn = ({ task }: { task: Task }) => (
+  <Banner tone="warning">
+    This question needs more proof than a link gives.{' '}
+    <a className="font-medium underline" href={task.url}>
+      Sign in and answer it there
+    </a>
+    . Your link stays good.
+  </Banner>
+)

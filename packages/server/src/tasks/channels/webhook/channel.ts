@@ -1,0 +1,90 @@
+// Endpoints as a channel (T120): a notice is posted to one, signed like any event, with links as its actions. What was posted cannot be changed, so a change is posted
+// too; the links answer with how things stand.
+import { type Scope, systemScope } from '../../../db/scope.ts'
+import { type Tx, tx } from '../../../db/tx.ts'
+import { makeLinks, type Reader } from '../../links/link.ts'
+import { revokeLinksByIds } from '../../links/sql.ts'
+import { type Channel, ChannelFault, type Notice, type Shown } from '../channel.ts'
+import { choicesOf } from '../choices.ts'
+import { type Action, bodyOf } from './body.ts'
+import type { WebhookChannelHouse } from './house.ts'
+import { findTemplate, type Template } from './sql.ts'
+
+export const openWebhookChannel = (house: WebhookChannelHouse): Channel => ({
+  name: 'webhook',
+  can({ task }) {
+    const { choices, why } = choicesOf(task)
+    return { means: choices.length > 0 ? 'buttons' : 'link', why }
+  },
+  knows: async (t, scope, { target }) => ((await house.messages.find(t, scope, target)) ? null : 'target'),
+  send: (notice, shown) => sendNotice(house, notice, shown),
+  async rewrite(notice, shown) {
+    await post(house, notice, { shown, actions: [], linkIds: [], isUpdate: true, id: `${notice.id}-${shown.task.version}` })
+  },
+  // A refusal or an end is posted as the change that it is; an endpoint is a place and nobody in particular.
+  tell: async () => undefined,
+})
+
+async function sendNotice(house: WebhookChannelHouse, notice: Notice, shown: Shown): Promise<{ ref: Record<string, unknown> }> {
+  const scope = systemScope('webhook', notice.tenantId)
+  const { actions, linkIds } = await tx(house.tasks.db, scope, async (t) => {
+    const endpoint = await endpointOf(house, t, scope, notice)
+    const { choices } = choicesOf(shown.task)
+    const { task } = shown
+    const about = { id: task.id, revision: task.revision, deadline_at: new Date(task.deadline_at) }
+    const told = { channel: 'webhook', task: about, reader: readerOf(notice, endpoint.label), noticeId: notice.id, endpointId: endpoint.id } as const
+    const links = await makeLinks(house.tasks, t, scope, told, [
+      ...choices.map(({ label, answer }) => ({ purpose: 'answer' as const, choice: { label, answer } })),
+      { purpose: 'review' },
+    ])
+    const made = links.map(
+      ({ url, expiresAt }, i): Action => ({
+        type: i < choices.length ? 'answer' : 'review',
+        label: choices[i]?.label ?? 'Open',
+        url,
+        expires_at: expiresAt,
+      }),
+    )
+    return { actions: made, linkIds: links.map(({ id }) => id) }
+  })
+  return post(house, notice, { shown, actions, linkIds, isUpdate: false, id: notice.id })
+}
+
+/** Whoever answers there was let in by the endpoint; a person that the notice names is that person. */
+const readerOf = ({ party }: Notice, label: string): Reader =>
+  party
+    ? { userId: party.userId, email: party.email, displayName: party.displayName, vouched: false }
+    : { userId: null, email: null, displayName: label || 'an endpoint', vouched: true }
+
+type Message = { shown: Shown; actions: readonly Action[]; linkIds: readonly string[]; isUpdate: boolean; id: string }
+
+async function post(house: WebhookChannelHouse, notice: Notice, message: Message): Promise<{ ref: Record<string, unknown> }> {
+  const scope = systemScope('webhook', notice.tenantId)
+  const { endpoint, template, now } = await tx(
+    house.tasks.db,
+    scope,
+    async (t) => {
+      const found = await endpointOf(house, t, scope, notice)
+      const form: Template = (await findTemplate(t, scope, found.id))?.template ?? 'raw'
+      return { endpoint: found, template: form, now: t.now }
+    },
+    { readOnly: true },
+  )
+  const { shown, actions, isUpdate, id } = message
+  const body = bodyOf(template, { notice, shown, actions, isUpdate, now })
+  const answer = await house.messages.send(notice.tenantId, endpoint.id, { id, body, taskId: notice.taskId })
+  if (!('failed' in answer) && answer.status >= 200 && answer.status < 300)
+    return { ref: { endpoint_id: endpoint.id, message_id: id } }
+  // Nobody was told of these.
+  if (message.linkIds.length > 0) await tx(house.tasks.db, scope, (t) => revokeLinksByIds(t, scope, message.linkIds))
+  if ('failed' in answer) throw new ChannelFault(`The endpoint could not be reached (${answer.failed}).`, answer.failed !== 'no_endpoint')
+  const after = Number(answer.retryAfter)
+  const isLater = answer.status === 408 || answer.status === 429 || answer.status >= 500
+  throw new ChannelFault(`The endpoint answered ${answer.status}.`, isLater, after > 0 ? Math.min(after, 3_600) * 1_000 : null)
+}
+
+async function endpointOf(house: WebhookChannelHouse, t: Tx, scope: Scope, { target }: Notice) {
+  const endpoint = await house.messages.find(t, scope, target)
+  if (!endpoint) throw new ChannelFault(`There is no endpoint called ${target}.`, false)
+  return endpoint
+}

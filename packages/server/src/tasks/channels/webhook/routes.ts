@@ -1,0 +1,78 @@
+// The routes of endpoints as a channel: in which form notices come, and the door at which programs answer.
+import { Problem } from '@countersign/sdk'
+import type { Scope } from '../../../db/scope.ts'
+import { tx } from '../../../db/tx.ts'
+import { record } from '../../../events/event.ts'
+import { type Route, route, s } from '../../../http/route.ts'
+import { LINK_PROBLEMS, LinkAnswered } from '../../links/shapes.ts'
+import { DECIDE_PROBLEMS } from '../../routes.ts'
+import { actByWebhook } from './actions.ts'
+import type { WebhookChannelHouse } from './house.ts'
+import { ActionBody } from './shapes.ts'
+import { listTemplates, putTemplate, type Template } from './sql.ts'
+
+const tag = 'channels'
+const Template = s.oneOf('raw', 'teams', 'discord', 'google_chat')
+const TemplateBody = s.named(
+  'NoticeTemplate',
+  s.object({ endpoint_id: s.id('whe'), template: Template, updated_at: s.time() }),
+  'The form in which notices come to an endpoint; without one they come raw.',
+)
+
+export const webhookChannelRoutes = (house: WebhookChannelHouse): Route[] => [
+  route(
+    'POST /channels/webhook/actions',
+    {
+      summary: 'Answer a task from a program',
+      description:
+        'Signed as Standard Webhooks say, by a secret of the endpoint that was sent the link: `webhook-id`, `webhook-timestamp`, `webhook-signature` over these bytes.',
+      tag,
+      auth: 'none',
+      selfAuthenticated: true,
+      bucket: 'link.address',
+      idempotency: 'none',
+      bytes: true,
+      body: ActionBody,
+      maxBody: 2 * 1_048_576,
+      answers: { 200: LinkAnswered },
+      problems: ['signature_invalid', ...LINK_PROBLEMS, ...DECIDE_PROBLEMS],
+    },
+    ({ bytes, request, limits }) => actByWebhook(house, bytes, request, limits),
+  ),
+  route(
+    'GET /channels/webhook/templates',
+    {
+      summary: 'List the forms of notices at endpoints',
+      tag,
+      auth: 'any',
+      action: 'task.configure',
+      answers: { 200: s.list(TemplateBody) },
+    },
+    ({ scope }) =>
+      tx(house.tasks.db, scope, async (t) => ({ data: await listTemplates(t, scope), next_cursor: null }), { readOnly: true }),
+  ),
+  route(
+    'PUT /channels/webhook/templates/:endpoint',
+    {
+      summary: 'Say in which form notices come to an endpoint',
+      tag,
+      auth: 'any',
+      action: 'task.configure',
+      stepUp: true,
+      params: { endpoint: s.id('whe') },
+      body: s.object({ template: Template }),
+      answers: { 200: TemplateBody },
+      problems: ['not_found'],
+    },
+    ({ scope, params, body }) => chooseTemplate(house, scope, params.endpoint, body.template),
+  ),
+]
+
+const chooseTemplate = (house: WebhookChannelHouse, scope: Scope, endpointId: string, template: Template) =>
+  tx(house.tasks.db, scope, async (t) => {
+    if (!(await house.messages.find(t, scope, endpointId))) throw new Problem('not_found')
+    const row = await putTemplate(t, scope, endpointId, template)
+    const data = { endpoint_id: endpointId, notice_template: template }
+    await record(t, scope, 'settings.changed', data, { resource: { type: 'endpoint', id: endpointId } })
+    return row
+  })
