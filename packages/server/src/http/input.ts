@@ -13,7 +13,7 @@ export type ReadInput = (
   ignored: string[],
 ) => Input
 
-type Kind = 'number' | 'boolean' | 'array' | 'text'
+type Kind = 'number' | 'boolean' | 'array' | 'record' | 'text'
 
 /** Made once a route: the schemas compiled, and what each member of the query is to be read as. */
 export function inputReader(route: Route): ReadInput {
@@ -86,9 +86,12 @@ function kindOf(schema: z.ZodType): Kind {
   const def = schema.def as { type: string; innerType?: z.ZodType; in?: z.ZodType }
   if (def.innerType) return kindOf(def.innerType)
   if (def.type === 'pipe' && def.in) return kindOf(def.in)
-  if (def.type === 'number' || def.type === 'boolean' || def.type === 'array') return def.type
+  if (def.type === 'number' || def.type === 'boolean' || def.type === 'array' || def.type === 'record') return def.type
   return schema.meta()?.type === 'number' ? 'number' : 'text'
 }
+
+/** `metadata[order]=1042`: a member of a record, by its name. */
+const MEMBER = /^([a-z_]+)\[([^[\]]{1,200})\]$/
 
 /** A list is written once with commas or several times; anything else stands once. */
 function readQuery(text: string, kinds: Map<string, Kind>, errors: FieldError[]): Record<string, unknown> {
@@ -100,11 +103,20 @@ function readQuery(text: string, kinds: Map<string, Kind>, errors: FieldError[])
     const kind = kinds.get(name)
     if (name === '__proto__' || values.some((value) => /[\0\ufffd]/.test(value))) {
       errors.push({ path: name, code: 'invalid', message: 'Must be UTF-8 text without U+0000.' })
+    } else if (isMemberOf(kinds, name)) {
+      const [, record, member] = MEMBER.exec(name) as unknown as [string, string, string]
+      if (values.length > 1) errors.push({ path: name, code: 'repeated', message: 'May stand only once.' })
+      else query[record] = { ...(query[record] as object | undefined), [member]: values[0] }
     } else if (kind === 'array') query[name] = values.flatMap((value) => value.split(','))
     else if (values.length > 1) errors.push({ path: name, code: 'repeated', message: 'May stand only once.' })
     else query[name] = readMember(kind, values[0] as string)
   }
   return query
+}
+
+const isMemberOf = (kinds: Map<string, Kind>, name: string): boolean => {
+  const [, record, member] = MEMBER.exec(name) ?? []
+  return record !== undefined && member !== '__proto__' && kinds.get(record) === 'record'
 }
 
 function readMember(kind: Kind | undefined, value: string): unknown {

@@ -153,6 +153,7 @@ function parameters(shape: Shape, place: 'path' | 'query', components: Component
       required,
       ...(description ? { description } : {}),
       ...(own.type === 'array' ? { style: 'form', explode: false } : {}),
+      ...(own.type === 'object' ? { style: 'deepObject', explode: true } : {}),
       schema: own,
     }
   })

@@ -86,6 +86,18 @@ export class Document {
   }
 }
 
+/** A file that is written while it is sent: `return new Download('text/csv; charset=utf-8', 'decisions.csv', pieces)` on a route whose answer is a 'page'. */
+export class Download {
+  readonly type: string
+  readonly name: string
+  readonly pieces: AsyncIterable<string>
+  constructor(type: string, name: string, pieces: AsyncIterable<string>) {
+    this.type = type
+    this.name = name
+    this.pieces = pieces
+  }
+}
+
 export type Rendered = { status?: number; headers?: Record<string, string>; body: unknown }
 
 export type RouteSpec<
@@ -126,6 +138,8 @@ export type RouteSpec<
   secretOnce?: readonly string[]
   /** compatible: under /api only; native (default): under /api/v1, and under /api unless a compatible route stands there. */
   dialect?: Dialect | 'both'
+  /** Problems that the other clients know by another word on this route alone (tasks.md §3.4). */
+  compatibleWords?: Partial<Record<ProblemCode, string>>
   /** Signed by its own means (callbacks): takes no cookie and needs no same-origin proof (P135). */
   selfAuthenticated?: true
   // A method, not a property: a route of a known result type stays a Route.

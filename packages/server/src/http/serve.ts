@@ -10,6 +10,7 @@ import type { Answer } from './answer.ts'
 import { readBody, readBytes } from './body.ts'
 import { refuseCrossSite } from './browser.ts'
 import { BUCKETS, type BucketName } from './bucket.ts'
+import { sendDownload } from './download.ts'
 import type { Exchange } from './exchange.ts'
 import { inputReader, type ReadInput } from './input.ts'
 import { type Json, writeJson } from './json.ts'
@@ -21,6 +22,7 @@ import {
   type CookieOptions,
   type Dialect,
   Document,
+  Download,
   defaultStatus,
   isMutating,
   isStream,
@@ -37,6 +39,8 @@ export type HttpHouse = { db: Db; log: Log; clock: Clock; keyring: Keyring }
 export type Handed = {
   /** Null = no credential. A refused one throws (`key_invalid`, `session_ended` …). */
   authenticate(request: RequestInfo, route: Route): Promise<Scope | null>
+  /** Of a route that asks nobody who they are: throws for a credential that opens less than everybody has. */
+  refuseGuest?(request: RequestInfo): void
   /** Throws `forbidden` or `scope_missing`. */
   authorise(scope: Scope, action: string): void | Promise<void>
   /** Throws `step_up_required`. */
@@ -103,6 +107,7 @@ export async function serve(
 
   if (spec.auth === 'none' && spec.bucket !== 'none')
     await limited({ bucket: spec.bucket ?? 'anonymous', key: exchange.address, cost: spec.cost })
+  if (spec.auth === 'none') service.handed.refuseGuest?.(exchange)
   const scope =
     spec.auth === 'none' ? { ...systemScope('anonymous'), requestId: exchange.id } : await authenticated(service, entry, exchange)
   gathered.scope = scope
@@ -154,7 +159,7 @@ function readIdempotencyKey(entry: Entry, exchange: Exchange): string | null {
   return key
 }
 
-const REFUSED_KEYS: readonly string[] = ['key_invalid', 'key_expired', 'key_revoked'] satisfies ProblemCode[]
+const REFUSED_KEYS: readonly string[] = ['key_invalid', 'key_expired', 'key_revoked', 'embed_token_invalid'] satisfies ProblemCode[]
 
 async function authenticated(service: Service, entry: Entry, exchange: Exchange): Promise<Scope> {
   const { auth } = entry.route.spec
@@ -252,6 +257,8 @@ async function run(running: Running, attempt?: Attempt): Promise<Answer | typeof
     const result = await entry.route.handler(ask as Parameters<Route['handler']>[0])
     if (result === STREAMED) return STREAMED
     if (running.scope.breakGlass) await service.handed.looked?.(running.scope, entry.route, { ...input.params }, result)
+    if (result instanceof Download)
+      return sendDownload(result, { exchange, headers: { ...service.base(), ...gathered.headers }, signal: signals.open() })
     const answer = rendered(entry, control, result)
     service.check?.(entry, answer, committed.answer)
     return answer

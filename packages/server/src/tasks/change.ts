@@ -11,6 +11,7 @@ import type { TasksHouse } from './house.ts'
 import { mayChange, seeTask, showWhole } from './look.ts'
 import { invalid, notOpen, taskTopic, tellOfEnd, whyNotOpen } from './settle.ts'
 import { cancelIfNotFinal, EVERY, findTask, isFinal, type TaskRow, updateIfNotFinal } from './sql.ts'
+import { momentsOf, nextMoment, type Reminder } from './time/moments.ts'
 import type { Task } from './wire.ts'
 
 export async function cancelTask(house: TasksHouse, scope: Scope, id: string, reason: string | null): Promise<Task> {
@@ -33,6 +34,7 @@ export type UpdateInput = {
   tags?: string[]
   metadata?: Record<string, unknown>
   deadline_at?: Date
+  reminders?: Reminder[]
 }
 
 const LONGEST_MS = 31_536_000_000
@@ -45,7 +47,7 @@ export async function updateTask(
   ifMatch: string | undefined,
 ): Promise<Task> {
   const fields = Object.keys(input).filter((name) => input[name as keyof UpdateInput] !== undefined)
-  if (fields.length === 0) throw invalid('', 'nothing_to_change', 'Send at least one of priority, tags, metadata, deadline_at.')
+  if (fields.length === 0) throw invalid('', 'nothing_to_change', 'Send at least one of priority, tags, metadata, deadline_at, reminders.')
   const errors = input.metadata ? metadataErrors(input.metadata) : []
   if (errors.length > 0) throw new Problem('validation_failed', { errors })
   return tx(house.db, scope, async (t) => {
@@ -60,10 +62,11 @@ export async function updateTask(
       tags: input.tags && [...new Set(input.tags)],
       metadata: input.metadata && writeJson(input.metadata),
       deadline_at: input.deadline_at,
+      ...remindersFrom(row, input, t.now),
     }
     const updated = await updateIfNotFinal(t, scope, id, change, version)
     if (!updated) throw await whyNotUpdated(t, scope, id, input, version)
-    if (input.deadline_at) await enqueueExpiries(t, scope, [updated])
+    if (isSooner(updated, row, t.now)) await enqueueExpiries(t, scope, [updated])
     const data = { fields, agent_id: row.agent_id }
     await record(t, scope, 'task.updated', data, {
       resource: { type: 'task', id },
@@ -73,6 +76,19 @@ export async function updateTask(
     t.wake(taskTopic(id))
     return showWhole(house, t, scope, updated, null, person)
   })
+}
+
+/** Other reminders begin anew; those whose time is over already are not made up for. */
+function remindersFrom(row: TaskRow, { reminders, deadline_at = row.deadline_at }: UpdateInput, now: Date) {
+  if (!reminders) return {}
+  const moments = momentsOf({ reminders, created_at: row.created_at, deadline_at })
+  return { reminders: JSON.stringify(reminders), reminded: moments.reduce((mask, at, i) => (at <= now ? mask | (1 << i) : mask), 0) }
+}
+
+/** The job that waits looks again by itself, and finds a later time; only an earlier one needs a job of its own. */
+function isSooner(next: TaskRow, before: TaskRow, now: Date): boolean {
+  const [to, from] = [nextMoment(next, now), nextMoment(before, now)]
+  return to !== null && (from === null || to < from)
 }
 
 /** The ETag is the version (§2.1); `*` matches whatever is there. */

@@ -28,7 +28,7 @@ export function newTaskKey(
 export const taskKey = (house: TasksHouse, t: Tx, scope: Scope, taskId: string): Promise<WrappingKey> =>
   subjectKey(house, t, scope, subjectOf(taskId))
 
-type Table = 'tasks' | 'decisions'
+type Table = 'tasks' | 'decisions' | 'comments' | 'revisions'
 const place = (scope: Scope, table: Table, column: string, row: string) => ({
   tenant: tenantWire(scope.tenantId),
   table,
@@ -48,9 +48,9 @@ export const sealIf = (
   value: unknown,
 ): Buffer | null => (value === undefined || value === null ? null : sealValue(key, scope, table, column, row, value))
 
-export const CONTENT = ['description', 'payload', 'initial_response', 'timeout_response', 'response', 'cancel_reason'] as const
+export const CONTENT = ['description', 'payload', 'action', 'initial_response', 'timeout_response', 'response', 'cancel_reason', 'verifier_result', 'agent_outcome_detail'] as const
 export type Content = Record<(typeof CONTENT)[number], Json>
-export const DECISION_CONTENT = ['response', 'reason', 'comment'] as const
+export const DECISION_CONTENT = ['response', 'args', 'patch', 'reason', 'comment'] as const
 export type DecisionContent = Record<(typeof DECISION_CONTENT)[number], Json>
 
 /** What an envelope that does not open reads as: the task is shown, its content is not, and others are not affected (tasks.md §11.2). */
@@ -61,6 +61,8 @@ export type Opener = {
   key(taskId: string): WrappingKey
   task(row: { id: string } & Partial<Record<(typeof CONTENT)[number], Buffer | null>>): Content
   decision(row: DecisionRow): DecisionContent
+  /** One envelope of another table that hangs on a task; `row` as its place names it. */
+  of(taskId: string, table: 'comments' | 'revisions', column: string, row: string, envelope: Buffer | null): Json
 }
 
 /** Opens the content of these tasks; a destroyed key reads as null, as everything of an erased task does. */
@@ -92,6 +94,7 @@ export async function openContents(house: TasksHouse, t: Tx, scope: Scope, taskI
       const key = keys.get(subjectOf(row.id))
       return Object.fromEntries(CONTENT.map((name) => [name, open(key, 'tasks', name, row.id, row[name])])) as Content
     },
+    of: (taskId, table, column, row, envelope) => open(keys.get(subjectOf(taskId)), table, column, row, envelope),
     decision: (row) => {
       const key = keys.get(subjectOf(row.task_id))
       return Object.fromEntries(

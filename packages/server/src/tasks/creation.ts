@@ -2,50 +2,68 @@
 import { type FieldError, Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import { writeJson } from '../http/json.ts'
+import { MESSAGE_SCHEMA, prepareAction } from './actions/action.ts'
+import type { Action, ActionIn } from './actions/proposal.ts'
 import { type Assignment, readAssignment } from './assignment.ts'
 import type { Gated } from './forms/schema.ts'
 import type { TasksHouse } from './house.ts'
+import type { Assurance } from './may-decide.ts'
+import { prepareQuorum } from './quorum/prepare.ts'
+import type { QuorumIn, Wanted } from './quorum/quorum.ts'
+import { assignmentOf, type Entry, readNotify, spokenEntry } from './notices/grammar.ts'
+import { isRefusedOn, type RedactInput, readRedaction, type StoredRedaction } from './redaction.ts'
 import type { Verdict } from './sql.ts'
-import { inferVerdict, type OnTimeout, prepareTimeout, type Timeout } from './verdict.ts'
+import { type PreparedTime, prepareTime, type TimeInput } from './time/prepare.ts'
+import { inferVerdict, prepareTimeout, type Timeout } from './verdict.ts'
+import { type PreparedVerifiers, prepareVerifiers } from './verifiers/prepare.ts'
 import type { Dialect } from './wire.ts'
 
 type Json = Record<string, unknown>
 
 /** What both dialects send, once parsed. */
-export type CreateInput = {
+export type CreateInput = TimeInput & {
   task: string
   description?: string | null
   payload?: Json | null
   payload_schema?: Json | null
-  response_schema: Json
+  response_schema?: Json | null
+  action?: ActionIn | null
+  quorum?: QuorumIn | null
+  assurance?: Assurance
   form_definition?: Json | null
   initial_response?: Json | null
   verdict?: Verdict | null
   idempotency_key?: string | null
   key_reuse?: 'forever' | 'until_collected'
-  timeout_seconds?: number
   deadline_at?: Date
-  on_timeout?: OnTimeout
   assign_to?: unknown
   priority?: 'low' | 'normal' | 'high' | 'urgent'
   tags?: string[]
   metadata?: Json | null
-  risk?: 'low' | 'normal' | 'high'
-  redact?: 'none' | 'notify'
+  risk?: 'low' | 'normal' | 'high' | 'critical'
+  redact?: RedactInput
+  notify?: string[] | null
+  require_assignee?: boolean
+  delegable?: boolean
   redact_payload?: boolean | null
   callback_url?: string | null
   callback_mode?: 'standard' | 'awaithumans'
   on_behalf_of?: string | null
+  verifier_config?: unknown
 }
 
 export type Prepared = Required<
-  Pick<CreateInput, 'task' | 'response_schema' | 'key_reuse' | 'priority' | 'tags' | 'risk' | 'redact' | 'callback_mode'>
+  Pick<CreateInput, 'task' | 'key_reuse' | 'priority' | 'tags' | 'risk' | 'callback_mode'>
 > & {
   scope: Scope
   dialect: Dialect
   description: string | null
   payload: Json | null
   payload_schema: Json | null
+  response_schema: Json
+  action: Action | null
+  quorum: Wanted | null
+  assurance: Assurance
   form_definition: Json | null
   initial_response: unknown
   verdict: Verdict | null
@@ -53,10 +71,19 @@ export type Prepared = Required<
   timeout_seconds: number | null
   deadline_at: Date | null
   timeout: Timeout
+  time: PreparedTime
   assignment: Assignment
+  /** Names under which those may answer who are told, where nobody is named (T101). */
+  reached: string[]
+  notify: Entry[] | null
+  require_assignee: boolean
+  delegable: boolean
+  redact: StoredRedaction['redact']
+  redact_pointers: StoredRedaction['redact_pointers']
   metadata: Json
   callback_url: string | null
   on_behalf_of: string | null
+  verification: PreparedVerifiers
   asker: string
   /** An act of a room that waits for people; policy has judged it. */
   act: { origin: 'queue' | 'proxy' | 'relay' | 'vault'; ref: string } | null
@@ -72,14 +99,19 @@ const METADATA_BYTES = 16_384
 export const askerOf = (scope: Scope): string => scope.agentId ?? scope.userId ?? scope.principal
 
 export async function prepareTask(house: TasksHouse, scope: Scope, input: CreateInput, dialect: Dialect): Promise<Prepared> {
-  const errors = [...timeErrors(input), ...sizeErrors(input)]
+  const errors = [...timeErrors(input), ...sizeErrors(input), ...readRedaction(input.redact, input.redact_payload).errors]
   if (errors.length > 0) throw new Problem('validation_failed', { errors })
-  const assignment = readAssignment(input.assign_to)
-  const schema = await house.forms.gate(input.response_schema, '/response_schema', { mustBeObject: true })
+  const { assignment, reached, entries } = askedOf(input, dialect)
+  const redaction = readRedaction(input.redact, input.redact_payload)
+  const response_schema = responseSchemaOf(input)
+  const schema = await house.forms.gateAsked(response_schema, input.form_definition, dialect)
   await checkPayload(house, input)
   const risk = input.risk ?? 'normal'
-  const verdict = input.verdict ?? inferVerdict(input.response_schema)
-  const timeout = await prepareTimeout(house.forms, input.on_timeout ?? 'time_out', { schema, verdict, risk })
+  const action = input.action ? await prepareAction(house.forms, input.action) : null
+  const verdict = action ? null : (input.verdict ?? inferVerdict(response_schema))
+  const quorum = await prepareQuorum(house.forms, input.quorum, { schema, risk, hasAction: action !== null })
+  const { time, last } = prepareTime(input)
+  const timeout = await prepareTimeout(house.forms, last, { schema, verdict, risk, action })
   return {
     scope,
     dialect,
@@ -87,7 +119,10 @@ export async function prepareTask(house: TasksHouse, scope: Scope, input: Create
     description: input.description ?? null,
     payload: input.payload ?? null,
     payload_schema: input.payload_schema ?? null,
-    response_schema: input.response_schema,
+    response_schema,
+    action,
+    quorum,
+    assurance: assuranceAsked(input.assurance),
     form_definition: input.form_definition ?? null,
     initial_response: await checkInitial(house, input, schema, dialect),
     verdict,
@@ -96,25 +131,61 @@ export async function prepareTask(house: TasksHouse, scope: Scope, input: Create
     timeout_seconds: input.timeout_seconds ?? null,
     deadline_at: input.deadline_at ?? null,
     timeout,
+    time,
     assignment,
     priority: input.priority ?? 'normal',
     tags: [...new Set(input.tags ?? [])],
     metadata: input.metadata ?? {},
     risk,
-    redact: input.redact ?? (input.redact_payload ? 'notify' : 'none'),
+    ...redaction.stored,
+    reached,
+    notify: entries,
+    require_assignee: input.require_assignee ?? false,
+    delegable: input.delegable ?? true,
     callback_url: input.callback_url ? await house.checkUrl(input.callback_url, '/callback_url', scope.tenantId) : null,
     callback_mode: input.callback_mode ?? (dialect === 'compatible' ? 'awaithumans' : 'standard'),
     on_behalf_of: input.on_behalf_of ?? null,
+    verification: await prepareVerifiers(house, scope, input.verifier_config, {
+      redacted: isRefusedOn('verifier', redaction.stored),
+      dialect,
+    }),
     asker: askerOf(scope),
     act: null,
     bytes: weightOf(input),
   }
 }
 
-const weightOf = ({ payload, description, response_schema }: CreateInput): number =>
-  writeJson(payload ?? null).length + (description?.length ?? 0) + writeJson(response_schema).length
+const weightOf = ({ payload, description, response_schema, action }: CreateInput): number =>
+  [payload ?? null, response_schema ?? null, action ?? null].reduce((sum: number, part) => sum + writeJson(part).length, 0) +
+  (description?.length ?? 0)
 
-function timeErrors({ timeout_seconds, deadline_at, redact, redact_payload }: CreateInput): FieldError[] {
+/** What a person is asked for in words: the asking side's own, or beside an action a message. */
+function responseSchemaOf({ response_schema, action }: CreateInput): Json {
+  if (response_schema !== null && response_schema !== undefined) return response_schema
+  if (action) return MESSAGE_SCHEMA
+  const errors = [{ path: '/response_schema', code: 'required', message: 'Say what the answer looks like.' }]
+  throw new Problem('validation_failed', { errors })
+}
+
+/** What nobody can prove yet is not promised (ADR 0012). */
+function assuranceAsked(asked: Assurance | undefined): Assurance {
+  if (asked !== 'passkey') return asked ?? 'link'
+  const message = 'There are no passkeys here yet; step_up is the strongest proof.'
+  throw new Problem('validation_failed', { errors: [{ path: '/assurance', code: 'not_available', message }] })
+}
+
+/** Who is named; where nobody is, those who are told (T101). */
+function askedOf(input: CreateInput, dialect: Dialect): { assignment: Assignment; reached: string[]; entries: Entry[] | null } {
+  const assignment = readAssignment(input.assign_to, '/assign_to', { compatible: dialect === 'compatible' })
+  const entries = input.notify ? readNotify(input.notify) : null
+  if (entries === null || assignment.form !== null) return { assignment, reached: [], entries }
+  return { ...assignmentOf(entries), entries }
+}
+
+/** As a task keeps it. */
+export const spokenNotify = (entries: readonly Entry[] | null): string[] | null => entries && entries.map(spokenEntry)
+
+function timeErrors({ timeout_seconds, deadline_at }: CreateInput): FieldError[] {
   const errors: FieldError[] = []
   if ((timeout_seconds === undefined) === (deadline_at === undefined))
     errors.push({
@@ -122,8 +193,6 @@ function timeErrors({ timeout_seconds, deadline_at, redact, redact_payload }: Cr
       code: 'exactly_one',
       message: 'Send exactly one of timeout_seconds and deadline_at.',
     })
-  if (redact !== undefined && redact_payload !== undefined && redact_payload !== null && redact_payload !== (redact !== 'none'))
-    errors.push({ path: '/redact_payload', code: 'contradiction', message: 'redact_payload says otherwise than redact.' })
   return errors
 }
 
@@ -159,8 +228,7 @@ async function checkPayload(house: TasksHouse, { payload, payload_schema }: Crea
 async function checkInitial(house: TasksHouse, input: CreateInput, schema: Gated, dialect: Dialect): Promise<unknown> {
   if (!input.initial_response) return null
   const path = '/initial_response'
-  const { value, errors } = await house.forms.judge(schema, input.initial_response, path)
-  const wrong = errors.filter((error) => error.code !== 'required')
+  const { value, errors: wrong } = await house.forms.judge(schema, input.initial_response, path, { partial: true })
   if (wrong.length === 0) return value
   if (dialect === 'native') throw new Problem('response_invalid', { errors: wrong })
   const left = new Set(wrong.map((error) => error.path.slice(path.length + 1).split('/')[0]))

@@ -7,7 +7,7 @@ import { followEvents, onceBack, startOf } from '../events/stream.ts'
 import { reach } from '../identity/matrix.ts'
 import type { TasksHouse } from './house.ts'
 import { seeTask } from './look.ts'
-import { personOf, within } from './person.ts'
+import { isPerson, personOf, within } from './person.ts'
 import { EVERY, findReached, ofAgent } from './sql.ts'
 
 export type TaskEvent = { id: string; type: string; occurred_at: string; task_id: string; data: Record<string, unknown> }
@@ -26,9 +26,13 @@ export async function followTask(house: TasksHouse, scope: Scope, id: string, la
   const after = await startOf(house, scope, lastEventId)
   return async function* (signal: AbortSignal): AsyncGenerator<TaskEvent> {
     for await (const event of followEvents(house, scope, { filter: { resource: id, type: 'task.*' }, after, signal }))
-      yield spoken(event)
+      if (isFor(scope, event)) yield spoken(event)
   }
 }
+
+/** What people say among themselves is no event for an agent, nor for whoever sits in a page of its side (T52). */
+const isFor = (scope: Scope, { data }: Event): boolean =>
+  data.audience !== 'humans' || (isPerson(scope) && scope.guest?.channel !== 'embed')
 
 export type StreamFilter = { type?: string; agent_id?: string }
 
@@ -43,7 +47,7 @@ export async function followTasks(house: TasksHouse, scope: Scope, filter: Strea
   return async function* (signal: AbortSignal): AsyncGenerator<TaskEvent> {
     for await (const event of followEvents(house, scope, { filter: { type }, after, signal })) {
       const one = spoken(event)
-      if (one.task_id === '') continue
+      if (one.task_id === '' || !isFor(scope, event)) continue
       if (await onceBack(house.db.clock, signal, () => reaches(house, scope, one.task_id, agent_id))) yield one
     }
   }
@@ -68,7 +72,7 @@ export async function readRecord(house: TasksHouse, scope: Scope, id: string, pa
   await tx(house.db, scope, (t) => seeTask(t, scope, id, 'task.timeline'), { readOnly: true })
   const { data, next_cursor } = await listEvents(house, scope, { resource: id, ...page })
   const all = reach(scope, 'task.audit') === 'any'
-  const shown = data.map((event) => ({
+  const shown = data.filter((event) => isFor(scope, event)).map((event) => ({
     id: event.id,
     type: event.type,
     occurred_at: event.occurred_at,

@@ -1,8 +1,14 @@
 // The jobs of tasks: ids in, one verb, a verdict out.
-import { defineKind, type Kind, snooze } from '@countersign/queue'
+import { defineKind, defineSchedule, type Kind, type Schedule, snooze } from '@countersign/queue'
 import { isId } from '../std/id.ts'
 import { expireTask } from './deadline.ts'
+import { returnClaim } from './holding.ts'
+import { eraseWhatIsOver } from './erasure/retention.ts'
 import type { TasksHouse } from './house.ts'
+import { missOutcome } from './talk/outcome.ts'
+import { noticeKinds } from './notices/jobs.ts'
+import { routingKinds } from './routing/jobs.ts'
+import { verifierJobs } from './verifiers/jobs.ts'
 
 type Payload = { task_id: string }
 
@@ -12,7 +18,24 @@ function readPayload(value: unknown): Payload {
   return { task_id }
 }
 
+type Claim = Payload & { claimed_at: Date }
+
+function readClaim(value: unknown): Claim {
+  const { claimed_at } = value as { claimed_at?: string }
+  const at = new Date(claimed_at ?? Number.NaN)
+  if (Number.isNaN(at.getTime())) throw new TypeError('claimed_at is the time of a claim')
+  return { ...readPayload(value), claimed_at: at }
+}
+
 export const taskJobs = (house: TasksHouse): Kind[] => [
+  ...verifierJobs(house),
+  ...noticeKinds(house),
+  ...routingKinds(house),
+  defineKind<unknown, Claim>('task.return_claim', {
+    schema: readClaim,
+    keepOutput: false,
+    run: ({ tenantId, payload }) => returnClaim(house, tenantId, payload.task_id, payload.claimed_at),
+  }) as Kind,
   defineKind<unknown, Payload>('task.expire', {
     schema: readPayload,
     keepOutput: false,
@@ -22,4 +45,24 @@ export const taskJobs = (house: TasksHouse): Kind[] => [
       return again === null ? undefined : snooze(again)
     },
   }) as Kind,
+  defineKind<unknown, Payload>('task.expect_outcome', {
+    schema: readPayload,
+    keepOutput: false,
+    async run({ tenantId, payload }) {
+      const again = await missOutcome(house, tenantId, payload.task_id)
+      return again === null ? undefined : snooze(again)
+    },
+  }) as Kind,
+  defineKind('task.retain', {
+    keepOutput: false,
+    deadline: '1h',
+    async run(_job, { signal }) {
+      await eraseWhatIsOver(house, signal)
+    },
+  }) as Kind,
+]
+
+/** What is no longer kept is erased at night. */
+export const taskSchedules: readonly Schedule[] = [
+  defineSchedule('task-retention', { cron: '7 2 * * *', kind: 'task.retain', overlap: 'skip' }),
 ]

@@ -5,8 +5,12 @@ import { type Tx, tx } from '../db/tx.ts'
 import { reach } from '../identity/matrix.ts'
 import { type Content, type Opener, openContents } from './content.ts'
 import type { TasksHouse } from './house.ts'
-import { isEligible, mayStepIn, type Person, personOf, within } from './person.ts'
-import { collectIfFinal, findAgentNames, findDecisions, findTask, isFinal, markViewedIfNot, OPEN, type TaskRow } from './sql.ts'
+import { mayRemember } from './actions/remember.ts'
+import { type Circumstances, circumstancesOf, isRequester, isSeparated, mayStepIn } from './may-decide.ts'
+import { isEligible, type Person, personOf, within } from './person.ts'
+import { collectIfFinal, type DecisionRow, findAgentNames, findDecisions, findTask, isFinal, markViewedIfNot, OPEN, type TaskRow } from './sql.ts'
+import { mayComment, maySendBack } from './talk/may.ts'
+import type { Surface } from './redaction.ts'
 import { type Act, showDecision, showTask, surfaceOf, type Task } from './wire.ts'
 
 export type Seen = { row: TaskRow; person: Person | null }
@@ -37,9 +41,10 @@ export async function listDecisions(house: TasksHouse, scope: Scope, id: string)
     house.db,
     scope,
     async (t) => {
-      const { row } = await seeTask(t, scope, id, 'task.read')
-      const [opener, rows] = [await openContents(house, t, scope, [id]), await findDecisions(t, scope, [id])]
-      const data = rows.map((one) => showDecision(one, opener.decision(one), row, { scope, surface: surfaceOf(scope) }))
+      const { row, person } = await seeTask(t, scope, id, 'task.read')
+      const opener = await openContents(house, t, scope, [id])
+      const rows = seenBy(row, person, await findDecisions(t, scope, [id]))
+      const data = rows.map((one) => showDecision(one, opener.decision(one), row, { surface: surfaceOf(scope) }))
       return { data, next_cursor: null }
     },
     { readOnly: true },
@@ -54,6 +59,7 @@ export async function showWhole(
   row: TaskRow,
   content: Content | null,
   person?: Person | null,
+  surface?: Surface,
 ): Promise<Task> {
   const decided = row.status !== 'open' || row.version > 1
   const rows = decided ? await findDecisions(t, scope, [row.id]) : []
@@ -63,17 +69,23 @@ export async function showWhole(
     {
       row,
       content: content ?? (opener as NonNullable<typeof opener>).task(row),
-      decisions: rows.map((one) => ({ row: one, content: (opener as NonNullable<typeof opener>).decision(one) })),
+      decisions: seenBy(row, who, rows).map((one) => ({ row: one, content: (opener as NonNullable<typeof opener>).decision(one) })),
     },
     {
       scope,
-      surface: surfaceOf(scope),
+      surface: surface ?? surfaceOf(scope),
       agentName: await agentName(t, scope, row),
       publicUrl: house.origin(),
-      may: actsOf(scope, row, who),
+      may: actsOf(scope, row, who, { around: await aroundOf(t, scope, row, who), vote: hasVoted(rows, row, who) }),
     },
   )
 }
+
+/** The whole task as it may be shown somewhere else than to this caller: in a notice, in an embedded page. What may be done with it is nobody's there. */
+export const showAs = async (house: TasksHouse, t: Tx, scope: Scope, row: TaskRow, surface: Surface): Promise<Task> => ({
+  ...(await showWhole(house, t, scope, row, null, null, surface)),
+  may: [],
+})
 
 export type Shown = Seen & { scope: Scope; opener: Opener }
 
@@ -87,19 +99,21 @@ export async function showDecided(house: TasksHouse, t: Tx, shown: readonly Show
     any,
     shown.map(({ row }) => row.id),
   )
+  const arounds = new Map<TaskRow, Circumstances | null>()
+  for (const { scope, row, person } of shown) arounds.set(row, await aroundOf(t, scope, row, person))
   return shown.map(({ scope, row, person, opener }) =>
     showTask(
       {
         row,
         content: opener.task(row),
-        decisions: decisions.filter((one) => one.task_id === row.id).map((one) => ({ row: one, content: opener.decision(one) })),
+        decisions: seenBy(row, person, decisions.filter((one) => one.task_id === row.id)).map((one) => ({ row: one, content: opener.decision(one) })),
       },
       {
         scope,
         surface: surfaceOf(scope),
         agentName: names.get(row.agent_id ?? '') ?? null,
         publicUrl: house.origin(),
-        may: actsOf(scope, row, person),
+        may: actsOf(scope, row, person, { around: arounds.get(row) ?? null, vote: hasVoted(decisions, row, person) }),
       },
     ),
   )
@@ -111,18 +125,39 @@ async function agentName(t: Tx, scope: Scope, row: TaskRow): Promise<string | nu
   return (await findAgentNames(t, scope, [row.agent_id]))[0]?.name ?? null
 }
 
+/** What has to be known beside the row: the tenant's rules, and whether this person has voted. */
+export type About = { around: Circumstances | null; vote: boolean }
+const NOTHING_MORE: About = { around: null, vote: false }
+
+/** Only who could decide, and only of what is open, is worth the look. */
+const aroundOf = async (t: Tx, scope: Scope, row: TaskRow, person: Person | null): Promise<Circumstances | null> =>
+  person && OPEN.includes(row.status) && reach(scope, 'task.decide') !== 'none' ? circumstancesOf(t, scope, [row]) : null
+
+const hasVoted = (decisions: readonly DecisionRow[], row: TaskRow, person: Person | null): boolean =>
+  decisions.some((one) => one.task_id === row.id && one.person === person?.id && (one.state === 'counted' || one.state === 'pending'))
+
+/** Until it settles, a blind vote is its voter's alone (T43). */
+const seenBy = (row: TaskRow, person: Person | null, decisions: readonly DecisionRow[]): DecisionRow[] =>
+  decisions.filter((one) => !row.quorum?.blind || isFinal(row.status) || one.person === person?.id)
+
 /** What this caller may do with the task in its present state; what a page shows as possible is exactly what the verbs allow. */
-export function actsOf(scope: Scope, row: TaskRow, person: Person | null): Act[] {
+export function actsOf(scope: Scope, row: TaskRow, person: Person | null, about: About = NOTHING_MORE): Act[] {
   const acts: Act[] = []
   const open = OPEN.includes(row.status)
   if (person && open && reach(scope, 'task.decide') !== 'none') {
-    if (isEligible(row, person)) acts.push('decide')
-    else if (mayStepIn(scope, row)) acts.push('step_in')
+    const { around, vote } = about
+    const separated = around !== null && isSeparated(row, around.settings) && isRequester(row, person, around)
+    if (vote) acts.push('withdraw_vote')
+    else if (isEligible(row, person) && !separated) acts.push(...(mayRemember(scope, row) ? (['decide', 'remember'] as const) : (['decide'] as const)))
+    else if (around !== null && mayStepIn(scope, row, person, around)) acts.push('step_in')
   }
   if (person && open && row.assigned_to_user_id === null && mayClaim(scope, row, person)) acts.push('claim')
   if (person && open && row.claimed_at !== null && mayRelease(scope, row, person)) acts.push('release')
+  if (mayComment(scope, row)) acts.push('comment')
+  if (person && open && maySendBack(scope, row, person)) acts.push('send_back')
   if (!isFinal(row.status) && mayChange(scope, row, person, 'task.cancel')) acts.push('cancel')
   if (!isFinal(row.status) && mayChange(scope, row, person, 'task.update')) acts.push('update')
+  if (row.erased_at === null && reach(scope, 'task.delete') === 'any') acts.push('erase')
   return acts
 }
 

@@ -3,12 +3,18 @@ import { ReceiptBody } from '../events/audit/routes.ts'
 import { type EventStream, type Route, route, s } from '../http/route.ts'
 import { cancelTask, updateTask } from './change.ts'
 import { listCompatibilityKeys, putCompatibilityKey } from './compatibility-key.ts'
-import { decideTask } from './decision.ts'
+import { type DecideInput, decideTask } from './decision.ts'
+import { decisionSettingsRoutes } from './decision-settings.ts'
 import { followTask, followTasks, readRecord, type TaskEvent } from './follow.ts'
 import { claimTask, releaseTask } from './holding.ts'
+import { erasureRoutes } from './erasure/routes.ts'
+import { exportRoutes } from './export/routes.ts'
 import type { TasksHouse } from './house.ts'
+import { statsRoutes } from './stats/routes.ts'
+import { talkRoutes } from './talk/routes.ts'
 import { listTasks } from './list/list.ts'
 import { getTask, listDecisions } from './look.ts'
+import { votingRoutes } from './quorum/routes.ts'
 import { taskReceipt } from './receipt.ts'
 import {
   CreateBody,
@@ -25,6 +31,9 @@ import {
   WaitBody,
 } from './shapes.ts'
 import { type Created, createTask } from './task.ts'
+import { noticeRoutes } from './notices/routes.ts'
+import { routingRoutes } from './routing/routes.ts'
+import { verifierRoutes } from './verifiers/routes.ts'
 import { pollTask, waitForTasks } from './wait.ts'
 import type { Task } from './wire.ts'
 
@@ -40,8 +49,15 @@ export const CREATE_PROBLEMS = [
   'payload_invalid',
   'response_invalid',
   'assign_to_invalid',
+  'notify_invalid',
+  'no_eligible_human',
+  'address_not_allowed',
   'deny_response_required',
   'unsafe_default',
+  'args_invalid',
+  'quorum_unreachable',
+  'verifier_not_configured',
+  'verifier_conflicts_with_redaction',
   'url_invalid',
   'url_not_allowed',
   'idempotency_mismatch',
@@ -55,10 +71,24 @@ export const DECIDE_PROBLEMS = [
   'response_invalid',
   'not_eligible',
   'agent_may_not_decide',
+  'separation_of_duties',
+  'already_decided',
+  'args_invalid',
+  'edited_action_denied',
   'step_up_required',
+  'forbidden',
+  'policy_invalid',
+  'version_conflict',
 ] as const
 
-export const taskRoutes = (house: TasksHouse): Route[] => [...lists(house), ...waits(house), ...acts(house), ...settings(house)]
+export const taskRoutes = (house: TasksHouse): Route[] => [...ownRooms(house), ...lists(house), ...waits(house), ...acts(house), ...settings(house), ...verifierRoutes(house), ...noticeRoutes(house), ...routingRoutes(house)]
+
+const ownRooms = (house: TasksHouse): Route[] => [
+  ...talkRoutes(house),
+  ...exportRoutes(house),
+  ...erasureRoutes(house),
+  ...statsRoutes(house),
+]
 
 const lists = (house: TasksHouse): Route[] => [
   route(
@@ -249,8 +279,9 @@ const acts = (house: TasksHouse): Route[] => [
       problems: DECIDE_PROBLEMS,
       render: withTag,
     },
-    ({ scope, params, body, request }) => decideTask(house, scope, params.id, body, request),
+    ({ scope, params, body, request }) => decideTask(house, scope, params.id, body as DecideInput, request),
   ),
+  ...votingRoutes(house),
   route(
     'POST /tasks/:id/claim',
     {
@@ -320,6 +351,7 @@ const KeyInfo = {
 }
 
 const settings = (house: TasksHouse): Route[] => [
+  ...decisionSettingsRoutes(house),
   route(
     'GET /compatibility-keys',
     {

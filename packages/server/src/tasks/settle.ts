@@ -5,7 +5,9 @@ import type { Tx } from '../db/tx.ts'
 import { type EventData, recordMany, type Told } from '../events/event.ts'
 import { settleAsk } from './asks/ask.ts'
 import type { TasksHouse } from './house.ts'
+import { rewriteNotices } from './notices/notice.ts'
 import { EVERY, findTask, isFinal, type Status, type TaskRow } from './sql.ts'
+import { expectOutcomes } from './talk/expect.ts'
 
 /** The event that ends a task, by the state it ends in. */
 export const ENDS = {
@@ -26,7 +28,8 @@ export const tellOfEnd = (
   row: TaskRow,
   from: Status,
   data: EventData = {},
-): Promise<void> => tellOfEnds(house, t, [{ scope, row, from, data }])
+  approved = false,
+): Promise<void> => tellOfEnds(house, t, [{ scope, row, from, data, approved }])
 
 /** `approved`: people said yes; asked only where an act waits for that. */
 export type End = { scope: Scope; row: TaskRow; from: Status; data: EventData; approved?: boolean }
@@ -43,6 +46,16 @@ export async function tellOfEnds(house: Pick<TasksHouse, 'deliver'>, t: Tx, ends
     return [{ eventId: eventIds[i] as string, type, taskId: row.id, url: row.callback_url, mode: row.callback_mode }]
   })
   if (callbacks.length > 0) await house.deliver(t, first.scope, callbacks)
+  await expectOutcomes(
+    t,
+    first.scope,
+    ends.map(({ row }) => row),
+  )
+  await rewriteNotices(
+    t,
+    first.scope,
+    ends.map(({ row }) => row),
+  )
   for (const { scope, row, approved = false } of ends) {
     await settleAsk(t, scope, row, approved)
     t.wake(taskTopic(row.id))

@@ -1,5 +1,11 @@
 // The shapes of tasks on the wire: what routes of both dialects take and answer. Form only; what it means is the verbs' part.
 import { s } from '../http/route.ts'
+import { ACTION_TYPES } from './actions/proposal.ts'
+import { ActionIn } from './actions/shapes.ts'
+import { Assurance, QuorumBody, QuorumIn } from './quorum/shapes.ts'
+import { AgentOutcome } from './talk/shapes.ts'
+import { VerifierIn } from './verifiers/config.ts'
+import { Escalation, OnTimeoutBody, Reminders } from './time/shapes.ts'
 
 const Status = s.oneOf(
   'open',
@@ -13,7 +19,21 @@ const Status = s.oneOf(
 )
 const Outcome = s.oneOf('answered', 'accepted', 'edited', 'responded', 'ignored', 'denied', 'defaulted')
 const Priority = s.oneOf('low', 'normal', 'high', 'urgent')
-const Redact = s.oneOf('none', 'notify')
+const Level = s.oneOf('none', 'notify', 'strict')
+const Pointers = s.array(s.pattern(/^(?:\/(?:[^~/]|~[01])*)*$/, 'Must be a JSON Pointer such as /card/number.'), { max: 50 })
+const Redact = s.either(
+  Level,
+  s.object({
+    level: s.optional(Level),
+    payload: s.optional(Pointers),
+    response: s.optional(Pointers),
+    action: s.optional(Pointers),
+  }),
+)
+const RedactBody = s.either(
+  Level,
+  s.object({ level: Level, payload: s.array(s.text()), response: s.array(s.text()), action: s.array(s.text()) }),
+)
 
 export const taskId = { id: s.id('task') }
 
@@ -29,15 +49,19 @@ export const DecisionBody = s.named(
   s.object({
     id: s.id('dec'),
     task_id: s.id('task'),
-    user_id: s.id('usr'),
+    user_id: s.maybe(s.id('usr')).describe('null: somebody who is no user here; name and address say who.'),
     display_name: s.text(),
     email: s.maybe(s.text()),
     type: s.oneOf('respond', 'accept', 'edit', 'ignore', 'deny'),
     response: Masked,
+    args: Masked.describe('Of an edit: the arguments as they were approved.'),
+    patch: Masked.describe('Of an edit: what it changed, as a JSON Patch (RFC 6902).'),
     reason: Masked,
     comment: Masked,
     seen_revision: s.int({ min: 1 }),
     state: s.oneOf('pending', 'counted', 'returned', 'void', 'withdrawn'),
+    group: s.maybe(s.text()).describe('The group of the quorum in which it counts.'),
+    remembered_until: s.maybe(s.time()).describe('Until then the same act is allowed by a policy of its own.'),
     stepped_in: s.boolean().describe('Decided by somebody who was not asked; the reason then says why.'),
     channel: s.oneOf('dashboard', 'email', 'slack', 'embed', 'webhook', 'api', 'cli'),
     assurance: s.oneOf('link', 'channel', 'session', 'step_up', 'passkey'),
@@ -48,6 +72,20 @@ export const DecisionBody = s.named(
 )
 
 const status = { native: Status, compatible: s.text() }
+
+const timeRow = {
+  reminders: s.maybe(s.json()),
+  reminded_at: s.maybe(s.time()),
+  escalation: s.maybe(s.json()),
+  escalation_level: s.int({ min: 0 }).describe('How often others were asked because nobody answered.'),
+  escalated_at: s.maybe(s.time()),
+  pause_while_revising: s.boolean(),
+  comment_count: s.int({ min: 0 }),
+  expect_outcome_seconds: s.maybe(s.int()),
+  agent_outcome: s.maybe(AgentOutcome),
+  agent_outcome_at: s.maybe(s.time()),
+  outcome_missing_at: s.maybe(s.time()),
+}
 
 const row = (dialect: keyof typeof status) => ({
   id: s.id('task'),
@@ -64,6 +102,12 @@ const row = (dialect: keyof typeof status) => ({
   replay_mismatch_at: s.maybe(s.time()),
   task: s.text(),
   verdict: s.maybe(s.jsonObject()),
+  quorum: s.maybe(QuorumBody),
+  votes: s.int({ min: 0 }).describe('Decisions that count while the task waits for several.'),
+  votes_needed: s.int({ min: 1 }),
+  unreachable_at: s.maybe(s.time()).describe('Since then too few people are left who could agree.'),
+  separate: s.boolean().describe('Nobody on the requester’s side is counted.'),
+  assurance: Assurance.describe('What the asking side wants a decision to be proven by, at least.'),
   status: status[dialect],
   outcome: s.maybe(Outcome),
   timeout_seconds: s.maybe(s.int()),
@@ -73,14 +117,21 @@ const row = (dialect: keyof typeof status) => ({
   assigned_to_email: s.maybe(s.text()),
   assigned_to_display_name: s.maybe(s.text()),
   assigned_to_slack_user_id: s.maybe(s.text()),
+  assigned_for_user_id: s.maybe(s.id('usr')).describe('In whose place the holder is asked, because they are away.'),
+  notify: s.maybe(s.array(s.text())),
+  require_assignee: s.boolean(),
+  delegable: s.boolean(),
+  unrouted_at: s.maybe(s.time()).describe('Nobody could be asked or told: the fallback pool has it.'),
+  warnings: s.array(s.object({ code: s.text(), message: s.text() })),
   priority: Priority,
   tags: s.array(s.text()),
   metadata: s.jsonObject(),
   risk: s.oneOf('low', 'normal', 'high', 'critical'),
-  redact: s.oneOf('none', 'notify', 'strict'),
+  redact: RedactBody,
   redact_payload: s.boolean(),
   verifier_config: s.json(),
   verifier_result: s.json(),
+  verification: s.maybe(s.oneOf('skipped_redacted')).describe('No model is asked, for the task hides its content.'),
   verification_attempt: s.int({ min: 0 }),
   callback_url: s.maybe(s.text()),
   callback_mode: s.oneOf('standard', 'awaithumans'),
@@ -104,6 +155,7 @@ const row = (dialect: keyof typeof status) => ({
   first_notified_at: s.maybe(s.time()),
   first_viewed_at: s.maybe(s.time()),
   collected_at: s.maybe(s.time()),
+  ...timeRow,
   erased_at: s.maybe(s.time()),
   url: s.text().describe('The page on which people answer.'),
 })
@@ -111,6 +163,7 @@ const row = (dialect: keyof typeof status) => ({
 const whole = {
   description: Masked,
   payload: Masked,
+  action: Masked.describe('The proposed call, when there is one.'),
   payload_schema: s.maybe(s.jsonObject()),
   response_schema: s.jsonObject(),
   form_definition: s.maybe(s.jsonObject()),
@@ -118,9 +171,10 @@ const whole = {
   on_timeout: s.json(),
   response: Masked,
   cancel_reason: Masked,
+  agent_outcome_detail: Masked,
   decisions: s.array(DecisionBody),
   may: s
-    .array(s.oneOf('decide', 'step_in', 'claim', 'release', 'cancel', 'update'))
+    .array(s.oneOf('decide', 'step_in', 'withdraw_vote', 'remember', 'claim', 'release', 'cancel', 'update', 'comment', 'send_back', 'erase'))
     .describe('What the caller may do with the task in its present state.'),
 }
 const included = { payload: s.optional(Masked), response: s.optional(Masked) }
@@ -147,6 +201,11 @@ const poll = (dialect: keyof typeof status) => ({
   timed_out_at: s.maybe(s.time()),
   cancelled_at: s.maybe(s.time()),
   verification_attempt: s.int({ min: 0 }),
+  candidate: s.maybe(
+    s
+      .object({ decision_id: s.id('dec'), response: Masked, attempt: s.int({ min: 1 }) })
+      .describe('For the agent that asked: an answer that waits for its word (`POST /tasks/{id}/verification`).'),
+  ),
 })
 export const PollBody = s.named('TaskPoll', s.object(poll('native')), 'How a task stands, for whoever waits for it.')
 export const CompatiblePollBody = s.object(poll('compatible'))
@@ -167,7 +226,14 @@ const asked = {
   form_definition: s.nullish(s.jsonObject()),
   initial_response: s.nullish(s.jsonObject()),
   assign_to: s.optional(
-    s.json().describe('A mail address, a list of addresses, `{email}`, `{emails}`, `{user_id}`, or null: whoever runs the work.'),
+    s
+      .json()
+      .describe(
+        'A mail address, a list of addresses, `{email}`, `{emails}`, `{user_id}`, `{users}`, `{role, access_level, pool}`, `{pool, strategy}`, `{any: [forms]}`, or null: the default pool of the tenant.',
+      ),
+  ),
+  notify: s.nullish(
+    s.array(s.text({ max: 1_000 }), { max: 100 }).describe('Who is told, and how: `channel[+identity]:target`, such as `email:ann@example.com`.'),
   ),
   callback_url: s.nullish(s.text({ min: 1, max: 2_048 })),
   redact_payload: s.nullish(s.boolean()),
@@ -175,19 +241,32 @@ const asked = {
 
 export const CreateBody = s.object({
   ...asked,
+  response_schema: s.optional(s.json().describe('The type of the answer; an `action` may do without.')),
+  action: s.nullish(ActionIn),
+  quorum: s.nullish(QuorumIn),
+  assurance: s.optional(Assurance),
   description: s.nullish(s.text({ max: 20_000 })),
   verdict: s.nullish(VerdictIn),
   idempotency_key: s.nullish(key),
   key_reuse: s.optional(s.oneOf('forever', 'until_collected')),
   timeout_seconds: s.optional(s.int({ min: 5, max: 31_536_000 })),
   deadline_at: s.optional(s.time()),
-  on_timeout: s.optional(s.either(s.oneOf('time_out', 'deny'), s.object({ default: s.jsonObject() }))),
+  on_timeout: s.optional(OnTimeoutBody),
+  reminders: s.optional(Reminders),
+  escalation: s.optional(Escalation),
+  pause_while_revising: s.optional(s.boolean().describe('The deadline rests while the agent revises.')),
+  expect_outcome_seconds: s.nullish(
+    s.int({ min: 5, max: 31_536_000 }).describe('How long after the answer the agent has to report what became of it.'),
+  ),
   priority: s.optional(Priority),
   tags: s.optional(s.array(s.pattern(/^[a-z0-9][a-z0-9_.:-]{0,49}$/, 'Must be 1 to 50 of a-z, 0-9, _ . : -'), { max: 20 })),
   metadata,
-  risk: s.optional(s.oneOf('low', 'normal', 'high')),
+  risk: s.optional(s.oneOf('low', 'normal', 'high', 'critical')),
   redact: s.optional(Redact),
+  require_assignee: s.optional(s.boolean().describe('Refuse the task where nobody can be asked.')),
+  delegable: s.optional(s.boolean().describe('Whether whoever is asked may have another answer in their place.')),
   callback_mode: s.optional(s.oneOf('standard', 'awaithumans')),
+  verifier_config: s.optional(VerifierIn),
   on_behalf_of: s.nullish(s.line({ max: 200 })),
 })
 
@@ -205,14 +284,21 @@ export const UpdateBody = s.object({
   tags: CreateBody.shape.tags,
   metadata: s.optional(s.jsonObject()),
   deadline_at: s.optional(s.time()),
+  reminders: s.optional(Reminders),
 })
 
 export const DecideBody = s.object({
-  type: s.oneOf('respond'),
-  response: s.jsonObject(),
+  type: s.oneOf(...ACTION_TYPES),
+  response: s.nullish(s.jsonObject()),
+  args: s.nullish(s.jsonObject().describe('Of an edit: all arguments, as they are to be run.')),
   reason: s.nullish(s.text({ max: 4_000 })),
   comment: s.nullish(s.text({ max: 10_000 })),
   seen_revision: s.int({ min: 1 }).describe('The revision that the human saw.'),
+  remember: s.nullish(
+    s
+      .object({ for_seconds: s.int({ min: 60, max: 86_400 }) })
+      .describe('Allow the same act for a while; for whoever may activate policies, with a fresh proof of presence.'),
+  ),
 })
 
 export const listQuery = {
@@ -221,6 +307,13 @@ export const listQuery = {
   assigned_to: s.optional(s.text({ min: 1, max: 320 }).describe('A user id, a mail address, or part of a name.')),
   unassigned: s.optional(s.boolean()),
   mine: s.optional(s.boolean().describe('Held by the caller, or free and asked of them.')),
+  claimable: s.optional(s.boolean().describe('Open, held by nobody, and asked of the caller.')),
+  metadata: s.optional(
+    s
+      .record(s.text({ max: 1_000 }))
+      .refine((members) => Object.keys(members).length <= 5, 'May name at most five members.')
+      .describe('`metadata[order]=1042`: every member that is named has this value.'),
+  ),
   agent_id: s.optional(s.id('agt')),
   origin: s.optional(s.oneOf('agent', 'user', 'proxy', 'relay', 'queue', 'vault')),
   tag: s.optional(s.text({ min: 1, max: 50 })),

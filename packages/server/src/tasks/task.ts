@@ -9,14 +9,16 @@ import { type Json as WireJson, writeJson } from '../http/json.ts'
 import { tenantKey } from '../identity/keys-at-rest/tenant-key.ts'
 import type { Passed } from '../identity/policies/countersign.ts'
 import { newId } from '../std/id.ts'
-import { resolveAssignment } from './assignment.ts'
+import type { Asked } from './assignment.ts'
 import { type Company, openCompany } from './company.ts'
 import { type Content, newTaskKey, openContents, sealIf } from './content.ts'
-import { type CreateInput, deadlineOf, type Prepared, prepareTask } from './creation.ts'
+import { type CreateInput, deadlineOf, type Prepared, prepareTask, spokenNotify } from './creation.ts'
 import { enqueueExpiries } from './deadline.ts'
 import type { TasksHouse } from './house.ts'
 import { judgeCreations, tellIfDenied } from './judgement.ts'
 import { showWhole } from './look.ts'
+import { type Agreed, agreeOnQuorum } from './quorum/prepare.ts'
+import { keepRoutes, openRoutes, type Routes, routeOne } from './routing/creating.ts'
 import {
   collectIfFinal,
   EVERY,
@@ -28,6 +30,7 @@ import {
   type NewTask,
   type TaskRow,
 } from './sql.ts'
+import { timeColumns } from './time/prepare.ts'
 import type { Dialect, Task } from './wire.ts'
 
 /** `created` false: the task was there already. `mismatch`: under this key something else was asked before (T66). */
@@ -84,10 +87,11 @@ async function makeTasks(house: TasksHouse, t: Tx, all: readonly Prepared[]): Pr
   const { scope } = all[0] as Prepared
   const parent = await tenantKey(house, t, scope)
   const passes = await judgeCreations(house, t, all)
+  const routes = await openRoutes(t, scope, all)
   const drafts = new Map<Prepared, Draft | Problem>()
   for (const prepared of all) {
     const passed = passes.get(prepared)
-    drafts.set(prepared, passed instanceof Problem ? passed : await orProblem(draft(t, prepared, parent)))
+    drafts.set(prepared, passed instanceof Problem ? passed : await orProblem(draft(house, t, prepared, parent, routes)))
   }
   const rows = [...drafts.values()].flatMap((one) => (one instanceof Problem ? [] : [one.row]))
   rows.sort((a, b) => compare(`${a.asker} ${a.idempotency_key}`, `${b.asker} ${b.idempotency_key}`))
@@ -99,8 +103,14 @@ async function makeTasks(house: TasksHouse, t: Tx, all: readonly Prepared[]): Pr
   })
   await recordMany(
     t,
-    made.flatMap(({ prepared, row }) => (row ? [toldOfCreation(prepared, row, passes.get(prepared) as Passed | undefined)] : [])),
+    made.flatMap(({ prepared, row }) =>
+      row ? [toldOfCreation(prepared, row, passes.get(prepared) as Passed | undefined), ...toldOfSkipping(prepared, row)] : [],
+    ),
   )
+  const routed = made.flatMap(({ prepared, drafted, row }) =>
+    row && !(drafted instanceof Problem) ? [{ prepared, row, asked: drafted.asked }] : [],
+  )
+  if (routed.length > 0) await keepRoutes(house, t, scope, routed, routes)
   const created: (Created | Problem)[] = []
   for (const { prepared, drafted, row } of made) {
     if (drafted instanceof Problem) created.push(drafted)
@@ -125,22 +135,33 @@ async function orProblem<T>(made: Promise<T>): Promise<T | Problem> {
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-type Draft = { row: NewTask; content: Content }
+type Draft = { row: NewTask; content: Content; asked: Asked }
 
-async function draft(t: Tx, p: Prepared, parent: WrappingKey): Promise<Draft> {
+async function draft(house: TasksHouse, t: Tx, p: Prepared, parent: WrappingKey, routes: Routes): Promise<Draft> {
   const { scope } = p
   const deadline = deadlineOf(p, t.now)
-  const asked = await resolveAssignment(t, scope, p.assignment)
+  const asked = await routeOne(house, t, p, routes, p.quorum !== null || p.risk === 'critical')
+  const { pick: _, ...routed } = asked
   const id = newId('task', t.now.getTime())
+  const agreed = await agreeOnQuorum(t, scope, {
+    wanted: p.quorum,
+    row: p,
+    asked: asked.asked,
+    requested: { asker: p.asker, created_by: scope.principal, on_behalf_of: p.on_behalf_of, agent_id: scope.agentId },
+    refuse: p.act === null,
+  })
   const { key, subject, wrapped } = newTaskKey(parent, scope, id)
   const sealed = (column: string, value: unknown) => sealIf(key, scope, 'tasks', column, id, value)?.toString('base64') ?? null
   const content = {
     description: p.description,
     payload: p.payload as WireJson,
+    action: p.action as WireJson,
     initial_response: p.initial_response as WireJson,
     timeout_response: p.timeout.response as WireJson,
     response: null,
     cancel_reason: null,
+    verifier_result: null,
+    agent_outcome_detail: null,
   }
   const row: NewTask = {
     id,
@@ -160,24 +181,46 @@ async function draft(t: Tx, p: Prepared, parent: WrappingKey): Promise<Draft> {
     form_definition: p.form_definition && writeJson(p.form_definition),
     initial_response: sealed('initial_response', content.initial_response),
     verdict: p.verdict && writeJson(p.verdict),
+    action: sealed('action', content.action),
+    quorum: agreed.quorum && JSON.stringify(agreed.quorum),
+    separate: agreed.separate,
+    assurance: p.assurance,
+    unreachable: agreed.unreachable,
     timeout_seconds: p.timeout_seconds,
     deadline_at: deadline.toISOString(),
     on_timeout: p.timeout.on_timeout,
     timeout_response: sealed('timeout_response', content.timeout_response),
+    ...timeColumns(p.time),
     assign_to: p.assignment.form && JSON.stringify(p.assignment.form),
-    ...asked,
+    ...routed,
+    ...heldByNobodyIf(agreed),
+    notify: spokenNotify(p.notify),
+    require_assignee: p.require_assignee,
+    delegable: p.delegable,
     priority: p.priority,
     tags: p.tags,
     metadata: writeJson(p.metadata),
     risk: p.risk,
     redact: p.redact,
+    redact_pointers: p.redact_pointers && JSON.stringify(p.redact_pointers),
+    verifier_config: p.verification.verifiers && writeJson(p.verification.verifiers),
+    verification_skipped: p.verification.skipped,
     callback_url: p.callback_url,
     callback_mode: p.callback_mode,
     subject,
     wrapped: wrapped.toString('base64'),
   }
-  return { row, content }
+  return { row, content, asked: { ...asked, ...heldByNobodyIf(agreed) } }
 }
+
+/** Nobody holds alone what several have to agree to. */
+const heldByNobodyIf = ({ asked }: Agreed) =>
+  asked === null
+    ? {}
+    : {
+        ...{ asked, assigned_to_user_id: null, assigned_to_email: null, assigned_to_display_name: null },
+        ...{ assigned_for_user_id: null, claim_seconds: null },
+      }
 
 const toldOfCreation = ({ scope }: Prepared, row: TaskRow, decision?: Passed): Told => ({
   scope,
@@ -193,6 +236,18 @@ const toldOfCreation = ({ scope }: Prepared, row: TaskRow, decision?: Passed): T
   },
   options: { resource: { type: 'task', id: row.id }, decision },
 })
+
+const toldOfSkipping = ({ scope }: Prepared, row: TaskRow): Told[] =>
+  row.verification_skipped === null
+    ? []
+    : [
+        {
+          scope,
+          type: 'task.verification_skipped',
+          data: { why: row.verification_skipped, agent_id: row.agent_id },
+          options: { resource: { type: 'task', id: row.id } },
+        },
+      ]
 
 /** The task that holds the key, whatever its state, and in what it differs from what is asked now (T22, T23). */
 async function repeatOf(house: TasksHouse, t: Tx, p: Prepared, drafted: NewTask): Promise<Made> {
@@ -217,6 +272,8 @@ function differences(row: TaskRow, content: Content, p: Prepared): string[] {
   const pairs: [string, unknown, unknown][] = [
     ['task', row.task, p.task],
     ['payload', content.payload, p.payload],
+    ['action', content.action, p.action],
+    ['quorum', row.quorum?.sent, p.quorum?.sent],
     ['assign_to', row.assign_to, p.assignment.form],
     ['risk', row.risk, p.risk],
   ]

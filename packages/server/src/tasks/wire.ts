@@ -1,18 +1,16 @@
-// A task as it is spoken, in both dialects (T60, §3.4), and the one mask that every surface goes through (T153). Reads no row and opens no envelope.
+// A task as it is spoken, in both dialects (T60, §3.4). What of it may be read where stands in redaction.ts, which everything here goes through. Reads no row
+// and opens no envelope.
 import type { Scope } from '../db/scope.ts'
-import { writeJson } from '../http/json.ts'
 import { reach } from '../identity/matrix.ts'
 import type { Content, DecisionContent } from './content.ts'
+import { neededOf, showQuorum } from './quorum/quorum.ts'
+import { mask, type Surface, showOn, spokenRedaction } from './redaction.ts'
 import type { DecisionRow, ListRow, PollRow, Status, TaskRow } from './sql.ts'
 import { isFinal } from './sql.ts'
+import { spokenOnTimeout } from './time/prepare.ts'
+import { briefOf } from './verifiers/config.ts'
 
 export type Dialect = 'native' | 'compatible'
-/** Where something will be read (§9.3). `callback` is the asking agent's own address. */
-export type Surface = 'single' | 'agent' | 'list' | 'callback'
-
-export const REDACTED = { _redacted: true }
-export const TRUNCATED = { _truncated: true }
-const LARGEST_IN_LIST = 8_192
 
 export const COMPATIBLE_STATUS: Record<Status, string> = {
   open: 'created',
@@ -30,56 +28,68 @@ export const statusWord = (status: Status, dialect: Dialect): string =>
 export const statusesOf = (word: string, dialect: Dialect): Status[] =>
   (Object.keys(COMPATIBLE_STATUS) as Status[]).filter((status) => statusWord(status, dialect) === word)
 
-/** Which surface a caller reads on. */
-export const surfaceOf = (scope: Scope): Surface => (scope.agentId !== null ? 'agent' : 'single')
-
-/**
- * The one mask. Of matrix and level the stricter applies: who may not see content sees none, lists and whoever is no asked human see it at level `none` only.
- * The title, states, names and times are never content.
- */
-export function mask<T extends Record<string, unknown>>(
-  members: T,
-  level: TaskRow['redact'],
-  surface: Surface,
-  sees: boolean,
-): T {
-  const full = sees && (level === 'none' || surface !== 'list')
-  const shown = (value: unknown) => {
-    if (value === null || value === undefined) return value
-    if (!full) return REDACTED
-    return surface === 'list' && Buffer.byteLength(writeJson(value)) > LARGEST_IN_LIST ? TRUNCATED : value
-  }
-  return Object.fromEntries(Object.entries(members).map(([name, value]) => [name, shown(value)])) as T
-}
-
 export const seesContent = (scope: Scope): boolean => reach(scope, 'task.content') !== 'none'
 
-export type Act = 'decide' | 'step_in' | 'claim' | 'release' | 'cancel' | 'update'
+/** Which surface a caller reads on. Of matrix and redaction the stricter applies: who may not see content sees none (T153). */
+export function surfaceOf(scope: Scope): Surface {
+  if (!seesContent(scope)) return 'nobody'
+  if (scope.agentId !== null) return 'agent'
+  return scope.guest?.channel === 'embed' ? 'embed' : 'reader'
+}
+
+export type Act =
+  | 'decide'
+  | 'step_in'
+  | 'withdraw_vote'
+  | 'remember'
+  | 'claim'
+  | 'release'
+  | 'cancel'
+  | 'update'
+  | 'comment'
+  | 'send_back'
+  | 'erase'
 
 type Shown = { row: TaskRow; content: Content; decisions: { row: DecisionRow; content: DecisionContent }[] }
 type Look = { scope: Scope; surface: Surface; agentName: string | null; publicUrl: string; may: Act[] }
 
 /** Everything a single answer carries. */
-export function showTask({ row, content, decisions }: Shown, look: Look) {
-  const sees = seesContent(look.scope)
-  const { timeout_response, ...rest } = content
-  const masked = mask(rest, row.redact, look.surface, sees)
-  const fallback = mask({ value: timeout_response }, row.redact, look.surface, sees).value
+export function showTask({ row, content, decisions }: Shown, look: Look): Task {
+  return showOn(look.surface, wholeOf({ row, content, decisions }, look))
+}
+
+/** Everything, to everybody: only `showOn` may read it. */
+function wholeOf({ row, content, decisions }: Shown, look: Look) {
   return {
     ...showRow(row, look),
-    description: masked.description,
-    payload: masked.payload,
+    description: content.description,
+    payload: content.payload,
+    action: content.action,
     payload_schema: row.payload_schema,
     response_schema: row.response_schema,
     form_definition: row.form_definition,
-    initial_response: masked.initial_response,
-    on_timeout: row.on_timeout === 'default' ? { default: fallback } : row.on_timeout,
-    response: masked.response,
-    cancel_reason: masked.cancel_reason,
-    decisions: decisions.map((one) => showDecision(one.row, one.content, row, look)),
+    initial_response: content.initial_response,
+    on_timeout: spokenOnTimeout(
+      row.timeout_escalations,
+      row.on_timeout === 'default' ? { default: content.timeout_response } : row.on_timeout,
+    ),
+    response: content.response,
+    cancel_reason: content.cancel_reason,
+    verifier_config: spokenVerifiers(seesInstructions(look) ? row.verifier_config : row.verifier_config?.map(briefOf)),
+    verifier_result: content.verifier_result as unknown,
+    agent_outcome_detail: content.agent_outcome_detail,
+    decisions: decisions.map((one) => sayDecision(one.row, one.content, row)),
     may: look.may,
   }
 }
+
+/** As it was sent: one by itself, several as a list. */
+const spokenVerifiers = (all: readonly object[] | null | undefined): unknown => (all && all.length === 1 ? all[0] : (all ?? null))
+
+/** What a model is told to look for is for whoever asks and whoever runs the work, not for who answers. */
+const seesInstructions = ({ scope, surface }: Look): boolean => surface === 'agent' || reach(scope, 'task.read') === 'any'
+
+const UNROUTED = { code: 'unrouted', message: 'Nobody could be asked or told: the fallback pool has this task.' }
 
 /** What lists carry, and singles too. */
 export function showRow(row: ListRow, look: Pick<Look, 'agentName' | 'publicUrl'>) {
@@ -98,6 +108,12 @@ export function showRow(row: ListRow, look: Pick<Look, 'agentName' | 'publicUrl'
     replay_mismatch_at: row.replay_mismatch_at,
     task: row.task,
     verdict: row.verdict,
+    quorum: row.quorum && showQuorum(row.quorum),
+    votes: row.votes,
+    votes_needed: row.quorum ? neededOf(row.quorum) : 1,
+    unreachable_at: row.unreachable_at,
+    separate: row.separate,
+    assurance: row.assurance,
     status: row.status as string,
     outcome: row.outcome,
     timeout_seconds: row.timeout_seconds,
@@ -107,14 +123,21 @@ export function showRow(row: ListRow, look: Pick<Look, 'agentName' | 'publicUrl'
     assigned_to_email: row.assigned_to_email,
     assigned_to_display_name: row.assigned_to_display_name,
     assigned_to_slack_user_id: row.assigned_to_slack_user_id,
+    assigned_for_user_id: row.assigned_for_user_id,
+    notify: row.notify,
+    require_assignee: row.require_assignee,
+    delegable: row.delegable,
+    unrouted_at: row.unrouted_at,
+    warnings: row.unrouted_at === null ? [] : [UNROUTED],
     priority: row.priority,
     tags: row.tags,
     metadata: row.metadata,
     risk: row.risk,
-    redact: row.redact,
+    redact: spokenRedaction(row),
     redact_payload: row.redact !== 'none',
-    verifier_config: null,
-    verifier_result: null,
+    verifier_config: spokenVerifiers(row.verifier_config?.map(briefOf)),
+    verifier_result: null as unknown,
+    verification: row.verification_skipped,
     verification_attempt: row.verification_attempt,
     callback_url: row.callback_url,
     callback_mode: row.callback_mode,
@@ -138,35 +161,53 @@ export function showRow(row: ListRow, look: Pick<Look, 'agentName' | 'publicUrl'
     first_notified_at: row.first_notified_at,
     first_viewed_at: row.first_viewed_at,
     collected_at: row.collected_at,
+    reminders: row.reminders,
+    reminded_at: row.reminded_at,
+    escalation: row.escalation,
+    escalation_level: row.escalation_level,
+    escalated_at: row.escalated_at,
+    pause_while_revising: row.pause_while_revising,
+    comment_count: row.comment_count,
+    expect_outcome_seconds: row.expect_outcome_seconds,
+    agent_outcome: row.agent_outcome,
+    agent_outcome_at: row.agent_outcome_at,
+    outcome_missing_at: row.outcome_missing_at,
     erased_at: row.erased_at,
     url: `${look.publicUrl}/tasks/${row.id}`,
   }
 }
 
-export function showDecision(row: DecisionRow, content: DecisionContent, task: TaskRow, look: Pick<Look, 'scope' | 'surface'>) {
-  return {
-    id: row.id,
-    task_id: row.task_id,
-    user_id: row.user_id,
-    display_name: row.display_name,
-    email: row.email,
-    type: row.type,
-    ...mask(content, task.redact, look.surface, seesContent(look.scope)),
-    seen_revision: row.seen_revision,
-    state: row.state,
-    stepped_in: row.stepped_in,
-    channel: row.channel,
-    assurance: row.assurance,
-    decided_at: row.decided_at,
-    decision_sha256: row.decision_sha256.toString('hex'),
-  }
+export function showDecision(row: DecisionRow, content: DecisionContent, task: TaskRow, look: Pick<Look, 'surface'>) {
+  return { ...sayDecision(row, content, task), ...mask(content, task, look.surface, 'decision') }
 }
 
-export type Task = ReturnType<typeof showTask>
+const sayDecision = (row: DecisionRow, content: DecisionContent, { quorum }: Pick<TaskRow, 'quorum'>) => ({
+  id: row.id,
+  task_id: row.task_id,
+  user_id: row.user_id,
+  display_name: row.display_name,
+  email: row.email,
+  type: row.type,
+  ...content,
+  seen_revision: row.seen_revision,
+  state: row.state,
+  group: (row.counted_in === null ? null : quorum?.groups[row.counted_in]?.name) ?? null,
+  remembered_until: row.remembered_until,
+  stepped_in: row.stepped_in,
+  channel: row.channel,
+  assurance: row.assurance,
+  decided_at: row.decided_at,
+  decision_sha256: row.decision_sha256.toString('hex'),
+})
+
+export type Task = ReturnType<typeof wholeOf>
+
+/** An answer that waits for the word of the agent that asked (T129). */
+export type Candidate = { decision_id: string; response: unknown; attempt: number }
 
 /** What a wait answers (§3.1). */
-export function showPoll(row: PollRow, content: Content | null, scope: Scope) {
-  const masked = content && mask(content, row.redact, surfaceOf(scope), seesContent(scope))
+export function showPoll(row: PollRow, content: Content | null, scope: Scope, candidate: Candidate | null = null) {
+  const masked = content && mask(content, row, surfaceOf(scope))
   return {
     id: row.id,
     status: row.status as string,
@@ -179,6 +220,7 @@ export function showPoll(row: PollRow, content: Content | null, scope: Scope) {
     timed_out_at: row.timed_out_at,
     cancelled_at: row.cancelled_at,
     verification_attempt: row.verification_attempt,
+    candidate,
   }
 }
 export type Poll = ReturnType<typeof showPoll>

@@ -8,8 +8,10 @@ import { foldEmail } from '../../identity/email.ts'
 import { openContents } from '../content.ts'
 import type { TasksHouse } from '../house.ts'
 import { type Person, personOf, within } from '../person.ts'
+import { narrowed } from './narrow.ts'
+import { mask } from '../redaction.ts'
 import { findAgentNames, type ListRow, type Status } from '../sql.ts'
-import { type Dialect, mask, seesContent, showRow, statusesOf } from '../wire.ts'
+import { type Dialect, seesContent, showRow, statusesOf } from '../wire.ts'
 import { findTaskPage, listFilter, type Place } from './sql.ts'
 
 export type SortBy = 'created' | 'deadline' | 'priority' | 'updated'
@@ -21,6 +23,8 @@ export type ListInput = {
   assigned_to?: string
   unassigned?: boolean
   mine?: boolean
+  claimable?: boolean
+  metadata?: Record<string, string>
   agent_id?: string
   origin?: string
   tag?: string
@@ -53,7 +57,8 @@ export async function listTasks(house: TasksHouse, scope: Scope, input: ListInpu
       const person = await personOf(t, scope)
       const after = cursor === undefined ? null : openCursor<Place>(house.keyring, at, cursor, t.now)
       const page = { sort: input.sort, order, after, limit: limit + 1, include: input.include ?? [] }
-      const rows = await findTaskPage(t, scope, matching(scope, person, input, dialect), page)
+      const among = await narrowed(t, scope, person, input)
+      const rows = await findTaskPage(t, scope, matching(scope, person, input, dialect, among), page)
       const answer = pageOf(house.keyring, at, rows, { limit, now: t.now, position: (row) => placeOf(row, input.sort) })
       return { ...answer, data: await showRows(house, t, scope, answer.data, input.include ?? []) }
     },
@@ -81,7 +86,9 @@ export async function listByOffset(
         offset: input.offset,
         include,
       }
-      const rows = await findTaskPage(t, scope, matching(scope, person, { ...input, sort: 'created' }, 'compatible'), page)
+      const among = await narrowed(t, scope, person, input)
+      const matches = matching(scope, person, { ...input, sort: 'created' }, 'compatible', among)
+      const rows = await findTaskPage(t, scope, matches, page)
       return showRows(house, t, scope, rows, include)
     },
     { readOnly: true },
@@ -107,7 +114,7 @@ async function showRows(house: TasksHouse, t: Tx, scope: Scope, rows: ListRow[],
       agentName: (row.agent_id !== null && names.get(row.agent_id)) || null,
       publicUrl: house.origin(),
     })
-    return { ...shown, ...mask(asked, row.redact, 'list', seesContent(scope)) }
+    return { ...shown, ...mask(asked, row, seesContent(scope) ? 'list' : 'nobody') }
   })
 }
 
@@ -122,9 +129,16 @@ function placeOf(row: ListRow, sort: SortBy): Json {
 }
 
 /** What is asked for, inside what the caller reaches. */
-const matching = (scope: Scope, person: Person | null, input: Omit<ListInput, 'limit'>, dialect: Dialect) =>
+export const matching = (
+  scope: Scope,
+  person: Person | null,
+  input: Omit<ListInput, 'limit'>,
+  dialect: Dialect,
+  among: readonly string[] | null,
+) =>
   listFilter(within(scope, 'task.list', person), {
     ...input,
+    among,
     status: input.status && statusesIn(input.status, dialect),
     asker: person,
     folded: input.assigned_to === undefined ? null : foldEmail(input.assigned_to),

@@ -1,6 +1,7 @@
 // The one statement of lists, and its filters as predicates: keyset, never an offset but for the clients that know nothing else.
 import { join, type Sql, sql } from '../../db/sql.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
+import { firstIdAt } from '../../std/id.ts'
 import type { ListRow, Status } from '../sql.ts'
 
 /** The last row of the page before: its sort key (null when the id is the key) and its id. */
@@ -15,11 +16,16 @@ export type Page = {
 }
 
 const LIST_COLUMNS = sql`id, version, revision, origin, origin_ref, agent_id, created_by, asker, on_behalf_of, idempotency_key, key_reuse, key_freed_at,
-  replay_mismatch_at, task, verdict, status, outcome, timeout_seconds, deadline_at, on_timeout, assign_to, asked, assigned_to_user_id,
-  assigned_to_email, assigned_to_display_name, assigned_to_slack_user_id, priority, priority_rank, tags, metadata, risk, redact, callback_url,
+  replay_mismatch_at, task, verdict, quorum, separate, assurance, votes, unreachable_at, status, outcome, timeout_seconds, deadline_at, on_timeout, assign_to, asked, assigned_to_user_id,
+  assigned_to_email, assigned_to_display_name, assigned_to_slack_user_id, priority, priority_rank, tags, metadata, risk, redact, redact_pointers, callback_url,
+  notify, require_assignee, delegable, claim_seconds, assigned_for_user_id, unrouted_at, noticed_at,
   callback_mode, completed_by_user_id, completed_by_email, completed_by_display_name, completed_by_slack_user_id, completed_via_channel,
   verification_attempt, created_at, updated_at, opened_at, verifying_at, returned_at, revising_at, completed_at, timed_out_at, cancelled_at,
-  verification_exhausted_at, assigned_at, claimed_at, first_notified_at, first_viewed_at, collected_at, erased_at`
+  verification_exhausted_at, assigned_at, claimed_at, first_notified_at, first_viewed_at, collected_at, erased_at,
+  reminders, reminded, reminded_at, escalation, escalation_step, timeout_escalations, timeout_step, escalation_level, escalated_at,
+  pause_while_revising, comment_count, expect_outcome_seconds, agent_outcome, agent_outcome_at, outcome_missing_at, verification_skipped,
+  (select json_agg(json_build_object('provider', one ->> 'provider', 'model', one ->> 'model', 'verifier_id', one ->> 'verifier_id',
+    'name', one ->> 'name', 'max_attempts', one -> 'max_attempts')) from json_array_elements(verifier_config) as one) as verifier_config`
 
 // Ids are UUIDv7 of the database's time, so their order is the order of creation.
 const SORT_KEY = { created: null, deadline: sql`deadline_at`, priority: sql`priority_rank`, updated: sql`updated_at` }
@@ -52,6 +58,10 @@ export type ListFilter = {
   folded: string | null
   unassigned?: boolean
   mine?: boolean
+  claimable?: boolean
+  metadata?: Record<string, string>
+  /** Ids that an index has found already; null: it found too many, or was not asked. */
+  among: readonly string[] | null
   /** Who `mine` means; nobody for agents and keys of a tenant. */
   asker: { id: string; keys: string[] } | null
   agent_id?: string
@@ -81,14 +91,18 @@ export function listFilter(reached: Sql, input: ListFilter): Sql {
   add(input.tag, sql`${input.tag}::text = any(tags)`)
   add(input.priority, sql`priority = ${input.priority}::text`)
   add(input.risk, sql`risk = ${input.risk}::text`)
-  add(input.created_after, sql`created_at >= ${input.created_after}::timestamptz`)
-  add(input.created_before, sql`created_at < ${input.created_before}::timestamptz`)
+  // Ids are in the order of creation, so a time is a place in the primary key.
+  if (input.created_after) parts.push(sql`id >= ${firstIdAt('task', input.created_after.getTime())}::text`)
+  if (input.created_before) parts.push(sql`id < ${firstIdAt('task', input.created_before.getTime())}::text`)
+  if (input.among) parts.push(sql`id = any(${input.among}::text[])`)
   add(input.deadline_before, sql`deadline_at < ${input.deadline_before}::timestamptz`)
   add(input.idempotency_key, sql`idempotency_key = ${input.idempotency_key}::text`)
   if (input.unassigned !== undefined) {
     const free = sql`(assigned_to_user_id is null and assigned_to_email is null)`
     parts.push(input.unassigned ? free : sql`not ${free}`)
   }
+  if (input.metadata !== undefined) parts.push(sql`metadata @> any(${describing(input.metadata)}::jsonb[])`)
+  if (input.claimable !== undefined) parts.push(claimable(input.asker, input.claimable))
   if (input.mine !== undefined) parts.push(mine(input.asker, input.mine))
   if (input.assigned_to !== undefined) parts.push(heldBy(input.assigned_to, input.folded))
   if (input.q !== undefined) parts.push(saying(input.q))
@@ -103,6 +117,24 @@ function mine(person: ListFilter['asker'], wanted: boolean): Sql {
   return wanted ? own : sql`not ${own}`
 }
 
+/** Open, free, and asked of me. */
+function claimable(person: ListFilter['asker'], wanted: boolean): Sql {
+  const free = person
+    ? sql`(status in ('open', 'returned') and assigned_to_user_id is null and assigned_to_email is null and asked && ${person.keys}::text[])`
+    : sql`false`
+  return wanted ? free : sql`not ${free}`
+}
+
+/** A value of a query is text; what it is compared with may be a number, true, false or null as well: each reading of them all. */
+export function describing(metadata: Record<string, string>): string[] {
+  const readings = Object.entries(metadata).map(([name, text]) => {
+    const exact = /^(?:true|false|null|-?(?:0|[1-9]\d{0,14})(?:\.\d{1,14})?)$/.test(text) ? [JSON.parse(text) as unknown] : []
+    return [text, ...exact].map((value) => [name, value] as const)
+  })
+  const all = readings.reduce<(readonly [string, unknown])[][]>((sets, one) => sets.flatMap((set) => one.map((pair) => [...set, pair])), [[]])
+  return all.map((pairs) => JSON.stringify(Object.fromEntries(pairs)))
+}
+
 /** A user's id, an address, a Slack id, or part of a name. */
 function heldBy(text: string, folded: string | null): Sql {
   const part = `%${text.replace(/[\\%_]/g, '\\$&')}%`
@@ -110,12 +142,27 @@ function heldBy(text: string, folded: string | null): Sql {
     ${folded === null ? sql`` : sql`or lower(assigned_to_email) = ${folded}::text or asked @> array[${folded}::text]`})`
 }
 
-/** Every word of the query begins a word of the question. */
-function saying(q: string): Sql {
+/** Every word of the query begins a word of the question: the query as the index reads it, or null when it holds no word. */
+export function wordsOf(q: string): string | null {
   const words = q.normalize('NFKC').match(/[\p{L}\p{N}]+/gu) ?? []
-  if (words.length === 0) return sql`true`
-  return sql`to_tsvector('simple', task) @@ to_tsquery('simple', ${words
-    .slice(0, 10)
-    .map((word) => `${word}:*`)
-    .join(' & ')}::text)`
+  return words.length === 0 ? null : words.slice(0, 10).map((word) => `${word}:*`).join(' & ')
 }
+
+function saying(q: string): Sql {
+  const words = wordsOf(q)
+  return words === null ? sql`true` : sql`countersign.words_of(task) @@ to_tsquery('simple', ${words}::text)`
+}
+
+/** So many ids are read by their key quicker than tasks in their order. */
+const MOST_IDS = 5_000
+
+// Under row security an operator over words, tags or metadata may not use an index: these functions look it up, and what they find is read again as the caller.
+export const findByIndex = (t: Tx, scope: Scope, by: { words: string | null; tags: string[] | null; metadata: string[] | null }) => t.one<{
+  ids: string[] | null
+}>`
+  select countersign_engine.tasks_found(${scope.tenantId}::uuid, to_tsquery('simple', ${by.words}::text), ${by.tags}::text[], ${by.metadata}::jsonb[],
+    ${MOST_IDS}::integer) as ids`
+
+export const findOfPerson = (t: Tx, scope: Scope, person: { id: string; keys: readonly string[] }) => t.one<{ ids: string[] | null }>`
+  select countersign_engine.tasks_of_person(${scope.tenantId}::uuid, ${person.id}::text, ${person.keys}::text[],
+    array(select a.id from agents a where a.tenant_id = ${scope.tenantId}::uuid and a.user_id = ${person.id}::text), ${MOST_IDS}::integer) as ids`

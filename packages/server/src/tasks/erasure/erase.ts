@@ -1,0 +1,46 @@
+// Erasing the content of a task (T57): its key is destroyed, so that nothing of it opens anywhere, in no backup either; what people said goes with it. Its id,
+// states, times, digests and who acted remain, and the record still verifies. A legal hold stops it.
+import { Problem } from '@countersign/sdk'
+import type { Scope } from '../../db/scope.ts'
+import { type Tx, tx } from '../../db/tx.ts'
+import { record } from '../../events/event.ts'
+import { destroySubjectKey } from '../../identity/keys-at-rest/tenant-key.ts'
+import { subjectOf } from '../content.ts'
+import type { TasksHouse } from '../house.ts'
+import { seeTask } from '../look.ts'
+import { taskTopic, tellOfEnd } from '../settle.ts'
+import { cancelIfNotFinal, isFinal, type TaskRow } from '../sql.ts'
+import { deleteComments, deleteRevisions, eraseDecisions, eraseIfFinal, isHeld } from './sql.ts'
+
+/** Said twice it is the same: an erased task stays erased. */
+export async function deleteTask(house: TasksHouse, scope: Scope, id: string): Promise<void> {
+  return tx(house.db, scope, async (t) => {
+    const { row } = await seeTask(t, scope, id, 'task.delete')
+    if (row.erased_at !== null) return
+    if (await isHeld(t, scope)) throw new Problem('legal_hold')
+    await cancelIfOpen(house, t, scope, row)
+    await eraseIn(t, scope, id, 'asked')
+  })
+}
+
+/** Nobody answers what nobody can read. Who waits for it learns of the end. */
+async function cancelIfOpen(house: TasksHouse, t: Tx, scope: Scope, row: TaskRow): Promise<void> {
+  if (isFinal(row.status)) return
+  const end = { status: 'cancelled' as const, outcome: null, response: null, cancelReason: null, by: null, channel: null }
+  const cancelled = await cancelIfNotFinal(t, scope, row.id, end)
+  if (cancelled) await tellOfEnd(house, t, scope, cancelled, row.status, { because: 'erased' })
+}
+
+/** False: it was erased already, or is not final. */
+export async function eraseIn(t: Tx, scope: Scope, id: string, because: 'asked' | 'retention'): Promise<boolean> {
+  const erased = await eraseIfFinal(t, scope, id)
+  if (!erased) return false
+  await destroySubjectKey(t, scope, subjectOf(id))
+  await eraseDecisions(t, scope, id)
+  await deleteComments(t, scope, id)
+  await deleteRevisions(t, scope, id)
+  const data = { because, status: erased.status, agent_id: erased.agent_id }
+  await record(t, scope, 'task.erased', data, { resource: { type: 'task', id } })
+  t.wake(taskTopic(id))
+  return true
+}
