@@ -23,7 +23,7 @@ const tasks: Contribution = {
   actions: {
     'task.create': `{ principal: [User, Agent, Key], resource: [Tenant], context: {
   risk: String, priority: String, tags: Set<String>, assigned: String, redact: String, callback: Bool, size_bytes: Long,
-  content?: String, ip?: ipaddr, now: Now } }`,
+  action?: { name: String, edited: Bool, amount?: Long }, content?: String, ip?: ipaddr, now: Now } }`,
     'task.notify': `{ principal: [User, Agent, Key], resource: [Tenant], context: {
   channel: String, domain: String, own_domain: Bool, development: Bool, ip?: ipaddr, now: Now } }`,
   },

@@ -195,6 +195,7 @@ async function prepareAsk(house: TasksHouse, scope: Scope, { act, request, outco
       response_schema: ANSWER,
       timeout_seconds: asking.expires_seconds,
       on_timeout: 'deny',
+      quorum: asking.quorum > 1 ? asking.quorum : null,
       tags: ['approval'],
       metadata: { action, digest, quorum: asking.quorum },
     },

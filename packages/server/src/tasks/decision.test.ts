@@ -111,7 +111,7 @@ test('T19 A15 an agent decides, claims and releases nothing, by any route and di
 test('T20 who was not asked may step in as operator, admin or owner with a reason, and the record says so', async () => {
   const house = await setup()
   const { id } = await house.given.task({ ...REFUND, assign_to: { user_id: house.bob.id } })
-  expect((await house.alice.get(at(id))).body.may).toEqual(['step_in', 'cancel', 'update'])
+  expect((await house.alice.get(at(id))).body.may).toEqual(['step_in', 'comment', 'send_back', 'cancel', 'update', 'erase'])
   const silent = await house.alice.post(at(id, 'decide'), answer())
   expect([silent.status, errorsOf(silent.body)]).toEqual([422, ['/reason reason_required']])
   const done = await house.alice.post(at(id, 'decide'), answer({ approved: true }, { reason: 'Bob is away' }))
@@ -136,7 +136,7 @@ test('T17 without a relation a task is 404 like an unknown one; with one but wit
     expect((await caller.raw(at(id, 'stream'))).status).toBe(404)
   }
   expect((await house.member.post(at(id, 'decide'), answer())).status).toBe(404)
-  expect((await house.reviewer.get(at(id))).body).toMatchObject({ payload: REFUND.payload, may: ['decide'] })
+  expect((await house.reviewer.get(at(id))).body).toMatchObject({ payload: REFUND.payload, may: ['decide', 'comment', 'send_back'] })
   expect((await house.reviewer.post(at(id, 'cancel'), {})).status).toBe(403)
   expect((await house.viewer.post(at(id, 'decide'), answer())).status).toBe(403)
   // Asked as one of several, held by another: a relation, and not eligible.

@@ -9,7 +9,7 @@ import type { Content } from './content.ts'
 export const shownText = (
   scope: Pick<Scope, 'tenantId'>,
   row: { id: string; revision: number; task: string },
-  { description, payload }: Pick<Content, 'description' | 'payload'>,
+  { description, payload, action }: Pick<Content, 'description' | 'payload' | 'action'>,
 ): string =>
   canonical({
     v: 1,
@@ -19,11 +19,12 @@ export const shownText = (
     task: row.task,
     description,
     payload,
-    action: null,
+    action,
     items: null,
   })
 
-export type Decided = { type: string; response: unknown; reason: unknown; userId: string }
+/** `userId`: who decided; of somebody who is no user here, what they are told apart by. */
+export type Decided = { type: string; response: unknown; args: unknown; reason: unknown; userId: string }
 
-export const decidedText = (contentSha256: string, { type, response, reason, userId }: Decided): string =>
-  canonical({ v: 1, content_sha256: contentSha256, type, response, args: null, items: null, reason, user_id: userId })
+export const decidedText = (contentSha256: string, { type, response, args, reason, userId }: Decided): string =>
+  canonical({ v: 1, content_sha256: contentSha256, type, response, args, items: null, reason, user_id: userId })

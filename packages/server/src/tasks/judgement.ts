@@ -8,6 +8,7 @@ import { type Judged, judgeAll } from '../identity/policies/judge.ts'
 import { keepDecisions } from '../identity/policies/recorded.ts'
 import { type Act, isJudged } from '../identity/policies/request.ts'
 import { tenantWire } from '../std/id.ts'
+import type { Action } from './actions/proposal.ts'
 import type { Prepared } from './creation.ts'
 import type { TasksHouse } from './house.ts'
 
@@ -36,23 +37,53 @@ export async function judgeCreations(
   return new Map(asked.map((one, i) => [one, passOrDeny(one.scope, found[i] as Judged)]))
 }
 
-const creationOf = (p: Prepared): Act => ({
+const creationOf = (p: Prepared): Act =>
+  creationAct(p.scope.tenantId, {
+    ...p,
+    assigned: p.assignment.form === null ? 'nobody' : 'emails' in p.assignment.form ? 'several' : 'one',
+    callback: p.callback_url !== null,
+  })
+
+/** What a creation says about itself; an edit of its action is judged as if it had been asked like that (T46). */
+export type Creation = {
+  risk: string
+  priority: string
+  tags: readonly string[]
+  assigned: 'nobody' | 'several' | 'one'
+  redact: string
+  callback: boolean
+  bytes: number
+  task: string
+  description: string | null
+  payload: unknown
+  action: Pick<Action, 'name' | 'args'> | null
+  edited?: true
+}
+
+export const creationAct = (tenantId: string, p: Creation): Act => ({
   action: 'task.create',
-  resource: { type: 'Tenant', id: tenantWire(p.scope.tenantId) },
+  resource: { type: 'Tenant', id: tenantWire(tenantId) },
   context: {
     risk: p.risk,
     priority: p.priority,
-    tags: p.tags,
-    assigned: p.assignment.form === null ? 'nobody' : 'emails' in p.assignment.form ? 'several' : 'one',
+    tags: [...p.tags],
+    assigned: p.assigned,
     redact: p.redact,
-    callback: p.callback_url !== null,
+    callback: p.callback,
     size_bytes: p.bytes,
+    action: p.action ? proposalOf(p.action, p.edited === true) : undefined,
     // Only a policy that reads it pays for it.
     get content() {
-      return `${p.task}\n${p.description ?? ''}\n${p.payload ? writeJson(p.payload) : ''}`.slice(0, 8_192)
+      return `${p.task}\n${p.description ?? ''}\n${[p.payload, p.action?.args].map((part) => (part ? writeJson(part) : '')).join('\n')}`.slice(0, 8_192)
     },
   },
 })
+
+/** An amount that is a whole number may decide; every other argument is text of whoever asks. */
+function proposalOf({ name, args }: Pick<Action, 'name' | 'args'>, edited: boolean) {
+  const amount = args.amount
+  return { name, edited, ...(typeof amount === 'number' && Number.isSafeInteger(amount) ? { amount } : {}) }
+}
 
 function withoutAsk({ request, outcome }: Judged): Judged {
   if (outcome.outcome !== 'ask') return { request, outcome }
@@ -66,6 +97,12 @@ const denials = new WeakMap<Problem, { scope: Scope; judged: Judged }>()
 function passOrDeny(scope: Scope, judged: Judged): Passed | Problem {
   if (judged.outcome.outcome === 'allow') return passedOf(judged.outcome)
   const problem = denialOf(judged)
+  denials.set(problem, { scope, judged })
+  return problem
+}
+
+/** A refusal of its own words that a policy is behind. */
+export function refusedBy(scope: Scope, judged: Judged, problem: Problem): Problem {
   denials.set(problem, { scope, judged })
   return problem
 }

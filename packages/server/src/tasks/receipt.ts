@@ -11,8 +11,10 @@ import { openContents } from './content.ts'
 import { decidedText, shownText } from './digest.ts'
 import type { TasksHouse } from './house.ts'
 import { seeTask } from './look.ts'
+import { hidesAny } from './redaction.ts'
 import { ENDS } from './settle.ts'
 import { type DecisionRow, findDecisionDigests, findDecisions, isFinal, type TaskRow } from './sql.ts'
+import { surfaceOf } from './wire.ts'
 
 type Decision = {
   id: string
@@ -49,6 +51,11 @@ async function readMembers(house: TasksHouse, t: Tx, scope: Scope, id: string, w
     throw new Problem('state_conflict', { state: row.status, detail: 'A task has a receipt once it has ended.' })
   if (withContent && reach(scope, 'task.content') === 'none')
     throw new Problem('forbidden', { action: 'task.content', detail: 'This receipt is yours, its content is not.' })
+  if (withContent && hidesAny(row, surfaceOf(scope)))
+    throw new Problem('forbidden', {
+      action: 'task.reveal',
+      detail: 'Parts of this task are hidden here: its digests are all that the receipt may hold.',
+    })
   const rows = (await findDecisions(t, scope, [id])).filter((one) => one.state === 'counted')
   const digests = new Map((await findDecisionDigests(t, scope, id)).map((one) => [one.id, one.content_sha256.toString('hex')]))
   const opener = await openContents(house, t, scope, [id])
@@ -66,7 +73,7 @@ async function readMembers(house: TasksHouse, t: Tx, scope: Scope, id: string, w
     settled_at: settledAt(row),
     event_id: event,
     decisions: rows.map((one) => ({
-      ...{ id: one.id, person: one.user_id, type: one.type, decision_sha256: one.decision_sha256.toString('hex') },
+      ...{ id: one.id, person: one.person, type: one.type, decision_sha256: one.decision_sha256.toString('hex') },
       ...{ at: one.decided_at, channel: one.channel, assurance: one.assurance },
       ...(withContent && content !== null ? { content: decisionText(one, opener.decision(one), content_sha256 as string) } : {}),
     })),
@@ -76,9 +83,9 @@ async function readMembers(house: TasksHouse, t: Tx, scope: Scope, id: string, w
 
 const decisionText = (
   row: DecisionRow,
-  { response, reason }: { response: unknown; reason: unknown },
+  { response, args, reason }: { response: unknown; args: unknown; reason: unknown },
   contentSha256: string,
-): string => decidedText(contentSha256, { type: row.type, response, reason, userId: row.user_id })
+): string => decidedText(contentSha256, { type: row.type, response, args, reason, userId: row.person })
 
 const settledAt = (row: TaskRow): Date | null =>
   row.completed_at ?? row.timed_out_at ?? row.cancelled_at ?? row.verification_exhausted_at

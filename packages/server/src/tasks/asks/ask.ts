@@ -1,36 +1,15 @@
-// An act that waits for people (P66, P68): its task, how votes on it count, and what its end means. Judges nothing: policy has asked already.
-import { Problem } from '@countersign/sdk'
+// An act that waits for people (P66, P68): what the end of its task means, and the second asking. Judges nothing, for policy has asked already, and counts no
+// vote: how many people have to agree is the quorum of its task, as of any other (T9).
 import type { Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
 import { DEFAULT_POOL } from '../person.ts'
 import { EVERY, findTask, type TaskRow } from '../sql.ts'
-import { escalateIfNot, escalateTask, findAsk, findVoters, lockIfOpen, settleIfOpen } from './sql.ts'
+import { escalateIfNot, escalateTask, findAsk, settleIfOpen } from './sql.ts'
 
 /** The rooms whose acts wait; questions of agents and people are not among them. */
 const ORIGINS: readonly string[] = ['queue', 'proxy', 'relay', 'vault']
 export const isAct = ({ origin }: Pick<TaskRow, 'origin'>): boolean => ORIGINS.includes(origin)
-
-/** Whether this vote ends the task: a denial does, and the approval that completes the number of people that policy wants. Throws what stands against it. */
-export async function countVote(
-  t: Tx,
-  scope: Scope,
-  vote: { row: TaskRow; userId: string; approves: boolean },
-): Promise<boolean> {
-  const { row, userId, approves } = vote
-  const ask = await lockIfOpen(t, scope, row.id)
-  if (!ask) return true
-  const voters = (await findVoters(t, scope, row.id)).map(({ user_id }) => user_id)
-  // One human, one vote (T39); where several are wanted, nobody of the asking side is one of them (T41).
-  if (voters.includes(userId)) throw new Problem('already_decided')
-  if (ask.quorum > 1 && userId === ask.principal_user) throw new Problem('separation_of_duties')
-  return !approves || voters.length + 1 >= ask.quorum
-}
-
-/** Nobody holds alone what several people have to agree to. */
-export async function wantsSeveral(t: Tx, scope: Scope, row: TaskRow): Promise<boolean> {
-  return isAct(row) && ((await findAsk(t, scope, row.id))?.quorum ?? 1) > 1
-}
 
 /** In the transaction of the task's end, whatever brought it about. */
 export async function settleAsk(t: Tx, scope: Scope, row: TaskRow, approved: boolean): Promise<void> {

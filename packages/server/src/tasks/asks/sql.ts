@@ -1,6 +1,5 @@
 // The statements over acts that wait for people. A transition is one conditional update; zero rows is an answer.
 import type { Scope, Tx } from '../../db/tx.ts'
-import type { TaskRow } from '../sql.ts'
 
 export type AskState = 'open' | 'agreed' | 'spent' | 'refused' | 'expired' | 'withdrawn'
 export type AskRow = {
@@ -49,15 +48,6 @@ export const countOpenAsks = (t: Tx, scope: Scope, principal: string) => t.one<{
   select count(*)::integer as open from policy_asks
   where tenant_id = ${scope.tenantId}::uuid and principal = ${principal}::text and state = 'open' and expires_at > ${t.now}::timestamptz`
 
-// Votes on one task come one after another: each counts those before it.
-export const lockIfOpen = (t: Tx, scope: Scope, taskId: string) => t.maybe<AskRow>`
-  select * from policy_asks where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text and state = 'open' for update`
-
-// A statement of its own, after the lock: its snapshot sees what whoever held the lock has written.
-export const findVoters = (t: Tx, scope: Scope, taskId: string) => t.rows<{ user_id: string }>`
-  select user_id from decisions
-  where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text and state = 'counted' order by id`
-
 export const settleIfOpen = (t: Tx, scope: Scope, taskId: string, state: Exclude<AskState, 'open' | 'spent'>) => t.run`
   update policy_asks set state = ${state}::text, settled_at = ${t.now}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text and state = 'open'`
@@ -76,10 +66,3 @@ export const escalateTask = (t: Tx, scope: Scope, taskId: string, to: string, de
     asked = case when ${to}::text = any(asked) then asked else asked || ${to}::text end,
     assigned_to_user_id = null, assigned_to_email = null, assigned_to_display_name = null, assigned_at = null, claimed_at = null
   where tenant_id = ${scope.tenantId}::uuid and id = ${taskId}::text and status = 'open' and deadline_at <= ${t.now}::timestamptz`
-
-/** A vote that does not settle yet: whoever waits or looks sees that something came. */
-export const countIfOpen = (t: Tx, scope: Scope, taskId: string, revision: number) => t.maybe<TaskRow>`
-  update tasks set version = version + 1, updated_at = ${t.now}::timestamptz
-  where tenant_id = ${scope.tenantId}::uuid and id = ${taskId}::text and status = 'open' and revision = ${revision}::integer
-    and deadline_at > ${t.now}::timestamptz
-  returning *`
