@@ -1,5 +1,6 @@
 // Users and what they are in a tenant: list, change, role, deactivation, with the guards of P62.
 // Never tells whether an address exists elsewhere, and never leaves a tenant without an owner.
+import { enqueueMany } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
 import { isUniqueViolation } from '../db/errors.ts'
 import { type Role, type Scope, systemScope } from '../db/scope.ts'
@@ -178,6 +179,8 @@ async function deactivate(t: Tx, scope: Scope, userId: string): Promise<void> {
   await deactivateIfActive(t, scope, userId)
   await record(t, scope, 'user.deactivated', { user_id: userId }, { resource: { type: 'user', id: userId } })
   await endSessionsOf(t, scope, userId, null, 'deactivated')
+  // What they have before them is asked of others (tasks.md T99): whoever routes tasks runs this job.
+  await enqueueMany(t, [{ kind: 'task.reroute', tenantId: scope.tenantId, payload: { user_id: userId, because: 'deactivated' } }])
 }
 
 async function reactivate(t: Tx, scope: Scope, userId: string): Promise<void> {

@@ -7,8 +7,9 @@ import { writeJson } from '../http/json.ts'
 import { signingKey } from './compatibility-key.ts'
 import { type Content, openContents, subjectOf } from './content.ts'
 import type { TasksHouse } from './house.ts'
+import { mask } from './redaction.ts'
 import { EVERY, findTask, isFinal, type TaskRow } from './sql.ts'
-import { COMPATIBLE_STATUS, mask } from './wire.ts'
+import { COMPATIBLE_STATUS } from './wire.ts'
 
 /** The bytes of every attempt, and the subject under whose key they lie; null once the task is erased. */
 export async function renderCallback(
@@ -40,8 +41,8 @@ export async function tellOfCallback(
   else await record(t, scope, 'task.callback_failed', { attempts, delivery_id: id }, about)
 }
 
-const responseFor = (row: TaskRow, content: Content) =>
-  mask({ response: content.response }, row.redact, 'callback', true).response
+const responseFor = (row: TaskRow, content: Pick<Content, 'response'>) =>
+  mask({ response: content.response }, row, 'agent').response
 
 /** Exactly nine members in this order, compact (T70). Everything in it is settled, so every attempt writes the same bytes. */
 export function awaithumansBody(row: TaskRow, content: Pick<Content, 'response'>): string {
@@ -49,7 +50,7 @@ export function awaithumansBody(row: TaskRow, content: Pick<Content, 'response'>
     task_id: row.id,
     idempotency_key: row.idempotency_key,
     status: COMPATIBLE_STATUS[row.status],
-    response: responseFor(row, content as Content),
+    response: responseFor(row, content),
     completed_at: row.completed_at,
     timed_out_at: row.timed_out_at,
     completed_by_email: row.completed_by_email,

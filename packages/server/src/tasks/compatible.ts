@@ -44,6 +44,9 @@ export const compatibleRoutes = (house: TasksHouse): Route[] => [
         'schema_invalid',
         'payload_invalid',
         'assign_to_invalid',
+        'notify_invalid',
+        'no_eligible_human',
+        'address_not_allowed',
         'url_invalid',
         'url_not_allowed',
         'verifier_not_configured',
@@ -52,6 +55,7 @@ export const compatibleRoutes = (house: TasksHouse): Route[] => [
         const { task, created, mismatch } = result as Created
         const headers: Record<string, string> = created ? {} : { 'Idempotent-Replayed': 'true', 'Idempotency-Replayed': 'true' }
         if (mismatch) headers['Countersign-Replay-Mismatch'] = 'true'
+        if (task.warnings.length > 0) headers['Countersign-Warning'] = task.warnings.map(({ code }) => code).join(', ')
         return { status: 201, headers, body: inDialect(task, dialect) }
       },
     },
@@ -201,15 +205,7 @@ type CompatibleCreate = Omit<CreateInput, 'metadata'> & {
   task_metadata?: Record<string, unknown> | null
 }
 
-function toNative({ verifier_config, task_metadata, ...input }: CompatibleCreate): CreateInput {
-  if (verifier_config) {
-    const message = 'No verifier is set up for this tenant; send verifier_config as null.'
-    throw new Problem('verifier_not_configured', {
-      errors: [{ path: '/verifier_config', code: 'verifier_not_configured', message }],
-    })
-  }
-  return { ...input, metadata: task_metadata }
-}
+const toNative = ({ task_metadata, ...input }: CompatibleCreate): CreateInput => ({ ...input, metadata: task_metadata })
 
 const AuditEntry = s.object({
   id: s.id('evt'),

@@ -2,8 +2,10 @@
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Scope } from '../db/scope.ts'
 import type { Db, Tx } from '../db/tx.ts'
+import type { Door } from '../egress/fetch.ts'
 import type { Policies } from '../identity/policies/judge.ts'
 import type { Log } from '../std/log.ts'
+import type { Channel, ChannelName } from './channels/channel.ts'
 import type { Forms } from './forms/answer.ts'
 import type { Waits } from './wait.ts'
 import type { WaitSlots } from './wait-slots.ts'
@@ -25,7 +27,13 @@ export type TasksHouse = {
   /** Where people reach the server, without a slash at the end; known once it listens. */
   origin(): string
   policies: Policies
+  /** The ways in which people are told and heard, each handed in by main. */
+  channels: ReadonlyMap<ChannelName, Channel>
+  /** In development notices go to any address. */
+  development: boolean
   deliver: DeliverCallbacks
+  /** The only way out: what verifiers ask models through. */
+  door: Door
   /** An address before anything is stored: the normalised URL, or `url_invalid`, `url_not_allowed`. */
   checkUrl(url: string, path: string, tenantId: string): string | Promise<string>
 }

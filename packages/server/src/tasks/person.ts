@@ -3,15 +3,17 @@
 import type { Guest, Scope } from '../db/scope.ts'
 import type { Sql } from '../db/sql.ts'
 import type { Tx } from '../db/tx.ts'
+import { foldEmail } from '../identity/email.ts'
 import { isKeyScope, type Reach, reach } from '../identity/matrix.ts'
+import { RUNNERS } from './routing/sql.ts'
 import { EVERY, findPerson, NONE, ofAgent, ofAsker, ofId, ofPerson, type PersonRow } from './sql.ts'
 
 /** A human behind a session, a personal key, or without either; `id` tells them apart from others and is a user's
  *  where there is one, `keys` are the names under which they can be asked. */
 export type Person = PersonRow & { keys: string[]; vouched?: boolean }
 
-/** Until tenants make pools of their own, a task that names nobody asks those who run the work (T91). */
-export const DEFAULT_POOL = 'pool:default'
+/** Those who run the work: asked where a tenant has no other pool for what names nobody (T91). */
+export const DEFAULT_POOL = RUNNERS
 const DEFAULT_ROLES = ['owner', 'admin', 'operator']
 
 /** Agents, tenant-wide keys and the system are no persons, whoever owns them. */
@@ -26,7 +28,7 @@ export async function personOf(t: Tx, scope: Scope): Promise<Person | null> {
   if (scope.guest) return guestOf(t, scope, scope.guest)
   const row = await findPerson(t, scope)
   const pools = DEFAULT_ROLES.includes(roleOf(scope) ?? '') ? [DEFAULT_POOL] : []
-  return row && { ...row, keys: [row.id, ...row.emails, ...pools] }
+  return row && { ...row, keys: [row.id, ...row.emails, ...row.pools, ...pools] }
 }
 
 /** One who is a user answers as that user; the address that let them in is theirs too. */
@@ -34,13 +36,16 @@ async function guestOf(t: Tx, scope: Scope, guest: Guest): Promise<Person> {
   const row = scope.userId === null ? null : await findPerson(t, scope)
   const emails = [...new Set([...(row?.emails ?? []), ...(guest.email === null ? [] : [guest.email])])]
   const id = row?.id ?? guest.email ?? guest.ref
+  const slack = guest.slackUserId === null ? [] : [`slack:${guest.slackUserId}`]
   return {
     id,
     display_name: scope.displayName,
     email: guest.email,
+    pools: [],
     ...row,
     emails,
-    keys: [id, ...emails],
+    // A guest has no role here, so they are none of those who run the work; the pools that they are in are theirs.
+    keys: [id, ...emails, ...slack, ...(guest.keys ?? []), ...(row?.pools ?? [])],
     vouched: guest.vouched,
   }
 }
@@ -55,13 +60,15 @@ export function within(scope: Scope, action: string, person: Person | null): Sql
   return person ? ofPerson(scope, person.id, person.keys) : ofAsker(scope.principal)
 }
 
-type Held = { asked: string[]; assigned_to_user_id: string | null }
+type Held = { asked: string[]; assigned_to_user_id: string | null; assigned_to_email?: string | null; claimed_at?: Date | null }
 
 /** May decide now without stepping in: the holder, or while nobody holds it whoever was asked. */
-export const isEligible = (task: Held, person: Person): boolean =>
-  task.assigned_to_user_id === null
-    ? person.vouched === true || task.asked.some((key) => person.keys.includes(key))
-    : task.assigned_to_user_id === person.id
+export function isEligible(task: Held, person: Person): boolean {
+  if (task.assigned_to_user_id !== null) return task.assigned_to_user_id === person.id
+  // Claimed by somebody who is no user here: known by their address alone.
+  if (task.claimed_at && task.assigned_to_email) return person.emails.includes(foldEmail(task.assigned_to_email) ?? '')
+  return person.vouched === true || task.asked.some((key) => person.keys.includes(key))
+}
 
 /** An operator, admin or owner may decide what they were not asked, with a reason (T20). */
 export const mayStepIn = (scope: Scope, task: { risk: string }): boolean =>

@@ -1,5 +1,7 @@
 // A way to reach a human and hear back (T103). A channel shows what it is given and brings back who said what; it holds no rule of tasks, reads no row of
 // theirs, and knows no other channel. What it is shown is masked already; what a person answers goes through the same verbs as from any page.
+import type { Scope } from '../../db/scope.ts'
+import type { Tx } from '../../db/tx.ts'
 import type { Task } from '../wire.ts'
 
 export type ChannelName = 'email' | 'slack' | 'webhook'
@@ -30,6 +32,8 @@ export type Notice = {
   party: Party | null
   /** What `send` answered: the provider's name of the message. Null before. */
   ref: Record<string, unknown> | null
+  /** One message for many tasks, of which `taskId` is the first; titles are cut, and left out where they may not be shown. */
+  digest?: { tasks: number; titles: string[] }
 }
 
 /** The task as this surface may show it. */
@@ -46,6 +50,10 @@ export type Means = { means: 'form' | 'buttons' | 'link'; why: string | null }
 export type Channel = {
   name: ChannelName
   can(shown: Shown, party: Party | null): Means
+  /** Whether this tenant has set it up; where it has not, nobody is told by it who did not ask for it by name. Left out: always. */
+  isReady?(t: Tx, scope: Scope): Promise<boolean>
+  /** What of an entry of `notify` does not exist, before a task with it is made. Left out: nothing is checked. */
+  knows?(t: Tx, scope: Scope, entry: { identity: string | null; target: string }): Promise<'identity' | 'target' | null>
   /** Once accepted by the provider never again under this notice. Outside any transaction. Throws `ChannelFault`. */
   send(notice: Notice, shown: Shown): Promise<{ ref: Record<string, unknown> }>
   /** Makes what was sent say how things stand now; nothing where the medium cannot. */

@@ -1,0 +1,23 @@
+// The jobs of routing: ids in, one verb, a verdict out.
+import { defineKind, type Kind } from '@countersign/queue'
+import { isId } from '../../std/id.ts'
+import type { TasksHouse } from '../house.ts'
+import { rerouteAllOf } from './reroute.ts'
+
+type Payload = { user_id: string; because: 'away' | 'deactivated' }
+
+function readPayload(value: unknown): Payload {
+  const { user_id, because } = value as Partial<Payload>
+  if (!isId('usr', user_id)) throw new TypeError('user_id is the id of a user')
+  if (because !== 'away' && because !== 'deactivated') throw new TypeError('because is away or deactivated')
+  return { user_id, because }
+}
+
+export const routingKinds = (house: TasksHouse): Kind[] => [
+  defineKind<unknown, Payload>('task.reroute', {
+    schema: readPayload,
+    keepOutput: false,
+    priority: 1,
+    run: ({ tenantId, payload }) => rerouteAllOf(house, tenantId, payload.user_id, payload.because),
+  }) as Kind,
+]
