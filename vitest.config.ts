@@ -6,6 +6,7 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 export default defineConfig({
   resolve: {
     alias: [
+      { find: '@countersign/sdk/form', replacement: at('packages/sdk/src/form/form.ts') },
       { find: '@countersign/sdk/testing', replacement: at('packages/sdk/src/testing/index.ts') },
       { find: '@countersign/sdk', replacement: at('packages/sdk/src/index.ts') },
       { find: '@countersign/queue/adapters', replacement: at('packages/queue/src/adapters.ts') },

@@ -51,7 +51,7 @@ const PARTS = [
     name: 'sdk',
     from: [at('sdk', 'src'), at('sdk', 'package.json')],
     stamp: at('sdk', 'dist', '.built'),
-    make: bundle('sdk', ['src/index.ts', 'src/testing/index.ts'], {
+    make: bundle('sdk', ['src/index.ts', 'src/form/form.ts', 'src/testing/index.ts'], {
       platform: 'neutral',
       splitting: true,
       target: 'es2022',

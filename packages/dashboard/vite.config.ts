@@ -11,13 +11,22 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 export default defineConfig({
   root: at('.'),
   plugins: [react(), tailwindcss()],
-  resolve: { alias: { '@countersign/sdk': at('../sdk/src/index.ts') } },
+  resolve: {
+    alias: [
+      // Its form for browsers decodes by setting HTML, which no page of ours may; the other one has a table.
+      { find: 'decode-named-character-reference', replacement: at('../../node_modules/decode-named-character-reference/index.js') },
+      { find: '@countersign/sdk/form', replacement: at('../sdk/src/form/form.ts') },
+      { find: '@countersign/sdk', replacement: at('../sdk/src/index.ts') },
+    ],
+  },
   build: {
     outDir: at('../server/public'),
     emptyOutDir: true,
     // The page's policy allows no inline script and no inline style, so nothing may be inlined.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // The dashboard, and the page that others hold in a frame.
+    rolldownOptions: { input: [at('index.html'), at('embed.html')] },
     target: 'es2022',
     // One script for all pages: what bounds it is the test that holds it below 200 kB compressed.
     chunkSizeWarningLimit: 1_000,

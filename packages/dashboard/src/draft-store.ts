@@ -1,11 +1,12 @@
 // What a person has typed into the form of a task, kept in this tab until it is sent: a reload loses nothing. Under the person's own id and the task's revision, so that
 // nobody finds another's words and no draft meets another question; gone at sign-out and with the tab.
-import type { Draft } from './form/draft.ts'
+import type { Drafts } from '@countersign/sdk/form'
 
 const PREFIX = 'countersign.draft.'
 const nameOf = (userId: string, task: { id: string; revision: number }) => `${PREFIX}${userId}.${task.id}.${task.revision}`
 
-export type Kept = { draft: Draft; reason: string }
+/** `draft` is null while only a reason was typed. */
+export type Kept = { draft: Drafts | null; reason: string }
 
 export function draftStore(userId: string, task: { id: string; revision: number }, storage: Storage = sessionStorage) {
   const name = nameOf(userId, task)

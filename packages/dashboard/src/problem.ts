@@ -62,10 +62,18 @@ export type Placed = { beside: FieldErrors; rest: string[] }
  * Each message of a refusal beside the deepest of `places` that holds what it is about; what no place holds is left for the banner. `below` cuts
  * the pointer of the form off.
  */
-export function placeErrors(error: unknown, places: readonly string[], below = ''): Placed {
+export const placeErrors = (error: unknown, places: readonly string[], below = ''): Placed =>
+  placeMessages(errorsOf(error), places, below)
+
+/** The same for messages that came from elsewhere than a refusal. */
+export function placeMessages(
+  errors: readonly { path: string; message: string }[],
+  places: readonly string[],
+  below = '',
+): Placed {
   const beside = new Map<string, string>()
   const rest: string[] = []
-  for (const { path, message } of errorsOf(error)) {
+  for (const { path, message } of errors) {
     if (!path.startsWith(below)) continue
     const own = path.slice(below.length)
     const place = nearest(own, places)

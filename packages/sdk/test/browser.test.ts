@@ -8,7 +8,7 @@ import * as sdk from '../src/index.ts'
 
 const at = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
-test.each(['src/index.ts', 'src/testing/index.ts'])('T140 %s bundles for a browser without any import left', async (entry) => {
+test.each(['src/index.ts', 'src/form/form.ts', 'src/testing/index.ts'])('T140 %s bundles for a browser without any import left', async (entry) => {
   const result = await build({
     entryPoints: [at(entry)],
     bundle: true,

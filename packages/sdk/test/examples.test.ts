@@ -37,6 +37,7 @@ test('T135 every example compiles as it stands', () => {
   })
   const paths = {
     '@countersign/sdk': [join(sdk, 'src/index.ts')],
+    '@countersign/sdk/form': [join(sdk, 'src/form/form.ts')],
     '@countersign/sdk/testing': [join(sdk, 'src/testing/index.ts')],
     zod: [join(root, 'node_modules/zod/index.d.ts')],
   }

@@ -4,6 +4,7 @@
 import type { OutputUnit } from '@cfworker/json-schema'
 import { type FieldError, Problem } from '@countersign/sdk'
 import { sha256Hex } from '../../crypto/token.ts'
+import { boundErrors, type Reading, readAsked, together } from './asked.ts'
 import { coerce } from './coercion.ts'
 import { type Evaluation, openEvaluation } from './evaluation.ts'
 import { type Gated, gateSchema, type Json, plain } from './schema.ts'
@@ -11,8 +12,15 @@ import { type Gated, gateSchema, type Json, plain } from './schema.ts'
 export type Forms = {
   /** Throws `schema_invalid`. */
   gate(schema: unknown, path: string, options: { mustBeObject: boolean }): Promise<Gated>
+  /** The schema of an answer with the form that asks for it: `judge` then holds the bounds of both. Throws `schema_invalid`, `form_invalid`. */
+  gateAsked(schema: unknown, definition: unknown, reading: Reading): Promise<Gated>
   /** The value with the types that the schema asks for, and what is still wrong with it. */
-  judge(gated: Gated, value: unknown, path: string): Promise<{ value: unknown; errors: FieldError[] }>
+  judge(
+    gated: Gated,
+    value: unknown,
+    path: string,
+    options?: { partial: boolean },
+  ): Promise<{ value: unknown; errors: FieldError[] }>
   /** Without changing types: for what a program sent. */
   check(gated: Gated, value: unknown, path: string): Promise<FieldError[]>
   close(): Promise<void>
@@ -40,9 +48,22 @@ export function openForms(evaluation: Evaluation = openEvaluation()): Forms {
       const message = 'This pattern can run for ever on a short text.'
       throw new Problem('schema_invalid', { errors: slow.map(() => ({ path, code: 'pattern_unsafe', message })) })
     }
-    known.set(key, result.gated)
-    if (known.size > REMEMBERED) known.delete(known.keys().next().value as string)
+    remember(key, result.gated)
     return result.gated
+  }
+  function remember(key: string, gated: Gated): void {
+    known.set(key, gated)
+    if (known.size > REMEMBERED) known.delete(known.keys().next().value as string)
+  }
+  async function gateAsked(schema: unknown, definition: unknown, reading: Reading): Promise<Gated> {
+    const gated = await gate(schema, '/response_schema', { mustBeObject: true })
+    const key = sha256Hex(JSON.stringify([reading, schema, definition ?? null]))
+    const before = known.get(key)
+    if (before) return before
+    const form = await readAsked(evaluation, schema as Json, definition, reading)
+    if (!form) return gated
+    remember(key, { ...gated, form })
+    return { ...gated, form }
   }
   async function check(gated: Gated, value: unknown, path: string): Promise<FieldError[]> {
     const units = await evaluation.run(gated, plain(value))
@@ -52,10 +73,17 @@ export function openForms(evaluation: Evaluation = openEvaluation()): Forms {
   }
   return {
     gate,
+    gateAsked,
     check,
-    async judge(gated, value, path) {
+    async judge(gated, value, path, options = { partial: false }) {
       const coerced = coerce(gated, value)
-      return { value: coerced, errors: await check(gated, coerced, path) }
+      const errors = await check(gated, coerced, path)
+      const told = options.partial ? errors.filter((error) => error.code !== 'required') : errors
+      if (!gated.form) return { value: coerced, errors: told }
+      return {
+        value: coerced,
+        errors: together(gated.form, told, await boundErrors(evaluation, gated.form, coerced, path, options), path),
+      }
     },
     close: () => evaluation.close(),
   }

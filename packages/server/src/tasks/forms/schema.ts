@@ -1,6 +1,7 @@
 // The gate of every JSON Schema that a caller sends (T73, T74): what passes can be evaluated, in bounded time, whenever an answer comes. It never compiles a schema
 // to code, never follows a reference out of the document and keeps nothing that it does not understand.
 import type { FieldError } from '@countersign/sdk'
+import type { Form } from '@countersign/sdk/form'
 import { Digits } from '../../http/json.ts'
 import { vetPattern } from './pattern.ts'
 
@@ -16,6 +17,8 @@ export type Gated = {
   /** It compares the items of lists with each other, or searches them. */
   compares: boolean
   patterns: string[]
+  /** What the fields of the form ask for beyond it. */
+  form?: Form
 }
 
 export const SCHEMA_BYTES = 65_536

@@ -1,0 +1,24 @@
+// What an agent wrote, as text: never markup, hidden characters shown as marks (T86).
+import { partsOf } from '../ui/marks.ts'
+
+export function AgentText({ text }: { text: string }) {
+  return (
+    <span className="whitespace-pre-wrap wrap-anywhere" dir="auto">
+      {partsOf(text).map((part, i) => (
+        // Parts have no identity but their place.
+        // biome-ignore lint/suspicious/noArrayIndexKey: see above
+        <span key={i}>
+          {part.text}
+          {part.mark !== null && <Mark text={part.mark} why="A hidden character stands here" />}
+        </span>
+      ))}
+    </span>
+  )
+}
+
+/** Something that a person must not overlook. */
+export const Mark = ({ text, why }: { text: string; why: string }) => (
+  <span className="mx-0.5 rounded bg-warn-soft px-1 font-mono text-xs text-warn" title={why}>
+    {text}
+  </span>
+)
