@@ -18,7 +18,9 @@ import { taskTopic, tellOfEnd } from '../settle.ts'
 import { type DecisionRow, EVERY, findTask, insertDecisions, type TaskRow } from '../sql.ts'
 import { beginEscalation } from '../time/escalation.ts'
 import { approves, denies } from '../verdict.ts'
+import { holdForVerifiers, needsVerifier } from '../verifiers/hold.ts'
 import type { Task } from '../wire.ts'
+import { answerBy } from './answer.ts'
 import { groupFor, type Standing, standingOf, type Vote } from './count.ts'
 import { groupsOf, leftIn } from './eligible.ts'
 import { neededOf, type Quorum } from './quorum.ts'
@@ -42,6 +44,12 @@ export async function castVote(house: TasksHouse, t: Tx, decision: Decision): Pr
   if (groups.length === 0 && !decision.steppedIn) return new Problem('not_eligible')
   const group = groupFor(quorum, before, groups.length > 0 ? groups : [0], likeOf(row, quorum, decision))
   const decided = decisionRow(house, t, decision, { state: 'counted', group: row.quorum ? group : null })
+  const hold = needsVerifier(decision) ? await holdForVerifiers(house, t, decision, decided, row) : 'passed'
+  if (hold === null) return whyNotDecided(t, scope, decision.row)
+  if (hold !== 'passed') {
+    await orVoted(insertDecisions(t, scope, [{ ...decided, state: hold.state }]))
+    return (await showDecided(house, t, [{ scope, row: hold.row, person, opener }]))[0] as Task
+  }
   if (decision.input.remember) Object.assign(decided, await rememberAct(house, t, decision))
   await orVoted(insertDecisions(t, scope, [decided]))
   const { row: now } = await countVotes(house, t, scope, row, { opener, data: eventOf(decided, decision), cast: decided.id })
@@ -151,20 +159,6 @@ function answerOf(row: TaskRow, content: Content, quorum: Quorum, state: 'agreed
   if (row.action !== null || quorum.combine !== 'list') return answerBy(row, content, deciding, opener.decision(deciding))
   const counted = rows.filter((_, i) => state === 'denied' || votes[i]?.like === like)
   return { decisions: counted.map((one) => ({ by: one.person, response: opener.decision(one).response })) }
-}
-
-/** What the asking side gets of one decision. */
-export function answerBy(
-  row: TaskRow,
-  content: Content,
-  { type }: DecisionRow,
-  { response, args, reason }: DecisionContent,
-): unknown {
-  if (row.action === null) return response
-  const said = reason === null ? {} : { reason }
-  if (type === 'accept') return { type, args: (content.action as unknown as Action).args, ...said }
-  if (type === 'edit') return { type, args, ...said }
-  return type === 'respond' ? { type, response, ...said } : { type, ...said }
 }
 
 function voteOf(row: TaskRow, content: Content, quorum: Quorum, one: DecisionRow, said: DecisionContent): Vote {
