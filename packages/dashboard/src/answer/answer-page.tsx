@@ -74,7 +74,13 @@ export function AnswerPage() {
   return (
     <Frame top={top} title={state.seen?.view.task.task ?? 'Answer'}>
       {token === '' && <Banner tone="warning">Open this page by the link of your mail, whole and unchanged.</Banner>}
-      <Body state={state} busy={busy} isWaiting={token !== ''} onAnswer={(given) => void answer(given)} onRetry={() => void read()} />
+      <Body
+        state={state}
+        busy={busy}
+        isWaiting={token !== ''}
+        onAnswer={(given) => void answer(given)}
+        onRetry={() => void read()}
+      />
     </Frame>
   )
 }
@@ -94,8 +100,8 @@ function Body({ state, busy, isWaiting, onAnswer, onRetry }: BodyProps) {
     <Question key={task.revision} task={task} shown={shown} changed={changed}>
       {isNewer && (
         <Banner tone="warning">
-          The question was changed since your message was sent{changed.length > 0 ? `: ${changed.map(wordOf).join(', ')}` : ''}. Read it
-          again; nothing was sent.
+          The question was changed since your message was sent{changed.length > 0 ? `: ${changed.map(wordOf).join(', ')}` : ''}.
+          Read it again; nothing was sent.
         </Banner>
       )}
       {task.status === 'returned' && <Returned task={task} />}
@@ -106,8 +112,8 @@ function Body({ state, busy, isWaiting, onAnswer, onRetry }: BodyProps) {
       )}
       <p className="text-sm text-muted">
         You answer as <AgentText text={view.reader.display_name} />
-        {view.reader.email && view.reader.email !== view.reader.display_name ? ` (${view.reader.email})` : ''}. This link is yours: who has it
-        can answer for you.
+        {view.reader.email && view.reader.email !== view.reader.display_name ? ` (${view.reader.email})` : ''}. This link is
+        yours: who has it can answer for you.
       </p>
     </Question>
   )
@@ -122,9 +128,9 @@ const changedIn = (error: unknown): readonly string[] =>
 /** The page shows what is not there any more, or its nonce is too old. */
 const isOld = (error: unknown): boolean =>
   error instanceof Problem &&
-  (['task_revised', 'task_not_open', 'task_verifying', 'already_decided', 'link_used', 'link_expired', 'link_revoked'] as const).some(
-    (code) => code === error.code,
-  )
+  (
+    ['task_revised', 'task_not_open', 'task_verifying', 'already_decided', 'link_used', 'link_expired', 'link_revoked'] as const
+  ).some((code) => code === error.code)
 
 function Sent({ task }: { task: Task }) {
   const words: Record<string, string> = {
@@ -178,7 +184,9 @@ function tellOf({ code, members }: Problem): string | null {
     case 'link_expired':
       return `The time for this answer is over${at === '' ? '' : `; it ended${at}`}. Nothing was sent.`
     case 'link_revoked':
-      return members.state === 'cancelled' ? `The question was withdrawn${at}.` : 'This link was taken back. A newer message may hold another.'
+      return members.state === 'cancelled'
+        ? `The question was withdrawn${at}.`
+        : 'This link was taken back. A newer message may hold another.'
     case 'link_invalid':
       return 'This link is not whole, or was never one. Open it exactly as it was sent.'
     default:
@@ -189,14 +197,16 @@ function tellOf({ code, members }: Problem): string | null {
 function Frame({ top, title, children }: { top: { current: HTMLElement | null }; title: string; children: ReactNode }) {
   useTitle(title.slice(0, 60))
   return (
-    <main ref={top} tabIndex={-1} className="mx-auto flex min-h-dvh w-full max-w-2xl flex-col gap-6 px-4 py-6 outline-none sm:py-10">
+    <main
+      ref={top}
+      tabIndex={-1}
+      className="mx-auto flex min-h-dvh w-full max-w-2xl flex-col gap-6 px-4 py-6 outline-none sm:py-10"
+    >
       <div className="flex items-center gap-3">
         <img src="/favicon.svg" alt="" width="28" height="28" />
         <p className="text-lg font-semibold tracking-tight">Countersign</p>
       </div>
-      <div className="flex min-w-0 flex-col gap-5">
-        {children}
-      </div>
+      <div className="flex min-w-0 flex-col gap-5">{children}</div>
     </main>
   )
 }

@@ -95,7 +95,12 @@ function Verdict({ view, error, busy, onAnswer }: Props) {
     <Card title={view.choice === null ? 'Your answer' : 'Another answer'}>
       <form onSubmit={submit} noValidate className="flex flex-col gap-5" aria-label="Your answer">
         <Refusal error={error} />
-        <TextField label="Reason (optional)" value={reason} error={reasonError} onChange={(event) => setReason(event.target.value)} />
+        <TextField
+          label="Reason (optional)"
+          value={reason}
+          error={reasonError}
+          onChange={(event) => setReason(event.target.value)}
+        />
         <div className="flex flex-wrap gap-3">
           <Button tone="primary" busy={busy} onClick={() => onAnswer({ type: 'accept', ...why })}>
             Accept

@@ -7,6 +7,7 @@ import MailComposer from 'nodemailer/lib/mail-composer'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import type { Secret } from '../crypto/secret.ts'
 import type { Log } from '../std/log.ts'
+import { parseAddress } from './address.ts'
 import { dial } from './dial.ts'
 import { EgressError } from './failure.ts'
 import type { Door } from './fetch.ts'
@@ -124,7 +125,9 @@ async function messageOf(mail: Mail): Promise<Buffer> {
 async function overSmtp(door: Door, smtp: Smtp, mail: Mail): Promise<Posted> {
   const verdict = await door.guard.checkMailServer(smtp.host, smtp.port, mail.tenantId)
   if ('refused' in verdict)
-    return verdict.refused === 'unreachable' ? later('The name of the mail server is not answered.') : refused('The mail server may not be called from here.')
+    return verdict.refused === 'unreachable'
+      ? later('The name of the mail server is not answered.')
+      : refused('The mail server may not be called from here.')
   const message = await messageOf(mail)
   // In the clear as far as the dial goes: TLS, from the start or by STARTTLS, is the SMTP client's part.
   const route = { ...verdict.route, url: new URL(`http://${verdict.route.url.host}`) }
@@ -152,7 +155,11 @@ function converse(smtp: Smtp, socket: Socket, envelope: Envelope, message: Buffe
     greetingTimeout: SILENT_MS,
     socketTimeout: SILENT_MS,
     connectionTimeout: CONNECT_MS,
-    tls: { minVersion: 'TLSv1.2', servername: smtp.host, ...(smtp.ca === null ? {} : { ca: smtp.ca }) },
+    tls: {
+      minVersion: 'TLSv1.2',
+      ...(parseAddress(smtp.host) ? {} : { servername: smtp.host }),
+      ...(smtp.ca === null ? {} : { ca: smtp.ca }),
+    },
   })
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => finish(() => reject(new EgressError('timeout'))), WHOLE_MS)
@@ -212,7 +219,8 @@ const threadOf = ({ inReplyTo }: Mail): Record<string, string> =>
   inReplyTo === null ? {} : { 'In-Reply-To': inReplyTo, References: inReplyTo }
 
 /** `"Ann \"A\" Lee" <ann@example.com>`: quoted, so that no name can end itself. */
-const written = ({ name, address }: Mailbox): string => (name === '' ? address : `"${name.replace(/["\\]/g, '\\$&')}" <${address}>`)
+const written = ({ name, address }: Mailbox): string =>
+  name === '' ? address : `"${name.replace(/["\\]/g, '\\$&')}" <${address}>`
 
 async function overHttp(
   door: Door,
@@ -245,13 +253,7 @@ function filled(template: unknown, values: Record<string, string>): unknown {
   return Object.fromEntries(Object.entries(template).map(([name, value]) => [name, filled(value, values)]))
 }
 
-async function overHttps(
-  door: Door,
-  mail: Mail,
-  url: string,
-  headers: Record<string, string>,
-  body: unknown,
-): Promise<Posted> {
+async function overHttps(door: Door, mail: Mail, url: string, headers: Record<string, string>, body: unknown): Promise<Posted> {
   const answer = await door.fetch({
     tenantId: mail.tenantId,
     url,
@@ -262,7 +264,9 @@ async function overHttps(
     caps: { wholeMs: 20_000, bodyBytes: 65_536 },
   })
   if ('failed' in answer)
-    return answer.failed === 'url_not_allowed' ? refused('The provider may not be called from here.') : later('The provider does not answer.')
+    return answer.failed === 'url_not_allowed'
+      ? refused('The provider may not be called from here.')
+      : later('The provider does not answer.')
   const { status } = answer
   if (status >= 200 && status < 300) return { sent: true, id: idIn(answer.body) }
   const reason = `The provider answered ${status}.`

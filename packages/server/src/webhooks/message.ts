@@ -1,6 +1,6 @@
 // A message to one endpoint that is no event (T120): signed, guarded and sent as deliveries are, once, at the word of who calls; and the proof that something comes
 // from whoever holds the endpoint's secret. Keeps no row: the caller has its own, with its tries.
-import { standardSignature, signedHeaders } from '../crypto/signature.ts'
+import { signedHeaders, standardSignature } from '../crypto/signature.ts'
 import { sameBytes } from '../crypto/token.ts'
 import { type Scope, systemScope } from '../db/scope.ts'
 import { type Tx, tx } from '../db/tx.ts'
@@ -16,7 +16,11 @@ export type Signed = { id: string; timestamp: string; signature: string; body: U
 export type Messages = {
   /** By its id, or by its label where one endpoint alone has it. */
   find(t: Tx, scope: Scope, name: string): Promise<EndpointName | null>
-  send(tenantId: string, endpointId: string, message: { id: string; body: string; taskId: string }): Promise<Posted | { failed: Failed | 'no_endpoint' }>
+  send(
+    tenantId: string,
+    endpointId: string,
+    message: { id: string; body: string; taskId: string },
+  ): Promise<Posted | { failed: Failed | 'no_endpoint' }>
   /** By one of its live secrets, over these very bytes, at most five minutes old. */
   isFrom(tenantId: string, endpointId: string, signed: Signed): Promise<boolean>
 }

@@ -42,7 +42,10 @@ function choice(task: Task, label: string, response: Record<string, unknown>): C
 function toneOf({ verdict }: Task, response: Record<string, unknown>): Choice['tone'] {
   if (verdict === null) return 'plain'
   const read = verdict as { pointer: string; approve: unknown[]; deny: unknown[] }
-  const steps = read.pointer.split('/').slice(1).map((one) => one.replaceAll('~1', '/').replaceAll('~0', '~'))
+  const steps = read.pointer
+    .split('/')
+    .slice(1)
+    .map((one) => one.replaceAll('~1', '/').replaceAll('~0', '~'))
   const value = steps.reduce<unknown>((node, name) => (node as Record<string, unknown> | undefined)?.[name], response)
   const says = (values: unknown[]) => value !== undefined && values.some((one) => canonical(one) === canonical(value))
   return says(read.approve) ? 'yes' : says(read.deny) ? 'no' : 'plain'

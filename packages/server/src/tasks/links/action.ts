@@ -115,7 +115,10 @@ async function decideByLink(
   if (revision === null) throw new Problem('link_invalid', { detail: 'The nonce is not of this page, or too old.' })
   const answer = given ?? (link.revision === revision ? link.choice : null)
   if (!answer) throw new Problem('link_invalid', { detail: 'This link stands for no answer of its own.' })
-  return { state: 'answered' as const, task: await decideOnce(house, scope, link, { ...answer, seen_revision: revision }, request) }
+  return {
+    state: 'answered' as const,
+    task: await decideOnce(house, scope, link, { ...answer, seen_revision: revision }, request),
+  }
 }
 
 /** The decision and the end of its link are one transaction. */

@@ -79,9 +79,7 @@ export async function makeSession(t: Tx, scope: Scope, link: LinkRow): Promise<{
   const id = newId('lnk', t.now.getTime())
   const bound = { task_id, revision: link.task_revision, channel, user_id, email, display_name, vouched, endpoint_id, notice_id }
   const row = { ...bound, id, purpose: 'session' as const, label: null, choice: null, parent_id: link.id }
-  await insertLinks(t, scope, [
-    { ...row, token_hash: sha256(token).toString('hex'), expires_at: link.expires_at.toISOString() },
-  ])
+  await insertLinks(t, scope, [{ ...row, token_hash: sha256(token).toString('hex'), expires_at: link.expires_at.toISOString() }])
   return { id, token }
 }
 

@@ -10,7 +10,8 @@ const start = async (more: Record<string, unknown> = {}) => {
   const task = await house.given.task({ assign_to: { user_id: member.id }, ...more })
   return { house, member, task }
 }
-const statusOf = async ({ alice }: House, id: string) => (await alice.get(`/api/v1/tasks/${id}`)).body
+// By the asking side: a person's look would leave its own trace.
+const statusOf = async ({ agent }: House, id: string) => (await agent.get(`/api/v1/tasks/${id}`)).body
 
 /** The row of a link, without what only its test wants to see change. */
 const rowOf = ({ admin }: House, id: string) =>
@@ -49,14 +50,23 @@ test('T109 A23 fifty times GET and HEAD of the link’s page change nothing; a l
   expect(answered.status, JSON.stringify(answered.body)).toBe(200)
   expect(answered.body).toMatchObject({ state: 'answered', task: { status: 'completed', completed_via_channel: 'email' } })
   const settled = await statusOf(house, task.id)
-  expect(settled).toMatchObject({ completed_by_user_id: member.id, completed_by_email: member.email, response: { approve: true } })
+  expect(settled).toMatchObject({
+    completed_by_user_id: member.id,
+    completed_by_email: member.email,
+    response: { approve: true },
+  })
   expect(settled.decisions).toMatchObject([{ channel: 'email', assurance: 'link', state: 'counted', user_id: member.id }])
 
   // the link itself, and its sibling
   for (const token of [yes?.token, no?.token]) {
     const again = await pageOf(house, token as string).look()
     expect(again.status).toBe(410)
-    expect(again.body).toMatchObject({ code: 'link_used', by: member.displayName, settled_at: settled.completed_at, channel: 'email' })
+    expect(again.body).toMatchObject({
+      code: 'link_used',
+      by: member.displayName,
+      settled_at: settled.completed_at,
+      channel: 'email',
+    })
   }
   expect((await page.send(seen.body.nonce)).body.code).toBe('link_used')
   expect((await house.eventTypes()).filter((type) => type === 'task.completed')).toEqual(['task.completed'])
@@ -97,7 +107,12 @@ test('T110 a crash between the decision and its commit leaves neither a decision
 
 test('T12 T110 of thirty answers at once by the links of one task one counts, and one link is used', async () => {
   const { house, member, task } = await start()
-  const links = await linksTo(house, task.id, readerOf(member), Array.from({ length: 30 }, (_, i) => (i % 2 === 0 ? YES : NO)))
+  const links = await linksTo(
+    house,
+    task.id,
+    readerOf(member),
+    Array.from({ length: 30 }, (_, i) => (i % 2 === 0 ? YES : NO)),
+  )
   const seen = await Promise.all(links.map(({ token }) => pageOf(house, token).look()))
   const answers = await Promise.all(links.map(({ token }, i) => pageOf(house, token).send(seen[i]?.body.nonce)))
   expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
@@ -234,7 +249,9 @@ test('T96 somebody who is no user answers by their address, sees this task alone
     completed_by_email: 'guest@partner.example',
     completed_via_channel: 'email',
   })
-  const { n } = await house.admin.one<{ n: number }>`select count(*)::int as n from user_emails where email = 'guest@partner.example'`
+  const { n } = await house.admin.one<{
+    n: number
+  }>`select count(*)::int as n from user_emails where email = 'guest@partner.example'`
   expect(n).toBe(0)
 })
 

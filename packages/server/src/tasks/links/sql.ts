@@ -68,8 +68,7 @@ const linkWithTask = (scope: Scope, which: Sql): Sql => sql`
   left join task_links p on p.tenant_id = l.tenant_id and p.id = l.parent_id
   where l.tenant_id = ${scope.tenantId}::uuid and ${which}`
 
-export const findLink = (t: Tx, scope: Scope, id: string) =>
-  t.maybe<LinkRow>`${linkWithTask(scope, sql`l.id = ${id}::text`)}`
+export const findLink = (t: Tx, scope: Scope, id: string) => t.maybe<LinkRow>`${linkWithTask(scope, sql`l.id = ${id}::text`)}`
 
 export const listLinks = (t: Tx, scope: Scope, taskId: string) =>
   t.rows<LinkRow>`${linkWithTask(scope, sql`l.task_id = ${taskId}::text and l.purpose <> 'session'`)} order by l.id desc limit 500`
@@ -89,7 +88,12 @@ export const touchSession = (t: Tx, scope: Scope, id: string) => t.run`
 
 // The row is the lock of its link: of two uses at once the second waits for it, and then finds a decision that counts or is held, and matches nothing.
 // What came back from a verifier, was voided by a revision or withdrawn leaves the link as good as it was (T110).
-export const consumeIfFree = (t: Tx, scope: Scope, id: string, who: { person: string; actor: string; taskId: string }) => t.maybe<{
+export const consumeIfFree = (
+  t: Tx,
+  scope: Scope,
+  id: string,
+  who: { person: string; actor: string; taskId: string },
+) => t.maybe<{
   id: string
   decision_id: string
 }>`

@@ -51,7 +51,8 @@ async function sendNotice(house: EmailHouse, notice: Notice, shown: Shown): Prom
   if (before) return { ref: { message_id: before.message_id, provider_id: before.provider_id } }
   const ready = await tx(house.tasks.db, scope, (t) => prepare(house, t, scope, notice, shown, wanted))
   const buttons = choices.map(({ label, tone }, i) => ({ label, tone, url: (ready.links[i] as MadeLink).url }))
-  if (notice.digest) return post(house, scope, notice, ready, digestMail({ digest: notice.digest, url: `${house.tasks.origin()}/inbox` }))
+  if (notice.digest)
+    return post(house, scope, notice, ready, digestMail({ digest: notice.digest, url: `${house.tasks.origin()}/inbox` }))
   const mail = taskMail({
     ...{ notice, shown, buttons, why },
     reviewUrl: (ready.links[choices.length] as MadeLink).url,
@@ -71,7 +72,14 @@ async function post(house: EmailHouse, scope: Scope, notice: Notice, ready: Read
     const ids = ready.links.map(({ id }) => id)
     if (!posted.sent) return void (await revokeLinksByIds(t, scope, ids))
     const { row } = sender
-    const sent = { id: notice.id, identityId: row.id, taskId: notice.taskId, toHash: ready.toHash, messageId, providerId: posted.id }
+    const sent = {
+      id: notice.id,
+      identityId: row.id,
+      taskId: notice.taskId,
+      toHash: ready.toHash,
+      messageId,
+      providerId: posted.id,
+    }
     await insertMail(t, scope, sent)
   })
   if (!posted.sent) throw new ChannelFault(posted.reason, posted.retry, posted.afterMs)

@@ -1,8 +1,8 @@
 // Senders of mail (T107): who mails come from and how they leave. Their secrets are sealed and never answered; a sender is verified once a test mail of it
 // arrived and somebody typed what it said.
 import { Problem } from '@countersign/sdk'
-import { randomInt, sameBytes, sha256 } from '../../../crypto/token.ts'
 import { newSigningSecret } from '../../../crypto/signature.ts'
+import { randomInt, sameBytes, sha256 } from '../../../crypto/token.ts'
 import type { Scope } from '../../../db/scope.ts'
 import { type Tx, tx } from '../../../db/tx.ts'
 import { type EventData, record } from '../../../events/event.ts'
@@ -153,7 +153,12 @@ export async function testMailIdentity(house: EmailHouse, scope: Scope, name: st
     return { row: identity, secret: openIdentity(key, scope, 'secret', identity), now: t.now }
   })
   const mail = testMail({ displayName: row.display_name, code, origin: house.tasks.origin() })
-  const posted = await postAs(house, scope.tenantId, { row, secret }, { id: newId('mid', now.getTime()), to: { name: '', address: to }, mail, now })
+  const posted = await postAs(
+    house,
+    scope.tenantId,
+    { row, secret },
+    { id: newId('mid', now.getTime()), to: { name: '', address: to }, mail, now },
+  )
   return posted.sent ? { sent: true, reason: null } : { sent: false, reason: posted.reason }
 }
 
@@ -176,7 +181,13 @@ export async function confirmMailIdentity(house: EmailHouse, scope: Scope, name:
   // Outside of the transaction, so that the try counts.
   if (!confirmed)
     throw new Problem('validation_failed', {
-      errors: [{ path: '/code', code: 'code_invalid', message: 'This is not the code of the last test mail, or it is too old. Send another one.' }],
+      errors: [
+        {
+          path: '/code',
+          code: 'code_invalid',
+          message: 'This is not the code of the last test mail, or it is too old. Send another one.',
+        },
+      ],
     })
   return confirmed
 }

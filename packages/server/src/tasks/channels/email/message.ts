@@ -63,7 +63,8 @@ export function taskMail(told: Told): Words {
 
 function leadOf({ notice, shown }: Told): string {
   const who = levelOf(shown.task) === 'strict' ? 'An agent' : lineOf(shown.askedBy, 200)
-  const forWhom = shown.task.on_behalf_of && levelOf(shown.task) !== 'strict' ? ` for ${lineOf(shown.task.on_behalf_of, 200)}` : ''
+  const forWhom =
+    shown.task.on_behalf_of && levelOf(shown.task) !== 'strict' ? ` for ${lineOf(shown.task.on_behalf_of, 200)}` : ''
   const asks: Record<Notice['purpose'], string> = {
     asked: `${who} asks you${forWhom}:`,
     reminder: `${who} still waits for your answer${forWhom}:`,
@@ -76,12 +77,17 @@ function leadOf({ notice, shown }: Told): string {
 }
 
 function contentOf(task: Task): Row[] {
-  const about = typeof task.description === 'string' && task.description !== '' ? [{ name: 'Background', value: cut(task.description) }] : []
+  const about =
+    typeof task.description === 'string' && task.description !== '' ? [{ name: 'Background', value: cut(task.description) }] : []
   const payload = task.payload as Record<string, unknown> | null
   const rows = payload && !isMasked(payload) ? Object.entries(payload).map(([name, value]) => rowOf(name, value)) : []
   const shown = rows.slice(0, MOST_ROWS)
   const left = rows.length - shown.length
-  return [...about, ...shown, ...(left > 0 ? [{ name: '…', value: `${left} more ${left === 1 ? 'entry' : 'entries'} not shown` }] : [])]
+  return [
+    ...about,
+    ...shown,
+    ...(left > 0 ? [{ name: '…', value: `${left} more ${left === 1 ? 'entry' : 'entries'} not shown` }] : []),
+  ]
 }
 
 const rowOf = (name: string, value: unknown): Row => ({
@@ -94,7 +100,9 @@ const isMasked = (value: unknown): boolean => typeof value === 'object' && value
 function atDeadline(task: Task): string {
   if (task.on_timeout === 'deny') return 'it counts as a no'
   if (typeof task.on_timeout === 'object' && task.on_timeout !== null && 'default' in task.on_timeout)
-    return levelOf(task) === 'none' ? `the agent gets ${cut(writeJson(task.on_timeout.default))}` : 'the agent gets an answer that was set beforehand'
+    return levelOf(task) === 'none'
+      ? `the agent gets ${cut(writeJson(task.on_timeout.default))}`
+      : 'the agent gets an answer that was set beforehand'
   return task.on_timeout === 'time_out' ? 'the agent is told so' : 'others are asked'
 }
 
@@ -129,7 +137,9 @@ export const testMail = ({ displayName, code, origin }: { displayName: string; c
   return {
     subject: `Test of ${name}`,
     text: `${lines.join('\n\n')}\n\n${code}\n\nIt is good for one hour. If you did not ask for it, there is nothing to do.\n`,
-    html: shell(`${lines.map((line) => `<p>${escaped(line)}</p>`).join('')}<p style="font:600 22px monospace">${escaped(code)}</p>`),
+    html: shell(
+      `${lines.map((line) => `<p>${escaped(line)}</p>`).join('')}<p style="font:600 22px monospace">${escaped(code)}</p>`,
+    ),
   }
 }
 
@@ -156,10 +166,22 @@ export const wordMail = ({ message, url }: { message: string; url: string }): Wo
 })
 
 /** A letter of the platform: a few sentences and one link. */
-export const platformMail = ({ subject, lines, url, act }: { subject: string; lines: string[]; url: string; act: string }): Words => ({
+export const platformMail = ({
+  subject,
+  lines,
+  url,
+  act,
+}: {
+  subject: string
+  lines: string[]
+  url: string
+  act: string
+}): Words => ({
   subject: lineOf(subject, TITLE),
   text: `${lines.map(marked).join('\n\n')}\n\n${act}:\n${url}\n`,
-  html: shell(`${lines.map((line) => `<p>${escaped(marked(line))}</p>`).join('')}<p>${button({ label: act, url, tone: 'plain' })}</p>`),
+  html: shell(
+    `${lines.map((line) => `<p>${escaped(marked(line))}</p>`).join('')}<p>${button({ label: act, url, tone: 'plain' })}</p>`,
+  ),
 })
 
 type Page = Omit<Told, 'notice' | 'shown' | 'why' | 'canReply' | 'isFollowUp'> & {

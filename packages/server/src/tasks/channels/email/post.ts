@@ -27,8 +27,6 @@ export async function postAs(house: EmailHouse, tenantId: string, { row, secret 
     date: letter.now,
   })
   const scope = systemScope('mail', tenantId)
-  await tx(house.tasks.db, scope, (t) =>
-    posted.sent ? noteSent(t, scope, row.id) : noteError(t, scope, row.id, posted.reason),
-  )
+  await tx(house.tasks.db, scope, (t) => (posted.sent ? noteSent(t, scope, row.id) : noteError(t, scope, row.id, posted.reason)))
   return posted
 }

@@ -16,7 +16,10 @@ import {
 const tag = 'channels'
 const name = s.pattern(/^[a-z0-9][a-z0-9_-]{0,99}$/, 'Must be 1 to 100 of a-z, 0-9, _ and -.')
 const params = { id: name }
-const domain = s.pattern(/^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/, 'Must be a domain such as reply.example.com.')
+const domain = s.pattern(
+  /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/,
+  'Must be a domain such as reply.example.com.',
+)
 const transport = s.oneOf('smtp', 'resend', 'http', 'file', 'log', 'none')
 
 const input = {

@@ -56,7 +56,10 @@ export const lockIdentity = (t: Tx, scope: Scope, name: string) =>
 export const findIdentityTenant = (t: Tx, id: string) => t.maybe<{ id: string; tenant_id: string }>`
   select id, tenant_id from countersign_engine.find_mail_identity(${id}::text)`
 
-export type IdentityValues = Pick<IdentityRow, 'display_name' | 'from_email' | 'from_name' | 'reply_to' | 'transport' | 'settings' | 'secret'> &
+export type IdentityValues = Pick<
+  IdentityRow,
+  'display_name' | 'from_email' | 'from_name' | 'reply_to' | 'transport' | 'settings' | 'secret'
+> &
   Pick<IdentityRow, 'inbound_domain' | 'inbound_secret' | 'is_default' | 'verified_at'>
 
 export const insertIdentity = (t: Tx, scope: Scope, id: string, name: string, v: IdentityValues) => t.run`
@@ -99,7 +102,13 @@ export const noteError = (t: Tx, scope: Scope, id: string, reason: string) => t.
   update mail_identities set last_error = ${reason.slice(0, 500)}::text, last_error_at = ${t.now}::timestamptz
   where ${livingOf(scope)} and id = ${id}::text`
 
-export type MailRow = { id: string; message_id: string; provider_id: string | null; task_id: string | null; bounced_at: Date | null }
+export type MailRow = {
+  id: string
+  message_id: string
+  provider_id: string | null
+  task_id: string | null
+  bounced_at: Date | null
+}
 
 export const findMail = (t: Tx, scope: Scope, id: string) => t.maybe<MailRow>`
   select id, message_id, provider_id, task_id, bounced_at from mails where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
@@ -109,7 +118,14 @@ export const findThread = (t: Tx, scope: Scope, taskId: string, toHash: Buffer) 
   select message_id from mails where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text and to_hash = ${toHash}::bytea
   order by sent_at, id limit 1`
 
-export type NewMail = { id: string; identityId: string; taskId: string | null; toHash: Buffer; messageId: string; providerId: string | null }
+export type NewMail = {
+  id: string
+  identityId: string
+  taskId: string | null
+  toHash: Buffer
+  messageId: string
+  providerId: string | null
+}
 
 /** Once a mail; the second of two that sent it leaves the first's row. */
 export const insertMail = (t: Tx, scope: Scope, mail: NewMail) => t.run`

@@ -43,7 +43,8 @@ const READERS: Record<TransportKind, (form: Form) => Read> = {
     const user = form.line('user', 320)
     const password = form.line('password', 1_000)
     if (password !== null && user === null) form.fault('user', 'A password needs the user that it belongs to.')
-    if (user !== null && security === 'none') form.fault('security', 'A password is never sent in the clear: use tls or starttls.')
+    if (user !== null && security === 'none')
+      form.fault('security', 'A password is never sent in the clear: use tls or starttls.')
     const host = form.required('host', 253)
     if (host !== null && !/^[A-Za-z0-9.:-]+$/.test(host)) form.fault('host', 'Must be the name of a host, without a scheme.')
     return { settings: { host, port, security, user, ca: form.text('ca', 32_768) }, secret: password }
@@ -107,7 +108,9 @@ function formOf(given: Record<string, unknown>) {
       const value = take('headers')
       if (value === null) return null
       const entries = typeof value === 'object' && !Array.isArray(value) ? Object.entries(value) : []
-      const sound = entries.every(([name, one]) => /^[A-Za-z0-9-]{1,100}$/.test(name) && typeof one === 'string' && !/\p{Cc}/u.test(one))
+      const sound = entries.every(
+        ([name, one]) => /^[A-Za-z0-9-]{1,100}$/.test(name) && typeof one === 'string' && !/\p{Cc}/u.test(one),
+      )
       if (!sound || entries.length === 0 || entries.length > 20) fault('headers', 'Must be 1 to 20 headers, each one line.')
       return JSON.stringify(value)
     },
@@ -132,8 +135,13 @@ const place = (scope: Scope, column: 'secret' | 'inbound_secret', id: string) =>
   row: id,
 })
 
-export const sealIdentity = (key: WrappingKey, scope: Scope, column: 'secret' | 'inbound_secret', id: string, text: string): Buffer =>
-  sealText(key, place(scope, column, id), text)
+export const sealIdentity = (
+  key: WrappingKey,
+  scope: Scope,
+  column: 'secret' | 'inbound_secret',
+  id: string,
+  text: string,
+): Buffer => sealText(key, place(scope, column, id), text)
 
 export const openIdentity = (
   key: WrappingKey,

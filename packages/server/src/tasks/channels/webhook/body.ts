@@ -71,7 +71,9 @@ function wordsOf({ shown, isUpdate }: Told): Words {
   const payload = levelOf(task) === 'none' ? (task.payload as Record<string, unknown> | null) : null
   const rows = Object.entries(payload ?? {}).filter(([, value]) => !isMasked(value))
   const left = rows.length - MOST_ROWS
-  const content = rows.slice(0, MOST_ROWS).map(([name, value]) => `${name}: ${cut(typeof value === 'string' ? value : writeJson(value), 300)}`)
+  const content = rows
+    .slice(0, MOST_ROWS)
+    .map(([name, value]) => `${name}: ${cut(typeof value === 'string' ? value : writeJson(value), 300)}`)
   return {
     title,
     lines: [
@@ -93,7 +95,9 @@ function cut(text: string, most: number): string {
 
 function endOf(task: Task): string {
   if (task.status === 'completed')
-    return task.completed_via_channel === 'timeout' ? 'The deadline settled it.' : `Settled by ${task.completed_by_display_name ?? 'somebody'}.`
+    return task.completed_via_channel === 'timeout'
+      ? 'The deadline settled it.'
+      : `Settled by ${task.completed_by_display_name ?? 'somebody'}.`
   if (task.status === 'timed_out') return 'Nobody answered in time.'
   if (task.status === 'cancelled') return 'It was withdrawn.'
   return task.assigned_to_display_name ? `Taken on by ${task.assigned_to_display_name}.` : `It is ${task.status}.`

@@ -32,7 +32,13 @@ async function sendNotice(house: WebhookChannelHouse, notice: Notice, shown: Sho
     const { choices } = choicesOf(shown.task)
     const { task } = shown
     const about = { id: task.id, revision: task.revision, deadline_at: new Date(task.deadline_at) }
-    const told = { channel: 'webhook', task: about, reader: readerOf(notice, endpoint.label), noticeId: notice.id, endpointId: endpoint.id } as const
+    const told = {
+      channel: 'webhook',
+      task: about,
+      reader: readerOf(notice, endpoint.label),
+      noticeId: notice.id,
+      endpointId: endpoint.id,
+    } as const
     const links = await makeLinks(house.tasks, t, scope, told, [
       ...choices.map(({ label, answer }) => ({ purpose: 'answer' as const, choice: { label, answer } })),
       { purpose: 'review' },
@@ -77,7 +83,8 @@ async function post(house: WebhookChannelHouse, notice: Notice, message: Message
     return { ref: { endpoint_id: endpoint.id, message_id: id } }
   // Nobody was told of these.
   if (message.linkIds.length > 0) await tx(house.tasks.db, scope, (t) => revokeLinksByIds(t, scope, message.linkIds))
-  if ('failed' in answer) throw new ChannelFault(`The endpoint could not be reached (${answer.failed}).`, answer.failed !== 'no_endpoint')
+  if ('failed' in answer)
+    throw new ChannelFault(`The endpoint could not be reached (${answer.failed}).`, answer.failed !== 'no_endpoint')
   const after = Number(answer.retryAfter)
   const isLater = answer.status === 408 || answer.status === 429 || answer.status >= 500
   throw new ChannelFault(`The endpoint answered ${answer.status}.`, isLater, after > 0 ? Math.min(after, 3_600) * 1_000 : null)

@@ -12,10 +12,10 @@ import { ActionBody } from './shapes.ts'
 import { listTemplates, putTemplate, type Template } from './sql.ts'
 
 const tag = 'channels'
-const Template = s.oneOf('raw', 'teams', 'discord', 'google_chat')
+const Form = s.oneOf('raw', 'teams', 'discord', 'google_chat')
 const TemplateBody = s.named(
   'NoticeTemplate',
-  s.object({ endpoint_id: s.id('whe'), template: Template, updated_at: s.time() }),
+  s.object({ endpoint_id: s.id('whe'), template: Form, updated_at: s.time() }),
   'The form in which notices come to an endpoint; without one they come raw.',
 )
 
@@ -60,7 +60,7 @@ export const webhookChannelRoutes = (house: WebhookChannelHouse): Route[] => [
       action: 'task.configure',
       stepUp: true,
       params: { endpoint: s.id('whe') },
-      body: s.object({ template: Template }),
+      body: s.object({ template: Form }),
       answers: { 200: TemplateBody },
       problems: ['not_found'],
     },

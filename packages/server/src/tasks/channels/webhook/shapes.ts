@@ -7,6 +7,8 @@ export const ActionBody = s.object({
   answer: s.optional(AnswerBody).describe('Left out: what the link stands for.'),
   seen_revision: s.optional(s.int({ min: 1 })).describe('Of the notice that was answered, unless said.'),
   person: s.optional(
-    s.object({ email: s.email(), display_name: s.optional(s.line({ max: 200 })) }).describe('Who answered; the signature vouches for it.'),
+    s
+      .object({ email: s.email(), display_name: s.optional(s.line({ max: 200 })) })
+      .describe('Who answered; the signature vouches for it.'),
   ),
 })
