@@ -39,6 +39,26 @@ export type AuditExport = {
   expires_at: string | null
 }
 
+/** When and how a person is asked. */
+export type Availability = {
+  away: {
+    id: string
+    from: string
+    until: string
+    delegate_id: string | null
+  }[]
+  max_open: number | null
+  quiet_hours: {
+    from: string
+    until: string
+    time_zone: string
+  } | null
+  notify: {
+    direct: ('email' | 'slack' | 'webhook' | 'push')[] | null
+    shared: ('email' | 'slack' | 'webhook' | 'push')[] | null
+  }
+}
+
 export type BreakGlass = {
   id: string
   tenant_id: string
@@ -89,6 +109,13 @@ export type Capabilities = {
   features: string[]
 }
 
+export type ChannelTrouble = {
+  channel: 'email' | 'slack' | 'webhook' | 'push'
+  failed: number
+  last_failed_at: string
+  last_reason: string | null
+}
+
 /** One check of the doctor. */
 export type Check = {
   code: string
@@ -104,6 +131,26 @@ export type Checkpoint = {
   note: string
   created_at: string
   cosignatures: string | null
+}
+
+/** A remark on a task. */
+export type Comment = {
+  id: string
+  task_id: string
+  /** Of the task when it was said. */
+  revision: number
+  audience: 'all' | 'humans'
+  /** sent_back: said when the task was handed back to the agent. late_answer: an answer that came too late to count. */
+  purpose: 'comment' | 'sent_back' | 'late_answer'
+  author: {
+    type: 'user' | 'agent' | 'key' | 'guest' | 'system'
+    id: string
+    display_name: string
+  }
+  channel: 'dashboard' | 'email' | 'slack' | 'embed' | 'webhook' | 'api' | 'cli'
+  /** `{"_redacted": true}` where the caller may not see it. */
+  body: Json
+  created_at: string
 }
 
 export type CompatibilityKey = {
@@ -131,18 +178,27 @@ export type DeadLetterDepth = {
 export type Decision = {
   id: string
   task_id: string
-  user_id: string
+  /** null: somebody who is no user here; name and address say who. */
+  user_id: string | null
   display_name: string
   email: string | null
   type: 'respond' | 'accept' | 'edit' | 'ignore' | 'deny'
   /** `{"_redacted": true}` where the caller may not see it. */
   response: Json
+  /** Of an edit: the arguments as they were approved. */
+  args: Json
+  /** Of an edit: what it changed, as a JSON Patch (RFC 6902). */
+  patch: Json
   /** `{"_redacted": true}` where the caller may not see it. */
   reason: Json
   /** `{"_redacted": true}` where the caller may not see it. */
   comment: Json
   seen_revision: number
   state: 'pending' | 'counted' | 'returned' | 'void' | 'withdrawn'
+  /** The group of the quorum in which it counts. */
+  group: string | null
+  /** Until then the same act is allowed by a policy of its own. */
+  remembered_until: string | null
   /** Decided by somebody who was not asked; the reason then says why. */
   stepped_in: boolean
   channel: 'dashboard' | 'email' | 'slack' | 'embed' | 'webhook' | 'api' | 'cli'
@@ -150,6 +206,19 @@ export type Decision = {
   decided_at: string
   /** What was decided about what was shown, in hex. */
   decision_sha256: string
+}
+
+export type DecisionSettings = {
+  /** Operators, admins and owners may decide what they were not asked, with a reason. */
+  step_in: boolean
+  /** The least that any decision needs; the risk of a task may need more. */
+  decision_assurance: 'link' | 'channel' | 'session' | 'step_up'
+  /** Where nobody on the requester’s side counts: `asked`, for several people, for critical tasks and where a task says so; `high`, from that risk on; `all`, always. */
+  separate_duties: 'asked' | 'high' | 'all'
+  /** How many people a critical task needs at least. */
+  critical_quorum: 1 | 2
+  /** Who denies a proposed action says why. */
+  deny_reason: boolean
 }
 
 export type Delivery = {
@@ -234,6 +303,35 @@ export type EgressAllows = {
     added_by: string
     added_at: string
   }[]
+}
+
+/** A page that may show tasks of the tenant. */
+export type EmbedOrigin = {
+  id: string
+  origin: string
+  created_by: string
+  created_at: string
+}
+
+/** A token that opens one task inside another page. */
+export type EmbedToken = {
+  id: string
+  task_id: string
+  agent_id: string | null
+  /** Who answers there, as whoever minted the token said. */
+  sub: string | null
+  parent_origin: string
+  allow: ('decide' | 'comment')[]
+  theme: 'auto' | 'light' | 'dark'
+  /** The key that minted it. */
+  key_id: string | null
+  created_by: string
+  created_at: string
+  expires_at: string
+  last_used_at: string | null
+  revoked_at: string | null
+  /** settled: it still reads the result, and decides nothing. */
+  state: 'live' | 'settled' | 'expired' | 'revoked'
 }
 
 export type Endpoint = {
@@ -357,16 +455,16 @@ export type Event = {
   occurred_at: string
   tenant_id: string
   actor: {
-    type: 'user' | 'agent' | 'key' | 'system'
+    type: 'user' | 'agent' | 'key' | 'guest' | 'system'
     id: string
     session_id?: string
     key_id?: string
-    assurance?: 'key' | 'session' | 'step_up'
+    assurance?: 'key' | 'link' | 'channel' | 'session' | 'step_up'
     /** The SHA-256 of the side envelope of address and client. */
     origin?: string
   }
   on_behalf_of: {
-    type: 'user' | 'agent' | 'key' | 'system'
+    type: 'user' | 'agent' | 'key' | 'guest' | 'system'
     id: string
   }[]
   resource: {
@@ -391,16 +489,16 @@ export type EventDetail = {
   occurred_at: string
   tenant_id: string
   actor: {
-    type: 'user' | 'agent' | 'key' | 'system'
+    type: 'user' | 'agent' | 'key' | 'guest' | 'system'
     id: string
     session_id?: string
     key_id?: string
-    assurance?: 'key' | 'session' | 'step_up'
+    assurance?: 'key' | 'link' | 'channel' | 'session' | 'step_up'
     /** The SHA-256 of the side envelope of address and client. */
     origin?: string
   }
   on_behalf_of: {
-    type: 'user' | 'agent' | 'key' | 'system'
+    type: 'user' | 'agent' | 'key' | 'guest' | 'system'
     id: string
   }[]
   resource: {
@@ -667,7 +765,7 @@ export type JobTransition = {
   /** The state that the job then had. */
   state: 'scheduled' | 'retrying' | 'blocked' | 'ready' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled' | null
   actor: {
-    type: 'user' | 'agent' | 'key' | 'system' | 'worker'
+    type: 'user' | 'agent' | 'key' | 'guest' | 'system' | 'worker'
     id: string
   } | null
   attempt: number | null
@@ -701,10 +799,14 @@ export type Joined = {
 
 export type Key = {
   id: string
-  kind: 'agt' | 'usr' | 'adm'
+  kind: 'agt' | 'usr' | 'adm' | 'emb'
   environment: 'live' | 'test'
   name: string
   agent_id: string | null
+  /** Of a key for embeds: whose tasks it may show. */
+  agent_ids: string[]
+  /** Of a key for embeds: where; none means wherever the tenant allows. */
+  origins: string[]
   scopes: string[]
   addresses: string[]
   created_by: string
@@ -792,6 +894,52 @@ export type KindStats = {
   reasons: { [member: string]: number }
 }
 
+/** By what a user can be asked besides their name; labels grant nothing. */
+export type Labels = {
+  roles: string[]
+  access_levels: string[]
+}
+
+export type LinkAnswer = {
+  type: 'accept' | 'edit' | 'respond' | 'ignore' | 'deny'
+  response?: { [member: string]: Json } | null
+  args?: { [member: string]: Json } | null
+  reason?: string | null
+  comment?: string | null
+  remember?: {
+    for_seconds: number
+  } | null
+}
+
+export type LinkAnswered = {
+  state: 'answered'
+  task: Task
+}
+
+export type LinkView = {
+  state: 'open' | 'revised' | 'verifying'
+  purpose: 'answer' | 'review' | 'session'
+  /** What the button stood for. */
+  choice: {
+    label: string
+    answer: { [member: string]: Json }
+  } | null
+  /** Of the content that the message showed; older than the task’s: it was revised. */
+  told_revision: number
+  reader: {
+    user_id: string | null
+    display_name: string
+    email: string | null
+  }
+  /** Goes on in place of the link: for this task, until an hour of silence. */
+  session: string | null
+  /** Goes with the answer of this page. */
+  nonce: string
+  nonce_expires_at: string
+  expires_at: string
+  task: Task
+}
+
 export type MadeInvitation = {
   id: string
   email: string
@@ -819,6 +967,30 @@ export type MadeTenant = {
   invitation_id?: string
   /** The invitation of its owner, in this answer only. */
   link?: string
+}
+
+/** Who mails come from, and how they leave. */
+export type MailIdentity = {
+  /** What `email+id:` names. */
+  id: string
+  display_name: string
+  from_email: string
+  from_name: string | null
+  reply_to: string | null
+  transport: 'smtp' | 'resend' | 'http' | 'file' | 'log' | 'none'
+  /** Without what is secret. */
+  settings: { [member: string]: Json }
+  has_secret: boolean
+  inbound_domain: string | null
+  /** Where the provider posts what arrives. */
+  inbound_url: string | null
+  is_default: boolean
+  verified_at: string | null
+  last_sent_at: string | null
+  last_error: string | null
+  last_error_at: string | null
+  created_at: string
+  updated_at: string
 }
 
 export type Maintenance = {
@@ -878,6 +1050,17 @@ export type Membership = {
   break_glass_ends_at: string | null
 }
 
+export type MintedEmbed = {
+  id: string
+  /** In this answer only. It goes into no URL but the fragment of `embed_url`. */
+  embed_token?: string
+  /** The address of the frame. */
+  embed_url?: string
+  expires_at: string
+  /** false in a replayed answer, which no longer has the token. */
+  secret_shown?: boolean
+}
+
 export type NewCompatibilityKey = {
   version: number
   origin: 'made' | 'imported'
@@ -889,10 +1072,14 @@ export type NewCompatibilityKey = {
 
 export type NewKey = {
   id: string
-  kind: 'agt' | 'usr' | 'adm'
+  kind: 'agt' | 'usr' | 'adm' | 'emb'
   environment: 'live' | 'test'
   name: string
   agent_id: string | null
+  /** Of a key for embeds: whose tasks it may show. */
+  agent_ids: string[]
+  /** Of a key for embeds: where; none means wherever the tenant allows. */
+  origins: string[]
   scopes: string[]
   addresses: string[]
   created_by: string
@@ -913,6 +1100,67 @@ export type NewKey = {
   secret?: string
   /** false in a replayed answer, which no longer has the secret. */
   secret_shown?: boolean
+}
+
+export type NewMailIdentity = {
+  /** What `email+id:` names. */
+  id: string
+  display_name: string
+  from_email: string
+  from_name: string | null
+  reply_to: string | null
+  transport: 'smtp' | 'resend' | 'http' | 'file' | 'log' | 'none'
+  /** Without what is secret. */
+  settings: { [member: string]: Json }
+  has_secret: boolean
+  inbound_domain: string | null
+  /** Where the provider posts what arrives. */
+  inbound_url: string | null
+  is_default: boolean
+  verified_at: string | null
+  last_sent_at: string | null
+  last_error: string | null
+  last_error_at: string | null
+  created_at: string
+  updated_at: string
+  /** Signs what the provider posts. Shown once. */
+  inbound_secret: string | null
+}
+
+/** One message about one task in one channel. */
+export type Notice = {
+  id: string
+  task_id: string
+  revision: number
+  purpose: 'asked' | 'reminder' | 'escalated' | 'returned' | 'revised' | 'digest'
+  channel: 'email' | 'slack' | 'webhook' | 'push'
+  identity: string | null
+  /** Where it went; null for who may not see the content of the task. */
+  target: string | null
+  user_id: string | null
+  display_name: string | null
+  state: 'queued' | 'sent' | 'failed' | 'rewritten' | 'expired'
+  attempts: number
+  /** Of each attempt that failed. */
+  reasons: {
+    at: string
+    reason: string
+  }[]
+  /** The notice that tells of this one together with others. */
+  digest_id: string | null
+  /** The notice whose channel failed. */
+  instead_of: string | null
+  created_at: string
+  sent_at: string | null
+  failed_at: string | null
+  rewritten_at: string | null
+}
+
+/** The form in which notices come to an endpoint; without one they come raw. */
+export type NoticeTemplate = {
+  endpoint_id: string
+  template: 'raw' | 'teams' | 'discord' | 'google_chat'
+  updated_at: string
 }
 
 export type PolicyCheck = {
@@ -1030,6 +1278,33 @@ export type PolicyVersionRow = {
   saved_at: string
   /** When it last became the active one. */
   activated_at: string | null
+}
+
+/** A named group of users from which whoever is asked is taken. */
+export type Pool = {
+  id: string
+  name: string
+  description: string
+  strategy: 'least_recent' | 'least_open' | 'broadcast'
+  claim_seconds: number | null
+  members: string[]
+  created_by: string
+  created_at: string
+  updated_at: string
+}
+
+export type ProviderKey = {
+  name: string
+  provider: 'anthropic' | 'openai' | 'gemini' | 'azure_openai' | 'openai_compatible'
+  has_key: boolean
+  base_url: string | null
+  model: string | null
+  is_default: boolean
+  input_price: number | null
+  output_price: number | null
+  created_by: string
+  created_at: string
+  updated_at: string
 }
 
 export type Queue = {
@@ -1175,6 +1450,21 @@ export type QueueStatsRow = {
   oldest_ready_ms: number | null
 }
 
+/** How many people have to agree, as it was resolved when the task was made. */
+export type Quorum = {
+  groups: {
+    name: string | null
+    need: number
+    all: boolean
+    /** Any JSON value. */
+    assign_to: Json
+  }[]
+  on_deny: 'first' | 'impossible'
+  combine: 'last' | 'agree' | 'list'
+  separate: boolean
+  blind: boolean
+}
+
 /** A compact JWS (EdDSA) that `countersign receipt verify` and docs/audit.md check with the published keys alone. */
 export type Receipt = {
   receipt: string
@@ -1202,6 +1492,19 @@ export type Replay = {
   created_by: string
   created_at: string
   ended_at: string | null
+}
+
+/** One change of what the human is asked to judge. */
+export type Revision = {
+  revision: number
+  /** `{"_redacted": true}` where the caller may not see it. */
+  note: Json
+  /** Pointers to what differs from the revision before. */
+  changed: string[]
+  /** `{description, payload, action, items}` of the revision before. */
+  before: Json
+  revised_by: string
+  revised_at: string
 }
 
 /** One pass over wraps, with what it did by table and version. */
@@ -1274,6 +1577,26 @@ export type RootKey = {
   /** Live processes that do not hold it. */
   missing_in: number
   age_days: number
+}
+
+export type RoutedPerson = {
+  user_id: string
+  display_name: string
+  role: string
+  roles: string[]
+  access_levels: string[]
+  pools: string[]
+  max_open: number | null
+  /** Tasks that they hold now. */
+  open: number
+  away_until: string | null
+  delegate_user_id: string | null
+}
+
+/** Who is asked where nobody is named, and who gets what reaches nobody; null: owners, admins and operators. */
+export type Routing = {
+  default_pool_id: string | null
+  fallback_pool_id: string | null
 }
 
 export type Schedule = {
@@ -1358,6 +1681,43 @@ export type ShownPolicy = {
   column: number
 }
 
+export type SlackApp = {
+  configured: boolean
+  app_id: string | null
+  client_id: string | null
+  has_client_secret: boolean
+  updated_at: string | null
+  /** Where Slack sends the browser back to. */
+  redirect_url: string
+}
+
+export type SlackInstallation = {
+  id: string
+  team_id: string
+  team_name: string
+  bot_user_id: string
+  scopes: string[]
+  via: 'oauth' | 'token'
+  state: 'active' | 'revoked'
+  state_reason: string | null
+  state_since: string
+  /** Slack asked for a pause until then. */
+  limited_until: string | null
+  installed_by: string
+  created_at: string
+  updated_at: string
+}
+
+export type SlackMember = {
+  slack_user_id: string
+  handle: string
+  display_name: string
+  /** Who they are here; null while nobody is known to be them. */
+  user_id: string | null
+  user_name: string | null
+  linked_by: 'mail' | 'sign_in' | null
+}
+
 /** A question to a human, and its answer. */
 export type Task = {
   id: string
@@ -1376,6 +1736,16 @@ export type Task = {
   replay_mismatch_at: string | null
   task: string
   verdict: { [member: string]: Json } | null
+  quorum: Quorum | null
+  /** Decisions that count while the task waits for several. */
+  votes: number
+  votes_needed: number
+  /** Since then too few people are left who could agree. */
+  unreachable_at: string | null
+  /** Nobody on the requester’s side is counted. */
+  separate: boolean
+  /** What the asking side wants a decision to be proven by, at least. */
+  assurance: 'link' | 'channel' | 'session' | 'step_up' | 'passkey'
   status: 'open' | 'verifying' | 'returned' | 'revising' | 'completed' | 'timed_out' | 'cancelled' | 'verification_exhausted'
   outcome: 'answered' | 'accepted' | 'edited' | 'responded' | 'ignored' | 'denied' | 'defaulted' | null
   timeout_seconds: number | null
@@ -1386,16 +1756,38 @@ export type Task = {
   assigned_to_email: string | null
   assigned_to_display_name: string | null
   assigned_to_slack_user_id: string | null
+  /** In whose place the holder is asked, because they are away. */
+  assigned_for_user_id: string | null
+  notify: string[] | null
+  require_assignee: boolean
+  delegable: boolean
+  /** Nobody could be asked or told: the fallback pool has it. */
+  unrouted_at: string | null
+  warnings: {
+    code: string
+    message: string
+  }[]
   priority: 'low' | 'normal' | 'high' | 'urgent'
   tags: string[]
   metadata: { [member: string]: Json }
   risk: 'low' | 'normal' | 'high' | 'critical'
-  redact: 'none' | 'notify' | 'strict'
+  redact:
+    | 'none'
+    | 'notify'
+    | 'strict'
+    | {
+        level: 'none' | 'notify' | 'strict'
+        payload: string[]
+        response: string[]
+        action: string[]
+      }
   redact_payload: boolean
   /** Any JSON value. */
   verifier_config: Json
   /** Any JSON value. */
   verifier_result: Json
+  /** No model is asked, for the task hides its content. */
+  verification: 'skipped_redacted' | null
   verification_attempt: number
   callback_url: string | null
   callback_mode: 'standard' | 'awaithumans'
@@ -1419,6 +1811,18 @@ export type Task = {
   first_notified_at: string | null
   first_viewed_at: string | null
   collected_at: string | null
+  reminders: Json | null
+  reminded_at: string | null
+  escalation: Json | null
+  /** How often others were asked because nobody answered. */
+  escalation_level: number
+  escalated_at: string | null
+  pause_while_revising: boolean
+  comment_count: number
+  expect_outcome_seconds: number | null
+  agent_outcome: 'succeeded' | 'failed' | 'skipped' | null
+  agent_outcome_at: string | null
+  outcome_missing_at: string | null
   erased_at: string | null
   /** The page on which people answer. */
   url: string
@@ -1426,6 +1830,8 @@ export type Task = {
   description: Json
   /** `{"_redacted": true}` where the caller may not see it. */
   payload: Json
+  /** The proposed call, when there is one. */
+  action: Json
   payload_schema: { [member: string]: Json } | null
   response_schema: { [member: string]: Json }
   form_definition: { [member: string]: Json } | null
@@ -1437,9 +1843,42 @@ export type Task = {
   response: Json
   /** `{"_redacted": true}` where the caller may not see it. */
   cancel_reason: Json
+  /** `{"_redacted": true}` where the caller may not see it. */
+  agent_outcome_detail: Json
   decisions: Decision[]
   /** What the caller may do with the task in its present state. */
-  may: ('decide' | 'step_in' | 'claim' | 'release' | 'cancel' | 'update')[]
+  may: (
+    | 'decide'
+    | 'step_in'
+    | 'withdraw_vote'
+    | 'remember'
+    | 'claim'
+    | 'release'
+    | 'cancel'
+    | 'update'
+    | 'comment'
+    | 'send_back'
+    | 'erase'
+  )[]
+}
+
+/** A link that opens the task for one person. How it is opened is told to that person alone. */
+export type TaskLink = {
+  id: string
+  task_id: string
+  revision: number
+  purpose: 'answer' | 'review' | 'reply'
+  channel: 'email' | 'webhook'
+  /** What its button says. */
+  label: string | null
+  user_id: string | null
+  display_name: string
+  notice_id: string | null
+  /** held: a verifier looks at the answer. */
+  state: 'live' | 'held' | 'used' | 'expired' | 'revoked'
+  created_at: string
+  expires_at: string
+  used_at: string | null
 }
 
 /** How a task stands, for whoever waits for it. */
@@ -1457,6 +1896,12 @@ export type TaskPoll = {
   timed_out_at: string | null
   cancelled_at: string | null
   verification_attempt: number
+  candidate?: {
+    decision_id: string
+    /** `{"_redacted": true}` where the caller may not see it. */
+    response: Json
+    attempt: number
+  } | null
 }
 
 export type TaskRecordEntry = {
@@ -1464,7 +1909,7 @@ export type TaskRecordEntry = {
   type: string
   occurred_at: string
   actor: {
-    type: 'user' | 'agent' | 'key' | 'system'
+    type: 'user' | 'agent' | 'key' | 'guest' | 'system'
     id: string
     session_id?: string
     key_id?: string
@@ -1491,6 +1936,16 @@ export type TaskRow = {
   replay_mismatch_at: string | null
   task: string
   verdict: { [member: string]: Json } | null
+  quorum: Quorum | null
+  /** Decisions that count while the task waits for several. */
+  votes: number
+  votes_needed: number
+  /** Since then too few people are left who could agree. */
+  unreachable_at: string | null
+  /** Nobody on the requester’s side is counted. */
+  separate: boolean
+  /** What the asking side wants a decision to be proven by, at least. */
+  assurance: 'link' | 'channel' | 'session' | 'step_up' | 'passkey'
   status: 'open' | 'verifying' | 'returned' | 'revising' | 'completed' | 'timed_out' | 'cancelled' | 'verification_exhausted'
   outcome: 'answered' | 'accepted' | 'edited' | 'responded' | 'ignored' | 'denied' | 'defaulted' | null
   timeout_seconds: number | null
@@ -1501,16 +1956,38 @@ export type TaskRow = {
   assigned_to_email: string | null
   assigned_to_display_name: string | null
   assigned_to_slack_user_id: string | null
+  /** In whose place the holder is asked, because they are away. */
+  assigned_for_user_id: string | null
+  notify: string[] | null
+  require_assignee: boolean
+  delegable: boolean
+  /** Nobody could be asked or told: the fallback pool has it. */
+  unrouted_at: string | null
+  warnings: {
+    code: string
+    message: string
+  }[]
   priority: 'low' | 'normal' | 'high' | 'urgent'
   tags: string[]
   metadata: { [member: string]: Json }
   risk: 'low' | 'normal' | 'high' | 'critical'
-  redact: 'none' | 'notify' | 'strict'
+  redact:
+    | 'none'
+    | 'notify'
+    | 'strict'
+    | {
+        level: 'none' | 'notify' | 'strict'
+        payload: string[]
+        response: string[]
+        action: string[]
+      }
   redact_payload: boolean
   /** Any JSON value. */
   verifier_config: Json
   /** Any JSON value. */
   verifier_result: Json
+  /** No model is asked, for the task hides its content. */
+  verification: 'skipped_redacted' | null
   verification_attempt: number
   callback_url: string | null
   callback_mode: 'standard' | 'awaithumans'
@@ -1534,6 +2011,18 @@ export type TaskRow = {
   first_notified_at: string | null
   first_viewed_at: string | null
   collected_at: string | null
+  reminders: Json | null
+  reminded_at: string | null
+  escalation: Json | null
+  /** How often others were asked because nobody answered. */
+  escalation_level: number
+  escalated_at: string | null
+  pause_while_revising: boolean
+  comment_count: number
+  expect_outcome_seconds: number | null
+  agent_outcome: 'succeeded' | 'failed' | 'skipped' | null
+  agent_outcome_at: string | null
+  outcome_missing_at: string | null
   erased_at: string | null
   /** The page on which people answer. */
   url: string
@@ -1541,6 +2030,133 @@ export type TaskRow = {
   payload?: Json
   /** `{"_redacted": true}` where the caller may not see it. */
   response?: Json
+}
+
+export type TaskSettings = {
+  /** After a task has ended, its content is erased when so many days are over. */
+  retention_days: number
+  /** Of tasks of an hour or more that say nothing themselves; null: at half and nine tenths of their time. */
+  reminders:
+    | (
+        | {
+            after: number
+          }
+        | {
+            before: number
+          }
+        | {
+            at_percent: number
+          }
+      )[]
+    | null
+}
+
+/** The figures of tasks over a stretch of time, within what the caller reaches. */
+export type TaskStats = {
+  from: string
+  to: string
+  days: number
+  time_zone: string
+  totals: {
+    created: number
+    open: number
+    answered: number
+    accepted: number
+    edited: number
+    responded: number
+    ignored: number
+    denied: number
+    defaulted: number
+    timed_out: number
+    cancelled: number
+    verification_exhausted: number
+  }
+  /** By the day on which it was asked, and how it ended. */
+  volume: {
+    day: string
+    created: number
+    open: number
+    answered: number
+    accepted: number
+    edited: number
+    responded: number
+    ignored: number
+    denied: number
+    defaulted: number
+    timed_out: number
+    cancelled: number
+    verification_exhausted: number
+  }[]
+  /** When questions come; Monday is 0. */
+  heat: {
+    weekday: number
+    hour: number
+    tasks: number
+  }[]
+  /** From the question to the first person who opened it. */
+  first_look: {
+    tasks: number
+    median_seconds: number | null
+    p90_seconds: number | null
+    histogram: {
+      from_seconds: number
+      up_to_seconds: number
+      tasks: number
+    }[]
+  }
+  /** From the question to its end. */
+  decision: {
+    tasks: number
+    median_seconds: number | null
+    p90_seconds: number | null
+    histogram: {
+      from_seconds: number
+      up_to_seconds: number
+      tasks: number
+    }[]
+  }
+  backlog: {
+    open: number
+    oldest_seconds: number | null
+    ages: {
+      up_to_seconds: number
+      tasks: number
+    }[]
+  }
+  escalated: number
+  edits: {
+    /** Of the actions that people agreed to, the share that they changed first. */
+    rate: number | null
+    edited: number
+    accepted: number
+    fields: {
+      pointer: string
+      tasks: number
+    }[]
+  }
+  verifier: {
+    refusals: number
+    tasks: number
+  }
+  quorum: {
+    tasks: number
+    unanimous: number
+  }
+  after_approval: {
+    approved: number
+    succeeded: number
+    failed: number
+    skipped: number
+    missing: number
+  }
+  groups: {
+    key: string
+    name: string
+    tasks: number
+    escalated: number
+    approved: number
+    mean_seconds: number | null
+  }[]
 }
 
 export type TaskWait = {
@@ -1596,6 +2212,56 @@ export type User = {
   state: 'active' | 'deactivated'
   is_host: boolean
   created_at: string
+}
+
+/** What checks an answer before it counts. */
+export type Verifier = {
+  id: string
+  name: string
+  version: number
+  /** `{provider, …}`, every member of it; docs/tasks/verifiers.md has each. */
+  config: { [member: string]: Json }
+  created_by: string
+  created_at: string
+  updated_at: string
+}
+
+export type VerifierRun = {
+  id: string
+  decision_id: string
+  position: number
+  provider: string
+  model: string | null
+  verifier_id: string | null
+  state: 'waiting' | 'passed' | 'refused' | 'accepted' | 'returned' | 'overridden' | 'ended'
+  tries: number
+  fault: string | null
+  input_tokens: number
+  output_tokens: number
+  /** In US dollars, where the prices are known. */
+  cost: number | null
+  /** What it said, as far as the caller may see it. */
+  reason: Json
+  started_at: string
+  ended_at: string | null
+}
+
+export type VerifierTrial = {
+  /** Null: no verdict came. */
+  passed: boolean | null
+  reason: string | null
+  field_errors: {
+    path: string
+    field?: string
+    code: string
+    message: string
+  }[]
+  parsed_response: { [member: string]: Json } | null
+  /** Why no verdict came. */
+  unavailable: string | null
+  input_tokens: number
+  output_tokens: number
+  cost: number | null
 }
 
 export type Worker = {
@@ -1871,7 +2537,7 @@ export type Routes = {
   }
   'GET /keys': {
     params: Record<string, never>
-    query: { limit?: number; cursor?: string; agent_id?: string; kind?: 'agt' | 'usr' | 'adm' }
+    query: { limit?: number; cursor?: string; agent_id?: string; kind?: 'agt' | 'usr' | 'adm' | 'emb' }
     body: undefined
     answers: {
       200: {
@@ -1885,8 +2551,12 @@ export type Routes = {
     params: Record<string, never>
     query: Record<string, never>
     body: {
-      kind: 'agt' | 'usr' | 'adm'
+      kind: 'agt' | 'usr' | 'adm' | 'emb'
       agent_id?: string
+      /** Of a key for embeds: whose tasks it may show. */
+      agent_ids?: string[]
+      /** Of a key for embeds: where it may show them. */
+      origins?: string[]
       name?: string
       scopes?: (
         | 'accounts:*'
@@ -2073,7 +2743,7 @@ export type Routes = {
     body: {
       created_by?: string
       agent_id?: string
-      kind?: 'agt' | 'usr' | 'adm'
+      kind?: 'agt' | 'usr' | 'adm' | 'emb'
       created_before?: string
     }
     answers: {
@@ -3042,6 +3712,147 @@ export type Routes = {
       204: undefined
     }
   }
+  'GET /tasks/:id/comments': {
+    params: { id: string }
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: Comment[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /tasks/:id/comments': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      body: string
+      /** `humans`: no agent ever receives it. */
+      audience?: 'all' | 'humans'
+      purpose?: 'comment' | 'late_answer'
+    }
+    answers: {
+      201: Comment
+    }
+  }
+  'POST /tasks/:id/send-back': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      comment: string
+      /** The revision that the human saw. */
+      seen_revision?: number
+    }
+    answers: {
+      200: Task
+    }
+  }
+  'GET /tasks/:id/revisions': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: Revision[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /tasks/:id/revisions': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      payload?: { [member: string]: Json }
+      description?: string | null
+      /** What was changed, and why; people read it. */
+      note: string
+    }
+    answers: {
+      201: Task
+    }
+  }
+  'POST /tasks/:id/outcome': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      status: 'succeeded' | 'failed' | 'skipped'
+      detail?: string | null
+      /** Where to find what came of it: ids, links. */
+      refs?: string[]
+    }
+    answers: {
+      201: Task
+    }
+  }
+  'GET /tasks/export': {
+    params: Record<string, never>
+    query: {
+      format?: 'csv' | 'ndjson'
+      include?: 'learning'
+      status?: (
+        | 'open'
+        | 'verifying'
+        | 'returned'
+        | 'revising'
+        | 'completed'
+        | 'timed_out'
+        | 'cancelled'
+        | 'verification_exhausted'
+      )[]
+      agent_id?: string
+      tag?: string
+      created_after?: string
+      created_before?: string
+    }
+    body: undefined
+    answers: {
+      200: undefined
+    }
+  }
+  'DELETE /tasks/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'GET /tasks/settings': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: TaskSettings
+    }
+  }
+  'PUT /tasks/settings': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: TaskSettings
+    answers: {
+      200: TaskSettings
+    }
+  }
+  'GET /tasks/stats': {
+    params: Record<string, never>
+    query: {
+      days?: number
+      agent_id?: string
+      person?: string
+      pool?: string
+      channel?: 'dashboard' | 'email' | 'slack' | 'embed' | 'webhook' | 'api' | 'cli' | 'timeout'
+      tag?: string
+      by?: 'none' | 'agent' | 'person' | 'channel'
+      time_zone?: string
+    }
+    body: undefined
+    answers: {
+      200: TaskStats
+    }
+  }
   'POST /tasks': {
     params: Record<string, never>
     query: Record<string, never>
@@ -3049,14 +3860,41 @@ export type Routes = {
       task: string
       payload?: { [member: string]: Json } | null
       payload_schema?: { [member: string]: Json } | null
-      /** Any JSON value. */
-      response_schema: Json
+      /** The type of the answer; an `action` may do without. */
+      response_schema?: Json
       form_definition?: { [member: string]: Json } | null
       initial_response?: { [member: string]: Json } | null
-      /** A mail address, a list of addresses, `{email}`, `{emails}`, `{user_id}`, or null: whoever runs the work. */
+      /** A mail address, a list of addresses, `{email}`, `{emails}`, `{user_id}`, `{users}`, `{role, access_level, pool}`, `{pool, strategy}`, `{any: [forms]}`, or null: the default pool of the tenant. */
       assign_to?: Json
+      notify?: string[] | null
       callback_url?: string | null
       redact_payload?: boolean | null
+      action?: {
+        name: string
+        args: { [member: string]: Json }
+        args_schema?: { [member: string]: Json } | null
+        description?: string | null
+        allow?: ('accept' | 'edit' | 'respond' | 'ignore' | 'deny')[]
+        editable?: string[] | null
+        allow_remember?: boolean
+      } | null
+      quorum?:
+        | number
+        | 'all'
+        | {
+            groups: {
+              name: string
+              need: number | 'all'
+              /** Any JSON value. */
+              assign_to: Json
+            }[]
+            on_deny?: 'first' | 'impossible'
+            combine?: 'last' | 'agree' | 'list'
+            separate?: boolean
+            blind?: boolean
+          }
+        | null
+      assurance?: 'link' | 'channel' | 'session' | 'step_up' | 'passkey'
       description?: string | null
       verdict?: {
         pointer: string
@@ -3067,18 +3905,128 @@ export type Routes = {
       key_reuse?: 'forever' | 'until_collected'
       timeout_seconds?: number
       deadline_at?: string
+      /** What the deadline does: `"time_out"`, `"deny"`, `{"default": response}`, or `{"escalate": {assign_to, extra_seconds, then}}`, up to five times. */
       on_timeout?:
         | 'time_out'
         | 'deny'
         | {
             default: { [member: string]: Json }
           }
+        | {
+            escalate: {
+              /** Any JSON value. */
+              assign_to: Json
+              notify?: string[]
+              extra_seconds: number
+              then:
+                | 'time_out'
+                | 'deny'
+                | {
+                    default: { [member: string]: Json }
+                  }
+                | {
+                    escalate: {
+                      /** Any JSON value. */
+                      assign_to: Json
+                      notify?: string[]
+                      extra_seconds: number
+                      then:
+                        | 'time_out'
+                        | 'deny'
+                        | {
+                            default: { [member: string]: Json }
+                          }
+                        | {
+                            escalate: {
+                              /** Any JSON value. */
+                              assign_to: Json
+                              notify?: string[]
+                              extra_seconds: number
+                              then:
+                                | 'time_out'
+                                | 'deny'
+                                | {
+                                    default: { [member: string]: Json }
+                                  }
+                                | {
+                                    escalate: {
+                                      /** Any JSON value. */
+                                      assign_to: Json
+                                      notify?: string[]
+                                      extra_seconds: number
+                                      then:
+                                        | 'time_out'
+                                        | 'deny'
+                                        | {
+                                            default: { [member: string]: Json }
+                                          }
+                                        | {
+                                            escalate: {
+                                              /** Any JSON value. */
+                                              assign_to: Json
+                                              notify?: string[]
+                                              extra_seconds: number
+                                              then:
+                                                | 'time_out'
+                                                | 'deny'
+                                                | {
+                                                    default: { [member: string]: Json }
+                                                  }
+                                            }
+                                          }
+                                    }
+                                  }
+                            }
+                          }
+                    }
+                  }
+            }
+          }
+      /** When the asked people are told again. Left out: at half and nine tenths of the time, when that is an hour or more. */
+      reminders?: (
+        | {
+            after: number
+          }
+        | {
+            before: number
+          }
+        | {
+            at_percent: number
+          }
+      )[]
+      /** Before the deadline: whom to ask as well, or instead, when nobody has answered. */
+      escalation?: {
+        after_seconds: number
+        /** Any JSON value. */
+        assign_to: Json
+        mode?: 'add' | 'replace'
+        notify?: string[]
+        raise_priority?: boolean
+      }[]
+      /** The deadline rests while the agent revises. */
+      pause_while_revising?: boolean
+      expect_outcome_seconds?: number | null
       priority?: 'low' | 'normal' | 'high' | 'urgent'
       tags?: string[]
       metadata?: { [member: string]: Json } | null
-      risk?: 'low' | 'normal' | 'high'
-      redact?: 'none' | 'notify'
+      risk?: 'low' | 'normal' | 'high' | 'critical'
+      redact?:
+        | 'none'
+        | 'notify'
+        | 'strict'
+        | {
+            level?: 'none' | 'notify' | 'strict'
+            payload?: string[]
+            response?: string[]
+            action?: string[]
+          }
+      /** Refuse the task where nobody can be asked. */
+      require_assignee?: boolean
+      /** Whether whoever is asked may have another answer in their place. */
+      delegable?: boolean
       callback_mode?: 'standard' | 'awaithumans'
+      /** The id of a stored verifier, `{provider, …}`, or a list of at most 3 of either; the first refusal stops. docs/tasks/verifiers.md */
+      verifier_config?: Json
       on_behalf_of?: string | null
     }
     answers: {
@@ -3094,6 +4042,8 @@ export type Routes = {
       assigned_to?: string
       unassigned?: boolean
       mine?: boolean
+      claimable?: boolean
+      metadata?: { [member: string]: string }
       agent_id?: string
       origin?: 'agent' | 'user' | 'proxy' | 'relay' | 'queue' | 'vault'
       tag?: string
@@ -3199,15 +4149,36 @@ export type Routes = {
     params: { id: string }
     query: Record<string, never>
     body: {
-      type: 'respond'
-      response: { [member: string]: Json }
+      type: 'accept' | 'edit' | 'respond' | 'ignore' | 'deny'
+      response?: { [member: string]: Json } | null
+      args?: { [member: string]: Json } | null
       reason?: string | null
       comment?: string | null
       /** The revision that the human saw. */
       seen_revision: number
+      remember?: {
+        for_seconds: number
+      } | null
     }
     answers: {
       200: Task
+      202: Task
+    }
+  }
+  'DELETE /tasks/:id/decisions/:decision': {
+    params: { id: string; decision: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'DELETE /tasks/:id/remembered': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
     }
   }
   'POST /tasks/:id/claim': {
@@ -3244,9 +4215,48 @@ export type Routes = {
       tags?: string[]
       metadata?: { [member: string]: Json }
       deadline_at?: string
+      /** When the asked people are told again. Left out: at half and nine tenths of the time, when that is an hour or more. */
+      reminders?: (
+        | {
+            after: number
+          }
+        | {
+            before: number
+          }
+        | {
+            at_percent: number
+          }
+      )[]
     }
     answers: {
       200: Task
+    }
+  }
+  'GET /decision-settings': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: DecisionSettings
+    }
+  }
+  'PATCH /decision-settings': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      /** Operators, admins and owners may decide what they were not asked, with a reason. */
+      step_in?: boolean
+      /** The least that any decision needs; the risk of a task may need more. */
+      decision_assurance?: 'link' | 'channel' | 'session' | 'step_up'
+      /** Where nobody on the requester’s side counts: `asked`, for several people, for critical tasks and where a task says so; `high`, from that risk on; `all`, always. */
+      separate_duties?: 'asked' | 'high' | 'all'
+      /** How many people a critical task needs at least. */
+      critical_quorum?: 1 | 2
+      /** Who denies a proposed action says why. */
+      deny_reason?: boolean
+    }
+    answers: {
+      200: DecisionSettings
     }
   }
   'GET /compatibility-keys': {
@@ -3270,6 +4280,703 @@ export type Routes = {
     }
     answers: {
       201: NewCompatibilityKey
+    }
+  }
+  'GET /verifiers': {
+    params: Record<string, never>
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: Verifier[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /verifiers': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      name: string
+      config: { [member: string]: Json }
+    }
+    answers: {
+      201: Verifier
+    }
+  }
+  'GET /verifiers/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Verifier
+    }
+  }
+  'PUT /verifiers/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      name: string
+      config: { [member: string]: Json }
+    }
+    answers: {
+      200: Verifier
+    }
+  }
+  'DELETE /verifiers/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'POST /verifiers/:id/test': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      task?: string
+      description?: string | null
+      payload?: { [member: string]: Json } | null
+      response?: { [member: string]: Json } | null
+      raw_text?: string | null
+    }
+    answers: {
+      200: VerifierTrial
+    }
+  }
+  'GET /provider-keys': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: ProviderKey[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'PUT /provider-keys/:name': {
+    params: { name: string }
+    query: Record<string, never>
+    body: {
+      provider: 'anthropic' | 'openai' | 'gemini' | 'azure_openai' | 'openai_compatible'
+      key?: string | null
+      base_url?: string | null
+      model?: string | null
+      is_default?: boolean
+      input_price?: number | null
+      output_price?: number | null
+    }
+    answers: {
+      200: ProviderKey
+    }
+  }
+  'DELETE /provider-keys/:name': {
+    params: { name: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'POST /tasks/:id/verification': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      passed: boolean
+      reason?: string | null
+      field_errors?:
+        | {
+            /** A JSON Pointer into the answer, such as `/amount`. */
+            path: string
+            message: string
+            code?: string
+          }[]
+        | null
+      /** Of the candidate; the word on another answer is refused. */
+      decision_id?: string
+    }
+    answers: {
+      200: Task
+    }
+  }
+  'POST /tasks/:id/verification/override': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      reason: string
+    }
+    answers: {
+      200: Task
+    }
+  }
+  'GET /tasks/:id/verification': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: VerifierRun[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /tasks/:id/notices': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: Notice[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /tasks/:id/notices/:notice/resend': {
+    params: { id: string; notice: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      202: Notice
+    }
+  }
+  'GET /channels/troubles': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: ChannelTrouble[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /pools': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: Pool[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /pools': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      name: string
+      description?: string
+      strategy?: 'least_recent' | 'least_open' | 'broadcast'
+      claim_seconds?: number | null
+      members: string[]
+    }
+    answers: {
+      201: Pool
+    }
+  }
+  'GET /pools/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Pool
+    }
+  }
+  'PUT /pools/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      name: string
+      description?: string
+      strategy?: 'least_recent' | 'least_open' | 'broadcast'
+      claim_seconds?: number | null
+      members: string[]
+    }
+    answers: {
+      200: Pool
+    }
+  }
+  'DELETE /pools/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'GET /routing': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Routing
+    }
+  }
+  'PUT /routing': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: Routing
+    answers: {
+      200: Routing
+    }
+  }
+  'GET /routing/people': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: RoutedPerson[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /users/:id/labels': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Labels
+    }
+  }
+  'PUT /users/:id/labels': {
+    params: { id: string }
+    query: Record<string, never>
+    body: Labels
+    answers: {
+      200: Labels
+    }
+  }
+  'GET /me/availability': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Availability
+    }
+  }
+  'PUT /me/availability': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      away?: {
+        from: string
+        until: string
+        delegate_id?: string | null
+      }[]
+      max_open?: number | null
+      quiet_hours?: {
+        from: string
+        until: string
+        time_zone: string
+      } | null
+      notify?: {
+        direct?: string[] | null
+        shared?: string[] | null
+      } | null
+    }
+    answers: {
+      200: Availability
+    }
+  }
+  'POST /tasks/:id/reassign': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      /** Any JSON value. */
+      assign_to: Json
+      reason: string
+    }
+    answers: {
+      200: Task
+    }
+  }
+  'POST /embed/tokens': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      task_id: string
+      parent_origin: string
+      /** Who will answer, in your own words: you vouch for them. */
+      sub?: string | null
+      ttl_seconds?: number | null
+      /** What may be done there; decide unless said otherwise. */
+      allow?: ('decide' | 'comment')[] | null
+      theme?: 'auto' | 'light' | 'dark' | null
+    }
+    answers: {
+      200: MintedEmbed
+    }
+  }
+  'GET /embed/tokens': {
+    params: Record<string, never>
+    query: { task_id?: string; live?: boolean; limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: EmbedToken[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'DELETE /embed/tokens/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'GET /embed/origins': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: EmbedOrigin[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /embed/origins': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      origin: string
+    }
+    answers: {
+      201: EmbedOrigin
+    }
+  }
+  'DELETE /embed/origins/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'POST /channels/email/action': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      token: string
+      nonce?: string
+      answer?: LinkAnswer
+    }
+    answers: {
+      200: LinkView | LinkAnswered
+    }
+  }
+  'GET /tasks/:id/links': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: TaskLink[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'DELETE /tasks/:id/links/:link': {
+    params: { id: string; link: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'GET /channels/email/identities': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: MailIdentity[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /channels/email/identities': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      id: string
+      display_name: string
+      from_email: string
+      from_name?: string | null
+      reply_to?: string | null
+      transport: 'smtp' | 'resend' | 'http' | 'file' | 'log' | 'none'
+      /** smtp: host, port, security (tls, starttls, none), user, password, ca. resend: api_key, base_url. http: url, headers, template. Others: none. */
+      settings?: { [member: string]: Json }
+      inbound_domain?: string | null
+      is_default?: boolean
+    }
+    answers: {
+      201: NewMailIdentity
+    }
+  }
+  'GET /channels/email/identities/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: MailIdentity
+    }
+  }
+  'PATCH /channels/email/identities/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      display_name?: string
+      from_email?: string
+      from_name?: string | null
+      reply_to?: string | null
+      transport?: 'smtp' | 'resend' | 'http' | 'file' | 'log' | 'none'
+      /** smtp: host, port, security (tls, starttls, none), user, password, ca. resend: api_key, base_url. http: url, headers, template. Others: none. */
+      settings?: { [member: string]: Json }
+      inbound_domain?: string | null
+      is_default?: boolean
+    }
+    answers: {
+      200: NewMailIdentity
+    }
+  }
+  'DELETE /channels/email/identities/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'POST /channels/email/identities/:id/test': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      to: string
+    }
+    answers: {
+      200: {
+        sent: boolean
+        reason: string | null
+      }
+    }
+  }
+  'POST /channels/email/identities/:id/confirm': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      code: string
+    }
+    answers: {
+      200: MailIdentity
+    }
+  }
+  'GET /channels/slack/manifest': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: { [member: string]: Json }
+    }
+  }
+  'GET /channels/slack/app': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: SlackApp
+    }
+  }
+  'PUT /channels/slack/app': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      app_id?: string | null
+      client_id?: string | null
+      client_secret?: string | null
+      signing_secret: string
+    }
+    answers: {
+      200: SlackApp
+    }
+  }
+  'POST /channels/slack/oauth/start': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: Record<string, never>
+    answers: {
+      200: {
+        url: string
+      }
+    }
+  }
+  'GET /channels/slack/oauth/callback': {
+    params: Record<string, never>
+    query: { code?: string; state?: string; error?: string }
+    body: undefined
+    answers: {
+      302: undefined
+    }
+  }
+  'GET /channels/slack/installations': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: SlackInstallation[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /channels/slack/installations': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      bot_token: string
+    }
+    answers: {
+      201: SlackInstallation
+    }
+  }
+  'DELETE /channels/slack/installations/:team': {
+    params: { team: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'GET /channels/slack/installations/:team/members': {
+    params: { team: string }
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: SlackMember[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /channels/slack/test': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      team_id?: string | null
+      /** #channel, @handle, an id, or a mail address. */
+      target: string
+    }
+    answers: {
+      200: {
+        team_id: string
+        channel: string
+        ts: string
+      }
+    }
+  }
+  'POST /channels/slack/link': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      token: string
+    }
+    answers: {
+      200: {
+        team_id: string
+        slack_user_id: string
+      }
+    }
+  }
+  'DELETE /channels/slack/installations/:team/members/:member': {
+    params: { team: string; member: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'POST /channels/slack/interactions': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: { [member: string]: Json }
+    }
+  }
+  'POST /channels/slack/events': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: { [member: string]: Json }
+    }
+  }
+  'POST /channels/slack/options': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: { [member: string]: Json }
+    }
+  }
+  'POST /channels/webhook/actions': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      token: string
+      /** Left out: what the link stands for. */
+      answer?: LinkAnswer
+      /** Of the notice that was answered, unless said. */
+      seen_revision?: number
+      /** Who answered; the signature vouches for it. */
+      person?: {
+        email: string
+        display_name?: string
+      }
+    }
+    answers: {
+      200: LinkAnswered
+    }
+  }
+  'GET /channels/webhook/templates': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: NoticeTemplate[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'PUT /channels/webhook/templates/:endpoint': {
+    params: { endpoint: string }
+    query: Record<string, never>
+    body: {
+      template: 'raw' | 'teams' | 'discord' | 'google_chat'
+    }
+    answers: {
+      200: NoticeTemplate
     }
   }
   'GET /jobs': {
