@@ -4,3 +4,4 @@ export { type Answer, type Client, type Credential, clientOf } from './client.ts
 export { type MovableClock, milliseconds, movableClock } from './clock.ts'
 export { type Admin, type Database, type DatabaseOptions, database } from './database.ts'
 export { type AgentCaller, type Given, type House, type LazyPerson, type Person, type SetupOptions, setup } from './house.ts'
+export { type ModelProvider, openModelProvider } from './model-provider.ts'

@@ -65,8 +65,8 @@ export async function ask<S extends ResponseSchema>(options: AskOptions<S>): Pro
 export async function ask<T>(options: AskOptions<JsonSchema>): Promise<TaskHandle<T>>
 export async function ask(options: AskOptions): Promise<TaskHandle<unknown>> {
   const schema = readSchema(options.response, options.jsonSchema)
-  const body = await bodyOf(options, schema)
   const client = clientOf(options)
+  const body = await bodyOf(options, schema, client.settings.key)
   const deadline = body.deadline_at
     ? Date.parse(body.deadline_at)
     : client.transport.clock.now().getTime() + (body.timeout_seconds as number) * 1000
@@ -166,8 +166,10 @@ async function several(handles: readonly TaskHandle<unknown>[], mode: 'any' | 'a
   if (!client) throw new TypeError(`wait.${mode} needs at least one handle`)
   const deadline = Math.max(...handles.map((handle) => handle.deadlineAt.getTime()))
   const ids = handles.map((handle) => handle.id)
+  const judgeEach = async (found: PollResult) => handles.find((handle) => handle.id === found.id)?.judge(found)
   try {
-    return await orAbort(waitForSeveral(client, ids, mode, { ...options, deadline }), options.signal)
+    const judge = handles.some((handle) => handle.judges) ? judgeEach : undefined
+    return await orAbort(waitForSeveral(client, ids, mode, { ...options, deadline, judge }), options.signal)
   } catch (error) {
     if (!options.signal?.aborted) throw error
     const aborted = new Aborted('aborted', {}, { cause: options.signal.reason })

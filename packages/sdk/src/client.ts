@@ -117,6 +117,15 @@ export class Countersign {
       this.call('GET /tasks/:id/record', { ...options, ...one(taskId), query }),
     decide: (taskId: string, body: RouteBody<'POST /tasks/:id/decide'>, options: RequestOptions = {}) =>
       this.call('POST /tasks/:id/decide', { ...options, ...one(taskId), body }),
+    /** The word of the agent that asked on an answer that lies with it. */
+    verify: (taskId: string, body: RouteBody<'POST /tasks/:id/verification'>, options: RequestOptions = {}) =>
+      this.call('POST /tasks/:id/verification', { ...options, ...one(taskId), body }),
+    /** Lets an answer count that its verifier has not agreed to. */
+    overrideVerification: (taskId: string, reason: string, options: RequestOptions = {}) =>
+      this.call('POST /tasks/:id/verification/override', { ...options, ...one(taskId), body: { reason } }),
+    /** What the verifiers of a task did, and what it cost. */
+    verification: (taskId: string, options: RequestOptions = {}) =>
+      this.call('GET /tasks/:id/verification', { ...options, ...one(taskId) }),
     claim: (taskId: string, options: RequestOptions = {}) => this.call('POST /tasks/:id/claim', { ...options, ...one(taskId) }),
     release: (taskId: string, options: RequestOptions = {}) =>
       this.call('POST /tasks/:id/release', { ...options, ...one(taskId) }),
@@ -125,6 +134,28 @@ export class Countersign {
       this.call('GET /tasks/:id/receipt', { ...options, ...one(taskId), query }),
     cancel: (taskId: string, body: RouteBody<'POST /tasks/:id/cancel'> = {}, options: RequestOptions = {}) =>
       this.call('POST /tasks/:id/cancel', { ...options, ...one(taskId), body }),
+  }
+
+  readonly verifiers = {
+    create: (body: RouteBody<'POST /verifiers'>, options: RequestOptions = {}) =>
+      this.call('POST /verifiers', { ...options, body }),
+    get: (id: string, options: RequestOptions = {}) => this.call('GET /verifiers/:id', { ...options, params: { id } }),
+    list: (query: RouteQuery<'GET /verifiers'> = {}, options: RequestOptions = {}) =>
+      this.call('GET /verifiers', { ...options, query }),
+    update: (id: string, body: RouteBody<'PUT /verifiers/:id'>, options: RequestOptions = {}) =>
+      this.call('PUT /verifiers/:id', { ...options, params: { id }, body }),
+    remove: (id: string, options: RequestOptions = {}) => this.call('DELETE /verifiers/:id', { ...options, params: { id } }),
+    /** Asks it once about one answer; nothing is stored. */
+    test: (id: string, body: RouteBody<'POST /verifiers/:id/test'>, options: RequestOptions = {}) =>
+      this.call('POST /verifiers/:id/test', { ...options, params: { id }, body }),
+  }
+
+  readonly providerKeys = {
+    list: (options: RequestOptions = {}) => this.call('GET /provider-keys', options),
+    put: (name: string, body: RouteBody<'PUT /provider-keys/:name'>, options: RequestOptions = {}) =>
+      this.call('PUT /provider-keys/:name', { ...options, params: { name }, body }),
+    remove: (name: string, options: RequestOptions = {}) =>
+      this.call('DELETE /provider-keys/:name', { ...options, params: { name } }),
   }
 
   readonly agents = {

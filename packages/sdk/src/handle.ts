@@ -3,7 +3,7 @@
 import type { Countersign } from './client.ts'
 import { Aborted, ResponseInvalid, TaskCancelled, TaskDenied, TaskTimedOut, VerificationExhausted } from './errors.ts'
 import type { LiveEvent, StreamOptions } from './live.ts'
-import type { ProblemMembers } from './problem.ts'
+import { Problem, type ProblemMembers } from './problem.ts'
 import type { ReadSchema } from './schema/schema.ts'
 import type { Decision, PollResult, Task, TaskEvent, TaskOutcome } from './shapes.ts'
 import { enduring, waitUntilFinal } from './wait.ts'
@@ -111,11 +111,41 @@ export class TaskHandle<T> {
     return checked.value as T // the schema that made T has just said so
   }
 
+  /** Whether the schema of this question looks at answers before they count (T129). */
+  get judges(): boolean {
+    return this.#schema?.checksMore === true
+  }
+
+  /** Says of an answer that waits for it whether the schema takes it; the person hears why not, and answers again. */
+  async judge({ candidate }: PollResult, options: WaitingOptions = {}): Promise<void> {
+    if (!candidate || !this.#schema) return
+    const checked = await this.#schema.check(candidate.response)
+    const errors = checked.ok ? [] : checked.errors
+    const body = {
+      passed: checked.ok,
+      decision_id: candidate.decision_id,
+      reason: checked.ok
+        ? null
+        : (errors.map(({ message }) => message).join('\n') || 'This answer cannot be used.').slice(0, 4_000),
+      field_errors: errors
+        .slice(0, 50)
+        .map(({ path, message }) => ({ path: path.slice(0, 500), message: message.slice(0, 2_000) || 'does not fit' })),
+    }
+    try {
+      const params = { id: this.id }
+      await this.client.call('POST /tasks/:id/verification', { params, body, ...enduring(this.client, this.#patient(options)) })
+    } catch (error) {
+      // Another process of ours was quicker, or the task ended meanwhile: the next look says how it stands.
+      if (!(error instanceof Problem) || error.status !== 409) throw error
+    }
+  }
+
   async #result(options: WaitingOptions): Promise<PollResult> {
     const waiting = { ...this.#waiting, ...options }
     const patient = this.#patient(options)
     try {
-      return await waitUntilFinal(this.client, this.id, patient)
+      const judge = this.judges ? (found: PollResult) => this.judge(found, options) : undefined
+      return await waitUntilFinal(this.client, this.id, { ...patient, judge })
     } catch (error) {
       if (!waiting.signal?.aborted) throw error
       const aborted = new Aborted('aborted', {}, { cause: waiting.signal.reason, taskId: this.id })

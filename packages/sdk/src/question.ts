@@ -43,6 +43,11 @@ export type AskOptions<S = ResponseSchema> = Through &
     callbackUrl?: string
     callbackMode?: 'standard' | 'awaithumans'
     onBehalfOf?: string
+    /**
+     * What checks an answer before it counts. Left out, the schema itself does, wherever it can check more than JSON Schema says (refinements,
+     * transforms); null: nothing does.
+     */
+    verifier?: CreateTask['verifier_config'] | null
     /** Your own name of this question: asked again under it, the first answer is returned for ever. */
     idempotencyKey?: string
     /** With a name of your own `forever`; with an automatic one the key is free once the answer was collected. */
@@ -53,7 +58,7 @@ export type AskOptions<S = ResponseSchema> = Through &
 
 const LIMITS = { least: 5, most: 31_536_000 }
 /** The body of the create. */
-export async function bodyOf(options: AskOptions, schema: ReadSchema): Promise<CreateTask> {
+export async function bodyOf(options: AskOptions, schema: ReadSchema, key: string | null): Promise<CreateTask> {
   const payload = options.payload ?? {}
   const payloadSchema = options.payloadSchema === undefined ? null : readSchema(options.payloadSchema)
   if (payloadSchema) {
@@ -85,9 +90,14 @@ export async function bodyOf(options: AskOptions, schema: ReadSchema): Promise<C
     callback_url: options.callbackUrl,
     callback_mode: options.callbackMode,
     on_behalf_of: options.onBehalfOf,
+    verifier_config: checksHere(options, schema, key) ? { provider: 'agent' } : (options.verifier ?? undefined),
   }
   return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined)) as CreateTask
 }
+
+/** T129: only an agent is asked for its word. What the deadline answers was checked when the task was made. */
+const checksHere = ({ verifier }: AskOptions, { checksMore }: ReadSchema, key: string | null): boolean =>
+  verifier === undefined && checksMore && /^cs_(live|test)_agt_/.test(key ?? '')
 
 /** T26: equal on every runtime, for it is made of the canonical form alone. */
 export async function automaticKey(task: string, payload: unknown, run?: string): Promise<string> {

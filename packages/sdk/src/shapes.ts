@@ -40,6 +40,8 @@ export type TaskQuery = RouteQuery<'GET /tasks'>
 export type CreateTask = RouteBody<'POST /tasks'>
 export type UpdateTask = RouteBody<'PATCH /tasks/:id'>
 export type DecideTask = RouteBody<'POST /tasks/:id/decide'>
+/** The word of the asking agent on an answer that lies with it. */
+export type VerifyTask = RouteBody<'POST /tasks/:id/verification'>
 export type PollResult = RouteAnswer<'GET /tasks/:id/poll'>
 export type WaitTasks = RouteBody<'POST /tasks/wait'>
 export type WaitResult = RouteAnswer<'POST /tasks/wait'>

@@ -10,6 +10,7 @@ import { readEvents } from './sse.ts'
 
 const FINAL: ReadonlySet<TaskStatus> = new Set<TaskStatus>(['completed', 'timed_out', 'cancelled', 'verification_exhausted'])
 const POLL_SECONDS = 25
+const JUDGING_SECONDS = 2
 const GRACE_MS = 60_000
 const QUIET_MS = 45_000 // the server says something at least every 15 s
 const OPEN_MS = 10_000
@@ -22,6 +23,8 @@ export type WaitOptions = {
   unref?: boolean
   /** When the server ends the task by itself, in ms since epoch; failures are survived until a minute after. */
   deadline: number
+  /** Looks at an answer that waits for the word of whoever asked. */
+  judge?: (result: PollResult) => Promise<void>
 }
 
 /** T136. Rejects with the signal's reason as soon as it aborts. */
@@ -41,13 +44,21 @@ export async function waitUntilFinal(client: Countersign, taskId: string, option
 async function follow(client: Countersign, taskId: string, options: Inner): Promise<PollResult> {
   let streams = true
   let mute = 0
+  let seen = 0
+  // Whoever has a word to say wants to hear of an answer at once and not only of the end.
+  const look = async (seconds: number): Promise<PollResult> => {
+    const result = await poll(client, taskId, { timeout: seconds, ...(options.judge ? { since_version: seen } : {}) }, options)
+    seen = result.version
+    await options.judge?.(result)
+    return result
+  }
   for (;;) {
     const live = streams ? await openLive(client, taskId, options) : null
     if (live === 'refused') streams = false
     const events = live === 'refused' ? null : live
     // Read after the stream stands: what happened before is in this answer, what happens later is told by the stream.
-    let result = await poll(client, taskId, events ? 1 : POLL_SECONDS, options)
-    while (events && !isFinal(result.status) && (await events.next())) result = await poll(client, taskId, 1, options)
+    let result = await look(events ? 1 : POLL_SECONDS)
+    while (events && !isFinal(result.status) && (await events.next())) result = await look(1)
     events?.close()
     if (isFinal(result.status)) return result
     mute = events && !events.spoke() ? mute + 1 : 0
@@ -57,8 +68,13 @@ async function follow(client: Countersign, taskId: string, options: Inner): Prom
 
 type Inner = WaitOptions & { signal: AbortSignal }
 
-function poll(client: Countersign, taskId: string, timeout: number, options: Inner): Promise<PollResult> {
-  return client.tasks.poll(taskId, { timeout }, enduring(client, options))
+function poll(
+  client: Countersign,
+  taskId: string,
+  query: { timeout: number; since_version?: number },
+  options: Inner,
+): Promise<PollResult> {
+  return client.tasks.poll(taskId, query, enduring(client, options))
 }
 
 /** `next` is true when something happened and false when the connection is gone; `spoke` tells whether it ever said anything. */
@@ -124,7 +140,9 @@ export async function waitForSeveral(
   options: WaitOptions,
 ): Promise<WaitResult> {
   for (;;) {
-    const result = await client.tasks.wait({ ids, mode, timeout: POLL_SECONDS }, enduring(client, options))
+    const timeout = options.judge ? JUDGING_SECONDS : POLL_SECONDS
+    const result = await client.tasks.wait({ ids, mode, timeout }, enduring(client, options))
+    if (options.judge) for (const each of Object.values(result.tasks)) await options.judge(each)
     if (mode === 'any' ? result.final.length > 0 : result.final.length === new Set(ids).size) return result
   }
 }

@@ -4,12 +4,12 @@
 import { pointerStep } from '../canonical.ts'
 import { SchemaNotConvertible } from '../errors.ts'
 import type { JsonSchema } from '../shapes.ts'
-import type { Node, Reader } from './node.ts'
+import { isPlain, type Node, type Reader } from './node.ts'
 
 const MAX_DEPTH = 32 // what the server takes
-const MAX_PATTERN = 200
 
-export type Converted = { jsonSchema: JsonSchema; revive: (value: unknown) => unknown }
+/** `checksMore`: an answer that fits the JSON Schema may still be refused by the schema that it was made of. */
+export type Converted = { jsonSchema: JsonSchema; revive: (value: unknown) => unknown; checksMore: boolean }
 
 /** The error of a place that no JSON Schema can describe. */
 export function notConvertible(path: string, why: string, cause?: unknown): SchemaNotConvertible {
@@ -20,6 +20,7 @@ export function convert(read: Reader, root: unknown): Converted {
   const active = new Set<unknown>()
   const names = new Map<unknown, string>()
   const definitions: Record<string, JsonSchema> = {}
+  let checksMore = false
 
   function toJson(schema: unknown, path: string): JsonSchema {
     if (active.has(schema)) {
@@ -30,6 +31,7 @@ export function convert(read: Reader, root: unknown): Converted {
     if (active.size >= MAX_DEPTH) throw notConvertible(path, `nested deeper than ${MAX_DEPTH} levels`)
     active.add(schema)
     const node = read(schema)
+    checksMore ||= node.beyond === true
     const json: JsonSchema = {
       ...bare(node, path),
       ...(node.title ? { title: node.title } : {}),
@@ -136,6 +138,7 @@ export function convert(read: Reader, root: unknown): Converted {
   return {
     jsonSchema: names.size > 0 ? { ...jsonSchema, $defs: definitions } : jsonSchema,
     revive: (value) => revive(read, root, value),
+    checksMore,
   }
 }
 
@@ -154,8 +157,7 @@ function stringSchema(node: Node & { kind: 'string' }): JsonSchema {
 }
 
 // JSON Schema has no flags and the server takes no long pattern. The schema itself checks the answer again when it arrives.
-const patternOf = (pattern: RegExp) =>
-  /[ims]/.test(pattern.flags) || pattern.source.length > MAX_PATTERN ? null : pattern.source
+const patternOf = (pattern: RegExp) => (isPlain(pattern) ? pattern.source : null)
 
 function numberSchema(node: Node & { kind: 'number' }): JsonSchema {
   return {

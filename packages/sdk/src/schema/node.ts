@@ -2,7 +2,8 @@
 
 export type StringFormat = 'date' | 'time' | 'date-time' | 'email' | 'uri' | 'uuid' | 'ipv4' | 'ipv6'
 
-export type Node = { title?: string; description?: string } & (
+/** `beyond`: it checks more than the JSON Schema that is made of it can say. */
+export type Node = { title?: string; description?: string; beyond?: boolean } & (
   | { kind: 'string'; min?: number; max?: number; format?: StringFormat; patterns: RegExp[] }
   | { kind: 'number'; integer: boolean; min?: number; max?: number; above?: number; below?: number; multipleOf?: number }
   | { kind: 'boolean' | 'null' | 'any' }
@@ -37,6 +38,9 @@ export const FORMATS: Record<string, StringFormat> = {
   ipv4: 'ipv4',
   ipv6: 'ipv6',
 }
+
+/** JSON Schema has no flags, and the server takes no long pattern. */
+export const isPlain = (pattern: RegExp): boolean => !/[ims]/.test(pattern.flags) && pattern.source.length <= 200
 
 export const larger = (a: number | undefined, b: number) => (a === undefined ? b : Math.max(a, b))
 export const smaller = (a: number | undefined, b: number) => (a === undefined ? b : Math.min(a, b))

@@ -46,15 +46,24 @@ export type AnswerOf<S> = S extends { readonly '~standard': { readonly types?: i
     : unknown
 
 export type Checked = { ok: true; value: unknown } | { ok: false; errors: FieldError[] }
-export type ReadSchema = { jsonSchema: JsonSchema; check(value: unknown): Promise<Checked> }
+export type ReadSchema = {
+  jsonSchema: JsonSchema
+  check(value: unknown): Promise<Checked>
+  /** It can refuse an answer that its JSON Schema lets pass: then the answer is looked at here before a person is told that it counts. */
+  checksMore: boolean
+}
 
 /** Throws `SchemaNotConvertible` before anything is sent. `beside` is a JSON Schema given for a library that cannot make one. */
 export function readSchema(schema: ResponseSchema, beside?: JsonSchema): ReadSchema {
   if (typeof schema !== 'object' && typeof schema !== 'function') throw notConvertible('', 'not a schema')
   const tree = '_zod' in schema ? readZod4 : isZod3(schema) ? readZod3 : null
   if (tree) {
-    const { jsonSchema, revive } = convert(tree, schema)
-    return { jsonSchema: describesObject(beside ?? jsonSchema), check: (value) => validate(schema, revive(value)) }
+    const { jsonSchema, revive, checksMore } = convert(tree, schema)
+    return {
+      jsonSchema: describesObject(beside ?? jsonSchema),
+      check: (value) => validate(schema, revive(value)),
+      checksMore: checksMore || beside !== undefined,
+    }
   }
   if ('~standard' in schema) {
     const own = beside ?? jsonSchemaOf(schema as StandardSchema)
@@ -63,7 +72,8 @@ export function readSchema(schema: ResponseSchema, beside?: JsonSchema): ReadSch
         '',
         `${(schema as StandardSchema)['~standard'].vendor} gives no JSON Schema; pass one as \`jsonSchema\` beside it`,
       )
-    return { jsonSchema: describesObject(own), check: (value) => validate(schema, value) }
+    // What such a library checks beyond its JSON Schema it does not say.
+    return { jsonSchema: describesObject(own), check: (value) => validate(schema, value), checksMore: true }
   }
   const json = beside ?? (schema as JsonSchema) // neither a Zod nor a Standard Schema, so it is JSON Schema
   return {
@@ -72,6 +82,7 @@ export function readSchema(schema: ResponseSchema, beside?: JsonSchema): ReadSch
       const errors = checkJsonSchema(json, value)
       return errors.length === 0 ? { ok: true, value } : { ok: false, errors }
     },
+    checksMore: false,
   }
 }
 

@@ -1,6 +1,6 @@
 // Reads a schema of Zod 3 by its `_def`.
 
-import { FORMATS, larger, type Node, type Reader, smaller } from './node.ts'
+import { FORMATS, isPlain, larger, type Node, type Reader, smaller } from './node.ts'
 
 type Check = { kind: string; value?: unknown; inclusive?: boolean; regex?: RegExp; version?: string }
 type Bound = { value: number } | null
@@ -33,7 +33,26 @@ type Def = {
 
 export const readZod3: Reader = (schema) => {
   const { _def: def } = schema as { _def: Def }
-  return { ...(def.description ? { description: def.description } : {}), ...read(def) }
+  return {
+    ...(def.description ? { description: def.description } : {}),
+    ...read(def),
+    ...(checksBeyond(def) ? { beyond: true } : {}),
+  }
+}
+
+// What convert.ts makes keywords of. Anything else only the schema itself can check.
+const SAID: Record<string, readonly string[]> = {
+  ZodString: ['min', 'max', 'length', 'startsWith', 'endsWith', 'includes', ...Object.keys(FORMATS)],
+  ZodNumber: ['int', 'min', 'max', 'multipleOf'],
+}
+
+function checksBeyond({ typeName, checks = [] }: Def): boolean {
+  if (typeName === 'ZodEffects' || typeName === 'ZodPipeline') return true
+  return checks.some(({ kind, regex, version }) => {
+    if (kind === 'regex' && regex) return !isPlain(regex)
+    if (kind === 'ip') return version !== 'v4' && version !== 'v6'
+    return !SAID[typeName]?.includes(kind)
+  })
 }
 
 function read(def: Def): Node {

@@ -1,6 +1,6 @@
 // Reads a schema of Zod 4 (also its mini form) by the `_zod.def` that its authors document for libraries.
 
-import { FORMATS, larger, type Node, type Reader, smaller } from './node.ts'
+import { FORMATS, isPlain, larger, type Node, type Reader, smaller } from './node.ts'
 
 type Check = {
   check?: string
@@ -44,7 +44,19 @@ export const readZod4: Reader = (schema) => {
     ...(typeof meta?.title === 'string' ? { title: meta.title } : {}),
     ...(typeof meta?.description === 'string' ? { description: meta.description } : {}),
     ...read(schema as Schema, def),
+    ...(checksBeyond(def) ? { beyond: true } : {}),
   }
+}
+
+// What convert.ts makes keywords of. Anything else (refinements, clean-ups before a check, bounds of dates) only the schema itself can check.
+const SAID = ['min_length', 'max_length', 'length_equals', 'greater_than', 'less_than', 'multiple_of', 'number_format']
+
+const checksBeyond = (def: Def): boolean =>
+  def.type === 'pipe' || def.type === 'transform' || checksOf(def).some((check) => def.type === 'date' || !isSaid(check))
+
+function isSaid({ check, format, pattern }: Check): boolean {
+  if (check !== 'string_format') return SAID.includes(check ?? '')
+  return (format !== undefined && FORMATS[format] !== undefined) || (pattern !== undefined && isPlain(pattern))
 }
 
 function read(schema: Schema, def: Def): Node {

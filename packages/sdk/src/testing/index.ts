@@ -82,7 +82,9 @@ export function testServer(options: { now?: Date | string } = {}): TestServer {
       return server.tasks.all()
     },
     answerNext(answer) {
-      const open = server.tasks.all().find((task) => task.status === 'open' && !answered.has(task.id))
+      const open = server.tasks
+        .all()
+        .find((task) => task.status === 'returned' || (task.status === 'open' && !answered.has(task.id)))
       return new Promise((resolve, reject) => {
         const give = (task: Task) => {
           try {

@@ -41,6 +41,7 @@ const CREATE = {
     callback_url: text(1, 2048),
     callback_mode: { enum: ['standard', 'awaithumans'] },
     on_behalf_of: text(1, 200),
+    verifier_config: { type: 'object', properties: { provider: { const: 'agent' } }, required: ['provider'] },
   },
   required: ['task', 'response_schema'],
   additionalProperties: false,

@@ -61,6 +61,7 @@ const BLANK = {
   redact_payload: false,
   verifier_config: null,
   verifier_result: null,
+  verification: null,
   verification_attempt: 0,
   callback_url: null,
   callback_mode: 'standard',

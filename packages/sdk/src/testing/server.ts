@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts'
 import { Problem } from '../problem.ts'
-import type { DecideTask, Task, TaskEvent, UpdateTask, WaitTasks } from '../shapes.ts'
+import type { DecideTask, Task, TaskEvent, UpdateTask, VerifyTask, WaitTasks } from '../shapes.ts'
 import { AGENT, PERSON } from './question.ts'
 import { isFinal, openTasks, type Tasks } from './tasks.ts'
 
@@ -151,6 +151,11 @@ const decide: Handler = (tasks, _clock, { id, body, caller }) => {
   return json(tasks.decide(id, body as DecideTask))
 }
 
+const verify: Handler = (tasks, _clock, { id, body, caller }) => {
+  if (caller !== AGENT) throw new Problem('forbidden')
+  return json(tasks.verify(id, body as VerifyTask))
+}
+
 const claim: Handler = (tasks, _clock, { id, caller }) => {
   if (caller === AGENT) throw new Problem('agent_may_not_decide')
   return json(tasks.claim(id))
@@ -210,6 +215,7 @@ const ROUTES: { method: string; pattern: RegExp; handler: Handler }[] = [
   { method: 'GET', pattern: /^\/tasks\/([^/]+)\/poll$/, handler: poll },
   { method: 'GET', pattern: /^\/tasks\/([^/]+)\/stream$/, handler: stream((event, id) => event.task_id === id) },
   { method: 'POST', pattern: /^\/tasks\/([^/]+)\/decide$/, handler: decide },
+  { method: 'POST', pattern: /^\/tasks\/([^/]+)\/verification$/, handler: verify },
   { method: 'POST', pattern: /^\/tasks\/([^/]+)\/claim$/, handler: claim },
   { method: 'POST', pattern: /^\/tasks\/([^/]+)\/release$/, handler: (tasks, _clock, { id }) => json(tasks.release(id)) },
   {

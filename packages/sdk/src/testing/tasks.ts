@@ -14,6 +14,7 @@ import type {
   TaskEvent,
   TaskStatus,
   UpdateTask,
+  VerifyTask,
 } from '../shapes.ts'
 import { checkCreate } from './input.ts'
 import { blankQuestion, checkAnswer, denialOf, PERSON, type Question, shown } from './question.ts'
@@ -23,6 +24,8 @@ export type Tasks = ReturnType<typeof openTasks>
 const FINAL: readonly TaskStatus[] = ['completed', 'timed_out', 'cancelled', 'verification_exhausted']
 const FINGERPRINT = ['task', 'payload', 'assign_to', 'risk'] as const
 const NOBODY = { assigned_to_user_id: null, assigned_to_email: null, assigned_to_display_name: null, claimed_at: null }
+/** What a verifier allows when nothing is said. */
+const ATTEMPTS = 3
 export const isFinal = (task: Pick<Task, 'status'>) => FINAL.includes(task.status)
 
 export function openTasks(clock: Clock, url: string, onOpen: (task: Task) => void) {
@@ -109,7 +112,39 @@ export function openTasks(clock: Clock, url: string, onOpen: (task: Task) => voi
     const question = findOpen(id)
     if (body.seen_revision !== question.revision)
       throw new Problem('task_revised', { revision: question.revision, changed: ['/payload'] })
+    if (question.status === 'verifying') throw new Problem('task_verifying', { status: question.status })
     const response = checkAnswer(question, body.response)
+    const decision = decisionOf(question, body, response)
+    if (!question.verifier_config) return complete(question, decision)
+    const decisions = [...question.decisions, { ...decision, state: 'pending' as const }]
+    return change(question, { status: 'verifying', verifying_at: now(), decisions }, 'task.verifying')
+  }
+
+  /** The word of the agent that asked on the answer that lies with it. */
+  function verify(id: string, word: VerifyTask): Task {
+    const question = find(id)
+    const decision = candidateOf(question)
+    if (!decision || (word.decision_id !== undefined && word.decision_id !== decision.id)) throw new Problem('state_conflict')
+    const others = question.decisions.filter((each) => each !== decision)
+    const { passed, reason = null, field_errors = [] } = word
+    const result = { verifier_result: { passed, reason, field_errors: field_errors ?? [], parsed_response: null } as JsonObject }
+    if (passed) return complete(question, { ...decision, state: 'counted' }, { ...result, decisions: others })
+    const verification_attempt = question.verification_attempt + 1
+    const decisions = [...others, { ...decision, state: 'returned' as const }]
+    const members = { ...result, verification_attempt, decisions }
+    if (verification_attempt >= ATTEMPTS)
+      return change(
+        question,
+        { ...members, status: 'verification_exhausted', verification_exhausted_at: now() },
+        'task.verification_exhausted',
+      )
+    const returned = change(question, { ...members, status: 'returned', returned_at: now() }, 'task.returned')
+    onOpen(returned)
+    return returned
+  }
+
+  function complete(question: Question, decision: Decision, members: Partial<Task> = {}): Task {
+    const { response } = decision
     const by = { completed_by_user_id: PERSON.id, completed_by_email: PERSON.email, completed_by_display_name: PERSON.name }
     const settled: Partial<Task> = {
       status: 'completed',
@@ -118,7 +153,8 @@ export function openTasks(clock: Clock, url: string, onOpen: (task: Task) => voi
       completed_at: now(),
       completed_via_channel: 'api',
     }
-    return change(question, { ...settled, ...by, decisions: [decisionOf(question, body, response)] }, 'task.completed')
+    const decisions = [...(members.decisions ?? []), decision]
+    return change(question, { ...settled, ...by, ...members, decisions }, 'task.completed')
   }
 
   const decisionOf = ({ id }: Question, body: DecideTask, response: JsonObject): Decision => ({
@@ -152,6 +188,7 @@ export function openTasks(clock: Clock, url: string, onOpen: (task: Task) => voi
     create,
     update,
     decide,
+    verify,
     claim(id: string): Task {
       const holder = { assigned_to_user_id: PERSON.id, assigned_to_email: PERSON.email, assigned_to_display_name: PERSON.name }
       return change(findOpen(id), { ...holder, claimed_at: now() }, 'task.claimed')
@@ -177,9 +214,18 @@ export function openTasks(clock: Clock, url: string, onOpen: (task: Task) => voi
         timed_out_at,
         cancelled_at,
         verification_attempt,
+        candidate: reader.type === 'agent' ? spokenCandidate(question) : null,
       }
     },
   }
+}
+
+const candidateOf = (question: Question): Decision | undefined =>
+  question.status === 'verifying' ? question.decisions.find(({ state }) => state === 'pending') : undefined
+
+function spokenCandidate(question: Question): PollResult['candidate'] {
+  const decision = candidateOf(question)
+  return decision ? { decision_id: decision.id, response: decision.response, attempt: question.verification_attempt + 1 } : null
 }
 
 const isFree = ({ key_reuse, collected_at }: Question) => key_reuse === 'until_collected' && collected_at !== null

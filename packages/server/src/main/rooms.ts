@@ -291,7 +291,7 @@ export function describeRoutes(): { routes: Route[]; rootRoutes: Route[] } {
       tasks: nobody,
       embed: nobody as unknown as EmbedPageHouse,
       webhooks: nobody,
-      channels: { email: { tasks: nobody } as Channels['email'], slack: { tasks: nobody } as Channels['slack'], webhook: { tasks: nobody } as Channels['webhook'] },
+      channels: { email: { tasks: nobody }, slack: { tasks: nobody }, webhook: { tasks: nobody } } as unknown as Channels,
       jobs: nobody,
       receiver: nobody,
       status: nobody,

@@ -10,10 +10,10 @@ import { logProblem, problemAnswer, problemOf } from '../http/problem.ts'
 import { isKept } from '../http/reply.ts'
 import type { AskLimits } from '../http/route.ts'
 import type { McpHouse } from './house.ts'
-import { IDEMPOTENCY_KEY, type Tool } from './tool.ts'
+import { type Call, IDEMPOTENCY_KEY, type Tool } from './tool.ts'
 
 /** Who calls, and with what. */
-export type Caller = { scope: Scope; limits: AskLimits; signal: AbortSignal; requestId: string }
+export type Caller = { scope: Scope; limits: AskLimits; signal: AbortSignal; requestId: string; progress: Call['progress'] }
 
 const JSON_TYPE = { 'Content-Type': 'application/json' }
 
@@ -22,6 +22,7 @@ export async function callTool(house: McpHouse, tool: Tool, caller: Caller, args
   try {
     const input = inputOf(tool.input, args ?? {})
     if (tool.cost > 0) await limits.take('api.key', scope.principal, tool.cost)
+    if (tool.ownKey) return await run(tool, caller, scope, input)
     const { [IDEMPOTENCY_KEY]: key, ...own } = input
     return await (typeof key === 'string' ? runOnce(house, tool, caller, own, key) : run(tool, caller, scope, own))
   } catch (error) {
@@ -38,9 +39,11 @@ function inputOf(schema: z.ZodType, args: unknown): Record<string, unknown> {
   return input as Record<string, unknown>
 }
 
-async function run(tool: Tool, { signal }: Caller, scope: Scope, input: object): Promise<CallToolResult> {
-  return resultOf(writeJson(await tool.run(scope, input as never, { signal })))
+async function run(tool: Tool, { signal, progress }: Caller, scope: Scope, input: object): Promise<CallToolResult> {
+  return resultOf(writeJson(said(tool, await tool.run(scope, input as never, { signal, progress }))))
 }
+
+const said = ({ say }: Tool, result: unknown): unknown => (say ? say(result as never) : result)
 
 /** As the header of the API does (P76): the answer is stored in the transaction of the effect, and a repeat hears it again. */
 async function runOnce(house: McpHouse, tool: Tool, caller: Caller, input: object, key: string): Promise<CallToolResult> {
@@ -53,7 +56,7 @@ async function runOnce(house: McpHouse, tool: Tool, caller: Caller, input: objec
   }
   const { attempt } = begun
   const beforeCommit: Scope['beforeCommit'] = async (t, result) => {
-    if (result !== undefined) await attempt.complete(t, { status: 200, headers: JSON_TYPE, body: writeJson(result) })
+    if (result !== undefined) await attempt.complete(t, { status: 200, headers: JSON_TYPE, body: writeJson(said(tool, result)) })
   }
   try {
     const result = await run(tool, caller, { ...scope, beforeCommit }, input)

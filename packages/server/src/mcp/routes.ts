@@ -1,5 +1,5 @@
-// The one route of this room: a message of the Model Context Protocol in, its answer out, both JSON. Streamable HTTP without a stream and without a session:
-// GET and DELETE are 405, and a batch, which would pass the limits as one call, is refused.
+// The one route of this room: a message of the Model Context Protocol in, its answer out, as JSON, or as events where the client asked to hear of progress.
+// Streamable HTTP without a session: GET and DELETE are 405, and a batch, which would pass the limits as one call, is refused.
 import { Problem } from '@countersign/sdk'
 import { type Rendered, type Route, route, s } from '../http/route.ts'
 import type { McpHouse } from './house.ts'
@@ -27,7 +27,7 @@ export function mcpRoutes(house: McpHouse): Route[] {
         problems: ['csrf_refused'],
         render: (result) => result as Rendered,
       },
-      async ({ scope, body, request, limits, signal }) => {
+      async ({ scope, body, request, limits, signal, stream }) => {
         refuseOrigin(house, request.header('origin'))
         if (Array.isArray(body)) return refused(-32600, 'One message a call: batches are not taken.')
         if (isObject(body) && body.method === 'subscriptions/listen')
@@ -38,8 +38,15 @@ export function mcpRoutes(house: McpHouse): Route[] {
           if (value !== undefined) headers.set(name, value)
         }
         const asked = new Request(new URL('/mcp', house.origin()), { method: 'POST', headers, body: '{}' })
-        const answer = await mcp.answer(asked, body, { scope, limits, signal, requestId: request.id })
-        return rendered(answer)
+        const { response, close } = await mcp.answer(asked, body, { scope, limits, signal, requestId: request.id })
+        try {
+          if (!isEvents(response)) return await rendered(response)
+          return await stream(async (out) => {
+            for await (const message of messagesOf(response)) await out.send({ event: 'message', data: message })
+          })
+        } finally {
+          await close()
+        }
       },
     ),
   ]
@@ -49,6 +56,22 @@ export function mcpRoutes(house: McpHouse): Route[] {
 function refuseOrigin({ origin, origins }: McpHouse, given: string | undefined): void {
   if (given === undefined || given === origin() || origins === '*' || origins.has(given)) return
   throw new Problem('csrf_refused')
+}
+
+const isEvents = (answer: Response) => answer.headers.get('content-type')?.startsWith('text/event-stream') === true
+
+/** The messages of a stream that the protocol's own library wrote: one `data` line each. */
+async function* messagesOf({ body }: Response): AsyncGenerator<unknown> {
+  if (!body) return
+  let text = ''
+  for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
+    const frames = `${text}${chunk}`.split(/\r?\n\r?\n/)
+    text = frames.pop() as string
+    for (const frame of frames) {
+      const data = /^data: ?(.+)$/m.exec(frame)?.[1]
+      if (data !== undefined) yield JSON.parse(data) as unknown
+    }
+  }
 }
 
 async function rendered(answer: Response): Promise<Rendered> {

@@ -17,9 +17,11 @@ import { type Caller, callTool } from './call.ts'
 import type { McpHouse } from './house.ts'
 import type { Tool } from './tool.ts'
 
+export type Asking = Omit<Caller, 'progress'>
+
 export type Mcp = {
-  /** Answers one message of one caller. */
-  answer(request: Request, message: unknown, caller: Caller): Promise<Response>
+  /** Answers one message of one caller: JSON, or server-sent events where it asked to hear of progress. `close` once the answer was read. */
+  answer(request: Request, message: unknown, caller: Asking): Promise<{ response: Response; close(): Promise<void> }>
 }
 
 const INSTRUCTIONS = [
@@ -32,11 +34,11 @@ export function openMcp(house: McpHouse): Mcp {
   const wires = new Map(house.tools.map((tool) => [tool, wireOf(tool)]))
   const byName = new Map(house.tools.map((tool) => [tool.name, tool]))
   if (byName.size < house.tools.length) throw new TypeError('Two tools have the same name.')
-  const mayUse = ({ scope }: Caller, tool: Tool) => reach(scope, tool.action) !== 'none'
+  const mayUse = ({ scope }: Asking, tool: Tool) => reach(scope, tool.action) !== 'none'
 
-  const actsOnShared = ({ scope }: Caller) => tx(house.db, scope, (t) => reachesShared(t, scope), { readOnly: true })
+  const actsOnShared = ({ scope }: Asking) => tx(house.db, scope, (t) => reachesShared(t, scope), { readOnly: true })
 
-  function serverFor(caller: Caller): Server {
+  function serverFor(caller: Asking): Server {
     const server = new Server(
       { name: 'countersign', title: 'Countersign', version: house.version },
       { capabilities: { tools: {} }, instructions: INSTRUCTIONS },
@@ -46,16 +48,24 @@ export function openMcp(house: McpHouse): Mcp {
       const shares = usable.some(({ shared }) => shared) && (await actsOnShared(caller))
       return { tools: usable.filter(({ shared }) => !shared || shares).map((tool) => wires.get(tool) as ToolOnWire) }
     })
-    server.setRequestHandler('tools/call', async ({ params }) => {
+    server.setRequestHandler('tools/call', async ({ params }, { mcpReq }) => {
       const tool = byName.get(params.name)
       if (!tool || !mayUse(caller, tool))
         throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no tool ${params.name} for this key.`)
-      return callTool(house, tool, caller, params.arguments)
+      const token = params._meta?.progressToken
+      const progress: Caller['progress'] = async (done, total, message) => {
+        if (token === undefined) return
+        await mcpReq.notify({
+          method: 'notifications/progress',
+          params: { progressToken: token, progress: done, total, message },
+        })
+      }
+      return callTool(house, tool, { ...caller, progress }, params.arguments)
     })
     return server
   }
 
-  const callers = new WeakMap<Request, Caller>()
+  const callers = new WeakMap<Request, Asking>()
   const modern = createMcpHandler(
     ({ requestInfo }) => {
       const caller = requestInfo && callers.get(requestInfo)
@@ -68,19 +78,27 @@ export function openMcp(house: McpHouse): Mcp {
   return {
     async answer(request, message, caller) {
       if (await isLegacyRequest(request, message)) {
-        const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
+        const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: !wantsProgress(message) })
         const server = serverFor(caller)
         await server.connect(transport)
+        const close = () => server.close()
         try {
-          return await transport.handleRequest(request, { parsedBody: message })
-        } finally {
-          await server.close()
+          return { response: await transport.handleRequest(request, { parsedBody: message }), close }
+        } catch (error) {
+          await close()
+          throw error
         }
       }
       callers.set(request, caller)
-      return modern.fetch(request, { parsedBody: message })
+      return { response: await modern.fetch(request, { parsedBody: message }), close: async () => undefined }
     },
   }
+}
+
+/** Only then does a call become a stream. */
+function wantsProgress(message: unknown): boolean {
+  const { params } = message as { params?: { _meta?: { progressToken?: unknown } } }
+  return params?._meta?.progressToken !== undefined
 }
 
 const wireOf = ({ name, title, description, effect, input, output }: Tool): ToolOnWire => ({

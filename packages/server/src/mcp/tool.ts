@@ -12,6 +12,8 @@ export type Effect = 'reads' | 'changes' | 'destroys'
 export type Call = {
   /** Aborted when the client leaves or the server stops. */
   readonly signal: AbortSignal
+  /** Tells a client that asked for it how far a long call is; sends nothing to others. */
+  progress(done: number, total: number, message: string): Promise<void>
 }
 
 export type ToolSpec<I extends Shape> = {
@@ -28,6 +30,10 @@ export type ToolSpec<I extends Shape> = {
   /** Calls that it counts as, beside the one of its request; 1 for what changes something, else 0. */
   cost?: number
   run(scope: Scope, input: z.output<z.ZodObject<I>>, call: Call): Promise<unknown>
+  /** From what the verb answered to what the tool answers, where that differs: the stored answer of a repeat is made by it too. */
+  say?(result: never): unknown
+  /** A repeat is told by a key of its own (a task's `idempotency_key`), so that of the API is not taken. */
+  ownKey?: true
 }
 
 export type Tool = {
@@ -41,6 +47,8 @@ export type Tool = {
   readonly output: z.ZodType
   readonly cost: number
   readonly run: (scope: Scope, input: never, call: Call) => Promise<unknown>
+  readonly say?: (result: never) => unknown
+  readonly ownKey?: true
 }
 
 /** What every tool takes that changes something: the header of the API, as an argument. */
@@ -58,5 +66,9 @@ const NAME = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/
 export function tool<I extends Shape>({ input, cost, ...spec }: ToolSpec<I>): Tool {
   if (!NAME.test(spec.name) || spec.name.length > 64) throw new TypeError(`${spec.name} is not the name of a tool.`)
   const changes = spec.effect !== 'reads'
-  return { ...spec, input: s.object(changes ? { ...input, ...repeatable } : input), cost: cost ?? (changes ? 1 : 0) }
+  return {
+    ...spec,
+    input: s.object(changes && !spec.ownKey ? { ...input, ...repeatable } : input),
+    cost: cost ?? (changes ? 1 : 0),
+  }
 }

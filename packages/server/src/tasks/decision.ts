@@ -27,6 +27,7 @@ import { type Person, personOf, within } from './person.ts'
 import { castVote } from './quorum/vote.ts'
 import { notOpen, tellOfEnds } from './settle.ts'
 import { decideIfOpen, type Ending, findTasks, insertDecisions, OPEN, type TaskRow } from './sql.ts'
+import { needsVerifier } from './verifiers/hold.ts'
 import type { Task } from './wire.ts'
 
 export type { DecideInput, Provenance } from './decided.ts'
@@ -50,7 +51,7 @@ export async function decideTask(
 
 /** What is counted, judged again or remembered takes its turn at the row; everything else is settled by one statement for many. */
 const isVote = ({ row, type, input }: Pick<Decision, 'row' | 'type' | 'input'>): boolean =>
-  row.quorum !== null || type === 'edit' || Boolean(input.remember)
+  row.quorum !== null || type === 'edit' || Boolean(input.remember) || needsVerifier({ row, type })
 
 type Ask = { scope: Scope; id: string; input: DecideInput }
 type Companies = { looks(ask: Ask): Promise<Look | Problem>; decisions: Company<Decision, Task> }

@@ -201,10 +201,12 @@ const poll = (dialect: keyof typeof status) => ({
   timed_out_at: s.maybe(s.time()),
   cancelled_at: s.maybe(s.time()),
   verification_attempt: s.int({ min: 0 }),
-  candidate: s.maybe(
-    s
-      .object({ decision_id: s.id('dec'), response: Masked, attempt: s.int({ min: 1 }) })
-      .describe('For the agent that asked: an answer that waits for its word (`POST /tasks/{id}/verification`).'),
+  candidate: s.optional(
+    s.maybe(
+      s
+        .object({ decision_id: s.id('dec'), response: Masked, attempt: s.int({ min: 1 }) })
+        .describe('For the agent that asked: an answer that waits for its word (`POST /tasks/{id}/verification`).'),
+    ),
   ),
 })
 export const PollBody = s.named('TaskPoll', s.object(poll('native')), 'How a task stands, for whoever waits for it.')

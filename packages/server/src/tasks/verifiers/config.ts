@@ -39,7 +39,10 @@ export const isModel = (one: Verifier): one is ModelVerifier => one.provider !==
 export const MOST_VERIFIERS = 3
 const ATTEMPTS = 3
 
-const Name = s.pattern(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, 'Must start with a letter and have at most 64 of A-Z, a-z, 0-9, _ . and -.')
+const Name = s.pattern(
+  /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/,
+  'Must start with a letter and have at most 64 of A-Z, a-z, 0-9, _ . and -.',
+)
 const max_attempts = s.withDefault(s.int({ min: 1, max: 10 }), ATTEMPTS)
 const OnUnavailable = s.oneOf('hold', 'accept', 'return')
 
@@ -74,7 +77,9 @@ const Agent = s.object({
 /** As a member of a task, and as a stored verifier is sent. */
 export const VerifierIn = s
   .json()
-  .describe('The id of a stored verifier, `{provider, …}`, or a list of at most 3 of either; the first refusal stops. docs/tasks/verifiers.md')
+  .describe(
+    'The id of a stored verifier, `{provider, …}`, or a list of at most 3 of either; the first refusal stops. docs/tasks/verifiers.md',
+  )
 
 /** An inline one, in its parts, or the id of a stored one. */
 export type Named = { id: string; path: string } | { verifier: Verifier; path: string }
@@ -82,7 +87,10 @@ export type Named = { id: string; path: string } | { verifier: Verifier; path: s
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-export const refuse = (errors: FieldError[], code: 'validation_failed' | 'verifier_not_configured' = 'validation_failed'): never => {
+export const refuse = (
+  errors: FieldError[],
+  code: 'validation_failed' | 'verifier_not_configured' = 'validation_failed',
+): never => {
   throw new Problem(code, { errors })
 }
 

@@ -2,8 +2,8 @@
 import { defineKind, type Kind, snooze } from '@countersign/queue'
 import { isId } from '../../std/id.ts'
 import type { TasksHouse } from '../house.ts'
+import { KIND, QUEUE } from './hand.ts'
 import { type Asked, verifyAnswer } from './run.ts'
-import { KIND, QUEUE } from './verification.ts'
 
 /** Jobs that a process holds at a time: each may wait two minutes for a model, and nothing else waits behind it. */
 export const HELD_VERIFICATIONS = 64

@@ -67,7 +67,9 @@ async function ask(way: Way, verifier: ModelVerifier, access: Access, prompt: Pr
   const { verdict, inputTokens, outputTokens } = provider.read(reply)
   const spent = { input_tokens: inputTokens, output_tokens: outputTokens, cost: costOf(access, inputTokens, outputTokens) }
   const read = readVerdict(verdict)
-  return read ? { verdict: prompt.wantsParsed ? read : { ...read, parsed_response: null }, spent } : { fault: 'bad_reply', spent, afterMs: null }
+  return read
+    ? { verdict: prompt.wantsParsed ? read : { ...read, parsed_response: null }, spent }
+    : { fault: 'bad_reply', spent, afterMs: null }
 }
 
 const NOTHING: Spent = { input_tokens: 0, output_tokens: 0, cost: null }

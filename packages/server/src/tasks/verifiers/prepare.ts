@@ -73,7 +73,8 @@ export function withKey(
 ): ModelVerifier {
   const row = (hint === null ? null : keyFor(keys, one.provider, hint)) ?? keyFor(keys, one.provider, one.connection)
   if (!row) {
-    const which = one.connection === null ? `No key of ${one.provider} is set up` : `There is no key ${one.connection} of ${one.provider}`
+    const which =
+      one.connection === null ? `No key of ${one.provider} is set up` : `There is no key ${one.connection} of ${one.provider}`
     return notConfigured(one.connection === null ? path : `${path}/connection`, `${which} for this tenant.`)
   }
   const errors: FieldError[] = []

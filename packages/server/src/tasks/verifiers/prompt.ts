@@ -60,7 +60,9 @@ export const verdictSchema = (wantsParsed: boolean) => ({
         additionalProperties: false,
       },
     },
-    ...(wantsParsed ? { parsed_response: { type: 'string', description: 'The JSON text of the answer as an object; empty when refused.' } } : {}),
+    ...(wantsParsed
+      ? { parsed_response: { type: 'string', description: 'The JSON text of the answer as an object; empty when refused.' } }
+      : {}),
   },
   required: ['passed', 'reason', 'field_errors', ...(wantsParsed ? ['parsed_response'] : [])],
   additionalProperties: false,

@@ -1,8 +1,8 @@
 // Keys of providers by name (T65, T127): put, listed without themselves, taken away. A key is bound to one address when it is stored, and leaves for no other,
 // whatever a task says. It is never read from the environment and never shown again.
 import { Problem } from '@countersign/sdk'
-import { Secret } from '../../crypto/secret.ts'
 import { openText, sealText } from '../../crypto/seal.ts'
+import { Secret } from '../../crypto/secret.ts'
 import type { Scope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
@@ -68,11 +68,13 @@ export async function putProviderKey(house: TasksHouse, scope: Scope, name: stri
     await lockProviderKeys(t, scope)
     const all = await findProviderKeys(t, scope)
     const before = all.find((one) => one.name === name)
-    if (!before && all.length >= MOST) throw new Problem('state_conflict', { detail: `A tenant has at most ${MOST} provider keys.` })
+    if (!before && all.length >= MOST)
+      throw new Problem('state_conflict', { detail: `A tenant has at most ${MOST} provider keys.` })
     const material = input.key
       ? sealText(await tenantKey(house, t, scope), place(scope, name), input.key)
       : keptMaterial(before, input.provider, base_url)
-    if (material === null && input.provider !== 'openai_compatible') throw invalid('/key', 'required', 'This provider wants a key.')
+    if (material === null && input.provider !== 'openai_compatible')
+      throw invalid('/key', 'required', 'This provider wants a key.')
     const others = all.filter((one) => one.provider === input.provider && one.name !== name)
     const is_default = input.is_default ?? before?.is_default ?? !others.some((one) => one.is_default)
     if (is_default) await clearDefault(t, scope, input.provider, name)

@@ -48,17 +48,19 @@ const ProviderKeyBody = s.named(
 )
 const ProviderKeyIn = s.object({
   provider: s.oneOf(...MODEL_PROVIDERS),
-  key: s.nullish(s.pattern(/^[\x21-\x7e]{1,1000}$/, 'Must be 1 to 1,000 visible ASCII characters.').describe('Never shown again.')),
-  base_url: s.nullish(s.text({ min: 1, max: 2_048 }).describe('Where the key goes, and nowhere else; else the provider’s own address.')),
+  key: s.nullish(
+    s.pattern(/^[\x21-\x7e]{1,1000}$/, 'Must be 1 to 1,000 visible ASCII characters.').describe('Never shown again.'),
+  ),
+  base_url: s.nullish(
+    s.text({ min: 1, max: 2_048 }).describe('Where the key goes, and nowhere else; else the provider’s own address.'),
+  ),
   model: s.nullish(s.line({ max: 200 }).describe('Where a verifier names none.')),
   is_default: s.optional(s.boolean()),
   input_price: price('that go in'),
   output_price: price('that come out'),
 })
 
-const FieldErrors = s.array(
-  s.object({ path: s.text(), field: s.optional(s.text()), code: s.text(), message: s.text() }),
-)
+const FieldErrors = s.array(s.object({ path: s.text(), field: s.optional(s.text()), code: s.text(), message: s.text() }))
 const TrialBody = s.named(
   'VerifierTrial',
   s.object({
@@ -98,7 +100,13 @@ export const verifierRoutes = (house: TasksHouse): Route[] => [...stored(house),
 const stored = (house: TasksHouse): Route[] => [
   route(
     'GET /verifiers',
-    { ...configure, summary: 'List stored verifiers, newest first', query: s.page(), answers: { 200: s.list(VerifierBody) }, problems: ['cursor_invalid'] },
+    {
+      ...configure,
+      summary: 'List stored verifiers, newest first',
+      query: s.page(),
+      answers: { 200: s.list(VerifierBody) },
+      problems: ['cursor_invalid'],
+    },
     ({ scope, query }) => listVerifiers(house, scope, query),
   ),
   route(
@@ -182,7 +190,14 @@ const keys = (house: TasksHouse): Route[] => [
   ),
   route(
     'DELETE /provider-keys/:name',
-    { ...configure, summary: 'Forget a key of a model provider', stepUp: true, params: named, answers: { 204: null }, problems: ['not_found'] },
+    {
+      ...configure,
+      summary: 'Forget a key of a model provider',
+      stepUp: true,
+      params: named,
+      answers: { 204: null },
+      problems: ['not_found'],
+    },
     ({ scope, params }) => removeProviderKey(house, scope, params.name),
   ),
 ]

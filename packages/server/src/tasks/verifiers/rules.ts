@@ -12,7 +12,11 @@ export type Facts = {
 }
 
 /** Every rule that is broken speaks, not the first alone. */
-export async function judgeByRules({ forms }: Pick<TasksHouse, 'forms'>, { rules }: RulesVerifier, facts: Facts): Promise<Verdict> {
+export async function judgeByRules(
+  { forms }: Pick<TasksHouse, 'forms'>,
+  { rules }: RulesVerifier,
+  facts: Facts,
+): Promise<Verdict> {
   const broken = []
   for (const rule of rules) {
     const gated = await forms.gate(rule.schema, '/schema', { mustBeObject: false })
@@ -22,7 +26,9 @@ export async function judgeByRules({ forms }: Pick<TasksHouse, 'forms'>, { rules
   return {
     passed: false,
     reason: broken.map(({ message }) => message).join('\n'),
-    field_errors: broken.flatMap(({ field, message }) => (field === null ? [] : [{ path: pathOf(field), field, code: 'refused', message }])),
+    field_errors: broken.flatMap(({ field, message }) =>
+      field === null ? [] : [{ path: pathOf(field), field, code: 'refused', message }],
+    ),
     parsed_response: null,
   }
 }

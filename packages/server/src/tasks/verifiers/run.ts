@@ -31,7 +31,7 @@ export type Again = { afterMs: number } | { at: Date } | null
 export async function verifyAnswer(house: TasksHouse, tenantId: string, asked: Asked, signal: AbortSignal): Promise<Again> {
   const scope = systemScope('verify', tenantId)
   const found = await tx(house.db, scope, (t) => look(house, t, scope, asked))
-  if (found === null || 'at' in found || 'afterMs' in found) return found
+  if (found === null || !('one' in found)) return found
   const { one, at, question, access } = found
   const answered: Answered =
     access === null
@@ -72,14 +72,26 @@ async function look(house: TasksHouse, t: Tx, scope: Scope, asked: Asked): Promi
 async function waitingRun(t: Tx, scope: Scope, row: TaskRow, { decision_id }: Asked): Promise<RunRow | null> {
   if (row.status !== 'verifying' || row.verifying_decision_id !== decision_id) return null
   const runs = await findRuns(t, scope, row.id)
-  return runs.find((one) => one.decision_id === decision_id && one.position === row.verifying_position && one.state === 'waiting') ?? null
+  return (
+    runs.find((one) => one.decision_id === decision_id && one.position === row.verifying_position && one.state === 'waiting') ??
+    null
+  )
 }
 
 /** What leaves the house is masked as on any other surface; only the level was allowed to be seen when the task was made. */
-function questionOf(row: TaskRow, one: ModelVerifier, decisions: readonly DecisionRow[], run: RunRow, opener: Opener, reasons: ReadonlyMap<string, string | null>): Question {
+function questionOf(
+  row: TaskRow,
+  one: ModelVerifier,
+  decisions: readonly DecisionRow[],
+  run: RunRow,
+  opener: Opener,
+  reasons: ReadonlyMap<string, string | null>,
+): Question {
   const stored = { redact: 'none' as const, redact_pointers: row.redact_pointers }
   const content = mask({ ...opener.task(row) }, stored, 'verifier')
-  const answers = new Map(decisions.map((each) => [each.id, mask({ ...opener.decision(each) }, stored, 'verifier', 'decision').response]))
+  const answers = new Map(
+    decisions.map((each) => [each.id, mask({ ...opener.decision(each) }, stored, 'verifier', 'decision').response]),
+  )
   const refused = decisions.filter((each) => each.state === 'returned')
   return {
     instructions: one.instructions,
@@ -99,7 +111,12 @@ async function settle(house: TasksHouse, t: Tx, scope: Scope, one: ModelVerifier
   const { spent } = answered
   if ('verdict' in answered) {
     const { verdict } = answered
-    await settleVerification(house, t, scope, row, at, { verdict, state: verdict.passed ? 'passed' : 'refused', spent, data: { ...spent } })
+    await settleVerification(house, t, scope, row, at, {
+      verdict,
+      state: verdict.passed ? 'passed' : 'refused',
+      spent,
+      data: { ...spent },
+    })
     return null
   }
   const counted = await countTry(t, scope, at, answered.fault, spent)

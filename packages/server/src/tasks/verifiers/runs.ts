@@ -13,7 +13,8 @@ export async function listRuns(house: TasksHouse, scope: Scope, id: string) {
   const read = async (t: Tx) => {
     const { row } = await seeTask(t, scope, id, 'task.read')
     const runs = await findRuns(t, scope, id)
-    const opener = runs.some((one) => one.verdict !== null) && row.erased_at === null ? await openContents(house, t, scope, [id]) : null
+    const opener =
+      runs.some((one) => one.verdict !== null) && row.erased_at === null ? await openContents(house, t, scope, [id]) : null
     const data = runs.map(({ task_id: _, verdict, ...run }) => {
       const said = verdict && opener ? openVerdict(opener.key(id), scope, { ...run, task_id: id, verdict }) : null
       return { ...run, reason: mask({ reason: said?.reason ?? null }, row, surfaceOf(scope)).reason }

@@ -154,6 +154,26 @@ export const completeIfVerifying = (
     version = version + 1, updated_at = ${t.now}::timestamptz
   where ${isThere(scope, at)} returning *`
 
+/** One vote of several was refused (T16): the task stays with the others, unless its attempts are used up. Its row is locked by the caller. */
+export const refuseVote = (t: Tx, scope: Scope, taskId: string, { uses, most, result, by }: Refusal) => {
+  const ends = sql`(${uses}::integer > 0 and verification_attempt + ${uses}::integer >= ${most}::integer)`
+  return t.maybe<TaskRow>`
+    update tasks set status = case when ${ends} then 'verification_exhausted' else status end,
+      verification_exhausted_at = case when ${ends} then ${t.now}::timestamptz end, verification_attempt = verification_attempt + ${uses}::integer,
+      completed_by_user_id = case when ${ends} then ${by.user_id}::text end, completed_by_email = case when ${ends} then ${by.email}::text end,
+      completed_by_display_name = case when ${ends} then ${by.display_name}::text end,
+      completed_via_channel = case when ${ends} then ${by.channel}::text end, verifier_result = ${result}::bytea, version = version + 1,
+      updated_at = ${t.now}::timestamptz
+    where tenant_id = ${scope.tenantId}::uuid and id = ${taskId}::text and status = any(${OPEN}::text[])
+    returning *`
+}
+
+/** The page of a task shows that an answer is looked at. */
+export const touch = (t: Tx, scope: Scope, taskId: string) => t.maybe<TaskRow>`
+  update tasks set version = version + 1, updated_at = ${t.now}::timestamptz
+  where tenant_id = ${scope.tenantId}::uuid and id = ${taskId}::text and status = any(${OPEN}::text[])
+  returning *`
+
 /** On to another verifier of the list. */
 export const advanceIfVerifying = (t: Tx, scope: Scope, at: At, position: number) => t.maybe<TaskRow>`
   update tasks set verifying_position = ${position}::smallint, version = version + 1, updated_at = ${t.now}::timestamptz

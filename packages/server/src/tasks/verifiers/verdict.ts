@@ -37,7 +37,10 @@ function readError(value: unknown): FieldError | null {
 
 /** Models write `amount`, `/amount` and `/response/amount` for the same field. */
 function pathOf(given: string): string {
-  const inside = given.trim().replace(/^#/, '').replace(/^\/?(?:response|answer)(?=\/|$)/, '')
+  const inside = given
+    .trim()
+    .replace(/^#/, '')
+    .replace(/^\/?(?:response|answer)(?=\/|$)/, '')
   if (inside === '' || inside === '/') return '/response'
   return `/response${inside.startsWith('/') ? inside : `/${inside.split('.').join('/')}`}`.slice(0, 500)
 }

@@ -121,7 +121,12 @@ export async function tryVerifier(house: TasksHouse, scope: Scope, id: string, t
   }
   if (!isModel(config)) throw invalid('/config', 'not_supported', 'An agent judges answers of its own tasks alone.')
   if (!access) return notConfigured('/config', 'Its key is gone.')
-  const answered = await askModel({ door: house.door, tenantId: scope.tenantId, signal }, config, access, questionOf(config, trial))
+  const answered = await askModel(
+    { door: house.door, tenantId: scope.tenantId, signal },
+    config,
+    access,
+    questionOf(config, trial),
+  )
   return 'verdict' in answered
     ? { ...told(answered.verdict), ...answered.spent }
     : { ...told(null), unavailable: answered.fault, ...answered.spent }

@@ -34,7 +34,11 @@ export const verifyByAgent = (house: TasksHouse, scope: Scope, id: string, word:
       })
     const reason = word.passed ? (word.reason ?? null) : word.reason?.trim() || errors.map(({ message }) => message).join('\n')
     const verdict: Verdict = { passed: word.passed, reason, field_errors: word.passed ? [] : errors, parsed_response: null }
-    const now = await settleVerification(house, t, scope, row, at, { verdict, state: word.passed ? 'passed' : 'refused', spent: null })
+    const now = await settleVerification(house, t, scope, row, at, {
+      verdict,
+      state: word.passed ? 'passed' : 'refused',
+      spent: null,
+    })
     if (!now) throw await whyNotOpen(t, scope, id)
     return showWhole(house, t, scope, now, null, person)
   })

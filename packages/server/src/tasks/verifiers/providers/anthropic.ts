@@ -1,13 +1,13 @@
 // Anthropic, Messages API: the verdict is the input of a tool that has to be called (`tool_choice: {type: "tool"}`).
 import { verdictSchema } from '../prompt.ts'
-import { count, isObject, MOST_TOKENS, member, type Provider } from './provider.ts'
+import { count, isObject, MOST_TOKENS, member, type Provider, withKey } from './provider.ts'
 
 const TOOL = 'give_verdict'
 
 export const anthropic: Provider = {
   request: ({ prompt, model, base, key, temperature }) => ({
     url: `${base ?? 'https://api.anthropic.com'}/v1/messages`,
-    headers: { 'anthropic-version': '2023-06-01', ...(key === null ? {} : { 'x-api-key': key }) },
+    headers: { 'anthropic-version': '2023-06-01', ...withKey('x-api-key', key) },
     body: {
       model,
       max_tokens: MOST_TOKENS,

@@ -1,5 +1,5 @@
 // Gemini, generateContent: the verdict is JSON by `responseMimeType` and `responseSchema`, which is OpenAPI's dialect of schemas and no JSON Schema.
-import { count, first, isObject, MOST_TOKENS, member, type Provider, parsed } from './provider.ts'
+import { count, first, isObject, MOST_TOKENS, member, type Provider, parsed, withKey } from './provider.ts'
 
 const schema = (wantsParsed: boolean) => ({
   type: 'OBJECT',
@@ -14,7 +14,9 @@ const schema = (wantsParsed: boolean) => ({
         required: ['path', 'message'],
       },
     },
-    ...(wantsParsed ? { parsed_response: { type: 'STRING', description: 'The JSON text of the answer as an object; empty when refused.' } } : {}),
+    ...(wantsParsed
+      ? { parsed_response: { type: 'STRING', description: 'The JSON text of the answer as an object; empty when refused.' } }
+      : {}),
   },
   required: ['passed', 'reason', 'field_errors', ...(wantsParsed ? ['parsed_response'] : [])],
 })
@@ -22,7 +24,7 @@ const schema = (wantsParsed: boolean) => ({
 export const gemini: Provider = {
   request: ({ prompt, model, base, key, temperature }) => ({
     url: `${base ?? 'https://generativelanguage.googleapis.com'}/v1beta/models/${encodeURIComponent(model)}:generateContent`,
-    headers: key === null ? {} : { 'x-goog-api-key': key },
+    headers: withKey('x-goog-api-key', key),
     body: {
       systemInstruction: { parts: [{ text: prompt.system }] },
       contents: [{ role: 'user', parts: [{ text: prompt.user }] }],

@@ -1,6 +1,6 @@
 // OpenAI, Chat Completions with a strict JSON Schema as `response_format`: at OpenAI, as a deployment of Azure, and wherever else the same API is spoken.
 import { verdictSchema } from '../prompt.ts'
-import { type Asked, count, first, MOST_TOKENS, member, type Provider, parsed, type Said } from './provider.ts'
+import { type Asked, count, first, MOST_TOKENS, member, type Provider, parsed, type Said, withKey } from './provider.ts'
 
 const bodyOf = ({ prompt, temperature }: Asked) => ({
   messages: [
@@ -24,7 +24,7 @@ function read({ choices, usage }: Record<string, unknown>): Said {
   }
 }
 
-const bearer = (key: string | null): Record<string, string> => (key === null ? {} : { authorization: `Bearer ${key}` })
+const bearer = (key: string | null) => withKey('authorization', key && `Bearer ${key}`)
 
 export const openai: Provider = {
   request: (asked) => ({
@@ -50,7 +50,7 @@ const API_VERSION = '2024-10-21'
 export const azureOpenai: Provider = {
   request: (asked) => ({
     url: `${asked.base}/openai/deployments/${encodeURIComponent(asked.deployment ?? asked.model)}/chat/completions?api-version=${asked.apiVersion ?? API_VERSION}`,
-    headers: asked.key === null ? {} : { 'api-key': asked.key },
+    headers: withKey('api-key', asked.key),
     body: { max_tokens: MOST_TOKENS, ...bodyOf(asked) },
   }),
   read,

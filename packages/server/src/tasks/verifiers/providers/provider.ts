@@ -28,13 +28,16 @@ export const MOST_TOKENS = 4_096
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+export const withKey = (header: string, key: string | null): Record<string, string> => (key === null ? {} : { [header]: key })
+
 /** The first of a list, where there is one. */
 export const first = (value: unknown): Record<string, unknown> => {
   const [one] = Array.isArray(value) ? value : []
   return isObject(one) ? one : {}
 }
 export const member = (value: unknown, name: string): unknown => (isObject(value) ? value[name] : undefined)
-export const count = (value: unknown): number => (typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0)
+export const count = (value: unknown): number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0
 
 export function parsed(text: unknown): unknown {
   if (typeof text !== 'string') return null

@@ -1,0 +1,75 @@
+// What the record and the waits hear of a verification: ids, states and names, never what was said.
+import type { Scope } from '../../db/scope.ts'
+import type { Tx } from '../../db/tx.ts'
+import { type EventData, record } from '../../events/event.ts'
+import type { TasksHouse } from '../house.ts'
+import { taskTopic, tellOfEnd } from '../settle.ts'
+import type { TaskRow } from '../sql.ts'
+import { attemptsOf, isModel, type Verifier } from './config.ts'
+import type { At, RunState, Spent } from './sql.ts'
+import type { Verdict } from './verdict.ts'
+
+const briefly = (one: Verifier): EventData => ({
+  provider: one.provider,
+  ...(isModel(one) ? { model: one.model } : {}),
+  ...(one.verifier_id === null ? {} : { verifier_id: one.verifier_id }),
+})
+const resourceOf = (row: TaskRow) => ({ resource: { type: 'task' as const, id: row.id } })
+
+/** How a verifier's part ended: by its verdict, without one, or by an operator. */
+export type How = { verdict: Verdict; state: Exclude<RunState, 'waiting' | 'ended'>; spent: Spent | null; data?: EventData }
+
+export async function tellHanded(t: Tx, scope: Scope, now: TaskRow, before: TaskRow, at: At): Promise<void> {
+  const about = { from: before.status, to: now.status, decision_id: at.decisionId, agent_id: now.agent_id }
+  await record(
+    t,
+    scope,
+    'task.verifying',
+    { ...about, ...briefly((now.verifier_config ?? [])[at.position] as Verifier) },
+    resourceOf(now),
+  )
+  t.wake(taskTopic(now.id))
+}
+
+export const tellVerified = (t: Tx, scope: Scope, row: TaskRow, at: At, how: How): Promise<string> =>
+  record(
+    t,
+    scope,
+    how.state === 'overridden' ? 'task.overridden' : 'task.verified',
+    {
+      decision_id: at.decisionId,
+      ...briefly((row.verifier_config ?? [])[at.position] as Verifier),
+      how: how.state,
+      ...how.data,
+      agent_id: row.agent_id,
+    },
+    resourceOf(row),
+  )
+
+export async function tellRefused(
+  house: TasksHouse,
+  t: Tx,
+  scope: Scope,
+  now: TaskRow,
+  before: TaskRow,
+  at: At,
+  verdict: Verdict,
+): Promise<void> {
+  const verifiers = before.verifier_config ?? []
+  const data = {
+    decision_id: at.decisionId,
+    attempt: now.verification_attempt,
+    attempts: attemptsOf(verifiers),
+    fields: verdict.field_errors.map(({ path }) => path),
+    ...briefly(verifiers[at.position] as Verifier),
+  }
+  if (now.status === 'verification_exhausted') return tellOfEnd(house, t, scope, now, before.status, data)
+  await record(
+    t,
+    scope,
+    'task.returned',
+    { from: before.status, to: now.status, agent_id: now.agent_id, ...data },
+    resourceOf(now),
+  )
+  t.wake(taskTopic(now.id))
+}
