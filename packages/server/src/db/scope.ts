@@ -26,6 +26,8 @@ export type Guest = {
   readonly slackUserId: string | null
   /** Asked although named nowhere: whoever let them in vouches for that. */
   readonly vouched: boolean
+  /** Further names under which they were asked: the place where they were told. */
+  readonly keys?: readonly string[]
   /** Rows of the matrix; what stands there for guests and is not here they may not. Null: all of it. */
   readonly acts: readonly string[] | null
 }

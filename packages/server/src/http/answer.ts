@@ -24,9 +24,12 @@ export function writeAnswer(outgoing: ServerResponse, answer: Answer, base: Base
   outgoing.end(bodyless ? undefined : body)
 }
 
-/** An answer's own header replaces the one of its name in the base. */
+/** An answer's own header replaces the one of its name in the base; an empty one takes it away. */
 function merged(base: BaseHeaders, own: Answer['headers']): (string | string[])[] {
-  for (const name in own) if (name in base.named) return Object.entries({ ...base.named, ...own }).flat()
+  for (const name in own) if (name in base.named) {
+      const all = Object.entries({ ...base.named, ...own })
+      return all.filter(([, value]) => value !== '').flat()
+    }
   const flat: (string | string[])[] = base.flat.slice()
   for (const name in own) flat.push(name, own[name] as string | string[])
   return flat
@@ -35,7 +38,8 @@ function merged(base: BaseHeaders, own: Answer['headers']): (string | string[])[
 export function toResponse(answer: Answer, base: BaseHeaders): Response {
   const headers = new Headers(base.named)
   for (const [name, value] of Object.entries(answer.headers)) {
-    if (typeof value === 'string') headers.set(name, value)
+    if (value === '') headers.delete(name)
+    else if (typeof value === 'string') headers.set(name, value)
     else for (const one of value) headers.append(name, one)
   }
   const bodyless = answer.status === 204 || answer.status === 304

@@ -3,14 +3,16 @@
 import { Problem } from '@countersign/sdk'
 
 const CSP_API = "default-src 'none'; frame-ancestors 'none'; sandbox"
-const CSP_PAGE = [
+/** Of a page that one other origin may hold in a frame; without one, nobody's. */
+export const pagePolicy = (ancestor = "'none'"): string =>
+  [
   "default-src 'none'",
   ...['script-src', 'style-src', 'font-src', 'connect-src', 'frame-src', 'media-src', 'manifest-src', 'form-action'].map(
     (name) => `${name} 'self'`,
   ),
   "img-src 'self' data:",
   "base-uri 'none'",
-  "frame-ancestors 'none'",
+  `frame-ancestors ${ancestor}`,
   "require-trusted-types-for 'script'",
   'trusted-types countersign',
 ].join('; ')
@@ -31,7 +33,7 @@ export function securityHeaders(options: { https: boolean; hstsPreload?: boolean
   }
   if (options.https)
     common['Strict-Transport-Security'] = `max-age=31536000; includeSubDomains${options.hstsPreload ? '; preload' : ''}`
-  return { api: { ...common, 'Content-Security-Policy': CSP_API }, page: { ...common, 'Content-Security-Policy': CSP_PAGE } }
+  return { api: { ...common, 'Content-Security-Policy': CSP_API }, page: { ...common, 'Content-Security-Policy': pagePolicy() } }
 }
 
 type HeaderOf = (name: string) => string | undefined

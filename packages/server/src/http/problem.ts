@@ -23,12 +23,18 @@ export function problemOf(error: unknown): Problem {
   return new Problem('internal', {}, { cause: error })
 }
 
-export function problemAnswer(problem: Problem, requestId: string, dialect: Dialect = 'native'): Answer {
+/** `words`: of a route whose clients know a code by another word than the rest. */
+export function problemAnswer(
+  problem: Problem,
+  requestId: string,
+  dialect: Dialect = 'native',
+  words: Partial<Record<string, string>> = {},
+): Answer {
   const body: Record<string, unknown> = problem.toBody(requestId)
   if (dialect === 'compatible') {
     body.message = problem.members.detail ?? problem.title
     body.docs = problem.docs
-    body.error = COMPATIBLE_WORDS[problem.code as ProblemCode] ?? problem.code.toUpperCase()
+    body.error = words[problem.code] ?? COMPATIBLE_WORDS[problem.code as ProblemCode] ?? problem.code.toUpperCase()
   }
   const headers: Record<string, string> = { 'Content-Type': 'application/problem+json' }
   const after = problem.members.retry_after

@@ -15,7 +15,7 @@ import { findLiveSession, type KeyInUse, type LiveSession, seeKeys, seeSession, 
 
 /** What a session's scope says beside who it is: its browser is due for a new token (P26). */
 export type SessionScope = Scope & { readonly rotationDue: boolean }
-type Asked = Pick<RequestInfo, 'id' | 'method' | 'address' | 'header' | 'cookie'> & Partial<Pick<RequestInfo, 'client'>>
+type Asked = Pick<RequestInfo, 'id' | 'method' | 'path' | 'address' | 'header' | 'cookie'> & Partial<Pick<RequestInfo, 'client'>>
 
 const SESSION_TOKEN = /^[A-Za-z0-9_-]{43}$/
 // Two, so that one look-up that is slow holds nobody else up.
@@ -25,17 +25,32 @@ const BEARER = /^bearer (.*)$/i
 
 /** null: no credential was sent. A credential that does not count is a problem, never nobody. */
 export async function authenticate(house: IdentityHouse, request: Asked, route?: Route): Promise<Scope | null> {
-  const scope = await findScope(house, request)
+  const scope = await findScope(house, request, route)
   if (scope) guardState(scope, request, route)
   return scope && traced(house, { ...scope, address: inetOf(request.address) }, request)
 }
 
-async function findScope(house: IdentityHouse, request: Asked): Promise<Scope | null> {
-  const authorization = request.header('authorization')
-  const bearer = authorization === undefined ? request.header('x-admin-token') : (BEARER.exec(authorization)?.[1] ?? '')
+async function findScope(house: IdentityHouse, request: Asked, route: Route | undefined): Promise<Scope | null> {
+  const bearer = bearerOf(request)
+  const guest = guestBearerOf(house, bearer)
+  if (guest) return guest.scopeOf(request, bearer as string, route)
   if (bearer !== undefined) return scopeOfKey(house, request, bearer)
   const token = request.cookie(cookieName(house.origin()))
   return token !== undefined && SESSION_TOKEN.test(token) ? scopeOfSession(house, request, token) : null
+}
+
+function bearerOf(request: Pick<Asked, 'header'>): string | undefined {
+  const authorization = request.header('authorization')
+  return authorization === undefined ? request.header('x-admin-token') : (BEARER.exec(authorization)?.[1] ?? '')
+}
+
+const guestBearerOf = ({ bearers = [] }: IdentityHouse, bearer: string | undefined) =>
+  bearers.find(({ prefix }) => bearer?.startsWith(prefix))
+
+/** A guest's credential opens its own routes only: with it in hand not even what is open to everybody is answered. */
+export function refuseGuestBearer(house: IdentityHouse, request: Pick<Asked, 'header'>): void {
+  if (guestBearerOf(house, bearerOf(request)))
+    throw new Problem('forbidden', { detail: 'This token opens its one task and nothing else.' })
 }
 
 async function scopeOfSession(house: IdentityHouse, request: Asked, token: string): Promise<Scope | null> {
@@ -122,6 +137,7 @@ function keyScope(key: KeyInUse, requestId: string): KeyScope {
     agt: { principal: key.agent_id as string, type: 'agent', role: null, name: key.agent_name as string, user: key.agent_owner },
     usr: { principal: key.maker, type: 'user', role: key.maker_role, name: key.maker_name, user: key.maker },
     adm: { principal: key.id, type: 'key', role: null, name: key.name, user: key.maker },
+    emb: { principal: key.id, type: 'key', role: null, name: key.name, user: key.maker },
   } as const
   const { principal, type, role, name, user } = by[key.kind]
   return {

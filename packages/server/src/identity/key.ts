@@ -32,10 +32,13 @@ import {
 export type Key = KeyRow
 /** `secret` stands in the answer of creation and rotation only. */
 export type ShownKey = KeyRow & { secret: string }
-export type KeyKindMade = 'agt' | 'usr' | 'adm'
+export type KeyKindMade = 'agt' | 'usr' | 'adm' | 'emb'
 export type NewKey = {
   kind: KeyKindMade
   agent_id?: string
+  /** Of the kind emb. */
+  agent_ids?: readonly string[]
+  origins?: readonly string[]
   name?: string
   scopes?: readonly string[]
   addresses?: readonly string[]
@@ -46,11 +49,12 @@ export type NewKey = {
 const NINETY_DAYS = 90 * 86_400
 /** What an agent needs to ask and to know itself. */
 const AGENT_SCOPES = ['agents:read', 'tasks:*'] as const
+const EMBED_SCOPES = ['tasks:embed'] as const
 
 export async function createKey(house: IdentityHouse, scope: Scope, input: NewKey): Promise<ShownKey> {
   return tx(house.db, scope, async (t) => {
     const { userId, environment, name } = await holderOf(t, scope, input)
-    const scopes = input.scopes ?? (input.kind === 'agt' ? AGENT_SCOPES : null)
+    const scopes = input.scopes ?? (input.kind === 'agt' ? AGENT_SCOPES : input.kind === 'emb' ? EMBED_SCOPES : null)
     if (!scopes || scopes.length === 0)
       throw fieldError('/scopes', 'required', 'Name what the key may do; only agent keys have a default.')
     guardScopes(scope, input, scopes)
@@ -61,6 +65,8 @@ export async function createKey(house: IdentityHouse, scope: Scope, input: NewKe
       kind: input.kind,
       environment,
       agentId: input.agent_id ?? null,
+      agentIds: [...new Set(input.agent_ids)],
+      origins: [...new Set(input.origins)],
       userId,
       name: input.name?.trim() || name,
       scopes: [...new Set(scopes)].sort(),
@@ -95,12 +101,13 @@ async function holderOf(
   if (!scope.userId) throw new Problem('forbidden', { action: 'key.create' })
   if (input.kind !== 'agt') {
     if (input.agent_id) throw fieldError('/agent_id', 'unexpected', 'Only a key of the kind agt belongs to an agent.')
-    if (input.kind === 'adm' && reach(scope, 'key.create') !== 'any')
+    await guardEmbed(t, scope, input)
+    if (input.kind !== 'usr' && reach(scope, 'key.create') !== 'any')
       throw new Problem('forbidden', { action: 'key.create', detail: 'A tenant-wide key needs a role that reaches all keys.' })
     return {
       userId: scope.userId,
       environment: input.environment ?? 'live',
-      name: input.kind === 'usr' ? 'personal key' : 'tenant key',
+      name: { usr: 'personal key', adm: 'tenant key', emb: 'embed key' }[input.kind],
     }
   }
   if (!input.agent_id) throw fieldError('/agent_id', 'required', 'A key of the kind agt needs its agent.')
@@ -110,6 +117,19 @@ async function holderOf(
   if (input.environment && input.environment !== agent.environment)
     throw fieldError('/environment', 'mismatch', `The agent is ${agent.environment}.`)
   return { userId: scope.userId, environment: agent.environment, name: `${agent.name.slice(0, 96)} key` }
+}
+
+/** A key that mints tokens for pages names whose tasks they may show: agents of this tenant. Where those pages are is judged when it mints. */
+async function guardEmbed(t: Tx, scope: Scope, input: NewKey): Promise<void> {
+  const { kind, agent_ids = [], origins = [] } = input
+  if (kind !== 'emb') {
+    const path = agent_ids.length > 0 ? '/agent_ids' : '/origins'
+    if (agent_ids.length + origins.length > 0) throw fieldError(path, 'unexpected', 'Only a key of the kind emb is limited by it.')
+    return
+  }
+  if (agent_ids.length === 0) throw fieldError('/agent_ids', 'required', 'Name the agents whose tasks this key may show.')
+  for (const [i, id] of agent_ids.entries())
+    if (!(await findAgent(t, scope, id, ALL))) throw fieldError(`/agent_ids/${i}`, 'not_found', 'There is no such agent.')
 }
 
 /** Every scope must be one that its maker has and that this kind of key can have at all (P56). */

@@ -217,6 +217,7 @@ const isOfGuest = ({ acts }: Guest, action: string): boolean =>
 
 function reachOfKind(scope: KeyScope, action: string): Reach {
   if (scope.keyKind === 'usr') return 'any'
+  if (scope.keyKind === 'emb') return action === 'task.embed' ? 'own' : 'none'
   if (scope.keyKind === 'adm') return isOfPeople(action) ? 'none' : reachOfRole('admin', action)
   return rowOf(action).agent
 }

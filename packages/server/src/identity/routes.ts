@@ -436,6 +436,8 @@ const keyRoutes = (house: IdentityHouse, list: List): Route[] => [
       body: s.object({
         kind: KeyKind,
         agent_id: s.optional(s.id('agt')),
+        agent_ids: s.optional(s.array(s.id('agt'), { max: 50 })).describe('Of a key for embeds: whose tasks it may show.'),
+        origins: s.optional(s.array(s.line({ max: 256 }), { max: 50 })).describe('Of a key for embeds: where it may show them.'),
         name: s.optional(s.line({ max: 100 })),
         scopes: s.optional(s.array(s.oneOf(...(KEY_SCOPES as [string, ...string[]])), { min: 1, max: 100 })),
         addresses: s.optional(s.array(s.line({ max: 64 }), { max: 20 })),

@@ -80,13 +80,15 @@ export const Agent = s.named(
     updated_at: s.time(),
   }),
 )
-export const KeyKind = s.oneOf('agt', 'usr', 'adm')
+export const KeyKind = s.oneOf('agt', 'usr', 'adm', 'emb')
 const keyMembers = {
   id: s.id('key'),
   kind: KeyKind,
   environment: Environment,
   name: s.text(),
   agent_id: s.maybe(s.id('agt')),
+  agent_ids: s.array(s.id('agt')).describe('Of a key for embeds: whose tasks it may show.'),
+  origins: s.array(s.text()).describe('Of a key for embeds: where; none means wherever the tenant allows.'),
   scopes: s.array(s.text()),
   addresses: s.array(s.text()),
   created_by: s.id('usr'),

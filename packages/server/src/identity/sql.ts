@@ -342,10 +342,13 @@ export const listLiveKeysOfAgent = (t: Tx, scope: Scope, agentId: string) => t.r
 
 export type KeyRow = {
   id: string
-  kind: 'agt' | 'usr' | 'adm'
+  kind: 'agt' | 'usr' | 'adm' | 'emb'
   environment: 'live' | 'test'
   name: string
   agent_id: string | null
+  /** Of the kind emb: whose tasks it may show, and where; without origins wherever the tenant allows. */
+  agent_ids: string[]
+  origins: string[]
   scopes: string[]
   addresses: string[]
   created_by: string
@@ -364,7 +367,7 @@ export type KeyRow = {
 export type KeyInUse = {
   id: string
   tenant_id: string
-  kind: 'agt' | 'usr' | 'adm'
+  kind: 'agt' | 'usr' | 'adm' | 'emb'
   agent_id: string | null
   agent_state: AgentState | null
   agent_name: string | null
@@ -403,6 +406,8 @@ export const insertKey = (
     kind: string
     environment: string
     agentId: string | null
+    agentIds: readonly string[]
+    origins: readonly string[]
     userId: string
     name: string
     scopes: readonly string[]
@@ -410,9 +415,10 @@ export const insertKey = (
     lastsSeconds: number
   },
 ) => t.run`
-  insert into keys (id, tenant_id, kind, environment, agent_id, user_id, name, scopes, addresses, created_at, lasts_seconds, expires_at)
-  values (${key.id}::text, ${scope.tenantId}::uuid, ${key.kind}::text, ${key.environment}::text, ${key.agentId}::text, ${key.userId}::text,
-    ${key.name}::text, ${key.scopes}::text[], ${key.addresses}::inet[], ${t.now}::timestamptz, ${key.lastsSeconds}::integer,
+  insert into keys (id, tenant_id, kind, environment, agent_id, agent_ids, origins, user_id, name, scopes, addresses, created_at, lasts_seconds,
+    expires_at)
+  values (${key.id}::text, ${scope.tenantId}::uuid, ${key.kind}::text, ${key.environment}::text, ${key.agentId}::text,
+    ${key.agentIds}::text[], ${key.origins}::text[], ${key.userId}::text, ${key.name}::text, ${key.scopes}::text[], ${key.addresses}::inet[], ${t.now}::timestamptz, ${key.lastsSeconds}::integer,
     ${t.now}::timestamptz + make_interval(secs => ${key.lastsSeconds}::integer))`
 
 export const insertKeyToken = (
@@ -425,7 +431,7 @@ export const insertKeyToken = (
   values (${token.hash}::bytea, ${scope.tenantId}::uuid, ${keyId}::text, ${token.prefix}::text, ${token.last_four}::text, ${t.now}::timestamptz)`
 
 const keyColumns = (now: Date) => sql`
-  k.id, k.kind, k.environment, k.name, k.agent_id, k.scopes, k.addresses::text[] as addresses, k.created_at, k.expires_at, k.revoked_at,
+  k.id, k.kind, k.environment, k.name, k.agent_id, k.agent_ids, k.origins, k.scopes, k.addresses::text[] as addresses, k.created_at, k.expires_at, k.revoked_at,
   date_trunc('day', k.last_used_at, 'UTC') as last_used_at, k.last_used_from, o.prefix, o.last_four,
   case when k.revoked_at is not null then 'revoked' when k.expires_at <= ${now}::timestamptz then 'expired' else 'active' end as state,
   (select max(old.ends_at) from key_tokens old

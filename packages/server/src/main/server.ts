@@ -4,7 +4,7 @@ import { webhookOperations } from '../events/schema.ts'
 import { type App, buildApp } from '../http/app.ts'
 import { openLimits } from '../http/limit.ts'
 import { loadPages } from '../http/static.ts'
-import { authenticate } from '../identity/authenticate.ts'
+import { authenticate, refuseGuestBearer } from '../identity/authenticate.ts'
 import type { IdentityHouse } from '../identity/house.ts'
 import { exposeKey } from '../identity/key.ts'
 import type { Ring } from '../identity/keys-at-rest/root/ring.ts'
@@ -57,9 +57,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { clock } = db
   const limits = openLimits({ db, keyring, clock, buckets: config.limits })
   const origin = (): string => app.origin()
-  const rooms = openRooms({ config, db, keyring, ring, limits, log, version, origin, passwordCost: options.passwordCost })
-  const { identity } = rooms
   const serves = config.roles.includes('web')
+  const pages = serves && options.pages !== null ? loadPages(options.pages) : undefined
+  const embedPage = pages?.get('/embed.html')?.plain.toString() ?? null
+  const rooms = openRooms({ config, db, keyring, ring, limits, log, version, origin, embedPage, passwordCost: options.passwordCost })
+  const { identity } = rooms
   const app: App = buildApp({
     house: { db, log, clock, keyring },
     // Each listener has its own routes and no others; a process without the web answers probes alone (P19).
@@ -75,13 +77,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     trustedProxies: config.trustedProxies,
     cors: config.cors,
     buckets: config.limits,
-    pages: serves && options.pages !== null ? loadPages(options.pages) : undefined,
+    pages,
     accessLog: true,
     observe: rooms.status.observe,
     checkAnswers: options.checkAnswers,
     version,
     webhooks: webhookOperations(),
     authenticate: (request, route) => authenticate(identity, request, route),
+    refuseGuest: (request) => refuseGuestBearer(identity, request),
     looked: (scope, route, params, result) => recordLook(identity, scope, route, params, result),
     authorise,
     stepUp: (scope) => requireProof(scope, clock.now()),
