@@ -12,7 +12,7 @@ const address = {
 const SCHEMA = {
   type: 'object',
   properties: {
-    title: { type: 'string', minLength: 3, description: 'As the customer will read it' },
+    title: { type: 'string', minLength: 3, title: 'Title', description: 'As the customer will read it' },
     note: { type: 'string', maxLength: 500 },
     contact: { type: 'string', format: 'email' },
     amount: { type: 'number', maximum: 100 },
@@ -85,7 +85,8 @@ test('T75 T76 T80 every kind of field can be answered, and the server says besid
   await send.click()
 
   // then: the words of the server beside each, the focus on the first, and nothing settled
-  await expect.poll(() => field('Title').getAttribute('aria-invalid')).toBe('true')
+  await form.getByRole('alert').waitFor()
+  expect(await field('Title').getAttribute('aria-invalid')).toBe('true')
   expect(await field('Title').evaluate((element) => element === document.activeElement)).toBe(true)
   expect(await said(field('Title'))).toMatch(/As the customer will read it.*3/)
   for (const name of ['Amount', 'Count', 'Due', 'At', 'Starts at', 'Country'])

@@ -20,6 +20,7 @@ import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
 import { type FormContext, FormProvider } from './context.ts'
 import { Fields } from './input.tsx'
+import { useTouched } from './touched.ts'
 
 export type AnswerFormProps = {
   responseSchema: unknown
@@ -49,7 +50,7 @@ export function AnswerForm(props: AnswerFormProps) {
   const { responseSchema, formDefinition, error, below = '/response', busy = false, closed, onDraft, loadImage } = props
   const form = useMemo(() => formOf(responseSchema, formDefinition ?? null), [responseSchema, formDefinition])
   const [drafts, setDrafts] = useState<Drafts>(() => props.drafts ?? draftOf(form, props.initial))
-  const [touched, setTouched] = useState<ReadonlySet<string>>(new Set())
+  const { touched, onBlur } = useTouched()
   const [changed, setChanged] = useState<{ since: unknown; names: readonly string[] }>({ since: error, names: [] })
   const element = useRef<HTMLFormElement>(null)
 
@@ -75,12 +76,8 @@ export function AnswerForm(props: AnswerFormProps) {
     event.preventDefault()
     if (closed === undefined && !busy) props.onSubmit(assemble(form, drafts) as Record<string, unknown>)
   }
-  const touch = (event: { target: EventTarget }) => {
-    const path = (event.target as HTMLElement).closest('[data-path]')?.getAttribute('data-path')
-    if (path !== null && path !== undefined && !touched.has(path)) setTouched(new Set([...touched, path]))
-  }
   return (
-    <form ref={element} onSubmit={submit} onBlur={touch} noValidate className="flex flex-col gap-5" aria-label="Your answer">
+    <form ref={element} onSubmit={submit} onBlur={onBlur} noValidate className="flex flex-col gap-5" aria-label="Your answer">
       <Refusal error={error} placed={said} />
       {props.before}
       {form.title && (
