@@ -71,8 +71,7 @@ test('T151 the tenant’s decision_assurance and the task’s own are floors', a
   const house = await setup()
   const key = await house.given.key({ kind: 'usr', name: 'mine', scopes: ['tasks:*'] }, house.bob)
   const { id } = await house.given.task(REFUND)
-  const byKey = (task: unknown) =>
-    house.nobody.post(at(task, 'decide'), answer(), { authorization: `Bearer ${key.secret}` })
+  const byKey = (task: unknown) => house.nobody.post(at(task, 'decide'), answer(), { authorization: `Bearer ${key.secret}` })
   const strict = await house.given.task({ ...REFUND, assurance: 'session' })
   expect((await byKey(strict.id)).body).toMatchObject({ code: 'step_up_required', need: 'session', have: 'link' })
   expect((await configure(house, { decision_assurance: 'step_up' })).status).toBe(200)

@@ -21,8 +21,11 @@ const ACTION = {
   editable: ['/amount', '/note'],
 }
 const ASK = { task: 'Refund order 1042?', timeout_seconds: 3_600, action: ACTION }
-const ask = (house: House, action: object = {}, more: object = {}) =>
-  house.given.task({ ...ASK, ...more, action: { ...ACTION, ...action } })
+const ask = async (house: House, action: object = {}, more: object = {}) => {
+  const { status, body } = await house.agent.post('/api/v1/tasks', { ...ASK, ...more, action: { ...ACTION, ...action } })
+  expect([status, body.errors]).toEqual([201, undefined])
+  return body
+}
 const decide = (who: Client, id: unknown, body: object) => who.post(at(id, 'decide'), { seen_revision: 1, ...body })
 const poll = async (house: House, id: unknown) => (await house.agent.get(at(id, 'poll'))).body
 const activate = async (house: House, text: string) => {
@@ -77,7 +80,7 @@ test('T45 T166 an edit elsewhere, of the name, or of another type is refused wit
     'args_invalid',
     ['/args/amount maximum', '/args/order not_editable'],
   ])
-  expect(errorsOf((await edit({ order: 1042 })).body)).toEqual(['/args/amount required', '/args/amount not_editable'].slice(0, 1))
+  expect(errorsOf((await edit({ order: 1042, note: 'x' })).body)).toEqual(['/args/amount required'])
   expect(errorsOf((await edit(ACTION.args, { name: 'pay' })).body)).toEqual(['/name unknown'])
   expect(errorsOf((await decide(house.bob, id, { type: 'edit' })).body)).toEqual(['/args required'])
   expect(errorsOf((await decide(house.bob, id, { type: 'accept', args: ACTION.args })).body)).toEqual(['/args not_allowed'])
@@ -197,8 +200,8 @@ test('T46 an edit that policy asks more people about raises the quorum and voids
   ]
   await activate(
     house,
-    `@id("large") @ask("Sure?") @quorum("3") permit (principal, action == Action::"task.create", resource) when { context has action && context.action.edited && context.action.amount > 300 };
-@id("small") permit (principal, action == Action::"task.create", resource) unless { context has action && context.action.edited && context.action.amount > 300 };
+    `@id("large") @ask("Sure?") @quorum("3") permit (principal, action == Action::"task.create", resource) when { context has action && context.action.edited && context.action has amount && context.action.amount > 300 };
+@id("small") permit (principal, action == Action::"task.create", resource) unless { context has action && context.action.edited && context.action has amount && context.action.amount > 300 };
 @id("rest") permit (principal is User, action, resource);`,
   )
   const assign_to = { emails: [one, two, three].map(({ email }) => email) }

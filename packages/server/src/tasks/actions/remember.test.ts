@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest'
-import { type Client, type House, setup } from '#harness'
+import { createQueue, defineKind, type Kind } from '@countersign/queue'
+import { expect, onTestFinished, test } from 'vitest'
+import { type AgentCaller, type Client, type House, setup } from '#harness'
 
 const at = (id: unknown, act = '') => `/api/v1/tasks/${id}${act && `/${act}`}`
 const KIND = 'report.build'
@@ -7,17 +8,26 @@ const enqueue = (who: Client, payload: object, kind = KIND) => who.post('/api/v1
 const approve = (who: Client, id: unknown, more: object = {}) =>
   who.post(at(id, 'decide'), { type: 'respond', response: { approve: true }, seen_revision: 1, ...more })
 
+const aJobAgent = (house: House): Promise<AgentCaller> => house.given.agent({ scopes: ['tasks:*', 'jobs:*'] })
+
+/** Whatever an agent enqueues here is asked about; nobody runs it. */
 async function open(): Promise<House> {
   const house = await setup()
+  const kinds = [KIND, 'report.delete'].map((name) =>
+    defineKind(name, { queue: 'reports', run: async () => undefined }),
+  ) as unknown as Kind[]
+  const engine = createQueue({ database: house.db.pool, listen: false, kinds })
+  onTestFinished(() => engine.close())
+  await engine.register()
   const text =
     '@id("ask") @ask("May {agent} run this?") permit (principal is Agent, action, resource);\n@id("people") permit (principal is User, action, resource);'
   const saved = await house.bob.post('/api/v1/policies', { text })
   await house.bob.post(`/api/v1/policies/${saved.body.version}/activate`, {})
-  return house
+  return { ...house, agent: await aJobAgent(house) }
 }
 const asked = async (house: House, payload: object): Promise<string> => {
   const { status, body } = await enqueue(house.agent, payload)
-  expect([status, body.code]).toEqual([403, 'approval_pending'])
+  expect([status, body.code]).toEqual([428, 'approval_pending'])
   return body.task_id
 }
 
@@ -32,7 +42,7 @@ test('T48 an approval is remembered for a while as a version of the policies: th
   expect(active.policies).toMatchObject([{ id: 'ask' }, { id: 'people' }, { id: `remembered.${id.slice(5).toLowerCase()}` }])
   expect((await enqueue(house.agent, { month: 2 })).status).toBe(201)
   expect((await enqueue(house.agent, { month: 2 }, 'report.delete')).body.code).toBe('approval_pending')
-  expect((await enqueue(await house.given.agent(), { month: 2 })).body.code).toBe('approval_pending')
+  expect((await enqueue(await aJobAgent(house), { month: 2 })).body.code).toBe('approval_pending')
   await house.clock.advance('3601s')
   await asked(house, { month: 3 })
 })
