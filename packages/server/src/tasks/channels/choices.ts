@@ -9,7 +9,7 @@ export type Choice = { label: string; answer: LinkAnswer; tone: 'yes' | 'no' | '
 export type Choices = { choices: Choice[]; why: string | null }
 
 type Level = 'none' | 'notify' | 'strict'
-type Read = { action?: { allow?: string[] } | null; items?: unknown; assurance?: 'link' }
+type Read = { action?: { allow?: string[] } | null; items?: unknown; assurance?: 'link' | 'session' }
 
 export const levelOf = ({ redact }: Pick<Task, 'redact'>): Level =>
   typeof redact === 'string' ? redact : (redact as { level: Level }).level
@@ -21,7 +21,8 @@ export function choicesOf(task: Task, shortened = false): Choices {
   const can = answerable(form, 'mail', {
     risk: task.risk,
     redact: levelOf(task),
-    ...(assurance ? { assurance } : {}),
+    // It only raises what the risk asks for.
+    ...(assurance && assurance !== 'link' ? { assurance } : {}),
     action: action?.allow ? { allow: action.allow } : null,
     shortened,
   })

@@ -1,0 +1,138 @@
+// The page behind a link of a mail: from the mail that arrives at a real SMTP server to the answer, by keyboard, on a phone, and in every state that a link can be in.
+import { expect, test } from 'vitest'
+import { addIdentity } from '../../packages/server/src/tasks/channels/email/testing/rig.ts'
+import { linksIn, openSink, reviewIn, type Taken } from '../../packages/server/src/tasks/channels/email/testing/sink.ts'
+import { accessibility, browse, houseWithPages, noFaults, overflow, picture, useBrowser } from './browser.ts'
+
+useBrowser()
+
+const NOTE = {
+  type: 'object',
+  properties: { approved: { type: 'boolean', title: 'Approve the refund?' }, note: { type: 'string', title: 'Note', maxLength: 20 } },
+  required: ['approved'],
+  additionalProperties: false,
+}
+const REFUND = {
+  task: 'Refund order 1042?',
+  description: 'The parcel never arrived.',
+  payload: { order: 1042, amount: 240, currency: 'EUR', reason: 'parcel lost' },
+  response_schema: NOTE,
+  on_behalf_of: 'Mia from support',
+  timeout_seconds: 7_200,
+}
+
+async function start(more: Record<string, unknown> = {}) {
+  const sink = await openSink()
+  const house = await houseWithPages({ settings: { EGRESS_ALLOW: `127.0.0.1:${sink.port}` } })
+  await addIdentity(house, sink)
+  const member = await house.member.person()
+  const task = await house.given.task({ ...REFUND, assign_to: { email: member.email }, notify: [`email:${member.email}`], ...more })
+  await house.runJobs()
+  return { house, member, task, mail: sink.took[0] as Taken, sink }
+}
+const answerPath = (token: string) => `/answer#${token}`
+
+test('T109 T110 T163 A23 a mail arrives, its link is opened and answered by the keyboard alone; opened again it says who answered', async () => {
+  const { house, member, task, mail } = await start()
+  expect(mail.subject).toBe('[normal] Refund order 1042?')
+  const surf = await browse(house.url)
+  const { page } = surf
+  await page.goto(answerPath(linksIn(mail).get('Yes') as string))
+  await page.getByRole('heading', { name: 'Refund order 1042?' }).waitFor()
+  for (const words of ['refund-bot', 'Mia from support', 'parcel lost', 'The agent is told so', 'The parcel never arrived.'])
+    await page.getByText(words).first().waitFor()
+  expect(await accessibility(page)).toEqual([])
+  await picture(page, 'answer')
+  const send = page.getByRole('button', { name: 'Send “Yes”' })
+  await send.waitFor()
+  // Nothing has the focus that one key could press.
+  await page.keyboard.press('Enter')
+  expect((await house.agent.get(`/api/v1/tasks/${task.id}`)).body.status).toBe('open')
+  for (let i = 0; i < 20 && !(await send.evaluate((element) => element === document.activeElement)); i++) await page.keyboard.press('Tab')
+  expect(await send.evaluate((element) => element === document.activeElement)).toBe(true)
+  await page.keyboard.press('Enter')
+  await page.getByText('Your answer was sent. That settles it.').waitFor()
+  expect((await house.agent.get(`/api/v1/tasks/${task.id}`)).body).toMatchObject({
+    status: 'completed',
+    response: { approved: true },
+    completed_via_channel: 'email',
+    completed_by_email: member.email,
+  })
+  for (const token of linksIn(mail).values()) {
+    await page.goto('about:blank')
+    await page.goto(answerPath(token))
+    await page.getByText(`This was already answered by ${member.displayName}`).waitFor()
+    expect(await page.getByRole('form').count()).toBe(0)
+  }
+  noFaults(surf)
+})
+
+test('T58 T110 T164 on a phone a field that does not fit is told beside it, what was typed stays, and the next try counts', async () => {
+  const { house, task, mail } = await start()
+  const surf = await browse(house.url, { width: 360, height: 740 })
+  const { page } = surf
+  await page.goto(answerPath(reviewIn(mail)))
+  const note = page.getByLabel('Note')
+  await page.getByRole('radio', { name: 'Yes' }).check()
+  await note.fill('far longer than twenty characters')
+  await page.getByRole('button', { name: 'Send answer' }).click()
+  await expect.poll(() => note.getAttribute('aria-invalid')).toBe('true')
+  expect(await note.inputValue()).toBe('far longer than twenty characters')
+  expect(await overflow(page)).toBe(0)
+  expect(await accessibility(page)).toEqual([])
+  await picture(page, 'answer-phone')
+  await note.fill('lost by the courier')
+  await page.getByRole('button', { name: 'Send answer' }).click()
+  await page.getByText('Your answer was sent. That settles it.').waitFor()
+  expect((await house.agent.get(`/api/v1/tasks/${task.id}`)).body.response).toEqual({ approved: true, note: 'lost by the courier' })
+  noFaults(surf)
+})
+
+test('T13 T109 T111 a page says when the question changed under it, when its time is over, when it needs a sign-in, and when it is no link', async () => {
+  const { house, member, task, mail } = await start()
+  const surf = await browse(house.url)
+  const { page } = surf
+  await page.goto(answerPath(linksIn(mail).get('Yes') as string))
+  await page.getByRole('button', { name: 'Send “Yes”' }).waitFor()
+  const revised = await house.agent.post(`/api/v1/tasks/${task.id}/revisions`, {
+    payload: { ...REFUND.payload, amount: 120 },
+    note: 'Half of it.',
+  })
+  expect(revised.status, JSON.stringify(revised.body)).toBe(201)
+  await page.getByRole('button', { name: 'Send “Yes”' }).click()
+  await page.getByText(/The question was changed since your message was sent/).waitFor()
+  await page.getByText('120', { exact: true }).waitFor()
+  // What the button stood for was about something else.
+  expect(await page.getByRole('button', { name: 'Send “Yes”' }).count()).toBe(0)
+  expect((await house.agent.get(`/api/v1/tasks/${task.id}`)).body).toMatchObject({ status: 'open', decisions: [] })
+
+  const risky = await house.given.task({ ...REFUND, risk: 'high', assign_to: { email: member.email }, notify: [`email:${member.email}`] })
+  await house.runJobs()
+  await page.goto('about:blank')
+  await page.goto('/answer#tooshort')
+  await page.getByText('This link is not whole, or was never one.').waitFor()
+  await page.goto('about:blank')
+  await page.goto('/answer')
+  await page.getByText('Open this page by the link of your mail').waitFor()
+  expect((await house.alice.post(`/api/v1/tasks/${risky.id}/cancel`, { reason: 'asked twice' })).status).toBe(200)
+  await house.clock.advance('3h')
+  await house.runJobs()
+  await page.goto('about:blank')
+  await page.goto(answerPath(linksIn(mail).get('No') as string))
+  await page.getByText(/The time for this answer is over/).waitFor()
+  noFaults(surf)
+})
+
+test('T111 T151 a question that needs a sign-in is shown by its link, says so, and leads to its page', async () => {
+  const { house, mail } = await start({ risk: 'high' })
+  expect([...linksIn(mail).keys()]).toHaveLength(1)
+  const surf = await browse(house.url)
+  const { page } = surf
+  await page.goto(answerPath(reviewIn(mail)))
+  await page.getByRole('radio', { name: 'Yes' }).check()
+  await page.getByRole('button', { name: 'Send answer' }).click()
+  await page.getByRole('link', { name: 'Sign in and answer it there' }).waitFor()
+  expect(await page.getByRole('radio', { name: 'Yes' }).isChecked()).toBe(true)
+  noFaults(surf)
+})
+
