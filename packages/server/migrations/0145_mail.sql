@@ -1,6 +1,9 @@
 -- Links that open one task for one person without a sign-in (T109–T111), and mail: who it comes from, what was sent, what came back (T107, T108, T112).
 -- No token, code or secret stands here in a readable form: hashes, and envelopes under the tenant's key.
 
+-- A reply by mail may decide (T112).
+alter table countersign.tasks add column answer_by_reply boolean not null default false;
+
 create table countersign.task_links (
   id text collate "C" not null,
   tenant_id uuid not null references countersign.tenants,

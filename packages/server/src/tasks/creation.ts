@@ -44,6 +44,7 @@ export type CreateInput = TimeInput & {
   redact?: RedactInput
   notify?: string[] | null
   require_assignee?: boolean
+  answer_by_reply?: boolean
   delegable?: boolean
   redact_payload?: boolean | null
   callback_url?: string | null
@@ -77,6 +78,7 @@ export type Prepared = Required<
   reached: string[]
   notify: Entry[] | null
   require_assignee: boolean
+  answer_by_reply: boolean
   delegable: boolean
   redact: StoredRedaction['redact']
   redact_pointers: StoredRedaction['redact_pointers']
@@ -141,6 +143,7 @@ export async function prepareTask(house: TasksHouse, scope: Scope, input: Create
     reached,
     notify: entries,
     require_assignee: input.require_assignee ?? false,
+    answer_by_reply: input.answer_by_reply ?? false,
     delegable: input.delegable ?? true,
     callback_url: input.callback_url ? await house.checkUrl(input.callback_url, '/callback_url', scope.tenantId) : null,
     callback_mode: input.callback_mode ?? (dialect === 'compatible' ? 'awaithumans' : 'standard'),

@@ -120,6 +120,7 @@ const row = (dialect: keyof typeof status) => ({
   assigned_for_user_id: s.maybe(s.id('usr')).describe('In whose place the holder is asked, because they are away.'),
   notify: s.maybe(s.array(s.text())),
   require_assignee: s.boolean(),
+  answer_by_reply: s.boolean(),
   delegable: s.boolean(),
   unrouted_at: s.maybe(s.time()).describe('Nobody could be asked or told: the fallback pool has it.'),
   warnings: s.array(s.object({ code: s.text(), message: s.text() })),
@@ -266,6 +267,9 @@ export const CreateBody = s.object({
   risk: s.optional(s.oneOf('low', 'normal', 'high', 'critical')),
   redact: s.optional(Redact),
   require_assignee: s.optional(s.boolean().describe('Refuse the task where nobody can be asked.')),
+  answer_by_reply: s.optional(
+    s.boolean().describe('A reply by mail whose first line is the label of one button decides; any other reply is a comment.'),
+  ),
   delegable: s.optional(s.boolean().describe('Whether whoever is asked may have another answer in their place.')),
   callback_mode: s.optional(s.oneOf('standard', 'awaithumans')),
   verifier_config: s.optional(VerifierIn),

@@ -92,6 +92,7 @@ export type TaskRow = {
   redact_pointers: StoredRedaction['redact_pointers']
   notify: string[] | null
   require_assignee: boolean
+  answer_by_reply: boolean
   delegable: boolean
   claim_seconds: number | null
   assigned_for_user_id: string | null
@@ -174,6 +175,7 @@ export type NewTask = {
   claim_seconds: number | null
   notify: string[] | null
   require_assignee: boolean
+  answer_by_reply: boolean
   delegable: boolean
   priority: string
   tags: string[]
@@ -206,13 +208,13 @@ export const insertIfKeyIsFree = (t: Tx, scope: Scope, tasks: readonly NewTask[]
       verdict text, action text, quorum text, separate boolean, assurance text, unreachable boolean, timeout_seconds integer, deadline_at timestamptz, on_timeout text, timeout_response text, assign_to text, asked text[],
       reminders text, escalation text, timeout_escalations text, pause_while_revising boolean, expect_outcome_seconds integer,
       assigned_to_user_id text, assigned_to_email text, assigned_to_display_name text, priority text, tags text[], metadata text,
-      assigned_for_user_id text, unrouted boolean, claim_seconds integer, notify text[], require_assignee boolean, delegable boolean,
+      assigned_for_user_id text, unrouted boolean, claim_seconds integer, notify text[], require_assignee boolean, answer_by_reply boolean, delegable boolean,
       risk text, redact text, redact_pointers text, verifier_config text, verification_skipped text, callback_url text, callback_mode text, subject text, wrapped text)
   ), inserted as (
     insert into tasks (id, tenant_id, origin, origin_ref, agent_id, created_by, asker, on_behalf_of, idempotency_key, key_reuse, task, description,
       payload, payload_schema, response_schema, form_definition, initial_response, verdict, action, quorum, separate, assurance, unreachable_at, timeout_seconds,
       deadline_at, on_timeout, timeout_response, reminders, escalation, timeout_escalations, pause_while_revising, expect_outcome_seconds, assign_to, asked, assigned_to_user_id, assigned_to_email, assigned_to_display_name, assigned_at, priority, tags,
-      assigned_for_user_id, unrouted_at, claim_seconds, notify, require_assignee, delegable,
+      assigned_for_user_id, unrouted_at, claim_seconds, notify, require_assignee, answer_by_reply, delegable,
       metadata, risk, redact, redact_pointers, verifier_config, verification_skipped, callback_url, callback_mode, created_at, updated_at, opened_at)
     select id, ${scope.tenantId}::uuid, origin, origin_ref, agent_id, created_by, asker, on_behalf_of, idempotency_key, key_reuse, task,
       decode(description, 'base64'), decode(payload, 'base64'), payload_schema::json, response_schema::json, form_definition::json,
@@ -221,7 +223,7 @@ export const insertIfKeyIsFree = (t: Tx, scope: Scope, tasks: readonly NewTask[]
       ${remindersOf(t, scope)}, escalation::json, timeout_escalations::json, pause_while_revising, expect_outcome_seconds,
       assign_to::json, asked, assigned_to_user_id, assigned_to_email, assigned_to_display_name,
       case when assigned_to_user_id is not null or assigned_to_email is not null then ${t.now}::timestamptz end, priority, tags,
-      assigned_for_user_id, case when unrouted then ${t.now}::timestamptz end, claim_seconds, notify, require_assignee, delegable,
+      assigned_for_user_id, case when unrouted then ${t.now}::timestamptz end, claim_seconds, notify, require_assignee, answer_by_reply, delegable,
       metadata::jsonb, risk, redact, redact_pointers::json, verifier_config::json, verification_skipped, callback_url, callback_mode, ${t.now}::timestamptz, ${t.now}::timestamptz, ${t.now}::timestamptz
     from given
     on conflict (tenant_id, asker, idempotency_key) where idempotency_key is not null and key_freed_at is null do nothing

@@ -126,6 +126,7 @@ export function showRow(row: ListRow, look: Pick<Look, 'agentName' | 'publicUrl'
     assigned_for_user_id: row.assigned_for_user_id,
     notify: row.notify,
     require_assignee: row.require_assignee,
+    answer_by_reply: row.answer_by_reply,
     delegable: row.delegable,
     unrouted_at: row.unrouted_at,
     warnings: row.unrouted_at === null ? [] : [UNROUTED],

@@ -18,7 +18,7 @@ export type Page = {
 const LIST_COLUMNS = sql`id, version, revision, origin, origin_ref, agent_id, created_by, asker, on_behalf_of, idempotency_key, key_reuse, key_freed_at,
   replay_mismatch_at, task, verdict, quorum, separate, assurance, votes, unreachable_at, status, outcome, timeout_seconds, deadline_at, on_timeout, assign_to, asked, assigned_to_user_id,
   assigned_to_email, assigned_to_display_name, assigned_to_slack_user_id, priority, priority_rank, tags, metadata, risk, redact, redact_pointers, callback_url,
-  notify, require_assignee, delegable, claim_seconds, assigned_for_user_id, unrouted_at, noticed_at,
+  notify, require_assignee, answer_by_reply, delegable, claim_seconds, assigned_for_user_id, unrouted_at, noticed_at,
   callback_mode, completed_by_user_id, completed_by_email, completed_by_display_name, completed_by_slack_user_id, completed_via_channel,
   verification_attempt, created_at, updated_at, opened_at, verifying_at, returned_at, revising_at, completed_at, timed_out_at, cancelled_at,
   verification_exhausted_at, assigned_at, claimed_at, first_notified_at, first_viewed_at, collected_at, erased_at,
@@ -131,7 +131,10 @@ export function describing(metadata: Record<string, string>): string[] {
     const exact = /^(?:true|false|null|-?(?:0|[1-9]\d{0,14})(?:\.\d{1,14})?)$/.test(text) ? [JSON.parse(text) as unknown] : []
     return [text, ...exact].map((value) => [name, value] as const)
   })
-  const all = readings.reduce<(readonly [string, unknown])[][]>((sets, one) => sets.flatMap((set) => one.map((pair) => [...set, pair])), [[]])
+  const all = readings.reduce<(readonly [string, unknown])[][]>(
+    (sets, one) => sets.flatMap((set) => one.map((pair) => [...set, pair])),
+    [[]],
+  )
   return all.map((pairs) => JSON.stringify(Object.fromEntries(pairs)))
 }
 
@@ -145,7 +148,12 @@ function heldBy(text: string, folded: string | null): Sql {
 /** Every word of the query begins a word of the question: the query as the index reads it, or null when it holds no word. */
 export function wordsOf(q: string): string | null {
   const words = q.normalize('NFKC').match(/[\p{L}\p{N}]+/gu) ?? []
-  return words.length === 0 ? null : words.slice(0, 10).map((word) => `${word}:*`).join(' & ')
+  return words.length === 0
+    ? null
+    : words
+        .slice(0, 10)
+        .map((word) => `${word}:*`)
+        .join(' & ')
 }
 
 function saying(q: string): Sql {
@@ -157,12 +165,18 @@ function saying(q: string): Sql {
 const MOST_IDS = 5_000
 
 // Under row security an operator over words, tags or metadata may not use an index: these functions look it up, and what they find is read again as the caller.
-export const findByIndex = (t: Tx, scope: Scope, by: { words: string | null; tags: string[] | null; metadata: string[] | null }) => t.one<{
+export const findByIndex = (
+  t: Tx,
+  scope: Scope,
+  by: { words: string | null; tags: string[] | null; metadata: string[] | null },
+) => t.one<{
   ids: string[] | null
 }>`
   select countersign_engine.tasks_found(${scope.tenantId}::uuid, to_tsquery('simple', ${by.words}::text), ${by.tags}::text[], ${by.metadata}::jsonb[],
     ${MOST_IDS}::integer) as ids`
 
-export const findOfPerson = (t: Tx, scope: Scope, person: { id: string; keys: readonly string[] }) => t.one<{ ids: string[] | null }>`
+export const findOfPerson = (t: Tx, scope: Scope, person: { id: string; keys: readonly string[] }) => t.one<{
+  ids: string[] | null
+}>`
   select countersign_engine.tasks_of_person(${scope.tenantId}::uuid, ${person.id}::text, ${person.keys}::text[],
     array(select a.id from agents a where a.tenant_id = ${scope.tenantId}::uuid and a.user_id = ${person.id}::text), ${MOST_IDS}::integer) as ids`
