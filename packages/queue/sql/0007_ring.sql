@@ -23,7 +23,9 @@ comment on table countersign_queue.lanes is 'static: one row per queue, priority
 -- Which slot is filled now: slot = generation mod 16. The primary key is the compare-and-swap of a turn.
 create table countersign_queue.generations (
   generation bigint primary key,
-  opened_at timestamptz(3) not null
+  opened_at timestamptz(3) not null,
+  -- The newest transaction that carried rows out of its slot: see gate.
+  carried xid8
 );
 comment on table countersign_queue.generations is 'bounded(1000): rows of pruned generations go with the hundredth after them';
 -- Generations into which nobody can write any more: every transaction that began to is over.
@@ -393,9 +395,18 @@ end $$;
 create function countersign_queue.cursor_of(of_lane integer) returns countersign_queue.claims
 language sql volatile return countersign_queue.cursor_in(of_lane, countersign_queue.live_generations());
 
--- The lane of a queue, priority and shard: made when it is missing. Null when another transaction, still open, is just making it: nobody waits
--- for a stranger's commit, and the job of this call becomes a row of jobs. Locks: tries (class couq, one of sixteen stripes of queues: however many new
--- queues one transaction fills, it holds few locks) until the transaction ends.
+-- How many more advisory locks of the engine the transaction may take: it holds 64 at the most (Q154). Looks at the server's table of locks, so it is
+-- asked where a call may take many, never for each.
+create function countersign_queue.locks_left() returns integer
+language sql volatile
+return 64 - (
+  select count(*)::integer from pg_locks l
+  where l.locktype = 'advisory' and l.pid = pg_backend_pid() and l.objsubid = 2
+    and l.classid::bigint in (1668248951, 1668248940, 1668248947, 1668248939, 1668248948, 1668248945));
+
+-- The lane of a queue, priority and shard: made when it is missing. Null when another transaction, still open, is just making it, or when this one holds
+-- as many locks as it may: nobody waits for a stranger's commit, and the job of this call becomes a row of jobs. Locks: tries (class couq, one of
+-- sixteen stripes of queues: however many new queues one transaction fills, it holds few locks) until the transaction ends.
 create function countersign_queue.lane_for(of_queue text, of_priority smallint, of_shard smallint default 0) returns integer
 language plpgsql volatile as $$
 declare
@@ -403,7 +414,7 @@ declare
   g bigint;
 begin
   select l.lane into found_one from countersign_queue.lanes l where l.queue = of_queue and l.priority = of_priority and l.shard = of_shard;
-  if found_one is not null or not pg_try_advisory_xact_lock(1668248945, hashtext(of_queue) & 15) then
+  if found_one is not null or countersign_queue.locks_left() <= 0 or not pg_try_advisory_xact_lock(1668248945, hashtext(of_queue) & 15) then
     return found_one;
   end if;
   -- The lock may have come free by the commit of whoever made it.

@@ -721,14 +721,15 @@ begin
   select last_value >> 22 into latest from countersign_queue.ring_num;
   -- The number's higher bits are not in the id: rows of the ring are no older than some millions of numbers.
   select q.* into r from countersign_queue.lanes l
-  cross join generate_series(latest, greatest(latest - 3, 0), -1) h
+  cross join generate_series(latest, greatest(latest - 7, 0), -1) h
   cross join unnest(countersign_queue.live_generations()) g
   cross join lateral countersign_queue.read_row((g & 15)::smallint, l.lane, p.xid, h << 22 | p.num_bits) q
   where (l.lane & 4095) = p.lane_bits and q.id = job limit 1;
   return r;
 end $$;
 
--- Makes an attempt of the ring leave its claim for a row of its own (Q53), under its fence: true when it has one now, also when it had before.
+-- Makes an attempt of the ring leave its claim for a row of its own (Q53), under its fence: true when it has one now, also when it had before. QJ006
+-- outside READ COMMITTED unless it has: an old snapshot would show an open position that was ended since.
 -- Locks the claim's stripe until the transaction ends: call it in a transaction of its own when the caller's goes on for long (Q52).
 create function countersign_queue.leave_claim(job text, lease bigint, token uuid) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -740,6 +741,7 @@ begin
   if exists (select from countersign_queue.jobs j where j.id = job) then
     return true;
   end if;
+  perform countersign_queue.check_isolation();
   c := countersign_queue.claim_by_id(lease >> 10);
   if c.id is null or c.token <> leave_claim.token or p > c.n then
     return false;
@@ -774,6 +776,7 @@ end $$;
 
 -- Sees to it that a live job has a row in jobs, so that it can be changed there; what it answers is null then, also when there is no such job.
 -- A job that ended in the ring has none: its state is answered. One that was cancelled in the ring gets its row, for it may be retried.
+-- QJ006 outside READ COMMITTED when the job is in the ring: an old snapshot would set a job aside that was claimed since.
 -- Locks: the lane of a job of the ring, its claim's stripe, until the transaction ends.
 create function countersign_queue.own_job(job text) returns text
 language plpgsql volatile as $$
@@ -790,6 +793,7 @@ begin
   if r.id is null or not countersign_queue.reaches(r.tenant_id, (select l.queue from countersign_queue.lanes l where l.lane = r.lane), r.kind) then
     return null;
   end if;
+  perform countersign_queue.check_isolation();
   perform countersign_queue.lock_lane(r.lane);
   c := countersign_queue.cursor_of(r.lane);
   if not countersign_queue.behind(c, r.generation, r.xid, r.num) then
@@ -825,35 +829,6 @@ begin
   perform countersign_queue.own_job(job);
   select * into j from countersign_queue.jobs q where q.id = job and countersign_queue.reaches(q.tenant_id, q.queue, q.kind) for update;
   return j;
-end $$;
-
--- The state of a job, wherever it lies; null when nobody knows it any more. Takes no lock.
-create function countersign_queue.job_state(job text) returns text
-language plpgsql volatile as $$
-declare
-  said text := (select j.state from countersign_queue.jobs j where j.id = job);
-  r countersign_queue.ring;
-  c countersign_queue.claims;
-  p integer;
-begin
-  if said is not null then
-    return said;
-  end if;
-  r := countersign_queue.find_in_ring(job);
-  if r.id is null then
-    return null;
-  end if;
-  c := countersign_queue.cursor_of(r.lane);
-  if not countersign_queue.behind(c, r.generation, r.xid, r.num) then
-    return 'ready';
-  end if;
-  c := countersign_queue.claim_of(r);
-  if c.id is null then
-    return null;
-  end if;
-  p := array_position(c.nums, r.num);
-  select k.verdict into said from countersign_queue.closures_of(c.id) k where k.bits is null or get_bit(k.bits, p - 1) = 1;
-  return coalesce(said, 'running');
 end $$;
 
 drop function countersign_queue.by_slot(text, integer, integer);

@@ -191,7 +191,11 @@ begin
     array(select v ->> 'id' from jsonb_array_elements(results) v where countersign_queue.plainly_completed(v) order by v ->> 'id'),
     array(select (v ->> 'lease')::bigint from jsonb_array_elements(results) v where countersign_queue.plainly_completed(v) order by v ->> 'id'),
     array(select (v ->> 'token')::uuid from jsonb_array_elements(results) v where countersign_queue.plainly_completed(v) order by v ->> 'id'), at);
-  for r in select v.value as v, v.ordinality as n from jsonb_array_elements(results) with ordinality v loop
+  -- The others by the hash of their unique keys, which some take again as they go on: in the order in which whoever enqueues several takes them (0019).
+  for r in
+    select v.value as v, v.ordinality as n from jsonb_array_elements(results) with ordinality v
+    order by (select j.unique_hash from countersign_queue.jobs j where j.id = v.value ->> 'id') nulls first, v.ordinality
+  loop
     continue when answers[r.n] in ('settled', 'already', 'stale');
     -- The same attempt twice in one call: the first of them ended it.
     if countersign_queue.plainly_completed(r.v) and r.v ->> 'id' = any (ended) then
@@ -216,6 +220,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 declare
   answer text;
 begin
+  perform countersign_queue.check_isolation();
   perform countersign_queue.leave_claim(result ->> 'id', (result ->> 'lease')::bigint, (result ->> 'token')::uuid);
   answer := countersign_queue.settle(result, countersign_queue.now());
   if answer = 'stale' then

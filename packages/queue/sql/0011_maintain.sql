@@ -143,6 +143,8 @@ end $$;
 -- Why a generation may not be truncated, null when it may. Exact only under the lock of its three partitions.
 --   writers: not quiet · unclaimed: ready rows lie there · running: a claim of it or of its rows is open
 --   · order: a claim there names rows of an older generation that is still live, which is folded first
+--   · snapshots: rows were carried out of it, and somebody may still look at the database as it was before. TRUNCATE heeds no snapshot: a dump that
+--     began before the carry and comes to these tables after it would find the jobs neither here nor among the rows (Q61).
 create function countersign_queue.gate(g bigint) returns text
 language plpgsql volatile
 set enable_mergejoin = off set jit = off
@@ -155,6 +157,14 @@ declare
 begin
   if not exists (select from countersign_queue.quiets q where q.generation = g) then
     return 'writers';
+  end if;
+  -- How old a session's snapshot is in transactions, everybody may see; what has no user is autovacuum, which reads no jobs.
+  if exists (
+    select from countersign_queue.generations o join pg_stat_activity a on age(a.backend_xmin) >= age(o.carried::xid)
+    where o.generation = g and o.carried is not null and a.pid <> pg_backend_pid() and a.usesysid is not null
+      and a.datid = (select d.oid from pg_database d where d.datname = current_database())
+  ) then
+    return 'snapshots';
   end if;
   -- A generation that nobody knows any more was pruned long ago.
   execute format($q$
@@ -286,11 +296,17 @@ declare
   l countersign_queue.lanes;
   open bit varying;
   n integer := 0;
+  moved integer := 0;
   got record;
   stripes integer[] := '{}';
   lanes integer[] := '{}';
 begin
   for i in reverse cardinality(gens)..2 loop
+    if n > moved then
+      -- Of the generation before.
+      update countersign_queue.generations o set carried = pg_current_xact_id() where o.generation = g;
+      moved := n;
+    end if;
     g := gens[i];
     continue when not exists (select from countersign_queue.generations o where o.generation = gens[i - 1] and o.opened_at <= at - interval '60 seconds');
     for c in select * from countersign_queue.claims k where (k.slot = (g & 15) or k.row_generation = g) and k.n > 0
@@ -324,6 +340,9 @@ begin
     end loop;
     exit when n >= most;
   end loop;
+  if n > moved then
+    update countersign_queue.generations o set carried = pg_current_xact_id() where o.generation = g;
+  end if;
   return n;
 end $$;
 
@@ -365,6 +384,36 @@ begin
     loop
       got := countersign_queue.claim_lane(l.lane, l.queue, l.priority, 1000, '{}', null, null, countersign_queue.now(), null);
       exit when got.claim_id is null;
+    end loop;
+  end loop;
+end $$;
+
+-- Makes those of some jobs of the caller that are ready in the ring rows of jobs; what is anything else stays where it is. Locks their lanes, ascending,
+-- until the transaction ends. QJ006 outside READ COMMITTED, as own_job.
+create function countersign_queue.set_aside_jobs(ids text[]) returns void
+language plpgsql volatile as $$
+declare
+  found_ones countersign_queue.ring[] := array(
+    select r from unnest(ids) i cross join lateral countersign_queue.find_in_ring(i) r
+    where r.id is not null and not exists (select from countersign_queue.jobs j where j.id = i)
+      and countersign_queue.reaches(r.tenant_id, (select l.queue from countersign_queue.lanes l where l.lane = r.lane), r.kind));
+  of_lane integer;
+  c countersign_queue.claims;
+  r countersign_queue.ring;
+begin
+  if found_ones <> '{}' then
+    perform countersign_queue.check_isolation();
+  end if;
+  for of_lane in select distinct (f).lane from unnest(found_ones) f order by 1 loop
+    perform countersign_queue.lock_lane(of_lane);
+  end loop;
+  for of_lane in select distinct (f).lane from unnest(found_ones) f order by 1 loop
+    c := countersign_queue.cursor_of(of_lane);
+    foreach r in array found_ones loop
+      if r.lane = of_lane and not countersign_queue.behind(c, r.generation, r.xid, r.num)
+        and not exists (select from countersign_queue.tombstones t where t.lane = r.lane and t.xid = r.xid and t.num = r.num) then
+        perform countersign_queue.set_aside(r.slot, r.lane, array[r.xid], array[r.num]);
+      end if;
     end loop;
   end loop;
 end $$;
@@ -467,6 +516,7 @@ end $$;
 
 -- Does what is due and answers counts per duty (Q122): rescue, callbacks, promote, rotate, prune, carry, unknown, clean; `duties` names some of them.
 -- Each takes at most 500 jobs (promote 4096 a queue, carry 10,000, prune one slot); call again while a count is full. Idempotent; reanchors a copy first.
+-- A duty that needs more advisory locks than those before it left of the 64 (Q154) is not done and has no count: alone in a call, each finds enough.
 create or replace function countersign_queue.tick(duties text[] default null) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -479,7 +529,7 @@ begin
   if (duties is null or 'rotate' = any (duties)) and countersign_queue.is_copy() then
     counts := jsonb_build_object('reanchor', countersign_queue.reanchor());
   end if;
-  if duties is null or 'rescue' = any (duties) then
+  if (duties is null or 'rescue' = any (duties)) and countersign_queue.locks_left() >= 60 then
     counts := counts || jsonb_build_object('rescue', countersign_queue.rescue(at, 500));
   end if;
   if duties is null or 'callbacks' = any (duties) then
@@ -488,17 +538,19 @@ begin
   if duties is null or 'promote' = any (duties) then
     select coalesce(sum(countersign_queue.promote(q.queue, at, 4096)), 0) into n from (
       select distinct j.queue from countersign_queue.jobs j where j.state in ('scheduled', 'retrying') and j.run_at <= at) q;
+    -- A lock a queue: by lot where there are many, and the next call takes others.
     perform countersign_queue.take_turns(q.queue, at) from (
-      select distinct t.queue from countersign_queue.turns t where t.what = 'order' and t.due <= at) q;
+      select t.queue from countersign_queue.turns t where t.what = 'order' and t.due <= at group by t.queue order by random()
+      limit greatest(0, least(32, countersign_queue.locks_left()))) q;
     counts := counts || jsonb_build_object('promote', n);
   end if;
   if duties is null or 'rotate' = any (duties) then
     counts := counts || jsonb_build_object('rotate', countersign_queue.rotate(at));
   end if;
-  if duties is null or 'prune' = any (duties) then
+  if (duties is null or 'prune' = any (duties)) and countersign_queue.locks_left() >= 48 then
     counts := counts || jsonb_build_object('prune', countersign_queue.prune(at));
   end if;
-  if duties is null or 'carry' = any (duties) then
+  if (duties is null or 'carry' = any (duties)) and countersign_queue.locks_left() >= 64 then
     counts := counts || jsonb_build_object('carry', countersign_queue.carry(at, 10000));
   end if;
   if duties is null or 'unknown' = any (duties) then

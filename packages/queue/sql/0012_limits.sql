@@ -467,7 +467,9 @@ begin
     or exists (select from jsonb_each(kinds) e where e.value ?| array['max_running_per_key', 'rate_per_key']);
 
   if settings ? 'max_running' then
-    left_over := least(left_over, (settings ->> 'max_running')::integer - countersign_queue.ring_running(q) - (
+    -- The ring first, rows in a statement of its own behind it: what leaves the ring for a row in between counts twice, never not at all.
+    room := countersign_queue.ring_running(q);
+    left_over := least(left_over, (settings ->> 'max_running')::integer - room - (
       select count(*) from countersign_queue.jobs j where j.state = 'running' and j.queue = q));
   end if;
   if settings ? 'rate' then
@@ -1035,9 +1037,11 @@ end $$;
 
 -- Inserts one job. Promises the checks of Q11 and one definite answer {id, conflict, pressure?}: a new job, the holder of its unique key, QJ002, or
 -- QJ003 of a full queue. A job in strict order is blocked while a job of its key before it lives.
--- Locks: with a unique key, the key's index entry until the holder's transaction ends, then the holder's row (replace only).
+-- Locks: with a unique key, the key's index entry until the holder's transaction ends, then the holder's row (replace only). Whoever holds keys already
+-- does not wait for that row (`waits` false): QJ011 when somebody else has it.
 -- Never waits otherwise; never commits; never changes a setting of the caller.
-create or replace function countersign_queue.insert_job(j jsonb, at timestamptz) returns jsonb
+drop function countersign_queue.insert_job(jsonb, timestamptz);
+create function countersign_queue.insert_job(j jsonb, at timestamptz, waits boolean default true) returns jsonb
 language plpgsql volatile as $$
 declare
   members constant text[] := array['tenant_id', 'kind', 'queue', 'payload', 'payload_version', 'priority', 'run_at', 'delay_ms',
@@ -1170,8 +1174,13 @@ begin
         else jsonb_build_object('id', job_id, 'conflict', false, 'pressure', pressure) end;
     end if;
     -- The insert waited for whoever held the key. Replace locks the holder, so that what it judges is what it changes.
-    if u ->> 'on_conflict' = 'replace' then
+    if u ->> 'on_conflict' = 'replace' and waits then
       select * into holder from countersign_queue.jobs h where h.unique_hash = hash and h.unique_held for update;
+    elsif u ->> 'on_conflict' = 'replace' then
+      select * into holder from countersign_queue.jobs h where h.unique_hash = hash and h.unique_held for update skip locked;
+      if holder.id is null and exists (select from countersign_queue.jobs h where h.unique_hash = hash and h.unique_held) then
+        raise exception 'somebody else is at the job that holds this unique key' using errcode = 'QJ011';
+      end if;
     else
       select * into holder from countersign_queue.jobs h where h.unique_hash = hash and h.unique_held;
     end if;

@@ -650,6 +650,18 @@ begin
   return seen;
 end $$;
 
+-- The state of a job of the caller's tenant, wherever it lies; null when nobody knows it any more. One snapshot, as `job`: looked for row first and ring
+-- after, each with its own view, a job that leaves the ring for a row in between would be in neither. Locks as `job`.
+create function countersign_queue.job_state(job text) returns text
+language plpgsql volatile as $$
+declare
+  said text;
+begin
+  perform countersign_queue.hold_ring();
+  select j.state into said from countersign_queue.job_seen(job_state.job) j;
+  return said;
+end $$;
+
 -- For waiters: which of these jobs are over, and how. The others are marked, so that their end notifies: a row by its own mark, a job of the ring
 -- in table awaited. Locks the unmarked rows, skipping what others hold: one job in somebody's open transaction holds up the waiters of no other,
 -- and the next look marks it.

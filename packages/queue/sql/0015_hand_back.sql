@@ -8,17 +8,21 @@ select countersign_queue.as_engine();
 create function countersign_queue.hand_back(worker text, token uuid) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
+  ids text[];
+  leases bigint[];
   results jsonb;
 begin
   perform countersign_queue.check_isolation();
   perform pg_advisory_xact_lock(1668248951, hashtext(worker));
+  -- Claims first, rows in a statement of its own behind it: an attempt leaves its claim for a row and never goes back, so that none is in neither.
+  select array_agg(r.id), array_agg((c.id << 10) + i - 1) into ids, leases
+  from countersign_queue.claims c cross join generate_series(1, c.n) i
+  cross join lateral countersign_queue.read_row((c.row_generation & 15)::smallint, c.lane, c.xids[i], c.nums[i]) r
+  where c.token = hand_back.token and c.worker = hand_back.worker and c.n > 0 and get_bit(countersign_queue.open_bits(c.id, c.n), i - 1) = 1;
   select jsonb_agg(jsonb_build_object('id', h.id, 'lease', h.lease, 'token', hand_back.token, 'outcome', 'release') order by h.id) into results
   from (
-    select r.id, (c.id << 10) + i - 1 as lease
-    from countersign_queue.claims c cross join generate_series(1, c.n) i
-    cross join lateral countersign_queue.read_row((c.row_generation & 15)::smallint, c.lane, c.xids[i], c.nums[i]) r
-    where c.token = hand_back.token and c.worker = hand_back.worker and c.n > 0 and get_bit(countersign_queue.open_bits(c.id, c.n), i - 1) = 1
-    union all
+    select u.id, u.lease from unnest(ids, leases) u (id, lease)
+    union
     select j.id, j.lease from countersign_queue.jobs j
     where j.state = 'running' and j.worker = hand_back.worker and j.claim_token = hand_back.token and j.settled_as is null
   ) h;

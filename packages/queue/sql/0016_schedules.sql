@@ -223,6 +223,7 @@ declare
   passed bigint;
   j countersign_queue.jobs;
 begin
+  perform countersign_queue.check_isolation();
   passed := countersign_queue.drain_lanes(drain_queue.queue, drain_queue.reason, at);
   if passed > 0 then
     counted := jsonb_build_object('ready', passed);
@@ -270,32 +271,45 @@ begin
 end $$;
 
 -- Runs up to 1000 dead letters again; a unique conflict leaves its letter and is reported. {retried: [id], conflicts: [{id, conflict}], next}:
--- next is where to go on (`after`), null when that was all. Locks each letter in order of id.
+-- next is where to go on (`after`), null when that was all. Locks all letters in order of id, then takes their unique keys in order of their hashes, as
+-- whoever enqueues several of these does (0019).
 create or replace function countersign_queue.retry_dead_letters(filter jsonb, overrides jsonb default '{}') returns jsonb
-language sql volatile security definer set search_path = pg_catalog, pg_temp
-begin atomic
-  select jsonb_build_object(
-    'retried', coalesce(jsonb_agg(r.answer ->> 'id') filter (where r.answer -> 'changed' = 'true'), '[]'),
-    'conflicts', coalesce(jsonb_agg(jsonb_build_object('id', r.answer ->> 'id', 'conflict', r.answer ->> 'conflict'))
-      filter (where r.answer ? 'conflict'), '[]'),
-    'next', case when count(*) = 1000 then max(r.letter) end)
-  from (select d as letter, countersign_queue.retry_job(d, overrides) as answer from countersign_queue.dead_letter_ids(filter) d offset 0) r;
-end;
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  letters text[] := array(select countersign_queue.dead_letter_ids(filter));
+  one text;
+  answer jsonb;
+  answers jsonb := '{}';
+begin
+  perform from countersign_queue.jobs j where j.id = any (letters) order by j.id for update;
+  for one in select j.id from countersign_queue.jobs j where j.id = any (letters) and j.dead_letter order by j.unique_hash nulls first, j.id loop
+    answer := countersign_queue.retry_job(one, overrides);
+    answers := answers || jsonb_build_object(one, answer);
+  end loop;
+  return (
+    select jsonb_build_object(
+      'retried', coalesce(jsonb_agg(r.key order by r.key) filter (where r.value -> 'changed' = 'true'), '[]'),
+      'conflicts', coalesce(jsonb_agg(jsonb_build_object('id', r.key, 'conflict', r.value ->> 'conflict') order by r.key)
+        filter (where r.value ? 'conflict'), '[]'),
+      'next', case when cardinality(letters) = 1000 then letters[1000] end)
+    from jsonb_each(answers) r);
+end $$;
 
 -- Deletes up to 1000 dead letters. Answers how many. Locks them in order of id.
 create or replace function countersign_queue.purge_dead_letters(filter jsonb) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
+  letters text[] := array(select countersign_queue.dead_letter_ids(filter));
   n integer;
 begin
-  perform from countersign_queue.jobs j where j.id in (select countersign_queue.dead_letter_ids(filter)) order by j.id for update;
-  delete from countersign_queue.jobs j where j.id in (select countersign_queue.dead_letter_ids(filter)) and j.dead_letter;
+  perform from countersign_queue.jobs j where j.id = any (letters) order by j.id for update;
+  delete from countersign_queue.jobs j where j.id = any (letters) and j.dead_letter;
   get diagnostics n = row_count;
   return n;
 end $$;
 
 -- Moves jobs that nobody runs to the dead letters by hand. {moved: [id], skipped: [{id, state}]}; an id of nobody's is skipped with state null.
--- Locks each job in order of id.
+-- Locks the lanes of those in the ring, ascending, then each job in order of id: never a lane behind a row or a stripe. What runs in the ring stays there.
 create function countersign_queue.bury_jobs(ids text[], reason text default null) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -307,8 +321,11 @@ begin
   if cardinality(ids) > 1000 then
     perform countersign_queue.refuse('/ids', 'ids are at most 1000');
   end if;
-  for one in select distinct i from unnest(ids) i order by i loop
-    answer := countersign_queue.bury_job(one, reason);
+  ids := array(select distinct i from unnest(ids) i order by i);
+  perform countersign_queue.set_aside_jobs(ids);
+  foreach one in array ids loop
+    answer := case when exists (select from countersign_queue.jobs j where j.id = one) then countersign_queue.bury_job(one, reason)
+      else countersign_queue.ended(one) end;
     if answer -> 'changed' = 'true' then
       moved := moved || to_jsonb(one);
     else

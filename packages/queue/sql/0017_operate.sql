@@ -1,16 +1,45 @@
 -- What operators may do, on a job wherever it lies: lock_job gives a job of the ring its row first, and what ended in the ring is told by its state.
 -- Each function keeps to the tenant of the caller's transaction; a foreign job is as if absent.
+
+-- Runtimes that know less than this file stop by themselves (Q144): the number of the last file that began with `--! breaking`, 0 without one.
+create table countersign_queue.tolerance (
+  one boolean primary key default true check (one),
+  oldest_runtime integer not null
+);
+comment on table countersign_queue.tolerance is 'static: one row';
+insert into countersign_queue.tolerance values (true, 0);
+do $$ begin
+  if exists (select from pg_roles where rolname = 'countersign_engine' and pg_has_role(session_user, oid, 'member')) then
+    grant select on countersign_queue.tolerance to countersign_engine;
+  end if;
+end $$;
+
+-- Says that a file which older runtimes cannot work with was run: they hear it as it commits, and stop. For whoever runs migrations, in the transaction
+-- of that file: nobody but the owner of the tables may call it.
+create function countersign_queue.break_with(file integer) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  update countersign_queue.tolerance t set oldest_runtime = greatest(t.oldest_runtime, file);
+  perform pg_notify('countersign_queue', 'schema:' || file);
+end $$;
+revoke execute on function countersign_queue.break_with(integer) from public;
+
 select countersign_queue.as_engine();
 
--- What is answered about a job without a row: its state when it ended in the ring, null when there is none.
+-- The oldest runtime that this schema tolerates, as the number of the last file that it knows. Takes no lock.
+create function countersign_queue.oldest_runtime() returns integer
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+  select t.oldest_runtime from countersign_queue.tolerance t;
+end;
+
+-- What is answered about a job without a row: its state when it ended in the ring or only the history knows it, null when there is none.
 create function countersign_queue.ended(job text) returns jsonb
 language plpgsql volatile as $$
 declare
-  r countersign_queue.ring := countersign_queue.find_in_ring(job);
+  said text := countersign_queue.job_state(job);
 begin
-  return case when r.id is not null
-    and countersign_queue.reaches(r.tenant_id, (select l.queue from countersign_queue.lanes l where l.lane = r.lane), r.kind) then
-    jsonb_build_object('id', job, 'state', countersign_queue.job_state(job), 'changed', false) end;
+  return case when said is not null then jsonb_build_object('id', job, 'state', said, 'changed', false) end;
 end $$;
 
 -- Cancels a job: at once where nobody runs it, else by asking its worker. {id, state, changed}, null when there is none. Locks the job, and before it the lane or stripe of one in the ring.
@@ -136,6 +165,7 @@ language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
   select jsonb_build_object(
     'schema_version', 19,
+    'oldest_runtime', countersign_queue.oldest_runtime(),
     'workers', (select count(*) from countersign_queue.workers w where w.lost_at is null and w.beat_at + w.lost_after_ms * interval '1 millisecond' > clock_timestamp()),
     'leader', (select l.holder from countersign_queue.leases l where l.name = 'maintenance' and l.until > clock_timestamp()),
     'oldest_ready_ms', (select ceil(extract(epoch from countersign_queue.now() - min(o.since)) * 1000) from (
@@ -145,4 +175,6 @@ begin atomic
         select countersign_queue.live_generations() as gens offset 0) g) o));
 end;
 
+select countersign_queue.grant_functions('countersign_worker', array['oldest_runtime']);
+select countersign_queue.grant_functions('countersign_maintenance', array['oldest_runtime']);
 select countersign_queue.as_owner();

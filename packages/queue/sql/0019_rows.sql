@@ -137,9 +137,9 @@ exception when sqlstate 'QJ005' or sqlstate 'QJ007' or data_exception then
 end $$;
 
 -- What is not all plain: those that are due later in one statement when they are nothing more, else one by one; DETAIL of a refusal names the job by
--- its index. Locks as insert_job; where several have unique keys, these in one order for every caller, and each still has the place of its index among
--- the rows. (Jobs in strict order are put in theirs: of two calls
--- with several such jobs and keys, crosswise, PostgreSQL may end one; as of a call that replaces several holders beside one that changes them by id.)
+-- its index. Locks as insert_job; where several have unique keys, first the rows of those that are to be replaced, by id, as every call that changes
+-- several jobs does; then the keys, in one order for every caller, who then waits for no row; and each still has the place of its index among the
+-- rows. (Jobs in strict order are put in theirs: of two calls with several such jobs and keys, crosswise, PostgreSQL may end one.)
 create function countersign_queue.enqueue_singly(jobs jsonb, ring boolean, at timestamptz) returns jsonb
 language plpgsql volatile as $$
 declare
@@ -149,6 +149,8 @@ declare
   j jsonb;
   said text;
   ranks bytea[];
+  -- Keys whose holders are replaced.
+  replaced bytea[] := '{}';
   place integer;
   places integer[];
 begin
@@ -158,17 +160,32 @@ begin
   if jsonb_array_length(jobs) > 1 and not exists (select from jsonb_array_elements(jobs) e (j) left join countersign_queue.kinds k on k.name = e.j ->> 'kind'
     where jsonb_typeof(e.j) <> 'object' or e.j ? 'ordering_key' or k.settings ? 'ordering_key') then
     ranks := array(select countersign_queue.key_rank(e.j, at) from jsonb_array_elements(jobs) with ordinality e (j, n) order by e.n);
+    replaced := array(
+      select ranks[e.n] from jsonb_array_elements(jobs) with ordinality e (j, n) left join countersign_queue.kinds k on k.name = e.j ->> 'kind'
+      where ranks[e.n] is not null and coalesce(e.j -> 'unique', k.settings -> 'unique') ->> 'on_conflict' = 'replace');
   end if;
-  for j, place in
-    select e.j, e.n from jsonb_array_elements(jobs) with ordinality e (j, n) order by ranks[e.n] nulls first, e.n
+  <<attempts>>
   loop
-    if j ? 'metadata' then
-      perform countersign_queue.check_reserved(j -> 'metadata');
-    end if;
-    ids := case when ring and jsonb_array_length(jobs) > 1 then countersign_queue.enqueue_ring(jsonb_build_array(j), at) end;
-    answers := answers || case when ids is null then countersign_queue.insert_job(j, at) else jsonb_build_object('id', ids[1], 'conflict', false) end;
-    places := places || place;
-  end loop;
+    begin
+      answers := '{}';
+      places := '{}';
+      perform from countersign_queue.jobs h where h.unique_held and h.unique_hash = any (replaced) order by h.id for update;
+      for j, place in
+        select e.j, e.n from jsonb_array_elements(jobs) with ordinality e (j, n) order by ranks[e.n] nulls first, e.n
+      loop
+        if j ? 'metadata' then
+          perform countersign_queue.check_reserved(j -> 'metadata');
+        end if;
+        ids := case when ring and jsonb_array_length(jobs) > 1 then countersign_queue.enqueue_ring(jsonb_build_array(j), at) end;
+        answers := answers || case when ids is null then countersign_queue.insert_job(j, at, replaced = '{}')
+          else jsonb_build_object('id', ids[1], 'conflict', false) end;
+        places := places || place;
+      end loop;
+      exit attempts;
+    exception when sqlstate 'QJ011' then
+      null; -- Somebody came to hold a key after the look at the holders: without keys and rows, once more, and his row among them.
+    end;
+  end loop attempts;
   if exists (select from unnest(places) with ordinality p (place, n) where p.place <> p.n) then
     -- The numbers that were drawn, handed out anew in the order of the input (Q32).
     update countersign_queue.jobs q set ord = o.ord from (

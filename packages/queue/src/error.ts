@@ -73,6 +73,10 @@ export function asQueueError(error: unknown): unknown {
 /** Classes and codes of errors that say nothing about the statement: the same one may succeed in a moment (Q97). */
 const AGAIN = /^(08|53)|^57P0|^(25006|40001|40P01|55P03|57014)$/
 
+/** What PostgreSQL took back for the sake of others: a deadlock, a serialization failure. */
+const TAKEN_BACK = new Set(['40001', '40P01'])
+export const isTakenBack = (error: unknown): boolean => isDatabaseError(error) && TAKEN_BACK.has(error.code)
+
 /** Whether the store, not the caller, is at fault. An error without SQLSTATE is the connection's. */
 export function isStoreAway(error: unknown): boolean {
   if (error instanceof QueueError) return false

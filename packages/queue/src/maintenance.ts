@@ -9,6 +9,7 @@ import { fireDue, noteSchedules, type Schedule } from './schedule.ts'
 import { type DutyReport, dropLease, keepLease, type TickCounts, tick } from './sql.ts'
 import { pause, type Store } from './store.ts'
 import type { Meters } from './telemetry.ts'
+import { checkTolerated, isOutdated } from './tolerance.ts'
 
 export type DutyName = keyof TickCounts
 
@@ -36,7 +37,15 @@ const NOTE_MS = 600_000
 /** However long a duty takes, it runs at least this often, in cadences. */
 const SLOWEST = 10
 
-export type MaintenanceHouse = { store: Store; clock: Clock; log: Log; meters: Meters; schedules: Iterable<Schedule> }
+export type MaintenanceHouse = {
+  store: Store
+  clock: Clock
+  log: Log
+  meters: Meters
+  schedules: Iterable<Schedule>
+  /** The schema tolerates this runtime no more: maintenance has stopped by itself. */
+  outdated?: (error: unknown) => void
+}
 
 export type Maintenance = {
   leads(): boolean
@@ -119,6 +128,7 @@ export function startMaintenance(house: MaintenanceHouse): Maintenance {
         rest = await fn()
         failures = 0
       } catch (error) {
+        if (isOutdated(error)) return retire(error)
         failures++
         if (failures === 1) log.warn({ err: error }, `maintenance: ${what} failed; trying again`)
         note(what, { error: error instanceof Error ? error.message : String(error) })
@@ -128,12 +138,22 @@ export function startMaintenance(house: MaintenanceHouse): Maintenance {
     }
   }
 
+  /** The schema has left this runtime behind: another one, of the newer version, takes the lease over. */
+  function retire(error: unknown): void {
+    if (stopping.signal.aborted) return
+    log.error({ err: error }, 'maintenance stops: its version is older than the schema tolerates')
+    stopping.abort()
+    house.outdated?.(error)
+    void end()
+  }
+
   function note(what: string, told: Partial<DutyReport>): void {
     const report = reports.get(what as DutyName)
     if (report) Object.assign(report, told)
   }
 
   async function seek(): Promise<number> {
+    await checkTolerated(store)
     const asked = performance.now()
     const got = await keepLease(store, 'maintenance', who, LEASE_MS, [...reports.values()])
     leadsUntil = got ? asked + LEASE_MS : 0
@@ -186,13 +206,17 @@ export function startMaintenance(house: MaintenanceHouse): Maintenance {
     report: () => [...reports.values()],
     async stop() {
       stopping.abort()
-      await Promise.all(loops)
-      const held = leads()
-      leadsUntil = 0
-      if (held)
-        await dropLease(store, 'maintenance', who).catch((error: unknown) =>
-          log.debug({ err: error }, 'the lease runs out by itself'),
-        )
+      await end()
     },
+  }
+
+  async function end(): Promise<void> {
+    await Promise.all(loops)
+    const held = leads()
+    leadsUntil = 0
+    if (held)
+      await dropLease(store, 'maintenance', who).catch((error: unknown) =>
+        log.debug({ err: error }, 'the lease runs out by itself'),
+      )
   }
 }

@@ -1,5 +1,6 @@
 // Installs the engine for library use: the same files that the server runs, in the same order, each in one transaction, each once. Refuses a
-// file that changed after it ran and a database that is ahead. Creates no role.
+// file that changed after it ran and a database that is ahead. A file whose first line is `--! breaking` makes older workers and maintenance stop by
+// themselves as it commits (Q144). Creates no role.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,6 +8,7 @@ import pg from 'pg'
 import { QueueError } from './error.ts'
 import {
   beginMigration,
+  breakWith,
   commitMigration,
   insertApplied,
   installTestClock,
@@ -17,6 +19,8 @@ import {
 } from './sql.ts'
 
 export type Migration = { name: string; text: string }
+
+const BREAKING = '--! breaking'
 
 /** The files of this version, oldest first: for `migrate`, or for whoever applies SQL by other means. */
 export function listMigrations(): Migration[] {
@@ -31,14 +35,14 @@ export function listMigrations(): Migration[] {
  */
 export async function migrate(
   config: string | pg.ClientConfig,
-  options: { testClock?: boolean; ring?: boolean } = {},
+  options: { testClock?: boolean; ring?: boolean; migrations?: readonly Migration[] } = {},
 ): Promise<{ applied: string[] }> {
   const client = new pg.Client(config)
   const applied: string[] = []
   await client.connect()
   try {
     await inTransaction(client, () => client.query(ledger))
-    const all = listMigrations()
+    const all = options.migrations ?? listMigrations()
     for (const one of all) {
       await inTransaction(client, async () => {
         const { rows } = await client.query<{ name: string; checksum: string }>(listApplied)
@@ -50,6 +54,7 @@ export async function migrate(
           throw new QueueError('schema_mismatch', `${one.name} was changed after it ran here`)
         if (done) return
         await client.query(one.text)
+        if (one.text.startsWith(BREAKING)) await breakWith(client, Number(one.name.slice(0, 4)))
         await client.query(insertApplied, [one.name, checksum])
         applied.push(one.name)
       })

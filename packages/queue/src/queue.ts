@@ -39,6 +39,8 @@ export type QueueOptions = {
   log?: Log
   /** Best effort, detached: an error in it reaches the log only (Q113). */
   onSettled?: SettledHook
+  /** A migration made this runtime too old: its workers and its maintenance have begun to stop by themselves (Q144). Told once. */
+  onOutdated?: (error: unknown) => void
   /** A tracer and a meter as OpenTelemetry makes them, or `prometheusMeter()`; without them nothing is measured. */
   telemetry?: Telemetry
 }
@@ -75,12 +77,18 @@ export function createQueue(options: QueueOptions) {
     const hooked = async () => options.onSettled?.(...told)
     hooked().catch((error: unknown) => log.error({ err: error }, 'a hook failed'))
   }
+  let toldOutdated = false
+  const outdated = (error: unknown) => {
+    if (toldOutdated) return
+    toldOutdated = true
+    options.onOutdated?.(error)
+  }
   const { meter, tracer } = options.telemetry ?? {}
   const meters = makeMeters(meter)
   const spans = makeSpans(tracer)
-  const house = { store, wake, clock, log, kinds, callbackUrl: options.callbackUrl, settled, meters, spans }
+  const house = { store, wake, clock, log, kinds, callbackUrl: options.callbackUrl, settled, outdated, meters, spans }
   const workers = new Set<Worker>()
-  const upkeep = { store, clock, log, meters, schedules: [...schedules.values()] }
+  const upkeep = { store, clock, log, meters, schedules: [...schedules.values()], outdated }
   let maintenance: Maintenance | undefined
   let closing: Promise<void> | undefined
   const traced = tracedBy(spans, meters)

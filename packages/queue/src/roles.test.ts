@@ -15,10 +15,10 @@ const MAY: Record<Part, string> = {
   producer:
     'cancel_by_key cancel_job enqueue enqueue_many job job_result job_results now queue_settings register_kinds release_job reschedule_by_key reschedule_job',
   worker:
-    'beat callback_create callback_get claim claim_packed finish finish_in_tx hand_back heartbeat leave_claim now progress register_kinds register_worker release_worker settle_claims start',
+    'beat callback_create callback_get claim claim_packed finish finish_in_tx hand_back heartbeat leave_claim now oldest_runtime progress register_kinds register_worker release_worker settle_claims start',
   callback: 'callback_heartbeat callback_resolve now',
   maintenance:
-    'doctor drop_lease due_schedules keep_lease maintenance_report now reanchor schedule_fire schedule_upsert schedules_seen take_lease tick vitals',
+    'doctor drop_lease due_schedules keep_lease maintenance_report now oldest_runtime reanchor schedule_fire schedule_upsert schedules_seen take_lease tick vitals',
   reader:
     'callback_get counts dead_letter dead_letter_depth doctor job job_result job_results list_callbacks list_dead_letters list_jobs list_keys list_kinds list_queues list_schedules list_workers maintenance_report now queue_settings ring_view schedule_fires stats stats_kinds stats_queues timeline timeseries transitions_since vitals',
   admin:
@@ -54,6 +54,7 @@ const INSTALLATION = [
   'list_kinds',
   'list_workers',
   'maintenance_report',
+  'oldest_runtime',
   'pause_queue',
   'queue_settings',
   'register_kinds',
@@ -321,7 +322,7 @@ test('Q72 Q74 A28 a hostile search_path and shadows in public, in a schema of on
       'clock_timestamp() returns timestamptz',
       'same(text, text) returns boolean',
       'principal() returns int',
-      'insert_job(jsonb, timestamptz) returns jsonb',
+      'insert_job(jsonb, timestamptz, boolean) returns jsonb',
     ])
       await login.query(`create function ${schema}.${signature} ${shadow}`)
     if (schema !== 'pg_temp')

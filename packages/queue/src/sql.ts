@@ -65,6 +65,8 @@ export const registerWorker = (
     worker.version,
     worker.lostAfterMs,
   ])
+/** The last file that a runtime must know to work with this schema (Q144). */
+export const oldestRuntime = (db: Queryable) => ask<number>(db, sql('oldest_runtime()'), [])
 export const releaseWorker = (db: Queryable, worker: string) => ask<void>(db, sql('release_worker($1::text)'), [worker])
 
 export type Beat = { lost: boolean; cancelled: string[]; gone: string[] }
@@ -428,6 +430,8 @@ export const ledger = `
   create schema if not exists countersign_queue;
   create table if not exists countersign_queue.migrations (
     name text primary key, checksum text not null, applied_at timestamptz(3) not null default clock_timestamp())`
+/** What a file does that began with `--! breaking`, in its transaction. */
+export const breakWith = (db: Queryable, file: number) => ask<void>(db, sql('break_with($1::integer)'), [file])
 export const listApplied = 'select name, checksum from countersign_queue.migrations order by name'
 export const insertApplied = 'insert into countersign_queue.migrations (name, checksum) values ($1::text, $2::text)'
 export const commitMigration = 'commit'

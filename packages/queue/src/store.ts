@@ -1,7 +1,7 @@
 // The way to the database: a pool of the caller's or of our own, READ COMMITTED for the engine whatever the role's default is, and
 // patience while the store is away. Never ends the process over a lost connection (Q97) and never changes a setting of a caller's session.
 import pg from 'pg'
-import { asQueueError, isDatabaseError, isStoreAway } from './error.ts'
+import { asQueueError, isDatabaseError, isStoreAway, isTakenBack } from './error.ts'
 import type { Clock, Log } from './host.ts'
 import { endReadCommitted, readCommitted } from './sql.ts'
 
@@ -20,6 +20,8 @@ export type Store = Queryable & {
   close(): Promise<void>
 }
 
+/** How often a statement is said that PostgreSQL took back for the sake of others. */
+const MOST_AGAIN = 5
 const FIRST_MS = 50
 const LONGEST_MS = 5_000
 
@@ -39,11 +41,14 @@ export function openStore(database: DatabaseOption, clock: Clock, log: Log): Sto
   if (own) pool.on('connect', (client) => void client.on('error', () => undefined))
 
   const query = async (text: string, values?: unknown[]) => {
-    try {
-      return await pool.query(text, values)
-    } catch (error) {
-      if (isDatabaseError(error) && error.code === 'QJ006') return inReadCommitted(pool, (client) => client.query(text, values))
-      throw asQueueError(error)
+    for (let failures = 1; ; failures++) {
+      try {
+        return await pool.query(text, values)
+      } catch (error) {
+        if (isDatabaseError(error) && error.code === 'QJ006') return inReadCommitted(pool, (client) => client.query(text, values))
+        // A statement that is a transaction by itself was taken back whole: it may be said again (Q154).
+        if (!(isTakenBack(error) && failures < MOST_AGAIN)) throw asQueueError(error)
+      }
     }
   }
   const transaction = <T>(work: (tx: Queryable) => Promise<T>) => inReadCommitted(pool, work)

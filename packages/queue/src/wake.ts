@@ -7,7 +7,7 @@ import type { Clock, Log } from './host.ts'
 import { backendPid, listen, stillThere } from './sql.ts'
 import { pause, retryMs } from './store.ts'
 
-export type Notice = { topic: 'work' | 'cancel' | 'pause' | 'result' | 'clock'; name: string }
+export type Notice = { topic: 'work' | 'cancel' | 'pause' | 'result' | 'clock' | 'schema'; name: string }
 
 export type Wake = {
   subscribe(fn: (notice: Notice) => void): () => void

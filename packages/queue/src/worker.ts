@@ -22,6 +22,7 @@ import { makeSleeper } from './sleeper.ts'
 import { beat, handBack, releaseWorker, type Verdict } from './sql.ts'
 import { pause, retryMs, type Store } from './store.ts'
 import { type Meters, noMeters, noSpans, type Spans } from './telemetry.ts'
+import { checkTolerated, isOutdated } from './tolerance.ts'
 import type { Wake } from './wake.ts'
 import { type HookedJob, type Plan, planOf, type SettledHook, type WorkerOptions } from './worker-plan.ts'
 
@@ -47,6 +48,8 @@ export type WorkerHouse = {
   kinds: ReadonlyMap<string, Kind>
   callbackUrl: ((id: string) => string) | undefined
   settled: SettledHook | undefined
+  /** The schema tolerates this runtime no more: what it ran stops by itself. */
+  outdated?: (error: unknown) => void
   /** Without them nothing is measured. */
   meters?: Meters
   spans?: Spans
@@ -174,6 +177,8 @@ class RunningWorker implements Worker {
   #hear(topic: string, name: string): void {
     if (topic === 'cancel') {
       for (const attempt of this.#attempts) if (attempt.held.id === name) this.#beatSleeper.rouse()
+    } else if (topic === 'schema') {
+      this.#beatSleeper.rouse()
     } else if (topic === 'pause') {
       this.#handBack((held) => name === `queue:${held.queue}` || name === `kind:${held.kind}`)
     } else if (topic === 'clock' || (topic === 'work' && (name === '*' || this.#plan.queues.includes(name)))) {
@@ -218,6 +223,7 @@ class RunningWorker implements Worker {
           await this.#claimSleeper.sleep(ms)
         }
       } catch (error) {
+        if (isOutdated(error)) return this.#retire(error)
         failures++
         if (failures === 1) log.warn({ err: error }, 'claiming failed; trying again')
         await pause(clock, retryMs(failures), this.#stopping.signal)
@@ -313,6 +319,7 @@ class RunningWorker implements Worker {
     if (this.#registered) this.id = newWorkerId()
     if (this.#stopping.signal.aborted) return
     const { queues, lostAfterMs, version, heartbeatMs, stallMs } = this.#plan
+    await checkTolerated(store)
     await announce(store, { id: this.id, queues, kinds, lostAfterMs, version })
     this.#registered = true
     if (this.#vouching) this.#vouching.rename(this.id)
@@ -554,13 +561,23 @@ class RunningWorker implements Worker {
       await this.#beatSleeper.sleep(Math.min(failures > 0 ? retryMs(failures) : watched, this.#plan.heartbeatMs))
       if (this.#givingUp.signal.aborted) return
       try {
+        if (!this.#stopping.signal.aborted) await checkTolerated(this.#house.store)
         await this.#beat()
         failures = 0
       } catch (error) {
+        if (isOutdated(error)) this.#retire(error)
         failures++
         if (failures === 1) log.warn({ err: error }, 'the heartbeat failed; trying again')
       }
     }
+  }
+
+  /** The schema has left this runtime behind: it claims no more, lets what runs end, and says why. */
+  #retire(error: unknown): void {
+    if (this.#stopping.signal.aborted) return
+    this.#house.log.error({ err: error }, `the worker ${this.id} stops: its version is older than the schema tolerates`)
+    this.#house.outdated?.(error)
+    void this.stop()
   }
 
   // the end

@@ -286,7 +286,10 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'each new queue is a lock of its own',
-    edits: [edit('lane_for', 'hashtext(of_queue) & 15', 'hashtext(of_queue)')],
+    edits: [
+      edit('lane_for', 'hashtext(of_queue) & 15', 'hashtext(of_queue)'),
+      edit('lane_for', 'countersign_queue.locks_left() <= 0', 'false'),
+    ],
     caughtBy: 'fewLocks',
   },
   {
