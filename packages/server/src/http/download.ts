@@ -8,7 +8,11 @@ type Way = { exchange: Exchange; headers: Answer['headers']; signal: AbortSignal
 
 export async function sendDownload(file: Download, { exchange, headers, signal }: Way): Promise<Answer | typeof STREAMED> {
   const pieces = file.pieces[Symbol.asyncIterator]()
-  const own = { 'Content-Type': file.type, 'Content-Disposition': `attachment; filename="${file.name}"`, 'Cache-Control': 'no-store' }
+  const own = {
+    'Content-Type': file.type,
+    'Content-Disposition': `attachment; filename="${file.name}"`,
+    'Cache-Control': 'no-store',
+  }
   let piece = await pieces.next()
   const { outgoing } = exchange
   if (exchange.method === 'HEAD' || !outgoing) {

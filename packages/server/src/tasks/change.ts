@@ -47,7 +47,8 @@ export async function updateTask(
   ifMatch: string | undefined,
 ): Promise<Task> {
   const fields = Object.keys(input).filter((name) => input[name as keyof UpdateInput] !== undefined)
-  if (fields.length === 0) throw invalid('', 'nothing_to_change', 'Send at least one of priority, tags, metadata, deadline_at, reminders.')
+  if (fields.length === 0)
+    throw invalid('', 'nothing_to_change', 'Send at least one of priority, tags, metadata, deadline_at, reminders.')
   const errors = input.metadata ? metadataErrors(input.metadata) : []
   if (errors.length > 0) throw new Problem('validation_failed', { errors })
   return tx(house.db, scope, async (t) => {
@@ -82,7 +83,10 @@ export async function updateTask(
 function remindersFrom(row: TaskRow, { reminders, deadline_at = row.deadline_at }: UpdateInput, now: Date) {
   if (!reminders) return {}
   const moments = momentsOf({ reminders, created_at: row.created_at, deadline_at })
-  return { reminders: JSON.stringify(reminders), reminded: moments.reduce((mask, at, i) => (at <= now ? mask | (1 << i) : mask), 0) }
+  return {
+    reminders: JSON.stringify(reminders),
+    reminded: moments.reduce((mask, at, i) => (at <= now ? mask | (1 << i) : mask), 0),
+  }
 }
 
 /** The job that waits looks again by itself, and finds a later time; only an earlier one needs a job of its own. */

@@ -72,18 +72,20 @@ export async function readRecord(house: TasksHouse, scope: Scope, id: string, pa
   await tx(house.db, scope, (t) => seeTask(t, scope, id, 'task.timeline'), { readOnly: true })
   const { data, next_cursor } = await listEvents(house, scope, { resource: id, ...page })
   const all = reach(scope, 'task.audit') === 'any'
-  const shown = data.filter((event) => isFor(scope, event)).map((event) => ({
-    id: event.id,
-    type: event.type,
-    occurred_at: event.occurred_at,
-    actor: {
-      type: event.actor.type,
-      id: event.actor.id,
-      ...(all && event.actor.session_id ? { session_id: event.actor.session_id } : {}),
-      ...(all && event.actor.key_id ? { key_id: event.actor.key_id } : {}),
-    },
-    data: event.data,
-    request_id: all ? event.request_id : null,
-  }))
+  const shown = data
+    .filter((event) => isFor(scope, event))
+    .map((event) => ({
+      id: event.id,
+      type: event.type,
+      occurred_at: event.occurred_at,
+      actor: {
+        type: event.actor.type,
+        id: event.actor.id,
+        ...(all && event.actor.session_id ? { session_id: event.actor.session_id } : {}),
+        ...(all && event.actor.key_id ? { key_id: event.actor.key_id } : {}),
+      },
+      data: event.data,
+      request_id: all ? event.request_id : null,
+    }))
   return { data: shown, next_cursor }
 }

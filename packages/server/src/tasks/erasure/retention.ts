@@ -53,15 +53,11 @@ export async function eraseWhatIsOver(house: TasksHouse, signal?: AbortSignal): 
 }
 
 async function eraseOfTenant(house: TasksHouse, scope: Scope, signal?: AbortSignal): Promise<number> {
-  const start = await tx(
-    house.db,
-    scope,
-    async (t) => {
-      const row = await findTaskDefaults(t, scope)
-      const cutoff = new Date(t.now.getTime() - (row?.retention_days ?? DEFAULT_DAYS) * DAY_MS)
-      return { from: row?.erased_before ?? firstIdAt('task', 0), cutoff, held: await isHeld(t, scope) }
-    },
-  )
+  const start = await tx(house.db, scope, async (t) => {
+    const row = await findTaskDefaults(t, scope)
+    const cutoff = new Date(t.now.getTime() - (row?.retention_days ?? DEFAULT_DAYS) * DAY_MS)
+    return { from: row?.erased_before ?? firstIdAt('task', 0), cutoff, held: await isHeld(t, scope) }
+  })
   if (start.held) return 0
   const before = firstIdAt('task', start.cutoff.getTime())
   let [from, mark, erased] = [start.from, null as string | null, 0]

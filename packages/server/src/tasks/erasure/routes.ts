@@ -9,7 +9,9 @@ import { getTaskSettings, setTaskSettings } from './retention.ts'
 const Settings = s.named(
   'TaskSettings',
   s.object({
-    retention_days: s.int({ min: 1, max: 3650 }).describe('After a task has ended, its content is erased when so many days are over.'),
+    retention_days: s
+      .int({ min: 1, max: 3650 })
+      .describe('After a task has ended, its content is erased when so many days are over.'),
     reminders: s
       .maybe(s.array(Reminder, { max: 10 }))
       .describe('Of tasks of an hour or more that say nothing themselves; null: at half and nine tenths of their time.'),

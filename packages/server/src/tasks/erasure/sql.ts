@@ -26,8 +26,10 @@ export const deleteRevisions = (t: Tx, scope: Scope, taskId: string) => t.run`
 
 // Whoever sets a hold waits for the erasure that goes on, and the next one finds the hold.
 export const isHeld = async (t: Tx, scope: Scope): Promise<boolean> =>
-  (await t.maybe<{ held: boolean }>`
-    select held_at is not null as held from audit_retention where tenant_id = ${scope.tenantId}::uuid for share`)?.held ?? false
+  (
+    await t.maybe<{ held: boolean }>`
+    select held_at is not null as held from audit_retention where tenant_id = ${scope.tenantId}::uuid for share`
+  )?.held ?? false
 
 export const findTenants = (t: Tx, after: string | null) => t.rows<{ id: string }>`
   select id from countersign_engine.list_tenants(${after}::uuid, null::uuid, 200::integer)`

@@ -19,9 +19,17 @@ test('T56 decisions leave as CSV without a formula, and as lines of JSON', async
   expect(lines[2]).toContain(`,'-1+1,open,`)
   expect(lines).toHaveLength(4)
   const json = await fetchText(house.alice, `${EXPORT}?format=ndjson&status=completed`)
-  const [one, ...rest] = json.text.trim().split('\n').map((line) => JSON.parse(line))
+  const [one, ...rest] = json.text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
   expect(rest).toEqual([])
-  expect(one).toMatchObject({ task_id: formula.id, outcome: 'answered', decided_by: house.alice.id, response: { approved: true, note: '@SUM(A1)' } })
+  expect(one).toMatchObject({
+    task_id: formula.id,
+    outcome: 'answered',
+    decided_by: house.alice.id,
+    response: { approved: true, note: '@SUM(A1)' },
+  })
   expect((await house.eventTypes()).filter((type) => type === 'task.exported')).toHaveLength(2)
 })
 
@@ -60,7 +68,10 @@ test('T56 more tasks than a page come each once, in order', async () => {
   const house = await setup()
   await Promise.all(Array.from({ length: 405 }, () => house.given.task(REFUND)))
   const { text } = await fetchText(house.alice, `${EXPORT}?format=ndjson`)
-  const ids = text.trim().split('\n').map((line) => JSON.parse(line).task_id)
+  const ids = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).task_id)
   expect([ids.length, new Set(ids).size, ids]).toEqual([405, 405, ids.toSorted()])
 })
 

@@ -11,8 +11,8 @@ import type { TasksHouse } from '../house.ts'
 import { listFilter } from '../list/sql.ts'
 import { type Person, personOf, within } from '../person.ts'
 import { mask, type Surface } from '../redaction.ts'
-import { type DecisionRow, findDecisions, type Status, type TaskRow } from '../sql.ts'
 import { invalid } from '../settle.ts'
+import { type DecisionRow, findDecisions, type Status, type TaskRow } from '../sql.ts'
 import { audiencesOf, openComment } from '../talk/comments.ts'
 import { seesContent } from '../wire.ts'
 import { findCommentsOf, findExported } from './sql.ts'
@@ -51,7 +51,10 @@ async function* piecesOf(house: TasksHouse, scope: Scope, person: Person | null,
       scope,
       async (t) => {
         const rows = await findExported(t, scope, matching, { after, limit: PAGE })
-        return { text: rows.length === 0 ? '' : await writePage(house, t, scope, person, rows, input), last: rows.at(-1)?.id ?? null }
+        return {
+          text: rows.length === 0 ? '' : await writePage(house, t, scope, person, rows, input),
+          last: rows.at(-1)?.id ?? null,
+        }
       },
       { readOnly: true },
     )
@@ -61,7 +64,14 @@ async function* piecesOf(house: TasksHouse, scope: Scope, person: Person | null,
   }
 }
 
-async function writePage(house: TasksHouse, t: Tx, scope: Scope, person: Person | null, rows: readonly TaskRow[], input: ExportInput) {
+async function writePage(
+  house: TasksHouse,
+  t: Tx,
+  scope: Scope,
+  person: Person | null,
+  rows: readonly TaskRow[],
+  input: ExportInput,
+) {
   const ids = rows.map(({ id }) => id)
   const [decisions, opener] = [await findDecisions(t, scope, ids), await openContents(house, t, scope, ids)]
   const comments = input.include === 'learning' ? await findCommentsOf(t, scope, ids, audiencesOf(scope, person)) : []
@@ -73,9 +83,17 @@ async function writePage(house: TasksHouse, t: Tx, scope: Scope, person: Person 
         .map((one) => ({ row: one, ...mask(opener.decision(one), row, surface, 'decision') }))
       const content = mask(opener.task(row), row, surface)
       if (input.format === 'csv') return (own.length > 0 ? own : [null]).map((one) => csvLine(row, one)).join('')
-      if (input.include !== 'learning') return (own.length > 0 ? own : [null]).map((one) => jsonLine(decisionOf(row, one))).join('')
+      if (input.include !== 'learning')
+        return (own.length > 0 ? own : [null]).map((one) => jsonLine(decisionOf(row, one))).join('')
       const said = comments.filter((one) => one.task_id === row.id).map((one) => openComment(one, opener, row, scope))
-      return jsonLine(lessonOf(row, content, own, said.map((one) => mask(one, row, surface))))
+      return jsonLine(
+        lessonOf(
+          row,
+          content,
+          own,
+          said.map((one) => mask(one, row, surface)),
+        ),
+      )
     })
     .join('')
 }
@@ -85,8 +103,33 @@ const jsonLine = (value: unknown): string => `${writeJson(value as Parameters<ty
 type Own = { row: DecisionRow } & Record<string, unknown>
 
 const COLUMNS = [
-  ...['task_id', 'task', 'status', 'outcome', 'agent_id', 'priority', 'risk', 'tags', 'created_at', 'deadline_at', 'settled_at', 'channel'],
-  ...['decision_id', 'decided_at', 'decided_by', 'decided_by_name', 'type', 'state', 'stepped_in', 'assurance', 'response', 'reason', 'comment'],
+  ...[
+    'task_id',
+    'task',
+    'status',
+    'outcome',
+    'agent_id',
+    'priority',
+    'risk',
+    'tags',
+    'created_at',
+    'deadline_at',
+    'settled_at',
+    'channel',
+  ],
+  ...[
+    'decision_id',
+    'decided_at',
+    'decided_by',
+    'decided_by_name',
+    'type',
+    'state',
+    'stepped_in',
+    'assurance',
+    'response',
+    'reason',
+    'comment',
+  ],
 ] as const
 
 function csvLine(row: TaskRow, own: Own | null): string {
@@ -165,5 +208,8 @@ const lessonOf = (row: TaskRow, content: Record<string, unknown>, decisions: rea
     ...said,
   })),
   comments,
-  agent_outcome: row.agent_outcome === null ? null : { status: row.agent_outcome, said: content.agent_outcome_detail, at: row.agent_outcome_at },
+  agent_outcome:
+    row.agent_outcome === null
+      ? null
+      : { status: row.agent_outcome, said: content.agent_outcome_detail, at: row.agent_outcome_at },
 })

@@ -4,7 +4,16 @@ import type { TasksHouse } from '../house.ts'
 import { listQuery } from '../shapes.ts'
 import { type ExportInput, exportTasks } from './export.ts'
 
-const Status = s.oneOf('open', 'verifying', 'returned', 'revising', 'completed', 'timed_out', 'cancelled', 'verification_exhausted')
+const Status = s.oneOf(
+  'open',
+  'verifying',
+  'returned',
+  'revising',
+  'completed',
+  'timed_out',
+  'cancelled',
+  'verification_exhausted',
+)
 
 export const exportRoutes = (house: TasksHouse): Route[] => [
   route(

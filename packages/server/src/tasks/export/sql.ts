@@ -4,7 +4,12 @@ import type { Scope, Tx } from '../../db/tx.ts'
 import type { TaskRow } from '../sql.ts'
 import type { CommentRow } from '../talk/sql.ts'
 
-export const findExported = (t: Tx, scope: Scope, matching: Sql, page: { after: string | null; limit: number }) => t.rows<TaskRow>`
+export const findExported = (
+  t: Tx,
+  scope: Scope,
+  matching: Sql,
+  page: { after: string | null; limit: number },
+) => t.rows<TaskRow>`
   select tasks.* from tasks
   where tenant_id = ${scope.tenantId}::uuid and (${page.after}::text is null or id > ${page.after}::text) and ${matching}
   order by id limit ${page.limit}::integer`

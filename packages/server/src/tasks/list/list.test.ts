@@ -85,7 +85,7 @@ test('T18 filters never widen: an agent sees its own tasks, a reviewer those the
   const bot = await house.given.agent({ owner })
   const own = await house.given.task(REFUND, bot)
   expect((await owner.get(list)).body.data.map((row: { id: string }) => row.id)).toEqual([own.id])
-  expect((await owner.get(`${list}/${own.id}`)).body.may).toEqual(['decide', 'claim', 'cancel', 'update'])
+  expect((await owner.get(`${list}/${own.id}`)).body.may).toEqual(['decide', 'claim', 'comment', 'send_back', 'cancel', 'update'])
   expect(two.id).toMatch(/^task_/)
 })
 

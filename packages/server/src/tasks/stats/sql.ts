@@ -22,9 +22,15 @@ export type Cell = {
 }
 
 // Two buckets for each doubling of the time, from a second on: a median read from them is at most some percent off.
-const bucketOf = (until: Sql): Sql => sql`floor(2 * ln(greatest(extract(epoch from ${until} - created_at)::float8, 1)) / ln(2.0::float8))::integer`
+const bucketOf = (until: Sql): Sql =>
+  sql`floor(2 * ln(greatest(extract(epoch from ${until} - created_at)::float8, 1)) / ln(2.0::float8))::integer`
 
-const GROUP = { agent: sql`agent_id`, person: sql`completed_by_user_id`, channel: sql`completed_via_channel`, none: sql`null::text` }
+const GROUP = {
+  agent: sql`agent_id`,
+  person: sql`completed_by_user_id`,
+  channel: sql`completed_via_channel`,
+  none: sql`null::text`,
+}
 export type GroupBy = keyof typeof GROUP
 
 const APPROVED = sql`outcome in ('accepted', 'edited', 'answered', 'responded')`
@@ -73,7 +79,7 @@ export function ofStats(
 }
 
 type Stretch = { from: Date; to: Date }
-const within = (t: Tx, scope: Scope, at: Stretch, matching: Sql): Sql => sql`
+const within = (scope: Scope, at: Stretch, matching: Sql): Sql => sql`
   tasks.tenant_id = ${scope.tenantId}::uuid and tasks.created_at >= ${at.from}::timestamptz and tasks.created_at < ${at.to}::timestamptz and ${matching}`
 
 /** Which members people change most before they agree. */
@@ -81,7 +87,7 @@ export const countEditedFields = (t: Tx, scope: Scope, at: Stretch, matching: Sq
   select field as pointer, count(distinct d.task_id)::integer as tasks
   from decisions d cross join lateral unnest(d.edited) as field
   where d.tenant_id = ${scope.tenantId}::uuid and d.decided_at >= ${at.from}::timestamptz and d.edited is not null and d.state = 'counted'
-    and exists (select from tasks where tasks.id = d.task_id and ${within(t, scope, at, matching)})
+    and exists (select from tasks where tasks.id = d.task_id and ${within(scope, at, matching)})
   group by field order by tasks desc, field limit 20`
 
 /** Of tasks that several people decided: how many there were, and in how many all said the same. */
@@ -90,13 +96,13 @@ export const countAgreement = (t: Tx, scope: Scope, at: Stretch, matching: Sql) 
   from (
     select d.task_id, count(distinct (d.type, d.approves)) as kinds from decisions d
     where d.tenant_id = ${scope.tenantId}::uuid and d.decided_at >= ${at.from}::timestamptz and d.counted_in is not null and d.state = 'counted'
-      and exists (select from tasks where tasks.id = d.task_id and tasks.outcome is not null and ${within(t, scope, at, matching)})
+      and exists (select from tasks where tasks.id = d.task_id and tasks.outcome is not null and ${within(scope, at, matching)})
     group by d.task_id having count(*) > 1
   ) as voted`
 
 export const countMissingOutcomes = (t: Tx, scope: Scope, at: Stretch, matching: Sql) => t.one<{ missing: number }>`
   select count(*)::integer as missing from tasks
-  where outcome_missing_at is not null and agent_outcome is null and ${within(t, scope, at, matching)}`
+  where outcome_missing_at is not null and agent_outcome is null and ${within(scope, at, matching)}`
 
 /** Of people who decided; the name they have now. */
 export const findPersonNames = (t: Tx, scope: Scope, ids: readonly string[]) => t.rows<{ id: string; name: string }>`

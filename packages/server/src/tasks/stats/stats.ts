@@ -115,7 +115,10 @@ type Counts = Record<'created' | 'open' | (typeof WORDS)[number] | (typeof ENDS)
 const emptyCounts = (): Counts => ({
   created: 0,
   open: 0,
-  ...(Object.fromEntries([...WORDS, ...ENDS].map((word) => [word, 0])) as Record<(typeof WORDS)[number] | (typeof ENDS)[number], number>),
+  ...(Object.fromEntries([...WORDS, ...ENDS].map((word) => [word, 0])) as Record<
+    (typeof WORDS)[number] | (typeof ENDS)[number],
+    number
+  >),
 })
 
 function add(counts: Counts, { status, outcome, tasks }: Cell): Counts {
@@ -195,7 +198,10 @@ function quantile(buckets: readonly (readonly [number, number])[], share: number
 }
 
 async function groupsOf(t: Tx, scope: Scope, cells: readonly Cell[], by: GroupBy) {
-  const top = cells.filter(({ key }) => key !== null).toSorted((a, b) => b.tasks - a.tasks).slice(0, GROUPS)
+  const top = cells
+    .filter(({ key }) => key !== null)
+    .toSorted((a, b) => b.tasks - a.tasks)
+    .slice(0, GROUPS)
   const keys = top.map(({ key }) => key as string)
   const found =
     by === 'agent' ? await findAgentNames(t, scope, keys) : by === 'person' ? await findPersonNames(t, scope, keys) : []

@@ -10,7 +10,7 @@ export type Shown = Record<string, unknown>
 export function changedPointers(before: Shown, after: Shown): string[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()
   const changed = names.flatMap((name) => differences(before[name] ?? null, after[name] ?? null, `/${escaped(name)}`))
-  return changed.length <= MOST ? changed : [...new Set(changed.map((pointer) => `/${pointer.split('/')[1]}`))]
+  return changed.length <= MOST ? changed.sort() : [...new Set(changed.map((pointer) => `/${pointer.split('/')[1]}`))]
 }
 
 function differences(before: unknown, after: unknown, at: string): string[] {

@@ -14,7 +14,7 @@ import { mask } from '../redaction.ts'
 import { invalid, notOpen, taskTopic } from '../settle.ts'
 import { EVERY, findTask, isFinal, type TaskRow } from '../sql.ts'
 import { momentsOf } from '../time/moments.ts'
-import { tellPeople } from '../time/tell.ts'
+import { tellOfChange } from '../time/tell.ts'
 import { surfaceOf, type Task } from '../wire.ts'
 import { changedPointers } from './changed.ts'
 import { findRevisions, insertRevision, MOST_REVISION, reviseIfAt, voidDecisions } from './sql.ts'
@@ -62,10 +62,17 @@ export async function reviseTask(house: TasksHouse, scope: Scope, id: string, in
     })
     const voided = await voidDecisions(t, scope, id)
     await enqueueExpiries(t, scope, rests(row) ? [revised] : [])
-    const data = { from: row.status, to: revised.status, revision: revised.revision, changed, voided: voided.length, agent_id: row.agent_id }
+    const data = {
+      from: row.status,
+      to: revised.status,
+      revision: revised.revision,
+      changed,
+      voided: voided.length,
+      agent_id: row.agent_id,
+    }
     await record(t, scope, 'task.revised', data, { resource: { type: 'task', id } })
     const voters = voided.flatMap(({ user_id }) => (user_id === null ? [] : [user_id]))
-    await tellPeople(house, t, scope, revised, { purpose: 'revised', added: voters })
+    await tellOfChange(house, t, scope, revised, { purpose: 'revised', also: voters })
     t.wake(taskTopic(id))
     return showWhole(house, t, scope, revised, null, person)
   })
@@ -130,7 +137,10 @@ export async function listRevisions(house: TasksHouse, scope: Scope, id: string)
           revision: one.revision + 1,
           ...mask({ note: open('note') }, row, surface),
           changed: one.changed,
-          before: before === null ? null : { description: null, payload: null, action: null, items: null, ...mask(before, row, surface) },
+          before:
+            before === null
+              ? null
+              : { description: null, payload: null, action: null, items: null, ...mask(before, row, surface) },
           revised_by: one.revised_by,
           revised_at: one.revised_at,
         }

@@ -9,6 +9,7 @@ import { seeTask, showWhole } from '../look.ts'
 import type { Person } from '../person.ts'
 import { notOpen, taskTopic } from '../settle.ts'
 import { EVERY, findTask, OPEN, type TaskRow } from '../sql.ts'
+import { tellOfSendBack } from '../time/tell.ts'
 import type { Task } from '../wire.ts'
 import { writeComment } from './comments.ts'
 import { canBeRevised, maySendBack } from './may.ts'
@@ -27,6 +28,7 @@ export async function sendBack(house: TasksHouse, scope: Scope, id: string, inpu
     const data = { from: row.status, to: sent.status, revision: row.revision, agent_id: row.agent_id }
     await record(t, scope, 'task.sent_back', data, { resource: { type: 'task', id } })
     await writeComment(house, t, scope, sent, person, { body: input.comment, audience: 'all', purpose: 'sent_back' })
+    await tellOfSendBack(t, scope, sent)
     t.wake(taskTopic(id))
     return showWhole(house, t, scope, sent, null, person)
   })

@@ -13,7 +13,9 @@ export const CommentBody = s.named(
     audience: s.oneOf('all', 'humans'),
     purpose: s
       .oneOf('comment', 'sent_back', 'late_answer')
-      .describe('sent_back: said when the task was handed back to the agent. late_answer: an answer that came too late to count.'),
+      .describe(
+        'sent_back: said when the task was handed back to the agent. late_answer: an answer that came too late to count.',
+      ),
     author: s.object({ type: s.oneOf('user', 'agent', 'key', 'guest', 'system'), id: s.text(), display_name: s.text() }),
     channel: s.oneOf('dashboard', 'email', 'slack', 'embed', 'webhook', 'api', 'cli'),
     body: Masked,

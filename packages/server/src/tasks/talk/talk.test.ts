@@ -24,7 +24,11 @@ test('T52 people and the agent talk about a task; what is said to humans reaches
   const told = async (by: Client) =>
     (await by.get(at(id, 'record'))).body.data.filter((one: { type: string }) => one.type === 'task.comment_added').length
   expect([await told(house.alice), await told(house.agent)]).toEqual([3, 2])
-  expect((await house.alice.get(at(id))).body).toMatchObject({ comment_count: 3, version: 4, may: expect.arrayContaining(['comment']) })
+  expect((await house.alice.get(at(id))).body).toMatchObject({
+    comment_count: 3,
+    version: 4,
+    may: expect.arrayContaining(['comment']),
+  })
   expect((await comment(house.agent, id, 'psst', { audience: 'humans' })).status).toBe(422)
 })
 
@@ -36,7 +40,11 @@ test('T52 comments stand in envelopes, in pages, and at most 500 on one task, al
   expect(stored.map(({ body }) => body.includes('canary'))).toEqual([false, false, false])
   const page = (await house.alice.get(at(id, 'comments?limit=2'))).body
   const rest = (await house.alice.get(at(id, `comments?limit=2&cursor=${page.next_cursor}`))).body
-  expect([page.data.length, rest.data.map((one: { body: string }) => one.body), rest.next_cursor]).toEqual([2, ['canary-three'], null])
+  expect([page.data.length, rest.data.map((one: { body: string }) => one.body), rest.next_cursor]).toEqual([
+    2,
+    ['canary-three'],
+    null,
+  ])
   await house.admin.run`update tasks set comment_count = 498`
   const answers = await Promise.all([1, 2, 3, 4].map((n) => comment(house.bob, id, `last ${n}`)))
   expect(answers.map(({ status }) => status).sort()).toEqual([201, 201, 409, 409])
@@ -62,7 +70,9 @@ test('T53 A13 sent back with a comment and revised: earlier votes are void, and 
   expect([sent.status, sent.body]).toMatchObject([200, { status: 'revising', revision: 1, comment_count: 1 }])
   expect(sent.body.revising_at).not.toBeNull()
   expect((await house.alice.post(at(id, 'decide'), answer())).body.code).toBe('task_not_open')
-  expect((await house.agent.get(at(id, 'comments'))).body.data).toMatchObject([{ purpose: 'sent_back', body: 'Name the customer.' }])
+  expect((await house.agent.get(at(id, 'comments'))).body.data).toMatchObject([
+    { purpose: 'sent_back', body: 'Name the customer.' },
+  ])
   await house.admin.run`
     insert into decisions (id, tenant_id, task_id, user_id, display_name, type, seen_revision, state, stepped_in, channel, assurance, actor_id,
       content_sha256, decision_sha256, decided_at)
@@ -77,7 +87,13 @@ test('T53 A13 sent back with a comment and revised: earlier votes are void, and 
   const stale = await house.alice.post(at(id, 'decide'), answer())
   expect([stale.status, stale.body.code, stale.body.revision]).toEqual([409, 'task_revised', 2])
   expect((await house.alice.get(at(id, 'revisions'))).body.data).toMatchObject([
-    { revision: 2, note: 'Added who it is for.', changed: ['/payload/customer'], before: { payload: REFUND.payload }, revised_by: house.agent.id },
+    {
+      revision: 2,
+      note: 'Added who it is for.',
+      changed: ['/payload/customer'],
+      before: { payload: REFUND.payload },
+      revised_by: house.agent.id,
+    },
   ])
   expect((await house.alice.post(at(id, 'decide'), answer({ approved: true }, { seen_revision: 2 }))).status).toBe(200)
   expect((await house.eventTypes()).filter((type) => type.startsWith('task.'))).toEqual([
@@ -151,7 +167,11 @@ test('T53 a payload that its own schema refuses is no revision; a task of a pers
 test('T54 the agent tells once what became of an answer; where it is expected, its absence is told once', async () => {
   const house = await setup()
   const make = async (more: object) => (await house.given.task({ ...REFUND, ...more })).id
-  const [told, missed, quiet] = [await make({ expect_outcome_seconds: 600 }), await make({ expect_outcome_seconds: 600 }), await make({})]
+  const [told, missed, quiet] = [
+    await make({ expect_outcome_seconds: 600 }),
+    await make({ expect_outcome_seconds: 600 }),
+    await make({}),
+  ]
   const report = (id: string, more: object = {}) =>
     house.agent.post(at(id, 'outcome'), { status: 'succeeded', detail: 'refunded', refs: ['rf_1'], ...more })
   expect((await report(told)).body.code).toBe('state_conflict')

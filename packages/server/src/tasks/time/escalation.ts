@@ -10,7 +10,7 @@ import { taskTopic } from '../settle.ts'
 import type { TaskRow } from '../sql.ts'
 import { type EscalationStep, nextStep, type TimeoutEscalation } from './moments.ts'
 import { escalateIfAt } from './sql.ts'
-import { tellPeople } from './tell.ts'
+import { tellOfChange } from './tell.ts'
 
 export type EscalationReason = 'time' | 'deadline' | 'quorum_unreachable'
 
@@ -54,7 +54,7 @@ export async function beginEscalation(
   if (next) {
     const taken = atDeadline(next, t.now)
     // A deadline is never shortened (T5).
-    const deadline = taken.deadline > row.deadline_at ? taken.deadline : row.deadline_at
+    const deadline = new Date(Math.max(taken.deadline.getTime(), row.deadline_at.getTime()))
     return escalate(house, t, scope, row, { ...taken, deadline, because })
   }
   if (row.asked.includes(DEFAULT_POOL)) return null
@@ -92,8 +92,7 @@ async function escalate(house: TasksHouse, t: Tx, scope: Scope, row: TaskRow, ho
     agent_id: row.agent_id,
   }
   await record(t, scope, 'task.escalated', data, { resource: { type: 'task', id: row.id } })
-  const added = to.asked.filter((name) => !row.asked.includes(name))
-  await tellPeople(house, t, scope, escalated, { purpose: 'escalated', added, notify: how.notify })
+  await tellOfChange(house, t, scope, escalated, { purpose: 'escalated', entries: how.notify })
   t.wake(taskTopic(row.id))
   return escalated
 }

@@ -32,7 +32,7 @@ export const LONGEST_VERIFYING_MS = 3_600_000
 /** Nobody can be reminded while an answer is verified or the agent revises: look again in a while. */
 const LATER_MS = 30_000
 
-/** The moments of the reminders in their own order. One at or after the deadline never comes. */
+/** The moments of the reminders in their own order. One that does not lie between creation and deadline never comes. */
 export function momentsOf(row: Pick<TimeRow, 'reminders' | 'created_at' | 'deadline_at'>): Date[] {
   const [from, to] = [row.created_at.getTime(), row.deadline_at.getTime()]
   return (row.reminders ?? []).map((one) => {
@@ -45,10 +45,13 @@ export function momentsOf(row: Pick<TimeRow, 'reminders' | 'created_at' | 'deadl
 /** The bits of the reminders whose time has come and that are not over. */
 export function dueReminders(row: TimeRow, now: Date): number {
   return momentsOf(row).reduce(
-    (mask, at, i) => (at <= now && at < row.deadline_at && !isOver(row.reminded, i) ? mask | (1 << i) : mask),
+    (mask, at, i) => (at <= now && comes(row, at) && !isOver(row.reminded, i) ? mask | (1 << i) : mask),
     0,
   )
 }
+
+/** One that would lie before the question, or at its end, is for a longer time than this. */
+const comes = (row: Pick<TimeRow, 'created_at' | 'deadline_at'>, at: Date): boolean => at > row.created_at && at < row.deadline_at
 
 const isOver = (reminded: number, i: number): boolean => (reminded & (1 << i)) !== 0
 
@@ -83,7 +86,7 @@ export function nextMoment(row: TimeRow, now: Date): Date | null {
   if (rests) return null
   const step = nextStep(row)
   const nudges = [
-    ...momentsOf(row).filter((at, i) => at < row.deadline_at && !isOver(row.reminded, i)),
+    ...momentsOf(row).filter((at, i) => comes(row, at) && !isOver(row.reminded, i)),
     ...(step ? [stepAt(row, step)].filter((at) => at < row.deadline_at) : []),
   ]
   const earliest = OPEN.includes(row.status) ? 0 : now.getTime() + LATER_MS

@@ -6,7 +6,7 @@ import type { TasksHouse } from '../house.ts'
 import type { TaskRow } from '../sql.ts'
 import { dueReminders } from './moments.ts'
 import { markRemindedIfOpen } from './sql.ts'
-import { tellPeople } from './tell.ts'
+import { tellOfReminder } from './tell.ts'
 
 /** The task with its mark, or null when there was nothing to send. */
 export async function remindIfDue(house: TasksHouse, t: Tx, scope: Scope, row: TaskRow): Promise<TaskRow | null> {
@@ -16,7 +16,7 @@ export async function remindIfDue(house: TasksHouse, t: Tx, scope: Scope, row: T
   if (!reminded) return null
   const data = { count: ones(mask), deadline_at: row.deadline_at, agent_id: row.agent_id }
   await record(t, scope, 'task.reminded', data, { resource: { type: 'task', id: row.id } })
-  await tellPeople(house, t, scope, reminded, { purpose: 'reminder' })
+  await tellOfReminder(house, t, scope, reminded)
   return reminded
 }
 

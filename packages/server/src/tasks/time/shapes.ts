@@ -1,7 +1,8 @@
 // What a task may say about its time (T32, T36, T37): form only; whom an escalation names is read by the rules of `assign_to`.
-import { Problem, type FieldError } from '@countersign/sdk'
+import { type FieldError, Problem } from '@countersign/sdk'
 import { s } from '../../http/route.ts'
 import { readAssignment } from '../assignment.ts'
+import { readNotify } from '../notices/grammar.ts'
 import type { OnTimeout } from '../verdict.ts'
 import type { EscalationStep, TimeoutEscalation } from './moments.ts'
 
@@ -42,8 +43,7 @@ const escalate = (then: Schema) =>
     }),
   })
 // Five deep at most, and the innermost is an end: the shape itself says so.
-const nested = (depth: number): Schema =>
-  depth === 0 ? s.either(...last()) : s.either(...last(), escalate(nested(depth - 1)))
+const nested = (depth: number): Schema => (depth === 0 ? s.either(...last()) : s.either(...last(), escalate(nested(depth - 1))))
 export const OnTimeoutBody = nested(5).describe(
   'What the deadline does: `"time_out"`, `"deny"`, `{"default": response}`, or `{"escalate": {assign_to, extra_seconds, then}}`, up to five times.',
 )
@@ -59,6 +59,7 @@ export function readOnTimeout(given: GivenOnTimeout): { chain: TimeoutEscalation
     path += '/escalate'
     const { assign_to, notify, extra_seconds, then } = one.escalate
     readAssignment(assign_to, `${path}/assign_to`)
+    if (notify) readNotify(notify, `${path}/notify`)
     chain.push({ assign_to, ...(notify ? { notify } : {}), extra_seconds })
     one = then
     path += '/then'
@@ -73,6 +74,7 @@ export function readEscalation(given: readonly EscalationStep[], lastsSeconds: n
   for (const [i, step] of given.entries()) {
     const path = `/escalation/${i}`
     readAssignment(step.assign_to, `${path}/assign_to`)
+    if (step.notify) readNotify(step.notify, `${path}/notify`)
     const say = (code: string, message: string) => errors.push({ path: `${path}/after_seconds`, code, message })
     if (seen.has(step.after_seconds)) say('twice', 'Two steps of an escalation have the same time.')
     if (lastsSeconds !== null && step.after_seconds >= lastsSeconds)

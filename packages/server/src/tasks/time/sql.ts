@@ -33,7 +33,7 @@ export const escalateIfAt = (
   const held = holder.user_id !== null || holder.email !== null
   return t.maybe<TaskRow>`
   update tasks set asked = ${to.asked}::text[], assigned_to_user_id = ${holder.user_id}::text, assigned_to_email = ${holder.email}::text,
-    assigned_to_display_name = ${holder.display_name}::text, assigned_to_slack_user_id = null,
+    assigned_to_display_name = ${holder.display_name}::text, assigned_to_slack_user_id = null, assigned_for_user_id = null,
     assigned_at = ${held ? t.now : null}::timestamptz, claimed_at = null,
     escalation_step = escalation_step + ${to.took === 'step' ? 1 : 0}::integer, timeout_step = timeout_step + ${to.took === 'timeout' ? 1 : 0}::integer,
     escalation_level = escalation_level + 1, escalated_at = ${t.now}::timestamptz,
@@ -60,3 +60,8 @@ export const putTaskDefaults = (t: Tx, scope: Scope, next: Pick<TaskDefaults, 'r
   insert into task_defaults (retention_days, tenant_id, reminders)
   values (${next.retention_days}::integer, ${scope.tenantId}::uuid, ${next.reminders && JSON.stringify(next.reminders)}::json)
   on conflict (tenant_id) do update set retention_days = excluded.retention_days, reminders = excluded.reminders`
+
+/** Users whose votes count now. */
+export const findVotersOf = (t: Tx, scope: Scope, taskId: string) => t.rows<{ user_id: string }>`
+  select user_id from decisions
+  where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text and state in ('pending', 'counted') and user_id is not null`
