@@ -35,6 +35,8 @@ const bundle =
     })
   }
 
+const adapters = ['langgraph', 'ai', 'openai-agents'].map((name) => `src/adapters/${name}.ts`)
+
 const dashboard = () =>
   new Promise((resolve, reject) => {
     const vite = join(root, 'node_modules', 'vite', 'bin', 'vite.js')
@@ -51,7 +53,7 @@ const PARTS = [
     name: 'sdk',
     from: [at('sdk', 'src'), at('sdk', 'package.json')],
     stamp: at('sdk', 'dist', '.built'),
-    make: bundle('sdk', ['src/index.ts', 'src/form/form.ts', 'src/testing/index.ts'], {
+    make: bundle('sdk', ['src/index.ts', 'src/form/form.ts', 'src/testing/index.ts', ...adapters], {
       platform: 'neutral',
       splitting: true,
       target: 'es2022',

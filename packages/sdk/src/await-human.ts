@@ -8,7 +8,7 @@ import { type Asked, type HumanDecision, TaskHandle, type WaitingOptions, withdr
 import { type AskOptions, bodyOf, type Through } from './question.ts'
 import { type AnswerOf, type ReadSchema, type ResponseSchema, readSchema } from './schema/schema.ts'
 import { tellTerminal } from './settings.ts'
-import type { JsonSchema, PollResult } from './shapes.ts'
+import type { CreateTask, JsonSchema, PollResult } from './shapes.ts'
 import { enduring, isFinal, waitForSeveral } from './wait.ts'
 
 const TASK_ID = /^task_[0-9A-HJKMNP-TV-Z]{26}$/
@@ -66,7 +66,16 @@ export async function ask<T>(options: AskOptions<JsonSchema>): Promise<TaskHandl
 export async function ask(options: AskOptions): Promise<TaskHandle<unknown>> {
   const schema = readSchema(options.response, options.jsonSchema)
   const client = clientOf(options)
-  const body = await bodyOf(options, schema, client.settings.key)
+  return askWith(client, await bodyOf(options, schema, client.settings.key), schema, options)
+}
+
+/** Sends what was made of the options of a question or of a proposed call. */
+export async function askWith(
+  client: Countersign,
+  body: CreateTask,
+  schema: ReadSchema,
+  options: WaitingOptions,
+): Promise<TaskHandle<unknown>> {
   const deadline = body.deadline_at
     ? Date.parse(body.deadline_at)
     : client.transport.clock.now().getTime() + (body.timeout_seconds as number) * 1000

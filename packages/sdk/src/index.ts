@@ -1,5 +1,6 @@
 // @countersign/sdk: what an agent author, a webhook receiver and the dashboard import. It depends on nothing and on no runtime.
 
+export { type ActionOptions, type ActionType, approve, propose, type Verdict, verdictOf } from './action.ts'
 export { ask, awaitHuman, type ResumeOptions, resume, wait } from './await-human.ts'
 export {
   type CatalogueEntry,
