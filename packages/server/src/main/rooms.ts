@@ -51,12 +51,14 @@ import { openQuestions } from '../tasks/break-glass.ts'
 import { callbackSecret, renderCallback, tellOfCallback } from '../tasks/callback.ts'
 import { compatibleRoutes, taskRedirect } from '../tasks/compatible.ts'
 import type { Channel, ChannelName } from '../tasks/channels/channel.ts'
+import { emailJobs } from '../tasks/channels/email/jobs.ts'
 import { emailRoutes } from '../tasks/channels/email/routes.ts'
 import { slackJobs } from '../tasks/channels/slack/jobs.ts'
 import { slackRoutes } from '../tasks/channels/slack/routes.ts'
 import { webhookChannelRoutes } from '../tasks/channels/webhook/routes.ts'
 import { openCountersign } from '../tasks/countersign.ts'
 import { openForms } from '../tasks/forms/answer.ts'
+import { formRoutes } from '../tasks/forms/stored/routes.ts'
 import type { TasksHouse } from '../tasks/house.ts'
 import { embedBearer } from '../tasks/embed/bearer.ts'
 import { type EmbedPageHouse, embedPageRoute } from '../tasks/embed/page.ts'
@@ -145,7 +147,7 @@ export function openRooms(ground: Ground): Rooms {
   const breakGlass: BreakGlassHouse = { ...identity, questions: openQuestions(tasks) }
   // What runs in a tenant waits while it is not active (P11); what ends that state does not.
   const kinds = [
-    ...[...taskJobs(tasks), ...slackJobs(channels.slack), ...webhookJobs(webhooks), ...identityJobs(identity)].map(holds.over),
+    ...[...taskJobs(tasks), ...emailJobs(channels.email), ...slackJobs(channels.slack), ...webhookJobs(webhooks), ...identityJobs(identity)].map(holds.over),
     ...tenantJobs(breakGlass),
     ...statusJobs({ db, log }),
     ...keyringJobs(ring, config.erasuresFile),
@@ -253,6 +255,7 @@ const listRoutes = ({
     ...deliveryRoutes(webhooks),
     ...taskRoutes(tasks),
     ...compatibleRoutes(tasks),
+    ...formRoutes(tasks),
     ...embedRoutes(tasks),
     ...linkRoutes(tasks),
     ...emailRoutes(channels.email),

@@ -26,7 +26,8 @@ export const openEmail = (house: EmailHouse): Channel => ({
   send: (notice, shown) => sendNotice(house, notice, shown),
   // A mail cannot be changed: its links answer with how things stand now.
   rewrite: async () => undefined,
-  tell: (notice, message) => tellByMail(house, notice, message),
+  tell: ({ party, target, ...notice }, message) =>
+    tellByMail(house, { ...notice, email: party?.email ?? target, displayName: party?.displayName ?? '' }, message),
 })
 
 type Ready = {
@@ -139,28 +140,38 @@ async function identityOf(t: Tx, scope: Scope, { identity }: Pick<Notice, 'ident
 const hasMailIdentity = async (t: Tx, scope: Scope, name: string | null): Promise<boolean> =>
   (name === null ? await findDefaultIdentity(t, scope) : await findIdentity(t, scope, name)) !== null
 
-async function tellByMail(house: EmailHouse, notice: Notice, message: string): Promise<void> {
-  const scope = systemScope('mail', notice.tenantId)
-  const address = foldEmail(notice.party?.email ?? notice.target)
+export type Told = {
+  id: string
+  tenantId: string
+  taskId: string
+  identity: string | null
+  email: string | null
+  displayName: string
+}
+
+/** One sentence, in the thread of what it is about. Throws `ChannelFault`. */
+export async function tellByMail(house: EmailHouse, told: Told, message: string): Promise<void> {
+  const scope = systemScope('mail', told.tenantId)
+  const address = foldEmail(told.email ?? '')
   if (address === null) throw new ChannelFault('There is no mail address to write to.', false)
   const { sender, thread, now } = await tx(
     house.tasks.db,
     scope,
     async (t) => {
-      const row = await identityOf(t, scope, notice)
+      const row = await identityOf(t, scope, told)
       const key = await tenantKey(house.tasks, t, scope)
-      const found = await findThread(t, scope, notice.taskId, sha256(address))
+      const found = await findThread(t, scope, told.taskId, sha256(address))
       return { sender: { row, secret: openIdentity(key, scope, 'secret', row) }, thread: found?.message_id ?? null, now: t.now }
     },
     { readOnly: true },
   )
   const letter = {
-    id: `${notice.id}-${randomToken(9)}`,
-    to: { name: notice.party?.displayName ?? '', address },
-    mail: wordMail({ message, url: `${house.tasks.origin()}/tasks/${notice.taskId}` }),
+    id: `${told.id}-${randomToken(9)}`,
+    to: { name: told.displayName, address },
+    mail: wordMail({ message, url: `${house.tasks.origin()}/tasks/${told.taskId}` }),
     now,
     inReplyTo: thread,
   }
-  const posted = await postAs(house, notice.tenantId, sender, letter)
+  const posted = await postAs(house, told.tenantId, sender, letter)
   if (!posted.sent) throw new ChannelFault(posted.reason, posted.retry, posted.afterMs)
 }

@@ -1,5 +1,7 @@
 // The routes of mail: its senders, their tests, and the door at which answers by mail arrive.
 import { type Route, route, s } from '../../../http/route.ts'
+import { receiveMail } from './inbound.ts'
+import { InboundBody } from './shapes.ts'
 import type { EmailHouse } from './house.ts'
 import {
   changeMailIdentity,
@@ -164,5 +166,27 @@ export const emailRoutes = (house: EmailHouse): Route[] => [
       problems: ['not_found'],
     },
     ({ scope, params: { id }, body }) => confirmMailIdentity(house, scope, id, body.code),
+  ),
+  route(
+    'POST /channels/email/inbound/:identity',
+    {
+      summary: 'Take a mail that came back',
+      description:
+        'Posted by the provider of mail, signed as Standard Webhooks say by the identity’s `inbound_secret` over these bytes (docs/tasks/mail.md).',
+      tag,
+      auth: 'none',
+      selfAuthenticated: true,
+      bucket: 'mail.inbound',
+      idempotency: 'none',
+      bytes: true,
+      params: { identity: s.id('mid') },
+      body: InboundBody,
+      maxBody: 12 * 1_048_576,
+      answers: {
+        200: s.object({ outcome: s.oneOf('comment', 'decision', 'dropped', 'refused'), reason: s.maybe(s.text()) }),
+      },
+      problems: ['signature_invalid'],
+    },
+    ({ params: { identity }, bytes, request }) => receiveMail(house, identity, bytes, request),
   ),
 ]

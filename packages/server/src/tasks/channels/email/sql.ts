@@ -133,3 +133,14 @@ export const insertMail = (t: Tx, scope: Scope, mail: NewMail) => t.run`
   values (${mail.id}::text, ${scope.tenantId}::uuid, ${mail.identityId}::text, ${mail.taskId}::text, ${mail.toHash}::bytea, ${mail.messageId}::text,
     ${mail.providerId}::text, ${t.now}::timestamptz)
   on conflict (tenant_id, id) do nothing`
+
+export const findReply = (t: Tx, scope: Scope, digest: string) => t.maybe<{ outcome: string }>`
+  select outcome from mail_replies where tenant_id = ${scope.tenantId}::uuid and digest = ${digest}::text`
+
+export type NewReply = { digest: string; identityId: string; taskId: string | null; outcome: string; reason: string | null }
+
+export const insertReplyIfNew = (t: Tx, scope: Scope, one: NewReply) => t.run`
+  insert into mail_replies (digest, tenant_id, identity_id, task_id, outcome, reason, received_at)
+  values (${one.digest}::text, ${scope.tenantId}::uuid, ${one.identityId}::text, ${one.taskId}::text, ${one.outcome}::text,
+    ${one.reason?.slice(0, 300) ?? null}::text, ${t.now}::timestamptz)
+  on conflict (tenant_id, digest) do nothing`
