@@ -86,3 +86,22 @@ test('V64 while the source of the root key is away, sealed reads answer 503 vaul
   await house.rings[0]?.refresh()
   expect((await house.alice.get(`/api/v1/tasks/${task.id}`)).body.payload).toEqual({ note: 'sealed' })
 })
+
+test('P127 the status shows how old the oldest webhook secret and agent key are that still count, over all tenants and without a name', async () => {
+  const house = await setup({ settings: { EGRESS_HTTP: '1', EGRESS_ALLOW: '127.0.0.1:9' } })
+  const host = await hostOf(house)
+  const ages = async () => {
+    const { body } = await host.get('/api/v1/keyring')
+    const all = body.ages as { what: string; days: number; warn: boolean }[]
+    return all.filter(({ what }) => /webhook|agent/.test(what)).map(({ what, days, warn }) => [what, days, warn])
+  }
+  await house.given.agent()
+  expect(await ages()).toEqual([['oldest agent key', 0, false]])
+  await house.admin.run`update key_tokens set made_at = made_at - interval '400 days'`
+  const made = await house.alice.post('/api/v1/endpoints', { url: 'http://127.0.0.1:9/', events: 'task.*', verify: false })
+  expect(made.status).toBe(201)
+  expect(await ages()).toEqual([
+    ['oldest webhook secret', 0, false],
+    ['oldest agent key', 400, true],
+  ])
+})

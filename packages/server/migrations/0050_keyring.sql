@@ -138,6 +138,32 @@ create trigger erased after update of wrapped or delete on countersign.subject_k
 create trigger erased after update of wrapped or delete on countersign.tenant_keys
   for each row when (old.state <> 'retired') execute function countersign.keep_erasure();
 
+-- The same for the keys of users, which belong to no tenant.
+create table countersign.user_key_erasures (
+  id text collate "C" primary key default 'era_' || gen_random_uuid(),
+  user_id text collate "C" not null,
+  erased_at timestamptz(3) not null default countersign.now(),
+  erased_by text collate "C" not null,
+  written_at timestamptz(3)
+);
+create index user_key_erasures_unwritten on countersign.user_key_erasures (erased_at) where written_at is null;
+grant insert on countersign.user_key_erasures to countersign_runtime;
+grant select, update (written_at) on countersign.user_key_erasures to countersign_engine;
+create function countersign.keep_user_erasure() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into countersign.user_key_erasures (user_id, erased_by)
+  values (old.user_id, coalesce(nullif(current_setting('countersign.principal', true), ''), 'system:database'));
+  return null;
+end
+$$;
+create trigger erased after update of wrapped on countersign.user_keys
+  for each row when (old.wrapped is not null and new.wrapped is null) execute function countersign.keep_user_erasure();
+create trigger erased_with_row after delete on countersign.user_keys
+  for each row when (old.wrapped is not null) execute function countersign.keep_user_erasure();
+
 set local role countersign_engine;
 
 -- Under which root keys tenants' keys are wrapped, over all tenants: a start asks before it makes a root key and after it has read one (V66).
@@ -178,22 +204,26 @@ as $$
   from countersign.tenant_keys k where k.state <> 'destroyed'
 $$;
 
--- What is still to be written beside the backups, oldest first.
+-- What is still to be written beside the backups, oldest first. Without a tenant: the keys of a user, in every tenant.
 create function countersign_engine.unwritten_erasures(at_most integer)
 returns table (id text, tenant_id uuid, subject text, erased_at timestamptz, erased_by text)
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  select e.id, e.tenant_id, e.subject, e.erased_at, e.erased_by
-  from countersign.key_erasures e where e.written_at is null order by e.erased_at, e.id limit at_most
+  select e.id, e.tenant_id, e.subject, e.erased_at, e.erased_by from (
+    select k.id, k.tenant_id, k.subject, k.erased_at, k.erased_by from countersign.key_erasures k where k.written_at is null
+    union all
+    select u.id, null, 'user:' || u.user_id, u.erased_at, u.erased_by from countersign.user_key_erasures u where u.written_at is null
+  ) e order by e.erased_at, e.id limit at_most
 $$;
 
 create function countersign_engine.erasures_written(ids text[], at timestamptz) returns integer
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  with done as (update countersign.key_erasures e set written_at = at where e.id = any (ids) and e.written_at is null returning 1)
-  select count(*)::integer from done
+  with done as (update countersign.key_erasures e set written_at = at where e.id = any (ids) and e.written_at is null returning 1),
+    of_users as (update countersign.user_key_erasures e set written_at = at where e.id = any (ids) and e.written_at is null returning 1)
+  select ((select count(*) from done) + (select count(*) from of_users))::integer
 $$;
 
 grant execute on function countersign_engine.tenant_keys_by_root(), countersign_engine.tenants_with_keys(uuid, integer),

@@ -57,6 +57,7 @@ create table countersign.endpoint_secrets (
   foreign key (tenant_id, endpoint_id) references countersign.endpoints (tenant_id, id)
 );
 select countersign.make_tenant_table('endpoint_secrets', array['select', 'insert', 'update']);
+select countersign.grant_engine('endpoint_secrets', 'select (tenant_id, endpoint_id, created_at, ends_at, revoked_at)');
 
 -- How an endpoint does, apart from what it is: written when something fails, and once when it works again.
 create table countersign.endpoint_health (
@@ -221,5 +222,20 @@ begin
 end
 $$;
 grant execute on function countersign_engine.prune_deliveries(timestamptz, integer) to countersign_runtime;
+
+-- How old the oldest secret of its kind is that still counts, over all tenants and without saying whose (P127).
+create function countersign_engine.secret_ages(at timestamptz) returns table (what text, oldest timestamptz)
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select 'webhook secret', min(s.created_at) from countersign.endpoint_secrets s
+  join countersign.endpoints e on e.tenant_id = s.tenant_id and e.id = s.endpoint_id and e.state <> 'deleted'
+  where s.revoked_at is null and (s.ends_at is null or s.ends_at > at)
+  union all
+  select 'agent key', min(t.made_at) from countersign.key_tokens t
+  join countersign.keys k on k.tenant_id = t.tenant_id and k.id = t.key_id
+  where k.kind = 'agt' and k.revoked_at is null and k.expires_at > at and (t.ends_at is null or t.ends_at > at)
+$$;
+grant execute on function countersign_engine.secret_ages(timestamptz) to countersign_runtime;
 
 set local role countersign_owner;

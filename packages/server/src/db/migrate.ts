@@ -6,7 +6,16 @@ import pg from 'pg'
 import { sha256Hex } from '../crypto/token.ts'
 import type { Log } from '../std/log.ts'
 import { packageRoot } from '../std/package-root.ts'
-import { type Applied, insertApplied, ledger, listApplied, lockMigrations, startFile, testClockSql } from './migrations/sql.ts'
+import {
+  type Applied,
+  breakQueue,
+  insertApplied,
+  ledger,
+  listApplied,
+  lockMigrations,
+  startFile,
+  testClockSql,
+} from './migrations/sql.ts'
 import { type Connection, clientConfig } from './pool.ts'
 
 export type Series = 'server' | 'queue'
@@ -117,6 +126,8 @@ async function runIfPending(client: pg.Client, one: Migration, all: readonly Mig
     throw new MigrationError(one, error)
   }
   await client.query(startFile)
+  // Workers of the queue that do not know the file stop by themselves (Q144).
+  if (one.breaking && one.series === 'queue') await client.query(breakQueue, [one.number])
   await client.query(insertApplied, [one.series, one.number, one.name, one.checksum, one.breaking])
   return true
 }

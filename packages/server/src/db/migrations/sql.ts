@@ -25,6 +25,9 @@ export const insertApplied = `
   insert into countersign.migrations (series, number, name, checksum, breaking)
   values ($1::text, $2::integer, $3::text, $4::text, $5::boolean)`
 
+/** The queue's own word for it; the owner's alone. */
+export const breakQueue = `select countersign_queue.break_with($1::integer)`
+
 export const testClockSql = `
   create table if not exists countersign.test_clock (offset_ms bigint not null);
   insert into countersign.test_clock (offset_ms) select 0 where not exists (select from countersign.test_clock);

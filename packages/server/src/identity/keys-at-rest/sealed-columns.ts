@@ -19,7 +19,17 @@ const ofTask = (column: string): SealedColumn => ({ table: 'tasks', column, row:
 const ofDecision = (column: string): SealedColumn => ({ table: 'decisions', column, row: 'id', subject: `'task:' || task_id` })
 
 export const SEALED: readonly SealedColumn[] = [
-  ...['description', 'payload', 'action', 'initial_response', 'timeout_response', 'response', 'cancel_reason', 'verifier_result', 'agent_outcome_detail'].map(ofTask),
+  ...[
+    'description',
+    'payload',
+    'action',
+    'initial_response',
+    'timeout_response',
+    'response',
+    'cancel_reason',
+    'verifier_result',
+    'agent_outcome_detail',
+  ].map(ofTask),
   ...['response', 'args', 'patch', 'reason', 'comment'].map(ofDecision),
   { table: 'comments', column: 'body', row: 'id', subject: `'task:' || task_id` },
   ...['content', 'note'].map((column) => ({

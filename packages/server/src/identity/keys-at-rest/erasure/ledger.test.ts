@@ -2,10 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { systemScope } from '../../../db/scope.ts'
 import { tx } from '../../../db/tx.ts'
 import { tenantWire } from '../../../std/id.ts'
 import { subjectKey, tenantKey } from '../tenant-key.ts'
 import { installation, put, read } from '../testing/ring.ts'
+import { destroyUserKey, userKey } from '../user-key.ts'
 import { eraseSubject, eraseTenant } from './erase.ts'
 import { applyErasures, LedgerBroken, readErasures, writeErasures } from './ledger.ts'
 
@@ -131,6 +133,35 @@ test('P128 P147 a restored database shows the data again until the ledger is app
   await expect(tx(again.db, scope, (t) => subjectKey(again, t, scope, 'task:task_1'))).rejects.toMatchObject({
     code: 'content_erased',
   })
+})
+
+test('P128 P124 the keys of a user, which belong to no tenant, stand in the ledger too, and a restored database loses them again', async () => {
+  const { pg, first, start, tenant } = await installation()
+  await tenant()
+  const file = ledger()
+  const scope = systemScope('test')
+  const [gone, stays] = [{ id: 'usr_1' }, { id: 'usr_2' }]
+  for (const { id } of [gone, stays])
+    await pg.admin.run`insert into users (id, display_name, created_at) values (${id}, ${id}, now())`
+  for (const { id } of [gone, stays]) await tx(first.db, scope, (t) => userKey(first, t, id))
+  const [before] = await pg.admin.rows<{ wrapped: Buffer }>`select wrapped from user_keys where user_id = ${gone.id}`
+  expect(await tx(first.db, scope, (t) => destroyUserKey(t, scope, gone.id))).toBe(true)
+  expect(await tx(first.db, scope, (t) => destroyUserKey(t, scope, gone.id))).toBe(false)
+  expect(await writeErasures(first, file)).toBe(1)
+  expect(await writeErasures(first, file)).toBe(0)
+  expect(await readErasures(first, file)).toMatchObject([{ tenant_id: null, subject: `user:${gone.id}` }])
+
+  await pg.admin
+    .run`update user_keys set wrapped = ${before?.wrapped}, destroyed_at = null, destroyed_by = null where user_id = ${gone.id}`
+  const restored = await start()
+  await tx(restored.db, scope, (t) => userKey(restored, t, gone.id))
+  expect(await applyErasures(restored, file)).toEqual({ entries: 1, destroyed: 1 })
+  await expect(tx(restored.db, scope, (t) => userKey(restored, t, gone.id))).rejects.toMatchObject({ code: 'content_erased' })
+  await tx(restored.db, scope, (t) => userKey(restored, t, stays.id))
+  // A row that is deleted leaves its line as well.
+  await pg.admin.run`delete from user_keys where user_id = ${stays.id}`
+  // One for the key that the ledger itself destroyed again, one for the deleted row.
+  expect(await writeErasures(first, file)).toBe(2)
 })
 
 test('P128 of two processes one writes at a time, and no line is lost or doubled', async () => {

@@ -9,6 +9,7 @@ import { sha256Hex } from '../../../crypto/token.ts'
 import { systemScope } from '../../../db/scope.ts'
 import { type Db, tx } from '../../../db/tx.ts'
 import { tenantUuid, tenantWire } from '../../../std/id.ts'
+import { destroyUserKeys } from '../root/sql.ts'
 import { signingKey, verifySignature } from '../signing-keys.ts'
 import { destroySubjectKey } from '../tenant-key.ts'
 import { destroyRetiredKeys, destroySubjectKeysOf, destroyTenantKeys, lockLedger, markWritten, unwrittenErasures } from './sql.ts'
@@ -18,7 +19,8 @@ type House = { db: Db; keyring: Keyring }
 export type LedgerEntry = {
   v: 1
   id: string
-  tenant_id: string
+  /** null: what belongs to a user in every tenant. */
+  tenant_id: string | null
   /** null: the whole tenant. */
   subject: string | null
   erased_at: string
@@ -64,7 +66,7 @@ export async function writeErasures({ db, keyring }: House, file: string): Promi
       const entry: LedgerEntry = {
         v: 1,
         id: row.id,
-        tenant_id: tenantWire(row.tenant_id),
+        tenant_id: row.tenant_id === null ? null : tenantWire(row.tenant_id),
         subject: row.subject,
         erased_at: row.erased_at.toISOString(),
         prev,
@@ -135,6 +137,12 @@ export async function applyErasures(house: House, file: string): Promise<{ entri
   const entries = await readErasures(house, file)
   let destroyed = 0
   for (const { tenant_id, subject } of entries) {
+    if (tenant_id === null) {
+      const scope = systemScope('erasures')
+      const userId = /^user:(.+)$/.exec(subject ?? '')?.[1]
+      if (userId) destroyed += await tx(house.db, scope, (t) => destroyUserKeys(t, scope, userId))
+      continue
+    }
     const tenantId = tenantUuid(tenant_id)
     if (!tenantId) continue
     const scope = systemScope('erasures', tenantId)

@@ -1,7 +1,7 @@
 // The statements over what was erased. They hold ids and times; the keys are gone before a row stands here.
 import type { Scope, Tx } from '../../../db/tx.ts'
 
-export type ErasureRow = { id: string; tenant_id: string; subject: string | null; erased_at: Date; erased_by: string }
+export type ErasureRow = { id: string; tenant_id: string | null; subject: string | null; erased_at: Date; erased_by: string }
 
 export const unwrittenErasures = (t: Tx, atMost: number) => t.rows<ErasureRow>`
   select id, tenant_id, subject, erased_at, erased_by from countersign_engine.unwritten_erasures(${atMost}::integer)`

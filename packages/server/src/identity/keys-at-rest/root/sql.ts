@@ -126,6 +126,10 @@ export const destroyUserKeys = (t: Tx, scope: Scope, userId: string) => t.run`
   update user_keys set wrapped = null, destroyed_at = ${t.now}::timestamptz, destroyed_by = ${scope.principal}::text
   where user_id = ${userId}::text and wrapped is not null`
 
+/** How old the oldest secret of each kind is that still counts; null when there is none. */
+export const listSecretAges = (t: Tx) => t.rows<{ what: string; oldest: Date | null }>`
+  select what, oldest from countersign_engine.secret_ages(${t.now}::timestamptz)`
+
 export type KeySummary = { tenants: number; versions: number; retired: number; oldest: Date | null }
 export const summariseTenantKeys = (t: Tx) => t.one<KeySummary>`
   select tenants, versions, retired, oldest from countersign_engine.tenant_keys_summary()`

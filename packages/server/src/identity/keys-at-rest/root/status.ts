@@ -4,7 +4,16 @@ import { systemScope } from '../../../db/scope.ts'
 import { tx } from '../../../db/tx.ts'
 import { lastRewraps, type RewrapView } from '../rewrap/start.ts'
 import type { KeyringHouse } from './root-key.ts'
-import { countWraps, type LeaseRow, listLeases, listPeppers, listRootKeys, type RootKeyRow, summariseTenantKeys } from './sql.ts'
+import {
+  countWraps,
+  type LeaseRow,
+  listLeases,
+  listPeppers,
+  listRootKeys,
+  listSecretAges,
+  type RootKeyRow,
+  summariseTenantKeys,
+} from './sql.ts'
 
 const DAY_MS = 24 * 3_600_000
 const OLD_DAYS = 365
@@ -39,12 +48,13 @@ export async function keyringStatus(house: KeyringHouse): Promise<KeyringStatus>
     db,
     systemScope('keyring'),
     async (t) => {
-      const [rows, leases, wraps, peppers, tenants] = [
+      const [rows, leases, wraps, peppers, tenants, secrets] = [
         await listRootKeys(t),
         await listLeases(t),
         await countWraps(t),
         await listPeppers(t),
         await summariseTenantKeys(t),
+        await listSecretAges(t),
       ]
       const versions = rows.map((row) =>
         versionView(row, leases, t.now, {
@@ -58,6 +68,7 @@ export async function keyringStatus(house: KeyringHouse): Promise<KeyringStatus>
         ...age('root key', current?.promoted_at, t.now),
         ...age('oldest tenant key', tenants.oldest, t.now),
         ...age('oldest pepper in use', pepper?.promoted_at, t.now),
+        ...secrets.flatMap(({ what, oldest }) => age(`oldest ${what}`, oldest, t.now)),
       ]
       const { oldest: _, ...tenant_keys } = tenants
       return {
