@@ -1760,6 +1760,7 @@ export type Task = {
   assigned_for_user_id: string | null
   notify: string[] | null
   require_assignee: boolean
+  answer_by_reply: boolean
   delegable: boolean
   /** Nobody could be asked or told: the fallback pool has it. */
   unrouted_at: string | null
@@ -1960,6 +1961,7 @@ export type TaskRow = {
   assigned_for_user_id: string | null
   notify: string[] | null
   require_assignee: boolean
+  answer_by_reply: boolean
   delegable: boolean
   /** Nobody could be asked or told: the fallback pool has it. */
   unrouted_at: string | null
@@ -4022,6 +4024,8 @@ export type Routes = {
           }
       /** Refuse the task where nobody can be asked. */
       require_assignee?: boolean
+      /** A reply by mail whose first line is the label of one button decides; any other reply is a comment. */
+      answer_by_reply?: boolean
       /** Whether whoever is asked may have another answer in their place. */
       delegable?: boolean
       callback_mode?: 'standard' | 'awaithumans'

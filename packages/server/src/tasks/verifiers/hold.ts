@@ -43,7 +43,7 @@ export async function holdForVerifiers(
     const refused = await refuseIfOpen(t, scope, held, await refusalOf(house, t, scope, row, rules.refusal, 1, by))
     if (!refused) return null
     await keepRefusal(house, t, scope, row, at, rules.refusal)
-    await tellRefused(house, t, scope, refused, row, at, rules.refusal)
+    await tellRefused(house, t, scope, refused, row, at, rules.refusal, by)
     return { row: refused, state: 'returned' }
   }
   const now = await verifyIfOpen(t, scope, held, rules.position)
@@ -67,7 +67,7 @@ async function holdVote(
     const refused = await refuseVote(t, scope, row.id, await refusalOf(house, t, scope, row, refusal, 1, by))
     if (!refused) return null
     await keepRefusal(house, t, scope, row, at, refusal)
-    await tellRefused(house, t, scope, refused, row, at, refusal)
+    await tellRefused(house, t, scope, refused, row, at, refusal, by)
     return { row: refused, state: 'returned' }
   }
   const now = await touch(t, scope, row.id)

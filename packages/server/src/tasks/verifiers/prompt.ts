@@ -8,6 +8,8 @@ export type Question = {
   task: string
   description: unknown
   payload: unknown
+  /** A call that somebody proposes. */
+  action: unknown
   response_schema: unknown
   /** One of both. */
   response: unknown
@@ -38,6 +40,7 @@ export function promptOf(question: Question): Prompt {
     part('question', question.task),
     part('description', question.description),
     part('payload', question.payload),
+    part('proposed action', question.action),
     part('response_schema', question.response_schema),
     ...question.refusals.map((refusal) => part('refused earlier', refusal)),
     part('answer', wantsParsed ? question.raw_text : question.response),

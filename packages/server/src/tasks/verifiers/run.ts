@@ -5,8 +5,9 @@ import { type Scope, type Tx, tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
 import { type Opener, openContents } from '../content.ts'
 import type { TasksHouse } from '../house.ts'
+import { answerBy } from '../quorum/answer.ts'
 import { mask } from '../redaction.ts'
-import { type DecisionRow, EVERY, findDecisions, findTask, type TaskRow } from '../sql.ts'
+import { type DecisionRow, EVERY, findDecisions, findTask, isFinal, OPEN, type TaskRow } from '../sql.ts'
 import { type AgentVerifier, isModel, type ModelVerifier, type Verifier } from './config.ts'
 import { type Answered, askModel } from './model.ts'
 import type { Question } from './prompt.ts'
@@ -69,13 +70,15 @@ async function look(house: TasksHouse, t: Tx, scope: Scope, asked: Asked): Promi
   return { one, at, question: questionOf(row, one, decisions, run, opener, reasons), access }
 }
 
+/** Null: the answer lies with no verifier any more. Of several votes each has a run of its own (T16). */
 async function waitingRun(t: Tx, scope: Scope, row: TaskRow, { decision_id }: Asked): Promise<RunRow | null> {
-  if (row.status !== 'verifying' || row.verifying_decision_id !== decision_id) return null
-  const runs = await findRuns(t, scope, row.id)
-  return (
-    runs.find((one) => one.decision_id === decision_id && one.position === row.verifying_position && one.state === 'waiting') ??
-    null
-  )
+  const isThere =
+    row.quorum === null ? row.status === 'verifying' && row.verifying_decision_id === decision_id : OPEN.includes(row.status)
+  if (!isThere) return null
+  const run = (await findRuns(t, scope, row.id)).find((one) => one.decision_id === decision_id && one.state === 'waiting')
+  if (!run || row.quorum === null) return run ?? null
+  // Voided or withdrawn meanwhile: nobody waits for a word on it.
+  return (await findDecisions(t, scope, [row.id])).some(({ id, state }) => id === decision_id && state === 'pending') ? run : null
 }
 
 /** What leaves the house is masked as on any other surface; only the level was allowed to be seen when the task was made. */
@@ -89,25 +92,26 @@ function questionOf(
 ): Question {
   const stored = { redact: 'none' as const, redact_pointers: row.redact_pointers }
   const content = mask({ ...opener.task(row) }, stored, 'verifier')
-  const answers = new Map(
-    decisions.map((each) => [each.id, mask({ ...opener.decision(each) }, stored, 'verifier', 'decision').response]),
-  )
-  const refused = decisions.filter((each) => each.state === 'returned')
+  const answerOf = (each: DecisionRow) =>
+    answerBy(row, content, each, mask({ ...opener.decision(each) }, stored, 'verifier', 'decision'))
+  const given = decisions.find(({ id }) => id === run.decision_id)
+  const refused = decisions.filter(({ id, state }) => state === 'returned' && id !== run.decision_id)
   return {
     instructions: one.instructions,
     task: row.task,
     description: content.description,
     payload: content.payload,
+    action: content.action,
     response_schema: row.response_schema,
-    response: answers.get(run.decision_id) ?? null,
+    response: given ? answerOf(given) : null,
     raw_text: null,
-    refusals: refused.map((each) => ({ response: answers.get(each.id) ?? null, reason: reasons.get(each.id) ?? null })),
+    refusals: refused.map((each) => ({ response: answerOf(each), reason: reasons.get(each.id) ?? null })),
   }
 }
 
 async function settle(house: TasksHouse, t: Tx, scope: Scope, one: ModelVerifier, at: At, answered: Answered): Promise<Again> {
   const row = await findTask(t, scope, at.taskId, EVERY)
-  if (!row || row.status !== 'verifying') return null
+  if (!row || isFinal(row.status)) return null
   const { spent } = answered
   if ('verdict' in answered) {
     const { verdict } = answered
@@ -123,7 +127,8 @@ async function settle(house: TasksHouse, t: Tx, scope: Scope, one: ModelVerifier
   if (!counted) return null
   const pause = PAUSES[counted.tries - 1]
   if (pause !== undefined) return { afterMs: Math.max(pause * 1_000, answered.afterMs ?? 0) }
-  return withoutVerdict(house, t, scope, row, one, at, answered.fault, counted.tries === PAUSES.length + 1)
+  const isNews = counted.tries === PAUSES.length + 1
+  return withoutVerdict(house, t, scope, row, one, at, { fault: answered.fault, isNews, startedAt: counted.started_at })
 }
 
 const UNREACHED: Verdict = {
@@ -141,8 +146,7 @@ async function withoutVerdict(
   row: TaskRow,
   one: ModelVerifier | AgentVerifier,
   at: At,
-  fault: string,
-  isNews: boolean,
+  { fault, isNews, startedAt }: { fault: string; isNews: boolean; startedAt: Date },
 ): Promise<Again> {
   const then = one.on_unavailable
   if (isNews) {
@@ -150,7 +154,7 @@ async function withoutVerdict(
     await record(t, scope, 'task.verifier_unavailable', data, { resource: { type: 'task', id: row.id } })
   }
   if (then === 'hold') {
-    const since = t.now.getTime() - (row.verifying_at ?? t.now).getTime()
+    const since = t.now.getTime() - startedAt.getTime()
     return { afterMs: (since < HOUR_MS ? HELD_S : HELD_LATER_S) * 1_000 }
   }
   if (then === 'accept') await settleVerification(house, t, scope, row, at, { verdict: PASSED, state: 'accepted', spent: null })
@@ -172,5 +176,5 @@ async function lookAfterAgent(
   if (until > t.now) return { at: until }
   const isNews = run.tries === 0
   if (isNews) await countTry(t, scope, at, 'silent', { input_tokens: 0, output_tokens: 0, cost: null })
-  return withoutVerdict(house, t, scope, row, one, at, 'silent', isNews)
+  return withoutVerdict(house, t, scope, row, one, at, { fault: 'silent', isNews, startedAt: run.started_at })
 }

@@ -222,13 +222,16 @@ export const findRuns = (t: Tx, scope: Scope, taskId: string) => t.rows<RunRow>`
 export type Spent = { input_tokens: number; output_tokens: number; cost: number | null }
 
 /** One more try, and what it cost; a verdict was not among it. Answers how many there were. */
-export const countTry = (t: Tx, scope: Scope, at: At, fault: string, spent: Spent) => t.maybe<{ tries: number }>`
+export const countTry = (t: Tx, scope: Scope, at: At, fault: string, spent: Spent) => t.maybe<{
+  tries: number
+  started_at: Date
+}>`
   update verifier_runs set tries = tries + 1, fault = ${fault}::text, input_tokens = input_tokens + ${spent.input_tokens}::bigint,
     output_tokens = output_tokens + ${spent.output_tokens}::bigint,
     cost = case when ${spent.cost}::double precision is null then cost else coalesce(cost, 0) + ${spent.cost}::double precision end
   where tenant_id = ${scope.tenantId}::uuid and task_id = ${at.taskId}::text and decision_id = ${at.decisionId}::text
     and position = ${at.position}::smallint and state = 'waiting'
-  returning tries`
+  returning tries, started_at`
 
 export const endRun = (t: Tx, scope: Scope, at: At, state: RunState, verdict: Buffer | null, spent: Spent | null) => t.run`
   update verifier_runs set state = ${state}::text, verdict = ${verdict}::bytea, ended_at = ${t.now}::timestamptz,

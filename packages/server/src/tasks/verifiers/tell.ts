@@ -3,10 +3,11 @@ import type { Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
 import { type EventData, record } from '../../events/event.ts'
 import type { TasksHouse } from '../house.ts'
+import { notify } from '../notices/notice.ts'
 import { taskTopic, tellOfEnd } from '../settle.ts'
 import type { TaskRow } from '../sql.ts'
 import { attemptsOf, isModel, type Verifier } from './config.ts'
-import type { At, RunState, Spent } from './sql.ts'
+import type { At, By, RunState, Spent } from './sql.ts'
 import type { Verdict } from './verdict.ts'
 
 const briefly = (one: Verifier): EventData => ({
@@ -54,6 +55,7 @@ export async function tellRefused(
   before: TaskRow,
   at: At,
   verdict: Verdict,
+  by: By,
 ): Promise<void> {
   const verifiers = before.verifier_config ?? []
   const data = {
@@ -71,5 +73,15 @@ export async function tellRefused(
     { from: before.status, to: now.status, agent_id: now.agent_id, ...data },
     resourceOf(now),
   )
+  await tellPerson(house, t, scope, now, by)
   t.wake(taskTopic(now.id))
+}
+
+/** Where they answered (T132): pages see it live and programs in their answer; whoever answered from elsewhere is written to. */
+async function tellPerson(house: TasksHouse, t: Tx, scope: Scope, row: TaskRow, { channel, email, user_id }: By): Promise<void> {
+  if (channel === 'email' && email !== null)
+    return notify(house, t, scope, [row], { purpose: 'returned', entries: [`email:${email}`] })
+  const person = user_id ?? email
+  if ((channel === 'slack' || channel === 'webhook') && person !== null)
+    await notify(house, t, scope, [row], { purpose: 'returned', people: [person] })
 }

@@ -309,6 +309,7 @@ test('T128 rules refuse in the answer itself, before any model is asked, and nam
         schema: {
           type: 'object',
           if: { properties: { payload: { properties: { amount: { minimum: 200 } } } } },
+          // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
           then: { properties: { response: { required: ['note'] } } },
         },
         message: 'Above 200 a note is needed.',

@@ -77,6 +77,6 @@ async function giveBack(house: TasksHouse, t: Tx, scope: Scope, row: TaskRow, at
   await setDecisionState(t, scope, at.decisionId, 'returned')
   // Its deadline lies elsewhere now: the job that looked at it sleeps until the hour is over.
   if (back.status === 'returned') await enqueueExpiries(t, scope, [back])
-  await tellRefused(house, t, scope, back, row, at, how.verdict)
+  await tellRefused(house, t, scope, back, row, at, how.verdict, byOf(decision))
   return back
 }

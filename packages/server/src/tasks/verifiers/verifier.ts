@@ -137,6 +137,7 @@ const questionOf = ({ instructions }: { instructions: string }, trial: Trial): Q
   task: trial.task ?? 'A trial',
   description: trial.description ?? null,
   payload: trial.payload ?? null,
+  action: null,
   response_schema: null,
   response: trial.response ?? null,
   raw_text: trial.raw_text ?? null,

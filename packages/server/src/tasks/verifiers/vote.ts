@@ -55,6 +55,6 @@ async function refuse(
   const refused = await refuseVote(t, scope, row.id, await refusalOf(house, t, scope, row, verdict, uses, by))
   if (!refused) return null
   await setDecisionState(t, scope, at.decisionId, 'returned')
-  await tellRefused(house, t, scope, refused, row, at, verdict)
+  await tellRefused(house, t, scope, refused, row, at, verdict, by)
   return refused
 }

@@ -5,10 +5,10 @@ import { type Tx, tx } from '../../db/tx.ts'
 import type { TasksHouse } from '../house.ts'
 import { seeTask, showWhole } from '../look.ts'
 import { whyNotOpen } from '../settle.ts'
-import type { TaskRow } from '../sql.ts'
+import { isFinal, OPEN, type TaskRow } from '../sql.ts'
 import type { Task } from '../wire.ts'
 import type { Verifier } from './config.ts'
-import type { At } from './sql.ts'
+import { type At, findRuns } from './sql.ts'
 import { fieldOf, type Verdict } from './verdict.ts'
 import { settleVerification } from './verification.ts'
 
@@ -23,7 +23,7 @@ export type AgentsWord = {
 export const verifyByAgent = (house: TasksHouse, scope: Scope, id: string, word: AgentsWord): Promise<Task> =>
   tx(house.db, scope, async (t) => {
     const { row, person } = await seeTask(t, scope, id, 'task.verify')
-    const at = await whereItLies(t, scope, row)
+    const at = await whereItLies(t, scope, row, word.decision_id, 'agent')
     const one = (row.verifier_config ?? [])[at.position] as Verifier
     if (one.provider !== 'agent' || (word.decision_id !== undefined && word.decision_id !== at.decisionId))
       throw new Problem('state_conflict', { detail: 'This answer does not wait for your word.' })
@@ -59,11 +59,17 @@ export const overrideVerification = (house: TasksHouse, scope: Scope, id: string
     return showWhole(house, t, scope, now, null, person)
   })
 
-async function whereItLies(t: Tx, scope: Scope, row: TaskRow): Promise<At> {
+/** Of several votes any may lie with a verifier: the named one, else the oldest. */
+async function whereItLies(t: Tx, scope: Scope, row: TaskRow, decisionId?: string, provider?: string): Promise<At> {
   if (row.status === 'verifying' && row.verifying_decision_id !== null && row.verifying_position !== null)
     return { taskId: row.id, decisionId: row.verifying_decision_id, position: row.verifying_position }
-  const why = await whyNotOpen(t, scope, row.id)
-  throw why.code === 'task_not_open' && row.completed_at === null && row.cancelled_at === null && row.timed_out_at === null
-    ? new Problem('state_conflict', { status: row.status, detail: 'No answer of this task lies with a verifier.' })
-    : why
+  if (row.quorum !== null && OPEN.includes(row.status)) {
+    const waiting = (await findRuns(t, scope, row.id)).filter((one) => one.state === 'waiting')
+    const one = waiting.find((each) =>
+      decisionId === undefined ? provider === undefined || each.provider === provider : each.decision_id === decisionId,
+    )
+    if (one) return { taskId: row.id, decisionId: one.decision_id, position: one.position }
+  }
+  if (isFinal(row.status)) throw await whyNotOpen(t, scope, row.id)
+  throw new Problem('state_conflict', { state: row.status, detail: 'No answer of this task lies with a verifier.' })
 }
