@@ -7,6 +7,7 @@ import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { database } from '#harness'
 import { randomBytes } from '../../packages/server/src/crypto/token.ts'
 import { migrate } from '../../packages/server/src/db/migrate.ts'
+import { DENIED_RANGES } from '../../packages/server/src/egress/address.ts'
 import { root, start, temporaryFolder } from '../harness/process.ts'
 
 const folder = join(root, 'examples/deploy')
@@ -64,6 +65,7 @@ const servicesOf = (name: string) =>
 test('P19 P156 in every shape what serves is read-only, without capabilities, and only what must be reached is published', () => {
   expect(shapes).toEqual([
     'all-in-one.yaml',
+    'firewalled-worker.yaml',
     'http-workers.yaml',
     'private-admin.yaml',
     'receiver-maintenance.yaml',
@@ -75,6 +77,41 @@ test('P19 P156 in every shape what serves is read-only, without capabilities, an
       expect([shape, name, one.ports !== undefined]).toEqual([shape, name, ['countersign', 'web', 'callbacks'].includes(name)])
       for (const port of one.ports ?? []) expect(port).toMatch(/^(127\.0\.0\.1|10\.)/)
     }
+})
+
+test('P105 P98 P99 the firewall of the worker drops what the guard denies and no more, and the database refuses the network behind it', () => {
+  const file = readYaml(readFileSync(join(folder, 'firewalled-worker.yaml'), 'utf8')) as unknown as {
+    services: Record<string, Service & { network_mode?: string; networks?: Node; cap_add?: string[]; depends_on?: object }>
+    networks: Record<string, { internal?: string; ipam?: { config: string[] } }>
+  }
+  const { worker, firewall, postgres } = file.services
+  expect(worker).toMatchObject({ network_mode: 'service:firewall', depends_on: { firewall: { condition: 'service_healthy' } } })
+  expect(worker).not.toHaveProperty('networks')
+  expect(firewall).toMatchObject({ networks: ['inside', 'egress'], cap_add: ['NET_ADMIN'] })
+  expect(postgres?.networks).toEqual({ inside: { ipv4_address: '10.77.0.2' } })
+  const outOf = Object.entries(file.services).filter(([, one]) => Array.isArray(one.networks) && one.networks.includes('egress'))
+  expect(outOf.map(([name]) => name)).toEqual(['firewall'])
+
+  const rules = readFileSync(join(folder, 'firewalled-worker.nft'), 'utf8')
+  const [first = ''] = rules.split('@denied4 counter drop')
+  const ranges = [...rules.matchAll(/elements = \{([^}]*)\}/g)].flatMap(([, list = '']) =>
+    list.split(',').map((one) => one.trim()),
+  )
+  expect(ranges).toEqual(DENIED_RANGES)
+  expect(rules).toContain('hook output priority filter; policy drop;')
+  expect(rules).toContain('ip6 daddr != 2000::/3 counter drop')
+  expect(rules).toContain('ip daddr 10.77.0.2 tcp dport 5432 accept')
+  // Nothing but the database and the resolver of the containers is let through before the ranges are dropped.
+  expect([...first.matchAll(/ip daddr (\S+) .*accept/g)].map(([, to]) => to)).toEqual(['10.77.0.2', '127.0.0.11'])
+
+  const subnet = (name: string) => file.networks[name]?.ipam?.config[0]?.replace('subnet: ', '')
+  expect(file.networks.inside?.internal).toBe('true')
+  const hba = readFileSync(join(folder, 'firewalled-worker.pg_hba.conf'), 'utf8')
+  const lines = hba.split('\n').filter((line) => line.startsWith('host'))
+  expect(lines.map((line) => line.split(/\s+/).slice(3))).toEqual([
+    [subnet('egress'), 'reject'],
+    [subnet('inside'), 'scram-sha-256'],
+  ])
 })
 
 for (const shape of shapes)
@@ -108,7 +145,7 @@ for (const shape of shapes)
         env: { ...port, ...env },
       })
     }
-    const { postgres: _, migrate: migration, ...services } = servicesOf(shape)
+    const { postgres: _, migrate: migration, firewall: __, ...services } = servicesOf(shape)
     const migrated = await begin(migration as Service).ended
     expect(migrated.code).toBe(0)
     const started = Object.entries(services).map(([name, one]) => ({ name, one, running: begin(one) }))

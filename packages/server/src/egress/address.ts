@@ -10,6 +10,8 @@ const IPV4_DENIED = (
   '192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4 168.63.129.16/32'
 ).split(' ')
 const IPV6_DENIED = '2001::/23 2001:db8::/32 2002::/16 2620:4f:8000::/48 3fff::/20'.split(' ')
+/** For whoever drops the same outside of the process (P105). */
+export const DENIED_RANGES: readonly string[] = [...IPV4_DENIED, ...IPV6_DENIED]
 /** Where clouds keep the credentials of the machine: no exception reaches them (P104). */
 const NEVER = '169.254.169.254 169.254.170.2 168.63.129.16 100.100.100.200 192.0.0.192 fd00:ec2::254 fd20:ce::254'.split(' ')
 
