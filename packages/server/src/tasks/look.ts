@@ -172,5 +172,5 @@ export function mayChange(scope: Scope, row: TaskRow, person: Person | null, act
   const reached = reach(scope, action)
   if (reached !== 'own') return reached === 'any'
   if (scope.agentId !== null) return row.agent_id === scope.agentId
-  return person !== null && (row.asker === person.id || (row.agent_id !== null && scope.userId === person.id))
+  return person !== null && (row.asker === person.id || (row.agent_id !== null && person.agents.includes(row.agent_id)))
 }

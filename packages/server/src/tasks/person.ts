@@ -42,6 +42,7 @@ async function guestOf(t: Tx, scope: Scope, guest: Guest): Promise<Person> {
     display_name: scope.displayName,
     email: guest.email,
     pools: [],
+    agents: [],
     ...row,
     emails,
     // A guest has no role here, so they are none of those who run the work; the pools that they are in are theirs.

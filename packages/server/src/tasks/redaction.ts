@@ -158,6 +158,7 @@ function titleOnly(task: Task, level: Level): Task {
     verdict: null,
     payload_schema: null,
     response_schema: {},
+    form: null,
     form_definition: null,
   }
 }

@@ -44,6 +44,7 @@ export type TaskRow = {
   payload: Buffer | null
   payload_schema: Json | null
   response_schema: Json
+  form: string | null
   form_definition: Json | null
   initial_response: Buffer | null
   verdict: Verdict | null
@@ -148,6 +149,7 @@ export type NewTask = {
   payload: string | null
   payload_schema: string | null
   response_schema: string
+  form: string | null
   form_definition: string | null
   initial_response: string | null
   verdict: string | null
@@ -204,7 +206,7 @@ export const insertIfKeyIsFree = (t: Tx, scope: Scope, tasks: readonly NewTask[]
   with given as materialized (
     select * from json_to_recordset(${JSON.stringify(tasks)}::json) as g (
       id text, origin text, origin_ref text, agent_id text, created_by text, asker text, on_behalf_of text, idempotency_key text, key_reuse text,
-      task text, description text, payload text, payload_schema text, response_schema text, form_definition text, initial_response text,
+      task text, description text, payload text, payload_schema text, response_schema text, form text, form_definition text, initial_response text,
       verdict text, action text, quorum text, separate boolean, assurance text, unreachable boolean, timeout_seconds integer, deadline_at timestamptz, on_timeout text, timeout_response text, assign_to text, asked text[],
       reminders text, escalation text, timeout_escalations text, pause_while_revising boolean, expect_outcome_seconds integer,
       assigned_to_user_id text, assigned_to_email text, assigned_to_display_name text, priority text, tags text[], metadata text,
@@ -212,12 +214,12 @@ export const insertIfKeyIsFree = (t: Tx, scope: Scope, tasks: readonly NewTask[]
       risk text, redact text, redact_pointers text, verifier_config text, verification_skipped text, callback_url text, callback_mode text, subject text, wrapped text)
   ), inserted as (
     insert into tasks (id, tenant_id, origin, origin_ref, agent_id, created_by, asker, on_behalf_of, idempotency_key, key_reuse, task, description,
-      payload, payload_schema, response_schema, form_definition, initial_response, verdict, action, quorum, separate, assurance, unreachable_at, timeout_seconds,
+      payload, payload_schema, response_schema, form, form_definition, initial_response, verdict, action, quorum, separate, assurance, unreachable_at, timeout_seconds,
       deadline_at, on_timeout, timeout_response, reminders, escalation, timeout_escalations, pause_while_revising, expect_outcome_seconds, assign_to, asked, assigned_to_user_id, assigned_to_email, assigned_to_display_name, assigned_at, priority, tags,
       assigned_for_user_id, unrouted_at, claim_seconds, notify, require_assignee, answer_by_reply, delegable,
       metadata, risk, redact, redact_pointers, verifier_config, verification_skipped, callback_url, callback_mode, created_at, updated_at, opened_at)
     select id, ${scope.tenantId}::uuid, origin, origin_ref, agent_id, created_by, asker, on_behalf_of, idempotency_key, key_reuse, task,
-      decode(description, 'base64'), decode(payload, 'base64'), payload_schema::json, response_schema::json, form_definition::json,
+      decode(description, 'base64'), decode(payload, 'base64'), payload_schema::json, response_schema::json, form, form_definition::json,
       decode(initial_response, 'base64'), verdict::json, decode(action, 'base64'), quorum::json, separate, assurance,
       case when unreachable then ${t.now}::timestamptz end, timeout_seconds, deadline_at, on_timeout, decode(timeout_response, 'base64'),
       ${remindersOf(t, scope)}, escalation::json, timeout_escalations::json, pause_while_revising, expect_outcome_seconds,
@@ -285,12 +287,20 @@ export type VersionRow = { id: string; version: number; status: Status }
 export const findVersions = (tenants: readonly string[], ids: readonly string[]) => sql`
   select id, version, status from countersign_engine.task_versions(${tenants}::uuid[], ${ids}::text[])`
 
-/** `pools` as they are spelled among who is asked. */
-export type PersonRow = { id: string; display_name: string; email: string | null; emails: string[]; pools: string[] }
+/** `pools` as they are spelled among who is asked; `agents` are those that they own. */
+export type PersonRow = {
+  id: string
+  display_name: string
+  email: string | null
+  emails: string[]
+  pools: string[]
+  agents: string[]
+}
 
 export const findPerson = (t: Tx, scope: Scope) => t.maybe<PersonRow>`
   select u.id, u.display_name, max(e.address) filter (where e.is_primary) as email, coalesce(array_agg(e.email) filter (where e.email is not null), '{}') as emails,
-    coalesce((select array_agg('pool:' || m.pool_id) from pool_members m where m.tenant_id = ${scope.tenantId}::uuid and m.user_id = u.id), '{}') as pools
+    coalesce((select array_agg('pool:' || m.pool_id) from pool_members m where m.tenant_id = ${scope.tenantId}::uuid and m.user_id = u.id), '{}') as pools,
+    coalesce((select array_agg(a.id) from agents a where a.tenant_id = ${scope.tenantId}::uuid and a.user_id = u.id), '{}') as agents
   from roles r join users u on u.id = r.user_id left join user_emails e on e.user_id = u.id
   where r.tenant_id = ${scope.tenantId}::uuid and r.user_id = ${scope.userId}::text and r.deactivated_at is null
   group by u.id, u.display_name`
@@ -510,6 +520,7 @@ export type ListRow = Omit<
   | 'verifier_result'
   | 'payload_schema'
   | 'response_schema'
+  | 'form'
   | 'form_definition'
   | 'action'
 >

@@ -66,7 +66,9 @@ test.each(REFUSED)('T100 T166 an entry of notify is refused at its place: %s', (
 test('T100 every entry that is wrong is named, and there are 1 to 20 of them', () => {
   expect(refusal(['x:1', 'slack:#ops', 'email:'])?.members.errors.map(({ path }) => path)).toEqual(['/notify/0', '/notify/2'])
   expect(refusal([])?.members.errors).toMatchObject([{ path: '/notify', code: 'count' }])
-  expect(refusal(Array.from({ length: 21 }, (_, i) => `email:p${i}@example.com`))?.members.errors).toMatchObject([{ code: 'count' }])
+  expect(refusal(Array.from({ length: 21 }, (_, i) => `email:p${i}@example.com`))?.members.errors).toMatchObject([
+    { code: 'count' },
+  ])
   expect(readNotify(['email:ann@example.com', 'email:ANN@example.com'])).toHaveLength(1)
 })
 

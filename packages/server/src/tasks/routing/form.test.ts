@@ -68,7 +68,9 @@ test.each(REFUSED)('T91 T166 assign_to is refused: %s', (_name, given, error, me
 test('T64 the text that the Python client makes of a plain dict is read in the compatible dialect', () => {
   const compatible = (value: unknown) => readAssignment({ value }, '/assign_to', { compatible: true }).form
   expect(compatible("{'email': 'ann@example.com'}")).toEqual({ email: 'ann@example.com' })
-  expect(compatible("{'emails': ['ann@example.com', 'bob@example.com']}")).toEqual({ emails: ['ann@example.com', 'bob@example.com'] })
+  expect(compatible("{'emails': ['ann@example.com', 'bob@example.com']}")).toEqual({
+    emails: ['ann@example.com', 'bob@example.com'],
+  })
   expect(compatible("{'role': 'cfo', 'access_level': None, 'pool': None}")).toEqual({ role: 'cfo' })
   expect(compatible('{"pool": "finance"}')).toEqual({ pool: 'finance' })
   for (const wrong of ["{'marketplace': True}", '__import__("os")', "{'pool': open('x')}", 'x', ''])

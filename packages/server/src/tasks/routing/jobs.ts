@@ -1,7 +1,9 @@
 // The jobs of routing: ids in, one verb, a verdict out.
 import { defineKind, type Kind } from '@countersign/queue'
+import { systemScope } from '../../db/scope.ts'
 import { isId } from '../../std/id.ts'
 import type { TasksHouse } from '../house.ts'
+import { recountQuorums } from '../quorum/withdraw.ts'
 import { rerouteAllOf } from './reroute.ts'
 
 type Payload = { user_id: string; because: 'away' | 'deactivated' }
@@ -18,6 +20,10 @@ export const routingKinds = (house: TasksHouse): Kind[] => [
     schema: readPayload,
     keepOutput: false,
     priority: 1,
-    run: ({ tenantId, payload }) => rerouteAllOf(house, tenantId, payload.user_id, payload.because),
+    async run({ tenantId, payload }) {
+      await rerouteAllOf(house, tenantId, payload.user_id, payload.because)
+      // Whoever is away may come back in time; who left is missed wherever they were needed (T42).
+      if (payload.because === 'deactivated') await recountQuorums(house, systemScope('quorum', tenantId))
+    },
   }) as Kind,
 ]

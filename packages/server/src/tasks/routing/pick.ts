@@ -48,6 +48,9 @@ export async function pickOne(
   return next ?? null
 }
 
+/** Above every pick that is stored, and far below where whole numbers lose their last digit. */
+const FAR = 2 ** 50
+
 /** It was given to them: the next pick of this transaction knows. */
 export function countPick(picks: Picks, { source, userId }: Pick): void {
   const held = picks.get(nameOf(source))
@@ -55,7 +58,7 @@ export function countPick(picks: Picks, { source, userId }: Pick): void {
   if (!held || !turn) return
   held.count++
   // Above whatever is stored, in the order of this transaction.
-  held.turns.set(userId, { ...turn, open: turn.open + 1, last_pick: String(Number.MAX_SAFE_INTEGER / 2 + held.count) })
+  held.turns.set(userId, { ...turn, open: turn.open + 1, last_pick: String(FAR + held.count) })
 }
 
 /** Writes what was picked, in its order; a source at a time. */

@@ -19,7 +19,9 @@ export type PoolInput = {
 }
 
 type Row = Awaited<ReturnType<typeof findPools>>[number]
-const shown = ({ picks: _, ...pool }: Row) => pool
+const shown = ({ id, name, description, strategy, claim_seconds, members, created_by, created_at, updated_at }: Row) => ({
+  ...{ id, name, description, strategy, claim_seconds, members, created_by, created_at, updated_at },
+})
 
 export const listPools = (house: TasksHouse, scope: Scope) =>
   tx(house.db, scope, async (t) => ({ data: (await findPools(t, scope)).map(shown), next_cursor: null }), { readOnly: true })
