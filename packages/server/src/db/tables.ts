@@ -104,9 +104,13 @@ export const TABLES: Record<string, Table> = {
   policy_decisions: { kind: 'tenant' },
   policy_asks: { kind: 'tenant' },
   // tasks
-  tasks: { kind: 'tenant', indexes: { tasks_found: 'holds words, tags and names of the asked; rows of other tenants are left out as they are read' } },
+  tasks: {
+    kind: 'tenant',
+    indexes: { tasks_found: 'holds words, tags and names of the asked; rows of other tenants are left out as they are read' },
+  },
   decisions: { kind: 'tenant' },
   decision_settings: { kind: 'tenant' },
+  forms: { kind: 'tenant' },
   compatibility_keys: { kind: 'tenant' },
   // routing and notices
   pools: { kind: 'tenant' },

@@ -6,6 +6,7 @@ import { MESSAGE_SCHEMA, prepareAction } from './actions/action.ts'
 import type { Action, ActionIn } from './actions/proposal.ts'
 import { type Assignment, readAssignment } from './assignment.ts'
 import type { Gated } from './forms/schema.ts'
+import { withStoredForm } from './forms/stored/stored.ts'
 import type { TasksHouse } from './house.ts'
 import type { Assurance } from './may-decide.ts'
 import { prepareQuorum } from './quorum/prepare.ts'
@@ -30,6 +31,7 @@ export type CreateInput = TimeInput & {
   action?: ActionIn | null
   quorum?: QuorumIn | null
   assurance?: Assurance
+  form?: string | null
   form_definition?: Json | null
   initial_response?: Json | null
   verdict?: Verdict | null
@@ -65,6 +67,7 @@ export type Prepared = Required<
   action: Action | null
   quorum: Wanted | null
   assurance: Assurance
+  form: string | null
   form_definition: Json | null
   initial_response: unknown
   verdict: Verdict | null
@@ -100,7 +103,8 @@ const METADATA_BYTES = 16_384
 /** Whose idempotency keys are meant (T22): the agent, else the user, else the key of nobody in particular. */
 export const askerOf = (scope: Scope): string => scope.agentId ?? scope.userId ?? scope.principal
 
-export async function prepareTask(house: TasksHouse, scope: Scope, input: CreateInput, dialect: Dialect): Promise<Prepared> {
+export async function prepareTask(house: TasksHouse, scope: Scope, given: CreateInput, dialect: Dialect): Promise<Prepared> {
+  const input = await withStoredForm(house, scope, given)
   const errors = [...timeErrors(input), ...sizeErrors(input), ...readRedaction(input.redact, input.redact_payload).errors]
   if (errors.length > 0) throw new Problem('validation_failed', { errors })
   const { assignment, reached, entries } = askedOf(input, dialect)
@@ -125,6 +129,7 @@ export async function prepareTask(house: TasksHouse, scope: Scope, input: Create
     action,
     quorum,
     assurance: assuranceAsked(input.assurance),
+    form: input.form ?? null,
     form_definition: input.form_definition ?? null,
     initial_response: await checkInitial(house, input, schema, dialect),
     verdict,

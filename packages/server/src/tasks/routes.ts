@@ -46,6 +46,7 @@ export const CREATE_PROBLEMS = [
   'policy_denied',
   'policy_error',
   'schema_invalid',
+  'form_invalid',
   'payload_invalid',
   'response_invalid',
   'assign_to_invalid',

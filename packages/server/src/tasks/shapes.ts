@@ -167,6 +167,7 @@ const whole = {
   action: Masked.describe('The proposed call, when there is one.'),
   payload_schema: s.maybe(s.jsonObject()),
   response_schema: s.jsonObject(),
+  form: s.maybe(s.text()).describe('The stored form that it was asked with, as `name@version`.'),
   form_definition: s.maybe(s.jsonObject()),
   initial_response: Masked,
   on_timeout: s.json(),
@@ -244,7 +245,8 @@ const asked = {
 
 export const CreateBody = s.object({
   ...asked,
-  response_schema: s.optional(s.json().describe('The type of the answer; an `action` may do without.')),
+  response_schema: s.optional(s.json().describe('The type of the answer; an `action` or a `form` may do without.')),
+  form: s.nullish(s.text({ min: 1, max: 80 }).describe('A stored form as `name@version`, instead of `response_schema` and `form_definition`.')),
   action: s.nullish(ActionIn),
   quorum: s.nullish(QuorumIn),
   assurance: s.optional(Assurance),

@@ -67,6 +67,7 @@ function wholeOf({ row, content, decisions }: Shown, look: Look) {
     action: content.action,
     payload_schema: row.payload_schema,
     response_schema: row.response_schema,
+    form: row.form,
     form_definition: row.form_definition,
     initial_response: content.initial_response,
     on_timeout: spokenOnTimeout(

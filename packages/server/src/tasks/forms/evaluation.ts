@@ -31,6 +31,8 @@ const { validate, format } = require(workerData.library)
 const TIME = new RegExp(workerData.time, 'i')
 format.time = (text) => TIME.test(text)
 const script = new vm.Script('countersignRun()')
+// The first run of the validator compiles it; that is no answer's time.
+validate({ a: 'a' }, { type: 'object', properties: { a: { type: 'string', pattern: '^a$' } }, required: ['a'] }, '2020-12', undefined, false)
 const bounded = (run) => {
   globalThis.countersignRun = run
   try {
@@ -89,6 +91,11 @@ export function openEvaluation(): Evaluation {
     worker = undefined
     for (const id of [...waiting.keys()]) settle(id, ({ reject }) => reject(error))
   }
+  /** The deadline is one of the clock on the wall: what a busy machine held up gets a second one, what is slow by itself meets it again. */
+  async function askTwice(question: Question): Promise<Answer> {
+    const answer = await ask(question)
+    return answer.slow ? ask(question) : answer
+  }
   function ask(question: Question): Promise<Answer> {
     worker ??= start()
     const current = worker
@@ -112,7 +119,7 @@ export function openEvaluation(): Evaluation {
     async run(gated, value) {
       if (!gated.guarded) return validate(value, gated.schema, gated.draft, undefined, false).errors
       if (gated.compares && hasLongArray(value)) return 'too_slow'
-      const answer = await ask({ gated, value })
+      const answer = await askTwice({ gated, value })
       return answer.slow ? 'too_slow' : (answer.value as OutputUnit[])
     },
     async probe(patterns) {
