@@ -13,6 +13,7 @@ import {
   TaskNotFound,
   TaskTimedOut,
   TimeoutOutOfRange,
+  VerificationExhausted,
 } from './errors.ts'
 import { Problem } from './problem.ts'
 import type { AskOptions } from './question.ts'
@@ -215,9 +216,29 @@ describe('errors', () => {
 
   test('T138 an answer that fails a refinement of the agent is named with its path', async () => {
     const response = z.object({ n: z.number().refine((n) => n % 2 === 0, 'must be even') })
-    const error = await errorOf({ response }, (server) => server.answerNext({ n: 3 }))
+    const error = await errorOf({ response, verifier: null }, (server) => server.answerNext({ n: 3 }))
     expect(error).toBeInstanceOf(ResponseInvalid)
     expect(error.errors).toEqual([{ path: '/n', code: 'invalid', message: 'must be even' }])
+  })
+
+  test('T129 A20 what only the agent’s own schema refuses goes back to the person, with the field, until an answer fits', async () => {
+    const server = testServer()
+    const response = z.object({ n: z.number().refine((n) => n % 2 === 0, 'must be even') })
+    void server.answerNext({ n: 3 })
+    void server.answerNext({ n: 4 })
+    const answer = await awaitHuman({ ...server.through, task: 'How many?', response, timeout: '1h' })
+    expect(answer).toEqual({ n: 4 })
+    const [question] = server.questions
+    expect(question).toMatchObject({ status: 'completed', verification_attempt: 1, verifier_config: { provider: 'agent' } })
+    expect(question?.decisions.map(({ state }) => state)).toEqual(['returned', 'counted'])
+  })
+
+  test('T129 after the third refusal nobody is asked again', async () => {
+    const response = z.object({ n: z.number().refine(() => false, 'never') })
+    const error = await errorOf({ response }, (server) => {
+      for (let i = 0; i < 3; i++) void server.answerNext({ n: i })
+    })
+    expect(error).toBeInstanceOf(VerificationExhausted)
   })
 
   test('T138 a payload that does not fit its schema, or is not JSON, is never sent', async () => {

@@ -5,8 +5,8 @@ import { Aborted, ResponseInvalid, TaskCancelled, TaskDenied, TaskTimedOut, Veri
 import type { LiveEvent, StreamOptions } from './live.ts'
 import { Problem, type ProblemMembers } from './problem.ts'
 import type { ReadSchema } from './schema/schema.ts'
-import type { Decision, PollResult, Task, TaskEvent, TaskOutcome } from './shapes.ts'
-import { enduring, waitUntilFinal } from './wait.ts'
+import type { Comment, Decision, PollResult, ReportOutcome, ReviseTask, Task, TaskEvent, TaskOutcome } from './shapes.ts'
+import { enduring, isFinal, waitUntilFinal } from './wait.ts'
 
 /** How to wait. */
 export type WaitingOptions = {
@@ -87,6 +87,38 @@ export class TaskHandle<T> {
   /** What happens to the task, live. */
   stream(options: StreamOptions = {}): AsyncGenerator<LiveEvent<TaskEvent>> {
     return this.client.tasks.stream(this.id, options)
+  }
+
+  /** What people and this agent say about it: what was said before, then each remark as it comes, until the task has ended. */
+  async *comments(options: Pick<WaitingOptions, 'signal' | 'unref'> = {}): AsyncGenerator<Comment> {
+    const seen = new Set<string>()
+    const patient = enduring(this.client, this.#patient(options))
+    for (let version = 0; ; ) {
+      // A remark makes a new version: what is said while the list is read is found by the next look.
+      const now = await this.client.tasks.poll(this.id, { since_version: version }, patient)
+      version = now.version
+      for await (const comment of this.client.tasks.comments(this.id, patient)) {
+        if (seen.has(comment.id)) continue
+        seen.add(comment.id)
+        yield comment
+      }
+      if (isFinal(now.status)) return
+    }
+  }
+
+  /** Says something to the people who are asked. */
+  async comment(body: string): Promise<Comment> {
+    return this.client.tasks.comment(this.id, { body })
+  }
+
+  /** Changes what is asked; decisions on the earlier content count no more. */
+  async revise(revision: ReviseTask): Promise<Task> {
+    return this.client.tasks.revise(this.id, revision)
+  }
+
+  /** Tells, once and after the end, what became of the answer. */
+  async reportOutcome(outcome: ReportOutcome): Promise<Task> {
+    return this.client.tasks.reportOutcome(this.id, outcome)
   }
 
   /** Withdraws the question. */

@@ -242,3 +242,20 @@ test('T138 plain JSON Schema checks an answer and lists every error', async () =
     '/who any_of',
   ])
 })
+
+test.each([
+  ['a plain object', z.object({ a: z.string().min(2).email(), b: z.int().max(9), c: z.iso.date().optional() }), false],
+  ['a refinement deep inside', z.object({ a: z.array(z.object({ n: z.number().refine((n) => n > 0) })) }), true],
+  ['a transform', z.object({ a: z.string().transform(Number) }), true],
+  ['a text that is trimmed before it is checked', z.object({ a: z.string().trim().min(1) }), true],
+  ['a pattern with a flag', z.object({ a: z.string().regex(/^a+$/i) }), true],
+  ['a bound of a date', z.object({ a: z.date().min(new Date(0)) }), true],
+  ['a date', z.object({ a: z.date() }), false],
+  ['Zod 3 without more', z3.object({ a: z3.string().min(2), b: z3.number().int().positive() }), false],
+  ['a refinement of Zod 3', z3.object({ a: z3.string().refine((a) => a !== '') }), true],
+  ['a trim of Zod 3', z3.object({ a: z3.string().trim() }), true],
+  ['mini', mini.object({ a: mini.string().check(mini.refine((a) => a !== '')) }), true],
+  ['JSON Schema', { type: 'object' }, false],
+] as const)('T129 whether a schema checks more than its JSON Schema says: %s', (_, schema, more) => {
+  expect(readSchema(schema as ResponseSchema).checksMore).toBe(more)
+})

@@ -3,7 +3,7 @@
 
 import { Countersign } from '../client.ts'
 import type { Clock } from '../clock.ts'
-import type { JsonObject, Task } from '../shapes.ts'
+import type { DecideTask, JsonObject, Task } from '../shapes.ts'
 import { type TestClock, testClock } from './clock.ts'
 import { denialOf } from './question.ts'
 import { openServer } from './server.ts'
@@ -66,6 +66,11 @@ export function testServer(options: { now?: Date | string } = {}): TestServer {
   const through = { url: URL_OF_TESTS, key: KEYS.agent, fetch: fetchHere, clock, random: () => 0 }
   const decide = (task: Task, answer: TestAnswer): Task => {
     const given = typeof answer === 'function' ? (answer as (question: Task) => object | 'deny')(task) : answer
+    // Of a proposed call: what is decided, as `{type, args?, response?, reason?}`.
+    if (task.action) {
+      const verdict = (given === 'deny' ? { type: given } : given) as Omit<DecideTask, 'seen_revision'>
+      return server.tasks.decide(task.id, { ...verdict, seen_revision: task.revision })
+    }
     const response = given === 'deny' ? denialOf(task) : given
     if (!response) throw new TypeError(`No answer to ${JSON.stringify(task.task)} says no: give the question a verdict.`)
     return server.tasks.decide(task.id, { type: 'respond', response: response as JsonObject, seen_revision: task.revision })

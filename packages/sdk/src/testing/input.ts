@@ -14,6 +14,19 @@ const CREATE = {
     payload: object,
     payload_schema: { anyOf: [object, { type: 'null' }] },
     response_schema: object,
+    action: {
+      type: 'object',
+      properties: {
+        name: text(1, 200),
+        args: object,
+        args_schema: object,
+        description: text(0, 20_000),
+        allow: { type: 'array', minItems: 1, items: { enum: ['accept', 'edit', 'respond', 'ignore', 'deny'] } },
+        editable: { type: 'array', maxItems: 50, items: { type: 'string' } },
+      },
+      required: ['name', 'args'],
+      additionalProperties: false,
+    },
     form_definition: { anyOf: [object, { type: 'null' }] },
     initial_response: object,
     verdict: {
@@ -28,6 +41,11 @@ const CREATE = {
       anyOf: [
         { enum: ['time_out', 'deny'] },
         { type: 'object', properties: { default: object }, required: ['default'], additionalProperties: false },
+        {
+          type: 'object',
+          properties: { escalate: { type: 'object', required: ['assign_to', 'extra_seconds', 'then'] } },
+          required: ['escalate'],
+        },
       ],
     },
     idempotency_key: { ...text(1, 512), pattern: '^[^\\u0000-\\u001f\\u007f]*$' },
@@ -43,13 +61,15 @@ const CREATE = {
     on_behalf_of: text(1, 200),
     verifier_config: { type: 'object', properties: { provider: { const: 'agent' } }, required: ['provider'] },
   },
-  required: ['task', 'response_schema'],
+  required: ['task'],
   additionalProperties: false,
 }
 
 export function checkCreate(body: unknown, now: Date): CreateTask {
   const errors: FieldError[] = checkJsonSchema(CREATE, body)
   const input = body as CreateTask
+  if (errors.length === 0 && input.response_schema === undefined && !input.action)
+    errors.push({ path: '/response_schema', code: 'required', message: 'is missing' })
   if (errors.length === 0 && (input.timeout_seconds === undefined) === (input.deadline_at === undefined)) {
     errors.push({ path: '/timeout_seconds', code: 'exactly_one', message: 'Give either timeout_seconds or deadline_at.' })
   }

@@ -2,7 +2,7 @@
 
 import { type FieldError, Problem } from '../problem.ts'
 import { checkJsonSchema } from '../schema/check.ts'
-import type { CreateTask, JsonObject, JsonSchema, Task } from '../shapes.ts'
+import type { CreateTask, DecideTask, JsonObject, JsonSchema, Task } from '../shapes.ts'
 import type { Json } from '../wire.ts'
 
 export const AGENT = { type: 'agent', id: 'agt_00000000000000000000000001', name: 'An agent' } as const
@@ -39,6 +39,11 @@ const BLANK = {
   description: null,
   payload: null,
   payload_schema: null,
+  action: null,
+  quorum: null,
+  votes: 0,
+  votes_needed: 1,
+  escalation_level: 0,
   form_definition: null,
   initial_response: null,
   verdict: null,
@@ -87,15 +92,19 @@ const BLANK = {
   may: [],
 }
 
+/** What a person may say about an action, where the asking side named no schema for it. */
+const MESSAGE = { type: 'object', properties: { message: { type: 'string', minLength: 1 } }, required: ['message'] }
+
 /** A new one, of what was sent; refuses a deadline that could not answer. */
 export function blankQuestion(body: CreateTask, about: { id: string; url: string; now: Date; fingerprint: string }): Question {
   const created = about.now.toISOString()
   const question = {
     ...BLANK,
     ...body,
+    response_schema: body.response_schema ?? MESSAGE,
     id: about.id,
     url: about.url,
-    verdict: body.verdict ?? inferVerdict(body.response_schema as JsonSchema),
+    verdict: body.verdict ?? inferVerdict((body.response_schema ?? MESSAGE) as JsonSchema),
     deadline_at: body.deadline_at ?? new Date(about.now.getTime() + (body.timeout_seconds as number) * 1000).toISOString(),
     created_at: created,
     updated_at: created,
@@ -118,6 +127,26 @@ export function checkAnswer(question: Question, response: unknown, path = '/resp
   return response as JsonObject // an object, for the schema describes one
 }
 
+type Proposed = { args: Json; args_schema?: JsonSchema | null; allow?: string[] }
+
+/** What was decided about an action, as the asking side gets it: `{type, args?, response?, reason?}`. */
+export function checkVerdict(question: Question, { type, args, response, reason }: DecideTask): JsonObject {
+  const action = question.action as unknown as Proposed
+  const said: JsonObject = reason ? { reason } : {}
+  const refuse = (path: string, code: string, message: string): never => {
+    throw new Problem('validation_failed', { errors: [{ path, code, message }] })
+  }
+  if (!(action.allow ?? ['accept', 'edit', 'respond', 'deny']).includes(type))
+    return refuse('/type', 'not_allowed', 'is not offered')
+  if (type === 'accept') return { type, args: action.args, ...said }
+  if (type === 'respond') return { type, response: checkAnswer(question, response), ...said }
+  if (type !== 'edit') return { type, ...said }
+  if (!args) return refuse('/args', 'required', 'is missing')
+  const errors = action.args_schema ? checkJsonSchema(action.args_schema, args) : []
+  if (errors.length > 0) throw new Problem('args_invalid', { errors: below('/args', errors) })
+  return { type, args: args as JsonObject, ...said }
+}
+
 /** The answer that says no, where there is one that fits. */
 export function denialOf(task: Pick<Task, 'verdict' | 'response_schema'> | Question): JsonObject | null {
   const { response_schema } = task
@@ -133,11 +162,11 @@ const below = (path: string, errors: FieldError[]) => errors.map((error) => ({ .
 
 function checkDeadline(question: Question): void {
   const { on_timeout } = question
-  if (on_timeout === 'deny' && !denialOf(question)) {
+  if (on_timeout === 'deny' && !question.action && !denialOf(question)) {
     const errors = [{ path: '/on_timeout', code: 'verdict_missing', message: 'No answer that fits the schema says no.' }]
     throw new Problem('deny_response_required', { errors })
   }
-  if (typeof on_timeout === 'object') checkAnswer(question, on_timeout.default, '/on_timeout/default')
+  if (typeof on_timeout === 'object' && 'default' in on_timeout) checkAnswer(question, on_timeout.default, '/on_timeout/default')
 }
 
 /** Inferred when the schema has exactly one required switch. */

@@ -17,15 +17,17 @@ import type {
   VerifyTask,
 } from '../shapes.ts'
 import { checkCreate } from './input.ts'
-import { blankQuestion, checkAnswer, denialOf, PERSON, type Question, shown } from './question.ts'
+import { blankQuestion, checkAnswer, checkVerdict, denialOf, PERSON, type Question, shown } from './question.ts'
 
 export type Tasks = ReturnType<typeof openTasks>
 
 const FINAL: readonly TaskStatus[] = ['completed', 'timed_out', 'cancelled', 'verification_exhausted']
 const FINGERPRINT = ['task', 'payload', 'assign_to', 'risk'] as const
 const NOBODY = { assigned_to_user_id: null, assigned_to_email: null, assigned_to_display_name: null, claimed_at: null }
+const OUTCOMES = { accept: 'accepted', edit: 'edited', respond: 'responded', ignore: 'ignored', deny: 'denied' } as const
 /** What a verifier allows when nothing is said. */
 const ATTEMPTS = 3
+type Escalation = Extract<Question['on_timeout'], { escalate: object }>['escalate']
 export const isFinal = (task: Pick<Task, 'status'>) => FINAL.includes(task.status)
 
 export function openTasks(clock: Clock, url: string, onOpen: (task: Task) => void) {
@@ -69,9 +71,18 @@ export function openTasks(clock: Clock, url: string, onOpen: (task: Task) => voi
         { status: 'completed', outcome, response, completed_at: now(), completed_via_channel: 'timeout' },
         'task.completed',
       )
-    if (on_timeout === 'deny') complete('denied', denialOf(question))
+    if (on_timeout === 'deny') complete('denied', question.action ? { type: 'deny' } : denialOf(question))
+    else if (typeof on_timeout === 'object' && 'escalate' in on_timeout) escalate(question, on_timeout.escalate)
     else if (typeof on_timeout === 'object') complete('defaulted', on_timeout.default as JsonObject)
     else change(question, { status: 'timed_out', timed_out_at: now() }, 'task.timed_out')
+  }
+
+  /** Others would be asked; here it is always the same person, for longer. */
+  function escalate(question: Question, { extra_seconds, then }: Escalation): void {
+    const deadline_at = new Date(clock.now().getTime() + extra_seconds * 1000).toISOString()
+    question.on_timeout = then
+    change(question, { deadline_at, escalation_level: question.escalation_level + 1 }, 'task.escalated')
+    watchDeadline(question)
   }
 
   function watchDeadline(question: Question): void {
@@ -113,7 +124,7 @@ export function openTasks(clock: Clock, url: string, onOpen: (task: Task) => voi
     if (body.seen_revision !== question.revision)
       throw new Problem('task_revised', { revision: question.revision, changed: ['/payload'] })
     if (question.status === 'verifying') throw new Problem('task_verifying', { status: question.status })
-    const response = checkAnswer(question, body.response)
+    const response = question.action ? checkVerdict(question, body) : checkAnswer(question, body.response)
     const decision = decisionOf(question, body, response)
     if (!question.verifier_config) return complete(question, decision)
     const decisions = [...question.decisions, { ...decision, state: 'pending' as const }]
@@ -148,7 +159,7 @@ export function openTasks(clock: Clock, url: string, onOpen: (task: Task) => voi
     const by = { completed_by_user_id: PERSON.id, completed_by_email: PERSON.email, completed_by_display_name: PERSON.name }
     const settled: Partial<Task> = {
       status: 'completed',
-      outcome: 'answered',
+      outcome: question.action ? OUTCOMES[decision.type] : 'answered',
       response,
       completed_at: now(),
       completed_via_channel: 'api',
@@ -165,6 +176,10 @@ export function openTasks(clock: Clock, url: string, onOpen: (task: Task) => voi
     email: PERSON.email,
     type: body.type,
     response,
+    args: (body.args as JsonObject | null | undefined) ?? null,
+    patch: null,
+    group: null,
+    remembered_until: null,
     reason: body.reason ?? null,
     comment: body.comment ?? null,
     seen_revision: body.seen_revision,
