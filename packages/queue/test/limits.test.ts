@@ -235,6 +235,8 @@ class Program {
       await this.finish([...this.held], { outcome: 'completed' })
       this.did.push(await this.claim(50, QUEUES))
       await this.look()
+      // Before time passes: what is claimed and not ended in five minutes is past its deadline, and comes back.
+      await this.finish([...this.held], { outcome: 'completed' })
       await this.engine.advance(10)
       await tick(this.s, 'rescue', 'promote')
     }
