@@ -27,6 +27,7 @@ const WHY: Record<Act, string> = {
 export const can = (act: Act, task: Task): true | string => {
   const over = settled(task)
   if (over) return over
+  if (act === 'decide' && has(task, 'withdraw_vote')) return 'You have voted. Take your vote back to vote otherwise.'
   return has(task, act) || (act === 'decide' && has(task, 'step_in')) ? true : WHY[act]
 }
 

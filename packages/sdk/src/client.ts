@@ -4,7 +4,19 @@
 import { type Clock, systemClock } from './clock.ts'
 import { type LiveEvent, type StreamOptions, streamEvents } from './live.ts'
 import { resolveSettings, type Settings } from './settings.ts'
-import type { EventRecord, Head, Page, RouteAnswer, RouteBody, RouteQuery, TaskEvent, TaskListItem } from './shapes.ts'
+import type {
+  Comment,
+  EventRecord,
+  Head,
+  Page,
+  ReportOutcome,
+  ReviseTask,
+  RouteAnswer,
+  RouteBody,
+  RouteQuery,
+  TaskEvent,
+  TaskListItem,
+} from './shapes.ts'
 import { type CallOptions, openTransport, type Query, type Transport } from './transport.ts'
 
 /**
@@ -117,6 +129,22 @@ export class Countersign {
       this.call('GET /tasks/:id/record', { ...options, ...one(taskId), query }),
     decide: (taskId: string, body: RouteBody<'POST /tasks/:id/decide'>, options: RequestOptions = {}) =>
       this.call('POST /tasks/:id/decide', { ...options, ...one(taskId), body }),
+    /** What was said about it, page after page. */
+    comments: (taskId: string, options: RequestOptions = {}): AsyncGenerator<Comment> =>
+      pages((cursor) =>
+        this.call('GET /tasks/:id/comments', { ...options, ...one(taskId), query: { cursor: cursor ?? undefined } }),
+      ),
+    comment: (taskId: string, body: RouteBody<'POST /tasks/:id/comments'>, options: RequestOptions = {}) =>
+      this.call('POST /tasks/:id/comments', { ...options, ...one(taskId), body }),
+    /** Hands it back to the agent, with a comment. */
+    sendBack: (taskId: string, body: RouteBody<'POST /tasks/:id/send-back'>, options: RequestOptions = {}) =>
+      this.call('POST /tasks/:id/send-back', { ...options, ...one(taskId), body }),
+    /** Changes what it asks; decisions on the earlier content count no more. */
+    revise: (taskId: string, body: ReviseTask, options: RequestOptions = {}) =>
+      this.call('POST /tasks/:id/revisions', { ...options, ...one(taskId), body }),
+    /** Tells once what became of the answer. */
+    reportOutcome: (taskId: string, body: ReportOutcome, options: RequestOptions = {}) =>
+      this.call('POST /tasks/:id/outcome', { ...options, ...one(taskId), body }),
     /** The word of the agent that asked on an answer that lies with it. */
     verify: (taskId: string, body: RouteBody<'POST /tasks/:id/verification'>, options: RequestOptions = {}) =>
       this.call('POST /tasks/:id/verification', { ...options, ...one(taskId), body }),
@@ -126,6 +154,12 @@ export class Countersign {
     /** What the verifiers of a task did, and what it cost. */
     verification: (taskId: string, options: RequestOptions = {}) =>
       this.call('GET /tasks/:id/verification', { ...options, ...one(taskId) }),
+    /** Takes one's own vote back while the task waits for others. */
+    withdrawVote: (taskId: string, decisionId: string, options: RequestOptions = {}) =>
+      this.call('DELETE /tasks/:id/decisions/:decision', { ...options, taskId, params: { id: taskId, decision: decisionId } }),
+    /** Ends what was remembered with an approval. */
+    forget: (taskId: string, options: RequestOptions = {}) =>
+      this.call('DELETE /tasks/:id/remembered', { ...options, ...one(taskId) }),
     claim: (taskId: string, options: RequestOptions = {}) => this.call('POST /tasks/:id/claim', { ...options, ...one(taskId) }),
     release: (taskId: string, options: RequestOptions = {}) =>
       this.call('POST /tasks/:id/release', { ...options, ...one(taskId) }),
@@ -156,6 +190,13 @@ export class Countersign {
       this.call('PUT /provider-keys/:name', { ...options, params: { name }, body }),
     remove: (name: string, options: RequestOptions = {}) =>
       this.call('DELETE /provider-keys/:name', { ...options, params: { name } }),
+  }
+
+  /** How the tenant decides: stepping in, floors, separation of duties. */
+  readonly decisionSettings = {
+    get: (options: RequestOptions = {}) => this.call('GET /decision-settings', options),
+    update: (body: RouteBody<'PATCH /decision-settings'>, options: RequestOptions = {}) =>
+      this.call('PATCH /decision-settings', { ...options, body }),
   }
 
   readonly agents = {

@@ -8,6 +8,11 @@ import { readExact, type Shown, writeExact } from '../exact.ts'
 import { useLive } from '../live.tsx'
 import { useUser } from '../me.ts'
 import { paths } from '../paths.ts'
+import { isAction } from '../task/action.ts'
+import { ActionAnswer } from '../task/action-answer.tsx'
+import { ActionCard } from '../task/action-card.tsx'
+import { Edits } from '../task/edits.tsx'
+import { Votes } from '../task/votes.tsx'
 import { clock, exact, relative, useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { StatusBadge, TaskBadges } from '../ui/badge.tsx'
@@ -76,20 +81,31 @@ function TaskView({ task, shown }: Read) {
               <AgentText text={task.description} />
             </Card>
           )}
+          <ActionCard action={member('action')} />
+          <Edits action={member('action')} decisions={member('decisions')} />
           {member('payload') !== null && <ContentCard title="What it is about" value={member('payload')} label="content" />}
           {member('response') !== null && <ContentCard title="The answer" value={member('response')} label="answer" />}
         </div>
         <div className="flex min-w-0 flex-col gap-5">
           {isOver && <Arrival wanted={sent}>{<TaskOutcome task={task} />}</Arrival>}
           {(!isOver || (wasOpen && !isMine)) && (
-            <TaskAnswer task={task} initial={member('initial_response')} onSent={() => setSent(true)} />
+            <Answer task={task} action={member('action')} initial={member('initial_response')} onSent={() => setSent(true)} />
           )}
+          <Votes task={task} />
           <TaskActs task={task} />
         </div>
       </div>
     </article>
   )
 }
+
+/** What answers it: the form, or the bar of a proposed action. */
+const Answer = ({ task, action, initial, onSent }: { task: Task; action: Shown; initial: Shown; onSent: () => void }) =>
+  isAction(task) ? (
+    <ActionAnswer task={task} action={action} onSent={onSent} />
+  ) : (
+    <TaskAnswer task={task} initial={initial} onSent={onSent} />
+  )
 
 /** Takes the focus when it comes, if the person brought it about: the form they stood in is gone. */
 function Arrival({ wanted, children }: { wanted: boolean; children: ReactNode }) {

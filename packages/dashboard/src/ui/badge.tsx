@@ -18,6 +18,10 @@ export const Badge = ({ tone, children }: { tone: Tone; children: ReactNode }) =
 const STATUS: Record<string, { word: string; tone: Tone }> = {
   open: { word: 'Open', tone: 'info' },
   answered: { word: 'Answered', tone: 'good' },
+  accepted: { word: 'Accepted', tone: 'good' },
+  edited: { word: 'Edited', tone: 'good' },
+  responded: { word: 'Answered instead', tone: 'info' },
+  ignored: { word: 'Ignored', tone: 'quiet' },
   denied: { word: 'Denied', tone: 'bad' },
   defaulted: { word: 'Default taken', tone: 'warn' },
   timed_out: { word: 'Timed out', tone: 'warn' },

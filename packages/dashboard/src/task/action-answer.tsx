@@ -1,0 +1,109 @@
+// Accept, edit, answer, ignore or deny a proposed call. A button or its key opens the bar in which it is confirmed; nothing is sent by one key alone (T163), and an
+// edit is shown beside what was proposed before it goes.
+import type { Task } from '@countersign/sdk'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { api } from '../api.ts'
+import { can, stepsIn } from '../can.ts'
+import type { Shown } from '../exact.ts'
+import { useKeys } from '../keys.ts'
+import { useStepUp } from '../step-up.tsx'
+import { Banner } from '../ui/banner.tsx'
+import { Button } from '../ui/button.tsx'
+import { Card } from '../ui/card.tsx'
+import { type ActionType, readAction } from './action.ts'
+import { sendable } from './compare.ts'
+import { ConfirmBar, type Sent } from './confirm-bar.tsx'
+
+const BUTTONS: Record<ActionType, { name: string; key: string | null; tone: 'primary' | 'plain' | 'danger' | 'quiet' }> = {
+  accept: { name: 'Accept', key: 'a', tone: 'primary' },
+  edit: { name: 'Edit', key: 'e', tone: 'plain' },
+  respond: { name: 'Answer instead', key: 'r', tone: 'plain' },
+  ignore: { name: 'Ignore', key: null, tone: 'quiet' },
+  deny: { name: 'Deny', key: 'd', tone: 'danger' },
+}
+const ORDER: readonly ActionType[] = ['accept', 'edit', 'respond', 'ignore', 'deny']
+
+export function ActionAnswer({ task, action: shown, onSent }: { task: Task; action: Shown; onSent: () => void }) {
+  const queries = useQueryClient()
+  const { run, dialog } = useStepUp()
+  const [open, setOpen] = useState<ActionType | null>(null)
+  const action = readAction(shown)
+  const allowed = can('decide', task)
+  const closed = allowed === true ? undefined : allowed
+  const types = ORDER.filter((type) => action?.allow.includes(type))
+  const decide = useMutation({
+    mutationFn: ({ type, args, ...rest }: Sent) =>
+      run(() =>
+        api.tasks.decide(task.id, {
+          type,
+          ...rest,
+          ...(args ? { args: sendable(args) as Record<string, unknown> } : {}),
+          seen_revision: task.revision,
+        }),
+      ),
+    onSuccess: ({ status }) => {
+      setOpen(null)
+      if (status !== 'open') onSent()
+    },
+    onSettled: () => queries.invalidateQueries({ queryKey: ['task', task.id] }),
+  })
+  const choose = (type: ActionType) => {
+    decide.reset()
+    setOpen(type)
+  }
+  useKeys(
+    Object.fromEntries(
+      types.flatMap((type) => {
+        const { key } = BUTTONS[type]
+        const press = () => {
+          if (closed === undefined && !decide.isPending) choose(type)
+        }
+        return key === null ? [] : [[key, press]]
+      }),
+    ),
+  )
+
+  return (
+    <Card title="Your decision">
+      {closed !== undefined && <Banner tone="info">{closed}</Banner>}
+      {stepsIn(task) && (
+        <Banner tone="warning">This was asked of somebody else. You can step in; the record says so, with your reason.</Banner>
+      )}
+      {!action && <p className="text-muted">The proposed action cannot be read here.</p>}
+      {action && (
+        <>
+          <fieldset aria-label="Decide on the action" className="flex flex-wrap gap-2">
+            {types.map((type) => (
+              <Button
+                key={type}
+                tone={BUTTONS[type].tone}
+                reason={closed}
+                aria-expanded={open === type}
+                aria-keyshortcuts={BUTTONS[type].key ?? undefined}
+                title={closed ?? (BUTTONS[type].key === null ? undefined : `Press ${BUTTONS[type].key}`)}
+                onClick={() => choose(type)}
+              >
+                {BUTTONS[type].name}
+              </Button>
+            ))}
+          </fieldset>
+          {open !== null && closed === undefined && (
+            <ConfirmBar
+              // Another choice is another bar, and takes the focus.
+              key={open}
+              type={open}
+              task={task}
+              action={action}
+              error={decide.error}
+              busy={decide.isPending}
+              onSend={(sent) => decide.mutate(sent)}
+              onClose={() => setOpen(null)}
+            />
+          )}
+        </>
+      )}
+      {dialog}
+    </Card>
+  )
+}

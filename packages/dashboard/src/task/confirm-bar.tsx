@@ -1,0 +1,119 @@
+// The bar in which a decision on an action is confirmed: what will happen in one sentence, a reason, the edit or the answer, and the button that sends. `Enter` sends,
+// `Escape` closes. Sends nothing by itself.
+import type { Task } from '@countersign/sdk'
+import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from 'react'
+import { can, stepsIn } from '../can.ts'
+import type { Shown } from '../exact.ts'
+import { AnswerForm } from '../form/form.tsx'
+import { placeErrors } from '../problem.ts'
+import { Button } from '../ui/button.tsx'
+import { visible } from '../ui/marks.ts'
+import { Refusal } from '../ui/refusal.tsx'
+import { TextField } from '../ui/text-field.tsx'
+import type { Action, ActionType } from './action.ts'
+import { Comparison } from './comparison.tsx'
+import { EditArguments } from './edit-arguments.tsx'
+
+export type Sent = {
+  type: ActionType
+  args?: Map<string, Shown>
+  response?: Record<string, unknown>
+  reason?: string
+  remember?: { for_seconds: number }
+}
+
+type Props = {
+  type: ActionType
+  task: Task
+  action: Action
+  error: unknown
+  busy: boolean
+  onSend: (sent: Sent) => void
+  onClose: () => void
+}
+
+const WORDS: Record<ActionType, { title: string; says: (name: string) => string; send: string }> = {
+  accept: { title: 'Accept it', says: (name) => `The agent may run ${name} with exactly these arguments.`, send: 'Accept' },
+  edit: {
+    title: 'Edit it',
+    says: (name) => `The agent may run ${name} with the arguments as you leave them.`,
+    send: 'Send the edit',
+  },
+  respond: { title: 'Answer instead', says: (name) => `${name} is not run; the agent reads your answer.`, send: 'Send answer' },
+  ignore: { title: 'Ignore it', says: (name) => `${name} is not run, and the agent goes on without it.`, send: 'Ignore' },
+  deny: { title: 'Deny it', says: (name) => `${name} must not be run, in this way or another.`, send: 'Deny' },
+}
+
+export function ConfirmBar({ type, task, action, error, busy, onSend, onClose }: Props) {
+  const [reason, setReason] = useState('')
+  const [edited, setEdited] = useState<Map<string, Shown> | null>(null)
+  const box = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    box.current?.querySelector<HTMLElement>('input, textarea, select')?.focus()
+  }, [])
+  const { title, says, send } = WORDS[type]
+  const isDirect = type !== 'respond' && !(type === 'edit' && edited === null)
+  const placed = placeErrors(error, ['/reason'])
+  const closeOnEscape = (event: KeyboardEvent) => event.key === 'Escape' && !busy && onClose()
+  const why = reason.trim() === '' ? {} : { reason }
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    if (!busy) onSend({ type, ...(edited ? { args: edited } : {}), ...why })
+  }
+  const reasonField = (
+    <TextField
+      label={stepsIn(task) ? 'Reason for stepping in' : type === 'deny' ? 'Reason (the agent reads it)' : 'Reason (optional)'}
+      value={reason}
+      error={placed.beside.get('/reason')}
+      onChange={(event) => setReason(event.target.value)}
+    />
+  )
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: Escape closes what stands in it, wherever the focus is
+    <div ref={box} onKeyDown={closeOnEscape} className="flex flex-col gap-4 rounded-lg border border-line-strong bg-sunken p-4">
+      <div className="flex items-start justify-between gap-3">
+        <h3 className="font-semibold">{title}</h3>
+        <Button small tone="quiet" className="-mt-1.5 -mr-2" onClick={onClose}>
+          Close
+        </Button>
+      </div>
+      <p>{says(visible(action.name))}</p>
+      {type === 'respond' && (
+        <AnswerForm
+          responseSchema={task.response_schema}
+          formDefinition={task.form_definition}
+          onSubmit={(response) => onSend({ type, response, ...why })}
+          error={error}
+          busy={busy}
+          submitLabel={send}
+        >
+          {reasonField}
+        </AnswerForm>
+      )}
+      {type === 'edit' && edited === null && <EditArguments action={action} error={error} onEdited={setEdited} />}
+      {isDirect && (
+        <form onSubmit={submit} className="flex flex-col gap-4" aria-label={title}>
+          {edited && (
+            <div className="flex flex-col gap-2">
+              <h4 className="text-sm font-medium">What you changed</h4>
+              <Comparison before={action.args} after={edited} label="What you changed" />
+            </div>
+          )}
+          <Refusal error={error} placed={placed} />
+          {reasonField}
+          <div className="flex flex-wrap gap-2">
+            <Button type="submit" tone={type === 'deny' ? 'danger' : 'primary'} busy={busy}>
+              {busy ? 'Sending…' : send}
+            </Button>
+            {edited && (
+              <Button tone="quiet" onClick={() => setEdited(null)}>
+                Change it again
+              </Button>
+            )}
+          </div>
+        </form>
+      )}
+      {can('decide', task) !== true && <p className="text-muted">{can('decide', task)}</p>}
+    </div>
+  )
+}
