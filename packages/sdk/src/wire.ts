@@ -547,6 +547,64 @@ export type EventType = {
   schema: { [member: string]: Json }
 }
 
+export type FormPreview = {
+  /** What people are asked, mended and completed as the compatible surface would. */
+  form: { [member: string]: Json }
+  /** Why a task with this would be refused; empty when it would not. */
+  errors: {
+    path: string
+    code: string
+    message: string
+  }[]
+  surfaces: {
+    dashboard: {
+      by: 'form' | 'buttons' | 'link'
+      why: string | null
+      left_out: string[]
+      buttons: {
+        label: string
+        response: { [member: string]: Json }
+      }[]
+    }
+    embed: {
+      by: 'form' | 'buttons' | 'link'
+      why: string | null
+      left_out: string[]
+      buttons: {
+        label: string
+        response: { [member: string]: Json }
+      }[]
+    }
+    slack: {
+      by: 'form' | 'buttons' | 'link'
+      why: string | null
+      left_out: string[]
+      buttons: {
+        label: string
+        response: { [member: string]: Json }
+      }[]
+    }
+    mail: {
+      by: 'form' | 'buttons' | 'link'
+      why: string | null
+      left_out: string[]
+      buttons: {
+        label: string
+        response: { [member: string]: Json }
+      }[]
+    }
+    push: {
+      by: 'form' | 'buttons' | 'link'
+      why: string | null
+      left_out: string[]
+      buttons: {
+        label: string
+        response: { [member: string]: Json }
+      }[]
+    }
+  }
+}
+
 /** Everything that is measured, for hosts. */
 export type FullStatus = {
   status: 'ok' | 'warn' | 'outage' | 'unknown'
@@ -1501,7 +1559,7 @@ export type Revision = {
   note: Json
   /** Pointers to what differs from the revision before. */
   changed: string[]
-  /** `{description, payload, action, items}` of the revision before. */
+  /** `{description, payload, action}` of the revision before. */
   before: Json
   revised_by: string
   revised_at: string
@@ -1718,6 +1776,21 @@ export type SlackMember = {
   linked_by: 'mail' | 'sign_in' | null
 }
 
+/** A form with a name. A version never changes. */
+export type StoredForm = {
+  /** What a task names: `name@version`. */
+  form: string
+  name: string
+  version: number
+  title: string | null
+  response_schema: { [member: string]: Json }
+  form_definition: { [member: string]: Json } | null
+  created_by: string
+  created_at: string
+  /** Since then no task may name it. */
+  retired_at: string | null
+}
+
 /** A question to a human, and its answer. */
 export type Task = {
   id: string
@@ -1835,6 +1908,8 @@ export type Task = {
   action: Json
   payload_schema: { [member: string]: Json } | null
   response_schema: { [member: string]: Json }
+  /** The stored form that it was asked with, as `name@version`. */
+  form: string | null
   form_definition: { [member: string]: Json } | null
   /** `{"_redacted": true}` where the caller may not see it. */
   initial_response: Json
@@ -3769,6 +3844,15 @@ export type Routes = {
     body: {
       payload?: { [member: string]: Json }
       description?: string | null
+      action?: {
+        name: string
+        args: { [member: string]: Json }
+        args_schema?: { [member: string]: Json } | null
+        description?: string | null
+        allow?: ('accept' | 'edit' | 'respond' | 'ignore' | 'deny')[]
+        editable?: string[] | null
+        allow_remember?: boolean
+      }
       /** What was changed, and why; people read it. */
       note: string
     }
@@ -3862,7 +3946,7 @@ export type Routes = {
       task: string
       payload?: { [member: string]: Json } | null
       payload_schema?: { [member: string]: Json } | null
-      /** The type of the answer; an `action` may do without. */
+      /** The type of the answer; an `action` or a `form` may do without. */
       response_schema?: Json
       form_definition?: { [member: string]: Json } | null
       initial_response?: { [member: string]: Json } | null
@@ -3871,6 +3955,7 @@ export type Routes = {
       notify?: string[] | null
       callback_url?: string | null
       redact_payload?: boolean | null
+      form?: string | null
       action?: {
         name: string
         args: { [member: string]: Json }
@@ -4605,6 +4690,72 @@ export type Routes = {
       200: Task
     }
   }
+  'GET /forms': {
+    params: Record<string, never>
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: StoredForm[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /forms': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      name: string
+      title?: string | null
+      response_schema: { [member: string]: Json }
+      form_definition?: { [member: string]: Json } | null
+    }
+    answers: {
+      201: StoredForm
+    }
+  }
+  'POST /forms/preview': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      response_schema: { [member: string]: Json }
+      form_definition?: { [member: string]: Json } | null
+      risk?: 'low' | 'normal' | 'high' | 'critical'
+      redact?: 'none' | 'notify' | 'strict'
+    }
+    answers: {
+      200: FormPreview
+    }
+  }
+  'GET /forms/:name': {
+    params: { name: string }
+    query: { version?: number }
+    body: undefined
+    answers: {
+      200: StoredForm
+    }
+  }
+  'PUT /forms/:name': {
+    params: { name: string }
+    query: Record<string, never>
+    body: {
+      title?: string | null
+      response_schema: { [member: string]: Json }
+      form_definition?: { [member: string]: Json } | null
+    }
+    answers: {
+      200: StoredForm
+    }
+  }
+  'DELETE /forms/:name': {
+    params: { name: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
   'POST /embed/tokens': {
     params: Record<string, never>
     query: Record<string, never>
@@ -4790,6 +4941,27 @@ export type Routes = {
     }
     answers: {
       200: MailIdentity
+    }
+  }
+  'POST /channels/email/inbound/:identity': {
+    params: { identity: string }
+    query: Record<string, never>
+    body: {
+      raw: string
+      dkim?: {
+        domain: string
+        result: string
+      }[]
+      spf?: {
+        domain: string
+        result: string
+      } | null
+    }
+    answers: {
+      200: {
+        outcome: 'comment' | 'decision' | 'dropped' | 'refused'
+        reason: string | null
+      }
     }
   }
   'GET /channels/slack/manifest': {
