@@ -13,6 +13,7 @@ import { Card, PageTitle } from '../ui/card.tsx'
 import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
 import { SelectField } from '../ui/select-field.tsx'
+import { EditEndpoint } from './edit-endpoint.tsx'
 import { EndpointActs } from './endpoint-acts.tsx'
 import { DELIVERY_STATES, type Delivery, DeliveryTable, type Endpoint, EndpointBadge, LIVE, type Stats, share } from './frame.tsx'
 import { ReplayCard } from './replay-card.tsx'
@@ -179,9 +180,13 @@ function Settings({ endpoint }: { endpoint: Endpoint }) {
   ]
   return (
     <Card title="Settings">
-      <p className="text-sm text-muted">
-        Changed by the API: <code className="font-mono wrap-anywhere">PATCH /api/v1/endpoints/{endpoint.id}</code>
-      </p>
+      <div className="flex flex-wrap items-center justify-between gap-3">
+        <p className="text-sm text-muted">
+          Order, schedule, headers and certificates are changed by the API:{' '}
+          <code className="font-mono wrap-anywhere">PATCH /api/v1/endpoints/{endpoint.id}</code>
+        </p>
+        <EditEndpoint endpoint={endpoint} />
+      </div>
       <dl className="grid gap-x-6 gap-y-2 sm:grid-cols-[12rem_1fr]">
         {rows.map(([name, value]) => (
           <div key={name} className="contents">

@@ -12,7 +12,7 @@ import { useWebhookAct } from './frame.tsx'
 type Made = RouteAnswer<'POST /endpoints'>
 type Body = RouteBody<'POST /endpoints'>
 
-const MODES = [
+export const MODES = [
   { value: 'standard', label: 'Standard Webhooks' },
   { value: 'stripe', label: 'as Stripe does' },
   { value: 'github', label: 'as GitHub does' },
