@@ -151,7 +151,7 @@ export function actsOf(scope: Scope, row: TaskRow, person: Person | null, about:
     else if (isEligible(row, person) && !separated) acts.push(...(mayRemember(scope, row) ? (['decide', 'remember'] as const) : (['decide'] as const)))
     else if (around !== null && mayStepIn(scope, row, person, around)) acts.push('step_in')
   }
-  if (person && open && row.assigned_to_user_id === null && mayClaim(scope, row, person)) acts.push('claim')
+  if (person && open && row.quorum === null && row.assigned_to_user_id === null && mayClaim(scope, row, person)) acts.push('claim')
   if (person && open && row.claimed_at !== null && mayRelease(scope, row, person)) acts.push('release')
   if (mayComment(scope, row)) acts.push('comment')
   if (person && open && maySendBack(scope, row, person)) acts.push('send_back')
