@@ -111,7 +111,7 @@ create table countersign.slack_bodies (
   primary key (tenant_id, body_hash)
 );
 create index slack_bodies_seen on countersign.slack_bodies (tenant_id, seen_at);
-select countersign.make_tenant_table('slack_bodies', array['select', 'insert', 'delete']);
+select countersign.make_tenant_table('slack_bodies', array['select', 'insert', 'update', 'delete']);
 
 set local role countersign_engine;
 

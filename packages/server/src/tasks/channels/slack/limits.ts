@@ -32,7 +32,7 @@ export function cut(text: string, max: number): string {
   if (text.length <= max) return text
   // The count grows by a digit when more is cut for it: two rounds settle that.
   let tail = ''
-  for (let round = 0; round < 2; round++) tail = ` … (+${text.length - Math.max(0, max - tail.length)})`
+  for (let round = 0; round < 2; round++) tail = ` … (${text.length - Math.max(0, max - tail.length)} more characters)`
   return `${upTo(text, Math.max(0, max - tail.length))}${tail}`
 }
 

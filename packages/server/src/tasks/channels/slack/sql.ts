@@ -50,11 +50,15 @@ export type InstallationRow = {
   updated_at: Date
 }
 
+const installation = sql`
+  id, team_id, team_name, bot_user_id, bot_token, scopes, via, state, state_reason, state_since, limited_until, members_at, channels_at,
+  installed_by, created_at, updated_at`
+
 export const findInstallations = (t: Tx, scope: Scope) => t.rows<InstallationRow>`
-  select * from slack_installations where tenant_id = ${scope.tenantId}::uuid order by created_at, id`
+  select ${installation} from slack_installations where tenant_id = ${scope.tenantId}::uuid order by created_at, id`
 
 export const findInstallation = (t: Tx, scope: Scope, teamId: string) => t.maybe<InstallationRow>`
-  select * from slack_installations where tenant_id = ${scope.tenantId}::uuid and team_id = ${teamId}::text`
+  select ${installation} from slack_installations where tenant_id = ${scope.tenantId}::uuid and team_id = ${teamId}::text`
 
 export const hasInstallation = (t: Tx, scope: Scope) => t.maybe<{ one: number }>`
   select 1 as one from slack_installations where tenant_id = ${scope.tenantId}::uuid and state = 'active' limit 1`
@@ -75,13 +79,13 @@ export const putInstallation = (t: Tx, scope: Scope, one: NewInstallation) => t.
     bot_token = excluded.bot_token, scopes = excluded.scopes, via = excluded.via, state = 'active', state_reason = null,
     state_since = excluded.state_since, limited_until = null, members_at = null, channels_at = null, installed_by = excluded.installed_by,
     updated_at = excluded.updated_at
-  returning *`
+  returning ${installation}`
 
 // Of many calls that learn it at once one tells: the others find it revoked already.
 export const revokeIfActive = (t: Tx, scope: Scope, teamId: string, reason: string) => t.maybe<InstallationRow>`
   update slack_installations set state = 'revoked', state_reason = ${reason}::text, state_since = ${t.now}::timestamptz, updated_at = ${t.now}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and team_id = ${teamId}::text and state = 'active'
-  returning *`
+  returning ${installation}`
 
 export const pauseInstallation = (t: Tx, scope: Scope, teamId: string, until: Date) => t.run`
   update slack_installations set limited_until = greatest(limited_until, ${until}::timestamptz)
