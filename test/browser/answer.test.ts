@@ -8,7 +8,10 @@ useBrowser()
 
 const NOTE = {
   type: 'object',
-  properties: { approved: { type: 'boolean', title: 'Approve the refund?' }, note: { type: 'string', title: 'Note', maxLength: 20 } },
+  properties: {
+    approved: { type: 'boolean', title: 'Approve the refund?' },
+    note: { type: 'string', title: 'Note', maxLength: 20 },
+  },
   required: ['approved'],
   additionalProperties: false,
 }
@@ -26,7 +29,12 @@ async function start(more: Record<string, unknown> = {}) {
   const house = await houseWithPages({ settings: { EGRESS_ALLOW: `127.0.0.1:${sink.port}` } })
   await addIdentity(house, sink)
   const member = await house.member.person()
-  const task = await house.given.task({ ...REFUND, assign_to: { email: member.email }, notify: [`email:${member.email}`], ...more })
+  const task = await house.given.task({
+    ...REFUND,
+    assign_to: { email: member.email },
+    notify: [`email:${member.email}`],
+    ...more,
+  })
   await house.runJobs()
   return { house, member, task, mail: sink.took[0] as Taken, sink }
 }
@@ -48,7 +56,8 @@ test('T109 T110 T163 A23 a mail arrives, its link is opened and answered by the 
   // Nothing has the focus that one key could press.
   await page.keyboard.press('Enter')
   expect((await house.agent.get(`/api/v1/tasks/${task.id}`)).body.status).toBe('open')
-  for (let i = 0; i < 20 && !(await send.evaluate((element) => element === document.activeElement)); i++) await page.keyboard.press('Tab')
+  for (let i = 0; i < 20 && !(await send.evaluate((element) => element === document.activeElement)); i++)
+    await page.keyboard.press('Tab')
   expect(await send.evaluate((element) => element === document.activeElement)).toBe(true)
   await page.keyboard.press('Enter')
   await page.getByText('Your answer was sent. That settles it.').waitFor()
@@ -84,7 +93,10 @@ test('T58 T110 T164 on a phone a field that does not fit is told beside it, what
   await note.fill('lost by the courier')
   await page.getByRole('button', { name: 'Send answer' }).click()
   await page.getByText('Your answer was sent. That settles it.').waitFor()
-  expect((await house.agent.get(`/api/v1/tasks/${task.id}`)).body.response).toEqual({ approved: true, note: 'lost by the courier' })
+  expect((await house.agent.get(`/api/v1/tasks/${task.id}`)).body.response).toEqual({
+    approved: true,
+    note: 'lost by the courier',
+  })
   noFaults(surf)
 })
 
@@ -106,7 +118,12 @@ test('T13 T109 T111 a page says when the question changed under it, when its tim
   expect(await page.getByRole('button', { name: 'Send “Yes”' }).count()).toBe(0)
   expect((await house.agent.get(`/api/v1/tasks/${task.id}`)).body).toMatchObject({ status: 'open', decisions: [] })
 
-  const risky = await house.given.task({ ...REFUND, risk: 'high', assign_to: { email: member.email }, notify: [`email:${member.email}`] })
+  const risky = await house.given.task({
+    ...REFUND,
+    risk: 'high',
+    assign_to: { email: member.email },
+    notify: [`email:${member.email}`],
+  })
   await house.runJobs()
   await page.goto('about:blank')
   await page.goto('/answer#tooshort')
@@ -135,4 +152,3 @@ test('T111 T151 a question that needs a sign-in is shown by its link, says so, a
   expect(await page.getByRole('radio', { name: 'Yes' }).isChecked()).toBe(true)
   noFaults(surf)
 })
-

@@ -171,8 +171,9 @@ function converse(smtp: Smtp, socket: Socket, envelope: Envelope, message: Buffe
       settle()
     }
     const fail = (error: unknown) => {
-      connection.close()
+      // In this order: closing says by itself that it ended.
       finish(() => reject(error))
+      connection.close()
     }
     const post = () =>
       connection.send(envelope, message, (error, info) => {

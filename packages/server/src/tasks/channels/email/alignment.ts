@@ -13,7 +13,7 @@ export function isAligned(address: string, { dkim, spf }: Verdict): boolean {
   return dkim.some(vouches) || vouches(spf)
 }
 
-/** `mail.example.com` and `example.com`; never two under a common suffix such as `co.uk`, nor a suffix itself. */
+/** `mail.example.com` and `example.com`; never two beside each other, such as `a.co.uk` and `b.co.uk`, and never a top-level domain. */
 const isSame = (one: string, other: string): boolean =>
   one === other || (isBelow(one, other) && depth(other) >= 2) || (isBelow(other, one) && depth(one) >= 2)
 const isBelow = (one: string, other: string): boolean => one.endsWith(`.${other}`)

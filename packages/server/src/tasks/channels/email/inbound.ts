@@ -13,8 +13,8 @@ import type { RequestInfo } from '../../../http/route.ts'
 import { foldEmail } from '../../../identity/email.ts'
 import { tenantKey } from '../../../identity/keys-at-rest/tenant-key.ts'
 import { findByToken } from '../../links/action.ts'
-import type { LinkRow } from '../../links/sql.ts'
 import { standingOf } from '../../links/link.ts'
+import type { LinkRow } from '../../links/sql.ts'
 import { isAligned, type Verdict } from './alignment.ts'
 import type { EmailHouse } from './house.ts'
 import { type Reply, takeReply } from './reply.ts'
@@ -29,7 +29,12 @@ type Given = Verdict & { raw: string }
 
 const TOLERANCE_S = 300
 
-export async function receiveMail(house: EmailHouse, identityId: string, bytes: Uint8Array, request: RequestInfo): Promise<Outcome> {
+export async function receiveMail(
+  house: EmailHouse,
+  identityId: string,
+  bytes: Uint8Array,
+  request: RequestInfo,
+): Promise<Outcome> {
   const { tenantId, identity } = await signedBy(house, identityId, bytes, request)
   const given = read(bytes)
   const raw = Buffer.from(given.raw, 'base64')
@@ -77,7 +82,8 @@ async function signedBy(house: EmailHouse, id: string, bytes: Uint8Array, { head
   const at = /^\d{1,12}$/.test(timestamp) ? Number(timestamp) : 0
   const isFresh = Math.abs(at - now.getTime() / 1_000) <= TOLERANCE_S
   const right = secret === null ? null : standardSignature([secret.reveal()], messageId, at, Buffer.from(bytes))
-  if (right === null || !isFresh || !signature.split(' ').some((one) => sameBytes(one, right))) throw new Problem('signature_invalid')
+  if (right === null || !isFresh || !signature.split(' ').some((one) => sameBytes(one, right)))
+    throw new Problem('signature_invalid')
   return { tenantId: known.tenant_id, identity }
 }
 
@@ -117,7 +123,8 @@ function whyNot(link: LinkRow, email: Email, verdict: Verdict, now: Date): strin
   const standing = standingOf(link, now)
   if (standing === 'revoked' || standing === 'expired') return 'Its address is not taken any more.'
   const headerOf = (name: string) => email.headers.find(({ key }) => key === name)?.value.toLowerCase() ?? ''
-  const isAutomatic = !['', 'no'].includes(headerOf('auto-submitted')) || ['bulk', 'junk', 'auto_reply'].includes(headerOf('precedence'))
+  const isAutomatic =
+    !['', 'no'].includes(headerOf('auto-submitted')) || ['bulk', 'junk', 'auto_reply'].includes(headerOf('precedence'))
   if (isAutomatic) return 'A program wrote it.'
   const from = foldEmail(email.from && 'address' in email.from ? (email.from.address ?? '') : '')
   if (from === null || from !== link.email) return 'It is from another address than the mail went to.'

@@ -34,7 +34,9 @@ export const emailJobs = (house: EmailHouse): Kind[] => [
         return undefined
       } catch (error) {
         if (!(error instanceof ChannelFault)) throw error
-        return error.retry ? retry({ ...(error.afterMs === null ? {} : { after: error.afterMs }), error: error.message }) : undefined
+        return error.retry
+          ? retry({ ...(error.afterMs === null ? {} : { after: error.afterMs }), error: error.message })
+          : undefined
       }
     },
   }) as Kind,

@@ -23,7 +23,10 @@ export function newText(text: string): string {
 /** Programs break the line "On … wrote:" wherever it gets too long: it is looked for over three. */
 const isQuoteAt = (lines: readonly string[], at: number): boolean =>
   [1, 2, 3].some((count) => {
-    const text = lines.slice(at, at + count).join(' ').trim()
+    const text = lines
+      .slice(at, at + count)
+      .join(' ')
+      .trim()
     return INTRODUCTIONS.some((pattern) => pattern.test(text))
   })
 

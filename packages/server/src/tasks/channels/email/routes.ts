@@ -1,7 +1,5 @@
 // The routes of mail: its senders, their tests, and the door at which answers by mail arrive.
 import { type Route, route, s } from '../../../http/route.ts'
-import { receiveMail } from './inbound.ts'
-import { InboundBody } from './shapes.ts'
 import type { EmailHouse } from './house.ts'
 import {
   changeMailIdentity,
@@ -14,6 +12,8 @@ import {
   removeMailIdentity,
   testMailIdentity,
 } from './identity.ts'
+import { receiveMail } from './inbound.ts'
+import { InboundBody } from './shapes.ts'
 
 const tag = 'channels'
 const name = s.pattern(/^[a-z0-9][a-z0-9_-]{0,99}$/, 'Must be 1 to 100 of a-z, 0-9, _ and -.')

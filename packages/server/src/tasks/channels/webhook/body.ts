@@ -50,7 +50,7 @@ function raw({ notice, shown, actions, isUpdate, now }: Told) {
       asked_by: askedBy,
       on_behalf_of: isSecret ? null : task.on_behalf_of,
       description: levelOf(task) === 'none' ? task.description : null,
-      payload: levelOf(task) === 'none' ? task.payload : null,
+      ...payloadOf(task),
       priority: task.priority,
       risk: task.risk,
       deadline_at: task.deadline_at,
@@ -59,6 +59,16 @@ function raw({ notice, shown, actions, isUpdate, now }: Told) {
       actions,
     },
   }
+}
+
+const LARGEST_PAYLOAD = 65_536
+
+/** Whole, or not at all: half of it would read as all of it. */
+function payloadOf(task: Task): { payload: unknown; left_out: string | null } {
+  if (levelOf(task) !== 'none' || task.payload === null) return { payload: null, left_out: null }
+  const bytes = Buffer.byteLength(writeJson(task.payload))
+  if (bytes <= LARGEST_PAYLOAD) return { payload: task.payload, left_out: null }
+  return { payload: { _truncated: true }, left_out: `${bytes} more bytes of payload stand in the task.` }
 }
 
 type Words = { title: string; lines: string[] }

@@ -18,23 +18,32 @@ export const openWebhookChannel = (house: WebhookChannelHouse): Channel => ({
   },
   knows: async (t, scope, { target }) => ((await house.messages.find(t, scope, target)) ? null : 'target'),
   send: (notice, shown) => sendNotice(house, notice, shown),
+  // While it can be answered, what it says now comes with links of its own.
   async rewrite(notice, shown) {
-    await post(house, notice, { shown, actions: [], linkIds: [], isUpdate: true, id: `${notice.id}-${shown.task.version}` })
+    const isOpen = shown.task.status === 'open' || shown.task.status === 'returned'
+    const links = isOpen ? await linksOf(house, notice, shown) : { actions: [], linkIds: [] }
+    await post(house, notice, { shown, ...links, isUpdate: true, id: `${notice.id}-${shown.task.version}` })
   },
   // A refusal or an end is posted as the change that it is; an endpoint is a place and nobody in particular.
   tell: async () => undefined,
 })
 
 async function sendNotice(house: WebhookChannelHouse, notice: Notice, shown: Shown): Promise<{ ref: Record<string, unknown> }> {
+  const links = await linksOf(house, notice, shown)
+  return post(house, notice, { shown, ...links, isUpdate: false, id: notice.id })
+}
+
+type Links = { actions: Action[]; linkIds: string[] }
+
+function linksOf(house: WebhookChannelHouse, notice: Notice, shown: Shown): Promise<Links> {
   const scope = systemScope('webhook', notice.tenantId)
-  const { actions, linkIds } = await tx(house.tasks.db, scope, async (t) => {
+  return tx(house.tasks.db, scope, async (t) => {
     const endpoint = await endpointOf(house, t, scope, notice)
     const { choices } = choicesOf(shown.task)
-    const { task } = shown
-    const about = { id: task.id, revision: task.revision, deadline_at: new Date(task.deadline_at) }
+    const { id, revision, deadline_at } = shown.task
     const told = {
       channel: 'webhook',
-      task: about,
+      task: { id, revision, deadline_at: new Date(deadline_at) },
       reader: readerOf(notice, endpoint.label),
       noticeId: notice.id,
       endpointId: endpoint.id,
@@ -43,7 +52,7 @@ async function sendNotice(house: WebhookChannelHouse, notice: Notice, shown: Sho
       ...choices.map(({ label, answer }) => ({ purpose: 'answer' as const, choice: { label, answer } })),
       { purpose: 'review' },
     ])
-    const made = links.map(
+    const actions = links.map(
       ({ url, expiresAt }, i): Action => ({
         type: i < choices.length ? 'answer' : 'review',
         label: choices[i]?.label ?? 'Open',
@@ -51,9 +60,8 @@ async function sendNotice(house: WebhookChannelHouse, notice: Notice, shown: Sho
         expires_at: expiresAt,
       }),
     )
-    return { actions: made, linkIds: links.map(({ id }) => id) }
+    return { actions, linkIds: links.map((link) => link.id) }
   })
-  return post(house, notice, { shown, actions, linkIds, isUpdate: false, id: notice.id })
 }
 
 /** Whoever answers there was let in by the endpoint; a person that the notice names is that person. */
