@@ -91,8 +91,7 @@ export function RichText({ field, path, draft, onChange }: InputProps<FieldOf<'r
         <Button
           small
           tone="quiet"
-          aria-pressed={preview}
-          aria-label={`Preview ${field.label}`}
+          aria-label={`${preview ? 'Write' : 'Preview'} ${field.label}`}
           onClick={() => setPreview(!preview)}
         >
           {preview ? 'Write' : 'Preview'}
