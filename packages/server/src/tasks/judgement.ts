@@ -74,7 +74,10 @@ export const creationAct = (tenantId: string, p: Creation): Act => ({
     action: p.action ? proposalOf(p.action, p.edited === true) : undefined,
     // Only a policy that reads it pays for it.
     get content() {
-      return `${p.task}\n${p.description ?? ''}\n${[p.payload, p.action?.args].map((part) => (part ? writeJson(part) : '')).join('\n')}`.slice(0, 8_192)
+      return `${p.task}\n${p.description ?? ''}\n${[p.payload, p.action?.args].map((part) => (part ? writeJson(part) : '')).join('\n')}`.slice(
+        0,
+        8_192,
+      )
     },
   },
 })
@@ -90,6 +93,20 @@ function withoutAsk({ request, outcome }: Judged): Judged {
   const { ask: _, ...rest } = outcome
   const faults = ['A policy asks before a question may be asked, and a question about a question is refused.']
   return { request, outcome: { ...rest, outcome: 'deny', reason: 'policy_error', faults } }
+}
+
+/** Changed content is judged as if it had been asked like that (T8, T53). Throws the refusal, which belongs to `tellIfDenied`. */
+export async function judgeRevision(house: TasksHouse, t: Tx, scope: Scope, creation: Creation): Promise<void> {
+  if (!isJudged(scope)) return
+  const found = (await judgeAll(house, t, [{ scope, act: creationAct(scope.tenantId, creation) }])).map(withoutAsk)
+  await keepDecisions(
+    house,
+    t,
+    scope,
+    found.filter(({ outcome }) => outcome.outcome === 'allow'),
+  )
+  const passed = passOrDeny(scope, found[0] as Judged)
+  if (passed instanceof Problem) throw passed
 }
 
 const denials = new WeakMap<Problem, { scope: Scope; judged: Judged }>()

@@ -1,7 +1,7 @@
 // The one statement of lists, and its filters as predicates: keyset, never an offset but for the clients that know nothing else.
 import { join, type Sql, sql } from '../../db/sql.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
-import { firstIdAt } from '../../std/id.ts'
+import { firstIdAt, isId } from '../../std/id.ts'
 import type { ListRow, Status } from '../sql.ts'
 
 /** The last row of the page before: its sort key (null when the id is the key) and its id. */
@@ -140,6 +140,7 @@ export function describing(metadata: Record<string, string>): string[] {
 
 /** A user's id, an address, a Slack id, or part of a name. */
 function heldBy(text: string, folded: string | null): Sql {
+  if (isId('usr', text)) return sql`assigned_to_user_id = ${text}::text`
   const part = `%${text.replace(/[\\%_]/g, '\\$&')}%`
   return sql`(assigned_to_user_id = ${text}::text or assigned_to_slack_user_id = ${text}::text or assigned_to_display_name ilike ${part}::text
     ${folded === null ? sql`` : sql`or lower(assigned_to_email) = ${folded}::text or asked @> array[${folded}::text]`})`
@@ -158,7 +159,7 @@ export function wordsOf(q: string): string | null {
 
 function saying(q: string): Sql {
   const words = wordsOf(q)
-  return words === null ? sql`true` : sql`countersign.words_of(task) @@ to_tsquery('simple', ${words}::text)`
+  return words === null ? sql`true` : sql`countersign.says(task, to_tsquery('simple', ${words}::text))`
 }
 
 /** So many ids are read by their key quicker than tasks in their order. */

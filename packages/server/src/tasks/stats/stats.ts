@@ -18,6 +18,7 @@ import {
   findPersonNames,
   type GroupBy,
   ofStats,
+  widen,
 } from './sql.ts'
 
 export type StatsInput = {
@@ -44,6 +45,7 @@ export async function taskStats(house: TasksHouse, scope: Scope, input: StatsInp
       const matching = await matchingOf(t, scope, person, input)
       const to = new Date(Math.floor(t.now.getTime() / 3_600_000) * 3_600_000 + 3_600_000)
       const from = new Date(to.getTime() - input.days * DAY_MS)
+      await widen(t)
       const cells = await countCells(t, scope, { from, to, by: input.by }, matching)
       const of = (name: Cell['of']) => cells.filter((cell) => cell.of === name)
       const hours = of('hour')

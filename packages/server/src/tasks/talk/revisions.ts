@@ -4,11 +4,14 @@ import { Problem } from '@countersign/sdk'
 import type { Scope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
-import { writeJson } from '../../http/json.ts'
+import { type Json as WireJson, writeJson } from '../../http/json.ts'
+import { prepareAction } from '../actions/action.ts'
+import type { Action, ActionIn } from '../actions/proposal.ts'
 import { type Content, openContents, sealIf, sealValue } from '../content.ts'
 import { PAYLOAD_BYTES } from '../creation.ts'
 import { enqueueExpiries } from '../deadline.ts'
 import type { TasksHouse } from '../house.ts'
+import { type Creation, judgeRevision, tellIfDenied } from '../judgement.ts'
 import { seeTask, showWhole } from '../look.ts'
 import { mask } from '../redaction.ts'
 import { invalid, notOpen, taskTopic } from '../settle.ts'
@@ -20,33 +23,42 @@ import { changedPointers } from './changed.ts'
 import { findRevisions, insertRevision, MOST_REVISION, reviseIfAt, voidDecisions } from './sql.ts'
 
 type Json = Record<string, unknown>
-export type ReviseInput = { payload?: Json; description?: string | null; note: string }
+export type ReviseInput = { payload?: Json; description?: string | null; action?: ActionIn; note: string }
 
 /** What the human judges, by member. */
-const SHOWN = ['description', 'payload', 'action', 'items'] as const
-type Judged = Partial<Record<(typeof SHOWN)[number], unknown>>
-const judgedOf = (content: Content): Judged =>
-  Object.fromEntries(SHOWN.flatMap((name) => (name in content ? [[name, content[name as keyof Content]]] : [])))
+const SHOWN = ['description', 'payload', 'action'] as const
+type Judged = Record<(typeof SHOWN)[number], unknown>
+const judgedOf = ({ description, payload, action }: Content): Judged => ({ description, payload, action })
 
-export async function reviseTask(house: TasksHouse, scope: Scope, id: string, input: ReviseInput): Promise<Task> {
+export const reviseTask = (house: TasksHouse, scope: Scope, id: string, input: ReviseInput): Promise<Task> =>
+  revise(house, scope, id, input).catch((error: unknown) => tellIfDenied(house, error))
+
+async function revise(house: TasksHouse, scope: Scope, id: string, input: ReviseInput): Promise<Task> {
   const given = SHOWN.filter((name) => input[name as keyof ReviseInput] !== undefined)
-  if (given.length === 0) throw invalid('', 'nothing_to_change', 'Send at least one of payload, action, items, description.')
+  if (given.length === 0) throw invalid('', 'nothing_to_change', 'Send at least one of payload, action, description.')
   const seen = await tx(house.db, scope, (t) => seeTask(t, scope, id, 'task.revise'), { readOnly: true })
   await checkPayload(house, seen.row, input)
+  const action = input.action && (await newAction(house, seen.row, input.action))
   return tx(house.db, scope, async (t) => {
     const { row, person } = await seeTask(t, scope, id, 'task.revise')
     refuseUnlessRevisable(row, t.now)
     const opener = await openContents(house, t, scope, [id])
     const before = judgedOf(opener.task(row))
-    const after = { ...before, ...Object.fromEntries(given.map((name) => [name, input[name as keyof ReviseInput]])) }
+    const after: Judged = {
+      description: input.description === undefined ? before.description : input.description,
+      payload: input.payload ?? before.payload,
+      action: action ?? before.action,
+    }
     const changed = changedPointers(before, after)
     if (changed.length === 0) throw invalid('', 'nothing_changed', 'This says what the task says already.')
+    await judgeRevision(house, t, scope, creationOf(row, after))
     const key = opener.key(id)
     const sealed = (column: string, value: unknown) => sealIf(key, scope, 'tasks', column, id, value)
     const revised = await reviseIfAt(t, scope, id, {
       revision: row.revision,
       description: sealed('description', after.description),
       payload: sealed('payload', after.payload),
+      action: sealed('action', after.action),
       ...movedTime(row, t.now),
     })
     if (!revised) throw await whyNotRevised(t, scope, row)
@@ -76,6 +88,23 @@ export async function reviseTask(house: TasksHouse, scope: Scope, id: string, in
     t.wake(taskTopic(id))
     return showWhole(house, t, scope, revised, null, person)
   })
+}
+
+/** As it would be asked now. */
+const creationOf = (row: TaskRow, { description, payload, action }: Judged): Creation => ({
+  ...row,
+  assigned: row.assign_to === null ? 'nobody' : 'emails' in row.assign_to ? 'several' : 'one',
+  callback: row.callback_url !== null,
+  bytes: writeJson((payload ?? null) as WireJson).length + writeJson((action ?? null) as WireJson).length,
+  description: description as string | null,
+  payload,
+  action: action as Action | null,
+})
+
+/** Another proposal in the place of one: a question never becomes an action, for its answer would be of another kind. */
+async function newAction(house: TasksHouse, row: TaskRow, given: ActionIn): Promise<Action> {
+  if (row.action === null) throw invalid('/action', 'no_action', 'This task proposes no action.')
+  return prepareAction(house.forms, given)
 }
 
 async function checkPayload(house: TasksHouse, row: TaskRow, { payload }: ReviseInput): Promise<void> {
@@ -137,10 +166,7 @@ export async function listRevisions(house: TasksHouse, scope: Scope, id: string)
           revision: one.revision + 1,
           ...mask({ note: open('note') }, row, surface),
           changed: one.changed,
-          before:
-            before === null
-              ? null
-              : { description: null, payload: null, action: null, items: null, ...mask(before, row, surface) },
+          before: before === null ? null : mask(before, row, surface),
           revised_by: one.revised_by,
           revised_at: one.revised_at,
         }

@@ -78,8 +78,8 @@ export const talkRoutes = (house: TasksHouse): Route[] => [
       maxBody: 6 * MIB,
       answers: { 201: TaskBody },
       problems: [
-        ...(['not_found', 'task_not_open', 'task_verifying', 'task_revised'] as const),
-        ...(['state_conflict', 'payload_invalid', 'content_erased'] as const),
+        ...(['not_found', 'task_not_open', 'task_verifying', 'task_revised', 'policy_denied', 'policy_error'] as const),
+        ...(['state_conflict', 'payload_invalid', 'args_invalid', 'schema_invalid', 'content_erased'] as const),
       ],
       render: withTag,
     },

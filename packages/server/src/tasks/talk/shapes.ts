@@ -1,5 +1,6 @@
 // What people and the agent say about a task, on the wire: form only.
 import { s } from '../../http/route.ts'
+import { ActionIn } from '../actions/shapes.ts'
 
 export const AgentOutcome = s.oneOf('succeeded', 'failed', 'skipped')
 const Masked = s.json().describe('`{"_redacted": true}` where the caller may not see it.')
@@ -38,6 +39,7 @@ export const SendBackBody = s.object({
 export const ReviseBody = s.object({
   payload: s.optional(s.jsonObject()),
   description: s.optional(s.maybe(s.text({ max: 20_000 }))),
+  action: s.optional(ActionIn),
   note: s.text({ min: 1, max: 4_000 }).describe('What was changed, and why; people read it.'),
 })
 
@@ -47,7 +49,7 @@ export const RevisionBody = s.named(
     revision: s.int({ min: 2 }),
     note: Masked,
     changed: s.array(s.text()).describe('Pointers to what differs from the revision before.'),
-    before: Masked.describe('`{description, payload, action, items}` of the revision before.'),
+    before: Masked.describe('`{description, payload, action}` of the revision before.'),
     revised_by: s.text(),
     revised_at: s.time(),
   }),

@@ -50,7 +50,7 @@ export const sendBackIfOpen = (t: Tx, scope: Scope, id: string, revision: number
   returning *`
 
 export const MOST_REVISION = 21
-export type Revised = { description: Buffer | null; payload: Buffer | null }
+export type Revised = { description: Buffer | null; payload: Buffer | null; action: Buffer | null }
 
 // A deadline that rested while the agent revised moves on by that time; another is what it was. Reminders that came meanwhile are over.
 export const reviseIfAt = (
@@ -59,7 +59,7 @@ export const reviseIfAt = (
   id: string,
   next: Revised & { revision: number; reminded: number; deadline: Date },
 ) => t.maybe<TaskRow>`
-  update tasks set description = ${next.description}::bytea, payload = ${next.payload}::bytea,
+  update tasks set description = ${next.description}::bytea, payload = ${next.payload}::bytea, action = ${next.action}::bytea,
     revision = revision + 1, status = 'open', opened_at = ${t.now}::timestamptz, deadline_at = ${next.deadline}::timestamptz,
     reminded = reminded | ${next.reminded}::smallint, votes = 0, version = version + 1, updated_at = ${t.now}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and status in ('open', 'returned', 'revising')

@@ -164,6 +164,22 @@ test('T53 a payload that its own schema refuses is no revision; a task of a pers
   expect((await house.agent.post(at(id, 'send-back'), { comment: 'no' })).body.code).toBe('agent_may_not_decide')
 })
 
+test('T53 T8 a revised action is checked as a new one, and a policy that forbids it forbids the revision too', async () => {
+  const house = await setup()
+  const action = { name: 'refund', args: { amount: 10 } }
+  const { id } = await house.given.task({ task: 'Refund?', action, payload: undefined, response_schema: undefined })
+  const revise = (more: object) => house.agent.post(at(id, 'revisions'), { note: 'other', ...more })
+  const args_schema = { type: 'object', properties: { amount: { type: 'integer', maximum: 5 } } }
+  expect((await revise({ action: { ...action, args_schema } })).body.code).toBe('args_invalid')
+  const revised = await revise({ action: { name: 'refund', args: { amount: 20 } } })
+  expect([revised.status, revised.body.action.args, revised.body.revision]).toEqual([201, { amount: 20 }, 2])
+  expect((await house.alice.get(at(id, 'revisions'))).body.data).toMatchObject([
+    { changed: ['/action/args/amount'], before: { action } },
+  ])
+  const plain = await house.given.task(REFUND)
+  expect((await house.agent.post(at(plain.id, 'revisions'), { action, note: 'no' })).status).toBe(422)
+})
+
 test('T54 the agent tells once what became of an answer; where it is expected, its absence is told once', async () => {
   const house = await setup()
   const make = async (more: object) => (await house.given.task({ ...REFUND, ...more })).id
