@@ -32,6 +32,7 @@ import {
 } from './shapes.ts'
 import { type Created, createTask } from './task.ts'
 import { noticeRoutes } from './notices/routes.ts'
+import { revealTask } from './reveal.ts'
 import { routingRoutes } from './routing/routes.ts'
 import { verifierRoutes } from './verifiers/routes.ts'
 import { pollTask, waitForTasks } from './wait.ts'
@@ -265,6 +266,22 @@ const waits = (house: TasksHouse): Route[] => [
 
 const acts = (house: TasksHouse): Route[] => [
   route(
+    'POST /tasks/:id/reveal',
+    {
+      summary: 'Read what a task hides',
+      description: 'Answers the task with nothing masked, once, and records who read it. Who was not asked says why in `reason`.',
+      tag,
+      auth: 'any',
+      action: 'task.reveal',
+      params: taskId,
+      body: s.object({ reason: s.nullish(s.text({ max: 4_000 })) }),
+      answers: { 200: TaskBody },
+      problems: ['not_found', 'not_eligible', 'forbidden'],
+      render: withTag,
+    },
+    ({ scope, params, body }) => revealTask(house, scope, params.id, body.reason ?? null),
+  ),
+  route(
     'POST /tasks/:id/decide',
     {
       summary: 'Answer a task',
@@ -358,7 +375,7 @@ const settings = (house: TasksHouse): Route[] => [
     {
       summary: 'List the keys that sign posts to callback addresses',
       tag,
-      auth: 'session',
+      auth: 'any',
       action: 'task.configure',
       answers: { 200: s.list(s.named('CompatibilityKey', s.object(KeyInfo))) },
     },
@@ -371,7 +388,7 @@ const settings = (house: TasksHouse): Route[] => [
       description:
         'Shown once. Receivers of the other clients set `key` as AWAITHUMANS_PAYLOAD_KEY, receivers of mode `standard` verify with `secret`.',
       tag,
-      auth: 'session',
+      auth: 'any',
       action: 'task.configure',
       stepUp: true,
       body: s.object({

@@ -15,6 +15,7 @@ import { notify, rewriteNotices } from '../notices/notice.ts'
 import { isEligible } from '../person.ts'
 import { notOpen, taskTopic, whyNotOpen } from '../settle.ts'
 import { isFinal, type TaskRow } from '../sql.ts'
+import { writeReason } from '../talk/reason.ts'
 import type { Task } from '../wire.ts'
 import { judgeAddresses } from './address.ts'
 import { fallbackKeys } from './fallback.ts'
@@ -82,10 +83,11 @@ export async function reassignTask(house: TasksHouse, scope: Scope, id: string, 
     if (asked.unrouted && row.require_assignee) throw new Problem('no_eligible_human', { eligible: 0, need: 1 })
     const moved = await reroute(house, t, scope, row, asked, {
       ...{ assignment, assignTo: input.assign_to, from: null, event: 'task.reassigned' },
-      data: { has_reason: true },
+      data: {},
     })
     if (!moved) throw await whyNotOpen(t, scope, id)
-    return showWhole(house, t, scope, moved, null)
+    const now = await writeReason(house, t, scope, moved, person, input.reason)
+    return showWhole(house, t, scope, now, null)
   })
 }
 
