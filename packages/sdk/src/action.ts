@@ -63,17 +63,38 @@ export async function approve<A extends ResponseSchema>(options: ActionOptions<A
   return verdictOf(await propose(options), options)
 }
 
-/** The same in two steps: the task is there when this resolves, and its handle waits whenever it suits. Read the end with `verdictOf`. */
+/**
+ * The same in two steps: the task is there when this resolves, and its handle waits whenever it suits. Read the end with `verdictOf`.
+ *
+ * @example
+ * ```ts
+ * import { propose, verdictOf } from '@countersign/sdk'
+ * const handle = await propose({ name: 'deploy', args: { version: '1.4.2' }, timeout: '1h' })
+ * console.log(handle.url)
+ * console.log((await verdictOf(handle)).type)
+ * ```
+ */
 export async function propose<A extends ResponseSchema>(options: ActionOptions<A>): Promise<TaskHandle<JsonObject>> {
   const client = options.client ?? new Countersign(options)
   const handle = await askWith(client, await proposal(options, client), ANY, options)
   return handle as TaskHandle<JsonObject> // the answer to an action is an object, whatever was decided
 }
 
-/** Waits for the end of a proposed call and says what was decided; edited arguments are held against `argsSchema` once more. */
+/**
+ * Waits for the end of a proposed call and says what was decided; edited arguments are held against `argsSchema` once more.
+ *
+ * @example
+ * ```ts
+ * import { propose, verdictOf } from '@countersign/sdk'
+ * import { z } from 'zod'
+ * const handle = await propose({ name: 'refund', args: { amount: 20 }, timeout: '1h' })
+ * const verdict = await verdictOf(handle, { argsSchema: z.object({ amount: z.number() }) })
+ * if (verdict.type === 'edit') console.log(verdict.args.amount)
+ * ```
+ */
 export async function verdictOf<A extends ResponseSchema>(
   handle: TaskHandle<JsonObject>,
-  options: Pick<ActionOptions<A>, 'argsSchema'>,
+  options: Pick<ActionOptions<A>, 'argsSchema'> = {},
 ): Promise<Verdict<ArgsOf<A>>> {
   return readVerdict(await handle.decision(), handle, options.argsSchema)
 }

@@ -197,9 +197,9 @@ describe('errors', () => {
       docs: 'docs/errors.md#task_timed_out',
     })
     const server = testServer()
-    const denied = awaitHuman({ ...server.through, ...refund, onTimeout: 'deny' })
+    const denied = await ask({ ...server.through, ...refund, onTimeout: 'deny' })
     await server.clock.advance('121m')
-    expect(await denied).toEqual({ approved: false })
+    expect(await denied.wait()).toEqual({ approved: false })
   })
 
   test('T138 a denial without an answer throws, but is a decision where the decision is asked for', async () => {

@@ -145,6 +145,14 @@ export class Countersign {
     /** Tells once what became of the answer. */
     reportOutcome: (taskId: string, body: ReportOutcome, options: RequestOptions = {}) =>
       this.call('POST /tasks/:id/outcome', { ...options, ...one(taskId), body }),
+    /** Decisions as CSV, or as one JSON object a line: the text as it comes. */
+    export: (query: RouteQuery<'GET /tasks/export'> = {}, options: { signal?: AbortSignal } = {}): AsyncGenerator<string> =>
+      this.#text(
+        '/tasks/export',
+        query as Query,
+        query.format === 'ndjson' ? 'application/x-ndjson' : 'text/csv',
+        options.signal,
+      ),
     /** The word of the agent that asked on an answer that lies with it. */
     verify: (taskId: string, body: RouteBody<'POST /tasks/:id/verification'>, options: RequestOptions = {}) =>
       this.call('POST /tasks/:id/verification', { ...options, ...one(taskId), body }),
@@ -182,6 +190,13 @@ export class Countersign {
     /** Asks it once about one answer; nothing is stored. */
     test: (id: string, body: RouteBody<'POST /verifiers/:id/test'>, options: RequestOptions = {}) =>
       this.call('POST /verifiers/:id/test', { ...options, params: { id }, body }),
+  }
+
+  readonly compatibilityKeys = {
+    list: (options: RequestOptions = {}) => this.call('GET /compatibility-keys', options),
+    /** A new one, or one that receivers hold already; shown this once. */
+    put: (body: RouteBody<'POST /compatibility-keys'> = {}, options: RequestOptions = {}) =>
+      this.call('POST /compatibility-keys', { ...options, body }),
   }
 
   readonly providerKeys = {
@@ -353,6 +368,13 @@ export class Countersign {
       this.call('GET /audit/exports', { ...options, query }),
     /** The text of a finished export, piece by piece. */
     read: (exportId: string, options: RequestOptions = {}): AsyncGenerator<string> => this.#pieces(exportId, options),
+  }
+
+  async *#text(path: string, query: Query, accept: string, signal = new AbortController().signal): AsyncGenerator<string> {
+    const decoder = new TextDecoder()
+    const reader = (await this.transport.open(path, { query, accept, signal })).getReader()
+    for (let piece = await reader.read(); !piece.done; piece = await reader.read())
+      yield decoder.decode(piece.value, { stream: true })
   }
 
   async *#pieces(exportId: string, options: RequestOptions): AsyncGenerator<string> {

@@ -42,6 +42,9 @@ export type UpdateTask = RouteBody<'PATCH /tasks/:id'>
 export type DecideTask = RouteBody<'POST /tasks/:id/decide'>
 /** The word of the asking agent on an answer that lies with it. */
 export type VerifyTask = RouteBody<'POST /tasks/:id/verification'>
+export type Comment = RouteAnswer<'POST /tasks/:id/comments'>
+export type ReviseTask = RouteBody<'POST /tasks/:id/revisions'>
+export type ReportOutcome = RouteBody<'POST /tasks/:id/outcome'>
 export type PollResult = RouteAnswer<'GET /tasks/:id/poll'>
 export type WaitTasks = RouteBody<'POST /tasks/wait'>
 export type WaitResult = RouteAnswer<'POST /tasks/wait'>

@@ -36,7 +36,10 @@ export type Transport = {
   random: () => number
   call<T>(method: string, path: string, options?: CallOptions): Promise<Reply<T>>
   /** Opens a stream, once, or throws the Problem that came instead. The caller ends it through the signal. */
-  open(path: string, options: { query?: Query; lastEventId?: string; signal: AbortSignal }): Promise<ReadableStream<Uint8Array>>
+  open(
+    path: string,
+    options: { query?: Query; lastEventId?: string; signal: AbortSignal; accept?: string },
+  ): Promise<ReadableStream<Uint8Array>>
 }
 
 export type TransportOptions = {
@@ -166,8 +169,8 @@ export function openTransport(options: TransportOptions): Transport {
         }
       }
     },
-    async open(path, { query, lastEventId, signal }) {
-      const headers = headersOf({ accept: 'text/event-stream', 'last-event-id': lastEventId || undefined })
+    async open(path, { query, lastEventId, signal, accept = 'text/event-stream' }) {
+      const headers = headersOf({ accept, 'last-event-id': lastEventId || undefined })
       const sent = options.fetch(address(path, query), {
         headers,
         signal,
@@ -176,7 +179,7 @@ export function openTransport(options: TransportOptions): Transport {
       })
       const response = await orAbort(sent, signal)
       const type = response.headers.get('content-type')
-      if (response.ok && response.body && type?.startsWith('text/event-stream')) return response.body
+      if (response.ok && response.body && type?.startsWith(accept)) return response.body
       read(response, await orAbort(response.text(), signal), undefined)
       throw problemOf({ status: response.status, type, requestId: response.headers.get('x-request-id'), body: null })
     },

@@ -4234,6 +4234,16 @@ export type Routes = {
       200: ReadableStream<Uint8Array>
     }
   }
+  'POST /tasks/:id/reveal': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      reason?: string | null
+    }
+    answers: {
+      200: Task
+    }
+  }
   'POST /tasks/:id/decide': {
     params: { id: string }
     query: Record<string, never>

@@ -10,6 +10,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const sdk = join(root, 'packages/sdk')
+const ADAPTERS = ['ai', 'langgraph', 'openai-agents']
 
 function examplesOf(path: string): string[] {
   const text = readFileSync(path, 'utf8')
@@ -39,6 +40,9 @@ test('T135 every example compiles as it stands', () => {
     '@countersign/sdk': [join(sdk, 'src/index.ts')],
     '@countersign/sdk/form': [join(sdk, 'src/form/form.ts')],
     '@countersign/sdk/testing': [join(sdk, 'src/testing/index.ts')],
+    ...Object.fromEntries(ADAPTERS.map((name) => [`@countersign/sdk/${name}`, [join(sdk, `src/adapters/${name}.ts`)]])),
+    ai: [join(root, 'node_modules/ai/dist/index.d.ts')],
+    '@openai/agents': [join(root, 'node_modules/@openai/agents/dist/index.d.ts')],
     zod: [join(root, 'node_modules/zod/index.d.ts')],
   }
   const compilerOptions = { paths, typeRoots: [join(root, 'node_modules/@types')] }
