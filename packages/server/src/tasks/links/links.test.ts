@@ -271,3 +271,41 @@ test('T149 T150 no token stands in the database, the log or the record; too many
   expect(refused.length).toBeGreaterThan(0)
   expect(Number(refused[0]?.headers.get('retry-after'))).toBeGreaterThan(0)
 })
+
+test('T110 T132 A23 while a verifier works the link is held; after its refusal the same link works again, and says why', async () => {
+  const { house, member, task } = await start({ verifier_config: { provider: 'agent' } })
+  const [link] = await linksTo(house, task.id, readerOf(member), [YES])
+  const page = pageOf(house, link?.token as string)
+  const first = await page.answer()
+  expect(first.status, JSON.stringify(first.body)).toBe(200)
+  expect(first.body.task.status).toBe('verifying')
+  expect((await page.look()).body).toMatchObject({ state: 'verifying' })
+  const held = (await house.alice.get(`/api/v1/tasks/${task.id}/links`)).body.data
+  expect(held).toMatchObject([{ state: 'held' }])
+  const twice = await page.answer()
+  expect([409, 410]).toContain(twice.status)
+
+  const refused = await house.agent.post(`/api/v1/tasks/${task.id}/verification`, { passed: false, reason: 'Say how much.' })
+  expect(refused.status, JSON.stringify(refused.body)).toBe(200)
+  const again = await page.look()
+  expect(again.body).toMatchObject({ state: 'open', task: { status: 'returned', verifier_result: { reason: 'Say how much.' } } })
+  expect((await page.answer({ type: 'respond', response: { approve: false } })).status).toBe(200)
+  await house.agent.post(`/api/v1/tasks/${task.id}/verification`, { passed: true })
+  expect(await statusOf(house, task.id)).toMatchObject({ status: 'completed', response: { approve: false } })
+  expect((await page.look()).body).toMatchObject({ code: 'link_used', by: member.displayName })
+})
+
+test('T38 T43 T110 a vote by a link uses it while the task waits for others; taken back, the link votes again', async () => {
+  const house = await setup()
+  const member = await house.member.person()
+  const task = await house.given.task({ assign_to: { emails: [member.email, house.alice.email, house.bob.email] }, quorum: 2 })
+  const [link] = await linksTo(house, task.id, readerOf(member), [YES])
+  const page = pageOf(house, link?.token as string)
+  const voted = await page.answer()
+  expect(voted.status, JSON.stringify(voted.body)).toBe(200)
+  expect(voted.body.task.status).toBe('open')
+  expect((await page.look()).body).toMatchObject({ code: 'link_used', by: member.displayName, state: 'open' })
+  const [decision] = (await statusOf(house, task.id)).decisions
+  expect((await member.delete(`/api/v1/tasks/${task.id}/decisions/${decision.id}`)).status).toBe(204)
+  expect((await page.answer()).status).toBe(200)
+})
