@@ -20,8 +20,10 @@ import { kindsCommand, queuesCommand } from './queues.ts'
 import { schedulesCommand } from './schedules.ts'
 import { serveCommand } from './serve.ts'
 import { settingsCommands } from './settings.ts'
-import { askTerminal, tasksCommand } from './tasks.ts'
+import { tasksCommand } from './tasks.ts'
 import { breakGlassCommand, tenantsCommand } from './tenants.ts'
+import { askTerminal } from './terminal.ts'
+import { compatKeyCommand, formsCommand, verifierCommand } from './verifiers.ts'
 import { deliveriesCommand, endpointsCommand, replaysCommand } from './webhooks.ts'
 import { workersCommand } from './workers.ts'
 
@@ -74,6 +76,9 @@ deliveriesCommand(program, door)
 replaysCommand(program, door)
 auditCommand(program, door)
 receiptCommand(program, door)
+verifierCommand(program, door)
+formsCommand(program, door)
+compatKeyCommand(program, door)
 tenantsCommand(program, door)
 profilesCommand(program, output)
 breakGlassCommand(program, door)

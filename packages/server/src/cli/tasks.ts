@@ -1,7 +1,7 @@
 // countersign tasks …: the inbox in a terminal. Every command is one call of the SDK; what may be done is the server's answer.
-import { createInterface } from 'node:readline/promises'
 import type { Countersign, Task, TaskListItem, TaskStatus } from '@countersign/sdk'
 import type { Command } from 'commander'
+import { type Asking, askForm } from './answer.ts'
 import { type Output, plain, print, table } from './output.ts'
 import { parseJson, parseSeconds } from './words.ts'
 
@@ -76,7 +76,7 @@ export function tasksCommand(parent: Command, door: Door): void {
       const client = door.client()
       const task = await client.tasks.get(id)
       const response =
-        options.response === undefined ? await askFields(task, door.ask) : parseJson('--response', options.response)
+        options.response === undefined ? await askForm(task, asking(door)) : parseJson('--response', options.response)
       const settled = await client.tasks.decide(id, {
         type: 'respond',
         response: response as object,
@@ -104,6 +104,36 @@ export function tasksCommand(parent: Command, door: Door): void {
     )
 
   tasks
+    .command('comment <id> <text>')
+    .description('say something about a task without answering it')
+    .option('--humans', 'only people read it, not the agent')
+    .action(async (id: string, text: string, { humans }: { humans?: true }) =>
+      print(
+        door.output(),
+        await door.client().tasks.comment(id, { body: text, ...(humans ? { audience: 'humans' as const } : {}) }),
+        ({ id: comment }) => `said      ${comment}`,
+      ),
+    )
+
+  tasks
+    .command('export')
+    .description('decisions, one a line: CSV, or JSON for programs')
+    .option('--format <format>', 'csv or ndjson', 'csv')
+    .option('--learning', 'what was proposed and what people made of it (ndjson)')
+    .action(async ({ format, learning }: { format: string; learning?: true }) => {
+      const query = { format: format as 'csv' | 'ndjson', ...(learning ? { include: 'learning' as const } : {}) }
+      for await (const text of door.client().tasks.export(query)) door.output().stdout(text)
+    })
+
+  tasks
+    .command('override <id>')
+    .description('let an answer count that its verifier has not agreed to')
+    .requiredOption('--reason <text>', 'why; it stands in the record')
+    .action(async (id: string, { reason }: { reason: string }) =>
+      print(door.output(), await door.client().tasks.overrideVerification(id, reason), describe),
+    )
+
+  tasks
     .command('watch')
     .description('what happens to tasks, as it happens; ends with Ctrl-C')
     .action(async () => {
@@ -124,41 +154,25 @@ const row = (task: TaskListItem): string[] => [
   plain(task.task).slice(0, 80),
 ]
 
+/** Questions beside stdout, which holds the result alone. */
+const asking = ({ ask, output }: Door): Asking => ({ ask, say: (line) => output().stderr(`${line}\n`) })
+
+function refusalOf({ status, verifier_result }: Task): string {
+  const { reason } = (verifier_result ?? {}) as { reason?: unknown }
+  return (status === 'returned' || status === 'verification_exhausted') && typeof reason === 'string'
+    ? `refused   ${plain(reason)}`
+    : ''
+}
+
 function describe(task: Task): string {
   const lines = [
     `${task.id}  ${task.outcome ?? task.status}`,
     `asks      ${plain(task.task)}`,
+    refusalOf(task),
     task.payload === null ? '' : `about     ${plain(JSON.stringify(task.payload))}`,
     task.status === 'open' ? `due       ${task.deadline_at}` : '',
     task.response === null ? '' : `answer    ${plain(JSON.stringify(task.response))}`,
     task.completed_by_display_name ? `by        ${plain(task.completed_by_display_name)} (${task.completed_via_channel})` : '',
   ]
   return lines.filter(Boolean).join('\n')
-}
-
-/** Field by field, as typed: the server converts and says what does not fit. */
-async function askFields(task: Task, ask: Door['ask']): Promise<unknown> {
-  const schema = (task.response_schema ?? {}) as {
-    properties?: Record<string, { type?: unknown; enum?: unknown[]; title?: string }>
-    required?: string[]
-  }
-  const answer: Record<string, unknown> = {}
-  for (const [name, field] of Object.entries(schema.properties ?? {})) {
-    const choices = field.enum ? ` (${field.enum.join(', ')})` : field.type === 'boolean' ? ' (true, false)' : ''
-    const needed = schema.required?.includes(name) ? '' : ', empty to leave out'
-    const text = await ask(`${field.title ?? name}${choices}${needed}: `)
-    if (text === '') continue
-    answer[name] = field.type === 'object' || field.type === 'array' ? parseJson(name, text) : text
-  }
-  return answer
-}
-
-/** Reads answers from the terminal, one line each; prompts go to stderr so that stdout holds the result alone. */
-export async function askTerminal(question: string): Promise<string> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    return (await terminal.question(question)).trim()
-  } finally {
-    terminal.close()
-  }
 }
