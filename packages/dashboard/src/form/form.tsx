@@ -38,6 +38,8 @@ export type AnswerFormProps = {
   busy?: boolean
   /** Why nothing can be sent; the form is then shown and closed. */
   closed?: string | undefined
+  /** Why it may be filled in but not sent yet. */
+  wait?: string | undefined
   submitLabel?: string
   loadImage?: (url: string) => Promise<string>
   /** Above the fields: banners of the page. */
@@ -74,10 +76,18 @@ export function AnswerForm(props: AnswerFormProps) {
   const context: FormContext = { errors, disabled: closed !== undefined || busy, loadImage, Fields }
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    if (closed === undefined && !busy) props.onSubmit(assemble(form, drafts) as Record<string, unknown>)
+    if (closed === undefined && props.wait === undefined && !busy)
+      props.onSubmit(assemble(form, drafts) as Record<string, unknown>)
   }
   return (
-    <form ref={element} onSubmit={submit} onBlur={onBlur} noValidate className="flex flex-col gap-5" aria-label="Your answer">
+    <form
+      ref={element}
+      onSubmit={submit}
+      onBlur={onBlur}
+      noValidate
+      className="@container flex flex-col gap-5"
+      aria-label="Your answer"
+    >
       <Refusal error={error} placed={said} />
       {props.before}
       {form.title && (
@@ -89,7 +99,7 @@ export function AnswerForm(props: AnswerFormProps) {
         <Fields fields={form.fields} base="" drafts={drafts} wide={form.layout === 'one_column'} onChange={change} />
       </FormProvider>
       {props.children}
-      <Button type="submit" tone="primary" busy={busy} reason={closed}>
+      <Button type="submit" tone="primary" busy={busy} reason={closed ?? props.wait}>
         {busy ? 'Sending…' : (props.submitLabel ?? visible(form.submit_label ?? 'Send answer'))}
       </Button>
     </form>

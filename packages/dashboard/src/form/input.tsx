@@ -24,13 +24,13 @@ const WIDE: readonly Field['kind'][] = [
 ]
 
 export function Fields({ fields, base, drafts, wide = true, onChange }: FieldsProps) {
-  const columns = wide ? 'flex flex-col gap-5' : 'grid grid-cols-1 items-start gap-x-6 gap-y-5 sm:grid-cols-2'
+  const columns = wide ? 'flex flex-col gap-5' : 'grid grid-cols-1 items-start gap-x-6 gap-y-5 @lg:grid-cols-2'
   return (
     <div className={columns}>
       {fields.map((field) => (
         <div
           key={`${field.kind}/${field.name}`}
-          className={`min-w-0 ${!wide && WIDE.includes(field.kind) ? 'sm:col-span-2' : ''}`}
+          className={`min-w-0 ${!wide && WIDE.includes(field.kind) ? '@lg:col-span-2' : ''}`}
         >
           {field.kind === 'section_collapse' ? (
             <SectionInput field={field} base={base} drafts={drafts} onChange={onChange} />

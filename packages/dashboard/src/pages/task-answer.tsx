@@ -10,11 +10,14 @@ import { AnswerForm } from '../form/form.tsx'
 import { useUser } from '../me.ts'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
+import { Remember } from '../task/remember.tsx'
 import { Banner } from '../ui/banner.tsx'
 import { Card } from '../ui/card.tsx'
 import { TextField } from '../ui/text-field.tsx'
 
-export function TaskAnswer({ task, initial, onSent }: { task: Task; initial: Shown; onSent: () => void }) {
+type Props = { task: Task; initial: Shown; unread: string | undefined; onSent: () => void }
+
+export function TaskAnswer({ task, initial, unread, onSent }: Props) {
   const me = useUser()
   const queries = useQueryClient()
   const { run, dialog } = useStepUp()
@@ -22,6 +25,7 @@ export function TaskAnswer({ task, initial, onSent }: { task: Task; initial: Sho
   const [kept, setKept] = useState<Kept>(() => store.read() ?? { draft: null, reason: '' })
   const stepping = stepsIn(task)
   const allowed = can('decide', task)
+  const [remember, setRemember] = useState(0)
 
   const change = (part: Partial<Kept>) => {
     const next = { ...kept, ...part }
@@ -37,6 +41,7 @@ export function TaskAnswer({ task, initial, onSent }: { task: Task; initial: Sho
           response,
           reason: kept.reason || undefined,
           seen_revision: task.revision,
+          ...(remember === 0 ? {} : { remember: { for_seconds: remember } }),
         }),
       ),
     onSuccess: () => {
@@ -59,6 +64,7 @@ export function TaskAnswer({ task, initial, onSent }: { task: Task; initial: Sho
         error={decide.error}
         busy={decide.isPending}
         closed={allowed === true ? undefined : allowed}
+        wait={unread}
         before={
           <>
             {allowed !== true && <Banner tone="info">{allowed}</Banner>}
@@ -70,6 +76,7 @@ export function TaskAnswer({ task, initial, onSent }: { task: Task; initial: Sho
           </>
         }
       >
+        {task.may.includes('remember') && <Remember seconds={remember} onChange={setRemember} />}
         {stepping && (
           <TextField
             label="Reason for stepping in"

@@ -1,9 +1,12 @@
 // One task: what is asked, by whom, what happens at the deadline, and the form that answers it. No decision shows before the server has it.
 import type { Task } from '@countersign/sdk'
+import { type Form, formOf } from '@countersign/sdk/form'
 import { useQuery } from '@tanstack/react-query'
-import { type ReactNode, useEffect, useRef, useState } from 'react'
+import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
 import { Link } from 'wouter'
 import { api } from '../api.ts'
+import { Markdown } from '../content/markdown.tsx'
+import { useReadToEnd } from '../content/read-to-end.tsx'
 import { readExact, type Shown, writeExact } from '../exact.ts'
 import { useLive } from '../live.tsx'
 import { useUser } from '../me.ts'
@@ -59,6 +62,12 @@ function TaskView({ task, shown }: Read) {
     if (wasOpen && isOver && !isMine) announce(outcomeOf(task))
   }, [wasOpen, isOver, isMine, task, announce])
   const member = (name: string): Shown => shown.get(name) ?? null
+  const { end, unread } = useReadToEnd(task.risk === 'critical' && !isOver)
+  const { response_schema, form_definition } = task
+  const wide = useMemo(
+    () => !isAction(task) && needsRoom(formOf(response_schema, form_definition)),
+    [task, response_schema, form_definition],
+  )
 
   return (
     <article className="flex flex-col gap-5">
@@ -74,22 +83,31 @@ function TaskView({ task, shown }: Read) {
         </div>
         <Facts task={task} onTimeout={member('on_timeout')} />
       </header>
-      <div className="grid grid-cols-1 items-start gap-5 lg:grid-cols-[1fr_minmax(20rem,26rem)]">
+      <div className={`grid grid-cols-1 items-start gap-5 ${wide ? '' : 'lg:grid-cols-[1fr_minmax(20rem,26rem)]'}`}>
         <div className="flex min-w-0 flex-col gap-5">
           {typeof task.description === 'string' && task.description !== '' && (
             <Card title="Background">
-              <AgentText text={task.description} />
+              <Markdown text={task.description} />
             </Card>
           )}
           <ActionCard action={member('action')} />
           <Edits action={member('action')} decisions={member('decisions')} />
-          {member('payload') !== null && <ContentCard title="What it is about" value={member('payload')} label="content" />}
+          {member('payload') !== null && (
+            <ContentCard title="What it is about" value={member('payload')} label="content" shortcut="v" />
+          )}
           {member('response') !== null && <ContentCard title="The answer" value={member('response')} label="answer" />}
+          <div ref={end} aria-hidden="true" />
         </div>
         <div className="flex min-w-0 flex-col gap-5">
           {isOver && <Arrival wanted={sent}>{<TaskOutcome task={task} />}</Arrival>}
           {(!isOver || (wasOpen && !isMine)) && (
-            <Answer task={task} action={member('action')} initial={member('initial_response')} onSent={() => setSent(true)} />
+            <Answer
+              task={task}
+              action={member('action')}
+              initial={member('initial_response')}
+              unread={unread}
+              onSent={() => setSent(true)}
+            />
           )}
           <Votes task={task} />
           <TaskActs task={task} />
@@ -100,12 +118,18 @@ function TaskView({ task, shown }: Read) {
 }
 
 /** What answers it: the form, or the bar of a proposed action. */
-const Answer = ({ task, action, initial, onSent }: { task: Task; action: Shown; initial: Shown; onSent: () => void }) =>
+const Answer = ({ task, action, initial, unread, onSent }: AnswerProps) =>
   isAction(task) ? (
-    <ActionAnswer task={task} action={action} onSent={onSent} />
+    <ActionAnswer task={task} action={action} unread={unread} onSent={onSent} />
   ) : (
-    <TaskAnswer task={task} initial={initial} onSent={onSent} />
+    <TaskAnswer task={task} initial={initial} unread={unread} onSent={onSent} />
   )
+
+type AnswerProps = { task: Task; action: Shown; initial: Shown; unread: string | undefined; onSent: () => void }
+
+/** Whether a form is more than fits beside what it is about. */
+const needsRoom = ({ layout, fields }: Form): boolean =>
+  layout === 'two_column' || fields.length > 12 || fields.some((field) => field.kind === 'table' && field.columns.length > 2)
 
 /** Takes the focus when it comes, if the person brought it about: the form they stood in is gone. */
 function Arrival({ wanted, children }: { wanted: boolean; children: ReactNode }) {

@@ -24,7 +24,9 @@ const BUTTONS: Record<ActionType, { name: string; key: string | null; tone: 'pri
 }
 const ORDER: readonly ActionType[] = ['accept', 'edit', 'respond', 'ignore', 'deny']
 
-export function ActionAnswer({ task, action: shown, onSent }: { task: Task; action: Shown; onSent: () => void }) {
+type Props = { task: Task; action: Shown; unread: string | undefined; onSent: () => void }
+
+export function ActionAnswer({ task, action: shown, unread, onSent }: Props) {
   const queries = useQueryClient()
   const { run, dialog } = useStepUp()
   const [open, setOpen] = useState<ActionType | null>(null)
@@ -32,6 +34,8 @@ export function ActionAnswer({ task, action: shown, onSent }: { task: Task; acti
   const allowed = can('decide', task)
   const closed = allowed === true ? undefined : allowed
   const types = ORDER.filter((type) => action?.allow.includes(type))
+  // Nothing is agreed to that was not read; a no needs no reading.
+  const against = (type: ActionType) => closed ?? (type === 'accept' || type === 'edit' ? unread : undefined)
   const decide = useMutation({
     mutationFn: ({ type, args, ...rest }: Sent) =>
       run(() =>
@@ -57,7 +61,7 @@ export function ActionAnswer({ task, action: shown, onSent }: { task: Task; acti
       types.flatMap((type) => {
         const { key } = BUTTONS[type]
         const press = () => {
-          if (closed === undefined && !decide.isPending) choose(type)
+          if (against(type) === undefined && !decide.isPending) choose(type)
         }
         return key === null ? [] : [[key, press]]
       }),
@@ -78,10 +82,10 @@ export function ActionAnswer({ task, action: shown, onSent }: { task: Task; acti
               <Button
                 key={type}
                 tone={BUTTONS[type].tone}
-                reason={closed}
+                reason={against(type)}
                 aria-expanded={open === type}
                 aria-keyshortcuts={BUTTONS[type].key ?? undefined}
-                title={closed ?? (BUTTONS[type].key === null ? undefined : `Press ${BUTTONS[type].key}`)}
+                title={against(type) ?? (BUTTONS[type].key === null ? undefined : `Press ${BUTTONS[type].key}`)}
                 onClick={() => choose(type)}
               >
                 {BUTTONS[type].name}
