@@ -136,6 +136,14 @@ export class Countersign {
       ),
     comment: (taskId: string, body: RouteBody<'POST /tasks/:id/comments'>, options: RequestOptions = {}) =>
       this.call('POST /tasks/:id/comments', { ...options, ...one(taskId), body }),
+    /** How it was revised, oldest first, with what it said before. */
+    revisions: (taskId: string, options: RequestOptions = {}) =>
+      this.call('GET /tasks/:id/revisions', { ...options, ...one(taskId) }),
+    /** Erases its content; who decided, and when, remains. */
+    erase: (taskId: string, options: RequestOptions = {}) => this.call('DELETE /tasks/:id', { ...options, ...one(taskId) }),
+    /** Counts and times of a stretch of days. */
+    stats: (query: RouteQuery<'GET /tasks/stats'> = {}, options: RequestOptions = {}) =>
+      this.call('GET /tasks/stats', { ...options, query }),
     /** Hands it back to the agent, with a comment. */
     sendBack: (taskId: string, body: RouteBody<'POST /tasks/:id/send-back'>, options: RequestOptions = {}) =>
       this.call('POST /tasks/:id/send-back', { ...options, ...one(taskId), body }),

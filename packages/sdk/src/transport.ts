@@ -7,7 +7,16 @@ import { problemOf, ServerUnreachable } from './errors.ts'
 import { Problem } from './problem.ts'
 import type { Settings } from './settings.ts'
 
-export type Query = { readonly [name: string]: string | number | boolean | null | undefined | readonly (string | number)[] }
+export type Query = {
+  readonly [name: string]:
+    | string
+    | number
+    | boolean
+    | null
+    | undefined
+    | readonly (string | number)[]
+    | { readonly [member: string]: string }
+}
 
 /** How one call is made. */
 export type CallOptions = {
@@ -61,6 +70,10 @@ export function openTransport(options: TransportOptions): Transport {
   function address(path: string, query: Query = {}): string {
     const search = new URLSearchParams()
     for (const [name, value] of Object.entries(query)) {
+      if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+        for (const [member, text] of Object.entries(value)) search.append(`${name}[${member}]`, String(text))
+        continue
+      }
       for (const item of Array.isArray(value) ? value : [value])
         if (item !== undefined && item !== null) search.append(name, String(item))
     }

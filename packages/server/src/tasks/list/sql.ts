@@ -140,7 +140,8 @@ export function describing(metadata: Record<string, string>): string[] {
 
 /** A user's id, an address, a Slack id, or part of a name. */
 function heldBy(text: string, folded: string | null): Sql {
-  if (isId('usr', text)) return sql`assigned_to_user_id = ${text}::text`
+  const isUser: boolean = isId('usr', text)
+  if (isUser) return sql`assigned_to_user_id = ${text}::text`
   const part = `%${text.replace(/[\\%_]/g, '\\$&')}%`
   return sql`(assigned_to_user_id = ${text}::text or assigned_to_slack_user_id = ${text}::text or assigned_to_display_name ilike ${part}::text
     ${folded === null ? sql`` : sql`or lower(assigned_to_email) = ${folded}::text or asked @> array[${folded}::text]`})`
