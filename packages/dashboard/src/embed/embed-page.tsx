@@ -73,7 +73,6 @@ export function EmbedPage({ known, parent, token }: { known: Known; parent: Pare
               client={client}
               task={read.task}
               initial={read.shown.get('initial_response') ?? null}
-              onSent={() => undefined}
               onRefused={(failed) => parent.tell(errorOf(taskId, failed))}
             />
           )}

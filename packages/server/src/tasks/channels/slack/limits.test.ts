@@ -21,7 +21,7 @@ test('T116 a text is cut to its limit, with how much is missing, and never withi
       expect(text.startsWith(kept)).toBe(true)
       expect(Math.abs(kept.length + Number(missing) - text.length)).toBeLessThanOrEqual(1)
     }
-    expect(out.isWellFormed()).toBe(true)
+    expect(out).not.toMatch(/\p{Surrogate}/u)
   }
   expect(clip('abcdef', 4)).toBe('abc…')
   expect(clip(`ab😀def`, 4)).toBe('ab…')
@@ -76,7 +76,7 @@ test('T117 block ids come from field names, and errors stand on blocks of that v
   expect(shown).toEqual(ids)
   const error = (path: string) => ({ path, code: 'x', message: `about ${path || 'nothing'}` })
   expect(errorsOn(form, [error(`/response/${name}`), error(''), error('/reason')])).toEqual({
-    [ids[1] as string]: `about /response/${name}`.slice(0, 299) + '…',
+    [ids[1] as string]: `${`about /response/${name}`.slice(0, 299)}…`,
     'f-first': 'about nothing about /reason',
   })
 })

@@ -93,16 +93,16 @@ export async function conformingRig(): Promise<Rig> {
 }
 
 /** As it was when it was looked at, whose buttons a slow screen still has, and as it is now. */
-type Held = { then: SlackMessage; now: SlackMessage }
-const messageOf = (now: SlackMessage): Message => ({ text: readable(now), ref: { then: structuredClone(now), now } })
+type Held = { before: SlackMessage; now: SlackMessage }
+const messageOf = (now: SlackMessage): Message => ({ text: readable(now), ref: { before: structuredClone(now), now } })
 
 async function openModal(
   { house, slack, dana }: SlackRig,
   { ref }: Message,
 ): Promise<(response: Record<string, unknown>) => Promise<Said>> {
-  const { then, now } = ref as Held
+  const { before, now } = ref as Held
   const views = slack.views.length
-  const pressed = await slack.press(house.url, then, 'cs_review', dana)
+  const pressed = await slack.press(house.url, before, 'cs_review', dana)
   expect(pressed.status).toBe(200)
   const view = slack.views[views]
   const refused = async (): Promise<Said> => {
