@@ -5,12 +5,13 @@ import { createQueue, defineKind, type Kind, park } from '@countersign/queue'
 import { drain } from '@countersign/queue/testing'
 import { isProblemCode, PROBLEMS } from '@countersign/sdk'
 import { expect, onTestFinished, test } from 'vitest'
-import { type Admin, type Client, clientOf, type House, setup } from '#harness'
+import { type Admin, type Client, clientOf, type House, type Person, setup } from '#harness'
 import { MAX_BODY } from '../../packages/server/src/http/body.ts'
 import type { Route } from '../../packages/server/src/http/route.ts'
 import { MATRIX } from '../../packages/server/src/identity/matrix.ts'
 import { describeRoutes } from '../../packages/server/src/main/rooms.ts'
 import { newId, newTenantUuid, tenantWire } from '../../packages/server/src/std/id.ts'
+import { linksTo, readerOf } from '../../packages/server/src/tasks/links/links.fixture.ts'
 
 type IdPrefix = Parameters<typeof newId>[0] | 'ten'
 /** What a part of a path is: an id of this prefix, a name that somebody chose, or a number that counts things. */
@@ -22,6 +23,8 @@ type Schema = NonNullable<Route['spec']['body']>
 const routes = describeRoutes().routes.filter((one) => !one.spec.bytes)
 const mutating = routes.filter((one) => one.method !== 'GET')
 const YES_NO = { type: 'object', properties: { approve: { type: 'boolean' } }, required: ['approve'] }
+
+const RULES = { provider: 'rules', rules: [{ schema: {}, message: 'No.' }] }
 
 /** A body with which the route would act, for those that take one. A new route with a body of required members has to be named here. */
 const BODIES: Record<string, unknown> = {
@@ -41,9 +44,25 @@ const BODIES: Record<string, unknown> = {
   'POST /tasks/:id/decide': { type: 'respond', response: { approve: true }, seen_revision: 1 },
   'POST /tasks/:id/complete': { response: { approve: true } },
   'PATCH /tasks/:id': { priority: 'high' },
+  'POST /tasks/:id/reassign': { assign_to: null, reason: 'x' },
+  'POST /pools': { name: 'beta', members: [] },
+  'PUT /pools/:id': { name: 'gamma', members: [] },
+  'PUT /routing': { default_pool_id: null, fallback_pool_id: null },
+  'PUT /users/:id/labels': { roles: [], access_levels: [] },
   'POST /forms': { name: 'x', response_schema: YES_NO },
   'POST /forms/preview': { response_schema: YES_NO },
   'PUT /forms/:name': { response_schema: YES_NO },
+  'POST /channels/email/action': { token: 'x' },
+  'POST /channels/email/identities': { id: 'beta', display_name: 'x', from_email: 'x@example.com', transport: 'none' },
+  'PATCH /channels/email/identities/:id': { display_name: 'x' },
+  'POST /channels/email/identities/:id/test': { to: 'x@example.com' },
+  'POST /channels/email/identities/:id/confirm': { code: 'x' },
+  'PUT /channels/webhook/templates/:endpoint': { template: 'raw' },
+  'POST /verifiers': { name: 'beta', config: RULES },
+  'PUT /verifiers/:id': { name: 'gamma', config: RULES },
+  'PUT /provider-keys/:name': { provider: 'openai', key: 'x' },
+  'POST /tasks/:id/verification': { passed: true },
+  'POST /tasks/:id/verification/override': { reason: 'x' },
   'POST /jobs': { kind: 'alpha' },
   'POST /jobs/:id/reschedule': { run_at: '2030-01-01T00:00:00.000Z' },
   'POST /jobs/bulk-retry': { ids: [newId('job')] },
@@ -96,14 +115,18 @@ async function things(house: House): Promise<At> {
   const event = (await house.alice.get('/api/v1/events')).body.data[0]
   const ids: Partial<Record<Part, string>> = {
     task: task.id,
+    dec: await decisionOf(house),
     usr: member.id,
     inv: invitation.body.id,
     ses: session.id,
     evt: event.id,
     agt: house.agent.id,
     key: house.agent.keyId,
+    lnk: await linkOf(house, task.id, member),
     name: 'alpha',
     number: '1',
+    ver: await verifierOf(house),
+    ...(await routed(house)),
     ...webhook,
     ...(await thingsOfHosts(house)),
     ...(await parkedJob(house)),
@@ -113,6 +136,37 @@ async function things(house: House): Promise<At> {
     if (!id) throw new Error(`Nothing of kind ${part} is made here; a new route wants one.`)
     return id
   }
+}
+
+/** A pool, and a notice of a task. */
+async function routed({ alice, given }: House): Promise<Partial<Record<Part, string>>> {
+  const pool = await alice.post('/api/v1/pools', { name: 'alpha', members: [] })
+  const task = await given.task({ notify: ['push:alpha@example.com'] })
+  const notices = await alice.get(`/api/v1/tasks/${task.id}/notices`)
+  return { pool: pool.body.id, ntc: notices.body.data[0].id }
+}
+
+/** A stored verifier, and a key of a provider by the name alpha. */
+async function verifierOf({ alice }: House): Promise<string> {
+  await alice.put('/api/v1/provider-keys/alpha', { provider: 'openai', key: 'x' })
+  return (await alice.post('/api/v1/verifiers', { name: 'alpha', config: RULES })).body.id
+}
+
+/** A link of a task, and a sender of the mail that would bring it. */
+async function linkOf(house: House, taskId: string, member: Person): Promise<string> {
+  const sender = { id: 'alpha', display_name: 'Alpha', from_email: 'alpha@example.com', transport: 'none' }
+  const made = await house.alice.post('/api/v1/channels/email/identities', sender)
+  if (made.status !== 201) throw new Error(`no sender of mail: ${JSON.stringify(made.body)}`)
+  const [link] = await linksTo(house, taskId, readerOf(member))
+  return link?.id as string
+}
+
+/** On another task, which it settled. */
+async function decisionOf({ alice, given }: House): Promise<string> {
+  const { id } = await given.task()
+  const answer = { type: 'respond', response: { approve: true }, seen_revision: 1 }
+  const { body } = await alice.post(`/api/v1/tasks/${id}/decide`, answer)
+  return body.decisions[0].id
 }
 
 /** What hosts run the installation with. Alice is one: else nothing of theirs would be open to her. */

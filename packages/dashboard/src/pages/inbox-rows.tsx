@@ -91,6 +91,7 @@ function Row({ task, now }: { task: TaskListItem; now: number }) {
           <span className="block text-sm text-muted">
             <AgentText text={task.agent_name ?? 'A person'} /> · asked {relative(task.created_at, now)}
             {task.assigned_to_display_name ? ` · held by ${task.assigned_to_display_name}` : ''}
+            {task.votes_needed > 1 ? ` · ${task.votes} of ${task.votes_needed} votes` : ''}
           </span>
         </span>
         <span className="flex shrink-0 flex-wrap items-center gap-2 text-sm">

@@ -1,5 +1,6 @@
 // What became of a task: who settled it, how and why.
 import type { Decision, Task } from '@countersign/sdk'
+import { Remembered } from '../task/remember.tsx'
 import { exact } from '../time.ts'
 import { Card } from '../ui/card.tsx'
 import { AgentText } from '../ui/content.tsx'
@@ -31,6 +32,7 @@ export function TaskOutcome({ task }: { task: Task }) {
         {task.decisions.map((decision) => (
           <Decided key={decision.id} decision={decision} />
         ))}
+        <Remembered task={task} />
       </div>
     </Card>
   )

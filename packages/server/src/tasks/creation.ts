@@ -169,7 +169,7 @@ const weightOf = ({ payload, description, response_schema, action }: CreateInput
 
 /** What a person is asked for in words: the asking side's own, or beside an action a message. */
 function responseSchemaOf({ response_schema, action }: CreateInput): Json {
-  if (response_schema !== null && response_schema !== undefined) return response_schema
+  if (response_schema !== undefined && (response_schema !== null || !action)) return response_schema as Json
   if (action) return MESSAGE_SCHEMA
   const errors = [{ path: '/response_schema', code: 'required', message: 'Say what the answer looks like.' }]
   throw new Problem('validation_failed', { errors })

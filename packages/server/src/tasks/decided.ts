@@ -18,6 +18,7 @@ import { assuranceOf, type Circumstances } from './may-decide.ts'
 import type { Person } from './person.ts'
 import { invalid, whyNotOpen } from './settle.ts'
 import { EVERY, findTask, type NewDecision, OPEN, type Outcome, type TaskRow } from './sql.ts'
+import { findRevisions } from './talk/sql.ts'
 import { approves, denies } from './verdict.ts'
 
 type Json = Record<string, unknown>
@@ -148,9 +149,12 @@ export const eventOf = ({ id, type, stepped_in, decision_sha256 }: NewDecision, 
 export async function whyNotDecided(t: Tx, scope: Scope, seen: TaskRow): Promise<Problem> {
   const row = await findTask(t, scope, seen.id, EVERY)
   if (!row || !OPEN.includes(row.status) || row.deadline_at <= t.now) return whyNotOpen(t, scope, seen.id)
-  if (row.revision !== seen.revision) return revised(row)
+  if (row.revision !== seen.revision) return revisedSince(t, scope, row, seen.revision)
   return new Problem('task_already_claimed', { status: row.status, by: row.assigned_to_display_name })
 }
 
-export const revised = (row: TaskRow): Problem =>
-  new Problem('task_revised', { revision: row.revision, changed: [row.action === null ? '/payload' : '/action'] })
+/** With what changed since the revision that the person saw (T13); what nobody ever saw here is no revision. */
+export async function revisedSince(t: Tx, scope: Scope, row: TaskRow, seen: number): Promise<Problem> {
+  const changed = (await findRevisions(t, scope, row.id, Math.max(1, seen))).flatMap((one) => one.changed)
+  return new Problem('task_revised', { revision: row.revision, changed: [...new Set(changed)] })
+}

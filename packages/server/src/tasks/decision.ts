@@ -17,7 +17,7 @@ import {
   judged,
   type Look,
   type Provenance,
-  revised,
+  revisedSince,
   whyNotDecided,
 } from './decided.ts'
 import type { TasksHouse } from './house.ts'
@@ -86,28 +86,30 @@ const lookTogether = (house: TasksHouse, asks: readonly Ask[]): Promise<(Look | 
     const rows = new Map(found.map((row) => [row.id, row]))
     const opener = await openContents(house, t, scope, [...rows.keys()])
     const around = await circumstancesOf(t, scope, found)
-    return asks.map((ask) => orProblem(() => lookAt(house, t, ask, rows.get(ask.id), { person, opener, around })))
+    const eyes = { person, opener, around }
+    return Promise.all(asks.map((ask) => orProblem(lookAt(house, t, ask, rows.get(ask.id), eyes))))
   }
   return tx(house.db, scope, look, { readOnly: true })
 }
 
 type Eyes = { person: Person | null; opener: Opener; around: Circumstances }
 
-function lookAt(house: TasksHouse, t: Tx, { scope, input }: Ask, row: TaskRow | undefined, eyes: Eyes): Look {
+async function lookAt(house: TasksHouse, t: Tx, { scope, input }: Ask, row: TaskRow | undefined, eyes: Eyes): Promise<Look> {
   if (!row) throw new Problem('not_found')
   const { person, opener, around } = eyes
   if (!person) throw new Problem('agent_may_not_decide')
   if (!OPEN.includes(row.status) || row.deadline_at <= t.now)
     throw row.status === 'verifying' ? new Problem('task_verifying', { status: row.status }) : notOpen(row)
-  if (input.seen_revision !== null && input.seen_revision !== row.revision) throw revised(row)
+  if (input.seen_revision !== null && input.seen_revision !== row.revision)
+    throw await revisedSince(t, scope, row, input.seen_revision)
   const openUrl = `${house.origin()}/tasks/${row.id}`
   const steppedIn = refuseUnlessAllowed(t, { scope, row, person, reason: input.reason, around, openUrl })
   return { row, content: opener.task(row), person, steppedIn, opener, around }
 }
 
-function orProblem<T>(made: () => T): T | Problem {
+async function orProblem<T>(made: Promise<T>): Promise<T | Problem> {
   try {
-    return made()
+    return await made
   } catch (error) {
     if (error instanceof Problem) return error
     throw error

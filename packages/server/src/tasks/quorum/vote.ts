@@ -10,7 +10,7 @@ import { stricterQuorum } from '../actions/policy.ts'
 import type { Action, ActionType } from '../actions/proposal.ts'
 import { rememberAct } from '../actions/remember.ts'
 import { type Content, type DecisionContent, type Opener, openContents, sealValue } from '../content.ts'
-import { type Decision, decisionRow, eventOf, revised, whyNotDecided } from '../decided.ts'
+import { type Decision, decisionRow, eventOf, whyNotDecided } from '../decided.ts'
 import { settingsIn } from '../decision-settings.ts'
 import type { TasksHouse } from '../house.ts'
 import { showDecided } from '../look.ts'
@@ -30,7 +30,7 @@ export async function castVote(house: TasksHouse, t: Tx, decision: Decision): Pr
   const { scope, person, opener } = decision
   const seen = await lockIfOpen(t, scope, decision.row.id)
   if (!seen) return whyNotDecided(t, scope, decision.row)
-  if (seen.revision !== decision.row.revision) return revised(seen)
+  if (seen.revision !== decision.row.revision) return whyNotDecided(t, scope, decision.row)
   const heldByAnother = seen.assigned_to_user_id !== null && seen.assigned_to_user_id !== person.id
   if (heldByAnother && !decision.steppedIn) return whyNotDecided(t, scope, decision.row)
   const row = await raisedFor(house, t, decision, seen)
