@@ -24,5 +24,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // What a test waits for comes late on a loaded machine; one second, as it would be, says more of the machine than of the code.
+    expect: { poll: { timeout: 20_000 } },
   },
 })

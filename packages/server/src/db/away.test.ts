@@ -19,11 +19,11 @@ test('when the cable is pulled transactions say store_unavailable, and all works
 
   await cable.pull()
   expect([await answers(db), await answers(db)]).toEqual(['store_unavailable', 'store_unavailable'])
-  await vi.waitFor(() => expect(db.listen.status()).toBe('degraded'))
+  await vi.waitFor(() => expect(db.listen.status()).toBe('degraded'), { timeout: 20_000 })
 
   await cable.plug()
   expect(await answers(db)).toBe('ok')
-  await vi.waitFor(() => expect(db.listen.status()).toBe('listening'), { timeout: 5_000 })
+  await vi.waitFor(() => expect(db.listen.status()).toBe('listening'), { timeout: 20_000 })
 })
 
 test('a transaction that is cut in the middle is store_unavailable and leaves nothing', async () => {
@@ -100,7 +100,7 @@ test('a connection that breaks in the same breath as its last answer, while anot
   line.isHeld = true
   const last = db.pool.query('select 1 as one')
   const waiting = answers(db)
-  await vi.waitFor(() => expect(line.held.length).toBeGreaterThan(0))
+  await vi.waitFor(() => expect(line.held.length).toBeGreaterThan(0), { timeout: 20_000 })
   await given.admin.rows`select pg_terminate_backend(${rows[0].pid}::integer)`
 
   expect((await last).rows).toEqual([{ one: 1 }])
