@@ -49,6 +49,7 @@ const BODIES: Record<string, unknown> = {
   'PUT /pools/:id': { name: 'gamma', members: [] },
   'PUT /routing': { default_pool_id: null, fallback_pool_id: null },
   'PUT /users/:id/labels': { roles: [], access_levels: [] },
+  'POST /tasks/:id/images': { url: 'https://images.example/a.png' },
   'POST /forms': { name: 'x', response_schema: YES_NO },
   'POST /forms/preview': { response_schema: YES_NO },
   'PUT /forms/:name': { response_schema: YES_NO },
