@@ -83,7 +83,8 @@ test('A26 T123 T124 T125 a visitor answers inside another page, which hears what
     const { contentWindow } = document.querySelector('iframe') as HTMLIFrameElement
     contentWindow?.postMessage({ source: 'countersign', type: 'theme', payload: { theme: 'dark' } }, origin)
   }, house.server.publicUrl)
-  await expect.poll(() => frameOf(page).evaluate(() => document.documentElement.style.colorScheme)).toBe('dark')
+  const ground = () => frameOf(page).evaluate(() => getComputedStyle(document.documentElement).backgroundColor)
+  await expect.poll(ground).toBe('rgb(20, 22, 26)')
 
   await frame.getByLabel(/^Note/).fill('Lost for sure')
   await frame.getByRole('button', { name: 'Send answer' }).dblclick()
