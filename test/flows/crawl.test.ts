@@ -181,7 +181,7 @@ async function furnish(house: House): Promise<string[]> {
   const ids: string[] = []
   const { alice, agent } = house
   for (const n of [1, 2]) {
-    const task = await house.given.task({ idempotency_key: `a-${n}`, metadata: { n: String(n) } })
+    const task = await house.given.task({ idempotency_key: `a-${n}`, metadata: { n: String(n) }, notify: [`push:${alice.email}`] })
     if (n === 1)
       await alice.post(`/api/v1/tasks/${task.id}/decide`, {
         type: 'respond',
@@ -193,6 +193,11 @@ async function furnish(house: House): Promise<string[]> {
       await alice.post('/api/v1/agents', { name: `bot ${n}` }, { 'idempotency-key': `agent-${n}` }),
       await alice.post('/api/v1/invitations', { email: `guest${n}@example.com`, role: 'viewer' }),
       await alice.post('/api/v1/endpoints', { url: `https://hooks.example.com/${n}`, events: ['*'] }),
+      await alice.post('/api/v1/verifiers', {
+        name: `Verifier ${n}`,
+        config: { provider: 'rules', rules: [{ schema: {}, message: 'No.' }] },
+      }),
+      await alice.post('/api/v1/pools', { name: `Pool ${n}`, members: [alice.id] }),
     ]
     ids.push(...made.flatMap(({ body }) => (typeof body?.id === 'string' ? [body.id] : [])))
     expect(made.slice(0, 2).map(({ status }) => status)).toEqual([201, 201])
