@@ -1,0 +1,64 @@
+// The examples of agents as their README says, against a real server, with a person who answers; also killed in the middle.
+import { join } from 'node:path'
+import { beforeAll, expect, test } from 'vitest'
+import { type House, setup } from '#harness'
+import { root, start, temporaryFolder } from '../harness/process.ts'
+
+beforeAll(async () => {
+  const { buildIfStale } = (await import(join(root, 'scripts/build.mjs'))) as { buildIfStale(names: string[]): Promise<void> }
+  await buildIfStale(['sdk'])
+}, 60_000)
+
+const agent = (house: House, name: string, ...args: string[]) =>
+  start(process.execPath, ['--import', 'tsx', join(root, 'examples/agents', name), ...args], {
+    env: { COUNTERSIGN_URL: house.url, COUNTERSIGN_KEY: house.agent.key },
+  })
+
+/** The only open task, once it is there. */
+async function asked(house: House): Promise<{ id: string; revision: number }> {
+  const open = async () => (await house.alice.get('/api/v1/tasks?status=open')).body.data as { id: string; revision: number }[]
+  await expect.poll(async () => (await open()).length, { timeout: 30_000 }).toBe(1)
+  return (await open())[0] as { id: string; revision: number }
+}
+
+test('A34 the refund runs with the amount that a person set, and its outcome stands on the task', {
+  timeout: 90_000,
+}, async () => {
+  const house = await setup()
+  const first = agent(house, 'refund.ts')
+  const task = await asked(house)
+  first.child.kill('SIGKILL')
+  await first.ended
+  const second = agent(house, 'refund.ts')
+  const decided = await house.alice.post(`/api/v1/tasks/${task.id}/decide`, {
+    type: 'edit',
+    args: { order: 1042, amount: 199 },
+    seen_revision: task.revision,
+  })
+  expect(decided.status, JSON.stringify(decided.body)).toBe(200)
+  const { code } = await second.ended
+  expect([code, second.stdout()]).toEqual([0, 'refunding 199 for order 1042\n'])
+  expect((await house.alice.get('/api/v1/tasks')).body.data).toHaveLength(1)
+  expect((await house.alice.get(`/api/v1/tasks/${task.id}`)).body).toMatchObject({
+    outcome: 'edited',
+    agent_outcome: 'succeeded',
+  })
+})
+
+test('A34 T146 the graph that was killed while it waited goes on from its file with the answer that came meanwhile', {
+  timeout: 90_000,
+}, async () => {
+  const house = await setup()
+  const folder = temporaryFolder()
+  const first = agent(house, 'graph.ts', join(folder, 'graph.json'))
+  await first.line(/^waiting: http/)
+  const task = await asked(house)
+  first.child.kill('SIGKILL')
+  await first.ended
+  const answer = { type: 'respond', response: { publish: true }, seen_revision: task.revision }
+  expect((await house.alice.post(`/api/v1/tasks/${task.id}/decide`, answer)).status).toBe(200)
+  const second = agent(house, 'graph.ts', join(folder, 'graph.json'))
+  const { code } = await second.ended
+  expect([code, second.stderr(), second.stdout()]).toEqual([0, '', 'published: Our parcels are late this week. We are sorry.\n'])
+  expect((await house.alice.get('/api/v1/tasks')).body.data).toHaveLength(1)
+})
