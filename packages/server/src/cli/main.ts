@@ -13,6 +13,7 @@ import { jobsCommand } from './jobs.ts'
 import { keyringCommand } from './keyring.ts'
 import { keysCommand } from './keys.ts'
 import { exitCode, type Output, printError } from './output.ts'
+import { mailCommand } from './mail.ts'
 import { policiesCommand } from './policies.ts'
 import { profileOf, profilesCommand } from './profiles.ts'
 import { queueCommand } from './queue.ts'
@@ -74,6 +75,7 @@ workersCommand(program, door)
 endpointsCommand(program, door)
 deliveriesCommand(program, door)
 replaysCommand(program, door)
+mailCommand(program, door)
 auditCommand(program, door)
 receiptCommand(program, door)
 verifierCommand(program, door)
