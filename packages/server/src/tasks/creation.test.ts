@@ -30,7 +30,7 @@ test('T166 bad members of a create are refused with their path, and nothing rema
     [{ tags: ['Upper'] }, ['/tags/0 format']],
     [{ metadata: { nested: { a: 1 } } }, ['/metadata/nested type']],
     [{ metadata: { big: 'x'.repeat(16_400) } }, ['/metadata too_large']],
-    [{ risk: 'critical' }, ['/risk not_offered']],
+    [{ risk: 'mortal' }, ['/risk not_offered']],
     [{ redact: 'strict' }, ['/redact not_offered']],
     [{ redact: 'none', redact_payload: true }, ['/redact_payload contradiction']],
     [{ on_timeout: { escalate: {} } }, ['/on_timeout no_form_fits']],

@@ -18,6 +18,7 @@ import type { TasksHouse } from './house.ts'
 import { judgeCreations, tellIfDenied } from './judgement.ts'
 import { showWhole } from './look.ts'
 import { type Agreed, agreeOnQuorum } from './quorum/prepare.ts'
+import { neededOf } from './quorum/quorum.ts'
 import { keepRoutes, openRoutes, type Routes, routeOne } from './routing/creating.ts'
 import {
   collectIfFinal,
@@ -104,7 +105,13 @@ async function makeTasks(house: TasksHouse, t: Tx, all: readonly Prepared[]): Pr
   await recordMany(
     t,
     made.flatMap(({ prepared, row }) =>
-      row ? [toldOfCreation(prepared, row, passes.get(prepared) as Passed | undefined), ...toldOfSkipping(prepared, row)] : [],
+      row
+        ? [
+            toldOfCreation(prepared, row, passes.get(prepared) as Passed | undefined),
+            ...toldOfSkipping(prepared, row),
+            ...toldOfTooFew(prepared, row),
+          ]
+        : [],
     ),
   )
   const routed = made.flatMap(({ prepared, drafted, row }) =>
@@ -247,6 +254,19 @@ const toldOfSkipping = ({ scope }: Prepared, row: TaskRow): Told[] =>
           scope,
           type: 'task.verification_skipped',
           data: { why: row.verification_skipped, agent_id: row.agent_id },
+          options: { resource: { type: 'task', id: row.id } },
+        },
+      ]
+
+/** An act that waits for more people than there are is asked all the same; whoever comes may agree (T42). */
+const toldOfTooFew = ({ scope }: Prepared, row: TaskRow): Told[] =>
+  row.unreachable_at === null || row.quorum === null
+    ? []
+    : [
+        {
+          scope,
+          type: 'task.quorum_unreachable',
+          data: { agent_id: row.agent_id, votes: 0, needed: neededOf(row.quorum) },
           options: { resource: { type: 'task', id: row.id } },
         },
       ]
