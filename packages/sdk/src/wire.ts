@@ -4131,6 +4131,7 @@ export type Routes = {
       assigned_to?: string
       unassigned?: boolean
       mine?: boolean
+      unrouted?: boolean
       claimable?: boolean
       metadata?: { [member: string]: string }
       agent_id?: string
@@ -4698,6 +4699,21 @@ export type Routes = {
     }
     answers: {
       200: Task
+    }
+  }
+  'POST /tasks/:id/images': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      url: string
+    }
+    answers: {
+      200: {
+        type: string
+        bytes: number
+        /** The image as `data:`. */
+        data_url: string
+      }
     }
   }
   'GET /forms': {

@@ -143,7 +143,7 @@ const settings = (house: SlackHouse): Route[] => [
     async ({ query, request, reply }) => {
       const { code, state, error } = query
       reply.cookie(STATE_COOKIE, '', { path: STATE_PATH, maxAge: 0 })
-      const back = (outcome: string) => reply.location(`${house.tasks.origin()}/settings/slack?${outcome}`)
+      const back = (outcome: string) => reply.location(`${house.tasks.origin()}/channels/slack?${outcome}`)
       if (error !== undefined) return void back('declined=1')
       if (code === undefined || state === undefined) throw new Problem('link_invalid')
       const { team_id } = await finishOauth(house, { code, state }, request.cookie(STATE_COOKIE))

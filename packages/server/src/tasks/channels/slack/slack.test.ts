@@ -66,7 +66,7 @@ test('T113 T149 a workspace is connected by OAuth: the state counts with the coo
   expect((await back(`${first.state.slice(0, -2)}xx`, first.cookie)).status).toBe(400)
   expect((await back(first.state, first.cookie, 'not-a-code')).status).toBe(422)
   const done = await back(first.state, first.cookie)
-  expect([done.status, done.headers.get('location')]).toEqual([302, expect.stringMatching(/settings\/slack\?connected=T0TEAM$/)])
+  expect([done.status, done.headers.get('location')]).toEqual([302, expect.stringMatching(/channels\/slack\?connected=T0TEAM$/)])
   await house.clock.advance('11m')
   expect((await back(second.state, second.cookie)).status).toBe(410)
 
