@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { type Database, database, setup } from '#harness'
 import { adoptRoles } from './adopt.ts'
 import { checkRoles } from './check.ts'
+import { ROLES } from './roles.ts'
 import { openDb } from './tx.ts'
 
 /** As a dump is restored without owners and rights: everything belongs to one login, and nobody else may do anything. */
@@ -101,6 +102,39 @@ test('P17 the login that owned everything serves on as a member of the runtime, 
   } finally {
     await given.close()
     await (await database({ empty: true })).admin.query(`drop role ${single}`)
+  }
+})
+
+test('P17 an administrator who is no superuser, but owns it all and made the roles, adopts twice; who owned it serves on and has no way back', async () => {
+  const given = await database()
+  const password = crypto.randomUUID()
+  const boss = `boss_${given.name}`
+  await given.admin.query(`create role ${boss} login createrole createdb password '${password}'`)
+  try {
+    // As PostgreSQL 16 and newer give it to whoever makes a role: the right to hand it on, and nothing else of it.
+    const { is16 } = await given.admin.one<{ is16: boolean }>`select current_setting('server_version_num')::int >= 160000 as is16`
+    for (const { name } of ROLES)
+      await given.admin.query(`grant ${name} to ${boss} with ${is16 ? 'admin true, inherit false, set false' : 'admin option'}`)
+    await disown(given, boss)
+    const url = Object.assign(new URL(given.adminUrl), { username: boss, password }).href
+    const { statements, kept } = await adoptRoles(url)
+    expect(statements).toContain('alter table countersign.tasks owner to countersign_owner;')
+    expect(kept).toEqual([boss])
+    expect(await checkRoles(given.db)).toEqual([])
+    const db = await openDb({ url, listen: false })
+    try {
+      expect((await db.pool.query('select count(*) from countersign.tasks')).rows).toEqual([{ count: 0 }])
+      for (const refused of ['drop table countersign.tasks', 'set role countersign_owner', 'set role countersign_engine'])
+        await expect(db.pool.query(refused), refused).rejects.toMatchObject({ code: '42501' })
+    } finally {
+      await db.close()
+    }
+    expect(await adoptRoles(url)).toEqual({ statements: [], kept: [] })
+    expect(await checkRoles(given.db)).toEqual([])
+  } finally {
+    await given.close()
+    const { admin } = await database({ empty: true })
+    await admin.query(`drop role ${boss}`)
   }
 })
 

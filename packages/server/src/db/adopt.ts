@@ -81,10 +81,17 @@ async function adoptOnce(client: pg.Client, expected: Expected): Promise<Adopted
   // What nobody waits for comes first, and last, under locks, what everybody does.
   await run(former.map((login) => `grant ${RUNTIME} to ${pg.escapeIdentifier(login)};`))
   await run(compareGrants(expected.grants, await readGrants(client), database).map((one) => one.mend))
-  await run(mends(owners.filter((one) => !isRelation(one))))
+  await run(mends(owners.filter((one) => one.kind !== 'function' && !isRelation(one))))
+  const functions = mends(owners.filter((one) => one.kind === 'function'))
+  const schemas = [...new Set(owners.filter((one) => one.kind === 'function').map((one) => pg.escapeIdentifier(one.schema)))]
+  // Whoever is no superuser hands a function only to a role that might have made it there; it may for as long as that takes.
+  const isOpened = !superuser && functions.length > 0
+  if (isOpened) for (const schema of schemas) await client.query(`grant create on schema ${schema} to ${OWNER}, ${ENGINE}`)
+  await run(functions)
   const relations = owners.filter((one) => isRelation(one) && one.owner !== ownerOf(one, expected))
   if (relations.some((one) => one.kind === 'table')) await closeTheGate(client, relations)
   await run(mends(relations))
+  if (isOpened) for (const schema of schemas) await client.query(`revoke create on schema ${schema} from ${ENGINE}`)
   await run(compareGrants(expected.grants, await readGrants(client), database).map((one) => one.mend))
   // The way in that an administrator needed to hand things over is shut behind it.
   if (!superuser) for (const role of [OWNER, ENGINE]) await client.query(`revoke ${role} from ${pg.escapeIdentifier(me)}`)

@@ -72,8 +72,24 @@ export function bootstrapRolesSql(options: BootstrapOptions): string {
     ...ROLES.map((role) =>
       quietly(`not exists (select from pg_roles where rolname = '${role.name}')`, `create role ${role.name}`),
     ),
-    ...ROLES.map((role) => `alter role ${role.name} ${attributes(role)};`),
-    ...ROLES.flatMap((role) => role.memberOf.map((parent) => `grant ${parent} to ${role.name};`)),
+    // Only what differs is said: an administrator who is no superuser may neither name such powers nor alter a role that somebody else made.
+    ...ROLES.map((role) =>
+      quietly(
+        `exists (select from pg_roles where rolname = '${role.name}' and (rolcanlogin <> ${role.login} or rolinherit <> ${role.inherit}))`,
+        `alter role ${role.name} ${role.login ? 'login' : 'nologin'} ${role.inherit ? 'inherit' : 'noinherit'}`,
+      ),
+    ),
+    ...ROLES.map((role) =>
+      quietly(
+        `exists (select from pg_roles where rolname = '${role.name}' and (rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls))`,
+        `alter role ${role.name} nosuperuser nocreatedb nocreaterole noreplication nobypassrls`,
+      ),
+    ),
+    ...ROLES.flatMap((role) =>
+      role.memberOf.map((parent) =>
+        quietly(`not pg_has_role('${role.name}', '${parent}', 'member')`, `grant ${parent} to ${role.name}`),
+      ),
+    ),
     ...password(MIGRATOR, options.migratorPassword),
     ...password(RUNTIME, options.runtimePassword),
     // Whoever is no superuser must be a member of the owner to hand the database over.
