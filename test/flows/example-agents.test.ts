@@ -1,7 +1,7 @@
 // The examples of agents as their README says, against a real server, with a person who answers; also killed in the middle.
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { type House, setup } from '#harness'
+import { type House, openModelProvider, setup } from '#harness'
 import { root, start, temporaryFolder } from '../harness/process.ts'
 
 beforeAll(async () => {
@@ -61,4 +61,33 @@ test('A34 T146 the graph that was killed while it waited goes on from its file w
   const { code } = await second.ended
   expect([code, second.stderr(), second.stdout()]).toEqual([0, '', 'published: Our parcels are late this week. We are sorry.\n'])
   expect((await house.alice.get('/api/v1/tasks')).body.data).toHaveLength(1)
+})
+
+test('T146 A27 the moderator hears why the model did not take the answer, and the second one comes back to the agent', {
+  timeout: 90_000,
+}, async () => {
+  const provider = await openModelProvider()
+  const house = await setup({ settings: { EGRESS_HTTP: '1', EGRESS_ALLOW: `127.0.0.1:${provider.port}` } })
+  const key = { provider: 'openai', key: crypto.randomUUID(), base_url: `${provider.origin}/v1`, model: 'gpt-test' }
+  expect((await house.alice.put('/api/v1/provider-keys/openai', key)).status).toBe(200)
+  provider.says.push(
+    { passed: false, reason: 'Which rule?', field_errors: [{ path: '/note', message: 'Name the rule.' }] },
+    { passed: true },
+  )
+  const running = agent(house, 'moderation.ts')
+  const task = await asked(house)
+  const answer = async (note: string) => {
+    const decided = await house.alice.post(`/api/v1/tasks/${task.id}/decide`, {
+      type: 'respond',
+      response: { decision: 'remove', note },
+      seen_revision: task.revision,
+    })
+    expect(decided.status, JSON.stringify(decided.body)).toBe(202)
+    await house.runJobs()
+    return (await house.alice.get(`/api/v1/tasks/${task.id}`)).body
+  }
+  expect(await answer('spam')).toMatchObject({ status: 'returned', verifier_result: { reason: 'Which rule?' } })
+  expect(await answer('Rule 1: advertising')).toMatchObject({ status: 'completed', verification_attempt: 1 })
+  const { code } = await running.ended
+  expect([code, running.stdout()]).toEqual([0, 'remove: Rule 1: advertising\n'])
 })

@@ -87,13 +87,16 @@ function placeOf({ configurable, metadata }: NodeConfig): Place {
 const keyOf = async ({ thread, node, run, position }: Place): Promise<string> =>
   `langgraph:${(await sha256Hex(canonicalJson({ node, position, run, thread }))).slice(0, 32)}`
 
+// biome-ignore lint/suspicious/noExplicitAny: for a graph of any state and any nodes
+type AnyCommand = Command<unknown, any, any>
+
 /** As much of a compiled graph as is needed here. */
 export type Graph = {
   getState(config: { configurable: { thread_id: string } }): Promise<{
     values: unknown
     tasks: readonly { interrupts?: readonly { id?: string; value?: unknown }[] }[]
   }>
-  invoke(input: Command, config: { configurable: { thread_id: string } }): Promise<unknown>
+  invoke(input: AnyCommand, config: { configurable: { thread_id: string } }): Promise<unknown>
 }
 
 export type Pending = { interruptId: string; taskId: string; url: string }
