@@ -9,6 +9,7 @@ import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
+import { DecisionSettingsCard } from '../task/settings-card.tsx'
 import { exact, relative, useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -41,6 +42,7 @@ export function TenantPage() {
       {tenant.data && (
         <>
           <Settings key={tenant.dataUpdatedAt} tenant={tenant.data} />
+          <DecisionSettingsCard />
           <Visits />
           <HandOver />
           <End tenant={tenant.data} />
