@@ -67,7 +67,12 @@ export function RemoteImage({ url, alt, width, height, load }: ImageProps) {
         Image: <AgentText text={alt} />
       </span>
       {load && (
-        <Button small busy={state === 'loading'} aria-label={`Load image ${visible(alt)} from ${host}`} onClick={get}>
+        <Button
+          small
+          busy={state === 'loading'}
+          aria-label={`${state === 'loading' ? 'Loading…' : `Load from ${host}`} image ${visible(alt)}`}
+          onClick={get}
+        >
           {state === 'loading' ? 'Loading…' : `Load from ${host}`}
         </Button>
       )}

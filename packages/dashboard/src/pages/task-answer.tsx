@@ -7,9 +7,11 @@ import { can, stepsIn } from '../can.ts'
 import { draftStore, type Kept } from '../draft-store.ts'
 import { plain, type Shown } from '../exact.ts'
 import { AnswerForm } from '../form/form.tsx'
+import { imageOf } from '../image.ts'
 import { useUser } from '../me.ts'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
+import { KeepAsComment } from '../talk/keep-as-comment.tsx'
 import { Remember } from '../task/remember.tsx'
 import { Banner } from '../ui/banner.tsx'
 import { Card } from '../ui/card.tsx'
@@ -60,6 +62,7 @@ export function TaskAnswer({ task, initial, unread, onSent }: Props) {
         initial={plain(initial) ?? undefined}
         drafts={kept.draft ?? undefined}
         onDraft={(draft) => change({ draft })}
+        loadImage={(url) => imageOf(task.id, url)}
         onSubmit={(response) => decide.mutate(response)}
         error={decide.error}
         busy={decide.isPending}
@@ -86,6 +89,7 @@ export function TaskAnswer({ task, initial, unread, onSent }: Props) {
           />
         )}
       </AnswerForm>
+      <KeepAsComment task={task} error={decide.error} response={decide.variables} />
       {dialog}
     </Card>
   )

@@ -8,9 +8,16 @@ import { api } from '../api.ts'
 import { Markdown } from '../content/markdown.tsx'
 import { useReadToEnd } from '../content/read-to-end.tsx'
 import { readExact, type Shown, writeExact } from '../exact.ts'
+import { imageOf } from '../image.ts'
 import { useLive } from '../live.tsx'
 import { useUser } from '../me.ts'
 import { paths } from '../paths.ts'
+import { NoticesCard } from '../routing/notices-card.tsx'
+import { hidesParts, RevealCard, type Revealed } from '../routing/reveal-card.tsx'
+import { Changes } from '../talk/changes.tsx'
+import { Comments } from '../talk/comments.tsx'
+import { Erase } from '../talk/erase.tsx'
+import { Timeline } from '../talk/timeline.tsx'
 import { isAction } from '../task/action.ts'
 import { ActionAnswer } from '../task/action-answer.tsx'
 import { ActionCard } from '../task/action-card.tsx'
@@ -22,6 +29,7 @@ import { StatusBadge, TaskBadges } from '../ui/badge.tsx'
 import { Card } from '../ui/card.tsx'
 import { AgentText, ContentCard } from '../ui/content.tsx'
 import { Refusal } from '../ui/refusal.tsx'
+import { VerificationCard } from '../verifiers/verification-card.tsx'
 import { TaskActs } from './task-acts.tsx'
 import { TaskAnswer } from './task-answer.tsx'
 import { outcomeOf, TaskOutcome } from './task-outcome.tsx'
@@ -37,14 +45,18 @@ async function readTask(id: string): Promise<Read> {
 export function TaskPage({ id }: { id: string }) {
   const { refetchInterval } = useLive()
   const read = useQuery({ queryKey: ['task', id], queryFn: () => readTask(id), refetchInterval })
+  const [revealed, setRevealed] = useState<Revealed | null>(null)
   if (read.isPending) return <p className="text-muted">Loading…</p>
+  // What was revealed is of one version: when the task moves on, it is hidden again.
+  const data = read.data && revealed && revealed.task.version >= read.data.task.version ? revealed : read.data
   return (
     <div className="flex flex-col gap-5">
       <Link href={paths.inbox()} className="self-start text-muted hover:text-text hover:underline">
         ← Inbox
       </Link>
       <Refusal error={read.error} />
-      {read.data && <TaskView key={read.data.task.revision} {...read.data} />}
+      {data && hidesParts(data.task) && <RevealCard task={data.task} onRevealed={setRevealed} />}
+      {data && <TaskView key={data.task.revision} {...data} />}
     </div>
   )
 }
@@ -53,9 +65,10 @@ function TaskView({ task, shown }: Read) {
   const me = useUser()
   const { announce } = useLive()
   // Who was answering keeps the form, with what they typed and the reason why it is closed (T15, T159).
-  const [wasOpen] = useState(task.status === 'open')
+  const isAnswerable = task.status === 'open' || task.status === 'returned'
+  const [wasOpen] = useState(isAnswerable)
   const [sent, setSent] = useState(false)
-  const isOver = task.status !== 'open'
+  const isOver = !isAnswerable
   const isMine = sent || task.completed_by_user_id === me.id
   useTitle(task.task.slice(0, 60))
   useEffect(() => {
@@ -87,7 +100,7 @@ function TaskView({ task, shown }: Read) {
         <div className="flex min-w-0 flex-col gap-5">
           {typeof task.description === 'string' && task.description !== '' && (
             <Card title="Background">
-              <Markdown text={task.description} />
+              <Markdown text={task.description} loadImage={(url) => imageOf(task.id, url)} />
             </Card>
           )}
           <ActionCard action={member('action')} />
@@ -96,25 +109,39 @@ function TaskView({ task, shown }: Read) {
             <ContentCard title="What it is about" value={member('payload')} label="content" shortcut="v" />
           )}
           {member('response') !== null && <ContentCard title="The answer" value={member('response')} label="answer" />}
+          <Changes task={task} shown={shown} />
           <div ref={end} aria-hidden="true" />
+          <Comments task={task} />
+          <Timeline task={task} />
         </div>
         <div className="flex min-w-0 flex-col gap-5">
+          <VerificationCard task={task} />
           {isOver && <Arrival wanted={sent}>{<TaskOutcome task={task} />}</Arrival>}
           {(!isOver || (wasOpen && !isMine)) && (
             <Answer
               task={task}
               action={member('action')}
-              initial={member('initial_response')}
+              // What a verifier gave back is mended, not typed again.
+              initial={(task.status === 'returned' ? returnedTo(member('decisions'), me.id) : null) ?? member('initial_response')}
               unread={unread}
               onSent={() => setSent(true)}
             />
           )}
           <Votes task={task} />
           <TaskActs task={task} />
+          <Erase task={task} />
+          <NoticesCard task={task} />
         </div>
       </div>
     </article>
   )
+}
+
+/** The last answer of this person that a verifier gave back. */
+function returnedTo(decisions: Shown, userId: string): Shown {
+  const own = Array.isArray(decisions) ? decisions.filter((one) => one instanceof Map && one.get('user_id') === userId) : []
+  const last = own.at(-1)
+  return last instanceof Map && last.get('state') === 'returned' ? (last.get('response') ?? null) : null
 }
 
 /** What answers it: the form, or the bar of a proposed action. */

@@ -1,6 +1,8 @@
 // The routes of stored forms, and the preview that stores nothing: schemas and one verb each.
 import { type Route, route, s } from '../../../http/route.ts'
 import type { TasksHouse } from '../../house.ts'
+import { taskId } from '../../shapes.ts'
+import { loadImage } from '../image.ts'
 import { previewForm } from '../preview.ts'
 import { changeForm, createForm, getForm, listForms, removeForm } from './stored.ts'
 
@@ -50,6 +52,39 @@ const PreviewBody = s.named(
 )
 
 export const formRoutes = (house: TasksHouse): Route[] => [
+  route(
+    'POST /tasks/:id/images',
+    {
+      summary: 'Load an image that a task shows from elsewhere',
+      description:
+        'Only an address that stands in the task. The server fetches it through the guarded door: at most 10 MiB of PNG, JPEG, GIF or WebP, told by its bytes. Nothing is stored.',
+      tag: 'tasks',
+      auth: 'any',
+      action: 'task.read',
+      params: taskId,
+      body: s.object({ url: s.text({ min: 1, max: 2_048 }) }),
+      answers: {
+        200: s.object({
+          type: s.text(),
+          bytes: s.int({ min: 0 }),
+          data_url: s.text({ max: 20_000_000 }).describe('The image as `data:`.'),
+        }),
+      },
+      problems: [
+        'not_found',
+        'url_invalid',
+        'url_not_allowed',
+        'unreachable',
+        'timeout',
+        'too_large',
+        'tls',
+        'file_type_not_allowed',
+      ],
+      idempotency: 'none',
+      cost: 10,
+    },
+    ({ scope, params, body, signal }) => loadImage(house, scope, params.id, body.url, signal),
+  ),
   route(
     'GET /forms',
     {
