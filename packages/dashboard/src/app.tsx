@@ -1,5 +1,6 @@
 // Which page stands at which address, and who may see it: without a session every page but set-up, sign-in and invitation leads to sign-in and back.
 import { Redirect, Route, Switch, useLocation, useSearch } from 'wouter'
+import { AnalyticsPage } from './analytics/analytics-page.tsx'
 import { AnswerPage } from './answer/answer-page.tsx'
 import { AuditPage } from './audit/audit-page.tsx'
 import { EventPage } from './audit/event-page.tsx'
@@ -13,7 +14,9 @@ import { OverviewPage } from './jobs/overview-page.tsx'
 import { QueuePage } from './jobs/queue-page.tsx'
 import { QueuesPage } from './jobs/queues-page.tsx'
 import { SchedulesPage } from './jobs/schedules-page.tsx'
+import { EmbedsPage } from './embeds/embeds-page.tsx'
 import { KeyringPage } from './keyring/keyring-page.tsx'
+import { MailPage } from './mail/mail-page.tsx'
 import { SignedIn, useMe, useSetup } from './me.ts'
 import { AgentsPage } from './pages/agents-page.tsx'
 import { InboxPage } from './pages/inbox-page.tsx'
@@ -31,10 +34,15 @@ import { InForcePage } from './policies/in-force-page.tsx'
 import { SimulatorPage } from './policies/simulator-page.tsx'
 import { VersionPage } from './policies/version-page.tsx'
 import { VersionsPage } from './policies/versions-page.tsx'
+import { RoutingPeoplePage } from './routing/people-page.tsx'
+import { RoutingPage } from './routing/routing-page.tsx'
 import { Shell } from './shell.tsx'
+import { SlackLinkPage } from './slack/link-page.tsx'
+import { SlackPage } from './slack/slack-page.tsx'
 import { TenantPage } from './tenants/tenant-page.tsx'
 import { TenantsPage } from './tenants/tenants-page.tsx'
 import { Refusal } from './ui/refusal.tsx'
+import { VerifiersPage } from './verifiers/verifiers-page.tsx'
 import { DeliveryPage } from './webhooks/delivery-page.tsx'
 import { WebhookPage } from './webhooks/endpoint-page.tsx'
 import { WebhooksPage } from './webhooks/list-page.tsx'
@@ -82,8 +90,15 @@ function Inside() {
           </Route>
           <Route path="/inbox" component={InboxPage} />
           <Route path="/tasks/:id">{({ id }) => <TaskPage key={id} id={id} />}</Route>
+          <Route path="/analytics" component={AnalyticsPage} />
           <Route path="/agents" component={AgentsPage} />
           <Route path="/people" component={PeoplePage} />
+          <Route path="/routing" component={RoutingPage} />
+          <Route path="/routing/people" component={RoutingPeoplePage} />
+          <Route path="/channels/slack" component={SlackPage} />
+          <Route path="/channels/mail" component={MailPage} />
+          <Route path="/channels/embeds" component={EmbedsPage} />
+          <Route path="/slack-link" component={SlackLinkPage} />
           <Route path="/tenants" component={TenantsPage} />
           <Route path="/settings" component={TenantPage} />
           <Route path="/policies" component={InForcePage} />
@@ -104,6 +119,7 @@ function Inside() {
           <Route path="/engine" component={EnginePage} />
           <Route path="/installation" component={InstallationPage} />
           <Route path="/keyring" component={KeyringPage} />
+          <Route path="/verifiers" component={VerifiersPage} />
           <Route path="/webhooks" component={WebhooksPage} />
           <Route path="/webhooks/:id">{({ id }) => <WebhookPage key={id} id={id} />}</Route>
           <Route path="/deliveries/:id">{({ id }) => <DeliveryPage key={id} id={id} />}</Route>

@@ -18,6 +18,7 @@ const GROUPS: { name: string; places: Place[] }[] = [
     name: 'Work',
     places: [
       { name: 'Inbox', path: paths.inbox(), keys: 'g i', also: ['/tasks/'] },
+      { name: 'Analytics', path: paths.analytics(), keys: 'g y' },
       {
         name: 'Queue',
         path: paths.queue(),
@@ -31,6 +32,7 @@ const GROUPS: { name: string; places: Place[] }[] = [
     name: 'Control',
     places: [
       { name: 'Policies', path: paths.policies(), keys: 'g o' },
+      { name: 'Verifiers', path: paths.verifiers(), keys: 'g v', for: 'task.configure' },
       { name: 'Webhooks', path: paths.webhooks(), keys: 'g w', also: ['/deliveries/'] },
       { name: 'Audit', path: paths.audit(), keys: 'g r' },
     ],
@@ -39,6 +41,8 @@ const GROUPS: { name: string; places: Place[] }[] = [
     name: 'Organisation',
     places: [
       { name: 'People', path: paths.people(), keys: 'g p' },
+      { name: 'Routing', path: paths.routing(), keys: 'g u', for: 'task.route' },
+      { name: 'Channels', path: paths.slack(), keys: 'g l', also: ['/channels/'], for: 'task.configure' },
       { name: 'Tenant', path: paths.tenant(), keys: 'g n' },
       { name: 'Profile', path: paths.profile(), keys: 'g m' },
     ],

@@ -8,6 +8,7 @@ import { More, useList } from '../list.tsx'
 import { useLive } from '../live.tsx'
 import { useUser } from '../me.ts'
 import { paths } from '../paths.ts'
+import { RoutingWarnings } from '../routing/warnings.tsx'
 import { sample } from '../sample.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
@@ -64,6 +65,7 @@ export function InboxPage() {
           <span>{{ live: 'Live', connecting: 'Connecting…', lost: 'Not live, refreshing every few seconds' }[state]}</span>
         </p>
       </PageTitle>
+      <RoutingWarnings />
       <div className="flex flex-wrap items-center justify-between gap-3">
         <nav aria-label="Views" className="flex gap-1 rounded-xl bg-sunken p-1">
           {(Object.keys(VIEWS) as View[]).map((name) => (

@@ -1,5 +1,6 @@
 // One's own account: the places where one is signed in, keys for programs that act in one's name, and the password.
 import { useUser } from '../me.ts'
+import { AvailabilityCard } from '../routing/availability-card.tsx'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
 import { PageTitle } from '../ui/card.tsx'
@@ -19,6 +20,7 @@ export function ProfilePage() {
           {me.is_host && <Badge tone="info">host</Badge>}
         </p>
       </PageTitle>
+      <AvailabilityCard />
       <SessionsCard />
       <PersonalKeys />
       <PasswordCard />

@@ -315,6 +315,7 @@ export const listQuery = {
   assigned_to: s.optional(s.text({ min: 1, max: 320 }).describe('A user id, a mail address, or part of a name.')),
   unassigned: s.optional(s.boolean()),
   mine: s.optional(s.boolean().describe('Held by the caller, or free and asked of them.')),
+  unrouted: s.optional(s.boolean().describe('Open, and nobody could be asked or told: the fallback pool has it.')),
   claimable: s.optional(s.boolean().describe('Open, held by nobody, and asked of the caller.')),
   metadata: s.optional(
     s

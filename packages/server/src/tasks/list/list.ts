@@ -23,6 +23,7 @@ export type ListInput = {
   assigned_to?: string
   unassigned?: boolean
   mine?: boolean
+  unrouted?: boolean
   claimable?: boolean
   metadata?: Record<string, string>
   agent_id?: string

@@ -57,6 +57,7 @@ export type ListFilter = {
   /** `assigned_to` as addresses are compared, when it is one. */
   folded: string | null
   unassigned?: boolean
+  unrouted?: boolean
   mine?: boolean
   claimable?: boolean
   metadata?: Record<string, string>
@@ -102,6 +103,10 @@ export function listFilter(reached: Sql, input: ListFilter): Sql {
     parts.push(input.unassigned ? free : sql`not ${free}`)
   }
   if (input.metadata !== undefined) parts.push(sql`metadata @> any(${describing(input.metadata)}::jsonb[])`)
+  if (input.unrouted !== undefined) {
+    const lost = sql`(status in ('open', 'returned') and unrouted_at is not null)`
+    parts.push(input.unrouted ? lost : sql`not ${lost}`)
+  }
   if (input.claimable !== undefined) parts.push(claimable(input.asker, input.claimable))
   if (input.mine !== undefined) parts.push(mine(input.asker, input.mine))
   if (input.assigned_to !== undefined) parts.push(heldBy(input.assigned_to, input.folded))
