@@ -141,9 +141,7 @@ export const emailRoutes = (house: EmailHouse): Route[] => [
     {
       summary: 'Send a test mail',
       description: 'With a code that confirms the sender. `sent` false says why in `reason`.',
-      tag,
-      auth: 'any',
-      action: 'task.configure',
+      ...manage,
       bucket: 'mail.test',
       idempotency: 'none',
       params,
@@ -157,9 +155,7 @@ export const emailRoutes = (house: EmailHouse): Route[] => [
     'POST /channels/email/identities/:id/confirm',
     {
       summary: 'Confirm that the test mail arrived',
-      tag,
-      auth: 'any',
-      action: 'task.configure',
+      ...manage,
       params,
       body: s.object({ code: s.line({ max: 20 }) }),
       answers: { 200: IdentityBody },

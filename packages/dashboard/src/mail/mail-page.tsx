@@ -1,0 +1,154 @@
+// Senders of mail: who mails come from, whether they arrive, and what failed last. Passwords and keys go in and never come out.
+import type { RouteAnswer } from '@countersign/sdk'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { useSearchParams } from 'wouter'
+import { api } from '../api.ts'
+import { Empty, Table, When } from '../jobs/frame.tsx'
+import { closedTo, useUser } from '../me.ts'
+import { ShownOnce } from '../pages/shown-once.tsx'
+import { CHANNELS } from '../slack/channels.ts'
+import { useStepUp } from '../step-up.tsx'
+import { useNow } from '../time.ts'
+import { useTitle } from '../title.ts'
+import { Badge } from '../ui/badge.tsx'
+import { Banner } from '../ui/banner.tsx'
+import { Button } from '../ui/button.tsx'
+import { Confirm } from '../ui/confirm.tsx'
+import { Dialog } from '../ui/dialog.tsx'
+import { visible } from '../ui/marks.ts'
+import { Refusal } from '../ui/refusal.tsx'
+import { Sections } from '../ui/sections.tsx'
+import { NewSender } from './new-sender.tsx'
+import { TestSender } from './test-sender.tsx'
+
+type Sender = RouteAnswer<'GET /channels/email/identities'>['data'][number]
+
+export function MailPage() {
+  useTitle('Mail')
+  const me = useUser()
+  const [search, setSearch] = useSearchParams()
+  const [secret, setSecret] = useState<{ secret: string; url: string } | null>(null)
+  const closed = closedTo(me, 'task.configure', 'set up channels')
+  const list = useQuery({
+    queryKey: ['mail', 'senders'],
+    queryFn: () => api.call('GET /channels/email/identities'),
+    enabled: closed === undefined,
+    refetchInterval: 10_000,
+  })
+  const show = (values: Record<string, string>) => setSearch(values)
+  const tested = search.get('test')
+  return (
+    <Sections
+      name="Channels"
+      places={CHANNELS}
+      title="Mail"
+      aside={
+        <Button tone="primary" reason={closed} onClick={() => show({ new: 'sender' })}>
+          New sender
+        </Button>
+      }
+    >
+      {closed && <Banner tone="info">{closed}</Banner>}
+      <Refusal error={list.error} />
+      {list.data?.data.length === 0 && (
+        <Empty>No sender yet. With one, people who are asked get a mail, and answer by a link in it without signing in.</Empty>
+      )}
+      {list.data && list.data.data.length > 0 && <Senders rows={list.data.data} onTest={(test) => show({ test })} />}
+      <Dialog open={search.get('new') === 'sender'} onClose={() => show({})} title="New sender">
+        <NewSender
+          onMade={({ id, inbound_secret, inbound_url }) => {
+            show({ test: id })
+            if (inbound_secret && inbound_url) setSecret({ secret: inbound_secret, url: inbound_url })
+          }}
+        />
+      </Dialog>
+      <Dialog open={tested !== null} onClose={() => show({})} title={`Test of ${tested ?? ''}`}>
+        {tested !== null && <TestSender key={tested} id={tested} to={me.email} onDone={() => show({})} />}
+      </Dialog>
+      <ShownOnce secret={secret?.secret ?? null} onClose={() => setSecret(null)} title="The secret for replies" label="secret">
+        <p className="text-muted wrap-anywhere">
+          Your mail provider posts what arrives to {secret?.url}, signed with it; docs/tasks/mail.md shows how.
+        </p>
+      </ShownOnce>
+    </Sections>
+  )
+}
+
+function Senders({ rows, onTest }: { rows: Sender[]; onTest: (id: string) => void }) {
+  const now = useNow()
+  return (
+    <Table
+      label="Senders of mail"
+      rows={rows}
+      id={(one) => one.id}
+      columns={[
+        {
+          name: 'Sender',
+          cell: (one) => (
+            <span className="flex flex-col items-start">
+              <span>
+                {visible(one.id)} {one.is_default && <Badge tone="quiet">Default</Badge>}
+              </span>
+              <span className="text-xs font-normal text-muted wrap-anywhere">{visible(one.from_email)}</span>
+            </span>
+          ),
+        },
+        { name: 'By', cell: (one) => one.transport },
+        { name: 'State', cell: (one) => <State sender={one} /> },
+        { name: 'Last mail', cell: (one) => (one.last_sent_at ? <When at={one.last_sent_at} now={now} /> : 'none yet') },
+        { name: 'Replies', cell: (one) => (one.inbound_domain ? visible(one.inbound_domain) : '–') },
+        { name: '', cell: (one) => <Acts sender={one} onTest={() => onTest(one.id)} /> },
+      ]}
+    />
+  )
+}
+
+function State({ sender }: { sender: Sender }) {
+  if (sender.last_error)
+    return (
+      <span className="flex flex-col items-start gap-1">
+        <Badge tone="bad">Failing</Badge>
+        <span className="text-xs text-muted">{visible(sender.last_error)}</span>
+      </span>
+    )
+  return sender.verified_at ? <Badge tone="good">Verified</Badge> : <Badge tone="warn">Not verified</Badge>
+}
+
+function Acts({ sender, onTest }: { sender: Sender; onTest: () => void }) {
+  const queries = useQueryClient()
+  const { run, dialog } = useStepUp()
+  const options = { onSettled: () => queries.invalidateQueries({ queryKey: ['mail'] }) }
+  const params = { id: sender.id }
+  const choose = useMutation({
+    mutationFn: () => run(() => api.call('PATCH /channels/email/identities/:id', { params, body: { is_default: true } })),
+    ...options,
+  })
+  const remove = useMutation({
+    mutationFn: () => run(() => api.call('DELETE /channels/email/identities/:id', { params })),
+    ...options,
+  })
+  return (
+    <span className="flex flex-wrap justify-end gap-2">
+      <Refusal error={choose.error ?? remove.error} />
+      <Button small aria-label={`Test ${sender.id}`} onClick={onTest}>
+        Test
+      </Button>
+      {!sender.is_default && (
+        <Button small aria-label={`Make ${sender.id} the default`} busy={choose.isPending} onClick={() => choose.mutate()}>
+          Make default
+        </Button>
+      )}
+      <Confirm
+        name="Remove"
+        title={`Remove ${sender.id}`}
+        confirm="Remove it"
+        busy={remove.isPending}
+        onConfirm={() => remove.mutate()}
+      >
+        Its password or key is dropped. What it has sent stays where it is, and its links work on.
+      </Confirm>
+      {dialog}
+    </span>
+  )
+}
