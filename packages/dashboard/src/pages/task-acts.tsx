@@ -6,6 +6,7 @@ import { api } from '../api.ts'
 import { can } from '../can.ts'
 import { useKeys } from '../keys.ts'
 import { useUser } from '../me.ts'
+import { SendBack } from '../talk/send-back.tsx'
 import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { visible } from '../ui/marks.ts'
@@ -46,6 +47,7 @@ export function TaskActs({ task }: { task: Task }) {
             {isMine ? 'Give it back' : `Free it from ${visible(task.assigned_to_display_name ?? 'its holder')}`}
           </Button>
         )}
+        <SendBack task={task} />
         <Button small tone="danger" reason={why(can('cancel', task))} onClick={() => setAsking(true)}>
           Withdraw the question
         </Button>

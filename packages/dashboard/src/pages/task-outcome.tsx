@@ -9,6 +9,10 @@ import { AgentText } from '../ui/content.tsx'
 export function outcomeOf(task: Task): string {
   if (task.status === 'timed_out') return 'Nobody answered in time.'
   if (task.status === 'cancelled') return 'It was withdrawn.'
+  if (task.status === 'revising') return 'It was sent back: the agent changes what it asks, or withdraws it.'
+  if (task.status === 'verifying') return 'An answer is being checked.'
+  if (task.status === 'returned') return 'The last answer came back from its verifier.'
+  if (task.status === 'verification_exhausted') return 'No answer passed its verifier.'
   if (task.status !== 'completed') return 'It is open.'
   if (task.completed_via_channel === 'timeout') return 'The deadline settled it.'
   return `${task.completed_by_display_name ?? 'Somebody'} settled it.`

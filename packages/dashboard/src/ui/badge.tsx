@@ -27,6 +27,7 @@ const STATUS: Record<string, { word: string; tone: Tone }> = {
   timed_out: { word: 'Timed out', tone: 'warn' },
   cancelled: { word: 'Withdrawn', tone: 'quiet' },
   completed: { word: 'Completed', tone: 'good' },
+  revising: { word: 'With the agent', tone: 'warn' },
 }
 
 /** What became of a task. */

@@ -1,0 +1,207 @@
+// The figures of tasks (T161): what was asked, how it ended, how long people took, and what came of it. What one sees is what the server counts for them.
+import type { RouteAnswer, RouteQuery } from '@countersign/sdk'
+import { useQuery } from '@tanstack/react-query'
+import { useSearchParams } from 'wouter'
+import { api } from '../api.ts'
+import { Empty, Figure, figure } from '../jobs/frame.tsx'
+import { useTitle } from '../title.ts'
+import { PageTitle } from '../ui/card.tsx'
+import { Refusal } from '../ui/refusal.tsx'
+import { SelectField } from '../ui/select-field.tsx'
+import { Bars, type Cells, Columns, Figures, Heat, WEEKDAYS } from './charts.tsx'
+import { ExportDecisions } from './export-decisions.tsx'
+import { endings, lasting } from './words.ts'
+
+type Stats = RouteAnswer<'GET /tasks/stats'>
+type Query = RouteQuery<'GET /tasks/stats'>
+
+const DAYS = ['7', '30', '90', '365']
+const BY = [
+  { value: 'agent', label: 'by agent' },
+  { value: 'person', label: 'by person' },
+  { value: 'channel', label: 'by channel' },
+]
+
+export function AnalyticsPage() {
+  useTitle('Analytics')
+  const [search, setSearch] = useSearchParams()
+  const days = DAYS.includes(search.get('days') ?? '') ? (search.get('days') as string) : '30'
+  const by = BY.some(({ value }) => value === search.get('by')) ? (search.get('by') as Query['by']) : 'agent'
+  const tag = search.get('tag') ?? ''
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone
+  const agents = useQuery({ queryKey: ['agents', 'names'], queryFn: () => api.agents.list({ limit: 200 }) })
+  const agentId = search.get('agent_id') ?? ''
+  const query = { days: Number(days), by, time_zone: zone, tag: tag || undefined, agent_id: agentId || undefined }
+  const read = useQuery({
+    queryKey: ['tasks', 'stats', query],
+    queryFn: () => api.tasks.stats(query as Query),
+    placeholderData: (old) => old,
+  })
+  const put = (name: string, value: string) =>
+    setSearch(
+      (params) => {
+        if (value) params.set(name, value)
+        else params.delete(name)
+        return params
+      },
+      { replace: true },
+    )
+  return (
+    <div className="flex flex-col gap-5">
+      <PageTitle title="Analytics">
+        <ExportDecisions />
+      </PageTitle>
+      <div className="flex flex-wrap gap-4">
+        <SelectField
+          label="Time"
+          value={days}
+          options={DAYS.map((value) => ({ value, label: `${value} days` }))}
+          onChange={(event) => put('days', event.target.value)}
+        />
+        <SelectField
+          label="Agent"
+          value={agentId}
+          options={[
+            { value: '', label: 'all agents' },
+            ...(agents.data?.data ?? []).map(({ id, name }) => ({ value: id, label: name })),
+          ]}
+          onChange={(event) => put('agent_id', event.target.value)}
+        />
+        <SelectField label="Compare" value={by} options={BY} onChange={(event) => put('by', event.target.value)} />
+      </div>
+      <Refusal error={read.error} />
+      {read.data ? <Charts stats={read.data} by={by ?? 'agent'} /> : read.isPending && <p className="text-muted">Counting…</p>}
+    </div>
+  )
+}
+
+function Charts({ stats, by }: { stats: Stats; by: string }) {
+  if (stats.totals.created === 0) return <Empty>Nothing was asked in this time.</Empty>
+  const settled = stats.totals.created - stats.totals.open
+  return (
+    <>
+      <dl className="grid grid-cols-2 gap-4 lg:grid-cols-4">
+        <Figure name="Asked" value={figure(stats.totals.created)} hint={`${figure(settled)} settled`} />
+        <Figure
+          name="Half are decided within"
+          value={lasting(stats.decision.median_seconds)}
+          hint={`nine of ten within ${lasting(stats.decision.p90_seconds)}`}
+        />
+        <Figure
+          name="Half are looked at within"
+          value={lasting(stats.first_look.median_seconds)}
+          hint={`nine of ten within ${lasting(stats.first_look.p90_seconds)}`}
+        />
+        <Figure
+          name="Nobody answered"
+          value={figure(stats.totals.timed_out + stats.totals.defaulted)}
+          hint={`${figure(stats.escalated)} handed on to others`}
+        />
+      </dl>
+      <Figures title="Volume" says="By the day on which it was asked, and how it ended." cells={volumeCells(stats)}>
+        <Columns title="Volume" columns={stats.volume.map((day) => ({ name: day.day, parts: endings(day) }))} />
+      </Figures>
+      <div className="grid grid-cols-1 gap-5 lg:grid-cols-2">
+        <Times title="Time to decision" says="From the question to the person’s answer." times={stats.decision} />
+        <Times title="Time to first look" says="From the question to the first person who opened it." times={stats.first_look} />
+        <Figures
+          title="Backlog"
+          says={`${figure(stats.backlog.open)} open now, the oldest for ${lasting(stats.backlog.oldest_seconds)}.`}
+          cells={agesCells(stats)}
+        >
+          <Bars
+            rows={stats.backlog.ages.map((one) => ({ name: `up to ${lasting(one.up_to_seconds)}`, value: one.tasks }))}
+            unit={figure}
+          />
+        </Figures>
+        <Figures title="When questions come" says={`By weekday and hour, in ${stats.time_zone}.`} cells={heatCells(stats)}>
+          <Heat cells={stats.heat} />
+        </Figures>
+        <Figures
+          title={`Compared ${by === 'none' ? '' : `by ${by}`}`.trim()}
+          says="How many, and how long they took on average."
+          cells={groupCells(stats)}
+        >
+          <Bars
+            rows={stats.groups.map((one) => ({ name: one.name, value: one.tasks, hint: lasting(one.mean_seconds) }))}
+            unit={figure}
+          />
+        </Figures>
+        <Figures title="After the answer" says="What agents said became of what people agreed to." cells={afterCells(stats)}>
+          <Bars rows={afterRows(stats)} unit={figure} />
+        </Figures>
+        <Figures
+          title="Edits"
+          says={
+            stats.edits.rate === null
+              ? 'No proposed action was agreed to in this time.'
+              : `${Math.round(stats.edits.rate * 100)} % of the actions that people agreed to were changed first.`
+          }
+          cells={{ columns: ['field', 'tasks'], rows: stats.edits.fields.map((one) => [one.pointer, one.tasks]) }}
+        >
+          <Bars rows={stats.edits.fields.map((one) => ({ name: one.pointer, value: one.tasks }))} unit={figure} />
+        </Figures>
+        <Figures
+          title="Checks and votes"
+          says="Answers that verifiers refused, and how often several people agreed."
+          cells={checkCells(stats)}
+        >
+          <Bars
+            rows={checkCells(stats).rows.map(([name, value]) => ({ name: String(name), value: Number(value) }))}
+            unit={figure}
+          />
+        </Figures>
+      </div>
+    </>
+  )
+}
+
+function Times({ title, says, times }: { title: string; says: string; times: Stats['decision'] }) {
+  const rows = times.histogram.map((one) => ({ name: `up to ${lasting(one.up_to_seconds)}`, value: one.tasks }))
+  return (
+    <Figures title={title} says={says} cells={{ columns: ['time', 'tasks'], rows: rows.map(({ name, value }) => [name, value]) }}>
+      <Bars rows={rows} unit={figure} />
+    </Figures>
+  )
+}
+
+const volumeCells = ({ volume }: Stats): Cells => {
+  const names = Object.keys(volume[0] ?? {}).filter((name) => name !== 'day') as (keyof Stats['totals'])[]
+  return {
+    columns: ['day', ...names.map((name) => name.replaceAll('_', ' '))],
+    rows: volume.map((day) => [day.day, ...names.map((name) => day[name])]),
+  }
+}
+const agesCells = ({ backlog }: Stats): Cells => ({
+  columns: ['open for up to', 'tasks'],
+  rows: backlog.ages.map((one) => [lasting(one.up_to_seconds), one.tasks]),
+})
+const heatCells = ({ heat }: Stats): Cells => ({
+  columns: ['hour', ...WEEKDAYS],
+  rows: Array.from({ length: 24 }, (_, hour) => [
+    `${hour}:00`,
+    ...WEEKDAYS.map((_name, weekday) => heat.find((one) => one.hour === hour && one.weekday === weekday)?.tasks ?? 0),
+  ]),
+})
+const groupCells = ({ groups }: Stats): Cells => ({
+  columns: ['name', 'tasks', 'agreed', 'escalated', 'seconds on average'],
+  rows: groups.map((one) => [one.name, one.tasks, one.approved, one.escalated, one.mean_seconds ?? '']),
+})
+const afterRows = ({ after_approval: after }: Stats) =>
+  (['succeeded', 'failed', 'skipped', 'missing'] as const).map((name) => ({
+    name: name === 'missing' ? 'not told' : name,
+    value: after[name],
+  }))
+const afterCells = (stats: Stats): Cells => ({
+  columns: ['outcome', 'tasks'],
+  rows: afterRows(stats).map(({ name, value }) => [name, value]),
+})
+const checkCells = ({ verifier, quorum }: Stats): Cells => ({
+  columns: ['what', 'tasks'],
+  rows: [
+    ['refused by a verifier', verifier.tasks],
+    ['refusals', verifier.refusals],
+    ['decided by several', quorum.tasks],
+    ['all agreed', quorum.unanimous],
+  ],
+})
