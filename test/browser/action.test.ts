@@ -102,6 +102,24 @@ test('T45 without a form for them arguments are edited as JSON; what may not dif
   noFaults(surf)
 })
 
+test('T20 T151 how decisions are made is a card of the tenant’s page, saved by whoever may', async () => {
+  const house = await houseWithPages()
+  const surf = await browse(house.url, { as: house.alice })
+  const { page } = surf
+  await page.goto('/settings')
+  const card = page.getByRole('form', { name: 'How decisions are made' })
+  await card.getByLabel('The least that a decision needs').selectOption('session')
+  await card.getByLabel(/may decide what they were not asked/).uncheck()
+  await card.getByRole('button', { name: 'Save' }).click()
+  await card.getByText('Saved.').waitFor()
+  expect(await accessibility(page)).toEqual([])
+  expect((await house.alice.get('/api/v1/decision-settings')).body).toMatchObject({
+    decision_assurance: 'session',
+    step_in: false,
+  })
+  noFaults(surf)
+})
+
 test('T38 T43 two of three: the votes so far are seen, one’s own is taken back, and the second settles it', async () => {
   const house = await houseWithPages()
   const operator = await house.operator.person()
