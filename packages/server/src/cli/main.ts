@@ -9,11 +9,12 @@ import { databaseCommands } from './database.ts'
 import { deadLettersCommand } from './dead-letters.ts'
 import { devCommand } from './dev.ts'
 import { doctorCommand } from './doctor.ts'
+import { evidenceCommand } from './evidence.ts'
 import { jobsCommand } from './jobs.ts'
 import { keyringCommand } from './keyring.ts'
 import { keysCommand } from './keys.ts'
-import { exitCode, type Output, printError } from './output.ts'
 import { mailCommand } from './mail.ts'
+import { exitCode, type Output, printError } from './output.ts'
 import { policiesCommand } from './policies.ts'
 import { profileOf, profilesCommand } from './profiles.ts'
 import { queueCommand } from './queue.ts'
@@ -54,8 +55,8 @@ const output = (): Output => ({
   stderr: (text) => void process.stderr.write(text),
 })
 const client = () => {
-  const { profile, ...given } = program.opts<{ url?: string; key?: string; profile?: string }>()
-  return new Countersign({ ...profileOf(profile), ...given })
+  const { profile, url, key } = program.opts<{ url?: string; key?: string; profile?: string }>()
+  return new Countersign({ ...profileOf(profile), ...(url !== undefined && { url }), ...(key !== undefined && { key }) })
 }
 const door = { client, output, ask: askTerminal }
 
@@ -78,6 +79,7 @@ replaysCommand(program, door)
 mailCommand(program, door)
 auditCommand(program, door)
 receiptCommand(program, door)
+evidenceCommand(program, door)
 verifierCommand(program, door)
 formsCommand(program, door)
 compatKeyCommand(program, door)
