@@ -37,6 +37,12 @@ export function MailPage() {
     refetchInterval: 10_000,
   })
   const show = (values: Record<string, string>) => setSearch(values)
+  // A dialog that closes because another opens says so too: each takes only its own word out of the address.
+  const close = (name: 'new' | 'test') =>
+    setSearch((now) => {
+      now.delete(name)
+      return now
+    })
   const tested = search.get('test')
   return (
     <Sections
@@ -55,7 +61,7 @@ export function MailPage() {
         <Empty>No sender yet. With one, people who are asked get a mail, and answer by a link in it without signing in.</Empty>
       )}
       {list.data && list.data.data.length > 0 && <Senders rows={list.data.data} onTest={(test) => show({ test })} />}
-      <Dialog open={search.get('new') === 'sender'} onClose={() => show({})} title="New sender">
+      <Dialog open={search.get('new') === 'sender'} onClose={() => close('new')} title="New sender">
         <NewSender
           onMade={({ id, inbound_secret, inbound_url }) => {
             show({ test: id })
@@ -63,8 +69,8 @@ export function MailPage() {
           }}
         />
       </Dialog>
-      <Dialog open={tested !== null} onClose={() => show({})} title={`Test of ${tested ?? ''}`}>
-        {tested !== null && <TestSender key={tested} id={tested} to={me.email} onDone={() => show({})} />}
+      <Dialog open={tested !== null} onClose={() => close('test')} title={`Test of ${tested ?? ''}`}>
+        {tested !== null && <TestSender key={tested} id={tested} to={me.email} onDone={() => close('test')} />}
       </Dialog>
       <ShownOnce secret={secret?.secret ?? null} onClose={() => setSecret(null)} title="The secret for replies" label="secret">
         <p className="text-muted wrap-anywhere">
