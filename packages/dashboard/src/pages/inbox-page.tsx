@@ -10,6 +10,8 @@ import { useUser } from '../me.ts'
 import { paths } from '../paths.ts'
 import { RoutingWarnings } from '../routing/warnings.tsx'
 import { sample } from '../sample.ts'
+import { type Filters, filtersOf, isFiltered, queryOf } from '../talk/filters.ts'
+import { InboxFilters } from '../talk/inbox-filters.tsx'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { PageTitle } from '../ui/card.tsx'
@@ -20,6 +22,7 @@ import { TaskRows } from './inbox-rows.tsx'
 const VIEWS = {
   open: { label: 'Open', query: { status: ['open'], sort: 'deadline' } },
   mine: { label: 'Mine', query: { status: ['open'], mine: true, sort: 'deadline' } },
+  claimable: { label: 'Claimable', query: { claimable: true, sort: 'deadline' } },
   settled: { label: 'Settled', query: { status: ['completed', 'timed_out', 'cancelled'], sort: 'updated' } },
   all: { label: 'All', query: { sort: 'created' } },
 } satisfies Record<string, { label: string; query: TaskQuery }>
@@ -31,25 +34,26 @@ export function InboxPage() {
   const [search, setSearch] = useSearchParams()
   const given = search.get('view')
   const view: View = isView(given) ? given : 'open'
-  const q = search.get('q') ?? ''
+  const filters = filtersOf(search)
+  const q = filters.q ?? ''
   const now = useNow()
   const { state, refetchInterval } = useLive()
   const box = useRef<HTMLInputElement>(null)
   useKeys({ '/': () => box.current?.focus() })
 
   const { rows, query } = useList(
-    ['tasks', view, q],
-    (cursor) => api.tasks.list({ ...VIEWS[view].query, q: q || undefined, cursor, limit: 50 }),
+    ['tasks', view, filters],
+    (cursor) => api.tasks.list({ ...VIEWS[view].query, ...queryOf(filters), cursor, limit: 50 }),
     { refetchInterval },
   )
   const waiting = view === 'open' && rows.length > 0 ? `(${rows.length}${query.hasNextPage ? '+' : ''}) ` : ''
   useTitle(`${waiting}Inbox`)
 
-  const find = (text: string) =>
+  const put = (name: keyof Filters, text: string) =>
     setSearch(
       (params) => {
-        if (text) params.set('q', text)
-        else params.delete('q')
+        if (text) params.set(name, text)
+        else params.delete(name)
         return params
       },
       { replace: true },
@@ -85,16 +89,21 @@ export function InboxPage() {
           aria-label="Search tasks"
           placeholder="Search  /"
           value={q}
-          onChange={(event) => find(event.target.value)}
+          onChange={(event) => put('q', event.target.value)}
           className="min-h-10 w-full rounded-lg border border-line-strong bg-raised px-3 text-base placeholder:text-muted sm:w-64"
         />
       </div>
+      <InboxFilters filters={filters} put={put} search={search.toString()} />
       <Refusal error={query.error} />
       {query.isPending && <p className="text-muted">Loading…</p>}
       {query.data &&
         rows.length === 0 &&
-        (view === 'open' && !q ? <NothingWaits /> : <p className="card p-6 text-muted">No task matches.</p>)}
-      {rows.length > 0 && <TaskRows rows={rows} now={now} urgency={view === 'open' || view === 'mine'} />}
+        (view === 'open' && !q && !isFiltered(filters) ? (
+          <NothingWaits />
+        ) : (
+          <p className="card p-6 text-muted">No task matches.</p>
+        ))}
+      {rows.length > 0 && <TaskRows rows={rows} now={now} urgency={view === 'open' || view === 'mine' || view === 'claimable'} />}
       <More query={query} />
     </div>
   )

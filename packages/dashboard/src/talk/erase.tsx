@@ -16,7 +16,7 @@ export function Erase({ task }: { task: Task }) {
     <div className="flex flex-col items-start gap-2">
       <Refusal error={erase.error} />
       <Confirm
-        name="Erase its content"
+        name="Erase the content"
         title="Erase the content of this task"
         confirm="Erase it"
         busy={erase.isPending}

@@ -23,6 +23,13 @@ const SENTENCES: Record<string, (data: RecordEntry['data']) => string> = {
   'task.completed': ({ outcome, channel }) => `It was settled: ${outcome}${channel === 'timeout' ? ', by the deadline' : ''}.`,
   'task.timed_out': () => 'Nobody answered in time.',
   'task.cancelled': ({ because }) => (because === 'erased' ? 'It was withdrawn, to be erased.' : 'It was withdrawn.'),
+  'task.verifying': () => 'An answer was handed to its verifier.',
+  'task.verified': ({ how }) =>
+    how === 'accepted' ? 'Its verifier was not to be reached: the answer counts.' : 'Its verifier agreed.',
+  'task.returned': ({ attempt, attempts }) => `An answer came back from its verifier (${attempt} of ${attempts}).`,
+  'task.overridden': () => 'Somebody let the answer count without its verifier.',
+  'task.verifier_unavailable': () => 'The verifier gave no verdict after several tries.',
+  'task.verification_skipped': () => 'No model checks the answer: the task hides its content.',
   'task.verification_exhausted': () => 'Its answers were refused too often.',
   'task.outcome_reported': ({ status }) => `The agent told what became of it: ${status}.`,
   'task.outcome_missing': () => 'The agent did not tell in time what became of it.',
