@@ -18,5 +18,5 @@ test('a task that is over says how, whatever one might have done with it', () =>
   expect(can('decide', settled)).toBe('This task was settled by Bob.')
   expect(can('claim', task({ status: 'timed_out' }))).toBe('The time for this task ran out.')
   expect(can('cancel', task({ status: 'cancelled' }))).toBe('This task was withdrawn.')
-  expect(can('decide', task({ status: 'verifying' }))).toBe('This task is not open.')
+  expect(can('decide', task({ status: 'verifying' }))).toBe('An answer is being checked.')
 })

@@ -6,13 +6,15 @@ type Act = 'decide' | 'claim' | 'release' | 'cancel'
 const has = (task: Task, act: Task['may'][number]): boolean => task.may.includes(act)
 
 function settled(task: Task): string | null {
-  if (task.status === 'open') return null
+  if (task.status === 'open' || task.status === 'returned') return null
   const by = task.completed_by_display_name ? ` by ${task.completed_by_display_name}` : ''
   return (
     {
       completed: `This task was settled${by}.`,
       timed_out: 'The time for this task ran out.',
       cancelled: 'This task was withdrawn.',
+      verifying: 'An answer is being checked.',
+      verification_exhausted: 'No answer passed its verifier.',
     }[task.status as string] ?? 'This task is not open.'
   )
 }

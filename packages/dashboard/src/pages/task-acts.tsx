@@ -32,7 +32,7 @@ export function TaskActs({ task }: { task: Task }) {
   const claimable = can('claim', task)
   useKeys({ c: () => claimable === true && claim.mutate() })
 
-  if (task.status !== 'open') return null
+  if (task.status !== 'open' && task.status !== 'returned') return null
   return (
     <section className="flex flex-col gap-3" aria-label="Other acts">
       <Refusal error={claim.error ?? release.error} />

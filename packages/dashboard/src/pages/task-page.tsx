@@ -65,10 +65,9 @@ function TaskView({ task, shown }: Read) {
   const me = useUser()
   const { announce } = useLive()
   // Who was answering keeps the form, with what they typed and the reason why it is closed (T15, T159).
-  const isAnswerable = task.status === 'open' || task.status === 'returned'
-  const [wasOpen] = useState(isAnswerable)
+  const [wasOpen] = useState(isAnswerable(task))
   const [sent, setSent] = useState(false)
-  const isOver = !isAnswerable
+  const isOver = !isAnswerable(task)
   const isMine = sent || task.completed_by_user_id === me.id
   useTitle(task.task.slice(0, 60))
   useEffect(() => {
@@ -137,6 +136,8 @@ function TaskView({ task, shown }: Read) {
   )
 }
 
+const isAnswerable = ({ status }: Task): boolean => status === 'open' || status === 'returned'
+
 /** The last answer of this person that a verifier gave back. */
 function returnedTo(decisions: Shown, userId: string): Shown {
   const own = Array.isArray(decisions) ? decisions.filter((one) => one instanceof Map && one.get('user_id') === userId) : []
@@ -186,14 +187,14 @@ function Facts({ task, onTimeout }: { task: Task; onTimeout: Shown }) {
           </>
         )}
         , <time dateTime={task.created_at}>{relative(task.created_at, now)}</time>
-        {task.status === 'open' && task.assigned_to_display_name && (
+        {isAnswerable(task) && task.assigned_to_display_name && (
           <>
             {' '}
             · held by <AgentText text={task.assigned_to_display_name} />
           </>
         )}
       </Fact>
-      {task.status === 'open' && (
+      {isAnswerable(task) && (
         <>
           <Fact name="Answer by">
             <time dateTime={task.deadline_at} title={exact(task.deadline_at)}>

@@ -48,7 +48,7 @@ export function ActionAnswer({ task, action: shown, unread, onSent }: Props) {
       ),
     onSuccess: ({ status }) => {
       setOpen(null)
-      if (status !== 'open') onSent()
+      if (status !== 'open' && status !== 'returned') onSent()
     },
     onSettled: () => queries.invalidateQueries({ queryKey: ['task', task.id] }),
   })
