@@ -177,9 +177,23 @@ test('T42 A11 when one of all leaves, the need stays, the event fires once and t
   await house.runJobs()
   await house.clock.advance('2s')
   await house.runJobs()
-  expect((await house.alice.get(at(id))).body).toMatchObject({ status: 'open', votes: 1, votes_needed: 2, escalation_level: 1 })
+  const lonely = (await house.alice.get(at(id))).body
+  expect(lonely).toMatchObject({ status: 'open', votes: 1, votes_needed: 2, escalation_level: 1 })
+  expect(lonely.unreachable_at).toMatch(/Z$/)
   expect((await types(house)).filter((type) => type === 'task.quorum_unreachable')).toHaveLength(1)
   expect((await types(house)).filter((type) => type === 'task.escalated')).toHaveLength(1)
+  // The next look finds that it can be reached again; those after it change nothing.
+  const look = async () => {
+    const { id: other } = await house.given.user({ role: 'member' })
+    await house.bob.patch(`/api/v1/users/${other}`, { state: 'deactivated' })
+    await house.runJobs()
+    const { version, unreachable_at } = (await house.alice.get(at(id))).body
+    return { version, unreachable_at }
+  }
+  const found = await look()
+  expect(found.unreachable_at).toBeNull()
+  expect(await look()).toEqual(found)
+  expect((await types(house)).filter((type) => type === 'task.quorum_unreachable')).toHaveLength(1)
   // Who was added by the escalation is counted where somebody is missing.
   expect((await decide(extra, id)).body).toMatchObject({ status: 'completed', votes: 2 })
 })

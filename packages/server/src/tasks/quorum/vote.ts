@@ -5,7 +5,7 @@ import { canonical } from '../../crypto/canonical.ts'
 import { isUniqueViolation } from '../../db/errors.ts'
 import type { Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
-import { record } from '../../events/event.ts'
+import { type EventData, record } from '../../events/event.ts'
 import { stricterQuorum } from '../actions/policy.ts'
 import type { Action, ActionType } from '../actions/proposal.ts'
 import { rememberAct } from '../actions/remember.ts'
@@ -109,7 +109,7 @@ export async function countVotes(
   t: Tx,
   scope: Scope,
   row: TaskRow,
-  more: { opener: Opener; data?: Record<string, unknown>; cast?: string },
+  more: { opener: Opener; data?: EventData; cast?: string; looking?: true },
 ): Promise<Counted> {
   const { opener, data = {} } = more
   const quorum = row.quorum ?? ALONE
@@ -133,6 +133,9 @@ export async function countVotes(
     return { row: ended, state: standing.state }
   }
   const unreachableAt = standing.state === 'unreachable' ? (row.unreachable_at ?? t.now) : null
+  // Who only looked and found everything as it was leaves no trace.
+  const asBefore = rows.length === row.votes && unreachableAt?.getTime() === row.unreachable_at?.getTime()
+  if (more.looking && asBefore) return { row, state: standing.state }
   const updated = await updateVotes(t, scope, row.id, { votes: rows.length, unreachableAt })
   if (more.cast) await record(t, scope, 'task.decision_recorded', { ...data, agent_id: row.agent_id }, options)
   if (unreachableAt !== null && row.unreachable_at === null) {
@@ -200,11 +203,11 @@ function likeOf(
   return says === 'yes' && quorum.combine !== 'agree' ? 'yes' : `answer ${canonical(response ?? null)}`
 }
 
-/** For who changed a vote or its people without casting one. */
+/** For who changed a vote without casting one, or only looks who is left. */
 export const recount = async (
   house: TasksHouse,
   t: Tx,
   scope: Scope,
   row: TaskRow,
-  data: Record<string, unknown> = {},
-): Promise<Counted> => countVotes(house, t, scope, row, { opener: await openContents(house, t, scope, [row.id]), data })
+  more: { data?: EventData; looking?: true } = {},
+): Promise<Counted> => countVotes(house, t, scope, row, { ...more, opener: await openContents(house, t, scope, [row.id]) })

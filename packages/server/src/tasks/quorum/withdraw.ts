@@ -34,5 +34,6 @@ export async function recountQuorums(house: TasksHouse, scope: Scope): Promise<n
 
 async function recountOne(house: TasksHouse, t: Tx, scope: Scope, id: string): Promise<void> {
   const row = await lockTask(t, scope, id)
-  if (row?.status === 'open' && row.quorum !== null && row.deadline_at > t.now) await recount(house, t, scope, row)
+  if (row?.status === 'open' && row.quorum !== null && row.deadline_at > t.now)
+    await recount(house, t, scope, row, { looking: true })
 }

@@ -39,7 +39,7 @@ export async function settleVote(
   }
   await setDecisionState(t, scope, at.decisionId, 'counted')
   await tellVerified(t, scope, row, at, how)
-  return (await recount(house, t, scope, row, { decision_id: at.decisionId })).row
+  return (await recount(house, t, scope, row, { data: { decision_id: at.decisionId } })).row
 }
 
 async function refuse(
