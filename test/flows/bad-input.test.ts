@@ -64,6 +64,12 @@ const BODIES: Record<string, unknown> = {
   'PUT /provider-keys/:name': { provider: 'openai', key: 'x' },
   'POST /tasks/:id/verification': { passed: true },
   'POST /tasks/:id/verification/override': { reason: 'x' },
+  'POST /embed/tokens': { task_id: newId('task'), parent_origin: 'https://app.example.com' },
+  'POST /embed/origins': { origin: 'https://app.example.com' },
+  'PUT /channels/slack/app': { signing_secret: '0123456789abcdef' },
+  'POST /channels/slack/installations': { bot_token: 'xoxb-0123456789' },
+  'POST /channels/slack/test': { target: '#general' },
+  'POST /channels/slack/link': { token: 'x'.repeat(43) },
   'POST /jobs': { kind: 'alpha' },
   'POST /jobs/:id/reschedule': { run_at: '2030-01-01T00:00:00.000Z' },
   'POST /jobs/bulk-retry': { ids: [newId('job')] },
@@ -124,6 +130,7 @@ async function things(house: House): Promise<At> {
     agt: house.agent.id,
     key: house.agent.keyId,
     lnk: await linkOf(house, task.id, member),
+    ...(await embedded(house, task.id)),
     name: 'alpha',
     number: '1',
     ver: await verifierOf(house),
@@ -168,6 +175,14 @@ async function decisionOf({ alice, given }: House): Promise<string> {
   const answer = { type: 'respond', response: { approve: true }, seen_revision: 1 }
   const { body } = await alice.post(`/api/v1/tasks/${id}/decide`, answer)
   return body.decisions[0].id
+}
+
+/** A page of somebody else's, and a token for it. */
+async function embedded({ alice }: House, taskId: string): Promise<{ emo: string; emb: string }> {
+  const origin = await alice.post('/api/v1/embed/origins', { origin: 'https://shop.example' })
+  const token = await alice.post('/api/v1/embed/tokens', { task_id: taskId, parent_origin: 'https://shop.example' })
+  if (token.status !== 200) throw new Error(`no embed: ${JSON.stringify([origin.body, token.body])}`)
+  return { emo: origin.body.id, emb: token.body.id }
 }
 
 /** What hosts run the installation with. Alice is one: else nothing of theirs would be open to her. */

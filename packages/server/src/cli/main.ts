@@ -22,6 +22,7 @@ import { kindsCommand, queuesCommand } from './queues.ts'
 import { schedulesCommand } from './schedules.ts'
 import { serveCommand } from './serve.ts'
 import { settingsCommands } from './settings.ts'
+import { slackCommand } from './slack.ts'
 import { tasksCommand } from './tasks.ts'
 import { breakGlassCommand, tenantsCommand } from './tenants.ts'
 import { askTerminal } from './terminal.ts'
@@ -77,6 +78,7 @@ endpointsCommand(program, door)
 deliveriesCommand(program, door)
 replaysCommand(program, door)
 mailCommand(program, door)
+slackCommand(program, door)
 auditCommand(program, door)
 receiptCommand(program, door)
 evidenceCommand(program, door)
