@@ -130,7 +130,8 @@ export const assemble = (form: Pick<Form, 'fields' | 'objects'>, drafts: Drafts)
   scopeOf(form.fields, form.objects, drafts) ?? {}
 
 function scopeOf(fields: readonly Field[], objects: Objects, drafts: Drafts): unknown {
-  const open: { path: string; within?: string }[] = []
+  // What is there only because it has to be: it brings no optional object about.
+  const open: { path: string; within?: string; value: null | [] }[] = []
   const ensured: Objects = []
   const fill = (root: unknown, inner: readonly Field[], own: Drafts): unknown => {
     let filled = root
@@ -147,8 +148,9 @@ function scopeOf(fields: readonly Field[], objects: Objects, drafts: Drafts): un
         continue
       }
       const value = givenBy(field, draft)
-      if (value !== undefined) filled = withValueAt(filled, field.path, value)
-      else if (field.open_is_null) open.push(field)
+      if (Array.isArray(value) && value.length === 0) open.push({ path: field.path, within: field.within, value: [] })
+      else if (value !== undefined) filled = withValueAt(filled, field.path, value)
+      else if (field.open_is_null) open.push({ path: field.path, within: field.within, value: null })
     }
     return filled
   }
@@ -156,7 +158,7 @@ function scopeOf(fields: readonly Field[], objects: Objects, drafts: Drafts): un
   const isThere = (within: string | undefined) => within === undefined || valueAt(root, within) !== undefined
   for (const { path, within } of [...objects, ...ensured])
     if (valueAt(root, path) === undefined && isThere(within)) root = withValueAt(root, path, {})
-  for (const { path, within } of open) if (isThere(within)) root = withValueAt(root, path, null)
+  for (const { path, within, value } of open) if (isThere(within)) root = withValueAt(root, path, value)
   return root
 }
 

@@ -12,7 +12,7 @@ import {
   sentence,
   type Variant,
 } from './kinds.ts'
-import { step } from './place.ts'
+import { step, steps } from './place.ts'
 import { isSchema, labelOf, merged, number, optionsOf, resolve, type Schema, text, together, withoutNull } from './schema.ts'
 
 export type Inferred = { form: Form; faults: Fault[] }
@@ -75,7 +75,7 @@ class Inference {
     return Object.entries(members).flatMap(([name, member]) => {
       if (member === false) return []
       const field = this.field(isSchema(member) ? member : {}, {
-        name: at.name === '' ? name : `${at.name}.${name}`,
+        name: nameOf(at, name),
         path: at.path + step(name),
         required: needed.includes(name),
         ...(at.within !== undefined && { within: at.within }),
@@ -91,7 +91,7 @@ class Inference {
     const { schema, nullable } = this.seen(given)
     const title = text(given.title) ?? text(schema.title)
     const description = text(given.description) ?? text(schema.description)
-    const own = at.name.split('.').at(-1) as string
+    const own = steps(at.path).at(-1) ?? at.name
     const common: Common = {
       name: at.name,
       label: title ?? description ?? sentence(own),
@@ -144,9 +144,23 @@ class Inference {
     const options = optionsOf(item, this.root)
     if (options && options.length > 0 && !nullable)
       return { ...common, kind: 'multi_select', options, ...bounds('count', min, max) }
-    const columns = this.columns(item, `${at.where}/items`)
+    const columns = this.tried(() => this.columns(item, `${at.where}/items`))
     if (columns && !nullable) return tableField(common, columns, min, max)
     return this.entries(schema.items, item, common, at, min, max)
+  }
+
+  /** What an attempt that comes to nothing has noted is forgotten. */
+  private tried<T>(attempt: () => T | null): T | null {
+    const { count, objects } = this
+    const faults = this.faults.length
+    this.objects = []
+    const made = attempt()
+    this.objects = objects
+    if (made === null) {
+      this.count = count
+      this.faults.length = faults
+    }
+    return made
   }
 
   /** The columns of a flat object; null when something in it needs more room than a cell. */
@@ -156,7 +170,6 @@ class Inference {
     const needed = Array.isArray(item.required) ? item.required : []
     const columns = Object.entries(members).map(([name, member]): Column | null => {
       if (!isSchema(member)) return null
-      const before = this.count
       const field = this.field(member, {
         name,
         path: step(name),
@@ -164,9 +177,7 @@ class Inference {
         level: 1,
         where: `${where}/properties${step(name)}`,
       })
-      const column = columnOf(field, this.seen(member).schema)
-      if (!column) this.count = before
-      return column
+      return columnOf(field, this.seen(member).schema)
     })
     return columns.every((column) => column !== null) ? columns : null
   }
@@ -234,6 +245,10 @@ class Inference {
     return field ? ({ ...field, ...kept(made) } as Field) : made
   }
 }
+
+/** Names of members with a dot between; where a member's own name would make that ambiguous, its pointer. */
+const nameOf = (at: At, name: string): string =>
+  /[./]/.test(name) || at.name.startsWith('/') ? at.path + step(name) : at.name === '' ? name : `${at.name}.${name}`
 
 const kept = ({ open_is_null, within }: Field) => ({
   ...(open_is_null && { open_is_null }),
