@@ -243,6 +243,21 @@ test('T43 blind votes are seen by their voter alone until it settles', async () 
   expect((await decide(two, id)).body.decisions).toHaveLength(2)
 })
 
+test('T16 a task that needs several stays open while single answers are verified: a vote counts once it passed, and one that was refused is given again', async () => {
+  const house = await setup()
+  const [one, two] = (await people(house, 2)) as [Person, Person]
+  const { id } = await ask(house, { assign_to: mails([one, two]), quorum: 2, verifier_config: { provider: 'agent' } })
+  const word = (passed: boolean) => house.agent.post(at(id, 'verification'), { passed, reason: passed ? null : 'Say why.' })
+  expect((await decide(one, id)).body).toMatchObject({ status: 'open', votes: 0, decisions: [{ state: 'pending' }] })
+  expect((await decide(one, id)).body.code).toBe('already_decided')
+  expect((await word(false)).status).toBe(200)
+  expect((await one.get(at(id))).body).toMatchObject({ status: 'open', votes: 0, decisions: [{ state: 'returned' }] })
+  await decide(one, id)
+  expect((await word(true)).body).toMatchObject({ status: 'open', votes: 1 })
+  await decide(two, id)
+  expect((await word(true)).body).toMatchObject({ status: 'completed', votes: 2 })
+})
+
 test('T166 a quorum that is none is 422 and leaves nothing', async () => {
   const house = await setup()
   const group = { name: 'a', need: 1, assign_to: { email: house.bob.email } }
