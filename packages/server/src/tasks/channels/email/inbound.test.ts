@@ -132,6 +132,23 @@ test('T150 T166 a post that is unsigned, old, altered, or signed by another is r
   expect(await remains(house)).toEqual(before)
 })
 
+test('T108 a mail that came back fails its notice after all, once, and the task says why', async () => {
+  const { house, task, mail, post } = await start()
+  const noticesOf = async () => (await house.alice.get(`/api/v1/tasks/${task.id}/notices`)).body.data
+  expect(await noticesOf()).toMatchObject([{ state: 'sent' }])
+  expect((await post({ bounce: { message_id: '<other@example.com>' } })).body.outcome).toBe('dropped')
+  expect((await post({ bounce: { message_id: mail.messageId, reason: 'no such mailbox' } })).body).toEqual({
+    outcome: 'bounced',
+    reason: null,
+  })
+  const [notice] = await noticesOf()
+  expect(notice).toMatchObject({ channel: 'email', state: 'failed' })
+  expect(JSON.stringify(notice.reasons)).toContain('The mail came back: no such mailbox')
+  expect((await post({ bounce: { message_id: mail.messageId } })).body.outcome).toBe('dropped')
+  expect((await house.eventTypes()).filter((type) => type === 'task.notice_failed')).toHaveLength(1)
+  expect((await post({})).status).toBe(422)
+})
+
 test('T112 quoted text is left out in the ways in which mail programs write it', () => {
   const cases: [string, string][] = [
     ['Yes', 'Yes'],

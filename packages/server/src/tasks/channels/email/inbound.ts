@@ -15,17 +15,27 @@ import { tenantKey } from '../../../identity/keys-at-rest/tenant-key.ts'
 import { findByToken } from '../../links/action.ts'
 import { standingOf } from '../../links/link.ts'
 import type { LinkRow } from '../../links/sql.ts'
+import { bounceNotice } from '../../notices/bounce.ts'
 import { isAligned, type Verdict } from './alignment.ts'
 import type { EmailHouse } from './house.ts'
 import { type Reply, takeReply } from './reply.ts'
 import { newText, wordsOf } from './reply-text.ts'
 import { InboundBody } from './shapes.ts'
-import { findIdentityById, findIdentityTenant, findReply, type IdentityRow, insertReplyIfNew } from './sql.ts'
+import {
+  findIdentityById,
+  findIdentityTenant,
+  findMailByName,
+  findReply,
+  type IdentityRow,
+  insertReplyIfNew,
+  markBounced,
+} from './sql.ts'
 import { openIdentity } from './transport.ts'
 
-export type Outcome = { outcome: 'comment' | 'decision' | 'dropped' | 'refused'; reason: string | null }
+export type Outcome = { outcome: 'comment' | 'decision' | 'dropped' | 'refused' | 'bounced'; reason: string | null }
 
-type Given = Verdict & { raw: string }
+type Bounce = { message_id?: string; provider_id?: string; reason?: string }
+type Given = Verdict & { raw?: string; bounce?: Bounce }
 
 const TOLERANCE_S = 300
 
@@ -37,12 +47,13 @@ export async function receiveMail(
 ): Promise<Outcome> {
   const { tenantId, identity } = await signedBy(house, identityId, bytes, request)
   const given = read(bytes)
-  const raw = Buffer.from(given.raw, 'base64')
+  if (given.bounce) return takeBounce(house, tenantId, given.bounce)
+  const raw = Buffer.from(given.raw as string, 'base64')
   const digest = sha256Hex(raw)
   const email = await PostalMime.parse(raw, { maxNestingDepth: 20 })
   const scope = systemScope('mail', tenantId)
   const found = await linkOf(house, tenantId, identity, email)
-  const note = async (outcome: Outcome['outcome'], reason: string | null): Promise<Outcome> => {
+  const note = async (outcome: Exclude<Outcome['outcome'], 'bounced'>, reason: string | null): Promise<Outcome> => {
     await tx(house.tasks.db, scope, async (t) => {
       const isNew = await insertReplyIfNew(t, scope, { digest, identityId, taskId: found?.task_id ?? null, outcome, reason })
       if (isNew === 0 || !found || outcome !== 'dropped') return
@@ -91,12 +102,29 @@ function read(bytes: Uint8Array): Given {
   const errors: FieldError[] = []
   try {
     const body = judge(InboundBody, readJsonBody(bytes), errors)
+    const { raw, bounce } = (body ?? {}) as Given
+    if (errors.length === 0 && (raw === undefined) === (bounce === undefined))
+      errors.push({ path: '/raw', code: 'either', message: 'Send either `raw` or `bounce`.' })
     if (errors.length > 0) throw new Problem('validation_failed', { errors })
     return body as Given
   } catch (error) {
     if (error instanceof JsonRefused) throw new Problem('json_invalid', { detail: error.message })
     throw error
   }
+}
+
+/** The notice has failed after all; whoever posts the same again changes nothing. */
+async function takeBounce(house: EmailHouse, tenantId: string, bounce: Bounce): Promise<Outcome> {
+  const scope = systemScope('mail', tenantId)
+  const mail = await tx(house.tasks.db, scope, async (t) => {
+    const found = await findMailByName(t, scope, bounce)
+    if (found) await markBounced(t, scope, found.id)
+    return found
+  })
+  const reason = `The mail came back${bounce.reason ? `: ${bounce.reason}` : '.'}`
+  if (!mail || !(await bounceNotice(house.tasks, tenantId, mail.id, reason)))
+    return { outcome: 'dropped', reason: 'No mail of ours has this name, or it came back before.' }
+  return { outcome: 'bounced', reason: null }
 }
 
 const REPLY = /^reply\+([0-9a-f]{40})@(.+)$/i

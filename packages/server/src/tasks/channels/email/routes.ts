@@ -179,7 +179,7 @@ export const emailRoutes = (house: EmailHouse): Route[] => [
       body: InboundBody,
       maxBody: 12 * 1_048_576,
       answers: {
-        200: s.object({ outcome: s.oneOf('comment', 'decision', 'dropped', 'refused'), reason: s.maybe(s.text()) }),
+        200: s.object({ outcome: s.oneOf('comment', 'decision', 'dropped', 'refused', 'bounced'), reason: s.maybe(s.text()) }),
       },
       problems: ['signature_invalid'],
     },

@@ -144,3 +144,12 @@ export const insertReplyIfNew = (t: Tx, scope: Scope, one: NewReply) => t.run`
   values (${one.digest}::text, ${scope.tenantId}::uuid, ${one.identityId}::text, ${one.taskId}::text, ${one.outcome}::text,
     ${one.reason?.slice(0, 300) ?? null}::text, ${t.now}::timestamptz)
   on conflict (tenant_id, digest) do nothing`
+
+export const findMailByName = (t: Tx, scope: Scope, name: { message_id?: string; provider_id?: string }) => t.maybe<MailRow>`
+  select id, message_id, provider_id, task_id, bounced_at from mails
+  where tenant_id = ${scope.tenantId}::uuid
+    and (message_id = ${name.message_id ?? null}::text or provider_id = ${name.provider_id ?? null}::text)
+  order by sent_at desc limit 1`
+
+export const markBounced = (t: Tx, scope: Scope, id: string) => t.run`
+  update mails set bounced_at = coalesce(bounced_at, ${t.now}::timestamptz) where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
