@@ -80,7 +80,7 @@ function Row({ notice, task, now }: { notice: Notice; task: Task; now: number })
         <Refusal error={again.error} />
       </div>
       {task.may.includes('update') && (
-        <Button small reason={closed} busy={again.isPending} aria-label={`Tell ${who} again`} onClick={() => again.mutate()}>
+        <Button small reason={closed} busy={again.isPending} aria-label={`Tell again: ${who}`} onClick={() => again.mutate()}>
           Tell again
         </Button>
       )}

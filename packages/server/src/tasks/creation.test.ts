@@ -31,7 +31,7 @@ test('T166 bad members of a create are refused with their path, and nothing rema
     [{ metadata: { nested: { a: 1 } } }, ['/metadata/nested type']],
     [{ metadata: { big: 'x'.repeat(16_400) } }, ['/metadata too_large']],
     [{ risk: 'mortal' }, ['/risk not_offered']],
-    [{ redact: 'strict' }, ['/redact not_offered']],
+    [{ redact: 'all' }, ['/redact no_form_fits']],
     [{ redact: 'none', redact_payload: true }, ['/redact_payload contradiction']],
     [{ on_timeout: { escalate: {} } }, ['/on_timeout no_form_fits']],
     [{ verdict: { pointer: 'approved', approve: [true], deny: [false] } }, ['/verdict/pointer format']],

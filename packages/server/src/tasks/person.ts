@@ -70,7 +70,3 @@ export function isEligible(task: Held, person: Person): boolean {
   if (task.claimed_at && task.assigned_to_email) return person.emails.includes(foldEmail(task.assigned_to_email) ?? '')
   return person.vouched === true || task.asked.some((key) => person.keys.includes(key))
 }
-
-/** An operator, admin or owner may decide what they were not asked, with a reason (T20). */
-export const mayStepIn = (scope: Scope, task: { risk: string }): boolean =>
-  reach(scope, 'task.decide') === 'any' && task.risk !== 'critical'
