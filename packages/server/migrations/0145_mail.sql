@@ -132,6 +132,18 @@ create table countersign.mail_replies (
 create index mail_replies_task on countersign.mail_replies (tenant_id, task_id) where task_id is not null;
 select countersign.make_tenant_table('mail_replies', array['select', 'insert']);
 
+-- A letter of the platform on its way, an invitation say: its link is sealed until it was sent, then gone.
+create table countersign.letters (
+  id text collate "C" not null,
+  tenant_id uuid not null references countersign.tenants,
+  kind text not null check (kind in ('invitation')),
+  body bytea,
+  created_at timestamptz(3) not null,
+  sent_at timestamptz(3),
+  primary key (tenant_id, id)
+);
+select countersign.make_tenant_table('letters', array['select', 'insert', 'update']);
+
 set local role countersign_engine;
 
 -- The tenant of a link: who holds one has not said whose it is.

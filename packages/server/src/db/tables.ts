@@ -150,6 +150,7 @@ export const TABLES: Record<string, Table> = {
   mail_identities: { kind: 'tenant' },
   mails: { kind: 'tenant' },
   mail_replies: { kind: 'tenant' },
+  letters: { kind: 'tenant' },
   // the way out
   egress_allows: { kind: 'tenant' },
   // status

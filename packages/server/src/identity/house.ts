@@ -1,7 +1,7 @@
 // What this room needs from the outside; main wires it once. Holds nothing by itself.
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Scope } from '../db/scope.ts'
-import type { Db } from '../db/tx.ts'
+import type { Db, Tx } from '../db/tx.ts'
 import type { RequestInfo, Route } from '../http/route.ts'
 import type { Passwords } from './password.ts'
 
@@ -13,7 +13,11 @@ export type IdentityHouse = {
   origin(): string
   /** Bearers that are no keys of ours: each opens what its own room says, and nothing else. */
   bearers?: readonly GuestBearer[]
+  /** Tells whoever was invited, in the transaction of the invitation; left out where nobody is told but by whoever invites. */
+  invited?(t: Tx, scope: Scope, invitation: InvitationLetter): Promise<void>
 }
+
+export type InvitationLetter = { to: string; link: string; role: string; tenant: string; by: string; expiresAt: Date }
 
 /** A credential of somebody who has not signed in, by what it begins with. */
 export type GuestBearer = {

@@ -53,7 +53,7 @@ async function inviteAfter(house: IdentityHouse, scope: Scope, input: { email: s
 
 /** Into the tenant of `scope`; whoever calls has decided that it may invite to this role. */
 export async function inviteIn(
-  house: Pick<IdentityHouse, 'origin'>,
+  house: Pick<IdentityHouse, 'origin' | 'invited'>,
   t: Tx,
   scope: Scope,
   input: { email: string; role: Role },
@@ -70,7 +70,12 @@ export async function inviteIn(
   await insertInvitation(t, scope, { id, hash: sha256(token), email, address: input.email, role: input.role, expiresAt })
   await record(t, scope, 'invitation.created', { invitation_id: id, role: input.role }, { resource: { type: 'invitation', id } })
   const made = (await findInvitation(t, scope, id)) as Invitation
-  return { ...made, link: `${house.origin()}/invite#${token}` }
+  const link = `${house.origin()}/invite#${token}`
+  if (house.invited) {
+    const tenant = (await findTenant(t, scope))?.name ?? 'Countersign'
+    await house.invited(t, scope, { to: email, link, role: input.role, tenant, by: scope.displayName, expiresAt })
+  }
+  return { ...made, link }
 }
 
 const recordRevoked = (t: Tx, scope: Scope, id: string) =>

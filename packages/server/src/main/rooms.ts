@@ -52,6 +52,7 @@ import { callbackSecret, renderCallback, tellOfCallback } from '../tasks/callbac
 import { compatibleRoutes, taskRedirect } from '../tasks/compatible.ts'
 import type { Channel, ChannelName } from '../tasks/channels/channel.ts'
 import { emailJobs } from '../tasks/channels/email/jobs.ts'
+import { writeInvitation } from '../tasks/channels/email/letter.ts'
 import { emailRoutes } from '../tasks/channels/email/routes.ts'
 import { slackJobs } from '../tasks/channels/slack/jobs.ts'
 import { slackRoutes } from '../tasks/channels/slack/routes.ts'
@@ -141,6 +142,7 @@ export function openRooms(ground: Ground): Rooms {
   const webhooks = webhooksOf(ground, tasks, door)
   const channels = openChannels(config, log, tasks, webhooks)
   for (const channel of channels.all) byName.set(channel.name, channel)
+  identity.invited = (t, scope, invitation) => writeInvitation(channels.email, t, scope, invitation)
   db.fanOut = openFanOut(origin)
   const holds = openHolds(db)
   const ring: KeyringHouse = { db, keyring, ring: ground.ring, log }

@@ -1,7 +1,7 @@
 // Ids as they are spoken and stored: a prefix and 26 Crockford characters of a UUIDv7. Only the tenant's is a uuid inside. Never guesses: a lower-case or cut id is not an id.
 type OfPeople = 'ten' | 'usr' | 'agt' | 'key' | 'ses' | 'inv' | 'req' | 'rpl' | 'bgl'
 type OfWork = 'task' | 'dec' | 'job' | 'cb' | 'sch' | 'cmt'
-type OfChannels = 'emb' | 'emo' | 'slk' | 'lnk' | 'mid'
+type OfChannels = 'emb' | 'emo' | 'slk' | 'lnk' | 'mid' | 'ltr'
 type OfVerifiers = 'ver' | 'vrn'
 type OfRouting = 'ntc' | 'pool' | 'abs'
 type OfTheRecord = 'rwp' | 'evt' | 'whe' | 'dlv' | 'rpy' | 'inc' | 'upd' | 'aex'

@@ -47,6 +47,7 @@ export const SEALED: readonly SealedColumn[] = [
   { table: 'endpoints', column: 'headers', row: 'id' },
   { table: 'endpoints', column: 'signing_key', row: 'id' },
   { table: 'endpoint_secrets', column: 'material', row: `endpoint_id || '/' || n` },
+  { table: 'letters', column: 'body', row: 'id' },
   { table: 'mail_identities', column: 'secret', row: 'id' },
   { table: 'mail_identities', column: 'inbound_secret', row: 'id' },
   { table: 'slack_apps', column: 'client_secret', row: 'id' },

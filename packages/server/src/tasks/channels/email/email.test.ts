@@ -164,6 +164,24 @@ test('T108 A35 with its mail server stopped a task stands, its notice is tried f
   expect(await noticesOf(house, next.id)).toMatchObject([{ state: 'sent' }])
 })
 
+test('P47 where a sender is set up an invitation goes out by mail; its link is sealed until then and gone afterwards', async () => {
+  const { house, sink } = await mailRig()
+  const made = await house.alice.post('/api/v1/invitations', { email: 'New@Example.com', role: 'member' })
+  expect(made.status, JSON.stringify(made.body)).toBe(201)
+  const token = new URL(made.body.link).hash.slice(1)
+  const letters = () => house.admin.rows<{ text: string; body: Buffer | null }>`select l::text as text, body from letters l`
+  const jobs = await house.admin.rows<{ text: string }>`select j::text as text from countersign_queue.jobs j`
+  expect(JSON.stringify([(await letters()).map(({ text }) => text), jobs])).not.toContain(token)
+  await house.runJobs()
+  const [mail] = sink.took as [Taken]
+  expect(mail.envelope.to).toEqual(['new@example.com'])
+  expect(mail.subject).toBe('Alice invites you to Main')
+  expect(mail.text).toContain(made.body.link)
+  expect(await letters()).toMatchObject([{ body: null }])
+  await house.runJobs()
+  expect(sink.took).toHaveLength(1)
+})
+
 test('T100 T166 notify with a line break, an unknown identity or a garbled address is refused at its place and leaves nothing', async () => {
   const { house } = await mailRig()
   const before = await remains(house)

@@ -7,6 +7,7 @@ import { findLink } from '../../links/sql.ts'
 import { ChannelFault } from '../channel.ts'
 import { tellByMail } from './channel.ts'
 import type { EmailHouse } from './house.ts'
+import { sendLetter } from './letter.ts'
 import { WORDS, type Word } from './reply.ts'
 
 type Tell = { link_id: string; word: Word }
@@ -17,7 +18,20 @@ function readTell(value: unknown): Tell {
   return { link_id, word }
 }
 
+function readLetter(value: unknown): { letter_id: string } {
+  const { letter_id } = value as { letter_id?: unknown }
+  if (!isId('ltr', letter_id)) throw new TypeError('letter_id is the id of a letter')
+  return { letter_id }
+}
+
 export const emailJobs = (house: EmailHouse): Kind[] => [
+  defineKind<unknown, { letter_id: string }>('mail.letter', {
+    schema: readLetter,
+    keepOutput: false,
+    maxAttempts: 6,
+    backoff: { base: '1m', cap: '20m' },
+    run: ({ tenantId, payload }) => sendLetter(house, tenantId, payload.letter_id),
+  }) as Kind,
   defineKind<unknown, Tell>('mail.tell', {
     schema: readTell,
     keepOutput: false,
