@@ -4327,6 +4327,8 @@ export type Routes = {
             at_percent: number
           }
       )[]
+      /** Who is new here is told; the others were. */
+      notify?: string[]
     }
     answers: {
       200: Task
@@ -4973,7 +4975,13 @@ export type Routes = {
     params: { identity: string }
     query: Record<string, never>
     body: {
-      raw: string
+      raw?: string
+      /** In place of `raw`: a mail of ours that could not be delivered, by its Message-ID or by the provider’s own name of it. */
+      bounce?: {
+        message_id?: string
+        provider_id?: string
+        reason?: string
+      }
       dkim?: {
         domain: string
         result: string
@@ -4985,7 +4993,7 @@ export type Routes = {
     }
     answers: {
       200: {
-        outcome: 'comment' | 'decision' | 'dropped' | 'refused'
+        outcome: 'comment' | 'decision' | 'dropped' | 'refused' | 'bounced'
         reason: string | null
       }
     }
