@@ -221,6 +221,7 @@ declare
   at timestamptz := countersign_queue.now();
   counted jsonb := '{}';
   passed bigint;
+  ids text[];
   j countersign_queue.jobs;
 begin
   perform countersign_queue.check_isolation();
@@ -228,10 +229,11 @@ begin
   if passed > 0 then
     counted := jsonb_build_object('ready', passed);
   end if;
-  for j in select * from countersign_queue.jobs q
+  -- All of them before the first is changed: a cancelled job frees its key, for which somebody may wait who holds one of the rows behind it.
+  ids := array(select q.id from countersign_queue.jobs q
     where q.queue = drain_queue.queue and q.state in ('scheduled', 'retrying', 'blocked', 'ready', 'waiting')
-      and countersign_queue.visible(q.tenant_id) order by q.id for update
-  loop
+      and countersign_queue.visible(q.tenant_id) order by q.id for update);
+  for j in select * from countersign_queue.jobs q where q.id = any (ids) order by q.id loop
     perform countersign_queue.put(j.id, 'cancelled', reason, null, at);
     counted := counted || jsonb_build_object(j.state, coalesce((counted ->> j.state)::bigint, 0) + 1);
   end loop;
@@ -323,6 +325,7 @@ begin
   end if;
   ids := array(select distinct i from unnest(ids) i order by i);
   perform countersign_queue.set_aside_jobs(ids);
+  perform from countersign_queue.jobs j where j.id = any (ids) order by j.id for update;
   foreach one in array ids loop
     answer := case when exists (select from countersign_queue.jobs j where j.id = one) then countersign_queue.bury_job(one, reason)
       else countersign_queue.ended(one) end;
