@@ -8,6 +8,8 @@ import { sealIf, taskKey } from './content.ts'
 import { metadataErrors } from './creation.ts'
 import { enqueueExpiries } from './deadline.ts'
 import type { TasksHouse } from './house.ts'
+import { readNotifyChange } from './notices/change.ts'
+import { notify } from './notices/notice.ts'
 import { mayChange, seeTask, showWhole } from './look.ts'
 import { invalid, notOpen, taskTopic, tellOfEnd, whyNotOpen } from './settle.ts'
 import { cancelIfNotFinal, EVERY, findTask, isFinal, type TaskRow, updateIfNotFinal } from './sql.ts'
@@ -30,6 +32,7 @@ export async function cancelTask(house: TasksHouse, scope: Scope, id: string, re
 }
 
 export type UpdateInput = {
+  notify?: string[]
   priority?: TaskRow['priority']
   tags?: string[]
   metadata?: Record<string, unknown>
@@ -48,7 +51,7 @@ export async function updateTask(
 ): Promise<Task> {
   const fields = Object.keys(input).filter((name) => input[name as keyof UpdateInput] !== undefined)
   if (fields.length === 0)
-    throw invalid('', 'nothing_to_change', 'Send at least one of priority, tags, metadata, deadline_at, reminders.')
+    throw invalid('', 'nothing_to_change', 'Send at least one of priority, tags, metadata, deadline_at, reminders, notify.')
   const errors = input.metadata ? metadataErrors(input.metadata) : []
   if (errors.length > 0) throw new Problem('validation_failed', { errors })
   return tx(house.db, scope, async (t) => {
@@ -58,16 +61,20 @@ export async function updateTask(
     if (input.deadline_at && input.deadline_at.getTime() - t.now.getTime() > LONGEST_MS)
       throw invalid('/deadline_at', 'out_of_range', 'A deadline lies at most 365 days ahead.')
     const version = versionOf(ifMatch)
+    const told = input.notify && (await readNotifyChange(house, t, scope, row, input.notify))
     const change = {
       priority: input.priority,
       tags: input.tags && [...new Set(input.tags)],
       metadata: input.metadata && writeJson(input.metadata),
       deadline_at: input.deadline_at,
       ...remindersFrom(row, input, t.now),
+      notify: told?.notify,
+      added: told?.added,
     }
     const updated = await updateIfNotFinal(t, scope, id, change, version)
     if (!updated) throw await whyNotUpdated(t, scope, id, input, version)
     if (isSooner(updated, row, t.now)) await enqueueExpiries(t, scope, [updated])
+    if (told && told.fresh.length > 0) await notify(house, t, scope, [updated], { purpose: 'asked', entries: told.fresh })
     const data = { fields, agent_id: row.agent_id }
     await record(t, scope, 'task.updated', data, {
       resource: { type: 'task', id },

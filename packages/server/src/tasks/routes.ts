@@ -346,7 +346,7 @@ const acts = (house: TasksHouse): Route[] => [
   route(
     'PATCH /tasks/:id',
     {
-      summary: 'Change priority, tags or metadata, or extend the deadline',
+      summary: 'Change priority, tags, metadata, reminders or who is told, or extend the deadline',
       description: '`If-Match` with the ETag refuses the change when the task moved on. A deadline is never shortened.',
       tag,
       auth: 'any',
@@ -354,7 +354,7 @@ const acts = (house: TasksHouse): Route[] => [
       params: taskId,
       body: UpdateBody,
       answers: { 200: TaskBody },
-      problems: ['not_found', 'task_not_open', 'version_conflict', 'request_invalid', 'state_conflict'],
+      problems: ['not_found', 'task_not_open', 'version_conflict', 'request_invalid', 'state_conflict', 'notify_invalid', 'address_not_allowed'],
       render: withTag,
     },
     ({ scope, params, body, request }) => updateTask(house, scope, params.id, body, request.header('if-match')),

@@ -293,6 +293,7 @@ export const UpdateBody = s.object({
   metadata: s.optional(s.jsonObject()),
   deadline_at: s.optional(s.time()),
   reminders: s.optional(Reminders),
+  notify: s.optional(s.array(s.text({ max: 1_000 }), { max: 100 }).describe('Who is new here is told; the others were.')),
 })
 
 export const DecideBody = s.object({

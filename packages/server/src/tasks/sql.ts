@@ -398,13 +398,25 @@ export const releaseIfClaimed = (t: Tx, scope: Scope, id: string, holder: string
     ${holder === null ? sql`` : sql`and coalesce(assigned_to_user_id, lower(assigned_to_email)) = ${holder}::text`}
   returning *`
 
-export type TaskChange = { priority?: string; tags?: string[]; metadata?: string; deadline_at?: Date; reminders?: string; reminded?: number }
+/** `added`: names under which people may answer besides those who are asked already. */
+export type TaskChange = {
+  priority?: string
+  tags?: string[]
+  metadata?: string
+  deadline_at?: Date
+  reminders?: string
+  reminded?: number
+  notify?: string[]
+  added?: string[]
+}
 
 // A deadline is never shortened (T5): the guard stands here, where no other write can come between.
 export const updateIfNotFinal = (t: Tx, scope: Scope, id: string, change: TaskChange, version: number | null) => t.maybe<TaskRow>`
   update tasks set priority = coalesce(${change.priority ?? null}::text, priority), tags = coalesce(${change.tags ?? null}::text[], tags),
     metadata = coalesce(${change.metadata ?? null}::jsonb, metadata), deadline_at = coalesce(${change.deadline_at ?? null}::timestamptz, deadline_at),
     reminders = coalesce(${change.reminders ?? null}::json, reminders), reminded = coalesce(${change.reminded ?? null}::smallint, reminded),
+    notify = coalesce(${change.notify ?? null}::text[], notify),
+    asked = tasks.asked || array(select k from unnest(${change.added ?? []}::text[]) as k where k <> all(tasks.asked)),
     version = version + 1, updated_at = ${t.now}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and status <> all(${FINAL}::text[])
     and (${change.deadline_at ?? null}::timestamptz is null or (${change.deadline_at ?? null}::timestamptz >= deadline_at and deadline_at > ${t.now}::timestamptz))

@@ -232,3 +232,18 @@ test('T94 T98 a new holder is told, and the old one’s notice says that it is a
   expect([to(sink, member).length, to(sink, other).length]).toEqual([1, 1])
   expect(await noticesOf(house, id)).toMatchObject([{ state: 'rewritten' }, { state: 'sent', user_id: other.id }])
 })
+
+test('T5 who is told of an open task may change: those who are new are told and may answer, the others are not told twice', async () => {
+  const { house, sink, member } = await mailRig()
+  const other = await house.given.user({ role: 'member' })
+  const { id } = await house.given.task({ ...QUESTION, notify: [`email:${member.email}`, 'slack:#ops'] })
+  await house.runJobs()
+  const notify = [`email:${member.email}`, `email:${other.email}`]
+  const changed = await house.agent.patch(at(id), { notify })
+  expect([changed.status, changed.body.notify]).toEqual([200, notify])
+  await house.runJobs()
+  expect([to(sink, member).length, to(sink, other).length]).toEqual([1, 1])
+  expect((await other.post(at(id, 'claim'))).status).toBe(200)
+  const wrong = await house.agent.patch(at(id), { notify: ['sms:1'] })
+  expect([wrong.status, wrong.body.code, errorsOf(wrong.body)]).toEqual([422, 'notify_invalid', ['/notify/0 channel_unknown']])
+})

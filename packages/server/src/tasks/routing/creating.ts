@@ -8,7 +8,7 @@ import { type Asked, resolveAssignment } from '../assignment.ts'
 import type { Prepared } from '../creation.ts'
 import type { TasksHouse } from '../house.ts'
 import { refusedBy } from '../judgement.ts'
-import type { Entry } from '../notices/grammar.ts'
+import { refuseUnknown } from '../notices/known.ts'
 import { notify } from '../notices/notice.ts'
 import { findTasksByKey, type TaskRow } from '../sql.ts'
 import { judgeAddresses, type Outside } from './address.ts'
@@ -64,7 +64,7 @@ async function repeatsOf(t: Tx, scope: Scope, picking: readonly Prepared[]): Pro
 /** Whom one of them asks. Throws what speaks against it. */
 export async function routeOne(house: TasksHouse, t: Tx, p: Prepared, routes: Routes, several: boolean): Promise<Asked> {
   const { scope } = p
-  await refuseUnknown(house, t, p)
+  await refuseUnknown(house, t, scope, p.notify ?? [])
   const refused = await judgeAddresses(house, t, scope, outsideOf(p))
   if (refused) throw refusedBy(scope, refused.judged, refused.problem)
   const asked = await resolveAssignment(t, scope, p.assignment, {
@@ -89,27 +89,6 @@ const outsideOf = ({ assignment, notify: entries }: Prepared): Outside[] => [
     folded === null ? [] : [{ address: folded, channel, path: `/notify/${i}` }],
   ),
 ]
-
-/** Identities and endpoints that do not exist are refused before anything is made (T100). */
-async function refuseUnknown({ channels }: TasksHouse, t: Tx, { scope, notify: entries }: Prepared): Promise<void> {
-  for (const [i, entry] of (entries ?? []).entries()) {
-    const unknown = await unknownIn(channels, t, scope, entry)
-    if (unknown === null) continue
-    const message = unknown === 'identity' ? 'There is no such identity.' : 'There is no such target.'
-    throw new Problem('notify_invalid', { errors: [{ path: `/notify/${i}`, code: `${unknown}_unknown`, message }] })
-  }
-}
-
-async function unknownIn(
-  channels: TasksHouse['channels'],
-  t: Tx,
-  scope: Scope,
-  entry: Entry,
-): Promise<'identity' | 'target' | null> {
-  const channel = entry.channel === 'push' ? undefined : channels.get(entry.channel)
-  if (channel?.knows) return channel.knows(t, scope, { identity: entry.identity, target: entry.target })
-  return entry.identity === null ? null : 'identity'
-}
 
 export type Routed = { prepared: Prepared; asked: Asked; row: TaskRow }
 
