@@ -49,7 +49,6 @@ import { incidentRoutes, type StatusHouse, statusRoutes } from '../status/routes
 import type { Log } from '../std/log.ts'
 import { openQuestions } from '../tasks/break-glass.ts'
 import { callbackSecret, renderCallback, tellOfCallback } from '../tasks/callback.ts'
-import { compatibleRoutes, taskRedirect } from '../tasks/compatible.ts'
 import type { Channel, ChannelName } from '../tasks/channels/channel.ts'
 import { emailJobs } from '../tasks/channels/email/jobs.ts'
 import { writeInvitation } from '../tasks/channels/email/letter.ts'
@@ -57,18 +56,19 @@ import { emailRoutes } from '../tasks/channels/email/routes.ts'
 import { slackJobs } from '../tasks/channels/slack/jobs.ts'
 import { slackRoutes } from '../tasks/channels/slack/routes.ts'
 import { webhookChannelRoutes } from '../tasks/channels/webhook/routes.ts'
+import { compatibleRoutes, taskRedirect } from '../tasks/compatible.ts'
 import { openCountersign } from '../tasks/countersign.ts'
-import { openForms } from '../tasks/forms/answer.ts'
-import { formRoutes } from '../tasks/forms/stored/routes.ts'
-import type { TasksHouse } from '../tasks/house.ts'
 import { embedBearer } from '../tasks/embed/bearer.ts'
 import { type EmbedPageHouse, embedPageRoute } from '../tasks/embed/page.ts'
 import { embedRoutes } from '../tasks/embed/routes.ts'
+import { openForms } from '../tasks/forms/answer.ts'
+import { formRoutes } from '../tasks/forms/stored/routes.ts'
+import type { TasksHouse } from '../tasks/house.ts'
 import { taskJobs, taskSchedules } from '../tasks/jobs.ts'
 import { linkRoutes } from '../tasks/links/routes.ts'
 import { taskRoutes } from '../tasks/routes.ts'
-import { HELD_VERIFICATIONS } from '../tasks/verifiers/jobs.ts'
 import { QUEUE as VERIFIERS } from '../tasks/verifiers/hand.ts'
+import { HELD_VERIFICATIONS } from '../tasks/verifiers/jobs.ts'
 import { openWaits } from '../tasks/wait.ts'
 import { openWaitSlots } from '../tasks/wait-slots.ts'
 import { deliverCallbacks } from '../webhooks/callback.ts'
@@ -149,7 +149,13 @@ export function openRooms(ground: Ground): Rooms {
   const breakGlass: BreakGlassHouse = { ...identity, questions: openQuestions(tasks) }
   // What runs in a tenant waits while it is not active (P11); what ends that state does not.
   const kinds = [
-    ...[...taskJobs(tasks), ...emailJobs(channels.email), ...slackJobs(channels.slack), ...webhookJobs(webhooks), ...identityJobs(identity)].map(holds.over),
+    ...[
+      ...taskJobs(tasks),
+      ...emailJobs(channels.email),
+      ...slackJobs(channels.slack),
+      ...webhookJobs(webhooks),
+      ...identityJobs(identity),
+    ].map(holds.over),
     ...tenantJobs(breakGlass),
     ...statusJobs({ db, log }),
     ...keyringJobs(ring, config.erasuresFile),
@@ -166,7 +172,14 @@ export function openRooms(ground: Ground): Rooms {
     listen: config.listenUrl?.reveal() ?? true,
     kinds: all,
     callbackUrl: (id) => callbackUrl(config.callbackUrl?.origin ?? origin(), CALLBACK_PREFIX, id, 'complete'),
-    schedules: [...identitySchedules, ...statusSchedules, ...keyringSchedules, ...webhookSchedules, ...auditSchedules, ...taskSchedules],
+    schedules: [
+      ...identitySchedules,
+      ...statusSchedules,
+      ...keyringSchedules,
+      ...webhookSchedules,
+      ...auditSchedules,
+      ...taskSchedules,
+    ],
     clock: db.clock,
     log,
   })
