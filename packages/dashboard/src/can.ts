@@ -30,6 +30,8 @@ export const can = (act: Act, task: Task): true | string => {
   const over = settled(task)
   if (over) return over
   if (act === 'decide' && has(task, 'withdraw_vote')) return 'You have voted. Take your vote back to vote otherwise.'
+  if (act === 'claim' && task.quorum !== null && task.votes_needed > 1)
+    return 'Several people have to agree: nobody holds it alone.'
   return has(task, act) || (act === 'decide' && has(task, 'step_in')) ? true : WHY[act]
 }
 

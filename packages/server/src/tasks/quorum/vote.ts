@@ -14,6 +14,7 @@ import { type Decision, decisionRow, eventOf, whyNotDecided } from '../decided.t
 import { settingsIn } from '../decision-settings.ts'
 import type { TasksHouse } from '../house.ts'
 import { showDecided } from '../look.ts'
+import { notify } from '../notices/notice.ts'
 import { taskTopic, tellOfEnd } from '../settle.ts'
 import { type DecisionRow, EVERY, findTask, insertDecisions, type TaskRow } from '../sql.ts'
 import { beginEscalation } from '../time/escalation.ts'
@@ -81,21 +82,23 @@ async function raisedFor(house: TasksHouse, t: Tx, decision: Decision, row: Task
   const { scope } = decision
   const stricter = decision.type === 'edit' ? await stricterQuorum(house, t, decision, row) : null
   if (!stricter) return row
-  await voidVotes(t, scope, row, 'edited')
+  const voters = await voidVotes(t, scope, row)
   await raiseQuorum(t, scope, row.id, stricter)
   if (row.assigned_to_user_id !== null) await freeHolder(t, scope, row.id)
   const data = { agent_id: row.agent_id, need: neededOf(stricter), was: row.quorum ? neededOf(row.quorum) : 1 }
   await record(t, scope, 'task.quorum_raised', data, { resource: { type: 'task', id: row.id } })
-  return (await findTask(t, scope, row.id, EVERY)) as TaskRow
+  const raised = (await findTask(t, scope, row.id, EVERY)) as TaskRow
+  if (voters.length > 0) await notify(house, t, scope, [raised], { purpose: 'revised', people: voters })
+  return raised
 }
 
-/** Nobody has agreed to what is there now (T43, T46): their votes stay in the record and count no more. */
-export async function voidVotes(t: Tx, scope: Scope, row: TaskRow, why: 'edited' | 'revised'): Promise<void> {
+/** Nobody has agreed to what is there now (T46): their votes stay in the record and count no more. Whose they were, of those who are users. */
+async function voidVotes(t: Tx, scope: Scope, row: TaskRow): Promise<string[]> {
   const voided = await voidVotesOf(t, scope, row.id)
-  if (voided.length === 0) return
   const user_ids = voided.flatMap(({ user_id }) => user_id ?? [])
-  const data = { agent_id: row.agent_id, reason: why, decision_ids: voided.map(({ id }) => id), user_ids }
-  await record(t, scope, 'task.votes_voided', data, { resource: { type: 'task', id: row.id } })
+  const data = { agent_id: row.agent_id, reason: 'edited', decision_ids: voided.map(({ id }) => id), user_ids }
+  if (voided.length > 0) await record(t, scope, 'task.votes_voided', data, { resource: { type: 'task', id: row.id } })
+  return user_ids
 }
 
 export type Counted = { row: TaskRow; state: Standing['state'] }
