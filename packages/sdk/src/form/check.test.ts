@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { checkAnswer, type Form, fieldAt, patternsOf, readForm } from './form.ts'
+import { checkAnswer, checkSchema, type Form, fieldAt, patternsOf, readForm } from './form.ts'
 
 type Row = [Record<string, unknown>, unknown[], [unknown, string, string?][]]
 const { rows } = JSON.parse(readFileSync(new URL('../../../../test/vectors/forms.json', import.meta.url), 'utf8')) as {
@@ -58,4 +58,26 @@ test('T58 an error is named by the field that it is about, whatever its place in
       ['/lines/0/sku', 'lines.0.sku'],
     ],
   )
+})
+
+test('T58 what the schema says while one types is said in the server’s words, with the field’s name', () => {
+  const schema = {
+    type: 'object',
+    properties: {
+      n: { type: 'integer', maximum: 3 },
+      d: { type: 'string', format: 'date' },
+      p: { type: 'string', pattern: '^\\@$' },
+    },
+    required: ['n'],
+  }
+  const { form } = readForm(schema, null)
+  const said = (answer: unknown) => checkSchema(form, schema, answer).map(({ path, field, message }) => [path, field, message])
+  expect(said({})).toEqual([['/n', 'n', 'This is required.']])
+  expect(said({ n: 'x', d: '1.2.2026' })).toEqual([
+    ['/n', 'n', 'This must be a whole number.'],
+    ['/d', 'd', 'This must be a date such as 2026-01-31.'],
+  ])
+  expect(said({ n: 4 })).toEqual([['/n', 'n', 'This must be at most 3.']])
+  // A pattern in a spelling that only the server mends is left to it.
+  expect(said({ n: 4, p: '@' })).toEqual([])
 })

@@ -14,8 +14,9 @@ import {
   SHOWN,
   sentence,
 } from './kinds.ts'
-import { COLUMN, COMMON, columnAgrees, RULES, readMembers, refuseUnknown, type Wrong } from './members.ts'
+import { readMembers, refuseUnknown, type Wrong } from './members.ts'
 import { isPointer, step } from './place.ts'
+import { COLUMN, COMMON, columnAgrees, RULES } from './rules.ts'
 
 export type Fault = { path: string; code: string; message: string }
 /** What stands in for a field that cannot be used, if anything does. `path` is null when even its place is unknown. */

@@ -10,7 +10,7 @@ export function checkSchema(form: Pick<Form, 'fields'>, schema: unknown, answer:
   return errorsOf(schema as JsonSchema, answer).map((error) => ({
     ...error,
     field: fieldAt(form, error.path),
-    message: `This ${error.message}.`,
+    message: `This ${worded(error)}.`,
   }))
 }
 
@@ -22,4 +22,30 @@ function errorsOf(schema: JsonSchema, answer: unknown): FieldError[] {
     if (error instanceof SyntaxError) return []
     throw error
   }
+}
+
+const TYPES: Record<string, string> = {
+  ...{ object: 'an object', array: 'a list', string: 'a text', number: 'a number' },
+  ...{ integer: 'a whole number', boolean: 'true or false', null: 'empty' },
+}
+const FORMATS: Record<string, string> = {
+  date: 'a date such as 2026-01-31',
+  time: 'a time such as 08:30',
+  'date-time': 'a date and time with its offset, such as 2026-01-31T08:30:00Z',
+  email: 'a mail address',
+  uri: 'a web address',
+  uuid: 'a UUID',
+  ipv4: 'an IPv4 address',
+  ipv6: 'an IPv6 address',
+}
+
+/** Types and formats in the words of the person, as the server says them. */
+function worded({ code, message }: FieldError): string {
+  const said = message.replace(/^must be (?:a )?/, '')
+  if (code === 'type')
+    return `must be ${said
+      .split(' or ')
+      .map((type) => TYPES[type] ?? type)
+      .join(' or ')}`
+  return code === 'format' ? `must be ${FORMATS[said] ?? said}` : message
 }
