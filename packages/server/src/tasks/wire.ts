@@ -222,7 +222,7 @@ export function showPoll(row: PollRow, content: Content | null, scope: Scope, ca
     timed_out_at: row.timed_out_at,
     cancelled_at: row.cancelled_at,
     verification_attempt: row.verification_attempt,
-    candidate,
+    ...(candidate === null ? {} : { candidate }),
   }
 }
 export type Poll = ReturnType<typeof showPoll>

@@ -44,8 +44,16 @@ async function open() {
     model: null,
     prices,
   })
-  const ask = (name: ModelProvider, more: { question?: Partial<Question>; verifier?: object; prices?: [number, number] } = {}) =>
-    askModel({ door, tenantId: 't' }, verifier(name, more.verifier), access(name, more.prices), { ...QUESTION, ...more.question })
+  const ask = (
+    name: ModelProvider,
+    more: { question?: Partial<Question>; verifier?: object; prices?: [number, number]; seconds?: number } = {},
+  ) =>
+    askModel(
+      { door, tenantId: 't' },
+      { ...verifier(name, more.verifier), ...(more.seconds === undefined ? {} : { timeout_seconds: more.seconds }) },
+      access(name, more.prices),
+      { ...QUESTION, ...more.question },
+    )
   return { provider, ask }
 }
 
@@ -142,6 +150,18 @@ test('T130 a model that takes no temperature is asked once more without one', as
   provider.says.push({ status: 400, body }, { passed: true })
   expect(await ask('openai')).toMatchObject({ verdict: { passed: true } })
   expect(provider.heard.map(({ temperature }) => temperature)).toEqual([0, null])
+})
+
+test('T131 a provider that is silent, and one that is gone, are faults with a name', async () => {
+  const { provider, ask } = await open()
+  provider.says.push('hang')
+  expect(await ask('gemini', { seconds: 0.3 })).toMatchObject({ fault: 'timeout' })
+  provider.drop()
+  provider.says.push('hang')
+  const asked = ask('gemini')
+  await expect.poll(() => provider.held(), { timeout: 20_000 }).toBe(1)
+  provider.drop()
+  expect(await asked).toMatchObject({ fault: 'unreachable' })
 })
 
 test('T127 an address that the guard refuses is not reached, whatever the key says', async () => {

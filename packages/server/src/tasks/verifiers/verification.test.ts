@@ -232,6 +232,29 @@ test('T14 after an hour with the verifier the deadline counts again', async () =
   expect(await read(here, id)).toMatchObject({ status: 'timed_out', response: null })
 })
 
+test('T130 T167 while a silent model is waited for no connection is held, others decide, and once it is back the answer counts', async () => {
+  const here = await openVerifying()
+  const { house, provider } = here
+  await putKey(here)
+  provider.says.push('hang')
+  const { id } = await asked(here, byModel({ timeout_seconds: 120 }))
+  await say(here, id)
+  const running = house.runJobs()
+  await expect.poll(() => provider.held(), { timeout: 20_000 }).toBe(1)
+  await expect.poll(() => house.db.pool.totalCount - house.db.pool.idleCount, { timeout: 20_000 }).toBe(0)
+  const other = await house.given.task(REFUND)
+  expect((await say(here, other.id)).body.status).toBe('completed')
+  expect((await read(here, id)).status).toBe('verifying')
+  provider.drop()
+  await running
+  expect((await house.alice.get(`/api/v1/tasks/${id}/verification`)).body.data).toMatchObject([
+    { state: 'waiting', tries: 1, fault: 'unreachable' },
+  ])
+  await house.clock.advance('1s')
+  await house.runJobs()
+  expect(await read(here, id)).toMatchObject({ status: 'completed', verification_attempt: 0 })
+})
+
 test('T12 an answer that is withdrawn while it is verified stays withdrawn', async () => {
   const here = await openVerifying()
   const { house } = here

@@ -19,7 +19,7 @@ test('T129 an answer waits for the agent that asked: polls show it, a refusal gi
   expect((await house.alice.post(at(id, 'decide'), decide('x'))).status).toBe(202)
   const { candidate } = (await waiting).body
   expect(candidate).toEqual({ decision_id: expect.stringMatching(/^dec_/), response: { approved: true, note: 'x' }, attempt: 1 })
-  expect((await house.alice.get(at(id, 'poll?timeout=1'))).body.candidate).toBe(null)
+  expect((await house.alice.get(at(id, 'poll?timeout=1'))).body.candidate).toBe(undefined)
   expect((await other.post(at(id, 'verification'), { passed: true })).status).toBe(404)
   expect((await house.alice.post(at(id, 'verification'), { passed: true })).status).toBe(403)
   expect((await house.agent.post(at(id, 'verification'), { passed: false })).body.code).toBe('validation_failed')
