@@ -41,11 +41,18 @@ export function EmbedAnswer({ client, task, initial, onRefused }: Props) {
           <>
             {needsMore(error) && <ElsewhereLink url={task.url} />}
             {refused !== null && <Banner tone="info">{refused}</Banner>}
+            {task.status === 'returned' && <Banner tone="warning">{returnedWith(task.verifier_result)}</Banner>}
           </>
         }
       />
     </Card>
   )
+}
+
+/** Why the last answer did not count, in the verifier's own words. */
+function returnedWith(result: unknown): string {
+  const reason = (result as { reason?: unknown } | null)?.reason
+  return typeof reason === 'string' ? `An answer was not accepted: ${reason}` : 'An answer was not accepted. It needs another.'
 }
 
 const needsMore = (error: unknown): boolean => error instanceof Problem && error.code === 'step_up_required'

@@ -160,7 +160,8 @@ function actionsOf(notice: Pick<Notice, 'id' | 'taskId'>, { task, url }: Shown, 
   if (open && how.means !== 'link') {
     if (presses)
       elements.push(press(ACTS.approve, presses.approve.label, value, task), press(ACTS.deny, presses.deny.label, value, task))
-    if (!presses || how.means === 'form') elements.push(button(ACTS.review, presses ? 'Review' : 'Answer', value))
+    if (!presses || how.means === 'form' || task.status === 'returned')
+      elements.push(button(ACTS.review, presses ? 'Review' : 'Answer', value))
   }
   if (open && isUnclaimed(task)) elements.push(button(ACTS.claim, 'Claim', value))
   elements.push({ ...button(ACTS.open, 'Open', value), url })

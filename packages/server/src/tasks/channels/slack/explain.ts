@@ -16,6 +16,7 @@ const WORDS: Record<string, string> = {
 }
 export const UNLINKED = 'unlinked'
 export const UNKNOWN_ACT = 'This button does nothing any more. Nothing has changed.'
+export const NOT_ACCEPTED = 'Your answer was not accepted. The message now has a button that says why and lets you answer again.'
 export const FORM_CHANGED = 'The form has changed since you opened it. Open it again.'
 export const NOT_HERE = 'This cannot be answered here. Open it and answer there.'
 

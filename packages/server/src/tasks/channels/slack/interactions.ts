@@ -1,8 +1,8 @@
 // What a person does in Slack (T116–T118): presses, forms, and the options of long lists. Each ends in the same verb as from any page; who may not is told privately and
 // nothing changes. Answered within Slack's three seconds: whatever is only said is said by a job.
 import { enqueue } from '@countersign/queue'
-import { Problem } from '@countersign/sdk'
-import { assemble, type Drafts, draftOf, leaves } from '@countersign/sdk/form'
+import { type FieldError, Problem } from '@countersign/sdk'
+import { assemble, type Drafts, draftOf, type Form, leaves } from '@countersign/sdk/form'
 import { systemScope } from '../../../db/scope.ts'
 import { type Scope, tx } from '../../../db/tx.ts'
 import { decideTask } from '../../decision.ts'
@@ -11,7 +11,7 @@ import { getTask } from '../../look.ts'
 import type { Task } from '../../wire.ts'
 import { ACTS, type Press } from './blocks.ts'
 import { callSlack, SlackRefused } from './client.ts'
-import { explain, FORM_CHANGED, NOT_HERE, UNKNOWN_ACT, UNLINKED } from './explain.ts'
+import { explain, FORM_CHANGED, NOT_ACCEPTED, NOT_HERE, UNKNOWN_ACT, UNLINKED } from './explain.ts'
 import { guestOf, type Here, hereOf } from './guest.ts'
 import type { SlackHouse } from './house.ts'
 import { formOfTask, howTo } from './means.ts'
@@ -112,7 +112,9 @@ async function act(house: SlackHouse, here: Here, asked: Asked, doing: Doing): P
   const { presses } = howTo({ task })
   if (!presses) throw new Problem('response_invalid')
   const { response } = id === ACTS.approve ? presses.approve : presses.deny
-  await decideTask(tasks, scope, taskId, { type: 'respond', response, seen_revision: revision }, { address: null })
+  const input = { type: 'respond' as const, response, seen_revision: revision }
+  const decided = await decideTask(tasks, scope, taskId, input, { address: null })
+  if (decided.status === 'returned') await say(house, here, asked, NOT_ACCEPTED)
 }
 
 /** Before anything of the task is shown: a settled one says so, one of somebody else's too. */
@@ -183,14 +185,25 @@ async function answer(house: SlackHouse, asked: Asked, scope: Scope, values: unk
   if (Object.keys(isRecord(values) ? values : {}).some((id) => !known.has(id))) return ended(FORM_CHANGED, task.url)
   const response = assemble(form, drafts) as Record<string, unknown>
   try {
-    await decideTask(house.tasks, scope, task.id, { type: 'respond', response, seen_revision: asked.press.r }, { address: null })
-    return null
+    const input = { type: 'respond' as const, response, seen_revision: asked.press.r }
+    const decided = await decideTask(house.tasks, scope, task.id, input, { address: null })
+    return decided.status === 'returned' ? refusedOn(form, decided) : null
   } catch (error) {
     const errors = error instanceof Problem && error.code === 'response_invalid' ? (error.members.errors ?? []) : null
     const on = errors && errorsOn(form, errors)
     if (on) return { response_action: 'errors', errors: on }
     throw error
   }
+}
+
+/** A verifier that speaks at once: its word stands in the view, with all that was typed. */
+function refusedOn(form: Form, task: Task): Reaction {
+  const { verifier_result: result } = task
+  const said = at(result, 'field_errors')
+  const fields = Array.isArray(said) ? (said as FieldError[]) : []
+  const reason = textAt(result, 'reason') ?? NOT_ACCEPTED
+  const errors = errorsOn(form, fields.length > 0 ? fields : [{ path: '', code: 'refused', message: reason }])
+  return errors ? { response_action: 'errors', errors } : ended(reason, task.url)
 }
 
 /** Of a list longer than a select holds, within the view that asks. */

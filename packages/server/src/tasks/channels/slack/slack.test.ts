@@ -486,3 +486,36 @@ test('T17 T115 another tenant is not reached: its secret signs for its own tasks
   expect(forged.status).toBe(200)
   expect((await read(rig, id)).status).toBe('open')
 })
+
+test('T106 T117 A24 what a verifier refuses at once stands on its block; the message opens the form again with what was typed and why', async () => {
+  const rig = await started()
+  const { house, slack, dana } = rig
+  const rules = {
+    provider: 'rules',
+    rules: [{ schema: { properties: { response: { required: ['note'] } } }, message: 'Say why.', field: 'note' }],
+  }
+  const { id, message } = await asked(rig, {
+    response_schema: { ...YES_NO, properties: { ...YES_NO.properties, note: { type: 'string' }, other: { type: 'string' } } },
+    verifier_config: rules,
+  })
+  await slack.press(house.url, message, 'cs_review', dana)
+  const [view] = slack.views
+  if (!view) throw new Error('no view was opened')
+  const said = await slack.submit(house.url, view, typed(view, { approved: true, other: 'kept words' }))
+  expect(await said.json()).toEqual({ response_action: 'errors', errors: { 'f-note': 'Say why.' } })
+  expect((await read(rig, id)).status).toBe('returned')
+  await house.runJobs()
+
+  await slack.press(house.url, message, 'cs_review', dana)
+  const again = slack.views.at(-1)
+  if (!again || again === view) throw new Error('the form did not open again')
+  expect(readable({ text: '', blocks: again.blocks })).toContain('Your answer was not accepted: Say why.')
+  const input = again.blocks.find(({ block_id }) => block_id === 'f-other')
+  expect(input.element.initial_value).toBe('kept words')
+  const done = await slack.submit(house.url, again, typed(again, { approved: true, other: 'kept words', note: 'lost' }))
+  expect(await done.json()).toEqual({})
+  expect(await read(rig, id)).toMatchObject({
+    status: 'completed',
+    response: { approved: true, note: 'lost', other: 'kept words' },
+  })
+})
