@@ -178,9 +178,6 @@ test('P27 sign-out ends this session only, clears the cookie and writes one even
   expect((await t.eventTypes()).filter((type) => type === 'session.ended')).toHaveLength(1)
 })
 
-/** What ends at once, on a machine that is busy with other things as well: far below the half minute after which a stream would be looked at anyway. */
-const AT_ONCE_MS = 15_000
-
 const openStream = async (client: { raw(path: string): Promise<Response> }) => {
   const answer = await client.raw('/open-stream')
   const reader = (answer.body as ReadableStream<Uint8Array>).getReader()
@@ -191,7 +188,10 @@ const openStream = async (client: { raw(path: string): Promise<Response> }) => {
   return { ended }
 }
 
-test('P27 A9 a new password ends the other sessions at once and their streams within two seconds, with one event each', async () => {
+// The bound is of wall-clock time: a run that the machine held up is tried again.
+test('P27 A9 a new password ends the other sessions at once and their streams within two seconds, with one event each', {
+  retry: 2,
+}, async () => {
   const t = await identityHouse()
   const user = await t.user('member', { password: PASSWORD })
   const [a, b, c] = [await t.session(user.id), await t.session(user.id), await t.session(user.id)]
@@ -202,11 +202,11 @@ test('P27 A9 a new password ends the other sessions at once and their streams wi
   expect((await a.post('/me/password', { old_password: PASSWORD, password: 'eleven-quiet-harbours-1' })).status).toBe(204)
 
   for (const one of [b, c]) expect((await one.get('/auth/me')).body.code).toBe('session_ended')
-  for (const { ended } of streams) expect((await ended) - at).toBeLessThan(AT_ONCE_MS)
+  for (const { ended } of streams) expect((await ended) - at).toBeLessThan(2_000)
   expect((await a.get('/auth/me')).status).toBe(200)
   expect((await t.eventTypes()).filter((type) => type === 'session.ended')).toHaveLength(2)
   await a.post('/auth/logout')
-  expect((await kept.ended) - at).toBeLessThan(2 * AT_ONCE_MS)
+  expect((await kept.ended) - at).toBeLessThan(5_000)
 })
 
 test('P27 deactivation ends every session of that user; a second process hears of it without a wake-up', async () => {
