@@ -28,7 +28,7 @@ export function Reply(props: Props) {
   if (closed !== null) return <Banner tone="info">{closed}</Banner>
   return (
     <>
-      {needsSignIn(error) && <SignIn task={view.task} />}
+      {needsSignIn(error) && <SignIn url={placeOf(error) ?? view.task.url} />}
       {view.choice !== null && <Chosen {...props} choice={view.choice} isOpen={isOpen} onOpen={() => setOpen(true)} />}
       {isOpen && (hasAction(view.task) ? <Verdict {...props} /> : <Form {...props} />)}
     </>
@@ -123,10 +123,14 @@ function Verdict({ view, error, busy, onAnswer }: Props) {
 
 const needsSignIn = (error: unknown): boolean => error instanceof Problem && error.code === 'step_up_required'
 
-const SignIn = ({ task }: { task: Task }) => (
+/** Where the server says that one goes on. */
+const placeOf = (error: unknown): string | null =>
+  error instanceof Problem && typeof error.members.open_url === 'string' ? error.members.open_url : null
+
+const SignIn = ({ url }: { url: string }) => (
   <Banner tone="warning">
     This question needs more proof than a link gives.{' '}
-    <a className="font-medium underline" href={task.url}>
+    <a className="font-medium underline" href={url}>
       Sign in and answer it there
     </a>
     . Your link stays good.

@@ -14,7 +14,7 @@ type Read = { action?: { allow?: string[] } | null; items?: unknown; assurance?:
 export const levelOf = ({ redact }: Pick<Task, 'redact'>): Level =>
   typeof redact === 'string' ? redact : (redact as { level: Level }).level
 
-export function choicesOf(task: Task, shortened = false): Choices {
+export function choicesOf(task: Task): Choices {
   const { action = null, items = null, assurance } = task as Read
   if (items !== null) return { choices: [], why: 'Several things are judged one by one, on the page.' }
   const form = formOf(task.response_schema, task.form_definition)
@@ -24,7 +24,6 @@ export function choicesOf(task: Task, shortened = false): Choices {
     // It only raises what the risk asks for.
     ...(assurance && assurance !== 'link' ? { assurance } : {}),
     action: action?.allow ? { allow: action.allow } : null,
-    shortened,
   })
   if (can.by !== 'buttons') return { choices: [], why: can.why }
   if (action) return { choices: VERDICTS, why: can.why }
