@@ -2,7 +2,6 @@
 import type { RouteAnswer } from '@countersign/sdk'
 
 export type Verifier = RouteAnswer<'GET /verifiers/:id'>
-export type ProviderKey = RouteAnswer<'GET /provider-keys'>['data'][number]
 
 export const NAMES: Record<string, string> = {
   anthropic: 'Anthropic',

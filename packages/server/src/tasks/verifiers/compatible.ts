@@ -13,14 +13,6 @@ const PROVIDERS: Record<string, ModelProvider> = {
   azure_openai: 'azure_openai',
 }
 
-/** Names that set-up makes, one for each provider: what their clients send when nothing is said. */
-export const USUAL_NAMES: Record<string, ModelProvider> = {
-  ANTHROPIC_API_KEY: 'anthropic',
-  OPENAI_API_KEY: 'openai',
-  GEMINI_API_KEY: 'gemini',
-  AZURE_OPENAI_API_KEY: 'azure_openai',
-}
-
 const MEMBERS: Record<string, string> = { maxAttempts: 'max_attempts', apiKeyEnv: 'api_key_env' }
 const READ = ['provider', 'model', 'instructions', 'max_attempts', 'api_key_env', 'metadata']
 
