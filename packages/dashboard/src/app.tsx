@@ -1,26 +1,16 @@
 // Which page stands at which address, and who may see it: without a session every page but set-up, sign-in and invitation leads to sign-in and back.
+import { type ComponentType, lazy, Suspense } from 'react'
 import { Redirect, Route, Switch, useLocation, useSearch } from 'wouter'
-import { AnalyticsPage } from './analytics/analytics-page.tsx'
 import { AnswerPage } from './answer/answer-page.tsx'
-import { AuditPage } from './audit/audit-page.tsx'
 import { EventPage } from './audit/event-page.tsx'
-import { CallbacksPage } from './jobs/callbacks-page.tsx'
-import { DeadLettersPage } from './jobs/dead-letters-page.tsx'
-import { EnginePage } from './jobs/engine-page.tsx'
-import { JobPage } from './jobs/job-page.tsx'
-import { KindsPage } from './jobs/kinds-page.tsx'
-import { JobsPage } from './jobs/list-page.tsx'
-import { OverviewPage } from './jobs/overview-page.tsx'
-import { QueuePage } from './jobs/queue-page.tsx'
-import { QueuesPage } from './jobs/queues-page.tsx'
-import { SchedulesPage } from './jobs/schedules-page.tsx'
 import { EmbedsPage } from './embeds/embeds-page.tsx'
-import { KeyringPage } from './keyring/keyring-page.tsx'
+import { FormsPage } from './forms/forms-page.tsx'
+import { JobPage } from './jobs/job-page.tsx'
+import { QueuePage } from './jobs/queue-page.tsx'
 import { MailPage } from './mail/mail-page.tsx'
 import { SignedIn, useMe, useSetup } from './me.ts'
 import { AgentsPage } from './pages/agents-page.tsx'
 import { InboxPage } from './pages/inbox-page.tsx'
-import { InstallationPage } from './pages/installation-page.tsx'
 import { InvitePage } from './pages/invite-page.tsx'
 import { NowherePage } from './pages/nowhere-page.tsx'
 import { PeoplePage } from './pages/people-page.tsx'
@@ -29,11 +19,7 @@ import { SetupPage } from './pages/setup-page.tsx'
 import { SignInPage } from './pages/sign-in-page.tsx'
 import { TaskPage } from './pages/task-page.tsx'
 import { paths } from './paths.ts'
-import { EditorPage } from './policies/editor-page.tsx'
-import { InForcePage } from './policies/in-force-page.tsx'
-import { SimulatorPage } from './policies/simulator-page.tsx'
 import { VersionPage } from './policies/version-page.tsx'
-import { VersionsPage } from './policies/versions-page.tsx'
 import { RoutingPeoplePage } from './routing/people-page.tsx'
 import { RoutingPage } from './routing/routing-page.tsx'
 import { Shell } from './shell.tsx'
@@ -46,6 +32,27 @@ import { VerifiersPage } from './verifiers/verifiers-page.tsx'
 import { DeliveryPage } from './webhooks/delivery-page.tsx'
 import { WebhookPage } from './webhooks/endpoint-page.tsx'
 import { WebhooksPage } from './webhooks/list-page.tsx'
+
+/** A page that comes with its own script when somebody goes there: the inbox stays small (T165). */
+const later = <Name extends string>(name: Name, load: () => Promise<{ [N in Name]: ComponentType }>) =>
+  lazy(async () => ({ default: (await load())[name] }))
+
+const AnalyticsPage = later('AnalyticsPage', () => import('./analytics/analytics-page.tsx'))
+const AuditPage = later('AuditPage', () => import('./audit/audit-page.tsx'))
+const CallbacksPage = later('CallbacksPage', () => import('./jobs/callbacks-page.tsx'))
+const DeadLettersPage = later('DeadLettersPage', () => import('./jobs/dead-letters-page.tsx'))
+const EnginePage = later('EnginePage', () => import('./jobs/engine-page.tsx'))
+const KindsPage = later('KindsPage', () => import('./jobs/kinds-page.tsx'))
+const JobsPage = later('JobsPage', () => import('./jobs/list-page.tsx'))
+const OverviewPage = later('OverviewPage', () => import('./jobs/overview-page.tsx'))
+const QueuesPage = later('QueuesPage', () => import('./jobs/queues-page.tsx'))
+const SchedulesPage = later('SchedulesPage', () => import('./jobs/schedules-page.tsx'))
+const KeyringPage = later('KeyringPage', () => import('./keyring/keyring-page.tsx'))
+const InstallationPage = later('InstallationPage', () => import('./pages/installation-page.tsx'))
+const EditorPage = later('EditorPage', () => import('./policies/editor-page.tsx'))
+const InForcePage = later('InForcePage', () => import('./policies/in-force-page.tsx'))
+const SimulatorPage = later('SimulatorPage', () => import('./policies/simulator-page.tsx'))
+const VersionsPage = later('VersionsPage', () => import('./policies/versions-page.tsx'))
 
 export function App() {
   return (
@@ -84,49 +91,52 @@ function Inside() {
   return (
     <SignedIn value={me.data}>
       <Shell>
-        <Switch>
-          <Route path="/">
-            <Redirect to={paths.inbox()} replace />
-          </Route>
-          <Route path="/inbox" component={InboxPage} />
-          <Route path="/tasks/:id">{({ id }) => <TaskPage key={id} id={id} />}</Route>
-          <Route path="/analytics" component={AnalyticsPage} />
-          <Route path="/agents" component={AgentsPage} />
-          <Route path="/people" component={PeoplePage} />
-          <Route path="/routing" component={RoutingPage} />
-          <Route path="/routing/people" component={RoutingPeoplePage} />
-          <Route path="/channels/slack" component={SlackPage} />
-          <Route path="/channels/mail" component={MailPage} />
-          <Route path="/channels/embeds" component={EmbedsPage} />
-          <Route path="/slack-link" component={SlackLinkPage} />
-          <Route path="/tenants" component={TenantsPage} />
-          <Route path="/settings" component={TenantPage} />
-          <Route path="/policies" component={InForcePage} />
-          <Route path="/policies/editor" component={EditorPage} />
-          <Route path="/policies/versions" component={VersionsPage} />
-          <Route path="/policies/versions/:version">{({ version }) => <VersionPage key={version} version={version} />}</Route>
-          <Route path="/policies/simulator" component={SimulatorPage} />
-          <Route path="/profile" component={ProfilePage} />
-          <Route path="/queue" component={OverviewPage} />
-          <Route path="/jobs" component={JobsPage} />
-          <Route path="/jobs/:id">{({ id }) => <JobPage key={id} id={id} />}</Route>
-          <Route path="/queues" component={QueuesPage} />
-          <Route path="/queues/:name">{({ name }) => <QueuePage key={name} name={name} />}</Route>
-          <Route path="/kinds" component={KindsPage} />
-          <Route path="/schedules" component={SchedulesPage} />
-          <Route path="/dead-letters" component={DeadLettersPage} />
-          <Route path="/callbacks" component={CallbacksPage} />
-          <Route path="/engine" component={EnginePage} />
-          <Route path="/installation" component={InstallationPage} />
-          <Route path="/keyring" component={KeyringPage} />
-          <Route path="/verifiers" component={VerifiersPage} />
-          <Route path="/webhooks" component={WebhooksPage} />
-          <Route path="/webhooks/:id">{({ id }) => <WebhookPage key={id} id={id} />}</Route>
-          <Route path="/deliveries/:id">{({ id }) => <DeliveryPage key={id} id={id} />}</Route>
-          <Route path="/audit" component={AuditPage} />
-          <Route path="/audit/:id">{({ id }) => <EventPage key={id} id={id} />}</Route>
-          <Route component={NowherePage} />
-        </Switch>
+        <Suspense fallback={<p className="text-muted">Loading…</p>}>
+          <Switch>
+            <Route path="/">
+              <Redirect to={paths.inbox()} replace />
+            </Route>
+            <Route path="/inbox" component={InboxPage} />
+            <Route path="/tasks/:id">{({ id }) => <TaskPage key={id} id={id} />}</Route>
+            <Route path="/analytics" component={AnalyticsPage} />
+            <Route path="/agents" component={AgentsPage} />
+            <Route path="/people" component={PeoplePage} />
+            <Route path="/routing" component={RoutingPage} />
+            <Route path="/routing/people" component={RoutingPeoplePage} />
+            <Route path="/channels/slack" component={SlackPage} />
+            <Route path="/channels/mail" component={MailPage} />
+            <Route path="/channels/embeds" component={EmbedsPage} />
+            <Route path="/slack-link" component={SlackLinkPage} />
+            <Route path="/tenants" component={TenantsPage} />
+            <Route path="/settings" component={TenantPage} />
+            <Route path="/policies" component={InForcePage} />
+            <Route path="/policies/editor" component={EditorPage} />
+            <Route path="/policies/versions" component={VersionsPage} />
+            <Route path="/policies/versions/:version">{({ version }) => <VersionPage key={version} version={version} />}</Route>
+            <Route path="/policies/simulator" component={SimulatorPage} />
+            <Route path="/profile" component={ProfilePage} />
+            <Route path="/queue" component={OverviewPage} />
+            <Route path="/jobs" component={JobsPage} />
+            <Route path="/jobs/:id">{({ id }) => <JobPage key={id} id={id} />}</Route>
+            <Route path="/queues" component={QueuesPage} />
+            <Route path="/queues/:name">{({ name }) => <QueuePage key={name} name={name} />}</Route>
+            <Route path="/kinds" component={KindsPage} />
+            <Route path="/schedules" component={SchedulesPage} />
+            <Route path="/dead-letters" component={DeadLettersPage} />
+            <Route path="/callbacks" component={CallbacksPage} />
+            <Route path="/engine" component={EnginePage} />
+            <Route path="/installation" component={InstallationPage} />
+            <Route path="/keyring" component={KeyringPage} />
+            <Route path="/verifiers" component={VerifiersPage} />
+            <Route path="/forms" component={FormsPage} />
+            <Route path="/webhooks" component={WebhooksPage} />
+            <Route path="/webhooks/:id">{({ id }) => <WebhookPage key={id} id={id} />}</Route>
+            <Route path="/deliveries/:id">{({ id }) => <DeliveryPage key={id} id={id} />}</Route>
+            <Route path="/audit" component={AuditPage} />
+            <Route path="/audit/:id">{({ id }) => <EventPage key={id} id={id} />}</Route>
+            <Route component={NowherePage} />
+          </Switch>
+        </Suspense>
       </Shell>
     </SignedIn>
   )

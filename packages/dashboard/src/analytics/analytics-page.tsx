@@ -104,11 +104,7 @@ function Charts({ stats, by }: { stats: Stats; by: string }) {
       <div className="grid grid-cols-1 gap-5 lg:grid-cols-2">
         <Times title="Time to decision" says="From the question to the person’s answer." times={stats.decision} />
         <Times title="Time to first look" says="From the question to the first person who opened it." times={stats.first_look} />
-        <Figures
-          title="Backlog"
-          says={`${figure(stats.backlog.open)} open now, the oldest for ${lasting(stats.backlog.oldest_seconds)}.`}
-          cells={agesCells(stats)}
-        >
+        <Figures title="Backlog" says={backlogSays(stats)} cells={agesCells(stats)}>
           <Bars
             rows={stats.backlog.ages.map((one) => ({ name: `up to ${lasting(one.up_to_seconds)}`, value: one.tasks }))}
             unit={figure}
@@ -164,6 +160,11 @@ function Times({ title, says, times }: { title: string; says: string; times: Sta
     </Figures>
   )
 }
+
+const backlogSays = ({ backlog }: Stats): string =>
+  backlog.open === 0
+    ? 'Nothing is open now.'
+    : `${figure(backlog.open)} open now, the oldest for ${lasting(backlog.oldest_seconds)}.`
 
 const volumeCells = ({ volume }: Stats): Cells => {
   const names = Object.keys(volume[0] ?? {}).filter((name) => name !== 'day') as (keyof Stats['totals'])[]

@@ -71,7 +71,7 @@ export function InboxPage() {
       </PageTitle>
       <RoutingWarnings />
       <div className="flex flex-wrap items-center justify-between gap-3">
-        <nav aria-label="Views" className="flex gap-1 rounded-xl bg-sunken p-1">
+        <nav aria-label="Views" className="flex flex-wrap gap-1 rounded-xl bg-sunken p-1">
           {(Object.keys(VIEWS) as View[]).map((name) => (
             <Link
               key={name}
@@ -83,6 +83,7 @@ export function InboxPage() {
             </Link>
           ))}
         </nav>
+        <InboxFilters filters={filters} put={put} search={search.toString()} />
         <input
           ref={box}
           type="search"
@@ -93,7 +94,6 @@ export function InboxPage() {
           className="min-h-10 w-full rounded-lg border border-line-strong bg-raised px-3 text-base placeholder:text-muted sm:w-64"
         />
       </div>
-      <InboxFilters filters={filters} put={put} search={search.toString()} />
       <Refusal error={query.error} />
       {query.isPending && <p className="text-muted">Loading…</p>}
       {query.data &&

@@ -217,8 +217,11 @@ const Fact = ({ name, children }: { name: string; children: ReactNode }) => (
 )
 
 function atDeadline(onTimeout: Shown): ReactNode {
+  // What was handed on already is no longer what happens next; the server says where it stands by `escalation_level`.
   if (onTimeout === 'deny') return 'It counts as a no'
   if (!(onTimeout instanceof Map)) return 'The agent is told so'
+  const on = onTimeout.get('escalate')
+  if (on instanceof Map) return <>Others are asked too; then: {atDeadline(on.get('then') ?? null)}</>
   return (
     <>
       The agent gets{' '}

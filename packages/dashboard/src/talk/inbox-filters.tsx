@@ -25,15 +25,18 @@ export function InboxFilters({ filters, put, search }: Props) {
   const agents = useQuery({ queryKey: ['agents', 'names'], queryFn: () => api.agents.list({ limit: 200 }), enabled: open })
   const known = (agents.data?.data ?? []).map(({ id, name }) => ({ value: id, label: visible(name) }))
   return (
-    <section aria-label="Filters" className="flex flex-col gap-3">
-      <div className="flex flex-wrap items-center gap-2">
+    <>
+      <div className="flex grow flex-wrap items-center gap-2">
         <Button small aria-expanded={open} onClick={() => setOpen(!open)}>
           {open ? 'Hide filters' : 'Filters'}
         </Button>
         <SavedViews search={search} filtered={isFiltered(filters)} />
       </div>
       {open && (
-        <div className="card grid grid-cols-1 gap-4 p-4 sm:grid-cols-2 lg:grid-cols-4">
+        <section
+          aria-label="Filters"
+          className="card order-last grid basis-full grid-cols-1 gap-4 p-4 sm:grid-cols-2 lg:grid-cols-4"
+        >
           <SelectField
             label="Agent"
             value={filters.agent_id ?? ''}
@@ -53,9 +56,9 @@ export function InboxFilters({ filters, put, search }: Props) {
             onChange={(event) => put('risk', event.target.value)}
           />
           <TextField label="Tag" value={filters.tag ?? ''} maxLength={50} onChange={(event) => put('tag', event.target.value)} />
-        </div>
+        </section>
       )}
-    </section>
+    </>
   )
 }
 
