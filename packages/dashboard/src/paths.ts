@@ -33,6 +33,7 @@ export const paths = {
   callbacks: () => '/callbacks',
   engine: () => '/engine',
   verifiers: () => '/verifiers',
+  forms: () => '/forms',
   webhooks: () => '/webhooks',
   webhook: (id: string) => `/webhooks/${encodeURIComponent(id)}`,
   delivery: (id: string) => `/deliveries/${encodeURIComponent(id)}`,

@@ -32,6 +32,7 @@ const GROUPS: { name: string; places: Place[] }[] = [
     name: 'Control',
     places: [
       { name: 'Policies', path: paths.policies(), keys: 'g o' },
+      { name: 'Forms', path: paths.forms(), keys: 'g f', for: 'task.configure' },
       { name: 'Verifiers', path: paths.verifiers(), keys: 'g v', for: 'task.configure' },
       { name: 'Webhooks', path: paths.webhooks(), keys: 'g w', also: ['/deliveries/'] },
       { name: 'Audit', path: paths.audit(), keys: 'g r' },
