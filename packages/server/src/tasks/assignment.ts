@@ -81,10 +81,6 @@ const NOBODY = {
   pick: null,
 }
 
-/** Everybody who is behind these names now and could answer: the group that a quorum counts, those whom a reminder may reach. */
-export const eligiblePeople = (t: Tx, scope: Scope, keys: readonly string[]): Promise<RoutedPerson[]> =>
-  findPeopleAsked(t, scope, keys)
-
 /** The tenant's default pool; where it has none, those who run the work, and with them the owner of an asking agent. */
 async function nobodyNamed(given: Given): Promise<Found | null> {
   const { t, scope, routing, settings } = given

@@ -1,6 +1,6 @@
 // What may be read where (tasks.md §9.3, T153): one table, and one function that every surface goes through before anything of a task leaves the house.
 // Opens no envelope, reads no row, and never makes more visible than the task's own redaction allows. Titles, states, names and times are never content.
-import { type FieldError, Problem } from '@countersign/sdk'
+import type { FieldError } from '@countersign/sdk'
 import { Digits, writeJson } from '../http/json.ts'
 import type { Task } from './wire.ts'
 
@@ -18,7 +18,7 @@ export type StoredRedaction = { redact: Level; redact_pointers: Omit<Redaction, 
 export type Surface = 'reader' | 'revealed' | 'agent' | 'list' | 'notice' | 'embed' | 'verifier' | 'endpoint' | 'nobody'
 
 export const REDACTED = { _redacted: true }
-export const TRUNCATED = { _truncated: true }
+const TRUNCATED = { _truncated: true }
 const LARGEST_IN_LIST = 8_192
 /** All that a notice about a strict task says. */
 export const STRICT_TITLE = 'A task waits'
@@ -61,7 +61,7 @@ const isHidden = (redaction: Redaction, surface: Surface, side: Side): boolean =
   return hidden === 'all' || (hidden === 'request' && side === 'request')
 }
 
-export const redactionOf = ({ redact, redact_pointers }: StoredRedaction): Redaction => ({
+const redactionOf = ({ redact, redact_pointers }: StoredRedaction): Redaction => ({
   level: redact,
   ...{ payload: [], response: [], action: [], ...redact_pointers },
 })
@@ -239,10 +239,4 @@ export function readRedaction(
   if (given !== undefined && redactPayload !== undefined && redactPayload !== null && redactPayload !== (level !== 'none'))
     errors.push({ path: '/redact_payload', code: 'contradiction', message: 'redact_payload says otherwise than redact.' })
   return { stored: { redact: level, redact_pointers: some ? { payload, response, action } : null }, errors }
-}
-
-/** 422 where something asks for a surface that this task's redaction rules out. */
-export const refusedOn = (path: string, message: string): Problem => {
-  const errors: FieldError[] = [{ path, code: 'redacted', message }]
-  return new Problem('validation_failed', { errors })
 }

@@ -152,7 +152,7 @@ async function byPreference(
 const holderOf = (row: TaskRow): string[] =>
   row.assigned_to_user_id !== null ? [row.assigned_to_user_id] : row.asked.filter((key) => key.includes('@'))
 
-export const partyOf = (person: RoutedPerson) => ({
+const partyOf = (person: RoutedPerson) => ({
   user_id: person.id,
   email: person.email,
   display_name: person.display_name,

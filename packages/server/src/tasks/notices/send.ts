@@ -89,7 +89,7 @@ async function digestOf(t: Tx, scope: Scope, notice: NoticeRow): Promise<NonNull
   return { tasks: tasks.length, titles: tasks.filter(({ redact }) => redact !== 'strict').map(({ task }) => task.slice(0, 150)) }
 }
 
-export async function shownOf(house: TasksHouse, t: Tx, scope: Scope, row: TaskRow): Promise<Shown> {
+async function shownOf(house: TasksHouse, t: Tx, scope: Scope, row: TaskRow): Promise<Shown> {
   const task = await showAs(house, t, scope, row, 'notice')
   return {
     task,

@@ -119,7 +119,7 @@ export const removePool = (house: TasksHouse, scope: Scope, id: string): Promise
     return null
   })
 
-export type RoutingSettings = { default_pool_id: string | null; fallback_pool_id: string | null }
+type RoutingSettings = { default_pool_id: string | null; fallback_pool_id: string | null }
 
 export const readRouting = (house: TasksHouse, scope: Scope): Promise<RoutingSettings> =>
   tx(house.db, scope, async (t) => settingsIn(t, scope), { readOnly: true })

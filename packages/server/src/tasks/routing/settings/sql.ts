@@ -135,9 +135,6 @@ export const insertAbsences = (t: Tx, scope: Scope, userId: string, absences: re
   select id, ${scope.tenantId}::uuid, ${userId}::text, starts_at, ends_at, delegate_user_id
   from json_to_recordset(${JSON.stringify(absences)}::json) as g (id text, starts_at timestamptz, ends_at timestamptz, delegate_user_id text)`
 
-export const findAbsence = (t: Tx, scope: Scope, id: string) => t.maybe<AbsenceRow & { user_id: string }>`
-  select id, user_id, starts_at, ends_at, delegate_user_id from absences where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
-
 // Two that name each other as delegates at once: the second reads what the first wrote.
 export const lockAvailabilities = (t: Tx, scope: Scope) => t.run`
   select pg_advisory_xact_lock(hashtextextended('absences:' || ${scope.tenantId}::text, 0))`
