@@ -85,7 +85,7 @@ test('T150 T166 A15 unsigned, old, altered, by another endpoint, by an agent’s
     verify: false,
   })
   const body = { token }
-  for (const sign of [{ at: -301 }, { at: 301 }, { over: '{}' }, { secret: other.body.secret as string }])
+  for (const sign of [{ at: -301 }, { at: 900 }, { over: '{}' }, { secret: other.body.secret as string }])
     expect((await act(program, body, sign)).body.code).toBe('signature_invalid')
   for (const caller of [clientOf(house.url), house.agent, house.alice])
     expect((await caller.post('/api/v1/channels/webhook/actions', body)).body.code).toBe('signature_invalid')
