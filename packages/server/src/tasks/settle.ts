@@ -65,9 +65,15 @@ export async function tellOfEnds(house: Pick<TasksHouse, 'deliver'>, t: Tx, ends
 const toldOfEnd = ({ scope, row, from, data }: End): Told => ({
   scope,
   type: ENDS[row.status as keyof typeof ENDS],
-  data: { from, to: row.status, outcome: row.outcome, channel: row.completed_via_channel, agent_id: row.agent_id, ...data },
+  data: { from, to: row.status, outcome: row.outcome, channel: row.completed_via_channel, agent_id: row.agent_id, ...inPlaceOf(row), ...data },
   options: { resource: { type: 'task', id: row.id } },
 })
+
+/** A stand-in decides as themself, and the record says for whom (T98). */
+const inPlaceOf = (row: TaskRow): EventData =>
+  row.assigned_for_user_id !== null && row.completed_by_user_id === row.assigned_to_user_id && row.completed_by_user_id !== null
+    ? { for_user_id: row.assigned_for_user_id }
+    : {}
 
 /** Why a conditional update matched nothing: the present state, never a guess. */
 export async function whyNotOpen(t: Tx, scope: Scope, id: string): Promise<Problem> {

@@ -240,6 +240,9 @@ test('T98 while somebody is away their delegate is asked in their place, with th
   expect([loop.status, errorsOf(loop.body)]).toEqual([422, ['/away/0/delegate_id loop']])
   const types = await house.eventTypes()
   expect(types.filter((type) => type === 'task.delegated')).toHaveLength(3)
+  await ben.post(at(then.id, 'decide'), { type: 'respond', response: { approved: true }, seen_revision: 1 })
+  const [ended] = (await house.alice.get('/api/v1/events?type=task.completed')).body.data
+  expect(ended).toMatchObject({ actor: { id: ben.id }, data: { for_user_id: ann.id } })
 })
 
 test('T98 a task is given to others by who runs the work or by its holder, with a reason, and keeps its comments', async () => {
