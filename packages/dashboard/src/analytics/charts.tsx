@@ -17,7 +17,12 @@ export function Figures({ title, says, cells, children }: { title: string; says:
           {title}
         </h2>
         <div className="flex gap-1">
-          <Button small tone="quiet" aria-pressed={asTable} aria-label={`${title} as table`} onClick={() => setAsTable(!asTable)}>
+          <Button
+            small
+            tone="quiet"
+            aria-label={`${title} ${asTable ? 'as chart' : 'as table'}`}
+            onClick={() => setAsTable(!asTable)}
+          >
             {asTable ? 'As chart' : 'As table'}
           </Button>
           <Button
