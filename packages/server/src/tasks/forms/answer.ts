@@ -56,14 +56,14 @@ export function openForms(evaluation: Evaluation = openEvaluation()): Forms {
     if (known.size > REMEMBERED) known.delete(known.keys().next().value as string)
   }
   async function gateAsked(schema: unknown, definition: unknown, reading: Reading): Promise<Gated> {
-    const gated = await gate(schema, '/response_schema', { mustBeObject: true })
     const key = sha256Hex(JSON.stringify([reading, schema, definition ?? null]))
     const before = known.get(key)
     if (before) return before
+    const gated = await gate(schema, '/response_schema', { mustBeObject: true })
     const form = await readAsked(evaluation, schema as Json, definition, reading)
-    if (!form) return gated
-    remember(key, { ...gated, form })
-    return { ...gated, form }
+    const asked = form ? { ...gated, form } : gated
+    remember(key, asked)
+    return asked
   }
   async function check(gated: Gated, value: unknown, path: string): Promise<FieldError[]> {
     const units = await evaluation.run(gated, plain(value))
