@@ -1,7 +1,6 @@
 // countersign evidence …: what an incident leaves behind, in one folder (P144): the events that concern a key, a person or the whole tenant, the sessions that
 // they name, a receipt for each that counts as a record, and the deliveries that told of them. Read through the API alone, so whoever asks sees no more than
 // their role does; a manifest says what was asked and holds the digest of every file. Never changes anything, never holds content of a task.
-import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Countersign, Problem, type RouteAnswer, type RouteQuery } from '@countersign/sdk'
@@ -76,20 +75,21 @@ export async function collectEvidence(client: Countersign, ask: Ask, folder: str
     ids.has(one.event_id),
   )
   const files: Manifest['files'] = []
-  const keep = (name: string, text: string) => {
+  const keep = async (name: string, text: string) => {
     writeFileSync(join(folder, name), text, { mode: 0o600 })
-    files.push({ name, sha256: createHash('sha256').update(text).digest('hex') })
+    const digest = await crypto.subtle.digest('SHA-256', Buffer.from(text))
+    files.push({ name, sha256: Buffer.from(digest).toString('hex') })
   }
   mkdirSync(join(folder, 'receipts'), { recursive: true, mode: 0o700 })
-  keep('events.ndjson', lines(events))
+  await keep('events.ndjson', lines(events))
   const sessions = sessionsOf(events)
-  keep('sessions.json', `${JSON.stringify(sessions, null, 2)}\n`)
-  keep('deliveries.ndjson', lines(deliveries))
+  await keep('sessions.json', `${JSON.stringify(sessions, null, 2)}\n`)
+  await keep('deliveries.ndjson', lines(deliveries))
   const without: Manifest['without_receipt'] = []
   for (const { id } of events.filter((one) => one.class === 'audit')) {
     try {
       const { receipt } = await client.events.receipt(id)
-      keep(join('receipts', `${id}.jws`), `${receipt}\n`)
+      await keep(join('receipts', `${id}.jws`), `${receipt}\n`)
     } catch (error) {
       if (!(error instanceof Problem) || error.status === 0) throw error
       without.push({ event_id: id, code: error.code })

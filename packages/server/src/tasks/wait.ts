@@ -9,6 +9,7 @@ import type { TasksHouse } from './house.ts'
 import { isUncollected } from './look.ts'
 import { personOf, within } from './person.ts'
 import { taskTopic } from './settle.ts'
+import { candidatesOf } from './verifiers/candidate.ts'
 import { collectIfFinal, findPolls, findVersions, isFinal, type PollRow, type VersionRow } from './sql.ts'
 import { type Poll, showPoll } from './wire.ts'
 
@@ -199,8 +200,12 @@ async function readAll(house: TasksHouse, scope: Scope, ids: string[]): Promise<
             scope,
             final.map((row) => row.id),
           )
+    const candidates = await candidatesOf(house, t, scope, rows)
     const shown = new Map(
-      rows.map((row) => [row.id, showPoll(row, isFinal(row.status) && opener ? opener.task(row) : null, scope)]),
+      rows.map((row) => [
+        row.id,
+        showPoll(row, isFinal(row.status) && opener ? opener.task(row) : null, scope, candidates.get(row.id) ?? null),
+      ]),
     )
     return { rows, shown }
   })
