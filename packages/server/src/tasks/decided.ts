@@ -114,6 +114,8 @@ export function decisionRow(
     reason: seal('reason', input.reason),
     comment: seal('comment', input.comment),
     seen_revision: row.revision,
+    approves: one.says === 'other' ? null : one.says === 'yes',
+    edited: one.patch === null || one.patch.length === 0 ? null : [...new Set(one.patch.map(({ path }) => path))].slice(0, 200),
     state: standing.state,
     counted_in: standing.group,
     remembered_version: null,

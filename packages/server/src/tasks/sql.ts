@@ -471,15 +471,18 @@ export type NewDecision = Omit<DecisionRow, 'decided_at' | 'person'> & {
   key_id: string | null
   address_hash: Buffer | null
   content_sha256: Buffer
+  /** For figures, which read no content: whether it said yes, and where an edit differs. */
+  approves: boolean | null
+  edited: string[] | null
 }
 
 const base64 = (envelope: Buffer | null) => envelope?.toString('base64') ?? null
 
 export const insertDecisions = (t: Tx, scope: Scope, decisions: readonly NewDecision[]) => t.run`
   insert into decisions (id, tenant_id, task_id, user_id, guest, email, display_name, type, response, args, patch, reason, comment, seen_revision,
-    state, counted_in, remembered_version, remembered_until, stepped_in, channel, assurance, actor_id, session_id, key_id, address_hash, content_sha256, decision_sha256, decided_at)
+    approves, edited, state, counted_in, remembered_version, remembered_until, stepped_in, channel, assurance, actor_id, session_id, key_id, address_hash, content_sha256, decision_sha256, decided_at)
   select id, ${scope.tenantId}::uuid, task_id, user_id, guest, email, display_name, type, decode(response, 'base64'), decode(args, 'base64'),
-    decode(patch, 'base64'), decode(reason, 'base64'), decode(comment, 'base64'), seen_revision, state, counted_in, remembered_version,
+    decode(patch, 'base64'), decode(reason, 'base64'), decode(comment, 'base64'), seen_revision, approves, edited, state, counted_in, remembered_version,
     remembered_until, stepped_in, channel, assurance, actor_id, session_id, key_id,
     decode(address_hash, 'base64'), decode(content_sha256, 'base64'), decode(decision_sha256, 'base64'), ${t.now}::timestamptz
   from json_to_recordset(${JSON.stringify(
@@ -494,7 +497,7 @@ export const insertDecisions = (t: Tx, scope: Scope, decisions: readonly NewDeci
       content_sha256: base64(d.content_sha256),
       decision_sha256: base64(d.decision_sha256),
     })),
-  )}::json) as g (id text, task_id text, user_id text, guest text, email text, display_name text, type text, response text, args text, patch text,
+  )}::json) as g (approves boolean, edited text[], id text, task_id text, user_id text, guest text, email text, display_name text, type text, response text, args text, patch text,
     reason text, comment text, seen_revision integer, state text, counted_in integer, remembered_version integer, remembered_until timestamptz, stepped_in boolean, channel text, assurance text, actor_id text, session_id text, key_id text,
     address_hash text, content_sha256 text, decision_sha256 text)`
 
