@@ -2,6 +2,7 @@
 import { useMutation } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { api } from '../api.ts'
+import { useStepUp } from '../step-up.tsx'
 import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
 import { visible } from '../ui/marks.ts'
@@ -17,7 +18,8 @@ export function TrialRun({ verifier }: { verifier: Verifier }) {
     value: typed[name],
     onChange: (event: { target: { value: string } }) => setTyped({ ...typed, [name]: event.target.value }),
   })
-  const trial = useMutation({ mutationFn: (body: object) => api.verifiers.test(verifier.id, body) })
+  const { run, dialog } = useStepUp()
+  const trial = useMutation({ mutationFn: (body: object) => run(() => api.verifiers.test(verifier.id, body)) })
   const submit = (event: FormEvent) => {
     event.preventDefault()
     const [payload, response] = [readObject(typed.payload), readObject(typed.response)]
@@ -25,30 +27,33 @@ export function TrialRun({ verifier }: { verifier: Verifier }) {
     if (payload !== null && response !== null) trial.mutate({ task: typed.task, payload, response })
   }
   return (
-    <form onSubmit={submit} noValidate className="flex flex-col gap-4">
-      <Refusal error={trial.error} />
-      <TextField label="Question" {...field('task')} />
-      <Area
-        label="About"
-        hint="The payload, as JSON."
-        mono
-        error={unread === 'payload' ? 'This is no JSON object.' : undefined}
-        {...field('payload')}
-      />
-      <Area
-        label="Answer"
-        hint="The response, as JSON."
-        mono
-        error={unread === 'response' ? 'This is no JSON object.' : undefined}
-        {...field('response')}
-      />
-      <div>
-        <Button type="submit" tone="primary" busy={trial.isPending}>
-          Ask it once
-        </Button>
-      </div>
-      <div role="status">{trial.data && <Said said={trial.data} />}</div>
-    </form>
+    <>
+      <form onSubmit={submit} noValidate className="flex flex-col gap-4">
+        <Refusal error={trial.error} />
+        <TextField label="Question" {...field('task')} />
+        <Area
+          label="About"
+          hint="The payload, as JSON."
+          mono
+          error={unread === 'payload' ? 'This is no JSON object.' : undefined}
+          {...field('payload')}
+        />
+        <Area
+          label="Answer"
+          hint="The response, as JSON."
+          mono
+          error={unread === 'response' ? 'This is no JSON object.' : undefined}
+          {...field('response')}
+        />
+        <div>
+          <Button type="submit" tone="primary" busy={trial.isPending}>
+            Ask it once
+          </Button>
+        </div>
+        <div role="status">{trial.data && <Said said={trial.data} />}</div>
+      </form>
+      {dialog}
+    </>
   )
 }
 

@@ -149,6 +149,7 @@ const stored = (house: TasksHouse): Route[] => [
     'POST /verifiers/:id/test',
     {
       ...configure,
+      stepUp: true,
       summary: 'Try a verifier on one answer',
       description: 'Asks it once and stores nothing.',
       params,
