@@ -87,6 +87,8 @@ const BODIES: Record<string, unknown> = {
   'POST /dead-letters/bulk-purge': { filter: { ids: [newId('job')] } },
   'POST /dead-letters/bulk-move': { filter: { ids: [newId('job')] } },
 }
+/** Put under a name that is new, it is made. */
+const MAKES = ['PUT /provider-keys/:name']
 const headOf = (one: Route) => `${one.method} ${one.path}`
 const named = (one: Route) => `${headOf(one)} (${one.spec.dialect ?? 'native'})`
 const bodyOf = (one: Route): unknown => BODIES[headOf(one)] ?? {}
@@ -342,7 +344,7 @@ async function inTurns<T>(all: readonly T[], each: (one: T) => Promise<void>): P
 const json = { 'content-type': 'application/json' }
 
 test('§21 T166 every mutating route refuses bodies that are no JSON, of another type, too large, or that JSON readers disagree about, and writes nothing', {
-  timeout: 60_000,
+  timeout: 240_000,
 }, async () => {
   const house = await setup({ settings: NOWHERE })
   const id = await things(house)
@@ -429,7 +431,7 @@ const LONG = 'x'.repeat(20_001)
 const STRANGE: unknown[] = [12_345.678, -1, 'x\u202ey', '', [], [[]], {}, { _: 1 }, true, LONG]
 
 test('§21 T166 every member of every body and query refuses what is not of its type, by its place; unknown members and fields are refused by theirs', {
-  timeout: 60_000,
+  timeout: 240_000,
 }, async () => {
   const house = await setup({ settings: NOWHERE })
   const id = await things(house)
@@ -524,7 +526,7 @@ const isListOf = (schema: Schema): boolean => {
 }
 
 test('§21 P9 A1 an id that is none, of another kind or of another tenant is one and the same 404 at every route, and changes nothing', {
-  timeout: 60_000,
+  timeout: 240_000,
 }, async () => {
   const house = await setup({ settings: NOWHERE })
   const id = await things(house)
@@ -532,7 +534,7 @@ test('§21 P9 A1 an id that is none, of another kind or of another tenant is one
   await stranger.get('/api/v1/policies') // a first look gives a tenant the set that it starts with
   const before = await contents(house.admin)
   const { wrong, judge } = openJudge(house)
-  const placed = routes.filter((one) => one.path.includes(':'))
+  const placed = routes.filter((one) => one.path.includes(':') && !MAKES.includes(headOf(one)))
   expect(placed.length).toBeGreaterThan(20)
   const lone = /"request_id":"[^"]*"/
   await inTurns(placed, async (one) => {
@@ -621,7 +623,7 @@ test('§21 P9 A1 an id that is none, of another kind or of another tenant is one
 })
 
 test('§21 P54 P135 every route refuses a key that is malformed, wrong, expired or revoked, nobody, and a cookie without proof of the same origin', {
-  timeout: 60_000,
+  timeout: 240_000,
 }, async () => {
   const house = await setup({ settings: NOWHERE })
   const id = await things(house)
