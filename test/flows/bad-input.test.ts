@@ -394,7 +394,7 @@ test('§21 T166 every mutating route refuses bodies that are no JSON, of another
     )
     await judge(
       `${named(one)} too large`,
-      () => announce(house, one.method, path, (one.spec.maxBody ?? MAX_BODY) + 1),
+      () => announce(house, callerOf(house, one), one.method, path, (one.spec.maxBody ?? MAX_BODY) + 1),
       (status, { code }) => status === 413 && code === 'body_too_large',
     )
   })
@@ -403,10 +403,11 @@ test('§21 T166 every mutating route refuses bodies that are no JSON, of another
 })
 
 /** Says how much is to come and sends none of it. */
-function announce({ url, alice }: House, method: string, path: string, length: number): Promise<Said> {
+function announce({ url }: House, { credential }: Client, method: string, path: string, length: number): Promise<Said> {
   return new Promise((resolve, reject) => {
-    const { cookie, origin } = alice.credential
-    const sent = request(url + path, { method, headers: { ...json, cookie, origin, 'content-length': length } }, (answer) => {
+    const { cookie, origin, bearer } = credential
+    const own = bearer ? { authorization: `Bearer ${bearer}` } : { cookie, origin }
+    const sent = request(url + path, { method, headers: { ...json, ...own, 'content-length': length } }, (answer) => {
       const headers = new Headers(
         Object.entries(answer.headers).map(([name, value]) => [name, String(value)] as [string, string]),
       )

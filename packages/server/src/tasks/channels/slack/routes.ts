@@ -215,7 +215,16 @@ const workspaces = (house: SlackHouse): Route[] => [
 
 async function membersOf(house: SlackHouse, scope: Scope, teamId: string, { limit, cursor }: { limit: number; cursor?: string }) {
   const { db, keyring } = house.tasks
-  const found = await tx(db, scope, (t) => installationOf(house.tasks, t, scope, teamId), { readOnly: true })
+  const place = { tenantId: scope.tenantId, route: 'GET /channels/slack/installations/:team/members', filter: { teamId } }
+  const [after, found] = await tx(
+    db,
+    scope,
+    async (t) => {
+      const opened = cursor === undefined ? null : openCursor<string>(keyring, place, cursor, t.now)
+      return [opened, await installationOf(house.tasks, t, scope, teamId)] as const
+    },
+    { readOnly: true },
+  )
   if (!found) throw new Problem('not_found')
   const { row } = found
   const stale = row.members_at === null || db.clock.now().getTime() - row.members_at.getTime() > 600_000
@@ -224,8 +233,6 @@ async function membersOf(house: SlackHouse, scope: Scope, teamId: string, { limi
     db,
     scope,
     async (t) => {
-      const place = { tenantId: scope.tenantId, route: 'GET /channels/slack/installations/:team/members', filter: { teamId } }
-      const after = cursor === undefined ? null : openCursor<string>(keyring, place, cursor, t.now)
       const rows = await findMembers(t, scope, teamId, { after, limit: limit + 1 })
       const page = pageOf(keyring, place, rows, { limit, now: t.now, position: (one) => one.slack_id })
       const data = page.data.map(({ slack_id, how, ...one }) => ({ slack_user_id: slack_id, ...one, linked_by: how }))
