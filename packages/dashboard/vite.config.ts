@@ -14,7 +14,10 @@ export default defineConfig({
   resolve: {
     alias: [
       // Its form for browsers decodes by setting HTML, which no page of ours may; the other one has a table.
-      { find: 'decode-named-character-reference', replacement: at('../../node_modules/decode-named-character-reference/index.js') },
+      {
+        find: 'decode-named-character-reference',
+        replacement: at('../../node_modules/decode-named-character-reference/index.js'),
+      },
       { find: '@countersign/sdk/form', replacement: at('../sdk/src/form/form.ts') },
       { find: '@countersign/sdk', replacement: at('../sdk/src/index.ts') },
     ],

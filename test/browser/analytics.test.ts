@@ -4,7 +4,9 @@ import { accessibility, browse, houseWithPages, noFaults, overflow, picture, use
 
 useBrowser()
 
-test('T161 every picture has its figures as a table and as CSV, and an address keeps what one looks at', { timeout: 90_000 }, async () => {
+test('T161 every picture has its figures as a table and as CSV, and an address keeps what one looks at', {
+  timeout: 90_000,
+}, async () => {
   const house = await houseWithPages()
   const tasks = await Promise.all(
     Array.from({ length: 6 }, (_, i) => house.given.task({ task: `Refund order ${i}?`, timeout_seconds: 600 })),

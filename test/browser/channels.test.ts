@@ -81,7 +81,11 @@ test('T162 T123 pages that may show tasks are listed, added and removed, and liv
   await page.getByRole('button', { name: 'Allow it' }).click()
   await page.getByRole('list', { name: 'Pages that may show tasks' }).getByText('https://*.shop.example').waitFor()
   const task = await house.given.task()
-  const minted = await house.agent.post('/api/v1/embed/tokens', { task_id: task.id, parent_origin: 'https://a.shop.example', sub: 'Ann' })
+  const minted = await house.agent.post('/api/v1/embed/tokens', {
+    task_id: task.id,
+    parent_origin: 'https://a.shop.example',
+    sub: 'Ann',
+  })
   expect(minted.status).toBe(200)
   await page.reload()
   const live = page.getByRole('region', { name: 'Live tokens' })

@@ -10,7 +10,9 @@ const QUESTION = {
   timeout_seconds: 7_200,
 }
 
-test('T162 a pool is made, changed and chosen as the default in the browser, and labels are set', { timeout: 90_000 }, async () => {
+test('T162 a pool is made, changed and chosen as the default in the browser, and labels are set', {
+  timeout: 90_000,
+}, async () => {
   const house = await houseWithPages()
   await house.given.user({ role: 'member', displayName: 'Mia Member' })
   const surf = await browse(house.url, { as: house.alice })

@@ -181,7 +181,11 @@ async function furnish(house: House): Promise<string[]> {
   const ids: string[] = []
   const { alice, agent } = house
   for (const n of [1, 2]) {
-    const task = await house.given.task({ idempotency_key: `a-${n}`, metadata: { n: String(n) }, notify: [`push:${alice.email}`] })
+    const task = await house.given.task({
+      idempotency_key: `a-${n}`,
+      metadata: { n: String(n) },
+      notify: [`push:${alice.email}`],
+    })
     if (n === 1)
       await alice.post(`/api/v1/tasks/${task.id}/decide`, {
         type: 'respond',

@@ -21,7 +21,10 @@ test('P144 evidence of a key, a person and a tenant: its events and no other, a 
   const decided = { type: 'respond', response: { approve: true }, seen_revision: 1 }
   expect((await house.alice.post(`/api/v1/tasks/${task.id}/decide`, decided)).status).toBe(200)
   await house.seal()
-  const owner = await house.given.key({ kind: 'usr', scopes: ['events:*', 'audit:*', 'deliveries:read', 'tasks:receipt'] }, house.alice)
+  const owner = await house.given.key(
+    { kind: 'usr', scopes: ['events:*', 'audit:*', 'deliveries:read', 'tasks:receipt'] },
+    house.alice,
+  )
   const client = new Countersign({ url: house.url, key: owner.secret })
   const to = new Date(house.clock.now().getTime() + 60_000).toISOString()
   const collect = async (subject: string | null) => {

@@ -26,7 +26,8 @@ export function writeAnswer(outgoing: ServerResponse, answer: Answer, base: Base
 
 /** An answer's own header replaces the one of its name in the base; an empty one takes it away. */
 function merged(base: BaseHeaders, own: Answer['headers']): (string | string[])[] {
-  for (const name in own) if (name in base.named) {
+  for (const name in own)
+    if (name in base.named) {
       const all = Object.entries({ ...base.named, ...own })
       return all.filter(([, value]) => value !== '').flat()
     }

@@ -222,7 +222,9 @@ function makeDoor(options: AppOptions, service: Service, entries: Placed[], edge
       status = problem.status
       logProblem(house.log, problem, fieldsOf(here))
       const dialect = here.entry?.dialect ?? (/^\/api\/(?!v1(?:\/|$))/.test(exchange.path) ? 'compatible' : 'native')
-      return raw.outgoing?.headersSent ? RESPONSE_ALREADY_SENT : send(here, problemAnswer(problem, exchange.id, dialect, here.entry?.route.spec.compatibleWords))
+      return raw.outgoing?.headersSent
+        ? RESPONSE_ALREADY_SENT
+        : send(here, problemAnswer(problem, exchange.id, dialect, here.entry?.route.spec.compatibleWords))
     } finally {
       options.observe?.({
         method: METHODS.includes(exchange.method as Method) ? exchange.method : 'other',

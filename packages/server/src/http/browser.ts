@@ -6,16 +6,16 @@ const CSP_API = "default-src 'none'; frame-ancestors 'none'; sandbox"
 /** Of a page that one other origin may hold in a frame; without one, nobody's. */
 export const pagePolicy = (ancestor = "'none'"): string =>
   [
-  "default-src 'none'",
-  ...['script-src', 'style-src', 'font-src', 'connect-src', 'frame-src', 'media-src', 'manifest-src', 'form-action'].map(
-    (name) => `${name} 'self'`,
-  ),
-  "img-src 'self' data:",
-  "base-uri 'none'",
-  `frame-ancestors ${ancestor}`,
-  "require-trusted-types-for 'script'",
-  'trusted-types countersign',
-].join('; ')
+    "default-src 'none'",
+    ...['script-src', 'style-src', 'font-src', 'connect-src', 'frame-src', 'media-src', 'manifest-src', 'form-action'].map(
+      (name) => `${name} 'self'`,
+    ),
+    "img-src 'self' data:",
+    "base-uri 'none'",
+    `frame-ancestors ${ancestor}`,
+    "require-trusted-types-for 'script'",
+    'trusted-types countersign',
+  ].join('; ')
 
 export type SecurityHeaders = { api: Record<string, string>; page: Record<string, string> }
 

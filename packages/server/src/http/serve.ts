@@ -159,7 +159,12 @@ function readIdempotencyKey(entry: Entry, exchange: Exchange): string | null {
   return key
 }
 
-const REFUSED_KEYS: readonly string[] = ['key_invalid', 'key_expired', 'key_revoked', 'embed_token_invalid'] satisfies ProblemCode[]
+const REFUSED_KEYS: readonly string[] = [
+  'key_invalid',
+  'key_expired',
+  'key_revoked',
+  'embed_token_invalid',
+] satisfies ProblemCode[]
 
 async function authenticated(service: Service, entry: Entry, exchange: Exchange): Promise<Scope> {
   const { auth } = entry.route.spec

@@ -124,7 +124,8 @@ async function guardEmbed(t: Tx, scope: Scope, input: NewKey): Promise<void> {
   const { kind, agent_ids = [], origins = [] } = input
   if (kind !== 'emb') {
     const path = agent_ids.length > 0 ? '/agent_ids' : '/origins'
-    if (agent_ids.length + origins.length > 0) throw fieldError(path, 'unexpected', 'Only a key of the kind emb is limited by it.')
+    if (agent_ids.length + origins.length > 0)
+      throw fieldError(path, 'unexpected', 'Only a key of the kind emb is limited by it.')
     return
   }
   if (agent_ids.length === 0) throw fieldError('/agent_ids', 'required', 'Name the agents whose tasks this key may show.')

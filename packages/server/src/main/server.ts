@@ -60,7 +60,18 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const serves = config.roles.includes('web')
   const pages = serves && options.pages !== null ? loadPages(options.pages) : undefined
   const embedPage = pages?.get('/embed.html')?.plain.toString() ?? null
-  const rooms = openRooms({ config, db, keyring, ring, limits, log, version, origin, embedPage, passwordCost: options.passwordCost })
+  const rooms = openRooms({
+    config,
+    db,
+    keyring,
+    ring,
+    limits,
+    log,
+    version,
+    origin,
+    embedPage,
+    passwordCost: options.passwordCost,
+  })
   const { identity } = rooms
   const app: App = buildApp({
     house: { db, log, clock, keyring },

@@ -1,5 +1,3 @@
-// The routes that the published awaithumans clients call (T59–T63, T66): the same verbs in other words, with the differences of tasks.md §3.4 and no others.
-import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import { type Route, route, s } from '../http/route.ts'
 import { cancelTask } from './change.ts'

@@ -48,7 +48,17 @@ export const sealIf = (
   value: unknown,
 ): Buffer | null => (value === undefined || value === null ? null : sealValue(key, scope, table, column, row, value))
 
-export const CONTENT = ['description', 'payload', 'action', 'initial_response', 'timeout_response', 'response', 'cancel_reason', 'verifier_result', 'agent_outcome_detail'] as const
+export const CONTENT = [
+  'description',
+  'payload',
+  'action',
+  'initial_response',
+  'timeout_response',
+  'response',
+  'cancel_reason',
+  'verifier_result',
+  'agent_outcome_detail',
+] as const
 export type Content = Record<(typeof CONTENT)[number], Json>
 export const DECISION_CONTENT = ['response', 'args', 'patch', 'reason', 'comment'] as const
 export type DecisionContent = Record<(typeof DECISION_CONTENT)[number], Json>

@@ -9,9 +9,9 @@ import type { Gated } from './forms/schema.ts'
 import { withStoredForm } from './forms/stored/stored.ts'
 import type { TasksHouse } from './house.ts'
 import type { Assurance } from './may-decide.ts'
+import { assignmentOf, type Entry, readNotify, spokenEntry } from './notices/grammar.ts'
 import { prepareQuorum } from './quorum/prepare.ts'
 import type { QuorumIn, Wanted } from './quorum/quorum.ts'
-import { assignmentOf, type Entry, readNotify, spokenEntry } from './notices/grammar.ts'
 import { isRefusedOn, type RedactInput, readRedaction, type StoredRedaction } from './redaction.ts'
 import type { Verdict } from './sql.ts'
 import { type PreparedTime, prepareTime, type TimeInput } from './time/prepare.ts'
@@ -55,9 +55,7 @@ export type CreateInput = TimeInput & {
   verifier_config?: unknown
 }
 
-export type Prepared = Required<
-  Pick<CreateInput, 'task' | 'key_reuse' | 'priority' | 'tags' | 'risk' | 'callback_mode'>
-> & {
+export type Prepared = Required<Pick<CreateInput, 'task' | 'key_reuse' | 'priority' | 'tags' | 'risk' | 'callback_mode'>> & {
   scope: Scope
   dialect: Dialect
   description: string | null
@@ -191,7 +189,7 @@ function askedOf(input: CreateInput, dialect: Dialect): { assignment: Assignment
 }
 
 /** As a task keeps it. */
-export const spokenNotify = (entries: readonly Entry[] | null): string[] | null => entries && entries.map(spokenEntry)
+export const spokenNotify = (entries: readonly Entry[] | null): string[] | null => entries?.map(spokenEntry) ?? null
 
 function timeErrors({ timeout_seconds, deadline_at }: CreateInput): FieldError[] {
   const errors: FieldError[] = []

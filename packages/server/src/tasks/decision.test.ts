@@ -136,7 +136,10 @@ test('T17 without a relation a task is 404 like an unknown one; with one but wit
     expect((await caller.raw(at(id, 'stream'))).status).toBe(404)
   }
   expect((await house.member.post(at(id, 'decide'), answer())).status).toBe(404)
-  expect((await house.reviewer.get(at(id))).body).toMatchObject({ payload: REFUND.payload, may: ['decide', 'comment', 'send_back'] })
+  expect((await house.reviewer.get(at(id))).body).toMatchObject({
+    payload: REFUND.payload,
+    may: ['decide', 'comment', 'send_back'],
+  })
   expect((await house.reviewer.post(at(id, 'cancel'), {})).status).toBe(403)
   expect((await house.viewer.post(at(id, 'decide'), answer())).status).toBe(403)
   // Asked as one of several, held by another: a relation, and not eligible.

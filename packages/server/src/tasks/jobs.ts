@@ -2,12 +2,12 @@
 import { defineKind, defineSchedule, type Kind, type Schedule, snooze } from '@countersign/queue'
 import { isId } from '../std/id.ts'
 import { expireTask } from './deadline.ts'
-import { returnClaim } from './holding.ts'
 import { eraseWhatIsOver } from './erasure/retention.ts'
+import { returnClaim } from './holding.ts'
 import type { TasksHouse } from './house.ts'
-import { missOutcome } from './talk/outcome.ts'
 import { noticeKinds } from './notices/jobs.ts'
 import { routingKinds } from './routing/jobs.ts'
+import { missOutcome } from './talk/outcome.ts'
 import { verifierJobs } from './verifiers/jobs.ts'
 
 type Payload = { task_id: string }

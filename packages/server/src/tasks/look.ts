@@ -3,14 +3,24 @@ import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import { type Tx, tx } from '../db/tx.ts'
 import { reach } from '../identity/matrix.ts'
+import { mayRemember } from './actions/remember.ts'
 import { type Content, type Opener, openContents } from './content.ts'
 import type { TasksHouse } from './house.ts'
-import { mayRemember } from './actions/remember.ts'
 import { type Circumstances, circumstancesOf, isRequester, isSeparated, mayStepIn } from './may-decide.ts'
 import { isEligible, type Person, personOf, within } from './person.ts'
-import { collectIfFinal, type DecisionRow, findAgentNames, findDecisions, findTask, isFinal, markViewedIfNot, OPEN, type TaskRow } from './sql.ts'
-import { mayComment, maySendBack } from './talk/may.ts'
 import type { Surface } from './redaction.ts'
+import {
+  collectIfFinal,
+  type DecisionRow,
+  findAgentNames,
+  findDecisions,
+  findTask,
+  isFinal,
+  markViewedIfNot,
+  OPEN,
+  type TaskRow,
+} from './sql.ts'
+import { mayComment, maySendBack } from './talk/may.ts'
 import { type Act, showDecision, showTask, surfaceOf, type Task } from './wire.ts'
 
 export type Seen = { row: TaskRow; person: Person | null }
@@ -69,7 +79,10 @@ export async function showWhole(
     {
       row,
       content: content ?? (opener as NonNullable<typeof opener>).task(row),
-      decisions: seenBy(row, who, rows).map((one) => ({ row: one, content: (opener as NonNullable<typeof opener>).decision(one) })),
+      decisions: seenBy(row, who, rows).map((one) => ({
+        row: one,
+        content: (opener as NonNullable<typeof opener>).decision(one),
+      })),
     },
     {
       scope,
@@ -106,7 +119,11 @@ export async function showDecided(house: TasksHouse, t: Tx, shown: readonly Show
       {
         row,
         content: opener.task(row),
-        decisions: seenBy(row, person, decisions.filter((one) => one.task_id === row.id)).map((one) => ({ row: one, content: opener.decision(one) })),
+        decisions: seenBy(
+          row,
+          person,
+          decisions.filter((one) => one.task_id === row.id),
+        ).map((one) => ({ row: one, content: opener.decision(one) })),
       },
       {
         scope,
@@ -134,7 +151,9 @@ const aroundOf = async (t: Tx, scope: Scope, row: TaskRow, person: Person | null
   person && OPEN.includes(row.status) && reach(scope, 'task.decide') !== 'none' ? circumstancesOf(t, scope, [row]) : null
 
 const hasVoted = (decisions: readonly DecisionRow[], row: TaskRow, person: Person | null): boolean =>
-  decisions.some((one) => one.task_id === row.id && one.person === person?.id && (one.state === 'counted' || one.state === 'pending'))
+  decisions.some(
+    (one) => one.task_id === row.id && one.person === person?.id && (one.state === 'counted' || one.state === 'pending'),
+  )
 
 /** Until it settles, a blind vote is its voter's alone (T43). */
 const seenBy = (row: TaskRow, person: Person | null, decisions: readonly DecisionRow[]): DecisionRow[] =>
@@ -148,10 +167,12 @@ export function actsOf(scope: Scope, row: TaskRow, person: Person | null, about:
     const { around, vote } = about
     const separated = around !== null && isSeparated(row, around.settings) && isRequester(row, person, around)
     if (vote) acts.push('withdraw_vote')
-    else if (isEligible(row, person) && !separated) acts.push(...(mayRemember(scope, row) ? (['decide', 'remember'] as const) : (['decide'] as const)))
+    else if (isEligible(row, person) && !separated)
+      acts.push(...(mayRemember(scope, row) ? (['decide', 'remember'] as const) : (['decide'] as const)))
     else if (around !== null && mayStepIn(scope, row, person, around)) acts.push('step_in')
   }
-  if (person && open && row.quorum === null && row.assigned_to_user_id === null && mayClaim(scope, row, person)) acts.push('claim')
+  if (person && open && row.quorum === null && row.assigned_to_user_id === null && mayClaim(scope, row, person))
+    acts.push('claim')
   if (person && open && row.claimed_at !== null && mayRelease(scope, row, person)) acts.push('release')
   if (mayComment(scope, row)) acts.push('comment')
   if (person && open && maySendBack(scope, row, person)) acts.push('send_back')

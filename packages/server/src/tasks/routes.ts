@@ -5,17 +5,18 @@ import { cancelTask, updateTask } from './change.ts'
 import { listCompatibilityKeys, putCompatibilityKey } from './compatibility-key.ts'
 import { type DecideInput, decideTask } from './decision.ts'
 import { decisionSettingsRoutes } from './decision-settings.ts'
-import { followTask, followTasks, readRecord, type TaskEvent } from './follow.ts'
-import { claimTask, releaseTask } from './holding.ts'
 import { erasureRoutes } from './erasure/routes.ts'
 import { exportRoutes } from './export/routes.ts'
+import { followTask, followTasks, readRecord, type TaskEvent } from './follow.ts'
+import { claimTask, releaseTask } from './holding.ts'
 import type { TasksHouse } from './house.ts'
-import { statsRoutes } from './stats/routes.ts'
-import { talkRoutes } from './talk/routes.ts'
 import { listTasks } from './list/list.ts'
 import { getTask, listDecisions } from './look.ts'
+import { noticeRoutes } from './notices/routes.ts'
 import { votingRoutes } from './quorum/routes.ts'
 import { taskReceipt } from './receipt.ts'
+import { revealTask } from './reveal.ts'
+import { routingRoutes } from './routing/routes.ts'
 import {
   CreateBody,
   DecideBody,
@@ -30,10 +31,9 @@ import {
   UpdateBody,
   WaitBody,
 } from './shapes.ts'
+import { statsRoutes } from './stats/routes.ts'
+import { talkRoutes } from './talk/routes.ts'
 import { type Created, createTask } from './task.ts'
-import { noticeRoutes } from './notices/routes.ts'
-import { revealTask } from './reveal.ts'
-import { routingRoutes } from './routing/routes.ts'
 import { verifierRoutes } from './verifiers/routes.ts'
 import { pollTask, waitForTasks } from './wait.ts'
 import type { Task } from './wire.ts'
@@ -83,7 +83,16 @@ export const DECIDE_PROBLEMS = [
   'version_conflict',
 ] as const
 
-export const taskRoutes = (house: TasksHouse): Route[] => [...ownRooms(house), ...lists(house), ...waits(house), ...acts(house), ...settings(house), ...verifierRoutes(house), ...noticeRoutes(house), ...routingRoutes(house)]
+export const taskRoutes = (house: TasksHouse): Route[] => [
+  ...ownRooms(house),
+  ...lists(house),
+  ...waits(house),
+  ...acts(house),
+  ...settings(house),
+  ...verifierRoutes(house),
+  ...noticeRoutes(house),
+  ...routingRoutes(house),
+]
 
 const ownRooms = (house: TasksHouse): Route[] => [
   ...talkRoutes(house),
@@ -354,7 +363,15 @@ const acts = (house: TasksHouse): Route[] => [
       params: taskId,
       body: UpdateBody,
       answers: { 200: TaskBody },
-      problems: ['not_found', 'task_not_open', 'version_conflict', 'request_invalid', 'state_conflict', 'notify_invalid', 'address_not_allowed'],
+      problems: [
+        'not_found',
+        'task_not_open',
+        'version_conflict',
+        'request_invalid',
+        'state_conflict',
+        'notify_invalid',
+        'address_not_allowed',
+      ],
       render: withTag,
     },
     ({ scope, params, body, request }) => updateTask(house, scope, params.id, body, request.header('if-match')),

@@ -65,7 +65,15 @@ export async function tellOfEnds(house: Pick<TasksHouse, 'deliver'>, t: Tx, ends
 const toldOfEnd = ({ scope, row, from, data }: End): Told => ({
   scope,
   type: ENDS[row.status as keyof typeof ENDS],
-  data: { from, to: row.status, outcome: row.outcome, channel: row.completed_via_channel, agent_id: row.agent_id, ...inPlaceOf(row), ...data },
+  data: {
+    from,
+    to: row.status,
+    outcome: row.outcome,
+    channel: row.completed_via_channel,
+    agent_id: row.agent_id,
+    ...inPlaceOf(row),
+    ...data,
+  },
   options: { resource: { type: 'task', id: row.id } },
 })
 

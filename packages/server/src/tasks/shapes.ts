@@ -4,8 +4,8 @@ import { ACTION_TYPES } from './actions/proposal.ts'
 import { ActionIn } from './actions/shapes.ts'
 import { Assurance, QuorumBody, QuorumIn } from './quorum/shapes.ts'
 import { AgentOutcome } from './talk/shapes.ts'
-import { VerifierIn } from './verifiers/config.ts'
 import { Escalation, OnTimeoutBody, Reminders } from './time/shapes.ts'
+import { VerifierIn } from './verifiers/config.ts'
 
 const Status = s.oneOf(
   'open',
@@ -176,7 +176,21 @@ const whole = {
   agent_outcome_detail: Masked,
   decisions: s.array(DecisionBody),
   may: s
-    .array(s.oneOf('decide', 'step_in', 'withdraw_vote', 'remember', 'claim', 'release', 'cancel', 'update', 'comment', 'send_back', 'erase'))
+    .array(
+      s.oneOf(
+        'decide',
+        'step_in',
+        'withdraw_vote',
+        'remember',
+        'claim',
+        'release',
+        'cancel',
+        'update',
+        'comment',
+        'send_back',
+        'erase',
+      ),
+    )
     .describe('What the caller may do with the task in its present state.'),
 }
 const included = { payload: s.optional(Masked), response: s.optional(Masked) }
@@ -237,7 +251,9 @@ const asked = {
       ),
   ),
   notify: s.nullish(
-    s.array(s.text({ max: 1_000 }), { max: 100 }).describe('Who is told, and how: `channel[+identity]:target`, such as `email:ann@example.com`.'),
+    s
+      .array(s.text({ max: 1_000 }), { max: 100 })
+      .describe('Who is told, and how: `channel[+identity]:target`, such as `email:ann@example.com`.'),
   ),
   callback_url: s.nullish(s.text({ min: 1, max: 2_048 })),
   redact_payload: s.nullish(s.boolean()),
@@ -246,7 +262,9 @@ const asked = {
 export const CreateBody = s.object({
   ...asked,
   response_schema: s.optional(s.json().describe('The type of the answer; an `action` or a `form` may do without.')),
-  form: s.nullish(s.text({ min: 1, max: 80 }).describe('A stored form as `name@version`, instead of `response_schema` and `form_definition`.')),
+  form: s.nullish(
+    s.text({ min: 1, max: 80 }).describe('A stored form as `name@version`, instead of `response_schema` and `form_definition`.'),
+  ),
   action: s.nullish(ActionIn),
   quorum: s.nullish(QuorumIn),
   assurance: s.optional(Assurance),

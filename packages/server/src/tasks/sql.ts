@@ -3,9 +3,9 @@ import { join, type Sql, sql } from '../db/sql.ts'
 import type { Scope, Tx } from '../db/tx.ts'
 import type { DecisionSettings } from './decision-settings.ts'
 import type { Quorum } from './quorum/quorum.ts'
-import type { EscalationStep, Reminder, TimeoutEscalation } from './time/moments.ts'
 import type { Level, StoredRedaction } from './redaction.ts'
 import type { AssignTo } from './routing/form.ts'
+import type { EscalationStep, Reminder, TimeoutEscalation } from './time/moments.ts'
 import type { Verifier } from './verifiers/config.ts'
 
 export type Status =

@@ -9,8 +9,8 @@ import type { TasksHouse } from './house.ts'
 import { isUncollected } from './look.ts'
 import { personOf, within } from './person.ts'
 import { taskTopic } from './settle.ts'
-import { candidatesOf } from './verifiers/candidate.ts'
 import { collectIfFinal, findPolls, findVersions, isFinal, type PollRow, type VersionRow } from './sql.ts'
+import { candidatesOf } from './verifiers/candidate.ts'
 import { type Poll, showPoll } from './wire.ts'
 
 export type Waits = {

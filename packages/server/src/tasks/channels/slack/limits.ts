@@ -39,9 +39,6 @@ export function cut(text: string, max: number): string {
 /** At most so long, for names where a count would only be in the way. */
 export const clip = (text: string, max: number): string => (text.length <= max ? text : `${upTo(text, max - 1)}…`)
 
-/** How many characters `cut` would leave out. */
-export const missing = (text: string, max: number): number => Math.max(0, text.length - max)
-
 /** The first so many, with one more in the place of the rest. */
 export function atMost<T>(items: readonly T[], max: number, rest: (count: number) => T): T[] {
   if (items.length <= max) return [...items]
