@@ -78,6 +78,8 @@ test('T85 T87 needed proof, redaction, risk and shortened content send people to
   expect(how(YES_NO, { risk: 'high' })).toEqual(away)
   expect(how(YES_NO, { risk: 'critical' })).toEqual(away)
   expect(how(YES_NO, { assurance: 'channel' })).toEqual({ ...everywhere, embed: 'link', mail: 'link' })
+  // A task that asks for little is still as risky as it is.
+  expect(how(YES_NO, { assurance: 'link', risk: 'high' })).toEqual(how(YES_NO, { risk: 'high' }))
   expect(how(YES_NO, { redact: 'notify' })).toEqual({ ...away, embed: 'form' })
   expect(how(YES_NO, { redact: 'strict' })).toEqual(away)
   expect(how(YES_NO, { shortened: true })).toEqual(everywhere)

@@ -9,7 +9,7 @@ type Assurance = 'link' | 'channel' | 'session' | 'step_up' | 'passkey'
 export type AnswerableOptions = {
   risk?: Risk
   redact?: 'none' | 'notify' | 'strict'
-  /** What a decision needs at least; by default what the risk asks for. */
+  /** What a decision needs at least, where that is more than what the risk asks for. */
   assurance?: Assurance
   /** A proposed action instead of a form: what may be said to it. */
   action?: { allow: readonly string[] } | null
@@ -43,7 +43,8 @@ const NOT_IN_SLACK: readonly AnyKind[] = [
   ...(['section_collapse', 'table', 'subform', 'variant', 'json'] as const),
 ]
 const SLACK_BLOCKS = 90
-const SLACK_OPTIONS = 100
+// Above a hundred they are loaded while somebody types.
+const SLACK_OPTIONS = 1_000
 const BUTTONS = 6
 
 /**
@@ -63,7 +64,7 @@ export function answerable(form: Form, surface: Surface, options: AnswerableOpti
   const redact = options.redact ?? 'none'
   if (redact === 'strict' || (redact === 'notify' && surface !== 'embed'))
     return link('Its content is shown only to who is signed in.')
-  const need = options.assurance ?? NEEDED[risk]
+  const need = stronger(options.assurance ?? 'link', NEEDED[risk])
   if (ORDER.indexOf(need) > ORDER.indexOf(PROVED[surface])) return link(PROOF[need])
   const risky = risk === 'high' || risk === 'critical'
   if (options.shortened && risky)
@@ -74,6 +75,8 @@ export function answerable(form: Form, surface: Surface, options: AnswerableOpti
   if (surface === 'mail') return byButtons(form)
   return surface === 'slack' ? bySlack(form, risky) : { by: 'form', why: null, left_out: [], buttons: [] }
 }
+
+const stronger = (a: Assurance, b: Assurance): Assurance => (ORDER.indexOf(a) > ORDER.indexOf(b) ? a : b)
 
 const PROOF: Record<Assurance, string> = {
   link: 'This is answered on its page.',

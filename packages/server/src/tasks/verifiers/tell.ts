@@ -81,6 +81,9 @@ export async function tellRefused(
 async function tellPerson(house: TasksHouse, t: Tx, scope: Scope, row: TaskRow, { channel, email, user_id }: By): Promise<void> {
   if (channel === 'email' && email !== null)
     return notify(house, t, scope, [row], { purpose: 'returned', entries: [`email:${email}`] })
+  // The chat finds its member by the address; by preference they might be told elsewhere.
+  if (channel === 'slack' && email !== null)
+    return notify(house, t, scope, [row], { purpose: 'returned', entries: [`slack:${email}`] })
   const person = user_id ?? email
   if ((channel === 'slack' || channel === 'webhook') && person !== null)
     await notify(house, t, scope, [row], { purpose: 'returned', people: [person] })
