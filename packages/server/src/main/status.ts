@@ -57,7 +57,7 @@ function ownProbes({ config, db }: Ground, queue: Queue): Probe[] {
     schemaProbe,
     queueProbe(queue),
     webhooksProbe,
-    recordProbe(db),
+    recordProbe,
     ...(tls ? [certificateProbe(() => datesOf(tls.certFile))] : []),
     ...(config.securityTxtFile === null ? [] : [securityTxtProbe(config.securityTxtFile)]),
   ]

@@ -3,9 +3,8 @@
 import type { Queue } from '@countersign/queue'
 import { compareMigrations, listMigrations } from '../db/migrate.ts'
 import { type Applied, listApplied } from '../db/migrations/sql.ts'
-import { systemScope } from '../db/scope.ts'
-import type { Db, Tx } from '../db/tx.ts'
-import { sealStatus } from '../events/audit/status.ts'
+import type { Tx } from '../db/tx.ts'
+import { sealStatusIn } from '../events/audit/status.ts'
 import { daysLeft, readSecurityTxt, SECURITY_TXT_WARN_DAYS } from './security-txt.ts'
 import { firstAttempts, readStore } from './sql.ts'
 
@@ -80,15 +79,15 @@ function nullIfDenied(error: unknown): null {
   throw error
 }
 
-export const recordProbe = (db: Db): Probe => ({
+export const recordProbe: Probe = {
   name: 'record',
   title: 'Record',
   says: 'How soon what happened is sealed against change.',
-  async measure() {
-    const { state, lag_seconds, waiting } = await sealStatus({ db }, systemScope('status'))
+  async measure(t) {
+    const { state, lag_seconds, waiting } = await sealStatusIn(t)
     return { state, measured: { oldest_unsealed_s: lag_seconds, waiting } }
   },
-})
+}
 
 const HOUR_MS = 3_600_000
 const FEW = 20

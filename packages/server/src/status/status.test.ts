@@ -199,6 +199,8 @@ test('P142 a board without fresh measurements claims nothing, and what broke or 
   expect(both.sentence).toBe('One and Two are not working.')
   // Since the first of them, not since the last.
   expect(Date.parse(both.components[0]?.since ?? '')).toBeLessThan(Date.parse(both.components[1]?.since ?? ''))
+  // Nobody measures any more.
+  await monitor.close()
   await house.clock.advance('10m')
   expect((await boards.current()).status).toBe('unknown')
 })
@@ -296,7 +298,7 @@ test('P18 P142 a process whose login only keeps the house measures everything bu
   })
   const queue = createQueue({ database: db.pool, listen: false, kinds: [] })
   onTestFinished(() => queue.close())
-  const probes = [databaseProbe, schemaProbe, queueProbe(queue), webhooksProbe, recordProbe(db)]
+  const probes = [databaseProbe, schemaProbe, queueProbe(queue), webhooksProbe, recordProbe]
   const monitor = openMonitor({ db, log: quiet, probes })
   onTestFinished(() => monitor.close())
   await monitor.measure()

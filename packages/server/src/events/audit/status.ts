@@ -1,5 +1,5 @@
 // How the sealing of a record stands (P115): where the chain ends, how old the oldest event is that waits, and which transaction it waits for.
-import { once, type Scope, tx } from '../../db/tx.ts'
+import { type Scope, type Tx, tx } from '../../db/tx.ts'
 import { showCheckpoint } from './checkpoint.ts'
 import type { AuditHouse } from './house.ts'
 import { describeSession, findHead, type Lag, listCheckpoints, sealLag } from './sql.ts'
@@ -17,29 +17,22 @@ export type SealStatus = {
 }
 
 /** Of the whole installation, for the status page and for metrics; or of one tenant. */
-export async function sealStatus(
-  { db }: Pick<AuditHouse, 'db'>,
-  scope: Scope,
-  tenantId: string | null = null,
-): Promise<SealStatus> {
-  const [lag] = await once<Lag>(db, sealLag(tenantId))
+export const sealStatus = ({ db }: Pick<AuditHouse, 'db'>, scope: Scope, tenantId: string | null = null): Promise<SealStatus> =>
+  tx(db, scope, (t) => sealStatusIn(t, tenantId), { readOnly: true })
+
+/** The same for a transaction that is open already. */
+export async function sealStatusIn(t: Tx, tenantId: string | null = null): Promise<SealStatus> {
+  const [lag] = await t.rows<Lag>`${sealLag(tenantId)}`
   const { oldest = null, waiting = 0, holding_pid = null } = lag ?? {}
-  return tx(
-    db,
-    scope,
-    async (t) => {
-      const lag_seconds = oldest === null ? null : Math.max(0, Math.round((t.now.getTime() - oldest.getTime()) / 100) / 10)
-      const age = lag_seconds ?? 0
-      const holder = waiting > 0 && holding_pid !== null ? await describeSession(t, holding_pid) : null
-      return {
-        state: age >= OUTAGE_SECONDS ? 'outage' : age >= WARN_SECONDS ? 'warn' : 'ok',
-        lag_seconds,
-        waiting,
-        held_by: holder && holding_pid !== null ? { pid: holding_pid, ...holder } : null,
-      }
-    },
-    { readOnly: true },
-  )
+  const lag_seconds = oldest === null ? null : Math.max(0, Math.round((t.now.getTime() - oldest.getTime()) / 100) / 10)
+  const age = lag_seconds ?? 0
+  const holder = waiting > 0 && holding_pid !== null ? await describeSession(t, holding_pid) : null
+  return {
+    state: age >= OUTAGE_SECONDS ? 'outage' : age >= WARN_SECONDS ? 'warn' : 'ok',
+    lag_seconds,
+    waiting,
+    held_by: holder && holding_pid !== null ? { pid: holding_pid, ...holder } : null,
+  }
 }
 
 /** Of one tenant's log, for its page. */
