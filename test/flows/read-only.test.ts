@@ -17,6 +17,9 @@ async function setWrites(house: House, on: boolean): Promise<void> {
 }
 
 /** Every path that is read without naming one thing; streams stay open and are asked for apart. */
+/** To read these is a fact of its own: what cannot be recorded does not leave. */
+const RECORDED = ['/api/v1/tasks/export']
+
 function readPaths(): string[] {
   const document = JSON.parse(readFileSync(new URL('../../docs/openapi.json', import.meta.url), 'utf8')) as {
     paths: Record<string, { get?: { responses: Record<string, { content?: Record<string, unknown> }> } }>
@@ -47,7 +50,8 @@ test('Q136 while the database takes no writes reads answer and mutations say rea
   expect(paths.length).toBeGreaterThan(20)
   for (const path of paths) {
     const { status, body } = await alice.get(path)
-    expect([status, body?.code], path).not.toEqual([503, expect.anything()])
+    if (RECORDED.includes(path)) expect([status, body?.code], path).toEqual([503, 'read_only'])
+    else expect([status, body?.code], path).not.toEqual([503, expect.anything()])
   }
   for (const path of [
     '/api/v1/jobs',

@@ -25,21 +25,25 @@ export type Client = {
 export type Credential = { cookie?: string; bearer?: string; origin?: string }
 
 export function clientOf(url: string, credential: Credential = {}): Client {
-  const jar = { cookie: credential.cookie }
+  const jar = new Map((credential.cookie?.split('; ') ?? []).map((pair) => [nameOf(pair), pair]))
+  const cookies = () => (jar.size === 0 ? undefined : [...jar.values()].join('; '))
   const raw = async (path: string, init: RequestInit = {}) => {
     const response = await fetch(url + path, {
       ...init,
       redirect: 'manual',
       headers: {
-        ...(jar.cookie ? { cookie: jar.cookie, origin: credential.origin ?? url } : {}),
+        ...(jar.size > 0 ? { cookie: cookies() as string, origin: credential.origin ?? url } : {}),
         ...(credential.bearer ? { authorization: `Bearer ${credential.bearer}` } : {}),
         ...(init.body === undefined || init.body === null ? {} : { 'content-type': 'application/json' }),
         ...(init.headers as Record<string, string> | undefined),
       },
     })
-    // A browser keeps the session token that it was given last, and drops one that was emptied.
-    const [pair] = (response.headers.getSetCookie()[0] ?? '').split(';')
-    if (pair && !credential.bearer) jar.cookie = pair.endsWith('=') ? undefined : pair
+    // A browser keeps what it was given last under a name, and drops what was emptied.
+    for (const cookie of credential.bearer ? [] : response.headers.getSetCookie()) {
+      const [pair = ''] = cookie.split(';')
+      if (pair.endsWith('=')) jar.delete(nameOf(pair))
+      else jar.set(nameOf(pair), pair)
+    }
     return response
   }
   const send = async (method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer> => {
@@ -58,12 +62,14 @@ export function clientOf(url: string, credential: Credential = {}): Client {
     patch: sender('PATCH'),
     delete: sender('DELETE'),
     raw,
-    at: (other) => clientOf(other, { ...credential, cookie: jar.cookie, origin: credential.origin ?? url }),
+    at: (other) => clientOf(other, { ...credential, cookie: cookies(), origin: credential.origin ?? url }),
     get credential() {
-      return { ...credential, cookie: jar.cookie }
+      return { ...credential, cookie: cookies() }
     },
   }
 }
+
+const nameOf = (pair: string): string => pair.slice(0, pair.indexOf('='))
 
 const bodyOf = (response: Response, text: string): unknown =>
   text !== '' && /[/+]json\b/.test(response.headers.get('content-type') ?? '') ? JSON.parse(text) : text || null
