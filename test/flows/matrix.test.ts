@@ -64,7 +64,7 @@ const LIMITS = ['api.key', 'api.user', 'api.tenant', 'policy.dry_run'].map((name
 test('P60 T17 every cell: each role calls each route, and the matrix lets through exactly what its row says', {
   timeout: 180_000,
 }, async () => {
-  const house = await setup({ settings: { LIMITS } })
+  const house = await setup({ settings: { LIMITS }, strict: true })
   for (const role of ROLES) {
     const person = await house.given.user({ role })
     const scope: Scope = { ...systemScope('x'), actor: { type: 'user', id: person.id }, role }
@@ -81,7 +81,7 @@ test('P60 T17 every cell: each role calls each route, and the matrix lets throug
 test('P60 P63 T19 every cell of an agent key and of a tenant-wide key, with the widest scopes they can be given', {
   timeout: 180_000,
 }, async () => {
-  const house = await setup({ settings: { LIMITS } })
+  const house = await setup({ settings: { LIMITS }, strict: true })
   const wildcards = KEY_SCOPES.filter((scope) => scope.endsWith(':*'))
   for (const kind of ['agt', 'adm'] as const) {
     const scopes: string[] = []

@@ -43,7 +43,7 @@ export type DatabaseOptions = {
   login?: string
   /** true: the runtime login goes through a cable that the test can pull. */
   cable?: boolean
-} & Partial<Pick<DbOptions, 'listen' | 'max' | 'log' | 'statementTimeoutMs'>>
+} & Partial<Pick<DbOptions, 'listen' | 'max' | 'log' | 'statementTimeoutMs' | 'strict'>>
 
 export async function database(options: DatabaseOptions = {}): Promise<Database> {
   const { empty = false, cable: wantsCable = false, login = process.env.COUNTERSIGN_TEST_LOGIN, ...dbOptions } = options
@@ -62,7 +62,7 @@ export async function database(options: DatabaseOptions = {}): Promise<Database>
   const clock = movableClock((ms) => client.query('update countersign.test_clock set offset_ms = offset_ms + $1', [ms]))
   const opened: Db[] = []
   const open = async (own: Partial<DbOptions> = {}) => {
-    const db = await openDb({ url: runtimeUrl, clock, strict: true, ...dbOptions, ...own })
+    const db = await openDb({ url: runtimeUrl, clock, ...dbOptions, ...own })
     clock.onMove(() => db.listen.sweep())
     opened.push(db)
     return db

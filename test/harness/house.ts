@@ -87,6 +87,8 @@ export type SetupOptions = {
   pages?: string | null
   /** true: `house.cable` lies between the server and its database. */
   cable?: boolean
+  /** true: a transaction inside another throws. It costs every promise of the thread, so for tests that go everywhere and no others. */
+  strict?: boolean
   /** Who the server connects as: see `database()`. */
   login?: string
   /** false: as in production, answers are not held against the table; only then do calls that come together share a transaction. */
@@ -101,7 +103,12 @@ const WIDE = 'api.key=1000000/1m+100000,api.user=1000000/1m+100000,api.tenant=10
 export async function setup(options: SetupOptions = {}): Promise<House> {
   const logs: string[] = []
   const log = openLog({ level: 'debug', sink: (line) => void logs.push(line) })
-  const data = await database({ log, cable: options.cable, ...(options.login ? { login: options.login } : {}) })
+  const data = await database({
+    log,
+    cable: options.cable,
+    strict: options.strict,
+    ...(options.login ? { login: options.login } : {}),
+  })
   const { db, admin, clock } = data
   const roots = { sources: [memorySource()], skipped: [], warnings: [], created: true }
   const settings = Object.entries({

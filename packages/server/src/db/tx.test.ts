@@ -311,7 +311,7 @@ test('a table that is changed under a kept plan makes the transaction run again,
 })
 
 test('P3 where it is looked at, a transaction inside another is refused before it takes a connection; after one, and beside one, it is not', async () => {
-  const { db } = await database()
+  const { db } = await database({ strict: true })
   const scope = systemScope('test')
   const name = (t: Tx) => t.one<{ name: string }>`select 'inner' as name`
   await expect(tx(db, scope, () => tx(db, scope, name))).rejects.toThrow('A transaction inside another')

@@ -92,6 +92,7 @@ const IDLE_TIMEOUT_MS = 30_000
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export async function openDb(options: DbOptions): Promise<Db> {
+  const inside = options.strict ? new AsyncLocalStorage<{ is: boolean }>() : null
   const { url, max, listen: listens = true, statementTimeoutMs = 15_000, clock = systemClock, log } = options
   const statements = openStatements(options.prepare ?? 'auto')
   const pool = openPool(url, { max })
@@ -103,9 +104,10 @@ export async function openDb(options: DbOptions): Promise<Db> {
   let closing: Promise<void> | undefined
   const close = () => {
     closing ??= listen.close().then(() => pool.end())
+    // Kept on, it would go on following every promise of the process.
+    inside?.disable()
     return closing
   }
-  const inside = options.strict ? new AsyncLocalStorage<{ is: boolean }>() : null
   return { pool, listen, clock, log, statementTimeoutMs, statements, fanOut: undefined, inside, close }
 }
 
