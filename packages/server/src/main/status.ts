@@ -50,7 +50,7 @@ export function openStatus(ground: Ground, queue: Queue, meter: PrometheusMeter,
   }
 }
 
-function ownProbes({ config, db }: Ground, queue: Queue): Probe[] {
+function ownProbes({ config }: Ground, queue: Queue): Probe[] {
   const tls = tlsFiles(config)
   return [
     databaseProbe,
