@@ -1,4 +1,7 @@
 // The whole server on a database of its own, in this process: what main/server.ts wires, with a clock that can be moved and people who can be called.
+import { rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { drain, type Ran } from '@countersign/queue/testing'
 import { onTestFinished, TestRunner } from 'vitest'
 import type { Keyring } from '../../packages/server/src/crypto/keyring.ts'
@@ -111,10 +114,13 @@ export async function setup(options: SetupOptions = {}): Promise<House> {
   })
   const { db, admin, clock } = data
   const roots = { sources: [memorySource()], skipped: [], warnings: [], created: true }
+  // What a process remembers beside its database; most write nothing there.
+  const home = join(tmpdir(), `countersign-test-home-${crypto.randomUUID()}`)
   const settings = Object.entries({
     ENVIRONMENT: 'development',
     PORT: '0',
     ROLES: 'web,callbacks',
+    HOME: home,
     LIMITS: WIDE,
     ...options.settings,
   })
@@ -145,6 +151,7 @@ export async function setup(options: SetupOptions = {}): Promise<House> {
   const close = async () => {
     await Promise.all(servers.splice(0).map((one) => one.close()))
     await data.close()
+    rmSync(home, { recursive: true, force: true })
   }
   if (TestRunner.getCurrentTest()) onTestFinished(close)
 
