@@ -2,12 +2,13 @@
 // what one alone gave is handed back at once, in the same transaction, and both go on with the same attempts. How many they give, what they tell
 // of each, that leases grow and that the order of a lane is kept is not left open.
 import type { Session, Told, Which } from '../harness.ts'
-import { BOTH, Broken, type Job, keyOf, metadataOf, type Pair, pairOf, type World } from './world.ts'
+import { BOTH, Broken, type Job, keyOf, metadataOf, type Pair, pairOf, READER, type World } from './world.ts'
 
 export type Want = { queue: string; n: number; kinds: readonly string[] }
 type Asked = { worker: string; wants: Want[]; isPacked: boolean }
 type Taken = { key: string; id: string; lease: number; token: string; told: Record<string, unknown>; isPacked: boolean }
-type Answer = { lost: boolean; taken: Taken[] }
+/** `barred`: ready jobs with rows that another open transaction had locked before, so that the claim goes past them. */
+type Answer = { lost: boolean; taken: Taken[]; barred: Set<string> }
 
 type Handed = {
   id: string
@@ -38,6 +39,7 @@ export function reconcileClaim(world: World, asked: Asked) {
   return {
     async ask(s: Session, which: Which): Promise<Told> {
       const taken: Taken[] = []
+      const barred = await lockedByOthers(world, which)
       let wants = asked.wants
       // One call may stop at the end of a window or of a lane: a worker asks again, and so do we, until there is nothing or enough.
       for (;;) {
@@ -51,25 +53,28 @@ export function reconcileClaim(world: World, asked: Asked) {
           : await s.call('claim($1::text, $2::uuid, $3::jsonb)', [asked.worker, token, JSON.stringify(wants)])
         if (told.code !== null) return told
         const { lost, jobs } = asked.isPacked ? unpack(told.answer as Packed) : handed(told.answer as Packed)
-        if (lost) return { answer: { lost, taken }, code: null }
+        if (lost) return { answer: { lost, taken, barred }, code: null }
         for (const { job, isPacked } of jobs)
           taken.push({ key: keyOf(world, which, job), id: job.id, lease: job.lease, token, told: tell(job), isPacked })
         wants = wants
           .map((want) => ({ ...want, n: want.n - jobs.filter(({ job }) => job.queue === want.queue).length }))
           .filter((want) => want.n > 0)
-        if (jobs.length === 0 || wants.length === 0) return { answer: { lost, taken }, code: null }
+        if (jobs.length === 0 || wants.length === 0) return { answer: { lost, taken, barred }, code: null }
       }
     },
     common: (answer: unknown) => (answer as Answer).lost,
     async judge(answers: Pair<unknown>, sessions: Pair<Session>): Promise<void> {
       const got = answers as Pair<Answer>
-      const elsewhere = new Set(world.lines.flatMap((one) => (one.n === line ? [] : [...one.claimed])))
+      const claimed = world.lines.flatMap((one) => (one.n === line ? [] : [...one.claimed]))
       const others = world.lines.some((one) => one.holds && one.n !== line)
       // As the claim's own transaction has it: it may just have set some aside.
       const listed = (await sessions.ring.run('select id from countersign_queue.jobs')) as { id: string }[]
       const rows = new Set(listed.map((row) => keyOf(world, 'ring', row)))
       for (const which of BOTH)
-        judgeOne(world, which, got[which].taken, asked, { elsewhere, others, rows: which === 'ring' ? rows : null })
+        judgeOne(world, which, got[which].taken, asked, {
+          elsewhere: new Set([...claimed, ...got[which].barred]),
+          rows: which === 'ring' ? rows : null,
+        })
       const keys = pairOf((which) => new Set(got[which].taken.map((one) => one.key)))
       if (!others && keys.ring.size !== keys.oracle.size)
         throw new Broken('ClaimGivesWhatIsReady', `ring gave ${[...keys.ring].join(', ')}; oracle ${[...keys.oracle].join(', ')}`)
@@ -179,8 +184,23 @@ export function sorted(value: unknown): unknown {
   )
 }
 
-/** Jobs that another open transaction claimed, and whether one holds locks, so that what it holds is skipped; in the ring also those that are rows: between them and the lanes of the ring no order is promised. */
-type Found = { elsewhere: ReadonlySet<string>; others: boolean; rows: ReadonlySet<string> | null }
+/**
+ * Ready jobs with rows that somebody holds, looked for from beside: a claim passes them by, and whoever waits for a result or asks for a retry
+ * holds what he marks until his transaction ends, claimed or not.
+ */
+async function lockedByOthers(world: World, which: Which): Promise<Set<string>> {
+  if (!world.lines.some((one) => one.holds)) return new Set()
+  const beside = world.engines[which].session(READER)
+  const ready = "select id, kind, payload, metadata from countersign_queue.jobs where state = 'ready'"
+  await beside.run('begin')
+  const all = (await beside.run(ready)) as { id: string }[]
+  const free = new Set(((await beside.run(`${ready} for update skip locked`)) as { id: string }[]).map(({ id }) => id))
+  await beside.run('rollback')
+  return new Set(all.filter(({ id }) => !free.has(id)).map((row) => keyOf(world, which, row)))
+}
+
+/** Jobs that another open transaction claimed or holds; in the ring also those that are rows: between them and the lanes of the ring no order is promised. */
+type Found = { elsewhere: ReadonlySet<string>; rows: ReadonlySet<string> | null }
 
 function judgeOne(world: World, which: Which, taken: readonly Taken[], asked: Asked, found: Found): void {
   const place = new Map<string, number>()

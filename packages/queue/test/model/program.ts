@@ -6,7 +6,7 @@ import { violations } from '../invariants.ts'
 import { bounded, openWalker, type Walker } from '../locks.ts'
 import { compareReaders } from './readers.ts'
 import * as steps from './steps.ts'
-import { BOTH, Broken, type Line, newWorld, type Pair, pairOf, type World } from './world.ts'
+import { BOTH, Broken, type Line, newWorld, type Pair, pairOf, READER, type World } from './world.ts'
 
 const isLong = Number(process.env.PROPERTY_SECONDS ?? 0) > 30
 
@@ -14,7 +14,6 @@ export type Ran = { steps: number; waits: number; walks: number; world: World }
 type Options = { seed: number; steps: number; until?: number }
 
 const LINES = 8
-const READER = 8
 
 type Choice = (world: World, line: Line) => steps.Step | null
 

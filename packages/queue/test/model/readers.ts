@@ -51,11 +51,14 @@ export async function compareReaders(world: World, reader: Pair<Session>): Promi
   for (const [key, id] of world.ids)
     if (!read.oracle.views.has(key) && world.views.get(key)?.state === 'failed') world.purged.add(id.ring)
   world.views = read.oracle.views
+  // By name: ids of one millisecond come in any order, and the same seed shall pick the same jobs again.
   world.ids = new Map(
-    [...read.oracle.ids].flatMap(([key, id]) => {
-      const there = read.ring.ids.get(key)
-      return there === undefined ? [] : [[key, { ring: there, oracle: id }] as const]
-    }),
+    [...read.oracle.ids]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([key, id]) => {
+        const there = read.ring.ids.get(key)
+        return there === undefined ? [] : [[key, { ring: there, oracle: id }] as const]
+      }),
   )
 }
 

@@ -2,6 +2,9 @@
 // connections stand inside a transaction. It never asks an engine anything.
 import type { Engine, Which } from '../harness.ts'
 
+/** The connection beside those of the program: it reads, and holds nothing. */
+export const READER = 8
+
 export type Pair<T> = Record<Which, T>
 export const BOTH = ['ring', 'oracle'] as const
 export const pairOf = <T>(fn: (which: Which) => T): Pair<T> => ({ ring: fn('ring'), oracle: fn('oracle') })
