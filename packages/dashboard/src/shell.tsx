@@ -87,14 +87,14 @@ export function Shell({ children }: { children: ReactNode }) {
       >
         Skip to content
       </a>
-      <header className="flex flex-wrap items-center gap-x-4 gap-y-1 border-b border-line bg-raised px-4 py-2 lg:sticky lg:top-0 lg:h-dvh lg:flex-col lg:flex-nowrap lg:items-stretch lg:gap-y-5 lg:overflow-y-auto lg:border-r lg:border-b-0 lg:px-3 lg:py-5">
+      <header className="flex flex-wrap items-center gap-x-4 gap-y-1 border-b border-line bg-raised px-4 py-2 lg:sticky lg:top-0 lg:h-dvh lg:flex-col lg:flex-nowrap lg:items-stretch lg:gap-y-5 lg:border-r lg:border-b-0 lg:px-3 lg:py-5">
         <Link href={paths.inbox()} className="flex items-center gap-2 text-lg font-semibold tracking-tight lg:px-3">
           <img src="/favicon.svg" alt="" width="26" height="26" />
           Countersign
         </Link>
         <nav
           aria-label="Main"
-          className="order-last -mx-2 flex w-full flex-wrap gap-1 lg:order-none lg:mx-0 lg:grow lg:flex-col lg:flex-nowrap lg:gap-5"
+          className="order-last -mx-2 flex w-full flex-wrap gap-1 lg:order-none lg:mx-0 lg:min-h-0 lg:grow lg:flex-col lg:flex-nowrap lg:gap-5 lg:overflow-y-auto"
         >
           {GROUPS.filter(({ places }) => places.some(isOpen)).map(({ name, places }) => (
             // biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms

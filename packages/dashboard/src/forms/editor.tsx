@@ -3,7 +3,7 @@
 import type { StoredForm } from '@countersign/sdk'
 import { answerable, readForm, type Surface } from '@countersign/sdk/form'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { type FormEvent, useId, useMemo, useState } from 'react'
+import { type FormEvent, useMemo, useState } from 'react'
 import { api } from '../api.ts'
 import { AnswerForm } from '../form/form.tsx'
 import { placeErrors } from '../problem.ts'
@@ -12,7 +12,7 @@ import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { Card, PageTitle } from '../ui/card.tsx'
 import { Refusal } from '../ui/refusal.tsx'
-import { INPUT, TextField } from '../ui/text-field.tsx'
+import { TextArea, TextField } from '../ui/text-field.tsx'
 
 const FIRST = {
   type: 'object',
@@ -92,13 +92,21 @@ export function FormEditor({ before, onDone }: { before: StoredForm | null; onDo
               error={placed.beside.get('/title')}
               onChange={(event) => setTitle(event.target.value)}
             />
-            <Json label="Response schema" rows={14} value={schema} error={asked.error} onChange={setSchema} />
-            <Json
+            <TextArea
+              label="Response schema"
+              rows={14}
+              mono
+              value={schema}
+              error={asked.error}
+              onChange={(event) => setSchema(event.target.value)}
+            />
+            <TextArea
               label="Form definition (may stay empty)"
               rows={10}
+              mono
               value={definition}
               error={drawn.error}
-              onChange={setDefinition}
+              onChange={(event) => setDefinition(event.target.value)}
             />
             <Button type="submit" tone="primary" busy={store.isPending} reason={wrong}>
               {before ? `Store as version ${before.version + 1}` : 'Store the form'}
@@ -153,34 +161,6 @@ export function FormEditor({ before, onDone }: { before: StoredForm | null; onDo
         </div>
       </div>
       {dialog}
-    </div>
-  )
-}
-
-type JsonProps = { label: string; rows: number; value: string; error: string | undefined; onChange: (text: string) => void }
-
-function Json({ label, rows, value, error, onChange }: JsonProps) {
-  const id = useId()
-  return (
-    <div className="flex flex-col gap-1">
-      <label htmlFor={id} className="font-medium">
-        {label}
-      </label>
-      <textarea
-        id={id}
-        rows={rows}
-        spellCheck={false}
-        aria-invalid={error ? true : undefined}
-        aria-describedby={error ? `${id}-error` : undefined}
-        value={value}
-        className={`${INPUT} font-mono text-sm`}
-        onChange={(event) => onChange(event.target.value)}
-      />
-      {error && (
-        <p id={`${id}-error`} className="text-sm font-medium text-danger">
-          {error}
-        </p>
-      )}
     </div>
   )
 }

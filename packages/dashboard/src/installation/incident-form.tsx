@@ -1,14 +1,14 @@
 // What a host writes about an incident or a maintenance: the first words, or the next ones. It is shown to everybody as it is written here.
 import type { RouteAnswer, RouteBody } from '@countersign/sdk'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { type FormEvent, useId, useState } from 'react'
+import { type FormEvent, useState } from 'react'
 import { api } from '../api.ts'
-import { type Placed, placeErrors } from '../problem.ts'
+import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
 import { Button } from '../ui/button.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 import { SelectField } from '../ui/select-field.tsx'
-import { INPUT, TextField } from '../ui/text-field.tsx'
+import { TextArea, TextField } from '../ui/text-field.tsx'
 
 export type Incident = RouteAnswer<'GET /incidents'>['data'][number]
 type New = RouteBody<'POST /incidents'>
@@ -91,7 +91,15 @@ export function Announce({ components, onDone }: { components: readonly { name: 
           error={placed.beside.get('/title')}
           onChange={(event) => setForm({ ...form, title: event.target.value })}
         />
-        <Words value={form.body} placed={placed} onChange={(body) => setForm({ ...form, body })} />
+        <TextArea
+          label="What people should know"
+          hint="What does not work, whom it concerns, and when you will say more. It cannot be taken back."
+          rows={4}
+          maxLength={5_000}
+          value={form.body}
+          error={placed.beside.get('/body')}
+          onChange={(event) => setForm({ ...form, body: event.target.value })}
+        />
         <SelectField
           label="Component"
           value={form.component}
@@ -179,7 +187,15 @@ export function SayMore({ incident, onDone }: { incident: Incident; onDone: () =
             />
           )}
         </div>
-        <Words value={body} placed={placed} onChange={setBody} />
+        <TextArea
+          label="What people should know"
+          hint="What does not work, whom it concerns, and when you will say more. It cannot be taken back."
+          rows={4}
+          maxLength={5_000}
+          value={body}
+          error={placed.beside.get('/body')}
+          onChange={(event) => setBody(event.target.value)}
+        />
         {owes && (
           <Check checked={notified} onChange={setNotified}>
             Those concerned were told.
@@ -193,31 +209,6 @@ export function SayMore({ incident, onDone }: { incident: Incident; onDone: () =
       </form>
       {dialog}
     </>
-  )
-}
-
-function Words({ value, placed, onChange }: { value: string; placed: Placed; onChange: (text: string) => void }) {
-  const id = useId()
-  const error = placed.beside.get('/body')
-  return (
-    <div className="flex flex-col gap-1">
-      <label htmlFor={id} className="font-medium">
-        What people should know
-      </label>
-      <textarea
-        id={id}
-        rows={4}
-        maxLength={5_000}
-        value={value}
-        aria-invalid={error ? true : undefined}
-        aria-describedby={`${id}-hint`}
-        className={INPUT}
-        onChange={(event) => onChange(event.target.value)}
-      />
-      <p id={`${id}-hint`} className={`text-sm ${error ? 'font-medium text-danger' : 'text-muted'}`}>
-        {error ?? 'What does not work, whom it concerns, and when you will say more. It cannot be taken back.'}
-      </p>
-    </div>
   )
 }
 

@@ -30,7 +30,7 @@ import {
   waiting,
   words,
 } from './frame.tsx'
-import { usePauseQueue } from './queues-page.tsx'
+import { usePauseQueue } from './pause-queue.ts'
 
 type Queue = RouteAnswer<'GET /queues/:name'>
 type Key = RouteAnswer<'GET /queues/:name/keys'>['data'][number]

@@ -6,12 +6,8 @@ import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
 import { useTitle } from '../title.ts'
 import { Refusal } from '../ui/refusal.tsx'
-import { Empty, figure, JobsFrame, LIVE, PauseButton, Paused, span, Table, useAct, waiting } from './frame.tsx'
-
-export const usePauseQueue = () =>
-  useAct(({ name, paused }: { name: string; paused: boolean }) =>
-    api.call(paused ? 'POST /queues/:name/resume' : 'POST /queues/:name/pause', { params: { name } }),
-  )
+import { Empty, figure, JobsFrame, LIVE, PauseButton, Paused, span, Table, waiting } from './frame.tsx'
+import { usePauseQueue } from './pause-queue.ts'
 
 export function QueuesPage() {
   useTitle('Queues')

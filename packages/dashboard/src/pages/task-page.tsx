@@ -7,7 +7,7 @@ import { Link } from 'wouter'
 import { api } from '../api.ts'
 import { Markdown } from '../content/markdown.tsx'
 import { useReadToEnd } from '../content/read-to-end.tsx'
-import { readExact, type Shown, writeExact } from '../exact.ts'
+import { readExact, type Shown } from '../exact.ts'
 import { imageOf } from '../image.ts'
 import { useLive } from '../live.tsx'
 import { useUser } from '../me.ts'
@@ -22,8 +22,8 @@ import { isAction } from '../task/action.ts'
 import { ActionAnswer } from '../task/action-answer.tsx'
 import { ActionCard } from '../task/action-card.tsx'
 import { Edits } from '../task/edits.tsx'
+import { Facts, isAnswerable } from '../task/facts.tsx'
 import { Votes } from '../task/votes.tsx'
-import { clock, exact, relative, useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { StatusBadge, TaskBadges } from '../ui/badge.tsx'
 import { Card } from '../ui/card.tsx'
@@ -136,8 +136,6 @@ function TaskView({ task, shown }: Read) {
   )
 }
 
-const isAnswerable = ({ status }: Task): boolean => status === 'open' || status === 'returned'
-
 /** The last answer of this person that a verifier gave back. */
 function returnedTo(decisions: Shown, userId: string): Shown {
   const own = Array.isArray(decisions) ? decisions.filter((one) => one instanceof Map && one.get('user_id') === userId) : []
@@ -169,63 +167,5 @@ function Arrival({ wanted, children }: { wanted: boolean; children: ReactNode })
     <div ref={box} tabIndex={-1} className="outline-none">
       {children}
     </div>
-  )
-}
-
-function Facts({ task, onTimeout }: { task: Task; onTimeout: Shown }) {
-  const now = useNow()
-  return (
-    <dl className="grid grid-cols-1 gap-x-8 gap-y-3 border-y border-line py-3 sm:grid-cols-[repeat(3,auto)] sm:justify-start">
-      <Fact name="Asked by">
-        <strong className="font-medium">
-          <AgentText text={task.agent_name ?? 'A person'} />
-        </strong>
-        {task.on_behalf_of !== null && (
-          <>
-            {' '}
-            for <AgentText text={task.on_behalf_of} />
-          </>
-        )}
-        , <time dateTime={task.created_at}>{relative(task.created_at, now)}</time>
-        {isAnswerable(task) && task.assigned_to_display_name && (
-          <>
-            {' '}
-            · held by <AgentText text={task.assigned_to_display_name} />
-          </>
-        )}
-      </Fact>
-      {isAnswerable(task) && (
-        <>
-          <Fact name="Answer by">
-            <time dateTime={task.deadline_at} title={exact(task.deadline_at)}>
-              {clock(task.deadline_at, now)}
-            </time>
-            <span className="text-muted">, {relative(task.deadline_at, now)}</span>
-          </Fact>
-          <Fact name="If nobody answers">{atDeadline(onTimeout)}</Fact>
-        </>
-      )}
-    </dl>
-  )
-}
-
-const Fact = ({ name, children }: { name: string; children: ReactNode }) => (
-  <div className="min-w-0">
-    <dt className="text-sm text-muted">{name}</dt>
-    <dd className="wrap-anywhere">{children}</dd>
-  </div>
-)
-
-function atDeadline(onTimeout: Shown): ReactNode {
-  // What was handed on already is no longer what happens next; the server says where it stands by `escalation_level`.
-  if (onTimeout === 'deny') return 'It counts as a no'
-  if (!(onTimeout instanceof Map)) return 'The agent is told so'
-  const on = onTimeout.get('escalate')
-  if (on instanceof Map) return <>Others are asked too; then: {atDeadline(on.get('then') ?? null)}</>
-  return (
-    <>
-      The agent gets{' '}
-      <code className="font-mono text-sm">{writeExact(onTimeout.get('default') ?? null).replace(/\s+/g, ' ')}</code>
-    </>
   )
 }

@@ -13,8 +13,8 @@ import { Card } from '../ui/card.tsx'
 import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
 import { TextField } from '../ui/text-field.tsx'
+import { useActive } from './active.ts'
 import { PoliciesFrame, PolicyItem } from './frame.tsx'
-import { useActive } from './in-force-page.tsx'
 
 type Fault = PolicyVersion['errors'][number]
 

@@ -1,18 +1,13 @@
 // The active policies in words (P70): what is allowed, asked and denied, each with its text behind a click.
-import { useQuery } from '@tanstack/react-query'
 import { Link, useSearchParams } from 'wouter'
-import { api } from '../api.ts'
 import { paths } from '../paths.ts'
 import { exact } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { Refusal } from '../ui/refusal.tsx'
+import { useActive } from './active.ts'
 import { type Does, doesOf, PoliciesFrame, PolicyItem } from './frame.tsx'
-
-/** The active version follows what others do. */
-export const useActive = () =>
-  useQuery({ queryKey: ['policies', 'active'], queryFn: () => api.call('GET /policies/active'), refetchInterval: 10_000 })
 
 const FILTERS: { name: string; does: Does | null }[] = [
   { name: 'All', does: null },

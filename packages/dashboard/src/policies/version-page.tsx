@@ -16,8 +16,8 @@ import { Card } from '../ui/card.tsx'
 import { Confirm } from '../ui/confirm.tsx'
 import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
+import { useActive } from './active.ts'
 import { OutcomeBadge, PoliciesFrame, PolicyItem } from './frame.tsx'
-import { useActive } from './in-force-page.tsx'
 
 export function VersionPage({ version }: { version: string }) {
   useTitle(`Version ${version} of the policies`)

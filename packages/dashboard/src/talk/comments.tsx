@@ -1,7 +1,7 @@
 // What people and the agent say to each other about a task. What is meant for humans alone is marked, and no agent reads it.
 import type { Comment, Task } from '@countersign/sdk'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useId, useState } from 'react'
+import { useState } from 'react'
 import { api } from '../api.ts'
 import { useLive } from '../live.tsx'
 import { exact, relative, useNow } from '../time.ts'
@@ -10,7 +10,7 @@ import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
 import { AgentText } from '../ui/content.tsx'
 import { Refusal } from '../ui/refusal.tsx'
-import { INPUT } from '../ui/text-field.tsx'
+import { TextArea } from '../ui/text-field.tsx'
 
 async function allComments(id: string): Promise<Comment[]> {
   const said: Comment[] = []
@@ -73,7 +73,6 @@ function Said({ comment, now }: { comment: Comment; now: number }) {
 
 function Write({ task }: { task: Task }) {
   const queries = useQueryClient()
-  const id = useId()
   const [body, setBody] = useState('')
   const [toHumans, setToHumans] = useState(false)
   const send = useMutation({
@@ -89,17 +88,7 @@ function Write({ task }: { task: Task }) {
         if (body.trim()) send.mutate()
       }}
     >
-      <label htmlFor={id} className="font-medium">
-        Your comment
-      </label>
-      <textarea
-        id={id}
-        rows={3}
-        maxLength={10_000}
-        value={body}
-        onChange={(event) => setBody(event.target.value)}
-        className={INPUT}
-      />
+      <TextArea label="Your comment" rows={3} maxLength={10_000} value={body} onChange={(event) => setBody(event.target.value)} />
       <Refusal error={send.error} />
       <div className="flex flex-wrap items-center justify-between gap-3">
         <label className="flex items-center gap-2 text-sm">

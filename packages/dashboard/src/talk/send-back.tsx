@@ -1,16 +1,15 @@
 // Handing a task back to the agent: only with a comment that says what is missing.
 import type { Task } from '@countersign/sdk'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { useId, useState } from 'react'
+import { useState } from 'react'
 import { api } from '../api.ts'
 import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { Refusal } from '../ui/refusal.tsx'
-import { INPUT } from '../ui/text-field.tsx'
+import { TextArea } from '../ui/text-field.tsx'
 
 export function SendBack({ task }: { task: Task }) {
   const queries = useQueryClient()
-  const id = useId()
   const [asking, setAsking] = useState(false)
   const [comment, setComment] = useState('')
   const send = useMutation({
@@ -30,19 +29,13 @@ export function SendBack({ task }: { task: Task }) {
           {task.pause_while_revising ? 'The deadline rests meanwhile.' : 'The deadline runs on.'}
         </p>
         <Refusal error={send.error} />
-        <div className="flex flex-col gap-1">
-          <label htmlFor={id} className="font-medium">
-            What is missing or wrong
-          </label>
-          <textarea
-            id={id}
-            rows={4}
-            maxLength={10_000}
-            value={comment}
-            onChange={(event) => setComment(event.target.value)}
-            className={INPUT}
-          />
-        </div>
+        <TextArea
+          label="What is missing or wrong"
+          rows={4}
+          maxLength={10_000}
+          value={comment}
+          onChange={(event) => setComment(event.target.value)}
+        />
         <div>
           <Button
             tone="primary"

@@ -7,8 +7,7 @@ import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
 import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
-import { TextField } from '../ui/text-field.tsx'
-import { Area } from './area.tsx'
+import { TextArea, TextField } from '../ui/text-field.tsx'
 import type { Verifier } from './providers.ts'
 
 export function TrialRun({ verifier }: { verifier: Verifier }) {
@@ -31,14 +30,16 @@ export function TrialRun({ verifier }: { verifier: Verifier }) {
       <form onSubmit={submit} noValidate className="flex flex-col gap-4">
         <Refusal error={trial.error} />
         <TextField label="Question" {...field('task')} />
-        <Area
+        <TextArea
+          rows={5}
           label="About"
           hint="The payload, as JSON."
           mono
           error={unread === 'payload' ? 'This is no JSON object.' : undefined}
           {...field('payload')}
         />
-        <Area
+        <TextArea
+          rows={5}
           label="Answer"
           hint="The response, as JSON."
           mono

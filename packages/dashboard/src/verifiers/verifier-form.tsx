@@ -7,8 +7,7 @@ import { useStepUp } from '../step-up.tsx'
 import { Button } from '../ui/button.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 import { SelectField } from '../ui/select-field.tsx'
-import { TextField } from '../ui/text-field.tsx'
-import { Area } from './area.tsx'
+import { TextArea, TextField } from '../ui/text-field.tsx'
 import { PROVIDERS } from './providers.ts'
 
 const CHECKERS = PROVIDERS.filter(({ value }) => value !== 'agent')
@@ -72,7 +71,8 @@ export function VerifierForm({ onDone }: { onDone: () => void }) {
         <TextField label="Name" error={placed.beside.get('/name')} {...field('name')} />
         <SelectField label="Checked by" options={CHECKERS} {...field('provider')} />
         {isRules ? (
-          <Area
+          <TextArea
+            rows={5}
             label="Rules"
             hint="Each a JSON Schema over {response, payload, action, user}, the message for the person, and the field beside which it stands."
             error={unread}
@@ -81,7 +81,8 @@ export function VerifierForm({ onDone }: { onDone: () => void }) {
           />
         ) : (
           <>
-            <Area
+            <TextArea
+              rows={5}
               label="Instructions"
               hint="What an answer has to satisfy, in words that a careful reader could apply."
               error={placed.beside.get('/config/instructions')}

@@ -6,6 +6,7 @@ import { s } from '../http/route.ts'
 import { cancelTask } from '../tasks/change.ts'
 import type { TasksHouse } from '../tasks/house.ts'
 import { getTask } from '../tasks/look.ts'
+import { Outcome, Status } from '../tasks/shapes.ts'
 import { reportOutcome } from '../tasks/talk/outcome.ts'
 import { createTask } from '../tasks/task.ts'
 import { pollTask } from '../tasks/wait.ts'
@@ -23,20 +24,10 @@ const waitSeconds = s.withDefault(
 )
 const id = { task_id: s.id('task').describe('As ask_human answered it.') }
 
-const Status = s.oneOf(
-  'open',
-  'verifying',
-  'returned',
-  'revising',
-  'completed',
-  'timed_out',
-  'cancelled',
-  'verification_exhausted',
-)
 const Answer = s.object({
   task_id: s.id('task'),
   status: Status,
-  outcome: s.maybe(s.oneOf('answered', 'accepted', 'edited', 'responded', 'ignored', 'denied', 'defaulted')),
+  outcome: s.maybe(Outcome),
   answer: s.json().describe('What the person answered, of the form that was asked for; null while there is none.'),
   reason: s.maybe(s.text()).describe('Why a person denied or withdrew it, where they said so.'),
   what_now: s.text().describe('What to do with this.'),

@@ -71,7 +71,7 @@ export async function resolveAssignment(t: Tx, scope: Scope, { form }: Assignmen
   return asked
 }
 
-const NOBODY = {
+export const NOBODY = {
   assigned_to_user_id: null,
   assigned_to_email: null,
   assigned_to_display_name: null,

@@ -7,8 +7,7 @@ import type { Tx } from '../db/tx.ts'
 import type { EventData } from '../events/event.ts'
 import { writeJson } from '../http/json.ts'
 import { newId } from '../std/id.ts'
-import { judgeAction } from './actions/action.ts'
-import type { Operation } from './actions/patch.ts'
+import { type Judged, judgeAction } from './actions/action.ts'
 import type { Action, ActionType } from './actions/proposal.ts'
 import { type Content, type Opener, sealIf } from './content.ts'
 import { RESPONSE_BYTES } from './creation.ts'
@@ -17,7 +16,7 @@ import type { TasksHouse } from './house.ts'
 import { assuranceOf, type Circumstances } from './may-decide.ts'
 import type { Person } from './person.ts'
 import { invalid, whyNotOpen } from './settle.ts'
-import { EVERY, findTask, type NewDecision, OPEN, type Outcome, type TaskRow } from './sql.ts'
+import { EVERY, findTask, type NewDecision, OPEN, type TaskRow } from './sql.ts'
 import { findRevisions } from './talk/sql.ts'
 import { approves, denies } from './verdict.ts'
 
@@ -45,18 +44,6 @@ export type Look = {
   steppedIn: boolean
   opener: Opener
   around: Circumstances
-}
-
-/** An answer that fits, whatever it says. */
-export type Judged = {
-  type: ActionType
-  /** What the asking side gets if this decision settles the task. */
-  answer: Json
-  response: Json | null
-  args: Json | null
-  patch: Operation[] | null
-  outcome: Outcome
-  says: 'yes' | 'no' | 'other'
 }
 
 export type Decision = Look & Judged & { scope: Scope; input: DecideInput; from: Provenance; bytes: number }

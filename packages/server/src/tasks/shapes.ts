@@ -7,7 +7,7 @@ import { AgentOutcome } from './talk/shapes.ts'
 import { Escalation, OnTimeoutBody, Reminders } from './time/shapes.ts'
 import { VerifierIn } from './verifiers/config.ts'
 
-const Status = s.oneOf(
+export const Status = s.oneOf(
   'open',
   'verifying',
   'returned',
@@ -17,7 +17,7 @@ const Status = s.oneOf(
   'cancelled',
   'verification_exhausted',
 )
-const Outcome = s.oneOf('answered', 'accepted', 'edited', 'responded', 'ignored', 'denied', 'defaulted')
+export const Outcome = s.oneOf('answered', 'accepted', 'edited', 'responded', 'ignored', 'denied', 'defaulted')
 const Priority = s.oneOf('low', 'normal', 'high', 'urgent')
 const Level = s.oneOf('none', 'notify', 'strict')
 const Pointers = s.array(s.pattern(/^(?:\/(?:[^~/]|~[01])*)*$/, 'Must be a JSON Pointer such as /card/number.'), { max: 50 })

@@ -38,10 +38,10 @@ export async function prepareAction(forms: Forms, given: ActionIn): Promise<Acti
   return { name, args, args_schema, description, allow: [...new Set(allow)], editable, allow_remember }
 }
 
-/** What was decided about an action, judged: what the asking side gets, and what the decision keeps. */
-export type JudgedAction = {
+/** A decision that fits, about an action or a form: what the asking side gets if it settles the task, and what it keeps. */
+export type Judged = {
   type: ActionType
-  /** The task's answer: `{type, args?, response?, reason?}`. */
+  /** Of an action `{type, args?, response?, reason?}`. */
   answer: Json
   /** Of a `respond` only. */
   response: Json | null
@@ -69,7 +69,7 @@ export async function judgeAction(
   given: ActionDecision,
   judgeResponse: (response: Json) => Promise<Json>,
   options: { path: string; denyReason: boolean },
-): Promise<JudgedAction> {
+): Promise<Judged> {
   const { type, reason } = given
   const { path } = options
   const refuse = (member: string, code: string, message: string): never => {

@@ -1,19 +1,8 @@
 // The route of exports: schemas and the verb.
 import { type Route, route, s } from '../../http/route.ts'
 import type { TasksHouse } from '../house.ts'
-import { listQuery } from '../shapes.ts'
+import { listQuery, Status } from '../shapes.ts'
 import { type ExportInput, exportTasks } from './export.ts'
-
-const Status = s.oneOf(
-  'open',
-  'verifying',
-  'returned',
-  'revising',
-  'completed',
-  'timed_out',
-  'cancelled',
-  'verification_exhausted',
-)
 
 export const exportRoutes = (house: TasksHouse): Route[] => [
   route(

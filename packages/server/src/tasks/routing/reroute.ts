@@ -7,7 +7,7 @@ import { type EventData, record } from '../../events/event.ts'
 import type { EventType } from '../../events/types.ts'
 import { reach } from '../../identity/matrix.ts'
 import { isId } from '../../std/id.ts'
-import { type Asked, type Assignment, readAssignment, resolveAssignment } from '../assignment.ts'
+import { type Asked, type Assignment, NOBODY, readAssignment, resolveAssignment } from '../assignment.ts'
 import type { TasksHouse } from '../house.ts'
 import { refusedBy } from '../judgement.ts'
 import { seeTask, showWhole } from '../look.ts'
@@ -144,16 +144,6 @@ async function routedAnew(t: Tx, scope: Scope, row: TaskRow, without: string[], 
   if (asked.assigned_to_user_id !== null && without.at(-1) === asked.assigned_to_user_id)
     return { ...NOBODY, asked: fallbackKeys(settings), unrouted: true }
   return asked
-}
-
-const NOBODY = {
-  assigned_to_user_id: null,
-  assigned_to_email: null,
-  assigned_to_display_name: null,
-  assigned_for_user_id: null,
-  claim_seconds: null,
-  unrouted: false,
-  pick: null,
 }
 
 const withFallback = (asked: string[], settings: Parameters<typeof fallbackKeys>[0]): string[] =>

@@ -1,0 +1,67 @@
+// Who asks, on whose behalf, until when, and what happens otherwise (T3): the same words wherever a person answers.
+import type { Task } from '@countersign/sdk'
+import type { ReactNode } from 'react'
+import { AgentText } from '../content/text.tsx'
+import { type Shown, writeExact } from '../exact.ts'
+import { clock, exact, relative, useNow } from '../time.ts'
+
+export const isAnswerable = ({ status }: Task): boolean => status === 'open' || status === 'returned'
+
+/** `onTimeout` as it was read digit for digit. */
+export function Facts({ task, onTimeout }: { task: Task; onTimeout: Shown }) {
+  const now = useNow()
+  return (
+    <dl className="grid grid-cols-1 gap-x-8 gap-y-3 border-y border-line py-3 sm:grid-cols-[repeat(3,auto)] sm:justify-start">
+      <Fact name="Asked by">
+        <strong className="font-medium">
+          <AgentText text={task.agent_name ?? 'A person'} />
+        </strong>
+        {task.on_behalf_of !== null && (
+          <>
+            {' '}
+            for <AgentText text={task.on_behalf_of} />
+          </>
+        )}
+        , <time dateTime={task.created_at}>{relative(task.created_at, now)}</time>
+        {isAnswerable(task) && task.assigned_to_display_name && (
+          <>
+            {' '}
+            · held by <AgentText text={task.assigned_to_display_name} />
+          </>
+        )}
+      </Fact>
+      {isAnswerable(task) && (
+        <>
+          <Fact name="Answer by">
+            <time dateTime={task.deadline_at} title={exact(task.deadline_at)}>
+              {clock(task.deadline_at, now)}
+            </time>
+            <span className="text-muted">, {relative(task.deadline_at, now)}</span>
+          </Fact>
+          <Fact name="If nobody answers">{atDeadline(onTimeout)}</Fact>
+        </>
+      )}
+    </dl>
+  )
+}
+
+const Fact = ({ name, children }: { name: string; children: ReactNode }) => (
+  <div className="min-w-0">
+    <dt className="text-sm text-muted">{name}</dt>
+    <dd className="wrap-anywhere">{children}</dd>
+  </div>
+)
+
+function atDeadline(onTimeout: Shown): ReactNode {
+  // What was handed on already is no longer what happens next; the server says where it stands by `escalation_level`.
+  if (onTimeout === 'deny') return 'It counts as a no'
+  if (!(onTimeout instanceof Map)) return 'The agent is told so'
+  const on = onTimeout.get('escalate')
+  if (on instanceof Map) return <>Others are asked too; then: {atDeadline(on.get('then') ?? null)}</>
+  return (
+    <>
+      The agent gets{' '}
+      <code className="font-mono text-sm">{writeExact(onTimeout.get('default') ?? null).replace(/\s+/g, ' ')}</code>
+    </>
+  )
+}
