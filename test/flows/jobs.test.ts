@@ -128,6 +128,23 @@ test('Q137 what may not be enqueued says so by its code: an unknown kind, a kind
   expect(await refused({ queue: 'No' })).toEqual([422, 'validation_failed', '/queue'])
 })
 
+test('§8 Q137 the row "kind undeclared": a queue that takes such kinds takes them over the API, one that turns them away says kind_unknown', async () => {
+  const { house, made, read } = await open()
+  const job = { kind: 'from.elsewhere', queue: 'default', payload: { n: 1 } }
+  const refused = async () => {
+    const { status, body } = await house.alice.post('/api/v1/jobs', job)
+    return [status, body.code]
+  }
+  await made('/jobs', { kind: 'report.build' }) // now there is a queue of that name
+  expect(await read('/queues/default')).toMatchObject({ undeclared: null })
+  expect(await refused()).toEqual([422, 'kind_unknown'])
+  const set = (undeclared: boolean) => house.alice.patch('/api/v1/queues/default', { undeclared })
+  expect((await set(true)).body).toMatchObject({ undeclared: true })
+  expect(await made('/jobs', job)).toMatchObject({ kind: 'from.elsewhere', state: 'ready', payload: { n: 1 } })
+  expect((await set(false)).status).toBe(200)
+  expect(await refused()).toEqual([422, 'kind_unknown'])
+})
+
 test('Q137 a unique key is refused with its holder, answered with it, or replaced, as the caller says', async () => {
   const { house, made, read } = await open()
   const unique = { kind: 'report.build', unique_key: 'january', run_at: '2999-01-01T00:00:00.000Z' }
@@ -288,6 +305,7 @@ test('Q106 Q120 limits of a queue are changed by an admin, one by one, and null 
     fair_by: 'tenant',
     weights: { a: 2 },
     aging_seconds: 5,
+    undeclared: true,
   }
   expect(await patch(limits)).toEqual([200, expect.objectContaining(limits)])
   expect(await patch({ max_running: null })).toEqual([200, expect.objectContaining({ ...limits, max_running: null })])

@@ -7,6 +7,11 @@ create function countersign_queue.needs_row(j jsonb, kind_settings jsonb, queue_
 language sql immutable
 return coalesce(kind_settings ? 'unique', false);
 
+-- Whether a queue turns jobs of this kind away (`undeclared`: false): nobody said what the kind is, so it has no settings.
+create function countersign_queue.turns_away(kind_settings jsonb, queue_settings jsonb) returns boolean
+language sql immutable
+return kind_settings is null and coalesce(queue_settings -> 'undeclared' = 'false', false);
+
 -- Whether what is not the default of a ring job is right; else insert_job says what is wrong, in its words.
 create function countersign_queue.plain_rest(rest jsonb) returns boolean
 language plpgsql stable as $$
@@ -95,7 +100,8 @@ begin
   level := coalesce((head -> 'priority')::text, kind_settings ->> 'priority', '2');
   select q.settings into queue_settings from countersign_queue.queues q where q.name = queue;
   if queue !~ '^[a-z0-9][a-z0-9_.:-]{0,199}$' or level !~ '^[1-4]$'
-    or ((kind_settings <> '{}' or queue_settings <> '{}') and countersign_queue.needs_row('{}', kind_settings, queue_settings)) then
+    or ((kind_settings <> '{}' or queue_settings <> '{}') and (countersign_queue.needs_row('{}', kind_settings, queue_settings)
+      or countersign_queue.turns_away(kind_settings, queue_settings))) then
     return null;
   end if;
   mine := coalesce(mine, countersign_queue.tenant_for(null));
@@ -185,7 +191,7 @@ begin
     left join countersign_queue.queues q on q.name = coalesce(d.named, k.settings ->> 'queue', 'default')
   loop
     if c.kind is null or c.kind !~ '^[a-z][a-z0-9_.:-]{0,199}$' or c.queue !~ '^[a-z0-9][a-z0-9_.:-]{0,199}$' or c.level !~ '^[1-4]$'
-      or countersign_queue.needs_row('{}', c.kind_settings, c.queue_settings) then
+      or countersign_queue.needs_row('{}', c.kind_settings, c.queue_settings) or countersign_queue.turns_away(c.kind_settings, c.queue_settings) then
       return null;
     end if;
     l := countersign_queue.lane_for(c.queue, c.level::smallint);

@@ -169,6 +169,8 @@ begin
     perform countersign_queue.refuse('/on_full', 'on_full is reject or signal');
   elsif coalesce(s ->> 'order', 'shard') not in ('shard', 'strict') then
     perform countersign_queue.refuse('/order', 'order is shard or strict');
+  elsif jsonb_typeof(coalesce(nullif(s -> 'undeclared', 'null'), 'true')) <> 'boolean' then
+    perform countersign_queue.refuse('/undeclared', 'undeclared is true or false');
   elsif jsonb_typeof(coalesce(nullif(s -> 'weights', 'null'), '{}')) <> 'object' then
     perform countersign_queue.refuse('/weights', 'weights is an object of numbers above 0');
   end if;
@@ -1080,12 +1082,17 @@ begin
     perform countersign_queue.refuse('/tenant_id', 'a tenant is a uuid');
   end if;
   tenant := countersign_queue.tenant_for((j ->> 'tenant_id')::uuid);
-  k := coalesce((select c.settings from countersign_queue.kinds c where c.name = kind), '{}');
+  k := (select c.settings from countersign_queue.kinds c where c.name = kind);
   queue := coalesce(j ->> 'queue', k ->> 'queue', 'default');
   if queue !~ '^[a-z0-9][a-z0-9_.:-]{0,199}$' then
     perform countersign_queue.refuse('/queue', 'a queue is 1 to 200 of a-z, 0-9, _ . : -, beginning with a letter or digit');
   end if;
   s := (select c.settings from countersign_queue.queues c where c.name = queue);
+  if countersign_queue.turns_away(k, s) then
+    raise exception 'nobody declared the kind %, and the queue % takes no other', kind, queue
+      using errcode = 'QJ005', detail = '{"path": "/kind", "code": "kind_unknown"}';
+  end if;
+  k := coalesce(k, '{}');
   if bytes > 1048576 then
     perform countersign_queue.refuse('/payload', 'payload holds more than 1 MiB');
   end if;

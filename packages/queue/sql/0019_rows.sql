@@ -37,7 +37,7 @@ return countersign_queue.id_head(prefix, at) || countersign_queue.id_tail(uuid_s
 
 -- Inserts jobs that are due later, all of them or none: their ids in input order, or null when one of them is not plain (its faults are insert_job's
 -- to name). `jobs` is an array of objects with run_at or delay_ms, and no other members but those of plain_rest, kind, queue, payload, priority and
--- tenant_id; neither kind nor queue has a key, a depth or fairness. Takes no lock, waits for nobody, never commits.
+-- tenant_id; neither kind nor queue has a key, a depth or fairness, and the queue turns none of the kinds away. Takes no lock, waits for nobody, never commits.
 create function countersign_queue.enqueue_rows(jobs jsonb, at timestamptz) returns text[]
 language plpgsql volatile
 set plan_cache_mode = force_generic_plan
@@ -89,7 +89,8 @@ begin
     left join countersign_queue.queues q on q.name = coalesce(d.named, k.settings ->> 'queue', 'default')
   loop
     if c.kind is null or c.kind !~ '^[a-z][a-z0-9_.:-]{0,199}$' or c.queue !~ '^[a-z0-9][a-z0-9_.:-]{0,199}$' or c.level !~ '^[1-4]$'
-      or c.kind_settings ?| array['unique', 'ordering_key', 'concurrency_key', 'rate_key', 'order'] or c.queue_settings ?| array['max_depth', 'fair_by'] then
+      or c.kind_settings ?| array['unique', 'ordering_key', 'concurrency_key', 'rate_key', 'order'] or c.queue_settings ?| array['max_depth', 'fair_by']
+      or countersign_queue.turns_away(c.kind_settings, c.queue_settings) then
       return null;
     end if;
     if c.queue <> all (woken) then

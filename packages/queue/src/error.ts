@@ -7,6 +7,7 @@ export type QueueErrorCode =
   | 'lease_stale'
   | 'unique_conflict'
   | 'queue_full'
+  | 'kind_unknown'
   | 'state_conflict'
   | 'callback_resolved'
   | 'callback_expired'
@@ -66,6 +67,8 @@ export function asQueueError(error: unknown): unknown {
   if (code !== 'validation_failed') return new QueueError(code, error.message, detail, { cause: error })
   if (detail.code === 'filter_required') return new QueueError('filter_required', error.message, {}, { cause: error })
   const { path = '', index } = detail
+  if (detail.code === 'kind_unknown')
+    return new QueueError('kind_unknown', error.message, index === undefined ? {} : { index }, { cause: error })
   const errors = [{ path, code: 'invalid', message: error.message }]
   return new QueueError(code, error.message, index === undefined ? { errors } : { errors, index }, { cause: error })
 }

@@ -33,6 +33,8 @@ export type QueueSettings = Limits & {
   maxDepth?: number
   /** `reject` (default): enqueue fails with `queue_full`; `signal`: it goes on, and `queue.paced()` slows its producer. */
   onFull?: 'reject' | 'signal'
+  /** false: jobs of kinds that nobody declared are refused (`kind_unknown`); true: they are taken, over REST too. Unset: from SQL and TypeScript alone. */
+  undeclared?: boolean
   /** How long dead letters are kept, where their kind says nothing; default 30d. */
   keepDeadLetters?: Duration
 }
@@ -59,6 +61,7 @@ export function spokenSettings(change: QueueChange): Record<string, unknown> {
     weights: change.weights,
     max_depth: whole(change.maxDepth, '/maxDepth', 1),
     on_full: change.onFull,
+    undeclared: change.undeclared,
     keep_dead_letters_ms: change.keepDeadLetters && milliseconds(change.keepDeadLetters, '/keepDeadLetters'),
   }
 }

@@ -123,6 +123,7 @@ function describe(queue: Queue): string {
     queue.max_depth === null ? '' : `depth     at most ${queue.max_depth}`,
     queue.rate === null ? '' : `rate      ${queue.rate.limit} in ${queue.rate.per_seconds} s`,
     queue.fair_by === null ? '' : `fair      by ${queue.fair_by}`,
+    queue.undeclared === null ? '' : `kinds     ${queue.undeclared ? 'any' : 'declared ones alone'}`,
   ]
   return lines.filter(Boolean).join('\n')
 }

@@ -9,7 +9,7 @@ import type { NewJob } from './job.ts'
 import { asProblem } from './problem.ts'
 
 /** What the engine takes where neither the caller nor the kind says. */
-const DEFAULT_QUEUE = 'default'
+export const DEFAULT_QUEUE = 'default'
 const DEFAULT_PRIORITY = 2
 const CONTENT = 8_192
 

@@ -7,7 +7,7 @@ import { type EventData, listEvents, recordMany, type Told } from '../events/eve
 import type { EventType } from '../events/types.ts'
 import { Digits } from '../http/json.ts'
 import type { Passed } from '../identity/policies/countersign.ts'
-import { enqueueAct, judged, retryAct } from './act.ts'
+import { DEFAULT_QUEUE, enqueueAct, judged, retryAct } from './act.ts'
 import { findWithin, readJobs } from './engine.ts'
 import type { JobsHouse } from './house.ts'
 import { isReserved, marksOf, markWithin, seesContent } from './own.ts'
@@ -75,7 +75,7 @@ export type Created = { job: ShownJob; created: boolean }
 export async function createJob(house: JobsHouse, scope: Scope, input: NewJob): Promise<Created> {
   const job = spoken(house, scope, input)
   const make = (t: Tx) => enqueueOnce(t, job, input.on_conflict ?? 'reject')
-  const asked = async (t: Tx) => enqueueAct(input, await settingsOfKind(house, t, input.kind), make)
+  const asked = async (t: Tx) => enqueueAct(input, await settingsOfKind(house, t, input), make)
   return judged(house, scope, asked, async (t, decision) => {
     const { id, created } = await make(t)
     const row = (await house.queue.job(id, { tx: t })) as JobRow
@@ -118,11 +118,11 @@ export function refuseDigits(value: unknown, path: string): void {
     refuseDigits(member, `${path}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`)
 }
 
-/** 422 for a kind that nobody declared: its job would wait and then be buried. */
-async function settingsOfKind(house: JobsHouse, t: Tx, name: string): Promise<Record<string, unknown>> {
+/** 422 for a kind that nobody declared, unless its queue takes such: its job would wait and then be buried. */
+async function settingsOfKind(house: JobsHouse, t: Tx, { kind: name, queue = DEFAULT_QUEUE }: NewJob) {
   const kind = (await house.queue.kinds({ tx: t })).find((one) => one.name === name)
-  if (!kind) throw new Problem('kind_unknown')
-  return kind.settings
+  if (!kind && !(await house.queue.settings(queue, { tx: t })).undeclared) throw new Problem('kind_unknown')
+  return kind?.settings ?? {}
 }
 
 /** Tries for a new job first, so that the answer is definite: a new one, or the one that has the key. */

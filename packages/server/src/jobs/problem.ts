@@ -50,7 +50,7 @@ const stateOf = (error: unknown): ProblemCode | undefined =>
 function problemFor(code: ProblemCode, members: Members, cause: Error): Problem {
   switch (code) {
     case 'validation_failed':
-      if (members.code === 'filter_required') return new Problem('filter_required', {}, { cause })
+      if (members.code === 'filter_required' || members.code === 'kind_unknown') return new Problem(members.code, {}, { cause })
       return refusal(members, cause)
     case 'schedule_invalid': {
       const errors = [{ path: onTheWire(`/${members.field ?? ''}`), code: 'invalid', message: cause.message }]

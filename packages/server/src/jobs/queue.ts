@@ -38,6 +38,7 @@ export type Settings = {
   fair_by: 'tenant' | 'concurrency_key' | null
   weights: Record<string, number> | null
   aging_seconds: number
+  undeclared: boolean | null
 }
 
 /** As the engine keeps them: times in milliseconds. */
@@ -60,6 +61,7 @@ const settingsOf = (stored: Stored): Settings => ({
   fair_by: stored.fair_by ?? null,
   weights: stored.weights ?? null,
   aging_seconds: (stored.aging_ms ?? AGING_MS) / 1000,
+  undeclared: stored.undeclared ?? null,
 })
 
 const rateOf = ({ per_ms, ...rest }: StoredRate): Rate => ({ ...rest, per_seconds: per_ms / 1000 })
@@ -149,6 +151,7 @@ const spokenChange = (change: Change): QueueChange => ({
   fairBy: change.fair_by,
   weights: change.weights,
   aging: change.aging_seconds === undefined ? undefined : change.aging_seconds * 1000,
+  undeclared: change.undeclared,
 })
 
 const BY = { order: 'ordering_key', concurrency: 'concurrency_key', rate: 'rate_key', kind: 'kind' } as const

@@ -185,6 +185,11 @@ const limits = {
   fair_by: s.maybe(s.oneOf('tenant', 'concurrency_key')),
   weights: s.maybe(s.record(s.number({ min: 0.001, max: 1_000_000 }))).describe('Of groups of a fair queue; 1 unless said.'),
   aging_seconds: s.int({ min: 0, max: 86_400 }).describe('After how long a waiting job counts as one priority higher; 0: never.'),
+  undeclared: s
+    .maybe(s.boolean())
+    .describe(
+      'Whether it takes jobs of kinds that no worker declared; null: not over the API, but from SQL and from TypeScript, where a producer may be first.',
+    ),
 }
 
 export const QueueBody = s.named(
