@@ -6,6 +6,7 @@ import { checked, checkedAll } from './checked.ts'
 import { deadLettersOf, sealedOverrides, spokenOverrides } from './dead-letter.ts'
 import { examineQueue } from './doctor.ts'
 import { type Duration, milliseconds } from './duration.ts'
+import { newEnding } from './ending.ts'
 import { type Enqueue, type EnqueueOptions, enqueue, enqueueMany, enqueueTold, type UniqueRule } from './enqueue.ts'
 import { QueueError } from './error.ts'
 import { followUpKinds } from './follow-up.ts'
@@ -22,6 +23,7 @@ import * as sql from './sql.ts'
 import { statsReaders } from './stats.ts'
 import { type DatabaseOption, openStore, type Queryable, type Store } from './store.ts'
 import { type Meters, makeMeters, makeSpans, observe, type Spans, type Telemetry } from './telemetry.ts'
+import { watchTolerance } from './tolerance.ts'
 import { openWake } from './wake.ts'
 import { makeWatches } from './watch.ts'
 import { startWorker, type Worker } from './worker.ts'
@@ -39,7 +41,7 @@ export type QueueOptions = {
   log?: Log
   /** Best effort, detached: an error in it reaches the log only (Q113). */
   onSettled?: SettledHook
-  /** A migration made this runtime too old: its workers and its maintenance have begun to stop by themselves (Q144). Told once. */
+  /** A migration made this runtime too old: its workers and its maintenance stop by themselves (Q144). Told once, also to who has neither. */
   onOutdated?: (error: unknown) => void
   /** A tracer and a meter as OpenTelemetry makes them, or `prometheusMeter()`; without them nothing is measured. */
   telemetry?: Telemetry
@@ -87,6 +89,8 @@ export function createQueue(options: QueueOptions) {
   const meters = makeMeters(meter)
   const spans = makeSpans(tracer)
   const house = { store, wake, clock, log, kinds, callbackUrl: options.callbackUrl, settled, outdated, meters, spans }
+  const ending = newEnding()
+  const watching = options.onOutdated && watchTolerance(house, ending.signal, outdated)
   const workers = new Set<Worker>()
   const upkeep = { store, clock, log, meters, schedules: [...schedules.values()], outdated }
   let maintenance: Maintenance | undefined
@@ -306,6 +310,8 @@ export function createQueue(options: QueueOptions) {
       closing ??= (async () => {
         await Promise.all([...workers].map((worker) => worker.stop(own)))
         await maintenance?.stop()
+        ending.abort()
+        await watching
         results.close()
         watches.close()
         await wake.close()

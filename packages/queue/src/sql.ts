@@ -353,7 +353,11 @@ export const tick = (db: Queryable, duties: readonly string[] | null) => ask<Tic
 export const dropLease = (db: Queryable, duty: string, holder: string) =>
   ask<void>(db, sql('drop_lease($1::text, $2::text)'), [duty, holder])
 export const vitals = (db: Queryable) =>
-  ask<{ schema_version: number; workers: number; leader: string | null; oldest_ready_ms: number | null }>(db, sql('vitals()'), [])
+  ask<{ schema_version: number; oldest_runtime: number; workers: number; leader: string | null; oldest_ready_ms: number | null }>(
+    db,
+    sql('vitals()'),
+    [],
+  )
 /** The last file of sql/ that this code was made for. */
 export const SCHEMA_VERSION = 19
 

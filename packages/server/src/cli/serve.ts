@@ -56,22 +56,34 @@ export const asSettings = (flags: Record<string, string | undefined>): Record<st
 export const setupLink = ({ server }: Running, config: Config): Promise<string | null> =>
   config.setupToken ? acceptSetupToken(server.identity, config.setupToken.reveal()) : issueSetupLinkIfNone(server.identity)
 
-export function endOnSignal(running: Pick<Running, 'close'>, last: () => void = () => undefined): void {
+/** Ends the process, with running work done: on a signal, and with 78 when a newer version has taken the database over (Q144). */
+export function endOnSignal(
+  running: Pick<Running, 'close'> & Partial<Pick<Running, 'outdated'>>,
+  last: () => void = () => undefined,
+): void {
   let ending = false
-  const end = () => {
-    if (ending) process.exit(130)
+  const end = (code: number) => {
     ending = true
     running
       .close()
       .then(last)
       .then(
-        () => process.exit(0),
+        () => process.exit(code),
         (error: unknown) => {
           process.stderr.write(`countersign: it did not end cleanly: ${error instanceof Error ? error.message : String(error)}\n`)
-          process.exit(1)
+          process.exit(code || 1)
         },
       )
   }
-  process.on('SIGINT', end)
-  process.on('SIGTERM', end)
+  const onSignal = () => {
+    if (ending) process.exit(130)
+    end(0)
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  void running.outdated?.then((sentence) => {
+    if (ending) return
+    process.stderr.write(`countersign: ${sentence}\n`)
+    end(78)
+  })
 }

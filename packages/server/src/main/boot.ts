@@ -20,7 +20,14 @@ import { rootsOf, sayRoots } from './roots.ts'
 import { type Server, startServer } from './server.ts'
 import { version } from './version.ts'
 
-export type Running = { server: Server; db: Db; embedded: Embedded | null; close(): Promise<void> }
+export type Running = {
+  server: Server
+  db: Db
+  embedded: Embedded | null
+  /** Comes when a migration by a newer version leaves this one behind (Q144), with the sentence that says so; else never. */
+  outdated: Promise<string>
+  close(): Promise<void>
+}
 
 /** What the start found wrong, in sentences; the process ends with exit code 78. */
 export class BootRefused extends Error {
@@ -78,8 +85,13 @@ export async function boot(config: Config, log: Log, told: (keyring: Keyring) =>
       if (config.roles.includes('web') || config.roles.includes('worker')) await giveStartingSets(db)
       const ring = await openKeyring(config, db, log, config.roles)
       told(ring.keyring)
+      let outdated: (error: unknown) => void = () => undefined
+      const leftBehind = new Promise<string>((resolve) => {
+        outdated = (error) => resolve(error instanceof Error ? error.message : String(error))
+      })
       const server = await startServer({
         config,
+        outdated,
         db,
         ring,
         log,
@@ -95,7 +107,7 @@ export async function boot(config: Config, log: Log, told: (keyring: Keyring) =>
         await db.close()
         await embedded?.stop()
       }
-      return { server, db, embedded, close }
+      return { server, db, embedded, outdated: leftBehind, close }
     } catch (error) {
       await db.close()
       throw error

@@ -34,6 +34,8 @@ export type ServerOptions = {
   passwordCost?: PasswordCost
   /** Every answer is held against its schema, for tests. */
   checkAnswers?: boolean
+  /** Told once, when a migration made this version too old for its queue: its jobs have stopped, and so should the process. */
+  outdated?: (error: unknown) => void
 }
 
 export type Server = {
@@ -71,6 +73,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     origin,
     embedPage,
     passwordCost: options.passwordCost,
+    outdated: options.outdated ?? (() => undefined),
   })
   const { identity } = rooms
   const app: App = buildApp({
