@@ -1,13 +1,11 @@
 // The short form of the chaos (A24, A25, A26): `npm run test:chaos` is the long one. One arena suffers everything in turn; in the end every job is accounted for.
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
-import { enqueueMany } from '@countersign/queue'
 import { expect, onTestFinished, test } from 'vitest'
 import { root } from '../harness/process.ts'
 import { openArena, until } from './arena.ts'
 import { settleAccounts, spoken, suffer } from './chaos.ts'
-import { liveInRestored, takeDump, watchClaims } from './dump.ts'
 import { backends, exhaustion, killLeader, killWorkers, pin, restart } from './faults.ts'
+import { holdUp } from './hold-up.ts'
 
 const say = (line: string) => void process.stdout.write(`chaos: ${line}\n`)
 
@@ -38,20 +36,8 @@ test('A24 A25 A26 Q154 whatever breaks, no process ends by itself, what was acce
   leader.catch(() => undefined) // it is awaited below, after the others
 
   // A26: a paused queue, and jobs that run all the while.
-  await queue.pause({ queue: 'cold' })
-  const cold = await enqueueMany(
-    { query: async (text, values) => ({ rows: await arena.look(text, values) }) },
-    Array.from({ length: 500 }, () => ({ kind: 'chaos', queue: 'cold' })),
-  )
-  const long = await queue.enqueueMany(
-    Array.from({ length: 4 }, () => ({ kind: 'chaos', queue: 'chaos', payload: { ms: 2_000 } })),
-  )
-  for (const id of long) ledger.accepted.set(id, performance.now())
-  const claims = watchClaims(arena)
-  const dumped = await takeDump(arena, () => pause(500))
-  expect(await claims.seen()).toEqual([])
-  const live = await liveInRestored(arena, dumped)
-  expect([...cold, ...long].filter((id) => !live.has(id))).toEqual([])
+  const { waited, missing } = await holdUp(arena, { paused: 500, running: { n: 4, ms: 2_000 }, dumpMs: 500, ms: 0 })
+  expect({ waited, missing }).toEqual({ waited: [], missing: [] })
 
   const lengths = { cleanMs: 300, faultMs: 1_000, afterMs: 300 }
   for (const fault of [restart, backends, exhaustion, pin]) say(spoken(await suffer(arena, fault, lengths)))

@@ -1,59 +1,71 @@
-// A dump under load and its restore, by the engine's tables alone: one snapshot of all of them as text, and a fresh database of that text. Stands in for
-// pg_dump, which the embedded PostgreSQL does not bring: the same locks, the same snapshot, the same copy.
-import { createQueue, migrate, type State } from '@countersign/queue'
+// A dump under load and its restore, by the engine's tables alone: one snapshot of all of them as text, a page at a time, into another database. Stands in
+// for pg_dump, which the embedded PostgreSQL does not bring: the same locks, the same snapshot, the same copy. What it holds was committed, or is not there.
+import { migrate, type State } from '@countersign/queue'
+import pg from 'pg'
 import { type Arena, until } from './arena.ts'
 import * as sql from './sql.ts'
 
+/** A database: as the engine's owner, and as the superuser. */
+export type Place = { url: string; adminUrl: string }
+
 type Table = { spoken: string; columns: string[] }
-type Dumped = { table: Table; rows: string[] }[]
 
 /** Holds its snapshot until `held` is over, as a dump of other, larger tables would. */
-export async function takeDump(arena: Arena, held: () => Promise<unknown>): Promise<Dumped> {
-  const dumper = await arena.connect()
+export async function copyDatabase(from: Place, to: Place, held: () => Promise<unknown> = async () => undefined): Promise<void> {
+  await migrate(to.url)
+  const [dumper, restorer] = [new pg.Client(from.adminUrl), new pg.Client(to.adminUrl)]
+  await Promise.all([dumper.connect(), restorer.connect()])
   try {
+    await restorer.query(sql.asReplica)
     await dumper.query(sql.pinByRead)
     const { rows: tables } = await dumper.query<Table>(sql.tables)
-    const dumped: Dumped = []
-    for (const table of tables) {
-      const { rows } = await dumper.query<{ rows: string[] }>(sql.dump(table.spoken))
-      dumped.push({ table, rows: rows[0]?.rows ?? [] })
+    for (const { spoken } of tables) await restorer.query(sql.empty(spoken))
+    for (const { spoken, columns } of tables) {
+      await dumper.query(sql.openRows(spoken))
+      for (let more = true; more; ) {
+        const { rows } = await dumper.query<{ row: string }>(sql.someRows)
+        more = rows.length > 0
+        if (more) await restorer.query(sql.restore(spoken, columns), [rows.map(({ row }) => row)])
+      }
+      await dumper.query(sql.closeRows)
     }
+    for (const { name, at } of (await dumper.query<{ name: string; at: string }>(sql.sequences)).rows)
+      await restorer.query(sql.setSequence, [name, at])
     await held()
-    return dumped
   } finally {
-    await dumper.end()
+    await Promise.all([dumper.end(), restorer.end()])
   }
 }
 
-/** Ids of the jobs that are live in a database made of the dump. */
-export async function liveInRestored(arena: Arena, dumped: Dumped): Promise<Set<string>> {
+/** A fresh database beside the arena's own, for a copy of it. */
+export async function besideArena(arena: Arena): Promise<Place> {
   const admin = await arena.connect()
   await admin.query(sql.createDatabase('restored', 'chaos'))
   await admin.end()
   const at = (url: string): string => Object.assign(new URL(url), { pathname: '/restored' }).href
-  await migrate(at(arena.url))
-  const restorer = await arena.connect(at(arena.adminUrl))
-  await restorer.query(sql.asReplica)
-  for (const { table } of dumped) await restorer.query(sql.empty(table.spoken))
-  for (const { table, rows } of dumped) await restorer.query(sql.restore(table.spoken, table.columns), [rows])
-  await restorer.end()
+  return { url: at(arena.url), adminUrl: at(arena.adminUrl) }
+}
 
-  const queue = createQueue({ database: { url: at(arena.url), max: 2 }, listen: false })
+const A_CALL = 1_000
+
+/** Which of these jobs are not there, or over. */
+export async function notLiveIn({ url }: Place, ids: readonly string[]): Promise<string[]> {
+  const client = new pg.Client(url)
+  await client.connect()
   try {
-    const live = new Set<string>()
-    for (const state of ['ready', 'running', 'scheduled', 'retrying', 'blocked', 'waiting'] satisfies State[]) {
-      for (let after: string | undefined, more = true; more; ) {
-        const { data, next_cursor } = await queue.jobs({ state }, { limit: 200, after })
-        for (const { id } of data) live.add(id)
-        more = next_cursor !== null
-        after = next_cursor ?? undefined
-      }
+    const missing: string[] = []
+    for (let from = 0; from < ids.length; from += A_CALL) {
+      const some = ids.slice(from, from + A_CALL)
+      const { rows } = await client.query<{ told: Record<string, { state: State }> }>(sql.statesOf, [some])
+      const told = rows[0]?.told ?? {}
+      missing.push(...some.filter((id) => !LIVE.includes(told[id]?.state as State)))
     }
-    return live
+    return missing
   } finally {
-    await queue.close()
+    await client.end()
   }
 }
+const LIVE: readonly State[] = ['ready', 'running', 'scheduled', 'retrying', 'blocked', 'waiting']
 
 /** The longest that any claim was seen waiting for a lock is over 100 ms when this counts one. */
 export function watchClaims(arena: Arena): { seen(): Promise<string[]> } {

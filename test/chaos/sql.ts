@@ -23,7 +23,21 @@ export const tables = `
   where n.nspname = 'countersign_queue' and c.relkind = 'r' and c.relname <> 'migrations' order by c.relname`
 export const readAll = (table: string) => `select count(*) from ${table}`
 /** A logical copy, as a dump is: every row of one snapshot, as text. Rows, not JSON, which could not tell a null from none. */
-export const dump = (table: string) => `select coalesce(array_agg(t::text), '{}') as rows from ${table} t`
+export const openRows = (table: string) => `declare rows no scroll cursor for select t::text as row from ${table} t`
+export const someRows = 'fetch 5000 from rows'
+export const closeRows = 'close rows'
+export const sequences = `
+  select format('%I.%I', schemaname, sequencename) as name, last_value::text as at from pg_sequences
+  where schemaname = 'countersign_queue' and last_value is not null`
+export const setSequence = 'select setval($1::text::regclass, $2::bigint)'
+export const statesOf = 'select countersign_queue.job_results($1::text[]) as told'
+export const engineBytes = `
+  select coalesce(sum(pg_total_relation_size(c.oid)), 0)::float8 as bytes from pg_class c
+  where c.relnamespace = 'countersign_queue'::regnamespace and c.relkind = 'r'`
+/** So many transactions that did nothing but take a number. */
+export const drawXids = (n: number) =>
+  `do $$ begin for i in 1..${n} loop perform pg_current_xact_id(); commit; end loop; end $$`
+export const currentXid = 'select pg_current_xact_id()::text as xid'
 export const empty = (table: string) => `delete from ${table}`
 export const restore = (table: string, columns: string[]) =>
   `insert into ${table} (${columns}) overriding system value

@@ -145,6 +145,23 @@ test('§8 Q137 the row "kind undeclared": a queue that takes such kinds takes th
   expect(await refused()).toEqual([422, 'kind_unknown'])
 })
 
+test('§8 the row "bulk call": 1,001 ids are refused by their path, a thousand are judged one by one, and nothing was changed', async () => {
+  const { house, made, read } = await open()
+  const job = await made('/jobs', { kind: 'report.build' })
+  const ids = [job.id, ...Array.from({ length: 1_000 }, () => newId('job'))]
+  for (const act of ['/jobs/bulk-retry', '/jobs/bulk-cancel']) {
+    const { status, body } = await house.alice.post(`/api/v1${act}`, { ids })
+    expect([act, status, body.code, body.errors?.[0]?.path]).toEqual([act, 422, 'validation_failed', '/ids'])
+  }
+  for (const act of ['/dead-letters/bulk-retry', '/dead-letters/bulk-purge', '/dead-letters/bulk-move']) {
+    const { status, body } = await house.alice.post(`/api/v1${act}`, { filter: { ids } })
+    expect([act, status, body.code, body.errors?.[0]?.path]).toEqual([act, 422, 'validation_failed', '/filter/ids'])
+  }
+  expect(await read(`/jobs/${job.id}`)).toMatchObject({ state: 'ready' })
+  const { body } = await house.alice.post('/api/v1/jobs/bulk-retry', { ids: ids.slice(0, 1_000) })
+  expect([body.changed, body.data.length]).toEqual([0, 1_000])
+})
+
 test('Q137 a unique key is refused with its holder, answered with it, or replaced, as the caller says', async () => {
   const { house, made, read } = await open()
   const unique = { kind: 'report.build', unique_key: 'january', run_at: '2999-01-01T00:00:00.000Z' }

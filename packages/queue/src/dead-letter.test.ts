@@ -118,6 +118,63 @@ test('Q117 a unique conflict on retry leaves the letter and is reported with its
   expect(await queue.deadLetters.get(old)).toMatchObject({ id: old })
 })
 
+const LONG = process.env.FAULTS === 'long'
+
+test('A32 Q117 of thousands of dead letters that are run again those whose key a newer job holds stay; all others run with attempt 0, and a call cut off half way changes nothing in the sums', {
+  timeout: LONG ? 300_000 : 60_000,
+}, async () => {
+  const { queue, admin, db } = await open()
+  const [total, taken] = LONG ? [10_000, 100] : [2_200, 22]
+  const isTaken = (n: number) => n % (total / taken) === 0
+  // Each hundredth has a key that a newer job will hold.
+  const ids: string[] = []
+  for (let from = 0; from < total; from += 550)
+    ids.push(
+      ...(await queue.enqueueMany(
+        Array.from({ length: Math.min(550, total - from) }, (_, i) => ({
+          kind: 'bad',
+          runAt: '1h',
+          ...(isTaken(from + i) ? { uniqueKey: `k${from + i}` } : {}),
+        })),
+      )),
+    )
+  for (let from = 0; from < total; from += 1_000) await queue.deadLetters.moveMany(ids.slice(from, from + 1_000))
+  const holders = await queue.enqueueMany(
+    Array.from({ length: taken }, (_, i) => ({ kind: 'bad', runAt: '1h', uniqueKey: `k${i * (total / taken)}` })),
+  )
+  expect((await queue.deadLetters.depth()).total).toBe(total)
+
+  // Who drives it dies in its second call: that call never was, and the first one stands.
+  const first = await queue.deadLetters.retry({ kind: 'bad' })
+  const dying = await db.pool.connect()
+  dying.on('error', () => undefined) // it is ended from outside
+  await dying.query('begin')
+  const { pid } = (await dying.query('select pg_backend_pid() as pid')).rows[0]
+  await queue.deadLetters.retry({ kind: 'bad', after: first.next as string }, { tx: dying })
+  await admin.query('select pg_terminate_backend($1)', [pid])
+  dying.release(true)
+  expect((await queue.deadLetters.depth()).total).toBe(total - first.retried.length)
+
+  // Another begins from the start, and comes to the same.
+  const [retried, conflicts] = [[...first.retried], new Map<string, string>()]
+  let after: string | undefined
+  do {
+    const call = await queue.deadLetters.retry({ kind: 'bad', ...(after === undefined ? {} : { after }) })
+    retried.push(...call.retried)
+    for (const one of call.conflicts) conflicts.set(one.id, one.conflict)
+    after = call.next ?? undefined
+  } while (after !== undefined)
+  expect(retried).toHaveLength(total - taken)
+  expect(new Set(retried).size).toBe(total - taken)
+  expect([...conflicts.keys()].toSorted()).toEqual(ids.filter((_, n) => isTaken(n)).toSorted())
+  expect([...conflicts.values()].toSorted()).toEqual(holders.toSorted())
+  expect((await queue.deadLetters.depth()).total).toBe(taken)
+  expect(
+    await admin.rows`select state, attempt, crashes, count(*)::int as n from countersign_queue.jobs
+      where id = any (${retried}) group by 1, 2, 3`,
+  ).toEqual([{ state: 'ready', attempt: 0, crashes: 0, n: total - taken }])
+})
+
 test('Q117 jobs are moved there by hand, out of the ring too; those that run or are over stay and are told', async () => {
   const { queue } = await open()
   const [ready = '', late = ''] = [await queue.enqueue(fine, null), await queue.enqueue(fine, null, { runAt: '1h' })]

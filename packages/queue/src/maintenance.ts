@@ -141,7 +141,7 @@ export function startMaintenance(house: MaintenanceHouse): Maintenance {
   /** The schema has left this runtime behind: another one, of the newer version, takes the lease over. */
   function retire(error: unknown): void {
     if (stopping.signal.aborted) return
-    log.error({ err: error }, 'maintenance stops: its version is older than the schema tolerates')
+    log.error({ err: error }, 'maintenance stops: its version and the schema of the database do not fit')
     stopping.abort()
     house.outdated?.(error)
     void end()

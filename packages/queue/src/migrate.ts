@@ -1,5 +1,5 @@
 // Installs the engine for library use: the same files that the server runs, in the same order, each in one transaction, each once. Refuses a
-// file that changed after it ran and a database that is ahead. A file whose first line is `--! breaking` makes older workers and maintenance stop by
+// file that changed after it ran, a database that is ahead, and a schema of our name that is another's. A file whose first line is `--! breaking` makes older workers and maintenance stop by
 // themselves as it commits (Q144). Creates no role.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -13,6 +13,7 @@ import {
   insertApplied,
   installTestClock,
   installWithoutRing,
+  isForeign,
   ledger,
   listApplied,
   rollbackMigration,
@@ -41,7 +42,15 @@ export async function migrate(
   const applied: string[] = []
   await client.connect()
   try {
-    await inTransaction(client, () => client.query(ledger))
+    await inTransaction(client, async () => {
+      const { rows } = await client.query<{ answer: boolean }>(isForeign)
+      if (rows[0]?.answer)
+        throw new QueueError(
+          'schema_mismatch',
+          'the schema countersign_queue of this database was not made by this library: it is another’s, or a server’s, which brings it up to date itself',
+        )
+      await client.query(ledger)
+    })
     const all = options.migrations ?? listMigrations()
     for (const one of all) {
       await inTransaction(client, async () => {

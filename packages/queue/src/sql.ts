@@ -434,6 +434,16 @@ export const ledger = `
   create schema if not exists countersign_queue;
   create table if not exists countersign_queue.migrations (
     name text primary key, checksum text not null, applied_at timestamptz(3) not null default clock_timestamp())`
+/** Whether somebody else's things lie under our name: what we made has our ledger. */
+export const isForeign = `
+  select exists (
+    select from pg_namespace n
+    where n.nspname = 'countersign_queue'
+      and not exists (
+        select from pg_class c join pg_attribute a on a.attrelid = c.oid
+        where c.relnamespace = n.oid and c.relname = 'migrations' and a.attname = 'checksum')
+      and (exists (select from pg_class c where c.relnamespace = n.oid) or exists (select from pg_proc p where p.pronamespace = n.oid))
+  ) as answer`
 /** What a file does that began with `--! breaking`, in its transaction. */
 export const breakWith = (db: Queryable, file: number) => ask<void>(db, sql('break_with($1::integer)'), [file])
 export const listApplied = 'select name, checksum from countersign_queue.migrations order by name'

@@ -36,8 +36,8 @@ for (const listen of [true, false])
     await expect
       .poll(() => [...errors].sort(), { timeout: 20_000 })
       .toEqual([
-        'maintenance stops: its version is older than the schema tolerates',
-        `the worker ${worker.id} stops: its version is older than the schema tolerates`,
+        'maintenance stops: its version and the schema of the database do not fit',
+        `the worker ${worker.id} stops: its version and the schema of the database do not fit`,
       ])
     expect(told).toEqual([
       expect.objectContaining({

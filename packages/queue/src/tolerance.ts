@@ -1,14 +1,28 @@
-// Whether this runtime still knows enough for the schema it works on (Q144). A migration that begins with `--! breaking` says which file a runtime must
+// Whether this runtime and the schema it works on fit (Q78, Q144). A runtime that comes before its migration is told so. A migration that begins with `--! breaking` says which file a runtime must
 // know; one that does not stops by itself, rather than work on tables it takes for others. Never stops anything: who asks does.
-import { QueueError } from './error.ts'
+import { isDatabaseError, QueueError } from './error.ts'
 import type { Clock, Log } from './host.ts'
 import { makeSleeper } from './sleeper.ts'
 import { oldestRuntime, SCHEMA_VERSION, vitals } from './sql.ts'
 import type { Queryable, Store } from './store.ts'
 import type { Wake } from './wake.ts'
 
-/** Throws `schema_mismatch`, with a sentence for whoever operates it, when the schema tolerates this runtime no more. */
-export const checkTolerated = async (db: Queryable): Promise<void> => judge(await oldestRuntime(db))
+/** What PostgreSQL says when there is no such function, no such schema. */
+const NOT_THERE = new Set(['42883', '3F000'])
+
+/** Throws `schema_mismatch`, with a sentence for whoever operates it, when the schema tolerates this runtime no more, or is too old for it. */
+export async function checkTolerated(db: Queryable): Promise<void> {
+  const oldest = await oldestRuntime(db).catch((error: unknown) => {
+    if (!(isDatabaseError(error) && NOT_THERE.has(error.code))) throw error
+    throw new QueueError(
+      'schema_mismatch',
+      'the database has no queue, or an older one than this version works with: bring it up to date first (`migrate`), then start this one',
+      {},
+      { cause: error },
+    )
+  })
+  judge(oldest)
+}
 
 function judge(oldest: number): void {
   if (oldest > SCHEMA_VERSION)

@@ -575,7 +575,7 @@ class RunningWorker implements Worker {
   /** The schema has left this runtime behind: it claims no more, lets what runs end, and says why. */
   #retire(error: unknown): void {
     if (this.#stopping.signal.aborted) return
-    this.#house.log.error({ err: error }, `the worker ${this.id} stops: its version is older than the schema tolerates`)
+    this.#house.log.error({ err: error }, `the worker ${this.id} stops: its version and the schema of the database do not fit`)
     this.#house.outdated?.(error)
     void this.stop()
   }

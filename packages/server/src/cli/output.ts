@@ -1,4 +1,5 @@
 // How commands speak: results on stdout, everything else on stderr; `--json` prints what the API answered, one value. Knows no command.
+import { QueueError } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
 import { BootRefused } from '../main/boot.ts'
 import { ConfigRefused } from '../main/config.ts'
@@ -32,9 +33,10 @@ export const plain = (text: string): string =>
     char === '\n' ? ' ' : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 
-/** Ends of a command by code: 2 the words were wrong, 69 nobody answered, 77 not allowed, 78 settings, 1 everything else. */
+/** Ends of a command by code: 2 the words were wrong, 69 nobody answered, 77 not allowed, 78 settings or a schema that does not fit, 1 everything else. */
 export function exitCode(error: unknown): number {
   if (error instanceof ConfigRefused || error instanceof BootRefused) return 78
+  if (error instanceof QueueError && error.code === 'schema_mismatch') return 78
   if (!(error instanceof Problem)) return 1
   if (error.code === 'settings_invalid') return 78
   if (error.code === 'server_unreachable') return 69
