@@ -353,14 +353,15 @@ export type Ending = {
 // The row's lock orders all that would settle it: the second waits, then finds another status and matches nothing (T12).
 // A holder who appeared since the person looked is respected unless they step in. At most one ending a task, sorted by its id, so that two batches
 // wait for each other in one order.
+// The ids stand there twice: to join a list of unknown length the plan would read everything that is open.
 export const decideIfOpen = (t: Tx, scope: Scope, endings: readonly Ending[]) => t.rows<TaskRow>`
   update tasks set status = 'completed', outcome = g.outcome, response = decode(g.response, 'base64'), cancel_reason = null,
     completed_by_user_id = g.user_id, completed_by_email = g.email, completed_by_display_name = g.display_name,
     completed_via_channel = g.channel, completed_at = ${t.now}::timestamptz, version = version + 1, updated_at = ${t.now}::timestamptz
   from json_to_recordset(${JSON.stringify(endings)}::json) as g (id text, outcome text, response text, user_id text, email text, display_name text,
     channel text, revision integer, unless_held_by_another text)
-  where tenant_id = ${scope.tenantId}::uuid and tasks.id = g.id and status = any(${OPEN}::text[]) and tasks.revision = g.revision
-    and deadline_at > ${t.now}::timestamptz
+  where tenant_id = ${scope.tenantId}::uuid and tasks.id = any(${endings.map(({ id }) => id)}::text[]) and tasks.id = g.id
+    and status = any(${OPEN}::text[]) and tasks.revision = g.revision and deadline_at > ${t.now}::timestamptz
     and (g.unless_held_by_another is null or assigned_to_user_id is null or assigned_to_user_id = g.unless_held_by_another)
   returning tasks.*`
 
