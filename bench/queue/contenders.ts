@@ -166,9 +166,8 @@ const closeBoss = (one: PgBoss): Promise<void> => one.stop({ graceful: true, wai
 export const CONTENDERS: Record<SystemName, Contender> = { ours, 'graphile-worker': graphile, 'pg-boss': boss }
 
 export const PEER_SETTINGS = {
-  'graphile-worker': { version: '0.17.3', local_queue: LOCAL_QUEUE, complete_job_batch_delay_ms: 0 },
+  'graphile-worker': { local_queue: LOCAL_QUEUE, complete_job_batch_delay_ms: 0 },
   'pg-boss': {
-    version: '10.4.2',
     work_batch: BOSS_BATCH,
     loops: 2,
     polling_interval_s: 0.5,

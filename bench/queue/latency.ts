@@ -88,7 +88,7 @@ export const b4: Scenario = {
     run.say({ metric: 'B4 dead tuples', unit: 'tuples', ours: ours.dead, ...alone, goal: '< 600', meets: ours.dead < 600 })
     const logged = ours.wal - STORED_PAYLOAD
     run.say({
-      metric: 'B5 write-ahead log of a B4 job, without its payload',
+      metric: 'B4 write-ahead log of a job, without its payload',
       unit: 'bytes',
       ours: logged,
       ...alone,

@@ -8,18 +8,25 @@ export type Options = {
   rounds: number
   /** Of the full lengths and counts; below 1 no goal is met, whatever the figure. */
   share: number
+  /** Held against the last accepted ratios; less than 70 % of one ends the run with 1. */
   check: boolean
+  /** From now on later runs are held against this one. */
+  accept: boolean
+  /** Nothing is run: the page is drawn anew from what was kept. */
+  draw: boolean
 }
 
 const PEERS: SystemName[] = ['graphile-worker', 'pg-boss']
 
 export function readOptions(given: string[]): Options {
-  const options: Options = { names: [], quick: false, peers: [], rounds: 0, share: 1, check: false }
+  const options: Options = { names: [], quick: false, peers: [], rounds: 0, share: 1, check: false, accept: false, draw: false }
   let peers: SystemName[] | null = null
   const args = [...given]
   for (let arg = args.shift(); arg !== undefined; arg = args.shift()) {
     if (arg === '--quick') options.quick = true
     else if (arg === '--check') options.check = true
+    else if (arg === '--accept') options.accept = true
+    else if (arg === '--draw') options.draw = true
     else if (arg === '--rounds') options.rounds = positive(arg, args.shift())
     else if (arg === '--share') options.share = positive(arg, args.shift())
     else if (arg === '--peer') {
@@ -29,6 +36,7 @@ export function readOptions(given: string[]): Options {
     } else if (/^B\d+$/i.test(arg)) options.names.push(arg.toUpperCase())
     else refuse(`"${arg}" is no scenario (B1 … B12) and no option`)
   }
+  if (options.accept && (options.share !== 1 || peers !== null)) refuse('--accept takes a whole run, with its peers')
   options.peers = peers ?? PEERS
   options.rounds ||= options.quick ? 1 : 3
   return options
@@ -42,7 +50,7 @@ function positive(name: string, text: string | undefined): number {
 
 function refuse(message: string): never {
   process.stderr.write(
-    `${message}\nusage: npm run bench -- queue [B1 B4 …] [--quick] [--peer graphile-worker|pg-boss|none] [--rounds n] [--share x] [--check]\n`,
+    `${message}\nusage: npm run bench -- queue [B1 B4 …] [--quick] [--peer graphile-worker|pg-boss|none] [--rounds n] [--share x] [--check|--accept] [--draw]\n`,
   )
   process.exit(2)
 }

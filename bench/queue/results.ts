@@ -1,58 +1,44 @@
-// What is kept of a run, and how a later one is judged by it.
+// What is kept of a run, under bench/results with its hardware, versions and settings, and drawn in docs/benchmarks. A shortened run replaces no full one.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Figure } from '../figure.ts'
 import { drawPage } from './page.ts'
+import { scenarioOf } from './scenario.ts'
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const RESULTS = at('../results')
-const ACCEPTED = at('../results/queue-accepted.json')
+const KEPT = `${RESULTS}/queue.json`
 const PAGE = at('../../docs/benchmarks')
+export const ACCEPTED = `${RESULTS}/queue-accepted.json`
 
 export type Kept = { settings: Record<string, unknown>; figures: Figure[] }
+export type KeptRuns = Record<string, Kept>
 
-/** Scenarios of this run replace those of the newest kept one, each with the settings it ran under. */
-export function keep(settings: Record<string, unknown>, figures: Figure[]): void {
-  mkdirSync(RESULTS, { recursive: true })
-  mkdirSync(PAGE, { recursive: true })
-  const file = `${RESULTS}/queue.json`
-  const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, Kept>) : {}
+const isFull = ({ settings: { quick, share, rounds } }: Kept): boolean => !quick && share === 1 && Number(rounds) >= 3
+
+/** Scenarios of this run replace those of the newest kept one, each with the settings it ran under, but never a full run by less. */
+export function merged(before: KeptRuns, settings: Record<string, unknown>, figures: readonly Figure[]): KeptRuns {
   const after = { ...before }
-  for (const scenario of new Set(figures.map(scenarioOf)))
-    after[scenario] = { settings, figures: figures.filter((figure) => scenarioOf(figure) === scenario) }
-  const ordered = Object.fromEntries(Object.entries(after).sort(([a], [b]) => Number(a.slice(1)) - Number(b.slice(1))))
-  writeFileSync(file, `${JSON.stringify(ordered, null, 2)}\n`)
-  for (const [name, text] of Object.entries(drawPage(ordered))) writeFileSync(`${PAGE}/${name}`, text)
-  process.stderr.write(`kept in bench/results/queue.json and docs/benchmarks/queue.md\n`)
+  for (const scenario of new Set(figures.map(scenarioOf))) {
+    const now: Kept = { settings, figures: figures.filter((figure) => scenarioOf(figure) === scenario) }
+    const was = before[scenario]
+    if (!was || isFull(now) || !isFull(was)) after[scenario] = now
+  }
+  return Object.fromEntries(Object.entries(after).sort(([a], [b]) => Number(a.slice(1)) - Number(b.slice(1))))
 }
 
-const scenarioOf = ({ metric }: Figure): string => metric.split(' ')[0] as string
+export const readKept = (): KeptRuns => (existsSync(KEPT) ? (JSON.parse(readFileSync(KEPT, 'utf8')) as KeptRuns) : {})
 
-const LEAST = 0.7
-
-/** Q160: the ratio to the peer, or the figure itself where there is none, is at least 70 % as good as the last accepted one. */
-export function judge(figures: Figure[]): boolean {
-  if (!existsSync(ACCEPTED)) {
-    mkdirSync(RESULTS, { recursive: true })
-    writeFileSync(ACCEPTED, `${JSON.stringify(Object.fromEntries(figures.map((one) => [one.metric, scoreOf(one)])), null, 2)}\n`)
-    process.stderr.write('accepted: these are the first figures to be judged by\n')
-    return true
-  }
-  const accepted = JSON.parse(readFileSync(ACCEPTED, 'utf8')) as Record<string, number>
-  let good = true
-  for (const figure of figures) {
-    const least = accepted[figure.metric]
-    if (least === undefined || figure.goal === null) continue
-    const score = scoreOf(figure)
-    if (score >= LEAST * least) continue
-    good = false
-    process.stderr.write(`${figure.metric}: ${score.toPrecision(3)} where ${least.toPrecision(3)} was accepted\n`)
-  }
-  return good
+export function keep(settings: Record<string, unknown>, figures: readonly Figure[]): void {
+  const kept = merged(readKept(), settings, figures)
+  mkdirSync(RESULTS, { recursive: true })
+  writeFileSync(KEPT, `${JSON.stringify(kept, null, 2)}\n`)
+  draw(kept)
+  process.stderr.write('kept in bench/results/queue.json and docs/benchmarks/queue.md\n')
 }
 
-/** More is better: of what should be small the reciprocal. Nothing counts as 1, so that 0 dead tuples are comparable. */
-function scoreOf({ ours, peer, goal }: Figure): number {
-  const value = peer === null ? ours : ours / peer
-  return goal?.startsWith('<') ? 1 / Math.max(peer === null ? 1 : 1e-6, value) : value
+/** The page of what was kept: `--draw` makes it anew without a run. */
+export function draw(kept: KeptRuns): void {
+  mkdirSync(PAGE, { recursive: true })
+  for (const [name, text] of Object.entries(drawPage(kept))) writeFileSync(`${PAGE}/${name}`, text)
 }

@@ -22,6 +22,19 @@ export type Scenario = { name: string; title: string; isQuick?: true; perform(ru
 
 export const PAYLOAD_BYTES = 256
 
+export const scenarioOf = ({ metric }: Pick<Figure, 'metric'>): string => metric.split(' ')[0] as string
+
+/** For how long a scenario may take with --quick (Q157). */
+const QUICK_MS = 45_000
+
+/** Performs it; answers what is wrong with the time it took. */
+export async function perform(scenario: Scenario, run: Run, now: () => number = () => performance.now()): Promise<string | null> {
+  const begun = now()
+  await scenario.perform(run)
+  const ms = now() - begun
+  return run.quick && ms > QUICK_MS ? `${scenario.name} took ${Math.round(ms / 1000)} s with --quick, where 45 s are allowed` : null
+}
+
 /** Prints a figure and keeps it. */
 export const teller = (full: boolean, told: Figure[]) => (figure: Omit<Figure, 'bench' | 'met'> & { meets?: boolean }) => {
   const { meets, ...rest } = figure
