@@ -290,6 +290,8 @@ export function createQueue(options: QueueOptions) {
     /** What is due, once through, within a budget; safe from many places at once, and for cron jobs and serverless functions. Counts per duty. */
     tick: ({ only, budget = '30s' }: { only?: readonly DutyName[]; budget?: Duration } = {}) =>
       tickOnce(upkeep, { only, budgetMs: milliseconds(budget, '/budget') }),
+    /** After a logical copy of the database (Q42): every tick does it when it finds one. Answers how many jobs it moved; attempts that run count as lost. */
+    reanchor: async (): Promise<number> => Number(await sql.reanchor(store)),
     /** Who leads maintenance, and how its duties go. */
     maintenance: () => sql.readMaintenance(store),
 

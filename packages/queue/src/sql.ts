@@ -65,6 +65,7 @@ export const registerWorker = (
     worker.version,
     worker.lostAfterMs,
   ])
+export const reanchor = (db: Queryable) => ask<string>(db, sql('reanchor()::text'), [])
 /** The last file that a runtime must know to work with this schema (Q144). */
 export const oldestRuntime = (db: Queryable) => ask<number>(db, sql('oldest_runtime()'), [])
 export const releaseWorker = (db: Queryable, worker: string) => ask<void>(db, sql('release_worker($1::text)'), [worker])

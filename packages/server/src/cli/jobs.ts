@@ -4,13 +4,14 @@ import type { Command } from 'commander'
 import { confirm, targetOf } from './confirm.ts'
 import { plain, print, table } from './output.ts'
 import type { Door } from './tasks.ts'
-import { parseJson, parseNumber, parseSeconds, parseTime } from './words.ts'
+import { parseJson, parseNumber, parseSeconds, parseTime, refuseWord } from './words.ts'
 
 const EXAMPLES = `
 Examples:
   $ countersign jobs list --state failed
   $ countersign jobs enqueue report.build --payload '{"month":"2026-01"}' --wait 30
   $ countersign jobs timeline job_01J…
+  $ countersign jobs dump-run job_01J… --attempt 2
   $ countersign jobs retry job_01J…
 `
 
@@ -75,6 +76,36 @@ function reads(jobs: Command, door: Door): void {
       const seconds = parseNumber('--wait', wait)
       print(door.output(), await resultOf(door, id, seconds), told)
     })
+  jobs
+    .command('dump <id>')
+    .description('all that is known of a job and its transitions, as JSON: for a ticket, or to compare')
+    .action(async (id: string) => print(door.output(), await dumped(door, id), asJson))
+  jobs
+    .command('dump-run <id>')
+    .description('one attempt of a job: its transitions and errors, as JSON')
+    .requiredOption('--attempt <n>', 'which; an attempt that was snoozed or parked and taken up again has several parts')
+    .action(async (id: string, { attempt }: { attempt: string }) =>
+      print(door.output(), runOf(await dumped(door, id), parseNumber('--attempt', attempt)), asJson),
+    )
+}
+
+const asJson = (value: unknown): string => JSON.stringify(value, null, 2)
+
+async function dumped(door: Door, id: string): Promise<{ job: Job; timeline: Transition[] }> {
+  const params = { id }
+  const [job, { data }] = await Promise.all([
+    door.client().call('GET /jobs/:id', { params }),
+    door.client().call('GET /jobs/:id/timeline', { params }),
+  ])
+  return { job, timeline: data }
+}
+type Transition = RouteAnswer<'GET /jobs/:id/timeline'>['data'][number]
+
+function runOf({ job, timeline }: { job: Job; timeline: Transition[] }, attempt: number) {
+  const transitions = timeline.filter((one) => one.attempt === attempt && attempt > 0)
+  if (transitions.length === 0) throw refuseWord('--attempt', 'attempt', `is none that is kept of this job; it had ${job.attempt}`)
+  const errors = job.errors.filter((one) => one.attempt === attempt)
+  return { job_id: job.id, kind: job.kind, attempt, worker: transitions.at(-1)?.worker ?? null, transitions, errors }
 }
 
 /** A time, or how long ago. */

@@ -4,8 +4,9 @@ import type { Command } from 'commander'
 import { withDatabase } from '../main/boot.ts'
 import { processContext, readConfig } from '../main/config.ts'
 import { openLog } from '../std/log.ts'
-import { targetOf } from './confirm.ts'
-import { type Output, print, table } from './output.ts'
+import { confirm, targetOf } from './confirm.ts'
+import { print, table } from './output.ts'
+import type { Door } from './tasks.ts'
 
 const EXAMPLES = `
 Examples:
@@ -16,7 +17,8 @@ Examples:
 Without --database these speak to the database of the settings, or to that of the running \`countersign dev\`.
 `
 
-export function queueCommand(program: Command, output: () => Output): void {
+export function queueCommand(program: Command, door: Door): void {
+  const { output } = door
   const queue = program.command('queue').description('the engine, through its database').addHelpText('after', EXAMPLES)
   const DATABASE = ['--database <url>', 'the database; a login with the rights that the command needs'] as const
 
@@ -58,6 +60,18 @@ export function queueCommand(program: Command, output: () => Output): void {
         return did.length === 0 ? 'Nothing was due.' : did.map(([duty, n]) => `${duty} ${n}`).join('\n')
       }),
     )
+
+  queue
+    .command('reanchor')
+    .description('after a copy of the database by dump or replication; maintenance does it by itself when it finds one')
+    .option(...DATABASE)
+    .option('--yes', 'do not ask')
+    .action(async ({ database, yes }: { database?: string; yes?: true }) => {
+      const where = database === undefined ? 'the database of the settings' : targetOf(database)
+      await confirm(door, 'Anchor the ring anew, so that attempts under way count as lost,', where, yes)
+      const moved = await withQueue(database, (engine) => engine.reanchor())
+      print(output(), { moved }, () => `The ring begins anew; ${moved} ${moved === 1 ? 'job' : 'jobs'} moved.`)
+    })
 
   queue
     .command('ring')

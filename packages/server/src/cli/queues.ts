@@ -1,15 +1,17 @@
 // countersign queues …, countersign kinds …: what waits where, and holding it up for a while.
-import type { RouteAnswer } from '@countersign/sdk'
+import type { RouteAnswer, RouteBody } from '@countersign/sdk'
 import type { Command } from 'commander'
 import { confirm, targetOf } from './confirm.ts'
 import { plain, print, table } from './output.ts'
 import type { Door } from './tasks.ts'
+import { refuseWord } from './words.ts'
 
 const EXAMPLES = `
 Examples:
   $ countersign queues list
   $ countersign queues pause mail
   $ countersign queues keys mail
+  $ countersign queues overrides set mail max_running=4 rate='{"limit":100,"per_seconds":60}'
 `
 
 type Queue = RouteAnswer<'GET /queues/:name'>
@@ -65,7 +67,57 @@ export function queuesCommand(program: Command, door: Door): void {
         ),
       ),
     )
+  overrides(queues, door)
 }
+
+const SETTINGS = [
+  ...['max_running', 'max_running_per_key', 'rate', 'rate_per_key', 'max_depth', 'on_full', 'fair_by', 'weights'],
+  ...['aging_seconds', 'undeclared'],
+] as const
+type Change = RouteBody<'PATCH /queues/:name'>
+
+/** What an admin set of a queue beside what code declares: limits, fairness, depth. In force for every claim that begins after. */
+function overrides(queues: Command, door: Door): void {
+  const own = queues.command('overrides').description('the settings of a queue: show, set, clear')
+  const change = async (name: string, body: Change) =>
+    print(door.output(), await door.client().call('PATCH /queues/:name', { params: { name }, body }), settingsOf)
+  own
+    .command('show <name>')
+    .description('every setting of a queue')
+    .action(async (name: string) =>
+      print(door.output(), await door.client().call('GET /queues/:name', { params: { name } }), settingsOf),
+    )
+  own
+    .command('set <name> <setting=value...>')
+    .description(`values as JSON, or a word; settings: ${SETTINGS.join(', ')}`)
+    .action((name: string, pairs: string[]) => change(name, Object.fromEntries(pairs.map(pairOf)) as Change))
+  own
+    .command('clear <name> <setting...>')
+    .description('take settings away')
+    .action((name: string, settings: string[]) =>
+      change(name, Object.fromEntries(settings.map((setting) => [setting, CLEARED[setting] ?? null])) as Change),
+    )
+}
+
+/** What stands for "not set" where null is no value. */
+const CLEARED: Record<string, unknown> = { on_full: 'reject', aging_seconds: 60 }
+
+function pairOf(pair: string): [string, unknown] {
+  const [, setting, text] = /^([a-z_]+)=(.+)$/s.exec(pair) ?? []
+  if (setting === undefined || text === undefined) throw refuseWord('<setting=value>', 'pair', 'is a setting and its value, such as max_running=4')
+  try {
+    return [setting, JSON.parse(text)]
+  } catch {
+    return [setting, text] // a word, such as on_full=signal
+  }
+}
+
+const settingsOf = (queue: Queue): string =>
+  table(
+    SETTINGS.map((setting) => [setting, queue[setting as keyof Queue] === null ? '–' : plain(JSON.stringify(queue[setting as keyof Queue]))]),
+    ['SETTING', 'VALUE'],
+    '',
+  )
 
 export function kindsCommand(program: Command, door: Door): void {
   const kinds = program.command('kinds').description('sorts of jobs that workers declared')
