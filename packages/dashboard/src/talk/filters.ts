@@ -1,7 +1,7 @@
 // The filters of the inbox as they stand in its address. What is not offered there is left out: nobody breaks a page by its address.
 import type { TaskQuery } from '@countersign/sdk'
 
-const NAMES = ['q', 'agent_id', 'priority', 'risk', 'tag'] as const
+const NAMES = ['q', 'agent_id', 'priority', 'risk', 'tag', 'assigned_to'] as const
 export type Filters = Partial<Record<(typeof NAMES)[number], string>>
 
 const OFFERED: Partial<Record<(typeof NAMES)[number], RegExp>> = {

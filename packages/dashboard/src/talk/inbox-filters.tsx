@@ -35,7 +35,7 @@ export function InboxFilters({ filters, put, search }: Props) {
       {open && (
         <section
           aria-label="Filters"
-          className="card order-last grid basis-full grid-cols-1 gap-4 p-4 sm:grid-cols-2 lg:grid-cols-4"
+          className="card order-last grid basis-full grid-cols-1 gap-4 p-4 sm:grid-cols-2 lg:grid-cols-5"
         >
           <SelectField
             label="Agent"
@@ -54,6 +54,13 @@ export function InboxFilters({ filters, put, search }: Props) {
             value={filters.risk ?? ''}
             options={anyOf('any risk', ['critical', 'high', 'normal', 'low'])}
             onChange={(event) => put('risk', event.target.value)}
+          />
+          <TextField
+            label="Held by"
+            placeholder="name or mail address"
+            value={filters.assigned_to ?? ''}
+            maxLength={320}
+            onChange={(event) => put('assigned_to', event.target.value)}
           />
           <TextField label="Tag" value={filters.tag ?? ''} maxLength={50} onChange={(event) => put('tag', event.target.value)} />
         </section>

@@ -1,7 +1,9 @@
 // What happened to a task, newest first, as one sentence each. The record itself says more; here is what a reader wants to know at a glance.
 import type { Task } from '@countersign/sdk'
+import { Link } from 'wouter'
 import { api } from '../api.ts'
 import { More, useList } from '../list.tsx'
+import { paths } from '../paths.ts'
 import { exact, relative, useNow } from '../time.ts'
 import { Card } from '../ui/card.tsx'
 import { AgentText } from '../ui/content.tsx'
@@ -12,7 +14,14 @@ export function Timeline({ task }: { task: Task }) {
   const { rows, query } = useList(['task', task.id, 'record'], (cursor) => api.tasks.record(task.id, { cursor, limit: 50 }))
   const now = useNow(30_000)
   return (
-    <Card title="What happened">
+    <Card
+      title="What happened"
+      aside={
+        <Link href={paths.taskRecord(task.id)} className="text-sm text-muted underline underline-offset-4 hover:text-text">
+          The whole record
+        </Link>
+      }
+    >
       <Refusal error={query.error} />
       <ol className="flex flex-col gap-2">
         {rows.map((one) => (

@@ -1,12 +1,13 @@
 // Accept, edit, answer, ignore or deny a proposed call. A button or its key opens the bar in which it is confirmed; nothing is sent by one key alone (T163), and an
-// edit is shown beside what was proposed before it goes.
+// edit is shown beside what was proposed before it goes. Which bar is open stands in the address, so that a key in the inbox leads here.
 import type { Task } from '@countersign/sdk'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
+import { useRef } from 'react'
+import { useSearchParams } from 'wouter'
 import { api } from '../api.ts'
 import { can, stepsIn } from '../can.ts'
 import type { Shown } from '../exact.ts'
-import { useKeys } from '../keys.ts'
+import { useKeys } from '../keyboard/keys.ts'
 import { useStepUp } from '../step-up.tsx'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
@@ -29,13 +30,30 @@ type Props = { task: Task; action: Shown; unread: string | undefined; onSent: ()
 export function ActionAnswer({ task, action: shown, unread, onSent }: Props) {
   const queries = useQueryClient()
   const { run, dialog } = useStepUp()
-  const [open, setOpen] = useState<ActionType | null>(null)
+  const [search, setSearch] = useSearchParams()
+  const buttons = useRef<HTMLFieldSetElement>(null)
   const action = readAction(shown)
   const allowed = can('decide', task)
   const closed = allowed === true ? undefined : allowed
   const types = ORDER.filter((type) => action?.allow.includes(type))
   // Nothing is agreed to that was not read; a no needs no reading.
   const against = (type: ActionType) => closed ?? (type === 'accept' || type === 'edit' ? unread : undefined)
+  const wanted = types.find((type) => type === search.get('open'))
+  const open = wanted !== undefined && against(wanted) === undefined ? wanted : null
+  const setOpen = (type: ActionType | null) =>
+    setSearch(
+      (params) => {
+        if (type) params.set('open', type)
+        else params.delete('open')
+        return params
+      },
+      { replace: true },
+    )
+  const close = () => {
+    // The bar goes, and with it what had the focus: it returns to the button that opened it.
+    buttons.current?.querySelector<HTMLElement>('[aria-expanded=true]')?.focus()
+    setOpen(null)
+  }
   const decide = useMutation({
     mutationFn: ({ type, args, ...rest }: Sent) =>
       run(() =>
@@ -47,7 +65,7 @@ export function ActionAnswer({ task, action: shown, unread, onSent }: Props) {
         }),
       ),
     onSuccess: ({ status }) => {
-      setOpen(null)
+      close()
       if (status !== 'open' && status !== 'returned') onSent()
     },
     onSettled: () => queries.invalidateQueries({ queryKey: ['task', task.id] }),
@@ -77,7 +95,7 @@ export function ActionAnswer({ task, action: shown, unread, onSent }: Props) {
       {!action && <p className="text-muted">The proposed action cannot be read here.</p>}
       {action && (
         <>
-          <fieldset aria-label="Decide on the action" className="flex flex-wrap gap-2">
+          <fieldset ref={buttons} aria-label="Decide on the action" className="flex flex-wrap gap-2">
             {types.map((type) => (
               <Button
                 key={type}
@@ -92,7 +110,7 @@ export function ActionAnswer({ task, action: shown, unread, onSent }: Props) {
               </Button>
             ))}
           </fieldset>
-          {open !== null && closed === undefined && (
+          {open !== null && (
             <ConfirmBar
               // Another choice is another bar, and takes the focus.
               key={open}
@@ -102,7 +120,7 @@ export function ActionAnswer({ task, action: shown, unread, onSent }: Props) {
               error={decide.error}
               busy={decide.isPending}
               onSend={(sent) => decide.mutate(sent)}
-              onClose={() => setOpen(null)}
+              onClose={close}
             />
           )}
         </>

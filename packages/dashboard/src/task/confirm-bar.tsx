@@ -48,9 +48,12 @@ export function ConfirmBar({ type, task, action, error, busy, onSend, onClose }:
   const [reason, setReason] = useState('')
   const [edited, setEdited] = useState<Map<string, Shown> | null>(null)
   const box = useRef<HTMLDivElement>(null)
+  // From the edit to its comparison and back: what had the focus is gone each time.
+  const step = edited === null
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each step is another form in the same box
   useEffect(() => {
     box.current?.querySelector<HTMLElement>('input, textarea, select')?.focus()
-  }, [])
+  }, [step])
   const { title, says, send } = WORDS[type]
   const isDirect = type !== 'respond' && !(type === 'edit' && edited === null)
   const placed = placeErrors(error, ['/reason'])

@@ -7,11 +7,13 @@ import { clock, exact, relative, useNow } from '../time.ts'
 
 export const isAnswerable = ({ status }: Task): boolean => status === 'open' || status === 'returned'
 
-/** `onTimeout` as it was read digit for digit. */
-export function Facts({ task, onTimeout }: { task: Task; onTimeout: Shown }) {
+/** `onTimeout` as it was read digit for digit; `narrow`: one below the other, however wide the window is. */
+export function Facts({ task, onTimeout, narrow = false }: { task: Task; onTimeout: Shown; narrow?: boolean }) {
   const now = useNow()
   return (
-    <dl className="grid grid-cols-1 gap-x-8 gap-y-3 border-y border-line py-3 sm:grid-cols-[repeat(3,auto)] sm:justify-start">
+    <dl
+      className={`grid grid-cols-1 gap-x-8 gap-y-3 border-y border-line py-3 ${narrow ? '' : 'sm:grid-cols-[repeat(3,auto)] sm:justify-start'}`}
+    >
       <Fact name="Asked by">
         <strong className="font-medium">
           <AgentText text={task.agent_name ?? 'A person'} />

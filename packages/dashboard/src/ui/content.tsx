@@ -1,7 +1,8 @@
 // A card with what an agent sent, as a readable table, and as JSON for who wants to see exactly what it was: always text, never markup.
-import { type ReactNode, useEffect, useState } from 'react'
+import { type ReactNode, useState } from 'react'
 import { Tree } from '../content/tree.tsx'
 import { type Shown, writeExact } from '../exact.ts'
+import { useKeys } from '../keyboard/keys.ts'
 import { Button } from './button.tsx'
 import { Card } from './card.tsx'
 import { Copyable } from './copy.tsx'
@@ -13,15 +14,7 @@ type Props = { title: string; value: Shown; label: string; shortcut?: string }
 /** `shortcut`: the key that shows the JSON and the table again, when no text is being typed (T87). */
 export function ContentCard({ title, value, label, shortcut }: Props): ReactNode {
   const [raw, setRaw] = useState(false)
-  useEffect(() => {
-    if (shortcut === undefined) return
-    const press = (event: KeyboardEvent) => {
-      const typing = event.target instanceof HTMLElement && event.target.closest('input, textarea, select, [contenteditable]')
-      if (event.key === shortcut && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) setRaw((before) => !before)
-    }
-    document.addEventListener('keydown', press)
-    return () => document.removeEventListener('keydown', press)
-  }, [shortcut])
+  useKeys(shortcut === undefined ? {} : { [shortcut]: () => setRaw((before) => !before) })
   return (
     <Card
       title={title}

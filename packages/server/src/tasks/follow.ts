@@ -81,11 +81,23 @@ export async function readRecord(house: TasksHouse, scope: Scope, id: string, pa
       actor: {
         type: event.actor.type,
         id: event.actor.id,
+        ...(event.actor.assurance ? { assurance: event.actor.assurance } : {}),
         ...(all && event.actor.session_id ? { session_id: event.actor.session_id } : {}),
         ...(all && event.actor.key_id ? { key_id: event.actor.key_id } : {}),
       },
+      channel: channelOf(event),
       data: event.data,
+      ...(event.before ? { before: event.before } : {}),
+      ...(event.after ? { after: event.after } : {}),
+      seq: (all && event.seq) || null,
       request_id: all ? event.request_id : null,
     }))
   return { data: shown, next_cursor }
+}
+
+/** As the event tells it, else by what proved who acted. */
+function channelOf({ actor, data }: Event): string | null {
+  if (typeof data.channel === 'string') return data.channel
+  if (actor.session_id) return 'dashboard'
+  return actor.key_id || actor.type === 'agent' || actor.type === 'key' ? 'api' : null
 }

@@ -25,6 +25,7 @@ export type ListInput = {
   mine?: boolean
   unrouted?: boolean
   claimable?: boolean
+  team?: boolean
   metadata?: Record<string, string>
   agent_id?: string
   origin?: string

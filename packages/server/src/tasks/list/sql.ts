@@ -60,6 +60,7 @@ export type ListFilter = {
   unrouted?: boolean
   mine?: boolean
   claimable?: boolean
+  team?: boolean
   metadata?: Record<string, string>
   /** Ids that an index has found already; null: it found too many, or was not asked. */
   among: readonly string[] | null
@@ -109,6 +110,7 @@ export function listFilter(reached: Sql, input: ListFilter): Sql {
   }
   if (input.claimable !== undefined) parts.push(claimable(input.asker, input.claimable))
   if (input.mine !== undefined) parts.push(mine(input.asker, input.mine))
+  if (input.team !== undefined) parts.push(ofTeam(input.asker, input.team))
   if (input.assigned_to !== undefined) parts.push(heldBy(input.assigned_to, input.folded))
   if (input.q !== undefined) parts.push(saying(input.q))
   return join(parts, ' and ')
@@ -129,6 +131,36 @@ function claimable(person: ListFilter['asker'], wanted: boolean): Sql {
     : sql`false`
   return wanted ? free : sql`not ${free}`
 }
+
+/** Asked of a pool that I am in, whoever holds it. */
+function ofTeam(person: ListFilter['asker'], wanted: boolean): Sql {
+  const pools = person?.keys.filter((key) => key.startsWith('pool:')) ?? []
+  const ours = pools.length === 0 ? sql`false` : sql`asked && ${pools}::text[]`
+  return wanted ? ours : sql`not ${ours}`
+}
+
+export type Waiting = { looked: number; mine: number; claimable: number; team: number; all: number }
+
+// The index of what is open gives the most pressing ones in their order, and the limit stands inside: however many are open, so many rows are read and no more. Where
+// few ids are known to concern the caller, those are read instead.
+export const countWaiting = (
+  t: Tx,
+  scope: Scope,
+  reached: Sql,
+  asker: ListFilter['asker'],
+  { among, most }: { among: readonly string[] | null; most: number },
+) => t.one<Waiting>`
+  with looked as materialized (
+    select id, status, asker, agent_id, asked, assigned_to_user_id, assigned_to_email, completed_by_user_id from tasks
+    where tenant_id = ${scope.tenantId}::uuid and status in ('open', 'verifying', 'returned', 'revising')
+      ${among === null ? sql`` : sql`and id = any(${among}::text[])`}
+    order by deadline_at, id limit ${most + 1}::integer
+  )
+  select (select count(*)::integer from looked) as looked, count(*)::integer as all,
+    count(*) filter (where status in ('open', 'returned') and ${mine(asker, true)})::integer as mine,
+    count(*) filter (where ${claimable(asker, true)})::integer as claimable,
+    count(*) filter (where status in ('open', 'returned') and ${ofTeam(asker, true)})::integer as team
+  from looked as tasks where ${reached}`
 
 /** A value of a query is text; what it is compared with may be a number, true, false or null as well: each reading of them all. */
 export function describing(metadata: Record<string, string>): string[] {

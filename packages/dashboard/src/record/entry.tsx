@@ -1,0 +1,119 @@
+// One event of a task's record: a sentence and its mark, the facts in a row, and behind them what the event holds and what was checked of it.
+import type { Task } from '@countersign/sdk'
+import type { ReactNode } from 'react'
+import { Link } from 'wouter'
+import { Tree } from '../content/tree.tsx'
+import { readExact, type Shown } from '../exact.ts'
+import { useUser } from '../me.ts'
+import { paths } from '../paths.ts'
+import { type RecordEntry, sentenceOf } from '../talk/sentence.ts'
+import { Comparison } from '../task/comparison.tsx'
+import { exact, relative } from '../time.ts'
+import { AgentText } from '../ui/content.tsx'
+import { VerdictMark, VerdictParts } from './mark.tsx'
+import type { Step } from './states.ts'
+import type { Judged } from './use-verdicts.ts'
+
+type Props = {
+  entry: RecordEntry
+  now: number
+  task: Task | undefined
+  step: Step | undefined
+  closed: boolean
+  judged: Judged | undefined
+}
+
+const CHANNELS: Record<string, string> = {
+  dashboard: 'dashboard',
+  api: 'API',
+  cli: 'command line',
+  email: 'e-mail',
+  slack: 'Slack',
+  embed: 'embedded page',
+  webhook: 'webhook',
+  timeout: 'the deadline',
+}
+
+const PROVED: Record<string, string> = {
+  key: 'by a key',
+  link: 'by a link',
+  channel: 'by the channel',
+  session: 'by a session',
+  step_up: 'by a fresh proof',
+  passkey: 'by a passkey',
+}
+
+const shownOf = (value: unknown): Shown => readExact(JSON.stringify(value))
+
+export function Entry({ entry, now, task, step, closed, judged }: Props) {
+  const { id, type, occurred_at, actor, channel, data, before, after, seq } = entry
+  return (
+    <li className="card flex min-w-0 flex-col gap-3 p-4">
+      <div className="flex flex-wrap items-start justify-between gap-x-4 gap-y-2">
+        <div className="min-w-0">
+          <p className="font-medium">
+            <AgentText text={sentenceOf(entry)} />
+          </p>
+          <p className="text-sm text-muted">
+            <span className="font-mono">{type}</span> ·{' '}
+            <time dateTime={occurred_at} title={relative(occurred_at, now)}>
+              {exact(occurred_at)}
+            </time>
+          </p>
+        </div>
+        <VerdictMark closed={closed} judged={judged} />
+      </div>
+      <dl className="grid grid-cols-2 gap-x-6 gap-y-2 text-sm sm:grid-cols-5">
+        <Fact name="Who">
+          <Actor actor={actor} task={task} />
+        </Fact>
+        <Fact name="Through">{channel === null ? '–' : (CHANNELS[channel] ?? channel)}</Fact>
+        <Fact name="Proved">{actor.assurance === undefined ? '–' : (PROVED[actor.assurance] ?? actor.assurance)}</Fact>
+        <Fact name="State">{step === undefined ? 'the same' : step.from === null ? step.to : `${step.from} → ${step.to}`}</Fact>
+        <Fact name="In the log">
+          {seq === null ? (
+            '–'
+          ) : closed ? (
+            `#${seq}`
+          ) : (
+            <Link href={paths.auditEvent(id)} className="underline underline-offset-4">
+              #{seq}
+            </Link>
+          )}
+        </Fact>
+      </dl>
+      {(before || after) && <Comparison before={shownOf(before ?? {})} after={shownOf(after ?? {})} label="Before and after" />}
+      <details>
+        <summary className="cursor-pointer text-sm text-muted">What it holds{closed ? '' : ', and what was checked'}</summary>
+        <div className="mt-3 flex flex-col gap-4">
+          {Object.keys(data).length === 0 ? (
+            <p className="text-sm text-muted">It holds nothing more.</p>
+          ) : (
+            <Tree value={shownOf(data)} />
+          )}
+          {!closed && <VerdictParts judged={judged} />}
+        </div>
+      </details>
+    </li>
+  )
+}
+
+const Fact = ({ name, children }: { name: string; children: ReactNode }) => (
+  <div className="min-w-0">
+    <dt className="text-muted">{name}</dt>
+    <dd className="wrap-anywhere">{children}</dd>
+  </div>
+)
+
+/** A name where the task knows one, else the id. */
+function Actor({ actor, task }: { actor: RecordEntry['actor']; task: Task | undefined }) {
+  const me = useUser()
+  if (actor.id === me.id) return <>You</>
+  if (actor.type === 'system') return <>the system</>
+  const named =
+    actor.id === task?.agent_id
+      ? task.agent_name
+      : (task?.decisions.find(({ user_id }) => user_id === actor.id)?.display_name ??
+        (actor.id === task?.assigned_to_user_id ? task.assigned_to_display_name : null))
+  return named ? <AgentText text={named} /> : <span className="font-mono text-xs">{actor.id}</span>
+}
