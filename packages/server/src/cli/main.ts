@@ -92,7 +92,7 @@ settingsCommands(program, output)
 databaseCommands(program, output)
 doctorCommand(program, output)
 callbacksCommand(program, output)
-queueCommand(program, output)
+queueCommand(program, door)
 takeEverywhere(program)
 
 try {

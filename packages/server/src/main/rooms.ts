@@ -98,6 +98,8 @@ export type Ground = {
   passwordCost?: PasswordCost
   /** The dashboard's page for embeds, as it was built; null where none is served. */
   embedPage: string | null
+  /** A migration made this version too old for its queue (Q144). */
+  outdated(error: unknown): void
 }
 
 export type Rooms = {
@@ -182,6 +184,7 @@ export function openRooms(ground: Ground): Rooms {
     ],
     clock: db.clock,
     log,
+    onOutdated: ground.outdated,
   })
   if (config.roles.includes('worker'))
     queue.work({ queues: sharesOf(all), concurrency: JOBS_AT_ONCE, maintenance: false, version: ground.version })
