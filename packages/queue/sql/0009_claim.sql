@@ -1,5 +1,6 @@
 -- Claiming from the ring, and how a job leaves it for a row of jobs. Locks, always in this order: lanes (class coul, ascending within one call, tried
--- and not waited for by claims), stripes of claims (class cous, ascending), rows of jobs (ascending by id).
+-- and not waited for by claims), stripes of claims (class cous, ascending), rows of jobs (ascending by id). Rows of a queue are claimed under its lock of
+-- claims (class couk, hold_claims in 0012), which is waited for before the first row alone.
 select countersign_queue.as_engine();
 
 -- The lock under which a lane's cursor is read and moved (Q36), until the transaction ends.
@@ -385,13 +386,12 @@ begin
   return null;
 end $$;
 
--- Whether a claim of many queues, which holds that many locks, shall lock one lane more (null: rows of a queue, which are known to be there): a transaction
--- holds 64 advisory locks at the most (Q154). Beyond the first sixteen a lane without a head is left alone, but for a few by lot: the head does not
+-- Whether a claim of many queues, which holds that many locks, shall lock one lane more: a transaction holds 64 advisory locks at the most (Q154). Beyond the first sixteen a lane without a head is left alone, but for a few by lot: the head does not
 -- see who commits late, so each lane must have its turn. Takes no lock.
 create function countersign_queue.is_worth_a_lock(locks integer, of_lane integer) returns boolean
 language plpgsql volatile as $$
 begin
-  return locks < 48 and (of_lane is null or random() < 0.1 or countersign_queue.lane_head(of_lane, countersign_queue.live_generations()) is not null);
+  return locks < 48 and (random() < 0.1 or countersign_queue.lane_head(of_lane, countersign_queue.live_generations()) is not null);
 end $$;
 
 -- The row path of a claim: up to n ready rows of a queue at some priorities, in order, each with its new lease. Locks the jobs it takes, skipping
@@ -464,6 +464,8 @@ declare
   queue_settings jsonb;
   known text[];
   in_ring text[];
+  any_due boolean;
+  any_turn boolean;
   quiet text[] := '{}';
   rated text[] := '{}';
   suspect boolean;
@@ -516,16 +518,33 @@ begin
     continue when room <= 0;
     select s.settings, s.paused_at is not null as paused into settings_now, paused from countersign_queue.queues s where s.name = q;
     continue when paused;
-    if some_due and exists (
-      select from countersign_queue.jobs j where j.state in ('scheduled', 'retrying') and j.queue = q and j.run_at <= at
-    ) then
-      perform countersign_queue.promote(q, at, 4096);
-      some_ready := true;
-    end if;
-    -- Strict jobs whose head ended while they were being enqueued.
-    if some_turns and exists (select from countersign_queue.turns t where t.queue = q and t.what = 'order' and t.due <= at) then
-      perform countersign_queue.take_turns(q, at);
-      some_ready := true;
+    any_due := some_due and exists (
+      select from countersign_queue.jobs j where j.state in ('scheduled', 'retrying') and j.queue = q and j.run_at <= at);
+    any_turn := some_turns and exists (select from countersign_queue.turns t where t.queue = q and t.what = 'order' and t.due <= at);
+    -- A queue may stand among the wants more than once, and an earlier turn may have set jobs of it aside.
+    rows_ready := any_due or any_turn or q = any (set_aside)
+      or (some_ready and exists (select from countersign_queue.jobs j where j.queue = q and j.state = 'ready'));
+    if rows_ready then
+      if locks < 48 and countersign_queue.hold_claims(q, countersign_queue.judges(q, settings_now, array(select jsonb_array_elements_text(w -> 'kinds')), at)) then
+        locks := locks + 1;
+        -- Behind a wait: what another claim took meanwhile was taken later than this one began.
+        at := greatest(at, countersign_queue.now());
+        if any_due then
+          perform countersign_queue.promote(q, at, 4096);
+        end if;
+        -- Strict jobs whose head ended while they were being enqueued.
+        if any_turn then
+          perform countersign_queue.take_turns(q, at);
+        end if;
+        if any_due or any_turn then
+          some_ready := true;
+          rows_ready := exists (select from countersign_queue.jobs j where j.queue = q and j.state = 'ready');
+        end if;
+      else
+        -- Another claim judges its rows just now, or these are queues enough: this one gives of the ring and of other queues, and comes back.
+        rows_ready := false;
+        busy := true;
+      end if;
     end if;
     if q <> all (quiet) then
       quiet := quiet || q;
@@ -533,9 +552,6 @@ begin
         rated := rated || q;
       end if;
     end if;
-    -- A queue may stand among the wants more than once, and an earlier turn may have set jobs of it aside.
-    rows_ready := q = any (set_aside)
-      or (some_ready and exists (select from countersign_queue.jobs j where j.queue = q and j.state = 'ready'));
     select array_agg(a.lane), min(a.priority) into lanes, level from countersign_queue.lanes a where a.queue = q;
     continue when not rows_ready and lanes is null;
     if known is null or kinds_asked is distinct from w -> 'kinds' or queue_settings is distinct from settings_now then
@@ -603,19 +619,20 @@ begin
         order by case when aging > 0 then greatest(1, s.priority - floor(extract(epoch from at - h.since) / aging)) else s.priority end, h.since nulls last
       loop
         exit when gave >= room;
-        if locks >= 16 and not countersign_queue.is_worth_a_lock(locks, source.lane) then
-          busy := busy or locks >= 48;
-          continue;
-        end if;
-        locks := locks + 1;
         if source.lane is null then
           more := countersign_queue.claim_rows(worker, token, q, known, room - gave, suspect, at, limits, array[source.priority]);
+          busy := busy or more is null;
           if exists (select from unnest(more) m where (m ->> 'crashes')::integer > 0) then
             suspect := false;
           end if;
           rows_taken := rows_taken || more;
           gave := gave + coalesce(cardinality(more), 0);
         else
+          if locks >= 16 and not countersign_queue.is_worth_a_lock(locks, source.lane) then
+            busy := busy or locks >= 48;
+            continue;
+          end if;
+          locks := locks + 1;
           -- What it may not take from here it sets aside, and looks again behind that.
           for look in 1..8 loop
             got := countersign_queue.claim_lane(source.lane, q, source.priority, room - gave, in_ring, worker, token, at, limits);
@@ -637,6 +654,7 @@ begin
       suspect := coalesce(suspect, not exists (
         select from countersign_queue.jobs r where r.state = 'running' and r.worker = claim_packed.worker and r.crashes > 0));
       more := countersign_queue.claim_rows(worker, token, q, known, room - gave, suspect, at, limits);
+      busy := busy or more is null;
       if exists (select from unnest(more) m where (m ->> 'crashes')::integer > 0) then
         suspect := false;
       end if;

@@ -126,7 +126,8 @@ begin
 end $$;
 
 -- Ends any number of attempts (Q49, Q51): a list of 'settled', 'already', 'stale' in input order, each result judged alone.
--- Locks the stripes of the claims in ascending order, then the rows in ascending order of id, so that two calls never wait for each other crosswise.
+-- Locks the stripes of the claims in ascending order, then all rows in ascending order of id, those too that hold the unique keys of what it enqueues, and
+-- changes the first when it has them all; so that two calls never wait for each other crosswise.
 create or replace function countersign_queue.finish(results jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_seqscan = off set jit = off
@@ -140,6 +141,8 @@ declare
   c countersign_queue.claims;
   q countersign_queue.ring;
   ended text[];
+  enqueued jsonb;
+  holders text[] := '{}';
 begin
   perform countersign_queue.check_isolation();
   answers := array_fill(null::text, array[jsonb_array_length(results)]);
@@ -158,6 +161,13 @@ begin
   loop
     perform countersign_queue.leave_claim(r.v ->> 'id', (r.v ->> 'lease')::bigint, (r.v ->> 'token')::uuid);
   end loop;
+  if results @? '$[*].enqueue' then
+    enqueued := (select jsonb_agg(e) from jsonb_array_elements(results) v,
+      jsonb_array_elements(case when jsonb_typeof(v -> 'enqueue') = 'array' then v -> 'enqueue' else '[]' end) e);
+    holders := array(select h.id from countersign_queue.jobs h where h.unique_held and h.unique_hash = any (countersign_queue.keys_of(enqueued, at)));
+  end if;
+  perform from countersign_queue.jobs j
+  where j.id = any (array(select e ->> 'id' from jsonb_array_elements(results) e) || holders) order by j.id for update;
   for grouped in
     select (v.value ->> 'lease')::bigint >> 10 as claim, v.value ->> 'token' as token, array_agg(v.ordinality::integer order by v.ordinality) as ns,
       array_agg(((v.value ->> 'lease')::bigint & 1023)::integer order by v.ordinality) as positions, array_agg(v.value ->> 'id' order by v.ordinality) as ids
@@ -172,26 +182,28 @@ begin
       if c.id is not null and grouped.positions[i] < c.n then
         select * into q from countersign_queue.read_row((c.row_generation & 15)::smallint, c.lane, c.xids[grouped.positions[i] + 1], c.nums[grouped.positions[i] + 1]) w;
       end if;
-      if q.id is null then
-        -- The slot is gone: the attempt ended long ago, or the fence is made up.
-        answers[grouped.ns[i]] := 'stale';
-      elsif q.id <> grouped.ids[i] then
-        answers[grouped.ns[i]] := 'stale';
-      else
+      -- Else the slot is gone: the attempt ended long ago, or it has just got a row, or the fence is made up. The row, or that there is none, will tell.
+      if q.id = grouped.ids[i] then
         told := countersign_queue.settle_claims(jsonb_build_array(jsonb_build_object('lease', grouped.claim << 10, 'token', grouped.token,
           'done', jsonb_build_array(grouped.positions[i])))) -> 0;
         answers[grouped.ns[i]] := case when told = 'null' then 'settled' else told -> 0 ->> 'verdict' end;
       end if;
     end loop;
   end loop;
-  perform from countersign_queue.jobs j
-  where j.id = any (array(select e ->> 'id' from jsonb_array_elements(results) e)) order by j.id for update;
+  -- First those that enqueue, by the keys that they take for that: whoever asks for the key of a row that is changed waits for this call, and may have one
+  -- of these keys. In the order in which whoever enqueues several takes them (0019).
+  for r in
+    select v.value as v, v.ordinality as n from jsonb_array_elements(case when enqueued is not null then results else '[]' end) with ordinality v
+    where v.value ? 'enqueue' order by (countersign_queue.keys_of(v.value -> 'enqueue', at))[1] nulls first, v.ordinality
+  loop
+    answers[r.n] := countersign_queue.settle(r.v, at);
+  end loop;
   -- Rows that completed and ask for nothing else, as one set; what that does not end, `settle` judges alone.
   ended := countersign_queue.complete_rows(
     array(select v ->> 'id' from jsonb_array_elements(results) v where countersign_queue.plainly_completed(v) order by v ->> 'id'),
     array(select (v ->> 'lease')::bigint from jsonb_array_elements(results) v where countersign_queue.plainly_completed(v) order by v ->> 'id'),
     array(select (v ->> 'token')::uuid from jsonb_array_elements(results) v where countersign_queue.plainly_completed(v) order by v ->> 'id'), at);
-  -- The others by the hash of their unique keys, which some take again as they go on: in the order in which whoever enqueues several takes them (0019).
+  -- The others by the hash of their unique keys, which some take again as they go on: in the same order.
   for r in
     select v.value as v, v.ordinality as n from jsonb_array_elements(results) with ordinality v
     order by (select j.unique_hash from countersign_queue.jobs j where j.id = v.value ->> 'id') nulls first, v.ordinality
@@ -230,7 +242,8 @@ begin
 end $$;
 
 -- Stores the progress of running attempts ([{id, lease, token, progress}]); a stale owner's is ignored. Answers the ids stored. Attempts of the ring
--- leave their claims. Locks their stripes, then the rows, each in ascending order.
+-- leave their claims. Locks their stripes, then the rows, each in ascending order, and all of them before it changes the first: who asks for the unique
+-- key of a changed row waits for this transaction, and may hold a row that this one would still want.
 create or replace function countersign_queue.progress(list jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -241,6 +254,7 @@ begin
   for e in select value from jsonb_array_elements(list) order by ((value ->> 'lease')::bigint >> 14) & 63 loop
     perform countersign_queue.leave_claim(e ->> 'id', (e ->> 'lease')::bigint, (e ->> 'token')::uuid);
   end loop;
+  perform from countersign_queue.jobs j where j.id = any (array(select o ->> 'id' from jsonb_array_elements(list) o)) order by j.id for update;
   for e in select value from jsonb_array_elements(list) order by value ->> 'id' loop
     update countersign_queue.jobs j set progress = e -> 'progress'
     where j.id = e ->> 'id' and j.lease = (e ->> 'lease')::bigint and j.claim_token = (e ->> 'token')::uuid and j.settled_as is null;
@@ -294,7 +308,7 @@ begin
 end $$;
 
 -- Vouches for a worker and tells it what it must know of the attempts it holds ([{id, lease}]): {lost, cancelled: [id], gone: [id]}.
--- Locks the worker's row. A worker that was given up is told so and changes nothing.
+-- Locks the worker's row, and once a minute those of its kinds, skipping what others hold. A worker that was given up is told so and changes nothing.
 create or replace function countersign_queue.beat(worker text, held jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -304,9 +318,11 @@ begin
   if not found then
     return '{"lost": true, "cancelled": [], "gone": []}';
   end if;
-  update countersign_queue.kinds k set seen_at = countersign_queue.now()
-  where k.name = any ((select w.kinds from countersign_queue.workers w where w.id = worker)::text[])
-    and k.seen_at < countersign_queue.now() - interval '1 minute';
+  update countersign_queue.kinds k set seen_at = countersign_queue.now() where k.name = any (array(
+    select s.name from countersign_queue.kinds s
+    where s.name = any ((select w.kinds from countersign_queue.workers w where w.id = worker)::text[])
+      and s.seen_at < countersign_queue.now() - interval '1 minute'
+    for update skip locked));
   select jsonb_build_object(
     'lost', false,
     'cancelled', coalesce(jsonb_agg(h.id) filter (where h.held and h.cancelled), '[]'),

@@ -420,11 +420,14 @@ end $$;
 
 -- After a logical copy (dump and restore, logical replication): transaction ids of the ring mean nothing here (Q42). Every job that waits or runs in the
 -- ring becomes a row in the old order, attempts as lost ones; what is finished is folded; the ring begins anew. Answers how many jobs moved.
--- Locks the whole ring, waiting for whoever uses it; never runs a finished job again.
+-- Locks the whole ring, waiting for whoever uses it, but holds none of it while it waits: whoever writes into the ring reads first which generation
+-- that is, so the lock of that table is the door, waited for alone and not for long; what is behind it is tried, and the door given up again when
+-- somebody is still inside. Never waits crosswise with anybody; never runs a finished job again.
 create function countersign_queue.reanchor() returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  at timestamptz := countersign_queue.now();
+  at timestamptz;
+  patience text := current_setting('lock_timeout');
   l countersign_queue.lanes;
   c countersign_queue.claims;
   open bit varying;
@@ -434,7 +437,21 @@ declare
   waiting record;
 begin
   perform countersign_queue.check_isolation();
-  lock table countersign_queue.ring, countersign_queue.claims, countersign_queue.closures in access exclusive mode;
+  -- One of these at a time; it stops nobody else.
+  lock table countersign_queue.generations in share update exclusive mode;
+  loop
+    begin
+      -- Whoever comes to the door meanwhile waits as long: one transaction that stays open for an hour stops nobody for longer.
+      perform set_config('lock_timeout', '250ms', true);
+      lock table countersign_queue.generations in access exclusive mode;
+      lock table countersign_queue.ring, countersign_queue.claims, countersign_queue.closures in access exclusive mode nowait;
+      perform set_config('lock_timeout', patience, true);
+      exit;
+    exception when lock_not_available then
+      perform pg_sleep(0.05 + random() * 0.2);
+    end;
+  end loop;
+  at := countersign_queue.now();
   for c in select * from countersign_queue.claims k where k.n > 0 order by k.id loop
     open := countersign_queue.open_bits(c.id, c.n);
     if bit_count(open) > 0 then
@@ -510,12 +527,14 @@ begin
   if n > 0 then
     perform countersign_queue.fold_jobs(forgotten, at);
   end if;
-  delete from countersign_queue.awaited a where a.until < clock_timestamp();
+  delete from countersign_queue.awaited a where a.job_id = any (array(
+    select o.job_id from countersign_queue.awaited o where o.until < clock_timestamp() limit 10000 for update skip locked));
   return n + countersign_queue.clean_history(at);
 end $$;
 
 -- Does what is due and answers counts per duty (Q122): rescue, callbacks, promote, rotate, prune, carry, unknown, clean; `duties` names some of them.
--- Each takes at most 500 jobs (promote 4096 a queue, carry 10,000, prune one slot); call again while a count is full. Idempotent; reanchors a copy first.
+-- Each takes at most 500 jobs (promote 4096 a queue, carry 10,000, prune one slot); call again while a count is full. Idempotent. A copy is reanchored,
+-- and nothing else done in that call.
 -- A duty that needs more advisory locks than those before it left of the 64 (Q154) is not done and has no count: alone in a call, each finds enough.
 create or replace function countersign_queue.tick(duties text[] default null) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -527,7 +546,14 @@ begin
   perform countersign_queue.check_isolation();
   -- Looks at the cursor of every lane, so it rides on one duty.
   if (duties is null or 'rotate' = any (duties)) and countersign_queue.is_copy() then
-    counts := jsonb_build_object('reanchor', countersign_queue.reanchor());
+    begin
+      lock table countersign_queue.generations in share update exclusive mode nowait;
+    exception when lock_not_available then
+      return counts; -- Somebody else is at it.
+    end;
+    if countersign_queue.is_copy() then
+      return jsonb_build_object('reanchor', countersign_queue.reanchor());
+    end if;
   end if;
   if (duties is null or 'rescue' = any (duties)) and countersign_queue.locks_left() >= 60 then
     counts := counts || jsonb_build_object('rescue', countersign_queue.rescue(at, 500));

@@ -179,13 +179,15 @@ begin
 end $$;
 
 -- Lets the heads of ordering keys go that wait for nothing but their turn: blocked by order, or set aside for it. `remember`: a key whose head could not
--- be let go (none is visible yet, or somebody holds it) gets a turn. Locks those heads in order of id, skipping what others hold.
+-- be let go (none is visible yet, or somebody holds it) gets a turn. A head whose unique key another job holds is cancelled as superseded.
+-- Locks those heads in order of id, skipping what others hold.
 create function countersign_queue.release_heads(q text, tenants uuid[], keys text[], at timestamptz, remember boolean) returns void
 language plpgsql volatile
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_sort = on set jit = off
 as $$
 declare
   heads text[];
+  one text;
   freed_tenants uuid[];
   freed_keys text[];
 begin
@@ -201,11 +203,22 @@ begin
       select j.id from countersign_queue.jobs j
       where j.id = any (heads) and ((j.state = 'blocked' and j.state_reason = 'order') or (j.state = 'ready' and j.aside = 'order'))
       order by j.id for update skip locked);
-    with freed as (
-      update countersign_queue.jobs j set
-        state = case when j.state = 'blocked' and j.run_at > at then 'scheduled' else 'ready' end, state_reason = null, aside = null
-      where j.id = any (heads) returning j.tenant_id, j.ordering_key
-    ) select array_agg(f.tenant_id), array_agg(f.ordering_key) into freed_tenants, freed_keys from freed f;
+    begin
+      with freed as (
+        update countersign_queue.jobs j set
+          state = case when j.state = 'blocked' and j.run_at > at then 'scheduled' else 'ready' end, state_reason = null, aside = null
+        where j.id = any (heads) returning j.tenant_id, j.ordering_key
+      ) select array_agg(f.tenant_id), array_agg(f.ordering_key) into freed_tenants, freed_keys from freed f;
+    exception when unique_violation then
+      -- Another job holds a unique key that one of them would take now: that one is superseded, and stops no other (Q51, Q86).
+      if cardinality(heads) = 1 then
+        perform countersign_queue.put(heads[1], 'cancelled', 'superseded', null, at);
+      else
+        foreach one in array heads loop
+          perform countersign_queue.release_heads(q, array[j.tenant_id], array[j.ordering_key], at, false) from countersign_queue.jobs j where j.id = one;
+        end loop;
+      end if;
+    end;
   end if;
   if remember then
     insert into countersign_queue.turns (queue, tenant_id, what, key, due)
@@ -306,7 +319,8 @@ begin
   return ids;
 end $$;
 
--- Gives rows to a worker, in this order, each with its new lease. The caller holds them and has judged them; those of `kinds` it has counted.
+-- Gives rows to a worker, in this order, each with its new lease. The caller holds them and has judged them; those of `kinds` it has counted. One whose
+-- unique key, held only from here on, another job holds is cancelled as superseded, and stops no other (Q51, Q86).
 create function countersign_queue.give_rows(ids text[], worker text, token uuid, at timestamptz, limits jsonb, kinds text[] default '{}')
 returns jsonb[]
 language plpgsql volatile
@@ -314,6 +328,7 @@ set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off s
 as $$
 declare
   given jsonb[];
+  one text;
 begin
   -- A suspect's start is not yet said (null): its worker says it before the handler runs (Q18).
   with taken as (
@@ -328,13 +343,56 @@ begin
     returning u.place, countersign_queue.handed(j, at) as job
   ) select array_agg(t.job order by t.place) into given from taken t;
   return coalesce(given, '{}');
+exception when unique_violation then
+  if cardinality(ids) = 1 then
+    perform countersign_queue.put(ids[1], 'cancelled', 'superseded', null, at);
+    return '{}';
+  end if;
+  foreach one in array ids loop
+    given := given || countersign_queue.give_rows(array[one], worker, token, at, limits, kinds);
+  end loop;
+  return coalesce(given, '{}');
 end $$;
 
--- The row path of a claim: up to n ready rows of a queue, at some priorities or all, in order, each with its new lease. What it gives never
--- exceeds a limit, whoever claims at the same time; what may not run now is set aside. A suspect (a job lost with its worker) is given alone (Q18).
--- Locks: for a queue with limits, keys in strict order or a turn, the queue's lock of claims (class couk, waited for only when this transaction
--- holds none of them yet, else tried), then those of kinds with limits (class cout, tried); for any other queue the same lock shared, tried;
--- always the rows it takes or sets aside, skipping what others hold. Nothing but a claim of this queue that judges waits for it.
+-- Whether a claim of this queue, for these kinds, has anything to judge: limits, a fair turn, keys in strict order, or a turn that has come. Takes no lock;
+-- the settings are the queue's, as somebody read them.
+create function countersign_queue.judges(q text, settings jsonb, named text[], at timestamptz) returns boolean
+language plpgsql volatile as $$
+begin
+  return coalesce(settings ?| array['max_running', 'rate', 'max_running_per_key', 'rate_per_key', 'fair_by'], false)
+    or exists (select from countersign_queue.kinds k where k.name = any (named)
+      and k.settings ?| array['max_running', 'rate', 'max_running_per_key', 'rate_per_key'])
+    or exists (select from countersign_queue.turns t where t.queue = q and t.due <= at)
+    or exists (select from countersign_queue.jobs j where j.queue = q and j.ordered and j.finished_at is null)
+    -- What was enqueued while the queue was fair, and is still there.
+    or exists (select from countersign_queue.jobs j where j.queue = q and j.state = 'ready' and j.aside is null and j.fair_group > '');
+end $$;
+
+-- The lock under which rows of a queue are claimed (class couk), until the transaction ends: alone for who judges, shared for who does not. False: somebody
+-- else has it. Waited for only while this transaction has written nothing, locked no row and holds no other of these locks; else tried. So whoever
+-- waits here holds nothing that a claim waits for, and claims of many queues never wait crosswise, in whatever order they name them.
+create function countersign_queue.hold_claims(q text, alone boolean) returns boolean
+language plpgsql volatile as $$
+begin
+  if current_setting('countersign.holds_claims', true) = 'on' or pg_current_xact_id_if_assigned() is not null then
+    if not (case when alone then pg_try_advisory_xact_lock(1668248939, hashtext(q)) else pg_try_advisory_xact_lock_shared(1668248939, hashtext(q)) end) then
+      return false;
+    end if;
+  elsif alone then
+    perform pg_advisory_xact_lock(1668248939, hashtext(q));
+  else
+    perform pg_advisory_xact_lock_shared(1668248939, hashtext(q));
+  end if;
+  perform set_config('countersign.holds_claims', 'on', true);
+  return true;
+end $$;
+
+-- The row path of a claim: up to n ready rows of a queue, at some priorities or all, in order, each with its new lease; null when somebody else judges this
+-- queue just now. What it gives never exceeds a limit, whoever claims at the same time; what may not run now is set aside. A suspect (a job lost
+-- with its worker) is given alone (Q18).
+-- Locks: for a queue with limits, keys in strict order or a turn, the queue's lock of claims (class couk, tried: claim_packed has it already), then those
+-- of kinds with limits (class cout, tried); for any other queue the same lock shared, tried; always the rows it takes or sets aside, skipping what
+-- others hold. Never waits.
 create or replace function countersign_queue.claim_rows(worker text, token uuid, q text, known text[], n integer, suspect_allowed boolean, at timestamptz,
   limits jsonb, priorities smallint[] default null) returns jsonb[]
 language plpgsql volatile
@@ -354,13 +412,7 @@ begin
     return given;
   end if;
   select c.settings into settings from countersign_queue.queues c where c.name = q;
-  select jsonb_object_agg(k.name, k.settings) into kinds from countersign_queue.kinds k
-  where k.name = any (known) and k.settings ?| array['max_running', 'rate', 'max_running_per_key', 'rate_per_key'];
-  limited := kinds is not null or coalesce(settings ?| array['max_running', 'rate', 'max_running_per_key', 'rate_per_key', 'fair_by'], false)
-    or exists (select from countersign_queue.turns t where t.queue = q and t.due <= at);
-  -- Also what was enqueued while the queue was fair, and is still there.
-  fair := coalesce(settings ? 'fair_by', false)
-    or exists (select from countersign_queue.jobs j where j.queue = q and j.state = 'ready' and j.aside is null and j.fair_group > '');
+  limited := countersign_queue.judges(q, settings, known, at);
   if suspect_allowed then
     suspect := array(
       select j.id from countersign_queue.jobs j
@@ -368,14 +420,14 @@ begin
         and (priorities is null or j.priority = any (priorities))
       order by j.priority, j.ord limit 1 for update skip locked);
   end if;
-  if not limited and not fair then
+  if not limited then
     ids := suspect || countersign_queue.open_rows(q, known, n - cardinality(suspect), at, settings, priorities, false);
     if ids = '{}' then
       return given;
     end if;
     select bool_or(j.ordered), sum(j.payload_bytes) into limited, bytes from countersign_queue.jobs j where j.id = any (ids);
     -- Who gives without judging says so (the lock, shared), and looks once more: a claim that judges a limit saved meanwhile waits for this one's
-    -- commit and counts what it gave. Where one judges already, this one does too.
+    -- commit and counts what it gave. Where one judges already, this one gives nothing.
     if not limited and pg_try_advisory_xact_lock_shared(1668248939, hashtext(q)) then
       perform set_config('countersign.holds_claims', 'on', true);
       if exists (select from countersign_queue.queues c where c.name = q and c.settings ?| array['max_running', 'rate', 'max_running_per_key', 'rate_per_key'])
@@ -389,6 +441,10 @@ begin
       return countersign_queue.give_rows(ids, worker, token, at, limits);
     end if;
   end if;
+  select jsonb_object_agg(k.name, k.settings) into kinds from countersign_queue.kinds k
+  where k.name = any (known) and k.settings ?| array['max_running', 'rate', 'max_running_per_key', 'rate_per_key'];
+  fair := coalesce(settings ? 'fair_by', false)
+    or exists (select from countersign_queue.jobs j where j.queue = q and j.state = 'ready' and j.aside is null and j.fair_group > '');
   return countersign_queue.claim_limited(worker, token, q, known, n, suspect_allowed, suspect, at, limits, priorities, coalesce(settings, '{}'),
     coalesce(kinds, '{}'), fair);
 end $$;
@@ -455,15 +511,12 @@ declare
   paced integer;
   is_paced boolean := false;
 begin
-  if current_setting('countersign.holds_claims', true) = 'on' then
-    -- Whoever holds one of these locks waits for no other, so that claims of several queues never wait crosswise.
-    if not pg_try_advisory_xact_lock(1668248939, hashtext(q)) then
-      return given;
-    end if;
-  else
-    perform pg_advisory_xact_lock(1668248939, hashtext(q)), set_config('countersign.holds_claims', 'on', true);
+  -- Never waited for here: there may be rows in hand.
+  if not pg_try_advisory_xact_lock(1668248939, hashtext(q)) then
+    return null;
   end if;
-  -- The wait is over: what another claim took meanwhile was taken at a later time than ours began.
+  perform set_config('countersign.holds_claims', 'on', true);
+  -- What another claim took was taken at a later time than ours began.
   at := greatest(at, countersign_queue.now());
   by_key := settings ?| array['max_running_per_key', 'rate_per_key']
     or exists (select from jsonb_each(kinds) e where e.value ?| array['max_running_per_key', 'rate_per_key']);

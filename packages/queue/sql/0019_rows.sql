@@ -137,6 +137,14 @@ exception when sqlstate 'QJ005' or sqlstate 'QJ007' or data_exception then
   return null; -- What is wrong with it, and at which index, is said by insert_job.
 end $$;
 
+-- The unique keys of some jobs in the order in which they are taken. Takes no lock.
+create function countersign_queue.keys_of(jobs jsonb, at timestamptz) returns bytea[]
+language sql stable
+return array(
+  select r.rank from jsonb_array_elements(case when jsonb_typeof(jobs) = 'array' then jobs else '[]' end) j
+  cross join lateral (select countersign_queue.key_rank(j, at) as rank) r
+  where r.rank is not null order by r.rank);
+
 -- What is not all plain: those that are due later in one statement when they are nothing more, else one by one; DETAIL of a refusal names the job by
 -- its index. Locks as insert_job; where several have unique keys, first the rows of those that are to be replaced, by id, as every call that changes
 -- several jobs does; then the keys, in one order for every caller, who then waits for no row; and each still has the place of its index among the

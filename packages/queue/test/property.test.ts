@@ -1,4 +1,5 @@
-// Q79, Q80, Q147, Q148, Q150–Q154, Q156: the random program on both engines. Short in the suite; PROPERTY_SECONDS makes it long, PROPERTY_SEED repeats one program.
+// Q79, Q80, Q147, Q148, Q150–Q154, Q156: the random program on both engines. The suite runs a few programs that are the same everywhere; PROPERTY_SECONDS
+// searches by chance for so long (npm run test:property), PROPERTY_SEED repeats one program, of the search as of the suite.
 import { expect, test } from 'vitest'
 import { openEngine } from './harness.ts'
 import { untouched } from './invariants.ts'
@@ -7,21 +8,22 @@ import { runProgram } from './model/program.ts'
 const SECONDS = Number(process.env.PROPERTY_SECONDS ?? 8)
 const SEED = process.env.PROPERTY_SEED
 const STEPS = Number(process.env.PROPERTY_STEPS ?? 200)
+const isSearch = process.env.PROPERTY_SECONDS !== undefined && SEED === undefined
+/** What the suite runs. One that the search found is added here with its fix, unless a test of its own says it better. */
+const SEEDS = [1, 2]
 
 test(
   'Q79 Q80 Q147 Q148 Q150 Q151 Q152 Q153 Q154 Q156 whatever a random program does to both engines, they answer and tell the same and no invariant breaks',
   async () => {
     const began = performance.now()
-    const first = SEED === undefined ? (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) : Number(SEED)
     let steps = 0
     let walks = 0
-    for (let n = 0; n === 0 || (SEED === undefined && performance.now() - began < SECONDS * 1_000); n++) {
-      const seed = (first + n) >>> 0
+    for (const seed of seeds(began)) {
       process.stdout.write(`program PROPERTY_SEED=${seed}\n`)
       const [ring, oracle] = await Promise.all([openEngine('ring'), openEngine('oracle')])
       const ran = await runProgram(
         { ring, oracle },
-        { seed, steps: STEPS, ...(SEED === undefined ? { until: began + SECONDS * 1_000 } : {}) },
+        { seed, steps: STEPS, ...(isSearch ? { until: began + SECONDS * 1_000 } : {}) },
       )
       steps += ran.steps
       walks += ran.walks
@@ -37,5 +39,13 @@ test(
       `program: ${steps} steps, ${walks} of them walked for their locks, in ${Math.round((performance.now() - began) / 100) / 10} s\n`,
     )
   },
-  (SECONDS + 60) * 1_000,
+  // However slow the machine: what bounds a program is its number of steps.
+  (SECONDS + 240) * 1_000,
 )
+
+function* seeds(began: number): Generator<number> {
+  if (!isSearch) yield* SEED === undefined ? SEEDS : [Number(SEED)]
+  else
+    for (let seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0; performance.now() - began < SECONDS * 1_000; seed++)
+      yield seed >>> 0
+}
