@@ -35,7 +35,7 @@ const bundle =
     })
   }
 
-const adapters = ['langgraph', 'ai', 'openai-agents'].map((name) => `src/adapters/${name}.ts`)
+const adapters = ['langgraph', 'ai', 'openai-agents', 'temporal', 'temporal-worker'].map((name) => `src/adapters/${name}.ts`)
 
 const dashboard = () =>
   new Promise((resolve, reject) => {

@@ -1,10 +1,11 @@
 // A task that was asked: waiting for it, following it, withdrawing it, and what its end means to whoever asked. It never asks by itself.
 
 import type { Countersign } from './client.ts'
-import { Aborted, ResponseInvalid, TaskCancelled, TaskDenied, TaskTimedOut, VerificationExhausted } from './errors.ts'
+import { Aborted } from './errors.ts'
 import type { LiveEvent, StreamOptions } from './live.ts'
-import { Problem, type ProblemMembers } from './problem.ts'
+import { Problem } from './problem.ts'
 import type { ReadSchema } from './schema/schema.ts'
+import { answerOf } from './settle.ts'
 import type { Comment, Decision, PollResult, ReportOutcome, ReviseTask, Task, TaskEvent, TaskOutcome } from './shapes.ts'
 import { enduring, isFinal, waitUntilFinal } from './wait.ts'
 
@@ -128,19 +129,8 @@ export class TaskHandle<T> {
 
   /** What a final poll result means to the asker; used by `wait.any` and `wait.all` too. */
   async settle(result: PollResult): Promise<T> {
-    const about = { taskId: this.id }
-    const members: ProblemMembers = { task_id: this.id, outcome: result.outcome }
-    if (result.status === 'timed_out') throw new TaskTimedOut('task_timed_out', members, about)
-    if (result.status === 'cancelled') {
-      const detail = typeof result.cancel_reason === 'string' ? result.cancel_reason : undefined
-      throw new TaskCancelled('task_cancelled', { ...members, detail }, about)
-    }
-    if (result.status === 'verification_exhausted') throw new VerificationExhausted('verification_exhausted', members, about)
-    if (result.outcome === 'denied' && result.response === null) throw new TaskDenied('task_denied', members, about)
-    if (!this.#schema) return result.response as T // asked without a schema, so T is unknown or the caller's own word
-    const checked = await this.#schema.check(result.response)
-    if (!checked.ok) throw new ResponseInvalid('response_invalid', { ...members, errors: checked.errors }, about)
-    return checked.value as T // the schema that made T has just said so
+    // Asked without a schema, T is unknown or the caller's own word; with one, the schema that made T has just said so.
+    return (await answerOf(this.id, result, this.#schema)) as T
   }
 
   /** Whether the schema of this question looks at answers before they count (T129). */
