@@ -1,4 +1,5 @@
-// Opens the connection of a checked route: only to its addresses, proved by the peer's address after connect, and by the name in TLS (P100).
+// Opens the connection of a checked route: only to its addresses, proved by the peer's address after connect, and by the name in TLS (P100). Whether a wire goes
+// straight there or through a proxy of the operator's (proxy.ts) is decided by who opens the door.
 // Never resolves, never retries, never lets a caller see why exactly it failed.
 import type { connect as netConnect, Socket } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
@@ -12,8 +13,11 @@ import { rememberDial, rounded } from './timing.ts'
 /** A private authority in place of the public ones, and what we show of ourselves. */
 export type Trust = { ca?: string; cert?: string; key?: string }
 
+/** Opens a connection to one address of a checked route, before any TLS with who is there. */
+export type Wire = (route: Route, address: Uint8Array, ms: number) => Promise<Socket>
+
 /** A connection to one of the checked addresses, in their order, TLS included. */
-export async function dial(route: Route, ms: number, trust: Trust, connect: typeof netConnect): Promise<Socket> {
+export async function dial(route: Route, ms: number, trust: Trust, wire: Wire): Promise<Socket> {
   const until = performance.now() + ms
   let last: unknown
   for (const address of route.addresses) {
@@ -21,12 +25,12 @@ export async function dial(route: Route, ms: number, trust: Trust, connect: type
     if (left <= 0) break
     try {
       const began = performance.now()
-      const socket = await openTcp(route, address, left, connect)
+      const socket = await wire(route, address, left)
       const connected = performance.now()
       const isTls = route.url.protocol === 'https:'
       const ready = isTls ? await openTls(socket, route, until - connected, trust) : socket
       const tlsMs = isTls ? rounded(performance.now() - connected) : null
-      rememberDial(ready, { connectMs: rounded(connected - began), tlsMs })
+      rememberDial(ready, { connectMs: rounded(connected - began), tlsMs, address: addressText(address) })
       return ready
     } catch (error) {
       last = error
@@ -36,16 +40,28 @@ export async function dial(route: Route, ms: number, trust: Trust, connect: type
   throw last ?? new EgressError('unreachable')
 }
 
-async function openTcp(route: Route, address: Uint8Array, ms: number, connect: typeof netConnect): Promise<Socket> {
-  // The address is dialled, not the name: one that rebinds meanwhile changes nothing.
+/** Straight to the address. */
+export const straight =
+  (connect: typeof netConnect): Wire =>
+  async (route, address, ms) => {
+    // The address is dialled, not the name: one that rebinds meanwhile changes nothing.
+    const literal = ipaddr.fromByteArray([...address])
+    const socket = connect({ host: literal.toString(), port: route.port })
+    await opened(socket, 'connect', ms, 'unreachable')
+    const peer = socket.remoteAddress ? parseAddress(socket.remoteAddress.replace(/^::ffff:/i, '')) : null
+    const wanted = isMapped(literal) ? address.subarray(12) : address
+    if (peer && sameBytes(Buffer.from(peer), Buffer.from(wanted))) return socket
+    socket.destroy()
+    throw new EgressError('url_not_allowed')
+  }
+
+const isMapped = (literal: ipaddr.IPv4 | ipaddr.IPv6): boolean =>
+  literal.kind() === 'ipv6' && (literal as ipaddr.IPv6).isIPv4MappedAddress()
+
+/** As it is written: an IPv4 address inside of an IPv6 one as the former. */
+export function addressText(address: Uint8Array): string {
   const literal = ipaddr.fromByteArray([...address])
-  const socket = connect({ host: literal.toString(), port: route.port })
-  await opened(socket, 'connect', ms, 'unreachable')
-  const peer = socket.remoteAddress ? parseAddress(socket.remoteAddress.replace(/^::ffff:/i, '')) : null
-  const wanted = literal.kind() === 'ipv6' && (literal as ipaddr.IPv6).isIPv4MappedAddress() ? address.subarray(12) : address
-  if (peer && sameBytes(Buffer.from(peer), Buffer.from(wanted))) return socket
-  socket.destroy()
-  throw new EgressError('url_not_allowed')
+  return isMapped(literal) ? (literal as ipaddr.IPv6).toIPv4Address().toString() : literal.toString()
 }
 
 async function openTls(socket: Socket, route: Route, ms: number, trust: Trust): Promise<Socket> {
@@ -63,7 +79,8 @@ async function openTls(socket: Socket, route: Route, ms: number, trust: Trust): 
   return secure
 }
 
-function opened(socket: Socket, event: 'connect' | 'secureConnect', ms: number, failed: Failed): Promise<void> {
+/** Once the event has come; a socket that fails or is late is closed. */
+export function opened(socket: Socket, event: 'connect' | 'secureConnect', ms: number, failed: Failed): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = (finish: () => void) => {
       clearTimeout(timer)

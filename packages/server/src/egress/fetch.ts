@@ -1,13 +1,15 @@
 // The only door out (P95): every request is checked, dialled at a checked address, capped in time and size, and told apart only in five ways (P101–P105).
-// Never follows a redirect unless it is told to, never uses a proxy of the environment, never tells the caller what the other side said in TLS or TCP.
+// Never follows a redirect unless it is told to, never uses a proxy but the one that the operator names to us (proxy.ts), never tells the caller what the other
+// side said in TLS or TCP.
 import { connect as netConnect, type Socket } from 'node:net'
 import { Agent } from 'undici'
 import { sha256Hex } from '../crypto/token.ts'
 import type { Log } from '../std/log.ts'
 import { readBody } from './body.ts'
-import { dial, type Trust } from './dial.ts'
+import { dial, straight, type Trust } from './dial.ts'
 import { EgressError, type Failed, type Failure } from './failure.ts'
 import type { Guard, Route } from './guard.ts'
+import { type ForwardProxy, wireThrough } from './proxy.ts'
 import { rounded, type Timings, watchBody } from './timing.ts'
 
 export type Answer = {
@@ -63,6 +65,8 @@ export type EgressRequest = {
 export type Door = {
   readonly guard: Guard
   fetch(request: EgressRequest): Promise<Answer | Failure>
+  /** A bare connection of a checked route, for what is no HTTP: a server of mail. */
+  dial(route: Route, ms: number): Promise<Socket>
   close(): Promise<void>
 }
 
@@ -72,6 +76,8 @@ export type DoorOptions = {
   installation: string
   version: string
   log?: Log
+  /** Every connection goes through it; while it is away none is made. */
+  proxy?: ForwardProxy | null
   /** Opens the TCP connection; handed in by tests whose rig listens on another port. */
   connect?: typeof netConnect
 }
@@ -85,6 +91,7 @@ export const viaOf = (installation: string): string => `1.1 countersign-${instal
 
 export function openDoor(options: DoorOptions): Door {
   const { guard, log, connect = netConnect } = options
+  const wire = options.proxy ? wireThrough(options.proxy, connect) : straight(connect)
   const pools = new Map<string, Agent>()
 
   /** One pool per tenant, origin and set of addresses (P102): a connection is reused only for what it was checked for. */
@@ -119,7 +126,7 @@ export function openDoor(options: DoorOptions): Door {
       maxHeaderSize: caps.headerBytes,
       allowH2: false,
       connect: (_, done) => {
-        dial(route, caps.connectMs, trust, connect).then(
+        dial(route, caps.connectMs, trust, wire).then(
           (socket) => done(null, inSlices(socket) as never),
           (error: Error) => done(error, null),
         )
@@ -198,6 +205,7 @@ export function openDoor(options: DoorOptions): Door {
         return { failed }
       }
     },
+    dial: (route, ms) => dial(route, ms, {}, wire),
     async close() {
       await Promise.all([...pools.values()].map((pool) => pool.destroy()))
       pools.clear()

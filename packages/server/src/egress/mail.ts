@@ -1,14 +1,12 @@
 // Mail on its way out (T107): SMTP over a socket of our own dialling, or a provider's HTTPS, or a file. What a mail says, and to whom, is decided by who calls.
 // Dials no address that the guard refuses, sends no password without TLS, follows no header that came inside of a value, and reads no file and no URL for a message.
 import { appendFile, mkdir } from 'node:fs/promises'
-import { connect as netConnect } from 'node:net'
 import { join } from 'node:path'
 import MailComposer from 'nodemailer/lib/mail-composer'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import type { Secret } from '../crypto/secret.ts'
 import type { Log } from '../std/log.ts'
 import { parseAddress } from './address.ts'
-import { dial } from './dial.ts'
 import { EgressError } from './failure.ts'
 import type { Door } from './fetch.ts'
 
@@ -132,7 +130,7 @@ async function overSmtp(door: Door, smtp: Smtp, mail: Mail): Promise<Posted> {
   // In the clear as far as the dial goes: TLS, from the start or by STARTTLS, is the SMTP client's part.
   const route = { ...verdict.route, url: new URL(`http://${verdict.route.url.host}`) }
   try {
-    const socket = await dial(route, CONNECT_MS, {}, netConnect)
+    const socket = await door.dial(route, CONNECT_MS)
     return await converse(smtp, socket, { from: mail.from.address, to: [mail.to.address] }, message)
   } catch (error) {
     if (error instanceof EgressError) return later('The mail server does not answer.')
@@ -140,7 +138,7 @@ async function overSmtp(door: Door, smtp: Smtp, mail: Mail): Promise<Posted> {
   }
 }
 
-type Socket = Awaited<ReturnType<typeof dial>>
+type Socket = Awaited<ReturnType<Door['dial']>>
 type Envelope = { from: string; to: string[] }
 
 function converse(smtp: Smtp, socket: Socket, envelope: Envelope, message: Buffer): Promise<Posted> {

@@ -9,7 +9,7 @@ export type Timings = {
   connectMs: number | null
   tlsMs: number | null
   firstByteMs: number | null
-  /** Where it went, once a connection was there. */
+  /** Where it went, once a connection was there; behind a forward proxy all the same. */
   address: string | null
   family: 4 | 6 | null
 }
@@ -26,10 +26,14 @@ export const noTimings = (): Timings => ({
 type Dialled = { connectMs: number; tlsMs: number | null }
 
 const dialled = new WeakMap<Socket, Dialled>()
+const reached = new WeakMap<Socket, string>()
 const watched = new WeakMap<Buffer, Timings>()
 
-/** What opening this connection took; told once, to the first request that it carries. */
-export const rememberDial = (socket: Socket, took: Dialled): void => void dialled.set(socket, took)
+/** What opening this connection took, told once, to the first request that it carries; and where it leads, told to each. */
+export function rememberDial(socket: Socket, { address, ...took }: Dialled & { address: string }): void {
+  dialled.set(socket, took)
+  reached.set(socket, address)
+}
 
 /** These timings learn the socket over which this very buffer leaves. */
 export const watchBody = (body: Buffer, timings: Timings): void => void watched.set(body, timings)
@@ -42,7 +46,7 @@ subscribe('undici:client:sendHeaders', (message) => {
   dialled.delete(socket)
   timings.connectMs = took?.connectMs ?? null
   timings.tlsMs = took?.tlsMs ?? null
-  timings.address = socket.remoteAddress?.replace(/^::ffff:/i, '') ?? null
+  timings.address = reached.get(socket) ?? null
   timings.family = timings.address === null ? null : timings.address.includes(':') ? 6 : 4
 })
 

@@ -308,6 +308,27 @@ export const SETTINGS = {
     'none',
     'The prefix of this network’s own NAT64; the IPv4 address in it is judged.',
   ),
+  egressProxy: setting(
+    'EGRESS_PROXY',
+    kind.forwardProxy,
+    null,
+    'none',
+    'The forward proxy through which everything goes out, with user and password if it wants them (docs/egress.md).',
+  ),
+  egressProxyCaFile: setting(
+    'EGRESS_PROXY_CA_FILE',
+    kind.path,
+    null,
+    'the public authorities',
+    'The authority, in PEM, that proves an https:// proxy.',
+  ),
+  egressProxyExcept: setting(
+    'EGRESS_PROXY_EXCEPT',
+    kind.allowed,
+    [],
+    'none',
+    'What is called without the proxy: an exact host or a network, each with a port.',
+  ),
   mailFolder: setting(
     'MAIL_FOLDER',
     kind.path,
@@ -418,6 +439,11 @@ function contradictions(config: Values): string[] {
     lines.push(
       `${PREFIX}TLS_${config.tlsCertFile ? 'CERT' : 'KEY'}_FILE is given without ${PREFIX}TLS_${config.tlsCertFile ? 'KEY' : 'CERT'}_FILE; give both, or none.`,
     )
+  for (const [name, isGiven] of [
+    ['CA_FILE', config.egressProxyCaFile !== null],
+    ['EXCEPT', config.egressProxyExcept.length > 0],
+  ])
+    if (isGiven && !config.egressProxy) lines.push(`${PREFIX}EGRESS_PROXY_${name} is given without ${PREFIX}EGRESS_PROXY.`)
   return lines
 }
 

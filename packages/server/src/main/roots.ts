@@ -13,6 +13,7 @@ import type { Ring } from '../identity/keys-at-rest/root/ring.ts'
 import { hasSealedRows } from '../identity/keys-at-rest/tenant-key.ts'
 import type { Log } from '../std/log.ts'
 import type { Config } from './config.ts'
+import { proxyOf } from './proxy.ts'
 import { version } from './version.ts'
 
 export const rootsOf = (config: Config, db: Db, log: Log): Promise<Roots> =>
@@ -45,7 +46,7 @@ function postTo(config: Config, log: Log, target: string): PostJson {
     nameServers: config.egressDnsServers,
     nat64Prefix: config.egressNat64Prefix,
   })
-  const door = openDoor({ guard, installation: 'root-key', version: version(), log })
+  const door = openDoor({ guard, installation: 'root-key', version: version(), log, proxy: proxyOf(config) })
   const post: PostJson = async (url, headers, body) => {
     const answer = await door.fetch({
       tenantId: NO_TENANT,

@@ -2,6 +2,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import { Secret } from '../crypto/secret.ts'
 import { type Allowed, parseAddress, parseAllowed, parseNetwork } from '../egress/address.ts'
+import { parseProxy } from '../egress/proxy.ts'
 import { BUCKETS, type Bucket, type BucketName, type Buckets } from '../http/bucket.ts'
 import { nearest } from '../http/nearest.ts'
 
@@ -124,6 +125,15 @@ export const nameServers: Kind<NameServer[]> = {
     const address = six ?? four ?? item
     return parseAddress(address) && Number(digits) > 0 && Number(digits) <= 65_535 ? { address, port: Number(digits) } : null
   }),
+}
+
+export const forwardProxy: Kind<Secret> = {
+  type: 'http:// or https:// URL',
+  secret: true,
+  parse: (value) => {
+    parseProxy(value)
+    return new Secret(value)
+  },
 }
 
 export const prefix96: Kind<string> = {

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { openProxy } from '#harness'
 import { openDnsStub } from '../../egress/testing/dns-stub.ts'
 import { makeCertificate, tlsFolder } from '../../http/testing/certificate.ts'
 import { ConfigRefused, type Environment, readConfig } from '../config.ts'
@@ -98,4 +99,46 @@ test('P153 name servers, disk and folders: what only a machine of one’s own ca
     what: expect.stringContaining(join(home, 'keys')),
     mend: `chmod 700 ${join(home, 'keys')}`,
   })
+})
+
+test('P101 P153 a forward proxy is a line of its own: it answers, refuses us, or is away; without one there is no line', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'countersign-checks-'))
+  onTestFinished(() => rmSync(home, { recursive: true, force: true }))
+  const dns = await openDnsStub(() => ({ rcode: 3 }))
+  onTestFinished(() => dns.close())
+  const look = async (env: Environment) => {
+    const given = {
+      COUNTERSIGN_PUBLIC_URL: 'https://cs.example.com',
+      COUNTERSIGN_HOME: home,
+      COUNTERSIGN_EGRESS_DNS_SERVERS: `127.0.0.1:${dns.port}`,
+      ...env,
+    }
+    const found = await checkSurroundings(readConfig(given, { cwd: home, isRoot: false }))
+    return found.find(({ code }) => code === 'egress.proxy')
+  }
+  const proxy = await openProxy({ leadsTo: () => null, credentials: 'ann:secret' })
+  const url = (who: string) => ({ COUNTERSIGN_EGRESS_PROXY: `http://${who}127.0.0.1:${proxy.port}` })
+  expect(await look({})).toBeUndefined()
+  expect(await look(url('ann:secret@'))).toMatchObject({ status: 'ok', what: `http://127.0.0.1:${proxy.port} answers` })
+  expect(await look(url(''))).toMatchObject({ status: 'fail', what: expect.stringContaining('refuses our credentials') })
+  expect(await look({ ...url(''), COUNTERSIGN_ENVIRONMENT: 'development' })).toMatchObject({ status: 'warn' })
+  expect(await look({ ...url(''), COUNTERSIGN_ROLES: 'callbacks' })).toBeUndefined()
+  const file = join(home, 'ca.pem')
+  expect(await look({ ...url(''), COUNTERSIGN_EGRESS_PROXY_CA_FILE: file })).toMatchObject({
+    status: 'fail',
+    what: `${file} cannot be read (ENOENT).`,
+  })
+  writeFileSync(file, 'no certificate')
+  expect(await look({ ...url(''), COUNTERSIGN_EGRESS_PROXY_CA_FILE: file })).toMatchObject({ status: 'fail' })
+  await proxy.stop()
+  expect(await look(url('ann:secret@'))).toMatchObject({ status: 'warn', what: expect.stringContaining('does not answer') })
+})
+
+test('P101 P154 what belongs to a proxy is refused without one, and a text that is no proxy by its name', () => {
+  for (const [name, value, says] of [
+    ['EGRESS_PROXY_EXCEPT', 'vault.corp.example:8200', 'is given without COUNTERSIGN_EGRESS_PROXY.'],
+    ['EGRESS_PROXY_CA_FILE', 'ca.pem', 'is given without COUNTERSIGN_EGRESS_PROXY.'],
+    ['EGRESS_PROXY', 'socks5://proxy:1080', 'must be a URL such as'],
+  ] as const)
+    expect(() => check({ [`COUNTERSIGN_${name}`]: value }), name).toThrow(`COUNTERSIGN_${name} ${says}`)
 })

@@ -129,6 +129,7 @@ const CODE_OF: [RegExp, string][] = [
   [/^COUNTERSIGN_ALLOWED_HOSTS/, 'http.hosts'],
   [/^COUNTERSIGN_TRUSTED_PROXIES/, 'http.proxies'],
   [/^COUNTERSIGN_EGRESS_ALLOW/, 'egress.allow'],
+  [/^COUNTERSIGN_EGRESS_PROXY/, 'egress.proxy'],
   [/^COUNTERSIGN_EGRESS_/, 'egress.dns'],
   [/^COUNTERSIGN_ROOT_KEY/, 'key.root'],
   [/^COUNTERSIGN_PUBLIC_URL/, 'url.public'],

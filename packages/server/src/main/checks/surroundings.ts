@@ -1,13 +1,16 @@
-// The checks of the machine: name servers, room on the disk, and who may enter the folders of data and keys. Writes nothing.
+// The checks of the machine: name servers, the forward proxy, room on the disk, and who may enter the folders of data and keys. Writes nothing.
 import { existsSync, statfsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { dataFolder } from '../../db/embedded/cluster.ts'
 import { answersQuestions } from '../../egress/guard.ts'
+import { asksProxy, describeProxy } from '../../egress/proxy.ts'
 import type { Config } from '../config.ts'
+import { ProxyRefused, proxyOf } from '../proxy.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 
 export const checkSurroundings = async (config: Config): Promise<Finding[]> => [
   await checkDns(config),
+  ...(await checkProxy(config)),
   checkDisk(config),
   checkFolders(config),
 ]
@@ -15,9 +18,11 @@ export const checkSurroundings = async (config: Config): Promise<Finding[]> => [
 /** Where a laptop is offline or nearly full, development goes on: nothing there leaves the machine or lasts. */
 const refusal = ({ environment }: Config) => (environment === 'production' ? fail : warn)
 
+/** Who takes callbacks or keeps the house calls nobody. */
+const dials = ({ roles }: Config): boolean => roles.includes('web') || roles.includes('worker')
+
 async function checkDns(config: Config): Promise<Finding> {
-  // Who takes callbacks or keeps the house dials nobody.
-  if (!config.roles.some((role) => role === 'web' || role === 'worker')) return ok('egress.dns', 'This process calls nobody.')
+  if (!dials(config)) return ok('egress.dns', 'This process calls nobody.')
   const { answers, servers } = await answersQuestions(
     config.egressDnsServers,
     config.environment === 'production' ? 3_000 : 1_000,
@@ -30,6 +35,36 @@ async function checkDns(config: Config): Promise<Finding> {
       : `No name server answers (${servers.join(', ')}): nothing can be delivered.`,
     'Name one that answers in COUNTERSIGN_EGRESS_DNS_SERVERS, and let this machine reach it at port 53.',
   )
+}
+
+/** A proxy that is away for a while keeps nothing here from starting: what is to go out waits. Credentials that it refuses do. */
+async function checkProxy(config: Config): Promise<Finding[]> {
+  if (config.egressProxy === null || !dials(config)) return []
+  try {
+    const proxy = proxyOf(config)
+    if (proxy === null) return []
+    const said = await asksProxy(proxy, config.environment === 'production' ? 3_000 : 1_000)
+    const name = describeProxy(proxy)
+    if (said === 'answers') return [ok('egress.proxy', `${name} answers`)]
+    if (said === 'silent')
+      return [
+        warn(
+          'egress.proxy',
+          `The forward proxy ${name} does not answer: nothing goes out until it does.`,
+          'Start it, or name another in COUNTERSIGN_EGRESS_PROXY; nothing is called past it.',
+        ),
+      ]
+    return [
+      refusal(config)(
+        'egress.proxy',
+        `The forward proxy ${name} refuses our credentials.`,
+        'Put user and password into COUNTERSIGN_EGRESS_PROXY, or into the file that COUNTERSIGN_EGRESS_PROXY_FILE names.',
+      ),
+    ]
+  } catch (error) {
+    if (!(error instanceof ProxyRefused)) throw error
+    return [fail('egress.proxy', error.message, 'Name a file in PEM in COUNTERSIGN_EGRESS_PROXY_CA_FILE.')]
+  }
 }
 
 const LEAST_BYTES = 1024 ** 3
