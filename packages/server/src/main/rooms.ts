@@ -84,6 +84,7 @@ import { type Channels, openChannels } from './channels.ts'
 import type { Config } from './config.ts'
 import { replySealing } from './sealing.ts'
 import { openStatus, type Status } from './status.ts'
+import { proxyOf } from './proxy.ts'
 
 export type Ground = {
   config: Config
@@ -120,7 +121,13 @@ export function openRooms(ground: Ground): Rooms {
   const { config, db, keyring, log, origin } = ground
   const passwords = openPasswords({ keyring, cost: ground.passwordCost })
   const identity: IdentityHouse = { db, keyring, origin, passwords, bearers: [embedBearer({ db })] }
-  const door = openDoor({ guard: guardOf(ground), installation: keyring.installation, version: ground.version, log })
+  const door = openDoor({
+    guard: guardOf(ground),
+    installation: keyring.installation,
+    version: ground.version,
+    log,
+    proxy: proxyOf(config),
+  })
   const audit = auditHouse(ground)
   const forms = openForms()
   const slots = openWaitSlots(ground.limits, db.clock)

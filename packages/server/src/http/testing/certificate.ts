@@ -11,8 +11,8 @@ const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 
 export type Pem = { cert: string; key: string; serial: string }
 
-/** A certificate for localhost and 127.0.0.1, signed by itself. */
-export async function makeCertificate(): Promise<Pem> {
+/** A certificate for localhost, 127.0.0.1 and the names given, signed by itself. */
+export async function makeCertificate(...names: string[]): Promise<Pem> {
   const keys = await crypto.subtle.generateKey(P256, true, ['sign', 'verify'])
   const serialNumber = `01${crypto.randomUUID().replaceAll('-', '').slice(0, 14)}`
   const made = await x509.X509CertificateGenerator.createSelfSigned({
@@ -27,6 +27,7 @@ export async function makeCertificate(): Promise<Pem> {
       new x509.SubjectAlternativeNameExtension([
         { type: 'dns', value: 'localhost' },
         { type: 'ip', value: '127.0.0.1' },
+        ...names.map((value) => ({ type: 'dns' as const, value })),
       ]),
     ],
   })
