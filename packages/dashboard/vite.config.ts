@@ -31,6 +31,8 @@ export default defineConfig({
     // The dashboard, and the page that others hold in a frame.
     rolldownOptions: {
       input: [at('index.html'), at('embed.html')],
+      // How long a plugin took says something of the machine, not of what was built: a slow one would fail the build below.
+      checks: { pluginTimings: false },
       // A warning would be the first thing that somebody reads of us, for the first start builds.
       onwarn(warning) {
         throw new Error(warning.message)
