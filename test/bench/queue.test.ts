@@ -39,7 +39,13 @@ test('Q157 a goal is met only in a full run; a quick scenario that takes longer 
   let now = 0
   const taking = (ms: number, quick: boolean) =>
     perform(
-      { name: 'B1', title: 'made up', perform: async () => void (now += ms) },
+      {
+        name: 'B1',
+        title: 'made up',
+        perform: async () => {
+          now += ms
+        },
+      },
       { quick } as Run, // nothing else of it is looked at here
       () => now,
     )
@@ -114,7 +120,8 @@ test('Q159 figures that others recorded stand in one place, with their settings,
 
 test('Q160 a run is held against the last accepted one: less than 70 % of a ratio is a fault, and so is what was accepted and is gone', () => {
   const file = acceptedFile()
-  const p50 = (ours: number, peer: number) => against(ours, peer, { metric: 'B4 p50, against graphile-worker', unit: 'ms', goal: '<= 3' })
+  const p50 = (ours: number, peer: number) =>
+    against(ours, peer, { metric: 'B4 p50, against graphile-worker', unit: 'ms', goal: '<= 3' })
   const share = (ours: number) => figure('B6 rate under a pin', { unit: 'share', ours, goal: '>= 0.98' })
   const dead = (ours: number) => figure('B6 dead tuples', { unit: 'tuples', ours, goal: '< 600' })
 
@@ -144,7 +151,11 @@ test('Q160 a run is held against the last accepted one: less than 70 % of a rati
   // What is accepted later replaces its own scenarios.
   accept(file, 'quick', {}, [against(200, 100)])
   expect(check(file, 'quick', [against(150, 100), p50(2, 5)])).toEqual([])
-  expect([against(1, 0), figure('B2 enqueue', { goal: '>= 1' }), against(1, 1, { goal: null })].map(ratioOf)).toEqual([null, null, null])
+  expect([against(1, 0), figure('B2 enqueue', { goal: '>= 1' }), against(1, 1, { goal: null })].map(ratioOf)).toEqual([
+    null,
+    null,
+    null,
+  ])
 })
 
 test('Q160 what is kept of a run has its settings, scenario by scenario, and a shortened run replaces no full one', () => {
@@ -166,8 +177,21 @@ test('Q160 the page of figures is what was kept, drawn, and no other document na
   if (existsSync(page))
     for (const [name, text] of Object.entries(drawPage(kept)))
       expect([name, readFileSync(join(root, 'docs/benchmarks', name), 'utf8')]).toEqual([name, text])
-  const folders = ['.', 'docs', 'docs/queue', 'packages/queue', 'packages/sdk', 'examples/typescript', 'examples/sql', 'examples/http-worker']
+  const folders = [
+    '.',
+    'docs',
+    'docs/queue',
+    'packages/queue',
+    'packages/sdk',
+    'examples/typescript',
+    'examples/sql',
+    'examples/http-worker',
+  ]
   for (const folder of folders)
     for (const name of readdirSync(join(root, folder)).filter((one) => one.endsWith('.md')))
-      expect([folder, name, readFileSync(join(root, folder, name), 'utf8').match(/\d[\d,.]* ?(thousand |k )?jobs( a second|\/s| per second)/g)]).toEqual([folder, name, null])
+      expect([
+        folder,
+        name,
+        readFileSync(join(root, folder, name), 'utf8').match(/\d[\d,.]* ?(thousand |k )?jobs( a second|\/s| per second)/g),
+      ]).toEqual([folder, name, null])
 })

@@ -4,8 +4,8 @@ import { createQueue, defineKind } from '@countersign/queue'
 import { drain } from '@countersign/queue/testing'
 import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
-import { emptyDatabase } from '../../packages/queue/src/testing/empty-database.ts'
 import { migrate } from '../../packages/queue/src/index.ts'
+import { emptyDatabase } from '../../packages/queue/src/testing/empty-database.ts'
 import { startEmbedded } from '../../packages/server/src/db/embedded/postgres.ts'
 import { copyDatabase, type Place } from './dump.ts'
 import { createDatabase, createLogin, currentXid, drawXids } from './sql.ts'
@@ -66,7 +66,10 @@ test('A27 Q42 of a dump that is restored into a fresh cluster with lower transac
   const wants = JSON.stringify([{ queue: 'default', n: 5, kinds: ['note'] }])
   await before.query("select countersign_queue.claim('gone', gen_random_uuid(), $1::jsonb)", [wants])
   const pending = [...held, ...(await many(40)), ...(await many(5, { queue: 'another' })), ...(await many(5, { runAt: 1_000 }))]
-  expect((await old.queue.counts()).queues).toMatchObject({ default: { running: 5, ready: 40, scheduled: 5 }, another: { ready: 5 } })
+  expect((await old.queue.counts()).queues).toMatchObject({
+    default: { running: 5, ready: 40, scheduled: 5 },
+    another: { ready: 5 },
+  })
 
   const target = await freshCluster()
   await copyDatabase(source, target)
@@ -86,8 +89,11 @@ test('A27 Q42 of a dump that is restored into a fresh cluster with lower transac
   expect(over.filter((id) => now.has(id))).toEqual([])
   expect([...now].filter(([, times]) => times !== 1)).toEqual([])
   await expect
-    .poll(async () => (await Promise.all([...wanted, late].map((id) => queue.job(id)))).every((job) => job?.state === 'completed'), {
-      timeout: 30_000,
-    })
+    .poll(
+      async () => (await Promise.all([...wanted, late].map((id) => queue.job(id)))).every((job) => job?.state === 'completed'),
+      {
+        timeout: 30_000,
+      },
+    )
     .toBe(true)
 })

@@ -79,7 +79,9 @@ async function hold(arena: Arena): Promise<void> {
   const begun = performance.now()
   const { disk, waited, missing } = await holdUp(arena, HOLD_UP)
   const rate = ((arena.ledger.settledAt.length - before) / (performance.now() - begun)) * 1_000
-  const [first, most, last] = [disk[0] ?? Number.NaN, Math.max(...disk), disk.at(-1) ?? Number.NaN].map((bytes) => (bytes / 2 ** 20).toFixed(0))
+  const [first, most, last] = [disk[0] ?? Number.NaN, Math.max(...disk), disk.at(-1) ?? Number.NaN].map((bytes) =>
+    (bytes / 2 ** 20).toFixed(0),
+  )
   say(
     `held up by ${HOLD_UP.paused} paused jobs, long ones and a dump: ${Math.round(rate)} jobs/s; disk ${first} MiB, at most ${most}, in the end ${last}; ${waited.length} claims waited, ${missing.length} jobs are not in the dump`,
   )
@@ -88,7 +90,8 @@ async function hold(arena: Arena): Promise<void> {
   if (!IS_SHORT && !levelsOff(disk)) complain(`the disk goes on growing: ${disk.join(' ')}`)
 }
 
-const isChosen = (name: string) => process.argv.includes(name) || !process.argv.some((arg) => arg === '--faults' || arg === '--hold-up')
+const isChosen = (name: string) =>
+  process.argv.includes(name) || !process.argv.some((arg) => arg === '--faults' || arg === '--hold-up')
 if (isChosen('--faults')) await inArena({}, hurt)
 if (isChosen('--hold-up')) await inArena(IS_SHORT ? {} : { perSecond: 2_000 }, hold)
 process.exit(good ? 0 : 1)

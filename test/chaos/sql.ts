@@ -35,8 +35,7 @@ export const engineBytes = `
   select coalesce(sum(pg_total_relation_size(c.oid)), 0)::float8 as bytes from pg_class c
   where c.relnamespace = 'countersign_queue'::regnamespace and c.relkind = 'r'`
 /** So many transactions that did nothing but take a number. */
-export const drawXids = (n: number) =>
-  `do $$ begin for i in 1..${n} loop perform pg_current_xact_id(); commit; end loop; end $$`
+export const drawXids = (n: number) => `do $$ begin for i in 1..${n} loop perform pg_current_xact_id(); commit; end loop; end $$`
 export const currentXid = 'select pg_current_xact_id()::text as xid'
 export const empty = (table: string) => `delete from ${table}`
 export const restore = (table: string, columns: string[]) =>

@@ -419,7 +419,8 @@ begin
 end $$;
 
 -- After a logical copy (dump and restore, logical replication): transaction ids of the ring mean nothing here (Q42). Every job that waits or runs in the
--- ring becomes a row in the old order, attempts as lost ones; what is finished is folded; the ring begins anew. Answers how many jobs moved.
+-- ring becomes a row in the old order, behind them what was enqueued since; attempts as lost ones; what is finished is folded; the ring begins anew.
+-- Answers how many jobs moved.
 -- Locks the whole ring, waiting for whoever uses it, but holds none of it while it waits: whoever writes into the ring reads first which generation
 -- that is, so the lock of that table is the door, waited for alone and not for long; what is behind it is tried, and the door given up again when
 -- somebody is still inside. Never waits crosswise with anybody; never runs a finished job again.
@@ -462,9 +463,15 @@ begin
   for l in select * from countersign_queue.lanes order by lane loop
     c := countersign_queue.cursor_of(l.lane);
     for waiting in
-      select r.slot, array_agg(r.xid order by r.xid, r.num) as xids, array_agg(r.num order by r.xid, r.num) as nums, count(*) as n
-      from countersign_queue.ring r
-      where r.lane = l.lane and not countersign_queue.behind(c, r.generation, r.xid, r.num)
+      select r.slot, array_agg(r.xid order by r.own, r.xid, r.num) as xids, array_agg(r.num order by r.own, r.xid, r.num) as nums, count(*) as n
+      from (
+        -- What was enqueued here has the transaction that wrote it; what was copied, the one of its old cluster.
+        select w.*, w.xmin::text::bigint = (w.xid::text::bigint & 4294967295) as own from countersign_queue.ring w where w.lane = l.lane) r
+      where (not countersign_queue.behind(c, r.generation, r.xid, r.num)
+          -- Enqueued since the copy was made: its number lies behind a cursor that never saw it.
+          or (r.own and not exists (
+            select from countersign_queue.claims k cross join lateral unnest(k.xids, k.nums) u (xid, num)
+            where k.lane = l.lane and k.row_generation = r.generation and u.xid = r.xid and u.num = r.num)))
         and not exists (select from countersign_queue.tombstones t where t.lane = r.lane and t.xid = r.xid and t.num = r.num)
       group by r.generation, r.slot order by r.generation
     loop

@@ -14,7 +14,11 @@ async function connect(url: string): Promise<pg.Client> {
   return client
 }
 
-const caught = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => 'done', (error: unknown) => error)
+const caught = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => 'done',
+    (error: unknown) => error,
+  )
 
 test('§8 the row "in a failed transaction": the server’s own error is passed on as it is, from every kind of call, and nothing is written', async () => {
   const url = await emptyDatabase()
@@ -37,7 +41,9 @@ test('§8 the row "in a failed transaction": the server’s own error is passed 
     pause: caught(queue.pause({ queue: 'default' }, own)),
     settings: caught(queue.configure('default', { maxDepth: 1 }, own)),
     claim: caught(
-      client.query(`select countersign_queue.claim('w', gen_random_uuid(), '[{"queue": "default", "n": 1, "kinds": ["greet"]}]')`),
+      client.query(
+        `select countersign_queue.claim('w', gen_random_uuid(), '[{"queue": "default", "n": 1, "kinds": ["greet"]}]')`,
+      ),
     ),
     finish: caught(client.query(`select countersign_queue.finish('[]')`)),
     tick: caught(client.query('select countersign_queue.tick()')),
@@ -64,7 +70,13 @@ test('§8 the row "older schema": a worker that comes before its migration says 
   const start = () => {
     const told: unknown[] = []
     const log = { ...silentLog, error: ({ err }: { err?: unknown }) => void errors.push(err) }
-    const queue = createQueue({ database: { url }, listen: false, kinds: [greet], log, onOutdated: (error) => void told.push(error) })
+    const queue = createQueue({
+      database: { url },
+      listen: false,
+      kinds: [greet],
+      log,
+      onOutdated: (error) => void told.push(error),
+    })
     onTestFinished(() => queue.close())
     return { queue, told, worker: queue.work({ maintenance: false }) }
   }
@@ -101,7 +113,10 @@ test('§8 the row "foreign schema of the same name": it is schema_mismatch, and 
   ]) {
     await client.query(theirs)
     const before = await look()
-    await expect(migrate(url)).rejects.toMatchObject({ code: 'schema_mismatch', message: expect.stringContaining('countersign_queue') })
+    await expect(migrate(url)).rejects.toMatchObject({
+      code: 'schema_mismatch',
+      message: expect.stringContaining('countersign_queue'),
+    })
     expect(await look()).toEqual(before)
   }
   // An empty one is a place that somebody prepared.
@@ -128,7 +143,9 @@ test('§8 the row "in REPEATABLE READ or SERIALIZABLE": what reads the newest st
       'reanchor()',
     ]) {
       await client.query('savepoint before')
-      await expect(client.query(`select countersign_queue.${call}`), `${call} in ${level}`).rejects.toMatchObject({ code: 'QJ006' })
+      await expect(client.query(`select countersign_queue.${call}`), `${call} in ${level}`).rejects.toMatchObject({
+        code: 'QJ006',
+      })
       await client.query('rollback to before')
     }
     await client.query('commit')
@@ -138,7 +155,8 @@ test('§8 the row "in REPEATABLE READ or SERIALIZABLE": what reads the newest st
 
 test('§8 the row "two of one name": two schedules, or two kinds, of one name in a process are an error at start', () => {
   const at = defineSchedule('nightly', { cron: '@daily', kind: greet })
-  const open = (options: object) => () => createQueue({ database: { url: 'postgres://nobody@127.0.0.1:9/nothing' }, listen: false, ...options })
+  const open = (options: object) => () =>
+    createQueue({ database: { url: 'postgres://nobody@127.0.0.1:9/nothing' }, listen: false, ...options })
   expect(open({ schedules: [at, defineSchedule('nightly', { cron: '@hourly', kind: greet })] })).toThrow(
     'two declarations of the schedule nightly',
   )

@@ -54,13 +54,13 @@ export async function runProgram(engines: Pair<Engine>, options: Options): Promi
         [95, 'line'],
         [1.5, 'kill'],
         [0.5, 'restart'],
-        [3, 'walk'],
+        [6, 'walk'],
         [1.5, 'lose'],
         [2, 'clock'],
       ])
       if (what === 'kill') await kill(world, line)
       else if (what === 'restart') await restart(world)
-      else if (what === 'walk') walks += (await walk(world, line, walker)) ? 1 : 0
+      else if (what === 'walk') walks += (await walk(world, walker)) ? 1 : 0
       else if (what === 'lose' && !world.lines.some((one) => one.holds)) await loseWorker(world)
       else if (what === 'clock') await moveClock(world)
       else if (what === 'line' && !(await stepOn(world, line))) waits++
@@ -238,8 +238,10 @@ async function restart(world: World): Promise<void> {
 }
 
 /** What a step would wait for, and what it holds then (Q154): tried on the ring alone and rolled back, so that neither engine is changed. */
-async function walk(world: World, line: Line, walker: Walker): Promise<boolean> {
-  if (line.isOpen) return false
+async function walk(world: World, walker: Walker): Promise<boolean> {
+  const idle = world.lines.filter((one) => !one.isOpen)
+  if (idle.length === 0) return false
+  const line = world.random.pick(idle)
   const step = prepareLine(world, line, world.random.weighted(CHOICES))
   if (!step) return false
   say(world, `${line.n} is walked through ${step.says}`)

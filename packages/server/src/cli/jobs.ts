@@ -103,7 +103,8 @@ type Transition = RouteAnswer<'GET /jobs/:id/timeline'>['data'][number]
 
 function runOf({ job, timeline }: { job: Job; timeline: Transition[] }, attempt: number) {
   const transitions = timeline.filter((one) => one.attempt === attempt && attempt > 0)
-  if (transitions.length === 0) throw refuseWord('--attempt', 'attempt', `is none that is kept of this job; it had ${job.attempt}`)
+  if (transitions.length === 0)
+    throw refuseWord('--attempt', 'attempt', `is none that is kept of this job; it had ${job.attempt}`)
   const errors = job.errors.filter((one) => one.attempt === attempt)
   return { job_id: job.id, kind: job.kind, attempt, worker: transitions.at(-1)?.worker ?? null, transitions, errors }
 }

@@ -104,7 +104,8 @@ const CLEARED: Record<string, unknown> = { on_full: 'reject', aging_seconds: 60 
 
 function pairOf(pair: string): [string, unknown] {
   const [, setting, text] = /^([a-z_]+)=(.+)$/s.exec(pair) ?? []
-  if (setting === undefined || text === undefined) throw refuseWord('<setting=value>', 'pair', 'is a setting and its value, such as max_running=4')
+  if (setting === undefined || text === undefined)
+    throw refuseWord('<setting=value>', 'pair', 'is a setting and its value, such as max_running=4')
   try {
     return [setting, JSON.parse(text)]
   } catch {
@@ -114,7 +115,10 @@ function pairOf(pair: string): [string, unknown] {
 
 const settingsOf = (queue: Queue): string =>
   table(
-    SETTINGS.map((setting) => [setting, queue[setting as keyof Queue] === null ? '–' : plain(JSON.stringify(queue[setting as keyof Queue]))]),
+    SETTINGS.map((setting) => [
+      setting,
+      queue[setting as keyof Queue] === null ? '–' : plain(JSON.stringify(queue[setting as keyof Queue])),
+    ]),
     ['SETTING', 'VALUE'],
     '',
   )
