@@ -55,6 +55,8 @@ create index comments_task on countersign.comments (tenant_id, task_id, id);
 select countersign.make_tenant_table('comments', array['select', 'insert', 'delete']);
 -- For rewraps, which replace the wrap in front of an envelope.
 grant update (body) on countersign.comments to countersign_runtime;
+-- For the erasure of a person, who said it.
+grant update (author_id, author_name) on countersign.comments to countersign_runtime;
 
 -- What a task said before it was revised (T53): the content of each revision that is no more, and why the next one came.
 create table countersign.revisions (
@@ -80,6 +82,10 @@ create table countersign.task_defaults (
   reminders json,
   -- Everything before this id is erased already, so that a night's look begins here.
   erased_before text collate "C",
+  -- The least that any task hides; a task may ask for more.
+  redact text not null default 'none' check (redact in ('none', 'notify', 'strict')),
+  -- For the other clients: whether another question under a known key is refused, in place of answered with the first (T66).
+  compat_strict_replay boolean not null default false,
   primary key (tenant_id)
 );
 select countersign.make_tenant_table('task_defaults', array['select', 'insert', 'update']);
@@ -112,8 +118,8 @@ create index tasks_asker on countersign.tasks (tenant_id, asker, id);
 create index tasks_completed_by on countersign.tasks (tenant_id, completed_by_user_id, id) where completed_by_user_id is not null;
 -- Figures are read from this alone: a year of a tenant, without touching its rows.
 create index tasks_figures on countersign.tasks (tenant_id, created_at)
-  include (status, outcome, agent_id, completed_via_channel, completed_by_user_id, first_viewed_at, completed_at, timed_out_at, escalation_level,
-    verification_attempt, agent_outcome, id);
+  include (status, outcome, agent_id, completed_via_channel, completed_by_user_id, first_viewed_at, completed_at, timed_out_at, cancelled_at,
+    verification_exhausted_at, escalation_level, verification_attempt, agent_outcome, id);
 
 grant select (task, tags, metadata, asked, asker, assigned_to_user_id, completed_by_user_id, agent_id) on countersign.tasks to countersign_engine;
 

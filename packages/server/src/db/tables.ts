@@ -109,6 +109,7 @@ export const TABLES: Record<string, Table> = {
     indexes: { tasks_found: 'holds words, tags and names of the asked; rows of other tenants are left out as they are read' },
   },
   decisions: { kind: 'tenant' },
+  decision_challenges: { kind: 'tenant' },
   decision_settings: { kind: 'tenant' },
   forms: { kind: 'tenant' },
   compatibility_keys: { kind: 'tenant' },
@@ -123,6 +124,9 @@ export const TABLES: Record<string, Table> = {
   comments: { kind: 'tenant' },
   revisions: { kind: 'tenant' },
   task_defaults: { kind: 'tenant' },
+  task_rollups: { kind: 'tenant' },
+  task_rollup_parts: { kind: 'tenant' },
+  task_rollup_marks: { kind: 'tenant' },
   // verifiers
   provider_keys: { kind: 'tenant' },
   verifiers: { kind: 'tenant' },

@@ -7,6 +7,7 @@ import { returnClaim } from './holding.ts'
 import type { TasksHouse } from './house.ts'
 import { noticeKinds } from './notices/jobs.ts'
 import { routingKinds } from './routing/jobs.ts'
+import { foldRollups } from './stats/rollup/fold.ts'
 import { missOutcome } from './talk/outcome.ts'
 import { verifierJobs } from './verifiers/jobs.ts'
 
@@ -60,9 +61,17 @@ export const taskJobs = (house: TasksHouse): Kind[] => [
       await eraseWhatIsOver(house, signal)
     },
   }) as Kind,
+  defineKind('task.fold_rollups', {
+    keepOutput: false,
+    deadline: '10m',
+    async run(_job, { signal }) {
+      await foldRollups(house, signal)
+    },
+  }) as Kind,
 ]
 
-/** What is no longer kept is erased at night. */
+/** What is no longer kept is erased at night; what has ended is counted each minute. */
 export const taskSchedules: readonly Schedule[] = [
   defineSchedule('task-retention', { cron: '7 2 * * *', kind: 'task.retain', overlap: 'skip' }),
+  defineSchedule('task-rollups', { cron: '* * * * *', kind: 'task.fold_rollups', overlap: 'skip' }),
 ]

@@ -1,4 +1,5 @@
-// The figures of tasks (T161), counted by the database in one pass over one index: `tasks_figures` holds all that is asked for here, so no row is touched.
+// The figures of tasks (T161) from their rows, counted by the database in one pass over one index: `tasks_figures` holds all that is asked for here, so no row is
+// touched. What has ended long ago is read from rollup/ where that knows it.
 import { join, type Sql, sql } from '../../db/sql.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
 
@@ -18,12 +19,18 @@ export type Cell = {
   succeeded: number
   failed: number
   skipped: number
-  seconds: number | null
+  timed: number
+  took_ms: number
 }
 
 // Two buckets for each doubling of the time, from a second on: a median read from them is at most some percent off.
-const bucketOf = (until: Sql): Sql => sql`
+export const bucketOf = (until: Sql): Sql => sql`
   case when ${until} is not null then floor(2 * ln(greatest(extract(epoch from ${until} - created_at)::float8, 1)) / ln(2.0::float8))::integer end`
+
+/** While it was a question: who looks at an answered one finds none. */
+export const LOOKED = sql`
+  case when first_viewed_at <= coalesce(completed_at, timed_out_at, cancelled_at, verification_exhausted_at, 'infinity') then first_viewed_at end`
+export const DECIDED = sql`case when completed_via_channel <> 'timeout' then completed_at end`
 
 const GROUP = {
   agent: sql`agent_id`,
@@ -33,7 +40,7 @@ const GROUP = {
 }
 export type GroupBy = keyof typeof GROUP
 
-const APPROVED = sql`outcome in ('accepted', 'edited', 'answered', 'responded')`
+export const APPROVED = sql`outcome in ('accepted', 'edited', 'answered', 'responded')`
 
 // Four groupings at once in memory: the default would sort a year of tasks on disk.
 export const widen = (t: Tx) => t.run`select set_config('work_mem', '65536', true)`
@@ -41,9 +48,9 @@ export const widen = (t: Tx) => t.run`select set_config('work_mem', '65536', tru
 /** `matching` may name columns of the index alone, or ids: anything else would make the pass read rows. */
 export const countCells = (t: Tx, scope: Scope, at: { from: Date; to: Date; by: GroupBy }, matching: Sql) => t.rows<Cell>`
   with cells as (
-    select date_trunc('hour', created_at) as hour, status, outcome, ${bucketOf(sql`first_viewed_at`)} as look, ${bucketOf(sql`case when completed_via_channel <> 'timeout' then completed_at end`)} as decision,
+    select date_trunc('hour', created_at, 'UTC') as hour, status, outcome, ${bucketOf(LOOKED)} as look, ${bucketOf(DECIDED)} as decision,
       ${GROUP[at.by]} as key, completed_via_channel is distinct from 'timeout' as by_people, escalation_level > 0 as escalated, verification_attempt,
-      agent_outcome, extract(epoch from completed_at - created_at)::float8 as seconds
+      agent_outcome, extract(epoch from completed_at - created_at) * 1000 as took_ms
     from tasks
     where tenant_id = ${scope.tenantId}::uuid and created_at >= ${at.from}::timestamptz and created_at < ${at.to}::timestamptz and ${matching}
   )
@@ -52,7 +59,8 @@ export const countCells = (t: Tx, scope: Scope, at: { from: Date; to: Date; by: 
     coalesce(sum(verification_attempt), 0)::integer as refusals, count(*) filter (where verification_attempt > 0)::integer as refused,
     count(*) filter (where ${APPROVED} and by_people)::integer as approved,
     count(*) filter (where agent_outcome = 'succeeded')::integer as succeeded, count(*) filter (where agent_outcome = 'failed')::integer as failed,
-    count(*) filter (where agent_outcome = 'skipped')::integer as skipped, avg(seconds) as seconds
+    count(*) filter (where agent_outcome = 'skipped')::integer as skipped,
+    count(took_ms)::integer as timed, coalesce(sum(took_ms), 0)::float8 as took_ms
   from cells
   group by grouping sets ((hour, status, outcome), (look), (decision), (key))`
 
@@ -81,25 +89,34 @@ export function ofStats(
   return join(parts, ' and ')
 }
 
-type Stretch = { from: Date; to: Date }
-const within = (scope: Scope, at: Stretch, matching: Sql): Sql => sql`
+export type Stretch = { from: Date; to: Date }
+export const within = (scope: Scope, at: Stretch, matching: Sql): Sql => sql`
   tasks.tenant_id = ${scope.tenantId}::uuid and tasks.created_at >= ${at.from}::timestamptz and tasks.created_at < ${at.to}::timestamptz and ${matching}`
 
-/** Which members people change most before they agree. */
-export const countEditedFields = (t: Tx, scope: Scope, at: Stretch, matching: Sql) => t.rows<{ pointer: string; tasks: number }>`
+/** Decisions of these tasks, where those are many: the index of what figures need of decisions goes first. */
+export const ofMany = (scope: Scope, at: Stretch, matching: Sql): Sql => sql`
+  exists (select from tasks where tasks.id = d.task_id and ${within(scope, at, matching)})`
+
+/** The same, where they are few: they are found first. */
+export const ofFew = (scope: Scope, at: Stretch, matching: Sql): Sql => sql`
+  d.task_id = any (array(select tasks.id from tasks where ${within(scope, at, matching)}))`
+
+/** Which members people changed before they agreed. */
+export const countEditedFields = (t: Tx, scope: Scope, { from }: Stretch, those: Sql) => t.rows<{
+  pointer: string
+  tasks: number
+}>`
   select field as pointer, count(distinct d.task_id)::integer as tasks
   from decisions d cross join lateral unnest(d.edited) as field
-  where d.tenant_id = ${scope.tenantId}::uuid and d.decided_at >= ${at.from}::timestamptz and d.edited is not null and d.state = 'counted'
-    and exists (select from tasks where tasks.id = d.task_id and ${within(scope, at, matching)})
-  group by field order by tasks desc, field limit 20`
+  where d.tenant_id = ${scope.tenantId}::uuid and d.decided_at >= ${from}::timestamptz and d.edited is not null and d.state = 'counted' and ${those}
+  group by field`
 
 /** Of tasks that several people decided: how many there were, and in how many all said the same. */
-export const countAgreement = (t: Tx, scope: Scope, at: Stretch, matching: Sql) => t.one<{ tasks: number; unanimous: number }>`
-  select count(*)::integer as tasks, count(*) filter (where kinds = 1)::integer as unanimous
+export const countAgreement = (t: Tx, scope: Scope, { from }: Stretch, those: Sql) => t.one<{ voted: number; unanimous: number }>`
+  select count(*)::integer as voted, count(*) filter (where kinds = 1)::integer as unanimous
   from (
     select d.task_id, count(distinct (d.type, d.approves)) as kinds from decisions d
-    where d.tenant_id = ${scope.tenantId}::uuid and d.decided_at >= ${at.from}::timestamptz and d.counted_in is not null and d.state = 'counted'
-      and exists (select from tasks where tasks.id = d.task_id and tasks.outcome is not null and ${within(scope, at, matching)})
+    where d.tenant_id = ${scope.tenantId}::uuid and d.decided_at >= ${from}::timestamptz and d.counted_in is not null and d.state = 'counted' and ${those}
     group by d.task_id having count(*) > 1
   ) as voted`
 

@@ -1,25 +1,26 @@
 // The figures of tasks (T161): what was asked, how it ended and how long it took, for one stretch of time, within what the caller reaches (T18). Counts and
-// names of members only; no content. Medians are read from buckets that double every second one.
-import { Problem } from '@countersign/sdk'
+// names of members only; no content. Medians are read from buckets that double every second one. Exact: what rollups do not have yet is counted from the rows.
 import type { Scope } from '../../db/scope.ts'
-import type { Sql } from '../../db/sql.ts'
+import { type Sql, sql } from '../../db/sql.ts'
 import { type Tx, tx } from '../../db/tx.ts'
 import type { TasksHouse } from '../house.ts'
 import { narrowed } from '../list/narrow.ts'
 import { type Person, personOf, within } from '../person.ts'
 import { findAgentNames } from '../sql.ts'
+import { addRollups, addSaid, facetOf, rollupsOf } from './rollup/read.ts'
 import {
-  type Cell,
-  countAgreement,
   countBacklog,
   countCells,
-  countEditedFields,
   countMissingOutcomes,
   findPersonNames,
   type GroupBy,
+  ofMany,
   ofStats,
+  type Stretch,
   widen,
 } from './sql.ts'
+import { addCells, addCounts, addSums, type Counts, emptyCounts, newTally, type Tally } from './tally.ts'
+import { readZone, type Zone } from './zone.ts'
 
 export type StatsInput = {
   days: number
@@ -32,8 +33,10 @@ export type StatsInput = {
   time_zone: string
 }
 
-const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 const GROUPS = 50
+const FIELDS = 20
 
 export async function taskStats(house: TasksHouse, scope: Scope, input: StatsInput) {
   const zone = readZone(input.time_zone)
@@ -43,53 +46,81 @@ export async function taskStats(house: TasksHouse, scope: Scope, input: StatsInp
     async (t) => {
       const person = await personOf(t, scope)
       const matching = await matchingOf(t, scope, person, input)
-      const to = new Date(Math.floor(t.now.getTime() / 3_600_000) * 3_600_000 + 3_600_000)
+      const to = new Date(Math.floor(t.now.getTime() / HOUR_MS) * HOUR_MS + HOUR_MS)
       const from = new Date(to.getTime() - input.days * DAY_MS)
-      await widen(t)
-      const cells = await countCells(t, scope, { from, to, by: input.by }, matching)
-      const of = (name: Cell['of']) => cells.filter((cell) => cell.of === name)
-      const hours = of('hour')
-      const backlog = await countBacklog(t, scope, matching)
-      const edited = sum(hours, (cell) => (cell.outcome === 'edited' ? cell.tasks : 0))
-      const accepted = sum(hours, (cell) => (cell.outcome === 'accepted' ? cell.tasks : 0))
-      const at = { from, to }
-      const agreement = await countAgreement(t, scope, at, matching)
+      const tally = await tallyOf(t, scope, input, { from, to }, matching)
       return {
-        from,
-        to,
-        days: input.days,
-        time_zone: zone,
-        totals: totalsOf(hours),
-        volume: volumeOf(hours, at, zone),
-        heat: heatOf(hours, zone),
-        first_look: timesOf(of('look')),
-        decision: timesOf(of('decision')),
-        backlog: {
-          open: sum(backlog, (one) => one.tasks),
-          oldest_seconds: backlog.length === 0 ? null : Math.round(Math.max(...backlog.map((one) => one.oldest))),
-          ages: backlog.map(({ bucket, tasks }) => ({ up_to_seconds: endOf(bucket), tasks })),
-        },
-        escalated: sum(hours, (cell) => cell.escalated),
-        edits: {
-          rate: edited + accepted === 0 ? null : edited / (edited + accepted),
-          edited,
-          accepted,
-          fields: edited === 0 ? [] : await countEditedFields(t, scope, at, matching),
-        },
-        verifier: { refusals: sum(hours, (cell) => cell.refusals), tasks: sum(hours, (cell) => cell.refused) },
-        quorum: agreement,
-        after_approval: {
-          approved: sum(hours, (cell) => cell.approved),
-          succeeded: sum(hours, (cell) => cell.succeeded),
-          failed: sum(hours, (cell) => cell.failed),
-          skipped: sum(hours, (cell) => cell.skipped),
-          missing: (await countMissingOutcomes(t, scope, at, matching)).missing,
-        },
-        groups: input.by === 'none' ? [] : await groupsOf(t, scope, of('group'), input.by),
+        ...{ from, to, days: input.days, time_zone: zone.name },
+        ...spoken(tally, { from, to }, zone),
+        backlog: await backlogOf(t, scope, matching),
+        groups: input.by === 'none' ? [] : await groupsOf(t, scope, tally, input.by),
       }
     },
-    { readOnly: true },
+    // Marks, rollups and rows have to be of one moment.
+    { readOnly: true, isolation: 'repeatable read' },
   )
+}
+
+async function tallyOf(t: Tx, scope: Scope, input: StatsInput, at: Stretch, matching: Sql): Promise<Tally> {
+  const tally = newTally()
+  const facet = facetOf(scope, input)
+  const rollups = facet && (await rollupsOf(t, scope, at))
+  if (facet && rollups) {
+    const whole = { from: rollups.from, to: at.to }
+    await addRollups(t, scope, tally, { facet, at: whole, since: rollups.since, by: input.by, matching })
+  }
+  const rows = { from: at.from, to: rollups?.from ?? at.to }
+  if (rows.from < rows.to) await addRows(t, scope, tally, rows, { by: input.by, matching })
+  return tally
+}
+
+async function addRows(t: Tx, scope: Scope, tally: Tally, at: Stretch, { by, matching }: { by: GroupBy; matching: Sql }) {
+  await widen(t)
+  addCells(tally, await countCells(t, scope, { ...at, by }, matching), { later: true })
+  addSums(tally, await countMissingOutcomes(t, scope, at, matching))
+  await addSaid(t, scope, tally, at, (more) => ofMany(scope, at, sql`${matching} and ${more}`))
+}
+
+function spoken(tally: Tally, at: Stretch, zone: Zone) {
+  const { sums } = tally
+  const totals = [...tally.hours.values()].reduce(addCounts, emptyCounts())
+  const { edited, accepted } = totals
+  return {
+    totals,
+    volume: volumeOf(tally, at, zone),
+    heat: heatOf(tally, zone),
+    first_look: timesOf(tally.look),
+    decision: timesOf(tally.decision),
+    escalated: sums.escalated,
+    edits: {
+      rate: edited + accepted === 0 ? null : edited / (edited + accepted),
+      edited,
+      accepted,
+      fields: [...tally.fields]
+        .map(([pointer, tasks]) => ({ pointer, tasks }))
+        .sort((a, b) => b.tasks - a.tasks || (a.pointer < b.pointer ? -1 : 1))
+        .slice(0, FIELDS),
+    },
+    verifier: { refusals: sums.refusals, tasks: sums.refused },
+    quorum: { tasks: sums.voted, unanimous: sums.unanimous },
+    after_approval: {
+      approved: sums.approved,
+      succeeded: sums.succeeded,
+      failed: sums.failed,
+      skipped: sums.skipped,
+      missing: sums.missing,
+    },
+  }
+}
+
+/** How long what is open now has waited. */
+async function backlogOf(t: Tx, scope: Scope, matching: Sql) {
+  const backlog = await countBacklog(t, scope, matching)
+  return {
+    open: backlog.reduce((sum, one) => sum + one.tasks, 0),
+    oldest_seconds: backlog.length === 0 ? null : Math.round(Math.max(...backlog.map((one) => one.oldest))),
+    ages: backlog.map(({ bucket, tasks }) => ({ up_to_seconds: endOf(bucket), tasks })),
+  }
 }
 
 /** Only what the caller reaches, as in any list. */
@@ -98,87 +129,35 @@ async function matchingOf(t: Tx, scope: Scope, person: Person | null, input: Sta
   return ofStats(within(scope, 'task.stats', person), among, input)
 }
 
-function readZone(name: string): string {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone
-  } catch {
-    throw new Problem('validation_failed', {
-      errors: [{ path: 'time_zone', code: 'unknown', message: 'There is no such time zone; write it as Europe/Berlin.' }],
-    })
-  }
-}
-
-const sum = <T>(all: readonly T[], of: (one: T) => number): number => all.reduce((total, one) => total + of(one), 0)
-
-const WORDS = ['answered', 'accepted', 'edited', 'responded', 'ignored', 'denied', 'defaulted'] as const
-const ENDS = ['timed_out', 'cancelled', 'verification_exhausted'] as const
-type Counts = Record<'created' | 'open' | (typeof WORDS)[number] | (typeof ENDS)[number], number>
-
-const emptyCounts = (): Counts => ({
-  created: 0,
-  open: 0,
-  ...(Object.fromEntries([...WORDS, ...ENDS].map((word) => [word, 0])) as Record<
-    (typeof WORDS)[number] | (typeof ENDS)[number],
-    number
-  >),
-})
-
-function add(counts: Counts, { status, outcome, tasks }: Cell): Counts {
-  counts.created += tasks
-  const word = outcome ?? (ENDS.some((end) => end === status) ? status : 'open')
-  counts[word as keyof Counts] += tasks
-  return counts
-}
-
-const totalsOf = (hours: readonly Cell[]): Counts => hours.reduce(add, emptyCounts())
-
 /** Days as people count them where they are, each of the stretch, also those on which nothing was asked. */
-function volumeOf(hours: readonly Cell[], { from, to }: { from: Date; to: Date }, zone: string) {
-  const dayOf = new Intl.DateTimeFormat('en-CA', { timeZone: zone, year: 'numeric', month: '2-digit', day: '2-digit' })
+function volumeOf({ hours }: Tally, { from, to }: Stretch, zone: Zone) {
   const days = new Map<string, Counts>()
-  for (let at = from.getTime(); at < to.getTime(); at += DAY_MS / 4) days.set(dayOf.format(at), emptyCounts())
-  const names = new Map<number, string>()
-  for (const cell of hours) {
-    const at = (cell.hour as Date).getTime()
-    const day = names.get(at) ?? dayOf.format(at)
-    names.set(at, day)
-    const counts = days.get(day)
-    if (counts) add(counts, cell)
+  for (let at = from.getTime(); at < to.getTime(); at += DAY_MS / 4) days.set(zone.dayOf(at), emptyCounts())
+  for (const [at, more] of hours) {
+    const counts = days.get(zone.dayOf(at))
+    if (counts) addCounts(counts, more)
   }
   return [...days].map(([day, counts]) => ({ day, ...counts }))
 }
 
-/** Monday is 0. */
-function heatOf(hours: readonly Cell[], zone: string): { weekday: number; hour: number; tasks: number }[] {
-  const partsOf = new Intl.DateTimeFormat('en', { timeZone: zone, weekday: 'short', hour: '2-digit', hourCycle: 'h23' })
-  const heat = Array.from({ length: 7 * 24 }, () => 0)
-  const places = new Map<number, number>()
-  for (const { hour, tasks } of hours) {
-    const at = (hour as Date).getTime()
-    const place = places.get(at) ?? placeOf(partsOf.formatToParts(at))
-    places.set(at, place)
-    heat[place] = (heat[place] ?? 0) + tasks
+function heatOf({ hours }: Tally, zone: Zone): { weekday: number; hour: number; tasks: number }[] {
+  const heat = Array.from({ length: 7 * 24 }, (_, i) => ({ weekday: Math.floor(i / 24), hour: i % 24, tasks: 0 }))
+  for (const [at, { created }] of hours) {
+    const { weekday, hour } = zone.placeOf(at)
+    const place = heat[weekday * 24 + hour]
+    if (place) place.tasks += created
   }
-  return heat.map((tasks, i) => ({ weekday: Math.floor(i / 24), hour: i % 24, tasks }))
-}
-
-const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
-
-function placeOf(parts: readonly Intl.DateTimeFormatPart[]): number {
-  const part = (type: string) => parts.find((one) => one.type === type)?.value ?? ''
-  return WEEKDAYS.indexOf(part('weekday')) * 24 + Number(part('hour'))
+  return heat
 }
 
 /** A bucket holds times from 2^(n/2) seconds on. */
 const startOf = (bucket: number): number => (bucket <= 0 ? 0 : 2 ** (bucket / 2))
 const endOf = (bucket: number): number => Math.round(2 ** ((bucket + 1) / 2) * 10) / 10
 
-function timesOf(cells: readonly Cell[]) {
-  const counts = new Map<number, number>()
-  for (const { bucket, tasks } of cells) if (bucket !== null) counts.set(bucket, (counts.get(bucket) ?? 0) + tasks)
+function timesOf(counts: ReadonlyMap<number, number>) {
   const buckets = [...counts].sort(([a], [b]) => a - b)
   return {
-    tasks: sum(buckets, ([, tasks]) => tasks),
+    tasks: buckets.reduce((sum, [, tasks]) => sum + tasks, 0),
     median_seconds: quantile(buckets, 0.5),
     p90_seconds: quantile(buckets, 0.9),
     histogram: buckets.map(([bucket, tasks]) => ({ from_seconds: startOf(bucket), up_to_seconds: endOf(bucket), tasks })),
@@ -187,7 +166,7 @@ function timesOf(cells: readonly Cell[]) {
 
 /** Within its bucket by how many lie before it. */
 function quantile(buckets: readonly (readonly [number, number])[], share: number): number | null {
-  const wanted = share * sum(buckets, ([, tasks]) => tasks)
+  const wanted = share * buckets.reduce((sum, [, tasks]) => sum + tasks, 0)
   let before = 0
   for (const [bucket, tasks] of buckets) {
     if (before + tasks >= wanted) {
@@ -199,21 +178,16 @@ function quantile(buckets: readonly (readonly [number, number])[], share: number
   return null
 }
 
-async function groupsOf(t: Tx, scope: Scope, cells: readonly Cell[], by: GroupBy) {
-  const top = cells
-    .filter(({ key }) => key !== null)
-    .toSorted((a, b) => b.tasks - a.tasks)
-    .slice(0, GROUPS)
-  const keys = top.map(({ key }) => key as string)
+async function groupsOf(t: Tx, scope: Scope, { groups }: Tally, by: GroupBy) {
+  const top = [...groups].sort(([a, one], [b, other]) => other.tasks - one.tasks || (a < b ? -1 : 1)).slice(0, GROUPS)
+  const keys = top.map(([key]) => key)
   const found =
     by === 'agent' ? await findAgentNames(t, scope, keys) : by === 'person' ? await findPersonNames(t, scope, keys) : []
   const names = new Map(found.map(({ id, name }) => [id, name]))
-  return top.map(({ key, tasks, escalated, approved, seconds }) => ({
-    key: key as string,
-    name: names.get(key as string) ?? (key as string),
-    tasks,
-    escalated,
-    approved,
-    mean_seconds: seconds === null ? null : Math.round(seconds * 10) / 10,
+  return top.map(([key, { tasks, escalated, approved, timed, took_ms }]) => ({
+    key,
+    name: names.get(key) ?? key,
+    ...{ tasks, escalated, approved },
+    mean_seconds: timed === 0 ? null : Math.round(took_ms / timed / 100) / 10,
   }))
 }
