@@ -1,4 +1,5 @@
-// What the holder of a link may do: look at the one task behind it, and answer it (T109–T111). The decision is `decideTask`'s own; the link is consumed in the very
+// What the holder of a link may do: look at the one task behind it, and answer it; from the page of a review link also claim it, remark on it and send it back
+// (T109–T111). The decision is `decideTask`'s own; the link is consumed in the very
 // transaction in which that counts, so that a refusal, older content or a crash leaves it as good as it was (T110).
 import { Problem } from '@countersign/sdk'
 import { sha256 } from '../../crypto/token.ts'
@@ -8,25 +9,40 @@ import type { AskLimits, RequestInfo } from '../../http/route.ts'
 import { guestScope } from '../../identity/guest.ts'
 import { originOf } from '../../identity/origin.ts'
 import { decideTask } from '../decision.ts'
+import { claimTask, releaseTask } from '../holding.ts'
 import type { TasksHouse } from '../house.ts'
 import { getTask } from '../look.ts'
+import { addComment, listComments } from '../talk/comments.ts'
+import { sendBack } from '../talk/send-back.ts'
 import type { Task } from '../wire.ts'
 import { type LinkAnswer, makeSession, refuseDead } from './link.ts'
 import { newNonce, revisionOfNonce } from './nonce.ts'
 import { consumeIfFree, findLink, findLinkTenant, type LinkRow, touchSession } from './sql.ts'
 
-export type ActionAsk = { token: string; nonce?: string; answer?: LinkAnswer }
+/** What is done from the page of a review link besides answering (T111). */
+export type LinkAct =
+  | { type: 'claim' }
+  | { type: 'release' }
+  | { type: 'comment'; body: string }
+  | { type: 'send_back'; comment: string }
+
+export type ActionAsk = { token: string; nonce?: string; answer?: LinkAnswer; act?: LinkAct }
 type Opened = { link: LinkRow; scope: Scope }
 
+const COMMENTS = 100
 const TOKEN = /^[A-Za-z0-9_-]{43}$/
 
-/** Without a nonce it looks; with one it decides. */
+/** Without a nonce it looks; with one it decides, or does what is asked. */
 export async function actByLink(house: TasksHouse, ask: ActionAsk, request: RequestInfo, limits: AskLimits) {
   if (!TOKEN.test(ask.token)) throw new Problem('link_invalid')
   await limits.take('link.token', sha256(ask.token).toString('base64url'))
   const { link, scope } = await openLink(house, ask.token, request)
+  if (ask.act !== undefined && ask.answer !== undefined)
+    throw new Problem('link_invalid', { detail: 'One thing at a time: send an answer or an act.' })
+  if (ask.nonce !== undefined && ask.act !== undefined) return actInSession(house, scope, link, ask.nonce, ask.act)
   if (ask.nonce !== undefined) return decideByLink(house, scope, link, ask.nonce, ask.answer, request)
-  if (ask.answer !== undefined) throw new Problem('link_invalid', { detail: 'An answer needs the nonce of its page.' })
+  if (ask.answer !== undefined || ask.act !== undefined)
+    throw new Problem('link_invalid', { detail: 'An answer needs the nonce of its page.' })
   return viewOf(house, scope, link)
 }
 
@@ -89,6 +105,7 @@ async function viewOf(house: TasksHouse, scope: Scope, link: LinkRow) {
     nonce_expires_at: expiresAt,
     expires_at: link.expires_at,
     task,
+    comments: link.purpose === 'answer' ? [] : (await listComments(house, scope, task.id, { limit: COMMENTS })).data,
   }
 }
 
@@ -119,6 +136,22 @@ async function decideByLink(
     state: 'answered' as const,
     task: await decideOnce(house, scope, link, { ...answer, seen_revision: revision }, request),
   }
+}
+
+/** In the session that a review link opened, by the rules of any other page; the link is as good as it was afterwards. */
+async function actInSession(house: TasksHouse, scope: Scope, link: LinkRow, nonce: string, act: LinkAct) {
+  if (link.purpose === 'answer') throw new Problem('link_invalid', { detail: 'This link is good for an answer only.' })
+  const revision = revisionOfNonce(house.keyring, link.id, nonce, house.db.clock.now())
+  if (revision === null) throw new Problem('link_invalid', { detail: 'The nonce is not of this page, or too old.' })
+  const comment = await doIt(house, scope, link.task_id, revision, act)
+  return { state: 'done' as const, task: await getTask(house, scope, link.task_id), comment }
+}
+
+async function doIt(house: TasksHouse, scope: Scope, taskId: string, revision: number, act: LinkAct) {
+  if (act.type === 'comment') return addComment(house, scope, taskId, { body: act.body })
+  if (act.type === 'send_back') await sendBack(house, scope, taskId, { comment: act.comment, seen_revision: revision })
+  else await (act.type === 'claim' ? claimTask : releaseTask)(house, scope, taskId)
+  return null
 }
 
 /** The decision and the end of its link are one transaction. */

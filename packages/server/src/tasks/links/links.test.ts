@@ -313,3 +313,65 @@ test('T38 T43 T110 a vote by a link uses it while the task waits for others; tak
   expect((await member.delete(`/api/v1/tasks/${task.id}/decisions/${decision.id}`)).status).toBe(204)
   expect((await page.answer()).status).toBe(200)
 })
+
+test('T111 from the page of a review link a person claims, gives back, comments and sends back; who may not hears why, and no act goes without its page', async () => {
+  const house = await setup()
+  const member = await house.member.person()
+  const { id } = await house.given.task({ assign_to: { emails: [member.email, house.bob.email] }, timeout_seconds: 86_400 })
+  const [review, yes] = await linksTo(house, id, readerOf(member), [{ purpose: 'review' }, YES])
+  const nobody = clientOf(house.url)
+  const seen = (await pageOf(house, review?.token as string).look()).body
+  const act = (given: object, nonce = seen.nonce, token = seen.session) => nobody.post(ACTION, { token, nonce, act: given })
+  const claimed = await act({ type: 'claim' })
+  expect(claimed.status, JSON.stringify(claimed.body)).toBe(200)
+  expect(claimed.body).toMatchObject({ state: 'done', comment: null, task: { id, assigned_to_user_id: member.id } })
+  const other = (await linksTo(house, id, readerOf(house.bob), [{ purpose: 'review' }]))[0]
+  const theirs = (await pageOf(house, other?.token as string).look()).body
+  const late = await act({ type: 'claim' }, theirs.nonce, theirs.session)
+  expect([late.status, late.body.code, late.body.by]).toEqual([409, 'task_already_claimed', member.displayName])
+  expect((await act({ type: 'release' })).body.task.assigned_to_user_id).toBeNull()
+  const said = await act({ type: 'comment', body: 'Which parcel?' })
+  expect(said.body.comment).toMatchObject({ body: 'Which parcel?', channel: 'email', author: { id: member.id } })
+  expect((await pageOf(house, seen.session).look()).body.comments).toMatchObject([{ body: 'Which parcel?' }])
+
+  // Nothing without the nonce of its own page, both at once, or by a button's link.
+  const foreign = (await pageOf(house, yes?.token as string).look()).body
+  const before = await remains(house)
+  for (const bad of [
+    await nobody.post(ACTION, { token: seen.session, act: { type: 'claim' } }),
+    await act({ type: 'claim' }, foreign.nonce),
+    await act({ type: 'claim' }, foreign.nonce, yes?.token),
+    await nobody.post(ACTION, {
+      token: seen.session,
+      nonce: seen.nonce,
+      act: { type: 'claim' },
+      answer: { type: 'respond', response: {} },
+    }),
+  ])
+    expect([bad.status, bad.body.code]).toEqual([400, 'link_invalid'])
+  for (const bad of [{ type: 'erase' }, { type: 'comment', body: '' }, { type: 'send_back' }])
+    expect((await act(bad)).status).toBe(422)
+  expect(await remains(house)).toEqual(before)
+
+  const sent = await act({ type: 'send_back', comment: 'Say which parcel.' })
+  expect(sent.body.task).toMatchObject({ status: 'revising' })
+  expect((await house.agent.get(`/api/v1/tasks/${id}/comments`)).body.data.at(-1)).toMatchObject({
+    purpose: 'sent_back',
+    body: 'Say which parcel.',
+  })
+  expect((await house.eventTypes()).filter((type) => /claimed|released|comment_added|sent_back/.test(type))).toEqual([
+    ...['task.claimed', 'task.released', 'task.comment_added', 'task.sent_back', 'task.comment_added'],
+  ])
+})
+
+test('T111 T118 whoever runs the work answers by link what is asked of those who do, without the rights of their role', async () => {
+  const house = await setup()
+  const { id } = await house.given.task()
+  const [link] = await linksTo(house, id, readerOf(house.bob), [YES])
+  const answered = await pageOf(house, link?.token as string).answer()
+  expect(answered.status, JSON.stringify(answered.body)).toBe(200)
+  expect(await statusOf(house, id)).toMatchObject({ status: 'completed', completed_by_user_id: house.bob.id })
+  const theirs = await house.given.task({ assign_to: { email: 'guest@partner.example' } })
+  const [other] = await linksTo(house, theirs.id, readerOf(house.bob), [YES])
+  expect((await pageOf(house, other?.token as string).answer()).body.code).toBe('not_eligible')
+})

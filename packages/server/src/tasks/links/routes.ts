@@ -3,9 +3,9 @@ import { type Route, route, s } from '../../http/route.ts'
 import type { TasksHouse } from '../house.ts'
 import { DECIDE_PROBLEMS } from '../routes.ts'
 import { taskId } from '../shapes.ts'
-import { actByLink } from './action.ts'
+import { actByLink, type LinkAct } from './action.ts'
 import { type LinkAnswer, listTaskLinks, revokeTaskLink } from './link.ts'
-import { AnswerBody, LINK_PROBLEMS, LinkAnswered, LinkView, TaskLink, Token } from './shapes.ts'
+import { AnswerBody, LINK_PROBLEMS, LinkActBody, LinkAnswered, LinkDone, LinkView, TaskLink, Token } from './shapes.ts'
 
 const tag = 'tasks'
 export const linkRoutes = (house: TasksHouse): Route[] => [
@@ -14,18 +14,24 @@ export const linkRoutes = (house: TasksHouse): Route[] => [
     {
       summary: 'Look at the task behind a link, or answer it',
       description:
-        'With the token alone it reads: the question, and a nonce. With that nonce it decides, once; a link whose answer was refused works again.',
+        'With the token alone it reads: the question, and a nonce. With that nonce it decides, once; a link whose answer was refused works again. In the session of a review link `act` claims, gives back, comments or sends back in place of an answer.',
       tag,
       auth: 'none',
       bucket: 'link.address',
       mixed: true,
       idempotency: 'none',
-      body: s.object({ token: Token, nonce: s.optional(s.line({ max: 300 })), answer: s.optional(AnswerBody) }),
+      body: s.object({
+        token: Token,
+        nonce: s.optional(s.line({ max: 300 })),
+        answer: s.optional(AnswerBody),
+        act: s.optional(LinkActBody),
+      }),
       maxBody: 2 * 1_048_576,
-      answers: { 200: s.either(LinkView, LinkAnswered) },
-      problems: [...LINK_PROBLEMS, ...DECIDE_PROBLEMS],
+      answers: { 200: s.either(LinkView, LinkAnswered, LinkDone) },
+      problems: [...LINK_PROBLEMS, ...DECIDE_PROBLEMS, 'state_conflict', 'content_erased'],
     },
-    ({ body, request, limits }) => actByLink(house, { ...body, answer: body.answer as LinkAnswer | undefined }, request, limits),
+    ({ body: { answer, act, ...body }, request, limits }) =>
+      actByLink(house, { ...body, answer: answer as LinkAnswer | undefined, act: act as LinkAct | undefined }, request, limits),
   ),
   route(
     'GET /tasks/:id/links',

@@ -1,6 +1,7 @@
 // What goes over the wire about links. Checks form only; a token never stands in an answer but that of a session, once.
 import { s } from '../../http/route.ts'
 import { DecideBody, TaskBody } from '../shapes.ts'
+import { CommentBody } from '../talk/shapes.ts'
 
 export const LINK_PROBLEMS = ['link_invalid', 'link_expired', 'link_used', 'link_revoked'] as const
 
@@ -42,6 +43,18 @@ export const LinkView = s.named(
     nonce_expires_at: s.time(),
     expires_at: s.time(),
     task: TaskBody,
+    comments: s.array(CommentBody).describe('Of the page of a review link: what has been said, the oldest first.'),
   }),
 )
+
+export const LinkActBody = s.named(
+  'LinkAct',
+  s.either(
+    s.object({ type: s.oneOf('claim', 'release') }),
+    s.object({ type: s.literal('comment'), body: s.text({ min: 1, max: 10_000 }) }),
+    s.object({ type: s.literal('send_back'), comment: s.text({ min: 1, max: 10_000 }) }),
+  ),
+  'What a person does from the page of a review link besides answering.',
+)
+export const LinkDone = s.named('LinkDone', s.object({ state: s.literal('done'), task: TaskBody, comment: s.maybe(CommentBody) }))
 export const LinkAnswered = s.named('LinkAnswered', s.object({ state: s.literal('answered'), task: TaskBody }))
