@@ -1,11 +1,20 @@
 // The figures of tasks.md §14 that exist: creates and decisions per second, wake-up, memory of waits, first delivery, lateness of a deadline.
 // Server, PostgreSQL and load share the machine's cores here, so the figures are a floor. The peer's are its recorded ones: it cannot be installed from npm.
+// With --check it ends with 1 when a figure is more than 20 % worse than the last published one (T169), which --accept writes.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { percentile, report } from './figure.ts'
+import { cpus } from 'node:os'
+import { type Figure, percentile, report as print } from './figure.ts'
 import { type Bench, startBench } from './server.ts'
+import { accept, check, type Length, PUBLISHED } from './tasks/regression.ts'
 
 const quick = process.argv.includes('--quick')
+const length: Length = quick ? 'quick' : 'full'
+const told: Figure[] = []
+const report = (figure: Figure): void => {
+  told.push(figure)
+  print(figure)
+}
 const SECONDS = quick ? 6 : 60
 const PEER = 'awaithumans 0.1.4 (recorded)'
 const QUESTION = {
@@ -277,3 +286,10 @@ try {
   receiver.close()
   receiver.closeAllConnections()
 }
+if (process.argv.includes('--check')) {
+  const faults = check(PUBLISHED, length, told)
+  for (const fault of faults) process.stderr.write(`WORSE: ${fault}\n`)
+  if (faults.length > 0) process.exitCode = 1
+}
+if (process.argv.includes('--accept'))
+  accept(PUBLISHED, length, { at: new Date().toISOString(), node: process.version, cpus: cpus().length }, told)
