@@ -133,7 +133,7 @@ test('T163 A33 the inbox by keyboard alone: from sign-in to an action that is se
   expect((await state(third)).response).toEqual({ approve: true })
   expect(await accessibility(page)).toEqual([])
   noFaults(surf)
-}, 60_000)
+}, 120_000)
 
 test('T163 keys of one letter can be turned off where they are told, and stay off after a reload', async () => {
   const house = await houseWithPages()
@@ -162,7 +162,7 @@ test('T163 keys of one letter can be turned off where they are told, and stay of
   await page.keyboard.press('j')
   await stands(surf, 'The first question?')
   noFaults(surf)
-})
+}, 90_000)
 
 test('T163 when the list changes under the focus, it stays at its row, follows it to another group, or goes to the next one and says so', async () => {
   const house = await houseWithPages()
@@ -199,4 +199,4 @@ test('T163 when the list changes under the focus, it stays at its row, follows i
   await row(surf, /The third question/).waitFor({ state: 'detached' })
   await stands(surf, 'The first question?')
   noFaults(surf)
-})
+}, 90_000)

@@ -49,6 +49,7 @@ const QueuesPage = later('QueuesPage', () => import('./jobs/queues-page.tsx'))
 const SchedulesPage = later('SchedulesPage', () => import('./jobs/schedules-page.tsx'))
 const KeyringPage = later('KeyringPage', () => import('./keyring/keyring-page.tsx'))
 const InstallationPage = later('InstallationPage', () => import('./pages/installation-page.tsx'))
+const RecordPage = later('RecordPage', () => import('./record/record-page.tsx'))
 const EditorPage = later('EditorPage', () => import('./policies/editor-page.tsx'))
 const InForcePage = later('InForcePage', () => import('./policies/in-force-page.tsx'))
 const SimulatorPage = later('SimulatorPage', () => import('./policies/simulator-page.tsx'))
@@ -98,6 +99,7 @@ function Inside() {
             </Route>
             <Route path="/inbox" component={InboxPage} />
             <Route path="/tasks/:id">{({ id }) => <TaskPage key={id} id={id} />}</Route>
+            <Route path="/tasks/:id/record" component={RecordPage} />
             <Route path="/analytics" component={AnalyticsPage} />
             <Route path="/agents" component={AgentsPage} />
             <Route path="/people" component={PeoplePage} />

@@ -8,14 +8,17 @@ type Page<T> = { data: T[]; next_cursor: string | null }
 export function useList<T>(
   queryKey: readonly unknown[],
   read: (cursor: string | undefined) => Promise<Page<T>>,
-  options: { refetchInterval?: number | false; enabled?: boolean } = {},
+  options: { refetchInterval?: number | false; enabled?: boolean; keep?: (key: readonly unknown[]) => boolean } = {},
 ) {
+  const { keep, ...rest } = options
   const query = useInfiniteQuery({
     queryKey,
     queryFn: ({ pageParam }) => read(pageParam || undefined),
     initialPageParam: '',
     getNextPageParam: (page: Page<T>) => page.next_cursor ?? undefined,
-    ...options,
+    // What was there before stays until the next is there, where `keep` says of its key that it may.
+    placeholderData: (before, query) => (keep && query && keep(query.queryKey) ? before : undefined),
+    ...rest,
   })
   return { rows: query.data?.pages.flatMap((page) => page.data) ?? [], query }
 }

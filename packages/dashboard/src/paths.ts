@@ -4,7 +4,10 @@ export const paths = {
   signIn: (to?: string) => (to ? `/login?to=${encodeURIComponent(to)}` : '/login'),
   invite: () => '/invite',
   inbox: (view?: string) => (view ? `/inbox?view=${view}` : '/inbox'),
-  task: (id: string) => `/tasks/${encodeURIComponent(id)}`,
+  /** `open`: with the bar of this act open, or the focus in the form. */
+  task: (id: string, open?: 'accept' | 'edit' | 'respond' | 'deny') =>
+    `/tasks/${encodeURIComponent(id)}${open ? `?open=${open}` : ''}`,
+  taskRecord: (id: string) => `/tasks/${encodeURIComponent(id)}/record`,
   analytics: () => '/analytics',
   agents: () => '/agents',
   people: () => '/people',

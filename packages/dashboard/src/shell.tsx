@@ -1,14 +1,14 @@
 // The frame around every signed-in page: where one is, who one is, and the keys that lead elsewhere. It shows no data of its own.
 import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { Link, useLocation } from 'wouter'
-import { useKeys } from './keys.ts'
+import { KeysHelp } from './keyboard/help.tsx'
+import { useKeys } from './keyboard/keys.ts'
 import { LiveTasks } from './live.tsx'
 import { useSignOut, useUser } from './me.ts'
 import { paths } from './paths.ts'
 import { TenantNotice } from './tenants/notice.tsx'
 import { TenantSwitch } from './tenants/switch.tsx'
 import { Button } from './ui/button.tsx'
-import { Dialog } from './ui/dialog.tsx'
 
 /** `for`: shown to whom this act is open. */
 type Place = { name: string; path: string; keys: string; also?: string[]; for?: string }
@@ -59,21 +59,13 @@ const GROUPS: { name: string; places: Place[] }[] = [
 ]
 const PLACES = GROUPS.flatMap(({ places }) => places)
 
-const KEYS = [
-  ['j k', 'next and previous task in the inbox'],
-  ['Enter', 'open the selected task'],
-  ['/', 'search the inbox'],
-  ['c', 'claim the task that is open'],
-  ...PLACES.filter((place) => !place.for).map((place) => [place.keys, `go to ${place.name.toLowerCase()}`]),
-  ['?', 'show these keys'],
-] as const
-
 export function Shell({ children }: { children: ReactNode }) {
   const me = useUser()
   const [location, go] = useLocation()
   const [help, setHelp] = useState(false)
   const signOut = useSignOut()
   const main = useFocusOnArrival(location)
+  const nav = useHereInSight(location)
   const isOpen = (place: Place) => place.for === undefined || Object.hasOwn(me.may, place.for)
   const leads = Object.fromEntries(PLACES.filter(isOpen).map((place) => [place.keys.replace(' ', ''), () => go(place.path)]))
   useKeys({ ...leads, '?': () => setHelp(true) })
@@ -94,7 +86,8 @@ export function Shell({ children }: { children: ReactNode }) {
         </Link>
         <nav
           aria-label="Main"
-          className="order-last -mx-2 flex w-full flex-wrap gap-1 lg:order-none lg:mx-0 lg:min-h-0 lg:grow lg:flex-col lg:flex-nowrap lg:gap-5 lg:overflow-y-auto"
+          ref={nav}
+          className="order-last -mx-4 flex w-[calc(100%+2rem)] gap-1 overflow-x-auto px-2 py-0.5 [scrollbar-width:none] sm:flex-wrap lg:order-none lg:mx-0 lg:min-h-0 lg:w-auto lg:grow lg:flex-col lg:flex-nowrap lg:gap-5 lg:overflow-y-auto lg:px-0 lg:[scrollbar-width:auto]"
         >
           {GROUPS.filter(({ places }) => places.some(isOpen)).map(({ name, places }) => (
             // biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms
@@ -107,7 +100,7 @@ export function Shell({ children }: { children: ReactNode }) {
                   key={place.path}
                   href={place.path}
                   aria-current={isHere(place) ? 'page' : undefined}
-                  className="rounded-lg px-2.5 py-1.5 text-muted hover:bg-sunken hover:text-text aria-[current]:bg-accent-soft aria-[current]:font-medium aria-[current]:text-text lg:px-3"
+                  className="shrink-0 rounded-lg px-2.5 py-1.5 text-muted hover:bg-sunken hover:text-text aria-[current]:bg-accent-soft aria-[current]:font-medium aria-[current]:text-text lg:px-3"
                 >
                   {place.name}
                 </Link>
@@ -123,7 +116,12 @@ export function Shell({ children }: { children: ReactNode }) {
             {me.display_name} · {me.break_glass ? 'reading' : me.role}
           </Link>
           <TenantSwitch />
-          <Button tone="quiet" small busy={signOut.isPending} onClick={() => signOut.mutate()}>
+          <span className="hidden md:contents">
+            <Button tone="quiet" small className="lg:justify-start" onClick={() => setHelp(true)}>
+              Keyboard
+            </Button>
+          </span>
+          <Button tone="quiet" small className="lg:justify-start" busy={signOut.isPending} onClick={() => signOut.mutate()}>
             Sign out
           </Button>
         </div>
@@ -136,22 +134,11 @@ export function Shell({ children }: { children: ReactNode }) {
           </main>
         </LiveTasks>
       </div>
-      <Dialog open={help} onClose={() => setHelp(false)} title="Keys">
-        <dl className="grid grid-cols-[auto_1fr] items-baseline gap-x-6 gap-y-2">
-          {KEYS.map(([keys, what]) => (
-            <div key={keys} className="contents">
-              <dt className="flex gap-1">
-                {keys.split(' ').map((key) => (
-                  <kbd key={key} className="rounded-md border border-line-strong bg-sunken px-2 py-0.5 font-mono text-sm">
-                    {key}
-                  </kbd>
-                ))}
-              </dt>
-              <dd className="text-muted">{what}</dd>
-            </div>
-          ))}
-        </dl>
-      </Dialog>
+      <KeysHelp
+        open={help}
+        onClose={() => setHelp(false)}
+        places={PLACES.filter(isOpen).map((place) => [place.keys, `go to ${place.name.toLowerCase()}`])}
+      />
     </div>
   )
 }
@@ -167,4 +154,16 @@ function useFocusOnArrival(location: string) {
     if (!main.current?.contains(document.activeElement)) main.current?.focus()
   }, [location])
   return main
+}
+
+/** On a phone the places stand in one line that is longer than the window: where one is, is seen. */
+function useHereInSight(location: string) {
+  const nav = useRef<HTMLElement>(null)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each place is another one to show
+  useEffect(() => {
+    const here = nav.current?.querySelector<HTMLElement>('[aria-current]')
+    // Sideways alone: a page that is opened further down stays there.
+    if (nav.current && here) nav.current.scrollLeft = here.offsetLeft - (nav.current.clientWidth - here.clientWidth) / 2
+  }, [location])
+  return nav
 }

@@ -107,6 +107,8 @@ export class Countersign {
     /** Every task of a list, page after page. */
     all: (query: RouteQuery<'GET /tasks'> = {}, options: RequestOptions = {}): AsyncGenerator<TaskListItem> =>
       pages((cursor) => this.tasks.list({ ...query, cursor: cursor ?? query.cursor }, options)),
+    /** How much waits: what is mine, what I can claim, what was asked of my pools, all that I see. */
+    counts: (options: RequestOptions = {}) => this.call('GET /tasks/counts', options),
     update: (taskId: string, body: RouteBody<'PATCH /tasks/:id'>, options: RequestOptions = {}) =>
       this.call('PATCH /tasks/:id', { ...options, ...one(taskId), body }),
     /** Answers when the task is final, or after `timeout` seconds (1–30) with its present state. */
@@ -179,6 +181,9 @@ export class Countersign {
     claim: (taskId: string, options: RequestOptions = {}) => this.call('POST /tasks/:id/claim', { ...options, ...one(taskId) }),
     release: (taskId: string, options: RequestOptions = {}) =>
       this.call('POST /tasks/:id/release', { ...options, ...one(taskId) }),
+    /** Gives it to others; votes and comments stay. */
+    reassign: (taskId: string, body: RouteBody<'POST /tasks/:id/reassign'>, options: RequestOptions = {}) =>
+      this.call('POST /tasks/:id/reassign', { ...options, ...one(taskId), body }),
     /** A proof of the decision that stands alone; `include: 'content'` for the texts that were digested. */
     receipt: (taskId: string, query: RouteQuery<'GET /tasks/:id/receipt'> = {}, options: RequestOptions = {}) =>
       this.call('GET /tasks/:id/receipt', { ...options, ...one(taskId), query }),

@@ -109,6 +109,18 @@ export type Capabilities = {
   features: string[]
 }
 
+export type ChannelState = {
+  channel: 'email' | 'slack' | 'webhook' | 'push'
+  /** Whether it is set up for this tenant. */
+  ready: boolean
+  /** Notices that it could not bring within the last day. */
+  failed: number
+  last_sent_at: string | null
+  last_failed_at: string | null
+  /** Why the last one that failed did. */
+  last_reason: string | null
+}
+
 export type ChannelTrouble = {
   channel: 'email' | 'slack' | 'webhook' | 'push'
   failed: number
@@ -122,6 +134,8 @@ export type Check = {
   status: 'ok' | 'warn' | 'fail'
   what: string
   mend: string | null
+  /** Which page of the documentation says what to do. */
+  runbook: string | null
 }
 
 /** A signed head of the tree over the log: a C2SP note whose origin is the name of the log. */
@@ -193,6 +207,8 @@ export type Decision = {
   reason: Json
   /** `{"_redacted": true}` where the caller may not see it. */
   comment: Json
+  /** What was said in free text, for a verifier to read. */
+  raw_text: Json
   seen_revision: number
   state: 'pending' | 'counted' | 'returned' | 'void' | 'withdrawn'
   /** The group of the quorum in which it counts. */
@@ -203,9 +219,24 @@ export type Decision = {
   stepped_in: boolean
   channel: 'dashboard' | 'email' | 'slack' | 'embed' | 'webhook' | 'api' | 'cli'
   assurance: 'link' | 'channel' | 'session' | 'step_up' | 'passkey'
+  /** The key that relayed it and says whose decision it is. */
+  attested_by: string | null
   decided_at: string
   /** What was decided about what was shown, in hex. */
   decision_sha256: string
+}
+
+export type DecisionChallenge = {
+  /** SHA-256 over `countersign/decision/v1\n`, the digest and the nonce, in base64url. */
+  challenge: string
+  nonce: string
+  /** What is decided about what was shown, in hex. */
+  decision_sha256: string
+  expires_at: string
+  options: {
+    /** How its person can prove to be there. */
+    methods: string[]
+  }
 }
 
 export type DecisionSettings = {
@@ -631,6 +662,8 @@ export type FullStatus = {
     says: string
     measured_at: string | null
     measured: { [member: string]: number | null }
+    /** Which page of the documentation says what to do. */
+    runbook: string | null
   }[]
   incidents: Incident[]
 }
@@ -958,12 +991,31 @@ export type Labels = {
   access_levels: string[]
 }
 
+/** What a person does from the page of a review link besides answering. */
+export type LinkAct =
+  | {
+      type: 'claim' | 'release'
+    }
+  | {
+      type: 'comment'
+      body: string
+    }
+  | {
+      type: 'send_back'
+      comment: string
+    }
+
 export type LinkAnswer = {
   type: 'accept' | 'edit' | 'respond' | 'ignore' | 'deny'
   response?: { [member: string]: Json } | null
   args?: { [member: string]: Json } | null
   reason?: string | null
   comment?: string | null
+  raw_text?: string | null
+  on_behalf_of?: string | null
+  assertion?: {
+    nonce: string
+  } | null
   remember?: {
     for_seconds: number
   } | null
@@ -972,6 +1024,12 @@ export type LinkAnswer = {
 export type LinkAnswered = {
   state: 'answered'
   task: Task
+}
+
+export type LinkDone = {
+  state: 'done'
+  task: Task
+  comment: Comment | null
 }
 
 export type LinkView = {
@@ -996,6 +1054,8 @@ export type LinkView = {
   nonce_expires_at: string
   expires_at: string
   task: Task
+  /** Of the page of a review link: what has been said, the oldest first. */
+  comments: Comment[]
 }
 
 export type MadeInvitation = {
@@ -1408,6 +1468,8 @@ export type Queue = {
   weights: { [member: string]: number } | null
   /** After how long a waiting job counts as one priority higher; 0: never. */
   aging_seconds: number
+  /** Whether it takes jobs of kinds that no worker declared; null: not over the API, but from SQL and from TypeScript, where a producer may be first. */
+  undeclared: boolean | null
 }
 
 /** What is wrong with the queue and what to do about it; empty when nothing is. */
@@ -1938,6 +2000,16 @@ export type Task = {
   )[]
 }
 
+/** How many open tasks the filters `mine`, `claimable` and `team` of the list would find, and how many the caller reaches. */
+export type TaskCounts = {
+  mine: number
+  claimable: number
+  team: number
+  all: number
+  /** More are open than were looked at, which are the 10,000 most pressing ones. */
+  at_least: boolean
+}
+
 /** A link that opens the task for one person. How it is opened is told to that person alone. */
 export type TaskLink = {
   id: string
@@ -1989,8 +2061,14 @@ export type TaskRecordEntry = {
     id: string
     session_id?: string
     key_id?: string
+    /** How it was proved who acted. */
+    assurance?: string
   }
+  channel: string | null
   data: { [member: string]: Json }
+  before?: { [member: string]: Json }
+  after?: { [member: string]: Json }
+  seq: number | null
   request_id: string | null
 }
 
@@ -2126,6 +2204,10 @@ export type TaskSettings = {
           }
       )[]
     | null
+  /** The least that any task hides: at `notify` nothing but the title leaves the house, at `strict` not even that. */
+  redact: 'none' | 'notify' | 'strict'
+  /** Whether the other clients too are refused another question under a known key, in place of getting the first one. */
+  compat_strict_replay: boolean
 }
 
 /** The figures of tasks over a stretch of time, within what the caller reaches. */
@@ -3100,16 +3182,6 @@ export type Routes = {
       200: BreakGlass
     }
   }
-  'POST /break-glass/:id/decide': {
-    params: { id: string }
-    query: Record<string, never>
-    body: {
-      approve: boolean
-    }
-    answers: {
-      200: BreakGlass
-    }
-  }
   'POST /break-glass/:id/close': {
     params: { id: string }
     query: Record<string, never>
@@ -3906,22 +3978,6 @@ export type Routes = {
       204: undefined
     }
   }
-  'GET /tasks/settings': {
-    params: Record<string, never>
-    query: Record<string, never>
-    body: undefined
-    answers: {
-      200: TaskSettings
-    }
-  }
-  'PUT /tasks/settings': {
-    params: Record<string, never>
-    query: Record<string, never>
-    body: TaskSettings
-    answers: {
-      200: TaskSettings
-    }
-  }
   'GET /tasks/stats': {
     params: Record<string, never>
     query: {
@@ -4133,6 +4189,7 @@ export type Routes = {
       mine?: boolean
       unrouted?: boolean
       claimable?: boolean
+      team?: boolean
       metadata?: { [member: string]: string }
       agent_id?: string
       origin?: 'agent' | 'user' | 'proxy' | 'relay' | 'queue' | 'vault'
@@ -4157,6 +4214,14 @@ export type Routes = {
         /** Hand it back as `cursor` for what follows; null at the end. */
         next_cursor: string | null
       }
+    }
+  }
+  'GET /tasks/counts': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: TaskCounts
     }
   }
   'GET /tasks/stream': {
@@ -4254,8 +4319,13 @@ export type Routes = {
       args?: { [member: string]: Json } | null
       reason?: string | null
       comment?: string | null
+      raw_text?: string | null
+      on_behalf_of?: string | null
       /** The revision that the human saw. */
       seen_revision: number
+      assertion?: {
+        nonce: string
+      } | null
       remember?: {
         for_seconds: number
       } | null
@@ -4263,6 +4333,30 @@ export type Routes = {
     answers: {
       200: Task
       202: Task
+    }
+  }
+  'POST /tasks/:id/decide/challenge': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      type: 'accept' | 'edit' | 'respond' | 'ignore' | 'deny'
+      response?: { [member: string]: Json } | null
+      args?: { [member: string]: Json } | null
+      reason?: string | null
+      comment?: string | null
+      raw_text?: string | null
+      on_behalf_of?: string | null
+      /** The revision that the human saw. */
+      seen_revision: number
+      assertion?: {
+        nonce: string
+      } | null
+      remember?: {
+        for_seconds: number
+      } | null
+    }
+    answers: {
+      200: DecisionChallenge
     }
   }
   'DELETE /tasks/:id/decisions/:decision': {
@@ -4359,6 +4453,43 @@ export type Routes = {
     }
     answers: {
       200: DecisionSettings
+    }
+  }
+  'GET /tasks/settings': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: TaskSettings
+    }
+  }
+  'PUT /tasks/settings': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      /** After a task has ended, its content is erased when so many days are over. */
+      retention_days?: number
+      /** Of tasks of an hour or more that say nothing themselves; null: at half and nine tenths of their time. */
+      reminders?:
+        | (
+            | {
+                after: number
+              }
+            | {
+                before: number
+              }
+            | {
+                at_percent: number
+              }
+          )[]
+        | null
+      /** The least that any task hides: at `notify` nothing but the title leaves the house, at `strict` not even that. */
+      redact?: 'none' | 'notify' | 'strict'
+      /** Whether the other clients too are refused another question under a known key, in place of getting the first one. */
+      compat_strict_replay?: boolean
+    }
+    answers: {
+      200: TaskSettings
     }
   }
   'GET /compatibility-keys': {
@@ -4545,6 +4676,18 @@ export type Routes = {
     body: undefined
     answers: {
       202: Notice
+    }
+  }
+  'GET /channels': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: ChannelState[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
     }
   }
   'GET /channels/troubles': {
@@ -4858,9 +5001,10 @@ export type Routes = {
       token: string
       nonce?: string
       answer?: LinkAnswer
+      act?: LinkAct
     }
     answers: {
-      200: LinkView | LinkAnswered
+      200: LinkView | LinkAnswered | LinkDone
     }
   }
   'GET /tasks/:id/links': {
@@ -5189,6 +5333,22 @@ export type Routes = {
       200: NoticeTemplate
     }
   }
+  'POST /channels/webhook/test': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      endpoint: string
+      template?: 'raw' | 'teams' | 'discord' | 'google_chat'
+    }
+    answers: {
+      200: {
+        sent: boolean
+        /** What the endpoint answered. */
+        status: number | null
+        reason: string | null
+      }
+    }
+  }
   'GET /jobs': {
     params: Record<string, never>
     query: {
@@ -5397,6 +5557,8 @@ export type Routes = {
       weights?: { [member: string]: number } | null
       /** After how long a waiting job counts as one priority higher; 0: never. */
       aging_seconds?: number
+      /** Whether it takes jobs of kinds that no worker declared; null: not over the API, but from SQL and from TypeScript, where a producer may be first. */
+      undeclared?: boolean | null
     }
     answers: {
       200: Queue

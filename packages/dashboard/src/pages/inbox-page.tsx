@@ -39,7 +39,8 @@ export function InboxPage() {
   const { rows, query } = useList(
     ['tasks', view, filters],
     (cursor) => api.tasks.list({ ...VIEWS[view].query, ...queryOf(filters), cursor, limit: 50 }),
-    { refetchInterval },
+    // While one types, the rows stay where they are until others have been found.
+    { refetchInterval, keep: (key) => key[1] === view },
   )
   useTitle(`${counts && counts.all > 0 ? `(${countText(counts, 'all')}) ` : ''}Inbox`)
 

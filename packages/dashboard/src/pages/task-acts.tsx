@@ -4,8 +4,9 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api } from '../api.ts'
 import { can } from '../can.ts'
-import { useKeys } from '../keys.ts'
+import { useKeys } from '../keyboard/keys.ts'
 import { useUser } from '../me.ts'
+import { Erase } from '../talk/erase.tsx'
 import { SendBack } from '../talk/send-back.tsx'
 import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
@@ -51,6 +52,7 @@ export function TaskActs({ task }: { task: Task }) {
         <Button small tone="danger" reason={why(can('cancel', task))} onClick={() => setAsking(true)}>
           Withdraw the question
         </Button>
+        <Erase task={task} />
       </div>
       <Dialog open={asking} onClose={() => setAsking(false)} title="Withdraw the question">
         <p>The agent is told that the question was withdrawn. This cannot be undone.</p>

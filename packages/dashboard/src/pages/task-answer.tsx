@@ -8,6 +8,7 @@ import { draftStore, type Kept } from '../draft-store.ts'
 import { plain, type Shown } from '../exact.ts'
 import { AnswerForm } from '../form/form.tsx'
 import { imageOf } from '../image.ts'
+import { useReplyKey } from '../keyboard/reply.ts'
 import { useUser } from '../me.ts'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
@@ -28,6 +29,7 @@ export function TaskAnswer({ task, initial, unread, onSent }: Props) {
   const stepping = stepsIn(task)
   const allowed = can('decide', task)
   const [remember, setRemember] = useState(0)
+  const form = useReplyKey<HTMLDivElement>(allowed === true)
 
   const change = (part: Partial<Kept>) => {
     const next = { ...kept, ...part }
@@ -55,42 +57,44 @@ export function TaskAnswer({ task, initial, unread, onSent }: Props) {
   const reasonError = placeErrors(decide.error, ['/reason']).beside.get('/reason')
 
   return (
-    <Card title="Your answer">
-      <AnswerForm
-        responseSchema={task.response_schema}
-        formDefinition={task.form_definition}
-        initial={plain(initial) ?? undefined}
-        drafts={kept.draft ?? undefined}
-        onDraft={(draft) => change({ draft })}
-        loadImage={(url) => imageOf(task.id, url)}
-        onSubmit={(response) => decide.mutate(response)}
-        error={decide.error}
-        busy={decide.isPending}
-        closed={allowed === true ? undefined : allowed}
-        wait={unread}
-        before={
-          <>
-            {allowed !== true && <Banner tone="info">{allowed}</Banner>}
-            {stepping && (
-              <Banner tone="warning">
-                This was asked of somebody else. You can step in; the record says so, with your reason.
-              </Banner>
-            )}
-          </>
-        }
-      >
-        {task.may.includes('remember') && <Remember seconds={remember} onChange={setRemember} />}
-        {stepping && (
-          <TextField
-            label="Reason for stepping in"
-            value={kept.reason}
-            error={reasonError}
-            onChange={(event) => change({ reason: event.target.value })}
-          />
-        )}
-      </AnswerForm>
-      <KeepAsComment task={task} error={decide.error} response={decide.variables} />
-      {dialog}
-    </Card>
+    <div ref={form}>
+      <Card title="Your answer">
+        <AnswerForm
+          responseSchema={task.response_schema}
+          formDefinition={task.form_definition}
+          initial={plain(initial) ?? undefined}
+          drafts={kept.draft ?? undefined}
+          onDraft={(draft) => change({ draft })}
+          loadImage={(url) => imageOf(task.id, url)}
+          onSubmit={(response) => decide.mutate(response)}
+          error={decide.error}
+          busy={decide.isPending}
+          closed={allowed === true ? undefined : allowed}
+          wait={unread}
+          before={
+            <>
+              {allowed !== true && <Banner tone="info">{allowed}</Banner>}
+              {stepping && (
+                <Banner tone="warning">
+                  This was asked of somebody else. You can step in; the record says so, with your reason.
+                </Banner>
+              )}
+            </>
+          }
+        >
+          {task.may.includes('remember') && <Remember seconds={remember} onChange={setRemember} />}
+          {stepping && (
+            <TextField
+              label="Reason for stepping in"
+              value={kept.reason}
+              error={reasonError}
+              onChange={(event) => change({ reason: event.target.value })}
+            />
+          )}
+        </AnswerForm>
+        <KeepAsComment task={task} error={decide.error} response={decide.variables} />
+        {dialog}
+      </Card>
+    </div>
   )
 }

@@ -4,10 +4,9 @@ import { type Form, formOf } from '@countersign/sdk/form'
 import { useQuery } from '@tanstack/react-query'
 import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
 import { Link } from 'wouter'
-import { api } from '../api.ts'
 import { Markdown } from '../content/markdown.tsx'
 import { useReadToEnd } from '../content/read-to-end.tsx'
-import { readExact, type Shown } from '../exact.ts'
+import type { Shown } from '../exact.ts'
 import { imageOf } from '../image.ts'
 import { useLive } from '../live.tsx'
 import { useUser } from '../me.ts'
@@ -23,6 +22,7 @@ import { ActionAnswer } from '../task/action-answer.tsx'
 import { ActionCard } from '../task/action-card.tsx'
 import { Edits } from '../task/edits.tsx'
 import { Facts, isAnswerable } from '../task/facts.tsx'
+import { type Read, readTask } from '../task/read.ts'
 import { Votes } from '../task/votes.tsx'
 import { useTitle } from '../title.ts'
 import { StatusBadge, TaskBadges } from '../ui/badge.tsx'
@@ -33,14 +33,6 @@ import { VerificationCard } from '../verifiers/verification-card.tsx'
 import { TaskActs } from './task-acts.tsx'
 import { TaskAnswer } from './task-answer.tsx'
 import { outcomeOf, TaskOutcome } from './task-outcome.tsx'
-
-type Read = { task: Task; shown: Map<string, Shown> }
-
-async function readTask(id: string): Promise<Read> {
-  const reply = await api.transport.call<Task>('GET', `/tasks/${encodeURIComponent(id)}`, { taskId: id })
-  const shown = readExact(reply.text)
-  return { task: reply.body, shown: shown instanceof Map ? shown : new Map() }
-}
 
 export function TaskPage({ id }: { id: string }) {
   const { refetchInterval } = useLive()
@@ -95,7 +87,10 @@ function TaskView({ task, shown }: Read) {
         </div>
         <Facts task={task} onTimeout={member('on_timeout')} />
       </header>
-      <div className={`grid grid-cols-1 items-start gap-5 ${wide ? '' : 'lg:grid-cols-[1fr_minmax(20rem,26rem)]'}`}>
+      {/* One below the other it is read in the order of the work: what it is, the answer, what people say of it. */}
+      <div
+        className={`grid grid-cols-1 items-start gap-5 ${wide ? '' : 'lg:grid-cols-[1fr_minmax(20rem,26rem)] lg:grid-rows-[auto_1fr]'}`}
+      >
         <div className="flex min-w-0 flex-col gap-5">
           {typeof task.description === 'string' && task.description !== '' && (
             <Card title="Background">
@@ -109,11 +104,10 @@ function TaskView({ task, shown }: Read) {
           )}
           {member('response') !== null && <ContentCard title="The answer" value={member('response')} label="answer" />}
           <Changes task={task} shown={shown} />
-          <div ref={end} aria-hidden="true" />
-          <Comments task={task} />
-          <Timeline task={task} />
+          {/* Its own room would be a hole in the column. */}
+          <div ref={end} aria-hidden="true" className="-mt-5" />
         </div>
-        <div className="flex min-w-0 flex-col gap-5">
+        <div className={`flex min-w-0 flex-col gap-5 ${wide ? '' : 'lg:col-start-2 lg:row-span-2'}`}>
           <VerificationCard task={task} />
           {isOver && <Arrival wanted={sent}>{<TaskOutcome task={task} />}</Arrival>}
           {(!isOver || (wasOpen && !isMine)) && (
@@ -128,8 +122,12 @@ function TaskView({ task, shown }: Read) {
           )}
           <Votes task={task} />
           <TaskActs task={task} />
-          <Erase task={task} />
+          {isOver && <Erase task={task} />}
           <NoticesCard task={task} />
+        </div>
+        <div className="flex min-w-0 flex-col gap-5">
+          <Comments task={task} />
+          <Timeline task={task} />
         </div>
       </div>
     </article>

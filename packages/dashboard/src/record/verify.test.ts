@@ -46,7 +46,7 @@ function log() {
     note: `${signed}\n— ${name} ${signature.toString('base64')}\n`,
   }
   const raw = publicKey.export({ format: 'der', type: 'spki' }).subarray(12)
-  const keys = { origin: name, keys: [{ public_key: raw.toString('base64') }] } as Keys
+  const keys: Keys = { keys: [{ public_key: raw.toString('base64') }] }
   const { session_id: _, ...actor } = event.actor
   const entry = { ...event, actor, channel: 'dashboard', seq: 1, request_id: null } as unknown as RecordEntry
   const detail = { body, seal: { seq: 1, checkpointed: true } } as EventDetail

@@ -5,7 +5,8 @@ import { checkProof, type Proof } from '../audit/proof.ts'
 import type { RecordEntry } from '../talk/sentence.ts'
 
 export type EventDetail = RouteAnswer<'GET /events/:id'>
-export type Keys = RouteAnswer<'GET /.well-known/countersign/audit-keys.json'>
+/** What `/.well-known/countersign/audit-keys.json` publishes, as far as it is read here. */
+export type Keys = { keys: { public_key: string }[]; verifier_keys?: string[] }
 
 /** What was checked, in the order in which a reader would; null: this browser cannot. */
 export type Parts = {

@@ -57,7 +57,7 @@ export function InboxFilters({ filters, put, search }: Props) {
           />
           <TextField
             label="Held by"
-            placeholder="name or mail address"
+            placeholder="name or mail"
             value={filters.assigned_to ?? ''}
             maxLength={320}
             onChange={(event) => put('assigned_to', event.target.value)}

@@ -5,7 +5,7 @@ import { AgentText } from '../content/text.tsx'
 import { type Shown, writeExact } from '../exact.ts'
 import { clock, exact, relative, useNow } from '../time.ts'
 
-export const isAnswerable = ({ status }: Task): boolean => status === 'open' || status === 'returned'
+export const isAnswerable = ({ status }: Pick<Task, 'status'>): boolean => status === 'open' || status === 'returned'
 
 /** `onTimeout` as it was read digit for digit; `narrow`: one below the other, however wide the window is. */
 export function Facts({ task, onTimeout, narrow = false }: { task: Task; onTimeout: Shown; narrow?: boolean }) {

@@ -10,6 +10,7 @@ import { exportRoutes } from './export/routes.ts'
 import { followTask, followTasks, readRecord, type TaskEvent } from './follow.ts'
 import { claimTask, releaseTask } from './holding.ts'
 import type { TasksHouse } from './house.ts'
+import { countTasks } from './list/counts.ts'
 import { listTasks } from './list/list.ts'
 import { getTask, listDecisions } from './look.ts'
 import { noticeRoutes } from './notices/routes.ts'
@@ -18,6 +19,7 @@ import { taskReceipt } from './receipt.ts'
 import { revealTask } from './reveal.ts'
 import { routingRoutes } from './routing/routes.ts'
 import {
+  CountsBody,
   CreateBody,
   DecideBody,
   DecisionBody,
@@ -134,6 +136,17 @@ const lists = (house: TasksHouse): Route[] => [
       problems: ['cursor_invalid'],
     },
     ({ scope, query }) => listTasks(house, scope, query, 'native'),
+  ),
+  route(
+    'GET /tasks/counts',
+    {
+      summary: 'Count what waits',
+      tag,
+      auth: 'any',
+      action: 'task.list',
+      answers: { 200: CountsBody },
+    },
+    ({ scope }) => countTasks(house, scope),
   ),
   route(
     'GET /tasks/stream',

@@ -336,6 +336,7 @@ export const listQuery = {
   mine: s.optional(s.boolean().describe('Held by the caller, or free and asked of them.')),
   unrouted: s.optional(s.boolean().describe('Open, and nobody could be asked or told: the fallback pool has it.')),
   claimable: s.optional(s.boolean().describe('Open, held by nobody, and asked of the caller.')),
+  team: s.optional(s.boolean().describe('Asked of a pool that the caller is in, whoever holds it.')),
   metadata: s.optional(
     s
       .record(s.text({ max: 1_000 }))
@@ -366,6 +367,20 @@ export const pollQuery = {
   since_version: s.optional(s.int({ min: 0 }).describe('Answer on any change beyond this version.')),
 }
 
+const count = () => s.int({ min: 0 })
+
+export const CountsBody = s.named(
+  'TaskCounts',
+  s.object({
+    mine: count(),
+    claimable: count(),
+    team: count(),
+    all: count(),
+    at_least: s.boolean().describe('More are open than were looked at, which are the 10,000 most pressing ones.'),
+  }),
+  'How many open tasks the filters `mine`, `claimable` and `team` of the list would find, and how many the caller reaches.',
+)
+
 export const RecordEntry = s.named(
   'TaskRecordEntry',
   s.object({
@@ -377,8 +392,13 @@ export const RecordEntry = s.named(
       id: s.text(),
       session_id: s.optional(s.text()),
       key_id: s.optional(s.text()),
+      assurance: s.optional(s.text().describe('How it was proved who acted.')),
     }),
+    channel: s.maybe(s.text().describe('Through what it came; null: nobody acted from outside.')),
     data: s.jsonObject(),
+    before: s.optional(s.jsonObject()),
+    after: s.optional(s.jsonObject()),
+    seq: s.maybe(s.int().describe('Its number in the sealed log, for whoever reads all of the record; null until it is sealed.')),
     request_id: s.maybe(s.text()),
   }),
 )
