@@ -47,4 +47,6 @@ create unique index notices_filling on countersign.notices (tenant_id, party, ch
 create index notices_digest on countersign.notices (tenant_id, digest_id) where digest_id is not null;
 create index notices_instead on countersign.notices (tenant_id, instead_of) where instead_of is not null;
 create index notices_failed on countersign.notices (tenant_id, channel, failed_at) where failed_at is not null;
-select countersign.make_tenant_table('notices', array['select', 'insert', 'update']);
+-- When a channel got through last.
+create index notices_sent on countersign.notices (tenant_id, channel, sent_at) where sent_at is not null;
+select countersign.make_tenant_table('notices', array['select', 'insert', 'update', 'delete']);

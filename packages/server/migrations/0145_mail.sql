@@ -44,7 +44,7 @@ create table countersign.task_links (
 );
 create index task_links_task on countersign.task_links (tenant_id, task_id, id);
 create index task_links_notice on countersign.task_links (tenant_id, notice_id) where notice_id is not null;
-select countersign.make_tenant_table('task_links', array['select', 'insert', 'update']);
+select countersign.make_tenant_table('task_links', array['select', 'insert', 'update', 'delete']);
 select countersign.grant_engine('task_links', 'select (id, tenant_id, token_hash)');
 
 -- How notices look at an endpoint that is a room of people; without a row they are raw.
@@ -113,9 +113,11 @@ create table countersign.mails (
   foreign key (tenant_id, identity_id) references countersign.mail_identities (tenant_id, id)
 );
 create index mails_thread on countersign.mails (tenant_id, task_id, to_hash, sent_at) where task_id is not null;
+-- What is kept no longer goes in the order of its time.
+create index mails_sent on countersign.mails (tenant_id, sent_at);
 create index mails_message on countersign.mails (tenant_id, message_id);
 create index mails_provider on countersign.mails (tenant_id, provider_id) where provider_id is not null;
-select countersign.make_tenant_table('mails', array['select', 'insert', 'update']);
+select countersign.make_tenant_table('mails', array['select', 'insert', 'update', 'delete']);
 
 -- A mail that came back, by the hash of its bytes: a provider that posts it twice is heard once.
 create table countersign.mail_replies (
@@ -130,7 +132,9 @@ create table countersign.mail_replies (
   foreign key (tenant_id, identity_id) references countersign.mail_identities (tenant_id, id)
 );
 create index mail_replies_task on countersign.mail_replies (tenant_id, task_id) where task_id is not null;
-select countersign.make_tenant_table('mail_replies', array['select', 'insert']);
+-- What is kept no longer goes in the order of its time.
+create index mail_replies_received on countersign.mail_replies (tenant_id, received_at);
+select countersign.make_tenant_table('mail_replies', array['select', 'insert', 'delete']);
 
 -- A letter of the platform on its way, an invitation say: its link is sealed until it was sent, then gone.
 create table countersign.letters (
@@ -142,7 +146,7 @@ create table countersign.letters (
   sent_at timestamptz(3),
   primary key (tenant_id, id)
 );
-select countersign.make_tenant_table('letters', array['select', 'insert', 'update']);
+select countersign.make_tenant_table('letters', array['select', 'insert', 'update', 'delete']);
 
 set local role countersign_engine;
 

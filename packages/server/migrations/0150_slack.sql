@@ -100,8 +100,9 @@ create table countersign.slack_messages (
   primary key (tenant_id, notice_id),
   check ((ts is null) = (sent_at is null))
 );
+create index slack_messages_task on countersign.slack_messages (tenant_id, task_id);
 create index slack_messages_place on countersign.slack_messages (tenant_id, team_id, channel, ts) where ts is not null;
-select countersign.make_tenant_table('slack_messages', array['select', 'insert', 'update']);
+select countersign.make_tenant_table('slack_messages', array['select', 'insert', 'update', 'delete']);
 
 -- Bodies that were acted on: a body that comes again does nothing (T115). Older than their signature can be, they are of no use.
 create table countersign.slack_bodies (

@@ -8,9 +8,24 @@ import { destroySubjectKey } from '../../identity/keys-at-rest/tenant-key.ts'
 import { subjectOf } from '../content.ts'
 import type { TasksHouse } from '../house.ts'
 import { seeTask } from '../look.ts'
+import { rewriteNotices } from '../notices/notice.ts'
+import type { Quorum } from '../quorum/quorum.ts'
 import { taskTopic, tellOfEnd } from '../settle.ts'
-import { cancelIfNotFinal, isFinal, type TaskRow } from '../sql.ts'
-import { deleteComments, deleteRevisions, eraseDecisions, eraseIfFinal, isHeld } from './sql.ts'
+import { cancelIfNotFinal, EVERY, findTask, isFinal, type TaskRow } from '../sql.ts'
+import {
+  blankEmbeds,
+  blankMessages,
+  blankNotices,
+  deleteComments,
+  deleteLinks,
+  deleteMailReplies,
+  deleteMails,
+  deleteRevisions,
+  eraseDecisions,
+  eraseIfFinal,
+  eraseRuns,
+  isHeld,
+} from './sql.ts'
 
 /** Said twice it is the same: an erased task stays erased. */
 export async function deleteTask(house: TasksHouse, scope: Scope, id: string): Promise<void> {
@@ -31,14 +46,30 @@ async function cancelIfOpen(house: TasksHouse, t: Tx, scope: Scope, row: TaskRow
   if (cancelled) await tellOfEnd(house, t, scope, cancelled, row.status, { because: 'erased' })
 }
 
+const OF_A_TASK = [
+  ...[eraseDecisions, deleteComments, deleteRevisions, eraseRuns],
+  ...[deleteLinks, deleteMails, deleteMailReplies, blankNotices, blankMessages, blankEmbeds],
+]
+
+/** How many had to agree stays; by which address they were asked does not. */
+const namesNobody = (quorum: Quorum): Quorum => ({
+  ...quorum,
+  asked: quorum.asked.filter(isNoAddress),
+  sent: null,
+  groups: quorum.groups.map((group) => ({ ...group, assign_to: null, keys: group.keys?.filter(isNoAddress) ?? null })),
+})
+
+const isNoAddress = (key: string): boolean => !key.includes('@')
+
 /** False: it was erased already, or is not final. */
 export async function eraseIn(t: Tx, scope: Scope, id: string, because: 'asked' | 'retention'): Promise<boolean> {
-  const erased = await eraseIfFinal(t, scope, id)
+  const before = await findTask(t, scope, id, EVERY)
+  const erased = before && (await eraseIfFinal(t, scope, id, before.quorum && namesNobody(before.quorum)))
   if (!erased) return false
   await destroySubjectKey(t, scope, subjectOf(id))
-  await eraseDecisions(t, scope, id)
-  await deleteComments(t, scope, id)
-  await deleteRevisions(t, scope, id)
+  for (const erase of OF_A_TASK) await erase(t, scope, id)
+  // What stands in a message somewhere says from now on that it is erased.
+  await rewriteNotices(t, scope, [erased])
   const data = { because, status: erased.status, agent_id: erased.agent_id }
   await record(t, scope, 'task.erased', data, { resource: { type: 'task', id } })
   t.wake(taskTopic(id))

@@ -80,13 +80,14 @@ test('T57 retention erases what settled longer ago than the tenant keeps, each o
 
 test('T57 T37 how long tasks are kept and when people are reminded is for those who configure', async () => {
   const house = await setup()
-  expect((await house.alice.get('/api/v1/tasks/settings')).body).toEqual({ retention_days: 400, reminders: null })
+  const shipped = { retention_days: 400, reminders: null, redact: 'none', compat_strict_replay: false }
+  expect((await house.alice.get('/api/v1/tasks/settings')).body).toEqual(shipped)
   expect((await house.member.get('/api/v1/tasks/settings')).status).toBe(403)
   const wanted = { retention_days: 30, reminders: [{ at_percent: 75 }] }
   expect((await house.operator.put('/api/v1/tasks/settings', wanted)).status).toBe(403)
   expect((await house.alice.put('/api/v1/tasks/settings', { ...wanted, retention_days: 0 })).status).toBe(422)
-  expect((await house.alice.put('/api/v1/tasks/settings', wanted)).body).toEqual(wanted)
-  expect((await house.alice.get('/api/v1/tasks/settings')).body).toEqual(wanted)
+  expect((await house.alice.put('/api/v1/tasks/settings', wanted)).body).toEqual({ ...shipped, ...wanted })
+  expect((await house.alice.get('/api/v1/tasks/settings')).body).toEqual({ ...shipped, ...wanted })
   const { id } = await house.given.task(REFUND)
   expect((await house.alice.get(at(id))).body.reminders).toEqual([{ at_percent: 75 }])
 })
