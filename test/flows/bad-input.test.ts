@@ -79,7 +79,6 @@ const BODIES: Record<string, unknown> = {
   'POST /jobs/bulk-retry': { ids: [newId('job')] },
   'POST /jobs/bulk-cancel': { ids: [newId('job')] },
   'PATCH /tenants/:id': { state: 'suspended', reason: 'They asked us to hold everything.' },
-  'POST /break-glass/:id/decide': { approve: false },
   'PATCH /queues/:name': { aging_seconds: 60 },
   'POST /schedules': { name: 'x', cron: '@hourly', kind: 'alpha' },
   'PATCH /schedules/:name': { overlap: 'skip' },

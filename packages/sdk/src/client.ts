@@ -299,8 +299,6 @@ export class Countersign {
     list: (query: RouteQuery<'GET /break-glass'> = {}, options: RequestOptions = {}) =>
       this.call('GET /break-glass', { ...options, query }),
     get: (id: string, options: RequestOptions = {}) => this.call('GET /break-glass/:id', { ...options, params: { id } }),
-    decide: (id: string, approve: boolean, options: RequestOptions = {}) =>
-      this.call('POST /break-glass/:id/decide', { ...options, params: { id }, body: { approve }, ...ONCE }),
     close: (id: string, options: RequestOptions = {}) =>
       this.call('POST /break-glass/:id/close', { ...options, params: { id }, ...ONCE }),
     visits: (query: RouteQuery<'GET /tenant/break-glass'> = {}, options: RequestOptions = {}) =>

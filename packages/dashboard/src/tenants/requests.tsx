@@ -1,4 +1,4 @@
-// Break-glass for hosts: what was asked of whom and what became of it. Whoever asked waits and may go in; another host may decide once the owners had their time.
+// Break-glass for hosts: what was asked of whom and what became of it. Whoever asked waits and may go in; another host finds the question in their inbox once the owners had their time.
 import type { RouteAnswer } from '@countersign/sdk'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { api } from '../api.ts'
@@ -47,15 +47,14 @@ function RequestRow({ request }: { request: Request }) {
   const { run, dialog } = useStepUp()
   const enter = useSwitch()
   const changed = () => queries.invalidateQueries({ queryKey: ['break-glass'] })
-  const decide = useMutation({
-    mutationFn: (approve: boolean) => run(() => api.breakGlass.decide(request.id, approve)),
-    onSettled: changed,
-  })
   const close = useMutation({ mutationFn: () => run(() => api.breakGlass.close(request.id)), onSettled: changed })
   const isMine = request.host_id === me.id
   const { word, tone } = REQUEST_STATES[request.state]
   const waits = new Date(request.hosts_from).getTime() - now
-  const early = waits > 0 ? `The owners are asked first, for another ${left(request.hosts_from, now)}.` : undefined
+  const turn =
+    waits > 0
+      ? `The owners are asked first, for another ${left(request.hosts_from, now)}; then you are, in your inbox.`
+      : 'It waits in your inbox, unless you are an owner there and were asked as such.'
   return (
     <li className="flex flex-wrap items-center justify-between gap-3 py-3">
       <div className="min-w-0">
@@ -66,7 +65,7 @@ function RequestRow({ request }: { request: Request }) {
         <p className="text-sm text-muted" title={exact(request.asked_at)}>
           {isMine ? 'You' : request.host_name} asked {relative(request.asked_at, now)}: “{request.reason}”
         </p>
-        <Refusal error={decide.error ?? close.error ?? enter.error} />
+        <Refusal error={close.error ?? enter.error} />
       </div>
       <div className="flex flex-wrap items-center gap-2">
         {request.state === 'open' && isMine && (
@@ -74,16 +73,7 @@ function RequestRow({ request }: { request: Request }) {
             Go in, to read
           </Button>
         )}
-        {request.state === 'asked' && !isMine && (
-          <>
-            <Button small tone="primary" reason={early} busy={decide.isPending} onClick={() => decide.mutate(true)}>
-              Let {request.host_name} in
-            </Button>
-            <Button small tone="danger" reason={early} busy={decide.isPending} onClick={() => decide.mutate(false)}>
-              Refuse
-            </Button>
-          </>
-        )}
+        {request.state === 'asked' && !isMine && <p className="text-sm text-muted">{turn}</p>}
         {(request.state === 'open' || (request.state === 'asked' && isMine)) && (
           <Button small busy={close.isPending} onClick={() => close.mutate()}>
             {request.state === 'asked' ? 'Take back' : 'End'}

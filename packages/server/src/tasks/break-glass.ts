@@ -1,10 +1,14 @@
-// The question to the owners of a tenant whether a host may look in (platform.md P12): an ordinary task of that tenant, in their inbox, answered with a fresh
-// proof of presence. Opens nothing by itself; identity reads the answer and judges whose it is.
+// The question whether a host may look into a tenant (platform.md P12): an ordinary task of that tenant in its owners' inbox and, when they do not answer, one of
+// each other host in theirs, answered with a fresh proof of presence. Opens nothing by itself; identity reads the answer and judges whose it is.
+import { Problem } from '@countersign/sdk'
+import { tx } from '../db/tx.ts'
 import type { Questions } from '../identity/tenants/break-glass.ts'
+import { tenantWire } from '../std/id.ts'
 import { cancelTask } from './change.ts'
+import { askerOf } from './creation.ts'
 import type { TasksHouse } from './house.ts'
 import { getTask } from './look.ts'
-import { isFinal, type Status } from './sql.ts'
+import { findTasksByKey, isFinal, type Status } from './sql.ts'
 import { createTask } from './task.ts'
 
 const ANSWER = {
@@ -36,6 +40,44 @@ export const openQuestions = (house: TasksHouse): Questions => ({
       tags: ['break-glass'],
     })
     return { id: task.id }
+  },
+  async askHost(scope, { key, request, hostId }) {
+    try {
+      const { task } = await createTask(house, scope, {
+        task: `May ${request.host_name} look into another tenant for ${request.minutes} minutes?`,
+        description:
+          'Another host asks, and no owner of that tenant has answered. If you agree they may read there; they can change nothing, and everything they open is recorded there.',
+        payload: {
+          request: request.id,
+          who: request.host_name,
+          user_id: request.host_id,
+          tenant: request.tenant_name,
+          tenant_id: tenantWire(request.tenant_id),
+          reason: request.reason,
+          minutes: request.minutes,
+        },
+        response_schema: ANSWER,
+        idempotency_key: key,
+        deadline_at: request.expires_at,
+        assign_to: { user_id: hostId },
+        require_assignee: true,
+        delegable: false,
+        priority: 'urgent',
+        risk: 'high',
+        // What is asked of another tenant is for this host alone, not for whoever else works in theirs.
+        redact: { level: 'notify', payload: ['/tenant', '/tenant_id', '/reason'] },
+        tags: ['break-glass'],
+      })
+      return { id: task.id }
+    } catch (error) {
+      // Their role in their own tenant lets them decide nothing there.
+      if (error instanceof Problem && error.code === 'no_eligible_human') return null
+      throw error
+    }
+  },
+  async known(scope, key) {
+    const [found] = await tx(house.db, scope, (t) => findTasksByKey(t, scope, [askerOf(scope)], [key]), { readOnly: true })
+    return found ? { id: found.id } : null
   },
   async look(scope, taskId) {
     const task = await getTask(house, scope, taskId)

@@ -3,13 +3,14 @@ import { type Client, clientOf, type House, type Person, setup } from '#harness'
 import { tenantWire } from '../../std/id.ts'
 import { cookieName, startSession } from '../session.ts'
 
-async function host(house: House, name: string): Promise<Person> {
-  const person = await house.given.user({ role: 'owner', tenantId: await house.given.tenant(`Of ${name}`), displayName: name })
+async function host(house: House, name: string): Promise<Person & { tenantId: string }> {
+  const tenantId = await house.given.tenant(`Of ${name}`)
+  const person = await house.given.user({ role: 'owner', tenantId, displayName: name })
   await house.admin.run`insert into hosts (user_id, since) values (${person.id}::text, countersign.now())`
-  return person
+  return Object.assign(person, { tenantId })
 }
 const REASON = 'Ticket 4711: refunds hang since noon.'
-const ask = (house: House, harriet: Person, more: object = {}) =>
+const ask = (house: House, harriet: Client, more: object = {}) =>
   harriet.post('/api/v1/break-glass', { tenant_id: tenantWire(house.tenantId), reason: REASON, ...more })
 const answer = (person: Client, taskId: string, approve: boolean) =>
   person.post(`/api/v1/tasks/${taskId}/decide`, { type: 'respond', response: { approve }, seen_revision: 1 })
@@ -33,11 +34,11 @@ test('A42 P12 one host alone opens nothing; an owner’s answer opens thirty min
 
   // Alone.
   expect((await harriet.post('/api/v1/me/tenant', { tenant_id: main })).body.code).toBe('not_found')
-  expect((await harriet.post(`/api/v1/break-glass/${asked.body.id}/decide`, { approve: true })).status).toBe(403)
+  expect((await answer(harriet, asked.body.task_id, true)).status).toBe(404)
   await house.clock.advance('16m')
   const fresh = await house.given.user({ role: 'owner' })
-  expect((await harriet.post(`/api/v1/break-glass/${asked.body.id}/decide`, { approve: true })).status).toBe(403)
   expect((await harriet.get(`/api/v1/break-glass/${asked.body.id}`)).body.state).toBe('asked')
+  expect(await inboxOf(harriet)).toEqual([])
 
   // The owner sees who asks and why, in the inbox, and answers like any task.
   const question = await fresh.get(`/api/v1/tasks/${asked.body.task_id}`)
@@ -96,38 +97,97 @@ test('A42 P12 one host alone opens nothing; an owner’s answer opens thirty min
 })
 
 /** The same person, signed in anew. */
-async function again(house: House, id: string) {
-  const { token } = await startSession(house.server.identity, house.tenantId, { id, methods: ['given'] })
+async function again(house: House, id: string, tenantId: string = house.tenantId) {
+  const { token } = await startSession(house.server.identity, tenantId, { id, methods: ['given'] })
   const origin = house.server.identity.origin()
   return clientOf(house.url, { cookie: `${cookieName(origin)}=${token}`, origin })
 }
 
-test('P12 P63 a second host may decide once the owners had fifteen minutes; an answer of somebody who is no owner lets nobody in', async () => {
+/** What a host finds in the inbox of their own tenant. */
+const inboxOf = async (person: Client) =>
+  (await person.get('/api/v1/tasks?tag=break-glass')).body.data as { id: string; task: string; status: string }[]
+
+test('P12 P63 once the owners had fifteen minutes every other host is asked by a task of their own; their answer opens, and the owners’ question is over', async () => {
   const house = await setup()
   const [harriet, hugo] = [await host(house, 'Harriet'), await host(house, 'Hugo')]
   const first = (await ask(house, harriet, { minutes: 5 })).body
-  expect((await hugo.post(`/api/v1/break-glass/${first.id}/decide`, { approve: true })).body.code).toBe('state_conflict')
-  await house.clock.advance('9m')
-  expect((await hugo.post(`/api/v1/break-glass/${first.id}/decide`, { approve: true })).body.code).toBe('state_conflict')
-  await house.clock.advance('6m')
-  const helga = await host(house, 'Helga')
-  const opened = await helga.post(`/api/v1/break-glass/${first.id}/decide`, { approve: true })
-  expect(opened.body).toMatchObject({ state: 'open', decided_as: 'host', decided_by: helga.id })
+  await house.clock.advance('14m')
+  await harriet.get(`/api/v1/break-glass/${first.id}`)
+  expect(await inboxOf(hugo)).toEqual([])
+  await house.clock.advance('90s')
+  await house.runJobs()
+  // Once, to the other host alone, in words that tell nobody else in that tenant what this one's is called or why.
+  expect(await inboxOf(harriet)).toEqual([])
+  const [question, ...more] = await inboxOf(hugo)
+  expect([question?.task, more]).toEqual(['May Harriet look into another tenant for 5 minutes?', []])
+  const [seen] = (await hugo.get('/api/v1/tasks?tag=break-glass')).body.data
+  expect(JSON.stringify(seen)).not.toContain(REASON)
+  const here = await again(house, hugo.id, hugo.tenantId)
+  expect((await here.post(`/api/v1/tasks/${question?.id}/reveal`, {})).body.payload).toMatchObject({
+    request: first.id,
+    tenant: 'Main',
+    reason: REASON,
+  })
+  expect((await answer(here, question?.id as string, true)).status).toBe(200)
+  const open = (await harriet.get(`/api/v1/break-glass/${first.id}`)).body
+  expect(open).toMatchObject({ state: 'open', decided_as: 'host', decided_by: hugo.id })
   expect((await house.alice.get(`/api/v1/tasks/${first.task_id}`)).body.status).toBe('cancelled')
   await house.clock.advance('5m')
-  expect((await helga.get(`/api/v1/break-glass/${first.id}`)).body).toMatchObject({ state: 'closed', closed_reason: 'time' })
+  expect((await hugo.get(`/api/v1/break-glass/${first.id}`)).body).toMatchObject({ state: 'closed', closed_reason: 'time' })
+})
 
-  const second = (await helga.post('/api/v1/break-glass', { tenant_id: tenantWire(house.tenantId), reason: REASON })).body
-  const operator = await house.given.user({ role: 'operator' })
-  const stepped = await operator.post(`/api/v1/tasks/${second.task_id}/decide`, {
-    type: 'respond',
-    response: { approve: true },
-    reason: 'I step in.',
-    seen_revision: 1,
+test('P12 P63 of a second host’s question nobody else’s answer counts, and it is over when an owner answers or the request is taken back', async () => {
+  const house = await setup()
+  const [harriet, hugo] = [await host(house, 'Harriet'), await host(house, 'Hugo')]
+  const late = async () => {
+    const made = (await ask(house, await again(house, harriet.id, harriet.tenantId))).body
+    await house.clock.advance('16m')
+    await harriet.get(`/api/v1/break-glass/${made.id}`)
+    return made
+  }
+  const stateOf = async (id: string) => (await harriet.get(`/api/v1/break-glass/${id}`)).body
+  const statuses = async () => (await inboxOf(hugo)).map(({ status }) => status)
+
+  // Somebody who runs the work of Hugo's tenant steps in.
+  const first = await late()
+  const other = await house.given.user({ role: 'admin', tenantId: hugo.tenantId })
+  const [question] = await inboxOf(hugo)
+  const stepped = await other.post(`/api/v1/tasks/${question?.id}/decide`, {
+    ...{ type: 'respond', response: { approve: true }, reason: 'I step in.', seen_revision: 1 },
   })
   expect(stepped.status).toBe(200)
-  expect((await helga.get(`/api/v1/break-glass/${second.id}`)).body).toMatchObject({ state: 'refused', decided_as: null })
-  expect((await helga.post('/api/v1/me/tenant', { tenant_id: tenantWire(house.tenantId) })).body.code).toBe('not_found')
+  expect(await stateOf(first.id)).toMatchObject({ state: 'refused', decided_as: null })
+
+  const second = await late()
+  expect((await answer(await again(house, house.alice.id), second.task_id, false)).status).toBe(200)
+  expect(await stateOf(second.id)).toMatchObject({ state: 'refused', decided_as: 'owner' })
+  const third = await late()
+  const back = await again(house, harriet.id, harriet.tenantId)
+  expect((await back.post(`/api/v1/break-glass/${third.id}/close`)).body.state).toBe('withdrawn')
+  expect((await statuses()).sort()).toEqual(['cancelled', 'cancelled', 'completed'])
+
+  // An owner of the tenant who is a host too is asked once, as an owner.
+  await house.admin.run`insert into hosts (user_id, since) values (${house.alice.id}::text, countersign.now())`
+  const fourth = await late()
+  expect((await inboxOf(house.alice)).filter(({ task }) => task.includes('another tenant'))).toEqual([])
+
+  // And a no of the second host is a no.
+  const [last] = (await inboxOf(hugo)).filter(({ status }) => status === 'open')
+  expect((await answer(await again(house, hugo.id, hugo.tenantId), last?.id as string, false)).status).toBe(200)
+  expect(await stateOf(fourth.id)).toMatchObject({ state: 'refused', decided_as: 'host', decided_by: hugo.id })
+})
+
+test('P12 an answer of somebody in the tenant who is no owner lets nobody in', async () => {
+  const house = await setup()
+  const harriet = await host(house, 'Harriet')
+  const asked = (await ask(house, harriet)).body
+  const operator = await house.given.user({ role: 'operator' })
+  const stepped = await operator.post(`/api/v1/tasks/${asked.task_id}/decide`, {
+    ...{ type: 'respond', response: { approve: true }, reason: 'I step in.', seen_revision: 1 },
+  })
+  expect(stepped.status).toBe(200)
+  expect((await harriet.get(`/api/v1/break-glass/${asked.id}`)).body).toMatchObject({ state: 'refused', decided_as: null })
+  expect((await harriet.post('/api/v1/me/tenant', { tenant_id: tenantWire(house.tenantId) })).body.code).toBe('not_found')
 })
 
 test('P12 an owner refuses, or ends at once what was opened; the host takes a request back, or leaves', async () => {

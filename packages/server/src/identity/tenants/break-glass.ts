@@ -1,5 +1,6 @@
-// Break-glass (P12): the one door into a tenant for a host. Asked with a reason, opened by an owner's answer to a task there (or, when no owner answers in
-// 15 minutes, by another host), for half an hour at most, to read. Nobody opens their own request, and what is read stands in the tenant's record.
+// Break-glass (P12): the one door into a tenant for a host. Asked with a reason, opened by an owner's answer to a task there or, when no owner answers in
+// 15 minutes, by another host's answer to a task of theirs, for half an hour at most, to read. Nobody opens their own request, there is no other way to decide one
+// than such a task, and what is read stands in the tenant's record.
 import { enqueueMany } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
 import { type Scope, systemScope } from '../../db/scope.ts'
@@ -19,6 +20,7 @@ import {
   findSettings,
   insertRequestIfNone,
   isHost,
+  listOtherHosts,
   listOwners,
   listRequests,
   listTenantRequests,
@@ -33,6 +35,10 @@ import { hostScopeIn } from './tenant.ts'
 export type Questions = {
   /** Asked once per key, however often it is called. */
   ask(scope: Scope, question: { key: string; request: BreakGlassRow; owners: string[] }): Promise<{ id: string }>
+  /** Of one other host, in a tenant of theirs. Null: there they cannot be asked. */
+  askHost(scope: Scope, question: { key: string; request: BreakGlassRow; hostId: string }): Promise<{ id: string } | null>
+  /** What was asked under this key; null when nothing was. */
+  known(scope: Scope, key: string): Promise<{ id: string } | null>
   look(scope: Scope, taskId: string): Promise<{ status: string; approved: boolean; by: string | null; at: Date | null }>
   cancel(scope: Scope, taskId: string, reason: string): Promise<void>
 }
@@ -98,32 +104,6 @@ export async function readRequest(house: BreakGlassHouse, scope: Scope, id: stri
   return shown(await rawRequest(house, scope, id))
 }
 
-/** A second host, once the owners had their time. Whoever asked never decides. */
-export async function decideRequest(
-  house: BreakGlassHouse,
-  scope: Scope,
-  id: string,
-  input: { approve: boolean },
-): Promise<Request> {
-  const { tenant_id: uuid, host_id, task_id } = await rawRequest(house, scope, id)
-  if (host_id === scope.userId) throw new Problem('forbidden', { detail: 'Another than the one who asked has to decide.' })
-  await followRequest(house, uuid, id)
-  const there = hostScopeIn(scope, uuid)
-  await tx(house.db, there, async (t) => {
-    await lockRequest(t, there, id)
-    const row = (await findRequest(t, there, id)) as BreakGlassRow
-    if (row.state !== 'asked') throw new Problem('state_conflict', { state: row.state })
-    if (t.now < row.hosts_from)
-      throw new Problem('state_conflict', {
-        state: row.state,
-        detail: 'The owners of the tenant are asked first, for 15 minutes.',
-      })
-    await settle(t, there, row, { approved: input.approve, by: scope.userId as string, as: 'host', at: t.now })
-  })
-  if (task_id) await house.questions.cancel(systemScope('break-glass', uuid), task_id, 'Another host decided.')
-  return readRequest(house, scope, id)
-}
-
 /** The one who asked takes it back or leaves; another host ends it. */
 export async function closeRequest(house: BreakGlassHouse, scope: Scope, id: string): Promise<Request> {
   const row = await rawRequest(house, scope, id)
@@ -134,8 +114,8 @@ export async function closeRequest(house: BreakGlassHouse, scope: Scope, id: str
     if ((await endIfAsked(t, there, id, 'withdrawn')) === 1) await told(t, there, 'break_glass.refused', row, { to: 'withdrawn' })
     else await close(t, there, id, isMine ? 'left' : 'ended_by_host')
   })
-  if (row.state === 'asked' && row.task_id)
-    await house.questions.cancel(systemScope('break-glass', row.tenant_id), row.task_id, 'The host took the request back.')
+  if (row.state === 'asked')
+    await cancelQuestions(house, row, await hostsOf(house, row, 'known'), 'The host took the request back.')
   return shown(await rawRequest(house, scope, id))
 }
 
@@ -182,27 +162,61 @@ async function settle(t: Tx, scope: Scope, row: BreakGlassRow, { approved, by, a
 
 export type Next = { state: BreakGlassRow['state']; lookAt: Date | null }
 
-/** Brings a request to where it stands by now: the task asked, its answer acted upon, the door shut when its time is over. May be called by anybody at any time. */
+/** Brings a request to where it stands by now: the tasks asked, their answers acted upon, the door shut when its time is over. May be called by anybody at any time. */
 export async function followRequest(house: BreakGlassHouse, tenantId: string, id: string): Promise<Next> {
   const scope = systemScope('break-glass', tenantId)
   const seen = await tx(
     house.db,
     scope,
-    async (t) => ({ row: await findRequest(t, scope, id), owners: await listOwners(t, scope) }),
+    async (t) => ({ row: await findRequest(t, scope, id), owners: await listOwners(t, scope), now: t.now }),
     { readOnly: true },
   )
   if (!seen.row) return { state: 'withdrawn', lookAt: null }
-  const taskId = seen.row.state === 'asked' ? (seen.row.task_id ?? (await askOwners(house, scope, seen.row, seen.owners))) : null
-  const answer = taskId ? await house.questions.look(scope, taskId) : null
-  return tx(house.db, scope, async (t) => {
+  const isAsked = seen.row.state === 'asked'
+  const taskId = isAsked ? (seen.row.task_id ?? (await askOwners(house, scope, seen.row, seen.owners))) : null
+  const owners = taskId ? await house.questions.look(scope, taskId) : null
+  const isTurn = seen.now >= seen.row.hosts_from && seen.now < seen.row.expires_at
+  const hosts = isAsked ? await hostsOf(house, seen.row, isTurn ? 'ask' : 'known') : []
+  const said = await Promise.all(hosts.map(async (one) => ({ ...one, ...(await house.questions.look(one.scope, one.taskId)) })))
+  const next = await tx(house.db, scope, async (t) => {
     await lockRequest(t, scope, id)
     const row = (await findRequest(t, scope, id)) as BreakGlassRow
-    if (row.state === 'asked' && answer) await act(t, scope, row, answer)
+    if (row.state === 'asked' && owners) await act(t, scope, row, owners, said)
     const now = (await findRequest(t, scope, id)) as BreakGlassRow
     if (now.state === 'open' && (now.ends_at as Date) <= t.now) await close(t, scope, id, 'time')
     const { state, ends_at } = (await findRequest(t, scope, id)) as BreakGlassRow
     return { state, lookAt: state === 'asked' ? new Date(t.now.getTime() + 15_000) : state === 'open' ? ends_at : null }
   })
+  if (isAsked && next.state !== 'asked')
+    await cancelQuestions(house, { ...seen.row, task_id: taskId }, hosts, 'Somebody else decided, or it is too late.')
+  return next
+}
+
+type AskedHost = { hostId: string; scope: Scope; taskId: string }
+
+/** Every other host, each by a task in a tenant of their own; an owner of this one is asked as such. A task that is there is not made again. */
+async function hostsOf(house: BreakGlassHouse, request: BreakGlassRow, which: 'ask' | 'known'): Promise<AskedHost[]> {
+  const here = systemScope('break-glass', request.tenant_id)
+  const found = await tx(house.db, here, (t) => listOtherHosts(t, here, request.host_id), { readOnly: true })
+  const asked: AskedHost[] = []
+  for (const { user_id: hostId, tenant_id } of found) {
+    const scope = systemScope('break-glass', tenant_id)
+    const key = `break_glass:${request.id}:${hostId}`
+    const known = await house.questions.known(scope, key)
+    const task = known ?? (which === 'ask' ? await house.questions.askHost(scope, { key, request, hostId }) : null)
+    if (task) asked.push({ hostId, scope, taskId: task.id })
+  }
+  return asked
+}
+
+async function cancelQuestions(
+  house: BreakGlassHouse,
+  { tenant_id, task_id }: Pick<BreakGlassRow, 'tenant_id' | 'task_id'>,
+  hosts: readonly AskedHost[],
+  reason: string,
+): Promise<void> {
+  if (task_id) await house.questions.cancel(systemScope('break-glass', tenant_id), task_id, reason)
+  for (const { scope, taskId } of hosts) await house.questions.cancel(scope, taskId, reason)
 }
 
 async function askOwners(
@@ -219,13 +233,32 @@ async function askOwners(
 
 type Answer = Awaited<ReturnType<Questions['look']>>
 
-async function act(t: Tx, scope: Scope, row: BreakGlassRow, { status, approved, by, at }: Answer): Promise<void> {
+async function act(
+  t: Tx,
+  scope: Scope,
+  row: BreakGlassRow,
+  owners: Answer,
+  hosts: readonly (Answer & { hostId: string })[],
+): Promise<void> {
+  const stillHost = (await isHost(t, row.host_id)).yes
+  const { status, approved, by, at } = owners
   if (status === 'completed' && by && at) {
     const membership = await findMembership(t, scope, by)
     // Somebody may answer a task who is no owner; that lets nobody in.
     const isOwner = membership?.role === 'owner' && !membership.deactivated_at && by !== row.host_id
-    const stillHost = (await isHost(t, row.host_id)).yes
     return settle(t, scope, row, { approved: approved && stillHost, by, as: isOwner ? 'owner' : null, at })
+  }
+  const second = hosts.find((one) => one.status === 'completed' && one.by && one.at)
+  if (second?.by && second.at) {
+    // The very host who was asked, and not the one who asks; whoever else runs the work there lets nobody in.
+    const isSecond = second.by === second.hostId && second.by !== row.host_id && (await isHost(t, second.by)).yes
+    const verdict = {
+      approved: second.approved && stillHost,
+      by: second.by,
+      as: isSecond ? ('host' as const) : null,
+      at: second.at,
+    }
+    return settle(t, scope, row, verdict)
   }
   if (row.expires_at <= t.now || ['timed_out', 'cancelled', 'verification_exhausted'].includes(status)) {
     await endIfAsked(t, scope, row.id, 'expired')

@@ -7,7 +7,6 @@ import { Address } from '../shapes.ts'
 import {
   type BreakGlassHouse,
   closeRequest,
-  decideRequest,
   endOwnRequest,
   listHostRequests,
   listOwnRequests,
@@ -214,7 +213,7 @@ const breakGlassRoutes = (house: BreakGlassHouse): Route[] => [
       ...elsewhere,
       summary: 'Ask to look into a tenant',
       description:
-        'An owner of the tenant answers by a task in their inbox; after 15 minutes without an answer a second host may. Reading only, and every object is recorded there.',
+        'An owner of the tenant answers by a task in their inbox; after 15 minutes without an answer every other host has one too. Reading only, and every object is recorded there.',
       action: 'break_glass.request',
       stepUp: true,
       body: s.object({
@@ -231,19 +230,6 @@ const breakGlassRoutes = (house: BreakGlassHouse): Route[] => [
     'GET /break-glass/:id',
     { ...one, summary: 'Read a request of a host', tag, auth: 'session', action: 'break_glass.list', problems: ['not_found'] },
     ({ scope, params }) => readRequest(house, scope, params.id),
-  ),
-  route(
-    'POST /break-glass/:id/decide',
-    {
-      ...elsewhere,
-      ...one,
-      summary: 'Decide the request of another host',
-      action: 'break_glass.request',
-      stepUp: true,
-      body: s.object({ approve: s.boolean() }),
-      problems: ['not_found', 'state_conflict', 'step_up_required'],
-    },
-    ({ scope, params, body }) => decideRequest(house, scope, params.id, body),
   ),
   route(
     'POST /break-glass/:id/close',

@@ -190,6 +190,17 @@ export const listOwners = (t: Tx, scope: Scope) => t.rows<Owner>`
   where r.tenant_id = ${scope.tenantId}::uuid and r.role = 'owner' and r.deactivated_at is null
   order by r.user_id limit 100`
 
+/** Every host but this one who is no owner here, each with the active tenant in which they were last. */
+export const listOtherHosts = (t: Tx, scope: Scope, hostId: string) => t.rows<{ user_id: string; tenant_id: string }>`
+  select h.user_id, own.tenant_id from hosts h cross join lateral (
+    select o.tenant_id from countersign_engine.tenants_of_user(h.user_id) with ordinality as o (tenant_id, role, given_at, place)
+    join countersign_engine.memberships(h.user_id) m on m.tenant_id = o.tenant_id and m.state = 'active'
+    order by o.place limit 1
+  ) own
+  where h.user_id <> ${hostId}::text and not exists (
+    select from roles r where r.tenant_id = ${scope.tenantId}::uuid and r.user_id = h.user_id and r.role = 'owner' and r.deactivated_at is null)
+  order by h.since, h.user_id limit 20`
+
 export const isHost = (t: Tx, userId: string) => t.one<{ yes: boolean }>`
   select exists (select from hosts where user_id = ${userId}::text) as yes`
 
