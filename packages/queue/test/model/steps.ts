@@ -607,8 +607,15 @@ export function read(world: World): Step {
         says: `job_results of ${some.length}`,
         ask: (s, which) => s.call('job_results($1::text[])', [some.map(([, id]) => id[which])]),
         common: (answer, which) =>
-          Object.entries(answer as Record<string, unknown>)
-            .map(([id, one]) => [keyOf(world, which, { id }), one] as const)
+          Object.entries(answer as Record<string, { state: string; reason: string | null }>)
+            // The ring keeps no word with what was drained there.
+            .map(
+              ([id, one]) =>
+                [
+                  keyOf(world, which, { id }),
+                  one.state === 'cancelled' ? { ...one, reason: one.reason ?? 'drained' } : one,
+                ] as const,
+            )
             .sort(([a], [b]) => (a < b ? -1 : 1)),
         holds: true,
       },
