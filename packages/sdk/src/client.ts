@@ -131,6 +131,12 @@ export class Countersign {
       this.call('GET /tasks/:id/record', { ...options, ...one(taskId), query }),
     decide: (taskId: string, body: RouteBody<'POST /tasks/:id/decide'>, options: RequestOptions = {}) =>
       this.call('POST /tasks/:id/decide', { ...options, ...one(taskId), body }),
+    /** Relays what a person decided elsewhere, with a key of the scope `tasks:decide_for`; the record says that this key vouches for it, and nobody else. */
+    decideFor: (person: string, taskId: string, body: RouteBody<'POST /tasks/:id/decide'>, options: RequestOptions = {}) =>
+      this.tasks.decide(taskId, { ...body, on_behalf_of: person }, options),
+    /** Fixes a decision, for its person to prove exactly this one: `decide` then takes `assertion: { nonce }`. */
+    challenge: (taskId: string, body: RouteBody<'POST /tasks/:id/decide'>, options: RequestOptions = {}) =>
+      this.call('POST /tasks/:id/decide/challenge', { ...options, ...one(taskId), body, idempotency: 'none' }),
     /** What was said about it, page after page. */
     comments: (taskId: string, options: RequestOptions = {}): AsyncGenerator<Comment> =>
       pages((cursor) =>

@@ -20,6 +20,10 @@ alter table countersign.decisions
   add column person text collate "C" not null generated always as (coalesce(user_id, guest)) stored,
   add column args bytea,
   add column patch bytea,
+  -- In their own words, which a verifier reads (T131): such a decision never counts, only what its person confirms.
+  add column raw_text bytea,
+  -- The key that relayed it and says whose decision it is (T19).
+  add column attested_by text collate "C",
   add column counted_in integer check (counted_in >= 0),
   -- The version of the policies by which this decision is remembered, and until when (T48).
   add column remembered_version integer,
@@ -28,6 +32,25 @@ alter table countersign.decisions
   add constraint decisions_remembered check ((remembered_version is null) = (remembered_until is null));
 -- One human, one vote (T39), whatever comes at once.
 create unique index decisions_one_vote on countersign.decisions (tenant_id, task_id, person) where state in ('pending', 'counted');
+
+-- A decision that was fixed before its person proved to be there (T152): digests only. What was used stays with its decision.
+create table countersign.decision_challenges (
+  challenge_sha256 bytea not null check (octet_length(challenge_sha256) = 32),
+  tenant_id uuid not null references countersign.tenants,
+  task_id text collate "C" not null,
+  user_id text collate "C" not null,
+  session_id text collate "C" not null,
+  decision_sha256 bytea not null check (octet_length(decision_sha256) = 32),
+  made_at timestamptz(3) not null,
+  expires_at timestamptz(3) not null,
+  decision_id text collate "C",
+  used_at timestamptz(3),
+  primary key (tenant_id, challenge_sha256),
+  foreign key (tenant_id, task_id) references countersign.tasks (tenant_id, id),
+  check ((decision_id is null) = (used_at is null))
+);
+create index decision_challenges_unused on countersign.decision_challenges (tenant_id, user_id) where used_at is null;
+select countersign.make_tenant_table('decision_challenges', array['select', 'insert', 'update', 'delete']);
 
 -- How a tenant decides; without a row the values are these.
 create table countersign.decision_settings (

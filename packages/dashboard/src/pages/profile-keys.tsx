@@ -7,6 +7,7 @@ import { More, useList } from '../list.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
+import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
 import { Copyable } from '../ui/copy.tsx'
@@ -19,6 +20,7 @@ import { ShownOnce } from './shown-once.tsx'
 
 const SCOPES = [
   { scope: 'tasks:*', action: 'task.list', does: 'Tasks: read, answer, claim, withdraw' },
+  { scope: 'tasks:decide_for', action: 'task.decide_for', does: 'Tasks: relay what other people decided, in their names' },
   { scope: 'agents:*', action: 'agent.read', does: 'Agents: read, make, pause, revoke' },
   { scope: 'keys:*', action: 'key.read', does: 'Keys: read, make, rotate, revoke' },
   { scope: 'users:list', action: 'user.list', does: 'People: read' },
@@ -117,6 +119,12 @@ function NewKey({ onMade }: { onMade: (secret: string) => void }) {
               {does}
             </label>
           ))}
+          {form.scopes.includes('tasks:decide_for') && (
+            <Banner tone="warning">
+              Whoever holds this key can answer in anybody’s name, as if by a link. Nothing but the key vouches for those answers,
+              and the record says so. Keep it on a server that signs people in itself.
+            </Banner>
+          )}
           {placed.beside.has('/scopes') && (
             <p className="text-sm font-medium text-danger">
               <span aria-hidden="true">⚠ </span>

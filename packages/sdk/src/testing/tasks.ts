@@ -182,11 +182,13 @@ export function openTasks(clock: Clock, url: string, onOpen: (task: Task) => voi
     remembered_until: null,
     reason: body.reason ?? null,
     comment: body.comment ?? null,
+    raw_text: body.raw_text ?? null,
     seen_revision: body.seen_revision,
     state: 'counted',
     stepped_in: false,
     channel: 'api',
     assurance: 'link',
+    attested_by: null,
     decided_at: now(),
     decision_sha256: '0'.repeat(64),
   })

@@ -72,15 +72,21 @@ export function tasksCommand(parent: Command, door: Door): void {
     .description('answer a task; without --response it asks field by field')
     .option('--response <json>', 'the whole answer')
     .option('--reason <text>', 'why; needed when the task was asked of somebody else')
-    .action(async (id: string, options: { response?: string; reason?: string }) => {
+    .option('--text <words>', 'free text in place of an answer, for a verifier that reads it; confirm what it understood')
+    .option('--on-behalf-of <person>', 'whose answer it is: an id or address; needs a key that relays decisions')
+    .action(async (id: string, options: { response?: string; reason?: string; text?: string; onBehalfOf?: string }) => {
       const client = door.client()
       const task = await client.tasks.get(id)
-      const response =
-        options.response === undefined ? await askForm(task, asking(door)) : parseJson('--response', options.response)
+      const { text, response: given } = options
+      const said =
+        text === undefined
+          ? { response: (given === undefined ? await askForm(task, asking(door)) : parseJson('--response', given)) as object }
+          : { raw_text: text }
       const settled = await client.tasks.decide(id, {
         type: 'respond',
-        response: response as object,
+        ...said,
         reason: options.reason,
+        ...(options.onBehalfOf === undefined ? {} : { on_behalf_of: options.onBehalfOf }),
         seen_revision: task.revision,
       })
       print(door.output(), settled, describe)

@@ -16,7 +16,8 @@ export type Actor = {
 export type Guest = {
   /** The one task that is open to them. */
   readonly taskId: string
-  readonly channel: 'email' | 'slack' | 'webhook' | 'embed'
+  /** `api`: a key relays what they decided in a front end of its own (T19). */
+  readonly channel: 'email' | 'slack' | 'webhook' | 'embed' | 'api'
   /** `link`: they hold a secret; `channel`: the channel vouches for who they are. */
   readonly assurance: 'link' | 'channel'
   /** What let them in: the id of a link, an embed or an installation. */
@@ -28,6 +29,8 @@ export type Guest = {
   readonly vouched: boolean
   /** Further names under which they were asked: the place where they were told. */
   readonly keys?: readonly string[]
+  /** The key that says that this is their decision; nobody else vouches for it. */
+  readonly attestedBy?: string
   /** Rows of the matrix; what stands there for guests and is not here they may not. Null: all of it. */
   readonly acts: readonly string[] | null
 }

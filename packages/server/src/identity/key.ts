@@ -10,7 +10,7 @@ import { record } from '../events/event.ts'
 import { newId } from '../std/id.ts'
 import { ownOnly } from './agent.ts'
 import type { IdentityHouse } from './house.ts'
-import { actionsOfScope, isKeyScope, type KeyScope, reach } from './matrix.ts'
+import { actionsOfScope, isKeyScope, type KeyScope, reach, SCOPES_BY_NAME } from './matrix.ts'
 import {
   endCurrentToken,
   findAgent,
@@ -139,8 +139,8 @@ function guardScopes(scope: Scope, input: NewKey, scopes: readonly string[]): vo
   const future: KeyScope = { ...scope, actor: { type: 'key', id: 'key_future' }, scopes, keyKind: input.kind, makerRole }
   const mayGive = (text: string): boolean => {
     const actions = actionsOfScope(text)
-    // A scope that names no row of the matrix is for those who configure the tenant.
-    if (actions.length === 0) return reach(scope, 'tenant.update') === 'any'
+    if (SCOPES_BY_NAME.includes(text) && reach(scope, 'tenant.update') !== 'any') return false
+    if (actions.length === 0) return true
     return actions.some((action) => reach(future, action) !== 'none' && (!isKeyScope(scope) || reach(scope, action) !== 'none'))
   }
   const tooWide = scopes.filter((text) => !mayGive(text))

@@ -58,6 +58,8 @@ export const MATRIX = {
   'task.claim': /*                    */ '● ● ● ○ ○ – – │ – –',
   'task.release': /*                  */ '● ● ● ○ ○ – – │ – –',
   'task.decide': /*                   */ '● ● ● ○ ○ – – │ – –',
+  // A key with the scope of this name, which only owners and admins give, relays what people decided; the verb refuses what its own side asked (T19).
+  'task.decide_for': /*               */ '● ● – – – – – │ – ●',
   'task.withdraw_vote': /*            */ '● ● ● ○ ○ – – │ – –',
   'task.send_back': /*                */ '● ● ● ○ ○ – – │ – –',
   'task.reassign': /*                 */ '● ● ● ○ ○ – – │ – –',
@@ -160,8 +162,8 @@ const ACTS_OF_GUESTS: readonly Action[] = [
   ...(['task.claim', 'task.release', 'task.comment', 'task.send_back'] as const),
 ]
 
-/** Scopes that name no row of the table; `tasks:*` never includes them. */
-const SCOPES_BY_NAME = ['tasks:decide_for', 'metrics:read'] as const
+/** What a key has only by its own name; `tasks:*` never includes them, and only who configures the tenant gives them. */
+export const SCOPES_BY_NAME: readonly string[] = ['tasks:decide_for', 'metrics:read']
 
 /** What a host may do through break-glass: see what stands in the tenant, all of it, and never a stored credential (P12). */
 const SEES = /\.(?:read|list|stats|content|timeline|audit|receipt)$/
@@ -196,6 +198,9 @@ function rowOf(action: string): Row {
 
 export const needsStepUp = (action: string): boolean => rowOf(action).stepUp
 
+/** Whether somebody of this role answers what they are asked. */
+export const mayAnswer = (role: string | null): boolean => reachOfRole(role as Role | null, 'task.decide') !== 'none'
+
 /** What a role reaches, before any key narrows it. */
 const reachOfRole = (role: Role | null, action: string): Reach => (role ? rowOf(action).byRole[role] : 'none')
 
@@ -216,7 +221,8 @@ const isOfGuest = ({ acts }: Guest, action: string): boolean =>
   (ACTS_OF_GUESTS as readonly string[]).includes(action) && (acts === null || acts.includes(action))
 
 function reachOfKind(scope: KeyScope, action: string): Reach {
-  if (scope.keyKind === 'usr') return 'any'
+  // What is the agent's alone is nobody's own.
+  if (scope.keyKind === 'usr') return rowOf(action).ofPeople ? 'any' : 'none'
   if (scope.keyKind === 'emb') return action === 'task.embed' ? 'own' : 'none'
   if (scope.keyKind === 'adm') return isOfPeople(action) ? 'none' : reachOfRole('admin', action)
   return rowOf(action).agent
@@ -231,6 +237,8 @@ const isOfPeople = (action: string): boolean => (ACTS_OF_PEOPLE as readonly stri
 /** Throws the refusal that fits; returning means that the scope reaches at least its own. */
 export function authorise(scope: Scope, action: string): void {
   if (reach(scope, action) !== 'none') return
+  // Whoever relays the decisions of people calls the route of people, and the verb asks whose decision it is.
+  if (action === 'task.decide' && isKeyScope(scope) && reach(scope, 'task.decide_for') !== 'none') return
   if (isKeyScope(scope)) {
     if (scope.keyKind !== 'usr' && isOfPeople(action)) throw new Problem('agent_may_not_decide')
     const needed = scopeOf(action)
@@ -270,8 +278,7 @@ export function scopeOf(action: string): string {
 }
 
 const holdsScope = (scopes: readonly string[], needed: string): boolean =>
-  scopes.includes(needed) ||
-  (scopes.includes(`${needed.split(':')[0]}:*`) && !(SCOPES_BY_NAME as readonly string[]).includes(needed))
+  scopes.includes(needed) || (scopes.includes(`${needed.split(':')[0]}:*`) && !SCOPES_BY_NAME.includes(needed))
 
 const reachableByKeys = ACTIONS.filter(
   (action) => ROLES.some((role) => rowOf(action).byRole[role] !== 'none') || rowOf(action).agent !== 'none',

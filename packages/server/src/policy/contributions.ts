@@ -24,6 +24,11 @@ const tasks: Contribution = {
     'task.create': `{ principal: [User, Agent, Key], resource: [Tenant], context: {
   risk: String, priority: String, tags: Set<String>, assigned: String, redact: String, callback: Bool, size_bytes: Long,
   action?: { name: String, edited: Bool, amount?: Long }, content?: String, ip?: ipaddr, now: Now } }`,
+    // Who decides is a person: `principal` is never who relays it. `assurance.level` goes from 1, a link, to 5, a passkey, so that a forbid can be a floor.
+    'task.decide': `{ principal: [User, Guest, Agent, Key], resource: [Task], context: {
+  type: String, origin: String, risk: String, priority: String, tags: Set<String>, agent?: Agent, channel: String,
+  assurance: { name: String, level: Long }, guest: Bool, relayed: Bool, stepped_in: Bool,
+  action?: { name: String, edited: Bool, amount?: Long }, content?: String, ip?: ipaddr, now: Now } }`,
     'task.notify': `{ principal: [User, Agent, Key], resource: [Tenant], context: {
   channel: String, domain: String, own_domain: Bool, development: Bool, ip?: ipaddr, now: Now } }`,
   },

@@ -56,9 +56,11 @@ entity Role;
 entity User in [Tenant, Role];
 entity Agent in [Tenant] { handle: String, environment: String, labels: Set<String>, owner?: User };
 entity Key in [Tenant] { kind: String };
+// Somebody who is no user here and answers the one task that they were asked: by mail, in a chat, in a page.
+entity Guest in [Tenant];
 type Now = { at: datetime, hour_utc: Long, weekday: Long };
 type Circumstances = { ip?: ipaddr, now: Now };`
-const GROUND_TYPES = ['Tenant', 'Role', 'User', 'Agent', 'Key']
+const GROUND_TYPES = ['Tenant', 'Role', 'User', 'Agent', 'Key', 'Guest']
 const PLAIN = (resource: string) => `{ principal: [User, Agent, Key], resource: [${resource}], context: Circumstances }`
 
 const quoted = (text: string): string => `"${text}"`

@@ -60,7 +60,7 @@ export const CONTENT = [
   'agent_outcome_detail',
 ] as const
 export type Content = Record<(typeof CONTENT)[number], Json>
-export const DECISION_CONTENT = ['response', 'args', 'patch', 'reason', 'comment'] as const
+export const DECISION_CONTENT = ['response', 'args', 'patch', 'reason', 'comment', 'raw_text'] as const
 export type DecisionContent = Record<(typeof DECISION_CONTENT)[number], Json>
 
 /** What an envelope that does not open reads as: the task is shown, its content is not, and others are not affected (tasks.md §11.2). */

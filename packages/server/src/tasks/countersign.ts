@@ -169,17 +169,15 @@ async function prepareAsk(house: TasksHouse, scope: Scope, { act, request, outco
   const asking = outcome.ask as Asking
   const { principal, action, resource, context } = request
   const digest = digestOf(request).toString('hex')
+  const questions = asking.texts.map((text) => fillAsk(text, valuesOf(request, scope)))
   const prepared = await prepareTask(
     house,
     scope,
     {
-      task: asking.texts
-        .map((text) => fillAsk(text, valuesOf(request, scope)))
-        .join(' ')
-        .slice(0, 4_000),
+      task: questions.join(' ').slice(0, 4_000),
       description: [
         asking.quorum > 1 ? `${asking.quorum} people have to agree.` : null,
-        `Asked by ${outcome.policy_ids.join(', ')} in version ${outcome.policy_version} of the policies.`,
+        `Asked by ${outcome.policy_ids.join(', ')} in version ${outcome.policy_version} of the policies: ${questions.map((one) => `“${one}”`).join(' ')}`,
         `What is below is done once if it is approved; anything else is asked anew.`,
       ]
         .filter((line) => line !== null)

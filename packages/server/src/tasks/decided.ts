@@ -6,6 +6,7 @@ import type { Guest, Scope } from '../db/scope.ts'
 import type { Tx } from '../db/tx.ts'
 import type { EventData } from '../events/event.ts'
 import { writeJson } from '../http/json.ts'
+import type { Judged as PolicyJudged } from '../identity/policies/judge.ts'
 import { newId } from '../std/id.ts'
 import { type Judged, judgeAction } from './actions/action.ts'
 import type { Action, ActionType } from './actions/proposal.ts'
@@ -19,6 +20,7 @@ import { invalid, whyNotOpen } from './settle.ts'
 import { EVERY, findTask, type NewDecision, OPEN, type TaskRow } from './sql.ts'
 import { findRevisions } from './talk/sql.ts'
 import { approves, denies } from './verdict.ts'
+import { isModel } from './verifiers/config.ts'
 
 type Json = Record<string, unknown>
 
@@ -29,6 +31,12 @@ export type DecideInput = {
   args?: Json | null
   reason?: string | null
   comment?: string | null
+  /** In the person's own words, for a verifier that reads them, in place of `response` (T131). */
+  raw_text?: string | null
+  /** Whose decision it is, where a key relays it (T19). */
+  on_behalf_of?: string | null
+  /** That this very decision was fixed before its person proved to be there (T152). */
+  assertion?: { nonce: string } | null
   /** Null: whatever revision is there now; the compatible clients know no other (§3.4). */
   seen_revision: number | null
   remember?: { for_seconds: number } | null
@@ -42,6 +50,8 @@ export type Look = {
   content: Content
   person: Person
   steppedIn: boolean
+  /** What policy said to it (T8). */
+  policy: PolicyJudged
   opener: Opener
   around: Circumstances
 }
@@ -50,6 +60,7 @@ export type Decision = Look & Judged & { scope: Scope; input: DecideInput; from:
 
 /** By the task's own schema, before any transaction (T75). */
 export async function judged(house: TasksHouse, { row, content, around }: Look, input: DecideInput): Promise<Judged> {
+  if (input.raw_text) return inWords(row, input)
   const judgeResponse = (response: Json) => judgeByTask(house, row, response)
   if (row.action !== null) {
     const { deny_reason: denyReason } = around.settings
@@ -62,6 +73,19 @@ export async function judged(house: TasksHouse, { row, content, around }: Look, 
   const says = approves(response, row.verdict) ? 'yes' : denies(response, row.verdict) ? 'no' : 'other'
   return { type: 'respond', answer: response, response, args: null, patch: null, outcome: 'answered', says }
 }
+
+/** Nothing is agreed to by words alone: what a verifier makes of them is shown to their writer first (T131). */
+function inWords(row: TaskRow, { type, response, args }: DecideInput): Judged {
+  if (type !== 'respond' || response || args)
+    throw invalid('/raw_text', 'not_allowed', 'Free text stands for itself: it comes as a respond and without another answer.')
+  if (!readsWords(row)) throw invalid('/raw_text', 'nobody_reads', 'No verifier of this task reads free text: send a response.')
+  const outcome = row.action === null ? 'answered' : 'responded'
+  return { type, answer: {}, response: null, args: null, patch: null, outcome, says: 'other' }
+}
+
+/** A model among what checks the answers. */
+export const readsWords = ({ verifier_config }: Pick<TaskRow, 'verifier_config'>): boolean =>
+  (verifier_config ?? []).some(isModel)
 
 export async function judgeByTask(house: TasksHouse, row: TaskRow, given: Json): Promise<Json> {
   const schema = await house.forms.gateAsked(row.response_schema, row.form_definition, 'stored')
@@ -100,6 +124,7 @@ export function decisionRow(
     patch: seal('patch', one.patch),
     reason: seal('reason', input.reason),
     comment: seal('comment', input.comment),
+    raw_text: seal('raw_text', input.raw_text),
     seen_revision: row.revision,
     approves: one.says === 'other' ? null : one.says === 'yes',
     edited: one.patch === null || one.patch.length === 0 ? null : [...new Set(one.patch.map(({ path }) => path))].slice(0, 200),
@@ -113,23 +138,27 @@ export function decisionRow(
     actor_id: scope.actor.id,
     session_id: scope.actor.session_id ?? null,
     key_id: scope.actor.key_id ?? null,
+    attested_by: scope.guest?.attestedBy ?? null,
     address_hash: from.address === null ? null : hmacSha256(house.keyring.purpose('bucket'), from.address),
     ...digestsOf(one),
   }
 }
 
+type Digested = Pick<Decision, 'scope' | 'row' | 'content' | 'type' | 'response' | 'args' | 'input' | 'person'>
+
 /** T152: what was shown, and what was decided about it, digit for digit (T6). */
-function digestsOf({ scope, row, content, type, response, args, input, person }: Decision) {
+export function digestsOf({ scope, row, content, type, response, args, input, person }: Digested) {
   const content_sha256 = sha256(shownText(scope, row, content))
   const decided = { type, response, args, reason: input.reason ?? null, userId: person.id }
   return { content_sha256, decision_sha256: sha256(decidedText(content_sha256.toString('hex'), decided)) }
 }
 
 /** For the event: ids, names of members and digests; never what was said. */
-export const eventOf = ({ id, type, stepped_in, decision_sha256 }: NewDecision, { answer }: Judged): EventData => ({
+export const eventOf = ({ id, type, stepped_in, attested_by, decision_sha256 }: NewDecision, { answer }: Judged): EventData => ({
   decision_id: id,
   type,
   stepped_in,
+  ...(attested_by === null ? {} : { attested_by }),
   fields: Object.keys(answer),
   decision_sha256: decision_sha256.toString('hex'),
 })

@@ -5,7 +5,7 @@ import { record } from '../events/event.ts'
 import { type Route, route, s } from '../http/route.ts'
 import { tenantWire } from '../std/id.ts'
 import type { TasksHouse } from './house.ts'
-import { findDecisionSettings, putDecisionSettings } from './sql.ts'
+import { findDecisionRules, putDecisionSettings } from './sql.ts'
 
 export type DecisionSettings = {
   step_in: boolean
@@ -23,8 +23,13 @@ const SHIPPED: DecisionSettings = {
   deny_reason: false,
 }
 
-export const settingsIn = async (t: Tx, scope: Scope): Promise<DecisionSettings> =>
-  (await findDecisionSettings(t, scope)) ?? SHIPPED
+export const settingsIn = async (t: Tx, scope: Scope): Promise<DecisionSettings> => (await rulesIn(t, scope)).settings
+
+/** All that a tenant says about deciding, in one read: its settings, and the version of the policies that is active. */
+export async function rulesIn(t: Tx, scope: Scope): Promise<{ settings: DecisionSettings; policyVersion: number | null }> {
+  const { policy_version: policyVersion, step_in, ...rest } = await findDecisionRules(t, scope)
+  return { settings: step_in === null ? SHIPPED : ({ step_in, ...rest } as DecisionSettings), policyVersion }
+}
 
 const readSettings = (house: TasksHouse, scope: Scope): Promise<DecisionSettings> =>
   tx(house.db, scope, (t) => settingsIn(t, scope), { readOnly: true })
@@ -77,7 +82,7 @@ export const decisionSettingsRoutes = (house: TasksHouse): Route[] => [
     {
       summary: 'Change how this tenant decides',
       tag: 'tasks',
-      auth: 'session',
+      auth: 'any',
       action: 'task.configure',
       stepUp: true,
       body: s.object(Object.fromEntries(Object.entries(members).map(([name, shape]) => [name, s.optional(shape)]))),

@@ -5,7 +5,11 @@ import type { Scope } from '../db/scope.ts'
 import { type Tx, tx } from '../db/tx.ts'
 import { writeJson } from '../http/json.ts'
 import { together } from '../http/together.ts'
-import { tellIfEditDenied } from './actions/policy.ts'
+import { isKeyScope, reach } from '../identity/matrix.ts'
+import { passedOf } from '../identity/policies/denial.ts'
+import { judgeUnder } from '../identity/policies/judge.ts'
+import { keepDecisions } from '../identity/policies/recorded.ts'
+import { attestedScope } from './attested.ts'
 import { type Company, openCompany } from './company.ts'
 import { type Opener, openContents, sealIf } from './content.ts'
 import {
@@ -20,10 +24,12 @@ import {
   revisedSince,
   whyNotDecided,
 } from './decided.ts'
+import { type Judge, judgeDecision } from './decision-judgement.ts'
 import type { TasksHouse } from './house.ts'
+import { tellIfDenied } from './judgement.ts'
 import { showDecided } from './look.ts'
-import { type Circumstances, circumstancesOf, refuseUnlessAllowed } from './may-decide.ts'
-import { type Person, personOf, within } from './person.ts'
+import { assuranceOf, type Circumstances, circumstancesOf, refuseUnlessAllowed, STRONGEST } from './may-decide.ts'
+import { isPerson, type Person, personOf, within } from './person.ts'
 import { castVote } from './quorum/vote.ts'
 import { notOpen, tellOfEnds } from './settle.ts'
 import { decideIfOpen, type Ending, findTasks, insertDecisions, OPEN, type TaskRow } from './sql.ts'
@@ -34,26 +40,40 @@ export type { DecideInput, Provenance } from './decided.ts'
 
 export async function decideTask(
   house: TasksHouse,
-  scope: Scope,
+  caller: Scope,
   id: string,
   input: DecideInput,
   from: Provenance,
 ): Promise<Task> {
-  const { looks, decisions } = companiesOf(house)
-  const seen = await looks({ scope, id, input })
-  if (seen instanceof Problem) throw seen
+  const scope = input.on_behalf_of ? await attestedScope(house, caller, id, input.on_behalf_of) : caller
+  const seen = await lookFor(house, { scope, id, input })
   const answer = await judged(house, seen, input)
   const decision: Decision = { ...seen, ...answer, scope, input, from, bytes: writeJson(answer.answer).length }
   // A stored reply is completed in the transaction of its own effect and of no other (P77).
-  const decided = scope.beforeCommit || isVote(decision) ? decideAlone(house, decision) : decisions.join(decision)
-  return decided.catch((error: unknown) => tellIfEditDenied(house, error))
+  const isAlone = scope.beforeCommit || isVote(decision)
+  const decided = isAlone ? decideAlone(house, decision) : companiesOf(house).decisions.join(decision)
+  return decided.catch((error: unknown) => tellIfDenied(house, error))
+}
+
+/** The task as its decider finds it, within their rights and what policy permits; throws what stands against it. */
+export async function lookFor(house: TasksHouse, ask: Ask): Promise<Look> {
+  refuseNameless(ask.scope)
+  const seen = await companiesOf(house).looks(ask)
+  return seen instanceof Problem ? tellIfDenied(house, seen) : seen
+}
+
+/** A key that only relays has nothing to say in its own name (T19). */
+function refuseNameless(scope: Scope): void {
+  if (!isKeyScope(scope) || reach(scope, 'task.decide') !== 'none') return
+  throw isPerson(scope) ? new Problem('scope_missing', { needed: 'tasks:decide' }) : new Problem('agent_may_not_decide')
 }
 
 /** What is counted, judged again or remembered takes its turn at the row; everything else is settled by one statement for many. */
 const isVote = ({ row, type, input }: Pick<Decision, 'row' | 'type' | 'input'>): boolean =>
-  row.quorum !== null || type === 'edit' || Boolean(input.remember) || needsVerifier({ row, type })
+  row.quorum !== null || type === 'edit' || Boolean(input.remember || input.assertion) || needsVerifier({ row, type })
 
-type Ask = { scope: Scope; id: string; input: DecideInput }
+/** `fixing`: nothing is decided yet, and the proof of it comes later (T152). */
+type Ask = { scope: Scope; id: string; input: DecideInput; fixing?: true }
 type Companies = { looks(ask: Ask): Promise<Look | Problem>; decisions: Company<Decision, Task> }
 
 const companies = new WeakMap<TasksHouse, Companies>()
@@ -86,25 +106,34 @@ const lookTogether = (house: TasksHouse, asks: readonly Ask[]): Promise<(Look | 
     const rows = new Map(found.map((row) => [row.id, row]))
     const opener = await openContents(house, t, scope, [...rows.keys()])
     const around = await circumstancesOf(t, scope, found)
-    const eyes = { person, opener, around }
+    const eyes = { person, opener, around, judge: await judgeUnder(house, t, scope, around.policyVersion) }
     return Promise.all(asks.map((ask) => orProblem(lookAt(house, t, ask, rows.get(ask.id), eyes))))
   }
   return tx(house.db, scope, look, { readOnly: true })
 }
 
-type Eyes = { person: Person | null; opener: Opener; around: Circumstances }
+type Eyes = { person: Person | null; opener: Opener; around: Circumstances; judge: Judge }
 
-async function lookAt(house: TasksHouse, t: Tx, { scope, input }: Ask, row: TaskRow | undefined, eyes: Eyes): Promise<Look> {
+async function lookAt(
+  house: TasksHouse,
+  t: Tx,
+  { scope, input, fixing }: Ask,
+  row: TaskRow | undefined,
+  eyes: Eyes,
+): Promise<Look> {
   if (!row) throw new Problem('not_found')
-  const { person, opener, around } = eyes
+  const { person, opener, around, judge } = eyes
   if (!person) throw new Problem('agent_may_not_decide')
   if (!OPEN.includes(row.status) || row.deadline_at <= t.now)
     throw row.status === 'verifying' ? new Problem('task_verifying', { status: row.status }) : notOpen(row)
   if (input.seen_revision !== null && input.seen_revision !== row.revision)
     throw await revisedSince(t, scope, row, input.seen_revision)
   const openUrl = `${house.origin()}/tasks/${row.id}`
-  const steppedIn = refuseUnlessAllowed(t, { scope, row, person, reason: input.reason, around, openUrl })
-  return { row, content: opener.task(row), person, steppedIn, opener, around }
+  const have = fixing ? STRONGEST : assuranceOf(t, scope)
+  const steppedIn = refuseUnlessAllowed({ scope, row, person, reason: input.reason, around, have, openUrl })
+  const content = opener.task(row)
+  const deciding = { scope, row, content, person, steppedIn, have, type: input.type, args: input.args ?? null, openUrl }
+  return { row, content, person, steppedIn, policy: judgeDecision(judge, deciding), opener, around }
 }
 
 async function orProblem<T>(made: Promise<T>): Promise<T | Problem> {
@@ -137,7 +166,7 @@ async function decideAll(house: TasksHouse, t: Tx, all: readonly Decision[]): Pr
   const counted = ended.map((row) => {
     const one = first.get(row.id) as Decision
     const decided = decisionRow(house, t, one, { state: 'counted', group: null })
-    const end = { scope: one.scope, row, from: one.row.status, data: eventOf(decided, one), approved: one.says === 'yes' }
+    const end = { scope: one.scope, row, from: one.row.status, data: eventOf(decided, one), ...endOf(one) }
     return { ...one, one, row, decided, end }
   })
   if (counted.length > 0) {
@@ -145,6 +174,12 @@ async function decideAll(house: TasksHouse, t: Tx, all: readonly Decision[]): Pr
       t,
       scope,
       counted.map(({ decided }) => decided),
+    )
+    await keepDecisions(
+      house,
+      t,
+      scope,
+      counted.map(({ one }) => one.policy),
     )
     await tellOfEnds(
       house,
@@ -158,6 +193,8 @@ async function decideAll(house: TasksHouse, t: Tx, all: readonly Decision[]): Pr
   for (const one of all) answers.push(tasks.get(one) ?? (await whyNotDecided(t, one.scope, one.row)))
   return answers
 }
+
+const endOf = ({ says, policy }: Decision) => ({ approved: says === 'yes', passed: passedOf(policy.outcome) })
 
 function endingOf({ scope, row, person, steppedIn, opener, answer, outcome }: Decision): Ending {
   return {

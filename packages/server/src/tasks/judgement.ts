@@ -74,21 +74,28 @@ export const creationAct = (tenantId: string, p: Creation): Act => ({
     action: p.action ? proposalOf(p.action, p.edited === true) : undefined,
     // Only a policy that reads it pays for it.
     get content() {
-      return `${p.task}\n${p.description ?? ''}\n${[p.payload, p.action?.args].map((part) => (part ? writeJson(part) : '')).join('\n')}`.slice(
-        0,
-        8_192,
-      )
+      return questionText(p.task, p)
     },
   },
 })
 
+/** The text of whoever asks, as far as a policy can read it. */
+export const questionText = (
+  task: string,
+  { description, payload, action }: Record<'description' | 'payload' | 'action', unknown>,
+) =>
+  [task, description ?? '', ...[payload, (action as Action | null)?.args].map((part) => (part ? writeJson(part) : ''))]
+    .join('\n')
+    .slice(0, 8_192)
+
 /** An amount that is a whole number may decide; every other argument is text of whoever asks. */
-function proposalOf({ name, args }: Pick<Action, 'name' | 'args'>, edited: boolean) {
+export function proposalOf({ name, args }: Pick<Action, 'name' | 'args'>, edited: boolean) {
   const amount = args.amount
   return { name, edited, ...(typeof amount === 'number' && Number.isSafeInteger(amount) ? { amount } : {}) }
 }
 
-function withoutAsk({ request, outcome }: Judged): Judged {
+/** A question about a question is refused: of creations, notices and decisions (T8). */
+export function withoutAsk({ request, outcome }: Judged): Judged {
   if (outcome.outcome !== 'ask') return { request, outcome }
   const { ask: _, ...rest } = outcome
   const faults = ['A policy asks before a question may be asked, and a question about a question is refused.']

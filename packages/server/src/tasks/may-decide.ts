@@ -5,17 +5,17 @@ import type { Tx } from '../db/tx.ts'
 import { foldEmail } from '../identity/email.ts'
 import { reach } from '../identity/matrix.ts'
 import { isFresh } from '../identity/proof.ts'
-import { type DecisionSettings, settingsIn } from './decision-settings.ts'
+import { type DecisionSettings, rulesIn } from './decision-settings.ts'
 import { isEligible, type Person } from './person.ts'
 import { findDelegates, findOwners } from './quorum/sql.ts'
 import type { TaskRow } from './sql.ts'
 
 export const ASSURANCES = ['link', 'channel', 'session', 'step_up', 'passkey'] as const
 export type Assurance = (typeof ASSURANCES)[number]
-const rank = (assurance: Assurance): number => ASSURANCES.indexOf(assurance)
+export const rank = (assurance: Assurance): number => ASSURANCES.indexOf(assurance)
 
 /** Until there are passkeys a fresh sign-in is the strongest proof, also where the risk asks for more (ADR 0012). */
-const STRONGEST: Assurance = 'step_up'
+export const STRONGEST: Assurance = 'step_up'
 const BY_RISK: Record<TaskRow['risk'], Assurance> = { low: 'link', normal: 'link', high: 'step_up', critical: 'passkey' }
 
 /** What this decision is proven by. */
@@ -34,6 +34,8 @@ export function neededAssurance(row: Pick<TaskRow, 'risk' | 'assurance'>, { deci
 /** What has to be known beside the row. */
 export type Circumstances = {
   settings: DecisionSettings
+  /** Of the policies that are active now (T8). */
+  policyVersion: number | null
   /** Of agents, whose they are. */
   owners: ReadonlyMap<string, string>
   /** Of people on a requester's side, who stands in for them now. */
@@ -46,9 +48,9 @@ export const isSeparated = ({ separate, risk }: Separable, { separate_duties }: 
   separate || separate_duties === 'all' || (separate_duties === 'high' && (risk === 'high' || risk === 'critical'))
 
 export async function circumstancesOf(t: Tx, scope: Scope, rows: readonly TaskRow[]): Promise<Circumstances> {
-  const settings = await settingsIn(t, scope)
+  const { settings, policyVersion } = await rulesIn(t, scope)
   const separated = rows.filter((row) => isSeparated(row, settings))
-  if (separated.length === 0) return { settings, owners: new Map(), delegates: new Map() }
+  if (separated.length === 0) return { settings, policyVersion, owners: new Map(), delegates: new Map() }
   const agents = [...new Set(separated.flatMap(({ agent_id }) => agent_id ?? []))]
   const found = agents.length === 0 ? [] : await findOwners(t, scope, agents)
   const owners = new Map(found.map(({ id, user_id }) => [id, user_id]))
@@ -56,7 +58,7 @@ export async function circumstancesOf(t: Tx, scope: Scope, rows: readonly TaskRo
   const delegates = (await findDelegates(t, scope, side)).map(
     ({ user_id, delegate_user_id }) => [user_id, delegate_user_id] as const,
   )
-  return { settings, owners, delegates: new Map(delegates) }
+  return { settings, policyVersion, owners, delegates: new Map(delegates) }
 }
 
 type Requested = Pick<TaskRow, 'asker' | 'created_by' | 'on_behalf_of' | 'agent_id'>
@@ -94,11 +96,13 @@ export type Asking = {
   person: Person
   reason: string | null | undefined
   around: Circumstances
+  /** How it is proven. */
+  have: Assurance
   openUrl: string
 }
 
 /** Whether this person steps in; throws what stands against a decision of theirs. */
-export function refuseUnlessAllowed(t: Tx, { scope, row, person, reason, around, openUrl }: Asking): boolean {
+export function refuseUnlessAllowed({ scope, row, person, reason, around, have, openUrl }: Asking): boolean {
   const { settings } = around
   const eligible = isEligible(row, person)
   if (isSeparated(row, settings) && isRequester(row, person, around)) throw new Problem('separation_of_duties')
@@ -107,7 +111,11 @@ export function refuseUnlessAllowed(t: Tx, { scope, row, person, reason, around,
     const message = 'You were not asked: to decide anyway, say why.'
     throw new Problem('validation_failed', { errors: [{ path: '/reason', code: 'reason_required', message }] })
   }
-  const [need, have] = [neededAssurance(row, settings), assuranceOf(t, scope)]
-  if (rank(have) < rank(need)) throw new Problem('step_up_required', { need, have, methods: ['password'], open_url: openUrl })
+  const need = neededAssurance(row, settings)
+  if (rank(have) < rank(need)) throw stepUpRequired(need, have, openUrl)
   return !eligible
 }
+
+/** With the page on which the person goes on where they were. */
+export const stepUpRequired = (need: Assurance, have: Assurance, openUrl: string): Problem =>
+  new Problem('step_up_required', { need, have, methods: ['password'], open_url: openUrl })

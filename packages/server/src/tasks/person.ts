@@ -27,9 +27,10 @@ export async function personOf(t: Tx, scope: Scope): Promise<Person | null> {
   if (!isPerson(scope)) return null
   if (scope.guest) return guestOf(t, scope, scope.guest)
   const row = await findPerson(t, scope)
-  const pools = DEFAULT_ROLES.includes(roleOf(scope) ?? '') ? [DEFAULT_POOL] : []
-  return row && { ...row, keys: [row.id, ...row.emails, ...row.pools, ...pools] }
+  return row && { ...row, keys: [row.id, ...row.emails, ...row.pools, ...poolsOf(roleOf(scope))] }
 }
+
+const poolsOf = (role: string | null | undefined): string[] => (DEFAULT_ROLES.includes(role ?? '') ? [DEFAULT_POOL] : [])
 
 /** One who is a user answers as that user; the address that let them in is theirs too. */
 async function guestOf(t: Tx, scope: Scope, guest: Guest): Promise<Person> {
@@ -45,8 +46,8 @@ async function guestOf(t: Tx, scope: Scope, guest: Guest): Promise<Person> {
     agents: [],
     ...row,
     emails,
-    // A guest has no role here, so they are none of those who run the work; the pools that they are in are theirs.
-    keys: [id, ...emails, ...slack, ...(guest.keys ?? []), ...(row?.pools ?? [])],
+    // Without a sign-in nobody has the rights of their role; what is asked of those who run the work is asked of them all the same.
+    keys: [id, ...emails, ...slack, ...(guest.keys ?? []), ...(row?.pools ?? []), ...poolsOf(row?.role)],
     vouched: guest.vouched,
   }
 }

@@ -1,6 +1,7 @@
 // The native routes of tasks: schemas and one verb each.
 import { ReceiptBody } from '../events/audit/routes.ts'
 import { type EventStream, type Route, route, s } from '../http/route.ts'
+import { challengeRoutes } from './challenge/routes.ts'
 import { cancelTask, updateTask } from './change.ts'
 import { listCompatibilityKeys, putCompatibilityKey } from './compatibility-key.ts'
 import { type DecideInput, decideTask } from './decision.ts'
@@ -75,6 +76,10 @@ export const DECIDE_PROBLEMS = [
   'response_invalid',
   'not_eligible',
   'agent_may_not_decide',
+  'policy_denied',
+  'policy_error',
+  'scope_missing',
+  'challenge_invalid',
   'separation_of_duties',
   'already_decided',
   'args_invalid',
@@ -308,7 +313,7 @@ const acts = (house: TasksHouse): Route[] => [
     {
       summary: 'Answer a task',
       description:
-        'Who decided is taken from the request’s own credential. An operator, admin or owner who was not asked says why in `reason`.',
+        'Who decided is taken from the request’s own credential; a key that relays decisions names its person in `on_behalf_of`. An operator, admin or owner who was not asked says why in `reason`.',
       tag,
       auth: 'any',
       action: 'task.decide',
@@ -321,6 +326,7 @@ const acts = (house: TasksHouse): Route[] => [
     },
     ({ scope, params, body, request }) => decideTask(house, scope, params.id, body as DecideInput, request),
   ),
+  ...challengeRoutes(house),
   ...votingRoutes(house),
   route(
     'POST /tasks/:id/claim',

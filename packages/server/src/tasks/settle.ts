@@ -3,6 +3,7 @@ import { type FieldError, Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import type { Tx } from '../db/tx.ts'
 import { type EventData, recordMany, type Told } from '../events/event.ts'
+import type { Passed } from '../identity/policies/countersign.ts'
 import { settleAsk } from './asks/ask.ts'
 import type { TasksHouse } from './house.ts'
 import { rewriteNotices } from './notices/notice.ts'
@@ -31,8 +32,8 @@ export const tellOfEnd = (
   approved = false,
 ): Promise<void> => tellOfEnds(house, t, [{ scope, row, from, data, approved }])
 
-/** `approved`: people said yes; asked only where an act waits for that. */
-export type End = { scope: Scope; row: TaskRow; from: Status; data: EventData; approved?: boolean }
+/** `approved`: people said yes; asked only where an act waits for that. `passed`: what policy said to the decision that brought it about (P69). */
+export type End = { scope: Scope; row: TaskRow; from: Status; data: EventData; approved?: boolean; passed?: Passed }
 
 /** Of any number of tasks of one tenant. */
 export async function tellOfEnds(house: Pick<TasksHouse, 'deliver'>, t: Tx, ends: readonly End[]): Promise<void> {
@@ -62,7 +63,7 @@ export async function tellOfEnds(house: Pick<TasksHouse, 'deliver'>, t: Tx, ends
   }
 }
 
-const toldOfEnd = ({ scope, row, from, data }: End): Told => ({
+const toldOfEnd = ({ scope, row, from, data, passed }: End): Told => ({
   scope,
   type: ENDS[row.status as keyof typeof ENDS],
   data: {
@@ -74,7 +75,7 @@ const toldOfEnd = ({ scope, row, from, data }: End): Told => ({
     ...inPlaceOf(row),
     ...data,
   },
-  options: { resource: { type: 'task', id: row.id } },
+  options: { resource: { type: 'task', id: row.id }, ...(passed ? { decision: passed } : {}) },
 })
 
 /** A stand-in decides as themself, and the record says for whom (T98). */

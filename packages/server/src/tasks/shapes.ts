@@ -58,6 +58,7 @@ export const DecisionBody = s.named(
     patch: Masked.describe('Of an edit: what it changed, as a JSON Patch (RFC 6902).'),
     reason: Masked,
     comment: Masked,
+    raw_text: Masked.describe('What was said in free text, for a verifier to read.'),
     seen_revision: s.int({ min: 1 }),
     state: s.oneOf('pending', 'counted', 'returned', 'void', 'withdrawn'),
     group: s.maybe(s.text()).describe('The group of the quorum in which it counts.'),
@@ -65,6 +66,7 @@ export const DecisionBody = s.named(
     stepped_in: s.boolean().describe('Decided by somebody who was not asked; the reason then says why.'),
     channel: s.oneOf('dashboard', 'email', 'slack', 'embed', 'webhook', 'api', 'cli'),
     assurance: s.oneOf('link', 'channel', 'session', 'step_up', 'passkey'),
+    attested_by: s.maybe(s.id('key')).describe('The key that relayed it and says whose decision it is.'),
     decided_at: s.time(),
     decision_sha256: s.text().describe('What was decided about what was shown, in hex.'),
   }),
@@ -320,7 +322,26 @@ export const DecideBody = s.object({
   args: s.nullish(s.jsonObject().describe('Of an edit: all arguments, as they are to be run.')),
   reason: s.nullish(s.text({ max: 4_000 })),
   comment: s.nullish(s.text({ max: 10_000 })),
+  raw_text: s.nullish(
+    s
+      .text({ min: 1, max: 20_000 })
+      .describe(
+        'In place of `response`, where a model checks the answers: it makes an answer of these words, and their writer confirms it.',
+      ),
+  ),
+  on_behalf_of: s.nullish(
+    s
+      .text({ min: 1, max: 320 })
+      .describe(
+        'Whose decision it is, by user id or mail address: only, and always, with a key of the scope `tasks:decide_for`.',
+      ),
+  ),
   seen_revision: s.int({ min: 1 }).describe('The revision that the human saw.'),
+  assertion: s.nullish(
+    s
+      .object({ nonce: s.pattern(/^[A-Za-z0-9_-]{43}$/, 'Must be 32 bytes in base64url.') })
+      .describe('Of `decide/challenge`: the decision was fixed there, and its person proved to be there after that.'),
+  ),
   remember: s.nullish(
     s
       .object({ for_seconds: s.int({ min: 60, max: 86_400 }) })

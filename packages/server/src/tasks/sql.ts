@@ -1,4 +1,5 @@
 // Every statement of the room, one function each. A transition is one conditional update; zero rows is an answer, and the verb says why.
+import type { Role } from '../db/scope.ts'
 import { join, type Sql, sql } from '../db/sql.ts'
 import type { Scope, Tx } from '../db/tx.ts'
 import type { DecisionSettings } from './decision-settings.ts'
@@ -200,6 +201,10 @@ const remindersOf = (t: Tx, scope: Scope): Sql => sql`
   case when reminders is not null then reminders::json when deadline_at - ${t.now}::timestamptz >= interval '1 hour'
     then coalesce((select d.reminders from task_defaults d where d.tenant_id = ${scope.tenantId}::uuid), ${JSON.stringify(DEFAULT_REMINDERS)}::json) end`
 
+// What the task asks for, or what the tenant hides at least, whichever hides more: none, notify, strict stand in the order of their letters.
+const redactOf = (scope: Scope): Sql => sql`
+  greatest(redact collate "C", (select d.redact collate "C" from task_defaults d where d.tenant_id = ${scope.tenantId}::uuid))`
+
 // A create that meets its key waits for the holder's commit and then inserts nothing: its repeat finds the row. Callers sort by key, so that two batches
 // with the same keys wait for each other in one order. The task's key is stored by the same statement, for inserted tasks alone.
 export const insertIfKeyIsFree = (t: Tx, scope: Scope, tasks: readonly NewTask[]) => t.rows<TaskRow>`
@@ -226,7 +231,7 @@ export const insertIfKeyIsFree = (t: Tx, scope: Scope, tasks: readonly NewTask[]
       assign_to::json, asked, assigned_to_user_id, assigned_to_email, assigned_to_display_name,
       case when assigned_to_user_id is not null or assigned_to_email is not null then ${t.now}::timestamptz end, priority, tags,
       assigned_for_user_id, case when unrouted then ${t.now}::timestamptz end, claim_seconds, notify, require_assignee, answer_by_reply, delegable,
-      metadata::jsonb, risk, redact, redact_pointers::json, verifier_config::json, verification_skipped, callback_url, callback_mode, ${t.now}::timestamptz, ${t.now}::timestamptz, ${t.now}::timestamptz
+      metadata::jsonb, risk, ${redactOf(scope)}, redact_pointers::json, verifier_config::json, verification_skipped, callback_url, callback_mode, ${t.now}::timestamptz, ${t.now}::timestamptz, ${t.now}::timestamptz
     from given
     on conflict (tenant_id, asker, idempotency_key) where idempotency_key is not null and key_freed_at is null do nothing
     returning *
@@ -291,6 +296,8 @@ export const findVersions = (tenants: readonly string[], ids: readonly string[])
 export type PersonRow = {
   id: string
   display_name: string
+  /** Left out of who is no user here. */
+  role?: Role
   email: string | null
   emails: string[]
   pools: string[]
@@ -298,12 +305,12 @@ export type PersonRow = {
 }
 
 export const findPerson = (t: Tx, scope: Scope) => t.maybe<PersonRow>`
-  select u.id, u.display_name, max(e.address) filter (where e.is_primary) as email, coalesce(array_agg(e.email) filter (where e.email is not null), '{}') as emails,
+  select u.id, u.display_name, r.role, max(e.address) filter (where e.is_primary) as email, coalesce(array_agg(e.email) filter (where e.email is not null), '{}') as emails,
     coalesce((select array_agg('pool:' || m.pool_id) from pool_members m where m.tenant_id = ${scope.tenantId}::uuid and m.user_id = u.id), '{}') as pools,
     coalesce((select array_agg(a.id) from agents a where a.tenant_id = ${scope.tenantId}::uuid and a.user_id = u.id), '{}') as agents
   from roles r join users u on u.id = r.user_id left join user_emails e on e.user_id = u.id
   where r.tenant_id = ${scope.tenantId}::uuid and r.user_id = ${scope.userId}::text and r.deactivated_at is null
-  group by u.id, u.display_name`
+  group by u.id, u.display_name, r.role`
 
 /** A user of this tenant who can act now, by id or by folded address. */
 export const findAsked = (t: Tx, scope: Scope, by: { userId?: string; email?: string }) => t.maybe<{
@@ -452,6 +459,8 @@ export type DecisionRow = {
   patch: Buffer | null
   reason: Buffer | null
   comment: Buffer | null
+  /** In their own words, for a verifier that reads them. */
+  raw_text: Buffer | null
   seen_revision: number
   state: string
   /** The group of the quorum. */
@@ -462,6 +471,8 @@ export type DecisionRow = {
   stepped_in: boolean
   channel: string
   assurance: string
+  /** The key that relayed it and says whose it is. */
+  attested_by: string | null
   decided_at: Date
   decision_sha256: Buffer
 }
@@ -480,11 +491,12 @@ export type NewDecision = Omit<DecisionRow, 'decided_at' | 'person'> & {
 const base64 = (envelope: Buffer | null) => envelope?.toString('base64') ?? null
 
 export const insertDecisions = (t: Tx, scope: Scope, decisions: readonly NewDecision[]) => t.run`
-  insert into decisions (id, tenant_id, task_id, user_id, guest, email, display_name, type, response, args, patch, reason, comment, seen_revision,
-    approves, edited, state, counted_in, remembered_version, remembered_until, stepped_in, channel, assurance, actor_id, session_id, key_id, address_hash, content_sha256, decision_sha256, decided_at)
+  insert into decisions (id, tenant_id, task_id, user_id, guest, email, display_name, type, response, args, patch, reason, comment, raw_text, seen_revision,
+    approves, edited, state, counted_in, remembered_version, remembered_until, stepped_in, channel, assurance, actor_id, session_id, key_id, attested_by, address_hash,
+    content_sha256, decision_sha256, decided_at)
   select id, ${scope.tenantId}::uuid, task_id, user_id, guest, email, display_name, type, decode(response, 'base64'), decode(args, 'base64'),
-    decode(patch, 'base64'), decode(reason, 'base64'), decode(comment, 'base64'), seen_revision, approves, edited, state, counted_in, remembered_version,
-    remembered_until, stepped_in, channel, assurance, actor_id, session_id, key_id,
+    decode(patch, 'base64'), decode(reason, 'base64'), decode(comment, 'base64'), decode(raw_text, 'base64'), seen_revision, approves, edited, state, counted_in, remembered_version,
+    remembered_until, stepped_in, channel, assurance, actor_id, session_id, key_id, attested_by,
     decode(address_hash, 'base64'), decode(content_sha256, 'base64'), decode(decision_sha256, 'base64'), ${t.now}::timestamptz
   from json_to_recordset(${JSON.stringify(
     decisions.map((d) => ({
@@ -494,13 +506,14 @@ export const insertDecisions = (t: Tx, scope: Scope, decisions: readonly NewDeci
       patch: base64(d.patch),
       reason: base64(d.reason),
       comment: base64(d.comment),
+      raw_text: base64(d.raw_text),
       address_hash: base64(d.address_hash),
       content_sha256: base64(d.content_sha256),
       decision_sha256: base64(d.decision_sha256),
     })),
   )}::json) as g (approves boolean, edited text[], id text, task_id text, user_id text, guest text, email text, display_name text, type text, response text, args text, patch text,
-    reason text, comment text, seen_revision integer, state text, counted_in integer, remembered_version integer, remembered_until timestamptz, stepped_in boolean, channel text, assurance text, actor_id text, session_id text, key_id text,
-    address_hash text, content_sha256 text, decision_sha256 text)`
+    reason text, comment text, raw_text text, seen_revision integer, state text, counted_in integer, remembered_version integer, remembered_until timestamptz, stepped_in boolean, channel text, assurance text, actor_id text, session_id text, key_id text,
+    attested_by text, address_hash text, content_sha256 text, decision_sha256 text)`
 
 export const findDecisions = (t: Tx, scope: Scope, taskIds: readonly string[]) => t.rows<DecisionRow>`
   select * from decisions where tenant_id = ${scope.tenantId}::uuid and task_id = any(${taskIds}::text[]) order by id`
@@ -560,9 +573,14 @@ export const ofPerson = (scope: Scope, userId: string, keys: readonly string[]):
 export const findDecisionDigests = (t: Tx, scope: Scope, taskId: string) => t.rows<{ id: string; content_sha256: Buffer }>`
   select id, content_sha256 from decisions where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text`
 
-export const findDecisionSettings = (t: Tx, scope: Scope) => t.maybe<DecisionSettings>`
-  select step_in, decision_assurance, separate_duties, critical_quorum, deny_reason from decision_settings
-  where tenant_id = ${scope.tenantId}::uuid`
+type Unset = { [Name in keyof DecisionSettings]: null }
+
+/** All null where the tenant has set nothing; with the version of the policies that is active. */
+export const findDecisionRules = (t: Tx, scope: Scope) => t.one<(DecisionSettings | Unset) & { policy_version: number | null }>`
+  select s.step_in, s.decision_assurance, s.separate_duties, s.critical_quorum, s.deny_reason, (
+    select version from policy_activations where tenant_id = ${scope.tenantId}::uuid order by ordinal desc limit 1
+  ) as policy_version
+  from (values (1)) one left join decision_settings s on s.tenant_id = ${scope.tenantId}::uuid`
 
 export const putDecisionSettings = (t: Tx, scope: Scope, settings: DecisionSettings) => t.run`
   insert into decision_settings (step_in, tenant_id, decision_assurance, separate_duties, critical_quorum, deny_reason, changed_by, changed_at)

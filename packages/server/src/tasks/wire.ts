@@ -198,6 +198,7 @@ const sayDecision = (row: DecisionRow, content: DecisionContent, { quorum }: Pic
   stepped_in: row.stepped_in,
   channel: row.channel,
   assurance: row.assurance,
+  attested_by: row.attested_by,
   decided_at: row.decided_at,
   decision_sha256: row.decision_sha256.toString('hex'),
 })

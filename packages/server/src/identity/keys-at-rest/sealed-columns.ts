@@ -30,7 +30,7 @@ export const SEALED: readonly SealedColumn[] = [
     'verifier_result',
     'agent_outcome_detail',
   ].map(ofTask),
-  ...['response', 'args', 'patch', 'reason', 'comment'].map(ofDecision),
+  ...['response', 'args', 'patch', 'reason', 'comment', 'raw_text'].map(ofDecision),
   { table: 'comments', column: 'body', row: 'id', subject: `'task:' || task_id` },
   ...['content', 'note'].map((column) => ({
     table: 'revisions',
@@ -88,6 +88,8 @@ export const OTHER_BYTES: Readonly<Record<string, 'wrapped key' | 'hash' | 'publ
   'decisions.address_hash': 'hash',
   'decisions.content_sha256': 'hash',
   'decisions.decision_sha256': 'hash',
+  'decision_challenges.challenge_sha256': 'hash',
+  'decision_challenges.decision_sha256': 'hash',
   'policy_asks.digest': 'hash',
   'seals.digest': 'hash',
   'seals.prev_hash': 'hash',

@@ -53,13 +53,26 @@ export async function judgeAll(house: PolicyHouse, t: Tx, asked: readonly Asked[
   const { scope } = asked[0] as Asked
   const agentIds = [...new Set(asked.flatMap((one) => (one.scope.agentId === null ? [] : [one.scope.agentId])))]
   const { version, agents } = await findActive(t, scope, agentIds)
-  const sets = await setsOf(house, t, scope, version)
+  const judge = await judgeUnder(house, t, scope, version)
   const known: Agents = new Map(agents.map((agent) => [agent.id, agent]))
-  return asked.map((one) => {
-    const request = requestOf(one, known, t.now)
-    return { request, outcome: sets ? decide(request, sets) : unreadable(version) }
-  })
+  return asked.map((one) => judge(one, known))
 }
+
+/** For who has read the active version in this transaction already, and judges no agents: opens nothing more once the set is known. */
+export async function judgeUnder(
+  house: PolicyHouse,
+  t: Tx,
+  scope: Scope,
+  version: number | null,
+): Promise<(asked: Asked, agents?: Agents) => Judged> {
+  const sets = await setsOf(house, t, scope, version)
+  return (asked, agents = NOBODY) => {
+    const request = requestOf(asked, agents, t.now)
+    return { request, outcome: sets ? decide(request, sets) : unreadable(version) }
+  }
+}
+
+const NOBODY: Agents = new Map()
 
 export const judgeOne = async (house: PolicyHouse, t: Tx, asked: Asked): Promise<Judged> =>
   (await judgeAll(house, t, [asked]))[0] as Judged

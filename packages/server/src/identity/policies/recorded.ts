@@ -54,7 +54,9 @@ function isWorthKeeping({ db }: RecordHouse, t: Tx, scope: Scope, { request, out
   remembered.set(db, seen)
   const { principal, action, resource, context } = request
   const { content: _, body_sha256: __, payload_hash: ___, ...said } = context
-  const name = JSON.stringify([scope.tenantId, principal, action, resource, said, outcome.policy_version])
+  // Each task is decided once: those that are alike in all that was said of them stand for one another.
+  const about = action === 'task.decide' ? null : resource
+  const name = JSON.stringify([scope.tenantId, principal, action, about, said, outcome.policy_version])
   const last = seen.get(name)
   const now = t.now.getTime()
   if (last !== undefined && now - last < ONCE_MS && now >= last) return false

@@ -55,6 +55,7 @@ export function principalOf(scope: Scope, tenant: Uid, agents: Agents): Entity {
     return { uid: { type: 'Key', id }, attrs: { kind: isKeyScope(scope) ? scope.keyKind : 'adm' }, parents: [tenant] }
   if (type === 'user')
     return userEntity(tenant, { id, role: isKeyScope(scope) ? scope.makerRole : scope.role, isHost: scope.isHost })
+  if (type === 'guest') return { uid: { type: 'Guest', id }, attrs: {}, parents: [tenant] }
   throw new TypeError('The work of the system itself is not judged.')
 }
 

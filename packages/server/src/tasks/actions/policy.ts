@@ -2,22 +2,19 @@
 // question that wants more people raises the quorum. Writes nothing but the record of a denial.
 import { Problem } from '@countersign/sdk'
 import { type Scope, systemScope } from '../../db/scope.ts'
-import { type Tx, tx } from '../../db/tx.ts'
+import type { Tx } from '../../db/tx.ts'
 import { writeJson } from '../../http/json.ts'
-import { tellDecided } from '../../identity/policies/denial.ts'
-import { type Judged, judgeOne } from '../../identity/policies/judge.ts'
+import { judgeOne } from '../../identity/policies/judge.ts'
 import { findRole } from '../../identity/policies/sql.ts'
 import { sayOutcome } from '../../policy/words.ts'
 import type { Decision } from '../decided.ts'
 import type { TasksHouse } from '../house.ts'
-import { creationAct } from '../judgement.ts'
+import { creationAct, refusedBy } from '../judgement.ts'
 import { isRequester } from '../may-decide.ts'
 import { neededOf, type Quorum } from '../quorum/quorum.ts'
 import { findOwners } from '../quorum/sql.ts'
 import type { TaskRow } from '../sql.ts'
 import type { Action } from './proposal.ts'
-
-const denials = new WeakMap<Problem, { scope: Scope; judged: Judged }>()
 
 /** The quorum that policy wants for these arguments, when it is more than what the task has; throws `edited_action_denied`. */
 export async function stricterQuorum(house: TasksHouse, t: Tx, decision: Decision, row: TaskRow): Promise<Quorum | null> {
@@ -45,8 +42,7 @@ export async function stricterQuorum(house: TasksHouse, t: Tx, decision: Decisio
       policy_version: outcome.policy_version,
       detail,
     })
-    denials.set(problem, { scope, judged })
-    throw problem
+    throw refusedBy(scope, judged, problem)
   }
   const wanted = outcome.ask?.quorum ?? 1
   const now = row.quorum
@@ -105,14 +101,4 @@ async function askerOf(t: Tx, scope: Scope, row: TaskRow): Promise<Scope | null>
   }
   if (row.asker.startsWith('key_')) return { ...base, principal: row.asker, actor: { type: 'key', id: row.asker }, scopes: [] }
   return null
-}
-
-/** The refused edit left nothing; that it was refused is written by itself. Always throws. */
-export async function tellIfEditDenied(house: TasksHouse, error: unknown): Promise<never> {
-  const denied = error instanceof Problem ? denials.get(error) : undefined
-  if (denied) {
-    const scope = { ...denied.scope, beforeCommit: undefined }
-    await tx(house.db, scope, (t) => tellDecided(house, t, scope, denied.judged))
-  }
-  throw error
 }

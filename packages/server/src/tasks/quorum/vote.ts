@@ -6,16 +6,20 @@ import { isUniqueViolation } from '../../db/errors.ts'
 import type { Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
 import { type EventData, record } from '../../events/event.ts'
+import type { Passed } from '../../identity/policies/countersign.ts'
+import { passedOf } from '../../identity/policies/denial.ts'
+import { keepDecisions } from '../../identity/policies/recorded.ts'
 import { stricterQuorum } from '../actions/policy.ts'
 import type { Action, ActionType } from '../actions/proposal.ts'
 import { rememberAct } from '../actions/remember.ts'
+import { spendChallenge } from '../challenge/challenge.ts'
 import { type Content, type DecisionContent, type Opener, openContents, sealValue } from '../content.ts'
 import { type Decision, decisionRow, eventOf, whyNotDecided } from '../decided.ts'
 import { settingsIn } from '../decision-settings.ts'
 import type { TasksHouse } from '../house.ts'
 import { showDecided } from '../look.ts'
 import { notify } from '../notices/notice.ts'
-import { taskTopic, tellOfEnd } from '../settle.ts'
+import { taskTopic, tellOfEnds } from '../settle.ts'
 import { type DecisionRow, EVERY, findTask, insertDecisions, type TaskRow } from '../sql.ts'
 import { beginEscalation } from '../time/escalation.ts'
 import { approves, denies } from '../verdict.ts'
@@ -45,6 +49,11 @@ export async function castVote(house: TasksHouse, t: Tx, decision: Decision): Pr
   if (groups.length === 0 && !decision.steppedIn) return new Problem('not_eligible')
   const group = groupFor(quorum, before, groups.length > 0 ? groups : [0], likeOf(row, quorum, decision))
   const decided = decisionRow(house, t, decision, { state: 'counted', group: row.quorum ? group : null })
+  if (decision.input.assertion) {
+    const openUrl = `${house.origin()}/tasks/${row.id}`
+    await spendChallenge(t, scope, decided, { ...decision.input.assertion, openUrl })
+  }
+  await keepDecisions(house, t, scope, [decision.policy])
   const hold = needsVerifier(decision) ? await holdForVerifiers(house, t, decision, decided, row) : 'passed'
   if (hold === null) return whyNotDecided(t, scope, decision.row)
   if (hold !== 'passed') {
@@ -53,7 +62,12 @@ export async function castVote(house: TasksHouse, t: Tx, decision: Decision): Pr
   }
   if (decision.input.remember) Object.assign(decided, await rememberAct(house, t, decision))
   await orVoted(insertDecisions(t, scope, [decided]))
-  const { row: now } = await countVotes(house, t, scope, row, { opener, data: eventOf(decided, decision), cast: decided.id })
+  const { row: now } = await countVotes(house, t, scope, row, {
+    opener,
+    data: eventOf(decided, decision),
+    cast: decided.id,
+    passed: passedOf(decision.policy.outcome),
+  })
   return (await showDecided(house, t, [{ scope, row: now, person, opener }]))[0] as Task
 }
 
@@ -112,9 +126,9 @@ export async function countVotes(
   t: Tx,
   scope: Scope,
   row: TaskRow,
-  more: { opener: Opener; data?: EventData; cast?: string; looking?: true },
+  more: { opener: Opener; data?: EventData; cast?: string; passed?: Passed; looking?: true },
 ): Promise<Counted> {
-  const { opener, data = {} } = more
+  const { opener, data = {}, passed } = more
   const quorum = row.quorum ?? ALONE
   const content = opener.task(row)
   const rows = (await findVotes(t, scope, row.id)).filter(({ state }) => state === 'counted')
@@ -122,7 +136,8 @@ export async function countVotes(
   const voted = new Set(votes.map(({ person }) => person))
   const left = row.quorum ? await leftIn(t, scope, row, quorum, await settingsIn(t, scope), voted) : [new Set<string>()]
   const standing = row.quorum || votes.length > 0 ? standingOf(quorum, votes, left) : { state: 'open' as const }
-  const options = { resource: { type: 'task', id: row.id } }
+  const resource = { type: 'task', id: row.id }
+  const options = { resource, ...(passed ? { decision: passed } : {}) }
   if (standing.state === 'agreed' || standing.state === 'denied') {
     const { by } = standing
     const deciding = rows.find(({ id }) => id === by.id) as DecisionRow
@@ -132,7 +147,8 @@ export async function countVotes(
     const ended = await completeIfOpen(t, scope, row.id, { outcome, response, by: deciding, votes: rows.length })
     if (!ended) throw await whyNotDecided(t, scope, row)
     const votesOf = row.quorum ? { votes: rows.length, needed: neededOf(quorum) } : {}
-    await tellOfEnd(house, t, scope, ended, row.status, { ...data, ...votesOf }, by.says === 'yes')
+    const end = { scope, row: ended, from: row.status, data: { ...data, ...votesOf }, approved: by.says === 'yes', passed }
+    await tellOfEnds(house, t, [end])
     return { row: ended, state: standing.state }
   }
   const unreachableAt = standing.state === 'unreachable' ? (row.unreachable_at ?? t.now) : null
@@ -143,7 +159,7 @@ export async function countVotes(
   if (more.cast) await record(t, scope, 'task.decision_recorded', { ...data, agent_id: row.agent_id }, options)
   if (unreachableAt !== null && row.unreachable_at === null) {
     const short = { agent_id: row.agent_id, votes: rows.length, needed: neededOf(quorum) }
-    await record(t, scope, 'task.quorum_unreachable', short, options)
+    await record(t, scope, 'task.quorum_unreachable', short, { resource })
     const escalated = await beginEscalation(house, t, scope, updated)
     if (escalated) return { row: escalated, state: standing.state }
   }

@@ -6,6 +6,7 @@ import { type Judged, judgeAll } from '../../identity/policies/judge.ts'
 import { type Act, isJudged } from '../../identity/policies/request.ts'
 import { tenantWire } from '../../std/id.ts'
 import type { TasksHouse } from '../house.ts'
+import { withoutAsk } from '../judgement.ts'
 import { findDirectory, findOwnDomains } from './sql.ts'
 
 export type Outside = { address: string; channel: string; path: string }
@@ -53,7 +54,7 @@ export async function judgeAddresses(
   if (outside.length === 0) return null
   const own = new Set((await findOwnDomains(t, scope)).map(({ domain }) => domain).filter((domain) => !ANYBODYS.has(domain)))
   const asked = outside.map((one) => ({ scope, act: actOf(house, scope, own, one) }))
-  const judged = await judgeAll(house, t, asked)
+  const judged = (await judgeAll(house, t, asked)).map(withoutAsk)
   const denied = judged.findIndex(({ outcome }) => outcome.outcome !== 'allow')
   if (denied < 0) return null
   const errors: FieldError[] = judged.flatMap(({ outcome }, i) =>

@@ -5,9 +5,11 @@ import type { Tx } from '../../db/tx.ts'
 import type { Decision } from '../decided.ts'
 import type { TasksHouse } from '../house.ts'
 import type { NewDecision, TaskRow } from '../sql.ts'
+import { isModel } from './config.ts'
 import { byOf, factsOfDecision, firstOther, hand, keepRefusal, refusalOf } from './hand.ts'
 import { type At, type By, type Held, refuseIfOpen, refuseVote, touch, verifyIfOpen } from './sql.ts'
 import { tellHanded, tellRefused } from './tell.ts'
+import { understoodAt } from './understood.ts'
 import type { Verdict } from './verdict.ts'
 
 /** Null: the task moved on meanwhile. `passed`: nothing stands in the way of the decision. */
@@ -27,7 +29,7 @@ export async function holdForVerifiers(
 ): Promise<Hold> {
   const { scope } = decision
   const verifiers = row.verifier_config ?? []
-  const rules = await firstOther(house, verifiers, 0, factsOfDecision(decision))
+  const rules = await firstToAsk(house, t, decision, row)
   if (rules.position === verifiers.length && !rules.refusal) return 'passed'
   const at = { taskId: row.id, decisionId: decided.id, position: rules.position }
   const by = byOf(decided)
@@ -51,6 +53,21 @@ export async function holdForVerifiers(
   await hand(t, scope, now, at)
   await tellHanded(t, scope, now, row, at)
   return { row: now, state: 'pending' }
+}
+
+/** Words are for the first model that reads them; an answer that its person took from there needs no second look by that model (T131). */
+async function firstToAsk(
+  house: TasksHouse,
+  t: Tx,
+  decision: Decision,
+  row: TaskRow,
+): Promise<{ position: number; refusal: Verdict | null }> {
+  const verifiers = row.verifier_config ?? []
+  if (decision.input.raw_text) return { position: verifiers.findIndex(isModel), refusal: null }
+  const facts = factsOfDecision(decision)
+  const first = await firstOther(house, verifiers, 0, facts)
+  const isUnderstood = !first.refusal && first.position === (await understoodAt(t, decision, row))
+  return isUnderstood ? firstOther(house, verifiers, first.position + 1, facts) : first
 }
 
 /** One vote of several (T16): the task stays open for the others, whatever becomes of this one. */

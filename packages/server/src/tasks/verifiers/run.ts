@@ -14,7 +14,8 @@ import type { Question } from './prompt.ts'
 import { type Access, keyFor, openAccess } from './provider-key.ts'
 import { openVerdict } from './sealed.ts'
 import { type At, countTry, endRunsOf, findProviderKeys, findRuns, type RunRow } from './sql.ts'
-import { PASSED, type Verdict } from './verdict.ts'
+import { isWords, usable } from './understood.ts'
+import { PASSED, UNREACHED } from './verdict.ts'
 import { settleVerification } from './verification.ts'
 
 /** Seconds before the tries after the first. */
@@ -33,14 +34,14 @@ export async function verifyAnswer(house: TasksHouse, tenantId: string, asked: A
   const scope = systemScope('verify', tenantId)
   const found = await tx(house.db, scope, (t) => look(house, t, scope, asked))
   if (found === null || !('one' in found)) return found
-  const { one, at, question, access } = found
+  const { one, question, access } = found
   const answered: Answered =
     access === null
       ? { fault: 'no_key', spent: { input_tokens: 0, output_tokens: 0, cost: null }, afterMs: null }
       : await askModel({ door: house.door, tenantId, signal }, one, access, question)
   // Stopped in the middle: nobody knows what it would have said. It is asked again.
   if (signal.aborted) return { afterMs: 0 }
-  return tx(house.db, scope, (t) => settle(house, t, scope, one, at, answered))
+  return tx(house.db, scope, (t) => settle(house, t, scope, found, answered))
 }
 
 type Found = { one: ModelVerifier; at: At; question: Question; access: Access | null }
@@ -95,6 +96,8 @@ function questionOf(
   const answerOf = (each: DecisionRow) =>
     answerBy(row, content, each, mask({ ...opener.decision(each) }, stored, 'verifier', 'decision'))
   const given = decisions.find(({ id }) => id === run.decision_id)
+  const words =
+    given && isWords(given) ? (mask({ ...opener.decision(given) }, stored, 'verifier', 'decision').raw_text as string) : null
   const refused = decisions.filter(({ id, state }) => state === 'returned' && id !== run.decision_id)
   return {
     instructions: one.instructions,
@@ -103,16 +106,20 @@ function questionOf(
     payload: content.payload,
     action: content.action,
     response_schema: row.response_schema,
-    response: given ? answerOf(given) : null,
-    raw_text: null,
+    response: given && !words ? answerOf(given) : null,
+    raw_text: words,
     refusals: refused.map((each) => ({ response: answerOf(each), reason: reasons.get(each.id) ?? null })),
   }
 }
 
-async function settle(house: TasksHouse, t: Tx, scope: Scope, one: ModelVerifier, at: At, answered: Answered): Promise<Again> {
+async function settle(house: TasksHouse, t: Tx, scope: Scope, found: Found, given: Answered): Promise<Again> {
+  const { one, at, question } = found
   const row = await findTask(t, scope, at.taskId, EVERY)
   if (!row || isFinal(row.status)) return null
-  const { spent } = answered
+  const { spent } = given
+  const ofWords = 'verdict' in given && question.raw_text !== null
+  const read = ofWords ? await usable(house, row, given.verdict) : null
+  const answered: Answered = !ofWords ? given : read ? { verdict: read, spent } : { fault: 'bad_reply', spent, afterMs: null }
   if ('verdict' in answered) {
     const { verdict } = answered
     await settleVerification(house, t, scope, row, at, {
@@ -129,13 +136,6 @@ async function settle(house: TasksHouse, t: Tx, scope: Scope, one: ModelVerifier
   if (pause !== undefined) return { afterMs: Math.max(pause * 1_000, answered.afterMs ?? 0) }
   const isNews = counted.tries === PAUSES.length + 1
   return withoutVerdict(house, t, scope, row, one, at, { fault: answered.fault, isNews, startedAt: counted.started_at })
-}
-
-const UNREACHED: Verdict = {
-  passed: false,
-  reason: 'Your answer could not be checked, for the verifier was not to be reached. Please send it again.',
-  field_errors: [],
-  parsed_response: null,
 }
 
 /** Nobody said anything about the answer: no attempt is used, whatever follows (T131). */

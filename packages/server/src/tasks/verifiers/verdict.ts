@@ -5,6 +5,13 @@ import type { Json, JsonObject } from '../../http/json.ts'
 export type Verdict = { passed: boolean; reason: string | null; field_errors: FieldError[]; parsed_response: JsonObject | null }
 
 export const PASSED: Verdict = { passed: true, reason: null, field_errors: [], parsed_response: null }
+/** Nobody said anything about it, and its person is asked to send it again. */
+export const UNREACHED: Verdict = {
+  passed: false,
+  reason: 'Your answer could not be checked, for the verifier was not to be reached. Please send it again.',
+  field_errors: [],
+  parsed_response: null,
+}
 const MOST_ERRORS = 50
 const LONGEST = 4_000
 

@@ -11,6 +11,7 @@ import type { TaskRow } from '../sql.ts'
 import { byOf, decisionOf, factsOf, firstOther, hand, keepRefusal, refusalOf, sealedVerdict } from './hand.ts'
 import { type At, advanceIfVerifying, completeIfVerifying, endRun, refuseIfVerifying, setDecisionState } from './sql.ts'
 import { type How, tellRefused, tellVerified } from './tell.ts'
+import { backToWriter, isWords } from './understood.ts'
 import { settleVote } from './vote.ts'
 
 /** Null: somebody else settled it. Else the task as it is now. */
@@ -20,10 +21,12 @@ export async function settleVerification(
   scope: Scope,
   row: TaskRow,
   at: At,
-  how: How,
+  given: How,
 ): Promise<TaskRow | null> {
+  const words = isWords(await decisionOf(t, scope, at))
+  const how = words ? backToWriter(given) : given
   if (row.quorum !== null) return settleVote(house, t, scope, row, at, how)
-  if (how.state === 'refused' || how.state === 'returned') return giveBack(house, t, scope, row, at, how)
+  if (words || how.state === 'refused' || how.state === 'returned') return giveBack(house, t, scope, row, at, how)
   const verifiers = row.verifier_config ?? []
   const next = how.state === 'overridden' ? verifiers.length : at.position + 1
   const rest = await firstOther(house, verifiers, next, await factsOf(house, t, scope, row, at))

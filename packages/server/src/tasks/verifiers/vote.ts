@@ -10,6 +10,7 @@ import type { Verifier } from './config.ts'
 import { byOf, decisionOf, factsOf, firstOther, hand, keepRefusal, refusalOf, sealedVerdict } from './hand.ts'
 import { type At, endRun, refuseVote, setDecisionState, touch } from './sql.ts'
 import { type How, tellRefused, tellVerified } from './tell.ts'
+import { isWords } from './understood.ts'
 import type { Verdict } from './verdict.ts'
 
 export async function settleVote(
@@ -24,7 +25,7 @@ export async function settleVote(
   if (!row) return null
   const ended = await endRun(t, scope, at, how.state, await sealedVerdict(house, t, scope, at, how.verdict), how.spent)
   if (ended === 0) return null
-  if (how.state === 'refused' || how.state === 'returned')
+  if (how.state === 'refused' || how.state === 'returned' || isWords(await decisionOf(t, scope, at)))
     return refuse(house, t, scope, row, at, how.verdict, how.state === 'refused' ? 1 : 0)
   const verifiers: readonly Verifier[] = row.verifier_config ?? []
   const next = how.state === 'overridden' ? verifiers.length : at.position + 1

@@ -34,7 +34,7 @@ export function taskMail(told: Told): Words {
   const title = isSecret ? 'A task waits' : lineOf(task.task, TITLE)
   const lead = leadOf(told)
   const question = isSecret ? 'A task waits for you. Open it to see what it is about.' : cut(task.task)
-  const rows = level === 'none' ? contentOf(task) : []
+  const rows = level === 'none' ? [...refusalOf(told), ...contentOf(task)] : []
   const facts = [`Answer by ${timeOf(task.deadline_at)}.`, `If nobody answers: ${atDeadline(task)}.`]
   const notes = [
     ...(level === 'none' ? [] : ['What it is about is not shown in mail.']),
@@ -74,6 +74,26 @@ function leadOf({ notice, shown }: Told): string {
     digest: `${who} asks you${forWhom}, and it is not the only one who waits:`,
   }
   return asks[notice.purpose]
+}
+
+/** Why the last answer came back (T132), where this mail is about that. */
+function refusalOf({ notice, shown }: Told): Row[] {
+  if (notice.purpose !== 'returned') return []
+  const result = shown.task.verifier_result as {
+    passed?: unknown
+    reason?: unknown
+    field_errors?: unknown
+    parsed_response?: object
+  } | null
+  const reason = typeof result?.reason === 'string' ? [{ name: 'Why', value: cut(result.reason) }] : []
+  const said = Array.isArray(result?.field_errors) ? (result.field_errors as { path: string; message: string }[]) : []
+  const fields = said.slice(0, MOST_ROWS).map(({ path, message }) => ({
+    name: lineOf(path.replace(/^\/response\/?/, '') || 'Your answer', 100),
+    value: cut(message),
+  }))
+  // What was understood of their own words, for them to confirm (T131).
+  const understood = result?.passed === true ? Object.entries(result.parsed_response ?? {}) : []
+  return [...reason, ...fields, ...understood.slice(0, MOST_ROWS).map(([name, value]) => rowOf(name, value))]
 }
 
 function contentOf(task: Task): Row[] {

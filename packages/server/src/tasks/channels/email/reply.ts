@@ -1,4 +1,4 @@
-// One reply that is from whom it says: a decision where the asker allows and the first line is a button's label, else a comment; and a word to its writer when it was
+// One reply that is from whom it says: a decision where the asker allows and the first line is a button's label or a model reads what people write, else a comment; and a word to its writer when it was
 // not what they may have meant.
 import { enqueue } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
@@ -10,6 +10,7 @@ import { getTask } from '../../look.ts'
 import { isFinal, type Status } from '../../sql.ts'
 import { addComment } from '../../talk/comments.ts'
 import { choicesOf } from '../choices.ts'
+import { takesWords } from '../words.ts'
 import type { EmailHouse } from './house.ts'
 import { firstLine, folded } from './reply-text.ts'
 
@@ -37,9 +38,10 @@ export async function takeReply(house: EmailHouse, reply: Reply): Promise<Taken>
   const isOver = isFinal(task.status as Status)
   const line = firstLine(text)
   const choice = task.answer_by_reply && !isOver ? choicesOf(task).choices.find(({ label }) => folded(label) === line) : undefined
-  if (choice) {
+  const answer = choice?.answer ?? (takesWords(task) ? { type: 'respond' as const, raw_text: text } : null)
+  if (answer) {
     try {
-      await decideOnce(house.tasks, scope, link, { ...choice.answer, seen_revision: link.revision }, request)
+      await decideOnce(house.tasks, scope, link, { ...answer, seen_revision: link.revision }, request)
       return { outcome: 'decision', reason: null }
     } catch (error) {
       if (!(error instanceof Problem) || error.status >= 500) throw error

@@ -1,9 +1,12 @@
-// What Slack tells by itself: replies below a message become comments (T119), an app that was taken away is marked. Everything else is heard and left.
+// What Slack tells by itself: replies below a message become comments (T119), or answers where a model reads them (T131), an app that was taken away is marked. Everything else is heard and left.
 
 import { enqueue } from '@countersign/queue'
 import { systemScope } from '../../../db/scope.ts'
 import { tx } from '../../../db/tx.ts'
+import { decideTask } from '../../decision.ts'
+import { getTask } from '../../look.ts'
 import { addComment } from '../../talk/comments.ts'
+import { takesWords } from '../words.ts'
 import { markRevoked } from './channel.ts'
 import { explain, UNLINKED } from './explain.ts'
 import { guestOf, hereOf } from './guest.ts'
@@ -45,7 +48,12 @@ async function replied(house: SlackHouse, { tenantId, teamId }: Received, event:
     return
   }
   try {
-    await addComment(house.tasks, guest.scope, message.task_id, { body: readable(text).slice(0, LONGEST) })
+    const words = readable(text).slice(0, LONGEST)
+    const task = await getTask(house.tasks, guest.scope, message.task_id)
+    if (takesWords(task)) {
+      const input = { type: 'respond', raw_text: words, seen_revision: task.revision } as const
+      await decideTask(house.tasks, guest.scope, message.task_id, input, { address: null })
+    } else await addComment(house.tasks, guest.scope, message.task_id, { body: words })
   } catch (error) {
     await say(explain(error))
   }

@@ -137,9 +137,20 @@ async function openForm(
   const before = lastRefused(task, person.user_id)
   const view = modalOf({
     ...{ task, form, url: task.url, memory: { ...asked.press, r: task.revision } },
-    ...(before ? { drafts: draftOf(form, before.response), note: before.note } : {}),
+    ...(before ? { drafts: draftOf(form, before.response), note: before.note, said: saidOf(form, task) } : {}),
   })
   await callSlack(house, 'views.open', { trigger_id: trigger, view }, { tenantId, token: installation.token, wholeMs: QUICK_MS })
+}
+
+/** The verifier's words about single fields, on their blocks. */
+function saidOf(form: Form, task: Task): Record<string, string> {
+  const errors = fieldErrorsOf(task)
+  return errors.length === 0 ? {} : (errorsOn(form, errors) ?? {})
+}
+
+function fieldErrorsOf({ verifier_result: result }: Task): FieldError[] {
+  const said = at(result, 'field_errors')
+  return Array.isArray(said) ? (said as FieldError[]) : []
 }
 
 /** What this person had answered when the verifier refused it (T117): their own words come back, with the reason. */
@@ -147,6 +158,9 @@ function lastRefused(task: Task, userId: string): { response: unknown; note: str
   const own = task.decisions.filter(({ user_id, state }) => user_id === userId && state === 'returned').at(-1)
   if (task.status !== 'returned' || !own) return null
   const reason = textAt(task.verifier_result, 'reason')
+  const understood = isRecord(task.verifier_result) && task.verifier_result.passed === true
+  // What a model made of their words: theirs once they send it (T131).
+  if (understood) return { response: at(task.verifier_result as Json, 'parsed_response'), note: reason ?? '' }
   return {
     response: own.response,
     note: reason === null ? 'Your answer was not accepted.' : `Your answer was not accepted: ${reason}`,
@@ -198,10 +212,8 @@ async function answer(house: SlackHouse, asked: Asked, scope: Scope, values: unk
 
 /** A verifier that speaks at once: its word stands in the view, with all that was typed. */
 function refusedOn(form: Form, task: Task): Reaction {
-  const { verifier_result: result } = task
-  const said = at(result, 'field_errors')
-  const fields = Array.isArray(said) ? (said as FieldError[]) : []
-  const reason = textAt(result, 'reason') ?? NOT_ACCEPTED
+  const fields = fieldErrorsOf(task)
+  const reason = textAt(task.verifier_result, 'reason') ?? NOT_ACCEPTED
   const errors = errorsOn(form, fields.length > 0 ? fields : [{ path: '', code: 'refused', message: reason }])
   return errors ? { response_action: 'errors', errors } : ended(reason, task.url)
 }

@@ -9,7 +9,8 @@ export type MailRig = { house: House; sink: Sink; member: Person }
 
 export async function mailRig(options: SetupOptions = {}): Promise<MailRig> {
   const sink = await openSink()
-  const house = await setup({ ...options, settings: { EGRESS_ALLOW: `127.0.0.1:${sink.port}`, ...options.settings } })
+  const allowed = [`127.0.0.1:${sink.port}`, options.settings?.EGRESS_ALLOW ?? []].flat().join()
+  const house = await setup({ ...options, settings: { ...options.settings, EGRESS_ALLOW: allowed } })
   await addIdentity(house, sink)
   return { house, sink, member: await house.member.person() }
 }

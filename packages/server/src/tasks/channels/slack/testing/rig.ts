@@ -17,7 +17,8 @@ export type SlackRig = { house: House; slack: SlackStandIn; member: Person; dana
 
 export async function slackRig(options: SetupOptions = {}, how: { connect?: boolean } = {}): Promise<SlackRig> {
   const slack = await openSlack()
-  const settings = { SLACK_URL: slack.url, EGRESS_HTTP: '1', EGRESS_ALLOW: `127.0.0.1:${slack.port}`, ...options.settings }
+  const allowed = [`127.0.0.1:${slack.port}`, options.settings?.EGRESS_ALLOW ?? []].flat().join()
+  const settings = { SLACK_URL: slack.url, EGRESS_HTTP: '1', ...options.settings, EGRESS_ALLOW: allowed }
   const house = await setup({ ...options, settings })
   slack.now = () => house.clock.now().getTime()
   const member = await house.member.person()
