@@ -56,18 +56,12 @@ test('the tour and the test of docs/queue/jobs.md run as they stand and print wh
   expect(said.filter((line) => line !== afterwards)).toEqual([
     'the same job again: true',
     "{ file: 'invoice-7.pdf' }",
-    'true [',
-    '  {',
-    "    path: '/payload',",
-    "    code: 'schema',",
-    "    message: 'order is a number'",
-    '  }',
-    ']',
+    "true [ { path: '/payload', code: 'schema', message: 'order is a number' } ]",
     'job_failed there is no such order',
     '1 dead letter',
     '{ looks: 3 }',
     "[ 'ok', 'ok', 'ok' ]",
-    "cancelled [ 'enqueued', 'rescheduled', 'cancelled' ]",
+    "cancelled [ 'enqueued', 'cancelled' ]",
     '',
   ])
   expect(await run(tested)).toBe('')
@@ -86,7 +80,7 @@ test('every piece of TypeScript on the pages of the queue compiles by itself', {
     process.execPath,
     [
       join(root, 'node_modules/typescript/bin/tsc'),
-      ...['--noEmit', '--strict', '--skipLibCheck', '--target', 'es2023', '--module', 'nodenext', '--types', 'node'],
+      ...['--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', '--target', 'es2023', '--module', 'nodenext', '--types', 'node'],
       ...files,
     ],
     { cwd: root, encoding: 'utf8' },
