@@ -5,6 +5,9 @@ export type RecordEntry = RouteAnswer<'GET /tasks/:id/record'>['data'][number]
 
 const SENTENCES: Record<string, (data: RecordEntry['data']) => string> = {
   'task.created': () => 'It was asked.',
+  'task.routed': () => 'Whoever was named is asked.',
+  'task.replayed': () => 'It was asked again under the same key.',
+  'task.viewed': () => 'Somebody opened it for the first time.',
   'task.updated': ({ fields }) => `Changed: ${list(fields)}.`,
   'task.claimed': () => 'Somebody took it on.',
   'task.released': () => 'It was given back to all who were asked.',

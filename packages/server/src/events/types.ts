@@ -52,6 +52,15 @@ export const EVENT_TYPES = {
   'audit.purged': { class: 'audit', says: 'Events were removed because their time was over; their seals stay.' },
   'audit.restored': { class: 'audit', says: 'The database was set back, restored or moved; where the record goes on from.' },
   'task.created': { class: 'activity', says: 'An agent asked a question.' },
+  'task.replayed': {
+    class: 'activity',
+    says: 'A known idempotency key came again, and was answered with the task that it made.',
+  },
+  'task.routed': {
+    class: 'activity',
+    says: 'Whoever was named for a question was found: one person holds it, or several are asked.',
+  },
+  'task.viewed': { class: 'activity', says: 'A person opened a task for the first time.' },
   'task.updated': { class: 'activity', says: 'A task was changed while it was open.' },
   'task.unrouted': { class: 'activity', says: 'Nobody could be asked or told, so the fallback pool has the task.' },
   'task.delegated': { class: 'audit', says: 'Somebody is away, so another is asked in their place.' },

@@ -2,6 +2,7 @@
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import { type Tx, tx } from '../db/tx.ts'
+import { record } from '../events/event.ts'
 import { reach } from '../identity/matrix.ts'
 import { mayRemember } from './actions/remember.ts'
 import { type Content, type Opener, openContents } from './content.ts'
@@ -36,7 +37,8 @@ export async function seeTask(t: Tx, scope: Scope, id: string, action: string): 
 export async function getTask(house: TasksHouse, scope: Scope, id: string): Promise<Task> {
   return tx(house.db, scope, async (t) => {
     const seen = await seeTask(t, scope, id, 'task.read')
-    if (seen.person && seen.row.first_viewed_at === null) await markViewedIfNot(t, scope, id)
+    if (seen.person && seen.row.first_viewed_at === null && (await markViewedIfNot(t, scope, id)) > 0)
+      await record(t, scope, 'task.viewed', { agent_id: seen.row.agent_id }, { resource: { type: 'task', id } })
     if (isUncollected(scope, seen.row)) await collectIfFinal(t, scope, [id])
     return showWhole(house, t, scope, seen.row, null, seen.person)
   })

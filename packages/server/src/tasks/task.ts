@@ -109,6 +109,7 @@ async function makeTasks(house: TasksHouse, t: Tx, all: readonly Prepared[]): Pr
         ? [
             toldOfCreation(prepared, row, passes.get(prepared) as Passed | undefined),
             ...toldOfSkipping(prepared, row),
+            ...toldOfRouting(prepared, row),
             ...toldOfTooFew(prepared, row),
           ]
         : [],
@@ -247,6 +248,20 @@ const toldOfCreation = ({ scope }: Prepared, row: TaskRow, decision?: Passed): T
 })
 
 const toldOfSkipping = ({ scope }: Prepared, row: TaskRow): Told[] =>
+/** Where somebody was named. What names nobody goes to those who run the work, which is no choice that anybody made; what found nobody is told as such (T95). */
+const toldOfRouting = ({ scope, assignment }: Prepared, row: TaskRow): Told[] =>
+  assignment.form === null || row.unrouted_at !== null
+    ? []
+    : [
+        {
+          scope,
+          type: 'task.routed',
+          // Names of people may be addresses: how many were asked, and who holds it alone.
+          data: { asked: row.asked.length, assigned_to_user_id: row.assigned_to_user_id, agent_id: row.agent_id },
+          options: { resource: { type: 'task', id: row.id } },
+        },
+      ]
+
   row.verification_skipped === null
     ? []
     : [
@@ -285,7 +300,7 @@ async function remake(t: Tx, p: Prepared, drafted: NewTask): Promise<Made> {
   const [row] = await insertIfKeyIsFree(t, p.scope, [drafted])
   if (!row) throw new Error('An idempotency key was freed and taken again in one transaction.')
   await enqueueExpiries(t, p.scope, [row])
-  await recordMany(t, [toldOfCreation(p, row)])
+  await recordMany(t, [toldOfCreation(p, row), ...toldOfRouting(p, row)])
   return { row, content: null, created: true, differs: [] }
 }
 
@@ -312,5 +327,13 @@ async function finishCreate(house: TasksHouse, t: Tx, p: Prepared, made: Made): 
   }
   if (!created && isFinal(row.status) && row.agent_id !== null && row.agent_id === p.scope.agentId && row.collected_at === null)
     await collectIfFinal(t, p.scope, [row.id])
+  if (!created && !mismatch)
+    await record(
+      t,
+      p.scope,
+      'task.replayed',
+      { agent_id: row.agent_id, status: row.status },
+      { resource: { type: 'task', id: row.id } },
+    )
   return { task: await showWhole(house, t, p.scope, row, made.content), created, mismatch }
 }
