@@ -225,6 +225,45 @@ test('P66 an ask ends by its shortest expiry; deny ends it, escalate asks once m
   expect((await house.alice.get(`/api/v1/tasks/${third}`)).body).toMatchObject({ status: 'completed', outcome: 'denied' })
 })
 
+test('P66 escalate asks the fallback pool as well, once: who could not answer before then can, those who were asked still can, and silence ends it', async () => {
+  const house = await open()
+  const [desk, duty] = [await house.given.user({ role: 'member' }), await house.given.user({ role: 'member' })]
+  const pool = async (name: string, who: { id: string }) =>
+    (await house.alice.post('/api/v1/pools', { name, members: [who.id], strategy: 'broadcast' })).body.id
+  const settings = { default_pool_id: await pool('desk', desk), fallback_pool_id: await pool('duty', duty) }
+  expect((await house.alice.put('/api/v1/routing', settings)).status).toBe(200)
+  await activate(
+    house.alice,
+    `@id("q") @ask("Sure?") @expires("10m") @on_timeout("escalate") permit (principal is Agent, action, resource);\n@id("p") permit (principal is User, action, resource);`,
+  )
+  const task = await asked(house.agent)
+  expect((await decide(duty, task, true)).status).not.toBe(200)
+  await house.clock.advance('601s')
+  await house.runJobs()
+  const { data } = (await events(house, 'task.escalated'))[0]
+  expect(data).toMatchObject({ because: 'deadline', mode: 'add', level: 1, priority: 'urgent' })
+  // The act waits for the very question, with its new time.
+  const waits = await enqueue(house.agent)
+  expect([waits.status, waits.body.task_id, waits.body.expires_at]).toEqual([428, task, data.deadline_at])
+  expect((await decide(duty, task, true)).body).toMatchObject({ status: 'completed', completed_by_user_id: duty.id })
+  expect((await enqueue(house.agent)).status).toBe(201)
+
+  const second = await asked(house.agent)
+  await house.clock.advance('601s')
+  await house.runJobs()
+  expect((await decide(desk, second, true)).body).toMatchObject({ status: 'completed', completed_by_user_id: desk.id })
+  expect((await enqueue(house.agent)).status).toBe(201)
+
+  const third = await asked(house.agent)
+  for (let i = 0; i < 2; i++) {
+    await house.clock.advance('601s')
+    await house.runJobs()
+  }
+  expect((await house.alice.get(`/api/v1/tasks/${third}`)).body).toMatchObject({ status: 'completed', outcome: 'denied' })
+  const escalated = (await events(house, 'task.escalated')).map(({ resource }: { resource: { id: string } }) => resource.id)
+  expect(escalated).toEqual([third, second, task])
+})
+
 test('P69 an agreement under an older version does not lift what the newer one forbids', async () => {
   const house = await open()
   await decide(house.alice, await asked(house.agent), true)

@@ -3,10 +3,10 @@
 import { enqueueMany } from '@countersign/queue'
 import { type Scope, systemScope } from '../db/scope.ts'
 import { type Tx, tx } from '../db/tx.ts'
-import { escalateAsk } from './asks/ask.ts'
+import { escalateAsk } from './asks/escalation.ts'
 import { openContents, sealIf, taskKey } from './content.ts'
 import type { TasksHouse } from './house.ts'
-import { taskTopic, tellOfEnd } from './settle.ts'
+import { tellOfEnd } from './settle.ts'
 import { EVERY, expireIfDue, findTask, isFinal, OPEN, type Settlement, type TaskRow } from './sql.ts'
 import { takeStep, takeTimeoutStep } from './time/escalation.ts'
 import { dueStep, isDue, nextMoment } from './time/moments.ts'
@@ -34,12 +34,7 @@ export async function expireTask(house: TasksHouse, tenantId: string, id: string
 
 /** The task as it goes on, or null when this was its end. */
 async function endOrHandOn(house: TasksHouse, t: Tx, scope: Scope, row: TaskRow): Promise<TaskRow | null> {
-  const asked = await escalateAsk(t, scope, row)
-  if (asked) {
-    t.wake(taskTopic(row.id))
-    return asked
-  }
-  const escalated = await takeTimeoutStep(house, t, scope, row)
+  const escalated = (await escalateAsk(house, t, scope, row)) ?? (await takeTimeoutStep(house, t, scope, row))
   if (escalated) return escalated
   const expired = await expireIfDue(t, scope, row.id, await endOf(house, t, scope, row))
   if (expired) {

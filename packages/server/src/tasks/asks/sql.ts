@@ -59,10 +59,3 @@ export const findAsk = (t: Tx, scope: Scope, taskId: string) => t.maybe<AskRow>`
 export const escalateIfNot = (t: Tx, scope: Scope, taskId: string, expiresAt: Date) => t.run`
   update policy_asks set escalated_at = ${t.now}::timestamptz, expires_at = ${expiresAt}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text and state = 'open' and on_timeout = 'escalate' and escalated_at is null`
-
-/** To everybody who runs the work, at once and for as long again. */
-export const escalateTask = (t: Tx, scope: Scope, taskId: string, to: string, deadline: Date) => t.run`
-  update tasks set deadline_at = ${deadline}::timestamptz, priority = 'urgent', version = version + 1, updated_at = ${t.now}::timestamptz,
-    asked = case when ${to}::text = any(asked) then asked else asked || ${to}::text end,
-    assigned_to_user_id = null, assigned_to_email = null, assigned_to_display_name = null, assigned_at = null, claimed_at = null
-  where tenant_id = ${scope.tenantId}::uuid and id = ${taskId}::text and status = 'open' and deadline_at <= ${t.now}::timestamptz`

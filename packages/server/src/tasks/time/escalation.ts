@@ -3,7 +3,7 @@
 import { Problem } from '@countersign/sdk'
 import type { Scope, Tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
-import { type Asked, readAssignment, resolveAssignment } from '../assignment.ts'
+import { type Asked, NOBODY, readAssignment, resolveAssignment } from '../assignment.ts'
 import type { TasksHouse } from '../house.ts'
 import { DEFAULT_POOL } from '../person.ts'
 import { taskTopic } from '../settle.ts'
@@ -61,18 +61,33 @@ export async function beginEscalation(
   return escalate(house, t, scope, row, { assign_to: null, mode: 'add', took: 'neither', deadline: null, because, raise: false })
 }
 
+/** At the deadline, to everybody behind these names as well, as urgent as can be: it is the last time that anybody is asked. Null: somebody was quicker. */
+export const escalateToKeys = (
+  house: TasksHouse,
+  t: Tx,
+  scope: Scope,
+  row: TaskRow,
+  { keys, deadline }: { keys: string[]; deadline: Date },
+): Promise<TaskRow | null> =>
+  escalate(house, t, scope, row, {
+    ...{ assign_to: null, keys, mode: 'add', took: 'neither', deadline, because: 'deadline', raise: true, urgent: true },
+  })
+
 type Escalating = {
   assign_to: unknown
+  /** In place of `assign_to`: these and all of them. */
+  keys?: string[]
   notify?: string[]
   mode: 'add' | 'replace'
   took: 'step' | 'timeout' | 'neither'
   deadline: Date | null
   because: EscalationReason
   raise: boolean
+  urgent?: boolean
 }
 
 async function escalate(house: TasksHouse, t: Tx, scope: Scope, row: TaskRow, how: Escalating): Promise<TaskRow | null> {
-  const to = await resolved(house, t, scope, how.assign_to)
+  const to = how.keys ? { ...NOBODY, asked: how.keys } : await resolved(house, t, scope, how.assign_to)
   const asked = how.mode === 'replace' ? to.asked : [...new Set([...row.asked, ...heldBy(row), ...to.asked])]
   // Where the old may answer as well as the new, nobody holds it alone.
   const holder =

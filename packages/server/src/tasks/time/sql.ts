@@ -1,5 +1,6 @@
 // The statements of time: each a conditional update that says what must still hold, so that of many processes one acts.
 import type { Scope, Tx } from '../../db/tx.ts'
+import type { Level } from '../redaction.ts'
 import { OPEN, type TaskRow } from '../sql.ts'
 import type { Reminder } from './moments.ts'
 
@@ -27,7 +28,7 @@ export const escalateIfAt = (
   t: Tx,
   scope: Scope,
   row: Pick<TaskRow, 'id' | 'deadline_at' | 'escalation_step' | 'timeout_step' | 'escalation_level'>,
-  to: Handing & { took: 'step' | 'timeout' | 'neither'; deadline: Date | null; raise: boolean },
+  to: Handing & { took: 'step' | 'timeout' | 'neither'; deadline: Date | null; raise: boolean; urgent?: boolean },
 ) => {
   const holder = holderOf(to)
   const held = holder.user_id !== null || holder.email !== null
@@ -40,7 +41,7 @@ export const escalateIfAt = (
     deadline_at = coalesce(${to.deadline}::timestamptz, deadline_at),
     status = case when ${to.deadline}::timestamptz is null then status else 'open' end,
     opened_at = case when ${to.deadline}::timestamptz is null then opened_at else ${t.now}::timestamptz end,
-    priority = case when ${to.raise}::boolean then case priority when 'low' then 'normal' when 'normal' then 'high' else 'urgent' end else priority end,
+    priority = case when ${to.urgent === true}::boolean then 'urgent' when ${to.raise}::boolean then case priority when 'low' then 'normal' when 'normal' then 'high' else 'urgent' end else priority end,
     version = version + 1, updated_at = ${t.now}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and id = ${row.id}::text and escalation_level = ${row.escalation_level}::smallint
     and escalation_step = ${row.escalation_step}::smallint and timeout_step = ${row.timeout_step}::smallint
@@ -51,15 +52,24 @@ export const escalateIfAt = (
   returning *`
 }
 
-export type TaskDefaults = { retention_days: number; reminders: Reminder[] | null; erased_before: string | null }
+export type TaskDefaults = {
+  retention_days: number
+  reminders: Reminder[] | null
+  redact: Level
+  compat_strict_replay: boolean
+  erased_before: string | null
+}
 
 export const findTaskDefaults = (t: Tx, scope: Scope) => t.maybe<TaskDefaults>`
-  select retention_days, reminders, erased_before from task_defaults where tenant_id = ${scope.tenantId}::uuid`
+  select retention_days, reminders, redact, compat_strict_replay, erased_before from task_defaults
+  where tenant_id = ${scope.tenantId}::uuid`
 
-export const putTaskDefaults = (t: Tx, scope: Scope, next: Pick<TaskDefaults, 'retention_days' | 'reminders'>) => t.run`
-  insert into task_defaults (retention_days, tenant_id, reminders)
-  values (${next.retention_days}::integer, ${scope.tenantId}::uuid, ${next.reminders && JSON.stringify(next.reminders)}::json)
-  on conflict (tenant_id) do update set retention_days = excluded.retention_days, reminders = excluded.reminders`
+export const putTaskDefaults = (t: Tx, scope: Scope, next: Omit<TaskDefaults, 'erased_before'>) => t.run`
+  insert into task_defaults (retention_days, tenant_id, reminders, redact, compat_strict_replay)
+  values (${next.retention_days}::integer, ${scope.tenantId}::uuid, ${next.reminders && JSON.stringify(next.reminders)}::json,
+    ${next.redact}::text, ${next.compat_strict_replay}::boolean)
+  on conflict (tenant_id) do update set retention_days = excluded.retention_days, reminders = excluded.reminders, redact = excluded.redact,
+    compat_strict_replay = excluded.compat_strict_replay`
 
 /** Users whose votes count now. */
 export const findVotersOf = (t: Tx, scope: Scope, taskId: string) => t.rows<{ user_id: string }>`
