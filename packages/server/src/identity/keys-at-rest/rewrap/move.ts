@@ -15,6 +15,7 @@ import { tenantWire } from '../../../std/id.ts'
 import { SEALED, type SealedColumn } from '../sealed-columns.ts'
 import { type KeyHouse, subjectKeys } from '../tenant-key.ts'
 import {
+  commitWithoutWaiting,
   listKeyColumns,
   nextEnvelopes,
   nextWraps,
@@ -28,7 +29,11 @@ import {
 /** `sealed`: an envelope column under the tenant's key; without it, the wrapped keys of subjects. */
 export type WorkColumn = WrapColumn & { sealed?: SealedColumn }
 
-export type Batch = { last: string[] | null; moved: number[]; failed: { key: string[]; error: EnvelopeError }[] }
+export type Batch = {
+  last: string[] | null
+  next: (WrapRow & { next: Buffer; from: number })[]
+  failed: { key: string[]; error: EnvelopeError }[]
+}
 
 const ROWS = 200
 const BATCH_MS = 1_000
@@ -60,8 +65,8 @@ export function versionBytes(version: number): Buffer {
   return bytes
 }
 
-/** `last` is where the next batch goes on; null: that was the end of the column. */
-export async function moveWraps(
+/** `last` is where the next batch goes on; null: that was the end of the column. Writes nothing. */
+export async function readWraps(
   t: Tx,
   scope: Scope,
   key: WrappingKey,
@@ -70,7 +75,7 @@ export async function moveWraps(
 ): Promise<Batch> {
   await walkByKey(t)
   const rows = await nextWraps(t, scope, column, versionBytes(key.current), after, ROWS)
-  const next: (WrapRow & { next: Buffer; from: number })[] = []
+  const next: Batch['next'] = []
   const failed: Batch['failed'] = []
   const begun = performance.now()
   let seen = 0
@@ -84,14 +89,17 @@ export async function moveWraps(
       failed.push({ key: row.key, error })
     }
   }
-  // A row that its room wrote at this moment was sealed anew by that: it is not counted here.
-  const moved = next.length === 0 ? 0 : await putWraps(t, scope, column, next)
   const last = rows[seen - 1]
-  return {
-    last: last && (seen < rows.length || rows.length === ROWS) ? last.key : null,
-    moved: next.slice(0, moved).map(({ from }) => from),
-    failed,
-  }
+  return { last: last && (seen < rows.length || rows.length === ROWS) ? last.key : null, next, failed }
+}
+
+/** Under which versions stood what was moved. A row that its room wrote since it was read was sealed anew by that: it is not counted here. */
+export async function writeWraps(t: Tx, scope: Scope, column: WorkColumn, { next }: Batch): Promise<number[]> {
+  if (next.length === 0) return []
+  await walkByKey(t)
+  await commitWithoutWaiting(t)
+  const moved = await putWraps(t, scope, column, next)
+  return next.slice(0, moved).map(({ from }) => from)
 }
 
 function rewrapped(

@@ -1,6 +1,7 @@
 // A rewrap from end to end (P126, V72): count, new versions of tenants' keys, wait until every live process opens them, use them, and move every wrap over.
 // Each batch is one transaction with its progress, so a process killed at any instant loses nothing and the next one goes on from the rows. Two run one
 // after the other. Touches wraps only; what is sealed is neither opened nor written, unless `reseal` asks for it.
+import type { WrappingKey } from '../../../crypto/seal.ts'
 import { randomToken } from '../../../crypto/token.ts'
 import { systemScope } from '../../../db/scope.ts'
 import { type Scope, type Tx, tx } from '../../../db/tx.ts'
@@ -9,7 +10,7 @@ import { homeTenant } from '../../sql.ts'
 import { changeRing, type KeyringHouse } from '../root/root-key.ts'
 import { listLeases } from '../root/sql.ts'
 import { peekTenantKey } from '../tenant-key.ts'
-import { type Batch, moveWraps, resealColumn, versionBytes, type WorkColumn, workColumns } from './move.ts'
+import { type Batch, readWraps, resealColumn, versionBytes, type WorkColumn, workColumns, writeWraps } from './move.ts'
 import { renewTenant, rewrapInstallation } from './renew.ts'
 import {
   countWrapsOf,
@@ -26,6 +27,7 @@ import {
 const HELD_MS = 30_000
 const PAGE = 200
 const LOOK_MS = 100
+const LENT_MS = 60_000
 /** A tenant that is written to while it is rewrapped is looked at again; an envelope that cannot be rewrapped must not hold it up for ever. */
 const PASSES = 5
 
@@ -159,46 +161,84 @@ async function rewrapAll(work: Work): Promise<void> {
 
 async function rewrapTenant(work: Work, scope: Scope): Promise<void> {
   const { house, columns, run } = work
-  const key = await tx(house.db, scope, (t) => peekTenantKey(house, t, scope), { readOnly: true })
+  const lent = lendKey(work, scope)
+  const key = await lent()
   if (key) {
-    let left = true
-    for (let pass = 1; left && pass <= PASSES && !isStopped(work); pass++) {
-      for (const column of columns) await rewrapColumn(work, scope, column, pass)
+    const current = versionBytes(key.current)
+    const waiting = async (): Promise<WorkColumn[]> => {
       const counts = await tx(house.db, scope, (t) => countWrapsOf(t, scope, columns), { readOnly: true })
-      const current = versionBytes(key.current)
-      left = counts.some(({ version }) => !version.equals(current))
+      const older = new Set(counts.filter(({ version }) => !version.equals(current)).map(({ item }) => item))
+      return columns.filter(({ table, column }) => older.has(`${table}.${column}`))
+    }
+    // Most columns of most tenants hold nothing: only those are gone through that do.
+    let left = await waiting()
+    for (let pass = 1; left.length > 0 && pass <= PASSES && !isStopped(work); pass++) {
+      for (const column of left) await rewrapColumn(work, scope, { column, pass, lent })
+      left = await waiting()
     }
     if (isStopped(work)) return
     if (run.reseal) for (const column of columns) await resealTenant(work, scope, column)
-    if (!left && run.renew) await tx(house.db, scope, (t) => retireTenantKeys(t, scope))
+    if (left.length === 0 && run.renew) await tx(house.db, scope, (t) => retireTenantKeys(t, scope))
   }
   await move(work, { cursor: scope.tenantId })
 }
 
-async function rewrapColumn(work: Work, scope: Scope, column: WorkColumn, pass: number): Promise<void> {
-  const { house, run } = work
-  let after: string[] | null = null
-  do {
-    if (isStopped(work)) return
-    const batch: Batch = await tx(house.db, scope, async (t) => {
-      const key = await peekTenantKey(house, t, scope)
-      if (!key) return { last: null, moved: [], failed: [] }
-      const done = await moveWraps(t, scope, key, column, after)
-      // An envelope that fails is counted once, not in each pass.
-      await keep(work, t, {
-        progress: counted(run.progress, column, done.moved),
-        failed: run.failed + (pass === 1 ? done.failed.length : 0),
-      })
-      return done
-    })
+type Lent = () => Promise<WrappingKey | null>
+
+/** The tenant's key, asked for once a minute and not for every batch: a root that is far away would be asked for each. No rotation of it runs beside this one. */
+function lendKey({ house }: Work, scope: Scope): Lent {
+  let known: { key: WrappingKey | null; until: number } | null = null
+  return async () => {
+    const now = house.db.clock.now().getTime()
+    if (known && now < known.until) return known.key
+    const key = await tx(house.db, scope, (t) => peekTenantKey(house, t, scope), { readOnly: true })
+    known = { key: key && { current: key.current, versions: new Map(key.versions) }, until: now + LENT_MS }
+    return known.key
+  }
+}
+
+type Column = { column: WorkColumn; pass: number; lent: Lent }
+
+/** While one batch is written the next is read: what is written is compared with what was read, so that neither waits for the other. */
+async function rewrapColumn(work: Work, scope: Scope, { column, pass, lent }: Column): Promise<void> {
+  const { house } = work
+  const read = async (after: string[] | null): Promise<Batch> => {
+    const key = await lent()
+    if (!key) return { last: null, next: [], failed: [] }
+    return tx(house.db, scope, (t) => readWraps(t, scope, key, column, after), { readOnly: true })
+  }
+  let ahead: Promise<Batch> | null = read(null)
+  while (ahead !== null) {
+    const batch: Batch = await ahead
+    ahead = batch.last && !isStopped(work) ? read(batch.last) : null
+    // Whoever awaits it hears why it failed; until then nobody does.
+    ahead?.catch(() => undefined)
+    try {
+      await writeBatch(work, scope, column, batch, pass)
+    } catch (error) {
+      await ahead?.catch(() => undefined)
+      throw error
+    }
     for (const one of pass === 1 ? batch.failed : [])
       house.log?.error(
         { table: column.table, column: column.column, row: one.key.join('/'), err: one.error },
         'an envelope cannot be rewrapped',
       )
-    after = batch.last
-  } while (after)
+    if (isStopped(work)) break
+  }
+  await ahead?.catch(() => undefined)
 }
+
+const writeBatch = (work: Work, scope: Scope, column: WorkColumn, batch: Batch, pass: number): Promise<void> =>
+  tx(work.house.db, scope, async (t) => {
+    const { run } = work
+    const moved = await writeWraps(t, scope, column, batch)
+    // An envelope that fails is counted once, not in each pass.
+    await keep(work, t, {
+      progress: counted(run.progress, column, moved),
+      failed: run.failed + (pass === 1 ? batch.failed.length : 0),
+    })
+  })
 
 async function resealTenant(work: Work, scope: Scope, column: WorkColumn): Promise<void> {
   let after: string[] | null = null

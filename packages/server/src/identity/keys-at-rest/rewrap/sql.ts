@@ -55,6 +55,10 @@ export const countWrapsOf = (t: Tx, scope: Scope, columns: readonly WrapColumn[]
 export const walkByKey = (t: Tx) => t.run`
   select set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true)`
 
+// For this transaction: nobody waits until the disk has it. A database that crashes may lose the last batches together with their progress, and what they moved is
+// moved again: the old version opens until a later commit, which does wait and has all that came before it on disk, says that nothing names it any more.
+export const commitWithoutWaiting = (t: Tx) => t.run`select set_config('synchronous_commit', 'off', true)`
+
 /** The next wraps, in the order of the primary key, that do not name `current`. */
 export const nextWraps = (
   t: Tx,
