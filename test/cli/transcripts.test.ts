@@ -57,6 +57,20 @@ test.each(names)(
 )
 
 /** Runs one line in a shell, with `countersign` as the built command and `<task 1>` as the first id of that kind that was printed. */
+test('P144 every command of the runbooks that only looks runs as it stands there', async () => {
+  const runbooks = fileURLToPath(new URL('../../docs/runbooks/', import.meta.url))
+  const lines = readdirSync(runbooks).flatMap((page) =>
+    [...readFileSync(join(runbooks, page), 'utf8').matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, block = '']) =>
+      block.trim().split('\n'),
+    ),
+  )
+  expect(lines.length).toBeGreaterThan(20)
+  for (const line of new Set(lines)) {
+    const { text, code } = await run(line, [])
+    expect([line, code, code === 0 ? '' : text]).toEqual([line, 0, ''])
+  }
+}, 240_000)
+
 async function run(line: string, seen: string[]): Promise<{ text: string; code: number }> {
   const command = line.replace(
     /<([a-z]+) (\d+)>/g,

@@ -94,6 +94,7 @@ const figure = (name: string, value: number): string => {
 
 function ComponentRow({ component }: { component: Component }) {
   const now = useNow(10_000)
+  const isWrong = component.state === 'warn' || component.state === 'outage'
   const { word, tone } = STATES[component.state]
   const figures = Object.entries(component.measured).flatMap(([name, value]) => (value === null ? [] : [figure(name, value)]))
   return (
@@ -108,6 +109,12 @@ function ComponentRow({ component }: { component: Component }) {
       </div>
       <p className="text-sm text-muted">
         {component.says} {figures.length > 0 && <span className="text-text">{figures.join(' · ')}</span>}
+        {isWrong && component.runbook && (
+          <>
+            {' '}
+            What to do: <code>{component.runbook}</code>
+          </>
+        )}
       </p>
       <History component={component} />
     </li>
@@ -216,6 +223,11 @@ function CheckRow({ check }: { check: Check }) {
       <div className="min-w-0 flex-1 basis-72">
         <p className="wrap-anywhere">{check.what}</p>
         {check.mend && <p className="text-sm text-muted wrap-anywhere">{check.mend}</p>}
+        {check.status !== 'ok' && check.runbook && (
+          <p className="text-sm text-muted wrap-anywhere">
+            What to do: <code>{check.runbook}</code>
+          </p>
+        )}
       </div>
     </li>
   )

@@ -4,7 +4,7 @@ import { isMendable, type Mended, mendRights } from '../db/mend.ts'
 import { openDb } from '../db/tx.ts'
 import { openKeyring, withDatabase } from '../main/boot.ts'
 import { checkRootKey, examineOrSay } from '../main/checks/examine.ts'
-import type { Finding } from '../main/checks/finding.ts'
+import { type Finding, runbookOf } from '../main/checks/finding.ts'
 import { refusedSettings } from '../main/checks/settings.ts'
 import { type Config, ConfigRefused, processContext, readConfig } from '../main/config.ts'
 import { type Log, openLog } from '../std/log.ts'
@@ -19,7 +19,8 @@ export function doctorCommand(program: Command, output: () => Output): void {
     .option('--fix', 'mend rights, roles and policies of the database, as the migrator login; nothing else is touched')
     .action(async (options: { fix?: true }) => {
       const report = await doctor(options)
-      print(output(), report, shown)
+      const findings = report.findings.map((one) => ({ ...one, runbook: one.status === 'ok' ? null : runbookOf(one.code) }))
+      print(output(), { ...report, findings }, shown)
       if (report.findings.some(({ status }) => status === 'fail')) process.exitCode = 1
     })
 }
@@ -88,4 +89,6 @@ const mendedLine = ({ code, statement, refused }: Mended): string =>
   `${refused === null ? 'mended' : 'could not mend'} ${code}: ${statement}${refused === null ? '' : `\n       ${refused}`}`
 
 const findingLine = ({ status, code, what, mend }: Finding): string =>
-  `${status.padEnd(5)}${code.padEnd(WIDTH)}${what}${mend && status !== 'ok' ? `\n${' '.repeat(WIDTH + 5)}→ ${mend}` : ''}`
+  [`${status.padEnd(5)}${code.padEnd(WIDTH)}${what}`, ...(status === 'ok' ? [] : [mend, runbookOf(code)])]
+    .filter((line) => line !== null)
+    .join(`\n${' '.repeat(WIDTH + 5)}→ `)

@@ -4,6 +4,7 @@
 import { type Board, type Component, list, type Shown, timeOf } from './board.ts'
 import { bars, pace } from './chart.ts'
 import type { Incident } from './incident.ts'
+import { runbookOf } from './runbook.ts'
 
 export type View = { board: Board; full: boolean; name: string; now: Date }
 
@@ -82,9 +83,11 @@ function component(one: Component, { full, now }: View): string {
   const uptime = one.uptime === null ? 'not measured yet' : `${percent(one.uptime)} without outage`
   const since = one.since && one.state !== 'ok' ? ` since ${timeOf(one.since, now)}` : ''
   const figures = full ? figuresOf(one) : ''
+  const page = full && (one.state === 'warn' || one.state === 'outage') ? runbookOf(one.name) : null
+  const todo = page === null ? '' : ` What to do: ${escaped(page)}.`
   return `<li>
 <div class="head">${mark(one.state)}<h3>${escaped(one.title)}</h3><p class="state ${one.state}">${WORDS[one.state]}${since}</p></div>
-<p class="says">${escaped(one.says)}${figures}</p>
+<p class="says">${escaped(one.says)}${figures}${todo}</p>
 ${bars(one)}
 <p class="uptime">${uptime}</p>
 </li>`

@@ -13,6 +13,7 @@ import { changeIncident, getIncident, listIncidents, openIncident, type Place } 
 import { statusPage } from './page.ts'
 import { type PublicView, publicBoard } from './public.ts'
 import { openReadiness, type ReadinessHouse } from './readiness.ts'
+import { runbookOf } from './runbook.ts'
 import { readSecurityTxt } from './security-txt.ts'
 import { ChangedIncident, Check, FullStatus, Incident, NewIncident, PublicStatus } from './shapes.ts'
 import { isHostUser } from './sql.ts'
@@ -132,9 +133,10 @@ const host = { tag: 'status', auth: 'session', action: 'incident.manage' } as co
 const id = { id: s.id('inc') }
 
 export const incidentRoutes = (house: StatusHouse): Route[] => [
-  route('GET /status', { ...host, summary: 'Everything that is measured', answers: { 200: FullStatus } }, () =>
-    house.boards.current(),
-  ),
+  route('GET /status', { ...host, summary: 'Everything that is measured', answers: { 200: FullStatus } }, async () => {
+    const { components, ...board } = await house.boards.current()
+    return { ...board, components: components.map((one) => ({ ...one, runbook: runbookOf(one.name) })) }
+  }),
   route(
     'GET /status/checks',
     {
@@ -143,7 +145,7 @@ export const incidentRoutes = (house: StatusHouse): Route[] => [
       cost: 10,
       answers: { 200: s.object({ data: s.array(Check) }) },
     },
-    async () => ({ data: await house.examine() }),
+    async () => ({ data: (await house.examine()).map((one) => ({ ...one, runbook: runbookOf(one.code) })) }),
   ),
   route(
     'GET /incidents',

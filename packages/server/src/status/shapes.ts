@@ -133,7 +133,13 @@ export const FullStatus = s.named(
   s.object({
     ...board,
     components: s.array(
-      s.object({ ...component, says: s.text(), measured_at: s.maybe(s.time()), measured: s.record(s.maybe(s.number())) }),
+      s.object({
+        ...component,
+        says: s.text(),
+        measured_at: s.maybe(s.time()),
+        measured: s.record(s.maybe(s.number())),
+        runbook: s.maybe(s.text()).describe('Which page of the documentation says what to do.'),
+      }),
     ),
     incidents: s.array(Incident),
   }),
@@ -142,6 +148,12 @@ export const FullStatus = s.named(
 
 export const Check = s.named(
   'Check',
-  s.object({ code: s.text(), status: s.oneOf('ok', 'warn', 'fail'), what: s.text(), mend: s.maybe(s.text()) }),
+  s.object({
+    code: s.text(),
+    status: s.oneOf('ok', 'warn', 'fail'),
+    what: s.text(),
+    mend: s.maybe(s.text()),
+    runbook: s.maybe(s.text()).describe('Which page of the documentation says what to do.'),
+  }),
   'One check of the doctor.',
 )

@@ -1,4 +1,6 @@
 // What one check says (P153): ok, warn or fail, its code, what it saw, and how to mend it.
+export { runbookOf } from '../../status/runbook.ts'
+
 export type Finding = { code: string; status: 'ok' | 'warn' | 'fail'; what: string; mend: string | null }
 
 export const ok = (code: string, what: string): Finding => ({ code, status: 'ok', what, mend: null })
