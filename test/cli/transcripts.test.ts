@@ -16,7 +16,8 @@ let dev: OpenDev
 let reports: Queue
 beforeAll(async () => {
   // Port 9 of this machine takes nothing: an endpoint may be there, and no delivery leaves it.
-  dev = await openDev({ COUNTERSIGN_EGRESS_HTTP: '1', COUNTERSIGN_EGRESS_ALLOW: '127.0.0.1:9' })
+  // Bare, so that what is printed is what any installation prints.
+  dev = await openDev({ COUNTERSIGN_EGRESS_HTTP: '1', COUNTERSIGN_EGRESS_ALLOW: '127.0.0.1:9' }, ['--bare'])
   reports = await workReports(join(dev.home, 'state'))
 }, 60_000)
 afterAll(async () => {

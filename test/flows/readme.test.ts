@@ -41,5 +41,5 @@ test('README, dashboard and the welcome of `countersign dev` show the same sampl
   const words = (text: string) => text.replace(/\s+/g, ' ')
   const core = words(block.slice(block.indexOf('task:'), block.indexOf('timeout:')))
   expect(words(sample('http://localhost:3001'))).toContain(core)
-  expect(words(readFileSync(join(root, 'packages/server/src/cli/dev.ts'), 'utf8'))).toContain(core)
+  expect(words(readFileSync(join(root, 'packages/server/src/cli/snippet.ts'), 'utf8'))).toContain(core)
 })

@@ -104,11 +104,11 @@ function cleanEnvironment(): Record<string, string> {
 export type OpenDev = { url: string; home: string; bin: string; agentKey: string; personKey: string; close(): Promise<void> }
 
 /** A `countersign dev` for a whole file of tests, with its first operator signed up and a personal key of theirs. The caller closes it. */
-export async function openDev(settings: Record<string, string> = {}): Promise<OpenDev> {
+export async function openDev(settings: Record<string, string> = {}, args: string[] = []): Promise<OpenDev> {
   const home = mkdtempSync('/tmp/countersign-test-')
   chmodSync(home, 0o711)
   const env = { ...cleanEnvironment(), HOME: home, COUNTERSIGN_HOME: join(home, 'state'), ...settings }
-  const child = spawn(process.execPath, [bin, 'dev', '--json', '--port', '0'], {
+  const child = spawn(process.execPath, [bin, 'dev', '--json', '--port', '0', ...args], {
     cwd: home,
     env,
     stdio: ['ignore', 'pipe', 'inherit'],

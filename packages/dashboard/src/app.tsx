@@ -41,6 +41,7 @@ const AnalyticsPage = later('AnalyticsPage', () => import('./analytics/analytics
 const AuditPage = later('AuditPage', () => import('./audit/audit-page.tsx'))
 const CallbacksPage = later('CallbacksPage', () => import('./jobs/callbacks-page.tsx'))
 const DeadLettersPage = later('DeadLettersPage', () => import('./jobs/dead-letters-page.tsx'))
+const DevPage = later('DevPage', () => import('./dev/dev-page.tsx'))
 const EnginePage = later('EnginePage', () => import('./jobs/engine-page.tsx'))
 const KindsPage = later('KindsPage', () => import('./jobs/kinds-page.tsx'))
 const JobsPage = later('JobsPage', () => import('./jobs/list-page.tsx'))
@@ -136,6 +137,7 @@ function Inside() {
             <Route path="/deliveries/:id">{({ id }) => <DeliveryPage key={id} id={id} />}</Route>
             <Route path="/audit" component={AuditPage} />
             <Route path="/audit/:id">{({ id }) => <EventPage key={id} id={id} />}</Route>
+            <Route path="/dev" component={DevPage} />
             <Route component={NowherePage} />
           </Switch>
         </Suspense>

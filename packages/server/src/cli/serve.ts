@@ -59,7 +59,7 @@ export const setupLink = ({ server }: Running, config: Config): Promise<string |
 /** Ends the process, with running work done: on a signal, and with 78 when a newer version has taken the database over (Q144). */
 export function endOnSignal(
   running: Pick<Running, 'close'> & Partial<Pick<Running, 'outdated'>>,
-  last: () => void = () => undefined,
+  last: () => Promise<void> = () => Promise.resolve(),
 ): void {
   let ending = false
   const end = (code: number) => {

@@ -88,6 +88,10 @@ export function isPublic(address: Uint8Array, nat64: Network | null = null): boo
   return !isIsatap(own) || isPublic(own.subarray(12))
 }
 
+/** This machine: 127.0.0.0/8 and ::1. */
+export const isLoopback = (address: Uint8Array): boolean =>
+  address.length === 4 ? address[0] === 127 : address.every((byte, i) => byte === (i === 15 ? 1 : 0))
+
 export const isNeverAllowed = (address: Uint8Array): boolean =>
   [unwrap(address), ...carried(address)].some((one) => NEVER_ALLOWED.some((network) => isWithin(one, network)))
 

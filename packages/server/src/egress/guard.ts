@@ -2,7 +2,7 @@
 import { Resolver } from 'node:dns'
 import { Problem } from '@countersign/sdk'
 import type { Log } from '../std/log.ts'
-import { type Allowed, isAllowed, isPublic, type Network, parseAddress, parseNetwork } from './address.ts'
+import { type Allowed, isAllowed, isLoopback, isPublic, type Network, parseAddress, parseNetwork } from './address.ts'
 import { askDns, type NameServer, NoNameServer, TYPES } from './dns.ts'
 import { resolveName } from './resolve.ts'
 import { judgeUrl, parseUrl, type Rules } from './url.ts'
@@ -39,6 +39,7 @@ export function openGuard(options: GuardOptions = {}): Guard {
     literals,
     allowed,
     ownHosts: ownHosts.map((host) => host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')),
+    ...(options.loopbackBut ? { loopbackBut: options.loopbackBut } : {}),
   }
   const servers = options.nameServers?.length ? options.nameServers : systemServers()
   const nat64: Network | null = options.nat64Prefix ? parseNetwork(options.nat64Prefix) : null
@@ -56,7 +57,9 @@ export function openGuard(options: GuardOptions = {}): Guard {
     const target = judgeUrl(url, { ...by, allowed: exceptions })
     if (!target) return { refused: 'url_not_allowed' }
     const passes = (address: Uint8Array): boolean =>
-      isAllowed(exceptions, target.host, target.port, address) || (target.ordinary && isPublic(address, nat64))
+      isAllowed(exceptions, target.host, target.port, address) ||
+      (target.ordinary && isPublic(address, nat64)) ||
+      (target.here && isLoopback(address))
     try {
       const addresses = target.literal ? [target.literal] : await addressesOf(target.host)
       // One denied answer refuses the name: who can put one in can also reorder them.

@@ -1,5 +1,5 @@
 // Whether a URL has the shape of one (P96), and whether its scheme, port and host may be dialled at all (P97). Resolves nothing, opens nothing.
-import { type Allowed, parseAddress } from './address.ts'
+import { type Allowed, isLoopback, parseAddress } from './address.ts'
 
 export type Rules = {
   /** Also plain http. */
@@ -11,6 +11,8 @@ export type Rules = {
   allowed: readonly Allowed[]
   /** Our own names: PUBLIC_URL and the listeners. */
   ownHosts: readonly string[]
+  /** Also this machine itself, on any port but these: receivers of somebody who develops (T67). Never in production. */
+  loopbackBut?: () => readonly number[]
 }
 
 export type Target = {
@@ -21,6 +23,8 @@ export type Target = {
   literal: Uint8Array | null
   /** False: only an exception of the operator lets it pass, judged with the address. */
   ordinary: boolean
+  /** This machine, where development lets it be reached. */
+  here: boolean
 }
 
 const LONGEST = 2_048
@@ -51,9 +55,13 @@ export function judgeUrl(url: URL, rules: Rules): Target | null {
   const schemeAndPort = url.protocol === 'https:' ? port === 443 : rules.http && port === 80
   const open = schemeAndPort || (rules.ports.includes(port) && (url.protocol === 'https:' || rules.http))
   const ordinary = open && !rules.ownHosts.includes(host) && (literal ? rules.literals : isPublicName(host))
+  const here = isHere(host, literal) && rules.loopbackBut !== undefined && !rules.loopbackBut().includes(port)
   const mayBeAllowed = rules.allowed.some((item) => item.port === port && (!('host' in item) || item.host === host))
-  return ordinary || mayBeAllowed ? { url, host, port, literal, ordinary } : null
+  return ordinary || mayBeAllowed || here ? { url, host, port, literal, ordinary, here } : null
 }
+
+const isHere = (host: string, literal: Uint8Array | null): boolean =>
+  literal === null ? host === 'localhost' : isLoopback(literal)
 
 /** At least two labels, none with `_`, and no suffix that means a machine or network of one's own. */
 export function isPublicName(host: string): boolean {

@@ -18,7 +18,7 @@ const nobody = systemScope('development')
 export async function developmentKey(house: IdentityHouse, file: string): Promise<string> {
   const kept = await readKept(file)
   if (kept !== null && (await counts(house, kept))) return kept
-  const scope = await firstOwner(house)
+  const scope = await developmentScope(house)
   const known = await tx(house.db, scope, (t) => findAgentByName(t, scope, AGENT), { readOnly: true })
   const agent = known ?? (await createAgent(house, scope, { name: AGENT }))
   const { secret } = await createKey(house, scope, { kind: 'agt', agent_id: agent.id, name: 'countersign dev' })
@@ -44,7 +44,7 @@ async function counts(house: IdentityHouse, secret: string): Promise<boolean> {
 }
 
 /** As the first owner; before set-up as the place that is kept for them, in the tenant that will be theirs. */
-async function firstOwner(house: IdentityHouse): Promise<Scope> {
+export async function developmentScope(house: Pick<IdentityHouse, 'db'>): Promise<Scope> {
   const tenantId = (await tx(house.db, nobody, homeTenant, { readOnly: true })).id ?? newTenantUuid()
   const scope = systemScope('development', tenantId)
   const owner = await tx(house.db, scope, async (t) => {

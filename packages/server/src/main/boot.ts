@@ -15,6 +15,7 @@ import { packageRoot } from '../std/package-root.ts'
 import { examine } from './checks/examine.ts'
 import { sayFinding } from './checks/finding.ts'
 import type { Config } from './config.ts'
+import type { Beside } from './dev/desk.ts'
 import { listenForCallbacks } from './listeners.ts'
 import { rootsOf, sayRoots } from './roots.ts'
 import { type Server, startServer } from './server.ts'
@@ -75,11 +76,17 @@ export async function withDatabase<T>(
   }
 }
 
-/** `told` gets the keyring as soon as it is there: names of people in the log are made with it. */
-export async function boot(config: Config, log: Log, told: (keyring: Keyring) => void = () => undefined): Promise<Running> {
-  const { embedded, runtimeUrl } = await openDatabase(config, log)
+/** `told` gets the keyring as soon as it is there: names of people in the log are made with it. `beside` is the desk of `countersign dev`, and nobody else's. */
+export async function boot(
+  config: Config,
+  log: Log,
+  told: (keyring: Keyring) => void = () => undefined,
+  beside: Beside | null = null,
+): Promise<Running> {
+  const { embedded, runtimeUrl, migratorUrl } = await openDatabase(config, log)
   try {
-    const db = await openDb({ url: runtimeUrl, listen: config.listenUrl?.reveal() ?? true, log })
+    const clock = await beside?.clock({ migratorUrl, isOwn: embedded !== null })
+    const db = await openDb({ url: runtimeUrl, listen: config.listenUrl?.reveal() ?? true, log, ...(clock ? { clock } : {}) })
     try {
       await prove(config, db, log)
       if (config.roles.includes('web') || config.roles.includes('worker')) await giveStartingSets(db)
@@ -97,6 +104,7 @@ export async function boot(config: Config, log: Log, told: (keyring: Keyring) =>
         log,
         version: version(),
         pages: join(packageRoot(import.meta.url), 'public'),
+        ...(beside ? { beside: beside.routes } : {}),
       }).catch(async (error: unknown) => {
         await ring.close()
         // A key file or a list of HTTP kinds that cannot be used is a setting, and says so.

@@ -97,6 +97,8 @@ export type Ground = {
   /** Where people reach this server; known once it listens. */
   origin(): string
   passwordCost?: PasswordCost
+  /** true: receivers on this machine are reached, for `countersign dev` (T67). */
+  loopback?: boolean
   /** The dashboard's page for embeds, as it was built; null where none is served. */
   embedPage: string | null
   /** A migration made this version too old for its queue (Q144). */
@@ -110,6 +112,8 @@ export type Rooms = {
   routes: Route[]
   rootRoutes: Route[]
   status: Status
+  channels: Channels
+  webhooks: WebhooksHouse
   /** After the listener: running jobs end or are handed back, then what the rooms hold open is closed. */
   close(): Promise<void>
 }
@@ -228,6 +232,8 @@ export function openRooms(ground: Ground): Rooms {
       mcp,
     }),
     status,
+    channels,
+    webhooks,
     async close() {
       await queue.close({ grace: GRACE })
       holds.close()
@@ -353,7 +359,7 @@ function sharesOf(kinds: readonly Kind[]) {
 }
 
 /** Our own names are never a place to deliver to. */
-function guardOf({ config, db, log }: Ground) {
+function guardOf({ config, db, log, loopback, origin }: Ground) {
   return openGuard({
     http: config.egressHttp,
     ports: config.egressPorts,
@@ -366,5 +372,6 @@ function guardOf({ config, db, log }: Ground) {
     ),
     nameServers: config.egressDnsServers,
     nat64Prefix: config.egressNat64Prefix,
+    ...(loopback ? { loopbackBut: () => [Number(new URL(origin()).port)] } : {}),
   })
 }

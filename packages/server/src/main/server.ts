@@ -3,6 +3,7 @@ import type { Db } from '../db/tx.ts'
 import { webhookOperations } from '../events/schema.ts'
 import { type App, buildApp } from '../http/app.ts'
 import { openLimits } from '../http/limit.ts'
+import type { Route } from '../http/route.ts'
 import { loadPages } from '../http/static.ts'
 import { authenticate, refuseGuestBearer } from '../identity/authenticate.ts'
 import type { IdentityHouse } from '../identity/house.ts'
@@ -16,6 +17,7 @@ import { openWatch } from '../identity/watch.ts'
 import type { Log } from '../std/log.ts'
 import { startSealing } from './audit.ts'
 import { type Config, tlsFiles } from './config.ts'
+import type { Inside } from './dev/desk.ts'
 import { hasOwnReceiver, isProbe, type Listener, listenForCallbacks, listenForProbes, webRoutes } from './listeners.ts'
 import { openRooms, type Rooms } from './rooms.ts'
 import { replySealing } from './sealing.ts'
@@ -34,6 +36,8 @@ export type ServerOptions = {
   passwordCost?: PasswordCost
   /** Every answer is held against its schema, for tests. */
   checkAnswers?: boolean
+  /** What `countersign dev` serves beside the routes of the rooms. */
+  beside?: (inside: Inside) => Route[]
   /** Told once, when a migration made this version too old for its queue: its jobs have stopped, and so should the process. */
   outdated?: (error: unknown) => void
 }
@@ -73,13 +77,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     origin,
     embedPage,
     passwordCost: options.passwordCost,
+    loopback: options.beside !== undefined,
     outdated: options.outdated ?? (() => undefined),
   })
-  const { identity } = rooms
+  const { identity, channels, webhooks } = rooms
+  const inside: Inside = { identity, channels, webhooks, db, knock: (request) => app.fetch(request), origin }
   const app: App = buildApp({
     house: { db, log, clock, keyring },
     // Each listener has its own routes and no others; a process without the web answers probes alone (P19).
-    routes: webRoutes(config, rooms.routes),
+    routes: [...webRoutes(config, rooms.routes), ...(options.beside?.(inside) ?? [])],
     rootRoutes: serves ? rooms.rootRoutes : rooms.rootRoutes.filter(isProbe),
     describes: serves,
     sealing: replySealing(identity),

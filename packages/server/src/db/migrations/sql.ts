@@ -36,3 +36,8 @@ export const testClockSql = `
   language sql volatile parallel safe
   return date_trunc('milliseconds', clock_timestamp())
     + (select offset_ms * interval '1 millisecond' from countersign.test_clock)`
+
+/** Whether the clock was made movable, how far ahead it is, and further. */
+export const isMovable = `select to_regclass('countersign.test_clock') is not null as there`
+export const readMoved = 'select offset_ms from countersign.test_clock'
+export const moveClock = 'update countersign.test_clock set offset_ms = offset_ms + $1::bigint'

@@ -1,0 +1,140 @@
+// The desk of `countersign dev` (T148): what was mailed, said in Slack and posted, each to be answered here, and the clock. On any other server this page is not there.
+import { Problem } from '@countersign/sdk'
+import { Link, useSearchParams } from 'wouter'
+import { NowherePage } from '../pages/nowhere-page.tsx'
+import { paths } from '../paths.ts'
+import { exact } from '../time.ts'
+import { useTitle } from '../title.ts'
+import { Banner } from '../ui/banner.tsx'
+import { Button } from '../ui/button.tsx'
+import { PageTitle } from '../ui/card.tsx'
+import { Refusal } from '../ui/refusal.tsx'
+import { type Clock, type Desk, useAct, useDesk } from './desk.ts'
+import { Mails } from './mails.tsx'
+import { SlackDesk } from './slack.tsx'
+import { Webhooks } from './webhooks.tsx'
+
+const isAbsent = (error: unknown): boolean => error instanceof Problem && error.status === 404
+
+export function DevPage() {
+  useTitle('Development')
+  const desk = useDesk()
+  const ask = useAct<object, { id: string }>('/dev/ask')
+  if (isAbsent(desk.error)) return <NowherePage />
+  return (
+    <div className="flex flex-col gap-5">
+      <PageTitle title="Development">
+        <Button tone="primary" busy={ask.isPending} onClick={() => ask.mutate({})}>
+          Ask me a sample question
+        </Button>
+      </PageTitle>
+      <p className="-mt-3 max-w-prose text-muted">
+        What this server sends to mail, Slack and webhooks ends here, and nothing of it leaves this machine. Each button does what
+        it does in the real place.
+      </p>
+      <Refusal error={desk.error ?? ask.error} />
+      {ask.data && (
+        <Banner tone="success">
+          The development agent asked you:{' '}
+          <Link href={paths.task(ask.data.id)} className="underline">
+            Refund order 1042?
+          </Link>
+        </Banner>
+      )}
+      {desk.data && <Parties desk={desk.data} />}
+    </div>
+  )
+}
+
+const SHOWN = ['mail', 'slack', 'webhooks'] as const
+type Shown = (typeof SHOWN)[number]
+
+function Parties({ desk }: { desk: Desk }) {
+  const [search, setSearch] = useSearchParams()
+  const shown = SHOWN.find((one) => one === search.get('show')) ?? 'mail'
+  const tabs: Record<Shown, { name: string; count: number }> = {
+    mail: { name: 'Mail', count: desk.mail.mails.length },
+    slack: { name: 'Slack', count: desk.slack?.messages.length ?? 0 },
+    webhooks: { name: 'Webhooks', count: desk.webhooks.received.length },
+  }
+  return (
+    <>
+      <ClockCard clock={desk.clock} />
+      <nav aria-label="Development" className="flex flex-wrap gap-1 border-b border-line pb-2">
+        {SHOWN.map((one) => (
+          <button
+            key={one}
+            type="button"
+            aria-current={one === shown ? 'page' : undefined}
+            onClick={() => setSearch({ show: one })}
+            className="rounded-lg px-3 py-1.5 text-muted hover:bg-sunken hover:text-text aria-[current]:bg-accent-soft aria-[current]:font-medium aria-[current]:text-text"
+          >
+            {tabs[one].name} <span className="ml-1 text-sm tabular-nums">{tabs[one].count}</span>
+          </button>
+        ))}
+      </nav>
+      {shown === 'mail' && <Mails mail={desk.mail} />}
+      {shown === 'slack' && <SlackDesk slack={desk.slack} />}
+      {shown === 'webhooks' && <Webhooks webhooks={desk.webhooks} />}
+    </>
+  )
+}
+
+const JUMPS = [
+  ['1m', '1 minute'],
+  ['10m', '10 minutes'],
+  ['1h', '1 hour'],
+  ['1d', '1 day'],
+] as const
+
+function ClockCard({ clock }: { clock: Clock }) {
+  const move = useAct<{ by: string }>('/dev/clock')
+  return (
+    <section aria-label="Clock" className="card flex flex-wrap items-center gap-x-6 gap-y-3 px-5 py-4">
+      <div className="min-w-0">
+        <p className="font-semibold tabular-nums">
+          <time dateTime={clock.now}>{exact(clock.now)}</time>
+        </p>
+        <p className="text-sm text-muted">
+          {clock.ahead_ms === 0 ? 'The time of this machine.' : `${aheadOf(clock.ahead_ms)} ahead of this machine.`} Deadlines,
+          links and sessions age with it; it never goes back.
+        </p>
+      </div>
+      <div className="ml-auto flex flex-wrap gap-2">
+        {JUMPS.map(([by, name]) => (
+          <Button
+            key={by}
+            small
+            reason={clock.reason ?? undefined}
+            busy={move.isPending}
+            aria-label={`Move the clock by ${name}`}
+            onClick={() => move.mutate({ by })}
+          >
+            + {name}
+          </Button>
+        ))}
+      </div>
+      <div className="basis-full empty:hidden">
+        <Refusal error={move.error} />
+      </div>
+    </section>
+  )
+}
+
+const UNITS = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+  ['second', 1_000],
+] as const
+
+function aheadOf(ms: number): string {
+  const parts: string[] = []
+  let left = ms
+  for (const [name, size] of UNITS) {
+    const count = Math.floor(left / size)
+    left -= count * size
+    if (count > 0) parts.push(`${count} ${name}${count === 1 ? '' : 's'}`)
+  }
+  return parts.slice(0, 2).join(' ')
+}
