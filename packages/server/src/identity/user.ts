@@ -150,6 +150,8 @@ export async function changeRole(house: IdentityHouse, scope: Scope, userId: str
       await replaceTokensOf(t, scope, userId)
       const change = { before: { role: target.role }, after: { role } }
       await record(t, scope, 'role.changed', { user_id: userId }, { resource: { type: 'user', id: userId }, ...change })
+      // Who may decide nothing in that role has nothing before them either.
+      await handOn(t, scope, userId, 'role')
     }
     return (await findUser(t, scope, userId)) as User
   })
@@ -180,8 +182,16 @@ async function deactivate(t: Tx, scope: Scope, userId: string): Promise<void> {
   await record(t, scope, 'user.deactivated', { user_id: userId }, { resource: { type: 'user', id: userId } })
   await endSessionsOf(t, scope, userId, null, 'deactivated')
   // What they have before them is asked of others (tasks.md T99): whoever routes tasks runs this job.
-  await enqueueMany(t, [{ kind: 'task.reroute', tenantId: scope.tenantId, payload: { user_id: userId, because: 'deactivated' } }])
+  await handOn(t, scope, userId, 'deactivated')
 }
+
+/** Where jobs wait that give to others what somebody had before them. */
+export const ROUTING_QUEUE = 'routing'
+
+const handOn = (t: Tx, scope: Scope, userId: string, because: 'deactivated' | 'role') =>
+  enqueueMany(t, [
+    { kind: 'task.reroute', queue: ROUTING_QUEUE, tenantId: scope.tenantId, payload: { user_id: userId, because } },
+  ])
 
 async function reactivate(t: Tx, scope: Scope, userId: string): Promise<void> {
   await reactivateIfDeactivated(t, scope, userId)

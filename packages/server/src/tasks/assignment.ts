@@ -17,6 +17,7 @@ import {
   findPoolNamed,
   findPoolNames,
   findRouting,
+  mayDecide,
   type PoolRow,
   type RoutedPerson,
   type RoutingRow,
@@ -203,4 +204,4 @@ async function labelled(given: Given, labels: Labels): Promise<Found | null> {
 
 /** Whoever is on the asking side is passed over. */
 const present = ({ routing }: Given, people: readonly RoutedPerson[]): RoutedPerson[] =>
-  people.filter(({ id, away }) => !away && !routing.without?.includes(id))
+  people.filter((one) => !one.away && mayDecide(one) && !routing.without?.includes(one.id))

@@ -6,14 +6,11 @@ import { resolveAssignment } from '../assignment.ts'
 import type { DecisionSettings } from '../decision-settings.ts'
 import { isSeparated, neededAssurance, requestersOf } from '../may-decide.ts'
 import type { Person } from '../person.ts'
-import { findDeactivated, findPeopleAsked } from '../routing/sql.ts'
+import { findDeactivated, findPeopleAsked, mayDecide } from '../routing/sql.ts'
 import type { TaskRow } from '../sql.ts'
 import { canFill } from './count.ts'
 import { type Quorum, refused, type Wanted } from './quorum.ts'
 import { findDelegates, findOwners } from './sql.ts'
-
-/** Whose role lets them answer what they are asked (the row `task.decide` of the matrix). */
-const DECIDING_ROLES = ['owner', 'admin', 'operator', 'member', 'reviewer']
 
 /** Somebody who could be counted; outside: an address that is no user's here. */
 type Voter = { id: string; names: string[]; outside: boolean }
@@ -25,9 +22,7 @@ async function votersOf(t: Tx, scope: Scope, keys: readonly string[]): Promise<V
   const unknown = keys.filter((key) => key.includes('@') && !known.has(key))
   const gone = unknown.length === 0 ? [] : (await findDeactivated(t, scope, unknown)).map(({ email }) => email)
   return [
-    ...people
-      .filter(({ role }) => DECIDING_ROLES.includes(role))
-      .map(({ id, emails }) => ({ id, names: [id, ...emails], outside: false })),
+    ...people.filter(mayDecide).map(({ id, emails }) => ({ id, names: [id, ...emails], outside: false })),
     ...unknown.filter((key) => !gone.includes(key)).map((key) => ({ id: key, names: [key], outside: true })),
   ]
 }

@@ -8,11 +8,13 @@ import { type Asked, resolveAssignment } from '../assignment.ts'
 import type { Prepared } from '../creation.ts'
 import type { TasksHouse } from '../house.ts'
 import { refusedBy } from '../judgement.ts'
+import { readNotify } from '../notices/grammar.ts'
 import { refuseUnknown } from '../notices/known.ts'
 import { notify } from '../notices/notice.ts'
 import { findTasksByKey, type TaskRow } from '../sql.ts'
 import { judgeAddresses, type Outside } from './address.ts'
 import type { AssignTo } from './form.ts'
+import { type Named, namedIn, refuseUnknownNames } from './named.ts'
 import { holdSources, markPicks, type Picks, type Source } from './pick.ts'
 import { findPoolsNamed, findRouting, type RoutingRow } from './sql.ts'
 
@@ -65,7 +67,10 @@ async function repeatsOf(t: Tx, scope: Scope, picking: readonly Prepared[]): Pro
 export async function routeOne(house: TasksHouse, t: Tx, p: Prepared, routes: Routes, several: boolean): Promise<Asked> {
   const { scope } = p
   await refuseUnknown(house, t, scope, p.notify ?? [])
-  const refused = await judgeAddresses(house, t, scope, outsideOf(p))
+  const named = namedIn(p.time)
+  // The other clients know no escalation, and may name pools that nobody has made yet (T64).
+  if (p.dialect === 'native') for (const one of named) await refuseUnknownNames(t, scope, one)
+  const refused = await judgeAddresses(house, t, scope, [...outsideOf(p), ...named.flatMap(outsideLater)])
   if (refused) throw refusedBy(scope, refused.judged, refused.problem)
   const asked = await resolveAssignment(t, scope, p.assignment, {
     settings: routes.settings,
@@ -87,6 +92,14 @@ const outsideOf = ({ assignment, notify: entries }: Prepared): Outside[] => [
   ...assignment.folded.map((address) => ({ address, channel: 'email', path: '/assign_to' })),
   ...(entries ?? []).flatMap(({ folded, channel }, i) =>
     folded === null ? [] : [{ address: folded, channel, path: `/notify/${i}` }],
+  ),
+]
+
+/** Whom it is handed on to later is judged now as well (T8): at a deadline nobody is there to be refused. */
+const outsideLater = ({ assignment, notify: entries, path }: Named): Outside[] => [
+  ...assignment.folded.map((address) => ({ address, channel: 'email', path: `${path}/assign_to` })),
+  ...(entries.length === 0 ? [] : readNotify(entries, `${path}/notify`)).flatMap(({ folded, channel }, i) =>
+    folded === null ? [] : [{ address: folded, channel, path: `${path}/notify/${i}` }],
   ),
 ]
 

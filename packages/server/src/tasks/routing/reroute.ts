@@ -14,13 +14,14 @@ import { seeTask, showWhole } from '../look.ts'
 import { notify, rewriteNotices } from '../notices/notice.ts'
 import { isEligible } from '../person.ts'
 import { notOpen, taskTopic, whyNotOpen } from '../settle.ts'
-import { isFinal, type TaskRow } from '../sql.ts'
+import { EVERY, findTask, isFinal, type TaskRow } from '../sql.ts'
 import { writeReason } from '../talk/reason.ts'
 import type { Task } from '../wire.ts'
 import { judgeAddresses } from './address.ts'
 import { fallbackKeys } from './fallback.ts'
-import { findHeldBy, rerouteIfOpen } from './held/sql.ts'
-import { findOwner, findPeopleAsked, findRouting } from './sql.ts'
+import { findAskedOf, findHeldBy, findIfHeldBy, rerouteIfOpen } from './held/sql.ts'
+import { findDeactivated, findOwner, findPeopleAsked, findRouting, mayDecide } from './sql.ts'
+import { handToFallback } from './unrouted.ts'
 
 type Rerouting = { assignment: Assignment; assignTo: unknown; from: string | null; event: EventType; data: EventData }
 
@@ -91,17 +92,24 @@ export async function reassignTask(house: TasksHouse, scope: Scope, id: string, 
   })
 }
 
-type Cause = 'away' | 'deactivated'
+/** `role`: they may decide nothing any more. */
+export type Cause = 'away' | 'deactivated' | 'role'
 
 /** What somebody has before them goes the way that it would go now: to who stands in, to another of the pool, or to the fallback pool. */
 export async function rerouteAllOf(house: TasksHouse, tenantId: string, userId: string, because: Cause): Promise<void> {
+  await rerouteHeld(house, tenantId, userId, because)
+  // Whoever is away comes back to what they were asked with others.
+  if (because !== 'away') await handOnAsked(house, tenantId, userId, because)
+}
+
+async function rerouteHeld(house: TasksHouse, tenantId: string, userId: string, because: Cause): Promise<void> {
   const scope = systemScope('routing', tenantId)
   for (;;) {
     const held = await tx(house.db, scope, async (t) => {
       const gone = await isGone(t, scope, userId)
       return gone ? await findHeldBy(t, scope, userId) : []
     })
-    const movable = held.filter((row) => because === 'deactivated' || row.delegable)
+    const movable = held.filter((row) => because !== 'away' || row.delegable)
     let moved = 0
     for (const { id } of movable) if (await tx(house.db, scope, (t) => moveOn(house, t, scope, id, userId, because))) moved++
     if (held.length < FULL_PAGE || moved === 0) return
@@ -112,11 +120,41 @@ const FULL_PAGE = 500
 
 async function isGone(t: Tx, scope: Scope, userId: string): Promise<boolean> {
   const [person] = await findPeopleAsked(t, scope, [userId])
-  return !person || person.away
+  return !person || person.away || !mayDecide(person)
+}
+
+/** What they were asked and nobody holds stays with the others; where they were the last, the fallback pool has it. */
+async function handOnAsked(house: TasksHouse, tenantId: string, userId: string, because: 'deactivated' | 'role'): Promise<void> {
+  const scope = systemScope('routing', tenantId)
+  for (let after: string | null = null; ; ) {
+    const last: string | null = after
+    const rows: TaskRow[] = await tx(house.db, scope, async (t) =>
+      (await isGone(t, scope, userId)) ? findAskedOf(t, scope, userId, last) : [],
+    )
+    for (const { id } of rows)
+      await tx(house.db, scope, async (t) => {
+        const row = await findTask(t, scope, id, EVERY)
+        if (!row || (await isAnybodyLeft(t, scope, row.asked))) return
+        const handed = await handToFallback(t, scope, row, because)
+        if (handed) await notify(house, t, scope, [handed.row], { purpose: 'asked', people: handed.asked })
+      })
+    if (rows.length < FULL_PAGE) return
+    after = (rows.at(-1) as TaskRow).id
+  }
+}
+
+/** Somebody here who may decide, or somebody outside. */
+async function isAnybodyLeft(t: Tx, scope: Scope, asked: readonly string[]): Promise<boolean> {
+  const people = await findPeopleAsked(t, scope, asked)
+  if (people.some(mayDecide)) return true
+  const known = new Set(people.flatMap(({ emails }) => emails))
+  const addresses = asked.filter((key) => key.includes('@') && !known.has(key))
+  const gone = addresses.length === 0 ? [] : (await findDeactivated(t, scope, addresses)).map(({ email }) => email)
+  return asked.some((key) => key.startsWith('slack:')) || addresses.some((address) => !gone.includes(address))
 }
 
 async function moveOn(house: TasksHouse, t: Tx, scope: Scope, id: string, userId: string, because: Cause): Promise<boolean> {
-  const row = (await findHeldBy(t, scope, userId)).find((one) => one.id === id)
+  const row = await findIfHeldBy(t, scope, id, userId)
   if (!row) return false
   const without = [...(await askingSide(t, scope, row)), userId]
   const asked = await routedAnew(t, scope, row, without, because)

@@ -201,7 +201,7 @@ const people = (house: TasksHouse): Route[] => [
   ),
   route(
     'GET /me/availability',
-    { summary: 'Read when and how you are asked', tag, auth: 'session', self: true, answers: { 200: AvailabilityBody } },
+    { summary: 'Read when and how you are asked', tag, auth: 'any', self: true, answers: { 200: AvailabilityBody } },
     ({ scope }) => readAvailability(house, scope),
   ),
   route(
@@ -210,7 +210,7 @@ const people = (house: TasksHouse): Route[] => [
       summary: 'Say when you are away, who stands in for you, and how you want to be told',
       description: 'Whole: what is left out is as if it had never been said.',
       tag,
-      auth: 'session',
+      auth: 'any',
       self: true,
       body: AvailabilityIn,
       answers: { 200: AvailabilityBody },

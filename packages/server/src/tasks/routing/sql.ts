@@ -45,6 +45,10 @@ const people = (t: Tx, scope: Scope) => sql`
   ) absent on true
   where r.tenant_id = ${scope.tenantId}::uuid and r.deactivated_at is null`
 
+/** Whose role lets them answer what they are asked (the row `task.decide` of the matrix); auditors and viewers are asked in vain. */
+const DECIDING = ['owner', 'admin', 'operator', 'member', 'reviewer']
+export const mayDecide = ({ role }: Pick<RoutedPerson, 'role'>): boolean => DECIDING.includes(role)
+
 const POOL = 'pool:'
 /** Those who run the work, whatever pools a tenant has. */
 export const RUNNERS = 'pool:default'

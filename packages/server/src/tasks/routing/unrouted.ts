@@ -7,7 +7,7 @@ import { fallbackKeys } from './fallback.ts'
 import { addAskedIfOpen } from './held/sql.ts'
 import { findRouting } from './sql.ts'
 
-export type Why = 'nobody_matches' | 'untold' | 'deactivated' | 'away'
+export type Why = 'nobody_matches' | 'untold' | 'deactivated' | 'role' | 'away'
 
 /** Null when they are asked already, or it is over. */
 export async function handToFallback(

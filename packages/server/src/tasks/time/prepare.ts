@@ -16,6 +16,8 @@ export type TimeInput = {
 export type PreparedTime = {
   reminders: Reminder[] | null
   escalation: EscalationStep[] | null
+  /** Of each step, its place as it was sent: what is wrong with it is said there. */
+  escalation_order: number[]
   timeout_escalations: TimeoutEscalation[] | null
   pause_while_revising: boolean
   expect_outcome_seconds: number | null
@@ -30,6 +32,9 @@ export function prepareTime(input: TimeInput): { time: PreparedTime; last: OnTim
     time: {
       reminders: input.reminders ?? null,
       escalation: steps.length > 0 ? steps : null,
+      escalation_order: steps.map(({ after_seconds }) =>
+        (input.escalation ?? []).findIndex((one) => one.after_seconds === after_seconds),
+      ),
       timeout_escalations: chain.length > 0 ? chain : null,
       pause_while_revising: input.pause_while_revising ?? false,
       expect_outcome_seconds: input.expect_outcome_seconds ?? null,
@@ -38,7 +43,7 @@ export function prepareTime(input: TimeInput): { time: PreparedTime; last: OnTim
 }
 
 /** The row's own part of a new task. */
-export const timeColumns = ({ reminders, escalation, timeout_escalations, ...rest }: PreparedTime) => ({
+export const timeColumns = ({ reminders, escalation, escalation_order: _, timeout_escalations, ...rest }: PreparedTime) => ({
   reminders: reminders && JSON.stringify(reminders),
   escalation: escalation && JSON.stringify(escalation),
   timeout_escalations: timeout_escalations && JSON.stringify(timeout_escalations),

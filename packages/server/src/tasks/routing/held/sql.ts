@@ -42,6 +42,18 @@ export const findHeldBy = (t: Tx, scope: Scope, userId: string) => t.rows<TaskRo
   where tenant_id = ${scope.tenantId}::uuid and assigned_to_user_id = ${userId}::text and status in ('open', 'returned', 'revising')
   order by id limit 500`
 
+export const findIfHeldBy = (t: Tx, scope: Scope, id: string, userId: string) => t.maybe<TaskRow>`
+  select * from tasks
+  where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and assigned_to_user_id = ${userId}::text and status in ('open', 'returned', 'revising')`
+
+/** What somebody was asked by their id or an address, and nobody holds. */
+export const findAskedOf = (t: Tx, scope: Scope, userId: string, after: string | null) => t.rows<TaskRow>`
+  select * from tasks
+  where tenant_id = ${scope.tenantId}::uuid and status in ('open', 'returned') and assigned_to_user_id is null and claimed_at is null
+    and asked && (array[${userId}::text] || array(select e.email from user_emails e where e.user_id = ${userId}::text))
+    and (${after}::text is null or id > ${after}::text)
+  order by id limit 500`
+
 /** A claim that was not answered in time goes back to all who were asked, unless it is another claim by now. */
 export const releaseIfStillClaimed = (t: Tx, scope: Scope, id: string, claimedAt: Date) => t.maybe<
   TaskRow & { was_held_by: string }

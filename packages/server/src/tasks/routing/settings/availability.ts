@@ -4,6 +4,8 @@ import { enqueueMany } from '@countersign/queue'
 import { type FieldError, Problem } from '@countersign/sdk'
 import { type Scope, type Tx, tx } from '../../../db/tx.ts'
 import { record } from '../../../events/event.ts'
+import { isKeyScope, reach } from '../../../identity/matrix.ts'
+import { ROUTING_QUEUE } from '../../../identity/user.ts'
 import { newId } from '../../../std/id.ts'
 import type { TasksHouse } from '../../house.ts'
 import { CHANNELS } from '../../notices/grammar.ts'
@@ -48,8 +50,11 @@ async function availabilityIn(t: Tx, scope: Scope) {
   }
 }
 
-const myself = ({ userId }: Scope): string => {
-  if (userId === null) throw new Problem('forbidden', { detail: 'Only a person has an availability.' })
+/** A key of theirs speaks for a person where it may take tasks on for them; no agent's does, and no link. */
+const myself = (scope: Scope): string => {
+  const { userId, guest } = scope
+  const isTheirs = !guest && (!isKeyScope(scope) || reach(scope, 'task.claim') !== 'none')
+  if (userId === null || !isTheirs) throw new Problem('forbidden', { detail: 'Only a person has an availability.' })
   return userId
 }
 
@@ -80,6 +85,7 @@ export const changeAvailability = (house: TasksHouse, scope: Scope, input: Avail
 
 const jobOf = (t: Tx, scope: Scope, userId: string, startsAt: Date) => ({
   kind: 'task.reroute',
+  queue: ROUTING_QUEUE,
   tenantId: scope.tenantId,
   payload: { user_id: userId, because: 'away' },
   ...(startsAt > t.now ? { runAt: startsAt } : {}),
