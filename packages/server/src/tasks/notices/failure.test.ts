@@ -60,3 +60,36 @@ test('T108 §11.2 an address that the provider refuses for good fails at once, a
   expect((await house.alice.get(`/api/v1/tasks/${id}`)).body.warnings).toEqual([])
   expect(await house.eventTypes()).toContain('task.notice_failed')
 })
+
+test('T162 each channel says whether it is set up, when it got through, and what failed last', async () => {
+  const { house, sink, member } = await given()
+  const channels = async (by = house.alice) => (await by.get('/api/v1/channels')).body.data
+  const never = { failed: 0, last_sent_at: null, last_failed_at: null, last_reason: null }
+  expect(await channels()).toEqual([
+    { channel: 'email', ready: true, ...never },
+    { channel: 'slack', ready: true, ...never },
+    { channel: 'webhook', ready: true, ...never },
+  ])
+  await house.given.task({ ...QUESTION, notify: [`slack:${member.email}`] })
+  sink.mode('never')
+  await house.given.task({ ...QUESTION, notify: [`email:${member.email}`] })
+  await house.runJobs()
+  const at = expect.stringMatching(/Z$/)
+  expect(await channels()).toEqual([
+    {
+      channel: 'email',
+      ready: true,
+      failed: 1,
+      last_sent_at: null,
+      last_failed_at: at,
+      last_reason: expect.stringContaining('550'),
+    },
+    { channel: 'slack', ready: true, ...never, last_sent_at: at },
+    { channel: 'webhook', ready: true, ...never },
+  ])
+  await house.alice.delete('/api/v1/channels/slack/installations/T0TEAM')
+  expect((await channels())[1]).toMatchObject({ channel: 'slack', ready: false })
+  expect((await house.operator.get('/api/v1/channels')).status).toBe(200)
+  expect((await house.member.get('/api/v1/channels')).status).toBe(403)
+  expect((await house.agent.get('/api/v1/channels')).status).toBe(403)
+})

@@ -3,13 +3,14 @@ import { Problem } from '@countersign/sdk'
 import type { Scope } from '../../db/scope.ts'
 import { tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
+import type { ChannelName } from '../channels/channel.ts'
 import type { TasksHouse } from '../house.ts'
 import { mayChange, seeTask } from '../look.ts'
 import { notOpen } from '../settle.ts'
 import { OPEN } from '../sql.ts'
 import { seesContent } from '../wire.ts'
 import { tellAgain } from './notice.ts'
-import { findNotice, findNotices, findTroubles, type NoticeRow } from './sql.ts'
+import { findNews, findNotice, findNotices, findTroubles, type NoticeRow } from './sql.ts'
 
 export async function listNotices(house: TasksHouse, scope: Scope, taskId: string) {
   return tx(
@@ -70,5 +71,24 @@ export const listTroubles = (house: TasksHouse, scope: Scope) =>
     house.db,
     scope,
     async (t) => ({ data: await findTroubles(t, scope, new Date(t.now.getTime() - LATELY_MS)), next_cursor: null }),
+    { readOnly: true },
+  )
+
+const DAY_MS = 86_400_000
+
+/** The ways in which people can be told here: whether each is set up, and whether it gets through (T162). */
+export const listChannels = (house: TasksHouse, scope: Scope) =>
+  tx(
+    house.db,
+    scope,
+    async (t) => {
+      const news = await findNews(t, scope, [...house.channels.keys()], new Date(t.now.getTime() - DAY_MS))
+      const data = []
+      for (const one of news) {
+        const isReady = house.channels.get(one.channel as ChannelName)?.isReady
+        data.push({ ...one, ready: isReady ? await isReady(t, scope) : true })
+      }
+      return { data, next_cursor: null }
+    },
     { readOnly: true },
   )

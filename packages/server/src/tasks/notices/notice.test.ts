@@ -247,3 +247,25 @@ test('T5 who is told of an open task may change: those who are new are told and 
   const wrong = await house.agent.patch(at(id), { notify: ['sms:1'] })
   expect([wrong.status, wrong.body.code, errorsOf(wrong.body)]).toEqual([422, 'notify_invalid', ['/notify/0 channel_unknown']])
 })
+
+test('T104 T105 people hear in the order in which things happened: nothing that waited is sent after what came later', async () => {
+  const { house, sink, member } = await mailRig()
+  const notify = [`email:${member.email}`]
+  const escalation = [{ after_seconds: 60, assign_to: { user_id: member.id }, notify }]
+  const { id } = await house.given.task({ ...QUESTION, reminders: [], notify, escalation })
+  // The first one is held up, as by a server that does not answer.
+  await house.admin.run`update notices set busy_until = countersign.now() + interval '10 minutes'`
+  await house.clock.advance('61s')
+  await house.runJobs()
+  const written = await noticesOf(house, id)
+  expect(written.map(({ purpose, state }) => [purpose, state])).toEqual([
+    ['asked', 'queued'],
+    ['escalated', 'queued'],
+  ])
+  expect(to(sink, member)).toHaveLength(0)
+  await house.clock.advance('11m')
+  await house.runJobs()
+  const [first, second] = (await noticesOf(house, id)) as [Record<string, string>, Record<string, string>]
+  expect([first.purpose, second.purpose, second.state]).toEqual(['asked', 'escalated', 'sent'])
+  expect(first.state === 'expired' || (first.sent_at as string) <= (second.sent_at as string)).toBe(true)
+})

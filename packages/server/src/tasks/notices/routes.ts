@@ -2,7 +2,7 @@
 import { type Route, route, s } from '../../http/route.ts'
 import type { TasksHouse } from '../house.ts'
 import { CHANNELS } from './grammar.ts'
-import { listNotices, listTroubles, resendNotice } from './list.ts'
+import { listChannels, listNotices, listTroubles, resendNotice } from './list.ts'
 
 const tag = 'tasks'
 const Channel = s.oneOf(...CHANNELS)
@@ -59,6 +59,31 @@ export const noticeRoutes = (house: TasksHouse): Route[] => [
       problems: ['not_found', 'task_not_open', 'state_conflict'],
     },
     ({ scope, params }) => resendNotice(house, scope, params.id, params.notice),
+  ),
+  route(
+    'GET /channels',
+    {
+      summary: 'List the channels: whether each is set up, and whether it gets through',
+      tag: 'channels',
+      auth: 'any',
+      action: 'task.route',
+      answers: {
+        200: s.list(
+          s.named(
+            'ChannelState',
+            s.object({
+              channel: Channel,
+              ready: s.boolean().describe('Whether it is set up for this tenant.'),
+              failed: s.int({ min: 0 }).describe('Notices that it could not bring within the last day.'),
+              last_sent_at: s.maybe(s.time()),
+              last_failed_at: s.maybe(s.time()),
+              last_reason: s.maybe(s.text()).describe('Why the last one that failed did.'),
+            }),
+          ),
+        ),
+      },
+    },
+    ({ scope }) => listChannels(house, scope),
   ),
   route(
     'GET /channels/troubles',

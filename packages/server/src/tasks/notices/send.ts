@@ -11,8 +11,10 @@ import { EVERY, findTask, isFinal, OPEN, type TaskRow } from '../sql.ts'
 import { failOver } from './failure.ts'
 import { noticeJobs } from './notice.ts'
 import {
+  expireIfIdle,
   findDigested,
   findNotice,
+  findOlder,
   giveBack,
   lockVersion,
   markDigested,
@@ -25,10 +27,13 @@ import {
   noteFault,
   takeIfQueued,
   takeIfShown,
+  untake,
 } from './sql.ts'
 
 /** Longer than any channel may take over one message. */
 const BUSY_MS = 5 * 60_000
+/** How soon it is looked again whether what is ahead was sent. */
+const AHEAD_MS = 1_000
 /** Five further attempts over an hour (T108). */
 const AFTER_MS = [60_000, 240_000, 600_000, 1_200_000, 1_500_000]
 const NOT_SET_UP = 'This channel is not set up.'
@@ -61,6 +66,10 @@ type NotTaken = { again: Date | null }
 async function takeToSend(house: TasksHouse, t: Tx, scope: Scope, id: string): Promise<Taken | NotTaken> {
   const notice = await takeIfQueued(t, scope, id, new Date(t.now.getTime() + BUSY_MS))
   if (!notice) return { again: await busyUntil(t, scope, id, ['queued']) }
+  if (notice.purpose !== 'digest' && !(await overtake(t, scope, notice))) {
+    await untake(t, scope, id)
+    return { again: new Date(t.now.getTime() + AHEAD_MS) }
+  }
   const row = await findTask(t, scope, notice.task_id, EVERY)
   const digest = notice.purpose === 'digest' ? await digestOf(t, scope, notice) : undefined
   if (!row || (digest ? digest.tasks === 0 : !isNews(row, notice))) {
@@ -68,6 +77,15 @@ async function takeToSend(house: TasksHouse, t: Tx, scope: Scope, id: string): P
     return { again: null }
   }
   return { notice, row, shown: await shownOf(house, t, scope, row), digest }
+}
+
+/** People hear in the order in which things happened: what waits from before is said by this one too. False: one of those is being sent just now, and goes first. */
+async function overtake(t: Tx, scope: Scope, notice: NoticeRow): Promise<boolean> {
+  const older = await findOlder(t, scope, notice)
+  if (older.length === 0) return true
+  if (older.some(({ busy_until }) => busy_until !== null && busy_until > t.now)) return false
+  const ids = older.map(({ id }) => id)
+  return (await expireIfIdle(t, scope, ids)) === ids.length
 }
 
 /** Somebody is at it, or was and died: then it is free at that time. */

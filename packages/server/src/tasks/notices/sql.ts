@@ -83,6 +83,13 @@ export const countNotices = (t: Tx, scope: Scope, parties: readonly string[], si
     and purpose <> 'digest' and digest_id is null
   group by party`
 
+/** To the same place about the same task, and written before: what still waits, and what is on its way at this moment. */
+export const findOlder = (t: Tx, scope: Scope, one: NoticeRow) => t.rows<{ id: string; busy_until: Date | null }>`
+  select id, busy_until from notices
+  where tenant_id = ${scope.tenantId}::uuid and task_id = ${one.task_id}::text and channel = ${one.channel}::text and target = ${one.target}::text
+    and identity is not distinct from ${one.identity}::text and id < ${one.id}::text and created_at < ${one.created_at}::timestamptz
+    and state = 'queued' and purpose <> 'digest' and digest_id is null`
+
 /** From now on whatever changes these tasks looks for their notices. */
 export const markNoticed = (t: Tx, scope: Scope, taskIds: readonly string[]) => t.run`
   update tasks set noticed_at = ${t.now}::timestamptz
@@ -92,7 +99,7 @@ export const findNotice = (t: Tx, scope: Scope, id: string) => t.maybe<NoticeRow
   select * from notices where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
 
 export const findNotices = (t: Tx, scope: Scope, taskId: string) => t.rows<NoticeRow>`
-  select * from notices where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text order by id`
+  select * from notices where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text order by created_at, id`
 
 /** What people have before them and what must say how things stand now. */
 export const findShown = (t: Tx, scope: Scope, taskIds: readonly string[]) => t.rows<{ id: string }>`
@@ -105,6 +112,16 @@ export const takeIfQueued = (t: Tx, scope: Scope, id: string, until: Date) => t.
   where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and state = 'queued' and digest_id is null
     and (busy_until is null or busy_until <= ${t.now}::timestamptz)
   returning *`
+
+/** Overtaken: the later one says all that they would have said. Not what somebody sends at this moment. */
+export const expireIfIdle = (t: Tx, scope: Scope, ids: readonly string[]) => t.run`
+  update notices set state = 'expired', busy_until = null
+  where tenant_id = ${scope.tenantId}::uuid and id = any(${ids}::text[]) and state = 'queued'
+    and (busy_until is null or busy_until <= ${t.now}::timestamptz)`
+
+/** It was not tried. */
+export const untake = (t: Tx, scope: Scope, id: string) => t.run`
+  update notices set attempts = attempts - 1, busy_until = null where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
 
 export const takeIfShown = (t: Tx, scope: Scope, id: string, until: Date) => t.maybe<NoticeRow>`
   update notices set busy_until = ${until}::timestamptz
@@ -176,3 +193,24 @@ export const findTroubles = (t: Tx, scope: Scope, since: Date) => t.rows<Trouble
   from notices
   where tenant_id = ${scope.tenantId}::uuid and failed_at is not null and failed_at > ${since}::timestamptz
   group by channel order by channel`
+
+export type ChannelNews = {
+  channel: NoticeChannel
+  failed: number
+  last_sent_at: Date | null
+  last_failed_at: Date | null
+  last_reason: string | null
+}
+
+/** Of each of these: what failed since then, and when it got through and when it failed last, whenever that was. */
+export const findNews = (t: Tx, scope: Scope, channels: readonly string[], since: Date) => t.rows<ChannelNews>`
+  select c.channel, f.failed, s.last_sent_at, l.failed_at as last_failed_at, l.reason as last_reason
+  from unnest(${channels}::text[]) with ordinality c (channel, nth)
+  cross join lateral (select count(*)::integer as failed from notices n
+    where n.tenant_id = ${scope.tenantId}::uuid and n.channel = c.channel and n.failed_at is not null and n.failed_at > ${since}::timestamptz) f
+  cross join lateral (select max(n.sent_at) as last_sent_at from notices n
+    where n.tenant_id = ${scope.tenantId}::uuid and n.channel = c.channel and n.sent_at is not null) s
+  left join lateral (select n.failed_at, n.reasons -> -1 ->> 'reason' as reason from notices n
+    where n.tenant_id = ${scope.tenantId}::uuid and n.channel = c.channel and n.failed_at is not null
+    order by n.failed_at desc limit 1) l on true
+  order by c.nth`
