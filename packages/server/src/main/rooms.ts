@@ -36,6 +36,7 @@ import type { BreakGlassHouse } from '../identity/tenants/break-glass.ts'
 import { openHolds } from '../identity/tenants/held.ts'
 import { tenantJobs } from '../identity/tenants/jobs.ts'
 import { tenantRoutes } from '../identity/tenants/routes.ts'
+import { ROUTING_QUEUE } from '../identity/user.ts'
 import type { JobsHouse } from '../jobs/house.ts'
 import { httpKinds } from '../jobs/http-worker.ts'
 import { openCallbackKeys, openCallbackReceiver, receiverRoutes } from '../jobs/receiver.ts'
@@ -67,6 +68,7 @@ import type { TasksHouse } from '../tasks/house.ts'
 import { taskJobs, taskSchedules } from '../tasks/jobs.ts'
 import { linkRoutes } from '../tasks/links/routes.ts'
 import { taskRoutes } from '../tasks/routes.ts'
+import { ROUTING_JOBS } from '../tasks/routing/jobs.ts'
 import { QUEUE as VERIFIERS } from '../tasks/verifiers/hand.ts'
 import { HELD_VERIFICATIONS } from '../tasks/verifiers/jobs.ts'
 import { openWaits } from '../tasks/wait.ts'
@@ -82,9 +84,9 @@ import { QUEUE as WEBHOOKS } from '../webhooks/sending/sql.ts'
 import { auditHouse, witnessOf } from './audit.ts'
 import { type Channels, openChannels } from './channels.ts'
 import type { Config } from './config.ts'
+import { proxyOf } from './proxy.ts'
 import { replySealing } from './sealing.ts'
 import { openStatus, type Status } from './status.ts'
-import { proxyOf } from './proxy.ts'
 
 export type Ground = {
   config: Config
@@ -355,7 +357,12 @@ function webhooksOf({ db, keyring, log, origin }: Ground, tasks: TasksHouse, doo
 /** Every queue of the kinds has a share; deliveries wait on others, so they have a pool of their own. */
 function sharesOf(kinds: readonly Kind[]) {
   const names = new Set(['default', ...kinds.map(({ queue = 'default' }) => queue)])
-  return { ...Object.fromEntries([...names].map((name) => [name, {}])), [WEBHOOKS]: HELD_JOBS, [VERIFIERS]: HELD_VERIFICATIONS }
+  return {
+    ...Object.fromEntries([...names].map((name) => [name, {}])),
+    [WEBHOOKS]: HELD_JOBS,
+    [VERIFIERS]: HELD_VERIFICATIONS,
+    [ROUTING_QUEUE]: ROUTING_JOBS,
+  }
 }
 
 /** Our own names are never a place to deliver to. */
