@@ -15,7 +15,9 @@ if (options.draw) draw(readKept())
 else await play(options)
 
 async function play({ names, quick, share, rounds, peers, ...own }: Options): Promise<void> {
-  const chosen: Scenario[] = SCENARIOS.filter(({ name, isQuick }) => (names.length > 0 ? names.includes(name) : !quick || isQuick))
+  const chosen: Scenario[] = SCENARIOS.filter(({ name, isQuick }) =>
+    names.length > 0 ? names.includes(name) : !quick || isQuick,
+  )
   const full = !quick && share === 1 && rounds >= 3
   const told: Figure[] = []
   const faults: string[] = []

@@ -32,7 +32,9 @@ export async function perform(scenario: Scenario, run: Run, now: () => number = 
   const begun = now()
   await scenario.perform(run)
   const ms = now() - begun
-  return run.quick && ms > QUICK_MS ? `${scenario.name} took ${Math.round(ms / 1000)} s with --quick, where 45 s are allowed` : null
+  return run.quick && ms > QUICK_MS
+    ? `${scenario.name} took ${Math.round(ms / 1000)} s with --quick, where 45 s are allowed`
+    : null
 }
 
 /** Prints a figure and keeps it. */

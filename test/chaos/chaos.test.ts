@@ -36,7 +36,7 @@ test('A24 A25 A26 Q154 whatever breaks, no process ends by itself, what was acce
   leader.catch(() => undefined) // it is awaited below, after the others
 
   // A26: a paused queue, and jobs that run all the while.
-  const { waited, missing } = await holdUp(arena, { paused: 500, running: { n: 4, ms: 2_000 }, dumpMs: 500, ms: 0 })
+  const { waited, missing } = await holdUp(arena, { paused: 500, running: { n: 4, ms: 4_000 }, dumpMs: 500, ms: 0 })
   expect({ waited, missing }).toEqual({ waited: [], missing: [] })
 
   const lengths = { cleanMs: 300, faultMs: 1_000, afterMs: 300 }

@@ -12,13 +12,14 @@ type Table = { spoken: string; columns: string[] }
 
 /** Holds its snapshot until `held` is over, as a dump of other, larger tables would. */
 export async function copyDatabase(from: Place, to: Place, held: () => Promise<unknown> = async () => undefined): Promise<void> {
-  await migrate(to.url)
   const [dumper, restorer] = [new pg.Client(from.adminUrl), new pg.Client(to.adminUrl)]
-  await Promise.all([dumper.connect(), restorer.connect()])
+  await dumper.connect()
   try {
-    await restorer.query(sql.asReplica)
     await dumper.query(sql.pinByRead)
-    const { rows: tables } = await dumper.query<Table>(sql.tables)
+    const { rows: tables } = await dumper.query<Table>(sql.tables) // from here on it sees this moment
+    await migrate(to.url)
+    await restorer.connect()
+    await restorer.query(sql.asReplica)
     for (const { spoken } of tables) await restorer.query(sql.empty(spoken))
     for (const { spoken, columns } of tables) {
       await dumper.query(sql.openRows(spoken))

@@ -29,6 +29,7 @@ const LOOKS = 60
 
 export async function holdUp(arena: Arena, { paused, running, dumpMs, ms }: Sizes): Promise<HeldUp> {
   const { queue, ledger } = arena
+  const place = await besideArena(arena)
   await queue.pause({ queue: 'cold' })
   const pending: string[] = []
   const tx = { query: async (text: string, values?: unknown[]) => ({ rows: await arena.look(text, values) }) }
@@ -51,7 +52,6 @@ export async function holdUp(arena: Arena, { paused, running, dumpMs, ms }: Size
   pending.push(...long)
 
   const claims = watchClaims(arena)
-  const place = await besideArena(arena)
   const begun = performance.now()
   const disk: number[] = []
   const dumping = copyDatabase(arena, place, () => pause(dumpMs))

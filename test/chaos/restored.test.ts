@@ -44,7 +44,7 @@ function open(url: string, ran: Map<string, number>) {
 }
 
 test('A27 Q42 of a dump that is restored into a fresh cluster with lower transaction numbers every pending job runs, none that is over runs again, and new jobs run', {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   const url = await emptyDatabase()
   await migrate(url)
