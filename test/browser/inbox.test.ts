@@ -215,7 +215,7 @@ test('T163 T164 every page is clean by axe in light and dark, and fits a phone o
       noFaults(surf)
     }),
   )
-}, 60_000)
+}, 180_000)
 
 const REFUND = {
   payload: {

@@ -18,6 +18,12 @@ const REFUND = {
 
 const focused = ({ page }: Surf) => page.evaluate(() => document.activeElement?.textContent ?? '')
 const row = ({ page }: Surf, task: RegExp) => page.getByRole('main').getByRole('link', { name: task })
+/** By the keys, wherever in the list one stands. */
+async function walkTo(surf: Surf, task: string) {
+  for (const key of ['k', 'k', 'k']) await surf.page.keyboard.press(key)
+  for (let i = 0; i < 4 && !(await focused(surf)).includes(task); i++) await surf.page.keyboard.press('j')
+  await stands(surf, task)
+}
 const stands = (surf: Surf, task: string) => expect.poll(() => focused(surf)).toContain(task)
 
 test('T163 A33 the inbox by keyboard alone: from sign-in to an action that is settled and a form that is settled', async () => {
@@ -94,8 +100,8 @@ test('T163 A33 the inbox by keyboard alone: from sign-in to an action that is se
   await keyboard.press('i')
   await page.getByRole('heading', { name: 'Inbox' }).waitFor()
   await row(surf, /Refund order 1042/).waitFor()
-  await keyboard.press('j')
-  await stands(surf, 'Refund order 1042?')
+  await row(surf, /Refund order 1041/).waitFor({ state: 'detached' })
+  await walkTo(surf, 'Refund order 1042?')
   await keyboard.press('Enter')
   await page.getByRole('heading', { name: 'Refund order 1042?' }).waitFor()
   await page.getByRole('button', { name: 'Edit', exact: true }).waitFor()
@@ -118,8 +124,8 @@ test('T163 A33 the inbox by keyboard alone: from sign-in to an action that is se
   await keyboard.press('g')
   await keyboard.press('i')
   await row(surf, /Which of the two/).waitFor()
-  await keyboard.press('j')
-  await stands(surf, 'Which of the two offers?')
+  await row(surf, /Refund order 1042/).waitFor({ state: 'detached' })
+  await walkTo(surf, 'Which of the two offers?')
   await keyboard.press('r')
   await page.getByRole('heading', { name: 'Which of the two offers?' }).waitFor()
   await expect.poll(() => page.evaluate(() => (document.activeElement as HTMLInputElement).type)).toBe('radio')

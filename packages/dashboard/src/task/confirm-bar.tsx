@@ -1,7 +1,7 @@
 // The bar in which a decision on an action is confirmed: what will happen in one sentence, a reason, the edit or the answer, and the button that sends. `Enter` sends,
 // `Escape` closes. Sends nothing by itself.
 import type { Task } from '@countersign/sdk'
-import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from 'react'
+import { type FormEvent, type KeyboardEvent, useLayoutEffect, useRef, useState } from 'react'
 import { can, stepsIn } from '../can.ts'
 import type { Shown } from '../exact.ts'
 import { AnswerForm } from '../form/form.tsx'
@@ -48,10 +48,10 @@ export function ConfirmBar({ type, task, action, error, busy, onSend, onClose }:
   const [reason, setReason] = useState('')
   const [edited, setEdited] = useState<Map<string, Shown> | null>(null)
   const box = useRef<HTMLDivElement>(null)
-  // From the edit to its comparison and back: what had the focus is gone each time.
+  // From the edit to its comparison and back: what had the focus is gone each time. Before it is seen, so that `Enter` never meets a bar without the focus.
   const step = edited === null
   // biome-ignore lint/correctness/useExhaustiveDependencies: each step is another form in the same box
-  useEffect(() => {
+  useLayoutEffect(() => {
     box.current?.querySelector<HTMLElement>('input, textarea, select')?.focus()
   }, [step])
   const { title, says, send } = WORDS[type]
