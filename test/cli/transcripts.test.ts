@@ -57,7 +57,6 @@ test.each(names)(
   240_000,
 )
 
-/** Runs one line in a shell, with `countersign` as the built command and `<task 1>` as the first id of that kind that was printed. */
 test('P144 every command of the runbooks that only looks runs as it stands there', async () => {
   const runbooks = fileURLToPath(new URL('../../docs/runbooks/', import.meta.url))
   const lines = readdirSync(runbooks).flatMap((page) =>
@@ -72,6 +71,7 @@ test('P144 every command of the runbooks that only looks runs as it stands there
   }
 }, 240_000)
 
+/** Runs one line in a shell, with `countersign` as the built command and `<task 1>` as the first id of that kind that was printed. */
 async function run(line: string, seen: string[]): Promise<{ text: string; code: number }> {
   const command = line.replace(
     /<([a-z]+) (\d+)>/g,
