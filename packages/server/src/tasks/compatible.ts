@@ -48,6 +48,7 @@ export const compatibleRoutes = (house: TasksHouse): Route[] => [
         'url_invalid',
         'url_not_allowed',
         'verifier_not_configured',
+        'idempotency_mismatch',
       ],
       render(result) {
         const { task, created, mismatch } = result as Created

@@ -37,6 +37,7 @@ import {
 import { statsRoutes } from './stats/routes.ts'
 import { talkRoutes } from './talk/routes.ts'
 import { type Created, createTask } from './task.ts'
+import { taskSettingsRoutes } from './task-settings.ts'
 import { verifierRoutes } from './verifiers/routes.ts'
 import { pollTask, waitForTasks } from './wait.ts'
 import type { Task } from './wire.ts'
@@ -406,6 +407,7 @@ const KeyInfo = {
 
 const settings = (house: TasksHouse): Route[] => [
   ...decisionSettingsRoutes(house),
+  ...taskSettingsRoutes(house),
   route(
     'GET /compatibility-keys',
     {

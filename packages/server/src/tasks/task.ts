@@ -31,6 +31,7 @@ import {
   type NewTask,
   type TaskRow,
 } from './sql.ts'
+import { taskSettingsIn } from './time/defaults.ts'
 import { timeColumns } from './time/prepare.ts'
 import type { Dialect, Task } from './wire.ts'
 
@@ -108,8 +109,8 @@ async function makeTasks(house: TasksHouse, t: Tx, all: readonly Prepared[]): Pr
       row
         ? [
             toldOfCreation(prepared, row, passes.get(prepared) as Passed | undefined),
-            ...toldOfSkipping(prepared, row),
             ...toldOfRouting(prepared, row),
+            ...toldOfSkipping(prepared, row),
             ...toldOfTooFew(prepared, row),
           ]
         : [],
@@ -247,7 +248,6 @@ const toldOfCreation = ({ scope }: Prepared, row: TaskRow, decision?: Passed): T
   options: { resource: { type: 'task', id: row.id }, decision },
 })
 
-const toldOfSkipping = ({ scope }: Prepared, row: TaskRow): Told[] =>
 /** Where somebody was named. What names nobody goes to those who run the work, which is no choice that anybody made; what found nobody is told as such (T95). */
 const toldOfRouting = ({ scope, assignment }: Prepared, row: TaskRow): Told[] =>
   assignment.form === null || row.unrouted_at !== null
@@ -262,6 +262,7 @@ const toldOfRouting = ({ scope, assignment }: Prepared, row: TaskRow): Told[] =>
         },
       ]
 
+const toldOfSkipping = ({ scope }: Prepared, row: TaskRow): Told[] =>
   row.verification_skipped === null
     ? []
     : [
@@ -320,13 +321,12 @@ function differences(row: TaskRow, content: Content, p: Prepared): string[] {
 async function finishCreate(house: TasksHouse, t: Tx, p: Prepared, made: Made): Promise<Created> {
   const { row, created, differs } = made
   const mismatch = differs.length > 0
-  if (mismatch && p.dialect === 'native') throw new Problem('idempotency_mismatch', { task_id: row.id, differs })
+  if (mismatch && (p.dialect === 'native' || (await taskSettingsIn(t, p.scope)).compat_strict_replay))
+    throw new Problem('idempotency_mismatch', { task_id: row.id, differs })
   if (mismatch) {
     await markReplayMismatch(t, p.scope, row.id)
     await record(t, p.scope, 'task.replay_mismatch', { differs }, { resource: { type: 'task', id: row.id } })
   }
-  if (!created && isFinal(row.status) && row.agent_id !== null && row.agent_id === p.scope.agentId && row.collected_at === null)
-    await collectIfFinal(t, p.scope, [row.id])
   if (!created && !mismatch)
     await record(
       t,
@@ -335,5 +335,7 @@ async function finishCreate(house: TasksHouse, t: Tx, p: Prepared, made: Made): 
       { agent_id: row.agent_id, status: row.status },
       { resource: { type: 'task', id: row.id } },
     )
+  if (!created && isFinal(row.status) && row.agent_id !== null && row.agent_id === p.scope.agentId && row.collected_at === null)
+    await collectIfFinal(t, p.scope, [row.id])
   return { task: await showWhole(house, t, p.scope, row, made.content), created, mismatch }
 }

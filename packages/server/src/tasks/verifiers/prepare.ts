@@ -4,6 +4,7 @@ import { type FieldError, Problem } from '@countersign/sdk'
 import type { Scope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
 import type { TasksHouse } from '../house.ts'
+import { taskSettingsIn } from '../time/defaults.ts'
 import type { Dialect } from '../wire.ts'
 import { fromCompatible } from './compatible.ts'
 import { isModel, type ModelVerifier, type Named, readVerifiers, refuse, type Verifier } from './config.ts'
@@ -29,7 +30,8 @@ export async function prepareVerifiers(
   for (const [i, one] of verifiers.entries()) await gateRules(house, one, (named[i] as Named).path)
   const bound = verifiers.map((one, i) => (isModel(one) ? withKey(one, rows.keys, (named[i] as Named).path, hint) : one))
   refuseAgentsOfNobody(bound, scope)
-  if (!about.redacted || !bound.some((one) => isModel(one) && !one.allow_redacted)) return { verifiers: bound, skipped: null }
+  const redacted = about.redacted || rows.hidesAnyway
+  if (!redacted || !bound.some((one) => isModel(one) && !one.allow_redacted)) return { verifiers: bound, skipped: null }
   if (about.dialect === 'compatible') return { verifiers: null, skipped: 'skipped_redacted' }
   const message = 'A model would be sent what this task hides: drop one of both, or set allow_redacted.'
   throw new Problem('verifier_conflicts_with_redaction', { errors: [{ path: PATH, code: 'redacted', message }] })
@@ -40,13 +42,19 @@ function compatible(given: unknown): { named: Named[]; hint: string | null } {
   return { named: readVerifiers(config, PATH), hint }
 }
 
-type Rows = { keys: ProviderKeyRow[]; stored: Map<string, Verifier> }
+/** `hidesAnyway`: the tenant lets no task show everything. */
+type Rows = { keys: ProviderKeyRow[]; stored: Map<string, Verifier>; hidesAnyway: boolean }
 
 async function readAll(t: Tx, scope: Scope, named: readonly Named[]): Promise<Rows> {
   const ids = named.flatMap((one) => ('id' in one ? [one.id] : []))
   const stored = ids.length === 0 ? [] : await findVerifiers(t, scope, ids)
   const keys = await findProviderKeys(t, scope)
-  return { keys, stored: new Map(stored.map((row) => [row.id, { ...row.config, verifier_id: row.id, name: row.name }])) }
+  const hidesAnyway = (await taskSettingsIn(t, scope)).redact !== 'none'
+  return {
+    keys,
+    hidesAnyway,
+    stored: new Map(stored.map((row) => [row.id, { ...row.config, verifier_id: row.id, name: row.name }])),
+  }
 }
 
 function found(one: Named, { stored }: Rows): Verifier {

@@ -20,11 +20,23 @@ export function blockIdOf(field: Pick<Field, 'name'>): string {
   return id.length <= LIMITS.blockId ? id : `f-${sha256Hex(field.name)}`
 }
 
-export type ModalInput = { task: Task; form: Form; memory: ViewMemory; drafts?: Drafts; note?: string; url: string }
+export type ModalInput = {
+  task: Task
+  form: Form
+  memory: ViewMemory
+  drafts?: Drafts
+  note?: string
+  /** What was wrong with the last answer, by the blocks of its fields: a view that opens can carry no errors of Slack's own. */
+  said?: Record<string, string>
+  url: string
+}
 
-export function modalOf({ task, form, memory, drafts, note, url }: ModalInput): ModalView {
+export function modalOf({ task, form, memory, drafts, note, said = {}, url }: ModalInput): ModalView {
   const shown = drafts ?? draftOf(form, isRecord(task.initial_response) ? task.initial_response : undefined)
-  const fields = form.fields.flatMap((field) => blocksOf(field, shown))
+  const fields = form.fields.flatMap((field) => {
+    const words = said[blockIdOf(field)]
+    return [...(words === undefined ? [] : [section(`⚠ ${words}`)]), ...blocksOf(field, shown)]
+  })
   const content = [
     ...(note === undefined ? [] : [section(note)]),
     section(typeof task.task === 'string' ? task.task : 'A task waits'),

@@ -511,6 +511,9 @@ test('T106 T117 A24 what a verifier refuses at once stands on its block; the mes
   const again = slack.views.at(-1)
   if (!again || again === view) throw new Error('the form did not open again')
   expect(readable({ text: '', blocks: again.blocks })).toContain('Your answer was not accepted: Say why.')
+  // A view that opens can carry no errors of Slack's own: the word stands above the field that it is about.
+  const place = again.blocks.findIndex(({ block_id }) => block_id === 'f-note')
+  expect(again.blocks[place - 1]).toMatchObject({ type: 'section', text: { text: '⚠ Say why.' } })
   const input = again.blocks.find(({ block_id }) => block_id === 'f-other')
   expect(input.element.initial_value).toBe('kept words')
   const done = await slack.submit(house.url, again, typed(again, { approved: true, other: 'kept words', note: 'lost' }))

@@ -3,17 +3,37 @@
 import { writeJson } from '../../../http/json.ts'
 import { tenantWire } from '../../../std/id.ts'
 import type { Task } from '../../wire.ts'
-import type { Notice, Shown } from '../channel.ts'
+import type { Notice } from '../channel.ts'
 import { levelOf } from '../choices.ts'
 import type { Template } from './sql.ts'
 
 export type Action = { type: 'answer' | 'review'; label: string; url: string; expires_at: Date }
+type Said = Pick<
+  Task,
+  | (
+      | 'id'
+      | 'verifier_result'
+      | 'revision'
+      | 'status'
+      | 'outcome'
+      | 'task'
+      | 'description'
+      | 'payload'
+      | 'priority'
+      | 'risk'
+      | 'deadline_at'
+      | 'redact'
+    )
+  | ('response_schema' | 'on_behalf_of' | 'completed_via_channel' | 'completed_by_display_name' | 'assigned_to_display_name')
+>
 export type Told = {
-  notice: Notice
-  shown: Shown
+  notice: Pick<Notice, 'id' | 'tenantId' | 'purpose'>
+  shown: { task: Said; url: string; askedBy: string }
   actions: readonly Action[]
   /** It tells of a change of what was told before. */
   isUpdate: boolean
+  /** It is of no task: somebody looks whether it arrives. */
+  isTest?: true
   now: Date
 }
 
@@ -30,7 +50,7 @@ export function bodyOf(template: Template, told: Told): string {
   }
 }
 
-function raw({ notice, shown, actions, isUpdate, now }: Told) {
+function raw({ notice, shown, actions, isUpdate, isTest, now }: Told) {
   const { task, askedBy, url } = shown
   const isSecret = levelOf(task) === 'strict'
   return {
@@ -43,6 +63,7 @@ function raw({ notice, shown, actions, isUpdate, now }: Told) {
       revision: task.revision,
       purpose: notice.purpose,
       update: isUpdate,
+      ...(isTest ? { test: true } : {}),
       status: task.status,
       outcome: task.outcome,
       settled_by: isUpdate ? task.completed_by_display_name : null,
@@ -54,6 +75,8 @@ function raw({ notice, shown, actions, isUpdate, now }: Told) {
       priority: task.priority,
       risk: task.risk,
       deadline_at: task.deadline_at,
+      // Why the last answer came back.
+      ...(notice.purpose === 'returned' ? { verifier_result: task.verifier_result } : {}),
       response_schema: isSecret ? null : task.response_schema,
       url,
       actions,
@@ -64,7 +87,7 @@ function raw({ notice, shown, actions, isUpdate, now }: Told) {
 const LARGEST_PAYLOAD = 65_536
 
 /** Whole, or not at all: half of it would read as all of it. */
-function payloadOf(task: Task): { payload: unknown; left_out: string | null } {
+function payloadOf(task: Said): { payload: unknown; left_out: string | null } {
   if (levelOf(task) !== 'none' || task.payload === null) return { payload: null, left_out: null }
   const bytes = Buffer.byteLength(writeJson(task.payload))
   if (bytes <= LARGEST_PAYLOAD) return { payload: task.payload, left_out: null }
@@ -103,7 +126,7 @@ function cut(text: string, most: number): string {
   return left > 0 ? `${characters.slice(0, most).join('')}… (${left} more characters)` : text
 }
 
-function endOf(task: Task): string {
+function endOf(task: Said): string {
   if (task.status === 'completed')
     return task.completed_via_channel === 'timeout'
       ? 'The deadline settled it.'

@@ -10,6 +10,7 @@ import { actByWebhook } from './actions.ts'
 import type { WebhookChannelHouse } from './house.ts'
 import { ActionBody } from './shapes.ts'
 import { listTemplates, putTemplate, type Template } from './sql.ts'
+import { testWebhook } from './trial.ts'
 
 const tag = 'channels'
 const Form = s.oneOf('raw', 'teams', 'discord', 'google_chat')
@@ -65,6 +66,29 @@ export const webhookChannelRoutes = (house: WebhookChannelHouse): Route[] => [
       problems: ['not_found'],
     },
     ({ scope, params, body }) => chooseTemplate(house, scope, params.endpoint, body.template),
+  ),
+  route(
+    'POST /channels/webhook/test',
+    {
+      summary: 'Send a test notice to an endpoint',
+      description:
+        'In the form that the endpoint has, or in the one that is named; as data with `test: true`. It is of no task and nothing is kept of it.',
+      tag,
+      auth: 'any',
+      action: 'task.configure',
+      stepUp: true,
+      idempotency: 'none',
+      body: s.object({ endpoint: s.id('whe'), template: s.optional(Form) }),
+      answers: {
+        200: s.object({
+          sent: s.boolean(),
+          status: s.maybe(s.int()).describe('What the endpoint answered.'),
+          reason: s.maybe(s.text()),
+        }),
+      },
+      problems: ['not_found'],
+    },
+    ({ scope, body }) => testWebhook(house, scope, body),
   ),
 ]
 

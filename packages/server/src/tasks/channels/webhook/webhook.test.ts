@@ -97,6 +97,40 @@ test('T150 T166 A15 unsigned, old, altered, by another endpoint, by an agent’s
   expect((await house.agent.get(`/api/v1/tasks/${task.id}`)).body.status).toBe('open')
 })
 
+test('T162 T120 a test notice comes in the endpoint’s form or in another, is of no task and can decide nothing; what it answers is said', async () => {
+  const program = await openProgram()
+  const { house, receiver, endpoint } = program
+  const trial = '/api/v1/channels/webhook/test'
+  const before = await remains(house)
+  expect((await house.alice.post(trial, { endpoint: endpoint.id })).body).toEqual({ sent: true, status: 204, reason: null })
+  const post = receiver.got.at(-1)
+  const headers = post?.headers as Record<string, string>
+  expect(headers['webhook-signature']).toBe(
+    standardSignature(
+      [endpoint.secret],
+      headers['webhook-id'] as string,
+      Number(headers['webhook-timestamp']),
+      post?.body as string,
+    ),
+  )
+  const { type, data } = JSON.parse(post?.body as string)
+  expect([type, data.test, data.actions.map((one: { label: string }) => one.label)]).toEqual(['task.notice', true, ['Open']])
+  expect(post?.body).not.toContain('/answer#')
+  expect((await house.alice.get(`/api/v1/tasks/${data.task_id}`)).status).toBe(404)
+
+  await house.alice.post(trial, { endpoint: endpoint.id, template: 'teams' })
+  expect(receiver.got.at(-1)?.body).toContain('AdaptiveCard')
+  receiver.otherwise = 500
+  expect((await house.alice.post(trial, { endpoint: endpoint.id })).body).toEqual({
+    ...{ sent: false, status: 500, reason: 'The endpoint answered 500.' },
+  })
+  expect((await house.alice.post(trial, { endpoint: 'whe_01ARZ3NDEKTSV4RRFFQ69G5FAV' })).status).toBe(404)
+  expect((await house.alice.post(trial, { endpoint: endpoint.id, template: 'fax' })).status).toBe(422)
+  expect((await house.operator.post(trial, { endpoint: endpoint.id })).status).toBe(403)
+  expect((await house.agent.post(trial, { endpoint: endpoint.id })).status).toBe(403)
+  expect(await remains(house)).toEqual(before)
+})
+
 test('T120 T86 a chat gets the form of its own, with buttons or links, no mention of anybody, and an end when it is settled', async () => {
   const receiver = await openReceiver()
   const house = await houseFor([receiver])
