@@ -83,6 +83,13 @@ export function mailCommand(program: Command, door: Door): void {
       print(door.output(), one, line)
     })
   mail
+    .command('default <name>')
+    .description('mails that name no sender come from this one')
+    .action(async (name: string) => {
+      const call = { params: { id: name }, body: { is_default: true } }
+      print(door.output(), await door.client().call('PATCH /channels/email/identities/:id', call), line)
+    })
+  mail
     .command('remove <name>')
     .description('a sender that is not used any more; its secrets are dropped')
     .option('-y, --yes', 'without a question')

@@ -5,11 +5,14 @@ import { version } from '../main/version.ts'
 import { agentsCommand } from './agents.ts'
 import { auditCommand, receiptCommand } from './audit.ts'
 import { callbacksCommand } from './callbacks.ts'
+import { channelsCommand } from './channels.ts'
 import { databaseCommands } from './database.ts'
 import { deadLettersCommand } from './dead-letters.ts'
 import { devCommand } from './dev.ts'
 import { doctorCommand } from './doctor.ts'
+import { embedCommand } from './embed.ts'
 import { evidenceCommand } from './evidence.ts'
+import { formsCommand } from './forms.ts'
 import { jobsCommand } from './jobs.ts'
 import { keyringCommand } from './keyring.ts'
 import { keysCommand } from './keys.ts'
@@ -19,6 +22,7 @@ import { policiesCommand } from './policies.ts'
 import { profileOf, profilesCommand } from './profiles.ts'
 import { queueCommand } from './queue.ts'
 import { kindsCommand, queuesCommand } from './queues.ts'
+import { availabilityCommand, peopleCommand, poolsCommand, routingCommand } from './routing.ts'
 import { schedulesCommand } from './schedules.ts'
 import { serveCommand } from './serve.ts'
 import { settingsCommands } from './settings.ts'
@@ -26,7 +30,7 @@ import { slackCommand } from './slack.ts'
 import { tasksCommand } from './tasks.ts'
 import { breakGlassCommand, tenantsCommand } from './tenants.ts'
 import { askTerminal } from './terminal.ts'
-import { compatKeyCommand, formsCommand, verifierCommand } from './verifiers.ts'
+import { compatKeyCommand, verifierCommand } from './verifiers.ts'
 import { deliveriesCommand, endpointsCommand, replaysCommand } from './webhooks.ts'
 import { workersCommand } from './workers.ts'
 
@@ -77,8 +81,14 @@ workersCommand(program, door)
 endpointsCommand(program, door)
 deliveriesCommand(program, door)
 replaysCommand(program, door)
+channelsCommand(program, door)
 mailCommand(program, door)
 slackCommand(program, door)
+embedCommand(program, door)
+poolsCommand(program, door)
+peopleCommand(program, door)
+routingCommand(program, door)
+availabilityCommand(program, door)
 auditCommand(program, door)
 receiptCommand(program, door)
 evidenceCommand(program, door)

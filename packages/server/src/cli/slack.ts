@@ -2,6 +2,7 @@
 // others see them.
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
+import { confirm } from './confirm.ts'
 import { plain, print, table } from './output.ts'
 import type { Door } from './tasks.ts'
 
@@ -46,6 +47,43 @@ export function slackCommand(program: Command, door: Door): void {
         ),
       ),
     )
+  slack
+    .command('members <team>')
+    .description('who is in a workspace, and who they are here')
+    .action(async (team: string) =>
+      print(
+        door.output(),
+        await door.client().call('GET /channels/slack/installations/:team/members', { params: { team } }),
+        ({ data }) =>
+          table(
+            data.map((one) => [
+              one.slack_user_id,
+              `@${plain(one.handle)}`,
+              one.user_id ?? 'not known yet',
+              plain(one.user_name ?? '–'),
+            ]),
+            ['MEMBER', 'HANDLE', 'USER', 'NAME'],
+            'Nobody is there.',
+          ),
+      ),
+    )
+  slack
+    .command('forget <team> <member>')
+    .description('forget who a member is here')
+    .action(async (team: string, member: string) => {
+      await door.client().call('DELETE /channels/slack/installations/:team/members/:member', { params: { team, member } })
+      print(door.output(), { team, member, forgotten: true }, () => `${member} is nobody here until they are linked again`)
+    })
+  slack
+    .command('disconnect <team>')
+    .description('nobody is told there any more, and nothing that is pressed there counts')
+    .option('-y, --yes', 'without a question')
+    .action(async (team: string, { yes }: { yes?: true }) => {
+      const client = door.client()
+      await confirm(door, `Disconnect the workspace ${team}`, client.settings.url, yes)
+      await client.call('DELETE /channels/slack/installations/:team', { params: { team } })
+      print(door.output(), { team, disconnected: true }, () => `${team} is disconnected`)
+    })
   slack
     .command('test <target>')
     .description('send a test message now: #channel, @handle, an id, or a mail address')

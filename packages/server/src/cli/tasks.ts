@@ -3,6 +3,7 @@ import type { Countersign, Task, TaskListItem, TaskStatus } from '@countersign/s
 import type { Command } from 'commander'
 import { type Asking, askForm } from './answer.ts'
 import { type Output, plain, print, table } from './output.ts'
+import { taskSettingsCommands } from './task-settings.ts'
 import { parseJson, parseSeconds } from './words.ts'
 
 export type Door = { client: () => Countersign; output: () => Output; ask: (question: string) => Promise<string> }
@@ -151,6 +152,8 @@ export function tasksCommand(parent: Command, door: Door): void {
             : `${data.occurred_at}  ${event}  ${String((data as { task_id?: string }).task_id ?? '')}\n`,
         )
     })
+
+  taskSettingsCommands(tasks, door)
 }
 
 const row = (task: TaskListItem): string[] => [

@@ -1,9 +1,8 @@
-// countersign verifier, forms, compat-key …: what checks answers, what asks for them, and the key that signs posts to callback addresses. Keys of providers
+// countersign verifier, compat-key …: what checks answers, and the key that signs posts to callback addresses. Keys of providers
 // are read from standard input, where no list of processes shows them.
-import { existsSync, readFileSync } from 'node:fs'
 import type { RouteAnswer, RouteBody } from '@countersign/sdk'
 import type { Command } from 'commander'
-import { describeForm } from './answer.ts'
+import { jsonOrFile } from './forms.ts'
 import { plain, print, table } from './output.ts'
 import type { Door } from './tasks.ts'
 import { parseJson, parseTime } from './words.ts'
@@ -132,27 +131,6 @@ function keysCommand(verifier: Command, door: Door): void {
       print(door.output(), { name, removed: true }, () => `${name} is forgotten.`)
     })
 }
-
-export function formsCommand(program: Command, door: Door): void {
-  program
-    .command('forms')
-    .description('the forms that ask for answers')
-    .command('preview <schema>')
-    .description('what a person is asked for: of a JSON Schema, or of a file that holds one')
-    .option('--form <json>', 'a form definition, or a file that holds one')
-    .action((schema: string, { form }: { form?: string }) => {
-      const given = jsonOrFile('<schema>', schema)
-      const definition = form === undefined ? null : jsonOrFile('--form', form)
-      print(
-        door.output(),
-        { schema: given, form: definition, fields: describeForm(given, definition).split('\n') },
-        ({ fields }) => fields.join('\n'),
-      )
-    })
-}
-
-const jsonOrFile = (option: string, text: string): unknown =>
-  parseJson(option, existsSync(text) ? readFileSync(text, 'utf8') : text)
 
 type Made = RouteAnswer<'POST /compatibility-keys'>
 
