@@ -102,11 +102,11 @@ test('T45 without a form for them arguments are edited as JSON; what may not dif
   noFaults(surf)
 })
 
-test('T20 T151 how decisions are made is a card of the tenant’s page, saved by whoever may', async () => {
+test('T20 T151 how decisions are made is a card of the page about tasks, saved by whoever may', async () => {
   const house = await houseWithPages()
   const surf = await browse(house.url, { as: house.alice })
   const { page } = surf
-  await page.goto('/settings')
+  await page.goto('/settings/tasks')
   const card = page.getByRole('form', { name: 'How decisions are made' })
   await card.getByLabel('The least that a decision needs').selectOption('session')
   await card.getByLabel(/may decide what they were not asked/).uncheck()

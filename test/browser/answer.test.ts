@@ -152,3 +152,32 @@ test('T111 T151 a question that needs a sign-in is shown by its link, says so, a
   expect(await page.getByRole('radio', { name: 'Yes' }).isChecked()).toBe(true)
   noFaults(surf)
 })
+
+test('T110 T132 A27 an answer that a verifier gives back opens again with what was typed, its words beside the field; the same link takes the next', async () => {
+  const rules = [{ schema: { properties: { response: { required: ['note'] } } }, message: 'Say why.', field: 'note' }]
+  const { house, task, mail, sink } = await start({ verifier_config: { provider: 'rules', rules } })
+  const surf = await browse(house.url)
+  const { page } = surf
+  await page.goto(answerPath(reviewIn(mail)))
+  await page.getByRole('radio', { name: 'Yes' }).check()
+  await page.getByRole('button', { name: 'Send answer' }).click()
+  const note = page.getByLabel('Note')
+  await expect.poll(() => note.getAttribute('aria-invalid')).toBe('true')
+  await page.getByRole('form', { name: 'Your answer' }).getByText('Say why.').waitFor()
+  expect(await page.getByRole('radio', { name: 'Yes' }).isChecked()).toBe(true)
+  expect(await accessibility(page)).toEqual([])
+
+  // And by mail, for whoever has closed the page.
+  await house.runJobs()
+  const again = sink.took.at(-1) as Taken
+  expect(again.text).toContain('Why: Say why.')
+  expect(again.text).toContain('note: Say why.')
+  await note.fill('lost by the courier')
+  await page.getByRole('button', { name: 'Send answer' }).click()
+  await page.getByText('Your answer was sent. That settles it.').waitFor()
+  expect((await house.agent.get(`/api/v1/tasks/${task.id}`)).body.response).toEqual({
+    approved: true,
+    note: 'lost by the courier',
+  })
+  noFaults(surf)
+})

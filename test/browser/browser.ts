@@ -98,6 +98,7 @@ export async function accessibility(page: Page): Promise<string[]> {
 export const overflow = (page: Page): Promise<number> =>
   page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
 
-export async function picture(page: Page, name: string): Promise<void> {
-  if (PICTURES) await page.screenshot({ path: join(root, `docs/images/${name}.png`) })
+/** Of a page, or of a part of one. */
+export async function picture(of: { screenshot(options: { path: string }): Promise<unknown> }, name: string): Promise<void> {
+  if (PICTURES) await of.screenshot({ path: join(root, `docs/images/${name}.png`) })
 }

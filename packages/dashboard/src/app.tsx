@@ -39,6 +39,8 @@ const later = <Name extends string>(name: Name, load: () => Promise<{ [N in Name
 
 const AnalyticsPage = later('AnalyticsPage', () => import('./analytics/analytics-page.tsx'))
 const AuditPage = later('AuditPage', () => import('./audit/audit-page.tsx'))
+const ChannelEndpointsPage = later('ChannelEndpointsPage', () => import('./channels/endpoints-page.tsx'))
+const ChannelsPage = later('ChannelsPage', () => import('./channels/channels-page.tsx'))
 const CallbacksPage = later('CallbacksPage', () => import('./jobs/callbacks-page.tsx'))
 const DeadLettersPage = later('DeadLettersPage', () => import('./jobs/dead-letters-page.tsx'))
 const DevPage = later('DevPage', () => import('./dev/dev-page.tsx'))
@@ -54,6 +56,7 @@ const RecordPage = later('RecordPage', () => import('./record/record-page.tsx'))
 const EditorPage = later('EditorPage', () => import('./policies/editor-page.tsx'))
 const InForcePage = later('InForcePage', () => import('./policies/in-force-page.tsx'))
 const SimulatorPage = later('SimulatorPage', () => import('./policies/simulator-page.tsx'))
+const TaskSettingsPage = later('TaskSettingsPage', () => import('./settings/task-settings-page.tsx'))
 const VersionsPage = later('VersionsPage', () => import('./policies/versions-page.tsx'))
 
 export function App() {
@@ -106,12 +109,15 @@ function Inside() {
             <Route path="/people" component={PeoplePage} />
             <Route path="/routing" component={RoutingPage} />
             <Route path="/routing/people" component={RoutingPeoplePage} />
+            <Route path="/channels" component={ChannelsPage} />
+            <Route path="/channels/endpoints" component={ChannelEndpointsPage} />
             <Route path="/channels/slack" component={SlackPage} />
             <Route path="/channels/mail" component={MailPage} />
             <Route path="/channels/embeds" component={EmbedsPage} />
             <Route path="/slack-link" component={SlackLinkPage} />
             <Route path="/tenants" component={TenantsPage} />
             <Route path="/settings" component={TenantPage} />
+            <Route path="/settings/tasks" component={TaskSettingsPage} />
             <Route path="/policies" component={InForcePage} />
             <Route path="/policies/editor" component={EditorPage} />
             <Route path="/policies/versions" component={VersionsPage} />

@@ -43,7 +43,7 @@ const GROUPS: { name: string; places: Place[] }[] = [
     places: [
       { name: 'People', path: paths.people(), keys: 'g p' },
       { name: 'Routing', path: paths.routing(), keys: 'g u', for: 'task.route' },
-      { name: 'Channels', path: paths.slack(), keys: 'g l', also: ['/channels/'], for: 'task.configure' },
+      { name: 'Channels', path: paths.channels(), keys: 'g l', for: 'task.route' },
       { name: 'Tenant', path: paths.tenant(), keys: 'g n' },
       { name: 'Profile', path: paths.profile(), keys: 'g m' },
     ],

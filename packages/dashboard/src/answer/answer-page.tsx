@@ -2,6 +2,7 @@
 // session and leads nowhere but to the task's own page. Every state of the task has its words here.
 import { Problem, type Task } from '@countersign/sdk'
 import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react'
+import { isUnderstood, returnedAnswer } from '../form/returned.ts'
 import { fragmentToken } from '../pages/entrance.tsx'
 import { speak } from '../problem.ts'
 import { exact } from '../time.ts'
@@ -61,7 +62,9 @@ export function AnswerPage() {
     setBusy(true)
     try {
       const { task } = await send(state.seen, given)
-      setState((before) => ({ ...before, sent: task, refused: null, changed: [] }))
+      // A verifier that speaks at once has given it back: the same link takes the next answer.
+      if (task.status === 'returned') await read()
+      setState((before) => ({ ...before, sent: task.status === 'returned' ? null : task, refused: null, changed: [] }))
       top.current?.focus()
     } catch (refused) {
       setState((before) => ({ ...before, refused, changed: changedIn(refused) }))
@@ -108,7 +111,13 @@ function Body({ state, busy, isWaiting, onAnswer, onRetry }: BodyProps) {
       {task.status === 'verifying' ? (
         <Banner tone="info">An answer was given and is being checked. This page tells you what came of it.</Banner>
       ) : (
-        <Reply view={view} initial={shown.get('initial_response') ?? null} error={refused} busy={busy} onAnswer={onAnswer} />
+        <Reply
+          view={view}
+          initial={returnedAnswer(task, shown.get('decisions') ?? null, view.reader) ?? shown.get('initial_response') ?? null}
+          error={refused}
+          busy={busy}
+          onAnswer={onAnswer}
+        />
       )}
       <p className="text-sm text-muted">
         You answer as <AgentText text={view.reader.display_name} />
@@ -150,6 +159,8 @@ function Sent({ task }: { task: Task }) {
 
 function Returned({ task }: { task: Task }) {
   const result = task.verifier_result as { reason?: unknown } | null
+  if (isUnderstood(task))
+    return <Banner tone="info">{typeof result?.reason === 'string' && <AgentText text={result.reason} />}</Banner>
   return (
     <Banner tone="warning">
       The last answer did not pass the check{typeof result?.reason === 'string' && result.reason !== '' ? ': ' : '.'}

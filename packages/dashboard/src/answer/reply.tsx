@@ -5,6 +5,7 @@ import { type FormEvent, useState } from 'react'
 import type { Shown } from '../exact.ts'
 import { plain } from '../exact.ts'
 import { AnswerForm } from '../form/form.tsx'
+import { returnedFields } from '../form/returned.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
@@ -78,6 +79,7 @@ function Form({ view, initial, error, busy, onAnswer }: Props) {
         formDefinition={task.form_definition}
         initial={plain(initial) ?? undefined}
         error={error}
+        returned={returnedFields(task)}
         busy={busy}
         onSubmit={(response) => onAnswer({ type: 'respond', response })}
       />

@@ -3,6 +3,7 @@ import { type Countersign, Problem, type Task } from '@countersign/sdk'
 import { useState } from 'react'
 import { plain, type Shown } from '../exact.ts'
 import { AnswerForm } from '../form/form.tsx'
+import { returnedFields } from '../form/returned.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Card } from '../ui/card.tsx'
 
@@ -35,6 +36,7 @@ export function EmbedAnswer({ client, task, initial, onRefused }: Props) {
         initial={plain(initial) ?? undefined}
         onSubmit={(response) => void send(response)}
         error={error}
+        returned={returnedFields(task)}
         busy={sending}
         closed={refused ?? undefined}
         before={
@@ -51,7 +53,8 @@ export function EmbedAnswer({ client, task, initial, onRefused }: Props) {
 
 /** Why the last answer did not count, in the verifier's own words. */
 function returnedWith(result: unknown): string {
-  const reason = (result as { reason?: unknown } | null)?.reason
+  const { reason, passed } = (result ?? {}) as { reason?: unknown; passed?: unknown }
+  if (passed === true && typeof reason === 'string') return reason
   return typeof reason === 'string' ? `An answer was not accepted: ${reason}` : 'An answer was not accepted. It needs another.'
 }
 

@@ -15,6 +15,7 @@ import {
 import { type FormEvent, type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
 import { AgentText } from '../content/text.tsx'
 import { type FieldErrors, placeErrors, placeMessages } from '../problem.ts'
+import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
@@ -33,6 +34,8 @@ export type AnswerFormProps = {
   onSubmit: (response: Record<string, unknown>) => void
   /** What the server answered last, as the SDK threw it. */
   error?: unknown
+  /** What a verifier said about the fields of the last answer, by their pointers below `below`. */
+  returned?: readonly { path: string; message: string }[] | undefined
   /** Where the answer stands in what was sent. */
   below?: string
   busy?: boolean
@@ -53,18 +56,20 @@ export function AnswerForm(props: AnswerFormProps) {
   const form = useMemo(() => formOf(responseSchema, formDefinition ?? null), [responseSchema, formDefinition])
   const [drafts, setDrafts] = useState<Drafts>(() => props.drafts ?? draftOf(form, props.initial))
   const { touched, onBlur } = useTouched()
-  const [changed, setChanged] = useState<{ since: unknown; names: readonly string[] }>({ since: error, names: [] })
+  // The server's last word: its refusal, or what a verifier gave back. As text, because the same one is read again and again.
+  const word = error ?? JSON.stringify(props.returned ?? [])
+  const [changed, setChanged] = useState<{ since: unknown; names: readonly string[] }>({ since: word, names: [] })
   const element = useRef<HTMLFormElement>(null)
 
   const change = (next: Drafts) => {
     const names = Object.keys(next).filter((name) => next[name] !== drafts[name])
-    setChanged((before) => ({ since: error, names: [...(before.since === error ? before.names : []), ...names] }))
+    setChanged((before) => ({ since: word, names: [...(before.since === word ? before.names : []), ...names] }))
     setDrafts(next)
     onDraft?.(next)
   }
   const places = useMemo(() => placesOf(form.fields, drafts), [form, drafts])
-  const said = placeErrors(error, places, below)
-  const renewed = changed.since === error ? changed.names : []
+  const said = error ? placeErrors(error, places, below) : placeMessages(props.returned ?? [], places, below)
+  const renewed = changed.since === word ? changed.names : []
   const errors = useMemo(
     () => together(form, said.beside, renewed, liveErrors(form, responseSchema, drafts, places, touched)),
     [form, said, renewed, responseSchema, drafts, places, touched],
@@ -89,6 +94,7 @@ export function AnswerForm(props: AnswerFormProps) {
       aria-label="Your answer"
     >
       <Refusal error={error} placed={said} />
+      {!error && said.rest.length > 0 && <Banner tone="warning">{said.rest.map(visible).join(' ')}</Banner>}
       {props.before}
       {form.title && (
         <h3 className="text-lg font-semibold">

@@ -19,6 +19,7 @@ import { Dialog } from '../ui/dialog.tsx'
 import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
 import { Sections } from '../ui/sections.tsx'
+import { EditSender } from './edit-sender.tsx'
 import { NewSender } from './new-sender.tsx'
 import { TestSender } from './test-sender.tsx'
 
@@ -38,12 +39,16 @@ export function MailPage() {
   })
   const show = (values: Record<string, string>) => setSearch(values)
   // A dialog that closes because another opens says so too: each takes only its own word out of the address.
-  const close = (name: 'new' | 'test') =>
+  const close = (name: 'new' | 'test' | 'edit') =>
     setSearch((now) => {
       now.delete(name)
       return now
     })
   const tested = search.get('test')
+  const edited = list.data?.data.find(({ id }) => id === search.get('edit'))
+  const keep = ({ inbound_secret, inbound_url }: { inbound_secret: string | null; inbound_url: string | null }) => {
+    if (inbound_secret && inbound_url) setSecret({ secret: inbound_secret, url: inbound_url })
+  }
   return (
     <Sections
       name="Channels"
@@ -60,14 +65,28 @@ export function MailPage() {
       {list.data?.data.length === 0 && (
         <Empty>No sender yet. With one, people who are asked get a mail, and answer by a link in it without signing in.</Empty>
       )}
-      {list.data && list.data.data.length > 0 && <Senders rows={list.data.data} onTest={(test) => show({ test })} />}
+      {list.data && list.data.data.length > 0 && (
+        <Senders rows={list.data.data} onTest={(test) => show({ test })} onEdit={(edit) => show({ edit })} />
+      )}
       <Dialog open={search.get('new') === 'sender'} onClose={() => close('new')} title="New sender">
         <NewSender
-          onMade={({ id, inbound_secret, inbound_url }) => {
-            show({ test: id })
-            if (inbound_secret && inbound_url) setSecret({ secret: inbound_secret, url: inbound_url })
+          onMade={(made) => {
+            show({ test: made.id })
+            keep(made)
           }}
         />
+      </Dialog>
+      <Dialog open={edited !== undefined} onClose={() => close('edit')} title={`Change ${edited?.id ?? ''}`}>
+        {edited && (
+          <EditSender
+            key={edited.id}
+            sender={edited}
+            onDone={(changed) => {
+              close('edit')
+              keep(changed)
+            }}
+          />
+        )}
       </Dialog>
       <Dialog open={tested !== null} onClose={() => close('test')} title={`Test of ${tested ?? ''}`}>
         {tested !== null && <TestSender key={tested} id={tested} to={me.email} onDone={() => close('test')} />}
@@ -81,7 +100,9 @@ export function MailPage() {
   )
 }
 
-function Senders({ rows, onTest }: { rows: Sender[]; onTest: (id: string) => void }) {
+type SendersProps = { rows: Sender[]; onTest: (id: string) => void; onEdit: (id: string) => void }
+
+function Senders({ rows, onTest, onEdit }: SendersProps) {
   const now = useNow()
   return (
     <Table
@@ -104,7 +125,7 @@ function Senders({ rows, onTest }: { rows: Sender[]; onTest: (id: string) => voi
         { name: 'State', cell: (one) => <State sender={one} /> },
         { name: 'Last mail', cell: (one) => (one.last_sent_at ? <When at={one.last_sent_at} now={now} /> : 'none yet') },
         { name: 'Replies', cell: (one) => (one.inbound_domain ? visible(one.inbound_domain) : '–') },
-        { name: '', cell: (one) => <Acts sender={one} onTest={() => onTest(one.id)} /> },
+        { name: '', cell: (one) => <Acts sender={one} onTest={() => onTest(one.id)} onEdit={() => onEdit(one.id)} /> },
       ]}
     />
   )
@@ -121,7 +142,7 @@ function State({ sender }: { sender: Sender }) {
   return sender.verified_at ? <Badge tone="good">Verified</Badge> : <Badge tone="warn">Not verified</Badge>
 }
 
-function Acts({ sender, onTest }: { sender: Sender; onTest: () => void }) {
+function Acts({ sender, onTest, onEdit }: { sender: Sender; onTest: () => void; onEdit: () => void }) {
   const queries = useQueryClient()
   const { run, dialog } = useStepUp()
   const options = { onSettled: () => queries.invalidateQueries({ queryKey: ['mail'] }) }
@@ -139,6 +160,9 @@ function Acts({ sender, onTest }: { sender: Sender; onTest: () => void }) {
       <Refusal error={choose.error ?? remove.error} />
       <Button small aria-label={`Test ${sender.id}`} onClick={onTest}>
         Test
+      </Button>
+      <Button small aria-label={`Change ${sender.id}`} onClick={onEdit}>
+        Change
       </Button>
       {!sender.is_default && (
         <Button small aria-label={`Make ${sender.id} the default`} busy={choose.isPending} onClick={() => choose.mutate()}>

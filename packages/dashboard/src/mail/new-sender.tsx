@@ -9,42 +9,38 @@ import { Button } from '../ui/button.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 import { SelectField } from '../ui/select-field.tsx'
 import { TextField } from '../ui/text-field.tsx'
+import { NO_SETTINGS, PLACES, settingsOf, TRANSPORTS, TransportFields } from './transport-fields.tsx'
 
 type Made = RouteAnswer<'POST /channels/email/identities'>
 type Body = RouteBody<'POST /channels/email/identities'>
 
-const TRANSPORTS = [
-  { value: 'smtp', label: 'a mail server (SMTP)' },
-  { value: 'resend', label: 'Resend' },
-  { value: 'file', label: 'files on the server' },
-  { value: 'log', label: 'a line in the log' },
-  { value: 'none', label: 'nothing: it sends no mail' },
-]
-const SECURITY = [
-  { value: 'starttls', label: 'STARTTLS, or nothing is sent' },
-  { value: 'tls', label: 'TLS from the start' },
-  { value: 'none', label: 'none: for a relay beside the server' },
-]
-const EMPTY = {
-  ...{ id: 'main', display_name: '', from_email: '', transport: 'smtp', inbound_domain: '' },
-  ...{ host: '', port: '', security: 'starttls', user: '', password: '', api_key: '' },
-}
-const PLACES = ['/id', '/display_name', '/from_email', '/inbound_domain', '/settings/host', '/settings/port', '/settings/user']
+const EMPTY = { id: 'main', display_name: '', from_email: '', transport: 'smtp', inbound_domain: '' }
 
 export function NewSender({ onMade }: { onMade: (made: Made) => void }) {
   const queries = useQueryClient()
   const { run, dialog } = useStepUp()
   const [typed, setTyped] = useState(EMPTY)
+  const [settings, setSettings] = useState(NO_SETTINGS)
   const field = (name: keyof typeof typed) => ({
     value: typed[name],
     onChange: (event: { target: { value: string } }) => setTyped({ ...typed, [name]: event.target.value }),
   })
   const create = useMutation({
-    mutationFn: () => run(() => api.call('POST /channels/email/identities', { body: bodyOf(typed) })),
+    mutationFn: () => {
+      const { id, display_name, from_email, transport, inbound_domain } = typed
+      const body: Body = {
+        ...{ id, from_email, display_name: display_name || id },
+        ...(display_name === '' ? {} : { from_name: display_name }),
+        transport: transport as Body['transport'],
+        settings: settingsOf(transport, settings),
+        ...(inbound_domain === '' ? {} : { inbound_domain }),
+      }
+      return run(() => api.call('POST /channels/email/identities', { body }))
+    },
     onSuccess: onMade,
     onSettled: () => queries.invalidateQueries({ queryKey: ['mail'] }),
   })
-  const placed = placeErrors(create.error, [...PLACES, '/settings/security', '/settings/password'])
+  const placed = placeErrors(create.error, ['/id', '/display_name', '/from_email', '/inbound_domain', ...PLACES])
   const submit = (event: FormEvent) => {
     event.preventDefault()
     if (!create.isPending) create.mutate()
@@ -73,33 +69,13 @@ export function NewSender({ onMade }: { onMade: (made: Made) => void }) {
           {...field('id')}
         />
         <SelectField label="Mails leave by" options={TRANSPORTS} {...field('transport')} />
-        {typed.transport === 'smtp' && (
-          <>
-            <TextField
-              label="Server"
-              placeholder="smtp.example.com"
-              error={placed.beside.get('/settings/host')}
-              {...field('host')}
-            />
-            <TextField
-              label="Port"
-              hint="587, or 465 with TLS from the start."
-              inputMode="numeric"
-              error={placed.beside.get('/settings/port')}
-              {...field('port')}
-            />
-            <SelectField label="Encryption" options={SECURITY} {...field('security')} />
-            <TextField label="User" autoComplete="off" error={placed.beside.get('/settings/user')} {...field('user')} />
-            <TextField
-              label="Password"
-              type="password"
-              autoComplete="off"
-              error={placed.beside.get('/settings/password')}
-              {...field('password')}
-            />
-          </>
-        )}
-        {typed.transport === 'resend' && <TextField label="API key" type="password" autoComplete="off" {...field('api_key')} />}
+        <TransportFields
+          transport={typed.transport}
+          typed={settings}
+          errors={placed.beside}
+          kept={false}
+          onChange={setSettings}
+        />
         <TextField
           label="Domain for replies (optional)"
           placeholder="reply.example.com"
@@ -115,18 +91,4 @@ export function NewSender({ onMade }: { onMade: (made: Made) => void }) {
       {dialog}
     </>
   )
-}
-
-function bodyOf(typed: typeof EMPTY): Body {
-  const { id, display_name, from_email, transport, inbound_domain } = typed
-  const given = (values: Record<string, string>) => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ''))
-  const { host, user, password, security, port, api_key } = typed
-  const smtp = { ...given({ host, user, password, security }), ...(port === '' ? {} : { port: Number(port) }) }
-  return {
-    ...{ id, from_email, display_name: display_name || id },
-    ...(display_name === '' ? {} : { from_name: display_name }),
-    transport: transport as Body['transport'],
-    settings: transport === 'smtp' ? smtp : transport === 'resend' ? given({ api_key }) : {},
-    ...(inbound_domain === '' ? {} : { inbound_domain }),
-  }
 }

@@ -8,6 +8,7 @@ import { useKeys } from '../keyboard/keys.ts'
 import { useUser } from '../me.ts'
 import { Erase } from '../talk/erase.tsx'
 import { SendBack } from '../talk/send-back.tsx'
+import { Reassign } from '../task/reassign.tsx'
 import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { visible } from '../ui/marks.ts'
@@ -49,6 +50,7 @@ export function TaskActs({ task }: { task: Task }) {
           </Button>
         )}
         <SendBack task={task} />
+        <Reassign task={task} />
         <Button small tone="danger" reason={why(can('cancel', task))} onClick={() => setAsking(true)}>
           Withdraw the question
         </Button>

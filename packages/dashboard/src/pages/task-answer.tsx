@@ -7,6 +7,7 @@ import { can, stepsIn } from '../can.ts'
 import { draftStore, type Kept } from '../draft-store.ts'
 import { plain, type Shown } from '../exact.ts'
 import { AnswerForm } from '../form/form.tsx'
+import { returnedFields } from '../form/returned.ts'
 import { imageOf } from '../image.ts'
 import { useReplyKey } from '../keyboard/reply.ts'
 import { useUser } from '../me.ts'
@@ -68,6 +69,7 @@ export function TaskAnswer({ task, initial, unread, onSent }: Props) {
           loadImage={(url) => imageOf(task.id, url)}
           onSubmit={(response) => decide.mutate(response)}
           error={decide.error}
+          returned={returnedFields(task)}
           busy={decide.isPending}
           closed={allowed === true ? undefined : allowed}
           wait={unread}

@@ -7,6 +7,7 @@ import { Link } from 'wouter'
 import { Markdown } from '../content/markdown.tsx'
 import { useReadToEnd } from '../content/read-to-end.tsx'
 import type { Shown } from '../exact.ts'
+import { returnedAnswer } from '../form/returned.ts'
 import { imageOf } from '../image.ts'
 import { useLive } from '../live.tsx'
 import { useUser } from '../me.ts'
@@ -115,7 +116,7 @@ function TaskView({ task, shown }: Read) {
               task={task}
               action={member('action')}
               // What a verifier gave back is mended, not typed again.
-              initial={(task.status === 'returned' ? returnedTo(member('decisions'), me.id) : null) ?? member('initial_response')}
+              initial={returnedAnswer(task, member('decisions'), { user_id: me.id }) ?? member('initial_response')}
               unread={unread}
               onSent={() => setSent(true)}
             />
@@ -132,13 +133,6 @@ function TaskView({ task, shown }: Read) {
       </div>
     </article>
   )
-}
-
-/** The last answer of this person that a verifier gave back. */
-function returnedTo(decisions: Shown, userId: string): Shown {
-  const own = Array.isArray(decisions) ? decisions.filter((one) => one instanceof Map && one.get('user_id') === userId) : []
-  const last = own.at(-1)
-  return last instanceof Map && last.get('state') === 'returned' ? (last.get('response') ?? null) : null
 }
 
 /** What answers it: the form, or the bar of a proposed action. */

@@ -8,15 +8,16 @@ import { More, useList } from '../list.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
 import { placeErrors } from '../problem.ts'
+import { TENANT } from '../settings/sections.ts'
 import { useStepUp } from '../step-up.tsx'
-import { DecisionSettingsCard } from '../task/settings-card.tsx'
 import { exact, relative, useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
-import { Card, PageTitle } from '../ui/card.tsx'
+import { Card } from '../ui/card.tsx'
 import { Refusal } from '../ui/refusal.tsx'
+import { Sections } from '../ui/sections.tsx'
 import { SelectField } from '../ui/select-field.tsx'
 import { TextField } from '../ui/text-field.tsx'
 import { REQUEST_STATES } from './requests.tsx'
@@ -35,20 +36,18 @@ export function TenantPage() {
   useTitle('Tenant')
   const tenant = useTenant()
   return (
-    <div className="flex flex-col gap-5">
-      <PageTitle title={tenant.data?.name ?? 'Tenant'} />
+    <Sections name="Tenant" places={TENANT} title={tenant.data?.name ?? 'Tenant'}>
       <Refusal error={tenant.error} />
       {tenant.isPending && <p className="text-muted">Loading…</p>}
       {tenant.data && (
         <>
           <Settings key={tenant.dataUpdatedAt} tenant={tenant.data} />
-          <DecisionSettingsCard />
           <Visits />
           <HandOver />
           <End tenant={tenant.data} />
         </>
       )}
-    </div>
+    </Sections>
   )
 }
 

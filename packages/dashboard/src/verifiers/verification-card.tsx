@@ -59,7 +59,7 @@ export function VerificationCard({ task }: { task: Task }) {
 const Refused = ({ result }: { result: Result }) => (
   <div className="flex flex-col gap-2">
     <p>
-      <span className="font-medium">The last answer came back:</span>{' '}
+      <span className="font-medium">{result.passed ? 'To be confirmed:' : 'The last answer came back:'}</span>{' '}
       <AgentText text={typeof result.reason === 'string' ? result.reason : 'why cannot be shown here.'} />
     </p>
     {result.field_errors && result.field_errors.length > 0 && (
