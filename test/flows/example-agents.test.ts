@@ -1,7 +1,8 @@
 // The examples of agents as their README says, against a real server, with a person who answers; also killed in the middle.
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
-import { type House, openModelProvider, setup } from '#harness'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { type House, openModelProvider, readable, type SlackMessage, setup } from '#harness'
+import { slackRig, typed } from '../../packages/server/src/tasks/channels/slack/testing/rig.ts'
 import { root, start, temporaryFolder } from '../harness/process.ts'
 
 beforeAll(async () => {
@@ -9,8 +10,9 @@ beforeAll(async () => {
   await buildIfStale(['sdk'])
 }, 60_000)
 
-const agent = (house: House, name: string, ...args: string[]) =>
-  start(process.execPath, ['--import', 'tsx', join(root, 'examples/agents', name), ...args], {
+const agent = (house: House, name: string, ...args: string[]) => example(house, `agents/${name}`, ...args)
+const example = (house: House, path: string, ...args: string[]) =>
+  start(process.execPath, ['--import', 'tsx', join(root, 'examples', path), ...args], {
     env: { COUNTERSIGN_URL: house.url, COUNTERSIGN_KEY: house.agent.key },
   })
 
@@ -90,4 +92,41 @@ test('T146 A27 the moderator hears why the model did not take the answer, and th
   expect(await answer('Rule 1: advertising')).toMatchObject({ status: 'completed', verification_attempt: 1 })
   const { code } = await running.ended
   expect([code, running.stdout()]).toEqual([0, 'remove: Rule 1: advertising\n'])
+})
+
+test('T116 T146 the release that is asked about in a channel of Slack goes on with what somebody answers there, after the agent was killed', {
+  timeout: 90_000,
+}, async () => {
+  const { house, slack, member, dana } = await slackRig()
+  onTestFinished(async () => {
+    await slack.close()
+    expect(slack.faults).toEqual([])
+  })
+  slack.channels.push({ id: 'C0REL', name: 'releases' })
+  const first = example(house, 'slack/release.ts', '#releases', '4.2.0')
+  await asked(house)
+  await house.runJobs()
+  const [message] = slack.messages as [SlackMessage]
+  expect(message.channel).toBe('C0REL')
+  expect(readable(message)).toContain('Release 4.2.0 to production?')
+  first.child.kill('SIGKILL')
+  await first.ended
+
+  expect((await slack.press(house.url, message, 'cs_review', dana)).status).toBe(200)
+  const [view] = slack.views
+  if (!view) throw new Error('no form was opened')
+  const missing = await slack.submit(house.url, view, typed(view, { release: true }))
+  expect(await missing.json()).toMatchObject({ response_action: 'errors', errors: { 'f-window': expect.any(String) } })
+  const sent = await slack.submit(house.url, view, typed(view, { release: true, window: 'tonight', note: 'After the backup.' }))
+  expect(await sent.json()).toEqual({})
+  await house.runJobs()
+  expect(readable(message)).toContain(`Approved by ${member.displayName} in Slack`)
+
+  const second = example(house, 'slack/release.ts', '#releases', '4.2.0')
+  const { code } = await second.ended
+  expect([code, second.stdout()]).toEqual([
+    0,
+    `releasing 4.2.0 tonight, agreed by ${member.displayName}\nnote: After the backup.\n`,
+  ])
+  expect(slack.messages).toHaveLength(1)
 })

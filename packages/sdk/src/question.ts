@@ -35,6 +35,22 @@ export type AskOptions<S = ResponseSchema> = Through &
     deadlineAt?: Date | string
     onTimeout?: 'time_out' | 'deny' | { default: JsonObject }
     assignTo?: CreateTask['assign_to']
+    /** Who is told, and where: `["slack:#releases", "email:ann@example.com"]`. Left out: each asked person as they prefer. */
+    notify?: CreateTask['notify']
+    /** How many have to agree. */
+    quorum?: CreateTask['quorum']
+    /** When those are told again who have not answered. */
+    reminders?: CreateTask['reminders']
+    /** Who else is asked before the deadline. */
+    escalation?: CreateTask['escalation']
+    /** How sure it must be who answers; the risk may need more. */
+    assurance?: CreateTask['assurance']
+    /** Refused where nobody can be asked, in place of going to the fallback pool. */
+    requireAssignee?: boolean
+    /** A reply by mail that equals one option decides. */
+    answerByReply?: boolean
+    /** False: nobody may stand in, and it is not handed on. */
+    delegable?: boolean
     priority?: CreateTask['priority']
     tags?: string[]
     metadata?: JsonObject
@@ -82,6 +98,14 @@ export async function bodyOf(options: AskOptions, schema: ReadSchema, key: strin
     idempotency_key: options.idempotencyKey ?? (await automaticKey(options.task, payload, options.run)),
     key_reuse: options.keyReuse ?? (options.idempotencyKey === undefined ? 'until_collected' : 'forever'),
     assign_to: options.assignTo,
+    notify: options.notify,
+    quorum: options.quorum,
+    reminders: options.reminders,
+    escalation: options.escalation,
+    assurance: options.assurance,
+    require_assignee: options.requireAssignee,
+    answer_by_reply: options.answerByReply,
+    delegable: options.delegable,
     priority: options.priority,
     tags: options.tags,
     metadata: options.metadata,
