@@ -101,6 +101,8 @@ create table countersign_queue.tombstones (
   xid xid8 not null,
   num bigint not null,
   slot smallint not null,
+  -- Null; else the claim that names it: drained, and given a row afterwards. Behind the cursor, so that no claim meets it; it is not counted twice.
+  claim bigint,
   primary key (lane, xid, num)
 );
 comment on table countersign_queue.tombstones is 'bounded: single jobs that somebody changed while they were ready; go with their slot';

@@ -833,6 +833,7 @@ begin
   select k.verdict into said from countersign_queue.closures_of(c.id) k where k.bits is null or get_bit(k.bits, p - 1) = 1;
   if said = 'cancelled' and not exists (select from countersign_queue.jobs j where j.id = job) then
     perform countersign_queue.insert_rows(r.slot, r.lane, array[r.xid], array[r.num], 'cancelled', null, null, null, null, 'drained');
+    insert into countersign_queue.tombstones (lane, xid, num, slot, claim) values (r.lane, r.xid, r.num, r.slot, c.id);
     return null;
   end if;
   return case when said <> 'moved' then said end;

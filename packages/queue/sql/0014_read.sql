@@ -1186,6 +1186,13 @@ as $$
 declare
   every bigint;
 begin
+  -- What was drained and has a row since is counted there.
+  return query
+  select l.queue, 'cancelled', -count(*), false from countersign_queue.tombstones t
+  join countersign_queue.lanes l on l.lane = t.lane
+  cross join lateral countersign_queue.read_row(t.slot, t.lane, t.xid, t.num) r
+  where t.claim is not null and (mine is null or r.tenant_id = mine) and exists (select from countersign_queue.jobs j where j.id = r.id)
+  group by l.queue;
   if mine is null then
     return query
     select l.queue, s.state, sum(s.n)::bigint, false from (
@@ -1293,7 +1300,7 @@ begin
           select o.queue, 'ready', (few -> o.lane::text ->> 'n')::bigint, coalesce((few -> o.lane::text ->> 'estimated')::boolean, false),
             (few -> o.lane::text ->> 'oldest')::timestamptz
           from countersign_queue.lanes o where (few -> o.lane::text ->> 'n')::bigint > 0
-        ) u group by u.queue, u.state
+        ) u group by u.queue, u.state having sum(u.n) > 0
       ) s group by s.queue) q);
 end $$;
 

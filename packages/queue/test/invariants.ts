@@ -61,7 +61,7 @@ const PLACES = `
     order by c.lane, c.id desc
   ), rows as (
     select r.id, r.lane, r.xid, r.num, r.generation, r.slot, r.kind, r.payload, r.rest, u.claim, u.closed, u.verdict, u.worker,
-      t.lane is not null as buried, j.state as row_state,
+      t.lane is not null and t.claim is null as buried, j.state as row_state,
       pg_visible_in_snapshot(r.xid, c.lo) or (pg_visible_in_snapshot(r.xid, c.hi)
         and (r.generation, r.xid, r.num) <= (c.pos_generation, c.pos_xid, c.pos_num)) as behind,
       c.floor, c.id as cursor
