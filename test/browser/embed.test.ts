@@ -57,7 +57,9 @@ const frameOf = (page: Page): Frame => page.frames().find((frame) => frame.url()
 // Requests of the page around it are its own affair; everything else that a page of ours must not do counts.
 const ours = ({ faults }: Surf) => faults.filter((fault) => !fault.startsWith('request elsewhere'))
 
-test('A26 T123 T124 T125 a visitor answers inside another page, which hears what becomes of it, at its origin and once', async () => {
+test('A26 T123 T124 T125 a visitor answers inside another page, which hears what becomes of it, at its origin and once', {
+  timeout: 90_000,
+}, async () => {
   const house = await houseWithPages()
   const shop = await customer()
   await house.alice.post('/api/v1/embed/origins', { origin: shop.origin })
