@@ -474,7 +474,7 @@ test('P64 a request is judged aloud: who is taken as they are in the tenant, and
     (
       await ask({
         principal: { type: 'Agent', id: agent.id },
-        action: 'task.decide',
+        action: 'task.claim',
         resource: { type: 'Task', id: 'task_1' },
         text: ALLOW,
       })

@@ -55,7 +55,7 @@ test('T75 T166 an invalid answer is 422 response_invalid with every error, and l
 test('T21 who decided is taken from the request alone; claims about it are refused', async () => {
   const house = await setup()
   const { id } = await house.given.task(REFUND)
-  for (const claim of ['completed_by_email', 'completed_via_channel', 'user_id', 'on_behalf_of', 'decided_at']) {
+  for (const claim of ['completed_by_email', 'completed_via_channel', 'user_id', 'attested_by', 'decided_at']) {
     const { status, body } = await house.alice.post(at(id, 'decide'), answer({ approved: true }, { [claim]: 'x' }))
     expect([status, errorsOf(body)]).toEqual([422, [`/${claim} unknown`]])
   }
