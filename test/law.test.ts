@@ -124,6 +124,25 @@ test('every room stands in the table and imports only what its row allows', () =
   expect(broken).toEqual([])
 })
 
+test('T103 channels import neither each other nor SQL of tasks', () => {
+  const tasks = 'packages/server/src/tasks/'
+  const broken = product
+    .filter(({ path }) => path.startsWith(`${tasks}channels/`))
+    .flatMap(({ path, imports }) => {
+      const [own = ''] = path.slice(`${tasks}channels/`.length).split('/')
+      return imports.flatMap(({ specifier, line }) => {
+        if (!specifier.startsWith('.')) return []
+        const to = relative(root, resolve(dirname(join(root, path)), specifier))
+        if (!to.startsWith(tasks)) return []
+        const [, other] = /channels\/([a-z]+)\/[^/]+$/.exec(to) ?? []
+        const isForeign = other !== undefined && other !== own
+        const isSql = to.endsWith('/sql.ts') && !to.startsWith(`${tasks}channels/${own}/`)
+        return isForeign || isSql ? [`${path}:${line} imports ${to}`] : []
+      })
+    })
+  expect(broken).toEqual([])
+})
+
 test('no loop of imports exists between files', () => {
   const graph = new Map(
     product.map((source) => [

@@ -6,7 +6,7 @@ import type { Tx } from '../db/tx.ts'
 import { foldEmail } from '../identity/email.ts'
 import { isKeyScope, type Reach, reach } from '../identity/matrix.ts'
 import { RUNNERS } from './routing/sql.ts'
-import { EVERY, findPerson, NONE, ofAgent, ofAsker, ofId, ofPerson, type PersonRow } from './sql.ts'
+import { EVERY, findAsked, findPerson, NONE, ofAgent, ofAsker, ofId, ofPerson, type PersonRow } from './sql.ts'
 
 /** A human behind a session, a personal key, or without either; `id` tells them apart from others and is a user's
  *  where there is one, `keys` are the names under which they can be asked. */
@@ -51,6 +51,9 @@ async function guestOf(t: Tx, scope: Scope, guest: Guest): Promise<Person> {
     vouched: guest.vouched,
   }
 }
+
+/** Whose address this is here, who can act now; for those who read no rows of tasks. */
+export const userBehind = (t: Tx, scope: Scope, email: string) => findAsked(t, scope, { email })
 
 /** The tasks that this scope reaches with this action, as a predicate; no filter of a caller widens it (T18, P61). */
 export function within(scope: Scope, action: string, person: Person | null): Sql {

@@ -1,5 +1,5 @@
 // Whether what somebody wrote below a message can be an answer in their own words (T131): the asker takes answers by reply, and a model checks them. Decides nothing.
-import { isFinal, type Status } from '../sql.ts'
+import { isFinal, type Status } from '../state.ts'
 import type { Task } from '../wire.ts'
 
 const BY_NO_MODEL = ['rules', 'agent']

@@ -10,7 +10,17 @@ import type { DecideInput } from '../decision.ts'
 import type { TasksHouse } from '../house.ts'
 import { seeTask } from '../look.ts'
 import { isFinal } from '../sql.ts'
-import { insertLinks, type LinkChannel, type LinkRow, listLinks, type NewLink, type Purpose, revokeLinkIfLive } from './sql.ts'
+import {
+  findLink,
+  insertLinks,
+  type LinkChannel,
+  type LinkRow,
+  listLinks,
+  type NewLink,
+  type Purpose,
+  revokeLinkIfLive,
+  revokeLinksByIds,
+} from './sql.ts'
 
 /** A decision without the revision that was seen: the page says that by its nonce. */
 export type LinkAnswer = Omit<DecideInput, 'seen_revision'>
@@ -114,6 +124,12 @@ export function refuseDead(link: LinkRow, now: Date): void {
   if (standing === 'expired') throw new Problem('link_expired', { status: link.task_status })
   if (standing === 'revoked') throw new Problem('link_revoked', { status: link.task_status })
 }
+
+/** As channels have them, which read no rows of tasks (T103). */
+export type Link = LinkRow
+export const linkOf = findLink
+/** What was made for a message that nobody took. */
+export const takeBackLinks = revokeLinksByIds
 
 /** For who reads the task: which links there are, never how they are opened. */
 export const listTaskLinks = (house: Pick<TasksHouse, 'db'>, scope: Scope, taskId: string) =>

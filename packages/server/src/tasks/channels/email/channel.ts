@@ -5,8 +5,7 @@ import { systemScope } from '../../../db/scope.ts'
 import { type Tx, tx } from '../../../db/tx.ts'
 import { foldEmail } from '../../../identity/email.ts'
 import { tenantKey } from '../../../identity/keys-at-rest/tenant-key.ts'
-import { type MadeLink, makeLinks, type Reader, type Wanted } from '../../links/link.ts'
-import { revokeLinksByIds } from '../../links/sql.ts'
+import { type MadeLink, makeLinks, type Reader, takeBackLinks, type Wanted } from '../../links/link.ts'
 import { type Channel, ChannelFault, type Notice, type Shown } from '../channel.ts'
 import { choicesOf } from '../choices.ts'
 import type { EmailHouse } from './house.ts'
@@ -71,7 +70,7 @@ async function post(house: EmailHouse, scope: Scope, notice: Notice, ready: Read
   await tx(house.tasks.db, scope, async (t) => {
     // Nobody was sent these.
     const ids = ready.links.map(({ id }) => id)
-    if (!posted.sent) return void (await revokeLinksByIds(t, scope, ids))
+    if (!posted.sent) return void (await takeBackLinks(t, scope, ids))
     const { row } = sender
     const sent = {
       id: notice.id,

@@ -13,8 +13,7 @@ import type { RequestInfo } from '../../../http/route.ts'
 import { foldEmail } from '../../../identity/email.ts'
 import { tenantKey } from '../../../identity/keys-at-rest/tenant-key.ts'
 import { findByToken } from '../../links/action.ts'
-import { standingOf } from '../../links/link.ts'
-import type { LinkRow } from '../../links/sql.ts'
+import { type Link, standingOf } from '../../links/link.ts'
 import { bounceNotice } from '../../notices/bounce.ts'
 import { isAligned, type Verdict } from './alignment.ts'
 import type { EmailHouse } from './house.ts'
@@ -130,7 +129,7 @@ async function takeBounce(house: EmailHouse, tenantId: string, bounce: Bounce): 
 const REPLY = /^reply\+([0-9a-f]{40})@(.+)$/i
 
 /** The link whose address it was sent to; null for anything else that arrives there. */
-async function linkOf(house: EmailHouse, tenantId: string, identity: IdentityRow, email: Email): Promise<LinkRow | null> {
+async function linkOf(house: EmailHouse, tenantId: string, identity: IdentityRow, email: Email): Promise<Link | null> {
   for (const address of [...boxes(email.to), ...boxes(email.cc), ...(email.deliveredTo ? [email.deliveredTo] : [])]) {
     const [, token, domain] = REPLY.exec(address.trim()) ?? []
     if (!token || domain?.toLowerCase() !== identity.inbound_domain) continue
@@ -147,7 +146,7 @@ const boxes = (addresses: readonly Address[] | undefined): string[] =>
   (addresses ?? []).flatMap((one) => (one.group ? one.group.map(({ address }) => address) : [one.address ?? '']))
 
 /** Null: nothing stands against it. */
-function whyNot(link: LinkRow, email: Email, verdict: Verdict, now: Date): string | null {
+function whyNot(link: Link, email: Email, verdict: Verdict, now: Date): string | null {
   const standing = standingOf(link, now)
   if (standing === 'revoked' || standing === 'expired') return 'Its address is not taken any more.'
   const headerOf = (name: string) => email.headers.find(({ key }) => key === name)?.value.toLowerCase() ?? ''

@@ -3,7 +3,7 @@ import { defineKind, type Kind, retry } from '@countersign/queue'
 import { systemScope } from '../../../db/scope.ts'
 import { tx } from '../../../db/tx.ts'
 import { isId } from '../../../std/id.ts'
-import { findLink } from '../../links/sql.ts'
+import { linkOf } from '../../links/link.ts'
 import { ChannelFault } from '../channel.ts'
 import { tellByMail } from './channel.ts'
 import type { EmailHouse } from './house.ts'
@@ -39,7 +39,7 @@ export const emailJobs = (house: EmailHouse): Kind[] => [
     backoff: { base: '1m', cap: '20m' },
     async run({ tenantId, payload }) {
       const scope = systemScope('mail', tenantId)
-      const link = await tx(house.tasks.db, scope, (t) => findLink(t, scope, payload.link_id), { readOnly: true })
+      const link = await tx(house.tasks.db, scope, (t) => linkOf(t, scope, payload.link_id), { readOnly: true })
       if (!link?.email) return undefined
       try {
         const { task_id, email, display_name, notice_id } = link

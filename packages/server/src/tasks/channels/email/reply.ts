@@ -5,9 +5,9 @@ import { Problem } from '@countersign/sdk'
 import { systemScope } from '../../../db/scope.ts'
 import { tx } from '../../../db/tx.ts'
 import { decideOnce, scopeOf } from '../../links/action.ts'
-import type { LinkRow } from '../../links/sql.ts'
+import type { Link } from '../../links/link.ts'
 import { getTask } from '../../look.ts'
-import { isFinal, type Status } from '../../sql.ts'
+import { isFinal, type Status } from '../../state.ts'
 import { addComment } from '../../talk/comments.ts'
 import { choicesOf } from '../choices.ts'
 import { takesWords } from '../words.ts'
@@ -16,7 +16,7 @@ import { firstLine, folded } from './reply-text.ts'
 
 export type Reply = {
   tenantId: string
-  link: LinkRow
+  link: Link
   /** What was written anew. */
   text: string
   request: { id: string; address: string; client: string | null }

@@ -2,7 +2,7 @@
 // agent wrote stands in plain text, where nothing mentions, links or formats.
 import type { ActionsBlock, Button, KnownBlock, PlainTextElement } from '@slack/types'
 import { Digits, writeJson } from '../../../http/json.ts'
-import { isFinal, type Status } from '../../sql.ts'
+import { isFinal, type Status } from '../../state.ts'
 import type { Task } from '../../wire.ts'
 import type { Notice, Shown } from '../channel.ts'
 import { atMost, clip, cut, LIMITS, plainMarkup } from './limits.ts'

@@ -8,9 +8,8 @@ import { JsonRefused, readJsonBody } from '../../../http/json.ts'
 import type { AskLimits, RequestInfo } from '../../../http/route.ts'
 import { foldEmail } from '../../../identity/email.ts'
 import { decideOnce, type Found, findByToken, scopeOf } from '../../links/action.ts'
-import { type LinkAnswer, refuseDead } from '../../links/link.ts'
-import type { LinkRow } from '../../links/sql.ts'
-import { findAsked } from '../../sql.ts'
+import { type Link, type LinkAnswer, refuseDead } from '../../links/link.ts'
+import { userBehind } from '../../person.ts'
 import type { Task } from '../../wire.ts'
 import type { WebhookChannelHouse } from './house.ts'
 import { ActionBody } from './shapes.ts'
@@ -65,15 +64,15 @@ const isSigned = (house: WebhookChannelHouse, { tenantId, link }: Found, body: U
 async function readerOf(
   house: WebhookChannelHouse,
   tenantId: string,
-  link: LinkRow,
+  link: Link,
   { email, display_name }: NonNullable<Given['person']>,
-): Promise<LinkRow> {
+): Promise<Link> {
   const folded = foldEmail(email)
   if (folded === null)
     throw new Problem('validation_failed', {
       errors: [{ path: '/person/email', code: 'invalid_email', message: 'Must be an e-mail address.' }],
     })
   const scope: Scope = systemScope('links', tenantId)
-  const user = await tx(house.tasks.db, scope, (t) => findAsked(t, scope, { email: folded }), { readOnly: true })
+  const user = await tx(house.tasks.db, scope, (t) => userBehind(t, scope, folded), { readOnly: true })
   return { ...link, user_id: user?.id ?? null, email: folded, display_name: user?.display_name ?? display_name ?? email }
 }

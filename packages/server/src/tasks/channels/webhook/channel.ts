@@ -2,8 +2,7 @@
 // too; the links answer with how things stand.
 import { type Scope, systemScope } from '../../../db/scope.ts'
 import { type Tx, tx } from '../../../db/tx.ts'
-import { makeLinks, type Reader } from '../../links/link.ts'
-import { revokeLinksByIds } from '../../links/sql.ts'
+import { makeLinks, type Reader, takeBackLinks } from '../../links/link.ts'
 import { type Channel, ChannelFault, type Notice, type Shown } from '../channel.ts'
 import { choicesOf } from '../choices.ts'
 import { type Action, bodyOf } from './body.ts'
@@ -90,7 +89,7 @@ async function post(house: WebhookChannelHouse, notice: Notice, message: Message
   if (!('failed' in answer) && answer.status >= 200 && answer.status < 300)
     return { ref: { endpoint_id: endpoint.id, message_id: id } }
   // Nobody was told of these.
-  if (message.linkIds.length > 0) await tx(house.tasks.db, scope, (t) => revokeLinksByIds(t, scope, message.linkIds))
+  if (message.linkIds.length > 0) await tx(house.tasks.db, scope, (t) => takeBackLinks(t, scope, message.linkIds))
   if ('failed' in answer)
     throw new ChannelFault(`The endpoint could not be reached (${answer.failed}).`, answer.failed !== 'no_endpoint')
   const after = Number(answer.retryAfter)
