@@ -44,7 +44,7 @@ test('T160 every event says who, through what, how proved, what changed and wher
   await settled.getByRole('link', { name: /^#\d+$/ }).waitFor()
   await entries.filter({ hasText: 'task.updated' }).getByLabel('Before and after').getByText('high').waitFor()
   await entries.filter({ hasText: 'task.created' }).getByText('refund-bot').waitFor()
-  await settled.getByText('What it holds, and what was checked').click()
+  await settled.getByText('What was checked, and what it holds').click()
   expect(
     await settled
       .getByRole('listitem')
@@ -101,7 +101,7 @@ test('T160 one byte that is changed on the way, in the entry, its text, its proo
       .waitFor()
     const marked = entries.filter({ hasText: '✗ Does not verify' })
     expect(await marked.count()).toBe(1)
-    await marked.getByText('What it holds, and what was checked').click()
+    await marked.getByText('What was checked, and what it holds').click()
     await marked.getByRole('listitem').filter({ hasText: 'Fails: ' }).filter({ hasText: fails }).waitFor()
     await context.unroute(at)
   }

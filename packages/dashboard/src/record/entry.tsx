@@ -84,14 +84,16 @@ export function Entry({ entry, now, task, step, closed, judged }: Props) {
       </dl>
       {(before || after) && <Comparison before={shownOf(before ?? {})} after={shownOf(after ?? {})} label="Before and after" />}
       <details>
-        <summary className="cursor-pointer text-sm text-muted">What it holds{closed ? '' : ', and what was checked'}</summary>
+        <summary className="cursor-pointer text-sm text-muted">
+          {closed ? 'What it holds' : 'What was checked, and what it holds'}
+        </summary>
         <div className="mt-3 flex flex-col gap-4">
+          {!closed && <VerdictParts judged={judged} />}
           {Object.keys(data).length === 0 ? (
             <p className="text-sm text-muted">It holds nothing more.</p>
           ) : (
             <Tree value={shownOf(data)} />
           )}
-          {!closed && <VerdictParts judged={judged} />}
         </div>
       </details>
     </li>
