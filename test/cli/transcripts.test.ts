@@ -123,8 +123,8 @@ function spoken(text: string, seen: string[]): string[] {
     .replace(/within \d+ ms/g, 'within <n> ms')
     .replace(/ of \d+ decisions/g, ' of <n> decisions')
     // Of the machine, not of the installation.
-    .replace(/^(?:ok|warn) +(egress\.dns +).*(?:\n +→.*)?$/m, 'ok   $1<name servers>')
-    .replace(/^(?:ok|warn) +(disk +).*(?:\n +→.*)?$/m, 'ok   $1<free>')
+    .replace(/^(?:ok|warn) +(egress\.dns +).*(?:\n +→.*)*$/m, 'ok   $1<name servers>')
+    .replace(/^(?:ok|warn) +(disk +).*(?:\n +→.*)*$/m, 'ok   $1<free>')
     .replace(/opens what is sealed \([^)]*\)/g, 'opens what is sealed (<fingerprint>)')
     .replace(/\b\d+ (tenant )?tables\b/g, '<n> $1tables')
     .replace(/\b(process|kill) \d+/g, '$1 <pid>')

@@ -158,7 +158,7 @@ test('T66 A4 a repeat with other content returns the stored task with both heade
   expect((await house.alice.get(`/api/v1/tasks/${first.body.id}`)).body.replay_mismatch_at).not.toBeNull()
   const native = await house.agent.post('/api/v1/tasks', { ...REFUND, idempotency_key: SENT.idempotency_key })
   expect(native.body).toMatchObject({ status: 422, code: 'idempotency_mismatch', differs: ['payload'] })
-  expect(await house.eventTypes()).toEqual(['task.created', 'task.replay_mismatch'])
+  expect(await house.eventTypes()).toEqual(['task.created', 'task.replayed', 'task.replay_mismatch', 'task.viewed'])
 })
 
 test('T59 §3.4 the list is a page, and with offset a bare array, newest first, in their words', async () => {

@@ -314,7 +314,9 @@ test('T22 T23 a repeat answers the task that is there, whatever its state; other
   await house.alice.post(`${path}/${first.body.id}/decide`, { type: 'respond', response: { approved: false }, seen_revision: 1 })
   const later = await house.agent.post(path, asked)
   expect(later.body).toMatchObject({ id: first.body.id, status: 'completed', response: { approved: false } })
-  expect(await remains(house)).toMatchObject({ tasks: 1, keys: 1, jobs: 1, events: 2 })
+  expect(await remains(house)).toMatchObject({ tasks: 1, keys: 1, jobs: 1, events: 4 })
+  const told = ['task.created', 'task.replayed', 'task.completed', 'task.replayed']
+  expect(await house.eventTypes()).toEqual(told)
 
   // Keys are never shared between agents, nor with a person (T25).
   const twin = await (await house.given.agent()).post(path, asked)
@@ -333,7 +335,9 @@ test('T22 A3 of 50 creates at once with one key over two processes one inserts, 
   )
   expect(new Set(answers.map((one) => one.body.id)).size).toBe(1)
   expect(answers.filter((one) => one.status === 201)).toHaveLength(1)
-  expect(await remains(house)).toEqual({ ...NOTHING, tasks: 1, events: 1, jobs: 1, keys: 1 })
+  // One was made, and the others were told so.
+  expect(await remains(house)).toEqual({ ...NOTHING, tasks: 1, events: 50, jobs: 1, keys: 1 })
+  expect((await house.eventTypes()).filter((type) => type === 'task.created')).toHaveLength(1)
 })
 
 test('T24 A5 under until_collected the key is free once the asking agent has read the end; a chosen key keeps its answer for ever', async () => {

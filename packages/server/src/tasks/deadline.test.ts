@@ -40,7 +40,7 @@ test('T32 T33 A9 when the deadline passes each on_timeout does what it says, wit
     decisions: [],
   })
   expect((await house.alice.get(at(plain))).body).toMatchObject({ completed_via_channel: null, completed_at: null })
-  expect((await house.eventTypes()).slice(4).sort()).toEqual([
+  expect((await house.eventTypes()).filter((type) => !/created|viewed/.test(type)).sort()).toEqual([
     'task.completed',
     'task.completed',
     'task.completed',
