@@ -1,6 +1,5 @@
 // Each decision is judged by policy as `task.decide` (T8), beside the rights that the matrix gives: policy narrows them. A forbid that a better proof would lift is
 // a floor of assurance (T151), and the person is sent to prove more. Asks the database nothing and opens no question: one about a question is refused.
-import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import { denialOf } from '../identity/policies/denial.ts'
 import type { Judged, judgeUnder } from '../identity/policies/judge.ts'
