@@ -42,7 +42,7 @@ test('T158 T163 a task appears and goes without a reload, is announced politely,
   await expect.poll(() => page.getByRole('main').getByRole('listitem').count()).toBe(1)
   expect(new URL(page.url()).search).toBe('?view=all&q=first')
   noFaults(surf)
-})
+}, 90_000)
 
 test('T158 views tell how much waits in each, keep the filters, and say what their emptiness means', async () => {
   const house = await houseWithPages()
@@ -252,7 +252,7 @@ test('a page that loses its server says so, goes on reading, and is live again b
   await context.unroute('**/api/v1/tasks/stream**')
   await page.getByText('Live', { exact: true }).waitFor()
   noFaults(surf)
-}, 30_000)
+}, 90_000)
 
 test('T165 a long inbox comes fifty rows at a time and the script stays below 200 kB', async () => {
   const house = await houseWithPages()
@@ -279,4 +279,4 @@ test('T165 a long inbox comes fifty rows at a time and the script stays below 20
   await expect.poll(() => rows.count()).toBe(120)
   expect(await page.getByRole('button', { name: 'Show more' }).count()).toBe(0)
   noFaults(surf)
-})
+}, 90_000)
