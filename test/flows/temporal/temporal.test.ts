@@ -136,8 +136,8 @@ test('T143 an activity waits with heartbeats and needs no receiver; another atte
     awaitHumanHere({ client, task: 'Publish?', response: Answer, timeout: '1h', onCancel })
   const first = contextOf(place)
   const lost = asyncLocalStorage.run(first.context, () => ask('cancel'))
-  await expect.poll(() => first.beats.length, { timeout: 20_000 }).toBeGreaterThan(1)
-  await expect.poll(async () => (await tasksOf(house)).length, { timeout: 20_000 }).toBe(1)
+  await expect.poll(() => first.beats.length, { timeout: 60_000 }).toBeGreaterThan(1)
+  await expect.poll(async () => (await tasksOf(house)).length, { timeout: 60_000 }).toBe(1)
   first.shutDown()
   await expect(lost).rejects.toThrow('WORKER_SHUTDOWN')
 
@@ -155,7 +155,7 @@ test('T143 a cancelled activity takes its question back where that was asked for
   const waiting = asyncLocalStorage.run(context, () =>
     awaitHumanHere({ client, task: 'Publish?', response: Answer, timeout: '1h', onCancel: 'cancel' }),
   )
-  await expect.poll(async () => (await tasksOf(house)).length, { timeout: 20_000 }).toBe(1)
+  await expect.poll(async () => (await tasksOf(house)).length, { timeout: 60_000 }).toBe(1)
   cancel()
   await expect(waiting).rejects.toThrow('CANCELLED')
   expect((await tasksOf(house))[0]?.status).toBe('cancelled')

@@ -75,7 +75,7 @@ function Parties({ desk }: { desk: Desk }) {
       </nav>
       {shown === 'mail' && <Mails mail={desk.mail} />}
       {shown === 'slack' && <SlackDesk slack={desk.slack} />}
-      {shown === 'webhooks' && <Webhooks webhooks={desk.webhooks} />}
+      {shown === 'webhooks' && <Webhooks webhooks={desk.webhooks} now={Date.parse(desk.clock.now)} />}
     </>
   )
 }

@@ -49,7 +49,10 @@ export function Modal({ view, as }: { view: View; as: string }) {
               viewId={view.id}
               value={typed[idOf(block)] ?? null}
               error={errors[idOf(block)]}
-              onChange={(value) => setTyped((now) => ({ ...now, [idOf(block)]: value }))}
+              onChange={(value) => {
+                setTyped((now) => ({ ...now, [idOf(block)]: value }))
+                setMissing(({ [idOf(block)]: _, ...rest }) => rest)
+              }}
             />
           ) : (
             <Blocks key={block.block_id ?? `${block.type} ${i}`} blocks={[block]} busy={false} onPress={() => undefined} />

@@ -1,14 +1,14 @@
 // What was posted to the receiver of the desk: its headers, its body, and whether the signature holds.
 
 import { Empty } from '../jobs/frame.tsx'
-import { exact, relative, useNow } from '../time.ts'
+import { exact, relative } from '../time.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Copyable } from '../ui/copy.tsx'
 import { visible } from '../ui/marks.ts'
 import type { Desk, Webhook } from './desk.ts'
 
-export function Webhooks({ webhooks }: { webhooks: Desk['webhooks'] }) {
-  const now = useNow(10_000)
+/** `now` by the server's clock, which may be ahead of the browser's. */
+export function Webhooks({ webhooks, now }: { webhooks: Desk['webhooks']; now: number }) {
   return (
     <div className="flex flex-col gap-4">
       <p className="text-muted">

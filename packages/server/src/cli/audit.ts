@@ -7,7 +7,7 @@ import type { Command } from 'commander'
 import { EXIT, type LogVerdict, verifierOptions } from '../events/audit/verify.ts'
 import { verifyFile } from '../events/audit/verify-file.ts'
 import { type ReceiptVerdict, verifyReceipt } from '../events/audit/verify-receipt.ts'
-import { type Output, print } from './output.ts'
+import { print } from './output.ts'
 import type { Door } from './tasks.ts'
 
 const EXAMPLES = `
@@ -28,7 +28,7 @@ Examples:
 
 type ExportOptions = { out?: string; from?: string; to?: string; format: 'ndjson' | 'csv' }
 type VerifyFlags = { key?: string[]; keys?: string; against?: string }
-type ReceiptFlags = { keys: string; auditKeys?: string }
+type ReceiptFlags = { keys?: string; auditKeys?: string }
 
 export function auditCommand(parent: Command, door: Door): void {
   const audit = parent.command('audit').description('export and verify the record').addHelpText('after', EXAMPLES)
@@ -101,13 +101,16 @@ export function receiptCommand(parent: Command, door: Door): void {
   receiptVerify(receipt, 'verify <file>', door)
 }
 
-const receiptVerify = (parent: Command, name: string, { output }: Pick<Door, 'output'>) =>
+const receiptVerify = (parent: Command, name: string, door: Door) =>
   parent
     .command(name)
     .description('check a receipt; no database, no network; exit code 1 and the part that fails when it is not genuine')
-    .requiredOption('--keys <file>', 'receipt-keys.json as you kept it')
+    .option(
+      '--keys <file>',
+      'receipt-keys.json as you kept it; else those that the server publishes now, which needs the network',
+    )
     .option('--audit-keys <file>', 'audit-keys.json, for the signature of the checkpoint inside')
-    .action((file: string, flags: ReceiptFlags) => checkReceipt(output(), file, flags))
+    .action((file: string, flags: ReceiptFlags) => checkReceipt(door, file, flags))
 
 function getReceipt(client: Countersign, id: string, content: boolean) {
   if (id.startsWith('evt_')) return client.events.receipt(id)
@@ -153,10 +156,17 @@ async function readable(verify: () => Promise<LogVerdict>): Promise<LogVerdict> 
   }
 }
 
-function checkReceipt(output: Output, file: string, { keys, auditKeys }: ReceiptFlags): void {
-  const audit = auditKeys === undefined ? {} : { audit: JSON.parse(read(auditKeys)) as unknown }
-  const verdict = verifyReceipt(read(file), { receipt: JSON.parse(read(keys)) as unknown, ...audit })
-  print(output, verdict, describeReceipt)
+/** Keys that one kept prove more than those of the server that is asked: it could publish others today. */
+async function checkReceipt({ client, output }: Door, file: string, { keys, auditKeys }: ReceiptFlags): Promise<void> {
+  const published = async (name: string) => (await client().transport.call('GET', `.well-known/countersign/${name}`)).body
+  const receipt = keys === undefined ? await published('receipt-keys.json') : (JSON.parse(read(keys)) as unknown)
+  const own = auditKeys === undefined ? null : (JSON.parse(read(auditKeys)) as unknown)
+  const audit = own ?? (keys === undefined ? await published('audit-keys.json') : null)
+  const verdict = verifyReceipt(read(file), { receipt, ...(audit === null ? {} : { audit }) })
+  const from = keys === undefined ? { keys_from: client().settings.url } : {}
+  print(output(), { ...verdict, ...from }, (said) =>
+    said.keys_from === undefined ? describeReceipt(said) : `${describeReceipt(said)}\nkeys      of ${said.keys_from}`,
+  )
   if (!verdict.valid) process.exitCode = 1
 }
 
