@@ -73,8 +73,15 @@ export async function openWalker(engine: Engine): Promise<Walker> {
       let waits = 0
       for (const lock of locks) {
         await blocker.query('begin')
-        if (lock.rank === ROW) await blocker.query('select from countersign_queue.jobs where id = $1 for update', [lock.of])
-        else await blocker.query('select pg_advisory_xact_lock($1::integer, $2::integer)', [lock.class, lock.key])
+        // What others share with the call, nobody can take from it: they are in its way.
+        const taken =
+          lock.rank === ROW
+            ? await blocker.query('select 1 from countersign_queue.jobs where id = $1 for update skip locked', [lock.of])
+            : await blocker.query('select 1 where pg_try_advisory_xact_lock($1::integer, $2::integer)', [lock.class, lock.key])
+        if (taken.rows.length === 0) {
+          await blocker.query('rollback')
+          return null
+        }
         await begin('10s')
         const asked = ask(s)
         const waiting = await waitsFor(looker, s.pid, blocking, asked)
