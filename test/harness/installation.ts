@@ -44,7 +44,12 @@ export type Installation = {
   look<T>(statement: string, values?: unknown[]): Promise<T[]>
 }
 
-type InstallationOptions = { servers: number; env?: Record<string, string> }
+type InstallationOptions = {
+  servers: number
+  env?: Record<string, string>
+  /** A pooler before the database: answers its URL. What listens goes around it. */
+  through?: (url: string) => Promise<string>
+}
 
 export async function openInstallation(options: InstallationOptions): Promise<Installation> {
   await built()
@@ -63,9 +68,12 @@ export async function openWithOutage(options: InstallationOptions): Promise<Inst
 }
 
 async function openOver(home: string, database: Embedded, options: InstallationOptions): Promise<Installation> {
+  const direct = database.runtimeUrl
   const env = {
     COUNTERSIGN_HOME: home,
-    COUNTERSIGN_DATABASE_URL: database.runtimeUrl,
+    ...(options.through
+      ? { COUNTERSIGN_DATABASE_URL: await options.through(direct), COUNTERSIGN_LISTEN_URL: direct }
+      : { COUNTERSIGN_DATABASE_URL: direct }),
     COUNTERSIGN_MIGRATOR_URL: database.migratorUrl,
     ...options.env,
   }
