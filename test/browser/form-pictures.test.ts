@@ -105,7 +105,7 @@ test('T78 T163 every kind of field stands by itself, named and without a fault o
   for (const [i, { kind, label }] of FIELDS.entries()) {
     const field = fields.nth(i)
     if (kind === 'html') expect(await field.locator('iframe').getAttribute('title')).toBe(label)
-    else expect(await field.innerText(), kind).toContain(label)
+    else expect(await field.textContent(), kind).toContain(label)
     expect((await field.boundingBox())?.width, kind).toBeGreaterThan(300)
     await picture(field, `forms/${kind}`)
   }

@@ -153,7 +153,11 @@ function Limits({ queue }: { queue: Queue }) {
       'none',
     ],
     ['One priority higher', queue.aging_seconds === 0 ? 'never' : `after ${span(queue.aging_seconds * 1000)}`],
-    ['Kinds nobody declared', queue.undeclared === null ? null : queue.undeclared ? 'taken' : 'refused', 'from SQL and code alone'],
+    [
+      'Kinds nobody declared',
+      queue.undeclared === null ? null : queue.undeclared ? 'taken' : 'refused',
+      'from SQL and code alone',
+    ],
   ]
   return (
     <Card title="Limits">

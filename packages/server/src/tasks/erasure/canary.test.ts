@@ -56,7 +56,7 @@ async function everywhere() {
 }
 
 async function furnish({ house, member }: Awaited<ReturnType<typeof everywhere>>) {
-  const { alice, agent } = house
+  const { alice } = house
   const { id } = await house.given.task({
     ...REFUND,
     task: `${MARK} title?`,
