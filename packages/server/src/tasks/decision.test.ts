@@ -291,6 +291,7 @@ test('T94 the first to claim holds the task, others learn who, release gives it 
   expect((await other.post(at(id, 'decide'), answer())).status).toBe(200)
   expect((await house.eventTypes()).filter((type) => type.startsWith('task'))).toEqual([
     'task.created',
+    'task.routed',
     'task.claimed',
     'task.released',
     'task.claimed',

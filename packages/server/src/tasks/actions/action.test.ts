@@ -218,6 +218,7 @@ test('T46 an edit that policy asks more people about raises the quorum and voids
   const types = (await house.eventTypes()).filter((type) => type.startsWith('task.'))
   expect(types).toEqual([
     'task.created',
+    'task.routed',
     'task.decision_recorded',
     'task.votes_voided',
     'task.quorum_raised',

@@ -32,7 +32,8 @@ test('T38 T39 two of three settle it once; a third is told so, and who voted doe
     completed_by_user_id: two.id,
   })
   expect((await decide(three, id)).body).toMatchObject({ code: 'task_not_open', state: 'completed' })
-  expect(await types(house)).toEqual(['task.created', 'task.decision_recorded', 'task.completed'])
+  const routed = ['task.created', 'task.routed', 'task.decision_recorded', 'task.viewed', 'task.completed']
+  expect(await types(house)).toEqual(routed)
   expect((await house.agent.get(at(id, 'receipt'))).status).toBe(200)
 })
 

@@ -38,7 +38,7 @@ test('T126 T130 an answer lies with the verifier, no transaction waits for it, a
     },
   ])
   expect((await house.eventTypes()).filter((type) => type.startsWith('task.'))).toEqual([
-    ...['task.created', 'task.verifying', 'task.verified', 'task.completed'],
+    ...['task.created', 'task.verifying', 'task.verified', 'task.completed', 'task.viewed'],
   ])
 })
 
