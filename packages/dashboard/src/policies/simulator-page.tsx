@@ -34,6 +34,25 @@ const SAMPLES: Record<string, { resource: string; context: object }> = {
       size_bytes: 200,
     },
   },
+  'task.decide': {
+    resource: 'Task::task_1',
+    context: {
+      type: 'accept',
+      origin: 'api',
+      risk: 'normal',
+      priority: 'normal',
+      tags: [],
+      channel: 'dashboard',
+      assurance: { name: 'session', level: 3 },
+      guest: false,
+      relayed: false,
+      stepped_in: false,
+    },
+  },
+  'task.notify': {
+    resource: '',
+    context: { channel: 'email', domain: 'example.com', own_domain: false, development: false },
+  },
 }
 
 export function SimulatorPage() {
