@@ -96,7 +96,7 @@ test('P20 P25 a person of two tenants switches in the head of the page; an owner
   await save.click()
   await expect.poll(async () => (await house.bob.get('/api/v1/tenant')).body.session_absolute_seconds).toBe(36_000)
 
-  await page.getByLabel('Tenant', { exact: true }).selectOption({ label: 'Second' })
+  await page.getByRole('banner').getByLabel('Tenant', { exact: true }).selectOption({ label: 'Second' })
   await expect.poll(() => new URL(page.url()).pathname).toBe('/inbox')
   await page
     .getByText(/Alice · viewer/)

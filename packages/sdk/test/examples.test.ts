@@ -10,7 +10,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const sdk = join(root, 'packages/sdk')
-const ADAPTERS = ['ai', 'langgraph', 'openai-agents']
+const ADAPTERS = ['ai', 'langgraph', 'openai-agents', 'temporal', 'temporal-worker']
 
 function examplesOf(path: string): string[] {
   const text = readFileSync(path, 'utf8')
