@@ -111,7 +111,7 @@ const states = async (reader: Login, ids: readonly string[]) => {
   return seen
 }
 
-test('Q74 A28 P15 A4 two producers, two workers and one login for each other part do all their work on queues that the others made, without CREATE or TEMP', async () => {
+test('Q74 P15 A4 A28 two producers, two workers and one login for each other part do all their work on queues that the others made, without CREATE or TEMP', async () => {
   const house = await open()
   const [p1, p2, w1, w2] = [
     await house.login('producer'),

@@ -1,4 +1,5 @@
 // A2 over every tenant table that a house with people, agents and tasks in it has filled.
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { database, setup } from '#harness'
 import { newTenantUuid } from '../std/id.ts'
@@ -80,4 +81,22 @@ test('P8 a predicate on text or JSON runs after the tenant filter, so what it sa
     await given.admin
       .rows`select p.oid::regprocedure::text as name from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname like 'countersign%' and p.proleakproof`,
   ).toEqual([])
+})
+
+test('P13 whoever holds the runtime login chooses the tenant, which SECURITY.md says; who names none reads nothing', async () => {
+  const house = await setup()
+  await house.given.task()
+  const count = 'select count(*)::int as count from countersign.tasks'
+  expect((await house.db.pool.query(count)).rows[0].count).toBe(0)
+  const client = await house.db.pool.connect()
+  try {
+    await client.query('begin')
+    await client.query("select set_config('countersign.tenant', $1, true)", [house.tenantId])
+    expect((await client.query(count)).rows[0].count).toBe(1)
+  } finally {
+    await client.query('rollback')
+    client.release()
+  }
+  const said = readFileSync(new URL('../../../../SECURITY.md', import.meta.url), 'utf8')
+  expect(said).toContain('Whoever holds the runtime login chooses the tenant they name')
 })

@@ -118,7 +118,7 @@ test('P112 P113 a transaction that stays open delays its own events only, and tw
   expectSound(house.scope, seals)
 })
 
-test('A32 P111 P113 with 8 writers, slow, rolled back and waiting for each other, every committed event is sealed once, without a gap, after whatever it had seen', async () => {
+test('P111 P113 A32 with 8 writers, slow, rolled back and waiting for each other, every committed event is sealed once, without a gap, after whatever it had seen', async () => {
   const house = await given()
   const { admin, db, scope } = house
   await admin.query('create table countersign.effects (n serial, event text not null)')
