@@ -23,7 +23,7 @@ export type Bench = {
 export async function startBench(settings: Record<string, string> = {}): Promise<Bench> {
   const home = mkdtempSync('/tmp/countersign-bench-')
   chmodSync(home, 0o711)
-  const child = spawn(process.execPath, [BIN, 'dev', '--json', '--port', '0'], {
+  const child = spawn(process.execPath, [BIN, 'dev', '--bare', '--json', '--port', '0'], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, HOME: home, COUNTERSIGN_HOME: `${home}/state`, COUNTERSIGN_LIMITS: LIMITS, ...settings },
   })
