@@ -1,23 +1,8 @@
 // The runbooks (P144): every component and every check has its page, every page its four parts, every alert its page, and every command in them exists.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { Command } from 'commander'
 import { expect, test } from 'vitest'
-import { auditCommand, receiptCommand } from '../../packages/server/src/cli/audit.ts'
-import { databaseCommands } from '../../packages/server/src/cli/database.ts'
-import { deadLettersCommand } from '../../packages/server/src/cli/dead-letters.ts'
-import { doctorCommand } from '../../packages/server/src/cli/doctor.ts'
-import { evidenceCommand } from '../../packages/server/src/cli/evidence.ts'
-import { jobsCommand } from '../../packages/server/src/cli/jobs.ts'
-import { keyringCommand } from '../../packages/server/src/cli/keyring.ts'
-import { keysCommand } from '../../packages/server/src/cli/keys.ts'
-import { policiesCommand } from '../../packages/server/src/cli/policies.ts'
-import { queuesCommand } from '../../packages/server/src/cli/queues.ts'
-import { serveCommand } from '../../packages/server/src/cli/serve.ts'
-import { settingsCommands } from '../../packages/server/src/cli/settings.ts'
-import { breakGlassCommand, tenantsCommand } from '../../packages/server/src/cli/tenants.ts'
-import { deliveriesCommand, endpointsCommand, replaysCommand } from '../../packages/server/src/cli/webhooks.ts'
-import { workersCommand } from '../../packages/server/src/cli/workers.ts'
+import { commandLine } from '../../packages/server/src/cli/program.ts'
 import {
   certificateProbe,
   databaseProbe,
@@ -76,22 +61,8 @@ test.each(pages)('P144 the page %s says what one sees, where to look, how to men
   for (const [, block] of text.matchAll(/^```sh\n([\s\S]*?)^```/gm)) expect(block).not.toMatch(/[<…]/)
 })
 
-function everyCommand(): Command {
-  const program = new Command('countersign').option('--json').option('--key <key>')
-  const output = () => ({ json: false, stdout: never, stderr: never })
-  const door = { client: never, output, ask: never } as never
-  for (const add of [doctorCommand, databaseCommands, settingsCommands, serveCommand]) add(program, output)
-  for (const add of [
-    ...[auditCommand, breakGlassCommand, deadLettersCommand, deliveriesCommand, endpointsCommand, evidenceCommand, jobsCommand],
-    ...[keyringCommand, keysCommand, policiesCommand, queuesCommand, receiptCommand, replaysCommand, tenantsCommand],
-  ])
-    add(program, door)
-  workersCommand(program, door)
-  return program
-}
-
 test('P144 each command of the runbooks exists, with its options and as many words behind it', () => {
-  const program = everyCommand()
+  const { program } = commandLine()
   const lines = pages.flatMap((page) =>
     [...textOf(page).matchAll(/^```sh(?: act)?\n([\s\S]*?)^```/gm)].flatMap(([, block]) =>
       (block as string)
@@ -104,7 +75,7 @@ test('P144 each command of the runbooks exists, with its options and as many wor
   for (const { page, line } of lines) {
     const [first, ...words] = line.split(/\s+/)
     expect([page, line, first]).toEqual([page, line, 'countersign'])
-    let command: Command = program
+    let command = program
     while (words.length > 0) {
       const next = command.commands.find((one) => one.name() === words[0])
       if (!next) break

@@ -1,0 +1,124 @@
+// Every command that there is, on one program: what the terminal runs, and what pages that print commands are held against. Runs nothing by itself.
+import { Countersign } from '@countersign/sdk'
+import { Command } from 'commander'
+import { version } from '../main/version.ts'
+import { agentsCommand } from './agents.ts'
+import { auditCommand, receiptCommand } from './audit.ts'
+import { callbacksCommand } from './callbacks.ts'
+import { channelsCommand } from './channels.ts'
+import { databaseCommands } from './database.ts'
+import { deadLettersCommand } from './dead-letters.ts'
+import { devCommand } from './dev.ts'
+import { doctorCommand } from './doctor.ts'
+import { embedCommand } from './embed.ts'
+import { evidenceCommand } from './evidence.ts'
+import { formsCommand } from './forms.ts'
+import { jobsCommand } from './jobs.ts'
+import { keyringCommand } from './keyring.ts'
+import { keysCommand } from './keys.ts'
+import { mailCommand } from './mail.ts'
+import type { Output } from './output.ts'
+import { policiesCommand } from './policies.ts'
+import { profileOf, profilesCommand } from './profiles.ts'
+import { queueCommand } from './queue.ts'
+import { kindsCommand, queuesCommand } from './queues.ts'
+import { availabilityCommand, peopleCommand, poolsCommand, routingCommand } from './routing.ts'
+import { schedulesCommand } from './schedules.ts'
+import { serveCommand } from './serve.ts'
+import { settingsCommands } from './settings.ts'
+import { slackCommand } from './slack.ts'
+import { tasksCommand } from './tasks.ts'
+import { breakGlassCommand, tenantsCommand } from './tenants.ts'
+import { askTerminal } from './terminal.ts'
+import { compatKeyCommand, verifierCommand } from './verifiers.ts'
+import { deliveriesCommand, endpointsCommand, replaysCommand } from './webhooks.ts'
+import { workersCommand } from './workers.ts'
+
+const HELP = `
+Start here:
+  $ countersign dev                 a server of your own: database, dashboard, a key for an agent
+  $ countersign tasks list          what waits for an answer
+  $ countersign doctor              what is wrong, and how to mend it
+
+Commands that talk to a server use --url and --key, else COUNTERSIGN_URL and COUNTERSIGN_KEY,
+else the \`countersign dev\` that runs on this machine. Every command takes --json.
+`
+
+export type CommandLine = { program: Command; output(): Output }
+
+export function commandLine(): CommandLine {
+  const program = new Command('countersign')
+    .description('A control plane for AI agents: an agent asks, policy decides, a human countersigns what matters.')
+    .version(version())
+    .option('--json', 'print results as JSON')
+    .option('--url <url>', 'the server to talk to')
+    .option('--key <key>', 'the key to talk with; better in COUNTERSIGN_KEY, where no process list shows it')
+    .option('--profile <name>', 'the server and key kept under this name, else COUNTERSIGN_PROFILE')
+    .addHelpText('after', HELP)
+    .exitOverride()
+
+  const output = (): Output => ({
+    json: program.opts<{ json?: true }>().json === true,
+    stdout: (text) => void process.stdout.write(text),
+    stderr: (text) => void process.stderr.write(text),
+  })
+  const client = () => {
+    const { profile, url, key } = program.opts<{ url?: string; key?: string; profile?: string }>()
+    return new Countersign({ ...profileOf(profile), ...(url !== undefined && { url }), ...(key !== undefined && { key }) })
+  }
+  const door = { client, output, ask: askTerminal }
+
+  devCommand(program, output)
+  serveCommand(program, output)
+  tasksCommand(program, door)
+  agentsCommand(program, door)
+  keysCommand(program, door)
+  keyringCommand(program, door)
+  jobsCommand(program, door)
+  policiesCommand(program, door)
+  queuesCommand(program, door)
+  kindsCommand(program, door)
+  schedulesCommand(program, door)
+  deadLettersCommand(program, door)
+  workersCommand(program, door)
+  endpointsCommand(program, door)
+  deliveriesCommand(program, door)
+  replaysCommand(program, door)
+  channelsCommand(program, door)
+  mailCommand(program, door)
+  slackCommand(program, door)
+  embedCommand(program, door)
+  poolsCommand(program, door)
+  peopleCommand(program, door)
+  routingCommand(program, door)
+  availabilityCommand(program, door)
+  auditCommand(program, door)
+  receiptCommand(program, door)
+  evidenceCommand(program, door)
+  verifierCommand(program, door)
+  formsCommand(program, door)
+  compatKeyCommand(program, door)
+  tenantsCommand(program, door)
+  profilesCommand(program, output)
+  breakGlassCommand(program, door)
+  settingsCommands(program, output)
+  databaseCommands(program, output)
+  doctorCommand(program, output)
+  callbacksCommand(program, output)
+  queueCommand(program, door)
+  takeEverywhere(program)
+  return { program, output }
+}
+
+/** `--json`, `--url` and `--key` may stand behind a subcommand too, where people write them. */
+function takeEverywhere(program: Command, command: Command = program): void {
+  for (const child of command.commands) {
+    child.exitOverride()
+    for (const option of program.options.filter((one) => one.attributeName() !== 'version'))
+      if (!child.options.some((own) => own.long === option.long) && !(child.name() === 'create' && option.long === '--key')) {
+        child.addOption(Object.assign(Object.create(Object.getPrototypeOf(option)), option, { hidden: true }))
+        child.on(`option:${option.name()}`, (value: unknown) => program.setOptionValue(option.attributeName(), value ?? true))
+      }
+    takeEverywhere(program, child)
+  }
+}
