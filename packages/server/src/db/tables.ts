@@ -155,6 +155,17 @@ export const TABLES: Record<string, Table> = {
   mails: { kind: 'tenant' },
   mail_replies: { kind: 'tenant' },
   letters: { kind: 'tenant' },
+  // vault
+  providers: { kind: 'tenant' },
+  provider_names: { kind: 'tenant' },
+  definitions: { kind: 'tenant' },
+  clients: { kind: 'tenant' },
+  connections: { kind: 'tenant' },
+  connection_defaults: { kind: 'tenant' },
+  grants: { kind: 'tenant' },
+  authorities: { kind: 'tenant' },
+  runs: { kind: 'tenant', indexes: { runs_token_hash_key: 'the proxy knows a run by its token alone, before the tenant (V84)' } },
+  vault_revisions: { kind: 'tenant' },
   // the way out
   egress_allows: { kind: 'tenant' },
   // status

@@ -5,7 +5,8 @@ type OfChannels = 'emb' | 'emo' | 'slk' | 'lnk' | 'mid' | 'ltr'
 type OfVerifiers = 'ver' | 'vrn'
 type OfRouting = 'ntc' | 'pool' | 'abs'
 type OfTheRecord = 'rwp' | 'evt' | 'whe' | 'dlv' | 'rpy' | 'inc' | 'upd' | 'aex'
-export type IdPrefix = OfPeople | OfWork | OfChannels | OfVerifiers | OfRouting | OfTheRecord
+type OfTheVault = 'conn' | 'grt' | 'clt' | 'atz' | 'run' | 'aut' | 'hld' | 'nod'
+export type IdPrefix = OfTheVault | OfPeople | OfWork | OfChannels | OfVerifiers | OfRouting | OfTheRecord
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 // 128 bits in 26 characters leave two spare bits, so the first character is 0…7.

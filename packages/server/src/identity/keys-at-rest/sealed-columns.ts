@@ -53,6 +53,9 @@ export const SEALED: readonly SealedColumn[] = [
   { table: 'slack_apps', column: 'client_secret', row: 'id' },
   { table: 'slack_apps', column: 'signing_secret', row: 'id' },
   { table: 'slack_installations', column: 'bot_token', row: 'id' },
+  { table: 'clients', column: 'secret', row: `id || '/' || generation` },
+  { table: 'connections', column: 'material', row: `id || '/' || generation` },
+  { table: 'authorities', column: 'key', row: 'id' },
   { table: 'event_origins', column: 'envelope', row: 'subject', subject: 'subject', isFixed: true },
   {
     table: 'event_bodies',
