@@ -140,6 +140,76 @@ test('T13 T109 T111 a page says when the question changed under it, when its tim
   noFaults(surf)
 })
 
+test('T111 T164 from the mail on a phone: comment, claim, give back and send back, with what was typed kept; a button’s link offers the answer alone', async () => {
+  const { house, member, sink, mail: first } = await start()
+  const task = await house.given.task({
+    ...REFUND,
+    assign_to: { emails: [member.email, house.bob.email] },
+    notify: [`email:${member.email}`],
+  })
+  await house.runJobs()
+  const mail = sink.took.at(-1) as Taken
+  const surf = await browse(house.url, { width: 390, height: 844 })
+  const { page } = surf
+  const at = `/api/v1/tasks/${task.id}`
+  await page.goto(answerPath(reviewIn(mail)))
+  await page.getByLabel('Note').fill('half of it')
+  const add = page.getByRole('button', { name: 'Add comment' })
+  expect(await add.getAttribute('aria-disabled')).toBe('true')
+  await page.getByLabel('Your comment').fill('Which parcel was it?')
+  await add.click()
+  await page.getByRole('region', { name: 'Comments' }).getByText('Which parcel was it?').waitFor()
+  await expect.poll(() => page.getByLabel('Your comment').inputValue()).toBe('')
+  expect((await house.agent.get(`${at}/comments`)).body.data).toMatchObject([
+    { body: 'Which parcel was it?', channel: 'email', author: { id: member.id } },
+  ])
+
+  await page.getByRole('button', { name: 'Claim it' }).click()
+  await page.getByText('It is yours now').waitFor()
+  await page.getByText(`held by ${member.displayName}`).waitFor()
+  expect((await house.agent.get(at)).body.assigned_to_user_id).toBe(member.id)
+  expect(await accessibility(page)).toEqual([])
+  expect(await overflow(page)).toBe(0)
+  await page.getByRole('button', { name: 'Give it back' }).click()
+  await page.getByText('You gave it back').waitFor()
+  expect((await house.agent.get(at)).body.assigned_to_user_id).toBeNull()
+  expect(await page.getByLabel('Note').inputValue()).toBe('half of it')
+
+  // Somebody else takes it meanwhile: the page says who, and what was typed is there yet.
+  expect((await house.bob.post(`${at}/claim`)).status).toBe(200)
+  await page.getByRole('button', { name: 'Claim it' }).click()
+  await page.getByRole('region', { name: 'Other acts' }).getByRole('alert').waitFor()
+  await page.getByText('held by Bob').waitFor()
+  await page.getByText('Bob holds this question now.').waitFor()
+  expect((await house.bob.post(`${at}/release`)).status).toBe(200)
+  await page.reload()
+  await page.getByRole('button', { name: 'Send it back' }).click()
+  expect(await page.getByLabel('Note').inputValue()).toBe('half of it')
+  const dialog = page.getByRole('dialog', { name: 'Send it back to the agent' })
+  await dialog.getByLabel('What is missing or wrong').fill('Say which parcel.')
+  expect(await accessibility(page)).toEqual([])
+  await dialog.getByRole('button', { name: 'Send back' }).click()
+  await page.getByText('You sent it back.').waitFor()
+  await page.getByText('It is with the agent').waitFor()
+  expect(await page.getByRole('form', { name: 'Your answer' }).count()).toBe(0)
+  expect((await house.agent.get(at)).body.status).toBe('revising')
+
+  const revised = await house.agent.post(`${at}/revisions`, { payload: { ...REFUND.payload, parcel: 'P-17' }, note: 'Named it.' })
+  expect(revised.status, JSON.stringify(revised.body)).toBe(201)
+  await page.getByRole('button', { name: 'Look again' }).click()
+  await page.getByText('P-17').waitFor()
+  await page.getByRole('radio', { name: 'Yes' }).check()
+  await page.getByRole('button', { name: 'Send answer' }).click()
+  await page.getByText('Your answer was sent. That settles it.').waitFor()
+
+  await page.goto('about:blank')
+  await page.goto(answerPath(linksIn(first).get('Yes') as string))
+  await page.getByRole('button', { name: 'Send “Yes”' }).waitFor()
+  expect(await page.getByRole('button', { name: 'Claim it' }).count()).toBe(0)
+  expect(await page.getByLabel('Your comment').count()).toBe(0)
+  noFaults(surf)
+})
+
 test('T111 T151 a question that needs a sign-in is shown by its link, says so, and leads to its page', async () => {
   const { house, mail } = await start({ risk: 'high' })
   expect([...linksIn(mail).keys()]).toHaveLength(1)

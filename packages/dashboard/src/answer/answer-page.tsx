@@ -1,17 +1,19 @@
-// The page behind a link of a mail or message (tasks.md T109–T111): the question, and one form. Opening it decides nothing, whoever opens it and how often; it knows no
+// The page behind a link of a mail or message (tasks.md T109–T111): the question, one form, and behind a review link what else one can do with it. Opening it decides nothing, whoever opens it and how often; it knows no
 // session and leads nowhere but to the task's own page. Every state of the task has its words here.
 import { Problem, type Task } from '@countersign/sdk'
 import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react'
+import { draftStore } from '../draft-store.ts'
 import { isUnderstood, returnedAnswer } from '../form/returned.ts'
 import { fragmentToken } from '../pages/entrance.tsx'
-import { speak } from '../problem.ts'
-import { exact } from '../time.ts'
+import { isAnswerable } from '../task/facts.tsx'
 import { useTitle } from '../title.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { AgentText } from '../ui/content.tsx'
 import { visible } from '../ui/marks.ts'
-import { type Answer, type Look, look, send } from './link.ts'
+import { Acts } from './acts.tsx'
+import { Dead, Sent } from './ended.tsx'
+import { type Act, type Answer, keptFor, type Look, look, perform, send } from './link.ts'
 import { Question } from './question.tsx'
 import { Reply } from './reply.tsx'
 
@@ -24,9 +26,11 @@ type State = {
   /** Pointers of what is new since this person looked first. */
   changed: readonly string[]
   sent: Task | null
+  /** What was done last besides answering. */
+  done: Act['type'] | null
 }
 
-const NOTHING: State = { seen: null, dead: null, refused: null, changed: [], sent: null }
+const NOTHING: State = { seen: null, dead: null, refused: null, changed: [], sent: null, done: null }
 const AGAIN_MS = 4_000
 
 export function AnswerPage() {
@@ -62,9 +66,16 @@ export function AnswerPage() {
     setBusy(true)
     try {
       const { task } = await send(state.seen, given)
+      draftStore(keptFor(state.seen.view), task).drop()
       // A verifier that speaks at once has given it back: the same link takes the next answer.
       if (task.status === 'returned') await read()
-      setState((before) => ({ ...before, sent: task.status === 'returned' ? null : task, refused: null, changed: [] }))
+      setState((before) => ({
+        ...before,
+        sent: task.status === 'returned' ? null : task,
+        refused: null,
+        changed: [],
+        done: null,
+      }))
       top.current?.focus()
     } catch (refused) {
       setState((before) => ({ ...before, refused, changed: changedIn(refused) }))
@@ -72,6 +83,18 @@ export function AnswerPage() {
     } finally {
       setBusy(false)
     }
+  }
+
+  const act = async (given: Act) => {
+    if (!state.seen) return
+    try {
+      await perform(state.seen, given)
+    } catch (error) {
+      if (isOld(error)) await read()
+      throw error
+    }
+    setState((before) => ({ ...before, done: given.type, refused: null }))
+    await read()
   }
 
   return (
@@ -82,16 +105,24 @@ export function AnswerPage() {
         busy={busy}
         isWaiting={token !== ''}
         onAnswer={(given) => void answer(given)}
+        onAct={act}
         onRetry={() => void read()}
       />
     </Frame>
   )
 }
 
-type BodyProps = { state: State; busy: boolean; isWaiting: boolean; onAnswer: (answer: Answer) => void; onRetry: () => void }
+type BodyProps = {
+  state: State
+  busy: boolean
+  isWaiting: boolean
+  onAnswer: (answer: Answer) => void
+  onAct: (act: Act) => Promise<void>
+  onRetry: () => void
+}
 
-function Body({ state, busy, isWaiting, onAnswer, onRetry }: BodyProps) {
-  const { seen, dead, sent, refused, changed } = state
+function Body({ state, busy, isWaiting, onAnswer, onAct, onRetry }: BodyProps) {
+  const { seen, dead, sent, refused, changed, done } = state
   if (sent) return <Sent task={sent} />
   if (dead !== null) return <Dead error={dead} hadAnswered={seen !== null && refused === null} onRetry={onRetry} />
   if (!seen) return isWaiting ? <p className="text-muted">Loading…</p> : null
@@ -108,9 +139,19 @@ function Body({ state, busy, isWaiting, onAnswer, onRetry }: BodyProps) {
         </Banner>
       )}
       {task.status === 'returned' && <Returned task={task} />}
-      {task.status === 'verifying' ? (
+      {done !== null && <Banner tone="success">{DONE[done]}</Banner>}
+      {task.status === 'verifying' && (
         <Banner tone="info">An answer was given and is being checked. This page tells you what came of it.</Banner>
-      ) : (
+      )}
+      {task.status === 'revising' && (
+        <>
+          <Banner tone="info">It is with the agent, which changes what it asks or withdraws it. Your link stays good.</Banner>
+          <div>
+            <Button onClick={onRetry}>Look again</Button>
+          </div>
+        </>
+      )}
+      {isAnswerable(task) && (
         <Reply
           view={view}
           initial={returnedAnswer(task, shown.get('decisions') ?? null, view.reader) ?? shown.get('initial_response') ?? null}
@@ -119,6 +160,7 @@ function Body({ state, busy, isWaiting, onAnswer, onRetry }: BodyProps) {
           onAnswer={onAnswer}
         />
       )}
+      <Acts view={view} onAct={onAct} />
       <p className="text-sm text-muted">
         You answer as <AgentText text={view.reader.display_name} />
         {view.reader.email && view.reader.email !== view.reader.display_name ? ` (${view.reader.email})` : ''}. This link is
@@ -126,6 +168,13 @@ function Body({ state, busy, isWaiting, onAnswer, onRetry }: BodyProps) {
       </p>
     </Question>
   )
+}
+
+const DONE: Record<Act['type'], string> = {
+  claim: 'It is yours now: nobody else is asked to answer it.',
+  release: 'You gave it back: everybody who was asked can take it on.',
+  comment: 'Your comment stands there for everybody who reads the question.',
+  send_back: 'You sent it back. The agent reads your comment.',
 }
 
 const wordOf = (pointer: string): string => pointer.slice(1).split('/').map(visible).join(' › ')
@@ -138,24 +187,18 @@ const changedIn = (error: unknown): readonly string[] =>
 const isOld = (error: unknown): boolean =>
   error instanceof Problem &&
   (
-    ['task_revised', 'task_not_open', 'task_verifying', 'already_decided', 'link_used', 'link_expired', 'link_revoked'] as const
+    [
+      'task_revised',
+      'task_not_open',
+      'task_already_claimed',
+      'state_conflict',
+      'task_verifying',
+      'already_decided',
+      'link_used',
+      'link_expired',
+      'link_revoked',
+    ] as const
   ).some((code) => code === error.code)
-
-function Sent({ task }: { task: Task }) {
-  const words: Record<string, string> = {
-    completed: 'Your answer was sent. That settles it.',
-    verifying: 'Your answer was sent and is being checked. This page tells you what came of it.',
-  }
-  return (
-    <div className="flex flex-col gap-4">
-      <h1 className="text-2xl font-semibold tracking-tight">
-        <AgentText text={task.task} />
-      </h1>
-      <Banner tone="success">{words[task.status] ?? 'Your answer was sent and counts. The question waits for others.'}</Banner>
-      <p className="text-muted">You can close this page.</p>
-    </div>
-  )
-}
 
 function Returned({ task }: { task: Task }) {
   const result = task.verifier_result as { reason?: unknown } | null
@@ -167,42 +210,6 @@ function Returned({ task }: { task: Task }) {
       {typeof result?.reason === 'string' && <AgentText text={result.reason} />}
     </Banner>
   )
-}
-
-/** What became of a question whose link opens it no more. */
-function Dead({ error, hadAnswered, onRetry }: { error: unknown; hadAnswered: boolean; onRetry: () => void }) {
-  const told = error instanceof Problem ? tellOf(error) : null
-  if (told)
-    return (
-      <Banner tone="info">
-        <AgentText text={hadAnswered ? told.replace('already ', '') : told} />
-      </Banner>
-    )
-  return (
-    <>
-      <Banner tone="error">{speak(error).text}</Banner>
-      <Button onClick={onRetry}>Try again</Button>
-    </>
-  )
-}
-
-function tellOf({ code, members }: Problem): string | null {
-  const by = typeof members.by === 'string' ? ` by ${members.by}` : ''
-  const at = typeof members.settled_at === 'string' ? ` at ${exact(members.settled_at)}` : ''
-  switch (code) {
-    case 'link_used':
-      return members.channel === 'timeout' ? `The deadline settled this${at}.` : `This was already answered${by}${at}.`
-    case 'link_expired':
-      return `The time for this answer is over${at === '' ? '' : `; it ended${at}`}. Nothing was sent.`
-    case 'link_revoked':
-      return members.state === 'cancelled'
-        ? `The question was withdrawn${at}.`
-        : 'This link was taken back. A newer message may hold another.'
-    case 'link_invalid':
-      return 'This link is not whole, or was never one. Open it exactly as it was sent.'
-    default:
-      return null
-  }
 }
 
 function Frame({ top, title, children }: { top: { current: HTMLElement | null }; title: string; children: ReactNode }) {

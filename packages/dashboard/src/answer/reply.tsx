@@ -2,8 +2,8 @@
 // itself: the server judges, and what it says stands beside the field that it is about.
 import { Problem, type Task } from '@countersign/sdk'
 import { type FormEvent, useState } from 'react'
-import type { Shown } from '../exact.ts'
-import { plain } from '../exact.ts'
+import { draftStore } from '../draft-store.ts'
+import { plain, type Shown } from '../exact.ts'
 import { AnswerForm } from '../form/form.tsx'
 import { returnedFields } from '../form/returned.ts'
 import { Banner } from '../ui/banner.tsx'
@@ -12,7 +12,7 @@ import { Card } from '../ui/card.tsx'
 import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
 import { TextField } from '../ui/text-field.tsx'
-import type { Answer, View } from './link.ts'
+import { type Answer, keptFor, type View } from './link.ts'
 
 type Props = {
   view: View
@@ -72,9 +72,14 @@ function Chosen({ choice, error, busy, isOpen, onAnswer, onOpen }: Chosen) {
 
 function Form({ view, initial, error, busy, onAnswer }: Props) {
   const { task } = view
+  const store = draftStore(keptFor(view), task)
+  const [kept] = useState(() => store.read())
   return (
     <Card title={view.choice === null ? 'Your answer' : 'Another answer'}>
       <AnswerForm
+        drafts={kept?.draft ?? undefined}
+        // Kept in this tab: for a reload, and for the page of the task behind a sign-in.
+        onDraft={(draft) => store.keep({ draft, reason: kept?.reason ?? '' })}
         responseSchema={task.response_schema}
         formDefinition={task.form_definition}
         initial={plain(initial) ?? undefined}

@@ -1,7 +1,7 @@
 // What people and the agent say to each other about a task. What is meant for humans alone is marked, and no agent reads it.
 import type { Comment, Task } from '@countersign/sdk'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
+import { type FormEvent, type ReactNode, useState } from 'react'
 import { api } from '../api.ts'
 import { useLive } from '../live.tsx'
 import { exact, relative, useNow } from '../time.ts'
@@ -21,21 +21,26 @@ async function allComments(id: string): Promise<Comment[]> {
 export function Comments({ task }: { task: Task }) {
   const { refetchInterval } = useLive()
   const read = useQuery({ queryKey: ['task', task.id, 'comments'], queryFn: () => allComments(task.id), refetchInterval })
-  const now = useNow(30_000)
   const may = task.may.includes('comment')
   if (!may && (read.data ?? []).length === 0) return null
   return (
     <Card title="Comments">
       <Refusal error={read.error} />
-      {(read.data ?? []).length > 0 && (
-        <ol className="flex flex-col gap-4">
-          {read.data?.map((one) => (
-            <Said key={one.id} comment={one} now={now} />
-          ))}
-        </ol>
-      )}
+      <CommentList comments={read.data ?? []} />
       {may && <Write task={task} />}
     </Card>
+  )
+}
+
+export function CommentList({ comments }: { comments: readonly Comment[] }) {
+  const now = useNow(30_000)
+  if (comments.length === 0) return null
+  return (
+    <ol className="flex flex-col gap-4">
+      {comments.map((one) => (
+        <Said key={one.id} comment={one} now={now} />
+      ))}
+    </ol>
   )
 }
 
@@ -73,29 +78,42 @@ function Said({ comment, now }: { comment: Comment; now: number }) {
 
 function Write({ task }: { task: Task }) {
   const queries = useQueryClient()
-  const [body, setBody] = useState('')
   const [toHumans, setToHumans] = useState(false)
   const send = useMutation({
-    mutationFn: () => api.tasks.comment(task.id, { body, audience: toHumans ? 'humans' : 'all' }),
-    onSuccess: () => setBody(''),
+    mutationFn: (body: string) => api.tasks.comment(task.id, { body, audience: toHumans ? 'humans' : 'all' }),
     onSettled: () => queries.invalidateQueries({ queryKey: ['task', task.id] }),
   })
   return (
-    <form
-      className="flex flex-col gap-2"
-      onSubmit={(event) => {
-        event.preventDefault()
-        if (body.trim()) send.mutate()
-      }}
-    >
+    <WriteComment busy={send.isPending} error={send.error} onSend={(body) => send.mutateAsync(body)}>
+      <label className="flex items-center gap-2 text-sm">
+        <input type="checkbox" checked={toHumans} onChange={(event) => setToHumans(event.target.checked)} />
+        Only for people: no agent reads it
+      </label>
+    </WriteComment>
+  )
+}
+
+type WriteProps = { busy: boolean; error: unknown; onSend: (body: string) => Promise<unknown>; children?: ReactNode }
+
+/** What was written stays until it was taken. */
+export function WriteComment({ busy, error, onSend, children }: WriteProps) {
+  const [body, setBody] = useState('')
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    // Why it was not taken comes back as `error`.
+    if (body.trim() && !busy)
+      onSend(body).then(
+        () => setBody(''),
+        () => undefined,
+      )
+  }
+  return (
+    <form className="flex flex-col gap-2" onSubmit={submit}>
       <TextArea label="Your comment" rows={3} maxLength={10_000} value={body} onChange={(event) => setBody(event.target.value)} />
-      <Refusal error={send.error} />
+      <Refusal error={error} />
       <div className="flex flex-wrap items-center justify-between gap-3">
-        <label className="flex items-center gap-2 text-sm">
-          <input type="checkbox" checked={toHumans} onChange={(event) => setToHumans(event.target.checked)} />
-          Only for people: no agent reads it
-        </label>
-        <Button small type="submit" busy={send.isPending} reason={body.trim() ? undefined : 'Write something first.'}>
+        {children}
+        <Button small type="submit" className="ml-auto" busy={busy} reason={body.trim() ? undefined : 'Write something first.'}>
           Add comment
         </Button>
       </div>

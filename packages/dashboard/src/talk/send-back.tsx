@@ -10,14 +10,26 @@ import { TextArea } from '../ui/text-field.tsx'
 
 export function SendBack({ task }: { task: Task }) {
   const queries = useQueryClient()
-  const [asking, setAsking] = useState(false)
-  const [comment, setComment] = useState('')
   const send = useMutation({
-    mutationFn: () => api.tasks.sendBack(task.id, { comment, seen_revision: task.revision }),
-    onSuccess: () => setAsking(false),
+    mutationFn: (comment: string) => api.tasks.sendBack(task.id, { comment, seen_revision: task.revision }),
     onSettled: () => queries.invalidateQueries({ queryKey: ['task', task.id] }),
   })
   if (!task.may.includes('send_back')) return null
+  return <SendBackButton task={task} busy={send.isPending} error={send.error} onSend={(comment) => send.mutateAsync(comment)} />
+}
+
+type Props = { task: Task; busy: boolean; error: unknown; onSend: (comment: string) => Promise<unknown> }
+
+/** The button and the dialog behind it; what was written stays until it was taken. */
+export function SendBackButton({ task, busy, error, onSend }: Props) {
+  const [asking, setAsking] = useState(false)
+  const [comment, setComment] = useState('')
+  // Why it was not taken comes back as `error`.
+  const send = () =>
+    onSend(comment).then(
+      () => setAsking(false),
+      () => undefined,
+    )
   return (
     <>
       <Button small onClick={() => setAsking(true)}>
@@ -28,7 +40,7 @@ export function SendBack({ task }: { task: Task }) {
           The agent reads your comment and changes what it asks, or withdraws it.{' '}
           {task.pause_while_revising ? 'The deadline rests meanwhile.' : 'The deadline runs on.'}
         </p>
-        <Refusal error={send.error} />
+        <Refusal error={error} />
         <TextArea
           label="What is missing or wrong"
           rows={4}
@@ -39,9 +51,9 @@ export function SendBack({ task }: { task: Task }) {
         <div>
           <Button
             tone="primary"
-            busy={send.isPending}
+            busy={busy}
             reason={comment.trim() ? undefined : 'Say what is missing first.'}
-            onClick={() => send.mutate()}
+            onClick={() => void send()}
           >
             Send back
           </Button>
