@@ -5,8 +5,8 @@ import type { Drafts } from '@countersign/sdk/form'
 const PREFIX = 'countersign.draft.'
 const nameOf = (userId: string, task: { id: string; revision: number }) => `${PREFIX}${userId}.${task.id}.${task.revision}`
 
-/** `draft` is null while only a reason was typed. */
-export type Kept = { draft: Drafts | null; reason: string }
+/** `draft` is null while only a reason was typed. Of a proposed action also the verdict that the reason is of, and its arguments as far as they were edited. */
+export type Kept = { draft: Drafts | null; reason: string; type?: string; edit?: Drafts; json?: string }
 
 export function draftStore(userId: string, task: { id: string; revision: number }, storage: Storage = sessionStorage) {
   const name = nameOf(userId, task)

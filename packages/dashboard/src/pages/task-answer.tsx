@@ -2,7 +2,6 @@
 import type { Task } from '@countersign/sdk'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { api } from '../api.ts'
 import { can, stepsIn } from '../can.ts'
 import { draftStore, type Kept } from '../draft-store.ts'
 import { plain, type Shown } from '../exact.ts'
@@ -12,8 +11,8 @@ import { imageOf } from '../image.ts'
 import { useReplyKey } from '../keyboard/reply.ts'
 import { useUser } from '../me.ts'
 import { placeErrors } from '../problem.ts'
-import { useStepUp } from '../step-up.tsx'
 import { KeepAsComment } from '../talk/keep-as-comment.tsx'
+import { useProvenDecision } from '../task/prove.tsx'
 import { Remember } from '../task/remember.tsx'
 import { Banner } from '../ui/banner.tsx'
 import { Card } from '../ui/card.tsx'
@@ -24,7 +23,7 @@ type Props = { task: Task; initial: Shown; unread: string | undefined; onSent: (
 export function TaskAnswer({ task, initial, unread, onSent }: Props) {
   const me = useUser()
   const queries = useQueryClient()
-  const { run, dialog } = useStepUp()
+  const { decide: prove, dialog } = useProvenDecision(task)
   const store = draftStore(me.id, task)
   const [kept, setKept] = useState<Kept>(() => store.read() ?? { draft: null, reason: '' })
   const stepping = stepsIn(task)
@@ -39,16 +38,14 @@ export function TaskAnswer({ task, initial, unread, onSent }: Props) {
   }
   const decide = useMutation({
     mutationFn: (response: Record<string, unknown>) =>
-      run(() =>
-        api.tasks.decide(task.id, {
-          type: 'respond',
-          // Whatever a person typed: the server says whether it is an answer.
-          response,
-          reason: kept.reason || undefined,
-          seen_revision: task.revision,
-          ...(remember === 0 ? {} : { remember: { for_seconds: remember } }),
-        }),
-      ),
+      prove({
+        type: 'respond',
+        // Whatever a person typed: the server says whether it is an answer.
+        response,
+        reason: kept.reason || undefined,
+        seen_revision: task.revision,
+        ...(remember === 0 ? {} : { remember: { for_seconds: remember } }),
+      }),
     onSuccess: () => {
       store.drop()
       onSent()

@@ -4,17 +4,18 @@ import type { Task } from '@countersign/sdk'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useRef } from 'react'
 import { useSearchParams } from 'wouter'
-import { api } from '../api.ts'
 import { can, stepsIn } from '../can.ts'
+import { draftStore } from '../draft-store.ts'
 import type { Shown } from '../exact.ts'
 import { useKeys } from '../keyboard/keys.ts'
-import { useStepUp } from '../step-up.tsx'
+import { useUser } from '../me.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
 import { type ActionType, readAction } from './action.ts'
 import { sendable } from './compare.ts'
 import { ConfirmBar, type Sent } from './confirm-bar.tsx'
+import { useProvenDecision } from './prove.tsx'
 
 const BUTTONS: Record<ActionType, { name: string; key: string | null; tone: 'primary' | 'plain' | 'danger' | 'quiet' }> = {
   accept: { name: 'Accept', key: 'a', tone: 'primary' },
@@ -29,7 +30,8 @@ type Props = { task: Task; action: Shown; unread: string | undefined; onSent: ()
 
 export function ActionAnswer({ task, action: shown, unread, onSent }: Props) {
   const queries = useQueryClient()
-  const { run, dialog } = useStepUp()
+  const { decide: prove, dialog } = useProvenDecision(task)
+  const me = useUser()
   const [search, setSearch] = useSearchParams()
   const buttons = useRef<HTMLFieldSetElement>(null)
   const action = readAction(shown)
@@ -56,15 +58,14 @@ export function ActionAnswer({ task, action: shown, unread, onSent }: Props) {
   }
   const decide = useMutation({
     mutationFn: ({ type, args, ...rest }: Sent) =>
-      run(() =>
-        api.tasks.decide(task.id, {
-          type,
-          ...rest,
-          ...(args ? { args: sendable(args) as Record<string, unknown> } : {}),
-          seen_revision: task.revision,
-        }),
-      ),
+      prove({
+        type,
+        ...rest,
+        ...(args ? { args: sendable(args) as Record<string, unknown> } : {}),
+        seen_revision: task.revision,
+      }),
     onSuccess: ({ status }) => {
+      draftStore(me.id, task).drop()
       close()
       if (status !== 'open' && status !== 'returned') onSent()
     },

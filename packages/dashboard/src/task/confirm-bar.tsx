@@ -3,8 +3,10 @@
 import type { Task } from '@countersign/sdk'
 import { type FormEvent, type KeyboardEvent, useLayoutEffect, useRef, useState } from 'react'
 import { can, stepsIn } from '../can.ts'
+import { draftStore, type Kept } from '../draft-store.ts'
 import type { Shown } from '../exact.ts'
 import { AnswerForm } from '../form/form.tsx'
+import { useUser } from '../me.ts'
 import { placeErrors } from '../problem.ts'
 import { Button } from '../ui/button.tsx'
 import { visible } from '../ui/marks.ts'
@@ -45,7 +47,15 @@ const WORDS: Record<ActionType, { title: string; says: (name: string) => string;
 }
 
 export function ConfirmBar({ type, task, action, error, busy, onSend, onClose }: Props) {
-  const [reason, setReason] = useState('')
+  const store = draftStore(useUser().id, task)
+  const [kept, setKept] = useState<Kept>(() => store.read() ?? { draft: null, reason: '' })
+  // What was typed outlives a reload and a sign-in; a reason stays with the verdict that it was given for.
+  const keep = (part: Partial<Kept>) => {
+    const next = { ...kept, ...part, type }
+    setKept(next)
+    store.keep(next)
+  }
+  const reason = kept.type === type ? kept.reason : ''
   const [edited, setEdited] = useState<Map<string, Shown> | null>(null)
   const box = useRef<HTMLDivElement>(null)
   // From the edit to its comparison and back: what had the focus is gone each time. Before it is seen, so that `Enter` never meets a bar without the focus.
@@ -68,7 +78,7 @@ export function ConfirmBar({ type, task, action, error, busy, onSend, onClose }:
       label={stepsIn(task) ? 'Reason for stepping in' : type === 'deny' ? 'Reason (the agent reads it)' : 'Reason (optional)'}
       value={reason}
       error={placed.beside.get('/reason')}
-      onChange={(event) => setReason(event.target.value)}
+      onChange={(event) => keep({ reason: event.target.value })}
     />
   )
   return (
@@ -85,6 +95,8 @@ export function ConfirmBar({ type, task, action, error, busy, onSend, onClose }:
         <AnswerForm
           responseSchema={task.response_schema}
           formDefinition={task.form_definition}
+          drafts={kept.draft ?? undefined}
+          onDraft={(draft) => keep({ draft, reason })}
           onSubmit={(response) => onSend({ type, response, ...why })}
           error={error}
           busy={busy}
@@ -93,7 +105,15 @@ export function ConfirmBar({ type, task, action, error, busy, onSend, onClose }:
           {reasonField}
         </AnswerForm>
       )}
-      {type === 'edit' && edited === null && <EditArguments action={action} error={error} onEdited={setEdited} />}
+      {type === 'edit' && edited === null && (
+        <EditArguments
+          action={action}
+          error={error}
+          kept={kept}
+          onKeep={(part) => keep({ ...part, reason })}
+          onEdited={setEdited}
+        />
+      )}
       {isDirect && (
         <form onSubmit={submit} className="flex flex-col gap-4" aria-label={title}>
           {edited && (

@@ -1,5 +1,6 @@
 // Editing what was proposed: a form for the members that may differ, where a form can ask for them; else the arguments as JSON. What comes out is all of them.
 import { useId, useState } from 'react'
+import type { Kept } from '../draft-store.ts'
 import { Digits, readExact, type Shown, writeExact } from '../exact.ts'
 import { AnswerForm } from '../form/form.tsx'
 import { Button } from '../ui/button.tsx'
@@ -7,17 +8,26 @@ import { INPUT } from '../ui/text-field.tsx'
 import type { Action } from './action.ts'
 import { editableForm, sendable } from './compare.ts'
 
-type Props = { action: Action; error: unknown; onEdited: (args: Map<string, Shown>) => void }
+/** `kept`: what was typed here before, in this tab. */
+type Props = {
+  action: Action
+  error: unknown
+  kept: Pick<Kept, 'edit' | 'json'>
+  onKeep: (part: Pick<Kept, 'edit' | 'json'>) => void
+  onEdited: (args: Map<string, Shown>) => void
+}
 
 const NEXT = 'Compare and confirm'
 
-export function EditArguments({ action, error, onEdited }: Props) {
+export function EditArguments({ action, error, kept, onKeep, onEdited }: Props) {
   const schema = editableForm(action.args, action.schema, action.editable)
-  if (!schema) return <EditJson action={action} onEdited={onEdited} />
+  if (!schema) return <EditJson action={action} kept={kept} onKeep={onKeep} onEdited={onEdited} />
   return (
     <AnswerForm
       responseSchema={schema}
       initial={sendable(action.args)}
+      drafts={kept.edit}
+      onDraft={(edit) => onKeep({ edit })}
       error={error}
       below="/args"
       submitLabel={NEXT}
@@ -45,9 +55,9 @@ function shownOf(value: unknown, before: Shown | undefined): Shown {
   return readExact(JSON.stringify(value))
 }
 
-function EditJson({ action, onEdited }: Omit<Props, 'error'>) {
+function EditJson({ action, kept, onKeep, onEdited }: Omit<Props, 'error'>) {
   const id = useId()
-  const [text, setText] = useState(() => writeExact(action.args))
+  const [text, setText] = useState(() => kept.json ?? writeExact(action.args))
   const [wrong, setWrong] = useState<string | null>(null)
   const compare = () => {
     const args = readObject(text)
@@ -72,7 +82,10 @@ function EditJson({ action, onEdited }: Omit<Props, 'error'>) {
         value={text}
         aria-invalid={wrong !== null || undefined}
         aria-describedby={wrong ? `${id}-error` : undefined}
-        onChange={(event) => setText(event.target.value)}
+        onChange={(event) => {
+          setText(event.target.value)
+          onKeep({ json: event.target.value })
+        }}
       />
       {wrong && (
         <p id={`${id}-error`} className="text-sm font-medium text-danger">
