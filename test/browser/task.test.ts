@@ -10,11 +10,22 @@ const NOTE = {
   required: ['approve'],
 }
 
+/** Whatever a page means to do a second later or more it never does: what it shows all the same was pushed to it, however slow the machine is. */
+function withoutWaiting(): void {
+  const { setTimeout: after, setInterval: every } = window
+  const isShort = (ms: unknown) => !(Number(ms) >= 1_000)
+  Object.assign(window, {
+    setTimeout: (act: () => void, ms?: number) => (isShort(ms) ? after(act, ms) : 0),
+    setInterval: (act: () => void, ms?: number) => (isShort(ms) ? every(act, ms) : 0),
+  })
+}
+
 test('T159 another person’s decision closes the form within a second, says why, is announced, and leaves what was typed', async () => {
   const house = await houseWithPages()
   const task = await house.given.task({ task: 'Refund order 1042?', response_schema: NOTE })
   const surf = await browse(house.url, { as: house.alice })
   const { page } = surf
+  await page.addInitScript(withoutWaiting)
   await page.goto('/inbox')
   await page.getByText('Live', { exact: true }).waitFor()
   await page.getByRole('link', { name: /Refund order 1042/ }).click()
@@ -26,9 +37,7 @@ test('T159 another person’s decision closes the form within a second, says why
     seen_revision: 1,
   })
   expect(decided.status).toBe(200)
-  const since = Date.now()
   await page.getByRole('form').getByText('This task was settled by Bob.').first().waitFor()
-  expect(Date.now() - since).toBeLessThan(1_000)
   await page.getByRole('region', { name: 'What became of it' }).getByText('Bob settled it.').waitFor()
   const send = page.getByRole('button', { name: 'Send answer' })
   expect(await send.getAttribute('aria-disabled')).toBe('true')
