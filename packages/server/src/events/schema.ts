@@ -34,6 +34,7 @@ const MEMBERS: { [Type in EventType]?: Record<string, EventSchema> } = {
   'policy.activated': { version: integer, previous: integer },
   'policy.decided': { action: text, resource_type: text, resource_id: text, reason: text },
   'policy.spent': { task_id: id, action: text, digest: text },
+  'policy.not_done': { task_id: id, action: text, code: text },
   'endpoint.created': { endpoint_id: id, url_host: text, events: texts, state: text },
   'endpoint.updated': { endpoint_id: id, fields: texts },
   'endpoint.deleted': { endpoint_id: id },

@@ -123,7 +123,8 @@ async function noting<T>(db: Db, statement: Sql, look: Sql): Promise<{ rows: T[]
 /** An address as PostgreSQL reads it; a peer without one comes from nowhere that a list could name. */
 const inetOf = (address: string): string | null => (/^[0-9a-f.:/]+$/i.test(address) ? address : null)
 
-function refuseKey(key: KeyInUse): Problem | null {
+/** Why a key does not count now, whoever holds it. */
+export function refuseKey(key: KeyInUse): Problem | null {
   if (key.revoked || key.agent_state === 'revoked' || key.tenant_state === 'erased') return new Problem('key_revoked')
   if (key.expired) return new Problem('key_expired')
   if (!key.address_allowed) return new Problem('forbidden', { detail: 'This key may not be used from this address.' })
@@ -132,7 +133,7 @@ function refuseKey(key: KeyInUse): Problem | null {
   return null
 }
 
-function keyScope(key: KeyInUse, requestId: string): KeyScope {
+export function keyScope(key: KeyInUse, requestId: string | null): KeyScope {
   const by = {
     agt: { principal: key.agent_id as string, type: 'agent', role: null, name: key.agent_name as string, user: key.agent_owner },
     usr: { principal: key.maker, type: 'user', role: key.maker_role, name: key.maker_name, user: key.maker },

@@ -3,7 +3,7 @@
 import type { JobRow } from '@countersign/queue'
 import type { Scope, Tx } from '../db/tx.ts'
 import { writeJson } from '../http/json.ts'
-import { type ActIn, bodySha256, type CountersignedAct, type Passed } from '../identity/policies/countersign.ts'
+import { type ActIn, bodySha256, type CountersignedAct, type Kept, type Passed } from '../identity/policies/countersign.ts'
 import type { JobsHouse } from './house.ts'
 import type { NewJob } from './job.ts'
 import { asProblem } from './problem.ts'
@@ -55,6 +55,7 @@ export const retryAct = (job: JobRow, own: object, rehearse: (t: Tx) => Promise<
       content: textOf('payload' in own && own.payload !== undefined ? own.payload : job.payload),
     },
     body,
+    sent: own,
     rehearse,
   }
 }
@@ -65,7 +66,8 @@ export const judged = <T>(
   scope: Scope,
   act: ActIn,
   effect: (t: Tx, passed: Passed | null) => Promise<T>,
+  kept: Kept<T>,
 ): Promise<T> =>
-  countersign(scope, act, effect).catch((error: unknown) => {
+  countersign(scope, act, effect, kept).catch((error: unknown) => {
     throw asProblem(error)
   })

@@ -76,12 +76,21 @@ export async function createJob(house: JobsHouse, scope: Scope, input: NewJob): 
   const job = spoken(house, scope, input)
   const make = (t: Tx) => enqueueOnce(t, job, input.on_conflict ?? 'reject')
   const asked = async (t: Tx) => enqueueAct(input, await settingsOfKind(house, t, input), make)
-  return judged(house, scope, asked, async (t, decision) => {
+  const effect = async (t: Tx, decision: Passed | null): Promise<Created> => {
     const { id, created } = await make(t)
     const row = (await house.queue.job(id, { tx: t })) as JobRow
     if (created) await tell(t, scope, 'job.enqueued', row, { after: { state: row.state }, ...(decision ? { decision } : {}) })
     return { job: showJob(scope, row), created }
-  })
+  }
+  const again = async (t: Tx, id: string) => ({ job: await showMade(house, t, scope, id), created: true })
+  return judged(house, scope, asked, effect, { idOf: ({ job: made }) => made.id, again })
+}
+
+/** What the house has made in this caller's name. */
+async function showMade(house: JobsHouse, t: Tx, scope: Scope, id: string): Promise<ShownJob> {
+  const row = await house.queue.job(id, { tx: t })
+  if (!row) throw new Problem('state_conflict', { detail: `It was done as ${id}, of which nothing is kept any more.` })
+  return showJob(scope, row)
 }
 
 function spoken({ ownKinds }: JobsHouse, scope: Scope, input: NewJob): Enqueue {
@@ -161,8 +170,12 @@ export const retryJob = (
 
 function retryOne(house: JobsHouse, scope: Scope, id: string, own: object, fn: (t: Tx) => Promise<unknown>): Promise<ShownJob> {
   const asked = async (t: Tx) => retryAct(await see(house, t, scope, id, 'job.retry'), own, fn)
-  return judged(house, scope, asked, (t, decision) =>
-    changeIn(house, t, scope, id, { action: 'job.retry', type: 'job.retried', fn, decision }),
+  return judged(
+    house,
+    scope,
+    asked,
+    (t, decision) => changeIn(house, t, scope, id, { action: 'job.retry', type: 'job.retried', fn, decision }),
+    { idOf: (job) => job.id, again: (t, made) => showMade(house, t, scope, made) },
   )
 }
 

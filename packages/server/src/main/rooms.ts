@@ -28,6 +28,7 @@ import type { Ring } from '../identity/keys-at-rest/root/ring.ts'
 import type { KeyringHouse } from '../identity/keys-at-rest/root/root-key.ts'
 import { keyringRoutes } from '../identity/keys-at-rest/routes.ts'
 import { openPasswords, type PasswordCost } from '../identity/password.ts'
+import type { Continuation } from '../identity/policies/countersign.ts'
 import { openPolicies } from '../identity/policies/judge.ts'
 import { policyRoutes } from '../identity/policies/routes.ts'
 import { guardrailsText } from '../identity/policies/starting.ts'
@@ -37,6 +38,7 @@ import { openHolds } from '../identity/tenants/held.ts'
 import { tenantJobs } from '../identity/tenants/jobs.ts'
 import { tenantRoutes } from '../identity/tenants/routes.ts'
 import { ROUTING_QUEUE } from '../identity/user.ts'
+import { jobContinuations } from '../jobs/continuations.ts'
 import type { JobsHouse } from '../jobs/house.ts'
 import { httpKinds } from '../jobs/http-worker.ts'
 import { openCallbackKeys, openCallbackReceiver, receiverRoutes } from '../jobs/receiver.ts'
@@ -139,6 +141,7 @@ export function openRooms(ground: Ground): Rooms {
   const slots = openWaitSlots(ground.limits, db.clock)
   const policies = openPolicies(guardrailsText(config.policyGuardrailsFile))
   const byName = new Map<ChannelName, Channel>()
+  const continuations = new Map<string, Continuation>()
   const tasks: TasksHouse = {
     db,
     policies,
@@ -151,6 +154,7 @@ export function openRooms(ground: Ground): Rooms {
     deliver: deliverCallbacks,
     door,
     channels: byName,
+    continuations,
     development: config.environment === 'development',
     checkUrl: (url, path, tenantId) => checkUrl(door.guard, url, path, tenantId),
   }
@@ -206,6 +210,7 @@ export function openRooms(ground: Ground): Rooms {
   const status = openStatus(ground, queue, meter, [])
   const ownKinds = new Set(kinds.map(({ name }) => name))
   const jobs: JobsHouse = { db, keyring, queue, ownKinds, countersign: openCountersign(tasks), version: ground.version }
+  for (const [action, continuation] of jobContinuations(jobs)) continuations.set(action, continuation)
   const mcp: McpHouse = {
     db,
     tools: [...taskTools(tasks), ...jobTools(jobs)],

@@ -4,15 +4,21 @@ import { Problem } from '@countersign/sdk'
 import { isUniqueViolation } from '../db/errors.ts'
 import type { Scope } from '../db/scope.ts'
 import { type Tx, tx } from '../db/tx.ts'
-import { record } from '../events/event.ts'
-import { type ActIn, type Countersign, type CountersignedAct, digestOf, type Passed } from '../identity/policies/countersign.ts'
+import {
+  type ActIn,
+  type Countersign,
+  type CountersignedAct,
+  digestOf,
+  type Passed,
+  sentSha256,
+} from '../identity/policies/countersign.ts'
 import { denialOf, passedOf, tellDecided } from '../identity/policies/denial.ts'
-import { type Judged, judgeOne } from '../identity/policies/judge.ts'
 import { keepDecisions } from '../identity/policies/recorded.ts'
 import { isJudged } from '../identity/policies/request.ts'
 import type { Asking, Request } from '../policy/decide.ts'
 import { fillAsk } from '../policy/words.ts'
-import { type AskRow, countOpenAsks, expireAsks, findLastAsk, insertAsk, spendIfAgreed } from './asks/sql.ts'
+import { type JudgedAct, judgeIn, tellSpent } from './asks/spend.ts'
+import { type AskRow, countOpenAsks, expireAsks, findLastAsk, insertAsk, takeAgreed } from './asks/sql.ts'
 import { openContents } from './content.ts'
 import { type Prepared, prepareTask } from './creation.ts'
 import type { TasksHouse } from './house.ts'
@@ -25,12 +31,17 @@ const RETRY_SECONDS = 5
 
 export const openCountersign =
   (house: TasksHouse): Countersign =>
-  async (scope, act, effect) => {
+  async (scope, act, effect, kept) => {
     if (!isJudged(scope)) return tx(house.db, scope, (t) => effect(t, null))
     for (let attempt = 1; ; attempt++) {
       const held = new Held()
       try {
-        return await tx(house.db, scope, async (t) => effect(t, await passOr(house, t, scope, act, held)))
+        return await tx(house.db, scope, async (t) => {
+          const { passed, outcomeId } = await passOr(house, t, scope, act, held)
+          if (outcomeId === null) return effect(t, passed)
+          if (!kept) throw new Error('What the house does by itself says how its outcome is shown.')
+          return kept.again(t, outcomeId)
+        })
       } catch (error) {
         if (error !== held) throw error
       }
@@ -41,28 +52,23 @@ export const openCountersign =
     }
   }
 
-type JudgedAct = Judged & { act: CountersignedAct }
-
-async function judgeIn(house: TasksHouse, t: Tx, scope: Scope, given: ActIn): Promise<JudgedAct> {
-  const act = typeof given === 'function' ? await given(t) : given
-  return { ...(await judgeOne(house, t, { scope, act })), act }
-}
-
 /** Ends the transaction of an act that may not be done now, and is seen by nobody. */
 class Held extends Error {}
 
-async function passOr(house: TasksHouse, t: Tx, scope: Scope, act: ActIn, held: Held): Promise<Passed> {
+/** `outcomeId`: the house has done it already (T9), and its asker is handed what came of that. */
+type Pass = { passed: Passed; outcomeId: string | null }
+
+async function passOr(house: TasksHouse, t: Tx, scope: Scope, act: ActIn, held: Held): Promise<Pass> {
   const judged = await judgeIn(house, t, scope, act)
   if (judged.outcome.outcome === 'deny') throw held
-  if (judged.outcome.outcome === 'ask') {
-    const digest = digestOf(judged.request)
-    const spent = await spendIfAgreed(t, scope, digest)
-    if (!spent) throw held
-    const data = { task_id: spent.task_id, action: judged.request.action, digest: digest.toString('hex') }
-    await record(t, scope, 'policy.spent', data, { resource: { type: 'task', id: spent.task_id } })
-  }
+  // Also where policy lets it through by now: what was agreed to and done is not done again because its asker comes back for it.
+  const taken = await takeAgreed(t, scope, { digest: digestOf(judged.request), sent: sentSha256(judged.request, judged.act) })
+  if (!taken && judged.outcome.outcome === 'ask') throw held
+  const outcomeId = taken?.outcome_id ?? null
+  if (outcomeId !== null) return { passed: passedOf(judged.outcome), outcomeId }
+  if (taken) await tellSpent(t, scope, taken.task_id, judged)
   await keepDecisions(house, t, scope, [judged])
-  return passedOf(judged.outcome)
+  return { passed: passedOf(judged.outcome), outcomeId }
 }
 
 /** Why the act is not done now; null when that changed meanwhile, and it is tried again. */
@@ -101,7 +107,7 @@ async function rehearse(house: TasksHouse, scope: Scope, act: CountersignedAct):
   }
 }
 
-async function ask(house: TasksHouse, t: Tx, scope: Scope, judged: Judged, prepared: Prepared): Promise<Problem | null> {
+async function ask(house: TasksHouse, t: Tx, scope: Scope, judged: JudgedAct, prepared: Prepared): Promise<Problem | null> {
   const digest = digestOf(judged.request)
   // The question was written for what was judged first; if that changed in between, it is written anew.
   if (prepared.act?.ref !== digest.toString('hex')) return null
@@ -126,6 +132,8 @@ async function ask(house: TasksHouse, t: Tx, scope: Scope, judged: Judged, prepa
     quorum: asking.quorum,
     on_timeout: asking.on_timeout,
     expires_at: row.deadline_at,
+    asked_by_key: scope.actor.key_id ?? null,
+    sent_sha256: sentSha256(judged.request, judged.act),
   }
   await insertAsk(t, scope, opened)
   await tellDecided(house, t, scope, judged, { task_id: row.id, digest: digest.toString('hex'), quorum: asking.quorum })

@@ -3,6 +3,7 @@ import type { Keyring } from '../crypto/keyring.ts'
 import type { Scope } from '../db/scope.ts'
 import type { Db, Tx } from '../db/tx.ts'
 import type { Door } from '../egress/fetch.ts'
+import type { Continuation } from '../identity/policies/countersign.ts'
 import type { Policies } from '../identity/policies/judge.ts'
 import type { Log } from '../std/log.ts'
 import type { Channel, ChannelName } from './channels/channel.ts'
@@ -29,6 +30,8 @@ export type TasksHouse = {
   policies: Policies
   /** The ways in which people are told and heard, each handed in by main. */
   channels: ReadonlyMap<ChannelName, Channel>
+  /** What the house does by itself once people have agreed, by the action that policy asked about; each handed in by main. */
+  continuations: ReadonlyMap<string, Continuation>
   /** In development notices go to any address. */
   development: boolean
   deliver: DeliverCallbacks

@@ -1,6 +1,7 @@
 // The jobs of tasks: ids in, one verb, a verdict out.
 import { defineKind, defineSchedule, type Kind, type Schedule, snooze } from '@countersign/queue'
 import { isId } from '../std/id.ts'
+import { continueAct } from './asks/continue.ts'
 import { expireTask } from './deadline.ts'
 import { eraseWhatIsOver } from './erasure/retention.ts'
 import { returnClaim } from './holding.ts'
@@ -45,6 +46,11 @@ export const taskJobs = (house: TasksHouse): Kind[] => [
       const again = await expireTask(house, tenantId, payload.task_id)
       return again === null ? undefined : snooze(again)
     },
+  }) as Kind,
+  defineKind<unknown, Payload>('act.continue', {
+    schema: readPayload,
+    keepOutput: false,
+    run: ({ tenantId, payload }) => continueAct(house, tenantId, payload.task_id),
   }) as Kind,
   defineKind<unknown, Payload>('task.expect_outcome', {
     schema: readPayload,

@@ -21,9 +21,11 @@ export const ENDS = {
 /** The topic on which the waits of one task are woken. */
 export const taskTopic = (id: string): string => `task:${id}`
 
+type Telling = Pick<TasksHouse, 'deliver' | 'continuations'>
+
 /** `row` is the settled one, `from` the state it had. */
 export const tellOfEnd = (
-  house: Pick<TasksHouse, 'deliver'>,
+  house: Telling,
   t: Tx,
   scope: Scope,
   row: TaskRow,
@@ -36,7 +38,7 @@ export const tellOfEnd = (
 export type End = { scope: Scope; row: TaskRow; from: Status; data: EventData; approved?: boolean; passed?: Passed }
 
 /** Of any number of tasks of one tenant. */
-export async function tellOfEnds(house: Pick<TasksHouse, 'deliver'>, t: Tx, ends: readonly End[]): Promise<void> {
+export async function tellOfEnds(house: Telling, t: Tx, ends: readonly End[]): Promise<void> {
   const [first] = ends
   if (!first) return
   const told = ends.map(toldOfEnd)
@@ -58,7 +60,7 @@ export async function tellOfEnds(house: Pick<TasksHouse, 'deliver'>, t: Tx, ends
     ends.map(({ row }) => row),
   )
   for (const { scope, row, approved = false } of ends) {
-    await settleAsk(t, scope, row, approved)
+    await settleAsk(house, t, scope, row, approved)
     t.wake(taskTopic(row.id))
   }
 }

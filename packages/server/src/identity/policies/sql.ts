@@ -1,5 +1,6 @@
 // The statements over policies: sets and activations are only ever added to.
 import type { Scope, Tx } from '../../db/tx.ts'
+import type { KeyInUse } from '../sql.ts'
 
 export type PolicyRow = {
   version: number
@@ -108,6 +109,18 @@ export const pruneDecisions = (t: Tx, keep: number) => t.one<{ pruned: number }>
 export const findRole = (t: Tx, scope: Scope, userId: string) => t.maybe<{ role: string; is_host: boolean }>`
   select r.role, exists (select from hosts h where h.user_id = r.user_id) as is_host
   from roles r where r.tenant_id = ${scope.tenantId}::uuid and r.user_id = ${userId}::text and r.deactivated_at is null`
+
+/** A key by its id, as a request with it would find it now, wherever that came from. */
+export const findKeyInUse = (t: Tx, scope: Scope, keyId: string) => t.maybe<KeyInUse>`
+  select k.id, k.tenant_id, k.kind, k.agent_id, a.state as agent_state, a.name as agent_name, a.user_id as agent_owner, k.name,
+    k.user_id as maker, u.display_name as maker_name, r.role as maker_role, k.scopes, n.state as tenant_state,
+    coalesce(k.expires_at <= ${t.now}::timestamptz, false) as expired, k.revoked_at is not null as revoked, true as address_allowed
+  from keys k
+  join users u on u.id = k.user_id
+  join tenants n on n.id = k.tenant_id
+  left join agents a on a.tenant_id = k.tenant_id and a.id = k.agent_id
+  left join roles r on r.tenant_id = k.tenant_id and r.user_id = k.user_id and r.deactivated_at is null
+  where k.tenant_id = ${scope.tenantId}::uuid and k.id = ${keyId}::text`
 
 export const findAgentOwner = (t: Tx, scope: Scope, agentId: string) => t.maybe<{
   name: string

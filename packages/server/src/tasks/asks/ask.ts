@@ -1,7 +1,9 @@
 // An act that waits for people (P66, P68): what the end of its task means. Judges nothing, for policy has asked already, and counts no vote: how many people
 // have to agree is the quorum of its task, as of any other (T9). The second asking is in escalation.ts.
+import { enqueueMany } from '@countersign/queue'
 import type { Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
+import type { TasksHouse } from '../house.ts'
 import type { TaskRow } from '../sql.ts'
 import { settleIfOpen } from './sql.ts'
 
@@ -9,10 +11,18 @@ import { settleIfOpen } from './sql.ts'
 const ORIGINS: readonly string[] = ['queue', 'proxy', 'relay', 'vault']
 export const isAct = ({ origin }: Pick<TaskRow, 'origin'>): boolean => ORIGINS.includes(origin)
 
-/** In the transaction of the task's end, whatever brought it about. */
-export async function settleAsk(t: Tx, scope: Scope, row: TaskRow, approved: boolean): Promise<void> {
+/** In the transaction of the task's end, whatever brought it about. What the house can do by itself follows as a job of that same transaction (T9). */
+export async function settleAsk(
+  { continuations }: Pick<TasksHouse, 'continuations'>,
+  t: Tx,
+  scope: Scope,
+  row: TaskRow,
+  approved: boolean,
+): Promise<void> {
   if (!isAct(row)) return
   const byPeople = row.status === 'completed' && row.completed_via_channel !== 'timeout'
   const state = byPeople ? (approved ? 'agreed' : 'refused') : row.status === 'cancelled' ? 'withdrawn' : 'expired'
-  await settleIfOpen(t, scope, row.id, state)
+  const settled = await settleIfOpen(t, scope, row.id, state)
+  if (state !== 'agreed' || !settled || !continuations.has(settled.action)) return
+  await enqueueMany(t, [{ kind: 'act.continue', tenantId: scope.tenantId, payload: { task_id: row.id } }])
 }
