@@ -108,6 +108,7 @@ export const TABLES: Record<string, Table> = {
     kind: 'tenant',
     indexes: { tasks_found: 'holds words, tags and names of the asked; rows of other tenants are left out as they are read' },
   },
+  task_inbox: { kind: 'tenant' },
   decisions: { kind: 'tenant' },
   decision_challenges: { kind: 'tenant' },
   decision_settings: { kind: 'tenant' },

@@ -561,7 +561,8 @@ export const findReached = (t: Tx, scope: Scope, id: string, reached: readonly S
 export const EVERY = sql`true`
 export const NONE = sql`false`
 export const ofAgent = (agentId: string): Sql => sql`tasks.agent_id = ${agentId}::text`
-export const ofAsker = (asker: string): Sql => sql`tasks.asker = ${asker}::text`
+/** Of nobody in particular and of users: an agent is its own asker, and has an index of its own. */
+export const ofAsker = (asker: string): Sql => sql`(tasks.asker = ${asker}::text and tasks.agent_id is null)`
 export const ofId = (id: string): Sql => sql`tasks.id = ${id}::text`
 /** Asked by them or by an agent of theirs, held or answered by them, or asked of them. */
 export const ofPerson = (scope: Scope, userId: string, keys: readonly string[]): Sql => sql`

@@ -11,6 +11,7 @@ import { type Person, personOf, within } from '../person.ts'
 import { mask } from '../redaction.ts'
 import { findAgentNames, type ListRow, type Status } from '../sql.ts'
 import { type Dialect, seesContent, showRow, statusesOf } from '../wire.ts'
+import { viewOf } from './inbox/view.ts'
 import { narrowed } from './narrow.ts'
 import { findTaskPage, listFilter, type Place } from './sql.ts'
 
@@ -59,8 +60,12 @@ export async function listTasks(house: TasksHouse, scope: Scope, input: ListInpu
       const person = await personOf(t, scope)
       const after = cursor === undefined ? null : openCursor<Place>(house.keyring, at, cursor, t.now)
       const page = { sort: input.sort, order, after, limit: limit + 1, include: input.include ?? [] }
-      const among = await narrowed(t, scope, person, input)
-      const rows = await findTaskPage(t, scope, matching(scope, person, input, dialect, among), page)
+      const statuses = input.status && statusesIn(input.status, dialect)
+      const view = viewOf(scope, person, { ...input, status: statuses })
+      const inOrder = view !== null && input.sort === 'deadline'
+      const among = await narrowed(t, scope, person, input, view && { view, inOrder })
+      const matches = matching(scope, person, input, dialect, among)
+      const rows = await findTaskPage(t, scope, matches, page, { statuses, view: among === null && inOrder ? view : null })
       const answer = pageOf(house.keyring, at, rows, { limit, now: t.now, position: (row) => placeOf(row, input.sort) })
       return { ...answer, data: await showRows(house, t, scope, answer.data, input.include ?? []) }
     },

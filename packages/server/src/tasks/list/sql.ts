@@ -2,7 +2,8 @@
 import { join, type Sql, sql } from '../../db/sql.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
 import { firstIdAt, isId } from '../../std/id.ts'
-import type { ListRow, Status } from '../sql.ts'
+import { isFinal, type ListRow, type Status } from '../sql.ts'
+import { type InboxView, inboxPage } from './inbox/sql.ts'
 
 /** The last row of the page before: its sort key (null when the id is the key) and its id. */
 export type Place = { key: string | number | null; id: string }
@@ -31,7 +32,17 @@ const LIST_COLUMNS = sql`id, version, revision, origin, origin_ref, agent_id, cr
 const SORT_KEY = { created: null, deadline: sql`deadline_at`, priority: sql`priority_rank`, updated: sql`updated_at` }
 const KEY_TYPE = { created: sql`text`, deadline: sql`timestamptz`, priority: sql`smallint`, updated: sql`timestamptz` }
 
-export const findTaskPage = (t: Tx, scope: Scope, matching: Sql, page: Page) => {
+const IS_OPEN = sql`status in ('open', 'verifying', 'returned', 'revising')`
+const IS_ENDED = sql`status in ('completed', 'timed_out', 'cancelled', 'verification_exhausted')`
+
+/** `statuses`: what the filter lets through, all when it is left out. `view`: the inbox that holds every row of it. */
+export const findTaskPage = (
+  t: Tx,
+  scope: Scope,
+  matching: Sql,
+  page: Page,
+  { statuses, view }: { statuses?: readonly Status[]; view?: InboxView | null } = {},
+) => {
   const key = SORT_KEY[page.sort]
   const down = page.order === 'desc'
   const [way, beyond] = down ? [sql`desc`, sql`<`] : [sql`asc`, sql`>`]
@@ -41,14 +52,28 @@ export const findTaskPage = (t: Tx, scope: Scope, matching: Sql, page: Page) => 
     : key
       ? sql`(${key}, id) ${beyond} (${after.key}::${KEY_TYPE[page.sort]}, ${after.id}::text)`
       : sql`id ${beyond} ${after.id}::text`
+  const columns = sql`${LIST_COLUMNS}
+      ${page.include.includes('payload') ? sql`, payload` : sql``} ${page.include.includes('response') ? sql`, response` : sql``}`
+  const order = sql`order by ${key ? sql`${key} ${way},` : sql``} id ${way}`
+  const among = (ids: Sql) => t.rows<ListRow>`
+    select ${columns} from tasks where tenant_id = ${scope.tenantId}::uuid and id = any(array(${ids})) and ${matching} ${order}`
+  if (view) return among(inboxPage(scope, matching, view, page))
+  const half = (which: Sql) => sql`
+    (select id, ${key ?? sql`null`} as place from tasks where tenant_id = ${scope.tenantId}::uuid and ${which} and ${matching} and ${place}
+     ${order} limit ${page.limit}::integer)`
+  // What is open and what has ended each stand in an index of their own by these two: a list of both merges the two.
+  const byHalves = page.sort === 'deadline' || page.sort === 'priority'
+  if (byHalves && isMixed(statuses))
+    return among(sql`
+    select id from (${half(IS_OPEN)} union all ${half(IS_ENDED)}) as every order by place ${way}, id ${way} limit ${page.limit}::integer`)
   return t.rows<ListRow>`
-    select ${LIST_COLUMNS}
-      ${page.include.includes('payload') ? sql`, payload` : sql``} ${page.include.includes('response') ? sql`, response` : sql``}
-    from tasks
-    where tenant_id = ${scope.tenantId}::uuid and ${matching} and ${place}
-    order by ${key ? sql`${key} ${way},` : sql``} id ${way}
-    limit ${page.limit}::integer offset ${page.offset ?? 0}::integer`
+    select ${columns} from tasks
+    where tenant_id = ${scope.tenantId}::uuid and ${byHalves ? (statuses?.some(isFinal) ? IS_ENDED : IS_OPEN) : sql`true`} and ${matching} and ${place}
+    ${order} limit ${page.limit}::integer offset ${page.offset ?? 0}::integer`
 }
+
+const isMixed = (statuses: readonly Status[] | undefined): boolean =>
+  !statuses || statuses.length === 0 || new Set(statuses.map(isFinal)).size > 1
 
 export type ListFilter = {
   status?: Status[]
@@ -201,7 +226,7 @@ function saying(q: string): Sql {
 }
 
 /** So many ids are read by their key quicker than tasks in their order. */
-const MOST_IDS = 5_000
+export const MOST_IDS = 5_000
 
 // Under row security an operator over words, tags or metadata may not use an index: these functions look it up, and what they find is read again as the caller.
 export const findByIndex = (
