@@ -74,6 +74,7 @@ export const PROBLEMS = {
     'Origin may not embed',
     'Add the origin of the embedding page to the allowed origins of the tenant.',
   ),
+  protocol: no(400, 'Request is not well formed', 'Send one request that can be read in one way only; the connection is closed.'),
 
   // 401: who asks is not known
   unauthenticated: no(401, 'Sign-in or key needed', 'Send a session cookie or `Authorization: Bearer cs_…`.'),
@@ -132,11 +133,25 @@ export const PROBLEMS = {
   ),
   embed_token_wrong_task: no(403, 'Embed token is for another task', 'Mint an embed token for this task.'),
   human_denied: no(403, 'A person has denied it', 'Do not try another way: a person saw exactly this and said no.'),
+  export_off: no(403, 'Taking credentials out is switched off', 'An owner or admin of the tenant must switch it on first.'),
+  not_exportable: no(
+    403,
+    'This cannot leave the vault',
+    'Refresh tokens, client secrets and private keys never leave; use the connection through the proxy.',
+  ),
+  proxy_denied: no(403, 'The proxy denies this request', 'Read `reason`; ask for a grant if this should be possible.'),
+  approval_expired: no(403, 'Nobody agreed in time', 'Send the request again, and people are asked anew.'),
 
   // 404 to 410: not there, not like that, not any more
   not_found: no(404, 'Not found', 'Check the id; what belongs to others looks the same as what does not exist.'),
+  connection_missing: no(404, 'No usable connection', 'Connect the provider, or name a connection that may be used here.'),
   method_not_allowed: no(405, 'Method not allowed', 'Use one of the methods named in the `Allow` header.'),
   not_acceptable: no(406, 'No acceptable representation', 'Accept one of the types that the route answers with.'),
+  run_token_required: no(
+    407,
+    'Run token needed',
+    'Send the token of a live run as `Proxy-Authorization`; `countersign run -- <command>` does it for you.',
+  ),
   link_used: no(410, 'Link was used', 'A link works once; ask for a new one.'),
   link_expired: no(410, 'Link has expired', 'Ask for a new one.'),
   link_revoked: no(410, 'Link was revoked', 'Ask for a new one.'),
@@ -175,8 +190,18 @@ export const PROBLEMS = {
   preview_stale: no(409, 'The preview is out of date', 'Make a new preview and confirm that one.'),
   callback_resolved: no(409, 'Callback was answered', 'A callback is answered once.'),
   callback_replayed: no(409, 'Heartbeat is not newer than the last', 'Sign each heartbeat with the present time.'),
+  connection_exists: no(409, 'A connection of this name exists', 'Send `replace: true` to replace it, or choose another name.'),
+  needs_reauth: no(409, 'Somebody has to sign in again', 'The owner of the connection signs in at the provider once more.'),
+  run_ended: no(409, 'Run has ended', 'Open a new run.'),
+  hold_spent: no(409, 'The approval was used', 'The request named in `sent` went out with it. Send it again to ask anew.'),
 
   // 413 to 431: too large, wrong kind, wrong host
+  body_too_large_to_ask: no(
+    413,
+    'Body is too large to be shown to people',
+    'A request that people must agree to has at most 1 MiB.',
+  ),
+  host_mismatch: no(421, 'Host differs from the target', 'Name the same host in CONNECT, in TLS and in the request.'),
   body_too_large: no(413, 'Body is too large', 'Send less; `limit` tells the bytes that the route takes.'),
   file_too_large: no(413, 'File is too large', 'Send a file within `limit` bytes.'),
   payload_too_large: no(413, 'Payload is too large', 'Store the large part elsewhere and put a reference into the payload.'),
@@ -256,6 +281,7 @@ export const PROBLEMS = {
   rate_limited: after(429, 'Too many requests', 'Wait for `Retry-After`; `bucket` names the limit.'),
   concurrency_limited: later(429, 'Too many at once', 'End some of the open waits or streams first.'),
   too_many_open: later(429, 'Too many acts wait for people', 'Wait until some of them are answered.'),
+  budget_exhausted: later(429, 'Budget is used up', 'Wait until its window ends, or ask for a larger one.'),
   queue_full: later(429, 'Queue is full', 'Wait until the backlog is shorter.'),
 
   // 5xx: ours, or behind us
@@ -264,14 +290,19 @@ export const PROBLEMS = {
     'Something broke here',
     'Repeat it with the same Idempotency-Key; give the operator the request id if it stays.',
   ),
+  envelope_unknown: no(500, 'Sealed content cannot be read', 'Give the operator the request id.'),
   unreachable: later(502, 'The other side cannot be reached', 'Check its address and whether it is up.'),
   too_large: no(502, 'The other side answered too much', 'Ask it for less.'),
   tls: no(502, 'The certificate of the other side is refused', 'Mend the certificate, or name the authority that signed it.'),
+  upstream_proxy: later(502, 'The proxy on the way out failed', 'Tell the operator; the request did not arrive.'),
+  coding_unsupported: no(502, 'The answer is coded in a way that cannot be scanned', 'Ask for gzip, deflate, br or none.'),
   busy: after(503, 'Busy', 'Wait for `Retry-After`.'),
   store_unavailable: after(503, 'Database is away', 'Wait for `Retry-After`; nothing was written.'),
   read_only: after(503, 'Database is read-only', 'Wait for the fail-over to end; reading works.'),
   not_ready: after(503, 'Not ready', 'The server is starting, stopping or lacks something; `checks` names it.'),
   vault_sealed: after(503, 'Sealed content cannot be opened now', 'The operator must bring back the source of the root key.'),
+  control_unreachable: after(503, 'The proxy hears nothing of its control plane', 'Wait for `Retry-After`; nothing was sent.'),
+  record_unavailable: after(503, 'The record cannot be written', 'Wait for `Retry-After`; nothing was sent.'),
   schema_mismatch: later(
     503,
     'Database has another version',
