@@ -22,7 +22,7 @@ test.each([
   ['method twice', '{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call","params":{"name":"x"}}', 'ambiguous'],
   ['no JSON', 'hello', 'ambiguous'],
   ['an id that is an object', call({}), 'invalid'],
-  ['a call without a name', call(1, undefined), 'invalid'],
+  ['a call without a name', { ...call(1), params: {} }, 'invalid'],
   ['a name that is a number', call(1, 5), 'invalid'],
   ['an empty batch', [], 'invalid'],
   ['another version', { ...call(1), jsonrpc: '1.0' }, 'invalid'],
