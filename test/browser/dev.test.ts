@@ -46,7 +46,7 @@ test('T148 an agent asks; the mail is there and its button settles the task, a f
   // A server of its own starts beside it: on a busy machine each step takes its time.
   page.setDefaultTimeout(60_000)
   await signUp(page, dev.ready)
-  await page.goto('/dev')
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Desk' }).click()
   await page.getByText('No mail yet.').waitFor()
   expect(await accessibility(page)).toEqual([])
 

@@ -45,6 +45,7 @@ export const paths = {
   delivery: (id: string) => `/deliveries/${encodeURIComponent(id)}`,
   installation: () => '/installation',
   keyring: () => '/keyring',
+  dev: () => '/dev',
   audit: (query?: string) => (query ? `/audit?${query}` : '/audit'),
   auditEvent: (id: string) => `/audit/${encodeURIComponent(id)}`,
 }

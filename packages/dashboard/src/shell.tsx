@@ -10,8 +10,8 @@ import { TenantNotice } from './tenants/notice.tsx'
 import { TenantSwitch } from './tenants/switch.tsx'
 import { Button } from './ui/button.tsx'
 
-/** `for`: shown to whom this act is open. */
-type Place = { name: string; path: string; keys: string; also?: string[]; for?: string }
+/** `for`: shown to whom this act is open; `dev`: where `countersign dev` serves. */
+type Place = { name: string; path: string; keys: string; also?: string[]; for?: string; dev?: true }
 
 const GROUPS: { name: string; places: Place[] }[] = [
   {
@@ -56,6 +56,7 @@ const GROUPS: { name: string; places: Place[] }[] = [
       { name: 'Key ring', path: paths.keyring(), keys: 'g k', for: 'keyring.read' },
     ],
   },
+  { name: 'Development', places: [{ name: 'Desk', path: paths.dev(), keys: 'g d', for: 'task.configure', dev: true }] },
 ]
 const PLACES = GROUPS.flatMap(({ places }) => places)
 
@@ -66,7 +67,8 @@ export function Shell({ children }: { children: ReactNode }) {
   const signOut = useSignOut()
   const main = useFocusOnArrival(location)
   const nav = useHereInSight(location)
-  const isOpen = (place: Place) => place.for === undefined || Object.hasOwn(me.may, place.for)
+  const isOpen = (place: Place) =>
+    (place.for === undefined || Object.hasOwn(me.may, place.for)) && (place.dev === undefined || me.dev === true)
   const leads = Object.fromEntries(PLACES.filter(isOpen).map((place) => [place.keys.replace(' ', ''), () => go(place.path)]))
   useKeys({ ...leads, '?': () => setHelp(true) })
   const isHere = (place: Place) => [place.path, ...(place.also ?? [])].some((path) => location.startsWith(path))

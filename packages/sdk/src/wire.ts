@@ -1155,6 +1155,8 @@ export type Me = {
   session_id: string | null
   /** How far each action reaches for this person; what is not here is not open. */
   may: { [member: string]: 'any' | 'own' }
+  /** Only from a server that `countersign dev` started: its desk is the page /dev. */
+  dev?: boolean
 }
 
 export type Membership = {

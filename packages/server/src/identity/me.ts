@@ -18,6 +18,7 @@ export type Me = User & {
   /** The door through which a host sees this tenant; null for everybody who belongs here. */
   break_glass: { id: string; ends_at: Date } | null
   may: Partial<Record<Action, Reach>>
+  dev?: true
 }
 
 /** Actions without any reach are left out, and those on what all tenants share where they are for others. */
@@ -44,6 +45,7 @@ export const getMe = (house: IdentityHouse, scope: Scope): Promise<Me> =>
         session_id: scope.actor.session_id ?? null,
         break_glass: door,
         may: await mayOf(t, scope),
+        ...(house.hasDesk ? { dev: true as const } : {}),
       }
     },
     { readOnly: true },

@@ -34,6 +34,7 @@ export const Me = s.named(
       .describe('The door through which a host sees this tenant.'),
     session_id: s.maybe(s.id('ses')),
     may: s.record(s.oneOf('any', 'own')).describe('How far each action reaches for this person; what is not here is not open.'),
+    dev: s.optional(s.boolean()).describe('Only from a server that `countersign dev` started: its desk is the page /dev.'),
   }),
 )
 export const Session = s.named(

@@ -81,6 +81,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     outdated: options.outdated ?? (() => undefined),
   })
   const { identity, channels, webhooks } = rooms
+  identity.hasDesk = options.beside !== undefined
   const inside: Inside = { identity, channels, webhooks, db, knock: (request) => app.fetch(request), origin }
   const app: App = buildApp({
     house: { db, log, clock, keyring },
