@@ -1,0 +1,22 @@
+// What this room needs from the outside; main wires it once. Holds nothing by itself.
+import type { Keyring } from '../crypto/keyring.ts'
+import type { Db } from '../db/tx.ts'
+import type { Door } from '../egress/fetch.ts'
+import type { Countersign } from '../identity/policies/countersign.ts'
+import type { Policies } from '../identity/policies/judge.ts'
+import type { Log } from '../std/log.ts'
+
+export type VaultHouse = {
+  db: Db
+  keyring: Keyring
+  log: Log
+  /** The only way out: token endpoints, tests of keys, revocations. */
+  door: Door
+  policies: Policies
+  /** The one decision path: acts on connections and grants are judged, and wait for people where policy asks. */
+  countersign: Countersign
+  /** Where people reach the server, without a slash at the end; known once it listens. */
+  origin(): string
+  /** Where agents reach the proxy, as runs are told; null where this installation has none. */
+  proxyUrl: string | null
+}
