@@ -10,8 +10,8 @@ import { EgressError, type Failed } from './failure.ts'
 import type { Route } from './guard.ts'
 import { rememberDial, rounded } from './timing.ts'
 
-/** A private authority in place of the public ones, and what we show of ourselves. */
-export type Trust = { ca?: string; cert?: string; key?: string }
+/** A private authority in place of the public ones, what we show of ourselves, and which protocols are offered: HTTP/1.1 unless said otherwise. */
+export type Trust = { ca?: string; cert?: string; key?: string; alpn?: readonly string[] }
 
 /** Opens a connection to one address of a checked route, before any TLS with who is there. */
 export type Wire = (route: Route, address: Uint8Array, ms: number) => Promise<Socket>
@@ -64,7 +64,7 @@ export function addressText(address: Uint8Array): string {
   return isMapped(literal) ? (literal as ipaddr.IPv6).toIPv4Address().toString() : literal.toString()
 }
 
-async function openTls(socket: Socket, route: Route, ms: number, trust: Trust): Promise<Socket> {
+async function openTls(socket: Socket, route: Route, ms: number, { alpn = ['http/1.1'], ...trust }: Trust): Promise<Socket> {
   // The name is proved and sent as SNI though the address was dialled; an IP literal has no SNI.
   const servername = parseAddress(route.host) ? undefined : route.host
   const secure = tlsConnect({
@@ -72,7 +72,7 @@ async function openTls(socket: Socket, route: Route, ms: number, trust: Trust): 
     host: route.host,
     servername,
     ...trust,
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: [...alpn],
     minVersion: 'TLSv1.2',
   })
   await opened(secure, 'secureConnect', ms, 'tls')

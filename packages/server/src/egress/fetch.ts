@@ -9,6 +9,7 @@ import { readBody } from './body.ts'
 import { dial, straight, type Trust } from './dial.ts'
 import { EgressError, type Failed, type Failure } from './failure.ts'
 import type { Guard, Route } from './guard.ts'
+import { type Lane, type LaneRequest, openLane } from './lane.ts'
 import { type ForwardProxy, wireThrough } from './proxy.ts'
 import { rounded, type Timings, watchBody } from './timing.ts'
 
@@ -41,7 +42,7 @@ export type EgressRequest = {
   /** Connections are never shared between tenants. */
   tenantId: string
   url: string
-  method?: 'GET' | 'POST'
+  method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
   headers?: Record<string, string>
   body?: string | Buffer
   /** 0 unless said otherwise; at most 3. */
@@ -67,6 +68,8 @@ export type Door = {
   fetch(request: EgressRequest): Promise<Answer | Failure>
   /** A bare connection of a checked route, for what is no HTTP: a server of mail. */
   dial(route: Route, ms: number): Promise<Socket>
+  /** A checked connection for who streams HTTP over it themselves. */
+  lane(request: LaneRequest): Promise<Lane | Failure>
   close(): Promise<void>
 }
 
@@ -206,6 +209,11 @@ export function openDoor(options: DoorOptions): Door {
       }
     },
     dial: (route, ms) => dial(route, ms, {}, wire),
+    async lane(request) {
+      const lane = await openLane(guard, wire, request)
+      if ('failed' in lane) log?.info({ err: lane.cause, failed: lane.failed, url: hostOf(request.origin) }, 'a connection out failed')
+      return lane
+    },
     async close() {
       await Promise.all([...pools.values()].map((pool) => pool.destroy()))
       pools.clear()

@@ -35,6 +35,9 @@ export function rememberDial(socket: Socket, { address, ...took }: Dialled & { a
   reached.set(socket, address)
 }
 
+/** Where a connection of ours leads. */
+export const reachedBy = (socket: Socket): string | null => reached.get(socket) ?? null
+
 /** These timings learn the socket over which this very buffer leaves. */
 export const watchBody = (body: Buffer, timings: Timings): void => void watched.set(body, timings)
 
