@@ -1,7 +1,7 @@
 // Builds what an installed package consists of: dist/ of sdk, queue and server (esbuild, and declarations for the two libraries), and the dashboard (Vite).
 // A part is skipped when nothing it is made of is newer than what it makes, so that a start from a checkout costs a few file stats.
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -74,7 +74,12 @@ const PARTS = [
     name: 'server',
     from: [at('server', 'src'), at('server', 'package.json')],
     stamp: at('server', 'dist', '.built'),
-    make: bundle('server', { cli: 'src/cli/main.ts' }, { platform: 'node', target: 'node20', outbase: undefined }),
+    make: bundle(
+      'server',
+      { cli: 'src/cli/main.ts' },
+      // Split where a command loads what it needs as it acts: cli.js is the commands, the server comes with the first that wants it.
+      { platform: 'node', target: 'node20', outbase: undefined, splitting: true },
+    ),
   },
   {
     name: 'dashboard',
@@ -122,6 +127,8 @@ async function declarations() {
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  // What is packed is of this build alone: the parts of a split bundle are named after their content, and old ones would stay.
+  for (const name of ['sdk', 'queue', 'server']) rmSync(at(name, 'dist'), { recursive: true, force: true })
   await buildIfStale()
   await declarations()
 }

@@ -77,7 +77,7 @@ async function run(line: string, seen: string[]): Promise<{ text: string; code: 
     /<([a-z]+) (\d+)>/g,
     (_, kind: string, nth: string) => seen.filter((id) => id.startsWith(`${kind}_`))[Number(nth) - 1] ?? `${kind}_?`,
   )
-  const script = `countersign() { ${JSON.stringify(process.execPath)} ${JSON.stringify(dev.bin)} "$@"; }\n${command} 2>&1`
+  const script = `countersign() { ${JSON.stringify(process.execPath)} ${JSON.stringify(dev.cli)} "$@"; }\n${command} 2>&1`
   const env = {
     PATH: process.env.PATH,
     HOME: dev.home,

@@ -9,7 +9,7 @@ import { loadPasswords } from '../../packages/server/src/db/embedded/passwords.t
 import { type Embedded, startEmbedded } from '../../packages/server/src/db/embedded/postgres.ts'
 import { type Client, clientOf } from './client.ts'
 import { type Outage, openSwitchable } from './outage.ts'
-import { type Running, root, start, temporaryFolder } from './process.ts'
+import { buildCommand, cli, type Running, start, temporaryFolder } from './process.ts'
 
 const PASSWORD = 'marble-otter-sings-7-hymns'
 const EMAIL = 'olga@example.com'
@@ -52,7 +52,7 @@ type InstallationOptions = {
 }
 
 export async function openInstallation(options: InstallationOptions): Promise<Installation> {
-  await built()
+  await buildCommand()
   const home = join(temporaryFolder(), 'home')
   const database = await startEmbedded({ home })
   onTestFinished(() => database.stop())
@@ -61,7 +61,7 @@ export async function openInstallation(options: InstallationOptions): Promise<In
 
 /** The same over a database that can be switched off. */
 export async function openWithOutage(options: InstallationOptions): Promise<Installation & { outage: Outage }> {
-  await built()
+  await buildCommand()
   const home = join(temporaryFolder(), 'home')
   const { database, outage } = await openSwitchable(home)
   return { ...(await openOver(home, database, options)), outage }
@@ -88,7 +88,7 @@ async function openOver(home: string, database: Embedded, options: InstallationO
 export async function openDevelopment(
   options: { env?: Record<string, string>; password?: string } = {},
 ): Promise<Omit<Installation, 'database'>> {
-  await built()
+  await buildCommand()
   const folder = temporaryFolder()
   const home = join(folder, 'home')
   const dev = await startServer({ COUNTERSIGN_HOME: home, HOME: folder, ...options.env }, 'dev')
@@ -120,19 +120,6 @@ async function furnish({
   }
 }
 
-let isBuilt: Promise<void> | undefined
-/** What the processes run, once: after that they start what was built, as an installed package does, and never a build between two kills. */
-function built(): Promise<void> {
-  isBuilt ??= (async () => {
-    const { buildIfStale } = (await import(join(root, 'scripts/build.mjs'))) as { buildIfStale(names: string[]): Promise<void> }
-    await buildIfStale(['sdk', 'queue', 'server'])
-  })()
-  return isBuilt
-}
-
-const cli = join(root, 'packages/server/dist/cli.js')
-
-/** The built command without a look at its sources. */
 const run = (args: string[], env: Record<string, string>): Running =>
   start(process.execPath, [cli, ...args], {
     env: { COUNTERSIGN_ENVIRONMENT: 'development', COUNTERSIGN_LOG_LEVEL: 'warn', COUNTERSIGN_LIMITS: LIMITS, ...env },

@@ -8,6 +8,19 @@ import { KEY_SCOPES } from '../../packages/server/src/identity/matrix.ts'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 const bin = join(root, 'packages/server/bin/countersign.mjs')
+/** The built command without a look at its sources; `buildCommand()` first. */
+export const cli = join(root, 'packages/server/dist/cli.js')
+
+let isBuilt: Promise<void> | undefined
+/** The built command without a look at its sources: looked at once, so that no start pays for it and none builds between two kills. */
+export async function buildCommand(): Promise<string> {
+  isBuilt ??= (async () => {
+    const { buildIfStale } = (await import(join(root, 'scripts/build.mjs'))) as { buildIfStale(names: string[]): Promise<void> }
+    await buildIfStale(['sdk', 'queue', 'server'])
+  })()
+  await isBuilt
+  return cli
+}
 
 export type Ready = { ready: true; url: string; setup_url: string | null; agent_key: string; pid: number }
 
@@ -101,7 +114,7 @@ function cleanEnvironment(): Record<string, string> {
   )
 }
 
-export type OpenDev = { url: string; home: string; bin: string; agentKey: string; personKey: string; close(): Promise<void> }
+export type OpenDev = { url: string; home: string; cli: string; agentKey: string; personKey: string; close(): Promise<void> }
 
 /** A `countersign dev` for a whole file of tests, with its first operator signed up and a personal key of theirs. The caller closes it. */
 export async function openDev(settings: Record<string, string> = {}, args: string[] = []): Promise<OpenDev> {
@@ -124,7 +137,7 @@ export async function openDev(settings: Record<string, string> = {}, args: strin
   return {
     url: ready.url,
     home,
-    bin,
+    cli,
     agentKey: ready.agent_key,
     personKey: await signUp(ready),
     async close() {

@@ -4,9 +4,8 @@ import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { type Countersign, Problem } from '@countersign/sdk'
 import type { Command } from 'commander'
-import { EXIT, type LogVerdict, verifierOptions } from '../events/audit/verify.ts'
-import { verifyFile } from '../events/audit/verify-file.ts'
-import { type ReceiptVerdict, verifyReceipt } from '../events/audit/verify-receipt.ts'
+import type { LogVerdict } from '../events/audit/verify.ts'
+import type { ReceiptVerdict } from '../events/audit/verify-receipt.ts'
 import { print } from './output.ts'
 import type { Door } from './tasks.ts'
 
@@ -69,6 +68,7 @@ export function auditCommand(parent: Command, door: Door): void {
     .option('--key <key...>', 'the key of a verifier, as C2SP writes it')
     .option('--against <file>', 'an older note, or an older export: the log must go on from it')
     .action(async (file: string, flags: VerifyFlags) => {
+      const { EXIT, verifierOptions, verifyFile } = await import('./beside/audit.ts')
       const verdict = await readable(() => verifyFile(file, verifierOptions(filesOf(flags))))
       print(door.output(), verdict, describeVerdict)
       process.exitCode = EXIT[verdict.verdict]
@@ -162,6 +162,7 @@ async function checkReceipt({ client, output }: Door, file: string, { keys, audi
   const receipt = keys === undefined ? await published('receipt-keys.json') : (JSON.parse(read(keys)) as unknown)
   const own = auditKeys === undefined ? null : (JSON.parse(read(auditKeys)) as unknown)
   const audit = own ?? (keys === undefined ? await published('audit-keys.json') : null)
+  const { verifyReceipt } = await import('./beside/audit.ts')
   const verdict = verifyReceipt(read(file), { receipt, ...(audit === null ? {} : { audit }) })
   const from = keys === undefined ? { keys_from: client().settings.url } : {}
   print(output(), { ...verdict, ...from }, (said) =>

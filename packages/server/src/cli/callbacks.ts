@@ -1,29 +1,11 @@
 // countersign callbacks …: a receiver on a listener of its own, and signatures made and checked by hand. Prints no key.
-import { readFileSync } from 'node:fs'
-import {
-  AWA_SIGNATURE_HEADER,
-  CALLBACK_PREFIX,
-  type CallbackKeys,
-  createQueue,
-  type KeySource,
-  QueueError,
-  SIGNATURE_HEADER,
-  type SignedAction,
-  serveCallbacks,
-  signAwa,
-  signCallback,
-  signingKey,
-  verifyAwa,
-  verifySignature,
-} from '@countersign/queue'
+import type { CALLBACK_PREFIX, SignedAction } from '@countersign/queue'
 import { type Command, InvalidArgumentError } from 'commander'
-import { openCallbackKeys } from '../jobs/receiver.ts'
-import { BootRefused, withDatabase } from '../main/boot.ts'
-import { type Config, ConfigRefused, processContext, readConfig } from '../main/config.ts'
-import { openServerLog } from '../main/log.ts'
-import { type Log, openLog } from '../std/log.ts'
+import type { Serving, Signing } from './beside/callbacks.ts'
 import { type Output, print } from './output.ts'
 
+// Written out, since the engine is not loaded to print a default.
+const PREFIX: typeof CALLBACK_PREFIX = '/api/v1/callbacks'
 const EXAMPLES = `
 Examples:
   $ countersign callbacks serve --port 3002 --keys-file keys.json
@@ -32,6 +14,8 @@ Examples:
 
 The keys are those of COUNTERSIGN_CALLBACK_KEYS_FILE: { "keys": [{ "id": "k1", "secret": "<64 hex digits>" }] }, mode 0600.
 `
+
+const beside = () => import('./beside/callbacks.ts')
 
 export function callbacksCommand(program: Command, output: () => Output): void {
   const callbacks = program
@@ -45,11 +29,11 @@ export function callbacksCommand(program: Command, output: () => Output): void {
     .description('receive callbacks and nothing else, until a signal ends it; a login with countersign_callback is enough')
     .option('--port <port>', 'the port to listen on', port, 3002)
     .option('--host <address>', 'the address to listen on', '127.0.0.1')
-    .option('--prefix <path...>', 'where the routes stand', [CALLBACK_PREFIX, '/api/callbacks'])
+    .option('--prefix <path...>', 'where the routes stand', [PREFIX, '/api/callbacks'])
     .option(...KEYS)
     .option('--accept-v1', 'also take X-Awa-Signature')
     .option('--allow-unsigned', 'take everything; only at a private address')
-    .action(async (options: Serving) => serve(options, output()))
+    .action(async (options: Serving) => (await beside()).serve(options, output()))
 
   callbacks
     .command('sign')
@@ -61,11 +45,8 @@ export function callbacksCommand(program: Command, output: () => Output): void {
     .option('--v1', 'an X-Awa-Signature instead, which covers the id alone')
     .option(...KEYS)
     .action(async (act: SignedAction, id: string, options: Signing) => {
-      const keys = await readKeys(options)
-      const [name, value] = options.v1
-        ? [AWA_SIGNATURE_HEADER, signedAwa(keys, id)]
-        : [SIGNATURE_HEADER, await signed(keys, act, id, options)]
-      print(output(), { header: name, value }, () => `${name}: ${value}`)
+      const { sign } = await beside()
+      print(output(), await sign(act, id, options), ({ header, value }) => `${header}: ${value}`)
     })
 
   callbacks
@@ -79,17 +60,13 @@ export function callbacksCommand(program: Command, output: () => Output): void {
     .option('--v1', 'the value is an X-Awa-Signature')
     .option(...KEYS)
     .action(async (act: SignedAction, id: string, options: Signing & { signature: string }) => {
-      const verdict = await judge(await readKeys(options), act, id, options)
+      const verdict = await (await beside()).verify(act, id, options)
       print(output(), verdict, ({ right, key, age_seconds }) =>
         right ? `right${key ? `: signed with ${key}, ${age_seconds} s ago` : ''}` : `not right: ${verdict.code}`,
       )
       if (!verdict.right) process.exitCode = 1
     })
 }
-
-type Keyed = { keysFile?: string }
-type Signing = Keyed & { body: string; bodyFile?: string; v1?: true }
-type Serving = Keyed & { port: number; host: string; prefix: string[]; acceptV1?: true; allowUnsigned?: true }
 
 function port(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) < 65_536) return Number(text)
@@ -100,103 +77,4 @@ function action(text: string): SignedAction {
   const known = (['complete', 'fail', 'heartbeat', 'dispatch'] as const).find((one) => one === text)
   if (!known) throw new InvalidArgumentError('Must be complete, fail, heartbeat or dispatch.')
   return known
-}
-
-const settings = (): Config => {
-  const { env, context } = processContext()
-  return readConfig(env, context)
-}
-
-const readKeys = ({ keysFile }: Keyed): Promise<CallbackKeys> => {
-  const file = keysFile ?? settings().callbackKeysFile
-  if (!file) throw new ConfigRefused(['COUNTERSIGN_CALLBACK_KEYS_FILE is not set, and there is no --keys-file.'])
-  return openKeys(file, openLog({ level: 'warn', pretty: true })).read()
-}
-
-function openKeys(file: string, log: Log): KeySource {
-  try {
-    return openCallbackKeys(file, log)
-  } catch (error) {
-    throw error instanceof QueueError ? new ConfigRefused([error.message]) : error
-  }
-}
-
-const bodyOf = ({ body, bodyFile }: Signing): string | Uint8Array => (bodyFile === undefined ? body : readFileSync(bodyFile))
-
-function signed(keys: CallbackKeys, act: SignedAction, subject: string, options: Signing): Promise<string> {
-  const now = new Date()
-  const key = signingKey(keys, now)
-  if (!key) throw new ConfigRefused(['The key file has no key that is live.'])
-  return signCallback(key, { action: act, subject, body: bodyOf(options) }, now)
-}
-
-function signedAwa({ awa: [key] }: CallbackKeys, id: string): string {
-  if (!key) throw new ConfigRefused(['The key file has no key of version 1; it stands under "awa".'])
-  return signAwa(key, id)
-}
-
-type Verdict = { right: boolean; code?: string; key?: string; age_seconds?: number }
-
-async function judge(
-  keys: CallbackKeys,
-  act: SignedAction,
-  id: string,
-  options: Signing & { signature: string },
-): Promise<Verdict> {
-  if (options.v1)
-    return verifyAwa(options.signature, keys.awa, id) ? { right: true } : { right: false, code: 'signature_invalid' }
-  const now = new Date()
-  try {
-    const { key, t } = await verifySignature(
-      options.signature,
-      keys.keys,
-      { action: act, subject: id, body: bodyOf(options) },
-      now,
-    )
-    return { right: true, key: key.id, age_seconds: Math.floor(now.getTime() / 1_000) - t }
-  } catch (error) {
-    if (error instanceof QueueError) return { right: false, code: error.code }
-    throw error
-  }
-}
-
-async function serve(options: Serving, output: Output): Promise<void> {
-  const config = settings()
-  const { log } = openServerLog(config)
-  const file = options.keysFile ?? config.callbackKeysFile
-  await withDatabase(config, log, async ({ runtimeUrl }) => {
-    const queue = createQueue({ database: { url: runtimeUrl }, listen: false, log })
-    try {
-      const server = await serveCallbacks(queue, {
-        ...(file === null || file === undefined ? {} : { keys: openKeys(file, log) }),
-        acceptV1: options.acceptV1 === true || config.callbackV1,
-        allowUnsigned: options.allowUnsigned === true,
-        prefixes: options.prefix,
-        host: options.host,
-        port: options.port,
-        log,
-      })
-      print(output, { ready: true, url: server.url, pid: process.pid }, ({ url }) => `Callbacks are received at ${url}`)
-      await signalled()
-      await server.close()
-    } catch (error) {
-      throw error instanceof QueueError ? new BootRefused([error.message]) : error
-    } finally {
-      await queue.close()
-    }
-  })
-}
-
-/** A second signal ends it at once. */
-function signalled(): Promise<void> {
-  return new Promise((resume) => {
-    let ending = false
-    const end = () => {
-      if (ending) process.exit(130)
-      ending = true
-      resume()
-    }
-    process.on('SIGINT', end)
-    process.on('SIGTERM', end)
-  })
 }

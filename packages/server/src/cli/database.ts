@@ -1,37 +1,16 @@
 // countersign migrate, db roles: the database, looked at and brought up to date.
 import { type Command, Option } from 'commander'
-import { adoptRoles } from '../db/adopt.ts'
-import { checkRoles } from '../db/check.ts'
-import { type ManifestFormat, printManifest } from '../db/manifest.ts'
-import { migrate } from '../db/migrate.ts'
-import { printRoles } from '../db/roles.ts'
-import { type Db, openDb } from '../db/tx.ts'
-import { withDatabase } from '../main/boot.ts'
-import { type Config, ConfigRefused, processContext, readConfig } from '../main/config.ts'
-import { openLog } from '../std/log.ts'
+import type { ManifestFormat } from './beside/database.ts'
 import { type Output, print } from './output.ts'
 
-/** The embedded database is for one machine, so a command about it speaks of development unless told otherwise. */
-const settings = (): Config => {
-  const { env, context } = processContext()
-  const config = readConfig(env, context)
-  return config.databaseUrl || env.COUNTERSIGN_ENVIRONMENT ? config : { ...config, environment: 'development' }
-}
+const beside = () => import('./beside/database.ts')
 
 export function databaseCommands(program: Command, output: () => Output): void {
   program
     .command('migrate')
     .description('bring the database to the schema of this version, as the migrator login')
     .action(async () => {
-      const config = settings()
-      const log = openLog({ level: 'warn', pretty: true })
-      const { applied } = await withDatabase(config, log, ({ migratorUrl }) => {
-        if (!migratorUrl)
-          throw new ConfigRefused([
-            'COUNTERSIGN_MIGRATOR_URL is not set: it names the same database as the login countersign_migrator.',
-          ])
-        return migrate(migratorUrl, { log })
-      })
+      const { applied } = await (await beside()).migrateDatabase()
       print(output(), { applied }, () =>
         applied.length === 0
           ? 'Nothing to do: the schema is that of this version.'
@@ -59,6 +38,7 @@ export function databaseCommands(program: Command, output: () => Output): void {
     .action(async (options: RolesOptions) => {
       if (options.check) return checkModel(output())
       if (options.adopt) return adopt(output())
+      const { printManifest, printRoles } = await beside()
       if (options.format ?? options.schema)
         return print(output(), { manifest: printManifest(options.format ?? 'sql', options) }, ({ manifest }) => manifest)
       print(output(), { sql: printRoles(options) }, ({ sql }) => sql)
@@ -75,12 +55,7 @@ type RolesOptions = {
 }
 
 async function adopt(output: Output): Promise<void> {
-  const { adminUrl } = settings()
-  if (!adminUrl)
-    throw new ConfigRefused([
-      'COUNTERSIGN_ADMIN_URL is not set: it names the database as a superuser, or as the login that owns it all and may make roles.',
-    ])
-  print(output, await adoptRoles(adminUrl.reveal()), ({ statements, kept }) =>
+  print(output, await (await beside()).adopt(), ({ statements, kept }) =>
     statements.length === 0
       ? 'Nothing to do: the roles are as they should be.'
       : [
@@ -91,7 +66,7 @@ async function adopt(output: Output): Promise<void> {
 }
 
 async function checkModel(output: Output): Promise<void> {
-  const differences = await inspectWith(settings(), (db) => checkRoles(db))
+  const differences = await (await beside()).differencesOfRoles()
   print(output, { differences }, () =>
     differences.length === 0
       ? 'The roles are as they should be.'
@@ -99,13 +74,3 @@ async function checkModel(output: Output): Promise<void> {
   )
   if (differences.length > 0) process.exitCode = 20
 }
-
-const inspectWith = <T>(config: Config, look: (db: Db) => Promise<T>): Promise<T> =>
-  withDatabase(config, openLog({ level: 'warn', pretty: true }), async ({ runtimeUrl }) => {
-    const db = await openDb({ url: runtimeUrl, listen: false })
-    try {
-      return await look(db)
-    } finally {
-      await db.close()
-    }
-  })

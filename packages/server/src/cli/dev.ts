@@ -1,26 +1,10 @@
-// countersign dev: everything in one process on this machine, ready to be asked. Prints the way in, a key for an agent and a sample that works; leaves nothing running. Beside the
-// product it opens the desk of development (/dev), on loopback and never in production.
-import { writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { join } from 'node:path'
+// countersign dev: everything in one process on this machine, ready to be asked.
 import type { Command } from 'commander'
-import { developmentKey } from '../identity/development.ts'
-import { issueSetupLink } from '../identity/setup.ts'
-import { boot, type Running } from '../main/boot.ts'
-import { type Config, type Environment, processContext, readConfig } from '../main/config.ts'
-import { type Desk, openDesk } from '../main/dev/desk.ts'
-import { openServerLog } from '../main/log.ts'
-import { announce, removeOwn } from './awaithumans.ts'
+import type { DevFlags } from './beside/dev.ts'
 import type { Output } from './output.ts'
-import { asSettings, endOnSignal, setupLink } from './serve.ts'
-import { runtimeOf, snippetFor } from './snippet.ts'
 
-/** The SDK looks here when nothing else says where the server is. */
-const DEVELOPMENT_FILE = '.countersign-dev.json'
 const FIRST_PORT = 3001
 const LAST_PORT = 3010
-
-type Flags = { port?: string; home?: string; awaithumans?: true; bare?: true }
 
 export function devCommand(program: Command, output: () => Output): void {
   program
@@ -33,86 +17,5 @@ export function devCommand(program: Command, output: () => Output): void {
     .option('--home <folder>', 'where its database and keys are kept; default .countersign in this folder')
     .option('--awaithumans', 'also writes ~/.awaithumans-dev.json, so that clients of awaithumans find it')
     .option('--bare', 'without /dev: no captured mail, no pretend Slack, no receiver of webhooks, no clock to move')
-    .action(async ({ awaithumans, bare, ...flags }: Flags) => {
-      const started = performance.now()
-      const { env, context } = processContext()
-      const given: Environment = {
-        COUNTERSIGN_ENVIRONMENT: 'development',
-        COUNTERSIGN_LOG_LEVEL: 'warn',
-        ...env,
-        ...asSettings(flags),
-      }
-      const desk = bare ? null : await deskFor(readConfig(given, context), given)
-      let running: Running | null = null
-      try {
-        const config = readConfig({ ...given, ...desk?.settings }, context)
-        running = await listen(config, given.COUNTERSIGN_PORT !== undefined, desk)
-        const file = join(homedir(), DEVELOPMENT_FILE)
-        const leave: (() => void)[] = [() => removeOwn(file)]
-        endOnSignal(running, async () => {
-          for (const last of leave) last()
-          await desk?.close()
-        })
-        const { url } = running.server
-        const key = await developmentKey(running.server.identity, join(config.home, 'development.key'))
-        await desk?.settle(key)
-        // This process is the only one, so a link of an earlier start may die: nobody could read it again.
-        const link = config.setupToken ? await setupLink(running, config) : await issueSetupLink(running.server.identity)
-        const ready = { ready: true, url, setup_url: link, agent_key: key, pid: process.pid }
-        writeFileSync(file, `${JSON.stringify(ready)}\n`, { mode: 0o600 })
-        if (awaithumans) leave.push(announce(url, key, running.db.clock.now()))
-        const { json, stdout } = output()
-        stdout(json ? `${JSON.stringify(ready)}\n` : welcome(ready, context.cwd, desk !== null, performance.now() - started))
-      } catch (error) {
-        await running?.close()
-        await desk?.close()
-        throw error
-      }
-    })
-}
-
-/** Null where others than this machine could reach it, or where somebody calls this production. */
-async function deskFor({ environment, host, home }: Config, given: Environment): Promise<Desk | null> {
-  if (environment !== 'development' || !isLoopback(host)) return null
-  return openDesk({
-    home,
-    allow: given.COUNTERSIGN_EGRESS_ALLOW,
-    slack: given.COUNTERSIGN_SLACK_URL === undefined,
-  })
-}
-
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
-
-/** The wanted port, or the first free one of ten when nobody wants one. */
-async function listen(config: Config, isGiven: boolean, desk: Desk | null): Promise<Running> {
-  const { log, told } = openServerLog(config, { pretty: process.stderr.isTTY })
-  for (let port = config.port; ; port++) {
-    try {
-      return await boot({ ...config, port }, log, told, desk)
-    } catch (error) {
-      const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
-      if (!taken || isGiven || port >= LAST_PORT) throw error
-    }
-  }
-}
-
-type Ready = { url: string; setup_url: string | null; agent_key: string }
-
-function welcome({ url, setup_url, agent_key }: Ready, folder: string, hasDesk: boolean, ms: number): string {
-  const { file, run, text } = snippetFor(runtimeOf(folder))
-  const sample = text.replace('<url>', url).trimEnd().split('\n')
-  return `
-  Countersign is ready (${(ms / 1000).toFixed(1)} s).
-
-  Dashboard   ${url}
-${setup_url ? `  Set up      ${setup_url}\n` : ''}  Agent key   ${agent_key}
-${hasDesk ? `  Desk        ${url}/dev  its mail, a pretend Slack, webhooks, and a clock to move\n` : ''}
-  Save this as ${file}, run  ${run} , and answer it in the dashboard:
-
-${sample.map((line) => (line === '' ? '' : `    ${line}`)).join('\n')}
-
-  It finds this server by itself. From elsewhere: COUNTERSIGN_URL=${url} COUNTERSIGN_KEY=<agent key>
-  Ctrl-C stops everything.
-
-`
+    .action(async (flags: DevFlags) => (await import('./beside/dev.ts')).develop(flags, output(), LAST_PORT))
 }

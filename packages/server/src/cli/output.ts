@@ -1,8 +1,7 @@
 // How commands speak: results on stdout, everything else on stderr; `--json` prints what the API answered, one value. Knows no command.
-import { QueueError } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
-import { BootRefused } from '../main/boot.ts'
 import { ConfigRefused } from '../main/config.ts'
+import { BootRefused } from '../main/refused.ts'
 
 export type Output = { json: boolean; stdout: (text: string) => void; stderr: (text: string) => void }
 
@@ -36,7 +35,8 @@ export const plain = (text: string): string =>
 /** Ends of a command by code: 2 the words were wrong, 69 nobody answered, 77 not allowed, 78 settings or a schema that does not fit, 1 everything else. */
 export function exitCode(error: unknown): number {
   if (error instanceof ConfigRefused || error instanceof BootRefused) return 78
-  if (error instanceof QueueError && error.code === 'schema_mismatch') return 78
+  // By its name: the engine is not loaded for a command that never meets it.
+  if (error instanceof Error && error.name === 'QueueError' && 'code' in error && error.code === 'schema_mismatch') return 78
   if (!(error instanceof Problem)) return 1
   if (error.code === 'settings_invalid') return 78
   if (error.code === 'server_unreachable') return 69

@@ -1,4 +1,6 @@
 // Every command that there is, on one program: what the terminal runs, and what pages that print commands are held against. Runs nothing by itself.
+// Loads no room of the server: what a command needs to act beside one (its database, its engine, its rooms) stands in beside/ and is imported as it acts, so that
+// a command that only talks to a server starts as fast as its client (test/cli/load.test.ts).
 import { Countersign } from '@countersign/sdk'
 import { Command } from 'commander'
 import { version } from '../main/version.ts'

@@ -1,9 +1,6 @@
 // countersign queue …: the engine itself, spoken to through its database and not through a server. For whoever holds the database's login.
-import { createQueue, type Finding, listMigrations, migrate, type Queue } from '@countersign/queue'
+import type { Finding, Queue } from '@countersign/queue'
 import type { Command } from 'commander'
-import { withDatabase } from '../main/boot.ts'
-import { processContext, readConfig } from '../main/config.ts'
-import { openLog } from '../std/log.ts'
 import { confirm, targetOf } from './confirm.ts'
 import { print, table } from './output.ts'
 import type { Door } from './tasks.ts'
@@ -16,6 +13,10 @@ Examples:
 
 Without --database these speak to the database of the settings, or to that of the running \`countersign dev\`.
 `
+
+const beside = () => import('./beside/queue.ts')
+const withQueue = async <T>(database: string | undefined, work: (queue: Queue) => Promise<T>): Promise<T> =>
+  (await beside()).withQueue(database, work)
 
 export function queueCommand(program: Command, door: Door): void {
   const { output } = door
@@ -30,6 +31,7 @@ export function queueCommand(program: Command, door: Door): void {
     .option(...DATABASE)
     .option('--sql', 'print the files instead, for whoever applies SQL by other means')
     .action(async ({ database, sql }: { database?: string; sql?: true }) => {
+      const { listMigrations, migrate } = await beside()
       if (sql) return print(output(), listMigrations(), (all) => all.map(({ name, text }) => `-- ${name}\n${text}`).join('\n'))
       if (database === undefined)
         throw new Error('say which database with --database; the one of a server is migrated by: countersign migrate')
@@ -95,19 +97,3 @@ export function queueCommand(program: Command, door: Door): void {
 }
 
 const line = ({ code, what, remedy }: Finding): string => `${code.padEnd(22)}${what}\n${' '.repeat(22)}→ ${remedy}`
-
-/** The engine of a database, without a worker and without a listening connection. */
-async function withQueue<T>(database: string | undefined, work: (queue: Queue) => Promise<T>): Promise<T> {
-  const on = async (url: string) => {
-    const engine = createQueue({ database: { url, max: 2 }, listen: false })
-    try {
-      return await work(engine)
-    } finally {
-      await engine.close()
-    }
-  }
-  if (database !== undefined) return on(database)
-  const { env, context } = processContext()
-  const config = readConfig(env, context)
-  return withDatabase(config, openLog({ level: 'warn', pretty: true }), ({ runtimeUrl }) => on(runtimeUrl))
-}

@@ -1,11 +1,7 @@
 // countersign config show, countersign setup link: what is in force, and the way in.
 import { Problem } from '@countersign/sdk'
 import type { Command } from 'commander'
-import { openDb } from '../db/tx.ts'
-import { issueSetupLink } from '../identity/setup.ts'
-import { openIdentity, withDatabase } from '../main/boot.ts'
 import { describeConfig, processContext, readConfig } from '../main/config.ts'
-import { openLog } from '../std/log.ts'
 import { type Output, print, table } from './output.ts'
 
 export function settingsCommands(program: Command, output: () => Output): void {
@@ -32,17 +28,8 @@ export function settingsCommands(program: Command, output: () => Output): void {
     .command('link')
     .description('a new one-time set-up link; the one before it is dead. Refused once somebody has signed up')
     .action(async () => {
-      const { env, context } = processContext()
-      const config = readConfig(env, context)
-      const log = openLog({ level: 'warn', pretty: true })
-      const link = await withDatabase(config, log, async ({ runtimeUrl }) => {
-        const db = await openDb({ url: runtimeUrl, listen: false })
-        try {
-          return await issueSetupLink(await openIdentity(config, db, log))
-        } finally {
-          await db.close()
-        }
-      })
+      const { newSetupLink } = await import('./beside/setup.ts')
+      const link = await newSetupLink()
       if (link === null) throw new Problem('setup_completed')
       print(output(), { setup_url: link }, ({ setup_url }) => setup_url)
     })

@@ -1,13 +1,7 @@
 // countersign tenants …: the tenants of an installation, by whoever runs it, beside its server; and countersign break-glass …: who looked into the tenant of
 // one's key. A host who wants to look in asks on the page of tenants, as a person whom the owners can see.
 import type { Command } from 'commander'
-import { systemScope } from '../db/scope.ts'
-import { openDb } from '../db/tx.ts'
-import type { IdentityHouse } from '../identity/house.ts'
-import { changeTenantState, listAllTenants, makeTenant, type Plate, type StateChange } from '../identity/tenants/tenant.ts'
-import { openIdentity, withDatabase } from '../main/boot.ts'
-import { processContext, readConfig } from '../main/config.ts'
-import { openLog } from '../std/log.ts'
+import type { Plate, StateChange } from './beside/tenants.ts'
 import { confirm } from './confirm.ts'
 import { type Output, plain, print, table } from './output.ts'
 import type { Door } from './tasks.ts'
@@ -22,9 +16,7 @@ Examples:
 These act on the database of this environment, as \`countersign setup link\` does; the record of the tenant says system:cli.
 `
 
-const by = systemScope('cli')
-/** Whoever has this shell has the database: nobody is slowed down. */
-const UNLIMITED = { take: async () => undefined, clear: async () => undefined }
+const beside = () => import('./beside/tenants.ts')
 
 export function tenantsCommand(program: Command, door: Door): void {
   const tenants = program
@@ -36,7 +28,7 @@ export function tenantsCommand(program: Command, door: Door): void {
     .command('list')
     .description('every tenant and its state')
     .action(async () =>
-      print(door.output(), { data: await beside(all) }, ({ data }) =>
+      print(door.output(), { data: await (await beside()).allTenants() }, ({ data }) =>
         table(data.map(row), ['ID', 'STATE', 'SINCE', 'NAME'], 'No tenant yet: countersign setup link'),
       ),
     )
@@ -46,7 +38,7 @@ export function tenantsCommand(program: Command, door: Door): void {
     .description('a new tenant; the link of its owner’s invitation is printed once')
     .requiredOption('--owner <email>', 'who is invited as its owner')
     .action(async (name: string, { owner }: { owner: string }) =>
-      print(door.output(), await beside((house) => makeTenant(house, by, { name, owner_email: owner }, UNLIMITED)), (made) =>
+      print(door.output(), await (await beside()).newTenant(name, owner), (made) =>
         [describe(made), `Hand this to ${plain(owner)}: ${made.link}`].join('\n'),
       ),
     )
@@ -98,16 +90,7 @@ export function breakGlassCommand(program: Command, door: Door): void {
 }
 
 async function change(output: Output, id: string, to: StateChange): Promise<void> {
-  print(output, await beside((house) => changeTenantState(house, by, id, to)), describe)
-}
-
-async function all(house: IdentityHouse): Promise<Plate[]> {
-  const rows: Plate[] = []
-  for (;;) {
-    const page = await listAllTenants(house, by, { from: rows.at(-1)?.id ?? null, limit: 200 })
-    rows.push(...page)
-    if (page.length < 200) return rows
-  }
+  print(output, await (await beside()).changeTenant(id, to), describe)
 }
 
 const row = (one: Plate): string[] => [one.id, one.state, one.state_since.toISOString(), plain(one.name)]
@@ -118,18 +101,3 @@ const describe = (one: Plate): string =>
     ...(one.state_reason ? [`Reason: ${plain(one.state_reason)}`] : []),
     ...(one.erased_after ? [`Erased after ${one.erased_after.toISOString()}`] : []),
   ].join('\n')
-
-/** The house of identity on the database that the settings name. */
-async function beside<T>(work: (house: IdentityHouse) => Promise<T>): Promise<T> {
-  const { env, context } = processContext()
-  const config = readConfig(env, context)
-  const log = openLog({ level: 'warn', pretty: true })
-  return withDatabase(config, log, async ({ runtimeUrl }) => {
-    const db = await openDb({ url: runtimeUrl, listen: false })
-    try {
-      return await work(await openIdentity(config, db, log))
-    } finally {
-      await db.close()
-    }
-  })
-}

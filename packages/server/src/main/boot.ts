@@ -17,6 +17,7 @@ import { sayFinding } from './checks/finding.ts'
 import type { Config } from './config.ts'
 import type { Beside } from './dev/desk.ts'
 import { listenForCallbacks } from './listeners.ts'
+import { BootRefused } from './refused.ts'
 import { rootsOf, sayRoots } from './roots.ts'
 import { type Server, startServer } from './server.ts'
 import { version } from './version.ts'
@@ -28,16 +29,6 @@ export type Running = {
   /** Comes when a migration by a newer version leaves this one behind (Q144), with the sentence that says so; else never. */
   outdated: Promise<string>
   close(): Promise<void>
-}
-
-/** What the start found wrong, in sentences; the process ends with exit code 78. */
-export class BootRefused extends Error {
-  readonly lines: readonly string[]
-  constructor(lines: readonly string[]) {
-    super(lines.join('\n'))
-    this.name = 'BootRefused'
-    this.lines = lines
-  }
 }
 
 export type Database = { embedded: Embedded | null; runtimeUrl: string; migratorUrl: string | null }

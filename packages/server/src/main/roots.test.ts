@@ -23,8 +23,9 @@ import { tenantKey } from '../identity/keys-at-rest/tenant-key.ts'
 import { put, read } from '../identity/keys-at-rest/testing/ring.ts'
 import { newTenantUuid, tenantWire } from '../std/id.ts'
 import { openLog } from '../std/log.ts'
-import { BootRefused, openKeyring } from './boot.ts'
+import { openKeyring } from './boot.ts'
 import { readConfig } from './config.ts'
+import { BootRefused } from './refused.ts'
 
 function home(): string {
   const folder = mkdtempSync(join(tmpdir(), 'boot-'))
