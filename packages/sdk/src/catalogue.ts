@@ -139,6 +139,16 @@ export const PROBLEMS = {
     'This cannot leave the vault',
     'Refresh tokens, client secrets and private keys never leave; use the connection through the proxy.',
   ),
+  form_replayed: no(
+    403,
+    'This form was sent before, or from elsewhere',
+    'Open the page again and fill in the form that it shows now.',
+  ),
+  same_person: no(
+    403,
+    'Somebody else has to approve it',
+    'Ask another person with this right; whoever proposes a definition does not approve it.',
+  ),
   proxy_denied: no(403, 'The proxy denies this request', 'Read `reason`; ask for a grant if this should be possible.'),
   approval_expired: no(403, 'Nobody agreed in time', 'Send the request again, and people are asked anew.'),
 
@@ -151,6 +161,11 @@ export const PROBLEMS = {
     407,
     'Run token needed',
     'Send the token of a live run as `Proxy-Authorization`; `countersign run -- <command>` does it for you.',
+  ),
+  authorization_expired: no(
+    410,
+    'This page cannot be used any more',
+    'Start connecting again; each link opens once and for minutes.',
   ),
   link_used: no(410, 'Link was used', 'A link works once; ask for a new one.'),
   link_expired: no(410, 'Link has expired', 'Ask for a new one.'),
@@ -190,6 +205,17 @@ export const PROBLEMS = {
   preview_stale: no(409, 'The preview is out of date', 'Make a new preview and confirm that one.'),
   callback_resolved: no(409, 'Callback was answered', 'A callback is answered once.'),
   callback_replayed: no(409, 'Heartbeat is not newer than the last', 'Sign each heartbeat with the present time.'),
+  provider_exists: no(
+    409,
+    'A provider of this name exists',
+    'Choose another name, or send `override: true` where a bundled one is meant.',
+  ),
+  confirmation_required: no(409, 'Others depend on this', 'Look at `affected`, then send `confirm: true`.'),
+  client_needed: no(
+    409,
+    'No client is registered at this provider',
+    'Register an application at the provider and store its client id first.',
+  ),
   connection_exists: no(409, 'A connection of this name exists', 'Send `replace: true` to replace it, or choose another name.'),
   needs_reauth: no(409, 'Somebody has to sign in again', 'The owner of the connection signs in at the provider once more.'),
   run_ended: no(409, 'Run has ended', 'Open a new run.'),
@@ -212,6 +238,11 @@ export const PROBLEMS = {
   headers_too_large: no(431, 'Headers are too large', 'Keep all headers together within 16 kB.'),
 
   // 422: readable, but not acceptable
+  definition_invalid: no(
+    422,
+    'Definition is not valid',
+    'Mend what `errors` names; each has a JSON pointer. Nothing was stored.',
+  ),
   validation_failed: no(422, 'Some fields are not acceptable', 'Mend every field listed in `errors`.'),
   url_invalid: no(422, 'URL is not valid', 'Send an absolute URL without user name or password.'),
   url_not_allowed: no(422, 'URL is not allowed', 'Use a public https address that is not this server.'),
