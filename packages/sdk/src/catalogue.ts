@@ -323,6 +323,7 @@ export const PROBLEMS = {
   ),
   envelope_unknown: no(500, 'Sealed content cannot be read', 'Give the operator the request id.'),
   unreachable: later(502, 'The other side cannot be reached', 'Check its address and whether it is up.'),
+  provider_error: later(502, 'The provider did not do it', 'Read `said`, the provider’s own words; nothing was changed here.'),
   too_large: no(502, 'The other side answered too much', 'Ask it for less.'),
   tls: no(502, 'The certificate of the other side is refused', 'Mend the certificate, or name the authority that signed it.'),
   upstream_proxy: later(502, 'The proxy on the way out failed', 'Tell the operator; the request did not arrive.'),

@@ -161,7 +161,11 @@ export const TABLES: Record<string, Table> = {
   provider_names: { kind: 'tenant' },
   definitions: { kind: 'tenant' },
   clients: { kind: 'tenant' },
-  connections: { kind: 'tenant' },
+  authorizations: { kind: 'tenant', indexes: { authorizations_id: ID } },
+  connections: {
+    kind: 'tenant',
+    indexes: { connections_due: 'what is due is found over all tenants, by an engine function (V47)' },
+  },
   connection_defaults: { kind: 'tenant' },
   grants: { kind: 'tenant' },
   authorities: { kind: 'tenant' },

@@ -54,6 +54,7 @@ export const SEALED: readonly SealedColumn[] = [
   { table: 'slack_apps', column: 'signing_secret', row: 'id' },
   { table: 'slack_installations', column: 'bot_token', row: 'id' },
   { table: 'clients', column: 'secret', row: `id || '/' || generation` },
+  { table: 'authorizations', column: 'secrets', row: `id || '/' || generation` },
   { table: 'connections', column: 'material', row: `id || '/' || generation` },
   { table: 'authorities', column: 'key', row: 'id' },
   { table: 'event_origins', column: 'envelope', row: 'subject', subject: 'subject', isFixed: true },
@@ -100,5 +101,9 @@ export const OTHER_BYTES: Readonly<Record<string, 'wrapped key' | 'hash' | 'publ
   'seal_heads.hash': 'hash',
   'seal_tiles.hash': 'hash',
   'checkpoints.root': 'hash',
+  'authorizations.state_hash': 'hash',
+  'authorizations.token_hash': 'hash',
+  'authorizations.cookie_hash': 'hash',
+  'authorizations.nonce_hash': 'hash',
   'audit_export_chunks.bytes': 'public bytes',
 }
