@@ -75,6 +75,9 @@ import { QUEUE as VERIFIERS } from '../tasks/verifiers/hand.ts'
 import { HELD_VERIFICATIONS } from '../tasks/verifiers/jobs.ts'
 import { openWaits } from '../tasks/wait.ts'
 import { openWaitSlots } from '../tasks/wait-slots.ts'
+import type { VaultHouse } from '../vault/house.ts'
+import { vaultJobs, vaultSchedules } from '../vault/jobs.ts'
+import { vaultRoutes } from '../vault/routes.ts'
 import { deliverCallbacks } from '../webhooks/callback.ts'
 import { deliveryRoutes } from '../webhooks/deliveries/routes.ts'
 import { endpointRoutes, webhookKeyRoute } from '../webhooks/endpoints/routes.ts'
@@ -158,6 +161,8 @@ export function openRooms(ground: Ground): Rooms {
     development: config.environment === 'development',
     checkUrl: (url, path, tenantId) => checkUrl(door.guard, url, path, tenantId),
   }
+  const countersign = openCountersign(tasks)
+  const vault: VaultHouse = { db, keyring, log, door, policies, countersign, origin, proxyUrl: null }
   const webhooks = webhooksOf(ground, tasks, door)
   const channels = openChannels(config, log, tasks, webhooks)
   for (const channel of channels.all) byName.set(channel.name, channel)
@@ -174,6 +179,7 @@ export function openRooms(ground: Ground): Rooms {
       ...slackJobs(channels.slack),
       ...webhookJobs(webhooks),
       ...identityJobs(identity),
+      ...vaultJobs(vault),
     ].map(holds.over),
     ...tenantJobs(breakGlass),
     ...statusJobs({ db, log }),
@@ -198,6 +204,7 @@ export function openRooms(ground: Ground): Rooms {
       ...webhookSchedules,
       ...auditSchedules,
       ...taskSchedules,
+      ...vaultSchedules,
     ],
     clock: db.clock,
     log,
@@ -209,7 +216,7 @@ export function openRooms(ground: Ground): Rooms {
   // Rooms hand their probes in here, each with its name, its title and one sentence.
   const status = openStatus(ground, queue, meter, [])
   const ownKinds = new Set(kinds.map(({ name }) => name))
-  const jobs: JobsHouse = { db, keyring, queue, ownKinds, countersign: openCountersign(tasks), version: ground.version }
+  const jobs: JobsHouse = { db, keyring, queue, ownKinds, countersign, version: ground.version }
   for (const [action, continuation] of jobContinuations(jobs)) continuations.set(action, continuation)
   const mcp: McpHouse = {
     db,
@@ -237,6 +244,7 @@ export function openRooms(ground: Ground): Rooms {
       receiver: openCallbackReceiver(queue, keys, config.callbackV1, log),
       status: status.house,
       mcp,
+      vault,
     }),
     status,
     channels,
@@ -264,6 +272,7 @@ type Houses = {
   receiver: Receiver
   status: StatusHouse
   mcp: McpHouse
+  vault: VaultHouse
 }
 
 const listRoutes = ({
@@ -279,6 +288,7 @@ const listRoutes = ({
   receiver,
   status,
   mcp,
+  vault,
 }: Houses): { routes: Route[]; rootRoutes: Route[] } => ({
   routes: [
     ...identityRoutes(identity),
@@ -300,6 +310,7 @@ const listRoutes = ({
     ...slackRoutes(channels.slack),
     ...webhookChannelRoutes(channels.webhook),
     ...jobsRoutes(jobs),
+    ...vaultRoutes(vault),
     ...receiverRoutes({ receiver }),
   ],
   rootRoutes: [
@@ -322,7 +333,8 @@ export function describeRoutes(): { routes: Route[]; rootRoutes: Route[] } {
     JobsHouse &
     Receiver &
     StatusHouse &
-    McpHouse
+    McpHouse &
+    VaultHouse
   return listRoutes({
     ...{
       identity: nobody,
@@ -338,6 +350,7 @@ export function describeRoutes(): { routes: Route[]; rootRoutes: Route[] } {
       status: nobody,
     },
     mcp: nobody,
+    vault: nobody,
   })
 }
 

@@ -9,7 +9,7 @@ const PERCENT = /%([0-9A-Fa-f]{2})/g
 const BROKEN = /%(?![0-9A-Fa-f]{2})/
 const UNRESERVED = /[A-Za-z0-9._~-]/
 // NUL and what else steers a terminal, and the other separator of some readers.
-const REFUSED = /[\x00-\x1f\x7f\\]/
+const isRefused = (text: string): boolean => text.includes('\\') || [...text].some((char) => char < ' ' || char === '\x7f')
 const DOTS = /^\.{1,2}$/
 
 const charOf = (hex: string): string => String.fromCharCode(Number.parseInt(hex, 16))
@@ -35,7 +35,7 @@ export function readPath(raw: string): ReadPath | null {
 function decodeWhole(segment: string): string | null {
   let text = segment
   for (let round = 0; round <= ROUNDS; round++) {
-    if (BROKEN.test(text) || REFUSED.test(text) || text.split('/').some((part) => DOTS.test(part))) return null
+    if (BROKEN.test(text) || isRefused(text) || text.split('/').some((part) => DOTS.test(part))) return null
     const next = decodeOnce(text)
     if (next === text) return text
     text = next
