@@ -1,79 +1,18 @@
 import { expect, test } from 'vitest'
-import type { Definition } from '../../vault/providers/definition.ts'
+import { type ReadPath, readPath } from '../../vault/grants/path.ts'
 import { choose } from './choose.ts'
-import type { View, ViewConnection, ViewGrant } from './view.ts'
+import { connection, definition, view } from './testing/view.fixture.ts'
 
-const definition = (name: string, hosts: Definition['hosts']): Definition => ({
-  schema: 1,
-  name,
-  kind: 'app',
-  display_name: name,
-  hosts,
-  methods: ['api_key'],
-  inject: [{ where: 'header', name: 'authorization', template: 'Bearer {{api_key}}' }],
-})
-const GRANT: ViewGrant = {
-  id: 'grt_1',
-  rules: [],
-  startsAt: new Date(0),
-  expiresAt: new Date(1e13),
-  maxUses: null,
-  uses: 0,
-  clientCidrs: [],
-  placeholderRequired: false,
-  minting: false,
-  record: 'auto',
-  scan: true,
-  status: 'active',
-  generation: 1,
-}
-const connection = (id: string, of: Definition, more: Partial<ViewConnection> = {}): ViewConnection => ({
-  id: `conn_${id}`,
-  provider: of.name,
-  definition: of,
-  definitionVersion: 0,
-  bundled: true,
-  name: 'default',
-  owner: null,
-  labels: [],
-  params: {},
-  status: 'connected',
-  generation: 1,
-  placeholder: `csph_conn_${id}`,
-  grants: [GRANT],
-  ...more,
-})
 const STRIPE = definition('stripe', [{ host: 'api.stripe.com' }])
-const view = (connections: ViewConnection[], more: Partial<View['run']> = {}, known: Definition[] = []): View => ({
-  run: {
-    id: 'run_1',
-    tenant: 'ten_1',
-    tenantId: '',
-    agentId: 'agt_1',
-    mode: 'enforce',
-    labels: [],
-    proof: 'key',
-    createdAt: new Date(0),
-    expiresAt: new Date(1e13),
-    purpose: 'test',
-    chosen: {},
-    ...more,
-  },
-  agent: { id: 'agt_1', name: 'bot', environment: 'live', labels: [], owner: null },
-  connections,
-  known,
-  policy: { version: 1, text: '' },
-  revision: 1,
-})
 const asked = (url: string, headers: [string, string][] = []) => {
-  const { hostname, port, pathname, search, protocol } = new URL(url)
+  const { hostname, port, pathname, search } = new URL(url)
   return {
-    scheme: protocol.slice(0, -1) as 'https',
     host: hostname,
     port: Number(port || 443),
     path: pathname,
     query: search.slice(1),
     headers,
+    read: readPath(pathname) as ReadPath,
   }
 }
 const ONE = connection('1', STRIPE)

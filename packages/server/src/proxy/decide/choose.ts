@@ -1,5 +1,6 @@
 // Which connection a request means (V92–V95): by host, port and path of the definitions, then by what selects among them. Pure. Never guesses: two that fit
 // equally well are `ambiguous`, and a selector that names something else than what was granted is `no_grant`, whatever else would fit.
+import { type PathPattern, parsePathPattern, pathFits, pathOrder, type ReadPath } from '../../vault/grants/path.ts'
 import type { Definition, Host } from '../../vault/providers/definition.ts'
 import { compareFits, type Fit, matchHost, type Pattern, parsePattern, portOf } from '../../vault/providers/pattern.ts'
 import type { AskedRequest } from '../gatekeeper.ts'
@@ -12,8 +13,9 @@ export type Choice =
   /** Nobody's: policy may let it pass without a credential. */
   | 'none'
 
-type Asked = Pick<AskedRequest, 'scheme' | 'host' | 'port' | 'path' | 'query' | 'headers'>
-type Place = { fit: Fit; pathLength: number }
+/** `read`: the path as rules read it. */
+export type Asked = Pick<AskedRequest, 'host' | 'port' | 'path' | 'query' | 'headers'> & { read: ReadPath }
+type Place = { fit: Fit; path: readonly number[] }
 
 const parsed = new WeakMap<Host, Pattern>()
 function patternOf(host: Host): Pattern {
@@ -24,39 +26,33 @@ function patternOf(host: Host): Pattern {
   return pattern
 }
 
-/** By whole segments: `/v1` holds `/v1` and `/v1/x`, not `/v10`. */
-const holdsPath = (prefix: string, path: string): boolean => {
-  const bare = prefix.endsWith('/') ? prefix.slice(0, -1) : prefix
-  return path === bare || path.startsWith(`${bare}/`)
+const paths = new Map<string, PathPattern>()
+function pathOf(text: string): PathPattern {
+  const known = paths.get(text)
+  if (known) return known
+  const pattern = parsePathPattern(text)
+  if (!pattern) throw new TypeError(`${text} stands in a definition and is no path.`)
+  paths.set(text, pattern)
+  return pattern
 }
 
-/** How closely a definition names this place; null: not at all. Paths of hosts are prefixes; `*` stands for one segment, `**` for the rest. */
+/** How closely a definition names this place; null: not at all. Its path fits in both readings of what was sent, or not at all. */
 export function placeIn(definition: Definition, params: Readonly<Record<string, string>>, asked: Asked): Place | null {
   let best: Place | null = null
   for (const host of definition.hosts) {
     if (portOf(host, params) !== asked.port) continue
-    const path = host.path ?? '/'
-    const length = matchLength(path, asked.path)
-    if (length === null) continue
+    const pattern = pathOf(host.path ?? '/')
+    if (!pathFits(pattern, asked.read.plain) || !pathFits(pattern, asked.read.decoded)) continue
     const fit = matchHost(patternOf(host), asked.host, params)
-    if (fit && (best === null || closer({ fit, pathLength: length }, best) < 0)) best = { fit, pathLength: length }
+    const place = fit && { fit, path: pathOrder(pattern) }
+    if (place && (best === null || closer(place, best) < 0)) best = place
   }
   return best
 }
 
-function matchLength(pattern: string, path: string): number | null {
-  if (!pattern.includes('*')) return holdsPath(pattern, path) ? pattern.length : null
-  const wanted = pattern.split('/').slice(1)
-  const segments = path.split('/').slice(1)
-  for (const [i, want] of wanted.entries()) {
-    if (want === '**') return pattern.length
-    if (segments[i] === undefined || (want !== '*' && want !== segments[i]) || (want === '*' && segments[i] === '')) return null
-  }
-  return pattern.length
-}
-
 /** Negative: `a` names the place more closely. */
-const closer = (a: Place, b: Place): number => compareFits(a.fit, b.fit) || b.pathLength - a.pathLength
+const closer = (a: Place, b: Place): number =>
+  compareFits(a.fit, b.fit) || b.path.reduce((found, part, i) => found || part - (a.path[i] as number), 0)
 
 export function choose(view: View, asked: Asked): Choice {
   const fitting = view.connections.flatMap((connection) => {
