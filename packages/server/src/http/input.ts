@@ -15,8 +15,17 @@ export type ReadInput = (
 
 type Kind = 'number' | 'boolean' | 'array' | 'record' | 'text'
 
-/** Made once a route: the schemas compiled, and what each member of the query is to be read as. */
+/** Made at the first request of a route: compiling all of them would be most of a start, and no process is asked all of them at once. */
 export function inputReader(route: Route): ReadInput {
+  let made: ReadInput | undefined
+  return (sent, dialect, ignored) => {
+    made ??= compiledReader(route)
+    return made(sent, dialect, ignored)
+  }
+}
+
+/** The schemas compiled, and what each member of the query is to be read as. */
+function compiledReader(route: Route): ReadInput {
   const params = compile(route.spec.params ?? {})
   const queryShape = route.spec.query ?? {}
   const query = compile(queryShape)

@@ -31,7 +31,13 @@ const INSTRUCTIONS = [
 ].join('\n')
 
 export function openMcp(house: McpHouse): Mcp {
-  const wires = new Map(house.tools.map((tool) => [tool, wireOf(tool)]))
+  const wires = new Map<Tool, ToolOnWire>()
+  // Made when the tool is first listed: a start has no use for them.
+  const wire = (tool: Tool): ToolOnWire => {
+    const made = wires.get(tool) ?? wireOf(tool)
+    wires.set(tool, made)
+    return made
+  }
   const byName = new Map(house.tools.map((tool) => [tool.name, tool]))
   if (byName.size < house.tools.length) throw new TypeError('Two tools have the same name.')
   const mayUse = ({ scope }: Asking, tool: Tool) => reach(scope, tool.action) !== 'none'
@@ -46,7 +52,7 @@ export function openMcp(house: McpHouse): Mcp {
     server.setRequestHandler('tools/list', async () => {
       const usable = house.tools.filter((tool) => mayUse(caller, tool))
       const shares = usable.some(({ shared }) => shared) && (await actsOnShared(caller))
-      return { tools: usable.filter(({ shared }) => !shared || shares).map((tool) => wires.get(tool) as ToolOnWire) }
+      return { tools: usable.filter(({ shared }) => !shared || shares).map(wire) }
     })
     server.setRequestHandler('tools/call', async ({ params }, { mcpReq }) => {
       const tool = byName.get(params.name)

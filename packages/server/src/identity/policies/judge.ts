@@ -27,6 +27,8 @@ const MOST_KEPT = 256
 const FIRST = 1
 
 let schema: Schema | undefined
+// As the schema, the same for every server of a process, unless their guardrails differ.
+let starting: (Policies['starting'] & { guardrails: string }) | undefined
 
 /** The actions of the matrix, each with who may do it, and what the rooms add. The same for every tenant and process of a build. */
 export function policySchema(): Schema {
@@ -40,8 +42,10 @@ export function openPolicies(guardrails: string): Policies {
   const [fault] = checkPolicies(guardrails, own, 'host').errors
   if (fault) throw new TypeError(`The guardrails do not pass: line ${fault.line}, column ${fault.column}: ${fault.message}`)
   // Parsed here: a tenant's first decisions would hold their transactions, and whoever waits for them, for as long.
-  const text = startingText()
-  const starting = { text, sets: openSets({ version: FIRST, text, guardrails, schema: own }) }
+  if (starting?.guardrails !== guardrails) {
+    const text = startingText()
+    starting = { guardrails, text, sets: openSets({ version: FIRST, text, guardrails, schema: own }) }
+  }
   return { schema: own, guardrails, kept: new Map(), starting }
 }
 
