@@ -163,14 +163,16 @@ async function decideAll(house: TasksHouse, t: Tx, all: readonly Decision[]): Pr
     scope,
     ids.map((id) => endingOf(first.get(id) as Decision)),
   )
-  const counted = ended.map((row) => {
+  const agents = new Map(ended.flatMap(({ agent_id, agent_name }) => (agent_id && agent_name ? [[agent_id, agent_name]] : [])))
+  const counted = ended.map(({ agent_name: _, ...row }) => {
     const one = first.get(row.id) as Decision
     const decided = decisionRow(house, t, one, { state: 'counted', group: null })
     const end = { scope: one.scope, row, from: one.row.status, data: eventOf(decided, one), ...endOf(one) }
     return { ...one, one, row, decided, end }
   })
+  let shown: Task[] = []
   if (counted.length > 0) {
-    await insertDecisions(
+    const decisions = await insertDecisions(
       t,
       scope,
       counted.map(({ decided }) => decided),
@@ -186,8 +188,8 @@ async function decideAll(house: TasksHouse, t: Tx, all: readonly Decision[]): Pr
       t,
       counted.map(({ end }) => end),
     )
+    shown = await showDecided(house, t, counted, { decisions, agents })
   }
-  const shown = counted.length === 0 ? [] : await showDecided(house, t, counted)
   const tasks = new Map(counted.map(({ one }, i) => [one, shown[i] as Task]))
   const answers: (Task | Problem)[] = []
   for (const one of all) answers.push(tasks.get(one) ?? (await whyNotDecided(t, one.scope, one.row)))

@@ -104,16 +104,12 @@ export const showAs = async (house: TasksHouse, t: Tx, scope: Scope, row: TaskRo
 
 export type Shown = Seen & { scope: Scope; opener: Opener }
 
+/** What its caller has read of these tasks already, in the same transaction. */
+export type Known = { decisions: readonly DecisionRow[]; agents: ReadonlyMap<string, string> }
+
 /** Any number of tasks of one tenant that are decided, each as its own caller may see it; `opener` opens them all. */
-export async function showDecided(house: TasksHouse, t: Tx, shown: readonly Shown[]): Promise<Task[]> {
-  const { scope: any } = shown[0] as Shown
-  const agents = [...new Set(shown.flatMap(({ row }) => row.agent_id ?? []))]
-  const names = new Map(agents.length === 0 ? [] : (await findAgentNames(t, any, agents)).map(({ id, name }) => [id, name]))
-  const decisions = await findDecisions(
-    t,
-    any,
-    shown.map(({ row }) => row.id),
-  )
+export async function showDecided(house: TasksHouse, t: Tx, shown: readonly Shown[], known?: Known): Promise<Task[]> {
+  const { decisions, agents: names } = known ?? (await knownOf(t, shown))
   const arounds = new Map<TaskRow, Circumstances | null>()
   for (const { scope, row, person } of shown) arounds.set(row, await aroundOf(t, scope, row, person))
   return shown.map(({ scope, row, person, opener }) =>
@@ -136,6 +132,14 @@ export async function showDecided(house: TasksHouse, t: Tx, shown: readonly Show
       },
     ),
   )
+}
+
+async function knownOf(t: Tx, shown: readonly Shown[]): Promise<Known> {
+  const { scope } = shown[0] as Shown
+  const agents = [...new Set(shown.flatMap(({ row }) => row.agent_id ?? []))]
+  const names = agents.length === 0 ? [] : await findAgentNames(t, scope, agents)
+  const ids = shown.map(({ row }) => row.id)
+  return { decisions: await findDecisions(t, scope, ids), agents: new Map(names.map(({ id, name }) => [id, name])) }
 }
 
 async function agentName(t: Tx, scope: Scope, row: TaskRow): Promise<string | null> {

@@ -361,7 +361,7 @@ export type Ending = {
 // A holder who appeared since the person looked is respected unless they step in. At most one ending a task, sorted by its id, so that two batches
 // wait for each other in one order.
 // The ids stand there twice: to join a list of unknown length the plan would read everything that is open.
-export const decideIfOpen = (t: Tx, scope: Scope, endings: readonly Ending[]) => t.rows<TaskRow>`
+export const decideIfOpen = (t: Tx, scope: Scope, endings: readonly Ending[]) => t.rows<TaskRow & { agent_name: string | null }>`
   update tasks set status = 'completed', outcome = g.outcome, response = decode(g.response, 'base64'), cancel_reason = null,
     completed_by_user_id = g.user_id, completed_by_email = g.email, completed_by_display_name = g.display_name,
     completed_via_channel = g.channel, completed_at = ${t.now}::timestamptz, version = version + 1, updated_at = ${t.now}::timestamptz
@@ -370,7 +370,7 @@ export const decideIfOpen = (t: Tx, scope: Scope, endings: readonly Ending[]) =>
   where tenant_id = ${scope.tenantId}::uuid and tasks.id = any(${endings.map(({ id }) => id)}::text[]) and tasks.id = g.id
     and status = any(${OPEN}::text[]) and tasks.revision = g.revision and deadline_at > ${t.now}::timestamptz
     and (g.unless_held_by_another is null or assigned_to_user_id is null or assigned_to_user_id = g.unless_held_by_another)
-  returning tasks.*`
+  returning tasks.*, (select a.name from agents a where a.tenant_id = tasks.tenant_id and a.id = tasks.agent_id) as agent_name`
 
 // The deadline rests for an hour at most while an answer is verified (T14), and while the agent revises where that was asked (T53).
 export const expireIfDue = (t: Tx, scope: Scope, id: string, end: Settlement) => t.maybe<TaskRow>`
@@ -490,7 +490,9 @@ export type NewDecision = Omit<DecisionRow, 'decided_at' | 'person'> & {
 
 const base64 = (envelope: Buffer | null) => envelope?.toString('base64') ?? null
 
-export const insertDecisions = (t: Tx, scope: Scope, decisions: readonly NewDecision[]) => t.run`
+/** Answers every decision of these tasks, those before with them: whoever shows the task needs no second look. */
+export const insertDecisions = (t: Tx, scope: Scope, decisions: readonly NewDecision[]) => t.rows<DecisionRow>`
+  with inserted as (
   insert into decisions (id, tenant_id, task_id, user_id, guest, email, display_name, type, response, args, patch, reason, comment, raw_text, seen_revision,
     approves, edited, state, counted_in, remembered_version, remembered_until, stepped_in, channel, assurance, actor_id, session_id, key_id, attested_by, address_hash,
     content_sha256, decision_sha256, decided_at)
@@ -513,7 +515,12 @@ export const insertDecisions = (t: Tx, scope: Scope, decisions: readonly NewDeci
     })),
   )}::json) as g (approves boolean, edited text[], id text, task_id text, user_id text, guest text, email text, display_name text, type text, response text, args text, patch text,
     reason text, comment text, raw_text text, seen_revision integer, state text, counted_in integer, remembered_version integer, remembered_until timestamptz, stepped_in boolean, channel text, assurance text, actor_id text, session_id text, key_id text,
-    attested_by text, address_hash text, content_sha256 text, decision_sha256 text)`
+    attested_by text, address_hash text, content_sha256 text, decision_sha256 text)
+  returning *
+  )
+  select * from inserted union all
+  select * from decisions where tenant_id = ${scope.tenantId}::uuid and task_id = any(${decisions.map((one) => one.task_id)}::text[])
+  order by id`
 
 export const findDecisions = (t: Tx, scope: Scope, taskIds: readonly string[]) => t.rows<DecisionRow>`
   select * from decisions where tenant_id = ${scope.tenantId}::uuid and task_id = any(${taskIds}::text[]) order by id`
