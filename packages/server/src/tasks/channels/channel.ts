@@ -3,6 +3,7 @@
 import type { Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
 import type { Task } from '../wire.ts'
+import type { Heard, Incoming, Reply } from './heard.ts'
 
 export type ChannelName = 'email' | 'slack' | 'webhook'
 
@@ -60,6 +61,13 @@ export type Channel = {
   rewrite(notice: Notice, shown: Shown): Promise<void>
   /** One sentence to the person behind a notice: a refusal, an end. */
   tell(notice: Notice, message: string): Promise<void>
+  /** Who says what by this request, proven as the medium proves it; a problem, or a word of the medium's own, where that fails. Called by receive.ts alone. */
+  receive(incoming: Incoming): Promise<Heard | Reply>
+}
+
+/** A door that this channel does not have: a route named the wrong one. */
+export function noDoor(name: ChannelName, { door }: Incoming): never {
+  throw new Error(`The channel ${name} has no door called ${door}.`)
 }
 
 /** Why something was not sent. `retry`: it may go later, after `afterMs` when the provider named a time. */

@@ -8,12 +8,10 @@ import { type Tx, tx } from '../../db/tx.ts'
 import type { AskLimits, RequestInfo } from '../../http/route.ts'
 import { guestScope } from '../../identity/guest.ts'
 import { originOf } from '../../identity/origin.ts'
-import { decideTask } from '../decision.ts'
-import { claimTask, releaseTask } from '../holding.ts'
+import { type Done, type Heard, heard, type Saying } from '../channels/heard.ts'
+import type { DecideInput } from '../decided.ts'
 import type { TasksHouse } from '../house.ts'
-import { getTask } from '../look.ts'
-import { addComment, listComments } from '../talk/comments.ts'
-import { sendBack } from '../talk/send-back.ts'
+import { listComments } from '../talk/comments.ts'
 import type { Task } from '../wire.ts'
 import { type LinkAnswer, makeSession, refuseDead } from './link.ts'
 import { newNonce, revisionOfNonce } from './nonce.ts'
@@ -26,24 +24,25 @@ export type LinkAct =
   | { type: 'comment'; body: string }
   | { type: 'send_back'; comment: string }
 
-export type ActionAsk = { token: string; nonce?: string; answer?: LinkAnswer; act?: LinkAct }
+export type LinkAsk = { token: string; nonce?: string; answer?: LinkAnswer; act?: LinkAct }
 type Opened = { link: LinkRow; scope: Scope }
 
 const COMMENTS = 100
 const TOKEN = /^[A-Za-z0-9_-]{43}$/
 
 /** Without a nonce it looks; with one it decides, or does what is asked. */
-export async function actByLink(house: TasksHouse, ask: ActionAsk, request: RequestInfo, limits: AskLimits) {
+export async function heardByLink(house: TasksHouse, ask: LinkAsk, request: RequestInfo, limits: AskLimits): Promise<Heard> {
   if (!TOKEN.test(ask.token)) throw new Problem('link_invalid')
   await limits.take('link.token', sha256(ask.token).toString('base64url'))
   const { link, scope } = await openLink(house, ask.token, request)
   if (ask.act !== undefined && ask.answer !== undefined)
     throw new Problem('link_invalid', { detail: 'One thing at a time: send an answer or an act.' })
-  if (ask.nonce !== undefined && ask.act !== undefined) return actInSession(house, scope, link, ask.nonce, ask.act)
+  if (ask.nonce !== undefined && ask.act !== undefined) return actInSession(house, scope, link, ask.nonce, ask.act, request)
   if (ask.nonce !== undefined) return decideByLink(house, scope, link, ask.nonce, ask.answer, request)
   if (ask.answer !== undefined || ask.act !== undefined)
     throw new Problem('link_invalid', { detail: 'An answer needs the nonce of its page.' })
-  return viewOf(house, scope, link)
+  const done = async ({ task }: Done) => ({ reply: await viewOf(house, scope, link, task as Task) })
+  return heard({ person: scope, from: request, done }, { verb: 'read' })
 }
 
 /** The link behind a token, with the scope of its person. Throws why it opens nothing. */
@@ -88,8 +87,7 @@ export function scopeOf(house: TasksHouse, tenantId: string, link: LinkRow, requ
   return { ...scope, origin: originOf(house, scope, subject, values) }
 }
 
-async function viewOf(house: TasksHouse, scope: Scope, link: LinkRow) {
-  const task = await getTask(house, scope, link.task_id)
+async function viewOf(house: TasksHouse, scope: Scope, link: LinkRow, task: Task) {
   const session = await sessionOf(house, scope.tenantId, link)
   const { nonce, expiresAt } = newNonce(house.keyring, session?.id ?? link.id, task.revision, house.db.clock.now())
   const isNewer = task.revision > link.revision
@@ -120,48 +118,55 @@ async function sessionOf(house: TasksHouse, tenantId: string, link: LinkRow): Pr
   })
 }
 
-async function decideByLink(
+function decideByLink(
   house: TasksHouse,
   scope: Scope,
   link: LinkRow,
   nonce: string,
   given: LinkAnswer | undefined,
   request: Asked,
-) {
-  const revision = revisionOfNonce(house.keyring, link.id, nonce, house.db.clock.now())
-  if (revision === null) throw new Problem('link_invalid', { detail: 'The nonce is not of this page, or too old.' })
+): Heard {
+  const revision = revisionOf(house, link, nonce)
   const answer = given ?? (link.revision === revision ? link.choice : null)
   if (!answer) throw new Problem('link_invalid', { detail: 'This link stands for no answer of its own.' })
-  return {
-    state: 'answered' as const,
-    task: await decideOnce(house, scope, link, { ...answer, seen_revision: revision }, request),
-  }
+  return answered(scope, link, { ...answer, seen_revision: revision }, request)
+}
+
+function revisionOf(house: TasksHouse, link: LinkRow, nonce: string): number {
+  const revision = revisionOfNonce(house.keyring, link.id, nonce, house.db.clock.now())
+  if (revision === null) throw new Problem('link_invalid', { detail: 'The nonce is not of this page, or too old.' })
+  return revision
 }
 
 /** In the session that a review link opened, by the rules of any other page; the link is as good as it was afterwards. */
-async function actInSession(house: TasksHouse, scope: Scope, link: LinkRow, nonce: string, act: LinkAct) {
+function actInSession(house: TasksHouse, scope: Scope, link: LinkRow, nonce: string, act: LinkAct, from: Asked): Heard {
   if (link.purpose === 'answer') throw new Problem('link_invalid', { detail: 'This link is good for an answer only.' })
-  const revision = revisionOfNonce(house.keyring, link.id, nonce, house.db.clock.now())
-  if (revision === null) throw new Problem('link_invalid', { detail: 'The nonce is not of this page, or too old.' })
-  const comment = await doIt(house, scope, link.task_id, revision, act)
-  return { state: 'done' as const, task: await getTask(house, scope, link.task_id), comment }
+  const said = sayingOf(act, revisionOf(house, link, nonce))
+  // The page goes on with the task as it is now.
+  const shown = (comment: Done['comment']) => async (now: Done) => ({
+    reply: { state: 'done' as const, task: now.task, comment },
+  })
+  const done = async ({ comment }: Done) => heard({ person: scope, from, done: shown(comment) }, { verb: 'read' })
+  return heard({ person: scope, from, done }, said)
 }
 
-async function doIt(house: TasksHouse, scope: Scope, taskId: string, revision: number, act: LinkAct) {
-  if (act.type === 'comment') return addComment(house, scope, taskId, { body: act.body })
-  if (act.type === 'send_back') await sendBack(house, scope, taskId, { comment: act.comment, seen_revision: revision })
-  else await (act.type === 'claim' ? claimTask : releaseTask)(house, scope, taskId)
-  return null
+function sayingOf(act: LinkAct, revision: number): Saying {
+  if (act.type === 'comment') return { verb: 'comment', body: { body: act.body } }
+  if (act.type === 'send_back') return { verb: 'send_back', body: { comment: act.comment, seen_revision: revision } }
+  return { verb: act.type }
 }
 
-/** The decision and the end of its link are one transaction. */
-export const decideOnce = (
-  house: TasksHouse,
-  scope: Scope,
-  link: LinkRow,
-  input: Parameters<typeof decideTask>[3],
-  request: Pick<Asked, 'address'>,
-): Promise<Task> => decideTask(house, { ...scope, beforeCommit: (t) => consume(t, scope, link) }, link.task_id, input, request)
+/** By somebody's link; the decision and the end of that link are one transaction. */
+export const answered = (scope: Scope, link: LinkRow, body: DecideInput, request: Pick<Asked, 'address'>): Heard =>
+  heard(
+    {
+      person: scope,
+      from: { address: request.address },
+      spend: (t) => consume(t, scope, link),
+      done: async ({ task }) => ({ reply: { state: 'answered' as const, task } }),
+    },
+    { verb: 'decide', body },
+  )
 
 async function consume(t: Tx, scope: Scope, link: LinkRow): Promise<void> {
   const person = link.user_id ?? link.email ?? link.id

@@ -1,9 +1,10 @@
 // The routes of links: the one door of the answer page, and what a task says of its links.
 import { type Route, route, s } from '../../http/route.ts'
+import { receiveBy } from '../channels/receive.ts'
 import type { TasksHouse } from '../house.ts'
 import { DECIDE_PROBLEMS } from '../routes.ts'
 import { taskId } from '../shapes.ts'
-import { actByLink, type LinkAct } from './action.ts'
+import type { LinkAct } from './action.ts'
 import { type LinkAnswer, listTaskLinks, revokeTaskLink } from './link.ts'
 import { AnswerBody, LINK_PROBLEMS, LinkActBody, LinkAnswered, LinkDone, LinkView, TaskLink, Token } from './shapes.ts'
 
@@ -31,7 +32,11 @@ export const linkRoutes = (house: TasksHouse): Route[] => [
       problems: [...LINK_PROBLEMS, ...DECIDE_PROBLEMS, 'state_conflict', 'content_erased'],
     },
     ({ body: { answer, act, ...body }, request, limits }) =>
-      actByLink(house, { ...body, answer: answer as LinkAnswer | undefined, act: act as LinkAct | undefined }, request, limits),
+      receiveBy(house, 'email', {
+        door: 'link',
+        ask: { ...body, answer: answer as LinkAnswer | undefined, act: act as LinkAct | undefined },
+        ...{ request, limits },
+      }),
   ),
   route(
     'GET /tasks/:id/links',

@@ -106,6 +106,12 @@ export const findShown = (t: Tx, scope: Scope, taskIds: readonly string[]) => t.
   select id from notices
   where tenant_id = ${scope.tenantId}::uuid and task_id = any(${taskIds}::text[]) and state in ('sent', 'rewritten') and digest_id is null`
 
+/** The places of one channel where people have this task before them. */
+export const findPlaces = (t: Tx, scope: Scope, taskId: string, channel: string) => t.rows<{ target: string }>`
+  select distinct target from notices
+  where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text and channel = ${channel}::text and digest_id is null
+    and state in ('sent', 'rewritten') order by target`
+
 // One at a time sends or rewrites a notice: a second job of the same one finds it busy and comes back.
 export const takeIfQueued = (t: Tx, scope: Scope, id: string, until: Date) => t.maybe<NoticeRow>`
   update notices set attempts = attempts + 1, busy_until = ${until}::timestamptz

@@ -18,6 +18,8 @@ import { type CommentRow, countCommentIfRoom, findComments, insertComment, MOST_
 
 export type CommentInput = { body: string; audience?: 'all' | 'humans'; purpose?: 'comment' | 'late_answer' }
 
+export type CommentShown = ReturnType<typeof showComment>
+
 export async function addComment(house: TasksHouse, scope: Scope, id: string, input: CommentInput) {
   return tx(house.db, scope, async (t) => {
     const { row, person } = await seeTask(t, scope, id, 'task.comment')

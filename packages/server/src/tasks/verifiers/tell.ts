@@ -3,7 +3,8 @@ import type { Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
 import { type EventData, record } from '../../events/event.ts'
 import type { TasksHouse } from '../house.ts'
-import { notify } from '../notices/notice.ts'
+import { notify, rewriteNotices } from '../notices/notice.ts'
+import { findPlaces } from '../notices/sql.ts'
 import { taskTopic, tellOfEnd } from '../settle.ts'
 import type { TaskRow } from '../sql.ts'
 import { attemptsOf, isModel, type Verifier } from './config.ts'
@@ -73,6 +74,8 @@ export async function tellRefused(
     { from: before.status, to: now.status, agent_id: now.agent_id, ...data },
     resourceOf(now),
   )
+  // Before what is new: who has an older message reads there how things stand (T105).
+  if (now.status === 'returned') await rewriteNotices(t, scope, [now])
   await tellPerson(house, t, scope, now, by)
   t.wake(taskTopic(now.id))
 }
@@ -84,6 +87,11 @@ async function tellPerson(house: TasksHouse, t: Tx, scope: Scope, row: TaskRow, 
   // The chat finds its member by the address; by preference they might be told elsewhere.
   if (channel === 'slack' && email !== null)
     return notify(house, t, scope, [row], { purpose: 'returned', entries: [`slack:${email}`] })
+  if (channel === 'webhook') {
+    const places = await findPlaces(t, scope, row.id, 'webhook')
+    const entries = places.map(({ target }) => `webhook:${target}`)
+    if (entries.length > 0) return notify(house, t, scope, [row], { purpose: 'returned', entries })
+  }
   const person = user_id ?? email
   if ((channel === 'slack' || channel === 'webhook') && person !== null)
     await notify(house, t, scope, [row], { purpose: 'returned', people: [person] })

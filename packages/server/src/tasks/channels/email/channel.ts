@@ -5,10 +5,12 @@ import { systemScope } from '../../../db/scope.ts'
 import { type Tx, tx } from '../../../db/tx.ts'
 import { foldEmail } from '../../../identity/email.ts'
 import { tenantKey } from '../../../identity/keys-at-rest/tenant-key.ts'
+import { heardByLink } from '../../links/action.ts'
 import { type MadeLink, makeLinks, type Reader, takeBackLinks, type Wanted } from '../../links/link.ts'
-import { type Channel, ChannelFault, type Notice, type Shown } from '../channel.ts'
+import { type Channel, ChannelFault, type Notice, noDoor, type Shown } from '../channel.ts'
 import { choicesOf } from '../choices.ts'
 import type { EmailHouse } from './house.ts'
+import { heardByMail } from './inbound.ts'
 import { digestMail, taskMail, type Words, wordMail } from './message.ts'
 import { messageIdOf, postAs, type Sender } from './post.ts'
 import { findDefaultIdentity, findIdentity, findMail, findThread, type IdentityRow, insertMail } from './sql.ts'
@@ -27,6 +29,12 @@ export const openEmail = (house: EmailHouse): Channel => ({
   rewrite: async () => undefined,
   tell: ({ party, target, ...notice }, message) =>
     tellByMail(house, { ...notice, email: party?.email ?? target, displayName: party?.displayName ?? '' }, message),
+  async receive(incoming) {
+    const { request, limits } = incoming
+    if (incoming.door === 'link') return heardByLink(house.tasks, incoming.ask, request, limits)
+    if (incoming.door === 'reply') return heardByMail(house, incoming.identity, incoming.bytes, request)
+    return noDoor('email', incoming)
+  },
 })
 
 type Ready = {

@@ -2,4 +2,4 @@
 import { conformance } from '../testing/conformance.ts'
 import { conformingRig } from './testing/rig.ts'
 
-conformance('email', { text: true, rewrites: false }, conformingRig)
+conformance('email', { text: true, rewrites: false, tells: true }, conformingRig)

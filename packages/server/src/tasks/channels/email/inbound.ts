@@ -15,9 +15,10 @@ import { tenantKey } from '../../../identity/keys-at-rest/tenant-key.ts'
 import { findByToken } from '../../links/action.ts'
 import { type Link, standingOf } from '../../links/link.ts'
 import { bounceNotice } from '../../notices/bounce.ts'
+import type { Heard, Reply } from '../heard.ts'
 import { isAligned, type Verdict } from './alignment.ts'
 import type { EmailHouse } from './house.ts'
-import { type Reply, takeReply } from './reply.ts'
+import { heardReply } from './reply.ts'
 import { newText, wordsOf } from './reply-text.ts'
 import { InboundBody } from './shapes.ts'
 import {
@@ -38,38 +39,36 @@ type Given = Verdict & { raw?: string; bounce?: Bounce }
 
 const TOLERANCE_S = 300
 
-export async function receiveMail(
+export async function heardByMail(
   house: EmailHouse,
   identityId: string,
   bytes: Uint8Array,
   request: RequestInfo,
-): Promise<Outcome> {
+): Promise<Heard | Reply> {
   const { tenantId, identity } = await signedBy(house, identityId, bytes, request)
   const given = read(bytes)
-  if (given.bounce) return takeBounce(house, tenantId, given.bounce)
+  if (given.bounce) return { reply: await takeBounce(house, tenantId, given.bounce) }
   const raw = Buffer.from(given.raw as string, 'base64')
   const digest = sha256Hex(raw)
   const email = await PostalMime.parse(raw, { maxNestingDepth: 20 })
   const scope = systemScope('mail', tenantId)
   const found = await linkOf(house, tenantId, identity, email)
-  const note = async (outcome: Exclude<Outcome['outcome'], 'bounced'>, reason: string | null): Promise<Outcome> => {
+  const note = async (outcome: Exclude<Outcome['outcome'], 'bounced'>, reason: string | null): Promise<Reply> => {
     await tx(house.tasks.db, scope, async (t) => {
       const isNew = await insertReplyIfNew(t, scope, { digest, identityId, taskId: found?.task_id ?? null, outcome, reason })
       if (isNew === 0 || !found || outcome !== 'dropped') return
       const data = { link_id: found.id, reason: reason as string }
       await record(t, scope, 'task.reply_dropped', data, { resource: { type: 'task', id: found.task_id } })
     })
-    return { outcome, reason }
+    return { reply: { outcome, reason } satisfies Outcome }
   }
   const before = await tx(house.tasks.db, scope, (t) => findReply(t, scope, digest), { readOnly: true })
-  if (before) return { outcome: 'dropped', reason: 'It came before.' }
+  if (before) return { reply: { outcome: 'dropped', reason: 'It came before.' } satisfies Outcome }
   const against = found ? whyNot(found, email, given, house.tasks.db.clock.now()) : 'It answers to no mail of ours.'
   if (against !== null || !found) return note('dropped', against)
   const text = newText(email.text ?? wordsOf(email.html ?? ''))
   if (text === '') return note('dropped', 'It holds nothing but what it quotes.')
-  const reply: Reply = { tenantId, link: found, text, request }
-  const taken = await takeReply(house, reply)
-  return note(taken.outcome, taken.reason)
+  return heardReply(house, { tenantId, link: found, text, request }, ({ outcome, reason }) => note(outcome, reason))
 }
 
 async function signedBy(house: EmailHouse, id: string, bytes: Uint8Array, { header }: RequestInfo) {

@@ -2,14 +2,14 @@
 // not what they may have meant.
 import { enqueue } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
-import { systemScope } from '../../../db/scope.ts'
+import { type Scope, systemScope } from '../../../db/scope.ts'
 import { tx } from '../../../db/tx.ts'
-import { decideOnce, scopeOf } from '../../links/action.ts'
+import { answered, scopeOf } from '../../links/action.ts'
 import type { Link } from '../../links/link.ts'
-import { getTask } from '../../look.ts'
 import { isFinal, type Status } from '../../state.ts'
-import { addComment } from '../../talk/comments.ts'
+import type { Task } from '../../wire.ts'
 import { choicesOf } from '../choices.ts'
+import { type Reply as Answer, type Heard, heard } from '../heard.ts'
 import { takesWords } from '../words.ts'
 import type { EmailHouse } from './house.ts'
 import { firstLine, folded } from './reply-text.ts'
@@ -31,42 +31,53 @@ export const WORDS = {
 } as const
 export type Word = keyof typeof WORDS
 
-export async function takeReply(house: EmailHouse, reply: Reply): Promise<Taken> {
-  const { tenantId, link, text, request } = reply
-  const scope = scopeOf(house.tasks, tenantId, link, request)
-  const task = await getTask(house.tasks, scope, link.task_id)
+type Note = (taken: Taken) => Promise<Answer>
+
+/** Looked at as its writer sees it; then an answer, or a remark. */
+export function heardReply(house: EmailHouse, reply: Reply, note: Note): Heard {
+  const { tenantId, link, request } = reply
+  const person = scopeOf(house.tasks, tenantId, link, request)
+  const said = { reply, note, person }
+  return heard({ person, from: request, done: async ({ task }) => next(house, said, task as Task) }, { verb: 'read' })
+}
+
+type Said = { reply: Reply; note: Note; person: Scope }
+
+function next(house: EmailHouse, said: Said, task: Task): Heard {
+  const { link, text, request } = said.reply
   const isOver = isFinal(task.status as Status)
   const line = firstLine(text)
   const choice = task.answer_by_reply && !isOver ? choicesOf(task).choices.find(({ label }) => folded(label) === line) : undefined
   const answer = choice?.answer ?? (takesWords(task) ? { type: 'respond' as const, raw_text: text } : null)
-  if (answer) {
-    try {
-      await decideOnce(house.tasks, scope, link, { ...answer, seen_revision: link.revision }, request)
-      return { outcome: 'decision', reason: null }
-    } catch (error) {
-      if (!(error instanceof Problem) || error.status >= 500) throw error
-      return keep(house, reply, scope, 'refused', error.code)
+  if (answer)
+    return {
+      ...answered(said.person, link, { ...answer, seen_revision: link.revision }, request),
+      done: () => said.note({ outcome: 'decision', reason: null }),
+      async refused(error) {
+        if (!(error instanceof Problem) || error.status >= 500) throw error
+        return keep(house, said, 'refused', error.code)
+      },
     }
-  }
-  if (isOver) return keep(house, reply, scope, 'late', null)
-  return keep(house, reply, scope, task.answer_by_reply ? 'kept' : null, null)
+  return keep(house, said, isOver ? 'late' : task.answer_by_reply ? 'kept' : null, null)
 }
 
-async function keep(
-  house: EmailHouse,
-  { tenantId, link, text }: Reply,
-  scope: ReturnType<typeof scopeOf>,
-  word: Word | null,
-  reason: string | null,
-): Promise<Taken> {
-  try {
-    await addComment(house.tasks, scope, link.task_id, { body: text, purpose: word === 'late' ? 'late_answer' : 'comment' })
-  } catch (error) {
-    if (error instanceof Problem && error.status < 500) return { outcome: 'refused', reason: error.code }
-    throw error
-  }
-  if (word !== null) await tellLater(house, tenantId, link.id, word)
-  return { outcome: 'comment', reason }
+function keep(house: EmailHouse, { reply, note, person }: Said, word: Word | null, reason: string | null): Heard {
+  const { tenantId, link, text, request } = reply
+  return heard(
+    {
+      person,
+      from: request,
+      async done() {
+        if (word !== null) await tellLater(house, tenantId, link.id, word)
+        return note({ outcome: 'comment', reason })
+      },
+      async refused(error) {
+        if (error instanceof Problem && error.status < 500) return note({ outcome: 'refused', reason: error.code })
+        throw error
+      },
+    },
+    { verb: 'comment', body: { body: text, purpose: word === 'late' ? 'late_answer' : 'comment' } },
+  )
 }
 
 /** By a job: the provider that posted the reply does not wait for a mail server. */

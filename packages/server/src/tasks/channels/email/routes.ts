@@ -1,5 +1,6 @@
 // The routes of mail: its senders, their tests, and the door at which answers by mail arrive.
 import { type Route, route, s } from '../../../http/route.ts'
+import { receiveBy } from '../receive.ts'
 import type { EmailHouse } from './house.ts'
 import {
   changeMailIdentity,
@@ -12,7 +13,6 @@ import {
   removeMailIdentity,
   testMailIdentity,
 } from './identity.ts'
-import { receiveMail } from './inbound.ts'
 import { InboundBody } from './shapes.ts'
 
 const tag = 'channels'
@@ -183,6 +183,7 @@ export const emailRoutes = (house: EmailHouse): Route[] => [
       },
       problems: ['signature_invalid'],
     },
-    ({ params: { identity }, bytes, request }) => receiveMail(house, identity, bytes, request),
+    ({ params: { identity }, bytes, request, limits }) =>
+      receiveBy(house.tasks, 'email', { door: 'reply', identity, bytes, request, limits }),
   ),
 ]

@@ -2,16 +2,19 @@
 // when nobody heard that it was; a pause that Slack asks for is kept; a message that somebody deleted is no error.
 import { systemScope } from '../../../db/scope.ts'
 import { tx } from '../../../db/tx.ts'
-import { record } from '../../../events/event.ts'
-import { type Channel, ChannelFault, type Notice, type Shown } from '../channel.ts'
+import { type Channel, ChannelFault, type Notice, noDoor, type Shown } from '../channel.ts'
 import { messageOf } from './blocks.ts'
 import { type Call, callSlack, type Reply, SlackRefused } from './client.ts'
+import { heardByEvent } from './events.ts'
 import type { SlackHouse } from './house.ts'
+import { heardByPress, heardBySearch } from './interactions.ts'
 import { cut, LIMITS, plainMarkup } from './limits.ts'
 import { type Installation, installationOf } from './material.ts'
 import { howTo } from './means.ts'
 import { conversationOf } from './places.ts'
 import { at, isRecord, textAt } from './read.ts'
+import { readRequest } from './receive.ts'
+import { markRevoked } from './revoked.ts'
 import {
   beginMessage,
   findInstallation,
@@ -21,7 +24,6 @@ import {
   markGone,
   pauseInstallation,
   placeMessage,
-  revokeIfActive,
 } from './sql.ts'
 
 const GONE = [
@@ -53,6 +55,13 @@ export function slackChannel(house: SlackHouse): Channel {
     },
     tell: async (notice, message) => {
       await guarded(house, notice, (installation) => tell(house, installation, notice, message))
+    },
+    async receive(incoming) {
+      const { id } = incoming.request
+      if (incoming.door === 'press') return heardByPress(house, await readRequest(house, 'form', incoming), id)
+      if (incoming.door === 'option') return heardBySearch(house, await readRequest(house, 'form', incoming), id)
+      if (incoming.door === 'event') return heardByEvent(house, await readRequest(house, 'json', incoming), id)
+      return noDoor('slack', incoming)
     },
   }
 }
@@ -94,15 +103,6 @@ async function faultOf(house: SlackHouse, tenantId: string, teamId: string, refu
   }
   const words = refused.isOver ? 'The workspace has taken the app away; connect it again.' : `Slack answered ${refused.code}.`
   return new ChannelFault(words, refused.isPassing, afterMs)
-}
-
-/** Once: of many messages that learn it, one says it (§11.2). */
-export async function markRevoked(house: SlackHouse, tenantId: string, teamId: string, reason: string): Promise<void> {
-  const scope = systemScope('slack', tenantId)
-  await tx(house.tasks.db, scope, async (t) => {
-    const revoked = await revokeIfActive(t, scope, teamId, reason)
-    if (revoked) await record(t, scope, 'slack.revoked', { team_id: teamId, installation_id: revoked.id, reason })
-  })
 }
 
 const callOf = (notice: Pick<Notice, 'tenantId'>, { token }: Installation): Call => ({ tenantId: notice.tenantId, token })

@@ -2,4 +2,4 @@
 import { conformance } from '../testing/conformance.ts'
 import { conformingRig } from './testing/rig.ts'
 
-conformance('slack', { text: true, rewrites: true }, conformingRig)
+conformance('slack', { text: true, rewrites: true, tells: true }, conformingRig)

@@ -5,10 +5,8 @@ import { type FieldError, Problem } from '@countersign/sdk'
 import { assemble, type Drafts, draftOf, type Form, leaves } from '@countersign/sdk/form'
 import { systemScope } from '../../../db/scope.ts'
 import { type Scope, tx } from '../../../db/tx.ts'
-import { decideTask } from '../../decision.ts'
-import { claimTask } from '../../holding.ts'
-import { getTask } from '../../look.ts'
 import type { Task } from '../../wire.ts'
+import { type Done, type Heard, heard, type Reply, type Said } from '../heard.ts'
 import { ACTS, type Press } from './blocks.ts'
 import { callSlack, SlackRefused } from './client.ts'
 import { explain, FORM_CHANGED, NOT_ACCEPTED, NOT_HERE, UNKNOWN_ACT, UNLINKED } from './explain.ts'
@@ -29,15 +27,16 @@ const QUICK_MS = 2_000
 
 /** What goes back in the answer itself: nothing, or what becomes of the view. */
 export type Reaction = Json | null
+const reacts = (reply: Reaction): Reply => ({ reply })
 
-export async function interact(house: SlackHouse, received: Received, requestId: string): Promise<Reaction> {
+export async function heardByPress(house: SlackHouse, received: Received, requestId: string): Promise<Heard | Reply> {
   const { body, tenantId, teamId, again } = received
-  if (again) return null
+  if (again) return reacts(null)
   const here = await hereOf(house, tenantId, teamId, requestId)
-  if (!here) return null
+  if (!here) return reacts(null)
   if (body.type === 'block_actions') return pressed(house, here, body)
   if (body.type === 'view_submission') return submitted(house, here, body)
-  return null
+  return reacts(null)
 }
 
 type Asked = { message: MessageRow; press: Press; slackUserId: string; channel: string }
@@ -63,20 +62,20 @@ const say = (
   { tenantId, installation }: Here,
   { channel, slackUserId }: Pick<Asked, 'channel' | 'slackUserId'>,
   text: string,
-): Promise<null> => {
+): Promise<Reply> => {
   const scope = systemScope('slack', tenantId)
   const payload: SayPayload = { team_id: installation.row.team_id, channel, slack_user_id: slackUserId, text }
   return tx(house.tasks.db, scope, async (t) => {
     await enqueue(t, { kind: SAY, tenantId, payload })
-    return null
+    return reacts(null)
   })
 }
 
-async function pressed(house: SlackHouse, here: Here, body: Json): Promise<Reaction> {
+async function pressed(house: SlackHouse, here: Here, body: Json): Promise<Heard | Reply> {
   const action = Array.isArray(body.actions) ? body.actions.find(isRecord) : undefined
   const id = textAt(action, 'action_id')
   // A link opens by itself; other blocks of a view only tell that something was chosen.
-  if (!action || id === null || id === ACTS.open || isRecord(body.view)) return null
+  if (!action || id === null || id === ACTS.open || isRecord(body.view)) return reacts(null)
   const slackUserId = textAt(body, 'user', 'id')
   const asked = await askedOf(house, here, readRecord(textAt(action, 'value') ?? ''), slackUserId)
   const place = { channel: textAt(body, 'channel', 'id') ?? textAt(body, 'container', 'channel_id'), slackUserId }
@@ -84,37 +83,38 @@ async function pressed(house: SlackHouse, here: Here, body: Json): Promise<React
   if (!asked || !isKnown)
     return place.channel !== null && slackUserId !== null
       ? say(house, here, { channel: place.channel, slackUserId }, UNKNOWN_ACT)
-      : null
+      : reacts(null)
   const guest = await guestOf(house, here, asked.slackUserId, asked.message)
   if (!guest) return say(house, here, asked, UNLINKED)
-  try {
-    await act(house, here, asked, { ...guest, id, trigger: textAt(body, 'trigger_id') })
-    return null
-  } catch (error) {
-    if (error instanceof SlackRefused) return say(house, here, asked, NOT_HERE)
-    return say(house, here, asked, explain(error))
-  }
+  return act(house, here, asked, { ...guest, id, trigger: textAt(body, 'trigger_id') })
 }
 
 type Doing = { scope: Scope; person: Linked; id: string; trigger: string | null }
 
-async function act(house: SlackHouse, here: Here, asked: Asked, doing: Doing): Promise<void> {
-  const { scope, id } = doing
-  const { tasks } = house
-  const { taskId, revision } = { taskId: asked.press.t, revision: asked.press.r }
-  if (id === ACTS.claim) {
-    await claimTask(tasks, scope, taskId)
-    return
-  }
-  const task = await getTask(tasks, scope, taskId)
+/** Claimed at once; for everything else the task is looked at first, as its person sees it. What stands against it is told privately. */
+function act(house: SlackHouse, here: Here, asked: Asked, doing: Doing): Heard {
+  const refused = (error: unknown) => say(house, here, asked, error instanceof SlackRefused ? NOT_HERE : explain(error))
+  const told = (run: () => Promise<Heard | Reply>) => run().catch(refused)
+  const base = { person: doing.scope, from: { address: null }, refused }
+  if (doing.id === ACTS.claim) return heard({ ...base, done: async () => reacts(null) }, { verb: 'claim' })
+  const done = ({ task }: Done) => told(() => goOn(house, here, asked, doing, { ...base, task: task as Task }))
+  return heard({ ...base, done }, { verb: 'read' })
+}
+
+type Base = Pick<Said, 'person' | 'from' | 'refused'> & { task: Task }
+
+async function goOn(house: SlackHouse, here: Here, asked: Asked, doing: Doing, { task, ...base }: Base): Promise<Heard | Reply> {
   refuseUnlessTheirs(task)
-  if (id === ACTS.review || id === ACTS.again) return openForm(house, here, asked, doing, task)
+  if (doing.id === ACTS.review || doing.id === ACTS.again) {
+    await openForm(house, here, asked, doing, task)
+    return reacts(null)
+  }
   const { presses } = howTo({ task })
   if (!presses) throw new Problem('response_invalid')
-  const { response } = id === ACTS.approve ? presses.approve : presses.deny
-  const input = { type: 'respond' as const, response, seen_revision: revision }
-  const decided = await decideTask(tasks, scope, taskId, input, { address: null })
-  if (decided.status === 'returned') await say(house, here, asked, NOT_ACCEPTED)
+  const { response } = doing.id === ACTS.approve ? presses.approve : presses.deny
+  const done = async ({ task: decided }: Done) =>
+    (decided as Task).status === 'returned' ? say(house, here, asked, NOT_ACCEPTED) : reacts(null)
+  return heard({ ...base, done }, { verb: 'decide', body: { type: 'respond', response, seen_revision: asked.press.r } })
 }
 
 /** Before anything of the task is shown: a settled one says so, one of somebody else's too. */
@@ -167,47 +167,50 @@ function lastRefused(task: Task, userId: string): { response: unknown; note: str
   }
 }
 
-async function submitted(house: SlackHouse, here: Here, body: Json): Promise<Reaction> {
+async function submitted(house: SlackHouse, here: Here, body: Json): Promise<Heard | Reply> {
   const { view } = body
   const memory = readRecord(textAt(view, 'private_metadata') ?? '')
   const asked = await askedOf(house, here, memory, textAt(body, 'user', 'id'))
-  if (!asked || at(view, 'callback_id') !== ANSWER) return ended(UNKNOWN_ACT, house.tasks.origin())
+  if (!asked || at(view, 'callback_id') !== ANSWER) return reacts(ended(UNKNOWN_ACT, house.tasks.origin()))
   const url = `${house.tasks.origin()}/tasks/${asked.press.t}`
   const guest = await guestOf(house, here, asked.slackUserId, asked.message)
   if (!guest) {
     await say(house, here, asked, UNLINKED)
-    return ended('Sign in first: a private message says how.', url)
+    return reacts(ended('Sign in first: a private message says how.', url))
   }
-  try {
-    return await answer(house, asked, guest.scope, at(view, 'state', 'values'))
-  } catch (error) {
-    return ended(explain(error), url)
+  const refused = async (error: unknown) => reacts(ended(explain(error), url))
+  const base = { person: guest.scope, from: { address: null }, refused }
+  const values = at(view, 'state', 'values')
+  const done = async ({ task }: Done) => {
+    try {
+      return answer(asked, { ...base, task: task as Task }, values)
+    } catch (error) {
+      return refused(error)
+    }
   }
+  return heard({ ...base, done }, { verb: 'read' })
 }
 
 const ended = (text: string, url: string): Reaction => ({ response_action: 'update', view: endOf(text, url) })
 
-async function answer(house: SlackHouse, asked: Asked, scope: Scope, values: unknown): Promise<Reaction> {
-  const task = await getTask(house.tasks, scope, asked.press.t)
+function answer(asked: Asked, { task, ...base }: Base, values: unknown): Heard | Reply {
   refuseUnlessTheirs(task)
   const form = formOfTask(task)
   const memory = { ...asked.press, r: task.revision }
   const known = new Set(leaves(form.fields).map(blockIdOf))
   const drafts: Drafts = draftsFrom(form, values)
   if (task.revision !== asked.press.r)
-    return { response_action: 'update', view: modalOf({ task, form, memory, drafts, url: task.url, note: FORM_CHANGED }) }
-  if (Object.keys(isRecord(values) ? values : {}).some((id) => !known.has(id))) return ended(FORM_CHANGED, task.url)
+    return reacts({ response_action: 'update', view: modalOf({ task, form, memory, drafts, url: task.url, note: FORM_CHANGED }) })
+  if (Object.keys(isRecord(values) ? values : {}).some((id) => !known.has(id))) return reacts(ended(FORM_CHANGED, task.url))
   const response = assemble(form, drafts) as Record<string, unknown>
-  try {
-    const input = { type: 'respond' as const, response, seen_revision: asked.press.r }
-    const decided = await decideTask(house.tasks, scope, task.id, input, { address: null })
-    return decided.status === 'returned' ? refusedOn(form, decided) : null
-  } catch (error) {
+  const done = async ({ task: decided }: Done) =>
+    reacts((decided as Task).status === 'returned' ? refusedOn(form, decided as Task) : null)
+  const refused = async (error: unknown) => {
     const errors = error instanceof Problem && error.code === 'response_invalid' ? (error.members.errors ?? []) : null
     const on = errors && errorsOn(form, errors)
-    if (on) return { response_action: 'errors', errors: on }
-    throw error
+    return on ? reacts({ response_action: 'errors', errors: on }) : reacts(ended(explain(error), task.url))
   }
+  return heard({ ...base, done, refused }, { verb: 'decide', body: { type: 'respond', response, seen_revision: asked.press.r } })
 }
 
 /** A verifier that speaks at once: its word stands in the view, with all that was typed. */
@@ -219,15 +222,22 @@ function refusedOn(form: Form, task: Task): Reaction {
 }
 
 /** Of a list longer than a select holds, within the view that asks. */
-export async function suggest(house: SlackHouse, { body, tenantId, teamId }: Received, requestId: string): Promise<Json> {
-  const none = { options: [] }
+export async function heardBySearch(
+  house: SlackHouse,
+  { body, tenantId, teamId }: Received,
+  requestId: string,
+): Promise<Heard | Reply> {
+  const none = reacts({ options: [] })
   const here = await hereOf(house, tenantId, teamId, requestId)
   const memory = readRecord(textAt(body, 'view', 'private_metadata') ?? '')
   const asked = here && (await askedOf(house, here, memory, textAt(body, 'user', 'id')))
   const guest = asked && (await guestOf(house, here, asked.slackUserId, asked.message))
   if (!guest) return none
-  const task = await getTask(house.tasks, guest.scope, asked.press.t)
-  if (!task.may.includes('decide')) return none
-  const blockId = textAt(body, 'block_id') ?? ''
-  return { options: optionsFor(formOfTask(task), blockId, typeof body.value === 'string' ? body.value : '') }
+  const done = async ({ task }: Done) => {
+    if (!(task as Task).may.includes('decide')) return none
+    const blockId = textAt(body, 'block_id') ?? ''
+    const typed = typeof body.value === 'string' ? body.value : ''
+    return reacts({ options: optionsFor(formOfTask(task as Task), blockId, typed) })
+  }
+  return heard({ person: guest.scope, from: { address: null }, done }, { verb: 'read' })
 }

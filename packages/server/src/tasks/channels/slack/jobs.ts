@@ -2,7 +2,6 @@
 import { defineKind, type Kind, retry } from '@countersign/queue'
 import { systemScope } from '../../../db/scope.ts'
 import { tx } from '../../../db/tx.ts'
-import { markRevoked } from './channel.ts'
 import { type Call, callSlack, SlackRefused } from './client.ts'
 import { UNLINKED } from './explain.ts'
 import type { SlackHouse } from './house.ts'
@@ -10,6 +9,7 @@ import { SAY, type SayPayload } from './interactions.ts'
 import { installationOf } from './material.ts'
 import { linkUrl } from './people.ts'
 import { textAt } from './read.ts'
+import { markRevoked } from './revoked.ts'
 
 function readSay(value: unknown): SayPayload {
   const { team_id, channel, slack_user_id, text } = value as Partial<SayPayload>

@@ -16,7 +16,7 @@ export type Received = { tenantId: string; teamId: string | null; body: Json; ag
 type Asked = { bytes: Uint8Array; request: Pick<RequestInfo, 'header'> }
 
 /** `form`: JSON in a field called payload, as interactions come; `json`: as events come. */
-export async function receive(house: SlackHouse, as: 'form' | 'json', { bytes, request }: Asked): Promise<Received> {
+export async function readRequest(house: SlackHouse, as: 'form' | 'json', { bytes, request }: Asked): Promise<Received> {
   const signed = readSigned(request.header, bytes)
   if (!signed) throw new Problem('signature_invalid')
   if (!isFresh(signed, house.tasks.db.clock.now())) throw new Problem('signature_expired')

@@ -4,7 +4,8 @@ import type { Scope } from '../../../db/scope.ts'
 import { tx } from '../../../db/tx.ts'
 import { openCursor, pageOf } from '../../../http/cursor.ts'
 import { type Route, route, s } from '../../../http/route.ts'
-import { hear } from './events.ts'
+import type { Incoming } from '../heard.ts'
+import { receiveBy } from '../receive.ts'
 import type { SlackHouse } from './house.ts'
 import {
   beginOauth,
@@ -17,12 +18,11 @@ import {
   saveApp,
   showApp,
 } from './install.ts'
-import { interact, suggest } from './interactions.ts'
+import type { Reaction as Reacted } from './interactions.ts'
 import { slackManifest } from './manifest.ts'
 import { installationOf } from './material.ts'
 import { linkBySignIn, unlink } from './people.ts'
 import { listNames } from './places.ts'
-import { receive } from './receive.ts'
 import { findMembers } from './sql.ts'
 import { testSlack } from './trial.ts'
 
@@ -276,6 +276,12 @@ const door = { tag, auth: 'none', bucket: 'callback', bytes: true, selfAuthentic
 const Reaction = s.jsonObject()
 const empty = { body: {} }
 
+const receiveAt = (
+  house: SlackHouse,
+  door: 'press' | 'event' | 'option',
+  { bytes, request, limits }: Pick<Incoming & { door: 'press' }, 'bytes' | 'request' | 'limits'>,
+) => receiveBy(house.tasks, 'slack', { door, bytes, request, limits }) as Promise<Reacted>
+
 const doors = (house: SlackHouse): Route[] => [
   route(
     'POST /channels/slack/interactions',
@@ -286,7 +292,7 @@ const doors = (house: SlackHouse): Route[] => [
       problems: ['signature_invalid', 'signature_expired'],
       render: (result) => (result === null ? empty : { body: result }),
     },
-    async ({ bytes, request }) => interact(house, await receive(house, 'form', { bytes, request }), request.id),
+    (asked) => receiveAt(house, 'press', asked),
   ),
   route(
     'POST /channels/slack/events',
@@ -297,7 +303,7 @@ const doors = (house: SlackHouse): Route[] => [
       problems: ['signature_invalid', 'signature_expired'],
       render: (result) => (result === null ? empty : { body: result }),
     },
-    async ({ bytes, request }) => hear(house, await receive(house, 'json', { bytes, request }), request.id),
+    (asked) => receiveAt(house, 'event', asked),
   ),
   route(
     'POST /channels/slack/options',
@@ -307,6 +313,6 @@ const doors = (house: SlackHouse): Route[] => [
       answers: { 200: Reaction },
       problems: ['signature_invalid', 'signature_expired'],
     },
-    async ({ bytes, request }) => suggest(house, await receive(house, 'form', { bytes, request }), request.id),
+    (asked) => receiveAt(house, 'option', asked),
   ),
 ]

@@ -4,6 +4,9 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { House } from '#harness'
 import type { ChannelName } from '../channel.ts'
 
+/** An embedded page is told by nobody and rewritten by nobody: it only hears, and hears by the same rules. */
+export type Surface = ChannelName | 'embed'
+
 /** A message as the provider holds it now: rewritten in place where the medium can. */
 export type Message = {
   /** All that a person can read of it. */
@@ -26,16 +29,18 @@ export type Said =
     }
 
 export type Rig = {
-  channel: ChannelName
+  channel: Surface
   house: House
-  /** As `notify` names the person there. */
-  entry: string
+  /** As `notify` names the person there; null where nobody is told. */
+  entry: string | null
   /** Whom a decision by them is recorded as. */
   person: { userId: string | null; email: string | null; displayName: string }
   /** What the provider took for the person, oldest first. */
   messages(): Promise<Message[]>
   /** The person answers that very message, with what they saw when they opened it. */
   answer(message: Message, response: Record<string, unknown>): Promise<Said>
+  /** The same answer by a request that nothing proves: another secret, an altered token. The status that it gets. */
+  forge(message: Message, response: Record<string, unknown>): Promise<number>
   /** What the person sees who comes back to it: the message as it is now, or the page behind it where a message cannot change. */
   shows(message: Message): Promise<string>
   /** `host:port` on this machine that the egress guard of the house lets through; nothing has to answer there. */
@@ -53,6 +58,8 @@ export type Capabilities = {
   text: boolean
   /** A message can be changed once it was sent. */
   rewrites: boolean
+  /** Notices go there. */
+  tells: boolean
 }
 
 const SCHEMA = {
@@ -68,25 +75,20 @@ const QUESTION = {
   timeout_seconds: 7_200,
 }
 const YES = { approved: true }
+/** A rule that no yes passes. */
+const refusing = (message: string) => ({
+  provider: 'rules',
+  rules: [{ schema: { properties: { response: { properties: { approved: { const: false } } } } }, message, field: 'approved' }],
+})
 
-export function conformance(name: ChannelName, can: Capabilities, start: () => Promise<Rig>): void {
+export function conformance(name: Surface, can: Capabilities, start: () => Promise<Rig>): void {
   const given = async (): Promise<Rig> => {
     const rig = await start()
     onTestFinished(() => rig.close())
     return rig
   }
 
-  test(`T106 ${name}: the person is told once, with who asks, what about and until when`, async () => {
-    const rig = await given()
-    const task = await ask(rig)
-    const [message, ...more] = await told(rig)
-    expect(more).toEqual([])
-    for (const word of ['refund-bot', 'Refund order 1042?', 'parcel lost', '1042']) expect(message?.text).toContain(word)
-    await rig.house.runJobs()
-    expect(await rig.messages()).toHaveLength(1)
-    const { data } = (await rig.house.alice.get(`/api/v1/tasks/${task.id}/notices`)).body
-    expect(data).toMatchObject([{ channel: name, state: 'sent', attempts: 1 }])
-  })
+  if (can.tells) tells(name, given)
 
   test(`T106 A17 ${name}: an answer settles once, with one event, one delivery, the right channel and the right person`, async () => {
     const rig = await given()
@@ -128,7 +130,10 @@ export function conformance(name: ChannelName, can: Capabilities, start: () => P
 
   test(`T106 ${name}: who may not answer it any more is told so, and nothing changes`, async () => {
     const rig = await given()
-    const task = await ask(rig, { assign_to: { emails: [rig.person.email, rig.house.bob.email] } })
+    const task = await ask(
+      rig,
+      rig.person.email === null ? {} : { assign_to: { emails: [rig.person.email, rig.house.bob.email] } },
+    )
     const [message] = await told(rig)
     expect((await rig.house.bob.post(`/api/v1/tasks/${task.id}/claim`, {})).status).toBe(200)
     expect(await rig.answer(message as Message, YES)).toMatchObject({ taken: false })
@@ -173,6 +178,60 @@ export function conformance(name: ChannelName, can: Capabilities, start: () => P
     const newest = (await rig.messages()).at(-1) as Message
     expect(await rig.shows(newest)).toContain('120')
     expect(await rig.answer(newest, YES)).toEqual({ taken: true })
+  })
+
+  test(`T106 T132 ${name}: who is refused by a verifier is told why, and the next answer counts`, async () => {
+    const rig = await given()
+    const reason = 'Two hundred and forty is too much.'
+    const task = await ask(rig, { verifier_config: refusing(reason) })
+    const [message] = await told(rig)
+    const said = await rig.answer(message as Message, YES)
+    const returned = (await rig.house.alice.get(`/api/v1/tasks/${task.id}`)).body
+    expect(returned).toMatchObject({ status: 'returned', verification_attempt: 1 })
+    expect(await terminalEvents(rig.house, task.id)).toEqual([])
+    const after = await told(rig)
+    const newest = after.at(-1) as Message
+    expect([JSON.stringify(said), ...after.map(({ text }) => text), await rig.shows(newest)].join('\n')).toContain(reason)
+
+    expect(await rig.answer(newest, { approved: false })).toEqual({ taken: true })
+    const settled = (await rig.house.alice.get(`/api/v1/tasks/${task.id}`)).body
+    expect(settled).toMatchObject({ status: 'completed', response: { approved: false }, completed_via_channel: name })
+    expect(await terminalEvents(rig.house, task.id)).toEqual(['task.completed'])
+  })
+
+  test(`T103 T150 T106 ${name}: a request that nothing proves is refused and changes nothing`, async () => {
+    const rig = await given()
+    const task = await ask(rig)
+    const [message] = await told(rig)
+    expect([400, 401]).toContain(await rig.forge(message as Message, YES))
+    expect((await rig.house.alice.get(`/api/v1/tasks/${task.id}`)).body).toMatchObject({ status: 'open', decisions: [] })
+    expect(await rig.answer(message as Message, YES)).toEqual({ taken: true })
+  })
+
+  test(`T12 T106 ${name}: of two answers at the same moment one counts`, async () => {
+    const rig = await given()
+    const task = await ask(rig)
+    const [message] = await told(rig)
+    const opened = [await rig.open(message as Message), await rig.open(message as Message)]
+    const said = await Promise.all(opened.map((send) => send(YES)))
+    expect(said.filter(({ taken }) => taken)).toHaveLength(1)
+    expect((await rig.house.alice.get(`/api/v1/tasks/${task.id}`)).body.decisions).toHaveLength(1)
+    expect(await terminalEvents(rig.house, task.id)).toEqual(['task.completed'])
+  })
+}
+
+/** What goes out, and how. */
+function tells(name: Surface, given: () => Promise<Rig>): void {
+  test(`T106 ${name}: the person is told once, with who asks, what about and until when`, async () => {
+    const rig = await given()
+    const task = await ask(rig)
+    const [message, ...more] = await told(rig)
+    expect(more).toEqual([])
+    for (const word of ['refund-bot', 'Refund order 1042?', 'parcel lost', '1042']) expect(message?.text).toContain(word)
+    await rig.house.runJobs()
+    expect(await rig.messages()).toHaveLength(1)
+    const { data } = (await rig.house.alice.get(`/api/v1/tasks/${task.id}/notices`)).body
+    expect(data).toMatchObject([{ channel: name, state: 'sent', attempts: 1 }])
   })
 
   test(`A28 T153 T106 ${name}: redacted content does not leave, and its title neither where it is strict`, async () => {
@@ -235,6 +294,7 @@ export function conformance(name: ChannelName, can: Capabilities, start: () => P
 }
 
 async function ask(rig: Rig, more: Record<string, unknown> = {}): Promise<{ id: string }> {
+  if (rig.entry === null) return rig.house.given.task({ ...QUESTION, ...more })
   const notify = more.assign_to === undefined ? { assign_to: { email: rig.person.email } } : {}
   return rig.house.given.task({ ...QUESTION, ...notify, notify: [rig.entry], ...more })
 }

@@ -7,21 +7,21 @@ import { judge } from '../../../http/input.ts'
 import { JsonRefused, readJsonBody } from '../../../http/json.ts'
 import type { AskLimits, RequestInfo } from '../../../http/route.ts'
 import { foldEmail } from '../../../identity/email.ts'
-import { decideOnce, type Found, findByToken, scopeOf } from '../../links/action.ts'
+import { answered, type Found, findByToken, scopeOf } from '../../links/action.ts'
 import { type Link, type LinkAnswer, refuseDead } from '../../links/link.ts'
 import { userBehind } from '../../person.ts'
-import type { Task } from '../../wire.ts'
+import type { Heard } from '../heard.ts'
 import type { WebhookChannelHouse } from './house.ts'
 import { ActionBody } from './shapes.ts'
 
 type Given = { token: string; answer?: LinkAnswer; seen_revision?: number; person?: { email: string; display_name?: string } }
 
-export async function actByWebhook(
+export async function heardFromProgram(
   house: WebhookChannelHouse,
   bytes: Uint8Array,
   request: RequestInfo,
   limits: AskLimits,
-): Promise<{ state: 'answered'; task: Task }> {
+): Promise<Heard> {
   const given = read(bytes)
   const found = await findByToken(house.tasks, given.token)
   const { link, tenantId } = found
@@ -33,7 +33,7 @@ export async function actByWebhook(
   const answer = given.answer ?? (link.revision === link.task_revision ? link.choice : null)
   if (!answer) throw new Problem('link_invalid', { detail: 'This link stands for no answer of its own.' })
   const input = { ...answer, seen_revision: given.seen_revision ?? link.revision }
-  return { state: 'answered', task: await decideOnce(house.tasks, scope, reader, input, request) }
+  return answered(scope, reader, input, request)
 }
 
 function read(bytes: Uint8Array): Given {

@@ -3,8 +3,9 @@
 import { type Scope, systemScope } from '../../../db/scope.ts'
 import { type Tx, tx } from '../../../db/tx.ts'
 import { makeLinks, type Reader, takeBackLinks } from '../../links/link.ts'
-import { type Channel, ChannelFault, type Notice, type Shown } from '../channel.ts'
+import { type Channel, ChannelFault, type Notice, noDoor, type Shown } from '../channel.ts'
 import { choicesOf } from '../choices.ts'
+import { heardFromProgram } from './actions.ts'
 import { type Action, bodyOf } from './body.ts'
 import type { WebhookChannelHouse } from './house.ts'
 import { findTemplate, type Template } from './sql.ts'
@@ -25,6 +26,10 @@ export const openWebhookChannel = (house: WebhookChannelHouse): Channel => ({
   },
   // A refusal or an end is posted as the change that it is; an endpoint is a place and nobody in particular.
   tell: async () => undefined,
+  receive: async (incoming) =>
+    incoming.door === 'program'
+      ? heardFromProgram(house, incoming.bytes, incoming.request, incoming.limits)
+      : noDoor('webhook', incoming),
 })
 
 async function sendNotice(house: WebhookChannelHouse, notice: Notice, shown: Shown): Promise<{ ref: Record<string, unknown> }> {

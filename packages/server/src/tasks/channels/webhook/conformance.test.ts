@@ -2,4 +2,4 @@
 import { conformance } from '../testing/conformance.ts'
 import { conformingRig } from './testing/rig.ts'
 
-conformance('webhook', { text: true, rewrites: true }, conformingRig)
+conformance('webhook', { text: true, rewrites: true, tells: true }, conformingRig)

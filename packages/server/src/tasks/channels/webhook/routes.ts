@@ -6,7 +6,7 @@ import { record } from '../../../events/event.ts'
 import { type Route, route, s } from '../../../http/route.ts'
 import { LINK_PROBLEMS, LinkAnswered } from '../../links/shapes.ts'
 import { DECIDE_PROBLEMS } from '../../routes.ts'
-import { actByWebhook } from './actions.ts'
+import { receiveBy } from '../receive.ts'
 import type { WebhookChannelHouse } from './house.ts'
 import { ActionBody } from './shapes.ts'
 import { listTemplates, putTemplate, type Template } from './sql.ts'
@@ -38,7 +38,7 @@ export const webhookChannelRoutes = (house: WebhookChannelHouse): Route[] => [
       answers: { 200: LinkAnswered },
       problems: ['signature_invalid', ...LINK_PROBLEMS, ...DECIDE_PROBLEMS],
     },
-    ({ bytes, request, limits }) => actByWebhook(house, bytes, request, limits),
+    ({ bytes, request, limits }) => receiveBy(house.tasks, 'webhook', { door: 'program', bytes, request, limits }),
   ),
   route(
     'GET /channels/webhook/templates',

@@ -42,6 +42,11 @@ export async function conformingRig(): Promise<Rig> {
       return open(response)
     },
     open: (message) => openPage(house, message),
+    async forge({ ref }, response) {
+      const { body } = await pageOf(house, reviewIn(ref as Taken)).look()
+      const forged = await pageOf(house, body.session).send(`${body.nonce}A`, { type: 'respond', response })
+      return forged.status
+    },
     shows: async ({ ref }) => JSON.stringify((await pageOf(house, reviewIn(ref as Taken)).look()).body),
     reachable: `127.0.0.1:${sink.port}`,
     provider: { mode: (how) => sink.mode(how) },

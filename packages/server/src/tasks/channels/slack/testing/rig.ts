@@ -82,6 +82,13 @@ export async function conformingRig(): Promise<Rig> {
     messages: async () => slack.messages.filter(({ channel }) => channel === 'D0DANA').map(messageOf),
     answer: async (message, response) => (await openModal(rig, message))(response),
     open: (message) => openModal(rig, message),
+    async forge({ ref }, response) {
+      const views = slack.views.length
+      await slack.press(house.url, (ref as Held).before, 'cs_review', dana)
+      const view = slack.views[views] as SlackView
+      const body = slack.submitted(view, typed(view, response))
+      return (await slack.interact(house.url, body, { secret: `${slack.signingSecret}0` })).status
+    },
     shows: async ({ ref }) => readable((ref as Held).now),
     reachable: `127.0.0.1:${slack.port}`,
     provider: { mode: (how) => slack.mode(how) },

@@ -1,6 +1,7 @@
 // A program at an endpoint: it takes notices, keeps what it was sent, and answers with the endpoint's signature.
 import { type Answer, clientOf, type House } from '#harness'
 import { standardSignature } from '../../../../crypto/signature.ts'
+import { randomBytes } from '../../../../crypto/token.ts'
 import { endpoint, houseFor, openReceiver, type Receiver } from '../../../../webhooks/testing/receiver.ts'
 import type { Message, Rig, Said } from '../../testing/conformance.ts'
 
@@ -50,14 +51,14 @@ export async function conformingRig(): Promise<Rig> {
   const { house, receiver } = program
   const member = await house.member.person()
   let from = 0
-  const answer = async ({ ref }: Message, response: Record<string, unknown>): Promise<Said> => {
-    const notice = ref as Notice
-    const said = await act(program, {
-      token: tokenOf(notice, 'Open'),
-      answer: { type: 'respond', response },
-      seen_revision: notice.data.revision,
-      person: { email: member.email },
-    })
+  const bodyOf = ({ ref }: Message, response: Record<string, unknown>) => ({
+    token: tokenOf(ref as Notice, 'Open'),
+    answer: { type: 'respond', response },
+    seen_revision: (ref as Notice).data.revision,
+    person: { email: member.email },
+  })
+  const answer = async (message: Message, response: Record<string, unknown>): Promise<Said> => {
+    const said = await act(program, bodyOf(message, response))
     if (said.status === 200) return { taken: true }
     const errors = (said.body.errors ?? []) as { path: string; message: string }[]
     const fields = Object.fromEntries(errors.map(({ path, message }) => [path.replace('/response/', ''), message]))
@@ -75,6 +76,10 @@ export async function conformingRig(): Promise<Rig> {
         .filter(({ ref }) => ref.type === 'task.notice'),
     answer,
     open: async (message) => (response) => answer(message, response),
+    async forge(message, response) {
+      const secret = `whsec_${randomBytes(32).toString('base64')}`
+      return (await act(program, bodyOf(message, response), { secret })).status
+    },
     shows: async ({ text }) => text,
     reachable: `127.0.0.1:${receiver.port}`,
     provider: {
