@@ -171,6 +171,10 @@ export const TABLES: Record<string, Table> = {
   authorities: { kind: 'tenant' },
   runs: { kind: 'tenant', indexes: { runs_token_hash_key: 'the proxy knows a run by its token alone, before the tenant (V84)' } },
   vault_revisions: { kind: 'tenant' },
+  // proxy
+  proxy_nodes: { kind: 'installation' },
+  proxy_holds: { kind: 'tenant' },
+  untold_events: { kind: 'tenant' },
   // the way out
   egress_allows: { kind: 'tenant' },
   // status

@@ -57,6 +57,7 @@ export const SEALED: readonly SealedColumn[] = [
   { table: 'authorizations', column: 'secrets', row: `id || '/' || generation` },
   { table: 'connections', column: 'material', row: `id || '/' || generation` },
   { table: 'authorities', column: 'key', row: 'id' },
+  { table: 'proxy_holds', column: 'edited', row: 'id' },
   { table: 'event_origins', column: 'envelope', row: 'subject', subject: 'subject', isFixed: true },
   {
     table: 'event_bodies',
@@ -105,5 +106,11 @@ export const OTHER_BYTES: Readonly<Record<string, 'wrapped key' | 'hash' | 'publ
   'authorizations.token_hash': 'hash',
   'authorizations.cookie_hash': 'hash',
   'authorizations.nonce_hash': 'hash',
+  'definitions.digest': 'hash',
+  'grants.proposal_digest': 'hash',
+  'runs.token_hash': 'hash',
+  'proxy_nodes.fingerprint': 'hash',
+  'proxy_holds.digest': 'hash',
+  'proxy_holds.edited_digest': 'hash',
   'audit_export_chunks.bytes': 'public bytes',
 }
