@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest'
 import { type House, type Person, type SetupOptions, setup } from '#harness'
+import { loadPages, type Pages } from '../../packages/server/src/http/static.ts'
 import { root } from '../harness/process.ts'
 
 const FLAGS = [
@@ -39,9 +40,13 @@ export function useBrowser(): void {
   afterAll(() => browser?.close())
 }
 
-/** The whole server with the built dashboard, on a database and a clock of its own. */
-export const houseWithPages = (options: SetupOptions = {}): Promise<House> =>
-  setup({ ...options, pages: join(root, 'packages/server/public') })
+let pages: Pages | undefined
+
+/** The whole server with the built dashboard, on a database and a clock of its own. The files never change, so that they are read and packed once. */
+export function houseWithPages(options: SetupOptions = {}): Promise<House> {
+  pages ??= loadPages(join(root, 'packages/server/public'))
+  return setup({ ...options, pages })
+}
 
 export type Surf = { context: BrowserContext; page: Page; faults: string[] }
 export type SurfOptions = { width?: number; height?: number; dark?: boolean; as?: Person }

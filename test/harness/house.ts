@@ -8,6 +8,7 @@ import type { Keyring } from '../../packages/server/src/crypto/keyring.ts'
 import { memorySource } from '../../packages/server/src/crypto/keyring-memory.ts'
 import { type Role, type Scope, systemScope } from '../../packages/server/src/db/scope.ts'
 import type { Db } from '../../packages/server/src/db/tx.ts'
+import type { Pages } from '../../packages/server/src/http/static.ts'
 import { createAgent } from '../../packages/server/src/identity/agent.ts'
 import type { IdentityHouse } from '../../packages/server/src/identity/house.ts'
 import { createKey } from '../../packages/server/src/identity/key.ts'
@@ -86,8 +87,8 @@ export type Given = {
 export type SetupOptions = {
   /** Settings of main/config.ts without their prefix: `{ EGRESS_ALLOW: '127.0.0.1:9000' }`. */
   settings?: Record<string, string>
-  /** The folder of a built dashboard. */
-  pages?: string | null
+  /** A built dashboard. */
+  pages?: Pages | null
   /** true: `house.cable` lies between the server and its database. */
   cable?: boolean
   /** true: a transaction inside another throws. It costs every promise of the thread, so for tests that go everywhere and no others. */

@@ -74,12 +74,13 @@ test('an address that is no page is 404: under /api, a missing asset, a map, ano
   expect((await house.call('/tasks', { as: 'nobody', method: 'POST', headers: html })).body.code).toBe('not_found')
 })
 
-test('files are packed once at start and sent as the client can read them', () => {
+test('files are packed once and sent as the client can read them', () => {
   const pages = loadPages(built())
   const asked = (accepted?: string) =>
     pageAnswer(pages, '/assets/main-BxYz0123.js', (name) => (name === 'accept-encoding' ? accepted : undefined))
   expect(brotliDecompressSync(asked('gzip, deflate, br')?.body as Buffer).toString()).toBe(script)
   expect(gunzipSync(asked('gzip')?.body as Buffer).toString()).toBe(script)
+  expect(asked('br')?.body).toBe(asked('br')?.body)
   expect(asked()?.body?.toString()).toBe(script)
   expect(asked('br')?.headers).toMatchObject({ 'Content-Encoding': 'br', Vary: 'Accept-Encoding' })
   expect(loadPages(join(tmpdir(), 'no-such-folder')).size).toBe(0)

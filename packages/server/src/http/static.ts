@@ -5,7 +5,8 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { sha256 } from '../crypto/token.ts'
 import type { Answer } from './answer.ts'
 
-type File = { type: string; tag: string; immutable: boolean; plain: Buffer; br: Buffer | null; gzip: Buffer | null }
+type Packing = 'br' | 'gzip'
+type File = { type: string; tag: string; immutable: boolean; plain: Buffer; packed: Map<Packing, Buffer> | null }
 export type Pages = ReadonlyMap<string, File>
 
 const TYPES: Record<string, string> = {
@@ -54,10 +55,21 @@ function load(name: string, folder: string): File {
     tag: `"${sha256(plain).subarray(0, 12).toString('base64url')}"`,
     immutable: HASHED.test(`/${relative(folder, name).split(sep).join('/')}`),
     plain,
-    // Quality 9 costs a tenth of 11 and a few per cent of size: the server should be up, not perfect.
-    br: packs ? brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }) : null,
-    gzip: packs ? gzipSync(plain) : null,
+    packed: packs ? new Map() : null,
   }
+}
+
+const PACK: Record<Packing, (plain: Buffer) => Buffer> = {
+  // Quality 9 costs a tenth of 11 and a few per cent of size: whoever asks first waits for it.
+  br: (plain) => brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }),
+  gzip: (plain) => gzipSync(plain),
+}
+
+/** Packed when first asked for, and kept: most files are never asked for, and a start should not wait for them. */
+function packed({ plain, packed: kept }: File, packing: Packing): Buffer {
+  const made = kept?.get(packing) ?? PACK[packing](plain)
+  kept?.set(packing, made)
+  return made
 }
 
 type HeaderOf = (name: string) => string | undefined
@@ -70,13 +82,12 @@ export function pageAnswer(pages: Pages, path: string, header: HeaderOf): Answer
     'Content-Type': file.type,
     'Cache-Control': file.immutable ? 'public, max-age=31536000, immutable' : 'no-store',
     ETag: file.tag,
-    ...(file.br ? { Vary: 'Accept-Encoding' } : {}),
+    ...(file.packed ? { Vary: 'Accept-Encoding' } : {}),
   }
   if (header('if-none-match') === file.tag) return { status: 304, headers, body: null }
   const accepted = header('accept-encoding') ?? ''
-  if (file.br && /\bbr\b/.test(accepted)) return { status: 200, headers: { ...headers, 'Content-Encoding': 'br' }, body: file.br }
-  if (file.gzip && /\bgzip\b/.test(accepted))
-    return { status: 200, headers: { ...headers, 'Content-Encoding': 'gzip' }, body: file.gzip }
+  const packing = file.packed && (['br', 'gzip'] as const).find((one) => new RegExp(`\\b${one}\\b`).test(accepted))
+  if (packing) return { status: 200, headers: { ...headers, 'Content-Encoding': packing }, body: packed(file, packing) }
   return { status: 200, headers, body: file.plain }
 }
 

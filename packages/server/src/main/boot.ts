@@ -6,6 +6,7 @@ import { KeyRefused, type Keyring } from '../crypto/keyring.ts'
 import { type Embedded, joinEmbedded, startEmbedded } from '../db/embedded/postgres.ts'
 import { MigrationRefused, migrate } from '../db/migrate.ts'
 import { type Db, openDb } from '../db/tx.ts'
+import { loadPages } from '../http/static.ts'
 import type { IdentityHouse } from '../identity/house.ts'
 import { openRing, type Ring } from '../identity/keys-at-rest/root/ring.ts'
 import { openPasswords } from '../identity/password.ts'
@@ -94,7 +95,7 @@ export async function boot(
         ring,
         log,
         version: version(),
-        pages: join(packageRoot(import.meta.url), 'public'),
+        pages: loadPages(join(packageRoot(import.meta.url), 'public')),
         ...(beside ? { beside: beside.routes } : {}),
       }).catch(async (error: unknown) => {
         await ring.close()

@@ -4,7 +4,7 @@ import { webhookOperations } from '../events/schema.ts'
 import { type App, buildApp } from '../http/app.ts'
 import { openLimits } from '../http/limit.ts'
 import type { Route } from '../http/route.ts'
-import { loadPages } from '../http/static.ts'
+import type { Pages } from '../http/static.ts'
 import { authenticate, refuseGuestBearer } from '../identity/authenticate.ts'
 import type { IdentityHouse } from '../identity/house.ts'
 import { exposeKey } from '../identity/key.ts'
@@ -30,8 +30,8 @@ export type ServerOptions = {
   ring: Ring
   log: Log
   version: string
-  /** The folder of the built dashboard; null serves none. */
-  pages: string | null
+  /** The built dashboard; null serves none. */
+  pages: Pages | null
   /** Cheaper hashes, for tests that sign many people in. */
   passwordCost?: PasswordCost
   /** Every answer is held against its schema, for tests. */
@@ -64,7 +64,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const limits = openLimits({ db, keyring, clock, buckets: config.limits })
   const origin = (): string => app.origin()
   const serves = config.roles.includes('web')
-  const pages = serves && options.pages !== null ? loadPages(options.pages) : undefined
+  const pages = serves && options.pages !== null ? options.pages : undefined
   const embedPage = pages?.get('/embed.html')?.plain.toString() ?? null
   const rooms = openRooms({
     config,
