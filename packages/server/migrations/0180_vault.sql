@@ -6,7 +6,7 @@ alter table countersign.agents
 
 -- What stands in the tenant's own definitions; a bundled one that nobody has overridden has no row.
 create table countersign.providers (
-  name text collate "C" not null check (name ~ '^[a-z0-9][a-z0-9_-]{1,62}$'),
+  name text collate "C" not null check (name ~ '^(x|[a-z0-9][a-z0-9_-]{1,62})$'),
   tenant_id uuid not null references countersign.tenants,
   -- null while its first version is only proposed.
   version integer,

@@ -32,7 +32,7 @@ export function checkAddresses(definition: Definition, surroundings: Surrounding
   const owners = ownersOf(patterns)
   const warnings: FieldError[] = []
   for (const { path, url, told } of urlsOf(definition)) {
-    const host = faults.at(path, () => hostOf(url, params))
+    const host = faults.at(path, () => hostOf(url, params, told))
     if (host === null || !told) continue
     if (auth.some((pattern) => pattern?.text === host))
       warnings.push({
@@ -92,7 +92,7 @@ function urlsOf({ docs_url, oauth }: Definition): Place[] {
 }
 
 /** The normal form of the host of a URL, its parameters left in. */
-function hostOf(text: string, params: object): string {
+function hostOf(text: string, params: object, isCalled = true): string {
   const names = [...text.matchAll(/\{([^}]*)\}/g)].map(([, name]) => name as string)
   for (const name of names)
     if (!FILLED.includes(name) && !Object.hasOwn(params, name))
@@ -107,7 +107,7 @@ function hostOf(text: string, params: object): string {
   const url = new URL(filled)
   if (url.protocol !== 'https:') throw new DefinitionFault('url_scheme', 'Only https.')
   if (url.username || url.password) throw new DefinitionFault('url_userinfo', 'A URL names nobody.')
-  if (url.hash) throw new DefinitionFault('url_invalid', 'A URL has no fragment here.')
+  if (isCalled && url.hash) throw new DefinitionFault('url_invalid', 'A URL has no fragment here.')
   if (url.port === '0') throw new DefinitionFault('url_port', 'No service has the port 0.')
   if (normalHost(url.hostname) === null || !url.hostname.includes('.'))
     throw new DefinitionFault('url_host', 'A URL names a host with at least two labels, no address.')

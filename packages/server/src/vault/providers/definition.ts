@@ -34,7 +34,8 @@ export type Param = {
 }
 
 export type ClientAuth = 'basic' | 'post' | 'none' | 'private_key_jwt'
-export type ClientRule = { needed: 'always' | 'optional' | 'never'; auth: ClientAuth; fields?: Field[] }
+/** `record`: the provider whose client record serves this one too, where a vendor has one registration for many products. */
+export type ClientRule = { needed: 'always' | 'optional' | 'never'; auth: ClientAuth; fields?: Field[]; record?: string }
 
 export type Scopes = { default: string[]; catalogue?: Record<string, string>; separator?: string }
 

@@ -3,7 +3,8 @@
 import { s } from '../../http/route.ts'
 import { KINDS, METHODS, PLACES } from './definition.ts'
 
-export const NAME = /^[a-z0-9][a-z0-9_-]{1,62}$/
+// One bundled provider is called by a single letter.
+export const NAME = /^(?:x|[a-z0-9][a-z0-9_-]{1,62})$/
 export const NAME_RULE = 'Two to 63 of a-z, 0-9, _ and -, the first a letter or a digit.'
 export const MOST_HOSTS = 100
 
@@ -96,6 +97,7 @@ export const DefinitionShape = s.object({
       needed: s.oneOf('always', 'optional', 'never'),
       auth: s.oneOf('basic', 'post', 'none', 'private_key_jwt'),
       fields: s.optional(s.array(field, { max: 20 })),
+      record: s.optional(name()),
     }),
   ),
   oauth: s.optional(oauth),
