@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest'
+import { testClock } from '../../std/clock.ts'
+import { openLog } from '../../std/log.ts'
+import { openRecorder, type Recorded } from './recorder.ts'
+
+/** A database that answers when it is told to. */
+function store() {
+  const calls: { ids: string[]; answer: (error?: Error) => void }[] = []
+  const write = (events: readonly Recorded[]) =>
+    new Promise<void>((resolve, reject) => {
+      calls.push({ ids: events.map((one) => one.id), answer: (error) => (error ? reject(error) : resolve()) })
+    })
+  return { calls, write }
+}
+const event = (id: string | number): Recorded => ({ id: `evt_${id}`, body: '{}' })
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
+function opened() {
+  const { calls, write } = store()
+  const clock = testClock()
+  return { calls, clock, recorder: openRecorder({ write, clock, log: openLog({ level: 'silent' }) }) }
+}
+const ended = async (promise: Promise<void>) => Promise.race([promise.then(() => true), turn().then(() => false)])
+
+test('V121 an event alone leaves at once: it is sent before it is kept', async () => {
+  const { calls, recorder } = opened()
+  const { sent, kept } = recorder.add(event(1))
+  expect(await ended(sent)).toBe(true)
+  expect(calls.map((one) => one.ids)).toEqual([['evt_1']])
+  expect(await ended(kept)).toBe(false)
+  calls[0]?.answer()
+  expect(await ended(kept)).toBe(true)
+  expect(recorder.unacknowledged()).toBe(0)
+})
+
+test('V121 events beside others that are on their way leave together, after 20 ms at most', async () => {
+  const { calls, clock, recorder } = opened()
+  recorder.add(event(1))
+  await turn()
+  const second = recorder.add(event(2))
+  recorder.add(event(3))
+  expect(await ended(second.sent)).toBe(false)
+  clock.advance(20)
+  expect(await ended(second.sent)).toBe(true)
+  expect(calls.map((one) => one.ids)).toEqual([['evt_1'], ['evt_2', 'evt_3']])
+})
+
+test('V121 what was not acknowledged is sent again, whole, until it is', async () => {
+  const { calls, clock, recorder } = opened()
+  const { kept } = recorder.add(event(1))
+  await turn()
+  for (const attempt of [0, 1, 2]) {
+    calls[attempt]?.answer(new Error('connection lost'))
+    await turn()
+    clock.advance(2_000)
+    await turn()
+  }
+  expect(calls.map((one) => one.ids)).toEqual([['evt_1'], ['evt_1'], ['evt_1'], ['evt_1']])
+  expect(await ended(kept)).toBe(false)
+  calls[3]?.answer()
+  expect(await ended(kept)).toBe(true)
+})
+
+test('V121 five seconds of silence, or more than 10,000 that nobody acknowledged: no new request', async () => {
+  const { calls, clock, recorder } = opened()
+  recorder.add(event(1))
+  await turn()
+  clock.advance(4_999)
+  expect(recorder.isAvailable()).toBe(true)
+  clock.advance(1)
+  expect(recorder.isAvailable()).toBe(false)
+  calls[0]?.answer()
+  await turn()
+  expect(recorder.isAvailable()).toBe(true)
+  for (let i = 0; i < 10_000; i++) recorder.add(event(i))
+  expect(recorder.isAvailable()).toBe(true)
+  recorder.add(event('one more'))
+  expect(recorder.isAvailable()).toBe(false)
+})
+
+test('V121 closing waits for what is on its way, and says how many were not kept', async () => {
+  const { calls, clock, recorder } = opened()
+  recorder.add(event(1))
+  const closing = recorder.close(1_000)
+  await turn()
+  calls[0]?.answer()
+  expect(await closing).toBe(0)
+  recorder.add(event(2))
+  const late = recorder.close(1_000)
+  await turn()
+  clock.advance(1_000)
+  expect(await late).toBe(1)
+})

@@ -1,0 +1,104 @@
+// The record of the proxy (V121): events leave for PostgreSQL in batches before their requests go upstream, and each is sent again until it is acknowledged.
+// Never drops one, never lets requests go on that could not be recorded: `isAvailable` says no first.
+import { backoffMs } from '../../std/backoff.ts'
+import type { Clock } from '../../std/clock.ts'
+import type { Log } from '../../std/log.ts'
+
+export type Recorded = { id: string; body: string }
+
+/** `sent`: it is on its way. `kept`: it is committed. Neither rejects. */
+export type Writing = { sent: Promise<void>; kept: Promise<void> }
+
+export type Recorder<E extends Recorded> = {
+  add(event: E): Writing
+  /** False: too many are not acknowledged, or nothing was for too long; new requests get 503 `record_unavailable`. */
+  isAvailable(): boolean
+  unacknowledged(): number
+  /** Waits until everything is kept, at most so long; answers how many are not. */
+  close(withinMs: number): Promise<number>
+}
+
+/** `write` is idempotent by id: what may have been written is written again. */
+export type RecorderOptions<E extends Recorded> = { write(events: readonly E[]): Promise<unknown>; clock: Clock; log: Log }
+
+const BATCH_MS = 20
+const MOST_IN_BATCH = 500
+const MOST_UNACKNOWLEDGED = 10_000
+const SILENCE_MS = 5_000
+/** Batches on their way at once. */
+const MOST_IN_FLIGHT = 4
+
+type Pending<E> = { event: E; sent: () => void; kept: () => void }
+
+export function openRecorder<E extends Recorded>({ write, clock, log }: RecorderOptions<E>): Recorder<E> {
+  let waiting: Pending<E>[] = []
+  let inFlight = 0
+  let unacknowledged = 0
+  let oldestSince: number | null = null
+  let stopTimer: (() => void) | null = null
+  const idle = new Set<() => void>()
+
+  const flush = (): void => {
+    stopTimer?.()
+    stopTimer = null
+    while (waiting.length > 0 && inFlight < MOST_IN_FLIGHT) {
+      const batch = waiting.slice(0, MOST_IN_BATCH)
+      waiting = waiting.slice(MOST_IN_BATCH)
+      inFlight++
+      void send(batch, 1)
+    }
+  }
+
+  async function send(batch: readonly Pending<E>[], attempt: number): Promise<void> {
+    // Handed over before anybody is told that it is on its way.
+    const writing = write(batch.map((one) => one.event))
+    for (const one of batch) one.sent()
+    try {
+      await writing
+    } catch (error) {
+      if (attempt === 1) log.warn({ err: error, events: batch.length }, 'events of the proxy wait for the database')
+      clock.timer(backoffMs(attempt, { firstMs: 50, maxMs: 2_000 }), () => void send(batch, attempt + 1))
+      return
+    }
+    inFlight--
+    unacknowledged -= batch.length
+    oldestSince = unacknowledged > 0 ? clock.now().getTime() : null
+    for (const one of batch) one.kept()
+    flush()
+    if (unacknowledged === 0) for (const done of [...idle]) done()
+  }
+
+  return {
+    add(event) {
+      const [sent, kept] = [promised(), promised()]
+      waiting.push({ event, sent: sent.resolve, kept: kept.resolve })
+      unacknowledged++
+      oldestSince ??= clock.now().getTime()
+      // Alone it leaves at once; beside others that are on their way it waits for company, and not for long.
+      if (inFlight === 0) queueMicrotask(flush)
+      else stopTimer ??= clock.timer(BATCH_MS, flush)
+      return { sent: sent.promise, kept: kept.promise }
+    },
+    isAvailable: () =>
+      unacknowledged <= MOST_UNACKNOWLEDGED && (oldestSince === null || clock.now().getTime() - oldestSince < SILENCE_MS),
+    unacknowledged: () => unacknowledged,
+    async close(withinMs) {
+      flush()
+      if (unacknowledged === 0) return 0
+      const done = promised()
+      idle.add(done.resolve)
+      const stop = clock.timer(withinMs, done.resolve)
+      await done.promise
+      stop()
+      return unacknowledged
+    },
+  }
+}
+
+function promised(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => undefined
+  const promise = new Promise<void>((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
+}
