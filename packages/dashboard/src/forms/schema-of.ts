@@ -135,6 +135,13 @@ function nodeAt(schema: Schema, [name, ...rest]: readonly string[]): Schema | un
   return isSchema(inner) ? nodeAt(inner, rest) : undefined
 }
 
+/** The schema with another node where the steps lead; where they lead nowhere, as it was. */
+export function withNode(schema: Schema, [name, ...rest]: readonly string[], node: Schema): Schema {
+  if (name === undefined) return node
+  const inner = schema[name]
+  return isSchema(inner) ? { ...schema, [name]: withNode(inner, rest, node) } : schema
+}
+
 function isNeeded(schema: Schema, path: readonly string[]): boolean {
   const around = nodeAt(schema, path.slice(0, -1))
   return list(around?.required).includes(path.at(-1))
