@@ -1,8 +1,12 @@
-// A built server of its own for a benchmark: limits lifted as the host may, one agent and one person with keys, and a client that reuses its connections.
+// A built server of its own for a benchmark, or several over one database: limits lifted as the host may, one agent and one person with keys, and a client that
+// reuses its connections and takes the processes in turn.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { fileURLToPath } from 'node:url'
+import { SUPERUSER } from '../packages/server/src/db/embedded/cluster.ts'
+import { loadPasswords } from '../packages/server/src/db/embedded/passwords.ts'
+import { joinEmbedded } from '../packages/server/src/db/embedded/postgres.ts'
 
 export type Answer = { status: number; body: Record<string, unknown> }
 export type Caller = (method: string, path: string, body?: unknown) => Promise<Answer>
@@ -11,38 +15,89 @@ const BIN = fileURLToPath(new URL('../packages/server/bin/countersign.mjs', impo
 const LIMITS = ['api.key', 'api.user', 'api.tenant', 'anonymous'].map((bucket) => `${bucket}=10000000/1m+1000000`).join(',')
 
 export type Bench = {
+  /** Of the first process. */
   url: string
   pid: number
   agent: Caller
   person: Caller
   agentKey: string
+  /** Of the process that has most. */
   memoryMb(): number
+  /** Of all processes together, without the database. */
+  cpuMs(): number
+  /** Of the database, as its superuser: to put there in seconds what would take hours to ask. */
+  adminUrl(): string
   stop(): Promise<void>
 }
 
-export async function startBench(settings: Record<string, string> = {}): Promise<Bench> {
+/** `servers`: how many processes; the first keeps the database. */
+export async function startBench(settings: Record<string, string> = {}, servers = 1): Promise<Bench> {
   const home = mkdtempSync('/tmp/countersign-bench-')
   chmodSync(home, 0o711)
-  const child = spawn(process.execPath, [BIN, 'dev', '--bare', '--json', '--port', '0'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, HOME: home, COUNTERSIGN_HOME: `${home}/state`, COUNTERSIGN_LIMITS: LIMITS, ...settings },
-  })
-  const ready = await readyLine(child)
-  const person = await signUp(ready.url, ready.setup_url)
+  const state = `${home}/state`
+  const env = { ...process.env, HOME: home, COUNTERSIGN_HOME: state, COUNTERSIGN_LIMITS: LIMITS, ...settings }
+  const first = start(['dev', '--bare'], env)
+  const ready = await readyLine(first)
+  const others = await Promise.all(Array.from({ length: servers - 1 }, () => beside(state, env)))
+  const pids = [ready.pid, ...others.map(({ pid }) => pid)]
+  const urls = [ready.url, ...others.map(({ url }) => url)]
+  const personKey = await signUp(ready.url, ready.setup_url)
   return {
     url: ready.url,
     pid: ready.pid,
     agentKey: ready.agent_key,
-    agent: caller(ready.url, ready.agent_key),
-    person,
-    memoryMb: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${ready.pid}/status`, 'utf8'))?.[1]) / 1024,
+    agent: inTurn(urls.map((url) => caller(url, ready.agent_key))),
+    person: inTurn(urls.map((url) => caller(url, personKey))),
+    memoryMb: () => Math.max(...pids.map(residentMb)),
+    cpuMs: () => pids.reduce((sum, pid) => sum + usedMs(pid), 0),
+    adminUrl: () => {
+      const joined = joinEmbedded(state)
+      if (joined === null) throw new Error('The database of the benchmark is gone.')
+      const { superuser } = loadPasswords(state, { isNew: false })
+      return Object.assign(new URL(joined.runtimeUrl), { username: SUPERUSER, password: superuser }).href
+    },
     async stop() {
-      const ended = new Promise((resolve) => child.on('exit', resolve))
-      child.kill('SIGTERM')
-      await ended
+      for (const { child } of others) await end(child)
+      await end(first)
       rmSync(home, { recursive: true, force: true })
     },
   }
+}
+
+const start = (args: string[], env: NodeJS.ProcessEnv): ChildProcess =>
+  spawn(process.execPath, [BIN, ...args, '--json', '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'], env })
+
+async function beside(state: string, env: NodeJS.ProcessEnv): Promise<Ready & { child: ChildProcess }> {
+  const joined = joinEmbedded(state)
+  if (joined === null) throw new Error('The first process keeps no database.')
+  const child = start(['serve'], {
+    ...env,
+    COUNTERSIGN_ENVIRONMENT: 'development',
+    COUNTERSIGN_LOG_LEVEL: 'warn',
+    COUNTERSIGN_DATABASE_URL: joined.runtimeUrl,
+    COUNTERSIGN_MIGRATOR_URL: joined.migratorUrl,
+  })
+  return { ...(await readyLine(child)), child }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  const ended = new Promise((resolve) => child.on('exit', resolve))
+  if (child.exitCode !== null || child.signalCode !== null) return
+  child.kill('SIGTERM')
+  await ended
+}
+
+const residentMb = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+
+/** In its own code and in the kernel's, in ticks of 10 ms. */
+function usedMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}
+
+function inTurn(callers: readonly Caller[]): Caller {
+  let turn = 0
+  return (...sent) => (callers[turn++ % callers.length] as Caller)(...sent)
 }
 
 type Ready = { url: string; setup_url: string; agent_key: string; pid: number }
@@ -57,8 +112,8 @@ const readyLine = (child: ChildProcess): Promise<Ready> =>
     child.on('exit', (code) => reject(new Error(`the server ended with ${code}`)))
   })
 
-/** The first operator, by the set-up link, and a personal key of theirs. */
-async function signUp(url: string, setupUrl: string): Promise<Caller> {
+/** The first operator, by the set-up link, and the secret of a personal key of theirs. */
+async function signUp(url: string, setupUrl: string): Promise<string> {
   const token = new URL(setupUrl).hash.replace('#token=', '')
   const headers = { 'content-type': 'application/json', 'sec-fetch-site': 'same-origin' }
   const post = (path: string, body: object, cookie = '') =>
@@ -69,7 +124,7 @@ async function signUp(url: string, setupUrl: string): Promise<Caller> {
   const key = (await (await post('/keys', { kind: 'usr', name: 'bench', scopes: ['tasks:*'] }, cookie)).json()) as {
     secret: string
   }
-  return caller(url, key.secret)
+  return key.secret
 }
 
 export function caller(url: string, key: string): Caller {

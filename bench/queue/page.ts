@@ -11,7 +11,7 @@ export function drawPage(kept: Record<string, Kept>): Record<string, string> {
 }
 
 type Chart = { file: string; title: string; svg: string }
-type Bar = { label: string; value: number; tone: Tone }
+export type Bar = { label: string; value: number; tone: Tone }
 type Tone = 'ours' | 'peer' | 'limit'
 const TONES: Record<Tone, string> = { ours: '#2f6fde', peer: '#9aa5b1', limit: '#d9dee4' }
 
@@ -67,7 +67,7 @@ const WIDTH = 760
 const LABELS = 230
 const ROW = 30
 
-function barChart(title: string, unit: string, bars: readonly Bar[]): string {
+export function barChart(title: string, unit: string, bars: readonly Bar[]): string {
   const greatest = Math.max(...bars.map(({ value }) => value))
   const height = 56 + bars.length * ROW
   const rows = bars.map(({ label, value, tone }, n) => {
