@@ -152,9 +152,11 @@ async function draft(house: TasksHouse, t: Tx, p: Prepared, parent: WrappingKey,
   const asked = await routeOne(house, t, p, routes, p.quorum !== null || p.risk === 'critical')
   const { pick: _, ...routed } = asked
   const id = newId('task', t.now.getTime())
-  const agreed = await agreeOnQuorum(t, scope, {
+  const origin = p.act?.origin ?? (scope.agentId === null ? 'user' : 'agent')
+  const agreed = await agreeOnQuorum(house, t, scope, {
     wanted: p.quorum,
-    row: p,
+    row: { ...p, id, origin, agent_id: scope.agentId },
+    content: p as Pick<Content, 'description' | 'payload' | 'action'>,
     asked: asked.asked,
     requested: { asker: p.asker, created_by: scope.principal, on_behalf_of: p.on_behalf_of, agent_id: scope.agentId },
     refuse: p.act === null,
@@ -174,7 +176,7 @@ async function draft(house: TasksHouse, t: Tx, p: Prepared, parent: WrappingKey,
   }
   const row: NewTask = {
     id,
-    origin: p.act?.origin ?? (scope.agentId === null ? 'user' : 'agent'),
+    origin,
     origin_ref: p.act?.ref ?? null,
     agent_id: scope.agentId,
     created_by: scope.principal,

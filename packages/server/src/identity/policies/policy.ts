@@ -1,4 +1,5 @@
 // Sets of policies as versions (P69): saved once and never changed, activated, compared, and gone back to by activating an older one. Judges no act.
+import { enqueueMany } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
 import { isUniqueViolation } from '../../db/errors.ts'
 import { type Scope, type Tx, tx } from '../../db/tx.ts'
@@ -124,6 +125,8 @@ export const activatePolicies = (house: PolicyHouse, scope: Scope, version: numb
           { resource: { type: 'policy', id: String(version) }, ...change },
         )
         t.wake(policiesTopic(scope.tenantId))
+        // Whom it keeps from deciding is missed wherever they are waited for (T42).
+        await enqueueMany(t, [{ kind: 'task.recount_quorums', tenantId: scope.tenantId, payload: {} }])
       }
       return showRow((await findPolicy(t, scope, version)) as PolicyRow)
     }),

@@ -2,8 +2,10 @@
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
+import { judgeUnder, type PolicyHouse } from '../../identity/policies/judge.ts'
 import { resolveAssignment } from '../assignment.ts'
-import type { DecisionSettings } from '../decision-settings.ts'
+import { couldDecide, type Decided, type Voter as Judged } from '../decision-judgement.ts'
+import { type DecisionSettings, rulesIn } from '../decision-settings.ts'
 import { isSeparated, neededAssurance, requestersOf } from '../may-decide.ts'
 import type { Person } from '../person.ts'
 import { findDeactivated, findPeopleAsked, mayDecide } from '../routing/sql.ts'
@@ -12,8 +14,8 @@ import { canFill } from './count.ts'
 import { type Quorum, refused, type Wanted } from './quorum.ts'
 import { findDelegates, findOwners } from './sql.ts'
 
-/** Somebody who could be counted; outside: an address that is no user's here. */
-type Voter = { id: string; names: string[]; outside: boolean }
+/** Somebody who could be counted; without a role: an address that is no user's here. */
+type Voter = Judged & { names: string[] }
 
 async function votersOf(t: Tx, scope: Scope, keys: readonly string[]): Promise<Voter[]> {
   if (keys.length === 0) return []
@@ -22,30 +24,32 @@ async function votersOf(t: Tx, scope: Scope, keys: readonly string[]): Promise<V
   const unknown = keys.filter((key) => key.includes('@') && !known.has(key))
   const gone = unknown.length === 0 ? [] : (await findDeactivated(t, scope, unknown)).map(({ email }) => email)
   return [
-    ...people.filter(mayDecide).map(({ id, emails }) => ({ id, names: [id, ...emails], outside: false })),
-    ...unknown.filter((key) => !gone.includes(key)).map((key) => ({ id: key, names: [key], outside: true })),
+    ...people.filter(mayDecide).map(({ id, emails, role }) => ({ id, names: [id, ...emails], role })),
+    ...unknown.filter((key) => !gone.includes(key)).map((key) => ({ id: key, names: [key], role: null })),
   ]
 }
 
-/** Whom nobody counts: the requester's side, and who cannot bring the proof that is needed. */
-type Without = { side: ReadonlySet<string>; insideOnly: boolean }
+/** Whom nobody counts: the requester's side, who cannot bring the proof that is needed, and whom policy lets decide by no way. */
+type Without = { side: ReadonlySet<string>; insideOnly: boolean; passes(voter: Judged): boolean }
 const mayCount =
-  ({ side, insideOnly }: Without) =>
-  ({ names, outside }: Voter): boolean =>
-    !names.some((name) => side.has(name)) && !(outside && insideOnly)
+  ({ side, insideOnly, passes }: Without) =>
+  (voter: Voter): boolean =>
+    !voter.names.some((name) => side.has(name)) && !(voter.role === null && insideOnly) && passes(voter)
 
 /** Of each group, who may still vote there now. */
 export async function leftIn(
+  house: PolicyHouse,
   t: Tx,
   scope: Scope,
-  row: TaskRow,
+  { row, content }: Decided & { row: TaskRow },
   quorum: Quorum,
-  settings: DecisionSettings,
   voted: ReadonlySet<string>,
 ): Promise<Set<string>[]> {
+  const { settings, policyVersion } = await rulesIn(t, scope)
   const counts = mayCount({
     side: isSeparated(row, settings) ? await sideOf(t, scope, row) : new Set(),
     insideOnly: needsAccount(row, settings),
+    passes: couldDecide(await judgeUnder(house, t, scope, policyVersion), scope, { row, content }),
   })
   const idsOf = async (keys: readonly string[]) =>
     (await votersOf(t, scope, keys)).filter((voter) => counts(voter) && !voted.has(voter.id)).map(({ id }) => id)
@@ -84,6 +88,8 @@ export type ToResolve = {
   /** Whatever the quorum says: of the tenant. */
   separateAnyway: boolean
   insideOnly: boolean
+  /** Whether policy would let them decide at all. */
+  passes(voter: Judged): boolean
   /** A room's act is not refused for want of people: its task says that it is unreachable. */
   refuse: boolean
 }
@@ -97,7 +103,7 @@ export async function resolveQuorum(t: Tx, scope: Scope, given: ToResolve): Prom
   const total = wanted.groups.reduce((sum, { need }) => sum + (need === 'all' ? 2 : need), 0)
   const separate = wanted.separate ?? (given.separateByDefault || total >= 2)
   const side = separate || given.separateAnyway ? await sideOf(t, scope, requested) : new Set<string>()
-  const counts = mayCount({ side, insideOnly: given.insideOnly })
+  const counts = mayCount({ side, insideOnly: given.insideOnly, passes: given.passes })
   const groups = []
   for (const { name, need, assignment } of wanted.groups) {
     const keys = assignment === null ? given.asked : (await resolveAssignment(t, scope, assignment, { everyone: true })).asked

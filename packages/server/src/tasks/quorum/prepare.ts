@@ -1,7 +1,9 @@
 // What a creation says about the people who have to agree: read and checked before any transaction (T38, T40, T151), and resolved in the one that writes the task.
 import type { Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
-import { type DecisionSettings, settingsIn } from '../decision-settings.ts'
+import { judgeUnder, type PolicyHouse } from '../../identity/policies/judge.ts'
+import { couldDecide, type Decided } from '../decision-judgement.ts'
+import { type DecisionSettings, rulesIn } from '../decision-settings.ts'
 import type { Forms } from '../forms/answer.ts'
 import type { Gated } from '../forms/schema.ts'
 import { isSeparated } from '../may-decide.ts'
@@ -33,14 +35,20 @@ export type Agreed = { quorum: Quorum | null; separate: boolean; asked: string[]
 
 type Asking = Pick<ToResolve, 'asked' | 'requested' | 'refuse'> & {
   wanted: Wanted | null
-  row: Pick<TaskRow, 'risk' | 'assurance'>
+  row: Decided['row'] & Pick<TaskRow, 'assurance'>
+  content: Decided['content']
 }
 
 /** Who has to agree, as it is kept with the task. Reads nothing where one decision is enough. */
-export async function agreeOnQuorum(t: Tx, scope: Scope, { wanted: given, row, ...rest }: Asking): Promise<Agreed> {
+export async function agreeOnQuorum(
+  house: PolicyHouse,
+  t: Tx,
+  scope: Scope,
+  { wanted: given, row, content, ...rest }: Asking,
+): Promise<Agreed> {
   const critical = row.risk === 'critical'
   if (given === null && !critical) return { quorum: null, separate: false, asked: null, unreachable: false }
-  const settings = await settingsIn(t, scope)
+  const { settings, policyVersion } = await rulesIn(t, scope)
   const wanted = given ?? (settings.critical_quorum > 1 ? readQuorum(settings.critical_quorum) : null)
   if (wanted === null) return { quorum: null, separate: critical, asked: null, unreachable: false }
   if (critical) checkCritical(wanted, settings)
@@ -50,6 +58,7 @@ export async function agreeOnQuorum(t: Tx, scope: Scope, { wanted: given, row, .
     separateByDefault: critical,
     separateAnyway: isSeparated({ separate: false, risk: row.risk }, settings),
     insideOnly: needsAccount(row, settings),
+    passes: couldDecide(await judgeUnder(house, t, scope, policyVersion), scope, { row, content }),
   })
   // Nobody sent what the risk brings along.
   return { quorum: given ? quorum : { ...quorum, sent: null }, separate: quorum.separate, asked, unreachable: !reachable }

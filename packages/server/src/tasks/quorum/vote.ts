@@ -15,7 +15,6 @@ import { rememberAct } from '../actions/remember.ts'
 import { spendChallenge } from '../challenge/challenge.ts'
 import { type Content, type DecisionContent, type Opener, openContents, sealValue } from '../content.ts'
 import { type Decision, decisionRow, eventOf, whyNotDecided } from '../decided.ts'
-import { settingsIn } from '../decision-settings.ts'
 import type { TasksHouse } from '../house.ts'
 import { showDecided } from '../look.ts'
 import { notify } from '../notices/notice.ts'
@@ -134,7 +133,7 @@ export async function countVotes(
   const rows = (await findVotes(t, scope, row.id)).filter(({ state }) => state === 'counted')
   const votes = rows.map((one) => voteOf(row, content, quorum, one, opener.decision(one)))
   const voted = new Set(votes.map(({ person }) => person))
-  const left = row.quorum ? await leftIn(t, scope, row, quorum, await settingsIn(t, scope), voted) : [new Set<string>()]
+  const left = row.quorum ? await leftIn(house, t, scope, { row, content }, quorum, voted) : [new Set<string>()]
   const standing = row.quorum || votes.length > 0 ? standingOf(quorum, votes, left) : { state: 'open' as const }
   const resource = { type: 'task', id: row.id }
   const options = { resource, ...(passed ? { decision: passed } : {}) }

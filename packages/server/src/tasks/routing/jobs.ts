@@ -32,4 +32,12 @@ export const routingKinds = (house: TasksHouse): Kind[] => [
       if (payload.because !== 'away') await recountQuorums(house, systemScope('quorum', tenantId))
     },
   }) as Kind,
+  // Another version of the policies counts, and may keep people from deciding.
+  defineKind('task.recount_quorums', {
+    keepOutput: false,
+    queue: ROUTING_QUEUE,
+    async run({ tenantId }) {
+      await recountQuorums(house, systemScope('quorum', tenantId))
+    },
+  }) as Kind,
 ]
