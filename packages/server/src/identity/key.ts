@@ -47,8 +47,8 @@ export type NewKey = {
 }
 
 const NINETY_DAYS = 90 * 86_400
-/** What an agent needs to ask and to know itself. */
-const AGENT_SCOPES = ['agents:read', 'tasks:*'] as const
+/** What an agent needs to ask, to know itself, and to run with what it was granted. */
+const AGENT_SCOPES = ['agents:read', 'connections:read', 'grants:create', 'grants:read', 'runs:*', 'tasks:*'] as const
 const EMBED_SCOPES = ['tasks:embed'] as const
 
 export async function createKey(house: IdentityHouse, scope: Scope, input: NewKey): Promise<ShownKey> {

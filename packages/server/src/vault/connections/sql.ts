@@ -1,7 +1,7 @@
 // The statements over connections and defaults. Counters: `generation` of what is sealed, `revision` of what may be read; each write raises its own.
 import { type Sql, sql } from '../../db/sql.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
-import type { Method } from '../providers/definition.ts'
+import type { Definition, Method } from '../providers/definition.ts'
 
 export type ConnectionStatus = 'pending' | 'connected' | 'needs_reauth' | 'suspended' | 'revoked' | 'removed'
 
@@ -61,9 +61,15 @@ export const lockConnection = (t: Tx, scope: Scope, id: string, seen: Seen) => t
   where c.tenant_id = ${scope.tenantId}::uuid and c.id = ${id}::text and c.status <> 'removed' and ${seenBy(seen)}
   for no key update`
 
-/** With its envelope, without a lock. */
+/** With its envelope, without a lock; also of one that was removed and whose provider was not told yet. */
 export const findSealed = (t: Tx, scope: Scope, id: string) => t.maybe<SealedConnection>`
-  select ${COLUMNS}, c.material from connections c where c.tenant_id = ${scope.tenantId}::uuid and c.id = ${id}::text and c.status <> 'removed'`
+  select ${COLUMNS}, c.material from connections c where c.tenant_id = ${scope.tenantId}::uuid and c.id = ${id}::text`
+
+/** What is over keeps no material once its provider was told, or there is nobody to tell. */
+export const eraseMaterialIfOver = (t: Tx, scope: Scope, id: string, told: 'done' | 'failed' | 'none') => t.maybe<ConnectionRow>`
+  update connections c set material = null, provider_revocation = ${told}::text, updated_at = ${t.now}::timestamptz
+  where c.tenant_id = ${scope.tenantId}::uuid and c.id = ${id}::text and c.status in ('revoked', 'removed') and c.material is not null
+  returning ${COLUMNS}`
 
 // The name is what two writers at once meet at: the one that comes second finds the row of the first, or the unique index says so.
 export const lockByName = (
@@ -245,3 +251,13 @@ export const usersOf = (t: Tx, scope: Scope, connectionIds: readonly string[]) =
   where tenant_id = ${scope.tenantId}::uuid and connection_id = any (${connectionIds}::text[]) and status = 'active'
     and expires_at > ${t.now}::timestamptz
   order by id`
+
+/** The versions that connections were made under, in force or not. */
+export const findDefinitions = (t: Tx, scope: Scope, providers: readonly string[], versions: readonly number[]) => t.rows<{
+  provider: string
+  version: number
+  definition: Definition
+}>`
+  select d.provider, d.version, d.definition from definitions d
+  join unnest(${providers}::text[], ${versions}::integer[]) as w (provider, version) on w.provider = d.provider and w.version = d.version
+  where d.tenant_id = ${scope.tenantId}::uuid`

@@ -1,0 +1,104 @@
+// The routes of connections: schemas and one verb each.
+import { type Route, route, s } from '../../http/route.ts'
+import type { VaultHouse } from '../house.ts'
+import { changeConnection, getConnection, listConnectionsOf, removeConnection } from './connection.ts'
+import { makeDefault } from './default.ts'
+import { ConnectionBody, ConnectionChange, ConnectionStatus, ProviderName } from './shapes.ts'
+
+const tag = 'connections'
+const params = { id: s.id('conn') }
+
+export const connectionRoutes = (house: VaultHouse): Route[] => [
+  route(
+    'GET /connections',
+    {
+      summary: 'List connections, newest first',
+      description: 'Metadata only. An agent sees those that it was granted.',
+      tag,
+      auth: 'any',
+      action: 'connection.read',
+      query: {
+        provider: s.optional(ProviderName),
+        status: s.optional(ConnectionStatus),
+        owner: s.optional(s.id('usr')),
+        shared: s.optional(s.oneOf('true', 'false')),
+        q: s.optional(s.line({ max: 100 })).describe('A part of a name, an account or a provider.'),
+        ...s.page(),
+      },
+      answers: { 200: s.list(ConnectionBody) },
+      problems: ['cursor_invalid'],
+    },
+    ({ scope, query: { shared, ...query } }) =>
+      listConnectionsOf(house, scope, { ...query, ...(shared === undefined ? {} : { shared: shared === 'true' }) }),
+  ),
+  route(
+    'GET /connections/:id',
+    {
+      summary: 'Read a connection',
+      tag,
+      auth: 'any',
+      action: 'connection.read',
+      params,
+      answers: { 200: ConnectionBody },
+      problems: ['not_found'],
+    },
+    async ({ scope, params, reply }) => {
+      const found = await getConnection(house, scope, params.id)
+      reply.header('ETag', `"${found.revision}"`)
+      return found
+    },
+  ),
+  route(
+    'PATCH /connections/:id',
+    {
+      summary: 'Rename, label or share a connection',
+      description: '`If-Match` with the ETag refuses the change when the connection moved on.',
+      tag,
+      auth: 'any',
+      action: 'connection.update',
+      params,
+      body: ConnectionChange,
+      answers: { 200: ConnectionBody },
+      problems: ['not_found', 'version_conflict', 'connection_exists', 'state_conflict'],
+    },
+    ({ scope, params, body, request }) => changeConnection(house, scope, params.id, body, request.header('if-match')),
+  ),
+  route(
+    'DELETE /connections/:id',
+    {
+      summary: 'Revoke and remove a connection',
+      description: 'Its use ends at once, with every grant on it; its provider is told afterwards.',
+      tag,
+      auth: 'any',
+      action: 'connection.delete',
+      params,
+      answers: { 200: ConnectionBody },
+      problems: [
+        'not_found',
+        'state_conflict',
+        'policy_denied',
+        'policy_error',
+        'approval_pending',
+        'human_denied',
+        'too_many_open',
+        'busy',
+      ],
+    },
+    ({ scope, params }) => removeConnection(house, scope, params.id),
+  ),
+  route(
+    'POST /connections/:id/default',
+    {
+      summary: 'Make a connection the one that is meant where none is named',
+      description: 'Of an agent, of the tenant, or of whoever asks.',
+      tag,
+      auth: 'any',
+      action: 'connection.update',
+      params,
+      body: s.object({ agent_id: s.optional(s.id('agt')), tenant: s.optional(s.boolean()) }),
+      answers: { 200: ConnectionBody },
+      problems: ['not_found'],
+    },
+    ({ scope, params, body }) => makeDefault(house, scope, params.id, body),
+  ),
+]

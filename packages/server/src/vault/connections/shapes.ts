@@ -1,0 +1,56 @@
+// Connections on the wire. No schema here has a member for what is sealed.
+import { s } from '../../http/route.ts'
+import { METHODS } from '../providers/definition.ts'
+
+export const ConnectionStatus = s.oneOf('pending', 'connected', 'needs_reauth', 'suspended', 'revoked', 'removed')
+export const MethodName = s.oneOf(...METHODS)
+export const ProviderName = s.pattern(/^[a-z0-9][a-z0-9_-]{1,62}$/, 'Must be the name of a provider.')
+export const ConnectionName = s.pattern(
+  /^[a-z0-9][a-z0-9_-]{0,62}$/,
+  'Must be 1 to 63 lower-case letters, digits, - and _, beginning with a letter or a digit.',
+)
+export const Labels = s.array(s.line({ max: 100 }), { max: 50 })
+export const Params = s.record(s.text({ max: 2_000 }))
+
+export const ConnectionBody = s.named(
+  'Connection',
+  s.object({
+    id: s.id('conn'),
+    provider: s.text(),
+    definition_version: s.int({ min: 0 }).describe('Of the provider’s definition; 0 is the bundled one.'),
+    name: s.text(),
+    owner: s.maybe(s.id('usr')),
+    shared: s.boolean().describe('True: it is the tenant’s, and nobody’s own.'),
+    labels: s.array(s.text()),
+    params: s.record(s.text()),
+    method: MethodName,
+    status: ConnectionStatus,
+    status_cause: s.maybe(s.text()),
+    status_since: s.time(),
+    scopes: s.array(s.text()),
+    account: s.maybe(s.object({ id: s.maybe(s.text()), label: s.maybe(s.text()) })),
+    expires_at: s.maybe(s.time()),
+    refresh_at: s.maybe(s.time()),
+    obtained_at: s.maybe(s.time()),
+    last_used_at: s.maybe(s.time()),
+    last_error: s.maybe(s.object({ code: s.text(), at: s.time() })),
+    generation: s.int().describe('Raised each time other material is stored.'),
+    revision: s.int().describe('Raised by every change; the ETag.'),
+    provider_revocation: s.maybe(s.oneOf('waiting', 'done', 'failed', 'none')),
+    used_by: s
+      .array(s.object({ grant_id: s.id('grt'), agent_id: s.maybe(s.id('agt')), agent_label: s.maybe(s.text()) }))
+      .describe('The active grants on it; an agent sees its own.'),
+    default_of: s.array(s.text()).describe('Users and agents whose default it is; empty text stands for the tenant.'),
+    created_by: s.text(),
+    created_at: s.time(),
+    updated_at: s.time(),
+  }),
+  'A stored credential of a provider. What is secret in it stands in no answer.',
+)
+
+export const ConnectionChange = s.object({
+  name: s.optional(ConnectionName),
+  labels: s.optional(Labels),
+  shared: s.optional(s.boolean()),
+  params: s.optional(Params).describe('Where the credential goes: every grant is suspended until somebody confirms it.'),
+})
