@@ -211,7 +211,8 @@ export function openDoor(options: DoorOptions): Door {
     dial: (route, ms) => dial(route, ms, {}, wire),
     async lane(request) {
       const lane = await openLane(guard, wire, request)
-      if ('failed' in lane) log?.info({ err: lane.cause, failed: lane.failed, url: hostOf(request.origin) }, 'a connection out failed')
+      if ('failed' in lane)
+        log?.info({ err: lane.cause, failed: lane.failed, url: hostOf(request.origin) }, 'a connection out failed')
       return lane
     },
     async close() {

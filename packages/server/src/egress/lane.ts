@@ -15,16 +15,23 @@ export type LaneRequest = {
   /** What is offered in TLS, best first. */
   offer: readonly ('h2' | 'http/1.1')[]
   connectMs: number
+  /** Without TLS of ours: the two ends speak their own through it. */
+  bare?: true
   trust?: Omit<Trust, 'alpn'>
 }
 
 export type Lane = { socket: Socket; protocol: 'h2' | 'http/1.1'; address: string | null }
 
-export async function openLane(guard: Guard, wire: Wire, request: LaneRequest): Promise<Lane | { failed: Failed; cause?: unknown }> {
+export async function openLane(
+  guard: Guard,
+  wire: Wire,
+  request: LaneRequest,
+): Promise<Lane | { failed: Failed; cause?: unknown }> {
   try {
     const verdict = await guard.check(`${request.origin}/`, request.tenantId)
     if ('refused' in verdict) return { failed: verdict.refused === 'unreachable' ? 'unreachable' : 'url_not_allowed' }
-    const socket = await dial(verdict.route, request.connectMs, { ...request.trust, alpn: request.offer }, wire)
+    const route = request.bare ? { ...verdict.route, url: new URL(request.origin.replace(/^https:/, 'http:')) } : verdict.route
+    const socket = await dial(route, request.connectMs, { ...request.trust, alpn: request.offer }, wire)
     // Small pieces of a stream leave at once: an event must not wait for an acknowledgement.
     socket.setNoDelay(true)
     const agreed = 'alpnProtocol' in socket ? (socket as TLSSocket).alpnProtocol : false

@@ -48,6 +48,8 @@ export type Send = {
   /** In place of the client's body: what a human edited, with `Countersign-Edited: 1` in the answer. */
   edited?: { body: Buffer }
   scan: boolean
+  /** The definition and the operator allow this credential on plain http (V110); otherwise the data path refuses to add it there. */
+  plaintext?: true
   /** After a 401: the same request once more with new material, or null where it may not be sent again (V48). */
   again: ((status: number) => Promise<Send | null>) | null
   /** Fields that the answer to the agent carries, such as `Countersign-Outcome`. */
@@ -90,6 +92,8 @@ export type Gatekeeper = {
   judge(run: OpenRun, request: AskedRequest): Promise<Verdict>
   /** Once for every judged request, when its last byte is through or its end is known. */
   settled(requestId: string, outcome: Settled): void
+  /** Once for every blind tunnel, when it has ended: only bytes are known of it (V95). */
+  tunnelled?(run: OpenRun, target: Target, bytes: { up: number; down: number; totalMs: number }): void
   /** False: too long without a fresh answer from the control plane; new requests get 503 `control_unreachable` (V82). */
   isFresh(): boolean
   /** Told what may not go on: streams, tunnels and sockets of this run, or those that carry this connection's injection, are cut (V113). */

@@ -1,0 +1,182 @@
+// Sends a judged request and brings its answer back: decoded where it must be read, masked, counted, as fast as both ends are. After a 401 once more, where
+// that was agreed (V48). Never tells an agent more of a fault than its code.
+import { randomBytes } from '../crypto/token.ts'
+import { authorityText } from './authority.ts'
+import type { ExchangeHouse } from './exchange.ts'
+import { answerFields } from './fields.ts'
+import { type Field, type Flow, parked, type Sink, step, watched } from './flow.ts'
+import type { OpenRun, Send, Settled } from './gatekeeper.ts'
+import { elementsOf, valuesOf } from './http1/head.ts'
+import type { Length } from './http1/writer.ts'
+import type { Outbound } from './inject/outbound.ts'
+import type { AnswerHead, Incoming, Outgoing } from './message.ts'
+import { denied, type Said, say } from './problems.ts'
+import { codingOf, decodedFields, decoding, mayHoldText } from './redact/coding.ts'
+import { frameSink } from './redact/frames.ts'
+import type { Mask } from './redact/mask.ts'
+import type { Call, Fault, Reply } from './upstream.ts'
+
+export type Attempt = { verdict: Send; out: Outbound; body: Flow | null; length: Length }
+export type Passage = { abort(): void }
+
+export type Journey = {
+  run: OpenRun
+  incoming: Incoming
+  outgoing: Outgoing
+  settled: Settled
+  requestId: string
+  /** The end, told once; a fault where the answer is not whole. */
+  over(fault: string | null): void
+  refuse(said: Said): void
+  attempt: Attempt
+  again: (() => Promise<Attempt | null>) | null
+}
+
+export function sendOn(house: ExchangeHouse, journey: Journey): Passage {
+  const { incoming, outgoing, settled, requestId } = journey
+  const began = performance.now()
+  let running: { abort(): void } | null = null
+  let mayRepeat = journey.again !== null
+  let mask: Mask | null = null
+
+  const redacted = (hits: number) => {
+    settled.redactions += hits
+  }
+
+  /** The last step before the client: what goes through here has gone. */
+  const counted = (to: Sink): Sink => {
+    const sink = step(to, {
+      write(chunk) {
+        settled.bytesDown += chunk.length
+        return to.write(chunk)
+      },
+      end(trailers) {
+        to.end(trailers)
+        journey.over(null)
+      },
+    })
+    sink.abort = () => {
+      journey.over('unreachable')
+      to.abort()
+    }
+    return sink
+  }
+
+  function passOn({ verdict }: Attempt, head: AnswerHead): Sink {
+    settled.status = head.status
+    const coding = mask && !head.bodyless ? codingOf(head.fields) : 'plain'
+    if (coding === 'unknown') {
+      running?.abort()
+      journey.refuse(say('coding_unsupported', requestId, {}, journey.run))
+      return parked().sink
+    }
+    const isDecoded = coding !== 'plain' && head.status !== 206 && mayHoldText(head.fields)
+    const plain = answerFields(head.fields)
+    const fields = [...covered(isDecoded ? decodedFields(plain) : plain), ...ownFields(verdict)]
+    const reason = mask && head.reason !== '' ? mask.text(head.reason) : head.reason
+    const length = isDecoded ? null : head.length
+    let sink = counted(outgoing.begin({ status: head.status, reason, fields, length, bodyless: head.bodyless }))
+    if (mask && !head.bodyless) sink = mask.sink(sink, redacted)
+    return isDecoded ? decoding(coding.name, sink) : sink
+  }
+
+  function covered(fields: readonly Field[]): readonly Field[] {
+    if (!mask) return fields
+    const { fields: safe, hits } = mask.fields(fields)
+    settled.redactions += hits
+    return safe
+  }
+
+  function repeat(first: Attempt, head: AnswerHead): Sink {
+    mayRepeat = false
+    const waiting = parked()
+    const pass = () => waiting.flow.into(passOn(first, head))
+    const again = journey.again as NonNullable<Journey['again']>
+    again().then((next) => {
+      if (!next) return pass()
+      running?.abort()
+      settled.retried = true
+      start(next)
+    }, pass)
+    return waiting.sink
+  }
+
+  function upgraded({ verdict }: Attempt, head: AnswerHead, ends: { from: Flow; to: Sink }): void {
+    settled.status = head.status
+    settled.ttfbMs = performance.now() - began
+    const fields = [...covered(answerFields(head.fields)), ...ownFields(verdict)]
+    const client = outgoing.upgrade({ ...head, fields })
+    running = {
+      abort() {
+        ends.to.abort()
+        client.to.abort()
+      },
+    }
+    const back = counted(client.to)
+    ends.from.into(mask ? frameSink(mask, back, redacted) : back)
+    watched(client.from, up).into(ends.to)
+  }
+
+  const up = (bytes: number) => {
+    settled.bytesUp += bytes
+  }
+
+  function start(attempt: Attempt): void {
+    const { verdict, out } = attempt
+    settled.replaced ||= out.replaced
+    mask = verdict.scan ? house.masks.of([...verdict.mask.map((secret) => secret.bytes()), ...out.added]) : null
+    const reply: Reply = {
+      wentBy(lane) {
+        settled.address = lane.address
+        settled.protocolUpstream = lane.protocol
+      },
+      inform: (status, fields) => outgoing.inform(status, covered(answerFields(fields))),
+      head(head) {
+        settled.ttfbMs = performance.now() - began
+        settled.upstreamMs = settled.ttfbMs
+        return head.status === 401 && mayRepeat ? repeat(attempt, head) : passOn(attempt, head)
+      },
+      upgraded: (head, ends) => upgraded(attempt, head, ends),
+      failed(fault) {
+        settled.fault = fault === 'url_not_allowed' ? 'proxy_denied' : fault
+        journey.refuse(faultSaid(fault, journey))
+      },
+    }
+    const owner = { tenant: journey.run.tenant, connectionId: verdict.connectionId }
+    const body = attempt.body ? watched(attempt.body, up) : null
+    running = house.upstreams.call(owner, incoming, { ...callOf(incoming, attempt, mask !== null), body }, reply)
+  }
+
+  start(journey.attempt)
+  return { abort: () => running?.abort() }
+}
+
+function callOf(incoming: Incoming, { out, length }: Attempt, isMasked: boolean): Omit<Call, 'body'> {
+  const { scheme, host, port, upgrade } = incoming
+  const target = out.query === null ? out.path : `${out.path}?${out.query}`
+  const call = { target, length, authority: authorityText(host, port, scheme) }
+  if (!upgrade) {
+    const trailers = elementsOf(valuesOf(incoming.fields, 'te')).includes('trailers')
+    return { ...call, method: incoming.method, fields: out.fields, trailers }
+  }
+  return { ...call, method: 'GET', fields: upgradeFields(out.fields, isMasked), trailers: false, upgrade }
+}
+
+/** Compressed frames could not be read; over HTTP/2 there is no key, so the upstream gets one of ours. */
+function upgradeFields(fields: readonly Field[], isMasked: boolean): Field[] {
+  const kept = fields.filter(([name]) => !(isMasked && name.toLowerCase() === 'sec-websocket-extensions'))
+  if (valuesOf(kept, 'sec-websocket-key').length === 0) kept.push(['Sec-WebSocket-Key', randomBytes(16).toString('base64')])
+  if (valuesOf(kept, 'sec-websocket-version').length === 0) kept.push(['Sec-WebSocket-Version', '13'])
+  return kept
+}
+
+const ownFields = (verdict: Send): Field[] => [
+  ...Object.entries(verdict.answerHeaders),
+  ...(verdict.edited ? [['Countersign-Edited', '1'] as const] : []),
+]
+
+function faultSaid(fault: Fault, { incoming, requestId, run }: Journey): Said {
+  if (fault !== 'url_not_allowed') return say(fault, requestId, {}, run)
+  const usual = incoming.port === (incoming.scheme === 'https' ? 443 : 80)
+  return denied(usual ? 'address_denied' : 'port_denied', requestId, run)
+}
