@@ -7,6 +7,7 @@ import { denialOf, passedOf, tellDecided } from '../identity/policies/denial.ts'
 import { type Judged, judgeAll } from '../identity/policies/judge.ts'
 import { keepDecisions } from '../identity/policies/recorded.ts'
 import { type Act, isJudged } from '../identity/policies/request.ts'
+import type { ActiveRow } from '../identity/policies/sql.ts'
 import { tenantWire } from '../std/id.ts'
 import type { Action } from './actions/proposal.ts'
 import type { Prepared } from './creation.ts'
@@ -17,6 +18,7 @@ export async function judgeCreations(
   house: TasksHouse,
   t: Tx,
   all: readonly Prepared[],
+  active: ActiveRow,
 ): Promise<Map<Prepared, Passed | Problem>> {
   const asked = all.filter(({ scope, act }) => act === null && isJudged(scope))
   if (asked.length === 0) return new Map()
@@ -26,6 +28,7 @@ export async function judgeCreations(
       house,
       t,
       asked.map((one) => ({ scope: one.scope, act: creationOf(one) })),
+      active,
     )
   ).map(withoutAsk)
   await keepDecisions(

@@ -8,6 +8,7 @@ import { record, recordMany, type Told } from '../events/event.ts'
 import { type Json as WireJson, writeJson } from '../http/json.ts'
 import { tenantKey } from '../identity/keys-at-rest/tenant-key.ts'
 import type { Passed } from '../identity/policies/countersign.ts'
+import { agentsAmong } from '../identity/policies/judge.ts'
 import { newId } from '../std/id.ts'
 import type { Asked } from './assignment.ts'
 import { type Company, openCompany } from './company.ts'
@@ -20,6 +21,7 @@ import { showWhole } from './look.ts'
 import { type Agreed, agreeOnQuorum } from './quorum/prepare.ts'
 import { neededOf } from './quorum/quorum.ts'
 import { keepRoutes, openRoutes, type Routes, routeOne } from './routing/creating.ts'
+import { findBeforeCreating } from './routing/sql.ts'
 import {
   collectIfFinal,
   EVERY,
@@ -88,8 +90,9 @@ const createTogether = (house: TasksHouse, all: readonly Prepared[]): Promise<(C
 async function makeTasks(house: TasksHouse, t: Tx, all: readonly Prepared[]): Promise<(Created | Problem)[]> {
   const { scope } = all[0] as Prepared
   const parent = await tenantKey(house, t, scope)
-  const passes = await judgeCreations(house, t, all)
-  const routes = await openRoutes(t, scope, all)
+  const before = await findBeforeCreating(t, scope, agentsAmong(all))
+  const passes = await judgeCreations(house, t, all, before)
+  const routes = await openRoutes(t, scope, all, before)
   const drafts = new Map<Prepared, Draft | Problem>()
   for (const prepared of all) {
     const passed = passes.get(prepared)

@@ -9,7 +9,7 @@ import { openSchema, type Schema } from '../../policy/schema.ts'
 import { checkPolicies } from '../../policy/set.ts'
 import { ACTIONS, groupsOfAction } from '../matrix.ts'
 import { type Agents, type Asked, requestOf } from './request.ts'
-import { findActive, findText, insertFirstActivation, insertFirstPolicy } from './sql.ts'
+import { type ActiveRow, findActive, findText, insertFirstActivation, insertFirstPolicy } from './sql.ts'
 import { startingText } from './starting.ts'
 
 export type Policies = {
@@ -52,15 +52,19 @@ export function openPolicies(guardrails: string): Policies {
 /** A decision with the request that it judged. */
 export type Judged = { request: Request; outcome: Outcome }
 
-/** Judges acts of one tenant. Reads one row, and a set the first time that it is met. */
-export async function judgeAll(house: PolicyHouse, t: Tx, asked: readonly Asked[]): Promise<Judged[]> {
+/** Judges acts of one tenant. Reads one row, and a set the first time that it is met. `read`: that row, where the caller has read it in this transaction. */
+export async function judgeAll(house: PolicyHouse, t: Tx, asked: readonly Asked[], read?: ActiveRow): Promise<Judged[]> {
   const { scope } = asked[0] as Asked
-  const agentIds = [...new Set(asked.flatMap((one) => (one.scope.agentId === null ? [] : [one.scope.agentId])))]
-  const { version, agents } = await findActive(t, scope, agentIds)
+  const { version, agents } = read ?? (await findActive(t, scope, agentsAmong(asked)))
   const judge = await judgeUnder(house, t, scope, version)
   const known: Agents = new Map(agents.map((agent) => [agent.id, agent]))
   return asked.map((one) => judge(one, known))
 }
+
+/** Of whom a judgement reads what they are at this moment. */
+export const agentsAmong = (asked: readonly Pick<Asked, 'scope'>[]): string[] => [
+  ...new Set(asked.flatMap(({ scope }) => (scope.agentId === null ? [] : [scope.agentId]))),
+]
 
 /** For who has read the active version in this transaction already, and judges no agents: opens nothing more once the set is known. */
 export async function judgeUnder(

@@ -1,4 +1,5 @@
 // The statements over policies: sets and activations are only ever added to.
+import { type Sql, sql } from '../../db/sql.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
 import type { KeyInUse } from '../sql.ts'
 
@@ -17,7 +18,11 @@ export type PolicyRow = {
 export type ActiveRow = { version: number | null; agents: { id: string; name: string; environment: string }[] }
 
 export const findActive = (t: Tx, scope: Scope, agentIds: readonly string[]) => t.one<ActiveRow>`
-  select (
+  select ${activeColumns(scope, agentIds)}`
+
+/** The same for a statement that reads more in its one round trip. */
+export const activeColumns = (scope: Scope, agentIds: readonly string[]): Sql => sql`
+  (
     select version from policy_activations where tenant_id = ${scope.tenantId}::uuid order by ordinal desc limit 1
   ) as version, coalesce((
     select json_agg(json_build_object('id', id, 'name', name, 'environment', environment))

@@ -16,7 +16,7 @@ import { judgeAddresses, type Outside } from './address.ts'
 import type { AssignTo } from './form.ts'
 import { type Named, namedIn, refuseUnknownNames } from './named.ts'
 import { holdSources, markPicks, type Picks, type Source } from './pick.ts'
-import { findPoolsNamed, findRouting, type RoutingRow } from './sql.ts'
+import { findPoolsNamed, type RoutingRow } from './sql.ts'
 
 export type Routes = {
   settings: RoutingRow
@@ -25,9 +25,8 @@ export type Routes = {
   repeats: ReadonlySet<Prepared>
 }
 
-/** One statement where nobody is picked. */
-export async function openRoutes(t: Tx, scope: Scope, all: readonly Prepared[]): Promise<Routes> {
-  const settings = await findRouting(t, scope)
+/** No statement where nobody is picked. */
+export async function openRoutes(t: Tx, scope: Scope, all: readonly Prepared[], settings: RoutingRow): Promise<Routes> {
   const picks: Picks = new Map()
   const picking = all.filter(({ assignment }) => mayPick(assignment.form, settings))
   if (picking.length === 0) return { settings, picks, repeats: new Set() }

@@ -1,15 +1,22 @@
 // The statements of routing: who stands behind a name, whose turn it is, who is away.
 import { sql } from '../../db/sql.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
+import { type ActiveRow, activeColumns } from '../../identity/policies/sql.ts'
 import type { Strategy } from './form.ts'
 
 /** What every create of a batch reads once. */
 export type RoutingRow = { default_pool_id: string | null; fallback_pool_id: string | null; shared: boolean }
 
+const routingColumns = (scope: Scope) => sql`
+  default_pool_id, fallback_pool_id,
+    exists (select from availability a where a.tenant_id = ${scope.tenantId}::uuid and cardinality(a.notify_shared) > 0) as shared`
+
 export const findRouting = (t: Tx, scope: Scope) => t.one<RoutingRow>`
-  select default_pool_id, fallback_pool_id,
-    exists (select from availability a where a.tenant_id = ${scope.tenantId}::uuid and cardinality(a.notify_shared) > 0) as shared
-  from tenants where id = ${scope.tenantId}::uuid`
+  select ${routingColumns(scope)} from tenants where id = ${scope.tenantId}::uuid`
+
+/** With what the judgement of creations reads, in one statement. */
+export const findBeforeCreating = (t: Tx, scope: Scope, agentIds: readonly string[]) => t.one<RoutingRow & ActiveRow>`
+  select ${routingColumns(scope)}, ${activeColumns(scope, agentIds)} from tenants where id = ${scope.tenantId}::uuid`
 
 export type RoutedPerson = {
   id: string
