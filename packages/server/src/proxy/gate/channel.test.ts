@@ -1,0 +1,139 @@
+import { X509Certificate } from 'node:crypto'
+import { connect } from 'node:tls'
+import { Problem } from '@countersign/sdk'
+import { expect, onTestFinished, test } from 'vitest'
+import { makeCertificate } from '../../http/testing/certificate.ts'
+import { systemClock } from '../../std/clock.ts'
+import { openLog } from '../../std/log.ts'
+import { dialChannel, type Identity, serveChannel, type Verbs } from './channel.ts'
+
+const log = openLog({ level: 'silent' })
+const fingerprint = ({ certificate: pem }: Identity) => new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase()
+
+async function identity(): Promise<Identity> {
+  const { cert, key } = await makeCertificate()
+  return { key, certificate: cert }
+}
+
+async function gate(verbs: Verbs, admitted: (fingerprint: string) => boolean = () => true) {
+  const own = await identity()
+  const knocked: string[] = []
+  const admit = async (who: string) => {
+    knocked.push(who)
+    return admitted(who) ? verbs : null
+  }
+  const server = await serveChannel({ identity: own, admit, host: '127.0.0.1', port: 0, log })
+  onTestFinished(() => server.close())
+  const dial = (as: Identity, pinned = fingerprint(own), said = log) => {
+    const client = dialChannel({
+      identity: as,
+      host: '127.0.0.1',
+      port: server.port,
+      fingerprint: pinned,
+      clock: systemClock,
+      log: said,
+    })
+    onTestFinished(() => client.close())
+    return client
+  }
+  return { own, server, dial, knocked }
+}
+const opened = (client: { isOpen(): boolean }) => expect.poll(() => client.isOpen(), { timeout: 10_000, interval: 10 }).toBe(true)
+
+test('V80 a pinned node calls a verb and hears its answer, or the problem', async () => {
+  const { dial } = await gate({
+    echo: async (params) => params,
+    refuse: async () => Promise.reject(new Problem('run_ended', { run_id: 'run_1' })),
+    break: async () => Promise.reject(new Error('a secret of ours')),
+  })
+  const client = dial(await identity())
+  await opened(client)
+  expect(await client.call('echo', { text: 'ü\n"' })).toEqual({ text: 'ü\n"' })
+  await expect(client.call('refuse', {})).rejects.toMatchObject({ code: 'run_ended', members: { run_id: 'run_1' } })
+  const broken = client.call('break', {})
+  await expect(broken).rejects.toMatchObject({ code: 'internal' })
+  await expect(broken).rejects.not.toThrow(/secret/)
+  const large = 'x'.repeat(1_500_000)
+  expect(await client.call('echo', large)).toBe(large)
+})
+
+test('V80 calls answer in their own time', async () => {
+  let release = (): void => undefined
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const { dial } = await gate({ slow: () => held.then(() => 'slow'), fast: async () => 'fast' })
+  const client = dial(await identity())
+  await opened(client)
+  const slow = client.call('slow', {})
+  expect(await client.call('fast', {})).toBe('fast')
+  release()
+  expect(await slow).toBe('slow')
+})
+
+test('V80 an unknown fingerprint is closed before a byte is read', async () => {
+  const calls: unknown[] = []
+  const { dial, knocked } = await gate({ echo: async (params) => calls.push(params) }, () => false)
+  const stranger = await identity()
+  const client = dial(stranger)
+  await expect.poll(() => knocked.length, { timeout: 10_000, interval: 10 }).toBeGreaterThan(0)
+  await expect(client.call('echo', {})).rejects.toMatchObject({ code: 'control_unreachable' })
+  expect(calls).toEqual([])
+  expect(knocked[0]).toBe(fingerprint(stranger))
+})
+
+test('V80 who shows no certificate, and who speaks an older TLS, is nobody', async () => {
+  const { server, knocked } = await gate({})
+  const ended = (options: object) =>
+    new Promise<void>((resolve) => {
+      const socket = connect({ host: '127.0.0.1', port: server.port, rejectUnauthorized: false, ...options })
+      socket.on('error', () => undefined)
+      socket.once('close', () => resolve())
+    })
+  await ended({})
+  await ended({ maxVersion: 'TLSv1.2' })
+  expect(knocked).toEqual([])
+})
+
+test('V80 a node does not speak to a gate with another certificate', async () => {
+  const calls: unknown[] = []
+  const { dial } = await gate({ echo: async (params) => calls.push(params) })
+  const lines: string[] = []
+  const client = dial(await identity(), fingerprint(await identity()), openLog({ sink: (line) => lines.push(line) }))
+  await expect.poll(() => lines.join(''), { timeout: 10_000, interval: 10 }).toContain('another certificate')
+  expect(client.isOpen()).toBe(false)
+  await expect(client.call('echo', {})).rejects.toMatchObject({ code: 'control_unreachable' })
+  expect(calls).toEqual([])
+})
+
+test('V81 whoever asks for another verb, or speaks no JSON, is closed', async () => {
+  const { dial, server } = await gate({ echo: async (params) => params })
+  const client = dial(await identity())
+  await opened(client)
+  await expect(client.call('toString', {})).rejects.toMatchObject({ code: 'control_unreachable' })
+  const own = await identity()
+  const socket = connect({ host: '127.0.0.1', port: server.port, key: own.key, cert: own.certificate, rejectUnauthorized: false })
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+  socket.on('error', () => undefined)
+  socket.write('hello\n')
+  await closed
+})
+
+test('V82 a broken line refuses what waited on it, and comes back by itself', async () => {
+  const { dial, server, own } = await gate({ never: () => new Promise(() => undefined) })
+  const client = dial(await identity())
+  await opened(client)
+  const waiting = client.call('never', {})
+  await server.close()
+  await expect(waiting).rejects.toMatchObject({ code: 'control_unreachable' })
+  const again = await serveChannel({
+    identity: own,
+    admit: async () => ({ echo: async (params) => params }),
+    host: '127.0.0.1',
+    port: server.port,
+    log,
+  })
+  onTestFinished(() => again.close())
+  await opened(client)
+  expect(await client.call('echo', 1)).toBe(1)
+})

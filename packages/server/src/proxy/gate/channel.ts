@@ -1,0 +1,231 @@
+// The gate's channel (V80): one TLS 1.3 connection a node, both ends known by the fingerprint of their certificate, lines of JSON in both directions.
+// A stranger is closed before a byte of theirs is read. Carries three verbs; knows what none of them means.
+import { connect, createServer, type Server, type TLSSocket } from 'node:tls'
+import { Problem, type ProblemCode, type ProblemMembers } from '@countersign/sdk'
+import { backoffMs } from '../../std/backoff.ts'
+import type { Clock } from '../../std/clock.ts'
+import type { Log } from '../../std/log.ts'
+
+export type Identity = { key: string; certificate: string }
+export type Verbs = Record<string, (params: unknown) => Promise<unknown>>
+
+type Asked = { id: number; verb: string; params: unknown }
+type Answered = { id: number; result?: unknown; problem?: { code: ProblemCode; members: ProblemMembers } }
+
+// A held request carries its body: 1 MiB, in base64.
+const LONGEST_LINE = 2 * 1024 * 1024
+const CALL_MS = 35_000
+const MOST_AT_ONCE = 256
+
+const TLS = { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3' } as const
+
+/** SHA-256 of the certificate's DER, as lower-case hex; null: it showed none. */
+const fingerprintOf = (socket: TLSSocket): string | null =>
+  socket.getPeerX509Certificate()?.fingerprint256.replaceAll(':', '').toLowerCase() ?? null
+
+/** Calls `line` with each; false when one grew too long. */
+function lines(line: (text: string) => void): (chunk: Buffer) => boolean {
+  let parts: Buffer[] = []
+  let length = 0
+  return (chunk) => {
+    let from = 0
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+      parts.push(chunk.subarray(from, end))
+      const text = Buffer.concat(parts).toString('utf8')
+      parts = []
+      length = 0
+      from = end + 1
+      line(text)
+    }
+    parts.push(chunk.subarray(from))
+    length += chunk.length - from
+    return length <= LONGEST_LINE
+  }
+}
+
+export type GateServer = { port: number; close(): Promise<void> }
+
+export type ServeOptions = {
+  identity: Identity
+  /** Who shows this certificate: the node's verbs, or null for a stranger. */
+  admit(fingerprint: string): Promise<Verbs | null>
+  host: string
+  port: number
+  log: Log
+}
+
+export async function serveChannel({ identity, admit, host, port, log }: ServeOptions): Promise<GateServer> {
+  const open = new Set<TLSSocket>()
+  const server: Server = createServer(
+    { ...TLS, key: identity.key, cert: identity.certificate, requestCert: true, rejectUnauthorized: false },
+    (socket) => {
+      open.add(socket)
+      socket.on('close', () => open.delete(socket))
+      socket.on('error', (error) => log.debug({ err: error }, 'a line of the gate broke'))
+      void greet(socket)
+    },
+  )
+  async function greet(socket: TLSSocket): Promise<void> {
+    const fingerprint = fingerprintOf(socket)
+    let verbs: Verbs | null = null
+    try {
+      verbs = fingerprint === null ? null : await admit(fingerprint)
+    } catch (error) {
+      log.warn({ err: error }, 'the gate could not look up a node')
+    }
+    if (verbs === null) {
+      log.warn({ fingerprint }, 'a stranger knocked at the gate')
+      socket.destroy()
+      return
+    }
+    answer(socket, verbs, log)
+  }
+  server.on('tlsClientError', (error, socket) => {
+    log.debug({ err: error }, 'no TLS came about at the gate')
+    socket.destroy()
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, resolve)
+  })
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address ? address.port : port,
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      for (const socket of open) socket.destroy()
+      await closed
+    },
+  }
+}
+
+function answer(socket: TLSSocket, verbs: Verbs, log: Log): void {
+  let running = 0
+  const write = (said: Answered) => {
+    if (!socket.destroyed) socket.write(`${JSON.stringify(said)}\n`)
+  }
+  const read = lines((text) => {
+    const asked = JSON.parse(text) as Asked
+    const verb = Object.hasOwn(verbs, asked.verb) ? verbs[asked.verb] : undefined
+    // A node asks for three things; whoever asks for another is none of ours any more.
+    if (!verb || ++running > MOST_AT_ONCE) {
+      log.error({ verb: String(asked.verb).slice(0, 64), running }, 'a node asked what no node asks')
+      socket.destroy()
+      return
+    }
+    verb(asked.params)
+      .then((result) => write({ id: asked.id, result }))
+      .catch((error: unknown) => {
+        if (error instanceof Problem && error.status !== 0)
+          write({ id: asked.id, problem: { code: error.code as ProblemCode, members: error.members } })
+        else {
+          log.error({ err: error, verb: asked.verb }, 'a verb of the gate failed')
+          write({ id: asked.id, problem: { code: 'internal', members: {} } })
+        }
+      })
+      .finally(() => running--)
+  })
+  socket.on('data', (chunk: Buffer) => {
+    try {
+      if (!read(chunk)) socket.destroy()
+    } catch (error) {
+      log.warn({ err: error }, 'a node spoke what is no line of the gate')
+      socket.destroy()
+    }
+  })
+}
+
+export type GateClient = {
+  /** Rejects with the problem that the gate answered; `control_unreachable` when it does not answer. */
+  call(verb: string, params: unknown): Promise<unknown>
+  isOpen(): boolean
+  close(): void
+}
+
+export type DialOptions = {
+  identity: Identity
+  host: string
+  port: number
+  /** Of the gate's certificate. */
+  fingerprint: string
+  clock: Clock
+  log: Log
+}
+
+type Waiting = { resolve: (result: unknown) => void; reject: (error: Problem) => void; stop: () => void }
+
+/** Comes back by itself when the line breaks; calls meanwhile are refused, not kept: whoever asks again is judged anew. */
+export function dialChannel({ identity, host, port, fingerprint, clock, log }: DialOptions): GateClient {
+  const waiting = new Map<number, Waiting>()
+  let socket: TLSSocket | null = null
+  let isOpen = false
+  let closed = false
+  let attempt = 0
+  let next = 0
+
+  const drop = (): void => {
+    isOpen = false
+    for (const one of waiting.values()) {
+      one.stop()
+      one.reject(unreachable())
+    }
+    waiting.clear()
+  }
+  const settle = (text: string): void => {
+    const said = JSON.parse(text) as Answered
+    const one = waiting.get(said.id)
+    if (!one) return
+    waiting.delete(said.id)
+    one.stop()
+    if (said.problem) one.reject(new Problem(said.problem.code, said.problem.members))
+    else one.resolve(said.result)
+  }
+  const dial = (): void => {
+    if (closed) return
+    // No name and no chain is checked: the fingerprint says more than both.
+    const line = connect({ ...TLS, host, port, key: identity.key, cert: identity.certificate, rejectUnauthorized: false })
+    socket = line
+    const read = lines(settle)
+    line.once('secureConnect', () => {
+      if (fingerprintOf(line) !== fingerprint) {
+        log.error({ fingerprint: fingerprintOf(line) }, 'the gate shows another certificate than the one that is pinned')
+        line.destroy()
+        return
+      }
+      attempt = 0
+      isOpen = true
+    })
+    line.on('data', (chunk: Buffer) => {
+      if (!isOpen || !read(chunk)) line.destroy()
+    })
+    line.on('error', (error) => log.debug({ err: error }, 'the line to the gate broke'))
+    line.once('close', () => {
+      drop()
+      if (!closed) clock.timer(backoffMs(++attempt, { firstMs: 50, maxMs: 1_000 }), dial)
+    })
+  }
+  dial()
+  return {
+    isOpen: () => isOpen,
+    call(verb, params) {
+      const line = socket
+      if (!isOpen || line === null) return Promise.reject(unreachable())
+      const id = ++next
+      return new Promise((resolve, reject) => {
+        const stop = clock.timer(CALL_MS, () => {
+          waiting.delete(id)
+          reject(unreachable())
+        })
+        waiting.set(id, { resolve, reject, stop })
+        line.write(`${JSON.stringify({ id, verb, params } satisfies Asked)}\n`)
+      })
+    },
+    close() {
+      closed = true
+      drop()
+      socket?.destroy()
+    },
+  }
+}
+
+const unreachable = (): Problem => new Problem('control_unreachable', { retry_after: 1 })
