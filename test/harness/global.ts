@@ -1,15 +1,12 @@
 // One embedded PostgreSQL for a whole run of the tests, and in it one migrated database that each test clones. Gone when the run is over.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { randomBytes } from '../../packages/server/src/crypto/token.ts'
-import { dataFolder } from '../../packages/server/src/db/embedded/cluster.ts'
 import { startEmbedded } from '../../packages/server/src/db/embedded/postgres.ts'
-import { stopLeftover } from '../../packages/server/src/db/embedded/postmaster.ts'
 import { listMigrations, MigrationError, migrate } from '../../packages/server/src/db/migrate.ts'
 import { PROCESS_LOGINS } from '../../packages/server/src/db/roles.ts'
+import { newFolder, removeLeftovers } from './place.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -17,7 +14,6 @@ declare module 'vitest' {
   }
 }
 
-const HOME = /^countersign-test-(\d+)$/
 const TEMPLATE = 'countersign'
 // Losing a test database in a power cut is fine; two workers with several houses each want more connections than a laptop does,
 // and log in all the time.
@@ -30,10 +26,8 @@ const SETTINGS = {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const place = fastestPlace()
-  await removeLeftovers(place)
-  const home = join(place, `countersign-test-${process.pid}`)
-  mkdirSync(home, { mode: 0o711 })
+  await removeLeftovers()
+  const home = newFolder()
   const postgres = await startEmbedded({ home, fsync: false, settings: SETTINGS })
   const { adminUrl, migratorUrl, runtimeUrl } = postgres
   await migrateAsFarAsPossible(migratorUrl)
@@ -42,21 +36,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await postgres.stop()
     rmSync(home, { recursive: true, force: true })
   }
-}
-
-// Cloning a database is some 300 small files: 15–40 ms in memory, 100–400 ms on the disk of a busy machine.
-const MEMORY = '/dev/shm'
-const ENOUGH = 2 * 1024 ** 3
-
-function fastestPlace(): string {
-  if (!existsSync(MEMORY) || !existsSync('/proc/mounts')) return tmpdir()
-  const options = readFileSync('/proc/mounts', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' '))
-    .find((mount) => mount[1] === MEMORY)?.[3]
-  const { bavail, bsize } = statfsSync(MEMORY)
-  // PostgreSQL's programs are laid out in its home, so they must be allowed to run there.
-  return options && !options.split(',').includes('noexec') && bavail * bsize > ENOUGH ? MEMORY : tmpdir()
 }
 
 /** The logins of processes that do one thing each (P18), with passwords of this run. */
@@ -89,24 +68,5 @@ async function migrateAsFarAsPossible(url: string): Promise<void> {
       process.stderr.write(`migration refused: ${error.message}\n`)
       migrations = migrations.filter((one) => one.series !== series || one.number < number)
     }
-  }
-}
-
-/** What a killed run left behind: its folder is named after its process. */
-async function removeLeftovers(place: string): Promise<void> {
-  for (const name of readdirSync(place)) {
-    const pid = Number(HOME.exec(name)?.[1])
-    if (Number.isNaN(pid) || isAlive(pid)) continue
-    const home = join(place, name)
-    await stopLeftover(dataFolder(home))
-    rmSync(home, { recursive: true, force: true })
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }

@@ -1,10 +1,11 @@
 // Real processes for the tests that need them: the built command, started as a person would, killed as a machine would. Each leaves nothing behind.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { KEY_SCOPES } from '../../packages/server/src/identity/matrix.ts'
+import { newFolder } from './place.ts'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 const bin = join(root, 'packages/server/bin/countersign.mjs')
@@ -34,10 +35,9 @@ export type Running = {
   ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
 }
 
-/** A folder below the system's temporary one, gone when the test is over. Everybody may pass through it, as PostgreSQL's own user must. */
+/** A folder that is gone when the test is over. */
 export function temporaryFolder(): string {
-  const folder = mkdtempSync('/tmp/countersign-test-')
-  chmodSync(folder, 0o711)
+  const folder = newFolder()
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
@@ -118,8 +118,7 @@ export type OpenDev = { url: string; home: string; cli: string; agentKey: string
 
 /** A `countersign dev` for a whole file of tests, with its first operator signed up and a personal key of theirs. The caller closes it. */
 export async function openDev(settings: Record<string, string> = {}, args: string[] = []): Promise<OpenDev> {
-  const home = mkdtempSync('/tmp/countersign-test-')
-  chmodSync(home, 0o711)
+  const home = newFolder()
   const env = { ...cleanEnvironment(), HOME: home, COUNTERSIGN_HOME: join(home, 'state'), ...settings }
   const child = spawn(process.execPath, [bin, 'dev', '--json', '--port', '0', ...args], {
     cwd: home,
