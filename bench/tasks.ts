@@ -2,7 +2,7 @@
 // load share the machine's cores here, so the figures are a floor. The peer's are its recorded ones: it cannot be installed from npm. A run that is not --quick is
 // made with one process and again with three (T169; `--servers n`: with so many), kept under bench/results and drawn in docs/benchmarks/tasks.md. With --check it ends with 1 when a figure is
 // more than 20 % worse than the last published one, which --accept writes, or when a quick run took too long.
-import { cpus, totalmem } from 'node:os'
+import { cpus, loadavg, totalmem } from 'node:os'
 import { type Figure, report } from './figure.ts'
 import { startBench } from './server.ts'
 import { inbox, stats } from './tasks/inbox.ts'
@@ -20,9 +20,10 @@ async function play({ names, quick, share, servers, ...own }: Options): Promise<
   const begun = performance.now()
   const told: Figure[] = []
   for (const count of servers) {
+    const settings = settingsOf(share, count)
     const figures = await perform({ names, quick, share }, count)
     told.push(...figures)
-    if (!quick) keep(settingsOf(share, count), figures)
+    if (!quick) keep(settings, figures)
   }
   const length: Length = quick ? 'quick' : 'full'
   const faults = own.check ? check(PUBLISHED, length, told) : []
@@ -78,13 +79,15 @@ const PARTS: Record<Name, readonly ((run: Run, receiver: Receiver) => Promise<vo
   B2: [waiting],
   B4: [deliveries],
   B5: [deadlines],
-  B6: [inbox, stats],
+  B6: [stats, inbox],
   B7: [decisions],
 }
 
 const settingsOf = (share: number, servers: number): Settings => ({
   ...{ at: new Date().toISOString(), share, servers, node: process.version },
   ...{ cpu: `${cpus().length} × ${cpus()[0]?.model.trim()}`, memory_gb: Math.round(totalmem() / 2 ** 30) },
+  // Of whoever else uses the machine, in the minute before.
+  load_before: Number((loadavg()[0] ?? 0).toFixed(1)),
   postgresql: 'the embedded one, with its settings for one small box',
 })
 

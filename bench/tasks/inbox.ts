@@ -64,7 +64,7 @@ export async function stats(run: Run): Promise<void> {
     await db.query(sql.forgetFolds)
     await decide(run, await open(run))
     const until = performance.now() + 300_000
-    const isFolded = async () => (await db.query<{ folded: boolean }>(sql.isFolded)).rows[0]?.folded === true
+    const isFolded = async () => (await db.query<{ folded: boolean }>(sql.isFolded, [tenantId])).rows[0]?.folded === true
     while (!(await isFolded())) {
       if (performance.now() > until) throw new Error('Nothing was folded within five minutes.')
       await new Promise((resolve) => setTimeout(resolve, 500))

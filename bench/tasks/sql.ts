@@ -32,4 +32,5 @@ export const analyse = 'vacuum analyze countersign.tasks, countersign.task_inbox
 
 /** The next fold takes all tasks as they stand. */
 export const forgetFolds = 'delete from countersign.task_rollup_marks'
-export const isFolded = 'select exists (select from countersign.task_rollup_marks where xid is not null) as folded'
+export const isFolded =
+  'select exists (select from countersign.task_rollup_marks where tenant_id = $1::uuid and xid is not null) as folded'
