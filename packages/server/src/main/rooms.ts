@@ -66,6 +66,7 @@ import { type EmbedPageHouse, embedPageRoute } from '../tasks/embed/page.ts'
 import { embedRoutes } from '../tasks/embed/routes.ts'
 import { openForms } from '../tasks/forms/answer.ts'
 import { formRoutes } from '../tasks/forms/stored/routes.ts'
+import { openProposals } from '../tasks/grant-proposals.ts'
 import type { TasksHouse } from '../tasks/house.ts'
 import { taskJobs, taskSchedules } from '../tasks/jobs.ts'
 import { linkRoutes } from '../tasks/links/routes.ts'
@@ -75,8 +76,11 @@ import { QUEUE as VERIFIERS } from '../tasks/verifiers/hand.ts'
 import { HELD_VERIFICATIONS } from '../tasks/verifiers/jobs.ts'
 import { openWaits } from '../tasks/wait.ts'
 import { openWaitSlots } from '../tasks/wait-slots.ts'
+import { authorizationJobs } from '../vault/authorizations/jobs.ts'
+import { authorizationRoutes, connectRoutes } from '../vault/authorizations/routes.ts'
 import type { VaultHouse } from '../vault/house.ts'
 import { vaultJobs, vaultSchedules } from '../vault/jobs.ts'
+import { refreshJobs, refreshSchedules } from '../vault/refresh/jobs.ts'
 import { vaultRoutes } from '../vault/routes.ts'
 import { deliverCallbacks } from '../webhooks/callback.ts'
 import { deliveryRoutes } from '../webhooks/deliveries/routes.ts'
@@ -162,7 +166,7 @@ export function openRooms(ground: Ground): Rooms {
     checkUrl: (url, path, tenantId) => checkUrl(door.guard, url, path, tenantId),
   }
   const countersign = openCountersign(tasks)
-  const vault: VaultHouse = { db, keyring, log, door, policies, countersign, origin, proxyUrl: null }
+  const vault: VaultHouse = { db, keyring, log, door, policies, countersign, origin, proposals: openProposals(tasks), proxyUrl: null }
   const webhooks = webhooksOf(ground, tasks, door)
   const channels = openChannels(config, log, tasks, webhooks)
   for (const channel of channels.all) byName.set(channel.name, channel)
@@ -180,6 +184,8 @@ export function openRooms(ground: Ground): Rooms {
       ...webhookJobs(webhooks),
       ...identityJobs(identity),
       ...vaultJobs(vault),
+      ...authorizationJobs(vault),
+      ...refreshJobs(vault),
     ].map(holds.over),
     ...tenantJobs(breakGlass),
     ...statusJobs({ db, log }),
@@ -205,6 +211,7 @@ export function openRooms(ground: Ground): Rooms {
       ...auditSchedules,
       ...taskSchedules,
       ...vaultSchedules,
+      ...refreshSchedules,
     ],
     clock: db.clock,
     log,
@@ -311,12 +318,14 @@ const listRoutes = ({
     ...webhookChannelRoutes(channels.webhook),
     ...jobsRoutes(jobs),
     ...vaultRoutes(vault),
+    ...authorizationRoutes(vault),
     ...receiverRoutes({ receiver }),
   ],
   rootRoutes: [
     ...statusRoutes(status),
     ...wellKnownRoutes(audit),
     taskRedirect(tasks),
+    ...connectRoutes(vault),
     embedPageRoute(embed),
     webhookKeyRoute(webhooks),
     ...mcpRoutes(mcp),
