@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { CONTRIBUTIONS } from './contributions.ts'
 import { decide, judge, type Outcome, openSets, type Request } from './decide.ts'
-import { openSchema } from './schema.ts'
+import { faultIn, openSchema } from './schema.ts'
 import { checkPolicies, type Fault } from './set.ts'
 
 const MATRIX = {
@@ -45,6 +45,8 @@ const enqueue = (own: Partial<Request> & { said?: Record<string, unknown> } = {}
 const codes = (faults: readonly Fault[]) => faults.map(({ code, line, column }) => `${code} ${line}:${column}`)
 
 const ALL = 'permit (principal, action, resource);'
+
+test('P67 the schema of a smaller matrix holds together', () => expect(faultIn(schema)).toBeNull())
 
 test('P64 without a permit that decides the answer is deny, and the decision names policies and version', () => {
   expect(decide(enqueue(), sets(''))).toEqual({ outcome: 'deny', policy_ids: [], policy_version: 7, reason: 'no_permit' })

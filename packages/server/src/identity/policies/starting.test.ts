@@ -1,12 +1,18 @@
 import { expect, test } from 'vitest'
 import { CONTRIBUTIONS } from '../../policy/contributions.ts'
 import { judge, openSets, type Request } from '../../policy/decide.ts'
+import { faultIn } from '../../policy/schema.ts'
 import { checkPolicies } from '../../policy/set.ts'
 import { ACTIONS, type Action, MATRIX, ROLES } from '../matrix.ts'
 import { policySchema } from './judge.ts'
 import { guardrailsText, startingText } from './starting.ts'
 
 const schema = policySchema()
+
+test('P67 V19 the schema of the matrix and of what the rooms add holds together; a type that nobody declared does not', () => {
+  expect(faultIn(schema)).toBeNull()
+  expect(faultIn({ ...schema, text: schema.text.replace('entity Agent', 'entity Agnt') })).toContain('Agent')
+})
 const starting = openSets({ version: 1, text: startingText(), guardrails: guardrailsText(), schema })
 
 test('P64 the schema of policies has every action of the matrix, and beside them only what rooms contributed', () => {
