@@ -182,6 +182,8 @@ export const EVENT_TYPES = {
   'provider.rejected': { class: 'audit', says: 'A proposed definition of a provider was refused.' },
   'provider.removed': { class: 'audit', says: 'The tenant’s own definition of a provider was removed.' },
   'provider.overridden': { class: 'audit', says: 'The tenant’s own definition stands in place of a bundled one.' },
+  'client.changed': { class: 'audit', says: 'The registration at a provider was changed.' },
+  'client.registered': { class: 'audit', says: 'This installation was registered at a provider as a client.' },
   'client.removed': { class: 'audit', says: 'A registration at a provider was removed.' },
   'authorization.started': { class: 'audit', says: 'Somebody began to connect to a provider.' },
   'authorization.completed': { class: 'audit', says: 'A connection to a provider came to be; `connection_id` says which.' },
