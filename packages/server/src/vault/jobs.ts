@@ -1,12 +1,15 @@
 // The jobs of stored credentials, grants and runs: one verb each. Payloads hold ids alone, and none of these needs one.
-import { defineKind, defineSchedule, type Kind, type Schedule } from '@countersign/queue'
+import { defineKind, defineSchedule, type Kind, type Schedule, snooze } from '@countersign/queue'
 import { systemScope } from '../db/scope.ts'
 import { tx } from '../db/tx.ts'
 import { isId } from '../std/id.ts'
 import { REVOKE } from './connections/end.ts'
 import { eraseMaterialIfOver } from './connections/sql.ts'
+import { expireGrants } from './grants/expire.ts'
+import { FOLLOW, followProposal } from './grants/proposal.ts'
 import type { VaultHouse } from './house.ts'
 import { compareWithRecord } from './material/check.ts'
+import { END_CONNECTIONS, endConnectionsNow } from './providers/end.ts'
 
 export const vaultJobs = (house: VaultHouse): Kind[] => [
   defineKind('vault.compare', {
@@ -23,6 +26,27 @@ export const vaultJobs = (house: VaultHouse): Kind[] => [
       await tx(house.db, scope, (t) => eraseMaterialIfOver(t, scope, payload.connection_id, 'none'))
     },
   }) as Kind,
+  defineKind('grant.expire', {
+    keepOutput: false,
+    async run() {
+      await expireGrants(house)
+    },
+  }) as Kind,
+  defineKind<unknown, { grant_id: string }>(FOLLOW, {
+    keepOutput: false,
+    schema: readGrantId,
+    async run({ tenantId, payload }) {
+      const pause = await followProposal(house, tenantId, payload.grant_id)
+      return pause === null ? undefined : snooze(pause)
+    },
+  }) as Kind,
+  defineKind<unknown, { provider: string; cause: string }>(END_CONNECTIONS, {
+    keepOutput: false,
+    schema: readEnd,
+    async run({ tenantId, payload }) {
+      await endConnectionsNow(house, systemScope('vault', tenantId), payload.provider, payload.cause)
+    },
+  }) as Kind,
 ]
 
 function readConnectionId(value: unknown): { connection_id: string } {
@@ -31,6 +55,20 @@ function readConnectionId(value: unknown): { connection_id: string } {
   return { connection_id: id }
 }
 
+function readGrantId(value: unknown): { grant_id: string } {
+  const id = (value as { grant_id?: unknown } | null)?.grant_id
+  if (!isId('grt', id)) throw new TypeError('grant_id is an id')
+  return { grant_id: id }
+}
+
+/** Names of providers and of causes, as verbs here wrote them. */
+function readEnd(value: unknown): { provider: string; cause: string } {
+  const { provider, cause } = (value ?? {}) as { provider?: unknown; cause?: unknown }
+  if (typeof provider !== 'string' || typeof cause !== 'string') throw new TypeError('provider and cause are names')
+  return { provider, cause }
+}
+
 export const vaultSchedules: readonly Schedule[] = [
   defineSchedule('vault-comparison', { cron: '41 3 * * *', kind: 'vault.compare', overlap: 'skip' }),
+  defineSchedule('grant-expiry', { cron: '* * * * *', kind: 'grant.expire', overlap: 'skip' }),
 ]

@@ -1,6 +1,8 @@
 // The routes of this room, from the folders that hold them.
 import type { Route } from '../http/route.ts'
 import { connectionRoutes } from './connections/routes.ts'
+import { grantRoutes } from './grants/routes.ts'
 import type { VaultHouse } from './house.ts'
+import { providerRoutes } from './providers/routes.ts'
 
-export const vaultRoutes = (house: VaultHouse): Route[] => [...connectionRoutes(house)]
+export const vaultRoutes = (house: VaultHouse): Route[] => [...providerRoutes(house), ...connectionRoutes(house), ...grantRoutes(house)]

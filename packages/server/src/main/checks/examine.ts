@@ -12,6 +12,7 @@ import { checkActivePolicies } from '../../identity/policies/doctor.ts'
 import type { Log } from '../../std/log.ts'
 import { checkHeads } from '../audit.ts'
 import type { Config } from '../config.ts'
+import { checkDefinitions } from './definitions.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 import { checkSettings } from './settings.ts'
 import { checkSurroundings } from './surroundings.ts'
@@ -19,7 +20,7 @@ import { checkSurroundings } from './surroundings.ts'
 export async function examine(config: Config, db: Db, log: Log): Promise<Finding[]> {
   const production = config.environment === 'production'
   const [place, schema] = await Promise.all([checkSurroundings(config), checkSchema(db, { production })])
-  const found = [...checkSettings(config, db.clock.now()), ...place, ...schema]
+  const found = [...checkSettings(config, db.clock.now()), ...place, ...checkDefinitions(), ...schema]
   // Rows are looked at where their tables are as they should be.
   const fits = !found.some(({ code, status }) => code === 'db.schema' && status === 'fail')
   return fits ? [...found, ...(await checkRows(config, db, log))] : found

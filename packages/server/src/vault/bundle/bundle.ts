@@ -38,7 +38,7 @@ export const bundleFolder = (): string => join(packageRoot(import.meta.url), 'da
 let kept: Bundle | undefined
 
 export function bundle(): Bundle {
-  kept ??= readBundle(bundleFolder())
+  kept ??= readBundle()
   return kept
 }
 
@@ -46,7 +46,11 @@ export function bundle(): Bundle {
 const isRelease = (folder: string): boolean => !existsSync(join(folder, '..', '..', 'src'))
 
 /** Throws DefinitionsTampered with everything that differs. */
-export function readBundle(folder: string, releaseKey: Buffer | null = RELEASE_KEY, needsSignature = isRelease(folder)): Bundle {
+export function readBundle(
+  folder: string = bundleFolder(),
+  releaseKey: Buffer | null = RELEASE_KEY,
+  needsSignature = isRelease(folder),
+): Bundle {
   const { manifest, faults } = readManifest(folder, releaseKey, needsSignature)
   const byName = new Map<string, Bundled>()
   const aliases = new Map<string, string>()
