@@ -19,6 +19,7 @@ function settled(task: Task): string | null {
   )
 }
 
+/** Where the server gives no reason, as one before it does not. */
 const WHY: Record<Act, string> = {
   decide: 'This question was asked of somebody else.',
   claim: 'Only those who were asked together can claim it, and only while nobody holds it.',
@@ -26,13 +27,28 @@ const WHY: Record<Act, string> = {
   cancel: 'Only the asking side or an operator can withdraw it.',
 }
 
+type Reason = NonNullable<Task['may_not'][Act]>
+
+function reasonOf(act: Act, task: Task): string | undefined {
+  const holder = task.assigned_to_display_name
+  const words: Partial<Record<Reason, string>> = {
+    already_decided: 'You have voted. Take your vote back to vote otherwise.',
+    separation_of_duties: 'You are on the asking side of this question: somebody else has to decide it.',
+    task_already_claimed: holder ? `${holder} holds this question.` : 'Somebody else holds this question.',
+    needs_several: 'Several people have to agree: nobody holds it alone.',
+    not_claimed: 'Nobody holds it.',
+    agent_may_not_decide: 'Only people decide.',
+    forbidden: act === 'cancel' ? WHY.cancel : 'Your role does not allow it.',
+  }
+  const reason = task.may_not?.[act]
+  return reason === undefined ? undefined : words[reason]
+}
+
 export const can = (act: Act, task: Task): true | string => {
   const over = settled(task)
   if (over) return over
-  if (act === 'decide' && has(task, 'withdraw_vote')) return 'You have voted. Take your vote back to vote otherwise.'
-  if (act === 'claim' && task.quorum !== null && task.votes_needed > 1)
-    return 'Several people have to agree: nobody holds it alone.'
-  return has(task, act) || (act === 'decide' && has(task, 'step_in')) ? true : WHY[act]
+  if (has(task, act) || (act === 'decide' && has(task, 'step_in'))) return true
+  return reasonOf(act, task) ?? WHY[act]
 }
 
 /** Deciding a task that was asked of others: allowed, recorded, and only with a reason. */

@@ -39,6 +39,42 @@ export type AuditExport = {
   expires_at: string | null
 }
 
+export type Authorization = {
+  authorization_id: string
+  status: 'pending' | 'waiting_for_user' | 'processing' | 'completed' | 'failed' | 'expired' | 'cancelled'
+  provider: string
+  method:
+    | 'code'
+    | 'device'
+    | 'register'
+    | 'client_credentials'
+    | 'jwt_bearer'
+    | 'token_exchange'
+    | 'github_app'
+    | 'api_key'
+    | 'basic'
+    | 'aws'
+    | 'minted_jwt'
+    | 'cookies'
+  connection_name: string
+  /** Null: the connection is the tenant’s, shared. */
+  owner_id: string | null
+  next_action: 'open_url' | 'show_code' | 'none'
+  user_code: string | null
+  verification_uri: string | null
+  verification_uri_complete: string | null
+  interval: number | null
+  error: {
+    /** Ours, or the provider’s own. */
+    code: string
+    /** In the provider’s words: data, never markup. */
+    said: string | null
+  } | null
+  connection_id: string | null
+  created_at: string
+  expires_at: string
+}
+
 /** When and how a person is asked. */
 export type Availability = {
   away: {
@@ -174,6 +210,124 @@ export type CompatibilityKey = {
   effective_at: string
 }
 
+export type ConnectView = {
+  authorization_id: string
+  status: 'pending' | 'waiting_for_user' | 'processing' | 'completed' | 'failed' | 'expired' | 'cancelled'
+  step: 'fields' | 'choose_issuer' | 'go_on' | 'device' | 'wait' | 'done' | 'ended'
+  provider: {
+    name: string
+    display_name: string
+    description: string | null
+    docs_url: string | null
+    verified_on: string | null
+    hosts: string[]
+  }
+  /** Null: everybody in the tenant who may. */
+  owner: string | null
+  /** The agent that asked for it. */
+  asked_by: string | null
+  connection_name: string
+  replaces: boolean
+  method:
+    | 'code'
+    | 'device'
+    | 'register'
+    | 'client_credentials'
+    | 'jwt_bearer'
+    | 'token_exchange'
+    | 'github_app'
+    | 'api_key'
+    | 'basic'
+    | 'aws'
+    | 'minted_jwt'
+    | 'cookies'
+  pkce: boolean
+  scopes: {
+    name: string
+    says: string | null
+  }[]
+  redirect_url: string | null
+  fields: {
+    name: string
+    label: string
+    secret: boolean
+    pattern: string | null
+    hint: string | null
+  }[]
+  issuers: string[]
+  nonce: string | null
+  user_code: string | null
+  verification_uri: string | null
+  verification_uri_complete: string | null
+  error: {
+    /** Ours, or the provider’s own. */
+    code: string
+    /** In the provider’s words: data, never markup. */
+    said: string | null
+  } | null
+  connection_id: string | null
+  expires_at: string
+}
+
+/** A stored credential of a provider. What is secret in it stands in no answer. */
+export type Connection = {
+  id: string
+  provider: string
+  /** Of the provider’s definition; 0 is the bundled one. */
+  definition_version: number
+  name: string
+  owner: string | null
+  /** True: it is the tenant’s, and nobody’s own. */
+  shared: boolean
+  labels: string[]
+  params: { [member: string]: string }
+  method:
+    | 'code'
+    | 'device'
+    | 'register'
+    | 'client_credentials'
+    | 'jwt_bearer'
+    | 'token_exchange'
+    | 'github_app'
+    | 'api_key'
+    | 'basic'
+    | 'aws'
+    | 'minted_jwt'
+    | 'cookies'
+  status: 'pending' | 'connected' | 'needs_reauth' | 'suspended' | 'revoked' | 'removed'
+  status_cause: string | null
+  status_since: string
+  scopes: string[]
+  account: {
+    id: string | null
+    label: string | null
+  } | null
+  expires_at: string | null
+  refresh_at: string | null
+  obtained_at: string | null
+  last_used_at: string | null
+  last_error: {
+    code: string
+    at: string
+  } | null
+  /** Raised each time other material is stored. */
+  generation: number
+  /** Raised by every change; the ETag. */
+  revision: number
+  provider_revocation: 'waiting' | 'done' | 'failed' | 'none' | null
+  /** The active grants on it; an agent sees its own. */
+  used_by: {
+    grant_id: string
+    agent_id: string | null
+    agent_label: string | null
+  }[]
+  /** Users and agents whose default it is; empty text stands for the tenant. */
+  default_of: string[]
+  created_by: string
+  created_at: string
+  updated_at: string
+}
+
 export type DeadLetterDepth = {
   as_of: string
   total: number
@@ -250,6 +404,24 @@ export type DecisionSettings = {
   critical_quorum: 1 | 2
   /** Who denies a proposed action says why. */
   deny_reason: boolean
+}
+
+export type DefinitionCheck = {
+  canonical: string
+  /** SHA-256 of the canonical form, in hex. */
+  digest: string
+  warnings: {
+    path: string
+    code: string
+    message: string
+  }[]
+  fields: {
+    name: string
+    label: string
+    secret: boolean
+    pattern?: string
+    hint?: string
+  }[]
 }
 
 export type Delivery = {
@@ -666,6 +838,60 @@ export type FullStatus = {
     runbook: string | null
   }[]
   incidents: Incident[]
+}
+
+/** One agent, or every agent with a label, may use one connection. It never reads it. */
+export type Grant = {
+  id: string
+  agent_id: string | null
+  agent_label: string | null
+  connection_id: string
+  rules: GrantRule[]
+  starts_at: string
+  expires_at: string
+  max_uses: number | null
+  uses: number
+  client_cidrs: string[]
+  placeholder_required: boolean
+  minting: boolean
+  narrow: {
+    repositories?: string[]
+    permissions?: { [member: string]: string }
+    role?: string
+    session_policy?: string
+    regions?: string[]
+    services?: string[]
+  }
+  record: 'auto' | 'before' | 'stream'
+  scan: boolean
+  status: 'proposed' | 'active' | 'suspended' | 'expired' | 'revoked' | 'rejected'
+  status_cause: string | null
+  status_since: string
+  reason: string
+  /** Raised by every change; the ETag. */
+  generation: number
+  /** In which people are asked for a proposed one. */
+  task_id: string | null
+  created_by: string
+  created_at: string
+  updated_at: string
+}
+
+export type GrantRule = {
+  effect: 'allow' | 'ask' | 'deny'
+  /** Of the definition’s; all of them when left out. */
+  hosts?: string[]
+  /** `*`, or names in upper case. */
+  methods?: string[]
+  /** Prefixes of whole segments; `*` is one segment, a last `**` the rest, `=` in front means exactly this one. */
+  paths?: string[]
+  /** MCP tools, `*` at the end for any that begin so. */
+  tools?: string[]
+  where?: {
+    fact: string
+    op: 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge' | 'in' | 'like'
+    value: number | string | boolean | (number | string | boolean)[]
+  }[]
 }
 
 /** What a host announced, newest words first. */
@@ -1413,6 +1639,127 @@ export type Pool = {
   updated_at: string
 }
 
+export type Provider = {
+  name: string
+  aliases: string[]
+  kind: 'app' | 'llm' | 'mcp' | 'cookies' | 'custom'
+  display_name: string
+  /** available: a client has to be registered first; connected: for whoever looks. */
+  state: 'available' | 'configured' | 'connected'
+  methods: (
+    | 'code'
+    | 'device'
+    | 'register'
+    | 'client_credentials'
+    | 'jwt_bearer'
+    | 'token_exchange'
+    | 'github_app'
+    | 'api_key'
+    | 'basic'
+    | 'aws'
+    | 'minted_jwt'
+    | 'cookies'
+  )[]
+  hosts: string[]
+  /** The day on which somebody compared it with the vendor’s documentation; null: not verified. */
+  verified_on: string | null
+  bundled: boolean
+  /** The tenant’s own stands in place of a bundled one. */
+  overridden: boolean
+  /** A version waits for approval. */
+  proposed: boolean
+  /** 0: the bundled one. */
+  version: number
+}
+
+export type ProviderClient = {
+  /** Whose record this is; products of one vendor may share one. */
+  provider: string
+  issuer: string | null
+  client_id: string | null
+  has_secret: boolean
+  auth: 'basic' | 'post' | 'none' | 'private_key_jwt'
+  redirect_uris: string[]
+  state: 'registering' | 'active' | 'unknown' | 'removed'
+  /** That were obtained under it and are still in use. */
+  connections: number
+  created_by: string
+  created_at: string
+  updated_at: string
+}
+
+export type ProviderClientRemoved = {
+  provider: string
+  affected: {
+    connections: number
+    grants: number
+  }
+}
+
+export type ProviderDetail = {
+  name: string
+  /** null: nothing is in force yet. */
+  provider: {
+    name: string
+    aliases: string[]
+    kind: 'app' | 'llm' | 'mcp' | 'cookies' | 'custom'
+    display_name: string
+    /** available: a client has to be registered first; connected: for whoever looks. */
+    state: 'available' | 'configured' | 'connected'
+    methods: (
+      | 'code'
+      | 'device'
+      | 'register'
+      | 'client_credentials'
+      | 'jwt_bearer'
+      | 'token_exchange'
+      | 'github_app'
+      | 'api_key'
+      | 'basic'
+      | 'aws'
+      | 'minted_jwt'
+      | 'cookies'
+    )[]
+    hosts: string[]
+    /** The day on which somebody compared it with the vendor’s documentation; null: not verified. */
+    verified_on: string | null
+    bundled: boolean
+    /** The tenant’s own stands in place of a bundled one. */
+    overridden: boolean
+    /** A version waits for approval. */
+    proposed: boolean
+    /** 0: the bundled one. */
+    version: number
+  } | null
+  definition: { [member: string]: Json } | null
+  /** As it was written, comments and all. */
+  source: string | null
+  digest: string | null
+  /** To register at the provider. */
+  redirect_url: string
+  client: {
+    client_id: string | null
+    issuer: string | null
+    auth: string
+    state: string
+  }[]
+  usage: {
+    connections: number
+    grants: number
+  } | null
+  proposals: ProviderVersion[]
+}
+
+export type ProviderEnded = {
+  provider: string
+  affected: {
+    connections: number
+    grants: number
+  }
+  /** The job that ends the connections; null: there is none to end. */
+  job_id: string | null
+}
+
 export type ProviderKey = {
   name: string
   provider: 'anthropic' | 'openai' | 'gemini' | 'azure_openai' | 'openai_compatible'
@@ -1425,6 +1772,35 @@ export type ProviderKey = {
   created_by: string
   created_at: string
   updated_at: string
+}
+
+export type ProviderVersion = {
+  provider: string
+  version: number
+  /** SHA-256 of the canonical form, in hex. */
+  digest: string
+  state: 'proposed' | 'active' | 'superseded' | 'rejected' | 'removed'
+  reason: string
+  proposed_by: string
+  proposed_at: string
+  decided_by: string | null
+  decided_at: string | null
+  /** Against what was in force. */
+  difference: {
+    path: string
+    change: 'added' | 'removed' | 'changed'
+  }[]
+  /** A credential could go elsewhere by it: on approval every grant waits to be confirmed. */
+  suspends_grants: boolean
+  affected: {
+    connections: number
+    grants: number
+  }
+  warnings: {
+    path: string
+    code: string
+    message: string
+  }[]
 }
 
 export type Queue = {
@@ -1840,6 +2216,44 @@ export type SlackMember = {
   linked_by: 'mail' | 'sign_in' | null
 }
 
+export type StartedAuthorization = {
+  authorization_id: string
+  status: 'pending' | 'waiting_for_user' | 'processing' | 'completed' | 'failed' | 'expired' | 'cancelled'
+  provider: string
+  method:
+    | 'code'
+    | 'device'
+    | 'register'
+    | 'client_credentials'
+    | 'jwt_bearer'
+    | 'token_exchange'
+    | 'github_app'
+    | 'api_key'
+    | 'basic'
+    | 'aws'
+    | 'minted_jwt'
+    | 'cookies'
+  connection_name: string
+  /** Null: the connection is the tenant’s, shared. */
+  owner_id: string | null
+  next_action: 'open_url' | 'show_code' | 'none'
+  user_code: string | null
+  verification_uri: string | null
+  verification_uri_complete: string | null
+  interval: number | null
+  error: {
+    /** Ours, or the provider’s own. */
+    code: string
+    /** In the provider’s words: data, never markup. */
+    said: string | null
+  } | null
+  connection_id: string | null
+  created_at: string
+  expires_at: string
+  /** Opens the page for whoever has it, once. The token stands in the fragment; a repeated call does not show it again. */
+  connect_url?: string
+}
+
 /** A form with a name. A version never changes. */
 export type StoredForm = {
   /** What a task names: `name@version`. */
@@ -2000,6 +2414,55 @@ export type Task = {
     | 'send_back'
     | 'erase'
   )[]
+  /** Of these acts, where they are not in `may`: why the caller may not. */
+  may_not: {
+    decide?:
+      | 'task_not_open'
+      | 'task_verifying'
+      | 'already_decided'
+      | 'separation_of_duties'
+      | 'task_already_claimed'
+      | 'not_eligible'
+      | 'needs_several'
+      | 'not_claimed'
+      | 'agent_may_not_decide'
+      | 'forbidden'
+    claim?:
+      | 'task_not_open'
+      | 'task_verifying'
+      | 'already_decided'
+      | 'separation_of_duties'
+      | 'task_already_claimed'
+      | 'not_eligible'
+      | 'needs_several'
+      | 'not_claimed'
+      | 'agent_may_not_decide'
+      | 'forbidden'
+    release?:
+      | 'task_not_open'
+      | 'task_verifying'
+      | 'already_decided'
+      | 'separation_of_duties'
+      | 'task_already_claimed'
+      | 'not_eligible'
+      | 'needs_several'
+      | 'not_claimed'
+      | 'agent_may_not_decide'
+      | 'forbidden'
+    cancel?:
+      | 'task_not_open'
+      | 'task_verifying'
+      | 'already_decided'
+      | 'separation_of_duties'
+      | 'task_already_claimed'
+      | 'not_eligible'
+      | 'needs_several'
+      | 'not_claimed'
+      | 'agent_may_not_decide'
+      | 'forbidden'
+  }
+  /** What the caller, who may decide, has to prove before; null where what they have proven is enough. */
+  needs_proof: 'link' | 'channel' | 'session' | 'step_up' | 'passkey' | null
 }
 
 /** How many open tasks the filters `mine`, `claimable` and `team` of the list would find, and how many the caller reaches. */
@@ -2339,6 +2802,10 @@ export type Tenant = {
   session_idle_seconds: number | null
   session_absolute_seconds: number | null
   revoke_exposed_keys: boolean
+  /** Whether people may take stored credentials out, field by field. */
+  vault_export: boolean
+  /** How long a grant may last. */
+  grant_max_seconds: number
 }
 
 /** What a host sees of a tenant: its name and its state, nothing that lives in it. */
@@ -2746,7 +3213,9 @@ export type Routes = {
         | 'connections:*'
         | 'connections:create'
         | 'connections:delete'
+        | 'connections:export'
         | 'connections:read'
+        | 'connections:update'
         | 'dead_letters:*'
         | 'dead_letters:purge'
         | 'dead_letters:retry'
@@ -2774,6 +3243,8 @@ export type Routes = {
         | 'exports:create'
         | 'grants:*'
         | 'grants:create'
+        | 'grants:decide'
+        | 'grants:read'
         | 'grants:revoke'
         | 'holds:*'
         | 'holds:set'
@@ -2809,6 +3280,10 @@ export type Routes = {
         | 'relay_grants:rotate'
         | 'roles:*'
         | 'roles:change'
+        | 'runs:*'
+        | 'runs:create'
+        | 'runs:end'
+        | 'runs:read'
         | 'schedules:*'
         | 'schedules:manage'
         | 'sessions:*'
@@ -3096,6 +3571,8 @@ export type Routes = {
       session_idle_seconds?: number
       session_absolute_seconds?: number
       revoke_exposed_keys?: boolean
+      vault_export?: boolean
+      grant_max_seconds?: number
     }
     answers: {
       200: Tenant
@@ -6086,6 +6563,430 @@ export type Routes = {
         job_id: string
         state: 'scheduled' | 'retrying' | 'blocked' | 'ready' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled'
       }
+    }
+  }
+  'GET /providers': {
+    params: Record<string, never>
+    query: {
+      kind?: 'app' | 'llm' | 'mcp' | 'cookies' | 'custom'
+      state?: 'available' | 'configured' | 'connected' | 'overridden' | 'proposed'
+      q?: string
+      limit?: number
+      cursor?: string
+    }
+    body: undefined
+    answers: {
+      200: {
+        data: Provider[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /providers/:name': {
+    params: { name: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: ProviderDetail
+    }
+  }
+  'POST /providers/check': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      /** JSON, with comments and trailing commas. */
+      source: string
+    }
+    answers: {
+      200: DefinitionCheck
+    }
+  }
+  'POST /providers': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      /** JSON, with comments and trailing commas. */
+      source: string
+      /** It stands in place of a bundled definition of this name. */
+      override?: boolean
+      reason?: string
+    }
+    answers: {
+      202: ProviderVersion
+    }
+  }
+  'PUT /providers/:name': {
+    params: { name: string }
+    query: Record<string, never>
+    body: {
+      /** JSON, with comments and trailing commas. */
+      source: string
+      /** It stands in place of a bundled definition of this name. */
+      override?: boolean
+      reason?: string
+    }
+    answers: {
+      202: ProviderVersion
+    }
+  }
+  'POST /providers/:name/versions/:digest/approve': {
+    params: { name: string; digest: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: ProviderVersion
+    }
+  }
+  'POST /providers/:name/versions/:digest/reject': {
+    params: { name: string; digest: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: ProviderVersion
+    }
+  }
+  'DELETE /providers/:name': {
+    params: { name: string }
+    query: Record<string, never>
+    body: {
+      confirm?: boolean
+      /** How many connections whoever confirms has seen; another number is asked again. */
+      affected?: number
+    }
+    answers: {
+      202: ProviderEnded
+    }
+  }
+  'POST /providers/:name/revoke': {
+    params: { name: string }
+    query: Record<string, never>
+    body: {
+      confirm?: boolean
+      /** How many connections whoever confirms has seen; another number is asked again. */
+      affected?: number
+    }
+    answers: {
+      202: ProviderEnded
+    }
+  }
+  'GET /providers/:name/client': {
+    params: { name: string }
+    query: { issuer?: string }
+    body: undefined
+    answers: {
+      200: ProviderClient
+    }
+  }
+  'PUT /providers/:name/client': {
+    params: { name: string }
+    query: Record<string, never>
+    body: {
+      client_id: string
+      /** Write-only. Left out: the present one stays. */
+      secret?: string | null
+      /** As the definition says, unless given. */
+      auth?: 'basic' | 'post' | 'none' | 'private_key_jwt'
+      /** Of a client that was registered at one of several authorization servers. */
+      issuer?: string
+      /** Needed where connections depend on it. */
+      confirm?: boolean
+      /** How many connections whoever confirms has seen; another number is asked again. */
+      affected?: number
+      /** End the connections that were obtained under it; else they stay. */
+      revoke_connections?: boolean
+    }
+    answers: {
+      200: ProviderClient
+    }
+  }
+  'DELETE /providers/:name/client': {
+    params: { name: string }
+    query: Record<string, never>
+    body: {
+      /** Of a client that was registered at one of several authorization servers. */
+      issuer?: string
+      /** Needed where connections depend on it. */
+      confirm?: boolean
+      /** How many connections whoever confirms has seen; another number is asked again. */
+      affected?: number
+      /** End the connections that were obtained under it; else they stay. */
+      revoke_connections?: boolean
+    }
+    answers: {
+      200: ProviderClientRemoved
+    }
+  }
+  'GET /connections': {
+    params: Record<string, never>
+    query: {
+      provider?: string
+      status?: 'pending' | 'connected' | 'needs_reauth' | 'suspended' | 'revoked' | 'removed'
+      owner?: string
+      shared?: 'true' | 'false'
+      q?: string
+      limit?: number
+      cursor?: string
+    }
+    body: undefined
+    answers: {
+      200: {
+        data: Connection[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /connections/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Connection
+    }
+  }
+  'PATCH /connections/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      name?: string
+      labels?: string[]
+      shared?: boolean
+      /** Where the credential goes: every grant is suspended until somebody confirms it. */
+      params?: { [member: string]: string }
+    }
+    answers: {
+      200: Connection
+    }
+  }
+  'DELETE /connections/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Connection
+    }
+  }
+  'POST /connections/:id/default': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      agent_id?: string
+      tenant?: boolean
+    }
+    answers: {
+      200: Connection
+    }
+  }
+  'GET /grants': {
+    params: Record<string, never>
+    query: {
+      agent_id?: string
+      connection_id?: string
+      status?: 'proposed' | 'active' | 'suspended' | 'expired' | 'revoked' | 'rejected'
+      limit?: number
+      cursor?: string
+    }
+    body: undefined
+    answers: {
+      200: {
+        data: Grant[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /grants': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      /** Or `agent_label`; an agent proposes for itself. */
+      agent_id?: string
+      agent_label?: string
+      /** Or `provider`, with `connection` where not the default is meant. */
+      connection_id?: string
+      provider?: string
+      connection?: string
+      reason?: string
+      rules?: GrantRule[]
+      starts_at?: string
+      /** 30 days from its start when left out. */
+      expires_at?: string
+      max_uses?: number | null
+      client_cidrs?: string[]
+      placeholder_required?: boolean
+      /** Whether endpoints that hand out new credentials are within it. */
+      minting?: boolean
+      /** Limits of what is minted for a run. */
+      narrow?: {
+        repositories?: string[]
+        permissions?: { [member: string]: string }
+        role?: string
+        session_policy?: string
+        regions?: string[]
+        services?: string[]
+      }
+      record?: 'auto' | 'before' | 'stream'
+      /** False lets answers of an unknown coding through unread. */
+      scan?: boolean
+    }
+    answers: {
+      200: Grant
+      201: Grant
+    }
+  }
+  'GET /grants/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Grant
+    }
+  }
+  'PATCH /grants/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      rules?: GrantRule[]
+      starts_at?: string
+      /** 30 days from its start when left out. */
+      expires_at?: string
+      max_uses?: number | null
+      client_cidrs?: string[]
+      placeholder_required?: boolean
+      /** Whether endpoints that hand out new credentials are within it. */
+      minting?: boolean
+      /** Limits of what is minted for a run. */
+      narrow?: {
+        repositories?: string[]
+        permissions?: { [member: string]: string }
+        role?: string
+        session_policy?: string
+        regions?: string[]
+        services?: string[]
+      }
+      record?: 'auto' | 'before' | 'stream'
+      /** False lets answers of an unknown coding through unread. */
+      scan?: boolean
+    }
+    answers: {
+      200: Grant
+    }
+  }
+  'POST /grants/:id/approve': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      rules?: GrantRule[]
+      starts_at?: string
+      /** 30 days from its start when left out. */
+      expires_at?: string
+      max_uses?: number | null
+      client_cidrs?: string[]
+      placeholder_required?: boolean
+      /** Whether endpoints that hand out new credentials are within it. */
+      minting?: boolean
+      /** Limits of what is minted for a run. */
+      narrow?: {
+        repositories?: string[]
+        permissions?: { [member: string]: string }
+        role?: string
+        session_policy?: string
+        regions?: string[]
+        services?: string[]
+      }
+      record?: 'auto' | 'before' | 'stream'
+      /** False lets answers of an unknown coding through unread. */
+      scan?: boolean
+    }
+    answers: {
+      200: Grant
+    }
+  }
+  'POST /grants/:id/reject': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      reason?: string
+    }
+    answers: {
+      200: Grant
+    }
+  }
+  'POST /grants/:id/suspend': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      reason?: string
+    }
+    answers: {
+      200: Grant
+    }
+  }
+  'POST /grants/:id/revoke': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      reason?: string
+    }
+    answers: {
+      200: Grant
+    }
+  }
+  'POST /authorizations': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      provider: string
+      method?:
+        | 'code'
+        | 'device'
+        | 'register'
+        | 'client_credentials'
+        | 'jwt_bearer'
+        | 'token_exchange'
+        | 'github_app'
+        | 'api_key'
+        | 'basic'
+        | 'aws'
+        | 'minted_jwt'
+        | 'cookies'
+      name?: string
+      shared?: boolean
+      scopes?: string[]
+      params?: { [member: string]: string }
+      replace?: boolean
+      /** For keys and passwords, without a page. Only from a session. */
+      fields?: { [member: string]: string }
+      /** Also where the provider’s test of the fields fails; the connection says so. */
+      store_anyway?: boolean
+    }
+    answers: {
+      201: StartedAuthorization
+    }
+  }
+  'GET /authorizations/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Authorization
+    }
+  }
+  'POST /authorizations/:id/cancel': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Authorization
+    }
+  }
+  'POST /authorizations/:id/open': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: ConnectView
     }
   }
   'POST /callbacks/:id/complete': {

@@ -543,9 +543,11 @@ function checkSeal({ tenant_id, event_id, task_id, decisions = [], seal }, audit
   const resource = event?.resource;
   if (event?.id !== event_id || event?.tenant_id !== tenant_id || task_id !== void 0 && resource?.id !== task_id)
     throw new Failed("event", "The event is of another fact.");
-  const told = event?.data?.decision_sha256;
-  if (told !== void 0 && !decisions.some((one) => one.decision_sha256 === told) && task_id !== void 0)
-    throw new Failed("event", "The event tells of another decision.");
+  const { decision_sha256: told, attested_by: attester } = event?.data ?? {};
+  const decision = decisions.find((one) => one.decision_sha256 === told);
+  if (told !== void 0 && !decision && task_id !== void 0) throw new Failed("event", "The event tells of another decision.");
+  if (decision?.attested_by !== void 0 && decision.attested_by !== attester)
+    throw new Failed("event", "The event names another key that attested the decision.");
   checked.push("event");
   const tenant = tenantUuid(tenant_id);
   if (!tenant) throw new Failed("seal", "The tenant is not named.");
@@ -593,10 +595,13 @@ function auditKeys(published, origin) {
     return verifier ? [verifier] : [];
   });
 }
-function saysOf({ task_id, event_id, seal }, absent) {
+function saysOf({ task_id, event_id, seal, decisions = [] }, absent) {
   const what = task_id ? `The decision on ${task_id}` : `The event ${event_id}`;
   const sealed = seal ? `sealed as number ${seal.seq} in a log of ${seal.size}` : "not sealed yet";
-  return `${what} is genuine, ${sealed}.${absent.length > 0 ? ` Not in it, so not checked: ${absent.join(", ")}.` : ""}`;
+  const attested = decisions.flatMap(
+    ({ person, attested_by }) => attested_by === void 0 ? [] : [` That ${person} decided is attested by ${attested_by} alone.`]
+  );
+  return `${what} is genuine, ${sealed}.${attested.join("")}${absent.length > 0 ? ` Not in it, so not checked: ${absent.join(", ")}.` : ""}`;
 }
 
 // packages/server/src/events/audit/standalone.ts

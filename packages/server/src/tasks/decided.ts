@@ -138,11 +138,15 @@ export function decisionRow(
     actor_id: scope.actor.id,
     session_id: scope.actor.session_id ?? null,
     key_id: scope.actor.key_id ?? null,
-    attested_by: scope.guest?.attestedBy ?? null,
+    attested_by: attesterOf(scope),
     address_hash: from.address === null ? null : hmacSha256(house.keyring.purpose('bucket'), from.address),
     ...digestsOf(one),
   }
 }
+
+/** The key on whose word it rests who this is: the one that relays them, or that let them into an embedded page (T19, T125). */
+const attesterOf = ({ guest, actor }: Scope): string | null =>
+  guest?.attestedBy ?? (guest?.channel === 'embed' ? (actor.key_id ?? null) : null)
 
 type Digested = Pick<Decision, 'scope' | 'row' | 'content' | 'type' | 'response' | 'args' | 'input' | 'person'>
 

@@ -4,11 +4,11 @@ import type { Scope } from '../db/scope.ts'
 import { type Tx, tx } from '../db/tx.ts'
 import { record } from '../events/event.ts'
 import { reach } from '../identity/matrix.ts'
-import { mayRemember } from './actions/remember.ts'
+import { mayOf } from './acts.ts'
 import { type Content, type Opener, openContents } from './content.ts'
 import type { TasksHouse } from './house.ts'
-import { type Circumstances, circumstancesOf, isRequester, isSeparated, mayStepIn } from './may-decide.ts'
-import { isEligible, type Person, personOf, within } from './person.ts'
+import { assuranceOf, type Circumstances, circumstancesOf } from './may-decide.ts'
+import { type Person, personOf, within } from './person.ts'
 import type { Surface } from './redaction.ts'
 import {
   collectIfFinal,
@@ -21,8 +21,7 @@ import {
   OPEN,
   type TaskRow,
 } from './sql.ts'
-import { mayComment, maySendBack } from './talk/may.ts'
-import { type Act, showDecision, showTask, surfaceOf, type Task } from './wire.ts'
+import { showDecision, showTask, surfaceOf, type Task } from './wire.ts'
 
 export type Seen = { row: TaskRow; person: Person | null }
 
@@ -91,7 +90,9 @@ export async function showWhole(
       surface: surface ?? surfaceOf(scope),
       agentName: await agentName(t, scope, row),
       publicUrl: house.origin(),
-      may: actsOf(scope, row, who, { around: await aroundOf(t, scope, row, who), vote: hasVoted(rows, row, who) }),
+      ...mayOf(scope, row, who, {
+        ...{ around: await aroundOf(t, scope, row, who), vote: hasVoted(rows, row, who), have: assuranceOf(t, scope) },
+      }),
     },
   )
 }
@@ -100,6 +101,8 @@ export async function showWhole(
 export const showAs = async (house: TasksHouse, t: Tx, scope: Scope, row: TaskRow, surface: Surface): Promise<Task> => ({
   ...(await showWhole(house, t, scope, row, null, null, surface)),
   may: [],
+  may_not: {},
+  needs_proof: null,
 })
 
 export type Shown = Seen & { scope: Scope; opener: Opener }
@@ -128,7 +131,9 @@ export async function showDecided(house: TasksHouse, t: Tx, shown: readonly Show
         surface: surfaceOf(scope),
         agentName: names.get(row.agent_id ?? '') ?? null,
         publicUrl: house.origin(),
-        may: actsOf(scope, row, person, { around: arounds.get(row) ?? null, vote: hasVoted(decisions, row, person) }),
+        ...mayOf(scope, row, person, {
+          ...{ around: arounds.get(row) ?? null, vote: hasVoted(decisions, row, person), have: assuranceOf(t, scope) },
+        }),
       },
     ),
   )
@@ -148,10 +153,6 @@ async function agentName(t: Tx, scope: Scope, row: TaskRow): Promise<string | nu
   return (await findAgentNames(t, scope, [row.agent_id]))[0]?.name ?? null
 }
 
-/** What has to be known beside the row: the tenant's rules, and whether this person has voted. */
-export type About = { around: Circumstances | null; vote: boolean }
-const NOTHING_MORE: About = { around: null, vote: false }
-
 /** Only who could decide, and only of what is open, is worth the look. */
 const aroundOf = async (t: Tx, scope: Scope, row: TaskRow, person: Person | null): Promise<Circumstances | null> =>
   person && OPEN.includes(row.status) && reach(scope, 'task.decide') !== 'none' ? circumstancesOf(t, scope, [row]) : null
@@ -164,40 +165,3 @@ const hasVoted = (decisions: readonly DecisionRow[], row: TaskRow, person: Perso
 /** Until it settles, a blind vote is its voter's alone (T43). */
 const seenBy = (row: TaskRow, person: Person | null, decisions: readonly DecisionRow[]): DecisionRow[] =>
   decisions.filter((one) => !row.quorum?.blind || isFinal(row.status) || one.person === person?.id)
-
-/** What this caller may do with the task in its present state; what a page shows as possible is exactly what the verbs allow. */
-export function actsOf(scope: Scope, row: TaskRow, person: Person | null, about: About = NOTHING_MORE): Act[] {
-  const acts: Act[] = []
-  const open = OPEN.includes(row.status)
-  if (person && open && reach(scope, 'task.decide') !== 'none') {
-    const { around, vote } = about
-    const separated = around !== null && isSeparated(row, around.settings) && isRequester(row, person, around)
-    if (vote) acts.push('withdraw_vote')
-    else if (isEligible(row, person) && !separated)
-      acts.push(...(mayRemember(scope, row) ? (['decide', 'remember'] as const) : (['decide'] as const)))
-    else if (around !== null && mayStepIn(scope, row, person, around)) acts.push('step_in')
-  }
-  if (person && open && row.quorum === null && row.assigned_to_user_id === null && mayClaim(scope, row, person))
-    acts.push('claim')
-  if (person && open && row.claimed_at !== null && mayRelease(scope, row, person)) acts.push('release')
-  if (mayComment(scope, row)) acts.push('comment')
-  if (person && open && maySendBack(scope, row, person)) acts.push('send_back')
-  if (!isFinal(row.status) && mayChange(scope, row, person, 'task.cancel')) acts.push('cancel')
-  if (!isFinal(row.status) && mayChange(scope, row, person, 'task.update')) acts.push('update')
-  if (row.erased_at === null && reach(scope, 'task.delete') === 'any') acts.push('erase')
-  return acts
-}
-
-export const mayClaim = (scope: Scope, row: TaskRow, person: Person): boolean =>
-  reach(scope, 'task.claim') === 'any' || (reach(scope, 'task.claim') === 'own' && isEligible(row, person))
-
-export const mayRelease = (scope: Scope, row: TaskRow, person: Person): boolean =>
-  reach(scope, 'task.release') === 'any' || (reach(scope, 'task.release') === 'own' && row.assigned_to_user_id === person.id)
-
-/** Withdrawing and changing belong to the asking side and to those who run the work, not to who was asked (tasks.md §2.4). */
-export function mayChange(scope: Scope, row: TaskRow, person: Person | null, action: 'task.cancel' | 'task.update'): boolean {
-  const reached = reach(scope, action)
-  if (reached !== 'own') return reached === 'any'
-  if (scope.agentId !== null) return row.agent_id === scope.agentId
-  return person !== null && (row.asker === person.id || (row.agent_id !== null && person.agents.includes(row.agent_id)))
-}

@@ -98,6 +98,39 @@ test('T156 with its content it also proves the texts that were digested; whoever
   })
 })
 
+test('T19 T125 T156 a receipt names the key that attests whose decision it is; the check says so, and fails where the event names another', async () => {
+  const house = await sealed()
+  const desk = await house.given.key({ kind: 'adm', name: 'desk', scopes: ['tasks:decide_for'] })
+  const task = await house.given.task({ assign_to: { email: house.bob.email } })
+  const body = JSON.stringify({ type: 'respond', response: { approve: true }, seen_revision: 1, on_behalf_of: house.bob.id })
+  const headers = { authorization: `Bearer ${desk.secret}`, 'content-type': 'application/json' }
+  const relayed = await house.nobody.raw(`/api/v1/tasks/${task.id}/decide`, { method: 'POST', headers, body })
+  expect(relayed.status).toBe(200)
+  await house.seal()
+  const { receipt } = (await house.alice.get(`/api/v1/tasks/${task.id}/receipt`)).body
+  const keys = await keysOf(house)
+
+  expect(payloadOf(receipt).decisions).toMatchObject([{ person: house.bob.id, attested_by: desk.id, channel: 'api' }])
+  const verdict = verifyReceipt(receipt, keys)
+  expect(verdict).toMatchObject({ valid: true, says: expect.stringContaining(`attested by ${desk.id} alone`) })
+
+  const own = payloadOf((await house.alice.get(`/api/v1/tasks/${await decided(house)}/receipt`)).body.receipt)
+  expect(own.decisions[0]).not.toHaveProperty('attested_by')
+
+  // Signed by a key of ours, but telling another attester than the sealed event does.
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+  const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'forged', alg: 'EdDSA', use: 'sig' }
+  const members = payloadOf(receipt)
+  const forged = {
+    ...members,
+    decisions: members.decisions.map((one) => ({ ...one, attested_by: 'key_01JD8Z6V3QK8W2N4T6Y8B0C2E5' })),
+  }
+  const head = Buffer.from(JSON.stringify({ alg: 'EdDSA', typ: 'countersign-receipt+jws', kid: 'forged' })).toString('base64url')
+  const text = `${head}.${Buffer.from(JSON.stringify(forged)).toString('base64url')}`
+  const token = `${text}.${sign(null, Buffer.from(text), privateKey).toString('base64url')}`
+  expect(verifyReceipt(token, { receipt: { keys: [jwk] }, audit: keys.audit })).toMatchObject({ valid: false, failed: 'event' })
+})
+
 test('T157 A30 after the content is erased a receipt still verifies, the old one and a new one', async () => {
   const house = await sealed()
   const id = await decided(house)

@@ -24,6 +24,8 @@ type Decision = {
   at: Date
   channel: string
   assurance: string
+  /** The key that says whose decision it is; nobody else vouches for that (T19, T125). */
+  attested_by?: string
   content?: string
 }
 type Members = {
@@ -75,6 +77,7 @@ async function readMembers(house: TasksHouse, t: Tx, scope: Scope, id: string, w
     decisions: rows.map((one) => ({
       ...{ id: one.id, person: one.person, type: one.type, decision_sha256: one.decision_sha256.toString('hex') },
       ...{ at: one.decided_at, channel: one.channel, assurance: one.assurance },
+      ...(one.attested_by === null ? {} : { attested_by: one.attested_by }),
       ...(withContent && content !== null ? { content: decisionText(one, opener.decision(one), content_sha256 as string) } : {}),
     })),
     ...(withContent && content !== null && sha256Hex(content) === content_sha256 ? { content } : {}),

@@ -6,6 +6,7 @@ import { Assurance, QuorumBody, QuorumIn } from './quorum/shapes.ts'
 import { AgentOutcome } from './talk/shapes.ts'
 import { Escalation, OnTimeoutBody, Reminders } from './time/shapes.ts'
 import { VerifierIn } from './verifiers/config.ts'
+import { WHY_NOT } from './wire.ts'
 
 export const Status = s.oneOf(
   'open',
@@ -37,6 +38,7 @@ const RedactBody = s.either(
 
 export const taskId = { id: s.id('task') }
 
+const WhyNot = s.oneOf(...WHY_NOT)
 const Masked = s.json().describe('`{"_redacted": true}` where the caller may not see it.')
 const VerdictIn = s.object({
   pointer: s.pattern(/^(?:\/(?:[^~/]|~[01])*)+$/, 'Must be a JSON Pointer such as /approved.'),
@@ -194,6 +196,12 @@ const whole = {
       ),
     )
     .describe('What the caller may do with the task in its present state.'),
+  may_not: s
+    .object({ decide: s.optional(WhyNot), claim: s.optional(WhyNot), release: s.optional(WhyNot), cancel: s.optional(WhyNot) })
+    .describe('Of these acts, where they are not in `may`: why the caller may not.'),
+  needs_proof: s
+    .maybe(Assurance)
+    .describe('What the caller, who may decide, has to prove before; null where what they have proven is enough.'),
 }
 const included = { payload: s.optional(Masked), response: s.optional(Masked) }
 

@@ -3,6 +3,7 @@
 import type { Scope } from '../db/scope.ts'
 import { reach } from '../identity/matrix.ts'
 import type { Content, DecisionContent } from './content.ts'
+import type { Assurance } from './may-decide.ts'
 import { neededOf, showQuorum } from './quorum/quorum.ts'
 import { mask, type Surface, showOn, spokenRedaction } from './redaction.ts'
 import type { DecisionRow, ListRow, PollRow, Status, TaskRow } from './sql.ts'
@@ -50,8 +51,29 @@ export type Act =
   | 'send_back'
   | 'erase'
 
+/** Why an act that is not in `may` is not: the code that the verb would answer with, as far as the row tells. */
+export const WHY_NOT = [
+  ...([
+    'task_not_open',
+    'task_verifying',
+    'already_decided',
+    'separation_of_duties',
+    'task_already_claimed',
+    'not_eligible',
+  ] as const),
+  ...(['needs_several', 'not_claimed', 'agent_may_not_decide', 'forbidden'] as const),
+] as const
+export type WhyNot = (typeof WHY_NOT)[number]
+
+export type May = {
+  may: Act[]
+  may_not: { decide?: WhyNot; claim?: WhyNot; release?: WhyNot; cancel?: WhyNot }
+  /** Who may decide proves this first; null: what they have proven is enough. */
+  needs_proof: Assurance | null
+}
+
 type Shown = { row: TaskRow; content: Content; decisions: { row: DecisionRow; content: DecisionContent }[] }
-type Look = { scope: Scope; surface: Surface; agentName: string | null; publicUrl: string; may: Act[] }
+type Look = May & { scope: Scope; surface: Surface; agentName: string | null; publicUrl: string }
 
 /** Everything a single answer carries. */
 export function showTask({ row, content, decisions }: Shown, look: Look): Task {
@@ -81,6 +103,8 @@ function wholeOf({ row, content, decisions }: Shown, look: Look) {
     agent_outcome_detail: content.agent_outcome_detail,
     decisions: decisions.map((one) => sayDecision(one.row, one.content, row)),
     may: look.may,
+    may_not: look.may_not,
+    needs_proof: look.needs_proof,
   }
 }
 

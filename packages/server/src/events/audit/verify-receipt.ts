@@ -35,7 +35,16 @@ export type ReceiptVerdict = {
 /** `receipt-keys.json` and `audit-keys.json` as they were fetched once; the second only for the note inside. */
 export type ReceiptKeys = { receipt: unknown; audit?: unknown }
 
-type Decision = { id: string; person: string; type: string; decision_sha256: string; content?: string; passkey?: Passkey }
+type Decision = {
+  id: string
+  person: string
+  type: string
+  decision_sha256: string
+  /** The key that says whose decision it is. */
+  attested_by?: string
+  content?: string
+  passkey?: Passkey
+}
 type Payload = {
   tenant_id: string
   task_id?: string
@@ -117,9 +126,11 @@ function checkSeal(
   const resource = event?.resource as { id?: string } | null | undefined
   if (event?.id !== event_id || event?.tenant_id !== tenant_id || (task_id !== undefined && resource?.id !== task_id))
     throw new Failed('event', 'The event is of another fact.')
-  const told = (event?.data as { decision_sha256?: string } | undefined)?.decision_sha256
-  if (told !== undefined && !decisions.some((one) => one.decision_sha256 === told) && task_id !== undefined)
-    throw new Failed('event', 'The event tells of another decision.')
+  const { decision_sha256: told, attested_by: attester } = (event?.data ?? {}) as Partial<Decision>
+  const decision = decisions.find((one) => one.decision_sha256 === told)
+  if (told !== undefined && !decision && task_id !== undefined) throw new Failed('event', 'The event tells of another decision.')
+  if (decision?.attested_by !== undefined && decision.attested_by !== attester)
+    throw new Failed('event', 'The event names another key that attested the decision.')
   checked.push('event')
   const tenant = tenantUuid(tenant_id)
   if (!tenant) throw new Failed('seal', 'The tenant is not named.')
@@ -178,8 +189,11 @@ function auditKeys(published: unknown, origin: string) {
   })
 }
 
-function saysOf({ task_id, event_id, seal }: Payload, absent: readonly string[]): string {
+function saysOf({ task_id, event_id, seal, decisions = [] }: Payload, absent: readonly string[]): string {
   const what = task_id ? `The decision on ${task_id}` : `The event ${event_id}`
   const sealed = seal ? `sealed as number ${seal.seq} in a log of ${seal.size}` : 'not sealed yet'
-  return `${what} is genuine, ${sealed}.${absent.length > 0 ? ` Not in it, so not checked: ${absent.join(', ')}.` : ''}`
+  const attested = decisions.flatMap(({ person, attested_by }) =>
+    attested_by === undefined ? [] : [` That ${person} decided is attested by ${attested_by} alone.`],
+  )
+  return `${what} is genuine, ${sealed}.${attested.join('')}${absent.length > 0 ? ` Not in it, so not checked: ${absent.join(', ')}.` : ''}`
 }

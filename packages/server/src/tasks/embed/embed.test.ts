@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { type Client, clientOf, type House, setup } from '#harness'
+import { loadPages } from '../../http/static.ts'
 import { describeRoutes } from '../../main/rooms.ts'
 import { newId } from '../../std/id.ts'
 import { answer, REFUND } from '../tasks.fixture.ts'
@@ -257,7 +258,7 @@ test('T59 T61 the other clients mint with a bearer alone and read three members;
 })
 
 test('T123 the page may be held by the origin of its embed and by nobody else; the rest of its policy is that of every page', async () => {
-  const house = await setup({ pages: new URL('./testing', import.meta.url).pathname })
+  const house = await setup({ pages: loadPages(new URL('./testing', import.meta.url).pathname) })
   await ready(house)
   const { id, task } = await embed(house)
   const page = await house.nobody.raw(`/embed?id=${task}&e=${id}`)
