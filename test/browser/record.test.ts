@@ -39,7 +39,7 @@ test('T160 every event says who, through what, how proved, what changed and wher
   await page.reload()
   await page.getByText(`${many} of ${many} entries verified in this browser.`).waitFor()
   const settled = entries.filter({ hasText: 'task.completed' })
-  for (const said of ['It was settled: answered.', 'You', 'dashboard', 'by a fresh proof', 'open → completed', '✓ Verified'])
+  for (const said of ['You settled it: answered.', 'You', 'dashboard', 'by a fresh proof', 'open → completed', '✓ Verified'])
     await settled.getByText(said, { exact: true }).first().waitFor()
   await settled.getByRole('link', { name: /^#\d+$/ }).waitFor()
   await entries.filter({ hasText: 'task.updated' }).getByLabel('Before and after').getByText('high').waitFor()

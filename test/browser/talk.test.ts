@@ -23,7 +23,7 @@ test('T53 A13 a task is sent back, revised and answered; the page marks what cha
   await dialog.getByLabel('What is missing or wrong').fill('Which customer is it for?')
   await dialog.getByRole('button', { name: 'Send back' }).click()
   await page
-    .getByRole('region', { name: 'What became of it' })
+    .getByRole('region', { name: 'Where it stands' })
     .getByText(/It was sent back/)
     .waitFor()
   await page.getByRole('region', { name: 'Comments' }).getByText('Which customer is it for?').waitFor()

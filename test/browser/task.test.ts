@@ -1,4 +1,5 @@
 // A task while others act on it: live changes, drafts, holding, stepping in, withdrawing, and the password that a risky answer asks for.
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { accessibility, browse, houseWithPages, noFaults, useBrowser } from './browser.ts'
 
@@ -95,7 +96,7 @@ test('T24 claiming shows the others who holds a task, giving back frees it, and 
   await mine.page.getByRole('button', { name: 'Give it back' }).waitFor()
   await theirs.page.getByText('held by Alice').waitFor()
   await expect.poll(() => claim.getAttribute('aria-disabled')).toBe('true')
-  expect(await claim.getAttribute('title')).toContain('while nobody holds it')
+  expect(await claim.getAttribute('title')).toBe('Alice holds this question.')
   await theirs.page.getByRole('button', { name: 'Free it from Alice' }).waitFor()
   await mine.page.getByRole('button', { name: 'Give it back' }).click()
   await expect.poll(() => claim.getAttribute('aria-disabled')).toBeNull()
@@ -142,7 +143,7 @@ test('T20 who was not asked may step in only with a reason, which stays with the
   const other = await house.given.task({ task: 'For somebody else?', assign_to: { emails: [member.email, 'x@example.com'] } })
   const auditor = await browse(house.url, { as: await house.auditor.person() })
   await auditor.page.goto(`/tasks/${other.id}`)
-  await auditor.page.getByRole('form').getByText('This question was asked of somebody else.').first().waitFor()
+  await auditor.page.getByRole('form').getByText('Your role does not allow it.').first().waitFor()
   await auditor.page.getByText('hidden from you').first().waitFor()
   expect(await auditor.page.getByRole('button', { name: 'Send answer' }).getAttribute('aria-disabled')).toBe('true')
   noFaults(surf, auditor)
@@ -186,4 +187,51 @@ test('T11 a deadline that passes while one looks closes the form', async () => {
   await page.goto('/tasks/task_01JD8Z6V3QK8W2N4T6Y8B0C2E4')
   await page.getByRole('alert').getByText('There is nothing here, or it is not yours to see.').waitFor()
   noFaults(surf)
+})
+
+test('T156 T159 T164 a settled task gives its receipt as a file, signed and with its content; the dashboard can be installed', async () => {
+  const house = await houseWithPages()
+  const task = await house.given.task({ task: 'Refund order 1042?', response_schema: NOTE })
+  const decided = { type: 'respond', response: { approve: true }, seen_revision: 1 }
+  expect((await house.bob.post(`/api/v1/tasks/${task.id}/decide`, decided)).status).toBe(200)
+  const surf = await browse(house.url, { as: house.alice })
+  const { page } = surf
+  await page.goto(`/tasks/${task.id}`)
+  await page.getByRole('region', { name: 'What happened' }).getByText('Bob').waitFor()
+  const contents = []
+  for (const name of ['Save the receipt', 'With the content']) {
+    const saved = page.waitForEvent('download')
+    await page.getByRole('button', { name }).click()
+    const file = await saved
+    expect(file.suggestedFilename()).toBe(`${task.id}.jws`)
+    const [header = '', body = ''] = readFileSync(await file.path(), 'utf8')
+      .trim()
+      .split('.')
+    expect(JSON.parse(Buffer.from(header, 'base64url').toString())).toMatchObject({
+      alg: 'EdDSA',
+      typ: 'countersign-receipt+jws',
+    })
+    contents.push(JSON.parse(Buffer.from(body, 'base64url').toString()))
+  }
+  expect(contents).toMatchObject([{ task_id: task.id, outcome: 'answered' }, { task_id: task.id }])
+  expect(contents.map(({ content }) => typeof content)).toEqual(['undefined', 'string'])
+
+  const viewer = await browse(house.url, { as: await house.viewer.person() })
+  await viewer.page.goto(`/tasks/${task.id}`)
+  const closed = viewer.page.getByRole('button', { name: 'Save the receipt' })
+  await expect.poll(() => closed.getAttribute('aria-disabled')).toBe('true')
+  expect(await closed.getAttribute('title')).toBe('The role viewer does not take receipts.')
+
+  const manifest = await page.evaluate(async () => {
+    const link = document.querySelector<HTMLLinkElement>('link[rel=manifest]')
+    const answer = await fetch(link?.href ?? '')
+    const { icons, ...rest } = (await answer.json()) as { icons: { src: string }[]; start_url: string; display: string }
+    const found = await Promise.all(icons.map(async ({ src }) => (await fetch(src)).headers.get('content-type')))
+    return { type: answer.headers.get('content-type'), found, ...rest }
+  })
+  expect(manifest).toMatchObject({
+    ...{ type: 'application/manifest+json', start_url: '/inbox', display: 'standalone' },
+    found: ['image/png', 'image/png', 'image/svg+xml'],
+  })
+  noFaults(surf, viewer)
 })

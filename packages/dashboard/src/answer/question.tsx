@@ -17,7 +17,10 @@ export function Question({ task, shown, changed, children }: Props) {
   return (
     <article className="flex flex-col gap-5">
       <header className="flex flex-col gap-4">
-        <h1 tabIndex={-1} className="text-2xl font-semibold tracking-tight outline-none">
+        <h1
+          tabIndex={-1}
+          className={`font-semibold outline-none ${task.task.length > 150 ? 'text-lg leading-snug' : 'text-2xl tracking-tight'}`}
+        >
           <AgentText text={task.task} />
         </h1>
         <Facts task={task} onTimeout={member('on_timeout')} />

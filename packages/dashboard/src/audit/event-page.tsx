@@ -15,6 +15,7 @@ import { Card, PageTitle } from '../ui/card.tsx'
 import { ContentCard } from '../ui/content.tsx'
 import { Copyable } from '../ui/copy.tsx'
 import { Refusal } from '../ui/refusal.tsx'
+import { saveText } from '../ui/save.ts'
 import { Mono, Resource, Who } from './frame.tsx'
 import { type Checked, checkProof, type Proof } from './proof.ts'
 
@@ -176,12 +177,7 @@ function ReceiptButton({ event }: { event: Detail }) {
   const get = useMutation({
     mutationFn: async () => {
       const { receipt } = await api.call('GET /events/:id/receipt', { params: { id: event.id } })
-      const url = URL.createObjectURL(new Blob([receipt, '\n'], { type: 'application/octet-stream' }))
-      const link = document.createElement('a')
-      link.href = url
-      link.download = `${event.id}.jws`
-      link.click()
-      URL.revokeObjectURL(url)
+      saveText(`${event.id}.jws`, `${receipt}\n`)
     },
   })
   const why = closedTo(me, 'audit.verify', 'take receipts') ?? (event.seal ? undefined : 'It is sealed within a second.')

@@ -18,7 +18,7 @@ export function OptionsInput({ field, at, onChange }: Props) {
   const isPicture = field.kind === 'picture_choice'
   const set = (next: readonly Raw[]) => onChange(withDefaultsOf({ ...field, options: next }))
   return (
-    <fieldset className="flex flex-col gap-2">
+    <fieldset className="flex flex-col gap-3">
       <legend className="mb-1 font-medium">Options</legend>
       {wrong(`${at}/options`) && <p className="text-sm font-medium text-danger">{wrong(`${at}/options`)}</p>}
       <Rows

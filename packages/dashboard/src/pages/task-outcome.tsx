@@ -1,5 +1,6 @@
 // What became of a task: who settled it, how and why.
 import type { Decision, Task } from '@countersign/sdk'
+import { Receipt } from '../task/receipt.tsx'
 import { Remembered } from '../task/remember.tsx'
 import { exact } from '../time.ts'
 import { Card } from '../ui/card.tsx'
@@ -18,10 +19,25 @@ export function outcomeOf(task: Task): string {
   return `${task.completed_by_display_name ?? 'Somebody'} settled it.`
 }
 
+/** The deadline has said so already. */
+const THROUGH: Record<NonNullable<Task['completed_via_channel']>, string> = {
+  dashboard: ', in the dashboard',
+  email: ', by mail',
+  slack: ', in Slack',
+  embed: ', in an embedded page',
+  webhook: ', by a webhook',
+  api: ', through the API',
+  cli: ', from the command line',
+  timeout: '',
+}
+
+/** Whether it will change yet. */
+const isUnderWay = ({ status }: Task): boolean => status === 'revising' || status === 'verifying'
+
 export function TaskOutcome({ task }: { task: Task }) {
   const at = task.completed_at ?? task.timed_out_at ?? task.cancelled_at
   return (
-    <Card title="What became of it">
+    <Card title={isUnderWay(task) ? 'Where it stands' : 'What became of it'}>
       <div className="flex flex-col gap-2">
         <p>
           <AgentText text={outcomeOf(task)} />
@@ -29,7 +45,7 @@ export function TaskOutcome({ task }: { task: Task }) {
         {at && (
           <p className="text-sm text-muted">
             {exact(at)}
-            {task.completed_via_channel && task.completed_via_channel !== 'timeout' ? `, by ${task.completed_via_channel}` : ''}
+            {task.completed_via_channel ? THROUGH[task.completed_via_channel] : ''}
           </p>
         )}
         {typeof task.cancel_reason === 'string' && <Said what="Reason" text={task.cancel_reason} />}
@@ -37,6 +53,7 @@ export function TaskOutcome({ task }: { task: Task }) {
           <Decided key={decision.id} decision={decision} />
         ))}
         <Remembered task={task} />
+        <Receipt task={task} />
       </div>
     </Card>
   )

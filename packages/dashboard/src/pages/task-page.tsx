@@ -67,6 +67,9 @@ function TaskView({ task, shown }: Read) {
     if (wasOpen && isOver && !isMine) announce(outcomeOf(task))
   }, [wasOpen, isOver, isMine, task, announce])
   const member = (name: string): Shown => shown.get(name) ?? null
+  // Nothing but a question: what stands beside or below it moves up.
+  const isBare =
+    ['action', 'payload', 'response'].every((name) => member(name) === null) && !task.description && task.revision === 1
   const { end, unread } = useReadToEnd(task.risk === 'critical' && !isOver)
   const { response_schema, form_definition } = task
   const wide = useMemo(
@@ -78,7 +81,8 @@ function TaskView({ task, shown }: Read) {
     <article className="flex flex-col gap-5">
       <header className="flex flex-col gap-4">
         <div className="flex flex-wrap items-start justify-between gap-3">
-          <h1 className="min-w-0 text-2xl font-semibold tracking-tight">
+          {/* A question of several sentences is read, not shouted. */}
+          <h1 className={`min-w-0 font-semibold ${task.task.length > 150 ? 'text-lg leading-snug' : 'text-2xl tracking-tight'}`}>
             <AgentText text={task.task} />
           </h1>
           <div className="flex flex-wrap gap-2 pt-1">
@@ -108,7 +112,9 @@ function TaskView({ task, shown }: Read) {
           {/* Its own room would be a hole in the column. */}
           <div ref={end} aria-hidden="true" className="-mt-5" />
         </div>
-        <div className={`flex min-w-0 flex-col gap-5 ${wide ? '' : 'lg:col-start-2 lg:row-span-2'}`}>
+        <div
+          className={`flex min-w-0 flex-col gap-5 ${isBare ? (wide ? '-mt-5' : '-mt-5 lg:mt-0') : ''} ${wide ? '' : 'lg:col-start-2 lg:row-span-2'}`}
+        >
           <VerificationCard task={task} />
           {isOver && <Arrival wanted={sent}>{<TaskOutcome task={task} />}</Arrival>}
           {(!isOver || (wasOpen && !isMine)) && (
@@ -126,7 +132,7 @@ function TaskView({ task, shown }: Read) {
           {isOver && <Erase task={task} />}
           <NoticesCard task={task} />
         </div>
-        <div className="flex min-w-0 flex-col gap-5">
+        <div className={`flex min-w-0 flex-col gap-5 ${isBare && !wide ? 'lg:-mt-5' : ''}`}>
           <Comments task={task} />
           <Timeline task={task} />
         </div>

@@ -7,6 +7,7 @@ import { readExact, type Shown } from '../exact.ts'
 import { useUser } from '../me.ts'
 import { paths } from '../paths.ts'
 import { type RecordEntry, sentenceOf } from '../talk/sentence.ts'
+import { whoOf } from '../talk/who.ts'
 import { Comparison } from '../task/comparison.tsx'
 import { exact, relative } from '../time.ts'
 import { AgentText } from '../ui/content.tsx'
@@ -47,12 +48,13 @@ const shownOf = (value: unknown): Shown => readExact(JSON.stringify(value))
 
 export function Entry({ entry, now, task, step, closed, judged }: Props) {
   const { id, type, occurred_at, actor, channel, data, before, after, seq } = entry
+  const me = useUser()
   return (
     <li className="card flex min-w-0 flex-col gap-3 p-4">
       <div className="flex flex-wrap items-start justify-between gap-x-4 gap-y-2">
         <div className="min-w-0">
           <p className="font-medium">
-            <AgentText text={sentenceOf(entry)} />
+            <AgentText text={sentenceOf(entry, whoOf(actor, task, me))} />
           </p>
           <p className="text-sm text-muted">
             <span className="font-mono">{type}</span> ·{' '}
@@ -110,12 +112,7 @@ const Fact = ({ name, children }: { name: string; children: ReactNode }) => (
 /** A name where the task knows one, else the id. */
 function Actor({ actor, task }: { actor: RecordEntry['actor']; task: Task | undefined }) {
   const me = useUser()
-  if (actor.id === me.id) return <>You</>
   if (actor.type === 'system') return <>the system</>
-  const named =
-    actor.id === task?.agent_id
-      ? task.agent_name
-      : (task?.decisions.find(({ user_id }) => user_id === actor.id)?.display_name ??
-        (actor.id === task?.assigned_to_user_id ? task.assigned_to_display_name : null))
+  const named = whoOf(actor, task, me)
   return named ? <AgentText text={named} /> : <span className="font-mono text-xs">{actor.id}</span>
 }

@@ -9,5 +9,7 @@ test('T155 T159 every act has its sentence, and one that has none is told by its
     'It was settled: denied, by the deadline.',
   )
   expect(sentenceOf({ type: 'task.updated', data: { fields: ['deadline_at', 'tags'] } })).toBe('Changed: deadline at, tags.')
-  expect(sentenceOf({ type: 'task.link_revoked', data: {} })).toBe('Link revoked.')
+  expect(sentenceOf({ type: 'task.claimed', data: {} }, 'Ann')).toBe('Ann took it on.')
+  expect(sentenceOf({ type: 'task.claimed', data: {} })).toBe('Somebody took it on.')
+  expect(sentenceOf({ type: 'task.frozen_over', data: {} })).toBe('Frozen over.')
 })

@@ -32,9 +32,9 @@ export function Facts({ task, onTimeout, narrow = false }: { task: Task; onTimeo
           </>
         )}
       </Fact>
-      {isAnswerable(task) && (
+      {(isAnswerable(task) || task.status === 'revising') && (
         <>
-          <Fact name="Answer by">
+          <Fact name={task.status === 'revising' ? 'Deadline' : 'Answer by'}>
             <time dateTime={task.deadline_at} title={exact(task.deadline_at)}>
               {clock(task.deadline_at, now)}
             </time>
