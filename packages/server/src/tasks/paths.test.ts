@@ -38,19 +38,27 @@ const importersOf = (name: string, definedIn: string): string[] =>
 const isSkin = (path: string): boolean =>
   /^(?:cli|mcp)\//.test(path) || /^tasks\/(?:channels|links|embed)\//.test(path) || /\/(?:routes|jobs|shapes)\.ts$/.test(path)
 
-test('T4 an answer comes in by these paths, and each of them calls decideTask', () => {
+test('T4 T103 an answer comes in by these paths, and each of them calls decideTask: through a channel or a link in one place', () => {
   expect(importersOf('decideTask', 'tasks/decision.ts').sort()).toEqual([
-    'tasks/channels/slack/events.ts',
-    'tasks/channels/slack/interactions.ts',
+    'tasks/channels/receive.ts',
     'tasks/compatible.ts',
-    'tasks/links/action.ts',
     'tasks/routes.ts',
   ])
-  // Mail replies, mail buttons and answers of programs are links, an embedded page calls the route with its token, and the command is a client of the API.
-  expect(importersOf('decideOnce', 'tasks/links/action.ts')).toEqual([
-    'tasks/channels/email/reply.ts',
-    'tasks/channels/webhook/actions.ts',
+  // Each door of a channel hands what came to it there. An embedded page calls the route with its token, and the command is a client of the API.
+  expect(importersOf('receiveBy', 'tasks/channels/receive.ts').sort()).toEqual([
+    'tasks/channels/email/routes.ts',
+    'tasks/channels/slack/routes.ts',
+    'tasks/channels/webhook/routes.ts',
+    'tasks/links/routes.ts',
   ])
+})
+
+test('T4 T103 no channel and no link calls a verb of tasks by itself', () => {
+  const verbs = /\b(?:decideTask|claimTask|releaseTask|addComment|sendBack|cancelTask|expireTask|reassignTask|withdrawVote)\(/
+  const calls = sources.filter(
+    ({ path, text }) => /^tasks\/(?:channels|links)\//.test(path) && verbs.test(text.replace(/^\s*\/\/.*$/gm, '')),
+  )
+  expect(calls.map(({ path }) => path)).toEqual(['tasks/channels/receive.ts'])
 })
 
 /** Statements of this room that write a task or a decision, by name and file. */
