@@ -59,7 +59,7 @@ create index proxy_holds_connection on countersign.proxy_holds (tenant_id, conne
 create index proxy_holds_spent on countersign.proxy_holds (tenant_id, state_since) where state = 'spent';
 select countersign.make_tenant_table('proxy_holds', array['select', 'insert', 'update']);
 select countersign.grant_engine('proxy_holds',
-  'select (id, tenant_id, digest, run_id, connection_id, grant_id, grant_generation, state, lapses_at, edited_digest)',
+  'select (id, tenant_id, digest, run_id, connection_id, grant_id, grant_generation, state, lapses_at, spent_by)',
   'update (state, state_since, spent_request, spent_by)');
 
 -- Events of the proxy that endpoints of the tenant may want: rendered and handed to them by a worker.
@@ -80,6 +80,10 @@ grant select (purpose, labels, mode, proof, chosen, created_at) on countersign.r
 grant select (environment, labels) on countersign.agents to countersign_engine;
 grant insert (id, tenant_id, type, class, resource_type, resource_id, actor_id, decision, action, occurred_at, body) on countersign.events to countersign_engine;
 
+-- What every transaction begins with.
+grant usage on schema countersign, countersign_engine to countersign_run_proxy;
+grant execute on function countersign.now() to countersign_run_proxy;
+
 -- As it is spoken: `ten_` and 26 Crockford characters of its 128 bits, two zero bits in front.
 create function countersign.tenant_wire(tenant uuid) returns text
 language sql immutable strict
@@ -92,8 +96,6 @@ revoke all on function countersign.tenant_wire(uuid) from public;
 grant execute on function countersign.tenant_wire(uuid) to countersign_engine, countersign_runtime;
 
 set local role countersign_engine;
-
-grant usage on schema countersign_engine to countersign_run_proxy;
 
 -- Refuses who is no node, or is one no longer.
 create function countersign_engine.require_node(node text) returns void
