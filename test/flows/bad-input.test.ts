@@ -14,8 +14,8 @@ import { newId, newTenantUuid, tenantWire } from '../../packages/server/src/std/
 import { linksTo, readerOf } from '../../packages/server/src/tasks/links/links.fixture.ts'
 
 type IdPrefix = Parameters<typeof newId>[0] | 'ten'
-/** What a part of a path is: an id of this prefix, a name that somebody chose, or a number that counts things. */
-type Part = IdPrefix | 'name' | 'number'
+/** What a part of a path is: an id of this prefix, a name that somebody chose, a number that counts things, or a digest of what is proposed. */
+type Part = IdPrefix | 'name' | 'number' | 'digest'
 type At = (part: Part) => string
 type Schema = NonNullable<Route['spec']['body']>
 
@@ -25,6 +25,20 @@ const mutating = routes.filter((one) => one.method !== 'GET')
 const YES_NO = { type: 'object', properties: { approve: { type: 'boolean' } }, required: ['approve'] }
 
 const RULES = { provider: 'rules', rules: [{ schema: {}, message: 'No.' }] }
+
+/** A definition of a provider. */
+const ALPHA = JSON.stringify({
+  ...{
+    schema: 1,
+    name: 'alpha',
+    kind: 'custom',
+    display_name: 'Alpha',
+    hosts: [{ host: 'api.alpha.example' }],
+    methods: ['api_key'],
+  },
+  api_key: { fields: [{ name: 'api_key', label: 'API key', secret: true }] },
+  inject: [{ where: 'header', name: 'X-Api-Key', template: '{{api_key}}' }],
+})
 
 /** A body with which the route would act, for those that take one. A new route with a body of required members has to be named here. */
 const BODIES: Record<string, unknown> = {
@@ -76,6 +90,10 @@ const BODIES: Record<string, unknown> = {
   'POST /channels/slack/installations': { bot_token: 'xoxb-0123456789' },
   'POST /channels/slack/test': { target: '#general' },
   'POST /channels/slack/link': { token: 'x'.repeat(43) },
+  'POST /providers/check': { source: ALPHA },
+  'POST /providers': { source: ALPHA },
+  'PUT /providers/:name': { source: ALPHA },
+  'PUT /providers/:name/client': { client_id: 'x', auth: 'none' },
   'POST /jobs': { kind: 'alpha' },
   'POST /jobs/:id/reschedule': { run_at: '2030-01-01T00:00:00.000Z' },
   'POST /jobs/bulk-retry': { ids: [newId('job')] },
@@ -101,6 +119,7 @@ const callerOf = (house: House, one: Route): Client => (OF_AGENTS.includes(one.s
 /** The prefix of ids that a part of the path wants, or that it wants none. */
 function partOf(schema: Schema | undefined, name: string): Part {
   if (['version', 'n'].includes(name)) return 'number'
+  if (name === 'digest') return 'digest'
   const pattern = (schema as { def?: { checks?: { _zod: { def: { pattern?: RegExp } } }[] } } | undefined)?.def?.checks?.[0]?._zod
     .def.pattern
   const prefix = /\(\?:([a-z]+)/.exec(String(pattern))?.[1]
@@ -117,6 +136,7 @@ const isNamed = (one: Route): boolean =>
 const nobodys: At = (part) => {
   if (part === 'name') return `nobody-${crypto.randomUUID()}`
   if (part === 'number') return '987654'
+  if (part === 'digest') return crypto.randomUUID().replaceAll('-', '').repeat(2)
   return part === 'ten' ? tenantWire(newTenantUuid()) : newId(part)
 }
 
@@ -145,6 +165,7 @@ async function things(house: House): Promise<At> {
     name: 'alpha',
     number: '1',
     ver: await verifierOf(house),
+    digest: await proposed(house),
     ...(await routed(house)),
     ...webhook,
     ...(await thingsOfHosts(house)),
@@ -163,6 +184,13 @@ async function routed({ alice, given }: House): Promise<Partial<Record<Part, str
   const task = await given.task({ notify: ['push:alpha@example.com'] })
   const notices = await alice.get(`/api/v1/tasks/${task.id}/notices`)
   return { pool: pool.body.id, ntc: notices.body.data[0].id }
+}
+
+/** The digest of a definition that waits for approval. */
+async function proposed({ alice }: House): Promise<string> {
+  const { status, body } = await alice.post('/api/v1/providers', { source: ALPHA })
+  if (status !== 202) throw new Error(`no provider: ${JSON.stringify(body)}`)
+  return body.digest
 }
 
 /** A stored verifier, and a key of a provider by the name alpha. */

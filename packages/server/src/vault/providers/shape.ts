@@ -4,7 +4,7 @@ import { s } from '../../http/route.ts'
 import { KINDS, METHODS, PLACES } from './definition.ts'
 
 // One bundled provider is called by a single letter.
-export const NAME = /^(?:x|[a-z0-9][a-z0-9_-]{1,62})$/
+export const NAME = /^x$|^[a-z0-9][a-z0-9_-]{1,62}$/
 export const NAME_RULE = 'Two to 63 of a-z, 0-9, _ and -, the first a letter or a digit.'
 export const MOST_HOSTS = 100
 

@@ -60,7 +60,7 @@ export async function proposeDefinition(
   name: string | null,
   { source, override = false, reason }: Proposal,
 ): Promise<ShownVersion> {
-  const checked = checkDefinition(source, await clearHosts(house, scope))
+  const checked = checkDefinition(source, await clearHosts(house, scope, name))
   const { definition, digest } = checked
   if (name !== null && definition.name !== name)
     throw invalid('/name', 'name_fixed', `This definition is of ${definition.name}; a provider keeps its name.`)
@@ -118,7 +118,6 @@ async function propose(house: VaultHouse, t: Tx, scope: Scope, one: Proposing): 
 
 /** A new one needs a name that nobody has; in place of a bundled one it has to be said. */
 function refuseTaken(present: Provider | null, { isNew, override }: Proposing): void {
-  if (!isNew && !present) throw new Problem('not_found')
   if (!present) return
   const own = present.version > 0
   if (isNew && own)
