@@ -81,6 +81,8 @@ import { authorizationRoutes, connectRoutes } from '../vault/authorizations/rout
 import type { VaultHouse } from '../vault/house.ts'
 import { vaultJobs, vaultSchedules } from '../vault/jobs.ts'
 import { refreshJobs, refreshSchedules } from '../vault/refresh/jobs.ts'
+import { revocationJobs } from '../vault/revocation/jobs.ts'
+import { revocationRoutes } from '../vault/revocation/routes.ts'
 import { vaultRoutes } from '../vault/routes.ts'
 import { deliverCallbacks } from '../webhooks/callback.ts'
 import { deliveryRoutes } from '../webhooks/deliveries/routes.ts'
@@ -166,7 +168,17 @@ export function openRooms(ground: Ground): Rooms {
     checkUrl: (url, path, tenantId) => checkUrl(door.guard, url, path, tenantId),
   }
   const countersign = openCountersign(tasks)
-  const vault: VaultHouse = { db, keyring, log, door, policies, countersign, origin, proposals: openProposals(tasks), proxyUrl: null }
+  const vault: VaultHouse = {
+    db,
+    keyring,
+    log,
+    door,
+    policies,
+    countersign,
+    origin,
+    proposals: openProposals(tasks),
+    proxyUrl: null,
+  }
   const webhooks = webhooksOf(ground, tasks, door)
   const channels = openChannels(config, log, tasks, webhooks)
   for (const channel of channels.all) byName.set(channel.name, channel)
@@ -186,6 +198,7 @@ export function openRooms(ground: Ground): Rooms {
       ...vaultJobs(vault),
       ...authorizationJobs(vault),
       ...refreshJobs(vault),
+      ...revocationJobs(vault),
     ].map(holds.over),
     ...tenantJobs(breakGlass),
     ...statusJobs({ db, log }),
@@ -319,6 +332,7 @@ const listRoutes = ({
     ...jobsRoutes(jobs),
     ...vaultRoutes(vault),
     ...authorizationRoutes(vault),
+    ...revocationRoutes(vault),
     ...receiverRoutes({ receiver }),
   ],
   rootRoutes: [

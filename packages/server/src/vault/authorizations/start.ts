@@ -6,9 +6,9 @@ import { randomToken, sha256 } from '../../crypto/token.ts'
 import { type Scope, type Tx, tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
 import { reach } from '../../identity/matrix.ts'
-import type { CountersignedAct } from '../../identity/policies/countersign.ts'
 import { newId } from '../../std/id.ts'
 import { clientOf } from '../clients/client.ts'
+import { actOnProvider } from '../connections/act.ts'
 import { checkedName } from '../connections/store.ts'
 import type { VaultHouse } from '../house.ts'
 import { type Provider, providerOf } from '../providers/catalogue.ts'
@@ -170,17 +170,17 @@ type Resource = { issuers: string[]; scopes: string[] }
 async function begin(house: VaultHouse, scope: Scope, plan: Plan, token: string, resource: Resource | null, quiet: boolean) {
   const { provider, method, name, owner, params } = plan
   const scopes = plan.scopes.length > 0 || !resource ? plan.scopes : resource.scopes
-  const act: CountersignedAct = {
-    origin: 'vault',
-    action: 'connection.create',
-    resource: {
-      type: 'Provider',
-      id: provider.name,
-      attrs: { name: provider.name, kind: provider.definition.kind, bundled: provider.bundled },
+  const { kind, name: judged } = provider.definition
+  const act = actOnProvider(
+    'connection.create',
+    scope,
+    { name: judged, kind, bundled: provider.bundled },
+    {
+      method,
+      scopes,
+      body: { provider: provider.name, method, name, shared: owner === null, scopes, params },
     },
-    context: { method, scopes: [...scopes] },
-    body: { provider: provider.name, method, name, shared: owner === null, scopes, params },
-  }
+  )
   const by = quiet ? withoutReply(scope) : scope
   return house.countersign(by, act, async (t) => {
     const id = newId('atz', t.now.getTime())

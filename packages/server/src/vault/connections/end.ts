@@ -14,7 +14,7 @@ export async function revokeConnectionIn(
   scope: Scope,
   id: string,
   { cause, localOnly = false }: { cause: string; localOnly?: boolean },
-): Promise<ConnectionRow | null> {
+): Promise<(ConnectionRow & { job_id: string }) | null> {
   const row = await moveConnectionIf(t, scope, id, ['pending', 'connected', 'needs_reauth', 'suspended'], {
     status: 'revoked',
     cause,
@@ -23,8 +23,7 @@ export async function revokeConnectionIn(
   if (!row) return null
   await endGrantsOf(t, scope, id, 'connection_revoked')
   await tellConnection(t, scope, 'connection.revoked', row, { cause, local_only: localOnly })
-  await enqueue(t, { kind: REVOKE, tenantId: scope.tenantId, payload: { connection_id: id } })
-  return row
+  return { ...row, job_id: await enqueue(t, { kind: REVOKE, tenantId: scope.tenantId, payload: { connection_id: id } }) }
 }
 
 /** Somebody has to sign in again (V49): one event for each change of the state. Null: it was so before, or it is over. */

@@ -62,7 +62,9 @@ const STYLES: Record<Style, Send> = {
     return sent(await call(outside, { url, method: 'POST', headers: Object.fromEntries(headers), body: body.toString() }))
   },
   async bearer(outside, _server, _client, url, token) {
-    return sent(await call(outside, { url, method: 'POST', headers: { authorization: `Bearer ${token}` } }))
+    const answer = await call(outside, { url, method: 'POST', headers: { authorization: `Bearer ${token}` } })
+    // The token is its own credential: one that is not let in any more is gone.
+    return answer.status === 401 ? { status: 404, error: null } : sent(answer)
   },
   async delete_path(outside, _server, _client, url, token) {
     return sent(await call(outside, { url: url.replace('{token}', encodeURIComponent(token)), method: 'DELETE', headers: {} }))
