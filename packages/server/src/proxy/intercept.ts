@@ -44,6 +44,8 @@ export function interceptTls(inside: Inside, visit: Visit, raw: Socket, context:
   raw.on('error', ignore)
   secure.once('secure', () => {
     clearTimeout(timer)
+    // What a TLS server of node's own would have set: a session of HTTP/2 waits for it before it reads.
+    Object.assign(secure, { secureConnecting: false })
     // Without a name (an address, or an old client) it is the CONNECT host that counts.
     const name = (secure as TLSSocket & { servername?: string | false | null }).servername
     const isOther = typeof name === 'string' && name !== '' && readAuthority(name)?.host !== host

@@ -36,13 +36,14 @@ export function serveListener(outside: Outside, socket: Socket, clientAddress: s
     fault(fault, read) {
       const id = newId('req')
       // A head that does not end, from somebody who has shown nothing: a credential as long as that is a wrong one.
-      if (!isKnown && read.length > 0 && !showsToken(read)) return saidText(say('run_token_required', id), [REALM])
+      if (!isKnown && fault.unended && !showsToken(read)) return saidText(say('run_token_required', id), [REALM])
       return saidText(say(fault.status === 414 ? 'uri_too_long' : 'protocol', id))
     },
     request(served) {
       answer(outside, served, socket, clientAddress, () => {
         isKnown = true
       }).catch((error: unknown) => {
+        if (error instanceof ProtocolFault) return served.reject(error)
         outside.log.error({ err: error }, 'a request to the proxy broke')
         served.answer.cut()
       })

@@ -9,10 +9,13 @@ const LONGEST_TARGET = 32_768
 /** Something that is no HTTP as we take it: 400 `protocol`, or what the status says. Text for the operator only. */
 export class ProtocolFault extends Error {
   readonly status: 400 | 414
-  constructor(message: string, status: 400 | 414 = 400) {
+  /** A head that did not end within its limit: nothing of it has been read. */
+  readonly unended: boolean
+  constructor(message: string, status: 400 | 414 = 400, unended = false) {
     super(message)
     this.name = 'ProtocolFault'
     this.status = status
+    this.unended = unended
   }
 }
 
@@ -50,12 +53,23 @@ export function readFields(lines: readonly string[], from: number): Field[] {
     const colon = line.indexOf(':')
     const name = line.slice(0, colon)
     if (colon < 1 || !NAME.test(name)) throw new ProtocolFault('The name of a field is malformed.')
-    const value = line.slice(colon + 1).trim()
+    const value = trimmed(line, colon + 1)
     if (!VALUE.test(value)) throw new ProtocolFault('The value of a field is malformed.')
     fields.push([name, value])
   }
   return fields
 }
+
+/** Without the white space of the standard, and no other: what `trim` takes besides would hide a control byte. */
+function trimmed(line: string, from: number): string {
+  let start = from
+  let end = line.length
+  while (start < end && isBlank(line.charCodeAt(start))) start++
+  while (end > start && isBlank(line.charCodeAt(end - 1))) end--
+  return line.slice(start, end)
+}
+
+const isBlank = (code: number): boolean => code === 32 || code === 9
 
 export function valuesOf(fields: readonly Field[], name: string): string[] {
   const found: string[] = []

@@ -14,6 +14,8 @@ export type ReaderEvents = {
 
 export type Reader = {
   awaitHead(): void
+  /** Throws where a body that is here already, as far as it is, is not well formed: before anybody judges its head. */
+  check(framing: Framing): void
   /** The body behind the head that was just told; `done` when its last byte is through. */
   body(framing: Framing, done: () => void): Flow
   /** Lets go of the socket and hands out what was read and not consumed. */
@@ -90,8 +92,9 @@ export function openReader(socket: Socket, on: ReaderEvents): Reader {
       state = 'over'
       const open = sink
       sink = null
-      open?.abort()
+      // First what is wrong, then that the rest never comes: the one who reads may still say it.
       on.fault(error)
+      open?.abort()
     } finally {
       feeding = false
     }
@@ -123,7 +126,7 @@ export function openReader(socket: Socket, on: ReaderEvents): Reader {
   /** Up to and with an end that is looked for; null while it has not come. */
   function until(end: Buffer, most: number, what: string): string | null {
     const at = waiting.indexOf(end, Math.max(0, scanned - end.length))
-    if (at > most || (at < 0 && waiting.length > most)) throw new ProtocolFault(`${what} is too long.`)
+    if (at > most || (at < 0 && waiting.length > most)) throw new ProtocolFault(`${what} is too long.`, 400, state === 'head')
     if (at >= 0) {
       const text = waiting.toString('latin1', 0, at)
       take(at + end.length)
@@ -194,6 +197,22 @@ export function openReader(socket: Socket, on: ReaderEvents): Reader {
     return true
   }
 
+  function check(): void {
+    for (let at = 0; ; ) {
+      const end = waiting.indexOf(CRLF, at)
+      const line = waiting.toString('latin1', at, end < 0 ? Math.min(waiting.length, at + LONGEST_EXTENSION + 13) : end)
+      if (line.length > LONGEST_EXTENSION + 12 || line.includes('\n'))
+        throw new ProtocolFault('The size of a chunk is malformed.')
+      if (end < 0) return
+      const [, size] = CHUNK.exec(line) ?? []
+      if (size === undefined) throw new ProtocolFault('The size of a chunk is malformed.')
+      const next = end + 2 + Number.parseInt(size, 16)
+      if (Number.parseInt(size, 16) === 0 || next + 2 > waiting.length) return
+      if (waiting[next] !== 13 || waiting[next + 1] !== 10) throw new ProtocolFault('A chunk is longer than it says.')
+      at = next + 2
+    }
+  }
+
   function go(): void {
     blocked = false
     feed()
@@ -207,6 +226,9 @@ export function openReader(socket: Socket, on: ReaderEvents): Reader {
     awaitHead() {
       state = 'head'
       go()
+    },
+    check(framing) {
+      if (framing.kind === 'chunked') check()
     },
     body(framing, told) {
       return {

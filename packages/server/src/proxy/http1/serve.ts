@@ -40,9 +40,9 @@ export function serveHttp1(socket: Socket, serving: Serving): void {
     },
     fault: refuse,
     ended(clean) {
-      lastOne = true
-      if (gone === null) socket.end()
-      else if (!clean) leave()
+      // Whoever ends while it is answered has gone: the other half of a connection is of no use to a client of HTTP.
+      if (gone !== null || !clean) leave()
+      else socket.end()
     },
   })
   socket.on('error', ignore)
@@ -71,6 +71,7 @@ export function serveHttp1(socket: Socket, serving: Serving): void {
 
   function serve(head: RequestHead): void {
     const framing = requestFraming(head)
+    reader.check(framing)
     const connection = elementsOf(valuesOf(head.fields, 'connection'))
     if (head.minor === 0 || connection.includes('close')) lastOne = true
     let read = framing.kind === 'none'

@@ -1,5 +1,6 @@
 // Writes HTTP/1.1 messages: heads from fields that have been read strictly, bodies by length or in chunks. Never writes a line break that somebody else chose.
 import type { Socket } from 'node:net'
+import { trailerFields } from '../fields.ts'
 import { type Field, ignore, type Sink } from '../flow.ts'
 
 /** How many bytes a body has; null: nobody knows before its end. */
@@ -54,7 +55,7 @@ export function bodySink(socket: Socket, length: Length, on: { over(): void; abo
     end(trailers) {
       if (open && length !== null && left > 0) return finish(on.aborted)
       finish(() => {
-        if (length === null) socket.write(LAST + headText('', trailers).slice(2), 'latin1')
+        if (length === null) socket.write(LAST + headText('', trailerFields(trailers)).slice(2), 'latin1')
         on.over()
       })
     },

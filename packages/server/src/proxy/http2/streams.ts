@@ -66,8 +66,8 @@ export function sinkOfStream(stream: Http2Stream, allow: (fields: readonly Field
   stream.on('drain', () => sink.drained())
   stream.on('wantTrailers', () => {
     if (stream.destroyed) return
-    if (trailers.length > 0) stream.sendTrailers(headersOf(trailers))
-    else stream.close()
+    // None is an empty frame with the end in it; closing would take the other direction away too.
+    stream.sendTrailers(headersOf(trailers))
   })
   return sink
 }

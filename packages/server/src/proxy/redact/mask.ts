@@ -68,8 +68,7 @@ function maskOf(patterns: Patterns, timer: (ms: number, fn: () => void) => () =>
           stop?.()
           stop = null
           const ready = scanner.push(chunk)
-          const held = scanner.held()
-          if (held > 0 && !mayWait(held))
+          if (scanner.held() > 0 && !mayWait(scanner.tail()))
             stop = timer(LATE_MS, () => {
               stop = null
               to.write(scanner.release('late'))
@@ -80,8 +79,9 @@ function maskOf(patterns: Patterns, timer: (ms: number, fn: () => void) => () =>
           stop?.()
           const rest = scanner.release('end')
           if (rest.length > 0) to.write(rest)
-          hit(scanner.hits())
-          to.end(trailers)
+          const safe = mask.fields(trailers)
+          hit(scanner.hits() + safe.hits)
+          to.end(safe.fields)
         },
       })
     },

@@ -70,6 +70,8 @@ export type Scanner = {
   push(chunk: Buffer): Buffer
   /** How many bytes are held that were not sent. */
   held(): number
+  /** The whole of the beginning that is not over, sent or not. */
+  tail(): number
   /** What is held goes on after all: nothing more came in time (`late`), or at all. */
   release(why: 'late' | 'end'): Buffer
   hits(): number
@@ -104,6 +106,7 @@ export function openScanner(patterns: Patterns): Scanner {
       return ready
     },
     held: () => carry.length - sent,
+    tail: () => carry.length,
     release(why) {
       if (covered > 0) carry.fill(STAR, 0, covered)
       const ready = Buffer.from(carry.subarray(sent))
