@@ -23,7 +23,7 @@ import {
 export type { Agent, AgentState }
 
 export type NewAgent = { name: string; description?: string; environment?: 'live' | 'test'; owner_user_id?: string }
-export type AgentChange = { name?: string; description?: string; state?: 'active' | 'paused' | 'revoked' }
+export type AgentChange = { name?: string; description?: string; labels?: string[]; state?: 'active' | 'paused' | 'revoked' }
 
 /** The predicate of `○`: what a scope that reaches only its own may see (P61). */
 export function ownOnly(scope: Scope, action: string): Only {
@@ -84,6 +84,7 @@ export const changeAgent = (house: IdentityHouse, scope: Scope, agentId: string,
     const next = {
       name: change.name?.trim() ?? before.name,
       description: change.description ?? before.description,
+      labels: change.labels === undefined ? before.labels : labelsOf(scope, change.labels),
       state: change.state ?? before.state,
     }
     const stateChanged = next.state !== before.state
@@ -94,12 +95,21 @@ export const changeAgent = (house: IdentityHouse, scope: Scope, agentId: string,
     return (await findAgent(t, scope, agentId, only)) as Agent
   })
 
-async function recordChange(t: Tx, scope: Scope, before: Agent, next: { name: string; description: string; state: AgentState }) {
-  const fields = (['name', 'description', 'state'] as const).filter((field) => before[field] !== next[field])
+/** A label may bring what others granted to it: who reaches only their own agents gives none. */
+function labelsOf(scope: Scope, labels: readonly string[]): string[] {
+  if (reach(scope, 'agent.update') !== 'any') throw new Problem('forbidden', { action: 'agent.update' })
+  return [...new Set(labels)].sort()
+}
+
+type Next = { name: string; description: string; labels: readonly string[]; state: AgentState }
+
+async function recordChange(t: Tx, scope: Scope, before: Agent, next: Next) {
+  const differs = (field: keyof Next) => JSON.stringify(before[field]) !== JSON.stringify(next[field])
+  const fields = (['name', 'description', 'labels', 'state'] as const).filter(differs)
   if (fields.length === 0) return
   const type = fields.includes('state') && next.state === 'revoked' ? 'agent.revoked' : 'agent.updated'
-  const pick = (of: Record<string, string>) => Object.fromEntries(fields.map((field) => [field, of[field] as string]))
-  const shown = { before: pick(before as unknown as Record<string, string>), after: pick(next) }
+  const pick = (of: Next) => Object.fromEntries(fields.map((field) => [field, of[field]]))
+  const shown = { before: pick(before), after: pick(next) }
   await record(t, scope, type, { agent_id: before.id, fields }, { resource: { type: 'agent', id: before.id }, ...shown })
 }
 

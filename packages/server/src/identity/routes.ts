@@ -388,7 +388,7 @@ const agentRoutes = (house: IdentityHouse, list: List): Route[] => [
   route(
     'PATCH /agents/:id',
     {
-      summary: 'Rename, pause, resume or revoke an agent',
+      summary: 'Rename, label, pause, resume or revoke an agent',
       tag: 'Agents',
       auth: 'any',
       action: 'agent.update',
@@ -396,6 +396,9 @@ const agentRoutes = (house: IdentityHouse, list: List): Route[] => [
       body: s.object({
         name: s.optional(s.line({ max: 100 })),
         description: s.optional(s.text({ max: 2_000 })),
+        labels: s
+          .optional(s.array(s.line({ max: 100 }), { max: 50 }))
+          .describe('Grants and policies may mean every agent with a label.'),
         state: s.optional(s.oneOf('active', 'paused', 'revoked')),
       }),
       answers: { 200: Agent },

@@ -76,6 +76,7 @@ export const Agent = s.named(
     owner_user_id: s.id('usr'),
     owner_display_name: s.text(),
     environment: Environment,
+    labels: s.array(s.text()),
     state: s.oneOf('unclaimed', 'active', 'paused', 'revoked'),
     created_at: s.time(),
     updated_at: s.time(),

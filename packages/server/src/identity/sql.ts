@@ -275,6 +275,8 @@ export type Agent = {
   description: string
   environment: 'live' | 'test'
   state: AgentState
+  /** Words by which grants and policies mean many agents at once. */
+  labels: string[]
   owner_user_id: string
   owner_display_name: string
   created_at: Date
@@ -282,7 +284,7 @@ export type Agent = {
 }
 
 const agentColumns = sql`
-  a.id, a.name, a.description, a.environment, a.state, a.created_at, a.updated_at, a.user_id as owner_user_id,
+  a.id, a.name, a.description, a.environment, a.state, a.labels, a.created_at, a.updated_at, a.user_id as owner_user_id,
   (select u.display_name from users u where u.id = a.user_id) as owner_display_name`
 
 export const insertAgent = (
@@ -326,9 +328,10 @@ export const updateAgentIfAlive = (
   t: Tx,
   scope: Scope,
   agentId: string,
-  change: { name: string; description: string; state: AgentState; stateChanged: boolean },
+  change: { name: string; description: string; labels: readonly string[]; state: AgentState; stateChanged: boolean },
 ) => t.run`
   update agents set name = ${change.name}::text, description = ${change.description}::text, state = ${change.state}::text,
+    labels = ${change.labels}::text[],
     updated_at = ${t.now}::timestamptz,
     state_since = case when ${change.stateChanged}::boolean then ${t.now}::timestamptz else state_since end,
     state_by = case when ${change.stateChanged}::boolean then ${scope.principal}::text else state_by end

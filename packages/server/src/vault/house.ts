@@ -5,6 +5,7 @@ import type { Door } from '../egress/fetch.ts'
 import type { Countersign } from '../identity/policies/countersign.ts'
 import type { Policies } from '../identity/policies/judge.ts'
 import type { Log } from '../std/log.ts'
+import type { Proposals } from './grants/proposal.ts'
 
 export type VaultHouse = {
   db: Db
@@ -17,6 +18,8 @@ export type VaultHouse = {
   countersign: Countersign
   /** Where people reach the server, without a slash at the end; known once it listens. */
   origin(): string
+  /** The questions to people about what agents propose. */
+  proposals: Proposals
   /** Where agents reach the proxy, as runs are told; null where this installation has none. */
   proxyUrl: string | null
 }

@@ -5,4 +5,8 @@ import { grantRoutes } from './grants/routes.ts'
 import type { VaultHouse } from './house.ts'
 import { providerRoutes } from './providers/routes.ts'
 
-export const vaultRoutes = (house: VaultHouse): Route[] => [...providerRoutes(house), ...connectionRoutes(house), ...grantRoutes(house)]
+export const vaultRoutes = (house: VaultHouse): Route[] => [
+  ...providerRoutes(house),
+  ...connectionRoutes(house),
+  ...grantRoutes(house),
+]

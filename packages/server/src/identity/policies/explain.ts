@@ -74,6 +74,7 @@ async function principalIn(t: Tx, scope: Scope, tenant: Uid, thing: Thing): Prom
       id: thing.id,
       name: agent?.name ?? thing.id,
       environment: agent?.environment ?? 'live',
+      labels: agent?.labels ?? [],
       owner: agent?.user_id ?? null,
     })
   }

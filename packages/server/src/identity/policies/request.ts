@@ -15,7 +15,7 @@ export type Act = {
   partial?: true
 }
 export type Asked = { scope: Scope; act: Act }
-export type Agents = ReadonlyMap<string, { id: string; name: string; environment: string }>
+export type Agents = ReadonlyMap<string, { id: string; name: string; environment: string; labels: readonly string[] }>
 
 export function requestOf({ scope, act }: Asked, agents: Agents, at: Date): Request {
   const tenant: Uid = { type: 'Tenant', id: tenantWire(scope.tenantId) }
@@ -48,6 +48,7 @@ export function principalOf(scope: Scope, tenant: Uid, agents: Agents): Entity {
       id,
       name: agent?.name ?? scope.displayName,
       environment: agent?.environment ?? 'live',
+      labels: agent?.labels ?? [],
       owner: scope.userId,
     })
   }
@@ -61,13 +62,13 @@ export function principalOf(scope: Scope, tenant: Uid, agents: Agents): Entity {
 
 export const agentEntity = (
   tenant: Uid,
-  agent: { id: string; name: string; environment: string; owner: string | null },
+  agent: { id: string; name: string; environment: string; labels: readonly string[]; owner: string | null },
 ): Entity => ({
   uid: { type: 'Agent', id: agent.id },
   attrs: {
     handle: agent.name,
     environment: agent.environment,
-    labels: [],
+    labels: [...agent.labels],
     ...(agent.owner === null ? {} : { owner: { __entity: { type: 'User', id: agent.owner } } }),
   },
   parents: [tenant],

@@ -15,7 +15,7 @@ export type PolicyRow = {
 }
 
 /** What every decision reads: the active version, and the agents that ask, as they are at this moment. */
-export type ActiveRow = { version: number | null; agents: { id: string; name: string; environment: string }[] }
+export type ActiveRow = { version: number | null; agents: { id: string; name: string; environment: string; labels: string[] }[] }
 
 export const findActive = (t: Tx, scope: Scope, agentIds: readonly string[]) => t.one<ActiveRow>`
   select ${activeColumns(scope, agentIds)}`
@@ -25,7 +25,7 @@ export const activeColumns = (scope: Scope, agentIds: readonly string[]): Sql =>
   (
     select version from policy_activations where tenant_id = ${scope.tenantId}::uuid order by ordinal desc limit 1
   ) as version, coalesce((
-    select json_agg(json_build_object('id', id, 'name', name, 'environment', environment))
+    select json_agg(json_build_object('id', id, 'name', name, 'environment', environment, 'labels', labels))
     from agents where tenant_id = ${scope.tenantId}::uuid and id = any(${agentIds}::text[])
   ), '[]') as agents`
 
@@ -130,6 +130,7 @@ export const findKeyInUse = (t: Tx, scope: Scope, keyId: string) => t.maybe<KeyI
 export const findAgentOwner = (t: Tx, scope: Scope, agentId: string) => t.maybe<{
   name: string
   environment: string
+  labels: string[]
   user_id: string
 }>`
-  select name, environment, user_id from agents where tenant_id = ${scope.tenantId}::uuid and id = ${agentId}::text`
+  select name, environment, labels, user_id from agents where tenant_id = ${scope.tenantId}::uuid and id = ${agentId}::text`

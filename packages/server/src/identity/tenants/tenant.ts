@@ -162,7 +162,16 @@ export const readOwnTenant = (house: IdentityHouse, scope: Scope): Promise<OwnTe
   tx(house.db, scope, async (t) => own(await settingsIn(t, scope)), { readOnly: true })
 
 export type SettingsChange = Partial<
-  Pick<Settings, 'name' | 'session_profile' | 'session_idle_seconds' | 'session_absolute_seconds' | 'revoke_exposed_keys'>
+  Pick<
+    Settings,
+    | 'name'
+    | 'session_profile'
+    | 'session_idle_seconds'
+    | 'session_absolute_seconds'
+    | 'revoke_exposed_keys'
+    | 'vault_export'
+    | 'grant_max_seconds'
+  >
 >
 
 /** A stricter life holds for every session from its next request on (P25). */

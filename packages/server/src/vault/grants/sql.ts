@@ -169,3 +169,17 @@ export const endIfOver = (t: Tx, scope: Scope, id: string) => t.maybe<GrantRow>`
   where g.tenant_id = ${scope.tenantId}::uuid and g.id = ${id}::text and g.status in ('active', 'suspended', 'proposed')
     and g.expires_at <= ${t.now}::timestamptz
   returning ${COLUMNS}`
+
+/** How long a grant of this tenant may last. */
+export const grantMost = (t: Tx, scope: Scope) => t.one<{ seconds: number }>`
+  select grant_max_seconds as seconds from tenants where id = ${scope.tenantId}::uuid`
+
+/** Who is asked about a proposal: whoever may grant, and the owner of the connection. */
+export const emailsOfGranters = (t: Tx, scope: Scope, ownerId: string | null) => t.rows<{ email: string }>`
+  select e.address as email from roles r join user_emails e on e.user_id = r.user_id and e.is_primary
+  where r.tenant_id = ${scope.tenantId}::uuid and (r.role in ('owner', 'admin', 'operator') or r.user_id = ${ownerId}::text)
+    and r.deactivated_at is null
+  order by e.email limit 50`
+
+export const setTask = (t: Tx, scope: Scope, id: string, taskId: string) => t.run`
+  update grants set task_id = ${taskId}::text where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and task_id is null`
