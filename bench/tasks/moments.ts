@@ -45,9 +45,9 @@ export async function deliveries(run: Run, { url, at }: Receiver): Promise<void>
 }
 
 export async function deadlines(run: Run): Promise<void> {
-  // The shortest that a deadline may be, and time to make them.
-  const due = Date.now() + (run.quick ? 6_500 : 8_000)
   const count = many(run, 1_000, 100)
+  // The shortest that a deadline may be, and time to make them.
+  const due = Date.now() + 6_000 + count * 10
   const ids = await inBatches(count, 50, () =>
     open(run, { timeout_seconds: undefined, deadline_at: new Date(due + Math.floor(Math.random() * 1000)).toISOString() }),
   )
