@@ -292,22 +292,26 @@ describe('aborting', () => {
     expect(await (error as Aborted).cancelled).toBe(false)
   })
 
-  // The bound is of wall-clock time: a run that the machine held up is tried again.
-  test('T137 within 50 ms, even when the network hangs and does not listen', { retry: 2 }, async () => {
+  test('T137 at once, within 50 ms, even when the network hangs and does not listen', async () => {
     const server = testServer()
-    const deaf: typeof fetch = () => new Promise(() => undefined)
+    let hanging = 0
+    const deaf: typeof fetch = () => {
+      hanging++
+      return new Promise(() => undefined)
+    }
     const stop = new AbortController()
     const handle = await ask({ ...server.through, ...refund })
-    const hanging = await resume(handle.id, { ...server.through })
+    const held = await resume(handle.id, { ...server.through })
     const through = { ...server.through, fetch: deaf, signal: stop.signal }
-    const waiting = [resume(handle.id, through), ask({ ...refund, ...through }), hanging.wait({ signal: stop.signal })]
-    const started = performance.now()
+    const waiting = [resume(handle.id, through), ask({ ...refund, ...through }), held.wait({ signal: stop.signal })]
+    await expect.poll(() => hanging).toBe(2)
     stop.abort()
-    for (const { status, ...result } of await Promise.allSettled(waiting)) {
+    const ended = await Promise.race([Promise.allSettled(waiting), turns().then(() => [])])
+    expect(ended).toHaveLength(3)
+    for (const { status, ...result } of ended) {
       expect(status).toBe('rejected')
       expect('reason' in result && result.reason).toBeInstanceOf(Aborted)
     }
-    expect(performance.now() - started).toBeLessThan(50)
   })
 
   test('T137 with onAbort cancel the task is withdrawn, also while it was being created', async () => {
@@ -326,3 +330,8 @@ describe('aborting', () => {
     expect(server.questions.map(({ status }) => status)).toEqual(['cancelled', 'cancelled'])
   })
 })
+
+/** Over after some turns of the event loop: what is settled by then has waited for no timer and for no network, however slow the machine is. */
+async function turns(): Promise<void> {
+  for (let n = 0; n < 20; n++) await new Promise((resume) => setImmediate(resume))
+}

@@ -251,16 +251,22 @@ test('T136 T141 over real connections: the wait survives connections that are cu
   await expect.poll(() => at.open()).toBe(0)
 })
 
-// The bound is of wall-clock time: a run that the machine held up is tried again.
-test('T137 an abort closes the connections within 50 ms', { retry: 2 }, async () => {
+test('T137 an abort ends the wait at once, within 50 ms, and closes its connections', async () => {
   const at = await overHttp()
   const handle = await resume((await ask({ ...at.through, ...question })).id, at.through)
   const stop = new AbortController()
   const waiting = handle.wait({ signal: stop.signal })
   await expect.poll(() => at.open()).toBe(2)
-  const started = performance.now()
+  const ended = waiting.then(
+    () => 'answered',
+    (error: { code: string }) => error.code,
+  )
   stop.abort()
-  await expect(waiting).rejects.toMatchObject({ code: 'aborted' })
-  expect(performance.now() - started).toBeLessThan(50)
+  expect(await Promise.race([ended, turns().then(() => 'still waiting')])).toBe('aborted')
   await expect.poll(() => at.open()).toBe(0)
 })
+
+/** Over after some turns of the event loop: what is settled by then has waited for no timer and for no network, however slow the machine is. */
+async function turns(): Promise<void> {
+  for (let n = 0; n < 20; n++) await new Promise((resume) => setImmediate(resume))
+}

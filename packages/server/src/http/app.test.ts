@@ -535,8 +535,7 @@ test('T31 a connection that never asked anything does not hold up the end of the
   const socket = connect(server.port, '127.0.0.1')
   await new Promise((resolve) => socket.once('connect', resolve))
   const ended = new Promise((resolve) => socket.once('close', resolve))
-  const started = performance.now()
-  await server.close({ graceMs: 20_000 })
+  // If the grace had to pass, the test would not live to see it.
+  await server.close({ graceMs: 120_000 })
   await ended
-  expect(performance.now() - started).toBeLessThan(5_000)
 })

@@ -171,14 +171,12 @@ test('at shutdown waits answer and streams end at once, and the server closes', 
   await expect(house.call('/api/v1/wait')).rejects.toMatchObject({ code: 'ECONNREFUSED' })
 })
 
-// The bound is of wall-clock time: a run that the machine held up is tried again.
-test('at shutdown a client that keeps its connection for a next call does not hold the server', { retry: 2 }, async () => {
+test('at shutdown a client that keeps its connection for a next call does not hold the server', async () => {
   const house = await door()
   const { body } = await fetch(`http://127.0.0.1:${house.port}/api/v1/flow`, { headers: { authorization: 'Bearer agent' } })
   await expect.poll(() => streams.length).toBe(1)
-  const begun = performance.now()
-  await Promise.all([house.close(), new Response(body).text()])
-  expect(performance.now() - begun).toBeLessThan(800) // the grace of this door is 1,000
+  // If the grace had to pass, the test would not live to see it.
+  await Promise.all([house.close(120_000), new Response(body).text()])
 })
 
 test('a client that does not read slows its own stream only', async () => {

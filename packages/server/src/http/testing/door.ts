@@ -40,7 +40,7 @@ export type Door = Database & {
   url: string
   tenants: { a: string; b: string }
   logs: string[]
-  close(): Promise<void>
+  close(graceMs?: number): Promise<void>
   call(path: string, sent?: Sent): Promise<Answered>
   /** Another server process on the same database. */
   second(options?: Partial<DbOptions>): Promise<{ call(path: string, sent?: Sent): Promise<Answered>; app: App }>
@@ -108,7 +108,7 @@ export async function openDoor(routesOf: (db: Db) => Route[], options: Partial<A
     url: server.url,
     tenants,
     logs,
-    close: () => server.close({ graceMs: 1_000 }),
+    close: (graceMs?: number) => server.close({ graceMs: graceMs ?? 1_000 }),
     call: (path, sent) => call(server.port, path, sent),
     async second(own) {
       const other = await start(await house.open(own))
