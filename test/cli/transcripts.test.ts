@@ -85,6 +85,7 @@ async function run(line: string, seen: string[]): Promise<{ text: string; code: 
     COUNTERSIGN_KEY: dev.personKey,
     COUNTERSIGN_URL: dev.url,
     AGENT: dev.agentKey,
+    RELAY: dev.relayKey,
     COLUMNS: '100',
   }
   return new Promise((resolve, reject) => {

@@ -114,7 +114,16 @@ function cleanEnvironment(): Record<string, string> {
   )
 }
 
-export type OpenDev = { url: string; home: string; cli: string; agentKey: string; personKey: string; close(): Promise<void> }
+export type OpenDev = {
+  url: string
+  home: string
+  cli: string
+  agentKey: string
+  personKey: string
+  /** Of a front end that relays what people decide. */
+  relayKey: string
+  close(): Promise<void>
+}
 
 /** A `countersign dev` for a whole file of tests, with its first operator signed up and a personal key of theirs. The caller closes it. */
 export async function openDev(settings: Record<string, string> = {}, args: string[] = []): Promise<OpenDev> {
@@ -138,7 +147,7 @@ export async function openDev(settings: Record<string, string> = {}, args: strin
     home,
     cli,
     agentKey: ready.agent_key,
-    personKey: await signUp(ready),
+    ...(await signUp(ready)),
     async close() {
       const ended = new Promise((resolve) => child.on('exit', resolve))
       child.kill('SIGTERM')
@@ -148,7 +157,7 @@ export async function openDev(settings: Record<string, string> = {}, args: strin
   }
 }
 
-async function signUp({ url, setup_url }: Ready): Promise<string> {
+async function signUp({ url, setup_url }: Ready): Promise<Pick<OpenDev, 'personKey' | 'relayKey'>> {
   const post = (path: string, body: object, cookie = '') =>
     fetch(`${url}/api/v1${path}`, {
       method: 'POST',
@@ -159,11 +168,13 @@ async function signUp({ url, setup_url }: Ready): Promise<string> {
   const password = `${crypto.randomUUID()} of a test`
   const made = await post('/setup/operator', { token, email: 'olga@example.com', password, display_name: 'Olga Operator' })
   const cookie = (made.headers.get('set-cookie') ?? '').split(';')[0]
-  const key = await post(
-    '/keys',
-    { kind: 'usr', name: 'terminal', scopes: KEY_SCOPES.filter((scope) => scope.endsWith(':*')) },
-    cookie,
-  )
-  if (key.status !== 201) throw new Error(`no personal key: ${await key.text()}`)
-  return ((await key.json()) as { secret: string }).secret
+  const keyOf = async (body: object): Promise<string> => {
+    const key = await post('/keys', body, cookie)
+    if (key.status !== 201) throw new Error(`no key: ${await key.text()}`)
+    return ((await key.json()) as { secret: string }).secret
+  }
+  return {
+    personKey: await keyOf({ kind: 'usr', name: 'terminal', scopes: KEY_SCOPES.filter((scope) => scope.endsWith(':*')) }),
+    relayKey: await keyOf({ kind: 'adm', name: 'front desk', scopes: ['tasks:read', 'tasks:decide_for'] }),
+  }
 }
