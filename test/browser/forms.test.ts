@@ -33,6 +33,8 @@ test('T82 a form is made with its preview in every channel, gets a next version,
   expect(await accessibility(page)).toEqual([])
   expect(await overflow(page)).toBe(0)
   await page.getByLabel('Name', { exact: true }).fill('refund')
+  await page.getByRole('tab', { name: 'Fields' }).click()
+  await page.getByRole('button', { name: /^Refund it\?/ }).click()
   await picture(page, 'form-editor')
   await page.getByRole('button', { name: 'Store the form' }).click()
   await page.getByText('refund@1', { exact: true }).waitFor()
