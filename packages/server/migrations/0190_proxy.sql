@@ -80,6 +80,9 @@ grant select (purpose, labels, mode, proof, chosen, created_at) on countersign.r
 grant select (environment, labels) on countersign.agents to countersign_engine;
 grant insert (id, tenant_id, type, class, resource_type, resource_id, actor_id, decision, action, occurred_at, body) on countersign.events to countersign_engine;
 
+create trigger raise_vault_revision after insert on countersign.policy_activations
+  for each row execute function countersign.raise_vault_revision();
+
 -- What every transaction begins with.
 grant usage on schema countersign, countersign_engine to countersign_run_proxy;
 grant execute on function countersign.now() to countersign_run_proxy;

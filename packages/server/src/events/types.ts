@@ -233,6 +233,12 @@ export const EVENT_TYPES = {
   'grant.rejected': { class: 'audit', says: 'A proposed grant was refused, or nobody answered in time.' },
   'run.started': { class: 'audit', says: 'A run of an agent began.' },
   'run.ended': { class: 'audit', says: 'A run of an agent ended; its token and its authority are worth nothing any more.' },
+  'proxy.allowed': { class: 'audit', says: 'A request of a run was let out with a credential.' },
+  'proxy.denied': { class: 'audit', says: 'A request of a run was refused; nothing was sent.' },
+  'proxy.asked': { class: 'audit', says: 'A request of a run waits for people.' },
+  'proxy.passed': { class: 'activity', says: 'A request of a run went out without a credential, as policy permits.' },
+  'proxy.learned': { class: 'activity', says: 'A request of a run that learns went out without a credential.' },
+  'proxy.settled': { class: 'audit', says: 'What became of a request that was let out.' },
   'authority.made': { class: 'audit', says: 'A certificate authority of the proxy was made.' },
   'maintenance.ticked': { class: 'audit', says: 'Somebody ran a round of maintenance by hand.' },
 } as const satisfies Record<string, { class: EventClass; says: string; sensitive?: true }>
