@@ -26,7 +26,7 @@ const answer = await awaitHuman({
 console.log(JSON.stringify(answer))
 `
 
-test('T1 T3 a stranger runs one command, an agent asks, a person answers in the browser, and the script goes on with the typed answer', async () => {
+test('T1 T3 A1 a stranger runs one command, an agent asks, a person answers in the browser, and the script goes on with the typed answer', async () => {
   const folder = temporaryFolder()
   const dev = await startDev(join(folder, 'home'))
   const surf = await browse(dev.ready.url)

@@ -94,7 +94,7 @@ test('T146 A27 the moderator hears why the model did not take the answer, and th
   expect([code, running.stdout()]).toEqual([0, 'remove: Rule 1: advertising\n'])
 })
 
-test('T116 T146 the release that is asked about in a channel of Slack goes on with what somebody answers there, after the agent was killed', {
+test('T2 A2 T116 T146 the release that is asked about in a channel of Slack goes on with what somebody answers there, after the agent was killed', {
   timeout: 90_000,
 }, async () => {
   const { house, slack, member, dana } = await slackRig()

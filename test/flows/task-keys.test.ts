@@ -82,7 +82,7 @@ test('T154 content follows root and tenant keys to their next versions while tas
   expect(versions.every(({ root_version }) => root_version === 2)).toBe(true)
 })
 
-test('T154 T7 an envelope that was copied to another column, task or tenant does not open; that task says so and the others are well', async () => {
+test('T154 T7 T167 an envelope that was copied to another column, task or tenant does not open; that task says so and the others are well', async () => {
   const house = await setup()
   const make = async (number: number) => (await house.agent.post('/api/v1/tasks', { ...QUESTION, payload: { number } })).body.id
   const [one, two, three] = [await make(1), await make(2), await make(3)]

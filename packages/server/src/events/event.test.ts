@@ -212,7 +212,7 @@ test('T30 a stream filters, and ends as soon as it is aborted while it waits', a
 })
 
 // tasks.md A8
-test('T30 while 200 writers commit out of order in two processes, a stream broken and resumed by Last-Event-ID gives every later event once', async () => {
+test('T30 A8 while 200 writers commit out of order in two processes, a stream broken and resumed by Last-Event-ID gives every later event once', async () => {
   const { db, scope, open } = await given()
   const second = await open({ max: 60 })
   const first = await say(db, scope, -1)

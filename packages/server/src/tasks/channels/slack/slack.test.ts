@@ -440,7 +440,7 @@ test('§11.2 T119 a pause that Slack asks for is kept by every message; a press 
   expect((await house.alice.get(`/api/v1/tasks/${second.id}/notices`)).body.data[0].state).toBe('sent')
 })
 
-test('§11.2 a token that was revoked marks the installation, once, and is said to who looks; connecting again mends it', async () => {
+test('§11.2 T167 a token that was revoked marks the installation, once, and is said to who looks; connecting again mends it', async () => {
   const rig = await started()
   const { house, slack } = rig
   slack.mode('revoked')
