@@ -79,8 +79,7 @@ test('V37 §12.6 a device code of 900 seconds, interval 5 and two slow_down: at 
     await house.clock.advance(time)
     await house.runJobs()
   }
-  for (let i = 0; i < 13; i++) await pass('4s')
-  for (let i = 0; i < 9; i++) await pass('61s')
+  for (const time of ['5s', '5s', '9s', '2s', '9s', '2s', '14s', '2s', '552s'] as const) await pass(time)
   approved = true
   await pass('16s')
   const pauses = asked.slice(1).map((at, i) => at - (asked[i] as number))

@@ -3,6 +3,8 @@ import { type ComponentType, lazy, Suspense } from 'react'
 import { Redirect, Route, Switch, useLocation, useSearch } from 'wouter'
 import { AnswerPage } from './answer/answer-page.tsx'
 import { EventPage } from './audit/event-page.tsx'
+import { ConnectPage } from './connect/connect-page.tsx'
+import { ReturnPage } from './connect/return-page.tsx'
 import { EmbedsPage } from './embeds/embeds-page.tsx'
 import { FormsPage } from './forms/forms-page.tsx'
 import { JobPage } from './jobs/job-page.tsx'
@@ -66,6 +68,9 @@ export function App() {
       <Route path="/login" component={SignInPage} />
       <Route path="/invite" component={InvitePage} />
       <Route path="/answer" component={AnswerPage} />
+      <Route path="/connect/return" component={ReturnPage} />
+      <Route path="/connect/:id">{({ id }) => <ConnectPage key={id} id={id} />}</Route>
+      <Route path="/connect/:id/device">{({ id }) => <ConnectPage key={id} id={id} />}</Route>
       <Route>
         <Inside />
       </Route>
