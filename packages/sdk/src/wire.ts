@@ -15,6 +15,7 @@ export type Agent = {
   owner_user_id: string
   owner_display_name: string
   environment: 'live' | 'test'
+  labels: string[]
   state: 'unclaimed' | 'active' | 'paused' | 'revoked'
   created_at: string
   updated_at: string
@@ -1668,6 +1669,8 @@ export type Provider = {
   overridden: boolean
   /** A version waits for approval. */
   proposed: boolean
+  /** false: it is only proposed so far; told to who could approve it. */
+  in_force: boolean
   /** 0: the bundled one. */
   version: number
 }
@@ -1728,6 +1731,8 @@ export type ProviderDetail = {
     overridden: boolean
     /** A version waits for approval. */
     proposed: boolean
+    /** false: it is only proposed so far; told to who could approve it. */
+    in_force: boolean
     /** 0: the bundled one. */
     version: number
   } | null
@@ -3157,6 +3162,8 @@ export type Routes = {
     body: {
       name?: string
       description?: string
+      /** Grants and policies may mean every agent with a label. */
+      labels?: string[]
       state?: 'active' | 'paused' | 'revoked'
     }
     answers: {
@@ -6987,6 +6994,39 @@ export type Routes = {
     body: undefined
     answers: {
       200: ConnectView
+    }
+  }
+  'POST /connections/:id/revoke': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      local_only?: boolean
+    }
+    answers: {
+      202: {
+        status: 'revoked'
+        job_id: string
+      }
+    }
+  }
+  'POST /connections/:id/refresh': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Connection
+    }
+  }
+  'POST /connections/:id/test': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        status: 'works' | 'refused' | 'untested'
+        code: string | null
+        ms: number
+      }
     }
   }
   'POST /callbacks/:id/complete': {

@@ -32,6 +32,15 @@ export const plain = (text: string): string =>
     char === '\n' ? ' ' : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 
+/** What the vault refuses ends a command with a number of its own (V124). */
+const BY_CODE: Readonly<Record<string, number>> = {
+  connection_exists: 6,
+  provider_exists: 7,
+  same_person: 14,
+  definition_invalid: 16,
+  confirmation_required: 19,
+}
+
 /** Ends of a command by code: 2 the words were wrong, 69 nobody answered, 77 not allowed, 78 settings or a schema that does not fit, 1 everything else. */
 export function exitCode(error: unknown): number {
   if (error instanceof ConfigRefused || error instanceof BootRefused) return 78
@@ -40,6 +49,8 @@ export function exitCode(error: unknown): number {
   if (!(error instanceof Problem)) return 1
   if (error.code === 'settings_invalid') return 78
   if (error.code === 'server_unreachable') return 69
+  const own = BY_CODE[error.code]
+  if (own !== undefined) return own
   return error.status === 401 || error.status === 403 ? 77 : 1
 }
 

@@ -22,6 +22,7 @@ import { mailCommand } from './mail.ts'
 import type { Output } from './output.ts'
 import { policiesCommand } from './policies.ts'
 import { profileOf, profilesCommand } from './profiles.ts'
+import { providersCommand } from './providers.ts'
 import { queueCommand } from './queue.ts'
 import { kindsCommand, queuesCommand } from './queues.ts'
 import { availabilityCommand, peopleCommand, poolsCommand, routingCommand } from './routing.ts'
@@ -78,6 +79,7 @@ export function commandLine(): CommandLine {
   keyringCommand(program, door)
   jobsCommand(program, door)
   policiesCommand(program, door)
+  providersCommand(program, door)
   queuesCommand(program, door)
   kindsCommand(program, door)
   schedulesCommand(program, door)

@@ -7,10 +7,10 @@ import { isKeyScope, reach } from '../../identity/matrix.ts'
 import { recordNameOf } from '../clients/client.ts'
 import { findClientsOf, findConfigured } from '../clients/sql.ts'
 import type { VaultHouse } from '../house.ts'
-import { listProviders, type Provider, providerOf } from './catalogue.ts'
+import { listProviders, ownProvider, type Provider, providerOf } from './catalogue.ts'
 import { differenceOf } from './difference.ts'
 import { type ProviderState, showProvider, showVersion } from './show.ts'
-import { findConnectedTo, findProposed } from './sql.ts'
+import { findConnectedTo, findProposed, type VersionRow } from './sql.ts'
 import { usageOf } from './version.ts'
 
 export const LIST = 'GET /providers'
@@ -29,15 +29,29 @@ export async function listForViewer(house: VaultHouse, scope: Scope, { limit, cu
       const all = await listProviders(t, scope)
       const connected = names(await findConnectedTo(t, scope, scope.userId, agentOf(scope)))
       const configured = names(await findConfigured(t, scope))
-      const proposed = names(await findProposed(t, scope, null))
-      const shown = all.map((one) =>
-        showProvider(one, { state: stateOf(one, connected, configured), proposed: proposed.has(one.name) }),
+      const proposals = await findProposed(t, scope, null)
+      const proposed = names(proposals)
+      const inForce = new Set(all.map(({ name }) => name))
+      const known = all.map((one) =>
+        showProvider(one, { state: stateOf(one, connected, configured), proposed: proposed.has(one.name), inForce: true }),
+      )
+      const shown = [...known, ...(manages(scope) ? onlyProposed(proposals, inForce) : [])].sort((a, b) =>
+        a.name < b.name ? -1 : 1,
       )
       const rows = shown.filter((one) => one.name > after && fits(one, filter)).slice(0, limit + 1)
       return pageOf(house.keyring, at, rows, { limit, now: t.now, position: (row) => row.name })
     },
     { readOnly: true },
   )
+}
+
+const manages = (scope: Scope): boolean => reach(scope, 'provider.manage') === 'any'
+
+/** The newest proposal of each provider that nothing is in force of, for who could approve it. */
+function onlyProposed(proposals: readonly VersionRow[], inForce: ReadonlySet<string>) {
+  const newest = new Map<string, VersionRow>()
+  for (const row of proposals) if (!inForce.has(row.provider) && !newest.has(row.provider)) newest.set(row.provider, row)
+  return [...newest.values()].map((row) => showProvider(ownProvider(row), { state: 'available', proposed: true, inForce: false }))
 }
 
 const names = (rows: readonly { provider: string }[]) => new Set(rows.map(({ provider }) => provider))
@@ -64,18 +78,19 @@ export const getForViewer = (house: VaultHouse, scope: Scope, nameOrAlias: strin
     house.db,
     scope,
     async (t) => {
-      const manages = reach(scope, 'provider.manage') === 'any'
       const isPerson = !isKeyScope(scope) || scope.keyKind !== 'agt'
       const found = await providerOf(house, t, scope, nameOrAlias)
       const name = found?.name ?? nameOrAlias
-      const proposals = manages ? await findProposed(t, scope, name) : []
+      const proposals = manages(scope) ? await findProposed(t, scope, name) : []
       if (!found && proposals.length === 0) throw new Problem('not_found')
       const usage = await usageOf(t, scope, name)
       const record = await recordNameOf(house, t, scope, name)
       const clients = isPerson ? await findClientsOf(t, scope, record) : []
       const connected = names(await findConnectedTo(t, scope, scope.userId, agentOf(scope)))
       const configured = names(await findConfigured(t, scope))
-      const shown = found && showProvider(found, { state: stateOf(found, connected, configured), proposed: proposals.length > 0 })
+      const shown =
+        found &&
+        showProvider(found, { state: stateOf(found, connected, configured), proposed: proposals.length > 0, inForce: true })
       return {
         name,
         provider: shown,

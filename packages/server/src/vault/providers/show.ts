@@ -29,7 +29,7 @@ export type ProviderState = 'available' | 'configured' | 'connected'
 
 export const showProvider = (
   { name, definition, version, bundled, overridden }: Provider,
-  { state, proposed }: { state: ProviderState; proposed: boolean },
+  { state, proposed, inForce }: { state: ProviderState; proposed: boolean; inForce: boolean },
 ) => ({
   name,
   aliases: definition.aliases ?? [],
@@ -42,5 +42,6 @@ export const showProvider = (
   bundled: bundled && version === 0,
   overridden,
   proposed,
+  in_force: inForce,
   version,
 })

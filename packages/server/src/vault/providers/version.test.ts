@@ -40,6 +40,8 @@ test('V5 A33 a definition acts once somebody else approves its exact digest', as
     definition: null,
     proposals: [{ version: 1 }],
   })
+  expect((await house.alice.get(at('?state=proposed'))).body.data).toMatchObject([{ name: 'acme', in_force: false }])
+  expect((await house.agent.get(at('?q=acme'))).body.data ?? []).toEqual([])
   expect(await approve(house.alice, 'acme', proposed.body.digest)).toMatchObject({ status: 403, body: { code: 'same_person' } })
   expect(await approve(house.bob, 'acme', 'ab'.repeat(32))).toMatchObject({ status: 409, body: { code: 'state_conflict' } })
   expect(await approve(house.bob, 'acme', proposed.body.digest)).toMatchObject({ status: 200, body: { state: 'active' } })

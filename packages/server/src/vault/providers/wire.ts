@@ -27,6 +27,7 @@ const shown = {
   bundled: s.boolean(),
   overridden: s.boolean().describe('The tenant’s own stands in place of a bundled one.'),
   proposed: s.boolean().describe('A version waits for approval.'),
+  in_force: s.boolean().describe('false: it is only proposed so far; told to who could approve it.'),
   version: s.int().describe('0: the bundled one.'),
 }
 export const ProviderRow = s.named('Provider', s.object(shown))
