@@ -140,7 +140,9 @@ test('T13 T109 T111 a page says when the question changed under it, when its tim
   noFaults(surf)
 })
 
-test('T111 T164 from the mail on a phone: comment, claim, give back and send back, with what was typed kept; a button’s link offers the answer alone', async () => {
+test('T111 T164 from the mail on a phone: comment, claim, give back and send back, with what was typed kept; a button’s link offers the answer alone', {
+  timeout: 120_000,
+}, async () => {
   const { house, member, sink, mail: first } = await start()
   const task = await house.given.task({
     ...REFUND,

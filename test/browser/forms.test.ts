@@ -51,7 +51,9 @@ test('T82 a form is made with its preview in every channel, gets a next version,
   noFaults(surf)
 })
 
-test('T77 T78 T82 T163 fields are added, worded, bounded, ordered and removed by keyboard; schema, definition and preview follow', async () => {
+test('T77 T78 T82 T163 fields are added, worded, bounded, ordered and removed by keyboard; schema, definition and preview follow', {
+  timeout: 120_000,
+}, async () => {
   const house = await houseWithPages()
   const surf = await browse(house.url, { as: house.alice, height: 1000 })
   const { page } = surf

@@ -30,7 +30,9 @@ async function signIn({ page }: Surf): Promise<void> {
   await page.getByRole('button', { name: 'Sign in' }).click()
 }
 
-test('T151 T152 a risky answer is fixed, the password is given for it by name, and exactly that one counts; what took too long is asked for again', async () => {
+test('T151 T152 a risky answer is fixed, the password is given for it by name, and exactly that one counts; what took too long is asked for again', {
+  timeout: 120_000,
+}, async () => {
   const house = await houseWithPages()
   const person = await otto(house)
   const task = await house.given.task({
