@@ -90,6 +90,8 @@ const BLANK = {
   erased_at: null,
   decisions: [],
   may: [],
+  may_not: {},
+  needs_proof: null,
 }
 
 /** What a person may say about an action, where the asking side named no schema for it. */
