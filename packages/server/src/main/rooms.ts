@@ -84,6 +84,7 @@ import { refreshJobs, refreshSchedules } from '../vault/refresh/jobs.ts'
 import { revocationJobs } from '../vault/revocation/jobs.ts'
 import { revocationRoutes } from '../vault/revocation/routes.ts'
 import { vaultRoutes } from '../vault/routes.ts'
+import { runBearers } from '../vault/runs/self.ts'
 import { deliverCallbacks } from '../webhooks/callback.ts'
 import { deliveryRoutes } from '../webhooks/deliveries/routes.ts'
 import { endpointRoutes, webhookKeyRoute } from '../webhooks/endpoints/routes.ts'
@@ -137,7 +138,7 @@ const GRACE = '10s'
 export function openRooms(ground: Ground): Rooms {
   const { config, db, keyring, log, origin } = ground
   const passwords = openPasswords({ keyring, cost: ground.passwordCost })
-  const identity: IdentityHouse = { db, keyring, origin, passwords, bearers: [embedBearer({ db })] }
+  const identity: IdentityHouse = { db, keyring, origin, passwords, bearers: [embedBearer({ db }), ...runBearers({ db })] }
   const door = openDoor({
     guard: guardOf(ground),
     installation: keyring.installation,

@@ -7,6 +7,7 @@ import { FOLLOW, followProposal } from './grants/proposal.ts'
 import type { VaultHouse } from './house.ts'
 import { compareWithRecord } from './material/check.ts'
 import { END_CONNECTIONS, endConnectionsNow } from './providers/end.ts'
+import { sweepRuns } from './runs/run.ts'
 
 export const vaultJobs = (house: VaultHouse): Kind[] => [
   defineKind('vault.compare', {
@@ -19,6 +20,12 @@ export const vaultJobs = (house: VaultHouse): Kind[] => [
     keepOutput: false,
     async run() {
       await expireGrants(house)
+    },
+  }) as Kind,
+  defineKind('run.sweep', {
+    keepOutput: false,
+    async run() {
+      await sweepRuns(house)
     },
   }) as Kind,
   defineKind<unknown, { grant_id: string }>(FOLLOW, {
@@ -53,5 +60,6 @@ function readEnd(value: unknown): { provider: string; cause: string } {
 
 export const vaultSchedules: readonly Schedule[] = [
   defineSchedule('vault-comparison', { cron: '41 3 * * *', kind: 'vault.compare', overlap: 'skip' }),
+  defineSchedule('run-sweep', { cron: '* * * * *', kind: 'run.sweep', overlap: 'skip' }),
   defineSchedule('grant-expiry', { cron: '* * * * *', kind: 'grant.expire', overlap: 'skip' }),
 ]

@@ -4,9 +4,11 @@ import { connectionRoutes } from './connections/routes.ts'
 import { grantRoutes } from './grants/routes.ts'
 import type { VaultHouse } from './house.ts'
 import { providerRoutes } from './providers/routes.ts'
+import { runRoutes } from './runs/routes.ts'
 
 export const vaultRoutes = (house: VaultHouse): Route[] => [
   ...providerRoutes(house),
   ...connectionRoutes(house),
   ...grantRoutes(house),
+  ...runRoutes(house),
 ]

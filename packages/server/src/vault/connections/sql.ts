@@ -261,3 +261,8 @@ export const findDefinitions = (t: Tx, scope: Scope, providers: readonly string[
   select d.provider, d.version, d.definition from definitions d
   join unnest(${providers}::text[], ${versions}::integer[]) as w (provider, version) on w.provider = d.provider and w.version = d.version
   where d.tenant_id = ${scope.tenantId}::uuid`
+
+/** Those that are not over, oldest first. */
+export const findConnections = (t: Tx, scope: Scope, ids: readonly string[]) => t.rows<ConnectionRow>`
+  select ${COLUMNS} from connections c
+  where c.tenant_id = ${scope.tenantId}::uuid and c.id = any (${ids}::text[]) and c.status not in ('revoked', 'removed') order by c.id`

@@ -183,3 +183,10 @@ export const emailsOfGranters = (t: Tx, scope: Scope, ownerId: string | null) =>
 
 export const setTask = (t: Tx, scope: Scope, id: string, taskId: string) => t.run`
   update grants set task_id = ${taskId}::text where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and task_id is null`
+
+/** For this agent or one of its labels, at this moment, and not used up. */
+export const grantsInForce = (t: Tx, scope: Scope, agentId: string) => t.rows<GrantRow>`
+  select ${COLUMNS} from grants g join agents a on a.tenant_id = g.tenant_id and a.id = ${agentId}::text
+  where g.tenant_id = ${scope.tenantId}::uuid and g.status = 'active' and (g.agent_id = a.id or g.agent_label = any (a.labels))
+    and g.starts_at <= ${t.now}::timestamptz and g.expires_at > ${t.now}::timestamptz and (g.max_uses is null or g.uses < g.max_uses)
+  order by g.id`

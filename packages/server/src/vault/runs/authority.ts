@@ -1,0 +1,46 @@
+// The authorities that runs are seen under (V118): a run's own, which dies with it, or the tenant's for what runs long. The key stands in its envelope alone.
+import { makeAuthority } from '../../crypto/authority.ts'
+import { sealText } from '../../crypto/seal.ts'
+import type { Scope, Tx } from '../../db/tx.ts'
+import { record } from '../../events/event.ts'
+import { tenantKey } from '../../identity/keys-at-rest/tenant-key.ts'
+import { newId, tenantWire } from '../../std/id.ts'
+import type { VaultHouse } from '../house.ts'
+import { type AuthorityRow, findTenantAuthority, insertAuthority, lockAuthorities } from './sql.ts'
+
+const BEFORE_MS = 5 * 60_000
+const AFTER_MS = 5 * 60_000
+const TENANT_MS = 30 * 86_400_000
+
+export const authorityPlace = (scope: Scope, id: string) => ({
+  tenant: tenantWire(scope.tenantId),
+  table: 'authorities',
+  column: 'key',
+  row: id,
+})
+
+/** Until five minutes after the run, so that what began in time ends well. */
+export const authorityOfRun = (house: VaultHouse, t: Tx, scope: Scope, runId: string, endsAt: Date): Promise<AuthorityRow> =>
+  make(house, t, scope, { runId, name: `Countersign ${runId}`, until: new Date(endsAt.getTime() + AFTER_MS) })
+
+/** Renewed at one third of its life left; whoever was given the one before goes on trusting it. */
+export async function authorityOfTenant(house: VaultHouse, t: Tx, scope: Scope): Promise<AuthorityRow> {
+  await lockAuthorities(t, scope)
+  const present = await findTenantAuthority(t, scope, new Date(t.now.getTime() + TENANT_MS / 3))
+  const name = `Countersign ${tenantWire(scope.tenantId)}`
+  return present ?? make(house, t, scope, { runId: null, name, until: new Date(t.now.getTime() + TENANT_MS) })
+}
+
+async function make(
+  house: VaultHouse,
+  t: Tx,
+  scope: Scope,
+  { runId, name, until }: { runId: string | null; name: string; until: Date },
+): Promise<AuthorityRow> {
+  const id = newId('aut', t.now.getTime())
+  const { certificate, key } = await makeAuthority(name, new Date(t.now.getTime() - BEFORE_MS), until)
+  const sealed = sealText(await tenantKey(house, t, scope), authorityPlace(scope, id), key)
+  await insertAuthority(t, scope, { id, run_id: runId, certificate, key: sealed, expires_at: until })
+  await record(t, scope, 'authority.made', { authority_id: id, run_id: runId }, { resource: { type: 'authority', id } })
+  return { id, certificate, expires_at: until }
+}
