@@ -5,11 +5,8 @@ import { AnswerPage } from './answer/answer-page.tsx'
 import { EventPage } from './audit/event-page.tsx'
 import { ConnectPage } from './connect/connect-page.tsx'
 import { ReturnPage } from './connect/return-page.tsx'
-import { EmbedsPage } from './embeds/embeds-page.tsx'
-import { FormsPage } from './forms/forms-page.tsx'
 import { JobPage } from './jobs/job-page.tsx'
 import { QueuePage } from './jobs/queue-page.tsx'
-import { MailPage } from './mail/mail-page.tsx'
 import { SignedIn, useMe, useSetup } from './me.ts'
 import { AgentsPage } from './pages/agents-page.tsx'
 import { InboxPage } from './pages/inbox-page.tsx'
@@ -23,14 +20,10 @@ import { TaskPage } from './pages/task-page.tsx'
 import { paths } from './paths.ts'
 import { VersionPage } from './policies/version-page.tsx'
 import { RoutingPeoplePage } from './routing/people-page.tsx'
-import { RoutingPage } from './routing/routing-page.tsx'
 import { Shell } from './shell.tsx'
 import { SlackLinkPage } from './slack/link-page.tsx'
-import { SlackPage } from './slack/slack-page.tsx'
 import { TenantPage } from './tenants/tenant-page.tsx'
-import { TenantsPage } from './tenants/tenants-page.tsx'
 import { Refusal } from './ui/refusal.tsx'
-import { VerifiersPage } from './verifiers/verifiers-page.tsx'
 import { DeliveryPage } from './webhooks/delivery-page.tsx'
 import { WebhookPage } from './webhooks/endpoint-page.tsx'
 import { WebhooksPage } from './webhooks/list-page.tsx'
@@ -46,6 +39,13 @@ const ChannelsPage = later('ChannelsPage', () => import('./channels/channels-pag
 const CallbacksPage = later('CallbacksPage', () => import('./jobs/callbacks-page.tsx'))
 const DeadLettersPage = later('DeadLettersPage', () => import('./jobs/dead-letters-page.tsx'))
 const DevPage = later('DevPage', () => import('./dev/dev-page.tsx'))
+const EmbedsPage = later('EmbedsPage', () => import('./embeds/embeds-page.tsx'))
+const MailPage = later('MailPage', () => import('./mail/mail-page.tsx'))
+const VerifiersPage = later('VerifiersPage', () => import('./verifiers/verifiers-page.tsx'))
+const TenantsPage = later('TenantsPage', () => import('./tenants/tenants-page.tsx'))
+const SlackPage = later('SlackPage', () => import('./slack/slack-page.tsx'))
+const RoutingPage = later('RoutingPage', () => import('./routing/routing-page.tsx'))
+const FormsPage = later('FormsPage', () => import('./forms/forms-page.tsx'))
 const EnginePage = later('EnginePage', () => import('./jobs/engine-page.tsx'))
 const KindsPage = later('KindsPage', () => import('./jobs/kinds-page.tsx'))
 const JobsPage = later('JobsPage', () => import('./jobs/list-page.tsx'))
