@@ -895,6 +895,10 @@ export type GrantRule = {
   }[]
 }
 
+export type Heartbeat = {
+  expires_at: string
+}
+
 /** What a host announced, newest words first. */
 export type Incident = {
   id: string
@@ -1510,6 +1514,33 @@ export type NoticeTemplate = {
   updated_at: string
 }
 
+export type OpenedRun = {
+  run: Run
+  /** For the proxy and for /runs/self; shown here and nowhere again. */
+  token?: string
+  secret_shown?: boolean
+  proxy_url: string | null
+  /** What the child trusts besides public authorities. */
+  ca_pem: string
+  /** Variables for the child; each holds a placeholder, no secret. */
+  env: { [member: string]: string }
+}
+
+export type OwnRun = {
+  run: Run
+  routes: {
+    connection_id: string
+    provider: string
+    name: string
+    status: string
+    hosts: string[]
+    placeholder: string
+    env: string[]
+    grant_ids: string[]
+  }[]
+  env: { [member: string]: string }
+}
+
 export type PolicyCheck = {
   valid: boolean
   errors: PolicyFault[]
@@ -2100,6 +2131,28 @@ export type RoutedPerson = {
 export type Routing = {
   default_pool_id: string | null
   fallback_pool_id: string | null
+}
+
+/** One bounded execution of an agent. */
+export type Run = {
+  id: string
+  agent_id: string
+  environment: 'live' | 'test'
+  purpose: string
+  labels: string[]
+  mode: 'enforce' | 'learn'
+  /** How it was opened. */
+  proof: 'key' | 'dpop' | 'oidc' | 'user'
+  state: 'live' | 'ended'
+  /** By provider: which connection it was told to use. */
+  connections: { [member: string]: string }
+  opened_by: string
+  client_address: string | null
+  created_at: string
+  expires_at: string
+  beat_at: string | null
+  ended_at: string | null
+  ended_reason: string | null
 }
 
 export type Schedule = {
@@ -6938,6 +6991,81 @@ export type Routes = {
     }
     answers: {
       200: Grant
+    }
+  }
+  'GET /runs': {
+    params: Record<string, never>
+    query: { agent_id?: string; state?: 'live' | 'ended'; limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: Run[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /runs': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      agent_id?: string
+      purpose: string
+      labels?: string[]
+      /** 8 hours when left out, 7 days at most. */
+      ttl_seconds?: number
+      mode?: 'enforce' | 'learn'
+      /** By provider: the name or id of a connection. */
+      connections?: { [member: string]: string }
+      /** An authority of its own, or the tenant’s for what runs long. */
+      ca?: 'run' | 'tenant'
+    }
+    answers: {
+      201: OpenedRun
+    }
+  }
+  'GET /runs/self': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: OwnRun
+    }
+  }
+  'POST /runs/self/beat': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Heartbeat
+    }
+  }
+  'POST /runs/self/end': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      reason?: string
+    }
+    answers: {
+      200: Run
+    }
+  }
+  'GET /runs/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Run
+    }
+  }
+  'POST /runs/:id/end': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      reason?: string
+    }
+    answers: {
+      200: Run
     }
   }
   'POST /authorizations': {
