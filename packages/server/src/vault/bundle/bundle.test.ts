@@ -267,17 +267,17 @@ const put = (folder: string, name: string, value: unknown) => writeFileSync(join
 
 test('V6 a changed, a missing and an added definition are not taken', () => {
   const folder = copy()
-  expect(faultsOf(() => readBundle(folder))).toEqual([])
+  expect(faultsOf(() => readBundle(folder, null))).toEqual([])
   put(folder, 'openai.json', { ...named('openai'), hosts: [{ host: 'api.evil.test' }] })
   rmSync(join(folder, 'stripe.json'))
   put(folder, 'acme.json', { ...named('openai'), name: 'acme' })
-  expect([...faultsOf(() => readBundle(folder))].sort()).toEqual([
+  expect([...faultsOf(() => readBundle(folder, null))].sort()).toEqual([
     'acme differs from the manifest.',
     'openai differs from the manifest.',
     'stripe is missing.',
   ])
   writeFileSync(join(folder, 'manifest.json'), '{')
-  expect(faultsOf(() => readBundle(folder))[0]).toBe('The manifest cannot be read.')
+  expect(faultsOf(() => readBundle(folder, null))[0]).toBe('The manifest cannot be read.')
 })
 
 test('V6 a release is signed: a manifest of somebody else’s, or none, is not taken', () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { Problem } from '@countersign/sdk'
 import { expect, test } from 'vitest'
 import { canonical } from '../../crypto/canonical.ts'
@@ -163,4 +164,10 @@ test('§10.1 V2 what is not one JSON value with each member once is refused', ()
   expect(faultsOf('['.repeat(100_000))).toEqual([' too_deep'])
   expect(faultsOf('{"schema":1e999}')).toEqual(['/schema number'])
   expect(faultsOf('{"name":"\\ud800"}')).toEqual(['/name text'])
+})
+
+test('V2 the definition in the documentation is one', () => {
+  const page = readFileSync(new URL('../../../../../docs/vault/providers.md', import.meta.url), 'utf8')
+  const [, source] = /^```jsonc\n([\s\S]*?)^```/m.exec(page) ?? []
+  expect(checkDefinition(source as string).definition.name).toBe('acme')
 })
