@@ -23,7 +23,7 @@ export async function creates(run: Run): Promise<void> {
 
 /** Alone, and beside creates that come at half of what B1 asks for. */
 export async function decisions(run: Run): Promise<void> {
-  const ids = await inBatches(many(run, 24_000, 800), 64, () => open(run))
+  const ids = await inBatches(many(run, 24_000, 500), 64, () => open(run))
   const one = async () => {
     const id = ids.pop()
     if (id !== undefined) await decide(run, id)
