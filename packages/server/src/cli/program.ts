@@ -18,6 +18,7 @@ import { formsCommand } from './forms.ts'
 import { jobsCommand } from './jobs.ts'
 import { keyringCommand } from './keyring.ts'
 import { keysCommand } from './keys.ts'
+import { loginCommand } from './login.ts'
 import { mailCommand } from './mail.ts'
 import type { Output } from './output.ts'
 import { policiesCommand } from './policies.ts'
@@ -80,6 +81,7 @@ export function commandLine(): CommandLine {
   jobsCommand(program, door)
   policiesCommand(program, door)
   providersCommand(program, door)
+  loginCommand(program, door)
   queuesCommand(program, door)
   kindsCommand(program, door)
   schedulesCommand(program, door)

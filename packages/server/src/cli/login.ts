@@ -1,0 +1,154 @@
+// countersign login <provider>: a credential of one's own, by a page in the browser, a code to type in, or a key that is piped in (V34). A secret is never taken from
+// the command line, and none is printed.
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { RouteAnswer } from '@countersign/sdk'
+import { type Command, Option } from 'commander'
+import { processContext } from '../main/config.ts'
+import { plain, print } from './output.ts'
+import { named, usage } from './provider-clients.ts'
+import type { Door } from './tasks.ts'
+
+type Started = RouteAnswer<'POST /authorizations'>
+type Authorization = RouteAnswer<'GET /authorizations/:id'>
+
+const EXAMPLES = `
+Examples:
+  $ countersign login github                            opens a page; waits until you have said yes
+  $ countersign login github --method device --name bot
+  $ pass show openai | countersign login openai --from-stdin
+  $ countersign login acme-mcp --base-url https://mcp.example.com
+`
+
+type LoginOptions = {
+  method?: Authorization['method']
+  name?: string
+  shared?: true
+  scopes?: string
+  baseUrl?: string
+  param: Record<string, string>
+  replace?: true
+  browser: boolean
+  fromEnv?: string
+  fromStdin?: true
+  storeAnyway?: true
+  timeout: number
+  secret?: string | true
+}
+
+const ASK_AGAIN_MS = 2_000
+/** V124: of how it ended, where no connection came of it. */
+const ENDS: Partial<Record<Authorization['status'], number>> = { failed: 5, cancelled: 11, expired: 13 }
+
+export function loginCommand(program: Command, door: Door): void {
+  program
+    .command('login <provider>')
+    .description('connect to a provider: sign in there, or store a key')
+    .option(
+      '--method <method>',
+      'code, device, register, client_credentials, api_key, basic or aws; the best that there is, unless given',
+    )
+    .option('--name <name>', 'of the connection; default unless given')
+    .option('--shared', 'for the whole tenant')
+    .option('--scopes <scopes>', 'in place of the provider’s usual ones, with commas between them')
+    .option('--base-url <url>', 'the origin of your own installation of the product')
+    .option('--param <name=value>', 'a parameter that the provider’s definition asks for; may be repeated', pair, {})
+    .option('--replace', 'in place of the connection that has this name; who may use it stays the same')
+    .option('--no-browser', 'print the address and open nothing')
+    .option('--from-env <variable>', 'the key stands in this variable')
+    .option('--from-stdin', 'the key is piped in; of several fields, one line name=value each')
+    .option('--store-anyway', 'also where the provider refuses the key')
+    .option('--timeout <seconds>', 'how long to wait for you', seconds, 900)
+    .addOption(new Option('--secret [value]').hideHelp())
+    .addHelpText('after', EXAMPLES)
+    .action((provider: string, options: LoginOptions) => named(door, () => login(door, provider, options)))
+}
+
+async function login(door: Door, provider: string, options: LoginOptions): Promise<void> {
+  if (options.secret !== undefined) throw usage('A secret never stands in a command: use --from-env or --from-stdin.')
+  const typed = secretOf(options)
+  const fields = typed === null ? undefined : await fieldsOf(door, provider, typed)
+  const params = { ...options.param, ...(options.baseUrl === undefined ? {} : { base_url: options.baseUrl }) }
+  const body = {
+    provider,
+    params,
+    ...(options.method && { method: options.method }),
+    ...(options.name && { name: options.name }),
+    ...(options.shared && { shared: true }),
+    ...(options.scopes && { scopes: options.scopes.split(',').filter((one) => one !== '') }),
+    ...(options.replace && { replace: true }),
+    ...(fields && { fields }),
+    ...(options.storeAnyway && { store_anyway: true }),
+  }
+  const begun = await door.client().call('POST /authorizations', { body })
+  const ended = begun.next_action === 'none' ? begun : await waitFor(door, begun, options)
+  if (ended.status !== 'completed') process.exitCode = ENDS[ended.status] ?? 13
+  print(door.output(), withoutLink(ended), told)
+}
+
+/** The link's token is for the browser that opens it, and for no log of results. */
+const withoutLink = ({ connect_url: _, ...rest }: Started): Authorization => rest
+
+function secretOf({ fromEnv, fromStdin }: LoginOptions): string | null {
+  if (fromEnv !== undefined && fromStdin) throw usage('Take the key from one place: --from-env or --from-stdin.')
+  const text = fromStdin ? readFileSync(0, 'utf8') : fromEnv === undefined ? null : (processContext().env[fromEnv] ?? '')
+  if (text !== null && text.trim() === '') throw usage(fromStdin ? 'Nothing was piped in.' : `${fromEnv} is not set.`)
+  return text
+}
+
+/** One field takes all that was piped in; of several each has a line of its own. */
+async function fieldsOf(door: Door, name: string, text: string): Promise<Record<string, string>> {
+  const { definition } = await door.client().call('GET /providers/:name', { params: { name } })
+  const { fields = [] } = (definition as { api_key?: { fields?: { name: string }[] } }).api_key ?? {}
+  const [only] = fields
+  if (fields.length <= 1) return { [only?.name ?? 'api_key']: text }
+  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '')
+  if (lines.some((line) => !line.includes('=')))
+    throw usage(`Pipe a line name=value for each of ${fields.map((one) => one.name).join(', ')}.`)
+  return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf('=')).trim(), line.slice(line.indexOf('=') + 1)]))
+}
+
+async function waitFor(door: Door, begun: Started, { browser, timeout }: LoginOptions): Promise<Started> {
+  const say = door.output().stderr
+  if (begun.next_action === 'show_code') say(`Open ${begun.verification_uri} and type in ${begun.user_code}\n`)
+  else say(`Open ${begun.connect_url}\n`)
+  const to = begun.next_action === 'show_code' ? (begun.verification_uri_complete ?? begun.verification_uri) : begun.connect_url
+  if (browser && to) openBrowser(to)
+  say('Waiting until you have said yes there. Ctrl-C stops waiting, and nothing else.\n')
+  const { authorization_id: id } = begun
+  const until = performance.now() + timeout * 1_000
+  for (;;) {
+    const now = await door.client().call('GET /authorizations/:id', { params: { id } })
+    if (now.next_action === 'none' && now.status !== 'processing') return now
+    if (performance.now() >= until) return now
+    await pause(ASK_AGAIN_MS)
+  }
+}
+
+/** Where there is none, the address was printed. */
+function openBrowser(url: string): void {
+  const [command, ...rest] = process.platform === 'darwin' ? ['open'] : process.platform === 'win32' ? ['explorer'] : ['xdg-open']
+  const child = spawn(command as string, [...rest, url], { stdio: 'ignore', detached: true })
+  child.on('error', (error) => process.stderr.write(`No browser could be opened (${(error as NodeJS.ErrnoException).code}).\n`))
+  child.unref()
+}
+
+function told({ status, provider, connection_name, connection_id, error }: Authorization): string {
+  const what = `${provider}:${connection_name}`
+  if (status === 'completed') return `connected  ${what}  ${connection_id}`
+  const why = error === null ? '' : `  ${plain(error.code)}${error.said === null ? '' : `: ${plain(error.said)}`}`
+  return `${status}  ${what}${why}`
+}
+
+function pair(text: string, before: Record<string, string>): Record<string, string> {
+  const at = text.indexOf('=')
+  if (at < 1) throw usage(`--param is name=value, not ${JSON.stringify(text)}.`)
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) }
+}
+
+function seconds(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 0) throw usage('--timeout is a number of seconds.')
+  return value
+}
