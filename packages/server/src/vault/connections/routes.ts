@@ -3,10 +3,12 @@ import { type Route, route, s } from '../../http/route.ts'
 import type { VaultHouse } from '../house.ts'
 import { changeConnection, getConnection, listConnectionsOf, removeConnection } from './connection.ts'
 import { makeDefault } from './default.ts'
+import { exportFields, FORMATS } from './export.ts'
 import { ConnectionBody, ConnectionChange, ConnectionStatus, ProviderName } from './shapes.ts'
 
 const tag = 'connections'
 const params = { id: s.id('conn') }
+const HELD = ['policy_denied', 'policy_error', 'approval_pending', 'human_denied', 'too_many_open', 'busy'] as const
 
 export const connectionRoutes = (house: VaultHouse): Route[] => [
   route(
@@ -100,5 +102,30 @@ export const connectionRoutes = (house: VaultHouse): Route[] => [
       problems: ['not_found'],
     },
     ({ scope, params, body }) => makeDefault(house, scope, params.id, body),
+  ),
+  route(
+    'POST /connections/:id/export',
+    {
+      summary: 'Take fields of a stored credential out',
+      description:
+        'Off until the tenant switches it on (`vault_export`). Each field leaves an event with the reason. Refresh tokens, client secrets and private keys never leave.',
+      tag,
+      auth: 'session',
+      action: 'connection.export',
+      stepUp: true,
+      params,
+      body: s.object({
+        fields: s.array(s.line({ max: 100 }), { min: 1, max: 20 }),
+        format: s.oneOf(...FORMATS),
+        reason: s.text({ min: 1, max: 500 }),
+      }),
+      answers: { 200: 'page' },
+      problems: ['not_found', 'not_exportable', 'export_off', 'state_conflict', 'envelope_unknown', ...HELD],
+      idempotency: 'none',
+    },
+    ({ scope, params, body, reply }) => {
+      reply.header('Cache-Control', 'no-store')
+      return exportFields(house, scope, params.id, body)
+    },
   ),
 ]

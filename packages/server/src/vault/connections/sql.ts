@@ -266,3 +266,6 @@ export const findDefinitions = (t: Tx, scope: Scope, providers: readonly string[
 export const findConnections = (t: Tx, scope: Scope, ids: readonly string[]) => t.rows<ConnectionRow>`
   select ${COLUMNS} from connections c
   where c.tenant_id = ${scope.tenantId}::uuid and c.id = any (${ids}::text[]) and c.status not in ('revoked', 'removed') order by c.id`
+
+export const exportIsOn = (t: Tx, scope: Scope) => t.one<{ on: boolean }>`
+  select vault_export as "on" from tenants where id = ${scope.tenantId}::uuid`
