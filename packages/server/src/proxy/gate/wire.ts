@@ -1,0 +1,49 @@
+// The three verbs of the gate (V81) as they travel: what a node may ask, and what it is told. Bytes are base64.
+import type { Material } from '../../vault/providers/definition.ts'
+import type { BoundRequest } from '../decide/digest.ts'
+
+/** A node names a run by the hash of the token that a client showed it; it is never told the token's hash of another. */
+export type OpenParams = { token_hash: string; client_address: string }
+export type OpenResult = {
+  run: { id: string; tenant: string; agent_id: string; expires_at: string }
+  authority: { id: string; certificate: string; key: string }
+} | null
+
+/** `refresh`: the upstream answered 401 to this generation (V48). */
+export type MaterialParams = { run_id: string; connection_id: string; grant_id: string; refresh?: { generation: number } }
+/** `lease_ms`: for how long it may be used again; 0: for this request alone. */
+export type MaterialResult = { material: Material; generation: number; lease_ms: number }
+
+export type AskParams = {
+  run_id: string
+  connection_id: string
+  grant_id: string
+  grant_generation: number
+  request: BoundRequest
+  request_id: string
+  body: string
+  facts: Record<string, string | number | boolean>
+  tools: { name: string; arguments: unknown }[]
+  policy: {
+    version: number
+    ids: string[]
+    quorum: number
+    expires_seconds: number
+    on_timeout: 'deny' | 'escalate'
+    texts: string[]
+  }
+  /** For how long the answer may wait for people. */
+  wait_ms: number
+}
+export type AskResult = {
+  hold_id: string
+  task_id: string
+  task_url: string
+  digest: string
+  expires_at: string
+  state: 'open' | 'agreed' | 'refused' | 'expired' | 'spent'
+  comment?: string
+  /** The request that an earlier approval of the same went out with. */
+  sent?: string
+  edited_body?: string
+}

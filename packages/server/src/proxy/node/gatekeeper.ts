@@ -1,0 +1,341 @@
+// The decision path of a proxy process (V91): target, connection, grant, facts, policy, hold, use, record, material, injection, in this order. A failure at a step
+// opens nothing further. Holds no root key and reads no table; what needs a key or a human is asked at the gate.
+import { Problem } from '@countersign/sdk'
+import { Secret } from '../../crypto/secret.ts'
+import { parseKey, sha256Hex } from '../../crypto/token.ts'
+import { NO_TENANT, systemScope } from '../../db/scope.ts'
+import { type Db, tx } from '../../db/tx.ts'
+import { policySchema } from '../../identity/policies/judge.ts'
+import { openSets, type Sets } from '../../policy/decide.ts'
+import type { Clock } from '../../std/clock.ts'
+import type { Log } from '../../std/log.ts'
+import type { Definition, Material } from '../../vault/providers/definition.ts'
+import { appliesTo, type Filled, fillInjection, InjectionInvalid } from '../../vault/providers/fill.ts'
+import { placeIn } from '../decide/choose.ts'
+import { type About, answerOf, denial, isGrpc } from '../decide/deny.ts'
+import { type Judged, judgeRequest, passOr } from '../decide/judge.ts'
+import { invalidRpc, rpcAnswer } from '../decide/tools.ts'
+import type { View } from '../decide/view.ts'
+import type { GateClient } from '../gate/channel.ts'
+import type { AskResult, MaterialParams, MaterialResult, OpenParams, OpenResult } from '../gate/wire.ts'
+import type { Answer, AskedRequest, FilledInjection, Gatekeeper, OpenRun, Send, Verdict } from '../gatekeeper.ts'
+import { judgedEvent, settledEvent } from './event.ts'
+import { type Agreed, holdRequest } from './hold.ts'
+import { openLeases } from './leases.ts'
+import { openRecorder } from './recorder.ts'
+import { openRuns } from './runs.ts'
+import { type ProxyEvent, recordEvents, reserveUse, settleHold, spendHold } from './sql.ts'
+
+export type NodeOptions = {
+  /** The id under which this process is enrolled. */
+  node: string
+  db: Db
+  gate: GateClient
+  clock: Clock
+  log: Log
+  bundled: ReadonlyMap<string, Definition>
+  /** The installation's forbids over every tenant. */
+  guardrails: string
+  limits?: Partial<NodeLimits>
+}
+export type NodeLimits = { inspectBody: number; holdBody: number; holdMs: number; pollMs: number; staleAfterMs: number }
+const LIMITS: NodeLimits = { inspectBody: 65_536, holdBody: 1_048_576, holdMs: 50_000, pollMs: 200, staleAfterMs: 1_000 }
+
+export type Node = {
+  gatekeeper: Gatekeeper
+  /** One look at what changed, as the timer does; for tests. */
+  look(): Promise<void>
+  close(): Promise<void>
+}
+
+const scope = systemScope('proxy', NO_TENANT)
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
+const RESENT_BODY = 65_536
+const CLOSE_MS = 5_000
+
+export function openNode(options: NodeOptions): Node {
+  const { node, db, gate, clock, log, bundled } = options
+  const limits = { ...LIMITS, ...options.limits }
+  const now = (): number => clock.now().getTime()
+  const runs = openRuns({ node, db, clock, log, bundled, pollMs: limits.pollMs, staleAfterMs: limits.staleAfterMs })
+  const leases = openLeases()
+  const recorder = openRecorder<ProxyEvent>({
+    write: (events) => tx(db, scope, (t) => recordEvents(t, node, events)),
+    clock,
+    log,
+  })
+  const opened = new Map<string, OpenRun>()
+  const parsed = new WeakMap<View['policy'], Sets>()
+  const judgedRequests = new Map<string, { view: View; connectionId: string | null; holdId: string | null }>()
+
+  runs.onCut(({ runId, connectionId, everythingInjected }) => {
+    if (everythingInjected) leases.clear()
+    else leases.drop({ ...(runId ? { runId } : {}), ...(connectionId ? { connectionId } : {}) })
+    if (runId && !connectionId) for (const [hash, run] of opened) if (run.id === runId) opened.delete(hash)
+  })
+
+  function setsOf({ policy }: View): Sets {
+    const known = parsed.get(policy)
+    if (known) return known
+    const sets = openSets({ version: policy.version, text: policy.text, guardrails: options.guardrails, schema: policySchema() })
+    parsed.set(policy, sets)
+    return sets
+  }
+
+  async function open(token: string, clientAddress: string): Promise<OpenRun | null> {
+    if (parseKey(token)?.kind !== 'prx') return null
+    const token_hash = sha256Hex(token)
+    const known = opened.get(token_hash)
+    if (known && known.expiresAt.getTime() > now()) return known
+    const params: OpenParams = { token_hash, client_address: clientAddress }
+    const found = (await gate.call('open', params)) as OpenResult
+    if (found === null) return null
+    const { run, authority } = found
+    const { id, certificate, key } = authority
+    const one: OpenRun = {
+      id: run.id,
+      tenant: run.tenant,
+      agentId: run.agent_id,
+      expiresAt: new Date(run.expires_at),
+      authority: { id, certificate, key: new Secret(key) },
+    }
+    opened.set(token_hash, one)
+    runs.follow(run.id)
+    return one
+  }
+
+  /** What the gate refuses, the agent hears. */
+  async function judge(run: OpenRun, request: AskedRequest): Promise<Verdict> {
+    try {
+      return await decide(run, request)
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+      return answerOf(error, 'deny', { requestId: request.id, grpc: isGrpc(request.headers) })
+    }
+  }
+
+  async function decide(run: OpenRun, request: AskedRequest): Promise<Verdict> {
+    const grpc = isGrpc(request.headers)
+    const refuse = (problem: Problem): Answer => answerOf(problem, 'deny', { requestId: request.id, grpc })
+    if (!runs.isFresh()) return refuse(new Problem('control_unreachable', { retry_after: 1 }))
+    if (!recorder.isAvailable()) return refuse(new Problem('record_unavailable', { retry_after: 1 }))
+    const view = await runs.viewOf(run.id)
+    if (view === null) return refuse(denial('run_ended', { requestId: request.id, runId: run.id }).problem)
+    const judged = await judgeRequest({ view, sets: setsOf(view), limits, at: clock.now() }, request)
+    if (judged.outcome === 'deny') return denied(view, request, judged)
+    if (!('use' in judged)) {
+      await recorder.add(judgedEvent(view, request, judged, clock.now())).sent
+      judgedRequests.set(request.id, { view, connectionId: null, holdId: null })
+      return { ...NOTHING, answerHeaders: { 'countersign-outcome': 'pass' } }
+    }
+    return judged.outcome === 'ask' ? held(view, request, judged) : send(view, request, judged, null)
+  }
+
+  async function denied(view: View, request: AskedRequest, judged: Extract<Judged, { outcome: 'deny' }>): Promise<Answer> {
+    await recorder.add(judgedEvent(view, request, judged, clock.now())).sent
+    const about: About = {
+      requestId: request.id,
+      runId: view.run.id,
+      ...(judged.connection ? { connection: judged.connection.id } : {}),
+      ...(judged.choices ? { choices: judged.choices } : {}),
+    }
+    const { problem } = denial(judged.reason, about, judged.provider ? { provider: judged.provider } : {})
+    if (judged.rpc === 'invalid') return invalidRpc(request.id)
+    if (judged.rpc) return rpcAnswer(judged.rpc, problem, request.id, 'deny')
+    return answerOf(problem, 'deny', { requestId: request.id, grpc: isGrpc(request.headers) })
+  }
+
+  async function held(view: View, request: AskedRequest, judged: Allowed): Promise<Verdict> {
+    await recorder.add(judgedEvent(view, request, judged, clock.now())).sent
+    const port = {
+      ask: async (params: object) => (await gate.call('ask', params)) as AskResult,
+      spend: async (hold: { holdId: string; digest: Buffer; judgedUnder: number; requestId: string }) =>
+        (await tx(db, scope, (t) => spendHold(t, node, { runId: view.run.id, ...hold }))).is_spent,
+    }
+    const answer = await holdRequest(
+      port,
+      { body: limits.holdBody, defaultWaitMs: limits.holdMs },
+      { view, request, judged, now },
+    )
+    if (!(answer instanceof Problem)) return send(view, request, judged, answer)
+    const outcome = answer.code === 'approval_pending' ? 'ask' : 'deny'
+    if (judged.rpc) return rpcAnswer(judged.rpc, answer, request.id, outcome)
+    const task = answer.members.task_id
+    const more: Record<string, string> = task === undefined ? {} : { 'countersign-task': task }
+    return answerOf(answer, outcome, { requestId: request.id, grpc: isGrpc(request.headers) }, more)
+  }
+
+  /** From the use of the grant to the filled injection. Nothing has been sent when it refuses. */
+  async function send(view: View, request: AskedRequest, judged: Allowed, agreed: Agreed | null): Promise<Verdict> {
+    const { connection, grant } = judged.use
+    const giveUp = async (): Promise<void> => {
+      if (agreed) await tx(db, scope, (t) => settleHold(t, node, { runId: view.run.id, holdId: agreed.holdId, wasSent: false }))
+    }
+    if (grant.maxUses !== null) {
+      const { is_reserved } = await tx(db, scope, (t) => reserveUse(t, node, view.run.id, grant.id))
+      if (!is_reserved) {
+        await giveUp()
+        return denied(view, request, { outcome: 'deny', reason: 'grant_expired', policy: judged.policy, connection, grant })
+      }
+    }
+    const event = judgedEvent(
+      view,
+      request,
+      { ...judged, outcome: 'allow' },
+      clock.now(),
+      agreed ? { task_id: agreed.taskId } : {},
+    )
+    const writing = recorder.add(event)
+    const before = grant.record === 'before' || (grant.record === 'auto' && !SAFE.has(request.method))
+    await (before ? writing.kept : writing.sent)
+    judgedRequests.set(request.id, { view, connectionId: connection.id, holdId: agreed?.holdId ?? null })
+    try {
+      const { material, leased } = await leaseOf(view, judged)
+      log.debug({ request_id: request.id, leased }, 'material is at hand')
+      return filled(view, request, judged, material, agreed)
+    } catch (error) {
+      judgedRequests.delete(request.id)
+      await giveUp()
+      if (error instanceof InjectionInvalid)
+        return denied(view, request, { outcome: 'deny', reason: 'injection_invalid', policy: judged.policy, connection, grant })
+      throw error
+    }
+  }
+
+  function leaseOf(view: View, { use: { connection, grant } }: Allowed, refresh?: MaterialParams['refresh']) {
+    const key = { runId: view.run.id, connectionId: connection.id, grantId: grant.id, generation: connection.generation }
+    if (refresh) leases.drop({ connectionId: connection.id })
+    return leases.get(key, now(), async () => {
+      const params: MaterialParams = {
+        run_id: view.run.id,
+        connection_id: connection.id,
+        grant_id: grant.id,
+        ...(refresh ? { refresh } : {}),
+      }
+      const { material, generation, lease_ms } = (await gate.call('material', params)) as MaterialResult
+      const until = Math.min(now() + lease_ms, grant.expiresAt.getTime(), view.run.expiresAt.getTime())
+      return { material, generation, until }
+    })
+  }
+
+  function filled(view: View, request: AskedRequest, judged: Allowed, material: Material, agreed: Agreed | null): Send {
+    const { connection, grant } = judged.use
+    const { definition, params } = connection
+    const injections = definition.inject
+      .filter((rule) => appliesTo(rule, request, params))
+      .flatMap((rule) => {
+        const one = fillInjection(rule, material)
+        return one ? [{ rule, ...secretsOf(one) }] : []
+      })
+    return {
+      kind: 'send',
+      connectionId: connection.id,
+      grantId: grant.id,
+      injections,
+      placeholder: connection.placeholder,
+      mask: Object.values(material).flatMap((value) => (typeof value === 'string' ? [new Secret(value)] : [])),
+      ...(agreed?.edited ? { edited: { body: agreed.edited } } : {}),
+      scan: grant.scan,
+      ...(definition.allow_plaintext ? { plaintext: true as const } : {}),
+      again: mayGoAgain(definition, request) ? (status) => again(status, view, request, judged, agreed) : null,
+      answerHeaders: { 'countersign-outcome': 'allow', ...(agreed ? { 'countersign-task': agreed.taskId } : {}) },
+    }
+  }
+
+  /** One refresh, then one resend (V48); null where the body is not at hand whole, or nothing newer is to be had. */
+  async function again(
+    status: number,
+    view: View,
+    request: AskedRequest,
+    judged: Allowed,
+    agreed: Agreed | null,
+  ): Promise<Send | null> {
+    if (status !== 401 || (await request.body(RESENT_BODY)) === 'too_large') return null
+    try {
+      const { material } = await leaseOf(view, judged, { generation: judged.use.connection.generation })
+      return { ...filled(view, request, judged, material, agreed), again: null }
+    } catch (error) {
+      if (error instanceof Problem) return null
+      throw error
+    }
+  }
+
+  return {
+    gatekeeper: {
+      open,
+      judge,
+      async connect(run, target) {
+        const view = await runs.viewOf(run.id)
+        if (view === null || knows(view, target)) return 'intercept'
+        const seen = { ...target, method: 'CONNECT', path: '/', query: '', headers: [], clientAddress: '127.0.0.1' }
+        const asking = {
+          view,
+          seen: { ...seen, bodyBytes: null, inspected: false, content: null, partial: false },
+          at: clock.now(),
+        }
+        return passOr('no_grant', asking, setsOf(view), false).outcome === 'pass' ? 'tunnel' : 'intercept'
+      },
+      settled(requestId, outcome) {
+        const one = judgedRequests.get(requestId)
+        if (!one) return
+        judgedRequests.delete(requestId)
+        const { view, connectionId, holdId } = one
+        recorder.add(settledEvent(view, { id: requestId }, connectionId, outcome, clock.now()))
+        if (holdId === null) return
+        tx(db, scope, (t) => settleHold(t, node, { runId: view.run.id, holdId, wasSent: outcome.status !== null })).catch(
+          (error: unknown) =>
+            log.warn({ err: error, hold_id: holdId }, 'what became of an approved request could not be written'),
+        )
+      },
+      isFresh: runs.isFresh,
+      onCut: runs.onCut,
+    },
+    look: runs.look,
+    async close() {
+      runs.close()
+      leases.clear()
+      const left = await recorder.close(CLOSE_MS)
+      if (left > 0) log.error({ events: left }, 'events of the proxy were not acknowledged before it ended')
+    },
+  }
+}
+
+type Allowed = Extract<Judged, { outcome: 'allow' | 'ask' }>
+
+const NOTHING: Send = {
+  kind: 'send',
+  connectionId: null,
+  grantId: null,
+  injections: [],
+  placeholder: null,
+  mask: [],
+  scan: false,
+  again: null,
+  answerHeaders: {},
+}
+
+/** Whether a definition that this run meets names the host at all, whatever the path. */
+const knows = (view: View, target: { host: string; port: number }): boolean => {
+  const anywhere = (definition: Definition): Definition => ({
+    ...definition,
+    hosts: definition.hosts.map(({ path: _, ...host }) => host),
+  })
+  const asked = { ...target, path: '/', query: '', headers: [], read: { plain: [''], decoded: [''] } }
+  return (
+    view.connections.some(({ definition, params }) => placeIn(anywhere(definition), params, asked) !== null) ||
+    view.known.some((definition) => placeIn(anywhere(definition), {}, asked) !== null)
+  )
+}
+
+function mayGoAgain({ retry_on_401: rule = 'safe' }: Definition, { method, headers }: AskedRequest): boolean {
+  if (rule !== 'safe') return rule === 'always'
+  return IDEMPOTENT.has(method) || headers.some(([name]) => name === 'idempotency-key')
+}
+
+function secretsOf(one: Filled): Omit<FilledInjection, 'rule'> {
+  if (one.where === 'sigv4') throw new InjectionInvalid()
+  if (one.where === 'basic')
+    return { value: new Secret(one.value), user: new Secret(one.user), password: new Secret(one.password) }
+  return { value: new Secret(one.value) }
+}
