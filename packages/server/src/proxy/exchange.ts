@@ -38,7 +38,13 @@ export async function exchange(house: ExchangeHouse, run: OpenRun, incoming: Inc
   if (refusal) return answerSaid(outgoing, refusal, incoming)
 
   const began = performance.now()
-  const aborts = new AbortController()
+  // Made when somebody looks: most judgements never do, and it costs as much as reading a head.
+  let aborts: AbortController | null = null
+  const signal = (): AbortSignal => {
+    aborts ??= new AbortController()
+    if (isOver) aborts.abort()
+    return aborts.signal
+  }
   const settled: Settled = unsettled()
   let isOver = false
   let passage: Passage | null = null
@@ -56,7 +62,7 @@ export async function exchange(house: ExchangeHouse, run: OpenRun, incoming: Inc
     counted: true,
     cut() {
       passage?.abort()
-      aborts.abort()
+      aborts?.abort()
       outgoing.cut()
       over('aborted')
     },
@@ -64,7 +70,7 @@ export async function exchange(house: ExchangeHouse, run: OpenRun, incoming: Inc
   const done = house.cuts.add(live)
   incoming.onGone(() => {
     passage?.abort()
-    aborts.abort()
+    aborts?.abort()
     over('aborted')
   })
 
@@ -80,7 +86,7 @@ export async function exchange(house: ExchangeHouse, run: OpenRun, incoming: Inc
     over(null)
   }
   try {
-    const asked = askedOf(id, incoming, held, aborts.signal, continued)
+    const asked = askedOf(id, incoming, held, signal, continued)
     const verdict = await house.gatekeeper.judge(run, asked)
     if (isOver) return
     if (verdict.kind === 'answer') {
@@ -145,7 +151,13 @@ const unsettled = (): Settled => ({
   protocolUpstream: null,
 })
 
-function askedOf(id: string, incoming: Incoming, held: Held | null, signal: AbortSignal, continued: () => void): AskedRequest {
+function askedOf(
+  id: string,
+  incoming: Incoming,
+  held: Held | null,
+  signal: () => AbortSignal,
+  continued: () => void,
+): AskedRequest {
   const { scheme, host, port, method, path, query, protocol, clientAddress, upgrade } = incoming
   let headers: readonly (readonly [string, string])[] | null = null
   return {
@@ -164,7 +176,9 @@ function askedOf(id: string, incoming: Incoming, held: Held | null, signal: Abor
     ...(upgrade ? { upgrade } : {}),
     protocol,
     clientAddress,
-    signal,
+    get signal() {
+      return signal()
+    },
     async body(limit) {
       if (!held) return Buffer.alloc(0)
       continued()
