@@ -6,12 +6,15 @@ import { drain } from '@countersign/queue/testing'
 import { isProblemCode, PROBLEMS } from '@countersign/sdk'
 import { expect, onTestFinished, test } from 'vitest'
 import { type Admin, type Client, clientOf, type House, type Person, setup } from '#harness'
+import { systemScope } from '../../packages/server/src/db/scope.ts'
+import { tx } from '../../packages/server/src/db/tx.ts'
 import { MAX_BODY } from '../../packages/server/src/http/body.ts'
 import type { Route } from '../../packages/server/src/http/route.ts'
 import { MATRIX } from '../../packages/server/src/identity/matrix.ts'
 import { describeRoutes } from '../../packages/server/src/main/rooms.ts'
 import { newId, newTenantUuid, tenantWire } from '../../packages/server/src/std/id.ts'
 import { linksTo, readerOf } from '../../packages/server/src/tasks/links/links.fixture.ts'
+import { storeConnection } from '../../packages/server/src/vault/connections/store.ts'
 
 type IdPrefix = Parameters<typeof newId>[0] | 'ten'
 /** What a part of a path is: an id of this prefix, a name that somebody chose, a number that counts things, or a digest of what is proposed. */
@@ -51,6 +54,12 @@ const BODIES: Record<string, unknown> = {
   'POST /invitations': { email: 'x@example.com', role: 'viewer' },
   'POST /invitations/accept': { token: 'x', email: 'x@example.com', password: 'marble-otter-sings-7-hymns' },
   'POST /agents': { name: 'x' },
+  'PATCH /connections/:id': { labels: ['x'] },
+  'POST /authorizations': { provider: 'ahrefs', name: 'beta' },
+  'POST /grants': { agent_id: newId('agt'), connection_id: newId('conn'), rules: [{ effect: 'allow' }] },
+  'PATCH /grants/:id': { max_uses: 1 },
+  'POST /runs': { purpose: 'x' },
+  'POST /connections/:id/export': { fields: ['api_key'], format: 'json', reason: 'x' },
   'PATCH /agents/:id': { name: 'x' },
   'POST /keys': { kind: 'adm' },
   'POST /tasks/:id/comments': { body: 'x' },
@@ -114,7 +123,8 @@ const bodyOf = (one: Route): unknown => BODIES[headOf(one)] ?? {}
 
 /** Some rows of the matrix are the asking agent's alone. */
 const OF_AGENTS = ['task.revise', 'task.report_outcome', 'task.verify']
-const callerOf = (house: House, one: Route): Client => (OF_AGENTS.includes(one.spec.action ?? '') ? house.agent : house.alice)
+const callerOf = (house: House, one: Route): Client =>
+  OF_AGENTS.includes(one.spec.action ?? '') || one.path.startsWith('/runs/self') ? house.agent : house.alice
 
 /** The prefix of ids that a part of the path wants, or that it wants none. */
 function partOf(schema: Schema | undefined, name: string): Part {
@@ -167,6 +177,7 @@ async function things(house: House): Promise<At> {
     ver: await verifierOf(house),
     digest: await proposed(house),
     ...(await routed(house)),
+    ...(await vaulted(house)),
     ...webhook,
     ...(await thingsOfHosts(house)),
     ...(await parkedJob(house)),
@@ -184,6 +195,25 @@ async function routed({ alice, given }: House): Promise<Partial<Record<Part, str
   const task = await given.task({ notify: ['push:alpha@example.com'] })
   const notices = await alice.get(`/api/v1/tasks/${task.id}/notices`)
   return { pool: pool.body.id, ntc: notices.body.data[0].id }
+}
+
+/** A connection of a bundled provider, a grant on it, and a run of the agent. */
+async function vaulted(house: House): Promise<Partial<Record<Part, string>>> {
+  const { alice, agent, db, tenantId } = house
+  const scope = systemScope('given', tenantId)
+  const { id } = await tx(db, scope, (t) =>
+    storeConnection(house, t, scope, {
+      ...{ provider: 'ahrefs', version: 0, belongs: { owner: alice.id }, method: 'api_key' },
+      material: { api_key: 'x'.repeat(32) },
+    }),
+  )
+  const grant = await alice.post('/api/v1/grants', { agent_id: agent.id, connection_id: id, rules: [{ effect: 'allow' }] })
+  const run = await agent.post('/api/v1/runs', { purpose: 'x' })
+  if (grant.status !== 201 || run.status !== 201)
+    throw new Error(`no grant, or no run: ${JSON.stringify([grant.body, run.body])}`)
+  const started = await alice.post('/api/v1/authorizations', { provider: 'ahrefs', name: 'alpha' })
+  if (started.status !== 201) throw new Error(`no authorization: ${JSON.stringify(started.body)}`)
+  return { conn: id, grt: grant.body.id, run: run.body.run.id, atz: started.body.authorization_id }
 }
 
 /** The digest of a definition that waits for approval. */
@@ -500,7 +530,7 @@ test('§21 T166 every member of every body and query refuses what is not of its 
   const queried = routes.filter((one) => one.method === 'GET')
   await inTurns(queried, async (one) => {
     const path = pathOf(one, id)
-    const ask = (query: string) => house.alice.raw(`${path}?${query}`)
+    const ask = (query: string) => callerOf(house, one).raw(`${path}?${query}`)
     const at =
       (name: string) =>
       (status: number, { errors }: Refusal) =>
