@@ -6838,6 +6838,18 @@ export type Routes = {
       200: Connection
     }
   }
+  'POST /connections/:id/export': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      fields: string[]
+      format: 'env' | 'json' | 'shell' | 'dotenv'
+      reason: string
+    }
+    answers: {
+      200: undefined
+    }
+  }
   'GET /grants': {
     params: Record<string, never>
     query: {
