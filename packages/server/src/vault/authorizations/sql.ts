@@ -178,10 +178,6 @@ export const findExisting = (t: Tx, scope: Scope, provider: string, owner: strin
   where tenant_id = ${scope.tenantId}::uuid and provider = ${provider}::text and coalesce(owner, '') = coalesce(${owner}::text, '')
     and name = ${name}::text and status <> 'removed'`
 
-/** What is older tells nothing that the record does not. */
-export const deleteOld = (t: Tx, scope: Scope, before: Date) => t.run`
-  delete from authorizations where tenant_id = ${scope.tenantId}::uuid and settled_at < ${before}::timestamptz`
-
 /** What a connection says of itself beside its status. */
 export const noteError = (t: Tx, scope: Scope, connectionId: string, code: string) => t.run`
   update connections set last_error_code = ${code}::text, last_error_at = ${t.now}::timestamptz

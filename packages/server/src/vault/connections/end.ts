@@ -25,10 +25,3 @@ export async function revokeConnectionIn(
   await tellConnection(t, scope, 'connection.revoked', row, { cause, local_only: localOnly })
   return { ...row, job_id: await enqueue(t, { kind: REVOKE, tenantId: scope.tenantId, payload: { connection_id: id } }) }
 }
-
-/** Somebody has to sign in again (V49): one event for each change of the state. Null: it was so before, or it is over. */
-export async function markNeedsReauth(t: Tx, scope: Scope, id: string, cause: string): Promise<ConnectionRow | null> {
-  const row = await moveConnectionIf(t, scope, id, ['connected', 'pending'], { status: 'needs_reauth', cause })
-  if (row) await tellConnection(t, scope, 'connection.needs_reauth', row, { cause })
-  return row
-}

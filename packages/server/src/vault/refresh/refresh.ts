@@ -31,10 +31,6 @@ const BACKOFF = { firstMs: 30_000, maxMs: 900_000 }
 /** What refuses a refresh token for good, in the words of those who have their own. */
 const DEAD = ['invalid_grant', 'bad_refresh_token', 'invalid_refresh_token', 'token_revoked', 'token_expired', 'expired_token']
 
-export async function freshMaterial(house: VaultHouse, scope: Scope, connectionId: string, why: Why): Promise<Material> {
-  return (await fresh(house, scope, connectionId, why)).material
-}
-
 /** Throws `needs_reauth`, `not_found`, or `provider_error` where there is no token that could be used. */
 export async function fresh(house: VaultHouse, scope: Scope, connectionId: string, why: Why): Promise<Fresh> {
   // Whoever asks to have it renewed means what stands there when they ask.

@@ -64,11 +64,6 @@ export const needReauthIf = (t: Tx, scope: Scope, id: string, cause: string, cod
   where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and status = 'connected'
     and (${generation}::bigint is null or generation = ${generation}::bigint)`
 
-/** A second 401, after a fresh token (V48). */
-export const markError = (t: Tx, scope: Scope, id: string, code: string) => t.run`
-  update connections set last_error_code = ${code}::text, last_error_at = ${t.now}::timestamptz
-  where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and status <> 'removed'`
-
 export const dueConnections = (db: Db, batch: number) =>
   once<{ tenant_id: string; id: string }>(
     db,

@@ -117,9 +117,6 @@ export const insertAuthority = (
   values (${one.id}::text, ${scope.tenantId}::uuid, ${one.run_id}::text, ${one.certificate}::text, ${one.key}::bytea, ${t.now}::timestamptz,
     ${one.expires_at}::timestamptz)`
 
-export const findAuthority = (t: Tx, scope: Scope, id: string) => t.maybe<AuthorityRow>`
-  select id, certificate, expires_at from authorities where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
-
 // Two that need the tenant's authority at once get the same one.
 export const lockAuthorities = (t: Tx, scope: Scope) => t.run`
   select pg_advisory_xact_lock(x'61757400'::integer, hashtext(${scope.tenantId}::text))`

@@ -78,13 +78,6 @@ export async function register(outside: Outside, url: string, us: OurSelf, auth:
   }
 }
 
-/** True: it is gone there, or was already. */
-export async function deleteRegistration(outside: Outside, { url, token }: { url: string; token: string }): Promise<boolean> {
-  const { status } = await call(outside, { url, method: 'DELETE', headers: { authorization: `Bearer ${token}` } })
-  if (status >= 500 || status === 429) throw new ProviderFault('outside', `http_${status}`, { status })
-  return status === 204 || status === 200 || status === 401 || status === 404 || status === 410
-}
-
 function readJson(body: Buffer): Record<string, unknown> {
   try {
     const json: unknown = JSON.parse(body.toString('utf8'))

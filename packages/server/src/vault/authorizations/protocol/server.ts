@@ -4,7 +4,7 @@ import * as oauth from 'oauth4webapi'
 import type { Secret } from '../../../crypto/secret.ts'
 import type { Door } from '../../../egress/fetch.ts'
 import type { ClientAuth, OAuth } from '../../providers/definition.ts'
-import { type Answered, type AnswerStyle, type Raw, readAnswer, readTokenAnswer } from './answer.ts'
+import { type AnswerStyle, type Raw, readAnswer, readTokenAnswer } from './answer.ts'
 import { ProviderFault } from './fault.ts'
 
 export const CALL_CAPS = { wholeMs: 30_000, headersMs: 30_000, idleMs: 30_000, bodyBytes: 262_144 }
@@ -126,5 +126,3 @@ export async function call(
   }
   return { status: answer.status, type: named['content-type'], body: answer.body, headers: named }
 }
-
-export type { Answered }
