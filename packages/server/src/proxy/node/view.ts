@@ -1,5 +1,6 @@
 // What the database says of a run (`proxy_routes`), as the judgement reads it. Bundled definitions are this process's own; everything else came from a function
 // that returns nothing secret.
+import { placeholderOf } from '../../vault/connections/choose.ts'
 import type { Rule } from '../../vault/grants/rules.ts'
 import type { Definition } from '../../vault/providers/definition.ts'
 import type { View, ViewConnection, ViewGrant } from '../decide/view.ts'
@@ -54,12 +55,6 @@ export type Routes = {
   /** The tenant's own definitions in force. */
   definitions: Definition[]
 }
-
-const PLACEHOLDER = 'csph_{id}'
-
-/** What a client may put where the credential goes (V59): no secret, made from the connection's id. */
-export const placeholderOf = (definition: Pick<Definition, 'placeholder'>, connectionId: string): string =>
-  (definition.placeholder ?? PLACEHOLDER).replace('{id}', connectionId)
 
 /** `bundled`: the definitions of this build, by name. A connection whose definition is not to be had is left out: nothing goes out by it. */
 export function readView(
