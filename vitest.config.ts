@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config'
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
+const NEVER = ['**/node_modules/**', '**/dist/**']
+const ALONE = ['test/faults/stop.test.ts']
+
 export default defineConfig({
   resolve: {
     alias: [
@@ -16,15 +19,26 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['packages/*/{src,test}/**/*.test.{ts,tsx}', 'test/**/*.test.ts', 'examples/**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/dist/**', ...(process.env.FAULTS === 'long' ? [] : ['test/faults/long/**'])],
     globalSetup: [at('test/harness/global.ts')],
     pool: 'threads',
     isolate: false,
-    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // What a test waits for comes late on a loaded machine; one second, as it would be, says more of the machine than of the code.
     expect: { poll: { timeout: 20_000 } },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'all',
+          include: ['packages/*/{src,test}/**/*.test.{ts,tsx}', 'test/**/*.test.ts', 'examples/**/*.test.ts'],
+          exclude: [...NEVER, ...(process.env.FAULTS === 'long' ? [] : ['test/faults/long/**']), ...ALONE],
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      // What is held to seconds of the clock has the machine to itself, behind all others.
+      { extends: true, test: { name: 'alone', include: ALONE, exclude: NEVER, maxWorkers: 1, sequence: { groupOrder: 1 } } },
+    ],
   },
 })

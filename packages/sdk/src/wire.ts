@@ -3329,6 +3329,7 @@ export type Routes = {
         | 'policies:write'
         | 'providers:*'
         | 'providers:manage'
+        | 'providers:propose'
         | 'queues:*'
         | 'queues:drain'
         | 'queues:override'

@@ -96,6 +96,7 @@ export const MATRIX = {
   'queue.override': /*                */ '● ● – – – – – │ – –',
   'worker.stop': /*                   */ '● ● – – – – – │ – –',
   'maintenance.tick': /*              */ '● ● – – – – – │ – –',
+  'provider.propose': /*              */ '● ● – – – – – │ – –',
   'provider.manage': /*               */ '● ● – – – – – │ – – †',
   'connection.read': /*               */ '● ● ● ○ – ● – │ – ○',
   'connection.create': /*             */ '● ● ● ○ – – – │ – ○',

@@ -23,6 +23,8 @@ import {
 const tag = 'providers'
 const params = { name: aName }
 const versionParams = { name: aName, digest: s.pattern(/^[0-9a-f]{64}$/, 'Must be a digest of 64 hex characters.') }
+// Whoever proposes changes nothing: what somebody else then approves does, and there presence is proven anew.
+const propose = { tag, auth: 'any', action: 'provider.propose' } as const
 const manage = { tag, auth: 'any', action: 'provider.manage' } as const
 // The text, escaped as JSON at worst.
 const maxBody = 2 * MAX_SENT + 10_000
@@ -75,7 +77,7 @@ const versions = (house: VaultHouse): Route[] => [
   route(
     'POST /providers/check',
     {
-      ...manage,
+      ...propose,
       summary: 'Check a definition without storing it',
       maxBody,
       body: SourceBody,
@@ -88,7 +90,7 @@ const versions = (house: VaultHouse): Route[] => [
   route(
     'POST /providers',
     {
-      ...manage,
+      ...propose,
       summary: 'Propose a provider',
       description: 'It acts once somebody else approves its exact digest.',
       maxBody,
@@ -101,7 +103,7 @@ const versions = (house: VaultHouse): Route[] => [
   route(
     'PUT /providers/:name',
     {
-      ...manage,
+      ...propose,
       summary: 'Propose another version of a provider’s definition',
       description: 'Until it is approved the present one serves.',
       maxBody,
