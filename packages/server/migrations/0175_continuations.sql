@@ -12,6 +12,4 @@ alter table countersign.policy_asks
   add check (outcome_id is null or (state = 'spent' and sent_sha256 is not null)),
   add check (collected_at is null or state = 'spent');
 
-update countersign.policy_asks set collected_at = spent_at where state = 'spent';
-
 create index policy_asks_uncollected on countersign.policy_asks (tenant_id, sent_sha256) where state = 'spent' and collected_at is null;
