@@ -18,7 +18,7 @@ export function Frame({ title, children }: { title: string; children: ReactNode 
         </h1>
         {children}
       </section>
-      <p className="text-sm text-muted">What you enter is sealed here. Agents use it through a proxy and never see it.</p>
+      <p className="text-sm text-muted">What you enter is sealed here, and no agent ever sees it.</p>
     </main>
   )
 }

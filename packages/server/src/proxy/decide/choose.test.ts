@@ -97,6 +97,15 @@ test('V95 a known provider without a connection, and one that must be signed in 
   expect(choose(view([lapsed, TWO]), asked('https://api.stripe.com/'))).toEqual({ connection: TWO })
 })
 
+test('V95 a provider at an origin of one’s own is known at its usual one', () => {
+  const gitlab = definition('gitlab', [{ host: '{base_url}' }], { params: { base_url: { default: 'https://gitlab.com' } } })
+  expect(choose(view([], {}, [gitlab]), asked('https://gitlab.com/api/v4'))).toEqual({
+    reason: 'connection_missing',
+    provider: 'gitlab',
+  })
+  expect(choose(view([], {}, [gitlab]), asked('https://gitlab.example/api/v4'))).toBe('none')
+})
+
 test('V95 git hosts are named by segments', () => {
   const github = connection('g', definition('github', [{ host: 'github.com', path: '/*/*/info/refs' }]))
   expect(choose(view([github]), asked('https://github.com/a/b/info/refs?service=git-upload-pack'))).toEqual({

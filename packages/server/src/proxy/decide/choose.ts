@@ -2,6 +2,7 @@
 // equally well are `ambiguous`, and a selector that names something else than what was granted is `no_grant`, whatever else would fit.
 import { type PathPattern, parsePathPattern, pathFits, pathOrder, type ReadPath } from '../../vault/grants/path.ts'
 import type { Definition, Host } from '../../vault/providers/definition.ts'
+import { defaultsOf } from '../../vault/providers/params.ts'
 import { compareFits, type Fit, matchHost, type Pattern, parsePattern, portOf } from '../../vault/providers/pattern.ts'
 import type { AskedRequest } from '../gatekeeper.ts'
 import type { Reason } from './deny.ts'
@@ -85,7 +86,7 @@ const usable = (connection: ViewConnection): Choice =>
 
 function missing(view: View, asked: Asked, isChosenAway: boolean): Choice {
   if (isChosenAway) return { reason: 'no_grant' }
-  const known = view.known.find((definition) => placeIn(definition, {}, asked))
+  const known = view.known.find((definition) => placeIn(definition, defaultsOf(definition), asked))
   return known ? { reason: 'connection_missing', provider: known.name } : 'none'
 }
 

@@ -1,6 +1,6 @@
 // The digest of a held request (V101): what a human agreed to, to the byte, before anything is injected. Pure.
 import { canonical } from '../../crypto/canonical.ts'
-import { digestOf } from '../../crypto/chain.ts'
+import { sha256, sha256Hex } from '../../crypto/token.ts'
 
 export type BoundRequest = {
   tenant_id: string
@@ -40,7 +40,7 @@ export function boundHeaders(
   return bound
 }
 
-export const bodyDigest = (body: Buffer): string => digestOf(body).toString('hex')
+export const bodyDigest = (body: Buffer): string => sha256Hex(body)
 
 export const requestDigest = (request: BoundRequest): Buffer =>
-  digestOf(`countersign/request/v1\n${canonical({ v: 1, ...request })}`)
+  sha256(`countersign/request/v1\n${canonical({ v: 1, ...request })}`)

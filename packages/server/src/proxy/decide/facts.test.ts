@@ -58,7 +58,7 @@ test('V98 bytes that are no UTF-8, and a byte order mark, are not guessed at', (
 
 test('V98 a field twice in a form or in a query is ambiguous; a body that was too large says so', () => {
   expect(form('amount=4&amount=400').missing.get('amount')).toBe('ambiguous')
-  const inQuery: Record<string, Fact> = { amount: { in: 'query', pointer: '/amount', type: 'long' } }
+  const inQuery: Record<string, Fact> = { amount: { in: 'query', pointer: 'amount', type: 'long' } }
   const query = (text: string) => readFacts(inQuery, { path: '/', query: text, contentType: null, body: null })
   expect(query('amount=7').values).toEqual({ amount: 7 })
   expect(query('amount=7&amount=8').missing.get('amount')).toBe('ambiguous')
@@ -67,8 +67,8 @@ test('V98 a field twice in a form or in a query is ambiguous; a body that was to
   expect(large.missing.get('amount')).toBe('too_large')
 })
 
-test('V98 a segment of the path is a fact by its number', () => {
-  const inPath: Record<string, Fact> = { repository: { in: 'path', pointer: '/1', type: 'string' } }
+test('V98 a segment of the path is a fact by its number, counted from one as definitions do', () => {
+  const inPath: Record<string, Fact> = { repository: { in: 'path', pointer: '2', type: 'string' } }
   expect(readFacts(inPath, { path: '/repos/countersign/x', query: '', contentType: null, body: null }).values).toEqual({
     repository: 'countersign',
   })

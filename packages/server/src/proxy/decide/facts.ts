@@ -51,10 +51,10 @@ function openBody({ body, contentType }: FactSource): Body {
 }
 
 function find(fact: Fact, source: FactSource, body: Body): Found {
-  if (fact.in === 'query') return once(new URLSearchParams(source.query), nameOf(fact), fact)
+  if (fact.in === 'query') return once(new URLSearchParams(source.query), fact.pointer, fact)
   if (fact.in === 'path') {
-    // `/2` is the third segment: the pointer counts segments from none.
-    const segment = source.path.split('/').slice(1)[Number(nameOf(fact))]
+    // The number of a segment, counted from one: what stands before the first slash is number 0.
+    const segment = source.path.split('/')[Number(fact.pointer)]
     return segment === undefined ? 'absent' : fromText(segment, fact)
   }
   if (typeof body === 'string') return body

@@ -124,8 +124,16 @@ test.each([['/v10'], ['//v1'], ['/']])('V90 §10.1 %s does not lie under /v1', a
 })
 
 test('V62 the token endpoint of the provider gets nothing; V110 nor does plain http', async () => {
-  expect(await judge(of(ALL), asked('POST', 'https://api.stripe.com/oauth/token'))).toMatchObject({ reason: 'path' })
+  for (const path of ['/oauth/token', '/oauth/%74oken', '/%6Fauth/token'])
+    expect(await judge(of(ALL), asked('POST', `https://api.stripe.com${path}`))).toMatchObject({ reason: 'path' })
   expect(await judge(of(ALL), asked('GET', 'http://api.stripe.com/', { port: 443 }))).toMatchObject({ reason: 'plaintext' })
+})
+
+test('V62 so does one at an origin of one’s own', async () => {
+  const own = definition('gitlab', [{ host: '{base_url}' }], { oauth: { token_url: '{base_url}/oauth/token' } })
+  const given = view([connection('g', own, { params: { base_url: 'https://git.acme.example' }, grants: [ALL] })])
+  expect(await judge(given, asked('POST', 'https://git.acme.example/oauth/token'))).toMatchObject({ reason: 'path' })
+  expect(await judge(given, asked('POST', 'https://git.acme.example/oauth'))).toMatchObject({ outcome: 'allow' })
 })
 
 test('V61 an endpoint that hands out credentials wants a grant that says so', async () => {

@@ -5,6 +5,7 @@ import { decide, type Outcome, type Sets } from '../../policy/decide.ts'
 import { parsePathPattern, pathFits, type ReadPath, readPath } from '../../vault/grants/path.ts'
 import { type Effect, type Rule, winning } from '../../vault/grants/rules.ts'
 import type { Definition } from '../../vault/providers/definition.ts'
+import { fillUrl } from '../../vault/providers/params.ts'
 import type { AskedRequest } from '../gatekeeper.ts'
 import { carries, choose } from './choose.ts'
 import type { Reason } from './deny.ts'
@@ -55,7 +56,7 @@ export async function judgeRequest(
     ...more,
   })
   if (request.scheme === 'http' && !definition.allow_plaintext) return no('plaintext')
-  if (isOwnEndpoint(definition, request)) return no('path')
+  if (isOwnEndpoint(connection, request, read)) return no('path')
   const grants = liveGrants(connection.grants, request.clientAddress, at)
   if (typeof grants === 'string') return no(grants)
   const rules = rulesOf(grants)
@@ -162,12 +163,17 @@ function rulesOf(grants: readonly ViewGrant[]): Rules {
   return rules
 }
 
-/** Where a client of the provider gets its tokens nothing is injected, whatever host fits (V62). */
-const isOwnEndpoint = ({ oauth }: Definition, { host, path }: AskedRequest): boolean =>
+/** Where a client of the provider gets its tokens nothing is injected, whatever host fits and however the path is spelt (V62). */
+const isOwnEndpoint = (
+  { definition: { oauth }, params }: ViewConnection,
+  { host }: AskedRequest,
+  { plain, decoded }: ReadPath,
+): boolean =>
   [oauth?.authorization_url, oauth?.token_url, oauth?.device_url, oauth?.revocation?.url].some((text) => {
-    if (text === undefined || !URL.canParse(text)) return false
-    const url = new URL(text)
-    return url.hostname === host && url.pathname === path
+    const filled = text === undefined ? '' : fillUrl(text, params)
+    if (!URL.canParse(filled)) return false
+    const url = new URL(filled)
+    return url.hostname === host && [plain, decoded].some((segments) => `/${segments.join('/')}` === url.pathname)
   })
 
 const fitsEither = (pattern: string, { plain, decoded }: ReadPath): boolean => {

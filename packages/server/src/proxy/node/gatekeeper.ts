@@ -11,6 +11,7 @@ import type { Clock } from '../../std/clock.ts'
 import type { Log } from '../../std/log.ts'
 import type { Definition, Material } from '../../vault/providers/definition.ts'
 import { appliesTo, type Filled, fillInjection, InjectionInvalid } from '../../vault/providers/fill.ts'
+import { defaultsOf } from '../../vault/providers/params.ts'
 import { placeIn } from '../decide/choose.ts'
 import { type About, answerOf, denial, isGrpc } from '../decide/deny.ts'
 import { type Judged, judgeRequest, passOr } from '../decide/judge.ts'
@@ -324,7 +325,7 @@ const knows = (view: View, target: { host: string; port: number }): boolean => {
   const asked = { ...target, path: '/', query: '', headers: [], read: { plain: [''], decoded: [''] } }
   return (
     view.connections.some(({ definition, params }) => placeIn(anywhere(definition), params, asked) !== null) ||
-    view.known.some((definition) => placeIn(anywhere(definition), {}, asked) !== null)
+    view.known.some((definition) => placeIn(anywhere(definition), defaultsOf(definition), asked) !== null)
   )
 }
 

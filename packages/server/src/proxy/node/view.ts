@@ -3,6 +3,7 @@
 import { placeholderOf } from '../../vault/connections/choose.ts'
 import type { Rule } from '../../vault/grants/rules.ts'
 import type { Definition } from '../../vault/providers/definition.ts'
+import { defaultsOf } from '../../vault/providers/params.ts'
 import type { View, ViewConnection, ViewGrant } from '../decide/view.ts'
 
 type Time = string
@@ -102,7 +103,7 @@ function readConnection(one: RoutesConnection, bundled: ReadonlyMap<string, Defi
     name: one.name,
     owner: one.owner,
     labels: one.labels,
-    params: one.params,
+    params: { ...defaultsOf(definition), ...one.params },
     status: one.status,
     generation: one.generation,
     placeholder: placeholderOf(definition, one.id),

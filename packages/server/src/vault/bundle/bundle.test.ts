@@ -6,9 +6,10 @@ import { expect, onTestFinished, test } from 'vitest'
 import { canonical } from '../../crypto/canonical.ts'
 import { ed25519PublicKey, ed25519Sign } from '../../crypto/ed25519.ts'
 import { randomBytes } from '../../crypto/token.ts'
+import { fitsPath } from '../grants/path.ts'
 import { checkDefinition, fieldsOfConnection } from '../providers/check.ts'
 import type { Definition, Material } from '../providers/definition.ts'
-import { appliesTo, type Filled, fillInjection, isBelow } from '../providers/fill.ts'
+import { appliesTo, type Filled, fillInjection } from '../providers/fill.ts'
 import { readParams } from '../providers/params.ts'
 import { matchHost, normalHost, parsePattern } from '../providers/pattern.ts'
 import { bundle, bundleFolder, DefinitionsTampered, type Manifest, readBundle, signedText } from './bundle.ts'
@@ -184,7 +185,7 @@ test('V53 git over https gets Basic on its three endpoints, the API a bearer', (
   const paths = named('github')
     .hosts.filter(({ host }) => host === '{base_url}')
     .map(({ path }) => path as string)
-  const reached = (path: string) => paths.some((one) => isBelow(one, path))
+  const reached = (path: string) => fitsPath(paths, path)
   expect(reached('/acme/site.git/info/refs')).toBe(true)
   for (const path of ['/login/oauth/access_token', '/settings/tokens', '/acme/site'])
     expect([path, reached(path)]).toEqual([path, false])
@@ -231,7 +232,7 @@ test('V53 hosts are labels: nothing spans a public suffix, and every wildcard ha
 test('V61 endpoints that hand out credentials are known', () => {
   const mints = (name: string, method: string, path: string) =>
     (named(name).minting ?? []).some(
-      ({ methods, paths }) => (methods.includes(method) || methods.includes('*')) && paths.some((one) => isBelow(one, path)),
+      ({ methods, paths }) => (methods.includes(method) || methods.includes('*')) && fitsPath(paths, path),
     )
   for (const [name, method, path] of [
     ['github', 'POST', '/user/keys'],

@@ -73,3 +73,15 @@ export const pathOrder = ({ exact, segments }: PathPattern): readonly [number, n
   exact ? 1 : 0,
   segments.filter((segment) => segment !== '*').length,
 ]
+
+/** Whether one of these patterns names the path in both of its readings; an ambiguous path is named by none. */
+export function fitsPath(patterns: readonly string[], raw: string): boolean {
+  const path = readPath(raw)
+  return (
+    path !== null &&
+    patterns.some((text) => {
+      const pattern = parsePathPattern(text)
+      return pattern !== null && pathFits(pattern, path.plain) && pathFits(pattern, path.decoded)
+    })
+  )
+}

@@ -71,6 +71,13 @@ test.each<[string, object, string[]]>([
     ['/hosts/1/host duplicate'],
   ],
   ['port 0', hosts({ host: 'api.acme.example', port: 0 }), ['/hosts/0/port invalid']],
+  ['a path that no rule could name', hosts({ host: 'api.acme.example', path: '/v1/../admin' }), ['/hosts/0/path path_invalid']],
+  ['a wildcard inside a segment', header({ only: { paths: ['/v*'] } }), ['/inject/0/only/paths/0 path_invalid']],
+  [
+    'a path of minting with a query',
+    { minting: [{ methods: ['POST'], paths: ['/keys?x'] }] },
+    ['/minting/0/paths/0 path_invalid'],
+  ],
   ['userinfo in a URL', { docs_url: 'https://u:p@acme.example/' }, ['/docs_url url_userinfo']],
   ['a template that names an unknown field', header({ template: 'Bearer {{token}}' }), ['/inject/0/template field_unknown']],
   ['a field in base64 that nobody has', header({ template: '{{base64(user:api_key)}}' }), ['/inject/0/template field_unknown']],

@@ -4,6 +4,7 @@ import { type FieldError, Problem } from '@countersign/sdk'
 import { canonical } from '../../crypto/canonical.ts'
 import { sha256 } from '../../crypto/token.ts'
 import { judge } from '../../http/input.ts'
+import { parsePathPattern } from '../grants/path.ts'
 import { checkAddresses } from './addresses.ts'
 import type { Definition, Field, Method } from './definition.ts'
 import { ExpressionFault, readExpression } from './expression.ts'
@@ -47,6 +48,7 @@ export function checkDefinition(source: string, surroundings: Surroundings = {})
   if (!definition) throw invalid(found)
   const all = openFaults()
   checkNames(definition, all)
+  checkPaths(definition, all)
   checkMethods(definition, all)
   const warnings = checkAddresses(definition, surroundings, all)
   checkExpressions(definition, all)
@@ -93,6 +95,21 @@ export function fieldsOfConnection({ methods, api_key }: Definition): Set<string
     ...(methods.includes('aws') ? ['access_key_id', 'secret_access_key', 'session_token'] : []),
     ...(api_key?.fields.map(({ name }) => name) ?? []),
   ])
+}
+
+/** What nobody could be under: `..`, a query, a wildcard inside a segment. */
+function checkPaths({ hosts, inject, minting = [], mcp }: Definition, { add }: Faults): void {
+  const named: [readonly PropertyKey[], string | undefined][] = [
+    ...hosts.map(({ path }, i): [PropertyKey[], string | undefined] => [['hosts', i, 'path'], path]),
+    ...inject.flatMap(({ only }, i) =>
+      (only?.paths ?? []).map((path, j): [PropertyKey[], string] => [['inject', i, 'only', 'paths', j], path]),
+    ),
+    ...minting.flatMap(({ paths }, i) => paths.map((path, j): [PropertyKey[], string] => [['minting', i, 'paths', j], path])),
+    ...(mcp?.paths ?? []).map((path, i): [PropertyKey[], string] => [['mcp', 'paths', i], path]),
+  ]
+  for (const [at, path] of named)
+    if (path !== undefined && parsePathPattern(path) === null)
+      add(at, 'path_invalid', 'Whole segments; * is one of them, ** at the end is the rest.')
 }
 
 function checkNames({ name, aliases = [], methods, api_key, client }: Definition, { add }: Faults): void {

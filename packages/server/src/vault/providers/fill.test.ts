@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Injection } from './definition.ts'
-import { appliesTo, fillInjection, InjectionInvalid, isBelow } from './fill.ts'
+import { appliesTo, fillInjection, InjectionInvalid } from './fill.ts'
 
 const header: Injection = { where: 'header', name: 'Authorization', template: 'Bearer {{key}}' }
 
@@ -80,11 +80,16 @@ test('V56 only: hosts and whole segments of paths', () => {
   expect(appliesTo(only, { host: 'api.acme.example', path: '/accounts' })).toBe(false)
   expect(appliesTo(only, { host: 'other.acme.example', path: '/account' })).toBe(false)
   expect(appliesTo(header, { host: 'any.example', path: '/' })).toBe(true)
+  const fits = (prefix: string, path: string) =>
+    appliesTo({ ...header, only: { paths: [prefix] } }, { host: 'any.example', path })
   expect([
-    isBelow('/', '/x'),
-    isBelow('/v1', '/v10'),
-    isBelow('/*/info/refs', '/a/info/refs'),
-    isBelow('/a/**', '/a/b/c'),
-    isBelow('/a/b', '/a'),
-  ]).toEqual([true, false, true, true, false])
+    fits('/', '/x'),
+    fits('/v1', '/v10'),
+    fits('/*/info/refs', '/a/info/refs'),
+    fits('/a/**', '/a/b/c'),
+    fits('/a/b', '/a'),
+    // As rules read it: in both readings, or not at all.
+    fits('/account', '/%61ccount'),
+    fits('/account', '/account/../keys'),
+  ]).toEqual([true, false, true, true, false, true, false])
 })

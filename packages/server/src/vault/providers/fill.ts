@@ -1,5 +1,6 @@
 // An injection with its templates filled from the material of a connection (V56, V57): pure, so that it can be shown byte for byte. What may not stand in its
 // place fails the whole, and no message ever holds a part of a value.
+import { fitsPath } from '../grants/path.ts'
 import type { Injection, Material } from './definition.ts'
 import { DefinitionFault, matchHost, type Params, parsePattern } from './pattern.ts'
 import { fieldsOf, type Piece, readTemplate } from './template.ts'
@@ -38,18 +39,7 @@ export function fillInjection(injection: Injection, material: Material): Filled 
 export function appliesTo({ only }: Injection, target: { host: string; path: string }, params: Params = {}): boolean {
   const { hosts, paths } = only ?? {}
   if (hosts && !hosts.some((host) => matchHost(parsePattern(host), target.host, params))) return false
-  return !paths || paths.some((path) => isBelow(path, target.path))
-}
-
-/** By whole segments; `*` is one, `**` the rest, in front of anything else an exact text. */
-export function isBelow(prefix: string, path: string): boolean {
-  const wanted = prefix.replace(/\/$/, '').split('/')
-  const asked = path.split('/')
-  for (const [i, segment] of wanted.entries()) {
-    if (segment === '**') return true
-    if (i >= asked.length || (segment !== '*' && segment !== asked[i])) return false
-  }
-  return true
+  return !paths || fitsPath(paths, target.path)
 }
 
 const VISIBLE_OR_SPACE = /^[\x20-\x7e\u0080-\uffff]*$/

@@ -30,6 +30,12 @@ export function readParams({ params = {} }: Definition, given: Params, fields: P
   return read
 }
 
+/** What stands where nobody said otherwise: of a definition that nobody has connected yet, and of rows that are older than a default. */
+export const defaultsOf = ({ params = {} }: Pick<Definition, 'params'>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(params).flatMap(([name, param]) => (param.default === undefined ? [] : [[name, param.default]])),
+  )
+
 /** A URL of a definition with the parameters of a connection in it, each as one piece of text that never reaches into the host or another segment. */
 export function fillUrl(url: string, params: Params): string {
   return url.replace(/\{([a-z][a-z0-9_]*)\}/g, (whole, name: string) => {
