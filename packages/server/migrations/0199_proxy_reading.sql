@@ -29,6 +29,10 @@ as $$
     ), '[]'),
     'definitions', coalesce((
       select jsonb_agg(d.definition order by d.provider) from countersign.definitions d where d.tenant_id = tenant and d.state = 'active'
+    ), '[]'),
+    -- Where a host lets this tenant dial besides public addresses (V108).
+    'egress_allow', coalesce((
+      select jsonb_agg(e.target order by e.target) from countersign.egress_allows e where e.tenant_id = tenant
     ), '[]'))
   from countersign.agents a
   where a.tenant_id = tenant and a.id = agent and a.state = 'active'
