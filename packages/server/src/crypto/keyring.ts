@@ -19,6 +19,7 @@ export type Purpose =
   | 'reply'
   | 'backup'
   | 'form'
+  | 'proof'
   | 'wrap'
 
 export type Keyring = {

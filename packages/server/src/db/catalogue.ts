@@ -32,7 +32,7 @@ export async function readTables(db: Reader): Promise<TableRow[]> {
 
 /** `tenants` for `countersign.tenants`, whole names elsewhere, a partition's table for the partition: the keys of tables.ts. */
 export const tableKey = (name: string): string =>
-  name.replace(/^countersign\./, '').replace(/^(countersign_queue\.\w+)_\d\d$/, '$1')
+  name.replace(/^countersign\./, '').replace(/^(countersign_queue\.\w+|seen_proofs)_\d\d$/, '$1')
 
 export async function readCatalogue(db: Reader): Promise<Catalogue> {
   const tables = await readTables(db)

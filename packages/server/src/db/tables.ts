@@ -92,6 +92,11 @@ export const TABLES: Record<string, Table> = {
   agents: { kind: 'tenant', indexes: { agents_pkey: ID } },
   keys: { kind: 'tenant', indexes: { keys_pkey: ID } },
   key_tokens: { kind: 'tenant', indexes: { key_tokens_pkey: 'found by the hash of a token before the tenant is known' } },
+  // proofs of agents
+  agent_keys: { kind: 'tenant', indexes: { agent_keys_pkey: 'found by its thumbprint before the tenant is known (V134)' } },
+  seen_proofs: { kind: 'installation' },
+  proof_store: { kind: 'installation' },
+  agent_registrations: { kind: 'installation' },
   invitations: {
     kind: 'tenant',
     indexes: { invitations_pkey: ID, invitations_token_hash_key: 'found by the hash of a token before the tenant is known' },
@@ -174,6 +179,8 @@ export const TABLES: Record<string, Table> = {
   // proxy
   proxy_nodes: { kind: 'installation' },
   proxy_holds: { kind: 'tenant' },
+  proxy_hold_waiters: { kind: 'tenant' },
+  proxy_openings: { kind: 'tenant' },
   untold_events: { kind: 'tenant' },
   // the way out
   egress_allows: { kind: 'tenant' },

@@ -57,7 +57,7 @@ export const SEALED: readonly SealedColumn[] = [
   { table: 'authorizations', column: 'secrets', row: `id || '/' || generation` },
   { table: 'connections', column: 'material', row: `id || '/' || generation` },
   { table: 'authorities', column: 'key', row: 'id' },
-  { table: 'proxy_holds', column: 'edited', row: 'id' },
+  ...['edited', 'request'].map((column) => ({ table: 'proxy_holds', column, row: 'id', subject: `'task:' || task_id` })),
   { table: 'event_origins', column: 'envelope', row: 'subject', subject: 'subject', isFixed: true },
   {
     table: 'event_bodies',
@@ -83,6 +83,7 @@ export const OTHER_BYTES: Readonly<Record<string, 'wrapped key' | 'hash' | 'publ
   'setup_tokens.token_hash': 'hash',
   'session_tokens.token_hash': 'hash',
   'key_tokens.token_hash': 'hash',
+  'agent_registrations.token_hash': 'hash',
   'invitations.token_hash': 'hash',
   'embed_tokens.token_hash': 'hash',
   'slack_links.token_hash': 'hash',
