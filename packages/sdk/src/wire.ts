@@ -751,6 +751,34 @@ export type EventType = {
   schema: { [member: string]: Json }
 }
 
+/** What the proxy would do with a request, step by step. Nothing was sent, opened, asked or counted. */
+export type ExplainedRequest = {
+  outcome: 'allow' | 'ask' | 'deny' | 'pass' | 'learn'
+  /** Why it would be denied: a reason of `proxy_denied`. */
+  reason: string | null
+  connection_id: string | null
+  grant_id: string | null
+  /** What the agent may name, where several connections fit. */
+  choices: string[]
+  policy: {
+    /** 0 for policies that are not saved. */
+    version: number
+    ids: string[]
+    reason: string | null
+    ask: {
+      quorum: number
+      expires_seconds: number
+      on_timeout: 'deny' | 'escalate'
+      texts: string[]
+    } | null
+  }
+  steps: {
+    step: string
+    result: 'passed' | 'refused' | 'asks' | 'not_reached' | 'not_tried'
+    detail: { [member: string]: Json }
+  }[]
+}
+
 export type FormPreview = {
   /** What people are asked, mended and completed as the compatible surface would. */
   form: { [member: string]: Json }
@@ -1671,6 +1699,27 @@ export type Pool = {
   updated_at: string
 }
 
+/** Who a call comes from. */
+export type Principal = {
+  tenant_id: string
+  tenant_name: string
+  tenant_state: 'active' | 'suspended' | 'closing' | 'erased'
+  type: 'user' | 'agent' | 'key' | 'guest' | 'system'
+  id: string
+  name: string
+  email: string | null
+  /** Of a person. */
+  role: string | null
+  /** Of an agent. */
+  environment: 'live' | 'test' | null
+  /** The key of the call; null of a session. */
+  key_id: string | null
+  /** Of the key; null of a session. */
+  scopes: string[] | null
+  /** The clock by which the server judges. */
+  now: string
+}
+
 export type Provider = {
   name: string
   aliases: string[]
@@ -1713,6 +1762,8 @@ export type ProviderClient = {
   client_id: string | null
   has_secret: boolean
   auth: 'basic' | 'post' | 'none' | 'private_key_jwt'
+  /** The name of the key with which it signs, as the provider knows it. */
+  key_id: string | null
   redirect_uris: string[]
   state: 'registering' | 'active' | 'unknown' | 'removed'
   /** That were obtained under it and are still in use. */
@@ -1837,6 +1888,46 @@ export type ProviderVersion = {
     code: string
     message: string
   }[]
+}
+
+/** One judgement of the proxy, with how the request ended once that is known. Values of queries, headers and bodies are in no record. */
+export type ProxiedRequest = {
+  event_id: string
+  request_id: string | null
+  at: string
+  agent_id: string
+  run_id: string
+  connection_id: string | null
+  grant_id: string | null
+  task_id: string | null
+  outcome: 'allow' | 'deny' | 'ask' | 'pass' | 'learn'
+  reason: string | null
+  scheme: 'http' | 'https'
+  host: string
+  port: number
+  method: string
+  path: string
+  tools: string[]
+  /** Names of facts that were read. */
+  facts: string[]
+  proof: string | null
+  client_address: string | null
+  policy_ids: string[]
+  policy_version: number | null
+  ended: {
+    /** Of the upstream; null where no answer came. */
+    status: number | null
+    /** A code of the catalogue where no answer came. */
+    fault: string | null
+    bytes_up: number
+    bytes_down: number
+    total_ms: number
+    /** How often an injected value was masked in what came back. */
+    redactions: number
+    /** A value of the client’s stood where the credential goes. */
+    replaced: boolean
+    retried: boolean
+  } | null
 }
 
 export type Queue = {
@@ -3330,6 +3421,8 @@ export type Routes = {
         | 'providers:*'
         | 'providers:manage'
         | 'providers:propose'
+        | 'proxy:*'
+        | 'proxy:read'
         | 'queues:*'
         | 'queues:drain'
         | 'queues:override'
@@ -3447,6 +3540,14 @@ export type Routes = {
       200: {
         revoked: number
       }
+    }
+  }
+  'GET /principal': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Principal
     }
   }
   'GET /policies': {
@@ -6746,8 +6847,10 @@ export type Routes = {
       client_id: string
       /** Write-only. Left out: the present one stays. */
       secret?: string | null
-      /** As the definition says, unless given. */
+      /** As the definition says, unless given. For `private_key_jwt` the secret is a private key: PEM, or a JWK. */
       auth?: 'basic' | 'post' | 'none' | 'private_key_jwt'
+      /** For `private_key_jwt`: the name under which the provider has the public key. */
+      key_id?: string | null
       /** Of a client that was registered at one of several authorization servers. */
       issuer?: string
       /** Needed where connections depend on it. */
@@ -7168,6 +7271,105 @@ export type Routes = {
         code: string | null
         ms: number
       }
+    }
+  }
+  'POST /grants/explain': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      method: string
+      url: string
+      /** By name; a placeholder or `Countersign-Connection` selects. */
+      headers?: { [member: string]: string }
+      body?: string
+      /** Of the client; 127.0.0.1, unless said. */
+      address?: string
+      agent_id?: string
+      mode?: 'enforce' | 'learn'
+      /** Of the run. */
+      labels?: string[]
+    }
+    answers: {
+      200: ExplainedRequest
+    }
+  }
+  'POST /proxy/simulate': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      /** Cedar text that is not saved. */
+      policies?: string
+      requests?: {
+        method: string
+        url: string
+        /** By name; a placeholder or `Countersign-Connection` selects. */
+        headers?: { [member: string]: string }
+        body?: string
+        /** Of the client; 127.0.0.1, unless said. */
+        address?: string
+        agent_id: string
+      }[]
+      since?: string
+    }
+    answers: {
+      200: {
+        judged: number
+        changed: number
+        /** Recorded requests of agents that do not act now. */
+        skipped: number
+        data: {
+          agent_id: string
+          method: string
+          url: string
+          recorded: {
+            event_id: string
+            at: string
+            outcome: string
+            reason: string | null
+          } | null
+          before: ExplainedRequest
+          after: ExplainedRequest | null
+          changed: boolean
+        }[]
+      }
+    }
+  }
+  'GET /proxy/requests': {
+    params: Record<string, never>
+    query: {
+      run_id?: string
+      agent_id?: string
+      connection_id?: string
+      outcome?: 'allow' | 'deny' | 'ask' | 'pass' | 'learn'
+      reason?: string
+      host?: string
+      from?: string
+      to?: string
+      limit?: number
+      cursor?: string
+    }
+    body: undefined
+    answers: {
+      200: {
+        data: ProxiedRequest[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /proxy/requests/stream': {
+    params: Record<string, never>
+    query: {
+      run_id?: string
+      agent_id?: string
+      connection_id?: string
+      outcome?: 'allow' | 'deny' | 'ask' | 'pass' | 'learn'
+      reason?: string
+      host?: string
+    }
+    body: undefined
+    answers: {
+      200: ReadableStream<Uint8Array>
     }
   }
   'POST /callbacks/:id/complete': {

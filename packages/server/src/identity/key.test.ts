@@ -22,7 +22,7 @@ test('P53 P55 a key is shown once, stored as a hash, and listed by its ends, mak
     kind: 'agt',
     agent_id: agent,
     name: 'production',
-    scopes: ['agents:read', 'connections:read', 'grants:create', 'grants:read', 'runs:*', 'tasks:*'],
+    scopes: ['agents:read', 'connections:read', 'grants:create', 'grants:read', 'proxy:read', 'runs:*', 'tasks:*'],
     created_by: owner.id,
     state: 'active',
   })

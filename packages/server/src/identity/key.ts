@@ -48,7 +48,15 @@ export type NewKey = {
 
 const NINETY_DAYS = 90 * 86_400
 /** What an agent needs to ask, to know itself, and to run with what it was granted. */
-const AGENT_SCOPES = ['agents:read', 'connections:read', 'grants:create', 'grants:read', 'runs:*', 'tasks:*'] as const
+const AGENT_SCOPES = [
+  'agents:read',
+  'connections:read',
+  'grants:create',
+  'grants:read',
+  'proxy:read',
+  'runs:*',
+  'tasks:*',
+] as const
 const EMBED_SCOPES = ['tasks:embed'] as const
 
 export async function createKey(house: IdentityHouse, scope: Scope, input: NewKey): Promise<ShownKey> {

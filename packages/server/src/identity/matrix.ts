@@ -111,6 +111,7 @@ export const MATRIX = {
   'run.create': /*                    */ '● ● ● ○ – – – │ – ○',
   'run.end': /*                       */ '● ● ● ○ – – – │ – ○',
   'run.read': /*                      */ '● ● ● ○ – ● – │ – ○',
+  'proxy.read': /*                    */ '● ● ● ○ – ● – │ – ○',
   'card.publish': /*                  */ '● ● ● ○ – – – │ – ○',
   'connection_request.decide': /*     */ '● ● ● ○ – – – │ – –',
   'relay_grant.rotate': /*            */ '● ● ● ○ – – – │ – –',
@@ -276,6 +277,7 @@ const PLURALS: Record<string, string> = {
   maintenance: 'maintenance',
   audit: 'audit',
   egress: 'egress',
+  proxy: 'proxy',
   break_glass: 'break_glass',
 }
 

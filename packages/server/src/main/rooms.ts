@@ -32,6 +32,7 @@ import type { Continuation } from '../identity/policies/countersign.ts'
 import { openPolicies } from '../identity/policies/judge.ts'
 import { policyRoutes } from '../identity/policies/routes.ts'
 import { guardrailsText } from '../identity/policies/starting.ts'
+import { principalRoutes } from '../identity/principal/routes.ts'
 import { identityRoutes } from '../identity/routes.ts'
 import type { BreakGlassHouse } from '../identity/tenants/break-glass.ts'
 import { openHolds } from '../identity/tenants/held.ts'
@@ -47,6 +48,8 @@ import type { McpHouse } from '../mcp/house.ts'
 import { jobTools } from '../mcp/jobs.ts'
 import { mcpRoutes } from '../mcp/routes.ts'
 import { taskTools } from '../mcp/tasks.ts'
+import { explainRoutes } from '../proxy/explain/routes.ts'
+import { requestRoutes } from '../proxy/requests/routes.ts'
 import { statusJobs, statusSchedules } from '../status/jobs.ts'
 import { incidentRoutes, type StatusHouse, statusRoutes } from '../status/routes.ts'
 import type { Log } from '../std/log.ts'
@@ -313,6 +316,7 @@ const listRoutes = ({
 }: Houses): { routes: Route[]; rootRoutes: Route[] } => ({
   routes: [
     ...identityRoutes(identity),
+    ...principalRoutes(identity),
     ...policyRoutes(tasks),
     ...tenantRoutes(breakGlass),
     ...keyringRoutes(ring),
@@ -334,6 +338,8 @@ const listRoutes = ({
     ...vaultRoutes(vault),
     ...authorizationRoutes(vault),
     ...revocationRoutes(vault),
+    ...explainRoutes(vault),
+    ...requestRoutes(vault),
     ...receiverRoutes({ receiver }),
   ],
   rootRoutes: [

@@ -33,13 +33,20 @@ export type Judged =
 /** How much of a body is read for a judgement, in bytes. */
 export type Limits = { inspectBody: number }
 
+/** What a judgement passes, in this order; it ends at the first that refuses. */
+export const STEPS = ['syntax', 'connection', 'grant', 'facts', 'rule', 'policy'] as const
+export type Step = (typeof STEPS)[number]
+/** Told of each step that was passed, for whoever explains a judgement. */
+export type Note = (step: Step, detail: Readonly<Record<string, unknown>>) => void
+
 export async function judgeRequest(
-  given: { view: View; sets: Sets; limits: Limits; at: Date },
+  given: { view: View; sets: Sets; limits: Limits; at: Date; note?: Note },
   request: AskedRequest,
 ): Promise<Judged> {
-  const { view, sets, limits, at } = given
+  const { view, sets, limits, at, note } = given
   const read = readPath(request.path)
   if (!read) return deny('path_ambiguous')
+  note?.('syntax', { path: request.path })
   const choice = choose(view, { ...request, read })
   const bare: Seen = { ...request, bodyBytes: lengthOf(request), inspected: false, content: null, partial: false }
   if (choice === 'none') return passOr('no_grant', { view, seen: bare, at }, sets)
@@ -57,8 +64,10 @@ export async function judgeRequest(
   })
   if (request.scheme === 'http' && !definition.allow_plaintext) return no('plaintext')
   if (isOwnEndpoint(connection, request, read)) return no('path')
+  note?.('connection', { connection_id: connection.id, provider: connection.provider, name: connection.name })
   const grants = liveGrants(connection.grants, request.clientAddress, at)
   if (typeof grants === 'string') return no(grants)
+  note?.('grant', { grant_ids: grants.map(({ id }) => id) })
   const rules = rulesOf(grants)
   const mcp = isMcp(definition, request, read)
   const needsBody = mcp || wantsBody(definition.facts ?? {}) || readsContent(sets, at)
@@ -71,6 +80,7 @@ export async function judgeRequest(
   const facts = readFacts(definition.facts ?? {}, { path: request.path, query: request.query, contentType, body: body ?? null })
   const unread = neededButUnread(facts, rules.all, sets, at)
   if (unread) return no(unread)
+  note?.('facts', { ...facts.values })
   const seen: Seen = {
     ...bare,
     bodyBytes: Buffer.isBuffer(body) ? body.length : bare.bodyBytes,
@@ -96,6 +106,12 @@ export async function judgeRequest(
     if (found.effect === 'deny') return no(tool === undefined ? 'path' : 'tool', { grant, rpc: rpc ?? undefined })
     if (minting && !grant.minting) return no('minting', { grant })
     if (grant.placeholderRequired && !carries(request, connection.placeholder)) return no('placeholder_missing', { grant })
+    note?.('rule', {
+      grant_id: grant.id,
+      effect: found.effect,
+      rule: rules.all[found.index],
+      ...(tool === undefined ? {} : { tool }),
+    })
     const use: Use = { connection, grant, effect: found.effect, minting }
     const asking: Asking = { view, seen, at }
     const asked =
@@ -103,6 +119,7 @@ export async function judgeRequest(
     const policy = stricter(decide(asked, sets), found.effect)
     if (policy.outcome === 'deny')
       return no(policy.reason === 'no_permit' ? 'no_permit' : 'policy_forbid', { grant, policy, rpc: rpc ?? undefined })
+    note?.('policy', { outcome: policy.outcome, policy_ids: policy.policy_ids })
     if (strictest === null || STRICT[policy.outcome] > STRICT[strictest.policy.outcome])
       strictest = { use, policy, effect: found.effect }
   }
