@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildSync } from 'esbuild'
 import { errorsMarkdown } from '../packages/sdk/src/catalogue-page.ts'
+import { exitCodesPage } from '../packages/server/src/cli/exit-codes.ts'
 import { webhookOperations } from '../packages/server/src/events/schema.ts'
 import { apiPage } from '../packages/server/src/http/api-page.ts'
 import { openApiDocument } from '../packages/server/src/http/openapi.ts'
@@ -19,6 +20,7 @@ const { routes, rootRoutes } = describeRoutes()
 const FILES: Record<string, () => string> = {
   'docs/errors.md': errorsMarkdown,
   'docs/config.md': renderConfigPage,
+  'docs/cli/exit-codes.md': exitCodesPage,
   'docs/api.md': () => apiPage(routes, rootRoutes),
   'docs/openapi.json': () =>
     `${JSON.stringify(openApiDocument(routes, { version: version(), rootRoutes, webhooks: webhookOperations() }), null, 2)}\n`,

@@ -2242,6 +2242,8 @@ export type Run = {
   created_at: string
   expires_at: string
   beat_at: string | null
+  /** When a client first showed its token to a proxy. */
+  used_at: string | null
   ended_at: string | null
   ended_reason: string | null
 }
@@ -2620,7 +2622,7 @@ export type TaskCounts = {
   claimable: number
   team: number
   all: number
-  /** More are open than were looked at, which are the 10,000 most pressing ones. */
+  /** More are open than were counted: each figure ends at 10,000, and `all` may be more than it says. */
   at_least: boolean
 }
 

@@ -13,7 +13,7 @@ import {
   leaves,
   type Option,
 } from '@countersign/sdk/form'
-import { plain } from './output.ts'
+import { plain, usage } from './output.ts'
 
 export type Asking = { ask: (question: string) => Promise<string>; say: (line: string) => void }
 export type Question = Pick<Task, 'response_schema' | 'form_definition' | 'url'>
@@ -86,19 +86,11 @@ async function askOne(field: Field, io: Asking, url: string): Promise<Draft> {
     case 'file_upload':
     case 'signature':
       if (!field.required) return undefined
-      throw new NotInTerminal(`${plain(field.label)} cannot be given in a terminal. Answer on the page: ${url}`)
+      throw usage(`${plain(field.label)} cannot be given in a terminal. Answer on the page: ${url}`)
     case 'json':
       return io.ask(head(field, ' (JSON)'))
     default:
       return io.ask(head(field, hintOf(field)))
-  }
-}
-
-/** Nothing was sent. */
-export class NotInTerminal extends Error {
-  constructor(message: string) {
-    super(message)
-    this.name = 'NotInTerminal'
   }
 }
 

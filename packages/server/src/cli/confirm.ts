@@ -1,5 +1,6 @@
 // The question before what cannot be taken back. It names what it would touch and where; a script that nobody watches says --yes.
 import { Problem } from '@countersign/sdk'
+import { GivenUp, usage } from './output.ts'
 import type { Door } from './tasks.ts'
 
 /** Where a command acts, without the password that a URL may hold. */
@@ -16,14 +17,7 @@ export function targetOf(url: string): string {
 /** Returns when the act may go on; throws when the answer is anything but yes. */
 export async function confirm(door: Door, what: string, where: string, yes: boolean | undefined): Promise<void> {
   if (yes) return
-  if (!process.stdin.isTTY) throw new NotConfirmed(`${what} on ${where} needs --yes where nobody can be asked.`)
+  if (!process.stdin.isTTY) throw usage(`${what} on ${where} needs --yes where nobody can be asked.`)
   const answer = await door.ask(`${what} on ${where}? Type yes: `)
-  if (answer !== 'yes') throw new NotConfirmed('Nothing was done.')
-}
-
-export class NotConfirmed extends Error {
-  constructor(message: string) {
-    super(message)
-    this.name = 'NotConfirmed'
-  }
+  if (answer !== 'yes') throw new GivenUp()
 }

@@ -4,10 +4,9 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { RouteAnswer } from '@countersign/sdk'
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { processContext } from '../main/config.ts'
-import { plain, print } from './output.ts'
-import { named, usage } from './provider-clients.ts'
+import { missingIs, plain, print, usage } from './output.ts'
 import type { Door } from './tasks.ts'
 
 type Started = RouteAnswer<'POST /authorizations'>
@@ -34,7 +33,6 @@ type LoginOptions = {
   fromStdin?: true
   storeAnyway?: true
   timeout: number
-  secret?: string | true
 }
 
 const ASK_AGAIN_MS = 2_000
@@ -60,13 +58,11 @@ export function loginCommand(program: Command, door: Door): void {
     .option('--from-stdin', 'the key is piped in; of several fields, one line name=value each')
     .option('--store-anyway', 'also where the provider refuses the key')
     .option('--timeout <seconds>', 'how long to wait for you', seconds, 900)
-    .addOption(new Option('--secret [value]').hideHelp())
     .addHelpText('after', EXAMPLES)
-    .action((provider: string, options: LoginOptions) => named(door, () => login(door, provider, options)))
+    .action((provider: string, options: LoginOptions) => missingIs(4, () => login(door, provider, options)))
 }
 
 async function login(door: Door, provider: string, options: LoginOptions): Promise<void> {
-  if (options.secret !== undefined) throw usage('A secret never stands in a command: use --from-env or --from-stdin.')
   const typed = secretOf(options)
   const fields = typed === null ? undefined : await fieldsOf(door, provider, typed)
   const params = { ...options.param, ...(options.baseUrl === undefined ? {} : { base_url: options.baseUrl }) }

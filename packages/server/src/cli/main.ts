@@ -2,13 +2,14 @@
 import { CommanderError } from 'commander'
 import { exitCode, printError } from './output.ts'
 import { commandLine } from './program.ts'
+import { refuseSecrets } from './secret-words.ts'
 
 const { program, output } = commandLine()
 try {
+  refuseSecrets(process.argv.slice(2))
   await program.parseAsync()
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2
-  else {
+  if (!(error instanceof CommanderError && error.exitCode === 0)) {
     printError(output(), error)
     process.exitCode = exitCode(error)
   }

@@ -1,14 +1,22 @@
-// How commands speak: results on stdout, everything else on stderr; `--json` prints what the API answered, one value. Knows no command.
+// How commands speak: results on stdout, everything else on stderr; with `--json` one object with `"v":1`, which says what the API answered or, of a failure, why.
+// Knows no command.
 import { Problem } from '@countersign/sdk'
+import { CommanderError } from 'commander'
 import { ConfigRefused } from '../main/config.ts'
 import { BootRefused } from '../main/refused.ts'
+import { type Exit, exitOfCode } from './exit-codes.ts'
 
+/** `stderr` takes notes and progress, which --quiet silences; failures are always said. */
 export type Output = { json: boolean; stdout: (text: string) => void; stderr: (text: string) => void }
 
 /** One result: as JSON what it is, else the text made of it. */
 export function print<T>(output: Output, value: T, text: (value: T) => string): void {
-  output.stdout(output.json ? `${JSON.stringify(value)}\n` : ensureLine(text(value)))
+  output.stdout(output.json ? asLine(value) : ensureLine(text(value)))
 }
+
+/** V123: one object. A list that has no object around it gets one. */
+export const asLine = (value: unknown): string =>
+  `${JSON.stringify(Array.isArray(value) ? { v: 1, data: value } : { v: 1, ...(value as object) })}\n`
 
 const ensureLine = (text: string): string => (text === '' || text.endsWith('\n') ? text : `${text}\n`)
 
@@ -32,39 +40,89 @@ export const plain = (text: string): string =>
     char === '\n' ? ' ' : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 
-/** What the vault refuses ends a command with a number of its own (V124). */
-const BY_CODE: Readonly<Record<string, number>> = {
-  connection_exists: 6,
-  provider_exists: 7,
-  same_person: 14,
-  definition_invalid: 16,
-  confirmation_required: 19,
+/** The words of a command were wrong, or nobody is there to be asked (2). */
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'UsageError'
+  }
 }
 
-/** Ends of a command by code: 2 the words were wrong, 69 nobody answered, 77 not allowed, 78 settings or a schema that does not fit, 1 everything else. */
-export function exitCode(error: unknown): number {
+export const usage = (message: string): UsageError => new UsageError(message)
+
+/** Somebody was asked and did not say yes (11). */
+export class GivenUp extends Error {
+  constructor(message = 'Nothing was done.') {
+    super(message)
+    this.name = 'GivenUp'
+  }
+}
+
+/** The same problem, where a command knows better what its number is: what was not found is a connection, or a provider. */
+export class EndsWith extends Error {
+  readonly exit: Exit
+  readonly problem: Problem
+
+  constructor(exit: Exit, problem: Problem) {
+    super(problem.message, { cause: problem })
+    this.name = 'EndsWith'
+    this.exit = exit
+    this.problem = problem
+  }
+}
+
+/** What is not there has a number of its own: 3 a connection, 4 a provider. */
+export async function missingIs<T>(exit: 3 | 4, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act()
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'not_found') throw new EndsWith(exit, error)
+    throw error
+  }
+}
+
+/** V124, for whatever ended a command. */
+export function exitCode(error: unknown): Exit {
+  if (error instanceof EndsWith) return error.exit
+  if (error instanceof UsageError || error instanceof CommanderError) return 2
+  if (error instanceof GivenUp) return 11
   if (error instanceof ConfigRefused || error instanceof BootRefused) return 78
   // By its name: the engine is not loaded for a command that never meets it.
   if (error instanceof Error && error.name === 'QueueError' && 'code' in error && error.code === 'schema_mismatch') return 78
-  if (!(error instanceof Problem)) return 1
-  if (error.code === 'settings_invalid') return 78
-  if (error.code === 'server_unreachable') return 69
-  const own = BY_CODE[error.code]
-  if (own !== undefined) return own
-  return error.status === 401 || error.status === 403 ? 77 : 1
+  return error instanceof Problem ? (exitOfCode(error.code) ?? 1) : 1
 }
 
-export function printError(output: Output, error: unknown): void {
-  if (error instanceof ConfigRefused || error instanceof BootRefused) {
-    output.stderr(`countersign: it cannot start like this:\n${error.lines.map((line) => `  ${line}\n`).join('')}`)
-    return
+/** Says why on stderr, in a sentence; with --json also on stdout, as an object. */
+export function printError(output: Output, error: unknown, say = (text: string) => void process.stderr.write(text)): void {
+  const problem = error instanceof EndsWith ? error.problem : error
+  if (output.json) output.stdout(asLine({ error: failureOf(problem) }))
+  // The parser of words has said it.
+  if (!(problem instanceof CommanderError)) say(sentenceOf(problem))
+}
+
+type Failure = { code: string; message: string; status: number | null; request_id: string | null; [member: string]: unknown }
+
+function failureOf(error: unknown): Failure {
+  const none = { status: null, request_id: null }
+  const message = error instanceof Error ? error.message : String(error)
+  if (error instanceof Problem) {
+    const { status: state, ...members } = error.members
+    const more = state === undefined ? members : { state, ...members }
+    const { code, title, status, requestId } = error
+    return { ...more, code, message: error.message, title, status: status || null, request_id: requestId }
   }
-  if (!(error instanceof Problem)) {
-    output.stderr(`countersign: ${error instanceof Error ? error.message : String(error)}\n`)
-    return
-  }
-  if (output.json) output.stdout(`${JSON.stringify({ code: error.code, title: error.title, ...error.members })}\n`)
+  if (error instanceof UsageError || error instanceof CommanderError) return { code: 'usage', message, ...none }
+  if (error instanceof GivenUp) return { code: 'given_up', message, ...none }
+  if (error instanceof ConfigRefused || error instanceof BootRefused)
+    return { code: 'settings_refused', message: error.lines.join(' '), ...none }
+  return { code: 'unexpected', message, ...none }
+}
+
+function sentenceOf(error: unknown): string {
+  if (error instanceof ConfigRefused || error instanceof BootRefused)
+    return `countersign: it cannot start like this:\n${error.lines.map((line) => `  ${line}\n`).join('')}`
+  if (!(error instanceof Problem)) return `countersign: ${error instanceof Error ? error.message : String(error)}\n`
   const fields = (error.members.errors ?? []).map(({ path, message }) => `  ${path}: ${message}\n`)
   const detail = typeof error.members.detail === 'string' ? ` ${error.members.detail}` : ''
-  output.stderr(`countersign: ${error.title}.${detail}\n${fields.join('')}  ${error.hint}\n`)
+  return `countersign: ${error.title}.${detail}\n${fields.join('')}  ${error.hint}\n`
 }

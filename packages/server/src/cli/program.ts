@@ -1,7 +1,6 @@
 // Every command that there is, on one program: what the terminal runs, and what pages that print commands are held against. Runs nothing by itself.
 // Loads no room of the server: what a command needs to act beside one (its database, its engine, its rooms) stands in beside/ and is imported as it acts, so that
 // a command that only talks to a server starts as fast as its client (test/cli/load.test.ts).
-import { Countersign } from '@countersign/sdk'
 import { Command } from 'commander'
 import { version } from '../main/version.ts'
 import { agentsCommand } from './agents.ts'
@@ -15,6 +14,7 @@ import { doctorCommand } from './doctor.ts'
 import { embedCommand } from './embed.ts'
 import { evidenceCommand } from './evidence.ts'
 import { formsCommand } from './forms.ts'
+import { globalFlags, takeEverywhere } from './global-flags.ts'
 import { jobsCommand } from './jobs.ts'
 import { keyringCommand } from './keyring.ts'
 import { keysCommand } from './keys.ts'
@@ -22,11 +22,12 @@ import { loginCommand } from './login.ts'
 import { mailCommand } from './mail.ts'
 import type { Output } from './output.ts'
 import { policiesCommand } from './policies.ts'
-import { profileOf, profilesCommand } from './profiles.ts'
+import { profilesCommand } from './profiles.ts'
 import { providersCommand } from './providers.ts'
 import { queueCommand } from './queue.ts'
 import { kindsCommand, queuesCommand } from './queues.ts'
 import { availabilityCommand, peopleCommand, poolsCommand, routingCommand } from './routing.ts'
+import { runCommand, runKeepsItsCodes } from './run.ts'
 import { schedulesCommand } from './schedules.ts'
 import { serveCommand } from './serve.ts'
 import { settingsCommands } from './settings.ts'
@@ -44,8 +45,9 @@ Start here:
   $ countersign tasks list          what waits for an answer
   $ countersign doctor              what is wrong, and how to mend it
 
-Commands that talk to a server use --url and --key, else COUNTERSIGN_URL and COUNTERSIGN_KEY,
-else the \`countersign dev\` that runs on this machine. Every command takes --json.
+Commands that talk to a server use --server, else COUNTERSIGN_URL, and the key in COUNTERSIGN_KEY; or a profile;
+else the \`countersign dev\` that runs on this machine. A key never stands in a command. Every command takes the
+options above, and ends with a number that docs/cli/exit-codes.md explains.
 `
 
 export type CommandLine = { program: Command; output(): Output }
@@ -54,22 +56,9 @@ export function commandLine(): CommandLine {
   const program = new Command('countersign')
     .description('A control plane for AI agents: an agent asks, policy decides, a human countersigns what matters.')
     .version(version())
-    .option('--json', 'print results as JSON')
-    .option('--url <url>', 'the server to talk to')
-    .option('--key <key>', 'the key to talk with; better in COUNTERSIGN_KEY, where no process list shows it')
-    .option('--profile <name>', 'the server and key kept under this name, else COUNTERSIGN_PROFILE')
     .addHelpText('after', HELP)
     .exitOverride()
-
-  const output = (): Output => ({
-    json: program.opts<{ json?: true }>().json === true,
-    stdout: (text) => void process.stdout.write(text),
-    stderr: (text) => void process.stderr.write(text),
-  })
-  const client = () => {
-    const { profile, url, key } = program.opts<{ url?: string; key?: string; profile?: string }>()
-    return new Countersign({ ...profileOf(profile), ...(url !== undefined && { url }), ...(key !== undefined && { key }) })
-  }
+  const { output, client } = globalFlags(program)
   const door = { client, output, ask: askTerminal }
 
   devCommand(program, output)
@@ -82,6 +71,7 @@ export function commandLine(): CommandLine {
   policiesCommand(program, door)
   providersCommand(program, door)
   loginCommand(program, door)
+  runCommand(program, door)
   queuesCommand(program, door)
   kindsCommand(program, door)
   schedulesCommand(program, door)
@@ -113,18 +103,6 @@ export function commandLine(): CommandLine {
   callbacksCommand(program, output)
   queueCommand(program, door)
   takeEverywhere(program)
+  runKeepsItsCodes(program)
   return { program, output }
-}
-
-/** `--json`, `--url` and `--key` may stand behind a subcommand too, where people write them. */
-function takeEverywhere(program: Command, command: Command = program): void {
-  for (const child of command.commands) {
-    child.exitOverride()
-    for (const option of program.options.filter((one) => one.attributeName() !== 'version'))
-      if (!child.options.some((own) => own.long === option.long) && !(child.name() === 'create' && option.long === '--key')) {
-        child.addOption(Object.assign(Object.create(Object.getPrototypeOf(option)), option, { hidden: true }))
-        child.on(`option:${option.name()}`, (value: unknown) => program.setOptionValue(option.attributeName(), value ?? true))
-      }
-    takeEverywhere(program, child)
-  }
 }

@@ -2,25 +2,22 @@
 // piped in, never from the command line, where every process of the machine could read it.
 import { readFileSync } from 'node:fs'
 import { Problem, type RouteAnswer } from '@countersign/sdk'
-import { type Command, CommanderError, Option } from 'commander'
+import type { Command } from 'commander'
 import { processContext } from '../main/config.ts'
 import { confirm } from './confirm.ts'
-import { plain, print, printError } from './output.ts'
+import { missingIs, plain, print, usage } from './output.ts'
 import type { Door } from './tasks.ts'
 
 type Client = RouteAnswer<'GET /providers/:name/client'>
 
-/** 4: there is no provider of this name. */
-const NO_PROVIDER = 4
-
 type SetOptions = {
   clientId: string
   auth?: Client['auth']
+  keyId?: string
   issuer?: string
   fromEnv?: string
   fromStdin?: true
   revokeConnections?: true
-  secret?: string | true
   yes?: true
 }
 
@@ -29,7 +26,7 @@ export function clientCommands(clients: Command, door: Door): void {
     .command('show <provider>')
     .description('its client id, how it proves itself, and where people are sent back to')
     .action((name: string) =>
-      named(door, async () => {
+      missingIs(4, async () => {
         print(door.output(), await door.client().call('GET /providers/:name/client', { params: { name } }), client)
       }),
     )
@@ -40,17 +37,17 @@ export function clientCommands(clients: Command, door: Door): void {
     .option('--from-env <variable>', 'the secret stands in this variable')
     .option('--from-stdin', 'the secret is piped in')
     .option('--auth <style>', 'basic, post, none or private_key_jwt; as the definition says, unless given')
+    .option('--key-id <id>', 'for private_key_jwt: the name of the key at the provider')
     .option('--issuer <url>', 'of a client at one of several authorization servers')
     .option('--revoke-connections', 'end what was obtained under it; else it stays')
-    .addOption(new Option('--secret [value]').hideHelp())
     .option('-y, --yes', 'without a question')
     .action((name: string, options: SetOptions) =>
-      named(door, async () => {
-        if (options.secret !== undefined) throw usage('A secret never stands in a command: use --from-env or --from-stdin.')
+      missingIs(4, async () => {
         const secret = secretOf(options)
         const body = {
           ...{ client_id: options.clientId, ...(secret === undefined ? {} : { secret }) },
           ...(options.auth && { auth: options.auth }),
+          ...(options.keyId && { key_id: options.keyId }),
           ...(options.issuer && { issuer: options.issuer }),
           ...(options.revokeConnections && { revoke_connections: true }),
         }
@@ -66,7 +63,7 @@ export function clientCommands(clients: Command, door: Door): void {
     .option('--revoke-connections', 'end what was obtained under it; else it stays until it expires')
     .option('-y, --yes', 'without a question')
     .action((name: string, { yes, revokeConnections }: { yes?: true; revokeConnections?: true }) =>
-      named(door, async () => {
+      missingIs(4, async () => {
         const more = revokeConnections ? { revoke_connections: true } : {}
         const removed = await confirming(door, yes, `Remove the client of ${name}`, (confirmed) =>
           door.client().call('DELETE /providers/:name/client', { params: { name }, body: { ...more, ...confirmed } }),
@@ -98,11 +95,6 @@ const client = ({ provider, client_id, has_secret, auth, redirect_uris, state, c
     `state      ${state}, ${connections(count)}`,
   ].join('\n')
 
-export const usage = (message: string): CommanderError => {
-  process.stderr.write(`countersign: ${message}\n`)
-  return new CommanderError(2, 'countersign.usage', message)
-}
-
 export type Confirmed = { confirm?: boolean; affected?: number }
 
 /** Asks the server first; what others depend on is shown before anybody says yes. */
@@ -126,14 +118,3 @@ export async function confirming<T>(
 }
 
 export const connections = (n: number): string => `${n} connection${n === 1 ? '' : 's'}`
-
-/** What is not there has an exit code of its own. */
-export async function named(door: Door, act: () => Promise<void>): Promise<void> {
-  try {
-    await act()
-  } catch (error) {
-    if (!(error instanceof Problem) || error.code !== 'not_found') throw error
-    printError(door.output(), error)
-    process.exitCode = NO_PROVIDER
-  }
-}

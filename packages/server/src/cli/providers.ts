@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { Problem, type RouteAnswer } from '@countersign/sdk'
 import type { Command } from 'commander'
 import { confirm } from './confirm.ts'
-import { plain, print, table } from './output.ts'
-import { type Confirmed, clientCommands, confirming, connections, named, usage } from './provider-clients.ts'
+import { missingIs, plain, print, table, usage } from './output.ts'
+import { type Confirmed, clientCommands, confirming, connections } from './provider-clients.ts'
 import type { Door } from './tasks.ts'
 
 type Row = RouteAnswer<'GET /providers'>['data'][number]
@@ -58,7 +58,7 @@ function lookCommands(providers: Command, door: Door): void {
     .description('a provider, or with --source the text of its definition')
     .option('--source', 'as it was written, comments and all')
     .action((name: string, { source }: { source?: true }) =>
-      named(door, async () => {
+      missingIs(4, async () => {
         const found = await door.client().call('GET /providers/:name', { params: { name } })
         print(door.output(), found, source ? ({ source: text }) => text ?? '' : detail)
       }),
@@ -87,7 +87,7 @@ function proposeCommands(providers: Command, door: Door): void {
   )
   proposing('update', 'propose another version of a provider’s definition').action(
     (file: string, options: { override?: true; reason: string }) =>
-      named(door, async () => {
+      missingIs(4, async () => {
         const client = door.client()
         const source = readText(file)
         const { canonical } = await client.call('POST /providers/check', { body: { source } })
@@ -111,7 +111,7 @@ function decideCommands(providers: Command, door: Door): void {
       .description(description)
       .option('-y, --yes', 'without a question')
       .action((which: string, { yes }: { yes?: true }) =>
-        named(door, async () => {
+        missingIs(4, async () => {
           const params = splitDigest(which)
           const client = door.client()
           const { proposals } = await client.call('GET /providers/:name', { params: { name: params.name } })
@@ -130,7 +130,7 @@ function endCommands(providers: Command, door: Door): void {
     .description('remove your own definition; a bundled one of that name serves again')
     .option('-y, --yes', 'without a question')
     .action((name: string, { yes }: { yes?: true }) =>
-      named(door, () =>
+      missingIs(4, () =>
         end(door, yes, `Remove the definition of ${name}`, (body) =>
           door.client().call('DELETE /providers/:name', { params: { name }, body }),
         ),
@@ -141,7 +141,7 @@ function endCommands(providers: Command, door: Door): void {
     .description('end every connection of a provider')
     .option('-y, --yes', 'without a question')
     .action((name: string, { yes }: { yes?: true }) =>
-      named(door, () =>
+      missingIs(4, () =>
         end(door, yes, `End every connection of ${name}`, (body) =>
           door.client().call('POST /providers/:name/revoke', { params: { name }, body }),
         ),

@@ -1,5 +1,6 @@
 // Lines that a person types, or a script pipes in: prompts go to stderr, so that stdout holds the result alone. Never echoes what was typed.
 import { createInterface, type Interface } from 'node:readline'
+import { usage } from './output.ts'
 
 let terminal: Interface | null = null
 const lines: string[] = []
@@ -17,17 +18,12 @@ function open(): Interface {
   })
   terminal.on('close', () => {
     ended = true
-    for (const { reject } of waiting.splice(0)) reject(new InputEnded())
+    for (const { reject } of waiting.splice(0)) reject(inputEnded())
   })
   return terminal
 }
 
-export class InputEnded extends Error {
-  constructor() {
-    super('The input ended before the last question: nothing was sent.')
-    this.name = 'InputEnded'
-  }
-}
+const inputEnded = () => usage('The input ended before the last question: nothing was sent.')
 
 export async function askTerminal(question: string): Promise<string> {
   const from = open()
@@ -37,7 +33,7 @@ export async function askTerminal(question: string): Promise<string> {
 }
 
 async function nextLine(from: Interface): Promise<string> {
-  if (ended) throw new InputEnded()
+  if (ended) throw inputEnded()
   from.resume()
   try {
     return await new Promise<string>((resolve, reject) => waiting.push({ resolve, reject }))

@@ -1,0 +1,64 @@
+// countersign run -- CMD…: a command whose calls leave through the proxy, as an agent, without a secret in its hands. Returns the command's own code; what fails before
+// it starts is 125, 126 or 127 (V124). Loads what it acts with as it acts.
+import { type Command, CommanderError } from 'commander'
+import { printError } from './output.ts'
+import type { RunOptions } from './run/request.ts'
+import type { Door } from './tasks.ts'
+
+const EXAMPLES = `
+Examples:
+  $ countersign run -- python agent.py
+  $ countersign run --agent "Refund bot" --purpose "Nightly refunds" -- node agent.js
+  $ countersign run --connection github=work -- git push
+  $ countersign run --print-env --ttl 2h > run.env        for a container (docs/proxy/run.md)
+
+The command is given placeholders in place of credentials. It ends with the command's own code, 128 + n
+where signal n ended it; 125, 126 and 127 say that it never started.
+`
+
+const OURS = 125
+
+export function runCommand(program: Command, door: Door): void {
+  program
+    .command('run')
+    .description('run a command whose calls leave through the proxy, which adds the credentials')
+    .argument('[command...]', 'behind --, with its words')
+    .option('--agent <agent>', 'who runs, by id or name; an agent’s own key says it already')
+    .option('--purpose <text>', 'what for, as people read it; the program’s name unless given')
+    .option('--connection <provider=name>', 'which connection of a provider; may be repeated', several, [])
+    .option('--label <label>', 'a word that policies know; may be repeated', several, [])
+    .option('--ttl <duration>', 'the longest it may go on: 15m, 8h, 7d; 8h unless given')
+    .option('--mode <mode>', 'learn: unmatched hosts pass and are noted down; else enforce')
+    .option('--no-proxy <host>', 'reached straight, as this machine is; may be repeated', several)
+    .option('--clean-env', 'hand on PATH, HOME, the locale and the terminal, and no other variable')
+    .option('--status-fd <n>', 'write how it went to this file descriptor, as one line of JSON')
+    .option('--print-env', 'start nothing: print the variables for a container')
+    .addHelpText('after', EXAMPLES)
+    .action((command: string[], options: RunOptions) => act(door, command, options))
+}
+
+/** What `run` itself is told wrongly has its own number too: 2 may be the command's. */
+export function runKeepsItsCodes(program: Command): void {
+  program.commands
+    .find((one) => one.name() === 'run')
+    ?.exitOverride((error) => {
+      throw error.exitCode === 0 ? error : new CommanderError(OURS, error.code, error.message)
+    })
+}
+
+async function act(door: Door, command: string[], options: RunOptions): Promise<void> {
+  try {
+    const [{ run }, { readRequest }] = await Promise.all([import('./run/act.ts'), import('./run/request.ts')])
+    process.exitCode = await run({ client: door.client(), output: door.output() }, readRequest(command, options))
+  } catch (error) {
+    printError(door.output(), error)
+    process.exitCode = exitOf(error)
+  }
+}
+
+/** By its shape: the class is loaded with what acts. */
+const exitOf = (error: unknown): number =>
+  error instanceof Error && error.name === 'NotStarted' && 'exit' in error ? (error.exit as number) : OURS
+
+/** A flag that begins with `no` is true until it is given. */
+const several = (text: string, before: string[] | true): string[] => [...(before === true ? [] : before), text]

@@ -1,0 +1,103 @@
+// The child: started in a process group of its own, told every signal that the command is told, awaited until it and its group are gone. What it wrote and read goes
+// straight to and from where the command's own streams lead; nothing stands between.
+import { spawn } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { constants } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
+
+/** Before the child began: 125 for what is ours, 126 for what cannot be executed, 127 for what is not there (V124). */
+export class NotStarted extends Error {
+  readonly exit: 125 | 126 | 127
+  constructor(exit: 125 | 126 | 127, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'NotStarted'
+    this.exit = exit
+  }
+}
+
+export type Ended = { code: number | null; signal: NodeJS.Signals | null }
+
+/** Its own code, or 128 and the number of the signal that killed it. */
+export const codeOf = ({ code, signal }: Ended): number => code ?? 128 + (signal === null ? 0 : constants.signals[signal])
+
+const PASSED = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'] as const
+/** What a terminal sends to everybody in front of it: the child has had it already. */
+const OF_TERMINAL: readonly string[] = ['SIGINT', 'SIGQUIT', 'SIGWINCH', 'SIGCONT']
+const LOOK_MS = 100
+const SAY_AFTER_MS = 3_000
+
+export type Child = { pid: number; ended: Promise<Ended> }
+export type ChildOptions = { env: Record<string, string>; note(text: string): void }
+
+export async function startChild(command: readonly string[], { env, note }: ChildOptions): Promise<Child> {
+  const [program = '', ...words] = command
+  // At a terminal it stays in the command's group, which is the one in front: in another it could neither read the terminal nor be stopped from it.
+  const isGrouped = !process.stdin.isTTY && process.platform !== 'win32'
+  const child = spawn(program, words, { env, stdio: 'inherit', detached: isGrouped })
+  const exited = new Promise<Ended>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })))
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve)
+    child.once('error', (error: NodeJS.ErrnoException) => reject(notStarted(program, error)))
+  })
+  const pid = child.pid as number
+  const to = isGrouped ? -pid : pid
+  const handlers = PASSED.filter((signal) => isGrouped || !OF_TERMINAL.includes(signal)).map(
+    (signal) => [signal, () => send(to, signal)] as const,
+  )
+  const deaf = (): void => undefined
+  for (const [signal, handler] of handlers) process.on(signal, handler)
+  // With a handler of its own the command outlives what ends the child, and can say how it ended.
+  if (!isGrouped) for (const signal of OF_TERMINAL) process.on(signal, deaf)
+  const ended = exited.then(async (how) => {
+    if (isGrouped) await groupGone(pid, note)
+    for (const [signal, handler] of handlers) process.off(signal, handler)
+    if (!isGrouped) for (const signal of OF_TERMINAL) process.off(signal, deaf)
+    return how
+  })
+  return { pid, ended }
+}
+
+function notStarted(program: string, error: NodeJS.ErrnoException): NotStarted {
+  if (error.code === 'ENOENT') return new NotStarted(127, `${program}: there is no such program.`, { cause: error })
+  return new NotStarted(126, `${program} cannot be executed (${error.code ?? error.message}).`, { cause: error })
+}
+
+function send(to: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(to, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+/** What a program leaves behind in its group still holds the token: the run goes on as long as it does. */
+async function groupGone(group: number, note: (text: string) => void): Promise<void> {
+  for (let waited = 0; isThere(group); waited += LOOK_MS) {
+    if (waited === SAY_AFTER_MS) note('the command has ended and left processes behind: the run goes on until they end')
+    await pause(LOOK_MS)
+  }
+}
+
+function isThere(group: number): boolean {
+  try {
+    process.kill(-group, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+  return process.platform !== 'linux' || hasLiving(group)
+}
+
+/** Whoever ended and is awaited by nobody stays a member of its group for ever, in containers whose first process awaits no one. */
+function hasLiving(group: number): boolean {
+  return readdirSync('/proc').some((name) => {
+    if (!/^\d+$/.test(name)) return false
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
+      const [state = '', , own] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      return Number(own) === group && state !== 'Z' && state !== 'X'
+    } catch (error) {
+      if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return false
+      throw error
+    }
+  })
+}

@@ -1,0 +1,65 @@
+// What was typed behind `run`, as what it means: words that fit nothing are refused by the flag's name before a run is opened.
+import { parseNumber, parseSeconds, refuseWord } from '../words.ts'
+
+export type RunOptions = {
+  agent?: string
+  purpose?: string
+  connection: string[]
+  label: string[]
+  ttl?: string
+  mode?: string
+  /** What `--no-proxy` names. */
+  proxy: true | string[]
+  cleanEnv?: true
+  statusFd?: string
+  printEnv?: true
+}
+
+export type RunRequest = {
+  command: readonly string[]
+  agent: string | null
+  purpose: string
+  connections: Record<string, string>
+  labels: string[]
+  ttlSeconds: number | null
+  mode: 'enforce' | 'learn'
+  noProxy: readonly string[]
+  isClean: boolean
+  statusFd: number | null
+  printsEnv: boolean
+}
+
+const MODES: readonly string[] = ['enforce', 'learn']
+const LONGEST_PURPOSE = 200
+
+export function readRequest(command: readonly string[], options: RunOptions): RunRequest {
+  const printsEnv = options.printEnv === true
+  if (printsEnv !== (command.length === 0))
+    throw printsEnv
+      ? refuseWord('--print-env', 'command', 'prints the variables and starts nothing: leave the command away')
+      : refuseWord('command', 'required', 'is missing: countersign run -- <command> …')
+  if (options.mode !== undefined && !MODES.includes(options.mode)) throw refuseWord('--mode', 'mode', 'is enforce or learn')
+  return {
+    command,
+    agent: options.agent ?? null,
+    purpose: options.purpose ?? purposeOf(command),
+    connections: Object.fromEntries(options.connection.map(connectionOf)),
+    labels: options.label,
+    ttlSeconds: options.ttl === undefined ? null : parseSeconds('--ttl', options.ttl),
+    mode: options.mode === 'learn' ? 'learn' : 'enforce',
+    noProxy: options.proxy === true ? [] : options.proxy,
+    isClean: options.cleanEnv === true,
+    statusFd: options.statusFd === undefined ? null : parseNumber('--status-fd', options.statusFd),
+    printsEnv,
+  }
+}
+
+/** The program's name and no word behind it: those may hold what nobody else should read. */
+const purposeOf = ([program = '']: readonly string[]): string =>
+  (program === '' ? 'variables for a container' : (program.split('/').at(-1) ?? program)).slice(0, LONGEST_PURPOSE)
+
+function connectionOf(text: string): [string, string] {
+  const at = text.indexOf('=')
+  if (at < 1 || at === text.length - 1) throw refuseWord('--connection', 'pair', `is provider=name, not ${JSON.stringify(text)}`)
+  return [text.slice(0, at), text.slice(at + 1)]
+}
