@@ -23,6 +23,7 @@ import { RoutingPeoplePage } from './routing/people-page.tsx'
 import { Shell } from './shell.tsx'
 import { SlackLinkPage } from './slack/link-page.tsx'
 import { TenantPage } from './tenants/tenant-page.tsx'
+import { t } from './text/t.ts'
 import { Refusal } from './ui/refusal.tsx'
 import { DeliveryPage } from './webhooks/delivery-page.tsx'
 import { WebhookPage } from './webhooks/endpoint-page.tsx'
@@ -84,7 +85,7 @@ function Inside() {
   const [location] = useLocation()
   const search = useSearch()
 
-  if (me.isPending || (me.data === null && setup.isPending)) return <main className="p-8 text-muted">Loading…</main>
+  if (me.isPending || (me.data === null && setup.isPending)) return <main className="p-8 text-muted">{t('Loading…')}</main>
   if (me.data === undefined)
     return (
       <main className="mx-auto max-w-xl p-8">
@@ -101,7 +102,7 @@ function Inside() {
   return (
     <SignedIn value={me.data}>
       <Shell>
-        <Suspense fallback={<p className="text-muted">Loading…</p>}>
+        <Suspense fallback={<p className="text-muted">{t('Loading…')}</p>}>
           <Switch>
             <Route path="/">
               <Redirect to={paths.inbox()} replace />

@@ -1,5 +1,6 @@
 // What a person may do with a task now: true, or the sentence that says why not. The server decides (`may` in its answer); this file only finds the words.
 import type { Task } from '@countersign/sdk'
+import { t } from './text/t.ts'
 
 type Act = 'decide' | 'claim' | 'release' | 'cancel'
 
@@ -7,24 +8,24 @@ const has = (task: Task, act: Task['may'][number]): boolean => task.may.includes
 
 function settled(task: Task): string | null {
   if (task.status === 'open' || task.status === 'returned') return null
-  const by = task.completed_by_display_name ? ` by ${task.completed_by_display_name}` : ''
+  const by = task.completed_by_display_name ? ` ${t('by {name}', { name: task.completed_by_display_name })}` : ''
   return (
     {
-      completed: `This task was settled${by}.`,
-      timed_out: 'The time for this task ran out.',
-      cancelled: 'This task was withdrawn.',
-      verifying: 'An answer is being checked.',
-      verification_exhausted: 'No answer passed its verifier.',
-    }[task.status as string] ?? 'This task is not open.'
+      completed: t('This task was settled{by}.', { by }),
+      timed_out: t('The time for this task ran out.'),
+      cancelled: t('This task was withdrawn.'),
+      verifying: t('An answer is being checked.'),
+      verification_exhausted: t('No answer passed its verifier.'),
+    }[task.status as string] ?? t('This task is not open.')
   )
 }
 
 /** Where the server gives no reason, as one before it does not. */
 const WHY: Record<Act, string> = {
-  decide: 'This question was asked of somebody else.',
-  claim: 'Only those who were asked together can claim it, and only while nobody holds it.',
-  release: 'Only who holds it can give it back.',
-  cancel: 'Only the asking side or an operator can withdraw it.',
+  decide: t('This question was asked of somebody else.'),
+  claim: t('Only those who were asked together can claim it, and only while nobody holds it.'),
+  release: t('Only who holds it can give it back.'),
+  cancel: t('Only the asking side or an operator can withdraw it.'),
 }
 
 type Reason = NonNullable<Task['may_not'][Act]>
@@ -32,13 +33,13 @@ type Reason = NonNullable<Task['may_not'][Act]>
 function reasonOf(act: Act, task: Task): string | undefined {
   const holder = task.assigned_to_display_name
   const words: Partial<Record<Reason, string>> = {
-    already_decided: 'You have voted. Take your vote back to vote otherwise.',
-    separation_of_duties: 'You are on the asking side of this question: somebody else has to decide it.',
-    task_already_claimed: holder ? `${holder} holds this question.` : 'Somebody else holds this question.',
-    needs_several: 'Several people have to agree: nobody holds it alone.',
-    not_claimed: 'Nobody holds it.',
-    agent_may_not_decide: 'Only people decide.',
-    forbidden: act === 'cancel' ? WHY.cancel : 'Your role does not allow it.',
+    already_decided: t('You have voted. Take your vote back to vote otherwise.'),
+    separation_of_duties: t('You are on the asking side of this question: somebody else has to decide it.'),
+    task_already_claimed: holder ? t('{holder} holds this question.', { holder }) : t('Somebody else holds this question.'),
+    needs_several: t('Several people have to agree: nobody holds it alone.'),
+    not_claimed: t('Nobody holds it.'),
+    agent_may_not_decide: t('Only people decide.'),
+    forbidden: act === 'cancel' ? WHY.cancel : t('Your role does not allow it.'),
   }
   const reason = task.may_not?.[act]
   return reason === undefined ? undefined : words[reason]

@@ -1,6 +1,7 @@
 // Lists of the API, page after page, as one list that grows when asked.
 import type { UseInfiniteQueryResult } from '@tanstack/react-query'
 import { useInfiniteQuery } from '@tanstack/react-query'
+import { t } from './text/t.ts'
 import { Button } from './ui/button.tsx'
 
 type Page<T> = { data: T[]; next_cursor: string | null }
@@ -28,7 +29,7 @@ export function More({ query }: { query: Pick<UseInfiniteQueryResult, 'hasNextPa
   return (
     <div>
       <Button busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-        Show more
+        {t('Show more')}
       </Button>
     </div>
   )

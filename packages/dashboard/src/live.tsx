@@ -5,6 +5,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from 'react'
 import { api } from './api.ts'
 import { oneAtATime } from './one-at-a-time.ts'
+import { t } from './text/t.ts'
 
 type State = 'connecting' | 'live' | 'lost'
 type Live = {
@@ -44,7 +45,7 @@ export function LiveTasks({ may, children }: { may: boolean; children: ReactNode
         lastEventId = id
         void queries.invalidateQueries({ queryKey: ['task', data.task_id] })
         refresh()
-        if (event === 'task.created') setSaid(`A new task arrived at ${new Date().toLocaleTimeString()}.`)
+        if (event === 'task.created') setSaid(t('A new task arrived at {it}.', { it: new Date().toLocaleTimeString() }))
       }
     }
     const keepFollowing = async () => {

@@ -4,6 +4,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { createContext, useContext } from 'react'
 import { api } from './api.ts'
 import { dropDrafts } from './draft-store.ts'
+import { t } from './text/t.ts'
 
 export type Me = Awaited<ReturnType<typeof api.me.get>>
 
@@ -38,8 +39,8 @@ const SHARED: Readonly<Record<string, readonly string[]>> = {
 export const closedTo = (me: Me, action: string, act: string): string | undefined => {
   if (Object.hasOwn(me.may, action)) return undefined
   if (me.role !== null && SHARED[action]?.includes(me.role))
-    return 'Queues and kinds are shared by all tenants: ask a host of this installation.'
-  return `The role ${me.role} does not ${act}.`
+    return t('Queues and kinds are shared by all tenants: ask a host of this installation.')
+  return t('The role {role} does not {act}.', { role: me.role, act })
 }
 
 export const useSetup = (enabled: boolean) => useQuery({ queryKey: ['setup'], queryFn: () => api.setup.status(), enabled })

@@ -8,6 +8,7 @@ import { useSignOut, useUser } from './me.ts'
 import { paths } from './paths.ts'
 import { TenantNotice } from './tenants/notice.tsx'
 import { TenantSwitch } from './tenants/switch.tsx'
+import { t } from './text/t.ts'
 import { Button } from './ui/button.tsx'
 
 /** `for`: shown to whom this act is open; `dev`: where `countersign dev` serves. */
@@ -15,48 +16,48 @@ type Place = { name: string; path: string; keys: string; also?: string[]; for?: 
 
 const GROUPS: { name: string; places: Place[] }[] = [
   {
-    name: 'Work',
+    name: t('Work'),
     places: [
-      { name: 'Inbox', path: paths.inbox(), keys: 'g i', also: ['/tasks/'] },
-      { name: 'Analytics', path: paths.analytics(), keys: 'g y' },
+      { name: t('Inbox'), path: paths.inbox(), keys: 'g i', also: ['/tasks/'] },
+      { name: t('Analytics'), path: paths.analytics(), keys: 'g y' },
       {
-        name: 'Queue',
+        name: t('Queue'),
         path: paths.queue(),
         keys: 'g q',
         also: [paths.jobs(), paths.kinds(), paths.schedules(), paths.deadLetters(), paths.callbacks(), paths.engine()],
       },
-      { name: 'Agents', path: paths.agents(), keys: 'g a' },
+      { name: t('Agents'), path: paths.agents(), keys: 'g a' },
     ],
   },
   {
-    name: 'Control',
+    name: t('Control'),
     places: [
-      { name: 'Policies', path: paths.policies(), keys: 'g o' },
-      { name: 'Forms', path: paths.forms(), keys: 'g f', for: 'task.configure' },
-      { name: 'Verifiers', path: paths.verifiers(), keys: 'g v', for: 'task.configure' },
-      { name: 'Webhooks', path: paths.webhooks(), keys: 'g w', also: ['/deliveries/'] },
-      { name: 'Audit', path: paths.audit(), keys: 'g r' },
+      { name: t('Policies'), path: paths.policies(), keys: 'g o' },
+      { name: t('Forms'), path: paths.forms(), keys: 'g f', for: 'task.configure' },
+      { name: t('Verifiers'), path: paths.verifiers(), keys: 'g v', for: 'task.configure' },
+      { name: t('Webhooks'), path: paths.webhooks(), keys: 'g w', also: ['/deliveries/'] },
+      { name: t('Audit'), path: paths.audit(), keys: 'g r' },
     ],
   },
   {
-    name: 'Organisation',
+    name: t('Organisation'),
     places: [
-      { name: 'People', path: paths.people(), keys: 'g p' },
-      { name: 'Routing', path: paths.routing(), keys: 'g u', for: 'task.route' },
-      { name: 'Channels', path: paths.channels(), keys: 'g l', for: 'task.route' },
-      { name: 'Tenant', path: paths.tenant(), keys: 'g n' },
-      { name: 'Profile', path: paths.profile(), keys: 'g m' },
+      { name: t('People'), path: paths.people(), keys: 'g p' },
+      { name: t('Routing'), path: paths.routing(), keys: 'g u', for: 'task.route' },
+      { name: t('Channels'), path: paths.channels(), keys: 'g l', for: 'task.route' },
+      { name: t('Tenant'), path: paths.tenant(), keys: 'g n' },
+      { name: t('Profile'), path: paths.profile(), keys: 'g m' },
     ],
   },
   {
-    name: 'Host',
+    name: t('Host'),
     places: [
-      { name: 'Tenants', path: paths.tenants(), keys: 'g t', for: 'tenant.list' },
-      { name: 'Installation', path: paths.installation(), keys: 'g s', for: 'incident.manage' },
-      { name: 'Key ring', path: paths.keyring(), keys: 'g k', for: 'keyring.read' },
+      { name: t('Tenants'), path: paths.tenants(), keys: 'g t', for: 'tenant.list' },
+      { name: t('Installation'), path: paths.installation(), keys: 'g s', for: 'incident.manage' },
+      { name: t('Key ring'), path: paths.keyring(), keys: 'g k', for: 'keyring.read' },
     ],
   },
-  { name: 'Development', places: [{ name: 'Desk', path: paths.dev(), keys: 'g d', for: 'task.configure', dev: true }] },
+  { name: t('Development'), places: [{ name: t('Desk'), path: paths.dev(), keys: 'g d', for: 'task.configure', dev: true }] },
 ]
 const PLACES = GROUPS.flatMap(({ places }) => places)
 
@@ -79,15 +80,15 @@ export function Shell({ children }: { children: ReactNode }) {
         href="#main"
         className="sr-only focus:not-sr-only focus:absolute focus:left-2 focus:top-2 focus:z-10 focus:rounded-lg focus:bg-raised focus:p-3"
       >
-        Skip to content
+        {t('Skip to content')}
       </a>
       <header className="flex flex-wrap items-center gap-x-4 gap-y-1 border-b border-line bg-raised px-4 py-2 lg:sticky lg:top-0 lg:h-dvh lg:flex-col lg:flex-nowrap lg:items-stretch lg:gap-y-5 lg:border-r lg:border-b-0 lg:px-3 lg:py-5">
         <Link href={paths.inbox()} className="flex items-center gap-2 text-lg font-semibold tracking-tight lg:px-3">
           <img src="/favicon.svg" alt="" width="26" height="26" />
-          Countersign
+          {t('Countersign')}
         </Link>
         <nav
-          aria-label="Main"
+          aria-label={t('Main')}
           ref={nav}
           className="order-last -mx-4 flex w-[calc(100%+2rem)] gap-1 overflow-x-auto px-2 py-0.5 [scrollbar-width:none] sm:flex-wrap lg:order-none lg:mx-0 lg:min-h-0 lg:w-auto lg:grow lg:flex-col lg:flex-nowrap lg:gap-5 lg:overflow-y-auto lg:px-0 lg:[scrollbar-width:auto]"
         >
@@ -115,16 +116,16 @@ export function Shell({ children }: { children: ReactNode }) {
             href={paths.tenant()}
             className="hidden max-w-52 truncate text-sm text-muted hover:text-text md:inline lg:px-3 lg:py-1.5"
           >
-            {me.display_name} · {me.break_glass ? 'reading' : me.role}
+            {me.display_name} · {me.break_glass ? t('reading') : me.role}
           </Link>
           <TenantSwitch />
           <span className="hidden md:contents">
             <Button tone="quiet" small className="lg:justify-start" onClick={() => setHelp(true)}>
-              Keyboard
+              {t('Keyboard')}
             </Button>
           </span>
           <Button tone="quiet" small className="lg:justify-start" busy={signOut.isPending} onClick={() => signOut.mutate()}>
-            Sign out
+            {t('Sign out')}
           </Button>
         </div>
       </header>
@@ -139,7 +140,7 @@ export function Shell({ children }: { children: ReactNode }) {
       <KeysHelp
         open={help}
         onClose={() => setHelp(false)}
-        places={PLACES.filter(isOpen).map((place) => [place.keys, `go to ${place.name.toLowerCase()}`])}
+        places={PLACES.filter(isOpen).map((place) => [place.keys, t('go to {name}', { name: place.name.toLowerCase() })])}
       />
     </div>
   )

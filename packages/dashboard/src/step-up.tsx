@@ -3,6 +3,7 @@
 import { Problem } from '@countersign/sdk'
 import { type FormEvent, type ReactNode, useRef, useState } from 'react'
 import { api } from './api.ts'
+import { t } from './text/t.ts'
 import { Button } from './ui/button.tsx'
 import { Dialog } from './ui/dialog.tsx'
 import { Refusal } from './ui/refusal.tsx'
@@ -46,12 +47,12 @@ export function usePresence() {
     }
   }
   const dialog = (
-    <Dialog open={about !== null} onClose={() => end(({ stop }) => stop())} title="Confirm that it is you">
+    <Dialog open={about !== null} onClose={() => end(({ stop }) => stop())} title={t('Confirm that it is you')}>
       <form onSubmit={(event) => void submit(event)} className="flex flex-col gap-4">
         {about}
         <Refusal error={error} />
         <TextField
-          label="Your password"
+          label={t('Your password')}
           type="password"
           autoComplete="current-password"
           value={password}
@@ -59,7 +60,7 @@ export function usePresence() {
         />
         <div>
           <Button type="submit" tone="primary" busy={busy}>
-            Confirm
+            {t('Confirm')}
           </Button>
         </div>
       </form>
@@ -79,7 +80,10 @@ export function useStepUp() {
       return await act()
     } catch (refusal) {
       if (!needsProof(refusal)) throw refusal
-      await prove(<p className="text-muted">This needs your password once more; it then counts for ten minutes.</p>, refusal)
+      await prove(
+        <p className="text-muted">{t('This needs your password once more; it then counts for ten minutes.')}</p>,
+        refusal,
+      )
       return act()
     }
   }

@@ -1,5 +1,6 @@
 // Times as people say them, in their own zone and language.
 import { useEffect, useState } from 'react'
+import { t } from './text/t.ts'
 
 const MINUTE = 60
 const HOUR = 60 * MINUTE
@@ -10,19 +11,21 @@ export function relative(time: string, now: number): string {
   const seconds = Math.round((Date.parse(time) - now) / 1000)
   const span = spanOf(Math.abs(seconds))
   if (span === '') return 'now'
-  return seconds > 0 ? `in ${span}` : `${span} ago`
+  return seconds > 0 ? t('in {span}', { span }) : t('{span} ago', { span })
 }
 
 function spanOf(seconds: number): string {
   if (seconds < 5) return ''
-  if (seconds < MINUTE) return `${seconds} s`
+  if (seconds < MINUTE) return t('{seconds} s', { seconds })
   const minutes = Math.round(seconds / MINUTE)
-  if (minutes < 60) return `${minutes} min`
+  if (minutes < 60) return t('{minutes} min', { minutes })
   if (seconds < 2 * DAY) {
     const rest = minutes % 60
-    return rest === 0 || minutes >= 600 ? `${Math.round(minutes / 60)} h` : `${Math.floor(minutes / 60)} h ${rest} min`
+    return rest === 0 || minutes >= 600
+      ? t('{math} h', { math: Math.round(minutes / 60) })
+      : t('{math} h {rest} min', { math: Math.floor(minutes / 60), rest })
   }
-  return `${Math.round(seconds / DAY)} days`
+  return t('{math} days', { math: Math.round(seconds / DAY) })
 }
 
 /** To the second, for titles and records. */

@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useSearchParams } from 'wouter'
 import { api } from '../api.ts'
 import { Empty, Figure, figure } from '../jobs/frame.tsx'
+import { t } from '../text/t.ts'
 import { useTitle } from '../title.ts'
 import { PageTitle } from '../ui/card.tsx'
 import { Refusal } from '../ui/refusal.tsx'
@@ -17,13 +18,13 @@ type Query = RouteQuery<'GET /tasks/stats'>
 
 const DAYS = ['7', '30', '90', '365']
 const BY = [
-  { value: 'agent', label: 'by agent' },
-  { value: 'person', label: 'by person' },
-  { value: 'channel', label: 'by channel' },
+  { value: 'agent', label: t('by agent') },
+  { value: 'person', label: t('by person') },
+  { value: 'channel', label: t('by channel') },
 ]
 
 export function AnalyticsPage() {
-  useTitle('Analytics')
+  useTitle(t('Analytics'))
   const [search, setSearch] = useSearchParams()
   const days = DAYS.includes(search.get('days') ?? '') ? (search.get('days') as string) : '30'
   const by = BY.some(({ value }) => value === search.get('by')) ? (search.get('by') as Query['by']) : 'agent'
@@ -48,74 +49,93 @@ export function AnalyticsPage() {
     )
   return (
     <div className="flex flex-col gap-5">
-      <PageTitle title="Analytics">
+      <PageTitle title={t('Analytics')}>
         <ExportDecisions />
       </PageTitle>
       <div className="flex flex-wrap gap-4">
         <SelectField
-          label="Time"
+          label={t('Time')}
           value={days}
-          options={DAYS.map((value) => ({ value, label: `${value} days` }))}
+          options={DAYS.map((value) => ({ value, label: t('{value} days', { value }) }))}
           onChange={(event) => put('days', event.target.value)}
         />
         <SelectField
-          label="Agent"
+          label={t('Agent')}
           value={agentId}
           options={[
-            { value: '', label: 'all agents' },
+            { value: '', label: t('all agents') },
             ...(agents.data?.data ?? []).map(({ id, name }) => ({ value: id, label: name })),
           ]}
           onChange={(event) => put('agent_id', event.target.value)}
         />
-        <SelectField label="Compare" value={by} options={BY} onChange={(event) => put('by', event.target.value)} />
+        <SelectField label={t('Compare')} value={by} options={BY} onChange={(event) => put('by', event.target.value)} />
       </div>
       <Refusal error={read.error} />
-      {read.data ? <Charts stats={read.data} by={by ?? 'agent'} /> : read.isPending && <p className="text-muted">Counting…</p>}
+      {read.data ? (
+        <Charts stats={read.data} by={by ?? 'agent'} />
+      ) : (
+        read.isPending && <p className="text-muted">{t('Counting…')}</p>
+      )}
     </div>
   )
 }
 
 function Charts({ stats, by }: { stats: Stats; by: string }) {
-  if (stats.totals.created === 0) return <Empty>Nothing was asked in this time.</Empty>
+  if (stats.totals.created === 0) return <Empty>{t('Nothing was asked in this time.')}</Empty>
   const settled = stats.totals.created - stats.totals.open
   return (
     <>
       <dl className="grid grid-cols-2 gap-4 lg:grid-cols-4">
-        <Figure name="Asked" value={figure(stats.totals.created)} hint={`${figure(settled)} settled`} />
         <Figure
-          name="Half are decided within"
+          name={t('Asked')}
+          value={figure(stats.totals.created)}
+          hint={t('{settled} settled', { settled: figure(settled) })}
+        />
+        <Figure
+          name={t('Half are decided within')}
           value={lasting(stats.decision.median_seconds)}
-          hint={`nine of ten within ${lasting(stats.decision.p90_seconds)}`}
+          hint={t('nine of ten within {p90Seconds}', { p90Seconds: lasting(stats.decision.p90_seconds) })}
         />
         <Figure
-          name="Half are looked at within"
+          name={t('Half are looked at within')}
           value={lasting(stats.first_look.median_seconds)}
-          hint={`nine of ten within ${lasting(stats.first_look.p90_seconds)}`}
+          hint={t('nine of ten within {p90Seconds}', { p90Seconds: lasting(stats.first_look.p90_seconds) })}
         />
         <Figure
-          name="Nobody answered"
+          name={t('Nobody answered')}
           value={figure(stats.totals.timed_out + stats.totals.defaulted)}
-          hint={`${figure(stats.escalated)} handed on to others`}
+          hint={t('{escalated} handed on to others', { escalated: figure(stats.escalated) })}
         />
       </dl>
-      <Figures title="Volume" says="By the day on which it was asked, and how it ended." cells={volumeCells(stats)}>
-        <Columns title="Volume" columns={stats.volume.map((day) => ({ name: day.day, parts: endings(day) }))} />
+      <Figures title={t('Volume')} says={t('By the day on which it was asked, and how it ended.')} cells={volumeCells(stats)}>
+        <Columns title={t('Volume')} columns={stats.volume.map((day) => ({ name: day.day, parts: endings(day) }))} />
       </Figures>
       <div className="grid grid-cols-1 gap-5 lg:grid-cols-2">
-        <Times title="Time to decision" says="From the question to the person’s answer." times={stats.decision} />
-        <Times title="Time to first look" says="From the question to the first person who opened it." times={stats.first_look} />
-        <Figures title="Backlog" says={backlogSays(stats)} cells={agesCells(stats)}>
+        <Times title={t('Time to decision')} says={t('From the question to the person’s answer.')} times={stats.decision} />
+        <Times
+          title={t('Time to first look')}
+          says={t('From the question to the first person who opened it.')}
+          times={stats.first_look}
+        />
+        <Figures title={t('Backlog')} says={backlogSays(stats)} cells={agesCells(stats)}>
           <Bars
-            rows={stats.backlog.ages.map((one) => ({ name: `up to ${lasting(one.up_to_seconds)}`, value: one.tasks }))}
+            rows={stats.backlog.ages.map((one) => ({
+              name: t('up to {upToSeconds}', { upToSeconds: lasting(one.up_to_seconds) }),
+              value: one.tasks,
+            }))}
             unit={figure}
           />
         </Figures>
-        <Figures title="When questions come" says={`By weekday and hour, in ${stats.time_zone}.`} cells={heatCells(stats)}>
+        <Figures
+          title={t('When questions come')}
+          says={t('By weekday and hour, in {timeZone}.', { timeZone: stats.time_zone })}
+          cells={heatCells(stats)}
+        >
           <Heat cells={stats.heat} />
         </Figures>
         <Figures
-          title={`Compared ${by === 'none' ? '' : `by ${by}`}`.trim()}
-          says="How many, and how long they took on average."
+          title={`Compared ${by === 'none' ? '' : t('by {by}', { by })}`.trim()}
+          says={t('How many, and how long they took on average.')}
           cells={groupCells(stats)}
         >
           <Bars
@@ -123,23 +143,29 @@ function Charts({ stats, by }: { stats: Stats; by: string }) {
             unit={figure}
           />
         </Figures>
-        <Figures title="After the answer" says="What agents said became of what people agreed to." cells={afterCells(stats)}>
+        <Figures
+          title={t('After the answer')}
+          says={t('What agents said became of what people agreed to.')}
+          cells={afterCells(stats)}
+        >
           <Bars rows={afterRows(stats)} unit={figure} />
         </Figures>
         <Figures
-          title="Edits"
+          title={t('Edits')}
           says={
             stats.edits.rate === null
-              ? 'No proposed action was agreed to in this time.'
-              : `${Math.round(stats.edits.rate * 100)} % of the actions that people agreed to were changed first.`
+              ? t('No proposed action was agreed to in this time.')
+              : t('{math} % of the actions that people agreed to were changed first.', {
+                  math: Math.round(stats.edits.rate * 100),
+                })
           }
           cells={{ columns: ['field', 'tasks'], rows: stats.edits.fields.map((one) => [one.pointer, one.tasks]) }}
         >
           <Bars rows={stats.edits.fields.map((one) => ({ name: one.pointer, value: one.tasks }))} unit={figure} />
         </Figures>
         <Figures
-          title="Checks and votes"
-          says="Answers that verifiers refused, and how often several people agreed."
+          title={t('Checks and votes')}
+          says={t('Answers that verifiers refused, and how often several people agreed.')}
           cells={checkCells(stats)}
         >
           <Bars
@@ -153,7 +179,10 @@ function Charts({ stats, by }: { stats: Stats; by: string }) {
 }
 
 function Times({ title, says, times }: { title: string; says: string; times: Stats['decision'] }) {
-  const rows = times.histogram.map((one) => ({ name: `up to ${lasting(one.up_to_seconds)}`, value: one.tasks }))
+  const rows = times.histogram.map((one) => ({
+    name: t('up to {upToSeconds}', { upToSeconds: lasting(one.up_to_seconds) }),
+    value: one.tasks,
+  }))
   return (
     <Figures title={title} says={says} cells={{ columns: ['time', 'tasks'], rows: rows.map(({ name, value }) => [name, value]) }}>
       <Bars rows={rows} unit={figure} />
@@ -163,8 +192,11 @@ function Times({ title, says, times }: { title: string; says: string; times: Sta
 
 const backlogSays = ({ backlog }: Stats): string =>
   backlog.open === 0
-    ? 'Nothing is open now.'
-    : `${figure(backlog.open)} open now, the oldest for ${lasting(backlog.oldest_seconds)}.`
+    ? t('Nothing is open now.')
+    : t('{open} open now, the oldest for {oldestSeconds}.', {
+        open: figure(backlog.open),
+        oldestSeconds: lasting(backlog.oldest_seconds),
+      })
 
 const volumeCells = ({ volume }: Stats): Cells => {
   const names = Object.keys(volume[0] ?? {}).filter((name) => name !== 'day') as (keyof Stats['totals'])[]
@@ -174,7 +206,7 @@ const volumeCells = ({ volume }: Stats): Cells => {
   }
 }
 const agesCells = ({ backlog }: Stats): Cells => ({
-  columns: ['open for up to', 'tasks'],
+  columns: [t('open for up to'), 'tasks'],
   rows: backlog.ages.map((one) => [lasting(one.up_to_seconds), one.tasks]),
 })
 const heatCells = ({ heat }: Stats): Cells => ({
@@ -185,12 +217,12 @@ const heatCells = ({ heat }: Stats): Cells => ({
   ]),
 })
 const groupCells = ({ groups }: Stats): Cells => ({
-  columns: ['name', 'tasks', 'agreed', 'escalated', 'seconds on average'],
+  columns: ['name', 'tasks', 'agreed', 'escalated', t('seconds on average')],
   rows: groups.map((one) => [one.name, one.tasks, one.approved, one.escalated, one.mean_seconds ?? '']),
 })
 const afterRows = ({ after_approval: after }: Stats) =>
   (['succeeded', 'failed', 'skipped', 'missing'] as const).map((name) => ({
-    name: name === 'missing' ? 'not told' : name,
+    name: name === 'missing' ? t('not told') : name,
     value: after[name],
   }))
 const afterCells = (stats: Stats): Cells => ({
@@ -200,9 +232,9 @@ const afterCells = (stats: Stats): Cells => ({
 const checkCells = ({ verifier, quorum }: Stats): Cells => ({
   columns: ['what', 'tasks'],
   rows: [
-    ['refused by a verifier', verifier.tasks],
+    [t('refused by a verifier'), verifier.tasks],
     ['refusals', verifier.refusals],
-    ['decided by several', quorum.tasks],
-    ['all agreed', quorum.unanimous],
+    [t('decided by several'), quorum.tasks],
+    [t('all agreed'), quorum.unanimous],
   ],
 })

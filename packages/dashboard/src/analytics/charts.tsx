@@ -1,6 +1,7 @@
 // The pictures of figures: columns, bars and a heat map, each with the same figures as a table and as CSV. They hold no data and ask for none.
 import { type ReactNode, useId, useState } from 'react'
 import { niceTop } from '../jobs/chart.tsx'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { csvOf, download } from './csv.ts'
 
@@ -20,18 +21,18 @@ export function Figures({ title, says, cells, children }: { title: string; says:
           <Button
             small
             tone="quiet"
-            aria-label={`${title} ${asTable ? 'as chart' : 'as table'}`}
+            aria-label={`${title} ${asTable ? t('as chart') : t('as table')}`}
             onClick={() => setAsTable(!asTable)}
           >
-            {asTable ? 'As chart' : 'As table'}
+            {asTable ? t('As chart') : t('As table')}
           </Button>
           <Button
             small
             tone="quiet"
-            aria-label={`${title} as CSV`}
+            aria-label={t('{title} as CSV', { title })}
             onClick={() => download(`${title.toLowerCase().replaceAll(' ', '-')}.csv`, csvOf(cells))}
           >
-            CSV
+            {t('CSV')}
           </Button>
         </div>
       </div>
@@ -50,7 +51,7 @@ export function Figures({ title, says, cells, children }: { title: string; says:
 function TableOf({ cells, label }: { cells: Cells; label: string }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section className="max-h-80 overflow-auto" aria-label={`${label}, figures`} tabIndex={0}>
+    <section className="max-h-80 overflow-auto" aria-label={t('{label}, figures', { label })} tabIndex={0}>
       <table className="w-full text-sm">
         <thead>
           <tr className="border-b border-line text-left text-muted">
@@ -109,7 +110,12 @@ export function Columns({ title, columns }: { title: string; columns: { name: st
       <svg
         viewBox={`0 0 ${width} ${height}`}
         role="img"
-        aria-label={`${title}: ${total} in ${columns.length} days, at most ${Math.max(0, ...sums)} on one`}
+        aria-label={t('{title}: {total} in {columns} days, at most {math} on one', {
+          title,
+          total,
+          columns: columns.length,
+          math: Math.max(0, ...sums),
+        })}
         className="w-full"
       >
         {[0, 0.5, 1].map((share) => {
@@ -166,7 +172,7 @@ export function Columns({ title, columns }: { title: string; columns: { name: st
 /** A bar a row, longest first or in the order that is given. */
 export function Bars({ rows, unit }: { rows: { name: string; value: number; hint?: string }[]; unit: (n: number) => string }) {
   const most = Math.max(1, ...rows.map(({ value }) => value))
-  if (rows.length === 0) return <p className="text-muted">Nothing in this time.</p>
+  if (rows.length === 0) return <p className="text-muted">{t('Nothing in this time.')}</p>
   return (
     <ul className="flex flex-col gap-1.5">
       {rows.map(({ name, value, hint }) => (
@@ -188,7 +194,7 @@ export function Bars({ rows, unit }: { rows: { name: string; value: number; hint
   )
 }
 
-export const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
+export const WEEKDAYS = [t('Mon'), t('Tue'), t('Wed'), t('Thu'), t('Fri'), t('Sat'), t('Sun')]
 
 /** When questions come: a week by its hours. The darker, the more. */
 export function Heat({ cells }: { cells: { weekday: number; hour: number; tasks: number }[] }) {
@@ -196,8 +202,12 @@ export function Heat({ cells }: { cells: { weekday: number; hour: number; tasks:
   const busiest = cells.reduce((a, b) => (b.tasks > a.tasks ? b : a), { weekday: 0, hour: 0, tasks: 0 })
   const label =
     busiest.tasks === 0
-      ? 'No questions'
-      : `Most questions come on ${WEEKDAYS[busiest.weekday]} at ${busiest.hour}:00: ${busiest.tasks}`
+      ? t('No questions')
+      : t('Most questions come on {weekday} at {hour}:00: {tasks}', {
+          weekday: WEEKDAYS[busiest.weekday],
+          hour: busiest.hour,
+          tasks: busiest.tasks,
+        })
   return (
     <svg viewBox="0 0 420 132" role="img" aria-label={label} className="w-full">
       {WEEKDAYS.map((name, day) => (

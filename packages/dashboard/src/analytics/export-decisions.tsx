@@ -2,6 +2,7 @@
 import { useMutation } from '@tanstack/react-query'
 import { api } from '../api.ts'
 import { useUser } from '../me.ts'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 import { download } from './csv.ts'
@@ -20,10 +21,10 @@ export function ExportDecisions() {
     <div className="flex flex-wrap items-center gap-2">
       <Refusal error={fetching.error} />
       <Button small busy={fetching.isPending} onClick={() => fetching.mutate('csv')}>
-        Export decisions (CSV)
+        {t('Export decisions (CSV)')}
       </Button>
       <Button small busy={fetching.isPending} onClick={() => fetching.mutate('ndjson')}>
-        Export for learning
+        {t('Export for learning')}
       </Button>
     </div>
   )

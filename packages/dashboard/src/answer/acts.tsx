@@ -4,6 +4,7 @@ import { type ReactNode, useState } from 'react'
 import { can } from '../can.ts'
 import { CommentList, WriteComment } from '../talk/comments.tsx'
 import { SendBackButton } from '../talk/send-back.tsx'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
 import { Refusal } from '../ui/refusal.tsx'
@@ -25,7 +26,7 @@ export function Acts({ view, onAct }: Props): ReactNode {
   return (
     <>
       {isOpen && (
-        <section className="flex flex-col gap-3" aria-label="Other acts">
+        <section className="flex flex-col gap-3" aria-label={t('Other acts')}>
           <Refusal error={holding.error} />
           <div className="flex flex-wrap gap-2">
             {!isTheirs && (
@@ -35,12 +36,12 @@ export function Acts({ view, onAct }: Props): ReactNode {
                 reason={claimable === true ? undefined : claimable}
                 onClick={() => void holding.run({ type: 'claim' }).catch(() => undefined)}
               >
-                Claim it
+                {t('Claim it')}
               </Button>
             )}
             {may('release') && (
               <Button small busy={holding.busy} onClick={() => void holding.run({ type: 'release' }).catch(() => undefined)}>
-                Give it back
+                {t('Give it back')}
               </Button>
             )}
             {may('send_back') && (
@@ -55,7 +56,7 @@ export function Acts({ view, onAct }: Props): ReactNode {
         </section>
       )}
       {(may('comment') || comments.length > 0) && (
-        <Card title="Comments">
+        <Card title={t('Comments')}>
           <CommentList comments={comments} />
           {may('comment') && (
             <WriteComment busy={talking.busy} error={talking.error} onSend={(body) => talking.run({ type: 'comment', body })} />

@@ -6,6 +6,8 @@ import { draftStore } from '../draft-store.ts'
 import { isUnderstood, returnedAnswer } from '../form/returned.ts'
 import { fragmentToken } from '../pages/entrance.tsx'
 import { isAnswerable } from '../task/facts.tsx'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { useTitle } from '../title.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
@@ -98,8 +100,8 @@ export function AnswerPage() {
   }
 
   return (
-    <Frame top={top} title={state.seen?.view.task.task ?? 'Answer'}>
-      {token === '' && <Banner tone="warning">Open this page by the link of your mail, whole and unchanged.</Banner>}
+    <Frame top={top} title={state.seen?.view.task.task ?? t('Answer')}>
+      {token === '' && <Banner tone="warning">{t('Open this page by the link of your mail, whole and unchanged.')}</Banner>}
       <Body
         state={state}
         busy={busy}
@@ -125,7 +127,7 @@ function Body({ state, busy, isWaiting, onAnswer, onAct, onRetry }: BodyProps) {
   const { seen, dead, sent, refused, changed, done } = state
   if (sent) return <Sent task={sent} />
   if (dead !== null) return <Dead error={dead} hadAnswered={seen !== null && refused === null} onRetry={onRetry} />
-  if (!seen) return isWaiting ? <p className="text-muted">Loading…</p> : null
+  if (!seen) return isWaiting ? <p className="text-muted">{t('Loading…')}</p> : null
   const { view, shown } = seen
   const { task } = view
   const isNewer = view.state === 'revised' || changed.length > 0
@@ -134,20 +136,23 @@ function Body({ state, busy, isWaiting, onAnswer, onAct, onRetry }: BodyProps) {
     <Question key={task.revision} task={task} shown={shown} changed={changed}>
       {isNewer && (
         <Banner tone="warning">
-          The question was changed since your message was sent{changed.length > 0 ? `: ${changed.map(wordOf).join(', ')}` : ''}.
-          Read it again; nothing was sent.
+          {t('The question was changed since your message was sent{changed}. Read it again; nothing was sent.', {
+            changed: changed.length > 0 ? `: ${changed.map(wordOf).join(', ')}` : '',
+          })}
         </Banner>
       )}
       {task.status === 'returned' && <Returned task={task} />}
       {done !== null && <Banner tone="success">{DONE[done]}</Banner>}
       {task.status === 'verifying' && (
-        <Banner tone="info">An answer was given and is being checked. This page tells you what came of it.</Banner>
+        <Banner tone="info">{t('An answer was given and is being checked. This page tells you what came of it.')}</Banner>
       )}
       {task.status === 'revising' && (
         <>
-          <Banner tone="info">It is with the agent, which changes what it asks or withdraws it. Your link stays good.</Banner>
+          <Banner tone="info">
+            {t('It is with the agent, which changes what it asks or withdraws it. Your link stays good.')}
+          </Banner>
           <div>
-            <Button onClick={onRetry}>Look again</Button>
+            <Button onClick={onRetry}>{t('Look again')}</Button>
           </div>
         </>
       )}
@@ -162,19 +167,20 @@ function Body({ state, busy, isWaiting, onAnswer, onAct, onRetry }: BodyProps) {
       )}
       <Acts view={view} onAct={onAct} />
       <p className="text-sm text-muted">
-        You answer as <AgentText text={view.reader.display_name} />
-        {view.reader.email && view.reader.email !== view.reader.display_name ? ` (${view.reader.email})` : ''}. This link is
-        yours: who has it can answer for you.
+        {rich('You answer as {name}{email}. This link is yours: who has it can answer for you.', {
+          name: <AgentText text={view.reader.display_name} />,
+          email: view.reader.email && view.reader.email !== view.reader.display_name ? ` (${view.reader.email})` : '',
+        })}
       </p>
     </Question>
   )
 }
 
 const DONE: Record<Act['type'], string> = {
-  claim: 'It is yours now: nobody else is asked to answer it.',
-  release: 'You gave it back: everybody who was asked can take it on.',
-  comment: 'Your comment stands there for everybody who reads the question.',
-  send_back: 'You sent it back. The agent reads your comment.',
+  claim: t('It is yours now: nobody else is asked to answer it.'),
+  release: t('You gave it back: everybody who was asked can take it on.'),
+  comment: t('Your comment stands there for everybody who reads the question.'),
+  send_back: t('You sent it back. The agent reads your comment.'),
 }
 
 const wordOf = (pointer: string): string => pointer.slice(1).split('/').map(visible).join(' › ')
@@ -206,7 +212,9 @@ function Returned({ task }: { task: Task }) {
     return <Banner tone="info">{typeof result?.reason === 'string' && <AgentText text={result.reason} />}</Banner>
   return (
     <Banner tone="warning">
-      The last answer did not pass the check{typeof result?.reason === 'string' && result.reason !== '' ? ': ' : '.'}
+      {t('The last answer did not pass the check{reason}', {
+        reason: typeof result?.reason === 'string' && result.reason !== '' ? ': ' : '.',
+      })}
       {typeof result?.reason === 'string' && <AgentText text={result.reason} />}
     </Banner>
   )
@@ -222,7 +230,7 @@ function Frame({ top, title, children }: { top: { current: HTMLElement | null };
     >
       <div className="flex items-center gap-3">
         <img src="/favicon.svg" alt="" width="28" height="28" />
-        <p className="text-lg font-semibold tracking-tight">Countersign</p>
+        <p className="text-lg font-semibold tracking-tight">{t('Countersign')}</p>
       </div>
       <div className="flex min-w-0 flex-col gap-5">{children}</div>
     </main>

@@ -4,6 +4,7 @@ import type { ReactNode } from 'react'
 import { Markdown } from '../content/markdown.tsx'
 import type { Shown } from '../exact.ts'
 import { Facts } from '../task/facts.tsx'
+import { t } from '../text/t.ts'
 import { Card } from '../ui/card.tsx'
 import { AgentText, ContentCard } from '../ui/content.tsx'
 
@@ -13,7 +14,7 @@ export function Question({ task, shown, changed, children }: Props) {
   const member = (name: string): Shown => shown.get(name) ?? null
   const action = member('action')
   const isChanged = (name: string) => changed.some((path) => path === `/${name}` || path.startsWith(`/${name}/`))
-  const titled = (title: string, name: string) => (isChanged(name) ? `${title} (changed)` : title)
+  const titled = (title: string, name: string) => (isChanged(name) ? t('{title} (changed)', { title }) : title)
   return (
     <article className="flex flex-col gap-5">
       <header className="flex flex-col gap-4">
@@ -26,13 +27,15 @@ export function Question({ task, shown, changed, children }: Props) {
         <Facts task={task} onTimeout={member('on_timeout')} />
       </header>
       {typeof task.description === 'string' && task.description !== '' && (
-        <Card title={titled('Background', 'description')}>
+        <Card title={titled(t('Background'), 'description')}>
           <Markdown text={task.description} />
         </Card>
       )}
-      {action instanceof Map && <ContentCard title={titled('What it wants to do', 'action')} value={action} label="action" />}
+      {action instanceof Map && (
+        <ContentCard title={titled(t('What it wants to do'), 'action')} value={action} label={t('action')} />
+      )}
       {member('payload') !== null && (
-        <ContentCard title={titled('What it is about', 'payload')} value={member('payload')} label="content" />
+        <ContentCard title={titled(t('What it is about'), 'payload')} value={member('payload')} label={t('content')} />
       )}
       {children}
     </article>

@@ -6,6 +6,8 @@ import { draftStore } from '../draft-store.ts'
 import { plain, type Shown } from '../exact.ts'
 import { AnswerForm } from '../form/form.tsx'
 import { returnedFields } from '../form/returned.ts'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
@@ -42,8 +44,8 @@ const hasAction = (task: Task): boolean => (task as { action?: unknown }).action
 function whyClosed(task: Task): string | null {
   if (task.status === 'verifying') return null
   if (task.may.includes('decide')) return null
-  if (task.assigned_to_display_name) return `${visible(task.assigned_to_display_name)} holds this question now.`
-  return 'This question is not yours to answer; this page shows it all the same.'
+  if (task.assigned_to_display_name) return t('{name} holds this question now.', { name: visible(task.assigned_to_display_name) })
+  return t('This question is not yours to answer; this page shows it all the same.')
 }
 
 type Chosen = Props & { choice: NonNullable<View['choice']>; isOpen: boolean; onOpen: () => void }
@@ -51,18 +53,18 @@ type Chosen = Props & { choice: NonNullable<View['choice']>; isOpen: boolean; on
 function Chosen({ choice, error, busy, isOpen, onAnswer, onOpen }: Chosen) {
   const label = visible(choice.label)
   return (
-    <Card title="Your answer">
+    <Card title={t('Your answer')}>
       {!isOpen && <Refusal error={error} />}
       <p>
-        You chose <strong className="font-semibold">{label}</strong>. It counts once you send it.
+        {rich('You chose {label}. It counts once you send it.', { label: <strong className="font-semibold">{label}</strong> })}
       </p>
       <div className="flex flex-wrap gap-3">
         <Button tone="primary" busy={busy} onClick={() => onAnswer(choice.answer as Answer)}>
-          {busy ? 'Sending…' : `Send “${label}”`}
+          {busy ? t('Sending…') : t('Send “{label}”', { label })}
         </Button>
         {!isOpen && (
           <Button tone="quiet" onClick={onOpen}>
-            Answer otherwise
+            {t('Answer otherwise')}
           </Button>
         )}
       </div>
@@ -75,7 +77,7 @@ function Form({ view, initial, error, busy, onAnswer }: Props) {
   const store = draftStore(keptFor(view), task)
   const [kept] = useState(() => store.read())
   return (
-    <Card title={view.choice === null ? 'Your answer' : 'Another answer'}>
+    <Card title={view.choice === null ? t('Your answer') : t('Another answer')}>
       <AnswerForm
         drafts={kept?.draft ?? undefined}
         // Kept in this tab: for a reload, and for the page of the task behind a sign-in.
@@ -99,29 +101,31 @@ function Verdict({ view, error, busy, onAnswer }: Props) {
   const reasonError = error instanceof Problem ? error.members.errors?.find(({ path }) => path === '/reason')?.message : undefined
   const submit = (event: FormEvent) => event.preventDefault()
   return (
-    <Card title={view.choice === null ? 'Your answer' : 'Another answer'}>
-      <form onSubmit={submit} noValidate className="flex flex-col gap-5" aria-label="Your answer">
+    <Card title={view.choice === null ? t('Your answer') : t('Another answer')}>
+      <form onSubmit={submit} noValidate className="flex flex-col gap-5" aria-label={t('Your answer')}>
         <Refusal error={error} />
         <TextField
-          label="Reason (optional)"
+          label={t('Reason (optional)')}
           value={reason}
           error={reasonError}
           onChange={(event) => setReason(event.target.value)}
         />
         <div className="flex flex-wrap gap-3">
           <Button tone="primary" busy={busy} onClick={() => onAnswer({ type: 'accept', ...why })}>
-            Accept
+            {t('Accept')}
           </Button>
           <Button tone="danger" busy={busy} onClick={() => onAnswer({ type: 'deny', ...why })}>
-            Deny
+            {t('Deny')}
           </Button>
         </div>
         <p className="text-sm text-muted">
-          To change what it wants to do before it does it,{' '}
-          <a className="text-accent underline" href={view.task.url}>
-            sign in and open the task
-          </a>
-          .
+          {rich('To change what it wants to do before it does it, <link>sign in and open the task</link>.', {
+            link: (words) => (
+              <a className="text-accent underline" href={view.task.url}>
+                {words}
+              </a>
+            ),
+          })}
         </p>
       </form>
     </Card>
@@ -136,10 +140,12 @@ const placeOf = (error: unknown): string | null =>
 
 const SignIn = ({ url }: { url: string }) => (
   <Banner tone="warning">
-    This question needs more proof than a link gives.{' '}
-    <a className="font-medium underline" href={url}>
-      Sign in and answer it there
-    </a>
-    . Your link stays good.
+    {rich('This question needs more proof than a link gives. <link>Sign in and answer it there</link>. Your link stays good.', {
+      link: (words) => (
+        <a className="font-medium underline" href={url}>
+          {words}
+        </a>
+      ),
+    })}
   </Banner>
 )

@@ -8,6 +8,7 @@ import { Empty, Table, When } from '../jobs/frame.tsx'
 import { More, useList } from '../list.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -25,12 +26,12 @@ import { VerifyCard } from './verify-card.tsx'
 const LIVE = { refetchInterval: 5_000 } as const
 
 export function AuditPage() {
-  useTitle('Audit')
+  useTitle(t('Audit'))
   const me = useUser()
   const now = useNow()
   const [params, setParams] = useSearchParams()
   const filters = readFilters(params)
-  const closed = closedTo(me, 'event.list', 'read the record')
+  const closed = closedTo(me, 'event.list', t('read the record'))
   const enabled = closed === undefined
   const status = useQuery({ queryKey: ['audit', 'status'], queryFn: () => api.call('GET /audit/status'), enabled, ...LIVE })
   const types = useQuery({
@@ -47,13 +48,13 @@ export function AuditPage() {
   if (closed)
     return (
       <div className="flex flex-col gap-5">
-        <PageTitle title="Audit" />
+        <PageTitle title={t('Audit')} />
         <Banner tone="info">{closed}</Banner>
       </div>
     )
   return (
     <div className="flex flex-col gap-5">
-      <PageTitle title="Audit" />
+      <PageTitle title={t('Audit')} />
       <Refusal error={status.error} />
       {status.data && <ChainFigures status={status.data} now={now} />}
       <FilterForm
@@ -64,30 +65,30 @@ export function AuditPage() {
       />
       <Refusal error={query.error} />
       {query.data && rows.length === 0 && (
-        <Empty>No event matches. Events older than the tenant keeps are gone; their seals stay.</Empty>
+        <Empty>{t('No event matches. Events older than the tenant keeps are gone; their seals stay.')}</Empty>
       )}
       {rows.length > 0 && (
         <Table
-          label="Events"
+          label={t('Events')}
           rows={rows}
           id={(event) => event.id}
           columns={[
             {
-              name: 'Event',
+              name: t('Event'),
               cell: (event) => (
                 <span className="flex flex-col items-start gap-1">
                   <Link href={paths.auditEvent(event.id)}>{event.type}</Link>
-                  {event.class === 'audit' && <Badge tone="quiet">audit</Badge>}
+                  {event.class === 'audit' && <Badge tone="quiet">{t('audit')}</Badge>}
                 </span>
               ),
             },
-            { name: 'When', cell: (event) => <When at={event.occurred_at} now={now} /> },
-            { name: 'Who', cell: (event) => <Who actor={event.actor} /> },
-            { name: 'What', cell: (event) => <Resource resource={event.resource} /> },
+            { name: t('When'), cell: (event) => <When at={event.occurred_at} now={now} /> },
+            { name: t('Who'), cell: (event) => <Who actor={event.actor} /> },
+            { name: t('What'), cell: (event) => <Resource resource={event.resource} /> },
             {
-              name: 'Number',
+              name: t('Number'),
               right: true,
-              cell: (event) => (event.seq === undefined ? <span className="text-muted">waits</span> : `#${event.seq}`),
+              cell: (event) => (event.seq === undefined ? <span className="text-muted">{t('waits')}</span> : `#${event.seq}`),
             },
           ]}
         />
@@ -113,38 +114,38 @@ function FilterForm({ filters, types, onFilter }: FormProps) {
     event.preventDefault()
     onFilter(Object.fromEntries(Object.entries(typed).flatMap(([name, value]) => (value?.trim() ? [[name, value.trim()]] : []))))
   }
-  const any = { value: '', label: 'any' }
+  const any = { value: '', label: t('any') }
   const areas = [...new Set(types.map((type) => `${type.split('.')[0]}.*`))].sort()
   const typeOptions = [...areas, ...types].map((type) => ({ value: type, label: type }))
   return (
     <search>
       <form
         onSubmit={onSubmit}
-        aria-label="Filter events"
+        aria-label={t('Filter events')}
         className="card grid items-start gap-3 p-4 sm:grid-cols-2 lg:grid-cols-4"
       >
-        <SelectField label="Type" options={[any, ...typeOptions]} {...field('type')} />
+        <SelectField label={t('Type')} options={[any, ...typeOptions]} {...field('type')} />
         <SelectField
-          label="Class"
-          options={[any, { value: 'audit', label: 'audit' }, { value: 'activity', label: 'activity' }]}
+          label={t('Class')}
+          options={[any, { value: 'audit', label: t('audit') }, { value: 'activity', label: t('activity') }]}
           {...field('class')}
         />
-        <TextField label="Who" placeholder="usr_… agt_… key_…" {...field('actor')} />
-        <TextField label="What" placeholder="task_… job_…" {...field('resource')} />
-        <TextField label="Action" placeholder="created" {...field('action')} />
+        <TextField label={t('Who')} placeholder={t('usr_… agt_… key_…')} {...field('actor')} />
+        <TextField label={t('What')} placeholder={t('task_… job_…')} {...field('resource')} />
+        <TextField label={t('Action')} placeholder={t('created')} {...field('action')} />
         <SelectField
-          label="Decision"
+          label={t('Decision')}
           options={[any, ...['allow', 'ask', 'deny'].map((value) => ({ value, label: value }))]}
           {...field('decision')}
         />
-        <TextField label="From" type="date" {...field('since')} />
-        <TextField label="To" type="date" {...field('until')} />
+        <TextField label={t('From')} type="date" {...field('since')} />
+        <TextField label={t('To')} type="date" {...field('until')} />
         <div className="flex gap-2 sm:col-span-2 lg:col-span-4">
           <Button type="submit" tone="primary">
-            Filter
+            {t('Filter')}
           </Button>
           <Button tone="quiet" onClick={() => onFilter({})}>
-            Clear
+            {t('Clear')}
           </Button>
         </div>
       </form>

@@ -7,6 +7,7 @@ import { api } from '../api.ts'
 import { readExact } from '../exact.ts'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { exact } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -28,13 +29,13 @@ export function EventPage({ id }: { id: string }) {
     // Until it is proved: a second for the seal, a minute for the checkpoint.
     refetchInterval: (query) => (query.state.data && !query.state.data.seal?.checkpointed ? 2_000 : false),
   })
-  useTitle(event.data?.type ?? 'Event')
-  if (!event.data) return event.isPending ? <p className="text-muted">Loading…</p> : <Refusal error={event.error} />
+  useTitle(event.data?.type ?? t('Event'))
+  if (!event.data) return event.isPending ? <p className="text-muted">{t('Loading…')}</p> : <Refusal error={event.error} />
   const { type, class: kind, data, before, after, decision } = event.data
   return (
     <div className="flex flex-col gap-5">
       <Link href={paths.audit()} className="text-sm text-muted underline underline-offset-4">
-        All events
+        {t('All events')}
       </Link>
       <PageTitle title={type}>
         <Badge tone="quiet">{kind}</Badge>
@@ -44,14 +45,14 @@ export function EventPage({ id }: { id: string }) {
       </div>
       <Facts event={event.data} />
       <ProofCard event={event.data} />
-      <ContentCard title="Data" label="the data" value={readExact(JSON.stringify(data))} />
+      <ContentCard title={t('Data')} label={t('the data')} value={readExact(JSON.stringify(data))} />
       {(before || after) && (
-        <ContentCard title="Before and after" label="the change" value={readExact(JSON.stringify({ before, after }))} />
+        <ContentCard title={t('Before and after')} label={t('the change')} value={readExact(JSON.stringify({ before, after }))} />
       )}
-      {decision && <ContentCard title="Decision" label="the decision" value={readExact(JSON.stringify(decision))} />}
-      <Card title="Exact text">
-        <p className="text-muted">These bytes are hashed, exported and verified.</p>
-        <Copyable label="the text" text={event.data.body} />
+      {decision && <ContentCard title={t('Decision')} label={t('the decision')} value={readExact(JSON.stringify(decision))} />}
+      <Card title={t('Exact text')}>
+        <p className="text-muted">{t('These bytes are hashed, exported and verified.')}</p>
+        <Copyable label={t('the text')} text={event.data.body} />
       </Card>
     </div>
   )
@@ -67,30 +68,30 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
 }
 
 const PROVED: Record<string, string> = {
-  key: 'by a key',
-  session: 'by a session',
-  step_up: 'by a session with a fresh proof of presence',
+  key: t('by a key'),
+  session: t('by a session'),
+  step_up: t('by a session with a fresh proof of presence'),
 }
 
 function Facts({ event }: { event: Detail }) {
   const { actor, on_behalf_of, resource, origin, request_id, trace_id, occurred_at } = event
   return (
-    <Card title="What happened">
+    <Card title={t('What happened')}>
       <dl className="grid gap-4 sm:grid-cols-2">
-        <Fact name="When">{exact(occurred_at)}</Fact>
-        <Fact name="Who">
+        <Fact name={t('When')}>{exact(occurred_at)}</Fact>
+        <Fact name={t('Who')}>
           <Who actor={actor} />
           {actor.assurance && <span className="text-sm text-muted">{PROVED[actor.assurance]}</span>}
         </Fact>
-        <Fact name="To what">
+        <Fact name={t('To what')}>
           <Resource resource={resource} />
         </Fact>
-        <Fact name="For whom">
+        <Fact name={t('For whom')}>
           {on_behalf_of.length === 0 ? '–' : on_behalf_of.map((one) => <Who key={one.id} actor={one} />)}
         </Fact>
-        <Fact name="From where">
+        <Fact name={t('From where')}>
           {origin === null && '–'}
-          {origin?.erased && 'erased with the person’s key; the record stands'}
+          {origin?.erased && t('erased with the person’s key; the record stands')}
           {origin && !origin.erased && (
             <span className="flex flex-col">
               {[origin.name, origin.email, origin.address].filter(Boolean).join(' · ')}
@@ -98,7 +99,7 @@ function Facts({ event }: { event: Detail }) {
             </span>
           )}
         </Fact>
-        <Fact name="Request">
+        <Fact name={t('Request')}>
           <Mono text={[request_id, trace_id].filter(Boolean).join(' · ') || '–'} />
         </Fact>
       </dl>
@@ -109,7 +110,7 @@ function Facts({ event }: { event: Detail }) {
 function ProofCard({ event }: { event: Detail }) {
   const me = useUser()
   const { seal } = event
-  const mayVerify = closedTo(me, 'audit.verify', 'read proofs')
+  const mayVerify = closedTo(me, 'audit.verify', t('read proofs'))
   const proved = useQuery({
     queryKey: ['audit', 'proof', event.id],
     queryFn: async () => {
@@ -118,10 +119,10 @@ function ProofCard({ event }: { event: Detail }) {
     },
     enabled: seal?.checkpointed === true && mayVerify === undefined,
   })
-  const state = !seal ? 'waits to be sealed' : seal.checkpointed ? 'sealed and signed' : 'sealed, signed within a minute'
+  const state = !seal ? t('waits to be sealed') : seal.checkpointed ? t('sealed and signed') : t('sealed, signed within a minute')
   return (
     <Card
-      title="Proof"
+      title={t('Proof')}
       badge={<Badge tone={seal?.checkpointed ? 'good' : 'info'}>{state}</Badge>}
       aside={<ReceiptButton event={event} />}
     >
@@ -129,12 +130,12 @@ function ProofCard({ event }: { event: Detail }) {
       {mayVerify && <p className="text-muted">{mayVerify}</p>}
       {seal && (
         <dl className="grid gap-4 sm:grid-cols-2">
-          <Fact name="Number in the log">#{seal.seq}</Fact>
-          <Fact name="Sealed">{exact(seal.sealed_at)}</Fact>
-          <Fact name="Hash">
+          <Fact name={t('Number in the log')}>#{seal.seq}</Fact>
+          <Fact name={t('Sealed')}>{exact(seal.sealed_at)}</Fact>
+          <Fact name={t('Hash')}>
             <Mono text={seal.hash} />
           </Fact>
-          <Fact name="Follows">
+          <Fact name={t('Follows')}>
             <Mono text={seal.prev_hash} />
           </Fact>
         </dl>
@@ -145,28 +146,33 @@ function ProofCard({ event }: { event: Detail }) {
 }
 
 const PARTS: [keyof Checked, string][] = [
-  ['text', 'the text has the digest that was sealed'],
-  ['link', 'the seal follows from the one before'],
-  ['root', 'the seal stands in the tree that the checkpoint signs'],
+  ['text', t('the text has the digest that was sealed')],
+  ['link', t('the seal follows from the one before')],
+  ['root', t('the seal stands in the tree that the checkpoint signs')],
 ]
 
 function Judgement({ proof, checked }: { proof: Proof; checked: Checked | null }) {
-  if (!checked) return <p className="text-muted">This page came without https, so the browser may not check the proof itself.</p>
+  if (!checked)
+    return <p className="text-muted">{t('This page came without https, so the browser may not check the proof itself.')}</p>
   return (
     <div className="flex flex-col gap-2">
-      <p className="font-medium">Checked in this browser, with {proof.proof.length} hashes up to the root:</p>
+      <p className="font-medium">
+        {t('Checked in this browser, with {proof} hashes up to the root:', { proof: proof.proof.length })}
+      </p>
       <ul className="flex flex-col gap-1">
         {PARTS.map(([part, says]) => (
           <li key={part} className={checked[part] ? '' : 'font-medium text-danger'}>
             <span aria-hidden="true">{checked[part] ? '✓ ' : '✗ '}</span>
-            <span className="sr-only">{checked[part] ? 'Holds: ' : 'Fails: '}</span>
+            <span className="sr-only">{checked[part] ? `${t('Holds:')} ` : `${t('Fails:')} `}</span>
             {says}
           </li>
         ))}
       </ul>
       <details>
-        <summary className="cursor-pointer text-sm text-muted">The signed checkpoint of {proof.size} events</summary>
-        <Copyable label="the note" text={proof.note} block />
+        <summary className="cursor-pointer text-sm text-muted">
+          {t('The signed checkpoint of {size} events', { size: proof.size })}
+        </summary>
+        <Copyable label={t('the note')} text={proof.note} block />
       </details>
     </div>
   )
@@ -180,11 +186,11 @@ function ReceiptButton({ event }: { event: Detail }) {
       saveText(`${event.id}.jws`, `${receipt}\n`)
     },
   })
-  const why = closedTo(me, 'audit.verify', 'take receipts') ?? (event.seal ? undefined : 'It is sealed within a second.')
+  const why = closedTo(me, 'audit.verify', t('take receipts')) ?? (event.seal ? undefined : t('It is sealed within a second.'))
   return (
     <>
       <Button small reason={why} busy={get.isPending} onClick={() => get.mutate()}>
-        Save receipt
+        {t('Save receipt')}
       </Button>
       <Refusal error={get.error} />
     </>

@@ -5,6 +5,7 @@ import { useState } from 'react'
 import { api } from '../api.ts'
 import { figure, When } from '../jobs/frame.tsx'
 import { closedTo, useUser } from '../me.ts'
+import { t } from '../text/t.ts'
 import { useNow } from '../time.ts'
 import { Badge, type Tone } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
@@ -23,7 +24,7 @@ export function ExportCard() {
   const now = useNow()
   const queries = useQueryClient()
   const [format, setFormat] = useState<Format>('ndjson')
-  const closed = closedTo(me, 'audit.export', 'export the record')
+  const closed = closedTo(me, 'audit.export', t('export the record'))
   const list = useQuery({
     queryKey: KEY,
     queryFn: () => api.call('GET /audit/exports', { query: { limit: 5 } }),
@@ -34,27 +35,28 @@ export function ExportCard() {
     mutationFn: () => api.call('POST /audit/exports', { body: { format } }),
     onSettled: () => queries.invalidateQueries({ queryKey: KEY }),
   })
-  const running = list.data?.data.some((one) => one.state === 'running') ? 'One export at a time.' : undefined
+  const running = list.data?.data.some((one) => one.state === 'running') ? t('One export at a time.') : undefined
   return (
-    <Card title="Export">
+    <Card title={t('Export')}>
       <p className="text-muted">
-        The whole record with the exact text of each event. The file verifies by itself, without this server. It is kept for seven
-        days.
+        {t(
+          'The whole record with the exact text of each event. The file verifies by itself, without this server. It is kept for seven days.',
+        )}
       </p>
       <div className="flex flex-wrap items-end gap-3">
         <div className="min-w-52 grow">
           <SelectField
-            label="Format"
+            label={t('Format')}
             value={format}
             onChange={(event) => setFormat(event.target.value as Format)}
             options={[
-              { value: 'ndjson', label: 'NDJSON, verifies' },
-              { value: 'csv', label: 'CSV, for spreadsheets' },
+              { value: 'ndjson', label: t('NDJSON, verifies') },
+              { value: 'csv', label: t('CSV, for spreadsheets') },
             ]}
           />
         </div>
         <Button tone="primary" reason={closed ?? running} busy={make.isPending} onClick={() => make.mutate()}>
-          Export
+          {t('Export')}
         </Button>
       </div>
       <Refusal error={make.error ?? list.error} />
@@ -63,7 +65,11 @@ export function ExportCard() {
           <li key={one.id} className="flex flex-col gap-2 py-3 last:pb-0">
             <span className="flex flex-wrap items-center gap-2 text-sm">
               <Badge tone={TONES[one.state]}>{one.state}</Badge>
-              {one.format} · {figure(one.written)} events · <When at={one.created_at} now={now} />
+              {one.format}
+              {' · '}
+              {t('{written} events', { written: figure(one.written) })}
+              {' · '}
+              <When at={one.created_at} now={now} />
             </span>
             {one.state === 'running' && <Progress one={one} />}
             {one.state === 'ready' && <Save one={one} />}
@@ -79,7 +85,7 @@ function Progress({ one }: { one: Export }) {
   return (
     <progress
       className="h-2 w-full accent-accent"
-      aria-label={`Progress of ${one.id}`}
+      aria-label={t('Progress of {id}', { id: one.id })}
       max={Math.max(1, one.total ?? 1)}
       value={one.total === null ? undefined : one.written}
     />
@@ -90,8 +96,8 @@ function Save({ one }: { one: Export }) {
   const save = useMutation({ mutationFn: () => saveFile(one) })
   return (
     <div className="flex flex-wrap items-center gap-3">
-      <Button small busy={save.isPending} aria-label={`Save ${one.id}`} onClick={() => save.mutate()}>
-        {save.isPending ? 'Reading…' : 'Save file'}
+      <Button small busy={save.isPending} aria-label={t('Save {id}', { id: one.id })} onClick={() => save.mutate()}>
+        {save.isPending ? t('Reading…') : t('Save file')}
       </Button>
       <Refusal error={save.error} />
     </div>

@@ -3,6 +3,7 @@ import type { Event, RouteAnswer } from '@countersign/sdk'
 import { Link } from 'wouter'
 import { Figure, figure, When } from '../jobs/frame.tsx'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { Badge } from '../ui/badge.tsx'
 
 export type Status = RouteAnswer<'GET /audit/status'>
@@ -35,9 +36,9 @@ export const Who = ({ actor }: { actor: Pick<Event['actor'], 'type' | 'id'> }) =
 )
 
 const STATES = {
-  ok: { tone: 'good', word: 'in time' },
-  warn: { tone: 'warn', word: 'late' },
-  outage: { tone: 'bad', word: 'stands still' },
+  ok: { tone: 'good', word: t('in time') },
+  warn: { tone: 'warn', word: t('late') },
+  outage: { tone: 'bad', word: t('stands still') },
 } as const
 
 /** Where the chain ends, how far behind it is, and what was signed last. */
@@ -46,23 +47,37 @@ export function ChainFigures({ status, now }: { status: Status; now: number }) {
   return (
     <dl className="grid gap-3 sm:grid-cols-3">
       <Figure
-        name="Sealed events"
+        name={t('Sealed events')}
         value={figure(head?.seq ?? 0)}
-        hint={head ? <>last sealed {<When at={head.sealed_at} now={now} />}</> : 'The first are sealed within a second.'}
+        hint={
+          head ? (
+            <>
+              {t('last sealed')} {<When at={head.sealed_at} now={now} />}
+            </>
+          ) : (
+            t('The first are sealed within a second.')
+          )
+        }
       />
       <Figure
-        name="Sealing"
+        name={t('Sealing')}
         value={<Badge tone={STATES[state].tone}>{STATES[state].word}</Badge>}
-        hint={waiting > 0 ? `${figure(waiting)} wait, the oldest for ${lag_seconds ?? 0} s` : 'Nothing waits.'}
+        hint={
+          waiting > 0
+            ? t('{waiting} wait, the oldest for {lagSeconds} s', { waiting: figure(waiting), lagSeconds: lag_seconds ?? 0 })
+            : t('Nothing waits.')
+        }
       />
       <Figure
-        name="Newest checkpoint"
+        name={t('Newest checkpoint')}
         value={checkpoint ? figure(checkpoint.size) : '–'}
         hint={
           checkpoint ? (
-            <>events, signed {<When at={checkpoint.created_at} now={now} />}</>
+            <>
+              {t('events, signed')} {<When at={checkpoint.created_at} now={now} />}
+            </>
           ) : (
-            'The first is signed with the first seal.'
+            t('The first is signed with the first seal.')
           )
         }
       />

@@ -7,6 +7,7 @@ import { Table, When } from '../jobs/frame.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
 import { CHANNELS } from '../slack/channels.ts'
+import { t } from '../text/t.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -19,15 +20,19 @@ type State = RouteAnswer<'GET /channels'>['data'][number]
 type Row = State & { name: string; about: string; path: string }
 
 const ABOUT: Record<string, { name: string; about: string; path: string }> = {
-  email: { name: 'Mail', about: 'Buttons and a link that open the question without a sign-in.', path: paths.mail() },
-  slack: { name: 'Slack', about: 'A message with buttons, or with a form behind one.', path: paths.slack() },
-  webhook: { name: 'Endpoints', about: 'Teams, Discord, Google Chat, and programs of your own.', path: paths.channelEndpoints() },
+  email: { name: t('Mail'), about: t('Buttons and a link that open the question without a sign-in.'), path: paths.mail() },
+  slack: { name: t('Slack'), about: t('A message with buttons, or with a form behind one.'), path: paths.slack() },
+  webhook: {
+    name: t('Endpoints'),
+    about: t('Teams, Discord, Google Chat, and programs of your own.'),
+    path: paths.channelEndpoints(),
+  },
 }
 
 export function ChannelsPage() {
-  useTitle('Channels')
+  useTitle(t('Channels'))
   const now = useNow()
-  const closed = closedTo(useUser(), 'task.route', 'see how people are told')
+  const closed = closedTo(useUser(), 'task.route', t('see how people are told'))
   const list = useQuery({
     queryKey: ['channels'],
     queryFn: () => api.call('GET /channels'),
@@ -39,17 +44,17 @@ export function ChannelsPage() {
     return about ? [{ ...one, ...about }] : []
   })
   return (
-    <Sections name="Channels" places={CHANNELS} title="Channels">
+    <Sections name={t('Channels')} places={CHANNELS} title={t('Channels')}>
       {closed && <Banner tone="info">{closed}</Banner>}
       <Refusal error={list.error} />
       {rows.length > 0 && (
         <Table
-          label="Channels"
+          label={t('Channels')}
           rows={rows}
           id={(one) => one.channel}
           columns={[
             {
-              name: 'Channel',
+              name: t('Channel'),
               cell: (one) => (
                 <span className="flex flex-col items-start">
                   <span>{one.name}</span>
@@ -57,25 +62,33 @@ export function ChannelsPage() {
                 </span>
               ),
             },
-            { name: 'State', cell: (one) => <Standing one={one} /> },
-            { name: 'Last notice', cell: (one) => (one.last_sent_at ? <When at={one.last_sent_at} now={now} /> : 'none yet') },
-            { name: 'Last fault', cell: (one) => <Fault one={one} now={now} /> },
-            { name: 'Acts', cell: (one) => <Link href={one.path}>Set up and test {one.name}</Link> },
+            { name: t('State'), cell: (one) => <Standing one={one} /> },
+            {
+              name: t('Last notice'),
+              cell: (one) => (one.last_sent_at ? <When at={one.last_sent_at} now={now} /> : t('none yet')),
+            },
+            { name: t('Last fault'), cell: (one) => <Fault one={one} now={now} /> },
+            { name: t('Acts'), cell: (one) => <Link href={one.path}>{t('Set up and test {name}', { name: one.name })}</Link> },
           ]}
         />
       )}
       <p className="max-w-prose text-muted">
-        A channel that is not set up tells nobody; a task that names it says so. Each person chooses on their profile by what they
-        hear of tasks.
+        {t(
+          'A channel that is not set up tells nobody; a task that names it says so. Each person chooses on their profile by what they hear of tasks.',
+        )}
       </p>
     </Sections>
   )
 }
 
 function Standing({ one }: { one: State }) {
-  if (!one.ready) return <Badge tone="quiet">Not set up</Badge>
-  if (one.failed === 0) return <Badge tone="good">Gets through</Badge>
-  return <Badge tone="bad">{one.failed === 1 ? 'One failed today' : `${one.failed} failed within a day`}</Badge>
+  if (!one.ready) return <Badge tone="quiet">{t('Not set up')}</Badge>
+  if (one.failed === 0) return <Badge tone="good">{t('Gets through')}</Badge>
+  return (
+    <Badge tone="bad">
+      {one.failed === 1 ? t('One failed today') : t('{failed} failed within a day', { failed: one.failed })}
+    </Badge>
+  )
 }
 
 const Fault = ({ one, now }: { one: State; now: number }) =>
@@ -83,7 +96,7 @@ const Fault = ({ one, now }: { one: State; now: number }) =>
     <span className="text-muted">–</span>
   ) : (
     <span className="flex flex-col items-start">
-      <span className="wrap-anywhere">{visible(one.last_reason ?? 'Why is not known.')}</span>
+      <span className="wrap-anywhere">{visible(one.last_reason ?? t('Why is not known.'))}</span>
       <span className="text-xs text-muted">
         <When at={one.last_failed_at} now={now} />
       </span>

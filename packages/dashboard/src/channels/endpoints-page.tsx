@@ -8,6 +8,8 @@ import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
 import { CHANNELS } from '../slack/channels.ts'
 import { useStepUp } from '../step-up.tsx'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { useTitle } from '../title.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
@@ -22,15 +24,15 @@ type Endpoint = RouteAnswer<'GET /endpoints'>['data'][number]
 type Form = RouteBody<'PUT /channels/webhook/templates/:endpoint'>['template']
 
 const FORMS = [
-  { value: 'raw', label: 'Data, for a program' },
-  { value: 'teams', label: 'A card of Microsoft Teams' },
-  { value: 'discord', label: 'A message of Discord' },
-  { value: 'google_chat', label: 'A card of Google Chat' },
+  { value: 'raw', label: t('Data, for a program') },
+  { value: 'teams', label: t('A card of Microsoft Teams') },
+  { value: 'discord', label: t('A message of Discord') },
+  { value: 'google_chat', label: t('A card of Google Chat') },
 ] as const
 
 export function ChannelEndpointsPage() {
-  useTitle('Notices at endpoints')
-  const closed = closedTo(useUser(), 'task.configure', 'set up channels')
+  useTitle(t('Notices at endpoints'))
+  const closed = closedTo(useUser(), 'task.configure', t('set up channels'))
   const enabled = closed === undefined
   const endpoints = useQuery({ queryKey: ['webhooks', 'of-channel'], queryFn: () => api.call('GET /endpoints'), enabled })
   const forms = useQuery({
@@ -41,20 +43,24 @@ export function ChannelEndpointsPage() {
   const rows = endpoints.data?.data ?? []
   const formOf = (id: string): Form => forms.data?.data.find((one) => one.endpoint_id === id)?.template ?? 'raw'
   return (
-    <Sections name="Channels" places={CHANNELS} title="Notices at endpoints">
+    <Sections name={t('Channels')} places={CHANNELS} title={t('Notices at endpoints')}>
       {closed ? (
         <Banner tone="info">{closed}</Banner>
       ) : (
         <p className="max-w-prose text-muted">
-          A task tells an endpoint when its <code className="font-mono">notify</code> names it:{' '}
-          <code className="font-mono">webhook:ops</code>. The notice is signed like any event and holds a link for each answer.
+          {rich(
+            'A task tells an endpoint when its {code} names it: {code2}. The notice is signed like any event and holds a link for each answer.',
+            { code: <code className="font-mono">notify</code>, code2: <code className="font-mono">webhook:ops</code> },
+          )}
         </p>
       )}
       <Refusal error={endpoints.error ?? forms.error} />
       {endpoints.data && rows.length === 0 && (
         <Empty>
-          No endpoint yet. <Link href={paths.webhooks()}>Make one</Link>: a workflow of Teams, a webhook of Discord or Google
-          Chat, or a program of yours.
+          {rich(
+            'No endpoint yet. <link>Make one</link>: a workflow of Teams, a webhook of Discord or Google Chat, or a program of yours.',
+            { link: (words) => <Link href={paths.webhooks()}>{words}</Link> },
+          )}
         </Empty>
       )}
       {forms.data && rows.map((one) => <One key={one.id} endpoint={one} form={formOf(one.id)} />)}
@@ -85,21 +91,23 @@ function One({ endpoint, form }: { endpoint: Endpoint; form: Form }) {
       <div className="flex flex-wrap items-end gap-3">
         <div className="min-w-60">
           <SelectField
-            label={`Notices come to ${name} as`}
+            label={t('Notices come to {name} as', { name })}
             value={choose.isPending ? choose.variables : form}
             options={FORMS}
             disabled={choose.isPending}
             onChange={(event) => choose.mutate(event.target.value as Form)}
           />
         </div>
-        <Button busy={test.isPending} onClick={() => test.mutate()} aria-label={`Send a test to ${name}`}>
-          Send a test
+        <Button busy={test.isPending} onClick={() => test.mutate()} aria-label={t('Send a test to {name}', { name })}>
+          {t('Send a test')}
         </Button>
       </div>
       <div role="status">
         {test.data && (
           <Banner tone={test.data.sent ? 'success' : 'error'}>
-            {test.data.sent ? `Taken: it answered ${test.data.status}.` : visible(test.data.reason ?? 'It was not sent.')}
+            {test.data.sent
+              ? t('Taken: it answered {status}.', { status: test.data.status })
+              : visible(test.data.reason ?? t('It was not sent.'))}
           </Banner>
         )}
       </div>

@@ -2,6 +2,7 @@
 // code in over there. It knows nothing of the rest of the dashboard; whoever has the link needs no account.
 import { useCallback, useEffect, useState } from 'react'
 import { fragmentToken } from '../pages/entrance.tsx'
+import { t } from '../text/t.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { Copyable } from '../ui/copy.tsx'
@@ -64,16 +65,18 @@ export function ConnectPage({ id }: { id: string }) {
   if (dead !== null) return <Ended error={dead} />
   if (view === null)
     return (
-      <Frame title="Connect">
-        <p className="text-muted">Loading…</p>
+      <Frame title={t('Connect')}>
+        <p className="text-muted">{t('Loading…')}</p>
       </Frame>
     )
   if (view.step === 'done' || view.step === 'ended') return <Ended view={view} />
   return (
-    <Frame title={`Connect ${view.provider.display_name}`}>
+    <Frame title={t('Connect {name}', { name: view.provider.display_name })}>
       {refused !== null && <Banner tone="error">{wordsOf(refused)}</Banner>}
       {view.error && <Banner tone="error">{wordsOf(view.error)}</Banner>}
-      {view.replaces && <Banner tone="info">This replaces what is stored under this name. Who may use it stays the same.</Banner>}
+      {view.replaces && (
+        <Banner tone="info">{t('This replaces what is stored under this name. Who may use it stays the same.')}</Banner>
+      )}
       <Facts view={view} />
       <Step key={view.nonce} view={view} busy={busy} refused={refused} onSend={(sent) => void send(sent)} />
     </Frame>
@@ -95,26 +98,28 @@ function Step({ view, busy, refused, onSend }: StepProps) {
       />
     )
   if (view.step === 'device') return <Device view={view} />
-  if (view.step === 'wait') return <p role="status">One moment…</p>
+  if (view.step === 'wait') return <p role="status">{t('One moment…')}</p>
   if (view.step === 'choose_issuer') return <Issuers view={view} busy={busy} onSend={onSend} />
   return (
     <>
       {!view.pkce && (
         <Banner tone="warning">
-          This provider knows no PKCE, the protection against a sign-in that somebody else intercepts.
+          {t('This provider knows no PKCE, the protection against a sign-in that somebody else intercepts.')}
         </Banner>
       )}
       <div className="flex flex-col gap-2">
         <Button tone="primary" busy={busy} onClick={() => onSend({})}>
-          Sign in at {view.provider.display_name}
+          {t('Sign in at {name}', { name: view.provider.display_name })}
         </Button>
-        <p className="text-sm text-muted">You come back here afterwards.</p>
+        <p className="text-sm text-muted">{t('You come back here afterwards.')}</p>
       </div>
       {view.redirect_url && (
         <details className="text-sm">
-          <summary className="cursor-pointer text-muted">Redirect URL, for the application’s settings at the provider</summary>
+          <summary className="cursor-pointer text-muted">
+            {t('Redirect URL, for the application’s settings at the provider')}
+          </summary>
           <div className="mt-3">
-            <Copyable label="redirect URL" text={view.redirect_url} />
+            <Copyable label={t('redirect URL')} text={view.redirect_url} />
           </div>
         </details>
       )}
@@ -125,7 +130,7 @@ function Step({ view, busy, refused, onSend }: StepProps) {
 function Issuers({ view, busy, onSend }: Omit<StepProps, 'refused'>) {
   return (
     <div className="flex flex-col gap-2">
-      <p>Several servers may sign you in for {view.provider.display_name}. Choose one:</p>
+      <p>{t('Several servers may sign you in for {name}. Choose one:', { name: view.provider.display_name })}</p>
       {view.issuers.map((issuer) => (
         <Button key={issuer} busy={busy} onClick={() => onSend({ issuer })}>
           <span className="font-mono wrap-anywhere">{issuer}</span>
@@ -139,7 +144,7 @@ function Device({ view }: { view: View }) {
   const to = view.verification_uri_complete ?? view.verification_uri ?? ''
   return (
     <div className="flex flex-col gap-4">
-      <p>Open the page of {view.provider.display_name} and type this code in:</p>
+      <p>{t('Open the page of {name} and type this code in:', { name: view.provider.display_name })}</p>
       <p className="text-center font-mono text-3xl font-semibold tracking-widest" data-testid="user-code">
         {view.user_code}
       </p>
@@ -147,7 +152,7 @@ function Device({ view }: { view: View }) {
         {view.verification_uri}
       </a>
       <p role="status" className="text-sm text-muted">
-        This page notices when you have said yes there.
+        {t('This page notices when you have said yes there.')}
       </p>
     </div>
   )

@@ -1,5 +1,6 @@
 // What is typed in: each field with its hint, secrets as dots. Sent once; on a refusal the form comes back empty, because nothing of it was kept.
 import { type FormEvent, useState } from 'react'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { TextField } from '../ui/text-field.tsx'
 import type { Field, Sent } from './connect.ts'
@@ -38,11 +39,11 @@ export function FieldsForm({ fields, busy, faults, mayStoreAnyway, onSend }: Pro
       {mayStoreAnyway && (
         <label className="flex items-center gap-2">
           <input type="checkbox" checked={anyway} onChange={(event) => setAnyway(event.currentTarget.checked)} />
-          Store it although the provider refused it
+          {t('Store it although the provider refused it')}
         </label>
       )}
       <Button tone="primary" type="submit" busy={busy}>
-        Store
+        {t('Store')}
       </Button>
     </form>
   )

@@ -1,6 +1,7 @@
 // Where a provider sends the browser back to (vault.md V30). It has no power of its own: it clears the address bar and hands on what came, with the cookie of the
 // page that left from here.
 import { useEffect, useRef, useState } from 'react'
+import { t } from '../text/t.ts'
 import { returnPage, type View } from './connect.ts'
 import { Ended } from './ended.tsx'
 import { Frame } from './frame.tsx'
@@ -21,9 +22,9 @@ export function ReturnPage() {
   if (error !== null) return <Ended error={error} />
   if (view !== null) return <Ended view={view} />
   return (
-    <Frame title="Connecting">
+    <Frame title={t('Connecting')}>
       <p role="status" className="text-muted">
-        One moment…
+        {t('One moment…')}
       </p>
     </Frame>
   )

@@ -1,6 +1,7 @@
 // Markdown from agents (CommonMark) as React elements made from its tree: nothing is ever set as HTML, HTML in it is shown as the text it is, and nothing is loaded from elsewhere by itself (T86).
 import { fromMarkdown } from 'mdast-util-from-markdown'
 import { Fragment, type ReactNode, useMemo } from 'react'
+import { t } from '../text/t.ts'
 import { RemoteImage, SafeLink } from './remote.tsx'
 import { AgentText } from './text.tsx'
 
@@ -85,9 +86,12 @@ function draw(node: Node, outer: Drawing): ReactNode {
       )
     case 'code':
       return (
-        // A region that scrolls must be reachable by keyboard.
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
-        <section tabIndex={0} aria-label="Code" className="overflow-x-auto rounded-lg border border-line bg-sunken px-4 py-3">
+        <section
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
+          tabIndex={0}
+          aria-label={t('Code')}
+          className="overflow-x-auto rounded-lg border border-line bg-sunken px-4 py-3"
+        >
           <pre className="font-mono text-sm">
             <AgentText text={node.value} />
           </pre>

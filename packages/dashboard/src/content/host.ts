@@ -1,4 +1,5 @@
 // Where a link really leads, in words that cannot be dressed up: the host as the browser dials it, and what about it could deceive. Opens nothing.
+import { t } from '../text/t.ts'
 
 export type Target = {
   href: string
@@ -29,12 +30,13 @@ function decode(text: string): string {
 }
 
 function warningOf(url: URL, text: string): string | null {
-  if (url.username !== '' || url.password !== '') return 'It carries a name in front of the host'
+  if (url.username !== '' || url.password !== '') return t('It carries a name in front of the host')
   if (url.hostname.split('.').some((label) => label.startsWith('xn--')))
-    return 'Its host is written with letters that can look like others'
+    return t('Its host is written with letters that can look like others')
   const named = hostIn(text)
-  if (named !== null && named !== url.hostname && !url.hostname.endsWith(`.${named}`)) return `Its text names ${named}`
-  return url.protocol === 'http:' ? 'It is not encrypted' : null
+  if (named !== null && named !== url.hostname && !url.hostname.endsWith(`.${named}`))
+    return t('Its text names {named}', { named })
+  return url.protocol === 'http:' ? t('It is not encrypted') : null
 }
 
 /** The host that a text seems to be about: `bank.example` in "https://bank.example/login" or "bank.example". */

@@ -1,6 +1,8 @@
 // What an agent wants shown from elsewhere (T86): nothing is loaded by itself. An image comes through the server's guarded fetch after a click, a video or a PDF opens in a page of its own,
 // HTML stands in a frame without origin, script or network. Links show their real host.
 import { type ReactNode, useEffect, useRef, useState } from 'react'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { visible } from '../ui/marks.ts'
 import { targetOf } from './host.ts'
@@ -12,7 +14,8 @@ export function SafeLink({ address, text, children }: { address: string; text: s
   if (!target)
     return (
       <>
-        {children ?? <AgentText text={text} />} <Mark text={visible(address.slice(0, 80))} why="This address is not opened" />
+        {children ?? <AgentText text={text} />}{' '}
+        <Mark text={visible(address.slice(0, 80))} why={t('This address is not opened')} />
       </>
     )
   return (
@@ -26,7 +29,7 @@ export function SafeLink({ address, text, children }: { address: string; text: s
         {children ?? <AgentText text={text} />}
       </a>
       <span className="text-sm text-muted"> ({target.host})</span>
-      {target.warning !== null && <Mark text={`⚠ ${target.warning}`} why="Look twice before you open this" />}
+      {target.warning !== null && <Mark text={`⚠ ${target.warning}`} why={t('Look twice before you open this')} />}
     </>
   )
 }
@@ -63,21 +66,23 @@ export function RemoteImage({ url, alt, width, height, load }: ImageProps) {
     )
   return (
     <div className="flex flex-col items-start gap-2 rounded-lg border border-dashed border-line-strong bg-sunken p-3 text-sm">
-      <span>
-        Image: <AgentText text={alt} />
-      </span>
+      <span>{rich('Image: {alt}', { alt: <AgentText text={alt} /> })}</span>
       {load && (
         <Button
           small
           busy={state === 'loading'}
-          aria-label={`${state === 'loading' ? 'Loading…' : `Load from ${host}`} image ${visible(alt)}`}
+          aria-label={
+            state === 'loading'
+              ? t('Loading… image {alt}', { alt: visible(alt) })
+              : t('Load from {host} image {alt}', { host, alt: visible(alt) })
+          }
           onClick={get}
         >
-          {state === 'loading' ? 'Loading…' : `Load from ${host}`}
+          {state === 'loading' ? t('Loading…') : t('Load from {host}', { host })}
         </Button>
       )}
-      <SafeLink address={url} text="Open in a new tab" />
-      {state === 'failed' && <span role="status">The image could not be loaded.</span>}
+      <SafeLink address={url} text={t('Open in a new tab')} />
+      {state === 'failed' && <span role="status">{t('The image could not be loaded.')}</span>}
     </div>
   )
 }
@@ -88,12 +93,12 @@ export const RemoteLink = ({ url, what, label }: { url: string; what: string; la
       <AgentText text={label} />
     </span>
     <span className="text-sm">
-      <SafeLink address={url} text={`Open the ${what} in a new tab`} />
+      <SafeLink address={url} text={t('Open the {what} in a new tab', { what })} />
     </span>
   </div>
 )
 
-const FRAME_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+const FRAME_POLICY = t("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
 
 type Policy = { createHTML: (html: string) => unknown }
 type Factory = { createPolicy: (name: string, rules: { createHTML: (html: string) => string }) => Policy }
@@ -111,16 +116,20 @@ function trusted(html: string): unknown {
 export function HtmlFrame({ html, title }: { html: string; title: string }) {
   const frame = useRef<HTMLIFrameElement>(null)
   useEffect(() => {
-    const policyTag = `<meta http-equiv="Content-Security-Policy" content="${FRAME_POLICY}">`
+    const policyTag = t('\'<\'meta http-equiv="Content-Security-Policy" content="{fRAME_POLICY}">', {
+      fRAME_POLICY: FRAME_POLICY,
+    })
     if (frame.current)
-      frame.current.srcdoc = trusted(`<!doctype html>${policyTag}<meta name="color-scheme" content="light">${html}`) as string
+      frame.current.srcdoc = trusted(
+        t('<!doctype html>{policyTag}\'<\'meta name="color-scheme" content="light">{html}', { policyTag, html }),
+      ) as string
   }, [html])
   return (
     <iframe
       ref={frame}
       sandbox=""
       referrerPolicy="no-referrer"
-      title={visible(title) || 'Content from the agent'}
+      title={visible(title) || t('Content from the agent')}
       className="h-64 w-full resize-y rounded-lg border border-line bg-white"
     />
   )

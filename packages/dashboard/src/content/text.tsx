@@ -1,4 +1,6 @@
 // What an agent wrote, as text: never markup, hidden characters shown as marks (T86).
+
+import { t } from '../text/t.ts'
 import { partsOf } from '../ui/marks.ts'
 
 export function AgentText({ text }: { text: string }) {
@@ -9,7 +11,7 @@ export function AgentText({ text }: { text: string }) {
         // biome-ignore lint/suspicious/noArrayIndexKey: see above
         <span key={i}>
           {part.text}
-          {part.mark !== null && <Mark text={part.mark} why="A hidden character stands here" />}
+          {part.mark !== null && <Mark text={part.mark} why={t('A hidden character stands here')} />}
         </span>
       ))}
     </span>

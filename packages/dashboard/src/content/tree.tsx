@@ -3,6 +3,7 @@
 import { sentence } from '@countersign/sdk/form'
 import { type ReactNode, useDeferredValue, useId, useState } from 'react'
 import { Digits, type Shown, writeExact } from '../exact.ts'
+import { t } from '../text/t.ts'
 import { INPUT } from '../ui/text-field.tsx'
 import { AgentText } from './text.tsx'
 
@@ -19,19 +20,23 @@ export function Tree({ value }: { value: Shown }) {
       {countOf(value) >= SEARCHED_FROM && (
         <div>
           <label htmlFor={id} className="sr-only">
-            Search in this content
+            {t('Search in this content')}
           </label>
           <input
             id={id}
             type="search"
-            placeholder="Search in this content"
+            placeholder={t('Search in this content')}
             value={typed}
             className={INPUT}
             onChange={(event) => setTyped(event.target.value)}
           />
         </div>
       )}
-      {found === undefined ? <p className="text-muted">Nothing here holds “{typed.trim()}”.</p> : <Branch value={found} />}
+      {found === undefined ? (
+        <p className="text-muted">{t('Nothing here holds “{typed}”.', { typed: typed.trim() })}</p>
+      ) : (
+        <Branch value={found} />
+      )}
     </div>
   )
 }
@@ -63,12 +68,13 @@ function filtered(value: Shown, wanted: string): Shown | undefined {
 }
 
 function Branch({ value, inside = false }: { value: Shown; inside?: boolean }): ReactNode {
-  if (value === null) return <span className="text-muted">none</span>
-  if (value === true || value === false) return <span>{value ? 'yes' : 'no'}</span>
+  if (value === null) return <span className="text-muted">{t('none')}</span>
+  if (value === true || value === false) return <span>{value ? t('yes') : t('no')}</span>
   if (value instanceof Digits) return <span className="tabular-nums wrap-anywhere">{value.text}</span>
-  if (typeof value === 'string') return value === '' ? <span className="text-muted">empty text</span> : <AgentText text={value} />
+  if (typeof value === 'string')
+    return value === '' ? <span className="text-muted">{t('empty text')}</span> : <AgentText text={value} />
   if (Array.isArray(value)) {
-    if (value.length === 0) return <span className="text-muted">empty list</span>
+    if (value.length === 0) return <span className="text-muted">{t('empty list')}</span>
     const columns = columnsOf(value)
     if (columns) return <Grid rows={value as Map<string, Shown>[]} columns={columns} />
     return (
@@ -85,9 +91,9 @@ function Branch({ value, inside = false }: { value: Shown; inside?: boolean }): 
       </ol>
     )
   }
-  if (value.get('_redacted') === true) return <span className="text-muted">hidden from you</span>
-  if (value.get('_unreadable') === true) return <span className="text-danger">content unreadable</span>
-  if (value.size === 0) return <span className="text-muted">empty</span>
+  if (value.get('_redacted') === true) return <span className="text-muted">{t('hidden from you')}</span>
+  if (value.get('_unreadable') === true) return <span className="text-danger">{t('content unreadable')}</span>
+  if (value.size === 0) return <span className="text-muted">{t('empty')}</span>
   return (
     <dl
       className={`flex flex-col divide-y divide-line ${inside ? 'max-sm:mt-1 max-sm:border-l-2 max-sm:border-line max-sm:pl-3' : ''}`}
@@ -119,16 +125,16 @@ function CopyValue({ name, value }: { name: string; value: Shown }) {
   const text = typeof value === 'string' ? value : writeExact(value)
   const copy = () =>
     navigator.clipboard.writeText(text).then(
-      () => setSaid('Copied'),
-      () => setSaid('Not allowed here'),
+      () => setSaid(t('Copied')),
+      () => setSaid(t('Not allowed here')),
     )
   return (
     <span className="flex shrink-0 items-center gap-1 text-xs text-muted">
       <span role="status">{said}</span>
       <button
         type="button"
-        aria-label={`Copy ${sentence(name)}`}
-        title="Copy"
+        aria-label={t('Copy {name}', { name: sentence(name) })}
+        title={t('Copy')}
         className="rounded px-1.5 opacity-0 hover:bg-sunken focus-visible:opacity-100 group-hover/row:opacity-100 pointer-coarse:opacity-100"
         onClick={copy}
       >
@@ -155,7 +161,7 @@ function columnsOf(rows: readonly Shown[]): string[] | null {
 const Grid = ({ rows, columns }: { rows: readonly Map<string, Shown>[]; columns: readonly string[] }) => (
   // A region that scrolls must be reachable by keyboard.
   // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
-  <section tabIndex={0} aria-label="Table" className="overflow-x-auto">
+  <section tabIndex={0} aria-label={t('Table')} className="overflow-x-auto">
     <table className="w-full text-left">
       <thead>
         <tr className="border-b border-line">

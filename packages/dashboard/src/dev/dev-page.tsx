@@ -3,6 +3,8 @@ import { Problem } from '@countersign/sdk'
 import { Link, useSearchParams } from 'wouter'
 import { NowherePage } from '../pages/nowhere-page.tsx'
 import { paths } from '../paths.ts'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { exact } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Banner } from '../ui/banner.tsx'
@@ -17,28 +19,32 @@ import { Webhooks } from './webhooks.tsx'
 const isAbsent = (error: unknown): boolean => error instanceof Problem && error.status === 404
 
 export function DevPage() {
-  useTitle('Development')
+  useTitle(t('Development'))
   const desk = useDesk()
   const ask = useAct<object, { id: string }>('/dev/ask')
   if (isAbsent(desk.error)) return <NowherePage />
   return (
     <div className="flex flex-col gap-5">
-      <PageTitle title="Development">
+      <PageTitle title={t('Development')}>
         <Button tone="primary" busy={ask.isPending} onClick={() => ask.mutate({})}>
-          Ask me a sample question
+          {t('Ask me a sample question')}
         </Button>
       </PageTitle>
       <p className="-mt-3 max-w-prose text-muted">
-        What this server sends to mail, Slack and webhooks ends here, and nothing of it leaves this machine. Each button does what
-        it does in the real place.
+        {t(
+          'What this server sends to mail, Slack and webhooks ends here, and nothing of it leaves this machine. Each button does what it does in the real place.',
+        )}
       </p>
       <Refusal error={desk.error ?? ask.error} />
       {ask.data && (
         <Banner tone="success">
-          The development agent asked you:{' '}
-          <Link href={paths.task(ask.data.id)} className="underline">
-            Refund order 1042?
-          </Link>
+          {rich('The development agent asked you: <link>Refund order 1042?</link>', {
+            link: (words) => (
+              <Link href={paths.task(ask.data.id)} className="underline">
+                {words}
+              </Link>
+            ),
+          })}
         </Banner>
       )}
       {desk.data && <Parties desk={desk.data} />}
@@ -53,14 +59,14 @@ function Parties({ desk }: { desk: Desk }) {
   const [search, setSearch] = useSearchParams()
   const shown = SHOWN.find((one) => one === search.get('show')) ?? 'mail'
   const tabs: Record<Shown, { name: string; count: number }> = {
-    mail: { name: 'Mail', count: desk.mail.mails.length },
-    slack: { name: 'Slack', count: desk.slack?.messages.length ?? 0 },
-    webhooks: { name: 'Webhooks', count: desk.webhooks.received.length },
+    mail: { name: t('Mail'), count: desk.mail.mails.length },
+    slack: { name: t('Slack'), count: desk.slack?.messages.length ?? 0 },
+    webhooks: { name: t('Webhooks'), count: desk.webhooks.received.length },
   }
   return (
     <>
       <ClockCard clock={desk.clock} />
-      <nav aria-label="Development" className="flex flex-wrap gap-1 border-b border-line pb-2">
+      <nav aria-label={t('Development')} className="flex flex-wrap gap-1 border-b border-line pb-2">
         {SHOWN.map((one) => (
           <button
             key={one}
@@ -90,14 +96,17 @@ const JUMPS = [
 function ClockCard({ clock }: { clock: Clock }) {
   const move = useAct<{ by: string }>('/dev/clock')
   return (
-    <section aria-label="Clock" className="card flex flex-wrap items-center gap-x-6 gap-y-3 px-5 py-4">
+    <section aria-label={t('Clock')} className="card flex flex-wrap items-center gap-x-6 gap-y-3 px-5 py-4">
       <div className="min-w-0">
         <p className="font-semibold tabular-nums">
           <time dateTime={clock.now}>{exact(clock.now)}</time>
         </p>
         <p className="text-sm text-muted">
-          {clock.ahead_ms === 0 ? 'The time of this machine.' : `${aheadOf(clock.ahead_ms)} ahead of this machine.`} Deadlines,
-          links and sessions age with it; it never goes back.
+          {clock.ahead_ms === 0
+            ? t('The time of this machine. Deadlines, links and sessions age with it; it never goes back.')
+            : t('{aheadMs} ahead of this machine. Deadlines, links and sessions age with it; it never goes back.', {
+                aheadMs: aheadOf(clock.ahead_ms),
+              })}
         </p>
       </div>
       <div className="ml-auto flex flex-wrap gap-2">
@@ -107,7 +116,7 @@ function ClockCard({ clock }: { clock: Clock }) {
             small
             reason={clock.reason ?? undefined}
             busy={move.isPending}
-            aria-label={`Move the clock by ${name}`}
+            aria-label={t('Move the clock by {name}', { name })}
             onClick={() => move.mutate({ by })}
           >
             + {name}

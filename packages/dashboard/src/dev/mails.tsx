@@ -2,6 +2,8 @@
 import { useState } from 'react'
 import { useSearchParams } from 'wouter'
 import { Empty } from '../jobs/frame.tsx'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { clock, useNow } from '../time.ts'
 import { Button } from '../ui/button.tsx'
 import { visible } from '../ui/marks.ts'
@@ -15,13 +17,14 @@ export function Mails({ mail }: { mail: Desk['mail'] }) {
   if (!open)
     return (
       <Empty>
-        No mail yet. Who is asked alone gets one; a question can also name somebody:{' '}
-        <code>notify: ['email:you@example.com']</code>.
+        {rich('No mail yet. Who is asked alone gets one; a question can also name somebody: {code}.', {
+          code: <code>notify: ['email:you@example.com']</code>,
+        })}
       </Empty>
     )
   return (
     <div className="grid min-w-0 gap-4 md:grid-cols-[minmax(0,18rem)_minmax(0,1fr)]">
-      <ul aria-label="Mails" className="flex flex-col gap-1">
+      <ul aria-label={t('Mails')} className="flex flex-col gap-1">
         {mail.mails.map((one) => (
           <li key={one.id}>
             <button
@@ -53,11 +56,11 @@ function Letter({ mail }: { mail: Mail }) {
         <div className="min-w-0">
           <h2 className="text-lg font-semibold wrap-anywhere">{visible(mail.subject)}</h2>
           <p className="text-sm text-muted wrap-anywhere">
-            from {visible(mail.from)} to {visible(mail.to.join(', '))}
+            {t('from {from} to {to}', { from: visible(mail.from), to: visible(mail.to.join(', ')) })}
           </p>
         </div>
         <Button small aria-pressed={source} onClick={() => setSource(!source)}>
-          Source
+          {t('Source')}
         </Button>
       </header>
       {source ? (

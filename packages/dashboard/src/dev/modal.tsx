@@ -1,5 +1,6 @@
 // A form of Slack, drawn from its view and sent as Slack sends it: what was typed by block and action, in the shape that each kind of element has there.
 import { type FormEvent, type ReactNode, useId, useState } from 'react'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { visible } from '../ui/marks.ts'
@@ -12,7 +13,7 @@ import { type Block, type Element, type Option, searchOptions, useAct, type View
 type Typed = string | Option | null | Option[]
 type Reaction = { response_action?: string; errors?: Record<string, string> }
 
-const NEEDED = 'Please complete this required field.'
+const NEEDED = t('Please complete this required field.')
 
 export function Modal({ view, as }: { view: View; as: string }) {
   const inputs = view.blocks.filter(({ type }) => type === 'input')
@@ -39,7 +40,7 @@ export function Modal({ view, as }: { view: View; as: string }) {
   }
   return (
     <Dialog open onClose={() => close.mutate({ view_id: view.id })} title={visible(view.title.text)}>
-      <p className="-mt-3 text-sm text-muted">As {visible(as)}, in Slack</p>
+      <p className="-mt-3 text-sm text-muted">{t('As {as}, in Slack', { as: visible(as) })}</p>
       <form onSubmit={send} noValidate className="flex flex-col gap-4" aria-label={visible(view.title.text)}>
         {view.blocks.map((block, i) =>
           block.type === 'input' ? (
@@ -65,7 +66,7 @@ export function Modal({ view, as }: { view: View; as: string }) {
               {visible(view.submit.text)}
             </Button>
           )}
-          <Button onClick={() => close.mutate({ view_id: view.id })}>{visible(view.close?.text ?? 'Cancel')}</Button>
+          <Button onClick={() => close.mutate({ view_id: view.id })}>{visible(view.close?.text ?? t('Cancel'))}</Button>
         </div>
       </form>
     </Dialog>
@@ -173,8 +174,8 @@ function Options({ element, viewId, blockId, value, onChange, name }: OptionsPro
       {searches && (
         <input
           type="search"
-          aria-label="Search the list"
-          placeholder="Type to search"
+          aria-label={t('Search the list')}
+          placeholder={t('Type to search')}
           className={INPUT}
           onChange={(event) => void search(event.target.value)}
         />

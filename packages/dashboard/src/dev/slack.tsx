@@ -3,6 +3,8 @@
 import { useState } from 'react'
 import { useSearchParams } from 'wouter'
 import { Empty } from '../jobs/frame.tsx'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Banner } from '../ui/banner.tsx'
 import { visible } from '../ui/marks.ts'
@@ -16,14 +18,16 @@ type Conversation = { id: string; name: string; member: string | null }
 
 export function SlackDesk({ slack }: { slack: Slack | null }) {
   const [search, setSearch] = useSearchParams()
-  if (!slack) return <Empty>The settings name a Slack of your own, so none is played here.</Empty>
+  if (!slack) return <Empty>{t('The settings name a Slack of your own, so none is played here.')}</Empty>
   const all = conversationsOf(slack)
   const newest = slack.messages.at(-1)?.channel
   const here = all.find(({ id }) => id === (search.get('in') ?? newest)) ?? all[0]
   const view = slack.views.at(-1)
   return (
     <div className="flex min-w-0 flex-col gap-4">
-      {slack.faults.length > 0 && <Banner tone="error">Slack would have refused: {visible(slack.faults.at(-1) ?? '')}</Banner>}
+      {slack.faults.length > 0 && (
+        <Banner tone="error">{t('Slack would have refused: {faults}', { faults: visible(slack.faults.at(-1) ?? '') })}</Banner>
+      )}
       <div className="grid min-w-0 gap-4 md:grid-cols-[minmax(0,13rem)_minmax(0,1fr)]">
         <nav aria-label={slack.team.name} className="flex flex-col gap-0.5">
           <p className="px-3 pb-1 text-xs font-medium tracking-wide text-muted">{slack.team.name}</p>
@@ -69,7 +73,7 @@ function Talk({ slack, here }: { slack: Slack; here: Conversation }) {
         <h2 className="font-semibold">{visible(here.name)}</h2>
         {here.member === null && (
           <SelectField
-            label="You are"
+            label={t('You are')}
             value={chosen}
             onChange={(event) => setChosen(event.target.value)}
             options={slack.members.map(({ id, real_name }) => ({ value: id, label: real_name }))}
@@ -78,8 +82,10 @@ function Talk({ slack, here }: { slack: Slack; here: Conversation }) {
       </header>
       {messages.length === 0 && (
         <p className="p-5 text-muted">
-          No message yet. A question can name somebody: <code>notify: ['slack:you@example.com']</code>, or a channel:{' '}
-          <code>slack:#approvals</code>.
+          {rich('No message yet. A question can name somebody: {code}, or a channel: {code2}.', {
+            code: <code>notify: ['slack:you@example.com']</code>,
+            code2: <code>slack:#approvals</code>,
+          })}
         </p>
       )}
       <ol className="flex flex-col">
@@ -89,7 +95,7 @@ function Talk({ slack, here }: { slack: Slack; here: Conversation }) {
         {whispers.map(({ text }, i) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: whispers only come
           <li key={i} className="border-t border-line bg-sunken px-5 py-3 first:border-t-0">
-            <p className="text-xs text-muted">Only visible to {visible(nameOf(slack, chosen))}</p>
+            <p className="text-xs text-muted">{t('Only visible to {slack}', { slack: visible(nameOf(slack, chosen)) })}</p>
             <p className="whitespace-pre-wrap wrap-anywhere">
               <Marked text={text} />
             </p>
@@ -108,8 +114,8 @@ function Posted({ message, user }: { message: Message; user: string }) {
       <img src="/favicon.svg" alt="" width="36" height="36" className="size-9 shrink-0 rounded-lg" />
       <div className="flex min-w-0 grow flex-col gap-1">
         <p className="flex flex-wrap items-center gap-2">
-          <strong>Countersign</strong> <Badge tone="quiet">App</Badge>
-          {edited > 0 && <span className="text-sm text-muted">(edited)</span>}
+          <strong>{t('Countersign')}</strong> <Badge tone="quiet">{t('App')}</Badge>
+          {edited > 0 && <span className="text-sm text-muted">{t('(edited)')}</span>}
         </p>
         {blocks.length > 0 ? (
           <Blocks

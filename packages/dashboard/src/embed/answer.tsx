@@ -4,6 +4,8 @@ import { useState } from 'react'
 import { plain, type Shown } from '../exact.ts'
 import { AnswerForm } from '../form/form.tsx'
 import { returnedFields } from '../form/returned.ts'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Card } from '../ui/card.tsx'
 
@@ -29,7 +31,7 @@ export function EmbedAnswer({ client, task, initial, onRefused }: Props) {
   }
 
   return (
-    <Card title="Your answer">
+    <Card title={t('Your answer')}>
       <AnswerForm
         responseSchema={task.response_schema}
         formDefinition={task.form_definition}
@@ -55,7 +57,9 @@ export function EmbedAnswer({ client, task, initial, onRefused }: Props) {
 function returnedWith(result: unknown): string {
   const { reason, passed } = (result ?? {}) as { reason?: unknown; passed?: unknown }
   if (passed === true && typeof reason === 'string') return reason
-  return typeof reason === 'string' ? `An answer was not accepted: ${reason}` : 'An answer was not accepted. It needs another.'
+  return typeof reason === 'string'
+    ? t('An answer was not accepted: {reason}', { reason })
+    : t('An answer was not accepted. It needs another.')
 }
 
 const needsMore = (error: unknown): boolean => error instanceof Problem && error.code === 'step_up_required'
@@ -63,16 +67,19 @@ const needsMore = (error: unknown): boolean => error instanceof Problem && error
 /** Signing in happens in a window of our own, never inside somebody else's page. */
 export const ElsewhereLink = ({ url }: { url: string }) => (
   <p>
-    <a className="font-medium text-accent underline" href={url} target="_blank" rel="noreferrer">
-      Open the question in a tab of its own
-    </a>{' '}
-    to sign in and answer there.
+    {rich('<link>Open the question in a tab of its own</link> to sign in and answer there.', {
+      link: (words) => (
+        <a className="font-medium text-accent underline" href={url} target="_blank" rel="noreferrer">
+          {words}
+        </a>
+      ),
+    })}
   </p>
 )
 
 function refusalOf(task: Task): string | null {
   if (task.may.includes('decide')) return null
-  if (task.status === 'verifying') return 'An answer is being checked.'
-  if (task.assigned_to_display_name) return `${task.assigned_to_display_name} holds this question.`
-  return 'This page shows the question and takes no answer.'
+  if (task.status === 'verifying') return t('An answer is being checked.')
+  if (task.assigned_to_display_name) return t('{name} holds this question.', { name: task.assigned_to_display_name })
+  return t('This page shows the question and takes no answer.')
 }

@@ -2,6 +2,8 @@
 import { Problem, type Task } from '@countersign/sdk'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { speak } from '../problem.ts'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { clock, exact, relative, useNow } from '../time.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Card } from '../ui/card.tsx'
@@ -63,7 +65,7 @@ export function EmbedPage({ known, parent, token }: { known: Known; parent: Pare
   return (
     <main ref={box} className="flex flex-col gap-4 p-4">
       {error !== null && <Trouble error={error} url={read?.task.url} />}
-      {read === null && error === null && <p className="text-muted">Loading…</p>}
+      {read === null && error === null && <p className="text-muted">{t('Loading…')}</p>}
       {read && (
         <Question {...read} key={read.task.revision}>
           {isOver(read.task) ? (
@@ -133,24 +135,28 @@ function Question({ task, shown, children }: Read & { children: React.ReactNode 
           <AgentText text={task.task} />
         </h1>
         <p className="text-sm text-muted">
-          Asked by <AgentText text={task.agent_name ?? 'a person'} />
+          {rich('Asked by {agentName}', { agentName: <AgentText text={task.agent_name ?? t('a person')} /> })}
           {!isOver(task) && (
             <>
-              {' · '}answer by{' '}
-              <time dateTime={task.deadline_at} title={exact(task.deadline_at)}>
-                {clock(task.deadline_at, now)}
-              </time>
-              , {relative(task.deadline_at, now)}
+              {' · '}
+              {rich('answer by {when}, {when2}', {
+                when: (
+                  <time dateTime={task.deadline_at} title={exact(task.deadline_at)}>
+                    {clock(task.deadline_at, now)}
+                  </time>
+                ),
+                when2: relative(task.deadline_at, now),
+              })}
             </>
           )}
         </p>
       </header>
       {typeof task.description === 'string' && task.description !== '' && (
-        <Card title="Background">
+        <Card title={t('Background')}>
           <AgentText text={task.description} />
         </Card>
       )}
-      {payload !== null && <ContentCard title="What it is about" value={payload} label="content" />}
+      {payload !== null && <ContentCard title={t('What it is about')} value={payload} label={t('content')} />}
       {children}
     </article>
   )
@@ -163,11 +169,11 @@ const Outcome = ({ task }: { task: Task }) => (
 )
 
 function outcomeOf(task: Task): string {
-  if (task.status === 'timed_out') return 'Nobody answered in time.'
-  if (task.status === 'cancelled') return 'The question was withdrawn.'
-  if (task.status === 'verification_exhausted') return 'The answers did not pass the check.'
-  if (task.completed_via_channel === 'timeout') return 'The deadline settled it.'
-  return `Answered by ${task.completed_by_display_name ?? 'somebody'}.`
+  if (task.status === 'timed_out') return t('Nobody answered in time.')
+  if (task.status === 'cancelled') return t('The question was withdrawn.')
+  if (task.status === 'verification_exhausted') return t('The answers did not pass the check.')
+  if (task.completed_via_channel === 'timeout') return t('The deadline settled it.')
+  return t('Answered by {name}.', { name: task.completed_by_display_name ?? 'somebody' })
 }
 
 function Trouble({ error, url }: { error: unknown; url: string | undefined }) {
@@ -175,7 +181,7 @@ function Trouble({ error, url }: { error: unknown; url: string | undefined }) {
   return (
     <>
       <Banner tone="error">
-        {ended ? 'This question cannot be answered here any more. Reload the page around it.' : speak(error).text}
+        {ended ? t('This question cannot be answered here any more. Reload the page around it.') : speak(error).text}
       </Banner>
       {url && <ElsewhereLink url={url} />}
     </>

@@ -11,6 +11,7 @@ import { paths } from '../paths.ts'
 import { placeErrors } from '../problem.ts'
 import { CHANNELS } from '../slack/channels.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Banner } from '../ui/banner.tsx'
@@ -26,11 +27,11 @@ type Origin = RouteAnswer<'GET /embed/origins'>['data'][number]
 type Token = RouteAnswer<'GET /embed/tokens'>['data'][number]
 
 export function EmbedsPage() {
-  useTitle('Embedded pages')
+  useTitle(t('Embedded pages'))
   const me = useUser()
-  const closed = closedTo(me, 'task.configure', 'set up channels')
+  const closed = closedTo(me, 'task.configure', t('set up channels'))
   return (
-    <Sections name="Channels" places={CHANNELS} title="Embedded pages">
+    <Sections name={t('Channels')} places={CHANNELS} title={t('Embedded pages')}>
       {closed ? (
         <Banner tone="info">{closed}</Banner>
       ) : (
@@ -65,42 +66,44 @@ function Origins() {
     add.mutate()
   }
   return (
-    <Card title="Pages that may show tasks">
+    <Card title={t('Pages that may show tasks')}>
       <p className="text-muted">
-        Your server mints a token for one task and one of these pages; the page holds it in a frame, and nobody else can.
+        {t('Your server mints a token for one task and one of these pages; the page holds it in a frame, and nobody else can.')}
       </p>
       <Refusal error={list.error ?? remove.error} />
-      {list.data && rows.length === 0 && <Empty>None yet: no task is shown outside of here.</Empty>}
+      {list.data && rows.length === 0 && <Empty>{t('None yet: no task is shown outside of here.')}</Empty>}
       {rows.length > 0 && (
-        <ul className="flex flex-col divide-y divide-line" aria-label="Pages that may show tasks">
+        <ul className="flex flex-col divide-y divide-line" aria-label={t('Pages that may show tasks')}>
           {rows.map((one) => (
             <li key={one.id} className="flex flex-wrap items-center justify-between gap-3 py-2">
               <code className="font-mono text-sm wrap-anywhere">{one.origin}</code>
               <Confirm
-                name="Remove"
-                title={`Remove ${one.origin}`}
-                confirm="Remove it"
+                name={t('Remove')}
+                title={t('Remove {origin}', { origin: one.origin })}
+                confirm={t('Remove it')}
                 busy={remove.isPending}
                 onConfirm={() => remove.mutate(one.id)}
               >
-                No token is minted for it from now on. Those that are out end within the hour; revoke them below to end them now.
+                {t(
+                  'No token is minted for it from now on. Those that are out end within the hour; revoke them below to end them now.',
+                )}
               </Confirm>
             </li>
           ))}
         </ul>
       )}
-      <form onSubmit={submit} noValidate className="flex flex-col gap-3" aria-label="Add a page">
+      <form onSubmit={submit} noValidate className="flex flex-col gap-3" aria-label={t('Add a page')}>
         {placed.beside.size === 0 && <Refusal error={add.error} />}
         <TextField
-          label="Origin"
-          hint="https://app.example.com, or https://*.example.com for every name right below; http for localhost alone."
+          label={t('Origin')}
+          hint={t('https://app.example.com, or https://*.example.com for every name right below; http for localhost alone.')}
           value={origin}
           error={placed.beside.get('/origin')}
           onChange={(event) => setOrigin(event.target.value)}
         />
         <div>
           <Button type="submit" tone="primary" busy={add.isPending}>
-            Allow it
+            {t('Allow it')}
           </Button>
         </div>
       </form>
@@ -124,38 +127,41 @@ function Tokens() {
     onSettled: () => queries.invalidateQueries({ queryKey: ['embed', 'tokens'] }),
   })
   return (
-    <Card title="Shown right now">
+    <Card title={t('Shown right now')}>
       <Refusal error={query.error ?? revoke.error} />
-      {query.data && rows.length === 0 && <Empty>No token is live.</Empty>}
+      {query.data && rows.length === 0 && <Empty>{t('No token is live.')}</Empty>}
       {rows.length > 0 && (
         <Table
-          label="Live tokens"
+          label={t('Live tokens')}
           rows={rows}
           id={(one) => one.id}
           columns={[
             {
-              name: 'Task',
+              name: t('Task'),
               cell: (one) => (
                 <Link href={paths.task(one.task_id)} className="font-mono text-xs wrap-anywhere">
                   {one.task_id}
                 </Link>
               ),
             },
-            { name: 'Where', cell: (one) => <span className="wrap-anywhere">{one.parent_origin}</span> },
-            { name: 'Who', cell: (one) => (one.sub === null ? <span className="text-muted">not said</span> : visible(one.sub)) },
-            { name: 'May', cell: (one) => one.allow.join(', ') || 'look' },
-            { name: 'Ends', cell: (one) => <When at={one.expires_at} now={now} /> },
+            { name: t('Where'), cell: (one) => <span className="wrap-anywhere">{one.parent_origin}</span> },
             {
-              name: 'Acts',
+              name: t('Who'),
+              cell: (one) => (one.sub === null ? <span className="text-muted">{t('not said')}</span> : visible(one.sub)),
+            },
+            { name: t('May'), cell: (one) => one.allow.join(', ') || 'look' },
+            { name: t('Ends'), cell: (one) => <When at={one.expires_at} now={now} /> },
+            {
+              name: t('Acts'),
               cell: (one) => (
                 <Confirm
-                  name="Revoke"
-                  title={`Revoke the token of ${one.task_id}`}
-                  confirm="Revoke it"
+                  name={t('Revoke')}
+                  title={t('Revoke the token of {taskId}', { taskId: one.task_id })}
+                  confirm={t('Revoke it')}
                   busy={revoke.isPending}
                   onConfirm={() => revoke.mutate(one.id)}
                 >
-                  The frame that shows the task stops working at once.
+                  {t('The frame that shows the task stops working at once.')}
                 </Confirm>
               ),
             },

@@ -3,6 +3,7 @@
 import type { Field } from '@countersign/sdk/form'
 import { type ReactNode, useId } from 'react'
 import { AgentText } from '../content/text.tsx'
+import { t } from '../text/t.ts'
 import { useForm } from './context.ts'
 
 export type Named = Pick<Field, 'label' | 'hint' | 'required'>
@@ -98,9 +99,9 @@ export function Choice({ label, hint, children }: { label: string; hint?: string
 
 const Name = ({ field }: { field: Named }) => (
   <>
-    <AgentText text={field.label || 'Answer'} />
+    <AgentText text={field.label || t('Answer')} />
     {/* The space is for who hears the name. */}
-    {!field.required && <span className="text-sm font-normal text-muted"> (optional)</span>}
+    {!field.required && <span className="text-sm font-normal text-muted"> {t('(optional)')}</span>}
   </>
 )
 

@@ -1,6 +1,7 @@
 // Inputs that one chooses from. Nothing is chosen at first unless the asker said so: a yes must be somebody's act.
 import type { Draft, FieldOf, Option } from '@countersign/sdk/form'
 import { RemoteImage } from '../content/remote.tsx'
+import { t } from '../text/t.ts'
 import { visible } from '../ui/marks.ts'
 import { INPUT } from '../ui/text-field.tsx'
 import { Choice, Group, Labelled, useInput } from './around.tsx'
@@ -13,7 +14,7 @@ export function SwitchInput({ field, path, draft, onChange }: InputProps<FieldOf
     { label: field.true_label, value: true },
     { label: field.false_label, value: false },
   ]
-  if (!field.required) options.push({ label: 'Leave open', value: undefined })
+  if (!field.required) options.push({ label: t('Leave open'), value: undefined })
   return (
     <Group field={field} path={path} layout="line">
       {(name) =>
@@ -58,7 +59,7 @@ export function SelectInput({ field, path, draft, onChange }: InputProps<FieldOf
             </Choice>
           ))}
           {!field.required && (
-            <Choice label="Leave open">
+            <Choice label={t('Leave open')}>
               <input
                 type="radio"
                 name={name}
@@ -89,7 +90,7 @@ export const Select = ({ options, value, onPick, ...rest }: SelectProps) => (
     className={INPUT}
     onChange={(event) => onPick(event.target.value)}
   >
-    <option value="">Choose…</option>
+    <option value="">{t('Choose…')}</option>
     {options.map((option, i) => (
       // 1 and "1" read alike and are two options: the place tells them apart.
       // biome-ignore lint/suspicious/noArrayIndexKey: see above

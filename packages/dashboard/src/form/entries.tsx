@@ -1,6 +1,7 @@
 // Fields that hold other fields: sections, tables, lists of entries, and unions. What is inside is drawn by the form that they stand in.
 import { type Column, type Draft, type Drafts, emptyEntry, type FieldOf, step } from '@countersign/sdk/form'
 import { AgentText } from '../content/text.tsx'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { visible } from '../ui/marks.ts'
 import { INPUT } from '../ui/text-field.tsx'
@@ -11,20 +12,20 @@ import { type InputProps, textOf } from './texts.tsx'
 
 const entriesOf = (draft: Draft): Drafts[] => (Array.isArray(draft) ? draft : []) as Drafts[]
 const atMost = (most: number | undefined, own: number): string | undefined =>
-  most !== undefined && own >= most ? `At most ${most} entries.` : undefined
+  most !== undefined && own >= most ? t('At most {most} entries.', { most }) : undefined
 
 export function SubformInput({ field, path, draft, onChange }: InputProps<FieldOf<'subform'>>) {
   const { disabled, Fields } = useForm()
   const entries = entriesOf(draft)
-  const one = visible(field.label || 'Entry')
+  const one = visible(field.label || t('Entry'))
   const fixed = field.fields.some((inner) => inner.path === '')
   return (
     <Group field={field} path={path} layout="nested">
       {() => (
         <>
-          {entries.length === 0 && <p className="text-muted">No entries yet.</p>}
+          {entries.length === 0 && <p className="text-muted">{t('No entries yet.')}</p>}
           {entries.map((entry, i) => {
-            const name = `${field.label || 'Entry'} ${i + 1}`
+            const name = `${field.label || t('Entry')} ${i + 1}`
             const inner = fixed ? field.fields.map((only) => ({ ...only, label: name })) : field.fields
             const Box = fixed ? 'div' : 'fieldset'
             return (
@@ -55,7 +56,7 @@ export function SubformInput({ field, path, draft, onChange }: InputProps<FieldO
               small
               disabled={disabled}
               reason={atMost(field.max_count, entries.length)}
-              aria-label={`${visible(field.add_label)} to ${one}`}
+              aria-label={t('{addLabel} to {one}', { addLabel: visible(field.add_label), one })}
               onClick={() => onChange([...entries, emptyEntry(field)])}
             >
               {visible(field.add_label)}
@@ -70,19 +71,19 @@ export function SubformInput({ field, path, draft, onChange }: InputProps<FieldO
 export function TableInput({ field, path, draft, onChange }: InputProps<FieldOf<'table'>>) {
   const { disabled } = useForm()
   const rows = entriesOf(draft)
-  const one = visible(field.label || 'Row')
+  const one = visible(field.label || t('Row'))
   const change = (at: number, name: string, value: Draft) =>
     onChange(rows.map((row, i) => (i === at ? { ...row, [name]: value } : row)))
   return (
     <Group field={field} path={path} layout="bare">
       {() => (
         <div className="flex flex-col gap-3">
-          {rows.length === 0 && <p className="text-muted">No entries yet.</p>}
+          {rows.length === 0 && <p className="text-muted">{t('No entries yet.')}</p>}
           {rows.map((row, i) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: a row has no identity but its place
             <fieldset key={i} className="min-w-0 rounded-lg border border-line p-3">
               <legend className="px-1 text-sm text-muted">
-                <AgentText text={`${field.label || 'Row'} ${i + 1}`} />
+                <AgentText text={`${field.label || t('Row')} ${i + 1}`} />
               </legend>
               <div className="grid grid-cols-1 items-start gap-3 sm:grid-cols-[repeat(auto-fit,minmax(9rem,1fr))]">
                 {field.columns.map((column) => (
@@ -102,10 +103,14 @@ export function TableInput({ field, path, draft, onChange }: InputProps<FieldOf<
                   tone="quiet"
                   className="mt-2 -ml-3"
                   disabled={disabled}
-                  reason={rows.length <= (field.min_rows ?? 0) ? `At least ${field.min_rows} entries.` : undefined}
+                  reason={
+                    rows.length <= (field.min_rows ?? 0)
+                      ? t('At least {minRows} entries.', { minRows: field.min_rows })
+                      : undefined
+                  }
                   onClick={() => onChange(rows.filter((_, at) => at !== i))}
                 >
-                  Remove {one} {i + 1}
+                  {t('Remove {one} {i}', { one, i: i + 1 })}
                 </Button>
               )}
             </fieldset>
@@ -118,7 +123,7 @@ export function TableInput({ field, path, draft, onChange }: InputProps<FieldOf<
                 reason={atMost(field.max_rows, rows.length)}
                 onClick={() => onChange([...rows, emptyEntry(field)])}
               >
-                Add to {one}
+                {t('Add to {one}', { one })}
               </Button>
             </div>
           )}
@@ -148,7 +153,7 @@ function Cell({ column, path, row, draft, onChange }: CellProps) {
       <span>
         <AgentText text={column.label} />
         <span className="sr-only"> {row}</span>
-        {!column.required && <span className="text-muted"> (optional)</span>}
+        {!column.required && <span className="text-muted"> {t('(optional)')}</span>}
         {column.currency_code && <span className="text-muted"> {column.currency_code}</span>}
       </span>
       {column.kind === 'single_select' && <Select {...common} options={column.options ?? []} value={draft} onPick={onChange} />}
@@ -159,9 +164,9 @@ function Cell({ column, path, row, draft, onChange }: CellProps) {
           value={typeof draft === 'boolean' ? String(draft) : ''}
           onChange={(event) => onChange(event.target.value === '' ? undefined : event.target.value === 'true')}
         >
-          <option value="">Choose…</option>
-          <option value="true">Yes</option>
-          <option value="false">No</option>
+          <option value="">{t('Choose…')}</option>
+          <option value="true">{t('Yes')}</option>
+          <option value="false">{t('No')}</option>
         </select>
       )}
       {column.kind === 'long_text' && (
@@ -243,7 +248,7 @@ export function VariantInput({ field, path, draft, onChange, base }: InputProps<
                 </Choice>
               ))}
               {!field.required && (
-                <Choice label="Leave open">
+                <Choice label={t('Leave open')}>
                   <input type="radio" name={name} disabled={disabled} checked={chosen === ''} onChange={() => pick('')} />
                 </Choice>
               )}

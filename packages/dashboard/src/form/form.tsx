@@ -15,6 +15,7 @@ import {
 import { type FormEvent, type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
 import { AgentText } from '../content/text.tsx'
 import { type FieldErrors, placeErrors, placeMessages } from '../problem.ts'
+import { t } from '../text/t.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { visible } from '../ui/marks.ts'
@@ -91,7 +92,7 @@ export function AnswerForm(props: AnswerFormProps) {
       onBlur={onBlur}
       noValidate
       className="@container flex flex-col gap-5"
-      aria-label="Your answer"
+      aria-label={t('Your answer')}
     >
       <Refusal error={error} placed={said} />
       {!error && said.rest.length > 0 && <Banner tone="warning">{said.rest.map(visible).join(' ')}</Banner>}
@@ -106,7 +107,7 @@ export function AnswerForm(props: AnswerFormProps) {
       </FormProvider>
       {props.children}
       <Button type="submit" tone="primary" busy={busy} reason={closed ?? props.wait}>
-        {busy ? 'Sending…' : (props.submitLabel ?? visible(form.submit_label ?? 'Send answer'))}
+        {busy ? t('Sending…') : (props.submitLabel ?? visible(form.submit_label ?? t('Send answer')))}
       </Button>
     </form>
   )
@@ -128,7 +129,7 @@ function liveErrors(
     path,
     field,
     code: 'pattern',
-    message: 'This does not have the form that is asked for.',
+    message: t('This does not have the form that is asked for.'),
   }))
   const all = [...own, ...wrong]
   const told = new Set(all.map(({ path }) => path))

@@ -1,6 +1,7 @@
 // Inputs of a number on a scale, and of an order. A scale that nobody has touched says nothing, though the browser has to draw its handle somewhere.
 import type { FieldOf } from '@countersign/sdk/form'
 import { AgentText } from '../content/text.tsx'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { visible } from '../ui/marks.ts'
 import { Group, Labelled, useInput } from './around.tsx'
@@ -10,7 +11,7 @@ import { type InputProps, textOf } from './texts.tsx'
 export function SliderInput({ field, path, draft, onChange }: InputProps<FieldOf<'slider'>>) {
   const { id, error, common } = useInput({ field, path })
   const value = textOf(draft)
-  const shown = value === '' ? 'not set' : `${field.prefix ?? ''}${value}${field.suffix ?? ''}`
+  const shown = value === '' ? t('not set') : `${field.prefix ?? ''}${value}${field.suffix ?? ''}`
   return (
     <Labelled field={field} path={path} id={id} error={error}>
       <div className="flex items-center gap-3">
@@ -36,7 +37,7 @@ export function SliderInput({ field, path, draft, onChange }: InputProps<FieldOf
       {!field.required && value !== '' && (
         <div>
           <Button small tone="quiet" disabled={common.disabled} onClick={() => onChange('')}>
-            Leave open
+            {t('Leave open')}
           </Button>
         </div>
       )}
@@ -77,7 +78,7 @@ function Points({
           ))}
           {!field.required && draft !== '' && draft !== undefined && (
             <Button small tone="quiet" disabled={disabled} onClick={() => onChange('')}>
-              Leave open
+              {t('Leave open')}
             </Button>
           )}
         </>
@@ -92,7 +93,7 @@ export function StarInput(props: InputProps<FieldOf<'star_rating'>>) {
   const labels = Array.from({ length: field.max }, (_, i) => ({
     value: String(i + 1),
     shown: i < given ? '★' : '☆',
-    spoken: `${i + 1} of ${field.max}`,
+    spoken: t('{i} of {max}', { i: i + 1, max: field.max }),
   }))
   return <Points {...props} labels={labels} />
 }
@@ -143,7 +144,7 @@ export function RankingInput({ field, path, draft, onChange }: InputProps<FieldO
                     small
                     tone="quiet"
                     disabled={disabled || at === 0}
-                    aria-label={`Move ${label} up`}
+                    aria-label={t('Move {label} up', { label })}
                     onClick={() => swap(at, at - 1)}
                   >
                     ↑
@@ -152,7 +153,7 @@ export function RankingInput({ field, path, draft, onChange }: InputProps<FieldO
                     small
                     tone="quiet"
                     disabled={disabled || at === order.length - 1}
-                    aria-label={`Move ${label} down`}
+                    aria-label={t('Move {label} down', { label })}
                     onClick={() => swap(at, at + 1)}
                   >
                     ↓
@@ -164,9 +165,9 @@ export function RankingInput({ field, path, draft, onChange }: InputProps<FieldO
           {!Array.isArray(draft) && (
             <div className="flex flex-wrap items-center gap-3">
               <Button small disabled={disabled} onClick={() => onChange(order)}>
-                Keep this order
+                {t('Keep this order')}
               </Button>
-              <span className="text-sm text-muted">Not ordered yet.</span>
+              <span className="text-sm text-muted">{t('Not ordered yet.')}</span>
             </div>
           )}
         </>

@@ -3,6 +3,7 @@ import type { Field } from '@countersign/sdk/form'
 import { Markdown } from '../content/markdown.tsx'
 import { HtmlFrame, RemoteImage, RemoteLink } from '../content/remote.tsx'
 import { AgentText } from '../content/text.tsx'
+import { t } from '../text/t.ts'
 import { useForm } from './context.ts'
 
 export function Shown({ field }: { field: Field }) {
@@ -15,9 +16,9 @@ export function Shown({ field }: { field: Field }) {
         <RemoteImage url={field.url} alt={field.alt ?? field.label} width={field.width} height={field.height} load={loadImage} />
       )
     case 'video':
-      return <RemoteLink url={field.url} what="video" label={field.label} />
+      return <RemoteLink url={field.url} what={t('video')} label={field.label} />
     case 'pdf_viewer':
-      return <RemoteLink url={field.url} what="PDF" label={field.label} />
+      return <RemoteLink url={field.url} what={t('PDF')} label={field.label} />
     case 'html':
       return <HtmlFrame html={field.html} title={field.label} />
     case 'section':
@@ -45,8 +46,8 @@ export const NoFile = ({ field }: { field: Field }) => (
   <div className="flex flex-col gap-1">
     <span className="font-medium">
       <AgentText text={field.label} />
-      <span className="text-sm font-normal text-muted"> (optional)</span>
+      <span className="text-sm font-normal text-muted"> {t('(optional)')}</span>
     </span>
-    <p className="text-sm text-muted">Files are not available in this version; leave this open.</p>
+    <p className="text-sm text-muted">{t('Files are not available in this version; leave this open.')}</p>
   </div>
 )

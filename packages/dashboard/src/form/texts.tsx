@@ -2,6 +2,7 @@
 import type { Draft, FieldOf } from '@countersign/sdk/form'
 import { useState } from 'react'
 import { Markdown } from '../content/markdown.tsx'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { INPUT } from '../ui/text-field.tsx'
 import { Labelled, useInput } from './around.tsx'
@@ -87,14 +88,14 @@ export function RichText({ field, path, draft, onChange }: InputProps<FieldOf<'r
         />
       )}
       <div className="flex flex-wrap items-center justify-between gap-2 text-sm text-muted">
-        <span>Markdown: **bold**, *italic*, - lists, [links](https://…).</span>
+        <span>{t('Markdown: **bold**, *italic*, - lists, [links](https://…).')}</span>
         <Button
           small
           tone="quiet"
-          aria-label={`${preview ? 'Write' : 'Preview'} ${field.label}`}
+          aria-label={`${preview ? t('Write') : t('Preview')} ${field.label}`}
           onClick={() => setPreview(!preview)}
         >
-          {preview ? 'Write' : 'Preview'}
+          {preview ? t('Write') : t('Preview')}
         </Button>
       </div>
       <Room text={textOf(draft)} most={field.max_length} />
@@ -123,5 +124,9 @@ export function JsonText({ field, path, draft, onChange }: InputProps<FieldOf<'j
 function Room({ text, most }: { text: string; most: number | undefined }) {
   const left = most === undefined ? Number.POSITIVE_INFINITY : most - [...text].length
   if (text === '' || left > Math.max(20, (most ?? 0) / 5)) return null
-  return <p className="text-sm text-muted tabular-nums">{left < 0 ? `${-left} too many` : `${left} left`}</p>
+  return (
+    <p className="text-sm text-muted tabular-nums">
+      {left < 0 ? t('{left} too many', { left: -left }) : t('{left} left', { left })}
+    </p>
+  )
 }

@@ -2,6 +2,7 @@
 import type { Drafts, FieldOf } from '@countersign/sdk/form'
 import { localIn } from '@countersign/sdk/form'
 import { useId } from 'react'
+import { t } from '../text/t.ts'
 import { INPUT } from '../ui/text-field.tsx'
 import { Group, Labelled, useInput } from './around.tsx'
 import { useForm } from './context.ts'
@@ -58,7 +59,7 @@ export function DateTimeInput({ field, path, draft, onChange }: InputProps<Field
         className={INPUT}
         onChange={(event) => onChange(event.target.value)}
       />
-      <p className="text-sm text-muted">By the clocks of {zone}.</p>
+      <p className="text-sm text-muted">{t('By the clocks of {zone}.', { zone })}</p>
     </Labelled>
   )
 }
@@ -73,7 +74,7 @@ export function DateRangeInput({ field, path, draft, onChange }: InputProps<Fiel
             <End
               key={end}
               field={field}
-              label={end === 'start' ? 'First day' : 'Last day'}
+              label={end === 'start' ? t('First day') : t('Last day')}
               path={path}
               value={textOf(own[end])}
               onChange={(value) => onChange({ ...own, [end]: value })}

@@ -1,5 +1,6 @@
 // The bounds of a number. A field of a definition has none: they stand in the schema, and here they are changed there.
 import { steps, valueAt } from '@countersign/sdk/form'
+import { t } from '../text/t.ts'
 import { TextField } from '../ui/text-field.tsx'
 import { useEditing } from './context.ts'
 import { withNode } from './schema-of.ts'
@@ -28,15 +29,15 @@ export function BoundsInput({ place }: { place: string }) {
     set('type', Array.isArray(node.type) ? types.map((type) => (type === from ? to : type)) : to)
   return (
     <div className="grid grid-cols-1 items-start gap-x-4 gap-y-3 @sm:grid-cols-2">
-      {bound('minimum', 'At least')}
-      {bound('maximum', 'At most')}
+      {bound('minimum', t('At least'))}
+      {bound('maximum', t('At most'))}
       <label className="flex min-h-10 items-center gap-2">
         <input
           type="checkbox"
           checked={types.includes('integer')}
           onChange={(event) => (event.target.checked ? exchange('number', 'integer') : exchange('integer', 'number'))}
         />
-        Whole numbers only
+        {t('Whole numbers only')}
       </label>
     </div>
   )

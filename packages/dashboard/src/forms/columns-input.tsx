@@ -1,4 +1,6 @@
 // The columns of a table, in their order.
+
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { TextField } from '../ui/text-field.tsx'
 import { useEditing } from './context.ts'
@@ -18,22 +20,22 @@ export function ColumnsInput({ field, at, onChange }: { field: Raw; at: string; 
   const set = (next: readonly Raw[]) => onChange({ ...field, columns: next })
   return (
     <fieldset className="flex flex-col gap-2">
-      <legend className="mb-1 font-medium">Columns</legend>
+      <legend className="mb-1 font-medium">{t('Columns')}</legend>
       {wrong(`${at}/columns`) && <p className="text-sm font-medium text-danger">{wrong(`${at}/columns`)}</p>}
       <Rows
-        label="Columns"
+        label={t('Columns')}
         items={columns}
         at={`${at}/columns`}
         nameOf={titleOf}
         noteOf={noteOf}
-        keep={columns.length < 2 ? 'One column has to stay.' : undefined}
+        keep={columns.length < 2 ? t('One column has to stay.') : undefined}
         onChange={set}
       >
         {(column, i, replace) => (
           <>
             <div className="grid grid-cols-1 gap-x-4 gap-y-3 @sm:grid-cols-2">
               <TextField
-                label="Label"
+                label={t('Label')}
                 value={asText(column.label)}
                 error={wrong(`${at}/columns/${i}/label`)}
                 onChange={(event) => replace({ ...column, label: event.target.value })}
@@ -52,7 +54,7 @@ export function ColumnsInput({ field, at, onChange }: { field: Raw; at: string; 
       </Rows>
       <div>
         <Button small onClick={() => set([...columns, newColumn(columns)])}>
-          Add a column
+          {t('Add a column')}
         </Button>
       </div>
     </fieldset>

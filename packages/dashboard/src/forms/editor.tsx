@@ -7,6 +7,7 @@ import { useSearchParams } from 'wouter'
 import { api } from '../api.ts'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { Card, PageTitle } from '../ui/card.tsx'
@@ -19,12 +20,12 @@ import { Tabs } from './tabs.tsx'
 
 const FIRST = {
   type: 'object',
-  properties: { approved: { type: 'boolean', title: 'Shall we?' }, note: { type: 'string', maxLength: 500 } },
+  properties: { approved: { type: 'boolean', title: t('Shall we?') }, note: { type: 'string', maxLength: 500 } },
   required: ['approved'],
 }
 const TABS = [
-  { name: 'fields', title: 'Fields' },
-  { name: 'json', title: 'JSON' },
+  { name: 'fields', title: t('Fields') },
+  { name: 'json', title: t('JSON') },
 ] as const
 
 export function FormEditor({ before, onDone }: { before: StoredForm | null; onDone: () => void }) {
@@ -70,29 +71,29 @@ export function FormEditor({ before, onDone }: { before: StoredForm | null; onDo
     )
   return (
     <div className="flex flex-col gap-5">
-      <PageTitle title={before ? `Form ${before.name}` : 'New form'}>
-        <Button onClick={onDone}>Back to all forms</Button>
+      <PageTitle title={before ? t('Form {name}', { name: before.name }) : t('New form')}>
+        <Button onClick={onDone}>{t('Back to all forms')}</Button>
       </PageTitle>
       <div className="grid grid-cols-1 items-start gap-5 lg:grid-cols-2">
-        <Card title={before ? `What version ${before.version + 1} asks` : 'What it asks'}>
-          <form onSubmit={submit} noValidate className="flex flex-col gap-4" aria-label="Form">
+        <Card title={before ? t('What version {version} asks', { version: before.version + 1 }) : t('What it asks')}>
+          <form onSubmit={submit} noValidate className="flex flex-col gap-4" aria-label={t('Form')}>
             <Refusal error={store.error} placed={placed} />
             {!before && (
               <TextField
-                label="Name"
-                hint="a-z, 0-9, _ . - as agents will say it: name@version"
+                label={t('Name')}
+                hint={t('a-z, 0-9, _ . - as agents will say it: name@version')}
                 value={name}
                 error={placed.beside.get('/name')}
                 onChange={(event) => setName(event.target.value)}
               />
             )}
             <TextField
-              label="Title"
+              label={t('Title')}
               value={title}
               error={placed.beside.get('/title')}
               onChange={(event) => setTitle(event.target.value)}
             />
-            <Tabs label="What it asks" tabs={TABS} shown={shown} onShow={show}>
+            <Tabs label={t('What it asks')} tabs={TABS} shown={shown} onShow={show}>
               {shown === 'json' ? (
                 <JsonTab texts={texts} asked={asked} drawn={drawn} onChange={change} />
               ) : (
@@ -106,19 +107,19 @@ export function FormEditor({ before, onDone }: { before: StoredForm | null; onDo
               )}
             </Tabs>
             <Button type="submit" tone="primary" busy={store.isPending} reason={wrong}>
-              {before ? `Store as version ${before.version + 1}` : 'Store the form'}
+              {before ? t('Store as version {version}', { version: before.version + 1 }) : t('Store the form')}
             </Button>
           </form>
         </Card>
         <section
-          aria-label="Preview"
+          aria-label={t('Preview')}
           // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
           tabIndex={0}
           className="flex min-w-0 flex-col gap-5 rounded-xl lg:sticky lg:top-4 lg:max-h-[calc(100dvh-2rem)] lg:overflow-y-auto"
         >
           {made && made.faults.length > 0 && (
             <Banner tone="warning">
-              A task with this would be refused:
+              {t('A task with this would be refused:')}
               <ul className="mt-1 list-disc pl-5">
                 {made.faults.slice(0, 8).map(({ path, message }) => (
                   <li key={`${path} ${message}`} className="wrap-anywhere">

@@ -1,6 +1,7 @@
 // One field, opened: its words, its name in the answer, whether it has to be filled in, and what its kind has besides. Sections and entries hold lists of their own.
 import { type Kind, step, steps } from '@countersign/sdk/form'
 import type { ComponentType } from 'react'
+import { t } from '../text/t.ts'
 import { SelectField } from '../ui/select-field.tsx'
 import { TextField } from '../ui/text-field.tsx'
 import { BoundsInput } from './bounds-input.tsx'
@@ -63,7 +64,7 @@ export function FieldEditor(props: Props) {
     <>
       {(isAsked || HAS_LABEL.includes(String(field.kind))) && (
         <TextField
-          label="Label"
+          label={t('Label')}
           value={asText(field.label)}
           error={wrong(`${at}/label`)}
           onChange={(event) => set('label', event.target.value)}
@@ -75,7 +76,11 @@ export function FieldEditor(props: Props) {
         {isAsked && <NameInput item={field} at={at} taken={taken} onChange={onChange} />}
       </div>
       {isAsked && (
-        <TextField label="Hint" value={asText(field.hint)} onChange={(event) => set('hint', event.target.value || undefined)} />
+        <TextField
+          label={t('Hint')}
+          value={asText(field.hint)}
+          onChange={(event) => set('hint', event.target.value || undefined)}
+        />
       )}
       {isAsked && <Required field={field} onChange={onChange} />}
       {field.kind === 'switch' && <SwitchAtFirst field={field} onChange={onChange} />}
@@ -85,7 +90,7 @@ export function FieldEditor(props: Props) {
       {field.kind === 'table' && <ColumnsInput field={field} at={at} onChange={onChange} />}
       {field.kind === 'section_collapse' && (
         <List
-          label={`Fields of ${asText(field.title) || 'the section'}`}
+          label={t('Fields of {title}', { title: asText(field.title) || t('the section') })}
           fields={rows(field.fields)}
           at={`${at}/fields`}
           place={place}
@@ -97,7 +102,7 @@ export function FieldEditor(props: Props) {
       )}
       {field.kind === 'subform' && (
         <List
-          label={`Fields of an entry of ${asText(field.label) || 'the list'}`}
+          label={t('Fields of an entry of {label}', { label: asText(field.label) || t('the list') })}
           fields={rows(field.fields)}
           at={`${at}/fields`}
           place={`${own}/items`}
@@ -116,7 +121,7 @@ type KindProps = { field: Raw; error: string | undefined; onChoose: (kind: Kind)
 const KindField = ({ field, error, onChoose }: KindProps) => (
   <div className="min-w-0">
     <SelectField
-      label="Kind"
+      label={t('Kind')}
       options={isKind(field.kind) ? [] : [{ value: String(field.kind), label: wordOf(field.kind) }]}
       value={String(field.kind)}
       groups={KINDS.map(({ group, kinds }) => ({ label: group, options: kinds.map(([value, label]) => ({ value, label })) }))}
@@ -137,21 +142,23 @@ function Required({ field, onChange }: { field: Raw; onChange: (field: Raw) => v
           disabled={isNever}
           onChange={(event) => onChange(withMember(field, 'required', event.target.checked ? undefined : false))}
         />
-        Required
+        {t('Required')}
       </label>
-      {isNever && <p className="text-sm text-muted">There is no store for files in this version, so none can be required.</p>}
+      {isNever && (
+        <p className="text-sm text-muted">{t('There is no store for files in this version, so none can be required.')}</p>
+      )}
     </div>
   )
 }
 
 const SwitchAtFirst = ({ field, onChange }: { field: Raw; onChange: (field: Raw) => void }) => (
   <SelectField
-    label="Chosen at first"
+    label={t('Chosen at first')}
     value={typeof field.default === 'boolean' ? String(field.default) : ''}
     options={[
-      { value: '', label: 'Neither' },
-      { value: 'true', label: asText(field.true_label) || 'Yes' },
-      { value: 'false', label: asText(field.false_label) || 'No' },
+      { value: '', label: t('Neither') },
+      { value: 'true', label: asText(field.true_label) || t('Yes') },
+      { value: 'false', label: asText(field.false_label) || t('No') },
     ]}
     onChange={({ target: { value } }) => onChange(withMember(field, 'default', value === '' ? undefined : value === 'true'))}
   />

@@ -1,6 +1,7 @@
 // The fields of a form, or of a part of one, in their order: open one to change it, move it, remove it, add another.
 import type { Kind } from '@countersign/sdk/form'
 import { useState } from 'react'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { SelectField } from '../ui/select-field.tsx'
 import { useEditing } from './context.ts'
@@ -21,14 +22,14 @@ export function FieldList({ label, fields, at, place, taken = [], level, needsOn
   return (
     <div className="flex flex-col gap-3">
       {wrong(at) && <p className="text-sm font-medium text-danger">{wrong(at)}</p>}
-      {fields.length === 0 && <p className="text-muted">Nothing is asked yet. Add the first field.</p>}
+      {fields.length === 0 && <p className="text-muted">{t('Nothing is asked yet. Add the first field.')}</p>}
       <Rows
         label={label}
         items={fields}
         at={at}
         nameOf={titleOf}
         noteOf={noteOf}
-        keep={needsOne && fields.length < 2 ? 'One field has to stay; remove the whole instead.' : undefined}
+        keep={needsOne && fields.length < 2 ? t('One field has to stay; remove the whole instead.') : undefined}
         onChange={onChange}
       >
         {(field, i, replace) => (
@@ -46,7 +47,11 @@ export function FieldList({ label, fields, at, place, taken = [], level, needsOn
       <div className="flex flex-wrap items-end gap-2">
         <div className="min-w-44 grow">
           <SelectField
-            label={level === 1 ? 'Kind of the next field' : `Kind of the next field in ${label.replace(/^Fields of /, '')}`}
+            label={
+              level === 1
+                ? t('Kind of the next field')
+                : t('Kind of the next field in {label}', { label: label.replace(/^Fields of /, '') })
+            }
             value={kind}
             groups={KINDS.map(({ group, kinds }) => ({
               label: group,
@@ -56,10 +61,10 @@ export function FieldList({ label, fields, at, place, taken = [], level, needsOn
           />
         </div>
         <Button
-          reason={isDeep ? 'Fields are nested five deep at most.' : undefined}
+          reason={isDeep ? t('Fields are nested five deep at most.') : undefined}
           onClick={() => onChange([...fields, newField(kind, names)])}
         >
-          Add field
+          {t('Add field')}
         </Button>
       </div>
     </div>

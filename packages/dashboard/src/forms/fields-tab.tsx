@@ -2,6 +2,8 @@
 import type { Form } from '@countersign/sdk/form'
 import type { KeyboardEvent } from 'react'
 import { AgentText } from '../content/text.tsx'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { Banner } from '../ui/banner.tsx'
 import { type Editing, EditingProvider } from './context.ts'
 import { askedBySchema, definitionOf } from './definition.ts'
@@ -22,21 +24,24 @@ type Props = {
 
 const AT = '/form_definition'
 const WHOLE: readonly Member[] = [
-  { member: 'title', label: 'Heading over the form', as: 'text' },
-  { member: 'submit_label', label: 'Word on the button', as: 'text', fallback: 'Send answer' },
+  { member: 'title', label: t('Heading over the form'), as: 'text' },
+  { member: 'submit_label', label: t('Word on the button'), as: 'text', fallback: t('Send answer') },
   {
-    ...{ member: 'layout', label: 'Fields stand', as: 'choice', fallback: 'one_column' },
+    ...{ member: 'layout', label: t('Fields stand'), as: 'choice', fallback: 'one_column' },
     options: [
-      { value: 'one_column', label: 'One below the other' },
-      { value: 'two_column', label: 'In two columns where there is room' },
+      { value: 'one_column', label: t('One below the other') },
+      { value: 'two_column', label: t('In two columns where there is room') },
     ],
   },
 ]
 
 export function FieldsTab({ schema, definition: given, form, faults, onChange }: Props) {
-  if (!schema || !form) return <Banner tone="warning">The JSON cannot be read yet. Mend it there; the fields come back.</Banner>
+  if (!schema || !form)
+    return <Banner tone="warning">{t('The JSON cannot be read yet. Mend it there; the fields come back.')}</Banner>
   if (isJoined(schema))
-    return <Banner tone="info">The schema of this form is put together from parts, so its fields are changed as JSON.</Banner>
+    return (
+      <Banner tone="info">{t('The schema of this form is put together from parts, so its fields are changed as JSON.')}</Banner>
+    )
   const definition = definitionOf(given, form)
   const others = askedBySchema(definition, form)
   const editing: Editing = {
@@ -54,7 +59,7 @@ export function FieldsTab({ schema, definition: given, form, faults, onChange }:
       {/* biome-ignore lint/a11y/noStaticElementInteractions: Enter in any of its inputs */}
       <div onKeyDown={keepOpen} className="flex flex-col gap-4">
         <FieldList
-          label="Fields"
+          label={t('Fields')}
           fields={definition.fields}
           at={`${AT}/fields`}
           place=""
@@ -68,11 +73,13 @@ export function FieldsTab({ schema, definition: given, form, faults, onChange }:
         />
         {others.length > 0 && (
           <p className="text-sm text-muted">
-            Also asked, because the schema wants it: <AgentText text={others.join(', ')} />. Change that as JSON.
+            {rich('Also asked, because the schema wants it: {others}. Change that as JSON.', {
+              others: <AgentText text={others.join(', ')} />,
+            })}
           </p>
         )}
         <details className="rounded-lg border border-line px-3 py-2">
-          <summary className="cursor-pointer font-medium">Heading, button and layout</summary>
+          <summary className="cursor-pointer font-medium">{t('Heading, button and layout')}</summary>
           <div className="@container pt-3 pb-1">
             <MemberInputs
               members={WHOLE}

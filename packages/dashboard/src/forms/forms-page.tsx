@@ -7,6 +7,7 @@ import { Empty, Table, When } from '../jobs/frame.tsx'
 import { More, useList } from '../list.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Banner } from '../ui/banner.tsx'
@@ -18,11 +19,11 @@ import { Refusal } from '../ui/refusal.tsx'
 import { FormEditor } from './editor.tsx'
 
 export function FormsPage() {
-  useTitle('Forms')
+  useTitle(t('Forms'))
   const me = useUser()
   const now = useNow()
   const [search, setSearch] = useSearchParams()
-  const closed = closedTo(me, 'task.configure', 'set up forms')
+  const closed = closedTo(me, 'task.configure', t('set up forms'))
   const { rows, query } = useList<StoredForm>(['forms'], (cursor) => api.call('GET /forms', { query: { cursor } }), {
     enabled: closed === undefined,
   })
@@ -36,7 +37,7 @@ export function FormsPage() {
   if (closed)
     return (
       <div className="flex flex-col gap-5">
-        <PageTitle title="Forms" />
+        <PageTitle title={t('Forms')} />
         <Banner tone="info">{closed}</Banner>
       </div>
     )
@@ -45,37 +46,39 @@ export function FormsPage() {
     return (
       <div className="flex flex-col gap-5">
         <Refusal error={editing.error} />
-        {editing.isPending && <p className="text-muted">Loading…</p>}
+        {editing.isPending && <p className="text-muted">{t('Loading…')}</p>}
         {editing.data && <FormEditor key={editing.data.form} before={editing.data} onDone={close} />}
       </div>
     )
   return (
     <div className="flex flex-col gap-5">
-      <PageTitle title="Forms">
+      <PageTitle title={t('Forms')}>
         <Button tone="primary" onClick={() => setSearch({ new: 'form' })}>
-          New form
+          {t('New form')}
         </Button>
       </PageTitle>
       <Refusal error={query.error} />
-      {query.isPending && <p className="text-muted">Loading…</p>}
+      {query.isPending && <p className="text-muted">{t('Loading…')}</p>}
       {query.data && rows.length === 0 && (
-        <Empty>No form is stored. An agent names a stored form with its question, instead of sending what is to be asked.</Empty>
+        <Empty>
+          {t('No form is stored. An agent names a stored form with its question, instead of sending what is to be asked.')}
+        </Empty>
       )}
       {rows.length > 0 && (
         <Table
-          label="Forms"
+          label={t('Forms')}
           rows={rows}
           id={(one) => one.name}
           columns={[
-            { name: 'Form', cell: (one) => <code className="font-mono text-sm wrap-anywhere">{one.form}</code> },
-            { name: 'Title', cell: (one) => visible(one.title ?? '–') },
-            { name: 'Stored', cell: (one) => <When at={one.created_at} now={now} /> },
+            { name: t('Form'), cell: (one) => <code className="font-mono text-sm wrap-anywhere">{one.form}</code> },
+            { name: t('Title'), cell: (one) => visible(one.title ?? '–') },
+            { name: t('Stored'), cell: (one) => <When at={one.created_at} now={now} /> },
             {
-              name: 'Acts',
+              name: t('Acts'),
               cell: (one) => (
                 <span className="flex flex-wrap gap-2">
-                  <Button small aria-label={`Edit ${one.name}`} onClick={() => setSearch({ form: one.name })}>
-                    Edit
+                  <Button small aria-label={t('Edit {name}', { name: one.name })} onClick={() => setSearch({ form: one.name })}>
+                    {t('Edit')}
                   </Button>
                   <Retire name={one.name} />
                 </span>
@@ -99,13 +102,13 @@ function Retire({ name }: { name: string }) {
   return (
     <>
       <Confirm
-        name="Retire"
-        title={`Retire ${name}`}
-        confirm="Retire it"
+        name={t('Retire')}
+        title={t('Retire {name}', { name })}
+        confirm={t('Retire it')}
         busy={retire.isPending}
         onConfirm={() => retire.mutate()}
       >
-        No new task can name it. Tasks that were asked with it keep it.
+        {t('No new task can name it. Tasks that were asked with it keep it.')}
       </Confirm>
       <Refusal error={retire.error} />
       {dialog}

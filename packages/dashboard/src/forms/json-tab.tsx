@@ -1,18 +1,21 @@
 // Schema and definition as text. What cannot be read yet stays as it was typed.
+
+import { t } from '../text/t.ts'
 import { TextArea } from '../ui/text-field.tsx'
 
 export type Read = { value: Record<string, unknown> | null; error: string | undefined }
 
 export function readObject(text: string, needed: boolean): Read {
-  if (text.trim() === '') return { value: null, error: needed ? 'This is required.' : undefined }
+  if (text.trim() === '') return { value: null, error: needed ? t('This is required.') : undefined }
   try {
     const value: unknown = JSON.parse(text)
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
     return isObject
       ? { value: value as Record<string, unknown>, error: undefined }
-      : { value: null, error: 'This must be an object.' }
+      : { value: null, error: t('This must be an object.') }
   } catch (error) {
-    if (error instanceof SyntaxError) return { value: null, error: `This is not JSON yet: ${error.message}.` }
+    if (error instanceof SyntaxError)
+      return { value: null, error: t('This is not JSON yet: {message}.', { message: error.message }) }
     throw error
   }
 }
@@ -25,8 +28,8 @@ type Props = { texts: Texts; asked: Read; drawn: Read; onChange: (part: Partial<
 export const JsonTab = ({ texts, asked, drawn, onChange }: Props) => (
   <>
     <TextArea
-      label="Response schema"
-      hint="The type of the answer. Without a definition the form is made from it alone."
+      label={t('Response schema')}
+      hint={t('The type of the answer. Without a definition the form is made from it alone.')}
       rows={14}
       mono
       value={texts.schema}
@@ -34,7 +37,7 @@ export const JsonTab = ({ texts, asked, drawn, onChange }: Props) => (
       onChange={(event) => onChange({ schema: event.target.value })}
     />
     <TextArea
-      label="Form definition (may stay empty)"
+      label={t('Form definition (may stay empty)')}
       rows={10}
       mono
       value={texts.definition}

@@ -1,81 +1,82 @@
 // The kinds of fields by the words of the editor, and a new field of each: what it needs, and nothing that its author has to take away again. Knows no schema.
 import { type Kind, sentence } from '@countersign/sdk/form'
+import { t } from '../text/t.ts'
 
 /** A field as a definition holds it, whatever stands in it. */
 export type Raw = Record<string, unknown>
 
 export const KINDS: readonly { group: string; kinds: readonly (readonly [Kind, string])[] }[] = [
   {
-    group: 'Text',
+    group: t('Text'),
     kinds: [
-      ['short_text', 'Short text or number'],
-      ['long_text', 'Long text'],
-      ['rich_text', 'Formatted text'],
+      ['short_text', t('Short text or number')],
+      ['long_text', t('Long text')],
+      ['rich_text', t('Formatted text')],
     ],
   },
   {
-    group: 'Choice',
+    group: t('Choice'),
     kinds: [
-      ['switch', 'Yes or no'],
-      ['single_select', 'One of several'],
-      ['multi_select', 'Any of several'],
-      ['picture_choice', 'Pictures to choose from'],
-      ['ranking', 'An order to find'],
+      ['switch', t('Yes or no')],
+      ['single_select', t('One of several')],
+      ['multi_select', t('Any of several')],
+      ['picture_choice', t('Pictures to choose from')],
+      ['ranking', t('An order to find')],
     ],
   },
   {
-    group: 'Number',
+    group: t('Number'),
     kinds: [
-      ['slider', 'Slider'],
-      ['star_rating', 'Stars'],
-      ['opinion_scale', 'Scale'],
+      ['slider', t('Slider')],
+      ['star_rating', t('Stars')],
+      ['opinion_scale', t('Scale')],
     ],
   },
   {
-    group: 'Time',
+    group: t('Time'),
     kinds: [
-      ['date', 'Date'],
-      ['time', 'Time of day'],
-      ['datetime', 'Date and time'],
-      ['date_range', 'First and last day'],
+      ['date', t('Date')],
+      ['time', t('Time of day')],
+      ['datetime', t('Date and time')],
+      ['date_range', t('First and last day')],
     ],
   },
   {
-    group: 'Several at once',
+    group: t('Several at once'),
     kinds: [
-      ['table', 'Table'],
-      ['subform', 'List of entries'],
+      ['table', t('Table')],
+      ['subform', t('List of entries')],
     ],
   },
   {
-    group: 'Order on the page',
+    group: t('Order on the page'),
     kinds: [
-      ['section', 'Heading'],
-      ['section_collapse', 'Section that folds'],
-      ['divider', 'Line'],
+      ['section', t('Heading')],
+      ['section_collapse', t('Section that folds')],
+      ['divider', t('Line')],
     ],
   },
   {
-    group: 'Shown, not asked',
+    group: t('Shown, not asked'),
     kinds: [
-      ['display_text', 'Words'],
-      ['image', 'Picture'],
-      ['video', 'Video'],
+      ['display_text', t('Words')],
+      ['image', t('Picture')],
+      ['video', t('Video')],
       ['pdf_viewer', 'PDF'],
       ['html', 'HTML'],
     ],
   },
   {
-    group: 'Files (not in this version)',
+    group: t('Files (not in this version)'),
     kinds: [
-      ['file_upload', 'Files'],
-      ['signature', 'Signature'],
+      ['file_upload', t('Files')],
+      ['signature', t('Signature')],
     ],
   },
 ]
 
 const WORDS = new Map<unknown, string>(KINDS.flatMap(({ kinds }) => kinds.map(([kind, word]) => [kind, word] as const)))
-export const wordOf = (kind: unknown): string => WORDS.get(kind) ?? `Unknown kind ${String(kind)}`
+export const wordOf = (kind: unknown): string => WORDS.get(kind) ?? t('Unknown kind {kind}', { kind: String(kind) })
 export const isKind = (kind: unknown): kind is Kind => WORDS.has(kind)
 
 export const asText = (value: unknown): string => (typeof value === 'string' ? value : '')
@@ -127,7 +128,7 @@ const twoOptions = () => {
 }
 
 const NEEDED: Partial<Record<Kind, () => Raw>> = {
-  display_text: () => ({ text: 'Words that everybody reads first.' }),
+  display_text: () => ({ text: t('Words that everybody reads first.') }),
   single_select: () => ({ options: twoOptions() }),
   multi_select: () => ({ options: twoOptions() }),
   ranking: () => ({ options: twoOptions() }),
@@ -135,11 +136,11 @@ const NEEDED: Partial<Record<Kind, () => Raw>> = {
   image: () => ({ url: '' }),
   video: () => ({ url: '' }),
   pdf_viewer: () => ({ url: '' }),
-  html: () => ({ html: '<p>Words that everybody reads first.</p>' }),
-  section: () => ({ title: 'Heading' }),
-  section_collapse: () => ({ title: 'Section', fields: [] }),
+  html: () => ({ html: t("'<'p>Words that everybody reads first.'<'/p>") }),
+  section: () => ({ title: t('Heading') }),
+  section_collapse: () => ({ title: t('Section'), fields: [] }),
   table: () => ({ columns: [newColumn([])] }),
-  subform: () => ({ fields: [{ kind: 'short_text', name: 'text', label: 'Text' }] }),
+  subform: () => ({ fields: [{ kind: 'short_text', name: 'text', label: t('Text') }] }),
 }
 
 export const asks = (kind: unknown): boolean =>

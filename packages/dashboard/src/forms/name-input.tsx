@@ -1,6 +1,7 @@
 // Under which name an answer holds the value. It counts once it is left, so that no half of a name ever stands in the schema; an empty one leaves the last, and one that another has
 // never counts: two fields would write over each other.
 import { useEffect, useState } from 'react'
+import { t } from '../text/t.ts'
 import { TextField } from '../ui/text-field.tsx'
 import { useEditing } from './context.ts'
 import { asText, type Raw } from './kinds.ts'
@@ -20,11 +21,11 @@ export function NameInput({ item, at, taken, onChange }: Props) {
   }
   return (
     <TextField
-      label="Name in the answer"
+      label={t('Name in the answer')}
       value={text}
       maxLength={200}
       spellCheck={false}
-      error={refused ? 'Another field has this name.' : (wrong(`${at}/name`) ?? wrong(`${at}/path`))}
+      error={refused ? t('Another field has this name.') : (wrong(`${at}/name`) ?? wrong(`${at}/path`))}
       onChange={(event) => {
         setText(event.target.value)
         setRefused(false)

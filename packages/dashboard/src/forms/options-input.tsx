@@ -1,4 +1,6 @@
 // The options of a choice, in their order, and which of them are chosen at first.
+
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { SelectField } from '../ui/select-field.tsx'
 import { TextField } from '../ui/text-field.tsx'
@@ -9,7 +11,7 @@ import { Rows } from './rows.tsx'
 
 type Props = { field: Raw; at: string; onChange: (field: Raw) => void }
 
-const nameOf = ({ label, value }: Raw): string => asText(label) || String(value ?? '') || 'Option'
+const nameOf = ({ label, value }: Raw): string => asText(label) || String(value ?? '') || t('Option')
 const noteOf = ({ value }: Raw): string => String(value ?? '')
 
 export function OptionsInput({ field, at, onChange }: Props) {
@@ -19,15 +21,15 @@ export function OptionsInput({ field, at, onChange }: Props) {
   const set = (next: readonly Raw[]) => onChange(withDefaultsOf({ ...field, options: next }))
   return (
     <fieldset className="flex flex-col gap-3">
-      <legend className="mb-1 font-medium">Options</legend>
+      <legend className="mb-1 font-medium">{t('Options')}</legend>
       {wrong(`${at}/options`) && <p className="text-sm font-medium text-danger">{wrong(`${at}/options`)}</p>}
       <Rows
-        label="Options"
+        label={t('Options')}
         items={options}
         at={`${at}/options`}
         nameOf={nameOf}
         noteOf={noteOf}
-        keep={options.length < 2 ? 'One option has to stay.' : undefined}
+        keep={options.length < 2 ? t('One option has to stay.') : undefined}
         onChange={set}
       >
         {(option, i, replace) => (
@@ -36,7 +38,7 @@ export function OptionsInput({ field, at, onChange }: Props) {
       </Rows>
       <div>
         <Button small onClick={() => set([...options, newOption(options, isPicture)])}>
-          Add an option
+          {t('Add an option')}
         </Button>
       </div>
       <AtFirst field={field} options={options} onChange={onChange} />
@@ -55,13 +57,13 @@ function OptionFields({ option, at, isPicture, onChange }: OptionProps) {
   return (
     <div className="grid grid-cols-1 gap-x-4 gap-y-3 @sm:grid-cols-2">
       <TextField
-        label="Label"
+        label={t('Label')}
         value={asText(option.label)}
         error={wrong(`${at}/label`)}
         onChange={(event) => set('label', event.target.value)}
       />
       <TextField
-        label="Value in the answer"
+        label={t('Value in the answer')}
         value={String(option.value ?? '')}
         error={wrong(`${at}/value`)}
         onChange={(event) => set('value', typed(event.target.value))}
@@ -69,8 +71,8 @@ function OptionFields({ option, at, isPicture, onChange }: OptionProps) {
       {isPicture && (
         <div className="@sm:col-span-2">
           <TextField
-            label="Address of its picture"
-            hint="https://…, or an image as data:"
+            label={t('Address of its picture')}
+            hint={t('https://…, or an image as data:')}
             value={asText(option.image_url)}
             error={wrong(`${at}/image_url`)}
             onChange={(event) => set('image_url', event.target.value)}
@@ -78,7 +80,11 @@ function OptionFields({ option, at, isPicture, onChange }: OptionProps) {
         </div>
       )}
       <div className="@sm:col-span-2">
-        <TextField label="Hint" value={asText(option.hint)} onChange={(event) => set('hint', event.target.value || undefined)} />
+        <TextField
+          label={t('Hint')}
+          value={asText(option.hint)}
+          onChange={(event) => set('hint', event.target.value || undefined)}
+        />
       </div>
     </div>
   )
@@ -93,15 +99,15 @@ function AtFirst({ field, options, onChange }: AtFirstProps) {
   if (field.kind === 'single_select')
     return (
       <SelectField
-        label="Chosen at first"
+        label={t('Chosen at first')}
         value={String(options.findIndex(({ value }) => value === field.default))}
-        options={[{ value: '-1', label: 'None' }, ...options.map((one, i) => ({ value: String(i), label: nameOf(one) }))]}
+        options={[{ value: '-1', label: t('None') }, ...options.map((one, i) => ({ value: String(i), label: nameOf(one) }))]}
         onChange={(event) => onChange(withMember(field, 'default', options[Number(event.target.value)]?.value))}
       />
     )
   return (
     <fieldset className="flex flex-wrap gap-x-5 gap-y-1">
-      <legend className="mb-1 font-medium">Chosen at first</legend>
+      <legend className="mb-1 font-medium">{t('Chosen at first')}</legend>
       {options.map((option, i) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: two options may have one value while they are being typed
         <label key={i} className="flex items-center gap-2">

@@ -2,10 +2,17 @@
 import { answerable, type Form, type Surface } from '@countersign/sdk/form'
 import { useState } from 'react'
 import { AnswerForm } from '../form/form.tsx'
+import { t } from '../text/t.ts'
 import { Card } from '../ui/card.tsx'
 
-const SURFACES: Record<Surface, string> = { dashboard: 'Dashboard', embed: 'Embed', slack: 'Slack', mail: 'Mail', push: 'Push' }
-const BY = { form: 'the whole form', buttons: 'by buttons', link: 'by a link to the page' }
+const SURFACES: Record<Surface, string> = {
+  dashboard: t('Dashboard'),
+  embed: t('Embed'),
+  slack: t('Slack'),
+  mail: t('Mail'),
+  push: t('Push'),
+}
+const BY = { form: t('the whole form'), buttons: t('by buttons'), link: t('by a link to the page') }
 
 type Props = { form: Form | null; schema: unknown; definition: unknown }
 
@@ -13,25 +20,25 @@ export function Preview({ form, schema, definition }: Props) {
   const [shown, setShown] = useState<unknown>(null)
   return (
     <>
-      <Card title="As people see it">
+      <Card title={t('As people see it')}>
         {form ? (
           <AnswerForm
             // What is drawn anew is filled in anew.
             key={JSON.stringify([schema, definition])}
             responseSchema={schema}
             formDefinition={definition}
-            submitLabel="Show the answer"
+            submitLabel={t('Show the answer')}
             onSubmit={setShown}
           />
         ) : (
-          <p className="text-muted">The preview comes with a schema.</p>
+          <p className="text-muted">{t('The preview comes with a schema.')}</p>
         )}
         {shown !== null && (
           <pre className="overflow-x-auto rounded-lg bg-sunken p-3 font-mono text-sm">{JSON.stringify(shown, null, 2)}</pre>
         )}
       </Card>
       {form && (
-        <Card title="Where it can be answered">
+        <Card title={t('Where it can be answered')}>
           <dl className="flex flex-col divide-y divide-line">
             {(Object.keys(SURFACES) as Surface[]).map((surface) => {
               const { by, why } = answerable(form, surface)

@@ -1,6 +1,7 @@
 // An ordered list whose rows open, move, go and come, by pointer and by keyboard alike: the focus goes where the row goes, to the neighbour of one that is gone, and into one that
 // came. What stands in a row it does not know.
 import { type ReactNode, useLayoutEffect, useRef, useState } from 'react'
+import { t } from '../text/t.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
 import { visible } from '../ui/marks.ts'
@@ -42,8 +43,8 @@ export function Rows({ label, items, at, nameOf, noteOf, onChange, keep, childre
   useLayoutEffect(() => {
     if (items.length === count.current + 1) {
       setOpen(items.length - 1)
-      wanted.current = `${rowAt(items.length - 1)} > [data-body] :is(input, select, textarea)`
-      setSaid(`${nameOf(items.at(-1) as Raw)} was added.`)
+      wanted.current = t('{items} > [data-body] :is(input, select, textarea)', { items: rowAt(items.length - 1) })
+      setSaid(t('{items} was added.', { items: nameOf(items.at(-1) as Raw) }))
     }
     count.current = items.length
   }, [items, nameOf])
@@ -56,13 +57,13 @@ export function Rows({ label, items, at, nameOf, noteOf, onChange, keep, childre
     wanted.current = `${rowAt(to)} [data-act="${isEnd ? (to === 0 ? 'down' : 'up') : to < from ? 'up' : 'down'}"]`
     if (open === from) setOpen(to)
     else if (open === to) setOpen(from)
-    setSaid(`${nameOf(items[from] as Raw)} is now ${to + 1} of ${items.length}.`)
+    setSaid(t('{items} is now {to} of {items2}.', { items: nameOf(items[from] as Raw), to: to + 1, items2: items.length }))
     onChange(moved)
   }
   const remove = (i: number) => {
     wanted.current = `${rowAt(Math.min(i, items.length - 2))} [data-act="open"]`
     setOpen(null)
-    setSaid(`${nameOf(items[i] as Raw)} was removed.`)
+    setSaid(t('{items} was removed.', { items: nameOf(items[i] as Raw) }))
     onChange(items.filter((_, at) => at !== i))
   }
   return (
@@ -92,27 +93,27 @@ export function Rows({ label, items, at, nameOf, noteOf, onChange, keep, childre
                   </span>
                   <span className="min-w-0 font-medium wrap-anywhere">{name}</span>
                   <span className="ml-auto flex flex-wrap items-center gap-2 text-sm text-muted">
-                    {isWrong && <Badge tone="bad">needs a look</Badge>}
+                    {isWrong && <Badge tone="bad">{t('needs a look')}</Badge>}
                     {noteOf?.(item)}
                   </span>
                 </button>
                 <Act
                   act="up"
-                  name={`Move ${name} up`}
-                  reason={i === 0 ? 'It is the first.' : undefined}
+                  name={t('Move {name} up', { name })}
+                  reason={i === 0 ? t('It is the first.') : undefined}
                   onClick={() => move(i, i - 1)}
                 >
                   ↑
                 </Act>
                 <Act
                   act="down"
-                  name={`Move ${name} down`}
-                  reason={i === items.length - 1 ? 'It is the last.' : undefined}
+                  name={t('Move {name} down', { name })}
+                  reason={i === items.length - 1 ? t('It is the last.') : undefined}
                   onClick={() => move(i, i + 1)}
                 >
                   ↓
                 </Act>
-                <Act act="remove" name={`Remove ${name}`} reason={keep} onClick={() => remove(i)}>
+                <Act act="remove" name={t('Remove {name}', { name })} reason={keep} onClick={() => remove(i)}>
                   ✕
                 </Act>
               </div>

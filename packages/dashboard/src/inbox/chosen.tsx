@@ -8,6 +8,7 @@ import { useLive } from '../live.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
 import { speak } from '../problem.ts'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { visible } from '../ui/marks.ts'
@@ -18,11 +19,11 @@ type Left = { task: TaskListItem; why: string }
 type Told = { done: string; many: number; left: Left[] }
 
 const CLAIM: Act = { done: 'claimed', send: (id) => api.tasks.claim(id) }
-const RELEASE: Act = { done: 'given back', send: (id) => api.tasks.release(id) }
+const RELEASE: Act = { done: t('given back'), send: (id) => api.tasks.release(id) }
 
 /** A mail address, else the name of a pool. */
 const reassign = (to: string, reason: string): Act => ({
-  done: 'handed on',
+  done: t('handed on'),
   send: (id) => api.tasks.reassign(id, { assign_to: to.includes('@') ? to : { pool: to }, reason }),
 })
 
@@ -60,23 +61,33 @@ export function ChosenBar({ tasks, onLeft }: Props) {
   const reason = (action: string, act: string) => closedTo(me, action, act)
   if (tasks.length === 0 && told === null) return null
   return (
-    <section aria-label="Chosen tasks" className="card sticky top-2 z-10 flex flex-col gap-3 border-line-strong p-3 shadow-md">
+    <section
+      aria-label={t('Chosen tasks')}
+      className="card sticky top-2 z-10 flex flex-col gap-3 border-line-strong p-3 shadow-md"
+    >
       {tasks.length > 0 && (
         <div className="flex flex-wrap items-center gap-2">
           <p className="mr-2 font-medium tabular-nums">
-            {run.isPending ? `${at} of ${run.variables.chosen.length}…` : `${tasks.length} chosen`}
+            {run.isPending
+              ? t('{at} of {chosen}…', { at, chosen: run.variables.chosen.length })
+              : t('{tasks} chosen', { tasks: tasks.length })}
           </p>
-          <Button small busy={run.isPending} reason={reason('task.claim', 'claim tasks')} onClick={() => start(CLAIM)}>
-            Claim
+          <Button small busy={run.isPending} reason={reason('task.claim', t('claim tasks'))} onClick={() => start(CLAIM)}>
+            {t('Claim')}
           </Button>
-          <Button small busy={run.isPending} reason={reason('task.release', 'give tasks back')} onClick={() => start(RELEASE)}>
-            Give back
+          <Button small busy={run.isPending} reason={reason('task.release', t('give tasks back'))} onClick={() => start(RELEASE)}>
+            {t('Give back')}
           </Button>
-          <Button small busy={run.isPending} reason={reason('task.reassign', 'hand tasks on')} onClick={() => setHanding(true)}>
-            Hand on…
+          <Button
+            small
+            busy={run.isPending}
+            reason={reason('task.reassign', t('hand tasks on'))}
+            onClick={() => setHanding(true)}
+          >
+            {t('Hand on…')}
           </Button>
           <Button small tone="quiet" busy={run.isPending} className="ml-auto" onClick={() => onLeft([])}>
-            Choose none
+            {t('Choose none')}
           </Button>
         </div>
       )}
@@ -97,8 +108,8 @@ export function ChosenBar({ tasks, onLeft }: Props) {
               </ul>
             )}
           </div>
-          <Button small tone="quiet" className="-my-1.5" aria-label="Close what was told" onClick={() => setTold(null)}>
-            Close
+          <Button small tone="quiet" className="-my-1.5" aria-label={t('Close what was told')} onClick={() => setTold(null)}>
+            {t('Close')}
           </Button>
         </div>
       )}
@@ -114,28 +125,33 @@ export function ChosenBar({ tasks, onLeft }: Props) {
 
 const sentence = ({ done, many, left }: Told): string =>
   left.length === 0
-    ? `${many} ${many === 1 ? 'task was' : 'tasks were'} ${done}.`
-    : `${many} ${many === 1 ? 'task was' : 'tasks were'} ${done}, ${left.length} ${left.length === 1 ? 'was' : 'were'} not.`
+    ? `${many} ${many === 1 ? t('task was') : t('tasks were')} ${done}.`
+    : t('{many} {many2} {done}, {left} {left, plural, one {was} other {were}} not.', {
+        many,
+        many2: many === 1 ? t('task was') : t('tasks were'),
+        done,
+        left: left.length,
+      })
 
 type HandProps = { open: boolean; many: number; onClose: () => void; onHand: (to: string, reason: string) => void }
 
 function HandOn({ open, many, onClose, onHand }: HandProps) {
   const [to, setTo] = useState('')
   const [why, setWhy] = useState('')
-  const missing = to.trim() === '' ? 'Say to whom first.' : why.trim() === '' ? 'Say why first.' : undefined
+  const missing = to.trim() === '' ? t('Say to whom first.') : why.trim() === '' ? t('Say why first.') : undefined
   return (
-    <Dialog open={open} onClose={onClose} title={many === 1 ? 'Hand the task on' : `Hand ${many} tasks on`}>
-      <p>Votes and comments stay. Whoever is asked now is told; the record says who handed it on, and why.</p>
+    <Dialog open={open} onClose={onClose} title={many === 1 ? t('Hand the task on') : t('Hand {many} tasks on', { many })}>
+      <p>{t('Votes and comments stay. Whoever is asked now is told; the record says who handed it on, and why.')}</p>
       <TextField
-        label="To whom"
-        hint="A mail address, or the name of a pool."
+        label={t('To whom')}
+        hint={t('A mail address, or the name of a pool.')}
         value={to}
         onChange={(event) => setTo(event.target.value)}
       />
-      <TextField label="Reason" value={why} maxLength={4_000} onChange={(event) => setWhy(event.target.value)} />
+      <TextField label={t('Reason')} value={why} maxLength={4_000} onChange={(event) => setWhy(event.target.value)} />
       <div>
         <Button tone="primary" reason={missing} onClick={() => onHand(to.trim(), why.trim())}>
-          Hand on
+          {t('Hand on')}
         </Button>
       </div>
     </Dialog>

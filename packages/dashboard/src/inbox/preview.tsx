@@ -10,6 +10,7 @@ import { ActionCard } from '../task/action-card.tsx'
 import { Facts, isAnswerable } from '../task/facts.tsx'
 import { readTask } from '../task/read.ts'
 import { Votes } from '../task/votes.tsx'
+import { t } from '../text/t.ts'
 import { StatusBadge, TaskBadges } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
@@ -37,12 +38,12 @@ export function Preview({ id, onClose }: { id: string; onClose: () => void }) {
   const data = stayed === id ? read.data : undefined
   return (
     <section
-      aria-label="Preview"
+      aria-label={t('Preview')}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
       tabIndex={0}
       className="sticky top-4 flex max-h-[calc(100dvh-2rem)] min-w-0 flex-col gap-4 overflow-y-auto rounded-xl"
     >
-      {!data && !read.error && <p className="card p-5 text-muted">Reading…</p>}
+      {!data && !read.error && <p className="card p-5 text-muted">{t('Reading…')}</p>}
       <Refusal error={stayed === id ? read.error : null} />
       {data && (
         <>
@@ -51,8 +52,8 @@ export function Preview({ id, onClose }: { id: string; onClose: () => void }) {
               <h2 className="min-w-0 text-lg font-semibold">
                 <AgentText text={data.task.task} />
               </h2>
-              <Button small tone="quiet" className="-mt-1 -mr-3" aria-label="Close the preview" onClick={onClose}>
-                Close
+              <Button small tone="quiet" className="-mt-1 -mr-3" aria-label={t('Close the preview')} onClick={onClose}>
+                {t('Close')}
               </Button>
             </div>
             <div className="flex flex-wrap gap-2">
@@ -64,17 +65,22 @@ export function Preview({ id, onClose }: { id: string; onClose: () => void }) {
               href={paths.task(data.task.id)}
               className="self-start rounded-lg bg-accent px-4 py-1.5 font-medium text-accent-text hover:opacity-90"
             >
-              {isAnswerable(data.task) ? 'Open and answer' : 'Open'}
+              {isAnswerable(data.task) ? t('Open and answer') : t('Open')}
             </Link>
           </div>
           {typeof data.task.description === 'string' && data.task.description !== '' && (
-            <Card title="Background">
+            <Card title={t('Background')}>
               <Markdown text={data.task.description} loadImage={(url) => imageOf(data.task.id, url)} />
             </Card>
           )}
           <ActionCard action={data.shown.get('action') ?? null} />
           {(data.shown.get('payload') ?? null) !== null && (
-            <ContentCard title="What it is about" value={data.shown.get('payload') ?? null} label="content" shortcut="v" />
+            <ContentCard
+              title={t('What it is about')}
+              value={data.shown.get('payload') ?? null}
+              label={t('content')}
+              shortcut="v"
+            />
           )}
           <Votes task={data.task} />
         </>

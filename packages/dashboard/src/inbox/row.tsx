@@ -3,6 +3,8 @@ import type { TaskListItem } from '@countersign/sdk'
 import { Link } from 'wouter'
 import { paths } from '../paths.ts'
 import { isAnswerable } from '../task/facts.tsx'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { relative } from '../time.ts'
 import { StatusBadge, TaskBadges } from '../ui/badge.tsx'
 import { AgentText } from '../ui/content.tsx'
@@ -27,7 +29,7 @@ export function Row({ task, now, me, chosen, onChoose, isPreviewed, onOpen }: Pr
         <input
           type="checkbox"
           className="size-4"
-          aria-label={`Choose ${said}`}
+          aria-label={t('Choose {said}', { said })}
           checked={chosen}
           onChange={(event) => onChoose(task.id, event.target.checked)}
         />
@@ -44,7 +46,9 @@ export function Row({ task, now, me, chosen, onChoose, isPreviewed, onOpen }: Pr
             <AgentText text={task.task.slice(0, 150)} />
           </span>
           <span className="block text-sm text-muted">
-            <AgentText text={task.agent_name ?? 'A person'} /> · asked {relative(task.created_at, now)}
+            <AgentText text={task.agent_name ?? t('A person')} />
+            {' · '}
+            {t('asked {when}', { when: relative(task.created_at, now) })}
             <Held task={task} me={me} />
           </span>
         </span>
@@ -64,18 +68,22 @@ export function Row({ task, now, me, chosen, onChoose, isPreviewed, onOpen }: Pr
 }
 
 function Held({ task, me }: { task: TaskListItem; me: string }) {
-  if (task.assigned_to_user_id === me) return <> · held by you</>
+  if (task.assigned_to_user_id === me)
+    return (
+      <>
+        {' · '}
+        {t('held by you')}
+      </>
+    )
   if (!task.assigned_to_display_name) return null
   return (
     <>
-      {' '}
-      · held by <AgentText text={task.assigned_to_display_name} />
+      {' · '}
+      {rich('held by {name}', { name: <AgentText text={task.assigned_to_display_name} /> })}
     </>
   )
 }
 
 const Votes = ({ voted, needed }: { voted: number; needed: number }) => (
-  <span className="whitespace-nowrap text-muted tabular-nums">
-    {voted} of {needed} votes
-  </span>
+  <span className="whitespace-nowrap text-muted tabular-nums">{t('{voted} of {needed} votes', { voted, needed })}</span>
 )

@@ -7,13 +7,14 @@ import { useKeys } from '../keyboard/keys.ts'
 import { useLive } from '../live.tsx'
 import { useUser } from '../me.ts'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { Row } from './row.tsx'
 
 const HOUR_MS = 3_600_000
 const GROUPS = [
-  { name: 'Within the hour', upTo: HOUR_MS },
-  { name: 'Within a day', upTo: 24 * HOUR_MS },
-  { name: 'Later', upTo: Number.POSITIVE_INFINITY },
+  { name: t('Within the hour'), upTo: HOUR_MS },
+  { name: t('Within a day'), upTo: 24 * HOUR_MS },
+  { name: t('Later'), upTo: Number.POSITIVE_INFINITY },
 ]
 
 // Who comes back from a task stands where they left.
@@ -132,7 +133,7 @@ function useStanding() {
     last.current = null
     if (document.activeElement !== document.body) return
     const same = all.find(({ dataset }) => dataset.task === had.id)
-    if (!same) announce('The task at which you were is no longer in this list.')
+    if (!same) announce(t('The task at which you were is no longer in this list.'))
     ;(same ?? all[Math.min(had.at, all.length - 1)] ?? document.getElementById('main'))?.focus()
   })
 

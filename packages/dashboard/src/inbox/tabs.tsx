@@ -4,6 +4,7 @@ import { Link } from 'wouter'
 import { api } from '../api.ts'
 import { useLive } from '../live.tsx'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { countText, NAMES, VIEWS, type View } from './views.ts'
 
 export function useCounts() {
@@ -21,7 +22,7 @@ export function ViewTabs({ view, search, counts }: Props) {
     return `${paths.inbox()}?${params}`
   }
   return (
-    <nav aria-label="Views" className="flex flex-wrap gap-1 rounded-xl bg-sunken p-1">
+    <nav aria-label={t('Views')} className="flex flex-wrap gap-1 rounded-xl bg-sunken p-1">
       {NAMES.map((name) => {
         const { label, count } = VIEWS[name]
         return (

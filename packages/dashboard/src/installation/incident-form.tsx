@@ -5,6 +5,7 @@ import { type FormEvent, useState } from 'react'
 import { api } from '../api.ts'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 import { SelectField } from '../ui/select-field.tsx'
@@ -15,20 +16,20 @@ type New = RouteBody<'POST /incidents'>
 type Change = RouteBody<'PATCH /incidents/:id'>
 
 export const SEVERITIES = [
-  { value: 'SEV-1', label: 'SEV-1: nothing works, or data is at risk' },
-  { value: 'SEV-2', label: 'SEV-2: a main part does not work' },
-  { value: 'SEV-3', label: 'SEV-3: slow, or a side part does not work' },
-  { value: 'SEV-4', label: 'SEV-4: hardly anybody notices' },
+  { value: 'SEV-1', label: t('SEV-1: nothing works, or data is at risk') },
+  { value: 'SEV-2', label: t('SEV-2: a main part does not work') },
+  { value: 'SEV-3', label: t('SEV-3: slow, or a side part does not work') },
+  { value: 'SEV-4', label: t('SEV-4: hardly anybody notices') },
 ] as const
 
 export const STATUS_WORDS: Record<Incident['status'], string> = {
-  investigating: 'Investigating',
-  identified: 'Identified',
-  monitoring: 'Watching',
-  resolved: 'Resolved',
-  scheduled: 'Planned',
-  in_progress: 'Under way',
-  completed: 'Done',
+  investigating: t('Investigating'),
+  identified: t('Identified'),
+  monitoring: t('Watching'),
+  resolved: t('Resolved'),
+  scheduled: t('Planned'),
+  in_progress: t('Under way'),
+  completed: t('Done'),
 }
 const OF_INCIDENT = ['investigating', 'identified', 'monitoring', 'resolved'] as const
 const OF_MAINTENANCE = ['scheduled', 'in_progress', 'completed'] as const
@@ -68,32 +69,32 @@ export function Announce({ components, onDone }: { components: readonly { name: 
       <form onSubmit={submit} noValidate className="flex flex-col gap-4">
         {placed.beside.size === 0 && <Refusal error={announce.error} placed={placed} />}
         <SelectField
-          label="What is it?"
+          label={t('What is it?')}
           value={kind}
           options={[
-            { value: 'incident', label: 'An incident: something does not work' },
-            { value: 'maintenance', label: 'A maintenance: something is planned' },
+            { value: 'incident', label: t('An incident: something does not work') },
+            { value: 'maintenance', label: t('A maintenance: something is planned') },
           ]}
           onChange={(event) => setKind(event.target.value as typeof kind)}
         />
         {kind === 'incident' && (
           <SelectField
-            label="How bad is it?"
+            label={t('How bad is it?')}
             value={severity}
             options={SEVERITIES}
             onChange={(event) => setSeverity(event.target.value as typeof severity)}
           />
         )}
         <TextField
-          label="Title"
+          label={t('Title')}
           value={form.title}
           maxLength={200}
           error={placed.beside.get('/title')}
           onChange={(event) => setForm({ ...form, title: event.target.value })}
         />
         <TextArea
-          label="What people should know"
-          hint="What does not work, whom it concerns, and when you will say more. It cannot be taken back."
+          label={t('What people should know')}
+          hint={t('What does not work, whom it concerns, and when you will say more. It cannot be taken back.')}
           rows={4}
           maxLength={5_000}
           value={form.body}
@@ -101,10 +102,10 @@ export function Announce({ components, onDone }: { components: readonly { name: 
           onChange={(event) => setForm({ ...form, body: event.target.value })}
         />
         <SelectField
-          label="Component"
+          label={t('Component')}
           value={form.component}
           options={[
-            { value: '', label: 'The whole installation' },
+            { value: '', label: t('The whole installation') },
             ...components.map(({ name, title }) => ({ value: name, label: title })),
           ]}
           onChange={(event) => setForm({ ...form, component: event.target.value })}
@@ -112,14 +113,14 @@ export function Announce({ components, onDone }: { components: readonly { name: 
         {kind === 'maintenance' && (
           <div className="grid gap-4 sm:grid-cols-2">
             <TextField
-              label="Starts"
+              label={t('Starts')}
               type="datetime-local"
               value={form.starts}
               error={placed.beside.get('/starts_at')}
               onChange={(event) => setForm({ ...form, starts: event.target.value })}
             />
             <TextField
-              label="Ends"
+              label={t('Ends')}
               type="datetime-local"
               value={form.ends}
               error={placed.beside.get('/ends_at')}
@@ -129,14 +130,14 @@ export function Announce({ components, onDone }: { components: readonly { name: 
         )}
         {kind === 'incident' && (
           <Check checked={form.data} onChange={(data) => setForm({ ...form, data })}>
-            It touches customers’ data. Those concerned must then be told within 24 hours of its being noticed.
+            {t('It touches customers’ data. Those concerned must then be told within 24 hours of its being noticed.')}
           </Check>
         )}
         <div className="flex flex-wrap items-center gap-3">
           <Button type="submit" tone="primary" busy={announce.isPending}>
-            Announce
+            {t('Announce')}
           </Button>
-          <p className="text-sm text-muted">Shown on the status page and told to every tenant.</p>
+          <p className="text-sm text-muted">{t('Shown on the status page and told to every tenant.')}</p>
         </div>
       </form>
       {dialog}
@@ -173,14 +174,14 @@ export function SayMore({ incident, onDone }: { incident: Incident; onDone: () =
         {placed.beside.size === 0 && <Refusal error={say.error} placed={placed} />}
         <div className="grid gap-4 sm:grid-cols-2">
           <SelectField
-            label="Where it stands"
+            label={t('Where it stands')}
             value={status}
             options={words(incident.kind === 'incident' ? OF_INCIDENT : OF_MAINTENANCE)}
             onChange={(event) => setStatus(event.target.value as Incident['status'])}
           />
           {severity && (
             <SelectField
-              label="How bad it is"
+              label={t('How bad it is')}
               value={severity}
               options={SEVERITIES}
               onChange={(event) => setSeverity(event.target.value as NonNullable<Incident['severity']>)}
@@ -188,8 +189,8 @@ export function SayMore({ incident, onDone }: { incident: Incident; onDone: () =
           )}
         </div>
         <TextArea
-          label="What people should know"
-          hint="What does not work, whom it concerns, and when you will say more. It cannot be taken back."
+          label={t('What people should know')}
+          hint={t('What does not work, whom it concerns, and when you will say more. It cannot be taken back.')}
           rows={4}
           maxLength={5_000}
           value={body}
@@ -198,12 +199,12 @@ export function SayMore({ incident, onDone }: { incident: Incident; onDone: () =
         />
         {owes && (
           <Check checked={notified} onChange={setNotified}>
-            Those concerned were told.
+            {t('Those concerned were told.')}
           </Check>
         )}
         <div>
           <Button type="submit" tone="primary" busy={say.isPending}>
-            Say it
+            {t('Say it')}
           </Button>
         </div>
       </form>

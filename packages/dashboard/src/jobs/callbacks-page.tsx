@@ -7,6 +7,7 @@ import { More, useList } from '../list.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
 import { placeErrors } from '../problem.ts'
+import { t } from '../text/t.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Button } from '../ui/button.tsx'
@@ -22,7 +23,7 @@ import { readTyped } from './json.ts'
 type Callback = RouteAnswer<'GET /callbacks'>['data'][number]
 
 export function CallbacksPage() {
-  useTitle('Callbacks')
+  useTitle(t('Callbacks'))
   const me = useUser()
   const now = useNow()
   const [search, setSearch] = useSearchParams()
@@ -34,22 +35,22 @@ export function CallbacksPage() {
   const settle = useAct(({ how, id }: { how: 'retry' | 'cancel'; id: string }) =>
     api.call(how === 'retry' ? 'POST /callbacks/:id/retry' : 'POST /callbacks/:id/cancel', { params: { id } }),
   )
-  const closed = closedTo(me, 'callback.settle', 'settle callbacks')
+  const closed = closedTo(me, 'callback.settle', t('settle callbacks'))
   const answered = search.get('resume')
   const close = () => setSearch({})
   return (
-    <JobsFrame title="Callbacks">
+    <JobsFrame title={t('Callbacks')}>
       <Refusal error={query.error ?? settle.error} />
-      {query.isPending && <p className="text-muted">Loading…</p>}
-      {query.data && rows.length === 0 && <Empty>No job waits for the outside.</Empty>}
+      {query.isPending && <p className="text-muted">{t('Loading…')}</p>}
+      {query.data && rows.length === 0 && <Empty>{t('No job waits for the outside.')}</Empty>}
       {rows.length > 0 && (
         <Table
-          label="Callbacks that are waited for"
+          label={t('Callbacks that are waited for')}
           rows={rows}
           id={(callback) => callback.id}
           columns={[
             {
-              name: 'Callback',
+              name: t('Callback'),
               cell: (callback) => (
                 <span className="flex flex-col">
                   <AgentText text={callback.name} />
@@ -57,41 +58,41 @@ export function CallbacksPage() {
                 </span>
               ),
             },
-            { name: 'Job', cell: (callback) => <Link href={paths.job(callback.job_id)}>Its job</Link> },
-            { name: 'Then', cell: (callback) => (callback.then === 'finish' ? 'the job is over' : 'the job goes on') },
-            { name: 'Since', right: true, cell: (callback) => <When at={callback.created_at} now={now} /> },
-            { name: 'Until', right: true, cell: (callback) => <When at={callback.timeout_at} now={now} /> },
+            { name: t('Job'), cell: (callback) => <Link href={paths.job(callback.job_id)}>{t('Its job')}</Link> },
+            { name: t('Then'), cell: (callback) => (callback.then === 'finish' ? t('the job is over') : t('the job goes on')) },
+            { name: t('Since'), right: true, cell: (callback) => <When at={callback.created_at} now={now} /> },
+            { name: t('Until'), right: true, cell: (callback) => <When at={callback.timeout_at} now={now} /> },
             {
-              name: 'Acts',
+              name: t('Acts'),
               right: true,
               cell: ({ id, name }) => (
                 <span className="flex justify-end gap-2">
                   <Button
                     small
                     reason={closed}
-                    aria-label={`Answer ${visible(name)} ${id}`}
+                    aria-label={t('Answer {name} {id}', { name: visible(name), id })}
                     onClick={() => setSearch({ resume: id })}
                   >
-                    Answer
+                    {t('Answer')}
                   </Button>
                   <Button
                     small
                     reason={closed}
                     busy={settle.isPending}
-                    aria-label={`Run the job of ${id} again`}
+                    aria-label={t('Run the job of {id} again', { id })}
                     onClick={() => settle.mutate({ how: 'retry', id })}
                   >
-                    Retry
+                    {t('Retry')}
                   </Button>
                   <Confirm
-                    name="Withdraw"
-                    title={`Withdraw ${visible(name)} ${id}`}
-                    confirm="Withdraw the callback"
+                    name={t('Withdraw')}
+                    title={t('Withdraw {name} {id}', { name: visible(name), id })}
+                    confirm={t('Withdraw the callback')}
                     reason={closed}
                     busy={settle.isPending}
                     onConfirm={() => settle.mutate({ how: 'cancel', id })}
                   >
-                    An answer from outside comes too late then. The job goes on and is told that nothing came.
+                    {t('An answer from outside comes too late then. The job goes on and is told that nothing came.')}
                   </Confirm>
                 </span>
               ),
@@ -100,7 +101,7 @@ export function CallbacksPage() {
         />
       )}
       <More query={query} />
-      <Dialog open={answered !== null} onClose={close} title="Answer for the outside">
+      <Dialog open={answered !== null} onClose={close} title={t('Answer for the outside')}>
         {answered && <Resume key={answered} id={answered} reason={closed} onDone={close} />}
       </Dialog>
     </JobsFrame>
@@ -124,15 +125,15 @@ function Resume({ id, reason, onDone }: { id: string; reason: string | undefined
       {placed.beside.size === 0 && <Refusal error={resume.error} placed={placed} />}
       <p className="font-mono text-sm text-muted wrap-anywhere">{id}</p>
       <TextField
-        label="Answer"
-        hint="JSON, or nothing. The job gets it as if it came from outside."
+        label={t('Answer')}
+        hint={t('JSON, or nothing. The job gets it as if it came from outside.')}
         value={text}
         error={typed.fault ?? placed.beside.get('/payload')}
         onChange={(event) => setText(event.target.value)}
       />
       <div>
         <Button type="submit" tone="primary" reason={reason} busy={resume.isPending}>
-          Let the job go on
+          {t('Let the job go on')}
         </Button>
       </div>
     </form>

@@ -1,4 +1,5 @@
 // A live chart: lines over time, drawn as SVG, with the same figures in words for who cannot see it. It holds no data and asks for none.
+import { t } from '../text/t.ts'
 
 type Line = { name: string; colour: string; dashed?: boolean; values: (number | null)[] }
 
@@ -21,8 +22,12 @@ export function Chart({
   const top = niceTop(Math.max(0, ...lines.flatMap((line) => line.values.map((value) => value ?? 0))))
   const x = (i: number) => LEFT + (i * (WIDTH - LEFT - 4)) / Math.max(1, times.length - 1)
   const y = (value: number) => 6 + (1 - value / top) * (HEIGHT - BOTTOM - 6)
-  const said = lines.map(
-    (line) => `${line.name}: ${newest(line, unit)} now, at most ${unit(Math.max(0, ...line.values.map((v) => v ?? 0)))}`,
+  const said = lines.map((line) =>
+    t('{name}: {line} now, at most {math}', {
+      name: line.name,
+      line: newest(line, unit),
+      math: unit(Math.max(0, ...line.values.map((v) => v ?? 0))),
+    }),
   )
   return (
     <figure className="card flex flex-col gap-2 p-4">

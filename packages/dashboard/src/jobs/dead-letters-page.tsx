@@ -7,6 +7,7 @@ import { api } from '../api.ts'
 import { More, useList } from '../list.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Button } from '../ui/button.tsx'
@@ -20,7 +21,7 @@ type Filter = { kind: string; queue: string; reason: string } | { ids: string[] 
 type Act = { how: 'retry' | 'purge'; filter: Filter }
 
 export function DeadLettersPage() {
-  useTitle('Dead letters')
+  useTitle(t('Dead letters'))
   const me = useUser()
   const now = useNow()
   const [params, setParams] = useSearchParams()
@@ -36,28 +37,30 @@ export function DeadLettersPage() {
   )
   const act = useAct(({ how, filter }: Act) => (how === 'retry' ? retryAll(filter) : purgeAll(filter)), setTold)
   const closed = {
-    retry: closedTo(me, 'dead_letter.retry', 'run dead letters again'),
-    purge: closedTo(me, 'dead_letter.purge', 'delete dead letters'),
+    retry: closedTo(me, 'dead_letter.retry', t('run dead letters again')),
+    purge: closedTo(me, 'dead_letter.purge', t('delete dead letters')),
   }
   const groups = depth.data?.groups ?? []
   const isShown = (group: Group) => group.kind === kind && group.queue === queue && group.reason === reason
   const show = ({ kind, queue, reason }: Group) => setParams({ kind, queue, reason })
 
   return (
-    <JobsFrame title="Dead letters">
+    <JobsFrame title={t('Dead letters')}>
       <Refusal error={depth.error ?? query.error ?? act.error} />
       <p role="status" className={told ? '-mt-3 text-sm text-muted' : 'sr-only'}>
         {told}
       </p>
-      {depth.data?.total === 0 && <Empty>No dead letter. What fails for good comes here and stays until somebody decides.</Empty>}
+      {depth.data?.total === 0 && (
+        <Empty>{t('No dead letter. What fails for good comes here and stays until somebody decides.')}</Empty>
+      )}
       {groups.length > 0 && (
         <Table
-          label="Dead letters by kind and reason"
+          label={t('Dead letters by kind and reason')}
           rows={groups}
           id={(group) => `${group.kind} ${group.queue} ${group.reason}`}
           columns={[
             {
-              name: 'Kind and reason',
+              name: t('Kind and reason'),
               cell: (group) => (
                 <button
                   type="button"
@@ -74,37 +77,37 @@ export function DeadLettersPage() {
                 </button>
               ),
             },
-            { name: 'Queue', cell: (group) => group.queue },
-            { name: 'Letters', right: true, cell: (group) => figure(group.n) },
-            { name: 'Oldest', right: true, cell: (group) => <When at={group.oldest_at} now={now} /> },
-            { name: 'Newest', right: true, cell: (group) => <When at={group.newest_at} now={now} /> },
+            { name: t('Queue'), cell: (group) => group.queue },
+            { name: t('Letters'), right: true, cell: (group) => figure(group.n) },
+            { name: t('Oldest'), right: true, cell: (group) => <When at={group.oldest_at} now={now} /> },
+            { name: t('Newest'), right: true, cell: (group) => <When at={group.newest_at} now={now} /> },
             {
-              name: 'Acts',
+              name: t('Acts'),
               right: true,
               cell: ({ kind, queue, reason, n }) => {
-                const named = `all ${kind} with ${words(reason)} in ${queue}`
+                const named = t('all {kind} with {reason} in {queue}', { kind, reason: words(reason), queue })
                 const filter = { kind, queue, reason }
                 return (
                   <span className="flex justify-end gap-2">
                     <Confirm
-                      name="Retry all"
-                      title={`Retry ${named}`}
-                      confirm={`Run ${figure(n)} again`}
+                      name={t('Retry all')}
+                      title={t('Retry {named}', { named })}
+                      confirm={t('Run {n} again', { n: figure(n) })}
                       reason={closed.retry}
                       busy={act.isPending}
                       onConfirm={() => act.mutate({ how: 'retry', filter })}
                     >
-                      Each begins anew, with all of its attempts.
+                      {t('Each begins anew, with all of its attempts.')}
                     </Confirm>
                     <Confirm
-                      name="Delete all"
-                      title={`Delete ${named}`}
-                      confirm={`Delete ${figure(n)}`}
+                      name={t('Delete all')}
+                      title={t('Delete {named}', { named })}
+                      confirm={t('Delete {n}', { n: figure(n) })}
                       reason={closed.purge}
                       busy={act.isPending}
                       onConfirm={() => act.mutate({ how: 'purge', filter })}
                     >
-                      They are gone with their payloads and errors. This cannot be undone.
+                      {t('They are gone with their payloads and errors. This cannot be undone.')}
                     </Confirm>
                   </span>
                 )
@@ -115,21 +118,21 @@ export function DeadLettersPage() {
       )}
       {kind && (
         <div className="flex flex-wrap items-center gap-3 text-sm">
-          Shown: {kind}, {words(reason ?? '')}, in {queue}
+          {t('Shown: {kind}, {reason}, in {queue}', { kind, reason: words(reason ?? ''), queue })}
           <Button small tone="quiet" onClick={() => setParams({})}>
-            Show all
+            {t('Show all')}
           </Button>
         </div>
       )}
-      {query.data && rows.length === 0 && kind && <Empty>Nothing of this group is left.</Empty>}
+      {query.data && rows.length === 0 && kind && <Empty>{t('Nothing of this group is left.')}</Empty>}
       {rows.length > 0 && (
         <Table
-          label="Dead letters"
+          label={t('Dead letters')}
           rows={rows}
           id={(job) => job.id}
           columns={[
             {
-              name: 'Job',
+              name: t('Job'),
               cell: (job) => (
                 <span className="flex flex-col items-start">
                   <Link href={paths.job(job.id)}>{job.kind}</Link>
@@ -138,7 +141,7 @@ export function DeadLettersPage() {
               ),
             },
             {
-              name: 'Failed of',
+              name: t('Failed of'),
               cell: ({ state_reason, last_error }) => (
                 <span className="flex flex-col">
                   {words(state_reason ?? 'error')}
@@ -148,10 +151,14 @@ export function DeadLettersPage() {
                 </span>
               ),
             },
-            { name: 'Attempt', right: true, cell: (job) => `${job.attempt} of ${job.max_attempts}` },
-            { name: 'Failed', right: true, cell: (job) => <When at={job.finished_at} now={now} /> },
             {
-              name: 'Acts',
+              name: t('Attempt'),
+              right: true,
+              cell: (job) => t('{attempt} of {maxAttempts}', { attempt: job.attempt, maxAttempts: job.max_attempts }),
+            },
+            { name: t('Failed'), right: true, cell: (job) => <When at={job.finished_at} now={now} /> },
+            {
+              name: t('Acts'),
               right: true,
               cell: ({ id }) => (
                 <span className="flex justify-end gap-2">
@@ -159,20 +166,20 @@ export function DeadLettersPage() {
                     small
                     reason={closed.retry}
                     busy={act.isPending}
-                    aria-label={`Retry ${id}`}
+                    aria-label={t('Retry {id}', { id })}
                     onClick={() => act.mutate({ how: 'retry', filter: { ids: [id] } })}
                   >
-                    Retry
+                    {t('Retry')}
                   </Button>
                   <Confirm
-                    name="Delete"
-                    title={`Delete ${id}`}
-                    confirm="Delete the letter"
+                    name={t('Delete')}
+                    title={t('Delete {id}', { id })}
+                    confirm={t('Delete the letter')}
                     reason={closed.purge}
                     busy={act.isPending}
                     onConfirm={() => act.mutate({ how: 'purge', filter: { ids: [id] } })}
                   >
-                    It is gone with its payload and its errors. This cannot be undone.
+                    {t('It is gone with its payload and its errors. This cannot be undone.')}
                   </Confirm>
                 </span>
               ),
@@ -196,7 +203,12 @@ async function retryAll(filter: Filter): Promise<string> {
     stayed += done.conflicts.length
     after = done.next ?? undefined
   } while (after !== undefined)
-  return `${figure(retried)} run again${stayed > 0 ? `, ${figure(stayed)} stayed: another job has the same unique key` : ''}.`
+  return stayed > 0
+    ? t('{retried} run again, {stayed} stayed: another job has the same unique key.', {
+        retried: figure(retried),
+        stayed: figure(stayed),
+      })
+    : t('{retried} run again.', { retried: figure(retried) })
 }
 
 async function purgeAll(filter: Filter): Promise<string> {
@@ -207,5 +219,5 @@ async function purgeAll(filter: Filter): Promise<string> {
     purged += done.purged
     more = done.more
   }
-  return `${figure(purged)} deleted.`
+  return t('{purged} deleted.', { purged: figure(purged) })
 }

@@ -3,6 +3,7 @@ import type { JobRow, RouteAnswer } from '@countersign/sdk'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { exact, relative } from '../time.ts'
 import { Badge, type Tone } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
@@ -12,19 +13,19 @@ import { Sections } from '../ui/sections.tsx'
 export const LIVE = { refetchInterval: 2_000 } as const
 
 const PLACES = [
-  { name: 'Overview', path: paths.queue() },
-  { name: 'Jobs', path: paths.jobs() },
-  { name: 'Queues', path: paths.queues() },
-  { name: 'Kinds', path: paths.kinds() },
-  { name: 'Schedules', path: paths.schedules() },
-  { name: 'Dead letters', path: paths.deadLetters() },
-  { name: 'Callbacks', path: paths.callbacks() },
-  { name: 'Engine', path: paths.engine() },
+  { name: t('Overview'), path: paths.queue() },
+  { name: t('Jobs'), path: paths.jobs() },
+  { name: t('Queues'), path: paths.queues() },
+  { name: t('Kinds'), path: paths.kinds() },
+  { name: t('Schedules'), path: paths.schedules() },
+  { name: t('Dead letters'), path: paths.deadLetters() },
+  { name: t('Callbacks'), path: paths.callbacks() },
+  { name: t('Engine'), path: paths.engine() },
 ]
 
 type FrameProps = { title: string; aside?: ReactNode; children: ReactNode }
 
-export const JobsFrame = (props: FrameProps) => <Sections name="Queue" places={PLACES} {...props} />
+export const JobsFrame = (props: FrameProps) => <Sections name={t('Queue')} places={PLACES} {...props} />
 
 type State = JobRow['state']
 const TONES: Record<State, Tone> = {
@@ -55,10 +56,10 @@ export const figure = (n: number | null | undefined): string => (n === null || n
 /** 3 ms, 1.2 s, 4 min. */
 export function span(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return '–'
-  if (ms < 1_000) return `${ms < 10 ? Math.round(ms * 10) / 10 : Math.round(ms)} ms`
-  if (ms < 60_000) return `${Math.round(ms / 100) / 10} s`
-  if (ms < 3_600_000) return `${Math.round(ms / 60_000)} min`
-  return `${Math.round(ms / 3_600_000)} h`
+  if (ms < 1_000) return t('{ms} ms', { ms: ms < 10 ? Math.round(ms * 10) / 10 : Math.round(ms) })
+  if (ms < 60_000) return t('{math} s', { math: Math.round(ms / 100) / 10 })
+  if (ms < 3_600_000) return t('{math} min', { math: Math.round(ms / 60_000) })
+  return t('{math} h', { math: Math.round(ms / 3_600_000) })
 }
 
 export function When({ at, now }: { at: string | null | undefined; now: number }) {
@@ -163,7 +164,7 @@ export function PauseButton({
   reason?: string | undefined
   act: { busy: boolean; go: () => void }
 }) {
-  const word = paused ? 'Resume' : 'Pause'
+  const word = paused ? t('Resume') : t('Pause')
   return (
     <Button small reason={reason} busy={act.busy} aria-label={`${word} ${name}`} onClick={act.go}>
       {word}
@@ -171,7 +172,7 @@ export function PauseButton({
   )
 }
 
-export const Paused = ({ at }: { at: string | null }) => at && <Badge tone="warn">paused</Badge>
+export const Paused = ({ at }: { at: string | null }) => at && <Badge tone="warn">{t('paused')}</Badge>
 
 export const words = (name: string): string => name.replaceAll('_', ' ')
 

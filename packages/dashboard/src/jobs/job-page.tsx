@@ -8,6 +8,7 @@ import { readExact } from '../exact.ts'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
 import { placeErrors } from '../problem.ts'
+import { t } from '../text/t.ts'
 import { exact, useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Button } from '../ui/button.tsx'
@@ -27,10 +28,12 @@ export function JobPage({ id }: { id: string }) {
     queryFn: () => api.call('GET /jobs/:id/timeline', { params: { id } }),
     ...LIVE,
   })
-  useTitle(job.data?.kind ?? 'Job')
+  useTitle(job.data?.kind ?? t('Job'))
   if (!job.data)
     return (
-      <JobsFrame title="Job">{job.isPending ? <p className="text-muted">Loading…</p> : <Refusal error={job.error} />}</JobsFrame>
+      <JobsFrame title={t('Job')}>
+        {job.isPending ? <p className="text-muted">{t('Loading…')}</p> : <Refusal error={job.error} />}
+      </JobsFrame>
     )
   return (
     <JobsFrame title={job.data.kind} aside={<StateBadge job={job.data} />}>
@@ -38,25 +41,29 @@ export function JobPage({ id }: { id: string }) {
       <Acts job={job.data} />
       <Facts job={job.data} now={now} />
       <Timeline rows={timeline.data?.data ?? []} error={timeline.error} />
-      <ContentCard title="Payload" label="the payload" value={readExact(JSON.stringify(job.data.payload))} />
+      <ContentCard title={t('Payload')} label={t('the payload')} value={readExact(JSON.stringify(job.data.payload))} />
       {job.data.output !== null && (
-        <ContentCard title="Output" label="the output" value={readExact(JSON.stringify(job.data.output))} />
+        <ContentCard title={t('Output')} label={t('the output')} value={readExact(JSON.stringify(job.data.output))} />
       )}
       {job.data.progress !== null && (
-        <ContentCard title="Progress" label="the progress" value={readExact(JSON.stringify(job.data.progress))} />
+        <ContentCard title={t('Progress')} label={t('the progress')} value={readExact(JSON.stringify(job.data.progress))} />
       )}
       {job.data.errors.length > 0 && (
-        <Card title="Errors">
+        <Card title={t('Errors')}>
           <ol className="flex flex-col divide-y divide-line">
             {job.data.errors.toReversed().map((error) => (
               <li key={`${error.lease} ${error.at} ${error.reason}`} className="flex flex-col gap-1 py-3 first:pt-0 last:pb-0">
                 <span className="text-sm text-muted">
-                  Attempt {error.attempt} · {error.reason.replaceAll('_', ' ')} · <When at={error.at} now={now} />
+                  {t('Attempt {attempt}', { attempt: error.attempt })}
+                  {' · '}
+                  {error.reason.replaceAll('_', ' ')}
+                  {' · '}
+                  <When at={error.at} now={now} />
                 </span>
-                <AgentText text={error.error ?? 'hidden from you'} />
+                <AgentText text={error.error ?? t('hidden from you')} />
                 {error.stack && (
                   <details>
-                    <summary className="cursor-pointer text-sm text-muted">Stack</summary>
+                    <summary className="cursor-pointer text-sm text-muted">{t('Stack')}</summary>
                     <pre className="overflow-x-auto rounded-lg bg-sunken p-3 font-mono text-xs">{error.stack}</pre>
                   </details>
                 )}
@@ -70,9 +77,9 @@ export function JobPage({ id }: { id: string }) {
 }
 
 const WHY = {
-  retry: 'A job is run again when it has failed or was cancelled, or before its time when it waits for that.',
-  cancel: 'This job is over.',
-  reschedule: 'Only a job that waits for its time gets another.',
+  retry: t('A job is run again when it has failed or was cancelled, or before its time when it waits for that.'),
+  cancel: t('This job is over.'),
+  reschedule: t('Only a job that waits for its time gets another.'),
 }
 
 function Acts({ job }: { job: Job }) {
@@ -81,31 +88,31 @@ function Acts({ job }: { job: Job }) {
   const [search, setSearch] = useSearchParams()
   const open = (wanted: boolean) => setSearch(wanted ? { act: 'reschedule' } : {})
   const closed = (act: keyof typeof WHY) =>
-    closedTo(me, `job.${act}`, `${act} jobs`) ?? (job.may.includes(act) ? undefined : WHY[act])
+    closedTo(me, `job.${act}`, t('{act} jobs', { act })) ?? (job.may.includes(act) ? undefined : WHY[act])
   const retry = useAct(() => api.call('POST /jobs/:id/retry', { params: { id }, body: {} }))
   const cancel = useAct(() => api.call('POST /jobs/:id/cancel', { params: { id }, body: {} }))
   return (
     <div className="flex flex-col gap-3">
       <div className="flex flex-wrap items-center gap-3">
         <Button small reason={closed('retry')} busy={retry.isPending} onClick={() => retry.mutate(undefined)}>
-          Run again
+          {t('Run again')}
         </Button>
         <Button small reason={closed('reschedule')} onClick={() => open(true)}>
-          Reschedule
+          {t('Reschedule')}
         </Button>
         <Confirm
-          name="Cancel"
-          title="Cancel this job"
-          confirm="Cancel the job"
+          name={t('Cancel')}
+          title={t('Cancel this job')}
+          confirm={t('Cancel the job')}
           reason={closed('cancel')}
           busy={cancel.isPending}
           onConfirm={() => cancel.mutate(undefined)}
         >
-          It ends as cancelled; when it runs, its handler is told to stop.
+          {t('It ends as cancelled; when it runs, its handler is told to stop.')}
         </Confirm>
       </div>
       <Refusal error={retry.error ?? cancel.error} />
-      <Dialog open={search.get('act') === 'reschedule'} onClose={() => open(false)} title="Reschedule this job">
+      <Dialog open={search.get('act') === 'reschedule'} onClose={() => open(false)} title={t('Reschedule this job')}>
         <Reschedule id={id} reason={closed('reschedule')} onDone={() => open(false)} />
       </Dialog>
     </div>
@@ -127,9 +134,9 @@ function Reschedule({ id, reason, onDone }: { id: string; reason: string | undef
     <form onSubmit={submit} noValidate className="flex flex-col gap-4">
       {placed.beside.size === 0 && <Refusal error={reschedule.error} placed={placed} />}
       <TextField
-        label="New time"
+        label={t('New time')}
         type="datetime-local"
-        hint="In the time zone of this browser."
+        hint={t('In the time zone of this browser.')}
         value={at}
         error={placed.beside.get('/run_at')}
         onChange={(event) => setAt(event.target.value)}
@@ -138,10 +145,10 @@ function Reschedule({ id, reason, onDone }: { id: string; reason: string | undef
         <Button
           type="submit"
           tone="primary"
-          reason={reason ?? (at ? undefined : 'Choose a time first.')}
+          reason={reason ?? (at ? undefined : t('Choose a time first.'))}
           busy={reschedule.isPending}
         >
-          Reschedule
+          {t('Reschedule')}
         </Button>
       </div>
     </form>
@@ -151,20 +158,20 @@ function Reschedule({ id, reason, onDone }: { id: string; reason: string | undef
 function Facts({ job, now }: { job: Job; now: number }) {
   const facts: [string, React.ReactNode][] = [
     [
-      'Queue',
+      t('Queue'),
       <Link key="queue" href={paths.queueOf(job.queue)}>
         {job.queue}
       </Link>,
     ],
-    ['Priority', job.priority],
-    ['Attempt', `${job.attempt} of ${job.max_attempts}`],
-    ['Worker', job.worker ?? '–'],
-    ['Enqueued', <When key="enqueued" at={job.enqueued_at} now={now} />],
-    ['Due', <When key="due" at={job.run_at} now={now} />],
-    ['Deadline', <When key="deadline" at={job.deadline_at} now={now} />],
-    ['Ended', <When key="ended" at={job.finished_at} now={now} />],
-    ['Keys', [job.unique_key, job.ordering_key, job.concurrency_key, job.rate_key].filter(Boolean).join(' · ') || '–'],
-    ['Tags', job.tags.join(' · ') || '–'],
+    [t('Priority'), job.priority],
+    [t('Attempt'), t('{attempt} of {maxAttempts}', { attempt: job.attempt, maxAttempts: job.max_attempts })],
+    [t('Worker'), job.worker ?? '–'],
+    [t('Enqueued'), <When key="enqueued" at={job.enqueued_at} now={now} />],
+    [t('Due'), <When key="due" at={job.run_at} now={now} />],
+    [t('Deadline'), <When key="deadline" at={job.deadline_at} now={now} />],
+    [t('Ended'), <When key="ended" at={job.finished_at} now={now} />],
+    [t('Keys'), [job.unique_key, job.ordering_key, job.concurrency_key, job.rate_key].filter(Boolean).join(' · ') || '–'],
+    [t('Tags'), job.tags.join(' · ') || '–'],
   ]
   return (
     <dl className="card [&_a]:underline [&_a]:decoration-line-strong [&_a]:underline-offset-4 grid grid-cols-2 gap-x-6 gap-y-3 p-5 sm:grid-cols-3 lg:grid-cols-5">
@@ -188,7 +195,7 @@ const DOT: Record<string, string> = {
 function Timeline({ rows, error }: { rows: JobTransition[]; error: unknown }) {
   const me = useUser()
   return (
-    <Card title="Timeline">
+    <Card title={t('Timeline')}>
       <Refusal error={error} />
       <ol className="flex flex-col">
         {rows.map((row, i) => (
@@ -208,8 +215,18 @@ function Timeline({ rows, error }: { rows: JobTransition[]; error: unknown }) {
             <div className="pb-3">
               <p>
                 <span className="font-medium">{row.what.replaceAll('_', ' ')}</span>
-                {row.attempt !== null && row.attempt > 0 && <span className="text-muted"> · attempt {row.attempt}</span>}
-                {row.duration_ms !== null && <span className="text-muted"> · took {span(row.duration_ms)}</span>}
+                {row.attempt !== null && row.attempt > 0 && (
+                  <span className="text-muted">
+                    {' · '}
+                    {t('attempt {attempt}', { attempt: row.attempt })}
+                  </span>
+                )}
+                {row.duration_ms !== null && (
+                  <span className="text-muted">
+                    {' · '}
+                    {t('took {span}', { span: span(row.duration_ms) })}
+                  </span>
+                )}
               </p>
               <p className="text-sm text-muted wrap-anywhere">
                 <time dateTime={row.at}>{exact(row.at)}</time>

@@ -1,5 +1,6 @@
 // JSON that a person typed: its value, or what is wrong with it. Never a number other than the one that was written.
 import { Digits, readExact, type Shown } from '../exact.ts'
+import { t } from '../text/t.ts'
 
 type Typed = { value: unknown; fault?: undefined } | { fault: string }
 
@@ -10,10 +11,10 @@ export function readTyped(text: string): Typed {
   try {
     value = JSON.parse(text)
   } catch (error) {
-    return { fault: `This is no JSON: ${(error as Error).message}. A text stands in double quotes.` }
+    return { fault: t('This is no JSON: {message}. A text stands in double quotes.', { message: (error as Error).message }) }
   }
   return losesDigits(readExact(text))
-    ? { fault: 'A number here has more digits than can be sent. Write it as a text.' }
+    ? { fault: t('A number here has more digits than can be sent. Write it as a text.') }
     : { value }
 }
 

@@ -6,6 +6,7 @@ import { api } from '../api.ts'
 import { More, useList } from '../list.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Banner } from '../ui/banner.tsx'
@@ -16,7 +17,7 @@ import { Empty, figure, JobsFrame, LIVE, STATES, StateBadge, Table, useAct, When
 import { readSearch } from './search.ts'
 
 export function JobsPage() {
-  useTitle('Jobs')
+  useTitle(t('Jobs'))
   const me = useUser()
   const now = useNow()
   const [params, setParams] = useSearchParams()
@@ -45,7 +46,11 @@ export function JobsPage() {
       api.call(act === 'retry' ? 'POST /jobs/bulk-retry' : 'POST /jobs/bulk-cancel', { body: { ids } }),
     (answer) => {
       const left = answer.data.filter((one) => !one.changed)
-      setTold(`${figure(answer.changed)} changed${left.length > 0 ? `, ${figure(left.length)} left as they are` : ''}.`)
+      setTold(
+        left.length > 0
+          ? t('{changed} changed, {left} left as they are.', { changed: figure(answer.changed), left: figure(left.length) })
+          : t('{changed} changed.', { changed: figure(answer.changed) }),
+      )
       setChosen(new Set())
     },
   )
@@ -55,24 +60,24 @@ export function JobsPage() {
     else next.delete(id)
     setChosen(next)
   }
-  const none = ids.length === 0 ? 'Choose jobs first.' : undefined
+  const none = ids.length === 0 ? t('Choose jobs first.') : undefined
 
   return (
-    <JobsFrame title="Jobs">
+    <JobsFrame title={t('Jobs')}>
       <form onSubmit={onSubmit} className="flex flex-wrap items-end gap-3">
         <div className="min-w-64 grow">
           <TextField
-            label="Search"
+            label={t('Search')}
             value={typed}
             onChange={(event) => setTyped(event.target.value)}
-            placeholder="kind:mail.send queue:mail state:failed tag:vip key:…"
+            placeholder={t('kind:mail.send queue:mail state:failed tag:vip key:…')}
           />
         </div>
         <Button type="submit" tone="primary">
-          Search
+          {t('Search')}
         </Button>
       </form>
-      <ul className="flex flex-wrap gap-1" aria-label="States">
+      <ul className="flex flex-wrap gap-1" aria-label={t('States')}>
         {STATES.map((state) => (
           <li key={state}>
             <Button
@@ -90,20 +95,20 @@ export function JobsPage() {
       <div className="flex flex-wrap items-center gap-3">
         <Button
           small
-          reason={closedTo(me, 'job.retry', 'retry jobs') ?? none}
+          reason={closedTo(me, 'job.retry', t('retry jobs')) ?? none}
           busy={bulk.isPending}
           onClick={() => bulk.mutate('retry')}
         >
-          Retry {ids.length > 0 ? ids.length : ''} chosen
+          {t('Retry {ids} chosen', { ids: ids.length > 0 ? ids.length : '' })}
         </Button>
         <Button
           small
           tone="danger"
-          reason={closedTo(me, 'job.cancel', 'cancel jobs') ?? none}
+          reason={closedTo(me, 'job.cancel', t('cancel jobs')) ?? none}
           busy={bulk.isPending}
           onClick={() => bulk.mutate('cancel')}
         >
-          Cancel {ids.length > 0 ? ids.length : ''} chosen
+          {t('Cancel {ids} chosen', { ids: ids.length > 0 ? ids.length : '' })}
         </Button>
         <p role="status" className="text-sm text-muted">
           {told}
@@ -111,22 +116,22 @@ export function JobsPage() {
       </div>
       <Refusal error={query.error ?? bulk.error} />
       {query.data && rows.length === 0 && (
-        <Empty>No job matches. Jobs that were done are kept for a while; what failed stays with the dead letters.</Empty>
+        <Empty>{t('No job matches. Jobs that were done are kept for a while; what failed stays with the dead letters.')}</Empty>
       )}
       {rows.length > 0 && (
         <Table
-          label="Jobs"
+          label={t('Jobs')}
           rows={rows}
           id={(job) => job.id}
           columns={[
             {
-              name: 'Job',
+              name: t('Job'),
               cell: (job) => (
                 <span className="flex items-start gap-3">
                   <input
                     type="checkbox"
                     className="mt-1 size-4"
-                    aria-label={`Choose ${job.id}`}
+                    aria-label={t('Choose {id}', { id: job.id })}
                     checked={chosen.has(job.id)}
                     onChange={(event) => choose(job.id, event.target.checked)}
                   />
@@ -137,15 +142,21 @@ export function JobsPage() {
                 </span>
               ),
             },
-            { name: 'State', cell: (job) => <StateBadge job={job} /> },
-            { name: 'Queue', cell: (job) => job.queue },
-            { name: 'Attempt', right: true, cell: (job) => `${job.attempt} of ${job.max_attempts}` },
-            { name: 'Enqueued', right: true, cell: (job) => <When at={job.enqueued_at} now={now} /> },
-            { name: 'Due or ended', right: true, cell: (job) => <When at={job.finished_at ?? job.run_at} now={now} /> },
+            { name: t('State'), cell: (job) => <StateBadge job={job} /> },
+            { name: t('Queue'), cell: (job) => job.queue },
+            {
+              name: t('Attempt'),
+              right: true,
+              cell: (job) => t('{attempt} of {maxAttempts}', { attempt: job.attempt, maxAttempts: job.max_attempts }),
+            },
+            { name: t('Enqueued'), right: true, cell: (job) => <When at={job.enqueued_at} now={now} /> },
+            { name: t('Due or ended'), right: true, cell: (job) => <When at={job.finished_at ?? job.run_at} now={now} /> },
           ]}
         />
       )}
-      {rows.length === 0 && query.hasNextPage && <Banner tone="info">Looked through some thousand jobs; there are more.</Banner>}
+      {rows.length === 0 && query.hasNextPage && (
+        <Banner tone="info">{t('Looked through some thousand jobs; there are more.')}</Banner>
+      )}
       <More query={query} />
     </JobsFrame>
   )

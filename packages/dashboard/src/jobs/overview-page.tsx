@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from 'wouter'
 import { api } from '../api.ts'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Banner } from '../ui/banner.tsx'
@@ -15,7 +16,7 @@ const SPAN_MS = 60 * 60_000
 const STEP_S = 60
 
 export function OverviewPage() {
-  useTitle('Queue')
+  useTitle(t('Queue'))
   const now = useNow(15_000)
   const stats = useQuery({ queryKey: ['queue', 'stats'], queryFn: () => api.call('GET /stats'), ...LIVE })
   const queues = useQuery({ queryKey: ['queue', 'stats', 'queues'], queryFn: () => api.call('GET /stats/queues'), ...LIVE })
@@ -34,30 +35,40 @@ export function OverviewPage() {
   const minute = stats.data?.last_minute
 
   return (
-    <JobsFrame title="Queue">
+    <JobsFrame title={t('Queue')}>
       <Refusal error={stats.error ?? series.error} />
       {ring.data?.ring_blocked && (
         <Banner tone="error">
-          No slot of the ring can be freed: {ring.data.blocked_reason ?? 'something holds it'}. Jobs go on; the tables grow.
+          {t('No slot of the ring can be freed: {blockedReason}. Jobs go on; the tables grow.', {
+            blockedReason: ring.data.blocked_reason ?? t('something holds it'),
+          })}
         </Banner>
       )}
       <dl className="grid grid-cols-2 gap-3 md:grid-cols-4">
         <Figure
-          name="Completed in the last minute"
+          name={t('Completed in the last minute')}
           value={figure(minute?.completed)}
-          hint={`${figure(minute?.failed)} failed, ${figure(minute?.retried)} retried`}
+          hint={t('{failed} failed, {retried} retried', { failed: figure(minute?.failed), retried: figure(minute?.retried) })}
         />
-        <Figure name="Waiting" value={figure(waiting(depth))} hint={`oldest ready ${span(stats.data?.oldest_ready_ms)}`} />
-        <Figure name="Running" value={figure(depth.running ?? 0)} hint={`${figure(stats.data?.workers)} workers`} />
         <Figure
-          name="Dead letters"
+          name={t('Waiting')}
+          value={figure(waiting(depth))}
+          hint={t('oldest ready {span}', { span: span(stats.data?.oldest_ready_ms) })}
+        />
+        <Figure
+          name={t('Running')}
+          value={figure(depth.running ?? 0)}
+          hint={t('{workers} workers', { workers: figure(stats.data?.workers) })}
+        />
+        <Figure
+          name={t('Dead letters')}
           value={<Link href={paths.deadLetters()}>{figure(stats.data?.dead_letters)}</Link>}
-          hint={`${figure(depth.waiting ?? 0)} wait for callbacks`}
+          hint={t('{waiting} wait for callbacks', { waiting: figure(depth.waiting ?? 0) })}
         />
       </dl>
       <div className="grid gap-4 lg:grid-cols-2">
         <Chart
-          title="Ended per minute"
+          title={t('Ended per minute')}
           times={times}
           unit={(n) => figure(Math.round(n))}
           lines={[
@@ -66,28 +77,28 @@ export function OverviewPage() {
           ]}
         />
         <Chart
-          title="Wait and work"
+          title={t('Wait and work')}
           times={times}
           unit={span}
           lines={[
-            { name: 'work p50', colour: 'var(--accent)', values: points.map((point) => point.p50_ms) },
-            { name: 'wait p95', colour: 'var(--warn)', dashed: true, values: points.map((point) => point.wait_p95_ms) },
+            { name: t('work p50'), colour: 'var(--accent)', values: points.map((point) => point.p50_ms) },
+            { name: t('wait p95'), colour: 'var(--warn)', dashed: true, values: points.map((point) => point.wait_p95_ms) },
           ]}
         />
       </div>
       {ring.data && <RingPicture ring={ring.data} />}
       {queues.data && queues.data.data.length > 0 && (
         <Table
-          label="Queues"
+          label={t('Queues')}
           rows={queues.data.data}
           id={(row) => row.queue}
           columns={[
-            { name: 'Queue', cell: (row) => <Link href={paths.queueOf(row.queue)}>{row.queue}</Link> },
-            { name: 'Ready', right: true, cell: (row) => figure(row.depth.ready ?? 0) },
-            { name: 'Running', right: true, cell: (row) => figure(row.depth.running ?? 0) },
-            { name: 'Oldest ready', right: true, cell: (row) => span(row.oldest_ready_ms) },
-            { name: 'Completed in 24 h', right: true, cell: (row) => figure(row.completed) },
-            { name: 'Failed', right: true, cell: (row) => figure(row.failed) },
+            { name: t('Queue'), cell: (row) => <Link href={paths.queueOf(row.queue)}>{row.queue}</Link> },
+            { name: t('Ready'), right: true, cell: (row) => figure(row.depth.ready ?? 0) },
+            { name: t('Running'), right: true, cell: (row) => figure(row.depth.running ?? 0) },
+            { name: t('Oldest ready'), right: true, cell: (row) => span(row.oldest_ready_ms) },
+            { name: t('Completed in 24 h'), right: true, cell: (row) => figure(row.completed) },
+            { name: t('Failed'), right: true, cell: (row) => figure(row.failed) },
             { name: 'p50', right: true, cell: (row) => span(row.p50_ms) },
             { name: 'p95', right: true, cell: (row) => span(row.p95_ms) },
           ]}

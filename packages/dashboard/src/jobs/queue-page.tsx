@@ -7,6 +7,7 @@ import { api } from '../api.ts'
 import { More, useList } from '../list.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Button } from '../ui/button.tsx'
@@ -46,7 +47,7 @@ export function QueuePage({ name }: { name: string }) {
   if (!queue)
     return (
       <JobsFrame title={name}>
-        {query.isPending ? <p className="text-muted">Loading…</p> : <Refusal error={query.error} />}
+        {query.isPending ? <p className="text-muted">{t('Loading…')}</p> : <Refusal error={query.error} />}
       </JobsFrame>
     )
   return (
@@ -54,20 +55,24 @@ export function QueuePage({ name }: { name: string }) {
       <Acts queue={queue} />
       <dl className="grid grid-cols-2 gap-3 md:grid-cols-4">
         <Figure
-          name="Waiting"
+          name={t('Waiting')}
           value={`${queue.estimated ? '≈ ' : ''}${figure(waiting(queue.depth))}`}
-          hint={`${figure(queue.depth.ready ?? 0)} of them ready`}
+          hint={t('{ready} of them ready', { ready: figure(queue.depth.ready ?? 0) })}
         />
-        <Figure name="Running" value={figure(queue.depth.running ?? 0)} hint={`${figure(queue.workers)} workers serve it`} />
         <Figure
-          name="Oldest ready"
+          name={t('Running')}
+          value={figure(queue.depth.running ?? 0)}
+          hint={t('{workers} workers serve it', { workers: figure(queue.workers) })}
+        />
+        <Figure
+          name={t('Oldest ready')}
           value={span(queue.oldest_ready_ms)}
-          hint={`${figure(queue.depth.blocked ?? 0)} blocked by a key or limit`}
+          hint={t('{blocked} blocked by a key or limit', { blocked: figure(queue.depth.blocked ?? 0) })}
         />
         <Figure
-          name="Failed"
+          name={t('Failed')}
           value={<Link href={paths.jobs(`queue:${name} state:failed`)}>{figure(queue.depth.failed ?? 0)}</Link>}
-          hint={<Link href={paths.jobs(`queue:${name}`)}>All of its jobs</Link>}
+          hint={<Link href={paths.jobs(`queue:${name}`)}>{t('All of its jobs')}</Link>}
         />
       </dl>
       <Limits queue={queue} />
@@ -82,7 +87,8 @@ function Acts({ queue: { name, paused_at } }: { queue: Queue }) {
   const pause = usePauseQueue()
   const drain = useAct(
     () => api.call('POST /queues/:name/drain', { params: { name } }),
-    ({ cancelled }) => setTold(`${figure(Object.values(cancelled).reduce((sum, n) => sum + n, 0))} cancelled.`),
+    ({ cancelled }) =>
+      setTold(t('{object} cancelled.', { object: figure(Object.values(cancelled).reduce((sum, n) => sum + n, 0)) })),
   )
   const paused = paused_at !== null
   return (
@@ -91,18 +97,18 @@ function Acts({ queue: { name, paused_at } }: { queue: Queue }) {
         <PauseButton
           name={name}
           paused={paused}
-          reason={closedTo(me, 'queue.pause', paused ? 'resume queues' : 'pause queues')}
+          reason={closedTo(me, 'queue.pause', paused ? t('resume queues') : t('pause queues'))}
           act={{ busy: pause.isPending, go: () => pause.mutate({ name, paused }) }}
         />
         <Confirm
-          name="Drain"
-          title={`Drain ${name}`}
-          confirm="Cancel what waits"
-          reason={closedTo(me, 'queue.drain', 'drain queues')}
+          name={t('Drain')}
+          title={t('Drain {name}', { name })}
+          confirm={t('Cancel what waits')}
+          reason={closedTo(me, 'queue.drain', t('drain queues'))}
           busy={drain.isPending}
           onConfirm={() => drain.mutate(undefined)}
         >
-          Every job of yours that waits in this queue is cancelled. What runs goes on.
+          {t('Every job of yours that waits in this queue is cancelled. What runs goes on.')}
         </Confirm>
         <p role="status" className="text-sm text-muted">
           {told}
@@ -115,7 +121,11 @@ function Acts({ queue: { name, paused_at } }: { queue: Queue }) {
 
 type Rate = NonNullable<Queue['rate']>
 const rate = ({ limit, per_seconds, burst }: Rate): string =>
-  `${figure(limit)} in ${span(per_seconds * 1000)}${burst === undefined ? '' : `, bursts of ${figure(burst)}`}`
+  t('{limit} in {span}{burst}', {
+    limit: figure(limit),
+    span: span(per_seconds * 1000),
+    burst: burst === undefined ? '' : t(', bursts of {burst}', { burst: figure(burst) }),
+  })
 
 /** A rule for every key, or one by the beginning of the key. */
 function rules<T>(
@@ -135,34 +145,42 @@ const isRate = (rule: unknown): rule is Rate => typeof (rule as Rate).limit === 
 function Limits({ queue }: { queue: Queue }) {
   const { weights } = queue
   const limits: [string, string | null, string?][] = [
-    ['At once', queue.max_running === null ? null : figure(queue.max_running)],
-    ['At once per key', rules(queue.max_running_per_key, isNumber, figure)],
-    ['Rate', queue.rate && rate(queue.rate)],
-    ['Rate per key', rules(queue.rate_per_key, isRate, rate)],
+    [t('At once'), queue.max_running === null ? null : figure(queue.max_running)],
+    [t('At once per key'), rules(queue.max_running_per_key, isNumber, figure)],
+    [t('Rate'), queue.rate && rate(queue.rate)],
+    [t('Rate per key'), rules(queue.rate_per_key, isRate, rate)],
     [
-      'Most that wait',
-      queue.max_depth === null ? null : `${figure(queue.max_depth)}, then ${queue.on_full === 'reject' ? 'refused' : 'told so'}`,
+      t('Most that wait'),
+      queue.max_depth === null
+        ? null
+        : t('{maxDepth}, then {onFull}', {
+            maxDepth: figure(queue.max_depth),
+            onFull: queue.on_full === 'reject' ? 'refused' : t('told so'),
+          }),
     ],
-    ['Fair by', queue.fair_by && words(queue.fair_by), 'nothing: in order'],
+    [t('Fair by'), queue.fair_by && words(queue.fair_by), t('nothing: in order')],
     [
-      'Weights',
+      t('Weights'),
       weights &&
         Object.entries(weights)
           .map(([group, n]) => `${visible(group)} ${figure(n)}`)
           .join(' · '),
       'none',
     ],
-    ['One priority higher', queue.aging_seconds === 0 ? 'never' : `after ${span(queue.aging_seconds * 1000)}`],
     [
-      'Kinds nobody declared',
+      t('One priority higher'),
+      queue.aging_seconds === 0 ? 'never' : t('after {span}', { span: span(queue.aging_seconds * 1000) }),
+    ],
+    [
+      t('Kinds nobody declared'),
       queue.undeclared === null ? null : queue.undeclared ? 'taken' : 'refused',
-      'from SQL and code alone',
+      t('from SQL and code alone'),
     ],
   ]
   return (
-    <Card title="Limits">
+    <Card title={t('Limits')}>
       <dl className="grid grid-cols-2 gap-x-6 gap-y-3 sm:grid-cols-4">
-        {limits.map(([name, value, otherwise = 'no limit']) => (
+        {limits.map(([name, value, otherwise = t('no limit')]) => (
           <div key={name} className="min-w-0">
             <dt className="text-sm text-muted">{name}</dt>
             <dd className="wrap-anywhere">{value ?? <span className="text-muted">{otherwise}</span>}</dd>
@@ -173,7 +191,7 @@ function Limits({ queue }: { queue: Queue }) {
   )
 }
 
-const BY: Record<Key['by'], string> = { ordering_key: 'order', concurrency_key: 'at once', rate_key: 'rate', kind: 'kind' }
+const BY: Record<Key['by'], string> = { ordering_key: 'order', concurrency_key: t('at once'), rate_key: 'rate', kind: 'kind' }
 
 function Keys({ name }: { name: string }) {
   const me = useUser()
@@ -189,25 +207,25 @@ function Keys({ name }: { name: string }) {
     }),
   )
   const closed = (key: Key) =>
-    closedTo(me, 'queue.resume', 'free keys') ??
-    (key.by === 'ordering_key' ? undefined : 'Only jobs in order wait for one job; here a limit says when.')
+    closedTo(me, 'queue.resume', t('free keys')) ??
+    (key.by === 'ordering_key' ? undefined : t('Only jobs in order wait for one job; here a limit says when.'))
   return (
     <>
-      <h2 className="text-base font-semibold">Keys that hold up jobs</h2>
+      <h2 className="text-base font-semibold">{t('Keys that hold up jobs')}</h2>
       <Refusal error={query.error ?? free.error} />
-      {query.data && rows.length === 0 && <Empty>No key holds up a job.</Empty>}
+      {query.data && rows.length === 0 && <Empty>{t('No key holds up a job.')}</Empty>}
       {rows.length > 0 && (
         <Table
-          label="Keys that hold up jobs"
+          label={t('Keys that hold up jobs')}
           rows={rows}
           id={(key) => `${key.by} ${key.ref}`}
           columns={[
-            { name: 'Key', cell: (key) => <AgentText text={key.key} /> },
-            { name: 'Held by', cell: (key) => BY[key.by] },
-            { name: 'Waiting', right: true, cell: (key) => figure(key.waiting) },
-            { name: 'Running', right: true, cell: (key) => figure(key.running) },
+            { name: t('Key'), cell: (key) => <AgentText text={key.key} /> },
+            { name: t('Held by'), cell: (key) => BY[key.by] },
+            { name: t('Waiting'), right: true, cell: (key) => figure(key.waiting) },
+            { name: t('Running'), right: true, cell: (key) => figure(key.running) },
             {
-              name: 'First job',
+              name: t('First job'),
               cell: ({ head }) =>
                 head && (
                   <Link href={paths.job(head.id)}>
@@ -215,9 +233,9 @@ function Keys({ name }: { name: string }) {
                   </Link>
                 ),
             },
-            { name: 'Until', right: true, cell: (key) => <When at={key.until ?? key.head?.run_at} now={now} /> },
+            { name: t('Until'), right: true, cell: (key) => <When at={key.until ?? key.head?.run_at} now={now} /> },
             {
-              name: 'Acts',
+              name: t('Acts'),
               right: true,
               cell: (key) => (
                 <span className="flex justify-end gap-2">
@@ -225,20 +243,20 @@ function Keys({ name }: { name: string }) {
                     small
                     reason={closed(key)}
                     busy={free.isPending}
-                    aria-label={`Run the first job of ${visible(key.key)} now`}
+                    aria-label={t('Run the first job of {key} now', { key: visible(key.key) })}
                     onClick={() => free.mutate({ how: 'retry', ref: key.ref })}
                   >
-                    Retry
+                    {t('Retry')}
                   </Button>
                   <Confirm
-                    name="Skip"
-                    title={`Skip the first job of ${visible(key.key)}`}
-                    confirm="Make it a dead letter"
+                    name={t('Skip')}
+                    title={t('Skip the first job of {key}', { key: visible(key.key) })}
+                    confirm={t('Make it a dead letter')}
                     reason={closed(key)}
                     busy={free.isPending}
                     onConfirm={() => free.mutate({ how: 'skip', ref: key.ref })}
                   >
-                    The job that the others wait for becomes a dead letter, and the next one goes.
+                    {t('The job that the others wait for becomes a dead letter, and the next one goes.')}
                   </Confirm>
                 </span>
               ),

@@ -4,46 +4,47 @@ import { Link } from 'wouter'
 import { api } from '../api.ts'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { useTitle } from '../title.ts'
 import { Refusal } from '../ui/refusal.tsx'
 import { Empty, figure, JobsFrame, LIVE, PauseButton, Paused, span, Table, waiting } from './frame.tsx'
 import { usePauseQueue } from './pause-queue.ts'
 
 export function QueuesPage() {
-  useTitle('Queues')
+  useTitle(t('Queues'))
   const me = useUser()
   const queues = useQuery({ queryKey: ['queue', 'queues'], queryFn: () => api.call('GET /queues'), ...LIVE })
   const pause = usePauseQueue()
   const rows = queues.data?.data ?? []
   return (
-    <JobsFrame title="Queues">
+    <JobsFrame title={t('Queues')}>
       <Refusal error={queues.error ?? pause.error} />
-      {queues.isPending && <p className="text-muted">Loading…</p>}
-      {queues.data && rows.length === 0 && <Empty>No queue yet. One begins with its first job.</Empty>}
+      {queues.isPending && <p className="text-muted">{t('Loading…')}</p>}
+      {queues.data && rows.length === 0 && <Empty>{t('No queue yet. One begins with its first job.')}</Empty>}
       {rows.length > 0 && (
         <Table
-          label="Queues"
+          label={t('Queues')}
           rows={rows}
           id={(queue) => queue.name}
           columns={[
             {
-              name: 'Queue',
+              name: t('Queue'),
               cell: (queue) => (
                 <>
                   <Link href={paths.queueOf(queue.name)}>{queue.name}</Link> <Paused at={queue.paused_at} />
                 </>
               ),
             },
-            { name: 'Waiting', right: true, cell: (queue) => `${queue.estimated ? '≈ ' : ''}${figure(waiting(queue.depth))}` },
-            { name: 'Running', right: true, cell: (queue) => figure(queue.depth.running ?? 0) },
-            { name: 'Oldest ready', right: true, cell: (queue) => span(queue.oldest_ready_ms) },
-            { name: 'Workers', right: true, cell: (queue) => figure(queue.workers) },
+            { name: t('Waiting'), right: true, cell: (queue) => `${queue.estimated ? '≈ ' : ''}${figure(waiting(queue.depth))}` },
+            { name: t('Running'), right: true, cell: (queue) => figure(queue.depth.running ?? 0) },
+            { name: t('Oldest ready'), right: true, cell: (queue) => span(queue.oldest_ready_ms) },
+            { name: t('Workers'), right: true, cell: (queue) => figure(queue.workers) },
             {
-              name: 'Acts',
+              name: t('Acts'),
               right: true,
               cell: ({ name, paused_at }) => {
                 const paused = paused_at !== null
-                const reason = closedTo(me, 'queue.pause', paused ? 'resume queues' : 'pause queues')
+                const reason = closedTo(me, 'queue.pause', paused ? t('resume queues') : t('pause queues'))
                 const busy = pause.isPending && pause.variables.name === name
                 return (
                   <PauseButton

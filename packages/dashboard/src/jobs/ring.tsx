@@ -1,12 +1,14 @@
 // The ring as a picture: sixteen slots in a circle, which is filled now, which are sealed, and what holds one of them. The same stands beside it in words.
+
+import { t } from '../text/t.ts'
 import { figure, type Ring, span } from './frame.tsx'
 
 const HELD: Record<string, string> = {
-  lock: 'another session holds a lock on it',
-  writers: 'a transaction that wrote there is still open',
-  order: 'an older slot goes first',
-  running: 'jobs of it still run',
-  unclaimed: 'jobs wait there',
+  lock: t('another session holds a lock on it'),
+  writers: t('a transaction that wrote there is still open'),
+  order: t('an older slot goes first'),
+  running: t('jobs of it still run'),
+  unclaimed: t('jobs wait there'),
 }
 const FILL = { current: 'var(--accent)', sealed: 'var(--line-strong)', free: 'var(--sunken)' }
 const FILL_HELD = 'var(--warn)'
@@ -23,7 +25,7 @@ export function RingPicture({ ring }: { ring: Ring }) {
         width="180"
         height="180"
         role="img"
-        aria-label={`Ring: ${ring.free_slots} of ${count} slots are free`}
+        aria-label={t('Ring: {freeSlots} of {count} slots are free', { freeSlots: ring.free_slots, count })}
       >
         {ring.slots.map((slot) => {
           const from = ((slot.slot - 0.42) / count) * 2 * Math.PI - Math.PI / 2
@@ -38,7 +40,13 @@ export function RingPicture({ ring }: { ring: Ring }) {
                 stroke="var(--line-strong)"
                 strokeWidth={slot.state === 'current' ? 2 : 0.75}
               >
-                <title>{`Slot ${slot.slot}: ${slot.state}${slot.held_by ? `, ${HELD[slot.held_by] ?? slot.held_by}` : ''}`}</title>
+                <title>
+                  {t('Slot {slot}: {state}{heldBy}', {
+                    slot: slot.slot,
+                    state: slot.state,
+                    heldBy: slot.held_by ? `, ${HELD[slot.held_by] ?? slot.held_by}` : '',
+                  })}
+                </title>
               </path>
               <text
                 x={90 + (R - 10) * Math.cos(middle)}
@@ -56,19 +64,21 @@ export function RingPicture({ ring }: { ring: Ring }) {
           {ring.free_slots}
         </text>
         <text x="90" y="102" textAnchor="middle" fontSize="11" fill="var(--muted)">
-          slots free
+          {t('slots free')}
         </text>
       </svg>
       <div className="flex min-w-0 grow basis-64 flex-col gap-2">
         <h2 id="ring-title" className="text-base font-semibold">
-          Ring
+          {t('Ring')}
         </h2>
         <p className="text-sm text-muted">
-          Generation {figure(ring.generation)} · oldest slot {span(ring.oldest_age_ms)}
-          {ring.horizon_age_s !== null && ` · oldest snapshot ${span(ring.horizon_age_s * 1000)}`}
+          {t('Generation {generation}', { generation: figure(ring.generation) })}
+          {' · '}
+          {t('oldest slot {span}', { span: span(ring.oldest_age_ms) })}
+          {ring.horizon_age_s !== null && ` · ${t('oldest snapshot {span}', { span: span(ring.horizon_age_s * 1000) })}`}
         </p>
         <ul className="flex flex-wrap gap-x-5 gap-y-1 text-sm">
-          <Key colour={FILL.current} name="filled now" />
+          <Key colour={FILL.current} name={t('filled now')} />
           <Key colour={FILL.sealed} name={`sealed (${sealed.length})`} />
           {held.length > 0 && <Key colour={FILL_HELD} name={`held (${held.length})`} />}
           <Key colour={FILL.free} name={`free (${ring.free_slots})`} />
@@ -77,7 +87,11 @@ export function RingPicture({ ring }: { ring: Ring }) {
           <ul className="text-sm">
             {held.map((slot) => (
               <li key={slot.slot}>
-                Slot {slot.slot}, {span(slot.age_ms)} old: {HELD[slot.held_by ?? ''] ?? slot.held_by}
+                {t('Slot {slot}, {span} old: {heldBy}', {
+                  slot: slot.slot,
+                  span: span(slot.age_ms),
+                  heldBy: HELD[slot.held_by ?? ''] ?? slot.held_by,
+                })}
               </li>
             ))}
           </ul>

@@ -3,6 +3,7 @@ import type { RouteBody } from '@countersign/sdk'
 import { type FormEvent, useState } from 'react'
 import { api } from '../api.ts'
 import { placeErrors } from '../problem.ts'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 import { SelectField } from '../ui/select-field.tsx'
@@ -13,14 +14,14 @@ import { readTyped } from './json.ts'
 type New = RouteBody<'POST /schedules'>
 
 const MISSED = [
-  { value: 'coalesce', label: 'made up for once' },
-  { value: 'catch_up', label: 'all made up for' },
-  { value: 'skip', label: 'left out' },
+  { value: 'coalesce', label: t('made up for once') },
+  { value: 'catch_up', label: t('all made up for') },
+  { value: 'skip', label: t('left out') },
 ]
 const OVERLAP = [
-  { value: 'allow', label: 'runs beside it' },
-  { value: 'skip', label: 'is left out' },
-  { value: 'replace', label: 'takes its place' },
+  { value: 'allow', label: t('runs beside it') },
+  { value: 'skip', label: t('is left out') },
+  { value: 'replace', label: t('takes its place') },
 ]
 
 export function NewSchedule({ onDone }: { onDone: () => void }) {
@@ -46,32 +47,32 @@ export function NewSchedule({ onDone }: { onDone: () => void }) {
   return (
     <form onSubmit={submit} noValidate className="flex flex-col gap-4">
       {placed.beside.size === 0 && <Refusal error={create.error} placed={placed} />}
-      {line('Name', 'name')}
-      {line('Times', 'cron', 'Five or six cron fields, or a word like @hourly.')}
-      {line('Time zone', 'timezone', 'For instance Europe/Berlin.')}
-      {line('Kind of job', 'kind')}
+      {line(t('Name'), 'name')}
+      {line(t('Times'), 'cron', t('Five or six cron fields, or a word like @hourly.'))}
+      {line(t('Time zone'), 'timezone', t('For instance Europe/Berlin.'))}
+      {line(t('Kind of job'), 'kind')}
       <TextField
-        label="Payload"
-        hint="JSON, or nothing."
+        label={t('Payload')}
+        hint={t('JSON, or nothing.')}
         value={payload}
         error={typed.fault ?? placed.beside.get('/payload')}
         onChange={(event) => setPayload(event.target.value)}
       />
       <SelectField
-        label="A missed time is"
+        label={t('A missed time is')}
         value={form.missed}
         options={MISSED}
         onChange={(event) => set({ missed: event.target.value })}
       />
       <SelectField
-        label="When the last one still runs, the next"
+        label={t('When the last one still runs, the next')}
         value={form.overlap}
         options={OVERLAP}
         onChange={(event) => set({ overlap: event.target.value })}
       />
       <div>
         <Button type="submit" tone="primary" busy={create.isPending}>
-          Make schedule
+          {t('Make schedule')}
         </Button>
       </div>
     </form>

@@ -6,6 +6,7 @@ import { Link, useSearchParams } from 'wouter'
 import { api } from '../api.ts'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { exact, useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -23,7 +24,7 @@ type Fires = RouteAnswer<'GET /schedules/:name/fires'>
 type Fire = Fires['past'][number]
 
 export function SchedulesPage() {
-  useTitle('Schedules')
+  useTitle(t('Schedules'))
   const me = useUser()
   const [search, setSearch] = useSearchParams()
   const open = (wanted: boolean) => setSearch(wanted ? { new: 'schedule' } : {})
@@ -32,17 +33,17 @@ export function SchedulesPage() {
   const rows = schedules.data?.data ?? []
   return (
     <JobsFrame
-      title="Schedules"
+      title={t('Schedules')}
       aside={
-        <Button tone="primary" reason={closedTo(me, 'schedule.manage', 'make schedules')} onClick={() => open(true)}>
-          New schedule
+        <Button tone="primary" reason={closedTo(me, 'schedule.manage', t('make schedules'))} onClick={() => open(true)}>
+          {t('New schedule')}
         </Button>
       }
     >
       <Refusal error={schedules.error} />
-      {schedules.isPending && <p className="text-muted">Loading…</p>}
+      {schedules.isPending && <p className="text-muted">{t('Loading…')}</p>}
       {schedules.data && rows.length === 0 && (
-        <Empty>No schedule yet. A schedule enqueues a job again and again, at the times you say.</Empty>
+        <Empty>{t('No schedule yet. A schedule enqueues a job again and again, at the times you say.')}</Empty>
       )}
       {rows.map((schedule) => (
         <ScheduleCard
@@ -52,7 +53,7 @@ export function SchedulesPage() {
           onOpen={(wanted) => setSearch(wanted ? { fires: schedule.name } : {})}
         />
       ))}
-      <Dialog open={search.get('new') === 'schedule'} onClose={() => open(false)} title="New schedule">
+      <Dialog open={search.get('new') === 'schedule'} onClose={() => open(false)} title={t('New schedule')}>
         <NewSchedule onDone={() => open(false)} />
       </Dialog>
     </JobsFrame>
@@ -76,25 +77,25 @@ function ScheduleCard({ schedule, open, onOpen }: CardProps) {
       badge={
         <>
           <Paused at={schedule.paused_at} />
-          {schedule.declared_in === 'code' && <Badge tone="quiet">declared in code</Badge>}
+          {schedule.declared_in === 'code' && <Badge tone="quiet">{t('declared in code')}</Badge>}
         </>
       }
       aside={<Acts schedule={schedule} open={open} onOpen={onOpen} />}
     >
       <dl className="grid grid-cols-2 gap-x-6 gap-y-3 sm:grid-cols-4 [&_a]:underline [&_a]:decoration-line-strong [&_a]:underline-offset-4">
-        <Fact name="Times">
+        <Fact name={t('Times')}>
           <code className="font-mono text-sm">{schedule.cron}</code>{' '}
           <span className="text-sm text-muted">{schedule.timezone}</span>
         </Fact>
-        <Fact name="Job">
+        <Fact name={t('Job')}>
           <Link href={paths.jobs(`kind:${schedule.kind}`)}>{schedule.kind}</Link>
         </Fact>
-        <Fact name="Next fire">
+        <Fact name={t('Next fire')}>
           <When at={schedule.paused_at ? null : schedule.next_fire} now={now} />
         </Fact>
-        <Fact name="Last fire">
+        <Fact name={t('Last fire')}>
           {last ? <When at={last.at} now={now} /> : '–'} {last && <Outcome fire={last} />}{' '}
-          {schedule.last_job_id && <Link href={paths.job(schedule.last_job_id)}>last job</Link>}
+          {schedule.last_job_id && <Link href={paths.job(schedule.last_job_id)}>{t('last job')}</Link>}
         </Fact>
       </dl>
       <Refusal error={fires.error} />
@@ -110,20 +111,20 @@ const Fact = ({ name, children }: { name: string; children: React.ReactNode }) =
   </div>
 )
 
-const SKIPPED = { overlap: 'left out: the last one still ran', outage: 'missed', error: 'could not be enqueued' } as const
+const SKIPPED = { overlap: t('left out: the last one still ran'), outage: 'missed', error: t('could not be enqueued') } as const
 
 function Outcome({ fire }: { fire: Fire }) {
   if (fire.skipped) return <Badge tone={fire.skipped === 'error' ? 'bad' : 'warn'}>{SKIPPED[fire.skipped]}</Badge>
   if (fire.state) return <StateBadge job={{ state: fire.state, state_reason: null }} />
-  return <Badge tone="quiet">no longer kept</Badge>
+  return <Badge tone="quiet">{t('no longer kept')}</Badge>
 }
 
 function FireLists({ fires: { past, next }, now }: { fires: Fires; now: number }) {
   return (
     <div className="grid gap-x-8 gap-y-4 border-t border-line pt-4 text-sm sm:grid-cols-2">
       <div>
-        <h3 className="mb-1 font-semibold">Next</h3>
-        {next.length === 0 && <p className="text-muted">It does not fire while it is paused or over.</p>}
+        <h3 className="mb-1 font-semibold">{t('Next')}</h3>
+        {next.length === 0 && <p className="text-muted">{t('It does not fire while it is paused or over.')}</p>}
         <ol>
           {next.map((at) => (
             <li key={at} className="flex justify-between gap-4 py-0.5">
@@ -133,8 +134,8 @@ function FireLists({ fires: { past, next }, now }: { fires: Fires; now: number }
         </ol>
       </div>
       <div>
-        <h3 className="mb-1 font-semibold">Before</h3>
-        {past.length === 0 && <p className="text-muted">It has not fired yet.</p>}
+        <h3 className="mb-1 font-semibold">{t('Before')}</h3>
+        {past.length === 0 && <p className="text-muted">{t('It has not fired yet.')}</p>}
         <ol>
           {past.map((fire) => (
             <li key={`${fire.fire_time} ${fire.at}`} className="flex flex-wrap justify-between gap-x-4 py-0.5">
@@ -156,23 +157,23 @@ function Acts({ schedule: { name, paused_at, declared_in }, open, onOpen }: Card
   const me = useUser()
   const params = { name }
   const said = visible(name)
-  const closed = closedTo(me, 'schedule.manage', 'change schedules')
+  const closed = closedTo(me, 'schedule.manage', t('change schedules'))
   const paused = paused_at !== null
   const pause = useAct(() => api.call(paused ? 'POST /schedules/:name/resume' : 'POST /schedules/:name/pause', { params }))
   const trigger = useAct(() => api.call('POST /schedules/:name/trigger', { params }))
   const remove = useAct(() => api.call('DELETE /schedules/:name', { params }))
   const [told, setTold] = useState('')
-  const go = () => trigger.mutate(undefined, { onSuccess: () => setTold('Enqueued.') })
+  const go = () => trigger.mutate(undefined, { onSuccess: () => setTold(t('Enqueued.')) })
   return (
     <div className="flex flex-wrap items-center gap-2">
       <span role="status" className="text-sm text-muted">
         {told}
       </span>
-      <Button small tone="quiet" aria-expanded={open} aria-label={`Times of ${said}`} onClick={() => onOpen(!open)}>
-        Times
+      <Button small tone="quiet" aria-expanded={open} aria-label={t('Times of {said}', { said })} onClick={() => onOpen(!open)}>
+        {t('Times')}
       </Button>
-      <Button small reason={closed} busy={trigger.isPending} aria-label={`Trigger ${said} now`} onClick={go}>
-        Trigger
+      <Button small reason={closed} busy={trigger.isPending} aria-label={t('Trigger {said} now', { said })} onClick={go}>
+        {t('Trigger')}
       </Button>
       <PauseButton
         name={said}
@@ -181,14 +182,14 @@ function Acts({ schedule: { name, paused_at, declared_in }, open, onOpen }: Card
         act={{ busy: pause.isPending, go: () => pause.mutate(undefined) }}
       />
       <Confirm
-        name="Remove"
-        title={`Remove ${said}`}
-        confirm="Remove the schedule"
-        reason={closed ?? (declared_in === 'code' ? 'It is declared in code and would come back.' : undefined)}
+        name={t('Remove')}
+        title={t('Remove {said}', { said })}
+        confirm={t('Remove the schedule')}
+        reason={closed ?? (declared_in === 'code' ? t('It is declared in code and would come back.') : undefined)}
         busy={remove.isPending}
         onConfirm={() => remove.mutate(undefined)}
       >
-        It does not fire any more. Jobs that it made go on.
+        {t('It does not fire any more. Jobs that it made go on.')}
       </Confirm>
       <Refusal error={pause.error ?? trigger.error ?? remove.error} />
     </div>

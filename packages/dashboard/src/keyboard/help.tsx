@@ -1,26 +1,27 @@
 // Which keys there are, and the switch that turns them off. It names them and does nothing else.
 import { useId } from 'react'
+import { t } from '../text/t.ts'
 import { Dialog } from '../ui/dialog.tsx'
 import { turnKeys, useKeysOn } from './switch.ts'
 
 export type Named = readonly [keys: string, what: string]
 
 const INBOX: readonly Named[] = [
-  ['j k', 'next and previous task'],
-  ['Enter', 'open the task'],
-  ['x', 'choose it, to act on several'],
-  ['p', 'show what it is about beside the list'],
+  ['j k', t('next and previous task')],
+  ['Enter', t('open the task')],
+  ['x', t('choose it, to act on several')],
+  ['p', t('show what it is about beside the list')],
   ['/', 'search'],
 ]
 
 const TASK: readonly Named[] = [
-  ['a', 'accept what is proposed'],
-  ['d', 'deny it'],
-  ['e', 'edit it'],
-  ['r', 'reply: answer instead, or go to the form'],
-  ['c', 'claim it'],
-  ['v', 'show the content as JSON'],
-  ['Enter', 'send, in the bar that a key opened'],
+  ['a', t('accept what is proposed')],
+  ['d', t('deny it')],
+  ['e', t('edit it')],
+  ['r', t('reply: answer instead, or go to the form')],
+  ['c', t('claim it')],
+  ['v', t('show the content as JSON')],
+  ['Enter', t('send, in the bar that a key opened')],
 ]
 
 type Props = { open: boolean; onClose: () => void; places: readonly Named[] }
@@ -28,7 +29,7 @@ type Props = { open: boolean; onClose: () => void; places: readonly Named[] }
 export function KeysHelp({ open, onClose, places }: Props) {
   const on = useKeysOn()
   return (
-    <Dialog open={open} onClose={onClose} title="Keys">
+    <Dialog open={open} onClose={onClose} title={t('Keys')}>
       <label className="flex items-start gap-3">
         <input
           type="checkbox"
@@ -38,18 +39,19 @@ export function KeysHelp({ open, onClose, places }: Props) {
           aria-describedby="keys-hint"
         />
         <span>
-          Keys of one letter act in this browser
+          {t('Keys of one letter act in this browser')}
           <span id="keys-hint" className="block text-sm text-muted">
-            Never while you type, and none of them settles a task. Turn them off if you speak to your computer or hit keys that
-            you do not mean to.
+            {t(
+              'Never while you type, and none of them settles a task. Turn them off if you speak to your computer or hit keys that you do not mean to.',
+            )}
           </span>
         </span>
       </label>
-      {!on && <p className="font-medium">They are off now: the keys below do nothing.</p>}
+      {!on && <p className="font-medium">{t('They are off now: the keys below do nothing.')}</p>}
       <div className="flex flex-col gap-4">
-        <Keys name="In the inbox" keys={INBOX} />
-        <Keys name="At a task, and at the chosen row of the inbox" keys={TASK} />
-        <Keys name="Everywhere" keys={[...places, ['?', 'show these keys']]} />
+        <Keys name={t('In the inbox')} keys={INBOX} />
+        <Keys name={t('At a task, and at the chosen row of the inbox')} keys={TASK} />
+        <Keys name={t('Everywhere')} keys={[...places, ['?', 'show these keys']]} />
       </div>
     </Dialog>
   )

@@ -5,6 +5,7 @@ import { useState } from 'react'
 import { api } from '../api.ts'
 import { closedTo, useUser } from '../me.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { exact, relative, useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -19,9 +20,9 @@ import { type Act, VersionRow } from './version-row.tsx'
 const PLACE = ['installation', 'keyring']
 
 export function KeyringPage() {
-  useTitle('Key ring')
+  useTitle(t('Key ring'))
   const me = useUser()
-  const closed = closedTo(me, 'keyring.read', 'see the key ring; that is for the hosts of the installation')
+  const closed = closedTo(me, 'keyring.read', t('see the key ring; that is for the hosts of the installation'))
   return closed ? <Banner tone="warning">{closed}</Banner> : <Inside />
 }
 
@@ -47,18 +48,22 @@ function Inside() {
   const busy = act.isPending
   return (
     <div className="flex flex-col gap-5">
-      <PageTitle title="Key ring">
+      <PageTitle title={t('Key ring')}>
         <div className="flex flex-wrap items-center gap-3">
-          <Button reason={open ? 'A rewrap is under way.' : undefined} busy={busy} onClick={() => act.mutate({ name: 'rewrap' })}>
-            Rewrap now
+          <Button
+            reason={open ? t('A rewrap is under way.') : undefined}
+            busy={busy}
+            onClick={() => act.mutate({ name: 'rewrap' })}
+          >
+            {t('Rewrap now')}
           </Button>
           <Button
             tone="primary"
-            reason={at?.mayAdd ? undefined : 'A rotation is under way: finish it first.'}
+            reason={at?.mayAdd ? undefined : t('A rotation is under way: finish it first.')}
             busy={busy}
             onClick={() => act.mutate({ name: 'add' })}
           >
-            Add a version
+            {t('Add a version')}
           </Button>
         </div>
       </PageTitle>
@@ -75,7 +80,7 @@ function Inside() {
       {at && <Steps at={at} />}
       {open && <RewrapCard run={open} />}
       {state && (
-        <Card title="Versions of the root key" badge={<Badge tone="quiet">{state.source}</Badge>}>
+        <Card title={t('Versions of the root key')} badge={<Badge tone="quiet">{state.source}</Badge>}>
           <ul className="-my-1 divide-y divide-line">
             {state.versions.toReversed().map((version) => (
               <VersionRow
@@ -92,30 +97,32 @@ function Inside() {
       )}
       {state && (
         <div className="grid gap-5 md:grid-cols-2">
-          <Card title="Ages">
+          <Card title={t('Ages')}>
             <dl className="grid grid-cols-[1fr_auto] items-baseline gap-x-6 gap-y-2">
               {state.ages.map((age) => (
                 <div key={age.what} className="contents">
                   <dt>{sentenceCase(age.what)}</dt>
                   <dd title={exact(age.oldest_at)} className={`text-right ${age.warn ? 'font-medium text-warn' : 'text-muted'}`}>
-                    {age.days === 1 ? '1 day' : `${age.days} days`}
+                    {age.days === 1 ? t('1 day') : t('{days} days', { days: age.days })}
                   </dd>
                 </div>
               ))}
-              <dt>Tenants with keys</dt>
+              <dt>{t('Tenants with keys')}</dt>
               <dd className="text-right text-muted">{state.tenant_keys.tenants}</dd>
-              <dt>Retired versions of their keys</dt>
+              <dt>{t('Retired versions of their keys')}</dt>
               <dd className="text-right text-muted">{state.tenant_keys.retired}</dd>
             </dl>
-            <p className="text-sm text-muted">After 365 days this page warns.</p>
+            <p className="text-sm text-muted">{t('After 365 days this page warns.')}</p>
           </Card>
-          <Card title="Live processes" badge={<Badge tone="quiet">{state.processes.length}</Badge>}>
+          <Card title={t('Live processes')} badge={<Badge tone="quiet">{state.processes.length}</Badge>}>
             <ul className="-my-1 divide-y divide-line">
               {state.processes.map((one) => (
                 <li key={one.id} className="flex flex-wrap justify-between gap-3 py-2.5">
                   <span>{one.roles.join(', ')}</span>
                   <span className="text-sm text-muted" title={exact(one.since)}>
-                    holds {one.versions.join(', ')} · since {relative(one.since, now)}
+                    {t('holds {versions}', { versions: one.versions.join(', ') })}
+                    {' · '}
+                    {t('since {when}', { when: relative(one.since, now) })}
                   </span>
                 </li>
               ))}
@@ -137,22 +144,25 @@ function Inside() {
 async function perform(act: Act): Promise<string> {
   if (act.name === 'add') {
     const added = await api.call('POST /keyring/versions')
-    return `Version ${added.version} is added. Keep a copy of it apart from the backups.`
+    return t('Version {version} is added. Keep a copy of it apart from the backups.', { version: added.version })
   }
   if (act.name === 'rewrap') {
     await api.call('POST /keyring/rewraps', { body: {} })
-    return 'The rewrap is under way; nothing stops meanwhile.'
+    return t('The rewrap is under way; nothing stops meanwhile.')
   }
   const params = { version: String(act.version) }
   if (act.name === 'destroy') {
     const { destroy_at } = await api.call('POST /keyring/versions/:version/destroy', { params })
-    return `Version ${act.version} is destroyed on ${exact(destroy_at)}; until then it can be kept.`
+    return t('Version {version} is destroyed on {when}; until then it can be kept.', {
+      version: act.version,
+      when: exact(destroy_at),
+    })
   }
   await api.call(`POST /keyring/versions/:version/${act.name}`, { params })
   return {
-    promote: `Version ${act.version} seals from now on.`,
-    retire: `Version ${act.version} is retired.`,
-    keep: `Version ${act.version} is kept.`,
+    promote: t('Version {version} seals from now on.', { version: act.version }),
+    retire: t('Version {version} is retired.', { version: act.version }),
+    keep: t('Version {version} is kept.', { version: act.version }),
   }[act.name]
 }
 

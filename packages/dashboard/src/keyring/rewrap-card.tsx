@@ -1,4 +1,6 @@
 // One rewrap: how far it is, how fast, and what it does by table and version.
+
+import { t } from '../text/t.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Card } from '../ui/card.tsx'
 import type { KeyringState } from './steps.tsx'
@@ -6,12 +8,12 @@ import type { KeyringState } from './steps.tsx'
 type Rewrap = KeyringState['rewraps'][number]
 
 const PHASES: Record<Rewrap['phase'], string> = {
-  waiting: 'Waits for a worker',
-  counting: 'Counts what there is to move',
-  renewing: 'Makes new versions of tenants’ keys',
-  switching: 'Waits until every live process opens them',
-  rewrapping: 'Moves wraps',
-  finished: 'Finished',
+  waiting: t('Waits for a worker'),
+  counting: t('Counts what there is to move'),
+  renewing: t('Makes new versions of tenants’ keys'),
+  switching: t('Waits until every live process opens them'),
+  rewrapping: t('Moves wraps'),
+  finished: t('Finished'),
 }
 const many = (value: number): string => value.toLocaleString('en-GB')
 
@@ -20,25 +22,32 @@ export function RewrapCard({ run }: { run: Rewrap }) {
   const left = run.total - run.done
   return (
     <Card
-      title={isDone ? 'Last rewrap' : 'Rewrap'}
+      title={isDone ? t('Last rewrap') : t('Rewrap')}
       badge={<Badge tone={run.failed > 0 ? 'bad' : isDone ? 'good' : 'info'}>{PHASES[run.phase]}</Badge>}
-      aside={run.rate !== null && <span className="text-sm text-muted">{many(run.rate)} a second</span>}
+      aside={run.rate !== null && <span className="text-sm text-muted">{t('{rate} a second', { rate: many(run.rate) })}</span>}
     >
       <div className="flex flex-col gap-1.5">
         <progress
           className="h-2 w-full accent-accent"
           max={Math.max(run.total, 1)}
           value={isDone && run.failed === 0 ? Math.max(run.total, 1) : run.done}
-          aria-label="Wraps that moved"
+          aria-label={t('Wraps that moved')}
         />
         <p className="text-sm text-muted">
-          {many(run.done)} of {many(run.total)} wraps moved
-          {!isDone && run.rate && left > 0 ? `, about ${Math.ceil(left / run.rate)} s left` : ''}
+          {!isDone && run.rate && left > 0
+            ? t('{done} of {total} wraps moved, about {math} s left', {
+                done: many(run.done),
+                total: many(run.total),
+                math: Math.ceil(left / run.rate),
+              })
+            : t('{done} of {total} wraps moved', { done: many(run.done), total: many(run.total) })}
         </p>
       </div>
       {run.failed > 0 && (
         <p className="font-medium text-danger">
-          {many(run.failed)} envelopes could not be rewrapped. The log of the server names them; their version stays.
+          {t('{failed} envelopes could not be rewrapped. The log of the server names them; their version stays.', {
+            failed: many(run.failed),
+          })}
         </p>
       )}
       {run.items.length > 0 && (
@@ -46,10 +55,10 @@ export function RewrapCard({ run }: { run: Rewrap }) {
           <table className="w-full text-left text-sm">
             <thead className="text-muted">
               <tr>
-                <th className="py-1.5 pr-4 font-medium">Column</th>
-                <th className="py-1.5 pr-4 text-right font-medium">From version</th>
-                <th className="py-1.5 pr-4 text-right font-medium">Moved</th>
-                <th className="py-1.5 text-right font-medium">Left</th>
+                <th className="py-1.5 pr-4 font-medium">{t('Column')}</th>
+                <th className="py-1.5 pr-4 text-right font-medium">{t('From version')}</th>
+                <th className="py-1.5 pr-4 text-right font-medium">{t('Moved')}</th>
+                <th className="py-1.5 text-right font-medium">{t('Left')}</th>
               </tr>
             </thead>
             <tbody className="divide-y divide-line">

@@ -5,6 +5,7 @@ import { type FormEvent, useState } from 'react'
 import { api } from '../api.ts'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 import { SelectField } from '../ui/select-field.tsx'
@@ -57,23 +58,23 @@ export function EditSender({ sender, onDone }: { sender: Sender; onDone: (change
   }
   return (
     <>
-      <form onSubmit={submit} noValidate className="flex flex-col gap-4" aria-label={`Change ${sender.id}`}>
+      <form onSubmit={submit} noValidate className="flex flex-col gap-4" aria-label={t('Change {id}', { id: sender.id })}>
         <Refusal error={save.error} placed={placed} />
-        <TextField label="From" type="email" error={placed.beside.get('/from_email')} {...field('from_email')} />
+        <TextField label={t('From')} type="email" error={placed.beside.get('/from_email')} {...field('from_email')} />
         <TextField
-          label="Name"
-          hint="What people see beside it."
+          label={t('Name')}
+          hint={t('What people see beside it.')}
           error={placed.beside.get('/from_name')}
           {...field('from_name')}
         />
         <TextField
-          label="Answers by mail go to (optional)"
+          label={t('Answers by mail go to (optional)')}
           type="email"
           error={placed.beside.get('/reply_to')}
           {...field('reply_to')}
         />
         <SelectField
-          label="Mails leave by"
+          label={t('Mails leave by')}
           options={TRANSPORTS}
           value={typed.transport}
           onChange={(event) => {
@@ -89,13 +90,13 @@ export function EditSender({ sender, onDone }: { sender: Sender; onDone: (change
           onChange={setSettings}
         />
         <TextField
-          label="Domain for replies (optional)"
+          label={t('Domain for replies (optional)')}
           error={placed.beside.get('/inbound_domain')}
           {...field('inbound_domain')}
         />
         <div>
           <Button type="submit" tone="primary" busy={save.isPending}>
-            Save
+            {t('Save')}
           </Button>
         </div>
       </form>

@@ -9,6 +9,7 @@ import { closedTo, useUser } from '../me.ts'
 import { ShownOnce } from '../pages/shown-once.tsx'
 import { CHANNELS } from '../slack/channels.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -26,11 +27,11 @@ import { TestSender } from './test-sender.tsx'
 type Sender = RouteAnswer<'GET /channels/email/identities'>['data'][number]
 
 export function MailPage() {
-  useTitle('Mail')
+  useTitle(t('Mail'))
   const me = useUser()
   const [search, setSearch] = useSearchParams()
   const [secret, setSecret] = useState<{ secret: string; url: string } | null>(null)
-  const closed = closedTo(me, 'task.configure', 'set up channels')
+  const closed = closedTo(me, 'task.configure', t('set up channels'))
   const list = useQuery({
     queryKey: ['mail', 'senders'],
     queryFn: () => api.call('GET /channels/email/identities'),
@@ -51,24 +52,26 @@ export function MailPage() {
   }
   return (
     <Sections
-      name="Channels"
+      name={t('Channels')}
       places={CHANNELS}
-      title="Mail"
+      title={t('Mail')}
       aside={
         <Button tone="primary" reason={closed} onClick={() => show({ new: 'sender' })}>
-          New sender
+          {t('New sender')}
         </Button>
       }
     >
       {closed && <Banner tone="info">{closed}</Banner>}
       <Refusal error={list.error} />
       {list.data?.data.length === 0 && (
-        <Empty>No sender yet. With one, people who are asked get a mail, and answer by a link in it without signing in.</Empty>
+        <Empty>
+          {t('No sender yet. With one, people who are asked get a mail, and answer by a link in it without signing in.')}
+        </Empty>
       )}
       {list.data && list.data.data.length > 0 && (
         <Senders rows={list.data.data} onTest={(test) => show({ test })} onEdit={(edit) => show({ edit })} />
       )}
-      <Dialog open={search.get('new') === 'sender'} onClose={() => close('new')} title="New sender">
+      <Dialog open={search.get('new') === 'sender'} onClose={() => close('new')} title={t('New sender')}>
         <NewSender
           onMade={(made) => {
             show({ test: made.id })
@@ -76,7 +79,7 @@ export function MailPage() {
           }}
         />
       </Dialog>
-      <Dialog open={edited !== undefined} onClose={() => close('edit')} title={`Change ${edited?.id ?? ''}`}>
+      <Dialog open={edited !== undefined} onClose={() => close('edit')} title={t('Change {id}', { id: edited?.id ?? '' })}>
         {edited && (
           <EditSender
             key={edited.id}
@@ -88,12 +91,19 @@ export function MailPage() {
           />
         )}
       </Dialog>
-      <Dialog open={tested !== null} onClose={() => close('test')} title={`Test of ${tested ?? ''}`}>
+      <Dialog open={tested !== null} onClose={() => close('test')} title={t('Test of {tested}', { tested: tested ?? '' })}>
         {tested !== null && <TestSender key={tested} id={tested} to={me.email} onDone={() => close('test')} />}
       </Dialog>
-      <ShownOnce secret={secret?.secret ?? null} onClose={() => setSecret(null)} title="The secret for replies" label="secret">
+      <ShownOnce
+        secret={secret?.secret ?? null}
+        onClose={() => setSecret(null)}
+        title={t('The secret for replies')}
+        label={t('secret')}
+      >
         <p className="text-muted wrap-anywhere">
-          Your mail provider posts what arrives to {secret?.url}, signed with it; docs/tasks/mail.md shows how.
+          {t('Your mail provider posts what arrives to {url}, signed with it; docs/tasks/mail.md shows how.', {
+            url: secret?.url,
+          })}
         </p>
       </ShownOnce>
     </Sections>
@@ -106,25 +116,25 @@ function Senders({ rows, onTest, onEdit }: SendersProps) {
   const now = useNow()
   return (
     <Table
-      label="Senders of mail"
+      label={t('Senders of mail')}
       rows={rows}
       id={(one) => one.id}
       columns={[
         {
-          name: 'Sender',
+          name: t('Sender'),
           cell: (one) => (
             <span className="flex flex-col items-start">
               <span>
-                {visible(one.id)} {one.is_default && <Badge tone="quiet">Default</Badge>}
+                {visible(one.id)} {one.is_default && <Badge tone="quiet">{t('Default')}</Badge>}
               </span>
               <span className="text-xs font-normal text-muted wrap-anywhere">{visible(one.from_email)}</span>
             </span>
           ),
         },
-        { name: 'By', cell: (one) => one.transport },
-        { name: 'State', cell: (one) => <State sender={one} /> },
-        { name: 'Last mail', cell: (one) => (one.last_sent_at ? <When at={one.last_sent_at} now={now} /> : 'none yet') },
-        { name: 'Replies', cell: (one) => (one.inbound_domain ? visible(one.inbound_domain) : '–') },
+        { name: t('By'), cell: (one) => one.transport },
+        { name: t('State'), cell: (one) => <State sender={one} /> },
+        { name: t('Last mail'), cell: (one) => (one.last_sent_at ? <When at={one.last_sent_at} now={now} /> : t('none yet')) },
+        { name: t('Replies'), cell: (one) => (one.inbound_domain ? visible(one.inbound_domain) : '–') },
         { name: '', cell: (one) => <Acts sender={one} onTest={() => onTest(one.id)} onEdit={() => onEdit(one.id)} /> },
       ]}
     />
@@ -135,11 +145,11 @@ function State({ sender }: { sender: Sender }) {
   if (sender.last_error)
     return (
       <span className="flex flex-col items-start gap-1">
-        <Badge tone="bad">Failing</Badge>
+        <Badge tone="bad">{t('Failing')}</Badge>
         <span className="text-xs text-muted">{visible(sender.last_error)}</span>
       </span>
     )
-  return sender.verified_at ? <Badge tone="good">Verified</Badge> : <Badge tone="warn">Not verified</Badge>
+  return sender.verified_at ? <Badge tone="good">{t('Verified')}</Badge> : <Badge tone="warn">{t('Not verified')}</Badge>
 }
 
 function Acts({ sender, onTest, onEdit }: { sender: Sender; onTest: () => void; onEdit: () => void }) {
@@ -158,25 +168,30 @@ function Acts({ sender, onTest, onEdit }: { sender: Sender; onTest: () => void; 
   return (
     <span className="flex flex-wrap justify-end gap-2">
       <Refusal error={choose.error ?? remove.error} />
-      <Button small aria-label={`Test ${sender.id}`} onClick={onTest}>
-        Test
+      <Button small aria-label={t('Test {id}', { id: sender.id })} onClick={onTest}>
+        {t('Test')}
       </Button>
-      <Button small aria-label={`Change ${sender.id}`} onClick={onEdit}>
-        Change
+      <Button small aria-label={t('Change {id}', { id: sender.id })} onClick={onEdit}>
+        {t('Change')}
       </Button>
       {!sender.is_default && (
-        <Button small aria-label={`Make ${sender.id} the default`} busy={choose.isPending} onClick={() => choose.mutate()}>
-          Make default
+        <Button
+          small
+          aria-label={t('Make {id} the default', { id: sender.id })}
+          busy={choose.isPending}
+          onClick={() => choose.mutate()}
+        >
+          {t('Make default')}
         </Button>
       )}
       <Confirm
-        name="Remove"
-        title={`Remove ${sender.id}`}
-        confirm="Remove it"
+        name={t('Remove')}
+        title={t('Remove {id}', { id: sender.id })}
+        confirm={t('Remove it')}
         busy={remove.isPending}
         onConfirm={() => remove.mutate()}
       >
-        Its password or key is dropped. What it has sent stays where it is, and its links work on.
+        {t('Its password or key is dropped. What it has sent stays where it is, and its links work on.')}
       </Confirm>
       {dialog}
     </span>

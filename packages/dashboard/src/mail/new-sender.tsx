@@ -5,6 +5,7 @@ import { type FormEvent, useState } from 'react'
 import { api } from '../api.ts'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 import { SelectField } from '../ui/select-field.tsx'
@@ -47,28 +48,28 @@ export function NewSender({ onMade }: { onMade: (made: Made) => void }) {
   }
   return (
     <>
-      <form onSubmit={submit} noValidate className="flex flex-col gap-4" aria-label="New sender">
+      <form onSubmit={submit} noValidate className="flex flex-col gap-4" aria-label={t('New sender')}>
         <Refusal error={create.error} placed={placed} />
         <TextField
-          label="From"
-          hint="The address that mails come from."
+          label={t('From')}
+          hint={t('The address that mails come from.')}
           type="email"
           error={placed.beside.get('/from_email')}
           {...field('from_email')}
         />
         <TextField
-          label="Name"
-          hint="What people see beside it."
+          label={t('Name')}
+          hint={t('What people see beside it.')}
           error={placed.beside.get('/display_name')}
           {...field('display_name')}
         />
         <TextField
-          label="Id"
-          hint="What notify says: email+billing:ann@example.com."
+          label={t('Id')}
+          hint={t('What notify says: email+billing:ann@example.com.')}
           error={placed.beside.get('/id')}
           {...field('id')}
         />
-        <SelectField label="Mails leave by" options={TRANSPORTS} {...field('transport')} />
+        <SelectField label={t('Mails leave by')} options={TRANSPORTS} {...field('transport')} />
         <TransportFields
           transport={typed.transport}
           typed={settings}
@@ -77,14 +78,14 @@ export function NewSender({ onMade }: { onMade: (made: Made) => void }) {
           onChange={setSettings}
         />
         <TextField
-          label="Domain for replies (optional)"
-          placeholder="reply.example.com"
+          label={t('Domain for replies (optional)')}
+          placeholder={t('reply.example.com')}
           error={placed.beside.get('/inbound_domain')}
           {...field('inbound_domain')}
         />
         <div>
           <Button type="submit" tone="primary" busy={create.isPending}>
-            Add sender
+            {t('Add sender')}
           </Button>
         </div>
       </form>

@@ -4,6 +4,7 @@ import { type FormEvent, useState } from 'react'
 import { api } from '../api.ts'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { visible } from '../ui/marks.ts'
@@ -33,10 +34,10 @@ export function TestSender({ id, to: first, onDone }: { id: string; to: string; 
   }
   return (
     <div className="flex flex-col gap-5">
-      <form onSubmit={submit(test.mutate)} noValidate className="flex flex-col gap-3" aria-label="Send a test mail">
+      <form onSubmit={submit(test.mutate)} noValidate className="flex flex-col gap-3" aria-label={t('Send a test mail')}>
         <Refusal error={test.error} placed={toError} />
         <TextField
-          label="To"
+          label={t('To')}
           type="email"
           value={to}
           error={toError.beside.get('/to')}
@@ -44,17 +45,24 @@ export function TestSender({ id, to: first, onDone }: { id: string; to: string; 
         />
         <div>
           <Button type="submit" tone={test.data?.sent ? 'plain' : 'primary'} busy={test.isPending}>
-            {test.data?.sent ? 'Send another' : 'Send a test mail'}
+            {test.data?.sent ? t('Send another') : t('Send a test mail')}
           </Button>
         </div>
-        {test.data && !test.data.sent && <Banner tone="error">It was not sent: {visible(test.data.reason ?? '')}</Banner>}
+        {test.data && !test.data.sent && (
+          <Banner tone="error">{t('It was not sent: {reason}', { reason: visible(test.data.reason ?? '') })}</Banner>
+        )}
       </form>
       {test.data?.sent && (
-        <form onSubmit={submit(confirm.mutate)} noValidate className="flex flex-col gap-3" aria-label="Confirm that it arrived">
-          <Banner tone="success">The mail was sent. Type the code that it holds.</Banner>
+        <form
+          onSubmit={submit(confirm.mutate)}
+          noValidate
+          className="flex flex-col gap-3"
+          aria-label={t('Confirm that it arrived')}
+        >
+          <Banner tone="success">{t('The mail was sent. Type the code that it holds.')}</Banner>
           <Refusal error={confirm.error} placed={codeError} />
           <TextField
-            label="Code"
+            label={t('Code')}
             autoComplete="one-time-code"
             value={code}
             error={codeError.beside.get('/code')}
@@ -62,7 +70,7 @@ export function TestSender({ id, to: first, onDone }: { id: string; to: string; 
           />
           <div>
             <Button type="submit" tone="primary" busy={confirm.isPending}>
-              It arrived
+              {t('It arrived')}
             </Button>
           </div>
         </form>

@@ -1,6 +1,7 @@
 // How mails leave a sender: the fields of each transport, and the settings that were typed. What is secret is typed and never shown.
 import type { ChangeEvent } from 'react'
 import type { FieldErrors } from '../problem.ts'
+import { t } from '../text/t.ts'
 import { SelectField } from '../ui/select-field.tsx'
 import { TextArea, TextField } from '../ui/text-field.tsx'
 
@@ -14,17 +15,17 @@ export const NO_SETTINGS: Settings = {
 export const PLACES: readonly string[] = NAMES.map((name) => `/settings/${name}`)
 
 export const TRANSPORTS = [
-  { value: 'smtp', label: 'a mail server (SMTP)' },
-  { value: 'resend', label: 'Resend' },
-  { value: 'http', label: 'another provider, by a request of its own form (HTTP)' },
-  { value: 'file', label: 'files on the server' },
-  { value: 'log', label: 'a line in the log' },
-  { value: 'none', label: 'nothing: it sends no mail' },
+  { value: 'smtp', label: t('a mail server (SMTP)') },
+  { value: 'resend', label: t('Resend') },
+  { value: 'http', label: t('another provider, by a request of its own form (HTTP)') },
+  { value: 'file', label: t('files on the server') },
+  { value: 'log', label: t('a line in the log') },
+  { value: 'none', label: t('nothing: it sends no mail') },
 ]
 const SECURITY = [
-  { value: 'starttls', label: 'STARTTLS, or nothing is sent' },
-  { value: 'tls', label: 'TLS from the start' },
-  { value: 'none', label: 'none: for a relay beside the server' },
+  { value: 'starttls', label: t('STARTTLS, or nothing is sent') },
+  { value: 'tls', label: t('TLS from the start') },
+  { value: 'none', label: t('none: for a relay beside the server') },
 ]
 
 type Props = {
@@ -42,39 +43,43 @@ export function TransportFields({ transport, typed, errors, kept, onChange }: Pr
     error: errors.get(`/settings/${name}`),
     onChange: (event: ChangeEvent<HTMLInputElement | HTMLTextAreaElement>) => onChange({ ...typed, [name]: event.target.value }),
   })
-  const secret = { type: 'password', autoComplete: 'off', ...(kept ? { hint: 'Empty: the one that is kept.' } : {}) } as const
+  const secret = { type: 'password', autoComplete: 'off', ...(kept ? { hint: t('Empty: the one that is kept.') } : {}) } as const
   if (transport === 'smtp')
     return (
       <>
-        <TextField label="Server" placeholder="smtp.example.com" {...field('host')} />
-        <TextField label="Port" hint="587, or 465 with TLS from the start." inputMode="numeric" {...field('port')} />
+        <TextField label={t('Server')} placeholder={t('smtp.example.com')} {...field('host')} />
+        <TextField label={t('Port')} hint={t('587, or 465 with TLS from the start.')} inputMode="numeric" {...field('port')} />
         <SelectField
-          label="Encryption"
+          label={t('Encryption')}
           options={SECURITY}
           value={typed.security}
           onChange={(event) => onChange({ ...typed, security: event.target.value })}
         />
-        <TextField label="User" autoComplete="off" {...field('user')} />
-        <TextField label="Password" {...secret} {...field('password')} />
+        <TextField label={t('User')} autoComplete="off" {...field('user')} />
+        <TextField label={t('Password')} {...secret} {...field('password')} />
       </>
     )
-  if (transport === 'resend') return <TextField label="API key" {...secret} {...field('api_key')} />
+  if (transport === 'resend') return <TextField label={t('API key')} {...secret} {...field('api_key')} />
   if (transport === 'http')
     return (
       <>
-        <TextField label="Address" type="url" placeholder="https://api.provider.example/send" {...field('url')} />
+        <TextField label={t('Address')} type="url" placeholder={t('https://api.provider.example/send')} {...field('url')} />
         <TextArea
-          label="Headers"
+          label={t('Headers')}
           rows={3}
           mono
-          hint={kept ? 'As JSON; sealed. Empty: those that are kept.' : 'As JSON; sealed: {"Authorization": "Bearer …"}'}
+          hint={
+            kept ? t('As JSON; sealed. Empty: those that are kept.') : t('As JSON; sealed: \'{\'"Authorization": "Bearer …"\'}\'')
+          }
           {...field('headers')}
         />
         <TextArea
-          label="Body"
+          label={t('Body')}
           rows={7}
           mono
-          hint="JSON in which {{to}}, {{subject}}, {{text}}, {{html}}, {{from}}, {{message_id}} and others stand for the mail."
+          hint={t(
+            "JSON in which '{''{'to'}''}', '{''{'subject'}''}', '{''{'text'}''}', '{''{'html'}''}', '{''{'from'}''}', '{''{'message_id'}''}' and others stand for the mail.",
+          )}
           {...field('template')}
         />
       </>

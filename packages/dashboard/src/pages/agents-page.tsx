@@ -9,6 +9,7 @@ import { closedTo, useUser } from '../me.ts'
 import { placeErrors } from '../problem.ts'
 import { sample } from '../sample.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
@@ -23,7 +24,7 @@ import { KeyRows } from './key-rows.tsx'
 import { ShownOnce } from './shown-once.tsx'
 
 export function AgentsPage() {
-  useTitle('Agents')
+  useTitle(t('Agents'))
   const me = useUser()
   const [search, setSearch] = useSearchParams()
   const { rows, query } = useList(['agents'], (cursor) => api.agents.list({ cursor }))
@@ -32,28 +33,28 @@ export function AgentsPage() {
 
   return (
     <div className="flex flex-col gap-5">
-      <PageTitle title="Agents">
-        <Button tone="primary" reason={closedTo(me, 'agent.create', 'make agents')} onClick={() => open(true)}>
-          New agent
+      <PageTitle title={t('Agents')}>
+        <Button tone="primary" reason={closedTo(me, 'agent.create', t('make agents'))} onClick={() => open(true)}>
+          {t('New agent')}
         </Button>
       </PageTitle>
       <Refusal error={query.error} />
-      {query.isPending && <p className="text-muted">Loading…</p>}
+      {query.isPending && <p className="text-muted">{t('Loading…')}</p>}
       {query.data && rows.length === 0 && (
         <p className="card p-6 text-muted">
-          No agent yet. An agent is a program that may ask people; make one, then give it a key.
+          {t('No agent yet. An agent is a program that may ask people; make one, then give it a key.')}
         </p>
       )}
       {rows.map((agent) => (
         <AgentCard key={agent.id} agent={agent} onSecret={setShown} />
       ))}
       <More query={query} />
-      <Dialog open={search.get('new') === 'agent'} onClose={() => open(false)} title="New agent">
+      <Dialog open={search.get('new') === 'agent'} onClose={() => open(false)} title={t('New agent')}>
         <NewAgent onDone={() => open(false)} />
       </Dialog>
-      <ShownOnce secret={shown} onClose={() => setShown(null)} title="Your new key" label="key">
-        <p className="text-muted">A script that asks with it:</p>
-        <Copyable label="sample" text={sample(location.origin)} block />
+      <ShownOnce secret={shown} onClose={() => setShown(null)} title={t('Your new key')} label={t('key')}>
+        <p className="text-muted">{t('A script that asks with it:')}</p>
+        <Copyable label={t('sample')} text={sample(location.origin)} block />
       </ShownOnce>
     </div>
   )
@@ -78,15 +79,15 @@ function NewAgent({ onDone }: { onDone: () => void }) {
     <form onSubmit={submit} noValidate className="flex flex-col gap-4">
       {!error && <Refusal error={create.error} />}
       <TextField
-        label="Name"
-        hint="People read it beside each question, for instance “Refund bot”."
+        label={t('Name')}
+        hint={t('People read it beside each question, for instance “Refund bot”.')}
         value={name}
         error={error}
         onChange={(event) => setName(event.target.value)}
       />
       <div>
         <Button type="submit" tone="primary" busy={create.isPending}>
-          Create agent
+          {t('Create agent')}
         </Button>
       </div>
     </form>
@@ -94,10 +95,10 @@ function NewAgent({ onDone }: { onDone: () => void }) {
 }
 
 const STATES = {
-  active: { word: 'Active', tone: 'good' },
-  paused: { word: 'Paused', tone: 'warn' },
-  revoked: { word: 'Revoked', tone: 'quiet' },
-  unclaimed: { word: 'Unclaimed', tone: 'info' },
+  active: { word: t('Active'), tone: 'good' },
+  paused: { word: t('Paused'), tone: 'warn' },
+  revoked: { word: t('Revoked'), tone: 'quiet' },
+  unclaimed: { word: t('Unclaimed'), tone: 'info' },
 } as const
 
 function AgentCard({ agent, onSecret }: { agent: Agent; onSecret: (secret: string) => void }) {
@@ -119,8 +120,8 @@ function AgentCard({ agent, onSecret }: { agent: Agent; onSecret: (secret: strin
     onSettled: refresh,
   })
   const name = visible(agent.name)
-  const over = agent.state === 'revoked' ? 'A revoked agent stays revoked.' : undefined
-  const locked = over ?? closedTo(me, 'agent.update', 'change agents')
+  const over = agent.state === 'revoked' ? t('A revoked agent stays revoked.') : undefined
+  const locked = over ?? closedTo(me, 'agent.update', t('change agents'))
   const { word, tone } = STATES[agent.state]
 
   return (
@@ -131,37 +132,37 @@ function AgentCard({ agent, onSecret }: { agent: Agent; onSecret: (secret: strin
         <div className="flex flex-wrap items-center gap-2">
           <Button
             small
-            reason={over ?? closedTo(me, 'key.create', 'make keys')}
+            reason={over ?? closedTo(me, 'key.create', t('make keys'))}
             busy={create.isPending}
             onClick={() => create.mutate()}
-            aria-label={`New key for ${name}`}
+            aria-label={t('New key for {name}', { name })}
           >
-            New key
+            {t('New key')}
           </Button>
           <Button
             small
             reason={locked}
             busy={change.isPending}
             onClick={() => change.mutate(agent.state === 'paused' ? 'active' : 'paused')}
-            aria-label={`${agent.state === 'paused' ? 'Resume' : 'Pause'} ${name}`}
+            aria-label={`${agent.state === 'paused' ? t('Resume') : t('Pause')} ${name}`}
           >
-            {agent.state === 'paused' ? 'Resume' : 'Pause'}
+            {agent.state === 'paused' ? t('Resume') : t('Pause')}
           </Button>
           <Confirm
-            name="Revoke"
-            title={`Revoke ${name}`}
-            confirm="Revoke the agent"
+            name={t('Revoke')}
+            title={t('Revoke {name}', { name })}
+            confirm={t('Revoke the agent')}
             reason={locked}
             busy={change.isPending}
             onConfirm={() => change.mutate('revoked')}
           >
-            The agent and all of its keys are refused from now on. This cannot be undone.
+            {t('The agent and all of its keys are refused from now on. This cannot be undone.')}
           </Confirm>
         </div>
       }
     >
       <Refusal error={query.error ?? change.error ?? create.error} />
-      {query.data && rows.length === 0 && <p className="text-muted">No key yet.</p>}
+      {query.data && rows.length === 0 && <p className="text-muted">{t('No key yet.')}</p>}
       <KeyRows rows={rows} onSecret={onSecret} onChange={refresh} />
       <More query={query} />
       {dialog}

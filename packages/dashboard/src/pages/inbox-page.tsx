@@ -16,13 +16,14 @@ import { useLive } from '../live.tsx'
 import { RoutingWarnings } from '../routing/warnings.tsx'
 import { type Filters, filtersOf, isFiltered, queryOf } from '../talk/filters.ts'
 import { InboxFilters } from '../talk/inbox-filters.tsx'
+import { t } from '../text/t.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Button } from '../ui/button.tsx'
 import { PageTitle } from '../ui/card.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 
-const STATES = { live: 'Live', connecting: 'Connecting…', lost: 'Not live, refreshing every few seconds' }
+const STATES = { live: t('Live'), connecting: t('Connecting…'), lost: t('Not live, refreshing every few seconds') }
 const NOBODY: ReadonlySet<string> = new Set()
 
 export function InboxPage() {
@@ -42,7 +43,7 @@ export function InboxPage() {
     // While one types, the rows stay where they are until others have been found.
     { refetchInterval, keep: (key) => key[1] === view },
   )
-  useTitle(`${counts && counts.all > 0 ? `(${countText(counts, 'all')}) ` : ''}Inbox`)
+  useTitle(t('{counts}Inbox', { counts: counts && counts.all > 0 ? `(${countText(counts, 'all')}) ` : '' }))
 
   const put = (name: keyof Filters | 'preview', text: string) =>
     setSearch(
@@ -59,7 +60,7 @@ export function InboxPage() {
   const togglePreview = () => put('preview', asked ? '' : (standingOn() ?? rows[0]?.id ?? ''))
   const claim = useMutation({
     mutationFn: (task: TaskListItem) => api.tasks.claim(task.id),
-    onSuccess: () => announce('You hold it now.'),
+    onSuccess: () => announce(t('You hold it now.')),
     onSettled: () => queries.invalidateQueries({ queryKey: ['tasks'] }),
   })
   useKeys({ '/': () => box.current?.focus(), p: () => isWide && togglePreview() })
@@ -71,7 +72,7 @@ export function InboxPage() {
 
   return (
     <div className="flex flex-col gap-5">
-      <PageTitle title="Inbox">
+      <PageTitle title={t('Inbox')}>
         <p className="flex items-center gap-2 text-sm text-muted">
           <span aria-hidden="true" className={state === 'live' ? 'text-accent' : 'text-warn'}>
             {state === 'live' ? '●' : '○'}
@@ -88,18 +89,18 @@ export function InboxPage() {
             small
             aria-pressed={preview !== null}
             aria-keyshortcuts="p"
-            title="Press p"
+            title={t('Press p')}
             className="aria-pressed:bg-accent-soft"
             onClick={togglePreview}
           >
-            Preview
+            {t('Preview')}
           </Button>
         </span>
         <input
           ref={box}
           type="search"
-          aria-label="Search tasks"
-          placeholder="Search  /"
+          aria-label={t('Search tasks')}
+          placeholder={t('Search  /')}
           value={filters.q ?? ''}
           onChange={(event) => put('q', event.target.value)}
           className="min-h-10 w-full rounded-lg border border-line-strong bg-raised px-3 text-base placeholder:text-muted sm:w-56"
@@ -107,7 +108,7 @@ export function InboxPage() {
       </div>
       <ChosenBar tasks={rows.filter(({ id }) => chosen.has(id))} onLeft={(ids) => setChosen(new Set(ids))} />
       <Refusal error={query.error ?? claim.error} />
-      {query.isPending && <p className="text-muted">Loading…</p>}
+      {query.isPending && <p className="text-muted">{t('Loading…')}</p>}
       {query.data && rows.length === 0 && <Empty view={view} filters={filters} />}
       <div className={preview ? 'grid grid-cols-[minmax(0,1fr)_minmax(0,26rem)] items-start gap-5' : ''}>
         <div className="flex min-w-0 flex-col gap-5">
@@ -134,7 +135,7 @@ const standingOn = (): string | undefined =>
   document.activeElement?.closest('li')?.querySelector<HTMLElement>('a[data-task]')?.dataset.task
 
 function Empty({ view, filters }: { view: View; filters: Filters }) {
-  if (filters.q || isFiltered(filters)) return <p className="card p-6 text-muted">No task matches.</p>
+  if (filters.q || isFiltered(filters)) return <p className="card p-6 text-muted">{t('No task matches.')}</p>
   if (view === 'all') return <NothingWaits />
   return <p className="card p-6 text-muted">{VIEWS[view].empty}</p>
 }

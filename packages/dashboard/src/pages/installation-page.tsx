@@ -7,6 +7,8 @@ import { type Component, History } from '../installation/history.tsx'
 import { Announce, type Incident, SayMore, STATUS_WORDS } from '../installation/incident-form.tsx'
 import { More, useList } from '../list.tsx'
 import { closedTo, useUser } from '../me.ts'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { clock, exact, relative, useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge, type Tone } from '../ui/badge.tsx'
@@ -19,18 +21,23 @@ import { Refusal } from '../ui/refusal.tsx'
 type Check = RouteAnswer<'GET /status/checks'>['data'][number]
 
 const STATES: Record<Component['state'], { word: string; tone: Tone }> = {
-  ok: { word: 'Works', tone: 'good' },
-  warn: { word: 'Needs attention', tone: 'warn' },
-  outage: { word: 'Not working', tone: 'bad' },
-  unknown: { word: 'Not known', tone: 'quiet' },
+  ok: { word: t('Works'), tone: 'good' },
+  warn: { word: t('Needs attention'), tone: 'warn' },
+  outage: { word: t('Not working'), tone: 'bad' },
+  unknown: { word: t('Not known'), tone: 'quiet' },
 }
 
-const OVERALL: Record<Component['state'], string> = { ok: 'All well', warn: 'Attention', outage: 'Trouble', unknown: 'Not known' }
+const OVERALL: Record<Component['state'], string> = {
+  ok: t('All well'),
+  warn: t('Attention'),
+  outage: t('Trouble'),
+  unknown: t('Not known'),
+}
 
 export function InstallationPage() {
-  useTitle('Installation')
+  useTitle(t('Installation'))
   const me = useUser()
-  const closed = closedTo(me, 'incident.manage', 'see how the installation stands; that is for its hosts')
+  const closed = closedTo(me, 'incident.manage', t('see how the installation stands; that is for its hosts'))
   return closed ? <Banner tone="warning">{closed}</Banner> : <Inside />
 }
 
@@ -43,13 +50,13 @@ function Inside() {
   const board = status.data
   return (
     <div className="flex flex-col gap-5">
-      <PageTitle title="Installation">
+      <PageTitle title={t('Installation')}>
         <div className="flex flex-wrap items-center gap-4">
           <a href="/status" className="underline underline-offset-4">
-            What the public sees
+            {t('What the public sees')}
           </a>
           <Button tone="primary" onClick={() => setSearch({ new: 'incident' })}>
-            Announce something
+            {t('Announce something')}
           </Button>
         </div>
       </PageTitle>
@@ -63,9 +70,9 @@ function Inside() {
           </ul>
         </Card>
       )}
-      <Card title="Incidents and maintenance">
+      <Card title={t('Incidents and maintenance')}>
         <Refusal error={incidents.query.error} />
-        {incidents.query.data && incidents.rows.length === 0 && <p className="text-muted">Nothing was announced yet.</p>}
+        {incidents.query.data && incidents.rows.length === 0 && <p className="text-muted">{t('Nothing was announced yet.')}</p>}
         {incidents.rows.length > 0 && (
           <ul className="-my-1 divide-y divide-line">
             {incidents.rows.map((incident) => (
@@ -76,7 +83,7 @@ function Inside() {
         <More query={incidents.query} />
       </Card>
       <Checks />
-      <Dialog open={search.get('new') === 'incident'} onClose={close} title="Announce something">
+      <Dialog open={search.get('new') === 'incident'} onClose={close} title={t('Announce something')}>
         <Announce components={board?.components ?? []} onDone={close} />
       </Dialog>
       <Dialog open={chosen !== undefined} onClose={close} title={chosen?.title ?? ''}>
@@ -102,19 +109,18 @@ function ComponentRow({ component }: { component: Component }) {
       <div className="flex flex-wrap items-center justify-between gap-x-4 gap-y-1">
         <h3 className="font-medium">{component.title}</h3>
         <div className="flex items-center gap-3 text-sm text-muted">
-          {component.since && <span title={exact(component.since)}>since {relative(component.since, now)}</span>}
-          {component.uptime !== null && <span>{Math.floor(component.uptime * 10_000) / 100} % without outage</span>}
+          {component.since && (
+            <span title={exact(component.since)}>{t('since {when}', { when: relative(component.since, now) })}</span>
+          )}
+          {component.uptime !== null && (
+            <span>{t('{math} % without outage', { math: Math.floor(component.uptime * 10_000) / 100 })}</span>
+          )}
           <Badge tone={tone}>{word}</Badge>
         </div>
       </div>
       <p className="text-sm text-muted">
         {component.says} {figures.length > 0 && <span className="text-text">{figures.join(' · ')}</span>}
-        {isWrong && component.runbook && (
-          <>
-            {' '}
-            What to do: <code>{component.runbook}</code>
-          </>
-        )}
+        {isWrong && component.runbook && <> {rich('What to do: {code}', { code: <code>{component.runbook}</code> })}</>}
       </p>
       <History component={component} />
     </li>
@@ -132,37 +138,37 @@ function IncidentRow({ incident, onOpen }: { incident: Incident; onOpen: () => v
         <div className="flex flex-wrap items-center gap-2">
           <h3 className="font-medium wrap-anywhere">{incident.title}</h3>
           <Badge tone={isOver ? 'quiet' : incident.severity === 'SEV-1' || incident.severity === 'SEV-2' ? 'bad' : 'warn'}>
-            {incident.severity ?? 'Maintenance'}
+            {incident.severity ?? t('Maintenance')}
           </Badge>
           <Badge tone={isOver ? 'good' : 'info'}>{STATUS_WORDS[incident.status]}</Badge>
         </div>
         <p className="text-sm text-muted" title={exact(incident.detected_at)}>
           {incident.starts_at
-            ? `${clock(incident.starts_at, now)}${incident.ends_at ? ` to ${clock(incident.ends_at, now)}` : ''}`
-            : `noticed ${relative(incident.detected_at, now)}`}
-          {` · ${incident.updates.length === 1 ? 'one update' : `${incident.updates.length} updates`}`}
-          {incident.affects === 'some' && ` · ${incident.affected.length} tenants`}
+            ? `${clock(incident.starts_at, now)}${incident.ends_at ? ` ${t('to {when}', { when: clock(incident.ends_at, now) })}` : ''}`
+            : t('noticed {when}', { when: relative(incident.detected_at, now) })}
+          {` · ${incident.updates.length === 1 ? t('one update') : t('{updates} updates', { updates: incident.updates.length })}`}
+          {incident.affects === 'some' && ` · ${t('{affected} tenants', { affected: incident.affected.length })}`}
         </p>
         {last && <p className="line-clamp-3 whitespace-pre-line wrap-anywhere">{last.body}</p>}
         {owes && incident.notify_by && (
           <p className="text-sm font-medium text-danger">
             {Date.parse(incident.notify_by) < now
-              ? `Those concerned should have been told ${relative(incident.notify_by, now)}.`
-              : `Those concerned must be told ${relative(incident.notify_by, now)}.`}
+              ? t('Those concerned should have been told {when}.', { when: relative(incident.notify_by, now) })
+              : t('Those concerned must be told {when}.', { when: relative(incident.notify_by, now) })}
           </p>
         )}
       </div>
-      <Button small onClick={onOpen} aria-label={`Say more about ${incident.title}`}>
-        Say more
+      <Button small onClick={onOpen} aria-label={t('Say more about {title}', { title: incident.title })}>
+        {t('Say more')}
       </Button>
     </li>
   )
 }
 
 const VERDICTS: Record<Check['status'], { word: string; tone: Tone }> = {
-  fail: { word: 'Fails', tone: 'bad' },
-  warn: { word: 'Warns', tone: 'warn' },
-  ok: { word: 'Fine', tone: 'good' },
+  fail: { word: t('Fails'), tone: 'bad' },
+  warn: { word: t('Warns'), tone: 'warn' },
+  ok: { word: t('Fine'), tone: 'good' },
 }
 
 function Checks() {
@@ -172,22 +178,22 @@ function Checks() {
   const fine = all.filter((one) => one.status === 'ok')
   return (
     <Card
-      title="Checks"
+      title={t('Checks')}
       badge={
         checks.data && (
           <Badge tone={wrong.length === 0 ? 'good' : 'warn'}>
-            {wrong.length === 0 ? 'All fine' : `${wrong.length} to look at`}
+            {wrong.length === 0 ? t('All fine') : t('{wrong} to look at', { wrong: wrong.length })}
           </Badge>
         )
       }
       aside={
         <Button small busy={checks.isFetching} onClick={() => void checks.refetch()}>
-          Check again
+          {t('Check again')}
         </Button>
       }
     >
       <Refusal error={checks.error} />
-      {checks.isPending && <p className="text-muted">Checking…</p>}
+      {checks.isPending && <p className="text-muted">{t('Checking…')}</p>}
       {wrong.length > 0 && (
         <ul className="-my-1 divide-y divide-line">
           {wrong.map((one) => (
@@ -197,7 +203,7 @@ function Checks() {
       )}
       {fine.length > 0 && (
         <details>
-          <summary className="cursor-pointer text-muted">{fine.length} are fine</summary>
+          <summary className="cursor-pointer text-muted">{t('{fine} are fine', { fine: fine.length })}</summary>
           <ul className="mt-2 divide-y divide-line">
             {fine.map((one) => (
               <CheckRow key={`${one.code} ${one.what}`} check={one} />
@@ -206,7 +212,7 @@ function Checks() {
         </details>
       )}
       <p className="text-sm text-muted">
-        The same as <code>countersign doctor</code> says, seen by the process that answers you.
+        {rich('The same as {code} says, seen by the process that answers you.', { code: <code>countersign doctor</code> })}
       </p>
     </Card>
   )
@@ -224,9 +230,7 @@ function CheckRow({ check }: { check: Check }) {
         <p className="wrap-anywhere">{check.what}</p>
         {check.mend && <p className="text-sm text-muted wrap-anywhere">{check.mend}</p>}
         {check.status !== 'ok' && check.runbook && (
-          <p className="text-sm text-muted wrap-anywhere">
-            What to do: <code>{check.runbook}</code>
-          </p>
+          <p className="text-sm text-muted wrap-anywhere">{rich('What to do: {code}', { code: <code>{check.runbook}</code> })}</p>
         )}
       </div>
     </li>

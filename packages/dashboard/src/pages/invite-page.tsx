@@ -5,6 +5,7 @@ import { useLocation } from 'wouter'
 import { api } from '../api.ts'
 import { paths } from '../paths.ts'
 import { placeErrors } from '../problem.ts'
+import { t } from '../text/t.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { passwordError, useNewPassword } from '../ui/new-password.tsx'
@@ -35,21 +36,21 @@ export function InvitePage() {
     if (chosen.agree()) accept.mutate()
   }
   return (
-    <Entrance title="Join by invitation">
-      {!token && <Banner tone="warning">Open this page by the link of your invitation.</Banner>}
+    <Entrance title={t('Join by invitation')}>
+      {!token && <Banner tone="warning">{t('Open this page by the link of your invitation.')}</Banner>}
       {!refused && <Refusal error={accept.error} placed={placed} />}
       <form onSubmit={submit} className="flex flex-col gap-4" noValidate>
         <TextField
-          label="E-mail"
+          label={t('E-mail')}
           type="email"
           autoComplete="username"
-          hint="The address that was invited."
+          hint={t('The address that was invited.')}
           value={form.email}
           error={placed.beside.get('/email')}
           onChange={set('email')}
         />
         <TextField
-          label="Your name"
+          label={t('Your name')}
           autoComplete="name"
           value={form.display_name}
           error={placed.beside.get('/display_name')}
@@ -57,7 +58,7 @@ export function InvitePage() {
         />
         {chosen.fields(refused)}
         <Button type="submit" tone="primary" busy={accept.isPending}>
-          {accept.isPending ? 'Joining…' : 'Join'}
+          {accept.isPending ? t('Joining…') : t('Join')}
         </Button>
       </form>
     </Entrance>

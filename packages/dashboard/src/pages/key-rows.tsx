@@ -4,6 +4,7 @@ import { useMutation } from '@tanstack/react-query'
 import { api } from '../api.ts'
 import { closedTo, useUser } from '../me.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { day, exact, relative, useNow } from '../time.ts'
 import { Button } from '../ui/button.tsx'
 import { Confirm } from '../ui/confirm.tsx'
@@ -40,9 +41,12 @@ function KeyRow({ value: key, onSecret, onChange }: Props & { value: Key }) {
         <p className="wrap-anywhere">
           <span className="font-mono text-sm">{ends}</span> <span className="text-sm text-muted">{visible(key.name)}</span>
         </p>
-        <p className="text-sm text-muted" title={`Made ${exact(key.created_at)} by ${key.created_by_display_name}`}>
-          {lifeOf(key, now)} · {key.last_used_at ? `last used ${day(key.last_used_at, now)}` : 'never used'} ·{' '}
-          {key.scopes.join(', ')}
+        <p
+          className="text-sm text-muted"
+          title={t('Made {when} by {name}', { when: exact(key.created_at), name: key.created_by_display_name })}
+        >
+          {lifeOf(key, now)} · {key.last_used_at ? t('last used {when}', { when: day(key.last_used_at, now) }) : t('never used')}{' '}
+          · {key.scopes.join(', ')}
         </p>
         <Refusal error={rotate.error ?? revoke.error} />
       </div>
@@ -50,22 +54,22 @@ function KeyRow({ value: key, onSecret, onChange }: Props & { value: Key }) {
         <div className="flex gap-2">
           <Button
             small
-            reason={closedTo(me, 'key.rotate', 'rotate keys')}
+            reason={closedTo(me, 'key.rotate', t('rotate keys'))}
             busy={rotate.isPending}
             onClick={() => rotate.mutate()}
-            aria-label={`Rotate ${ends}`}
+            aria-label={t('Rotate {ends}', { ends })}
           >
-            Rotate
+            {t('Rotate')}
           </Button>
           <Confirm
-            name="Revoke"
-            title={`Revoke ${ends}`}
-            confirm="Revoke the key"
-            reason={closedTo(me, 'key.revoke', 'revoke keys')}
+            name={t('Revoke')}
+            title={t('Revoke {ends}', { ends })}
+            confirm={t('Revoke the key')}
+            reason={closedTo(me, 'key.revoke', t('revoke keys'))}
             busy={revoke.isPending}
             onConfirm={() => revoke.mutate()}
           >
-            Whatever uses this key is refused from now on. This cannot be undone.
+            {t('Whatever uses this key is refused from now on. This cannot be undone.')}
           </Confirm>
         </div>
       )}
@@ -75,8 +79,8 @@ function KeyRow({ value: key, onSecret, onChange }: Props & { value: Key }) {
 }
 
 function lifeOf(key: Key, now: number): string {
-  if (key.state === 'revoked') return 'Revoked'
-  if (key.state === 'expired' || Date.parse(key.expires_at) <= now) return 'Expired'
-  const before = key.rotation_ends_at ? ` · the one before works until ${exact(key.rotation_ends_at)}` : ''
-  return `Expires ${relative(key.expires_at, now)}${before}`
+  if (key.state === 'revoked') return t('Revoked')
+  if (key.state === 'expired' || Date.parse(key.expires_at) <= now) return t('Expired')
+  const before = key.rotation_ends_at ? ` · ${t('the one before works until {when}', { when: exact(key.rotation_ends_at) })}` : ''
+  return t('Expires {when}{before}', { when: relative(key.expires_at, now), before })
 }

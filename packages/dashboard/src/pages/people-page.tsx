@@ -8,6 +8,7 @@ import { More, useList } from '../list.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { exact, relative, useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -25,24 +26,24 @@ type Invitation = RouteAnswer<'GET /invitations'>['data'][number]
 type NewInvitation = RouteBody<'POST /invitations'>
 
 export function PeoplePage() {
-  useTitle('People')
+  useTitle(t('People'))
   const me = useUser()
   const [search, setSearch] = useSearchParams()
   const [link, setLink] = useState<string | null>(null)
   const open = (wanted: boolean) => setSearch(wanted ? { new: 'invitation' } : {})
-  const closed = closedTo(me, 'user.invite', 'invite people')
+  const closed = closedTo(me, 'user.invite', t('invite people'))
   const { rows, query } = useList(['users'], (cursor) => api.users.list({ cursor }))
   return (
     <div className="flex flex-col gap-5">
-      <PageTitle title="People">
+      <PageTitle title={t('People')}>
         <Button tone="primary" reason={closed} onClick={() => open(true)}>
-          Invite somebody
+          {t('Invite somebody')}
         </Button>
       </PageTitle>
       <Refusal error={query.error} />
-      {query.isPending && <p className="text-muted">Loading…</p>}
+      {query.isPending && <p className="text-muted">{t('Loading…')}</p>}
       {rows.length > 0 && (
-        <Card title="Members">
+        <Card title={t('Members')}>
           <ul className="-my-1 divide-y divide-line">
             {rows.map((person) => (
               <PersonRow key={person.id} person={person} />
@@ -52,7 +53,7 @@ export function PeoplePage() {
         </Card>
       )}
       {!closed && <Invitations />}
-      <Dialog open={search.get('new') === 'invitation'} onClose={() => open(false)} title="Invite somebody">
+      <Dialog open={search.get('new') === 'invitation'} onClose={() => open(false)} title={t('Invite somebody')}>
         <Invite
           onMade={(made) => {
             open(false)
@@ -60,8 +61,10 @@ export function PeoplePage() {
           }}
         />
       </Dialog>
-      <ShownOnce secret={link} onClose={() => setLink(null)} title="The link of the invitation" label="link">
-        <p className="text-muted">Hand it over yourself. It works once, for seven days, and only for the address you named.</p>
+      <ShownOnce secret={link} onClose={() => setLink(null)} title={t('The link of the invitation')} label={t('link')}>
+        <p className="text-muted">
+          {t('Hand it over yourself. It works once, for seven days, and only for the address you named.')}
+        </p>
       </ShownOnce>
     </div>
   )
@@ -88,7 +91,7 @@ function Invite({ onMade }: { onMade: (link: string) => void }) {
       <form onSubmit={submit} noValidate className="flex flex-col gap-4">
         {placed.beside.size === 0 && <Refusal error={invite.error} placed={placed} />}
         <TextField
-          label="E-mail"
+          label={t('E-mail')}
           type="email"
           autoComplete="off"
           value={form.email}
@@ -96,14 +99,14 @@ function Invite({ onMade }: { onMade: (link: string) => void }) {
           onChange={(event) => setForm({ ...form, email: event.target.value })}
         />
         <SelectField
-          label="Role"
+          label={t('Role')}
           value={form.role}
           options={ROLES.map(({ role, does }) => ({ value: role, label: `${role}: ${does}` }))}
           onChange={(event) => setForm({ ...form, role: event.target.value as NewInvitation['role'] })}
         />
         <div>
           <Button type="submit" tone="primary" busy={invite.isPending}>
-            Make invitation
+            {t('Make invitation')}
           </Button>
         </div>
       </form>
@@ -116,7 +119,7 @@ function Invitations() {
   const { rows, query } = useList(['invitations'], (cursor) => api.invitations.list({ cursor }))
   if (query.data && rows.length === 0) return null
   return (
-    <Card title="Invitations">
+    <Card title={t('Invitations')}>
       <Refusal error={query.error} />
       <ul className="-my-1 divide-y divide-line">
         {rows.map((invitation) => (
@@ -129,10 +132,10 @@ function Invitations() {
 }
 
 const STATES = {
-  open: { word: 'Open', tone: 'info' },
-  accepted: { word: 'Accepted', tone: 'good' },
-  expired: { word: 'Expired', tone: 'quiet' },
-  revoked: { word: 'Withdrawn', tone: 'quiet' },
+  open: { word: t('Open'), tone: 'info' },
+  accepted: { word: t('Accepted'), tone: 'good' },
+  expired: { word: t('Expired'), tone: 'quiet' },
+  revoked: { word: t('Withdrawn'), tone: 'quiet' },
 } as const
 
 function InvitationRow({ invitation }: { invitation: Invitation }) {
@@ -149,8 +152,10 @@ function InvitationRow({ invitation }: { invitation: Invitation }) {
       <div className="min-w-0">
         <p className="wrap-anywhere">{invitation.email}</p>
         <p className="text-sm text-muted" title={exact(invitation.created_at)}>
-          {invitation.role} · made {relative(invitation.created_at, now)}
-          {invitation.state === 'open' ? ` · works until ${exact(invitation.expires_at)}` : ''}
+          {invitation.role}
+          {' · '}
+          {t('made {when}', { when: relative(invitation.created_at, now) })}
+          {invitation.state === 'open' ? ` · ${t('works until {when}', { when: exact(invitation.expires_at) })}` : ''}
         </p>
         <Refusal error={withdraw.error} />
       </div>
@@ -158,13 +163,13 @@ function InvitationRow({ invitation }: { invitation: Invitation }) {
         <Badge tone={tone}>{word}</Badge>
         {invitation.state === 'open' && (
           <Confirm
-            name="Withdraw"
-            title={`Withdraw the invitation of ${invitation.email}`}
-            confirm="Withdraw the invitation"
+            name={t('Withdraw')}
+            title={t('Withdraw the invitation of {email}', { email: invitation.email })}
+            confirm={t('Withdraw the invitation')}
             busy={withdraw.isPending}
             onConfirm={() => withdraw.mutate()}
           >
-            The link stops working.
+            {t('The link stops working.')}
           </Confirm>
         )}
       </div>

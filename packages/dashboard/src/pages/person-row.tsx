@@ -4,6 +4,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { api } from '../api.ts'
 import { closedTo, useUser } from '../me.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
 import { Confirm } from '../ui/confirm.tsx'
@@ -15,12 +16,12 @@ type Role = RouteBody<'PUT /users/:id/role'>['role']
 
 export const ROLES: readonly { role: Role; does: string }[] = [
   { role: 'owner', does: 'everything' },
-  { role: 'admin', does: 'everything but owners' },
-  { role: 'operator', does: 'all tasks, agents and keys' },
-  { role: 'member', does: 'own agents, and tasks asked of them' },
-  { role: 'reviewer', does: 'answers tasks asked of them' },
-  { role: 'auditor', does: 'reads the record, no content' },
-  { role: 'viewer', does: 'sees states, no content' },
+  { role: 'admin', does: t('everything but owners') },
+  { role: 'operator', does: t('all tasks, agents and keys') },
+  { role: 'member', does: t('own agents, and tasks asked of them') },
+  { role: 'reviewer', does: t('answers tasks asked of them') },
+  { role: 'auditor', does: t('reads the record, no content') },
+  { role: 'viewer', does: t('sees states, no content') },
 ]
 
 export function PersonRow({ person }: { person: Person }) {
@@ -34,14 +35,14 @@ export function PersonRow({ person }: { person: Person }) {
     ...refresh,
   })
   const name = visible(person.display_name)
-  const self = person.id === me.id ? 'Somebody else has to change this for you.' : undefined
-  const locked = closedTo(me, 'role.change', 'change roles') ?? self
+  const self = person.id === me.id ? t('Somebody else has to change this for you.') : undefined
+  const locked = closedTo(me, 'role.change', t('change roles')) ?? self
   return (
     <li className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2 py-3">
       <div className="min-w-0">
         <p className="font-medium wrap-anywhere">
-          {name} {self && <Badge tone="good">you</Badge>}{' '}
-          {person.state === 'deactivated' && <Badge tone="quiet">deactivated</Badge>}
+          {name} {self && <Badge tone="good">{t('you')}</Badge>}{' '}
+          {person.state === 'deactivated' && <Badge tone="quiet">{t('deactivated')}</Badge>}
         </p>
         <p className="text-sm text-muted wrap-anywhere">{person.email}</p>
         <Refusal error={role.error ?? state.error} />
@@ -53,7 +54,7 @@ export function PersonRow({ person }: { person: Person }) {
           </span>
         ) : (
           <select
-            aria-label={`Role of ${name}`}
+            aria-label={t('Role of {name}', { name })}
             value={person.role}
             disabled={role.isPending || person.state === 'deactivated'}
             onChange={(event) => role.mutate(event.target.value as Role)}
@@ -68,18 +69,23 @@ export function PersonRow({ person }: { person: Person }) {
         )}
         {!locked &&
           (person.state === 'deactivated' ? (
-            <Button small busy={state.isPending} onClick={() => state.mutate('active')} aria-label={`Reactivate ${name}`}>
-              Reactivate
+            <Button
+              small
+              busy={state.isPending}
+              onClick={() => state.mutate('active')}
+              aria-label={t('Reactivate {name}', { name })}
+            >
+              {t('Reactivate')}
             </Button>
           ) : (
             <Confirm
-              name="Deactivate"
-              title={`Deactivate ${name}`}
-              confirm="Deactivate"
+              name={t('Deactivate')}
+              title={t('Deactivate {name}', { name })}
+              confirm={t('Deactivate')}
               busy={state.isPending}
               onConfirm={() => state.mutate('deactivated')}
             >
-              They are signed out everywhere and their keys are refused until they are active again.
+              {t('They are signed out everywhere and their keys are refused until they are active again.')}
             </Confirm>
           ))}
       </div>

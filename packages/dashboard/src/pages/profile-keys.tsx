@@ -7,6 +7,8 @@ import { More, useList } from '../list.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
@@ -19,20 +21,20 @@ import { KeyRows } from './key-rows.tsx'
 import { ShownOnce } from './shown-once.tsx'
 
 const SCOPES = [
-  { scope: 'tasks:*', action: 'task.list', does: 'Tasks: read, answer, claim, withdraw' },
-  { scope: 'tasks:decide_for', action: 'task.decide_for', does: 'Tasks: relay what other people decided, in their names' },
-  { scope: 'agents:*', action: 'agent.read', does: 'Agents: read, make, pause, revoke' },
-  { scope: 'keys:*', action: 'key.read', does: 'Keys: read, make, rotate, revoke' },
-  { scope: 'users:list', action: 'user.list', does: 'People: read' },
-  { scope: 'events:list', action: 'event.list', does: 'The record: read' },
+  { scope: 'tasks:*', action: 'task.list', does: t('Tasks: read, answer, claim, withdraw') },
+  { scope: 'tasks:decide_for', action: 'task.decide_for', does: t('Tasks: relay what other people decided, in their names') },
+  { scope: 'agents:*', action: 'agent.read', does: t('Agents: read, make, pause, revoke') },
+  { scope: 'keys:*', action: 'key.read', does: t('Keys: read, make, rotate, revoke') },
+  { scope: 'users:list', action: 'user.list', does: t('People: read') },
+  { scope: 'events:list', action: 'event.list', does: t('The record: read') },
 ] as const
 type Scope = (typeof SCOPES)[number]['scope']
 
 const DAY = 86_400
 const LIVES = [
-  { value: String(30 * DAY), label: '30 days' },
-  { value: String(90 * DAY), label: '90 days' },
-  { value: String(365 * DAY), label: 'a year' },
+  { value: String(30 * DAY), label: t('30 days') },
+  { value: String(90 * DAY), label: t('90 days') },
+  { value: String(365 * DAY), label: t('a year') },
 ]
 
 export function PersonalKeys() {
@@ -46,20 +48,22 @@ export function PersonalKeys() {
   const refresh = () => void queries.invalidateQueries({ queryKey: ['keys', 'personal'] })
   return (
     <Card
-      title="Personal keys"
+      title={t('Personal keys')}
       aside={
-        <Button small reason={closedTo(me, 'key.create', 'make keys')} onClick={() => open(true)}>
-          New personal key
+        <Button small reason={closedTo(me, 'key.create', t('make keys'))} onClick={() => open(true)}>
+          {t('New personal key')}
         </Button>
       }
     >
       <Refusal error={query.error} />
       <p className="text-muted">
-        For the <code className="font-mono text-sm">countersign</code> command and your own programs. They act in your name.
+        {rich('For the {code} command and your own programs. They act in your name.', {
+          code: <code className="font-mono text-sm">countersign</code>,
+        })}
       </p>
       <KeyRows rows={own} onSecret={setShown} onChange={refresh} />
       <More query={query} />
-      <Dialog open={search.get('new') === 'key'} onClose={() => open(false)} title="New personal key">
+      <Dialog open={search.get('new') === 'key'} onClose={() => open(false)} title={t('New personal key')}>
         <NewKey
           onMade={(secret) => {
             open(false)
@@ -68,9 +72,12 @@ export function PersonalKeys() {
           }}
         />
       </Dialog>
-      <ShownOnce secret={shown} onClose={() => setShown(null)} title="Your new key" label="key">
-        <p className="text-muted">The inbox in a terminal:</p>
-        <Copyable label="command" text={`COUNTERSIGN_URL=${location.origin} COUNTERSIGN_KEY=cs_… npx countersign tasks list`} />
+      <ShownOnce secret={shown} onClose={() => setShown(null)} title={t('Your new key')} label={t('key')}>
+        <p className="text-muted">{t('The inbox in a terminal:')}</p>
+        <Copyable
+          label={t('command')}
+          text={`COUNTERSIGN_URL=${location.origin} COUNTERSIGN_KEY=cs_… npx countersign tasks list`}
+        />
       </ShownOnce>
     </Card>
   )
@@ -79,7 +86,7 @@ export function PersonalKeys() {
 function NewKey({ onMade }: { onMade: (secret: string) => void }) {
   const me = useUser()
   const { run, dialog } = useStepUp()
-  const [form, setForm] = useState({ name: 'My terminal', scopes: ['tasks:*'] as Scope[], life: String(90 * DAY) })
+  const [form, setForm] = useState({ name: t('My terminal'), scopes: ['tasks:*'] as Scope[], life: String(90 * DAY) })
   const create = useMutation({
     mutationFn: () =>
       run(() => api.keys.create({ kind: 'usr', name: form.name, scopes: form.scopes, expires_in_seconds: Number(form.life) })),
@@ -100,14 +107,14 @@ function NewKey({ onMade }: { onMade: (secret: string) => void }) {
       <form onSubmit={submit} noValidate className="flex flex-col gap-4">
         {placed.beside.size === 0 && <Refusal error={create.error} placed={placed} />}
         <TextField
-          label="Name"
-          hint="Where it will be used."
+          label={t('Name')}
+          hint={t('Where it will be used.')}
           value={form.name}
           error={placed.beside.get('/name')}
           onChange={(event) => setForm({ ...form, name: event.target.value })}
         />
         <fieldset className="flex flex-col gap-2">
-          <legend className="mb-1 font-medium">What it may do</legend>
+          <legend className="mb-1 font-medium">{t('What it may do')}</legend>
           {SCOPES.map(({ scope, action, does }) => (
             <label key={scope} className="flex items-center gap-3">
               <input
@@ -121,8 +128,9 @@ function NewKey({ onMade }: { onMade: (secret: string) => void }) {
           ))}
           {form.scopes.includes('tasks:decide_for') && (
             <Banner tone="warning">
-              Whoever holds this key can answer in anybody’s name, as if by a link. Nothing but the key vouches for those answers,
-              and the record says so. Keep it on a server that signs people in itself.
+              {t(
+                'Whoever holds this key can answer in anybody’s name, as if by a link. Nothing but the key vouches for those answers, and the record says so. Keep it on a server that signs people in itself.',
+              )}
             </Banner>
           )}
           {placed.beside.has('/scopes') && (
@@ -133,14 +141,14 @@ function NewKey({ onMade }: { onMade: (secret: string) => void }) {
           )}
         </fieldset>
         <SelectField
-          label="Works for"
+          label={t('Works for')}
           value={form.life}
           options={LIVES}
           onChange={(event) => setForm({ ...form, life: event.target.value })}
         />
         <div>
           <Button type="submit" tone="primary" busy={create.isPending}>
-            Create key
+            {t('Create key')}
           </Button>
         </div>
       </form>

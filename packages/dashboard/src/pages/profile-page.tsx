@@ -1,6 +1,7 @@
 // One's own account: the places where one is signed in, keys for programs that act in one's name, and the password.
 import { useUser } from '../me.ts'
 import { AvailabilityCard } from '../routing/availability-card.tsx'
+import { t } from '../text/t.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
 import { PageTitle } from '../ui/card.tsx'
@@ -10,14 +11,14 @@ import { PasswordCard } from './profile-password.tsx'
 import { SessionsCard } from './profile-sessions.tsx'
 
 export function ProfilePage() {
-  useTitle('Profile')
+  useTitle(t('Profile'))
   const me = useUser()
   return (
     <div className="flex flex-col gap-5">
-      <PageTitle title="Profile">
+      <PageTitle title={t('Profile')}>
         <p className="flex flex-wrap items-center gap-2 text-muted wrap-anywhere">
           {visible(me.display_name)} · {me.email} <Badge tone="good">{me.role}</Badge>
-          {me.is_host && <Badge tone="info">host</Badge>}
+          {me.is_host && <Badge tone="info">{t('host')}</Badge>}
         </p>
       </PageTitle>
       <AvailabilityCard />

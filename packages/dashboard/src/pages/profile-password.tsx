@@ -4,6 +4,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { api } from '../api.ts'
 import { placeErrors } from '../problem.ts'
+import { t } from '../text/t.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
@@ -14,7 +15,7 @@ import { TextField } from '../ui/text-field.tsx'
 export function PasswordCard() {
   const queries = useQueryClient()
   const [old, setOld] = useState('')
-  const chosen = useNewPassword('New password')
+  const chosen = useNewPassword(t('New password'))
   const change = useMutation({
     mutationFn: () => api.me.changePassword({ old_password: old, password: chosen.password }),
     onSuccess: () => {
@@ -25,19 +26,19 @@ export function PasswordCard() {
   })
   const placed = placeErrors(change.error, ['/old_password', '/password'])
   const isWrong = change.error instanceof Problem && change.error.code === 'credentials_invalid'
-  const wrong = isWrong ? 'This is not your present password.' : placed.beside.get('/old_password')
+  const wrong = isWrong ? t('This is not your present password.') : placed.beside.get('/old_password')
   const refused = passwordError(change.error, placed)
   const submit = (event: FormEvent) => {
     event.preventDefault()
     if (chosen.agree()) change.mutate()
   }
   return (
-    <Card title="Change your password">
-      <form onSubmit={submit} noValidate className="flex max-w-md flex-col gap-4" aria-label="Change your password">
-        {change.isSuccess && <Banner tone="success">Your password is changed; all other sessions have ended.</Banner>}
+    <Card title={t('Change your password')}>
+      <form onSubmit={submit} noValidate className="flex max-w-md flex-col gap-4" aria-label={t('Change your password')}>
+        {change.isSuccess && <Banner tone="success">{t('Your password is changed; all other sessions have ended.')}</Banner>}
         {!wrong && !refused && <Refusal error={change.error} placed={placed} />}
         <TextField
-          label="Present password"
+          label={t('Present password')}
           type="password"
           autoComplete="current-password"
           value={old}
@@ -47,7 +48,7 @@ export function PasswordCard() {
         {chosen.fields(refused)}
         <div>
           <Button type="submit" tone="primary" busy={change.isPending}>
-            Change password
+            {t('Change password')}
           </Button>
         </div>
       </form>

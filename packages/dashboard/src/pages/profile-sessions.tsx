@@ -1,6 +1,7 @@
 // Where one is signed in, and how to end that.
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { api } from '../api.ts'
+import { t } from '../text/t.ts'
 import { exact, relative, useNow } from '../time.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
@@ -18,31 +19,39 @@ export function SessionsCard() {
   const rows = sessions.data?.data ?? []
   return (
     <Card
-      title="Where you are signed in"
+      title={t('Where you are signed in')}
       aside={
         <Button
           small
-          reason={rows.length > 1 ? undefined : 'There is no other session.'}
+          reason={rows.length > 1 ? undefined : t('There is no other session.')}
           busy={endOthers.isPending}
           onClick={() => endOthers.mutate()}
         >
-          End all others
+          {t('End all others')}
         </Button>
       }
     >
       <Refusal error={sessions.error ?? end.error ?? endOthers.error} />
       <ul className="-my-1 divide-y divide-line">
         {rows.map((session) => {
-          const client = visible(session.client ?? 'Unknown client')
+          const client = visible(session.client ?? t('Unknown client'))
           return (
             <li key={session.id} className="flex flex-wrap items-center justify-between gap-3 py-3">
               <div className="min-w-0">
                 <p className="font-medium wrap-anywhere">
-                  {client} {session.current && <Badge tone="good">this one</Badge>}
+                  {client} {session.current && <Badge tone="good">{t('this one')}</Badge>}
                 </p>
                 <p className="text-sm text-muted" title={exact(session.started_at)}>
-                  Signed in {relative(session.started_at, now)}, seen {relative(session.last_seen_at, now)}
-                  {session.address ? `, from ${session.address}` : ''}
+                  {session.address
+                    ? t('Signed in {when}, seen {when2}, from {address}', {
+                        when: relative(session.started_at, now),
+                        when2: relative(session.last_seen_at, now),
+                        address: session.address,
+                      })
+                    : t('Signed in {when}, seen {when2}', {
+                        when: relative(session.started_at, now),
+                        when2: relative(session.last_seen_at, now),
+                      })}
                 </p>
               </div>
               {!session.current && (
@@ -50,9 +59,9 @@ export function SessionsCard() {
                   small
                   busy={end.isPending}
                   onClick={() => end.mutate(session.id)}
-                  aria-label={`End the session of ${client}, signed in ${exact(session.started_at)}`}
+                  aria-label={t('End the session of {client}, signed in {when}', { client, when: exact(session.started_at) })}
                 >
-                  End
+                  {t('End')}
                 </Button>
               )}
             </li>

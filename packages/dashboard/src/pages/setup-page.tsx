@@ -4,6 +4,7 @@ import { Link, useLocation } from 'wouter'
 import { useSetup, useSetupOperator } from '../me.ts'
 import { paths } from '../paths.ts'
 import { placeErrors } from '../problem.ts'
+import { t } from '../text/t.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { passwordError, useNewPassword } from '../ui/new-password.tsx'
@@ -29,33 +30,33 @@ export function SetupPage() {
 
   if (setup.data && !setup.data.needs_setup && !create.isSuccess)
     return (
-      <Entrance title="Already set up">
-        <p>This installation has its first operator. People join by invitation.</p>
+      <Entrance title={t('Already set up')}>
+        <p>{t('This installation has its first operator. People join by invitation.')}</p>
         <Link href={paths.signIn()} className="text-accent underline">
-          Go to sign-in
+          {t('Go to sign-in')}
         </Link>
       </Entrance>
     )
 
   return (
-    <Entrance title="Set up Countersign">
-      <p className="text-muted">You become the owner of this installation. The link works once.</p>
+    <Entrance title={t('Set up Countersign')}>
+      <p className="text-muted">{t('You become the owner of this installation. The link works once.')}</p>
       {!token && (
         <Banner tone="warning">
-          Open this page by the set-up link that “countersign dev” or “countersign setup link” prints.
+          {t('Open this page by the set-up link that “countersign dev” or “countersign setup link” prints.')}
         </Banner>
       )}
       {!refused && <Refusal error={create.error} placed={placed} />}
       <form onSubmit={submit} className="flex flex-col gap-4" noValidate>
         <TextField
-          label="Your name"
+          label={t('Your name')}
           autoComplete="name"
           value={form.display_name}
           error={placed.beside.get('/display_name')}
           onChange={(event) => setForm({ ...form, display_name: event.target.value })}
         />
         <TextField
-          label="E-mail"
+          label={t('E-mail')}
           type="email"
           autoComplete="username"
           value={form.email}
@@ -64,7 +65,7 @@ export function SetupPage() {
         />
         {chosen.fields(refused)}
         <Button type="submit" tone="primary" busy={create.isPending}>
-          {create.isPending ? 'Setting up…' : 'Create operator'}
+          {create.isPending ? t('Setting up…') : t('Create operator')}
         </Button>
       </form>
     </Entrance>

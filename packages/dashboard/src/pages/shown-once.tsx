@@ -1,5 +1,6 @@
 // What is shown once and never again: a key, the link of an invitation.
 import type { ReactNode } from 'react'
+import { t } from '../text/t.ts'
 import { Copyable } from '../ui/copy.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 
@@ -8,7 +9,7 @@ type Props = { secret: string | null; onClose: () => void; title: string; label:
 export function ShownOnce({ secret, onClose, title, label, children }: Props) {
   return (
     <Dialog open={secret !== null} onClose={onClose} title={title}>
-      <p>This is the only time it is shown. Keep it where your secrets are.</p>
+      <p>{t('This is the only time it is shown. Keep it where your secrets are.')}</p>
       <Copyable label={label} text={secret ?? ''} />
       {children}
     </Dialog>

@@ -3,6 +3,7 @@ import { type FormEvent, useState } from 'react'
 import { useLocation, useSearchParams } from 'wouter'
 import { useSignIn } from '../me.ts'
 import { safeReturn } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 import { TextField } from '../ui/text-field.tsx'
@@ -20,11 +21,11 @@ export function SignInPage() {
   }
 
   return (
-    <Entrance title="Sign in">
+    <Entrance title={t('Sign in')}>
       <Refusal error={signIn.error} />
       <form onSubmit={submit} className="flex flex-col gap-4" noValidate>
         <TextField
-          label="E-mail or username"
+          label={t('E-mail or username')}
           autoComplete="username"
           autoCapitalize="none"
           spellCheck={false}
@@ -33,14 +34,14 @@ export function SignInPage() {
           onChange={(event) => setForm({ ...form, login: event.target.value })}
         />
         <TextField
-          label="Password"
+          label={t('Password')}
           type="password"
           autoComplete="current-password"
           value={form.password}
           onChange={(event) => setForm({ ...form, password: event.target.value })}
         />
         <Button type="submit" tone="primary" busy={signIn.isPending}>
-          {signIn.isPending ? 'Signing in…' : 'Sign in'}
+          {signIn.isPending ? t('Signing in…') : t('Sign in')}
         </Button>
       </form>
     </Entrance>

@@ -9,6 +9,7 @@ import { useUser } from '../me.ts'
 import { Erase } from '../talk/erase.tsx'
 import { SendBack } from '../talk/send-back.tsx'
 import { Reassign } from '../task/reassign.tsx'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { visible } from '../ui/marks.ts'
@@ -36,33 +37,35 @@ export function TaskActs({ task }: { task: Task }) {
 
   if (task.status !== 'open' && task.status !== 'returned') return null
   return (
-    <section className="flex flex-col gap-3" aria-label="Other acts">
+    <section className="flex flex-col gap-3" aria-label={t('Other acts')}>
       <Refusal error={claim.error ?? release.error} />
       <div className="flex flex-wrap gap-2">
         {!isMine && (
           <Button small busy={claim.isPending} reason={why(claimable)} onClick={() => claim.mutate()}>
-            Claim it
+            {t('Claim it')}
           </Button>
         )}
         {can('release', task) === true && (
           <Button small busy={release.isPending} onClick={() => release.mutate()}>
-            {isMine ? 'Give it back' : `Free it from ${visible(task.assigned_to_display_name ?? 'its holder')}`}
+            {isMine
+              ? t('Give it back')
+              : t('Free it from {name}', { name: visible(task.assigned_to_display_name ?? t('its holder')) })}
           </Button>
         )}
         <SendBack task={task} />
         <Reassign task={task} />
         <Button small tone="danger" reason={why(can('cancel', task))} onClick={() => setAsking(true)}>
-          Withdraw the question
+          {t('Withdraw the question')}
         </Button>
         <Erase task={task} />
       </div>
-      <Dialog open={asking} onClose={() => setAsking(false)} title="Withdraw the question">
-        <p>The agent is told that the question was withdrawn. This cannot be undone.</p>
+      <Dialog open={asking} onClose={() => setAsking(false)} title={t('Withdraw the question')}>
+        <p>{t('The agent is told that the question was withdrawn. This cannot be undone.')}</p>
         <Refusal error={cancel.error} />
-        <TextField label="Reason (the agent reads it)" value={reason} onChange={(event) => setReason(event.target.value)} />
+        <TextField label={t('Reason (the agent reads it)')} value={reason} onChange={(event) => setReason(event.target.value)} />
         <div>
           <Button tone="danger" busy={cancel.isPending} onClick={() => cancel.mutate()}>
-            Withdraw it
+            {t('Withdraw it')}
           </Button>
         </div>
       </Dialog>

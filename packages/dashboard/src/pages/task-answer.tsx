@@ -14,6 +14,7 @@ import { placeErrors } from '../problem.ts'
 import { KeepAsComment } from '../talk/keep-as-comment.tsx'
 import { useProvenDecision } from '../task/prove.tsx'
 import { Remember } from '../task/remember.tsx'
+import { t } from '../text/t.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Card } from '../ui/card.tsx'
 import { TextField } from '../ui/text-field.tsx'
@@ -56,7 +57,7 @@ export function TaskAnswer({ task, initial, unread, onSent }: Props) {
 
   return (
     <div ref={form}>
-      <Card title="Your answer">
+      <Card title={t('Your answer')}>
         <AnswerForm
           responseSchema={task.response_schema}
           formDefinition={task.form_definition}
@@ -75,7 +76,7 @@ export function TaskAnswer({ task, initial, unread, onSent }: Props) {
               {allowed !== true && <Banner tone="info">{allowed}</Banner>}
               {stepping && (
                 <Banner tone="warning">
-                  This was asked of somebody else. You can step in; the record says so, with your reason.
+                  {t('This was asked of somebody else. You can step in; the record says so, with your reason.')}
                 </Banner>
               )}
             </>
@@ -84,7 +85,7 @@ export function TaskAnswer({ task, initial, unread, onSent }: Props) {
           {task.may.includes('remember') && <Remember seconds={remember} onChange={setRemember} />}
           {stepping && (
             <TextField
-              label="Reason for stepping in"
+              label={t('Reason for stepping in')}
               value={kept.reason}
               error={reasonError}
               onChange={(event) => change({ reason: event.target.value })}

@@ -2,32 +2,34 @@
 import type { Decision, Task } from '@countersign/sdk'
 import { Receipt } from '../task/receipt.tsx'
 import { Remembered } from '../task/remember.tsx'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { exact } from '../time.ts'
 import { Card } from '../ui/card.tsx'
 import { AgentText } from '../ui/content.tsx'
 
 /** One sentence; total over the states. */
 export function outcomeOf(task: Task): string {
-  if (task.status === 'timed_out') return 'Nobody answered in time.'
-  if (task.status === 'cancelled') return 'It was withdrawn.'
-  if (task.status === 'revising') return 'It was sent back: the agent changes what it asks, or withdraws it.'
-  if (task.status === 'verifying') return 'An answer is being checked.'
-  if (task.status === 'returned') return 'The last answer came back from its verifier.'
-  if (task.status === 'verification_exhausted') return 'No answer passed its verifier.'
-  if (task.status !== 'completed') return 'It is open.'
-  if (task.completed_via_channel === 'timeout') return 'The deadline settled it.'
-  return `${task.completed_by_display_name ?? 'Somebody'} settled it.`
+  if (task.status === 'timed_out') return t('Nobody answered in time.')
+  if (task.status === 'cancelled') return t('It was withdrawn.')
+  if (task.status === 'revising') return t('It was sent back: the agent changes what it asks, or withdraws it.')
+  if (task.status === 'verifying') return t('An answer is being checked.')
+  if (task.status === 'returned') return t('The last answer came back from its verifier.')
+  if (task.status === 'verification_exhausted') return t('No answer passed its verifier.')
+  if (task.status !== 'completed') return t('It is open.')
+  if (task.completed_via_channel === 'timeout') return t('The deadline settled it.')
+  return t('{name} settled it.', { name: task.completed_by_display_name ?? t('Somebody') })
 }
 
 /** The deadline has said so already. */
 const THROUGH: Record<NonNullable<Task['completed_via_channel']>, string> = {
-  dashboard: ', in the dashboard',
-  email: ', by mail',
-  slack: ', in Slack',
-  embed: ', in an embedded page',
-  webhook: ', by a webhook',
-  api: ', through the API',
-  cli: ', from the command line',
+  dashboard: t(', in the dashboard'),
+  email: t(', by mail'),
+  slack: t(', in Slack'),
+  embed: t(', in an embedded page'),
+  webhook: t(', by a webhook'),
+  api: t(', through the API'),
+  cli: t(', from the command line'),
   timeout: '',
 }
 
@@ -37,7 +39,7 @@ const isUnderWay = ({ status }: Task): boolean => status === 'revising' || statu
 export function TaskOutcome({ task }: { task: Task }) {
   const at = task.completed_at ?? task.timed_out_at ?? task.cancelled_at
   return (
-    <Card title={isUnderWay(task) ? 'Where it stands' : 'What became of it'}>
+    <Card title={isUnderWay(task) ? t('Where it stands') : t('What became of it')}>
       <div className="flex flex-col gap-2">
         <p>
           <AgentText text={outcomeOf(task)} />
@@ -48,7 +50,7 @@ export function TaskOutcome({ task }: { task: Task }) {
             {task.completed_via_channel ? THROUGH[task.completed_via_channel] : ''}
           </p>
         )}
-        {typeof task.cancel_reason === 'string' && <Said what="Reason" text={task.cancel_reason} />}
+        {typeof task.cancel_reason === 'string' && <Said what={t('Reason')} text={task.cancel_reason} />}
         {task.decisions.map((decision) => (
           <Decided key={decision.id} decision={decision} />
         ))}
@@ -63,11 +65,11 @@ const Decided = ({ decision }: { decision: Decision }) => (
   <>
     {decision.stepped_in && (
       <p className="text-muted">
-        <AgentText text={decision.display_name} /> was not asked and stepped in.
+        {rich('{name} was not asked and stepped in.', { name: <AgentText text={decision.display_name} /> })}
       </p>
     )}
-    {typeof decision.reason === 'string' && <Said what="Reason" text={decision.reason} />}
-    {typeof decision.comment === 'string' && <Said what="Comment" text={decision.comment} />}
+    {typeof decision.reason === 'string' && <Said what={t('Reason')} text={decision.reason} />}
+    {typeof decision.comment === 'string' && <Said what={t('Comment')} text={decision.comment} />}
   </>
 )
 

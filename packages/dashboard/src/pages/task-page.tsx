@@ -25,6 +25,7 @@ import { Edits } from '../task/edits.tsx'
 import { Facts, isAnswerable } from '../task/facts.tsx'
 import { type Read, readTask } from '../task/read.ts'
 import { Votes } from '../task/votes.tsx'
+import { t } from '../text/t.ts'
 import { useTitle } from '../title.ts'
 import { StatusBadge, TaskBadges } from '../ui/badge.tsx'
 import { Card } from '../ui/card.tsx'
@@ -39,13 +40,13 @@ export function TaskPage({ id }: { id: string }) {
   const { refetchInterval } = useLive()
   const read = useQuery({ queryKey: ['task', id], queryFn: () => readTask(id), refetchInterval })
   const [revealed, setRevealed] = useState<Revealed | null>(null)
-  if (read.isPending) return <p className="text-muted">Loading…</p>
+  if (read.isPending) return <p className="text-muted">{t('Loading…')}</p>
   // What was revealed is of one version: when the task moves on, it is hidden again.
   const data = read.data && revealed && revealed.task.version >= read.data.task.version ? revealed : read.data
   return (
     <div className="flex flex-col gap-5">
       <Link href={paths.inbox()} className="self-start text-muted hover:text-text hover:underline">
-        ← Inbox
+        {t('← Inbox')}
       </Link>
       <Refusal error={read.error} />
       {data && hidesParts(data.task) && <RevealCard task={data.task} onRevealed={setRevealed} />}
@@ -98,16 +99,16 @@ function TaskView({ task, shown }: Read) {
       >
         <div className="flex min-w-0 flex-col gap-5">
           {typeof task.description === 'string' && task.description !== '' && (
-            <Card title="Background">
+            <Card title={t('Background')}>
               <Markdown text={task.description} loadImage={(url) => imageOf(task.id, url)} />
             </Card>
           )}
           <ActionCard action={member('action')} />
           <Edits action={member('action')} decisions={member('decisions')} />
           {member('payload') !== null && (
-            <ContentCard title="What it is about" value={member('payload')} label="content" shortcut="v" />
+            <ContentCard title={t('What it is about')} value={member('payload')} label={t('content')} shortcut="v" />
           )}
-          {member('response') !== null && <ContentCard title="The answer" value={member('response')} label="answer" />}
+          {member('response') !== null && <ContentCard title={t('The answer')} value={member('response')} label={t('answer')} />}
           <Changes task={task} shown={shown} />
           {/* Its own room would be a hole in the column. */}
           <div ref={end} aria-hidden="true" className="-mt-5" />

@@ -7,6 +7,7 @@ import { api } from '../api.ts'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { useTitle } from '../title.ts'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
@@ -19,7 +20,7 @@ import { PoliciesFrame, PolicyItem } from './frame.tsx'
 type Fault = PolicyVersion['errors'][number]
 
 export function EditorPage() {
-  useTitle('Policy editor')
+  useTitle(t('Policy editor'))
   const [search] = useSearchParams()
   const from = search.get('from')
   const active = useActive()
@@ -30,9 +31,9 @@ export function EditorPage() {
   })
   const base = from === null ? active : other
   return (
-    <PoliciesFrame title="Policy editor">
+    <PoliciesFrame title={t('Policy editor')}>
       <Refusal error={base.error} />
-      {base.isPending && <p className="text-muted">Loading…</p>}
+      {base.isPending && <p className="text-muted">{t('Loading…')}</p>}
       {base.data && <Editor key={base.data.version} base={base.data} />}
     </PoliciesFrame>
   )
@@ -65,13 +66,13 @@ function Editor({ base }: { base: PolicyVersion }) {
   const { errors = [], warnings = [], policies = [] } = checked.data ?? {}
   const isChecking = settled !== text || checked.isFetching
   const reason =
-    closedTo(me, 'policy.write', 'write policies') ??
+    closedTo(me, 'policy.write', t('write policies')) ??
     (text === base.text
-      ? 'Nothing has changed yet.'
+      ? t('Nothing has changed yet.')
       : errors.length > 0
-        ? 'Mend the problems first.'
+        ? t('Mend the problems first.')
         : isChecking
-          ? 'The text is being checked.'
+          ? t('The text is being checked.')
           : undefined)
   const show = ({ line, column }: Fault) => {
     const at = offsetOf(text, line, column)
@@ -87,29 +88,29 @@ function Editor({ base }: { base: PolicyVersion }) {
     <div className="flex flex-col gap-4">
       <TextArea area={area} text={text} onText={setText} marked={errors} />
       <p role="status" className="text-sm text-muted">
-        {isChecking ? 'Checking…' : said(errors.length, warnings.length, policies.length)}
+        {isChecking ? t('Checking…') : said(errors.length, warnings.length, policies.length)}
       </p>
       <Refusal error={checked.error} />
-      <Faults name="Problems" faults={errors} onShow={show} />
-      <Faults name="Warnings" faults={warnings} onShow={show} />
+      <Faults name={t('Problems')} faults={errors} onShow={show} />
+      <Faults name={t('Warnings')} faults={warnings} onShow={show} />
       <div className="flex flex-wrap items-end gap-3">
         <div className="min-w-60 grow">
           <TextField
-            label="What changed"
-            hint="For those who read the list of versions."
+            label={t('What changed')}
+            hint={t('For those who read the list of versions.')}
             value={note}
             maxLength={500}
             onChange={(event) => setNote(event.target.value)}
           />
         </div>
         <Button tone="primary" reason={reason} busy={save.isPending} onClick={() => save.mutate()}>
-          Save as a new version
+          {t('Save as a new version')}
         </Button>
       </div>
       <Refusal error={save.error} />
       {stepUp.dialog}
       {policies.length > 0 && (
-        <Card title="In words">
+        <Card title={t('In words')}>
           <ul className="-mx-5 -mb-5 divide-y divide-line border-t border-line">
             {policies.map((policy) => (
               <PolicyItem key={policy.id} policy={policy} />
@@ -125,8 +126,11 @@ const many = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 
 
 const said = (errors: number, warnings: number, policies: number): string =>
   errors > 0
-    ? `${many(errors, 'problem')}: it cannot be saved like this.`
-    : `No problem in ${policies === 1 ? 'one policy' : `${policies} policies`}${warnings > 0 ? `, ${many(warnings, 'warning')}` : ''}.`
+    ? t('{errors}: it cannot be saved like this.', { errors: many(errors, 'problem') })
+    : t('No problem in {policies, plural, one {one policy} other {{policies} policies}}{warnings}.', {
+        policies,
+        warnings: warnings > 0 ? `, ${many(warnings, 'warning')}` : '',
+      })
 
 type AreaProps = {
   area: React.RefObject<HTMLTextAreaElement | null>
@@ -152,7 +156,7 @@ function TextArea({ area, text, onText, marked }: AreaProps) {
         </ol>
         <textarea
           ref={area}
-          aria-label="Text of the policies"
+          aria-label={t('Text of the policies')}
           aria-invalid={marked.length > 0 || undefined}
           value={text}
           rows={lines}
@@ -177,7 +181,7 @@ function Faults({ name, faults, onShow }: { name: string; faults: readonly Fault
         {faults.map((fault) => (
           <li key={`${fault.line}:${fault.column} ${fault.code}`} className="flex flex-wrap items-baseline gap-x-3">
             <Button small tone="quiet" className="-ml-3 tabular-nums" onClick={() => onShow(fault)}>
-              Line {fault.line}, column {fault.column}
+              {t('Line {line}, column {column}', { line: fault.line, column: fault.column })}
             </Button>
             <span className="min-w-0 wrap-anywhere">{visible(fault.message)}</span>
           </li>

@@ -2,20 +2,21 @@
 import type { PolicyVersion } from '@countersign/sdk'
 import type { ReactNode } from 'react'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { Badge, type Tone } from '../ui/badge.tsx'
 import { visible } from '../ui/marks.ts'
 import { Sections } from '../ui/sections.tsx'
 
 const PLACES = [
-  { name: 'In force', path: paths.policies() },
-  { name: 'Editor', path: paths.policyEditor() },
-  { name: 'Versions', path: paths.policyVersions() },
-  { name: 'Simulator', path: paths.policySimulator() },
+  { name: t('In force'), path: paths.policies() },
+  { name: t('Editor'), path: paths.policyEditor() },
+  { name: t('Versions'), path: paths.policyVersions() },
+  { name: t('Simulator'), path: paths.policySimulator() },
 ]
 
 type FrameProps = { title: string; aside?: ReactNode; children: ReactNode }
 
-export const PoliciesFrame = (props: FrameProps) => <Sections name="Policies" places={PLACES} {...props} />
+export const PoliciesFrame = (props: FrameProps) => <Sections name={t('Policies')} places={PLACES} {...props} />
 
 export type Shown = PolicyVersion['policies'][number]
 export type Does = 'allows' | 'asks' | 'denies'
@@ -24,9 +25,9 @@ export const doesOf = ({ effect, ask }: Pick<Shown, 'effect' | 'ask'>): Does =>
   effect === 'forbid' ? 'denies' : ask ? 'asks' : 'allows'
 
 export const OUTCOME: Record<'allow' | 'ask' | 'deny', { word: string; tone: Tone }> = {
-  allow: { word: 'Allow', tone: 'good' },
-  ask: { word: 'Ask', tone: 'warn' },
-  deny: { word: 'Deny', tone: 'bad' },
+  allow: { word: t('Allow'), tone: 'good' },
+  ask: { word: t('Ask'), tone: 'warn' },
+  deny: { word: t('Deny'), tone: 'bad' },
 }
 
 export const OutcomeBadge = ({ outcome }: { outcome: 'allow' | 'ask' | 'deny' }) => (
@@ -35,9 +36,11 @@ export const OutcomeBadge = ({ outcome }: { outcome: 'allow' | 'ask' | 'deny' })
 
 /** 90 s, 10 min, 24 h, 7 days. */
 export function duration(seconds: number): string {
-  if (seconds < 120) return `${seconds} s`
-  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`
-  return seconds <= 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`
+  if (seconds < 120) return t('{seconds} s', { seconds })
+  if (seconds < 7_200) return t('{math} min', { math: Math.round(seconds / 60) })
+  return seconds <= 172_800
+    ? t('{math} h', { math: Math.round(seconds / 3_600) })
+    : t('{math} days', { math: Math.round(seconds / 86_400) })
 }
 
 /** One policy: what it does, in words, and its text behind a click. */
@@ -54,12 +57,20 @@ export function PolicyItem({ policy, open = false }: { policy: Shown; open?: boo
       </div>
       {ask && (
         <p className="text-sm text-muted sm:pl-23">
-          “{visible(ask.text)}” {ask.quorum === 1 ? 'One person' : `${ask.quorum} people`} within {duration(ask.expires_seconds)},
-          then {ask.on_timeout === 'deny' ? 'denied' : 'asked once more, then denied'}.
+          {ask.on_timeout === 'deny'
+            ? t('“{text}” {quorum, plural, one {One person} other {{quorum} people}} within {span}, then denied.', {
+                text: visible(ask.text),
+                quorum: ask.quorum,
+                span: duration(ask.expires_seconds),
+              })
+            : t(
+                '“{text}” {quorum, plural, one {One person} other {{quorum} people}} within {span}, then asked once more, then denied.',
+                { text: visible(ask.text), quorum: ask.quorum, span: duration(ask.expires_seconds) },
+              )}
         </p>
       )}
       <details className="text-sm sm:pl-23" open={open}>
-        <summary className="cursor-pointer text-muted">Text of {visible(policy.id)}</summary>
+        <summary className="cursor-pointer text-muted">{t('Text of {id}', { id: visible(policy.id) })}</summary>
         <pre className="mt-2 rounded-lg bg-sunken p-3 font-mono text-xs whitespace-pre-wrap wrap-anywhere">
           {visible(policy.text)}
         </pre>

@@ -1,6 +1,8 @@
 // The active policies in words (P70): what is allowed, asked and denied, each with its text behind a click.
 import { Link, useSearchParams } from 'wouter'
 import { paths } from '../paths.ts'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { exact } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Banner } from '../ui/banner.tsx'
@@ -10,40 +12,47 @@ import { useActive } from './active.ts'
 import { type Does, doesOf, PoliciesFrame, PolicyItem } from './frame.tsx'
 
 const FILTERS: { name: string; does: Does | null }[] = [
-  { name: 'All', does: null },
-  { name: 'Allows', does: 'allows' },
-  { name: 'Asks', does: 'asks' },
-  { name: 'Denies', does: 'denies' },
+  { name: t('All'), does: null },
+  { name: t('Allows'), does: 'allows' },
+  { name: t('Asks'), does: 'asks' },
+  { name: t('Denies'), does: 'denies' },
 ]
 
 export function InForcePage() {
-  useTitle('Policies')
+  useTitle(t('Policies'))
   const active = useActive()
   const [search, setSearch] = useSearchParams()
   const wanted = search.get('does')
   const shown = active.data?.policies.filter((policy) => wanted === null || doesOf(policy) === wanted) ?? []
   return (
-    <PoliciesFrame title="Policies in force">
+    <PoliciesFrame title={t('Policies in force')}>
       <Refusal error={active.error} />
-      {active.isPending && <p className="text-muted">Loading…</p>}
+      {active.isPending && <p className="text-muted">{t('Loading…')}</p>}
       {active.data && (
         <>
           <p className="text-muted">
-            Version {active.data.version}, {active.data.origin === 'starting' ? 'with which this tenant started' : 'saved here'}
-            {active.data.activated_at && <>, active since {exact(active.data.activated_at)}</>}. Whatever no policy permits is
-            denied; one that denies outweighs all that allow.{' '}
-            <Link href={paths.policyEditor()} className="underline decoration-line-strong underline-offset-4">
-              Change them in the editor
-            </Link>
-            .
+            {active.data.origin === 'starting'
+              ? t('Version {version}, with which this tenant started', { version: active.data.version })
+              : t('Version {version}, saved here', { version: active.data.version })}
+            {active.data.activated_at && <>{t(', active since {when}', { when: exact(active.data.activated_at) })}</>}
+            {rich(
+              '. Whatever no policy permits is denied; one that denies outweighs all that allow. <link>Change them in the editor</link>.',
+              {
+                link: (words) => (
+                  <Link href={paths.policyEditor()} className="underline decoration-line-strong underline-offset-4">
+                    {words}
+                  </Link>
+                ),
+              },
+            )}
           </p>
           {active.data.errors.length > 0 && (
             <Banner tone="error">
-              This version does not pass in this build, so every act is denied. Activate another version, or mend this one.
+              {t('This version does not pass in this build, so every act is denied. Activate another version, or mend this one.')}
             </Banner>
           )}
           <fieldset className="flex flex-wrap gap-1">
-            <legend className="sr-only">Show</legend>
+            <legend className="sr-only">{t('Show')}</legend>
             {FILTERS.map(({ name, does }) => (
               <Button
                 key={name}
@@ -56,11 +65,11 @@ export function InForcePage() {
               </Button>
             ))}
           </fieldset>
-          <ul className="card divide-y divide-line" aria-label="Policies">
+          <ul className="card divide-y divide-line" aria-label={t('Policies')}>
             {shown.map((policy) => (
               <PolicyItem key={policy.id} policy={policy} />
             ))}
-            {shown.length === 0 && <li className="px-5 py-3 text-muted">No policy of this kind.</li>}
+            {shown.length === 0 && <li className="px-5 py-3 text-muted">{t('No policy of this kind.')}</li>}
           </ul>
         </>
       )}

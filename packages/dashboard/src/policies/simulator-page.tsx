@@ -6,6 +6,7 @@ import { useSearchParams } from 'wouter'
 import { api } from '../api.ts'
 import { readTyped } from '../jobs/json.ts'
 import { closedTo, useUser } from '../me.ts'
+import { t } from '../text/t.ts'
 import { useTitle } from '../title.ts'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
@@ -15,7 +16,7 @@ import { SelectField } from '../ui/select-field.tsx'
 import { INPUT, TextField } from '../ui/text-field.tsx'
 import { duration, OutcomeBadge, PoliciesFrame, PolicyItem } from './frame.tsx'
 
-const TYPES = ['Agent', 'User', 'Key']
+const TYPES = [t('Agent'), t('User'), t('Key')]
 /** What an act of each kind says of itself, to begin with. */
 const SAMPLES: Record<string, { resource: string; context: object }> = {
   'job.enqueue': {
@@ -56,7 +57,7 @@ const SAMPLES: Record<string, { resource: string; context: object }> = {
 }
 
 export function SimulatorPage() {
-  useTitle('Policy simulator')
+  useTitle(t('Policy simulator'))
   const me = useUser()
   const [search, setSearch] = useSearchParams()
   const schema = useQuery({
@@ -105,43 +106,43 @@ export function SimulatorPage() {
     setFault(typed.fault)
     if (typed.fault === undefined) ask.mutate(typed.value)
   }
-  const closed = closedTo(me, 'policy.dry_run', 'try policies')
+  const closed = closedTo(me, 'policy.dry_run', t('try policies'))
   return (
-    <PoliciesFrame title="Simulator">
-      <p className="text-muted">What would be decided, and by which policies. Nothing is done, and nobody is asked.</p>
+    <PoliciesFrame title={t('Simulator')}>
+      <p className="text-muted">{t('What would be decided, and by which policies. Nothing is done, and nobody is asked.')}</p>
       <Refusal error={schema.error} />
       <div className="grid items-start gap-5 lg:grid-cols-2">
-        <form onSubmit={submit} className="card flex flex-col gap-4 p-5" aria-label="Request">
+        <form onSubmit={submit} className="card flex flex-col gap-4 p-5" aria-label={t('Request')}>
           <div className="grid grid-cols-[8rem_1fr] gap-3">
             <SelectField
-              label="Principal"
+              label={t('Principal')}
               value={asked.type}
               options={TYPES.map((value) => ({ value, label: value }))}
               onChange={(event) => put({ type: event.target.value })}
             />
             <TextField
-              label="Id"
+              label={t('Id')}
               required
-              placeholder="agt_…"
+              placeholder={t('agt_…')}
               value={asked.id}
               onChange={(event) => put({ id: event.target.value })}
             />
           </div>
           <SelectField
-            label="Action"
+            label={t('Action')}
             value={asked.action}
             options={(schema.data?.actions ?? [asked.action]).map((value) => ({ value, label: value }))}
             onChange={(event) => put({ action: event.target.value })}
           />
           <TextField
-            label="Resource"
-            hint="Type::id, such as Kind::report.build; the tenant, if empty."
+            label={t('Resource')}
+            hint={t('Type::id, such as Kind::report.build; the tenant, if empty.')}
             value={resource}
             onChange={(event) => put({ resource: event.target.value })}
           />
           <div className="flex flex-col gap-1">
             <label htmlFor="simulator-context" className="font-medium">
-              Context
+              {t('Context')}
             </label>
             <textarea
               id="simulator-context"
@@ -154,21 +155,24 @@ export function SimulatorPage() {
               className={`${INPUT} font-mono text-sm`}
             />
             <p id="simulator-context-hint" className={fault ? 'text-sm font-medium text-danger' : 'text-sm text-muted'}>
-              {fault ?? 'What the act says of itself, as JSON. The time is added.'}
+              {fault ?? t('What the act says of itself, as JSON. The time is added.')}
             </p>
           </div>
           <SelectField
-            label="Judged by"
+            label={t('Judged by')}
             value={asked.version}
             options={[
-              { value: '', label: 'the active version' },
-              ...(versions.data?.data ?? []).map(({ version }) => ({ value: String(version), label: `version ${version}` })),
+              { value: '', label: t('the active version') },
+              ...(versions.data?.data ?? []).map(({ version }) => ({
+                value: String(version),
+                label: t('version {version}', { version }),
+              })),
             ]}
             onChange={(event) => put({ version: event.target.value })}
           />
           <div>
             <Button type="submit" tone="primary" reason={closed} busy={ask.isPending}>
-              Judge
+              {t('Judge')}
             </Button>
           </div>
         </form>
@@ -177,7 +181,7 @@ export function SimulatorPage() {
           {ask.data ? (
             <Answer outcome={ask.data} />
           ) : (
-            <p className="card p-6 text-muted">The outcome appears here, with the policies that decided.</p>
+            <p className="card p-6 text-muted">{t('The outcome appears here, with the policies that decided.')}</p>
           )}
         </div>
       </div>
@@ -188,24 +192,35 @@ export function SimulatorPage() {
 function Answer({ outcome }: { outcome: PolicyOutcome }) {
   const { ask } = outcome
   return (
-    <Card title="Outcome" badge={<OutcomeBadge outcome={outcome.outcome} />}>
+    <Card title={t('Outcome')} badge={<OutcomeBadge outcome={outcome.outcome} />}>
       <p role="status">{visible(outcome.says)}</p>
       {ask && (
         <p className="text-sm text-muted">
-          {ask.texts.map((text) => `“${visible(text)}”`).join(' ')} {ask.quorum === 1 ? 'One person' : `${ask.quorum} people`}{' '}
-          within {duration(ask.expires_seconds)}; then{' '}
-          {ask.on_timeout === 'deny' ? 'it is denied' : 'it is asked once more, and then denied'}.
+          {ask.on_timeout === 'deny'
+            ? t('{texts} {quorum, plural, one {One person} other {{quorum} people}} within {span}; then it is denied.', {
+                texts: ask.texts.map((text) => `“${visible(text)}”`).join(' '),
+                quorum: ask.quorum,
+                span: duration(ask.expires_seconds),
+              })
+            : t(
+                '{texts} {quorum, plural, one {One person} other {{quorum} people}} within {span}; then it is asked once more, and then denied.',
+                {
+                  texts: ask.texts.map((text) => `“${visible(text)}”`).join(' '),
+                  quorum: ask.quorum,
+                  span: duration(ask.expires_seconds),
+                },
+              )}
         </p>
       )}
       {outcome.faults.length > 0 && (
-        <ul className="list-disc pl-5 text-sm text-danger" aria-label="What could not be evaluated">
+        <ul className="list-disc pl-5 text-sm text-danger" aria-label={t('What could not be evaluated')}>
           {outcome.faults.map((fault) => (
             <li key={fault}>{visible(fault)}</li>
           ))}
         </ul>
       )}
       {outcome.policies.length > 0 && (
-        <ul className="-mx-5 -mb-5 divide-y divide-line border-t border-line" aria-label="Policies that decided">
+        <ul className="-mx-5 -mb-5 divide-y divide-line border-t border-line" aria-label={t('Policies that decided')}>
           {outcome.policies.map((policy) => (
             <PolicyItem key={policy.id} policy={policy} open />
           ))}

@@ -7,6 +7,7 @@ import { Table } from '../jobs/frame.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { exact } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -20,16 +21,16 @@ import { useActive } from './active.ts'
 import { OutcomeBadge, PoliciesFrame, PolicyItem } from './frame.tsx'
 
 export function VersionPage({ version }: { version: string }) {
-  useTitle(`Version ${version} of the policies`)
+  useTitle(t('Version {version} of the policies', { version }))
   const params = { version }
   const read = useQuery({
     queryKey: ['policies', version],
     queryFn: () => api.call('GET /policies/:version', { params }),
   })
   return (
-    <PoliciesFrame title={`Version ${version}`} aside={read.data && <Activation version={read.data} />}>
+    <PoliciesFrame title={t('Version {version}', { version })} aside={read.data && <Activation version={read.data} />}>
       <Refusal error={read.error} />
-      {read.isPending && <p className="text-muted">Loading…</p>}
+      {read.isPending && <p className="text-muted">{t('Loading…')}</p>}
       {read.data && <Body version={read.data} />}
     </PoliciesFrame>
   )
@@ -47,28 +48,30 @@ function Activation({ version: row }: { version: PolicyVersion }) {
     onSettled: () => queries.invalidateQueries({ queryKey: ['policies'] }),
   })
   const reason =
-    closedTo(me, 'policy.activate', 'activate policies') ??
-    (row.active ? 'It is the active version.' : row.errors.length > 0 ? 'It does not pass in this build.' : undefined)
+    closedTo(me, 'policy.activate', t('activate policies')) ??
+    (row.active ? t('It is the active version.') : row.errors.length > 0 ? t('It does not pass in this build.') : undefined)
   const older = active.data !== undefined && row.version < active.data.version
   return (
     <div className="flex flex-wrap items-center gap-2">
-      {row.active && <Badge tone="good">active</Badge>}
+      {row.active && <Badge tone="good">{t('active')}</Badge>}
       <Link
         href={paths.policyEditor(row.version)}
         className="px-3 py-1 text-sm underline decoration-line-strong underline-offset-4"
       >
-        Edit from here
+        {t('Edit from here')}
       </Link>
       <Confirm
-        name={older ? 'Go back to it' : 'Activate'}
-        title={`Activate version ${row.version}`}
-        confirm={`Activate version ${row.version}`}
+        name={older ? t('Go back to it') : t('Activate')}
+        title={t('Activate version {version}', { version: row.version })}
+        confirm={t('Activate version {version}', { version: row.version })}
         reason={reason}
         busy={activate.isPending}
         onConfirm={() => activate.mutate()}
       >
-        From the next decision on, in every process, acts of this tenant are judged by version {row.version} in place of version{' '}
-        {active.data?.version}. You can go back at any time.
+        {t(
+          'From the next decision on, in every process, acts of this tenant are judged by version {version} in place of version {version2}. You can go back at any time.',
+          { version: row.version, version2: active.data?.version },
+        )}
       </Confirm>
       <Refusal error={activate.error} />
       {stepUp.dialog}
@@ -81,22 +84,25 @@ function Body({ version: row }: { version: PolicyVersion }) {
     <>
       <p className="text-muted">
         {row.note && <>“{visible(row.note)}” · </>}
-        {row.origin === 'starting' ? 'Shipped with this build' : 'Saved'} {exact(row.saved_at)}.
+        {row.origin === 'starting' ? t('Shipped with this build') : t('Saved')} {exact(row.saved_at)}.
       </p>
       {row.errors.length > 0 && (
         <Banner tone="error">
-          It does not pass in this build: line {row.errors[0]?.line}, column {row.errors[0]?.column}:{' '}
-          {visible(row.errors[0]?.message ?? '')}
+          {t('It does not pass in this build: line {line}, column {column}: {message}', {
+            line: row.errors[0]?.line,
+            column: row.errors[0]?.column,
+            message: visible(row.errors[0]?.message ?? ''),
+          })}
         </Banner>
       )}
       {row.warnings.map((warning) => (
         <Banner key={`${warning.line}:${warning.column}`} tone="warning">
-          Line {warning.line}: {visible(warning.message)}
+          {t('Line {line}: {message}', { line: warning.line, message: visible(warning.message) })}
         </Banner>
       ))}
       {!row.active && <Difference version={row.version} />}
       <DryRun version={row.version} />
-      <Card title="In words">
+      <Card title={t('In words')}>
         <ul className="-mx-5 -mb-5 divide-y divide-line border-t border-line">
           {row.policies.map((policy) => (
             <PolicyItem key={policy.id} policy={policy} />
@@ -116,25 +122,30 @@ function Difference({ version }: { version: number }) {
   const { against, added, removed, changed, same }: PolicyDifference = diff.data
   const none = added.length + removed.length + changed.length === 0
   return (
-    <Card title={`Against version ${against}, which is active`}>
-      {none && <p className="text-muted">Nothing differs in {same} policies.</p>}
+    <Card title={t('Against version {against}, which is active', { against })}>
+      {none && <p className="text-muted">{t('Nothing differs in {same} policies.', { same })}</p>}
       {!none && (
         <p className="text-sm text-muted">
-          {added.length} added, {removed.length} removed, {changed.length} changed, {same} the same.
+          {t('{added} added, {removed} removed, {changed} changed, {same} the same.', {
+            added: added.length,
+            removed: removed.length,
+            changed: changed.length,
+            same,
+          })}
         </p>
       )}
-      <ul className="flex flex-col gap-3" aria-label="Differences">
+      <ul className="flex flex-col gap-3" aria-label={t('Differences')}>
         {added.map(({ id, text }) => (
-          <Changed key={id} id={id} what="added" parts={[{ sign: '+', text }]} />
+          <Changed key={id} id={id} what={t('added')} parts={[{ sign: '+', text }]} />
         ))}
         {removed.map(({ id, text }) => (
-          <Changed key={id} id={id} what="removed" parts={[{ sign: '−', text }]} />
+          <Changed key={id} id={id} what={t('removed')} parts={[{ sign: '−', text }]} />
         ))}
         {changed.map(({ id, before, after }) => (
           <Changed
             key={id}
             id={id}
-            what="changed"
+            what={t('changed')}
             parts={[
               { sign: '−', text: before },
               { sign: '+', text: after },
@@ -177,18 +188,23 @@ function DryRun({ version }: { version: number }) {
   })
   return (
     <Card
-      title="Dry run"
+      title={t('Dry run')}
       aside={
-        <Button small reason={closedTo(me, 'policy.dry_run', 'try policies')} busy={run.isPending} onClick={() => run.mutate()}>
-          Judge the latest decisions again
+        <Button
+          small
+          reason={closedTo(me, 'policy.dry_run', t('try policies'))}
+          busy={run.isPending}
+          onClick={() => run.mutate()}
+        >
+          {t('Judge the latest decisions again')}
         </Button>
       }
     >
       {!run.data && !run.error && (
         <p className="text-muted">
           {run.isPending
-            ? 'Judging…'
-            : 'What was decided lately, up to 10,000 decisions, judged by this version. It changes nothing and asks nobody.'}
+            ? t('Judging…')
+            : t('What was decided lately, up to 10,000 decisions, judged by this version. It changes nothing and asks nobody.')}
         </p>
       )}
       <Refusal error={run.error} />
@@ -201,27 +217,37 @@ function DryRunResult({ run: { judged, without_content, unreadable, changed } }:
   return (
     <>
       <p role="status">
-        {changed.length === 0 ? 'No outcome' : changed.length} of {judged} {judged === 1 ? 'decision' : 'decisions'} would{' '}
-        {changed.length === 0 ? 'change' : 'come out differently'}.
-        {without_content > 0 && ` Of these, ${without_content} without the text of whoever asked, which was not kept.`}
-        {unreadable > 0 && ` ${unreadable} could not be read.`}
+        {changed.length === 0
+          ? t('{changed} of {judged} {judged, plural, one {decision} other {decisions}} would change.', {
+              changed: changed.length === 0 ? t('No outcome') : changed.length,
+              judged,
+            })
+          : t('{changed} of {judged} {judged, plural, one {decision} other {decisions}} would come out differently.', {
+              changed: changed.length === 0 ? t('No outcome') : changed.length,
+              judged,
+            })}
+        {without_content > 0 &&
+          ` ${t('Of these, {withoutContent} without the text of whoever asked, which was not kept.', { withoutContent: without_content })}`}
+        {unreadable > 0 && ` ${t('{unreadable} could not be read.', { unreadable })}`}
       </p>
       {changed.length > 0 && (
         <Table
-          label="Outcomes that would change"
+          label={t('Outcomes that would change')}
           rows={changed.slice(0, 500)}
           id={({ decided_at, resource, action, principal }) => `${decided_at} ${principal.id} ${action} ${resource.id}`}
           columns={[
-            { name: 'Act', cell: ({ action, resource }) => `${action} on ${visible(resource.id)}` },
-            { name: 'Who', cell: ({ principal }) => <code className="font-mono text-xs">{visible(principal.id)}</code> },
-            { name: 'Was', cell: ({ before }) => <OutcomeBadge outcome={before.outcome} /> },
-            { name: 'Would be', cell: ({ after }) => <OutcomeBadge outcome={after.outcome} /> },
-            { name: 'By', cell: ({ after }) => visible(after.policy_ids.join(', ') || 'no permit') },
-            { name: 'Decided', cell: ({ decided_at }) => exact(decided_at) },
+            { name: t('Act'), cell: ({ action, resource }) => t('{action} on {id}', { action, id: visible(resource.id) }) },
+            { name: t('Who'), cell: ({ principal }) => <code className="font-mono text-xs">{visible(principal.id)}</code> },
+            { name: t('Was'), cell: ({ before }) => <OutcomeBadge outcome={before.outcome} /> },
+            { name: t('Would be'), cell: ({ after }) => <OutcomeBadge outcome={after.outcome} /> },
+            { name: t('By'), cell: ({ after }) => visible(after.policy_ids.join(', ') || t('no permit')) },
+            { name: t('Decided'), cell: ({ decided_at }) => exact(decided_at) },
           ]}
         />
       )}
-      {changed.length > 500 && <p className="text-sm text-muted">The first 500 are shown; the CLI and the API list them all.</p>}
+      {changed.length > 500 && (
+        <p className="text-sm text-muted">{t('The first 500 are shown; the CLI and the API list them all.')}</p>
+      )}
     </>
   )
 }

@@ -4,6 +4,7 @@ import { Link } from 'wouter'
 import { api } from '../api.ts'
 import { Table } from '../jobs/frame.tsx'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { exact, relative, useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -12,7 +13,7 @@ import { Refusal } from '../ui/refusal.tsx'
 import { PoliciesFrame } from './frame.tsx'
 
 export function VersionsPage() {
-  useTitle('Versions of the policies')
+  useTitle(t('Versions of the policies'))
   const now = useNow()
   const versions = useQuery({
     queryKey: ['policies', 'list'],
@@ -20,35 +21,36 @@ export function VersionsPage() {
     refetchInterval: 10_000,
   })
   return (
-    <PoliciesFrame title="Versions">
+    <PoliciesFrame title={t('Versions')}>
       <Refusal error={versions.error} />
-      {versions.isPending && <p className="text-muted">Loading…</p>}
+      {versions.isPending && <p className="text-muted">{t('Loading…')}</p>}
       {versions.data && (
         <Table
-          label="Versions of the policies"
+          label={t('Versions of the policies')}
           rows={versions.data.data}
           id={({ version }) => String(version)}
           columns={[
             {
-              name: 'Version',
+              name: t('Version'),
               cell: ({ version, active, origin }) => (
                 <>
-                  <Link href={paths.policyVersion(version)}>Version {version}</Link> {active && <Badge tone="good">active</Badge>}{' '}
-                  {origin === 'starting' && <Badge tone="quiet">shipped</Badge>}
+                  <Link href={paths.policyVersion(version)}>{t('Version {version}', { version })}</Link>{' '}
+                  {active && <Badge tone="good">{t('active')}</Badge>}{' '}
+                  {origin === 'starting' && <Badge tone="quiet">{t('shipped')}</Badge>}
                 </>
               ),
             },
-            { name: 'What changed', cell: ({ note }) => visible(note ?? '–') },
+            { name: t('What changed'), cell: ({ note }) => visible(note ?? '–') },
             {
-              name: 'Saved',
+              name: t('Saved'),
               cell: ({ saved_at }) => (
                 <time dateTime={saved_at} title={exact(saved_at)}>
                   {relative(saved_at, now)}
                 </time>
               ),
             },
-            { name: 'By', cell: ({ saved_by }) => <code className="font-mono text-xs">{saved_by}</code> },
-            { name: 'Last active', cell: ({ activated_at }) => (activated_at ? exact(activated_at) : '–') },
+            { name: t('By'), cell: ({ saved_by }) => <code className="font-mono text-xs">{saved_by}</code> },
+            { name: t('Last active'), cell: ({ activated_at }) => (activated_at ? exact(activated_at) : '–') },
           ]}
         />
       )}

@@ -9,6 +9,7 @@ import { paths } from '../paths.ts'
 import { type RecordEntry, sentenceOf } from '../talk/sentence.ts'
 import { whoOf } from '../talk/who.ts'
 import { Comparison } from '../task/comparison.tsx'
+import { t } from '../text/t.ts'
 import { exact, relative } from '../time.ts'
 import { AgentText } from '../ui/content.tsx'
 import { VerdictMark, VerdictParts } from './mark.tsx'
@@ -27,21 +28,21 @@ type Props = {
 const CHANNELS: Record<string, string> = {
   dashboard: 'dashboard',
   api: 'API',
-  cli: 'command line',
+  cli: t('command line'),
   email: 'e-mail',
-  slack: 'Slack',
-  embed: 'embedded page',
+  slack: t('Slack'),
+  embed: t('embedded page'),
   webhook: 'webhook',
-  timeout: 'the deadline',
+  timeout: t('the deadline'),
 }
 
 const PROVED: Record<string, string> = {
-  key: 'by a key',
-  link: 'by a link',
-  channel: 'by the channel',
-  session: 'by a session',
-  step_up: 'by a fresh proof',
-  passkey: 'by a passkey',
+  key: t('by a key'),
+  link: t('by a link'),
+  channel: t('by the channel'),
+  session: t('by a session'),
+  step_up: t('by a fresh proof'),
+  passkey: t('by a passkey'),
 }
 
 const shownOf = (value: unknown): Shown => readExact(JSON.stringify(value))
@@ -66,13 +67,15 @@ export function Entry({ entry, now, task, step, closed, judged }: Props) {
         <VerdictMark closed={closed} judged={judged} />
       </div>
       <dl className="grid grid-cols-2 gap-x-6 gap-y-2 text-sm sm:grid-cols-5">
-        <Fact name="Who">
+        <Fact name={t('Who')}>
           <Actor actor={actor} task={task} />
         </Fact>
-        <Fact name="Through">{channel === null ? '–' : (CHANNELS[channel] ?? channel)}</Fact>
-        <Fact name="Proved">{actor.assurance === undefined ? '–' : (PROVED[actor.assurance] ?? actor.assurance)}</Fact>
-        <Fact name="State">{step === undefined ? 'the same' : step.from === null ? step.to : `${step.from} → ${step.to}`}</Fact>
-        <Fact name="In the log">
+        <Fact name={t('Through')}>{channel === null ? '–' : (CHANNELS[channel] ?? channel)}</Fact>
+        <Fact name={t('Proved')}>{actor.assurance === undefined ? '–' : (PROVED[actor.assurance] ?? actor.assurance)}</Fact>
+        <Fact name={t('State')}>
+          {step === undefined ? t('the same') : step.from === null ? step.to : `${step.from} → ${step.to}`}
+        </Fact>
+        <Fact name={t('In the log')}>
           {seq === null ? (
             '–'
           ) : closed ? (
@@ -84,15 +87,17 @@ export function Entry({ entry, now, task, step, closed, judged }: Props) {
           )}
         </Fact>
       </dl>
-      {(before || after) && <Comparison before={shownOf(before ?? {})} after={shownOf(after ?? {})} label="Before and after" />}
+      {(before || after) && (
+        <Comparison before={shownOf(before ?? {})} after={shownOf(after ?? {})} label={t('Before and after')} />
+      )}
       <details>
         <summary className="cursor-pointer text-sm text-muted">
-          {closed ? 'What it holds' : 'What was checked, and what it holds'}
+          {closed ? t('What it holds') : t('What was checked, and what it holds')}
         </summary>
         <div className="mt-3 flex flex-col gap-4">
           {!closed && <VerdictParts judged={judged} />}
           {Object.keys(data).length === 0 ? (
-            <p className="text-sm text-muted">It holds nothing more.</p>
+            <p className="text-sm text-muted">{t('It holds nothing more.')}</p>
           ) : (
             <Tree value={shownOf(data)} />
           )}
@@ -112,7 +117,7 @@ const Fact = ({ name, children }: { name: string; children: ReactNode }) => (
 /** A name where the task knows one, else the id. */
 function Actor({ actor, task }: { actor: RecordEntry['actor']; task: Task | undefined }) {
   const me = useUser()
-  if (actor.type === 'system') return <>the system</>
+  if (actor.type === 'system') return <>{t('the system')}</>
   const named = whoOf(actor, task, me)
   return named ? <AgentText text={named} /> : <span className="font-mono text-xs">{actor.id}</span>
 }

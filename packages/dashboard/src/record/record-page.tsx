@@ -5,6 +5,8 @@ import { api } from '../api.ts'
 import { More, useList } from '../list.tsx'
 import { useLive } from '../live.tsx'
 import { paths } from '../paths.ts'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Banner } from '../ui/banner.tsx'
@@ -24,20 +26,20 @@ export function RecordPage() {
   const { refetchInterval } = useLive()
   const now = useNow(30_000)
   const task = useQuery({ queryKey: ['task', id, 'plain'], queryFn: () => api.tasks.get(id), refetchInterval })
-  const { rows, query } = useList(['task', id, 'whole record'], (cursor) => api.tasks.record(id, { cursor, limit: AT_ONCE }), {
+  const { rows, query } = useList(['task', id, t('whole record')], (cursor) => api.tasks.record(id, { cursor, limit: AT_ONCE }), {
     refetchInterval,
   })
   const { closed, keys, judged } = useVerdicts(rows)
-  useTitle(`Record · ${task.data?.task.slice(0, 40) ?? 'task'}`)
+  useTitle(t('Record · {task}', { task: task.data?.task.slice(0, 40) ?? 'task' }))
   const steps = stepsOf(rows)
   const of = (state: string) => judged.filter(({ verdict }) => verdict?.state === state).length
   return (
     <div className="flex flex-col gap-5">
       <Link href={paths.task(id)} className="self-start text-muted hover:text-text hover:underline">
-        ← Task
+        {t('← Task')}
       </Link>
       <div className="flex flex-col gap-1">
-        <PageTitle title="Record" />
+        <PageTitle title={t('Record')} />
         {task.data && (
           <p className="text-muted">
             <AgentText text={task.data.task} />
@@ -45,22 +47,31 @@ export function RecordPage() {
         )}
       </div>
       <Refusal error={query.error ?? keys.error} />
-      {closed !== undefined && <Banner tone="info">{closed} What is shown here is not checked.</Banner>}
+      {closed !== undefined && <Banner tone="info">{t('{closed} What is shown here is not checked.', { closed })}</Banner>}
       {of('fails') > 0 && (
         <Banner tone="error">
-          {of('fails') === 1 ? 'An entry does not verify' : `${of('fails')} entries do not verify`}: it is not what was sealed, or
-          the proof is not what was signed. Tell whoever runs this installation, and compare with an export or a note that you
-          kept.
+          {t(
+            '{of, plural, one {An entry does not verify} other {{of} entries do not verify}}: it is not what was sealed, or the proof is not what was signed. Tell whoever runs this installation, and compare with an export or a note that you kept.',
+            { of: of('fails') },
+          )}
         </Banner>
       )}
       {closed === undefined && rows.length > 0 && (
         <p role="status" className="text-muted">
-          {of('verified')} of {rows.length} {rows.length === 1 ? 'entry' : 'entries'} verified in this browser
-          {of('waits') > 0 && `, ${of('waits')} not signed yet`}.
+          {of('waits') > 0
+            ? t('{of} of {rows} {rows, plural, one {entry} other {entries}} verified in this browser, {of2} not signed yet.', {
+                of: of('verified'),
+                rows: rows.length,
+                of2: of('waits'),
+              })
+            : t('{of} of {rows} {rows, plural, one {entry} other {entries}} verified in this browser.', {
+                of: of('verified'),
+                rows: rows.length,
+              })}
         </p>
       )}
-      {query.isPending && <p className="text-muted">Loading…</p>}
-      <ol className="flex flex-col gap-3" aria-label="Record">
+      {query.isPending && <p className="text-muted">{t('Loading…')}</p>}
+      <ol className="flex flex-col gap-3" aria-label={t('Record')}>
         {rows.map((entry, i) => (
           <Entry
             key={entry.id}
@@ -75,12 +86,13 @@ export function RecordPage() {
       </ol>
       <More query={query} />
       {keys.data && (
-        <Card title="The keys that sign">
+        <Card title={t('The keys that sign')}>
           <p className="text-muted">
-            A check is worth as much as the keys: compare them with those that you keep elsewhere (
-            <code className="font-mono text-sm">countersign audit keys</code>).
+            {rich('A check is worth as much as the keys: compare them with those that you keep elsewhere ({code}).', {
+              code: <code className="font-mono text-sm">countersign audit keys</code>,
+            })}
           </p>
-          <Copyable label="the keys" text={(keys.data.verifier_keys ?? []).join('\n')} block />
+          <Copyable label={t('the keys')} text={(keys.data.verifier_keys ?? []).join('\n')} block />
         </Card>
       )}
     </div>

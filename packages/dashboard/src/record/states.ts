@@ -1,5 +1,6 @@
 // In which state each event left the task, and so from which one it took it: what an event says of the state, read along the record.
 import type { RecordEntry } from '../talk/sentence.ts'
+import { t } from '../text/t.ts'
 
 const LEAVES: Record<string, string> = {
   'task.created': 'open',
@@ -8,9 +9,9 @@ const LEAVES: Record<string, string> = {
   'task.sent_back': 'revising',
   'task.revised': 'open',
   'task.completed': 'completed',
-  'task.timed_out': 'timed out',
+  'task.timed_out': t('timed out'),
   'task.cancelled': 'withdrawn',
-  'task.verification_exhausted': 'verification exhausted',
+  'task.verification_exhausted': t('verification exhausted'),
 }
 
 export type Step = { from: string | null; to: string }

@@ -4,6 +4,7 @@ import { useQueries, useQuery } from '@tanstack/react-query'
 import { api } from '../api.ts'
 import { closedTo, useUser } from '../me.ts'
 import type { RecordEntry } from '../talk/sentence.ts'
+import { t } from '../text/t.ts'
 import { type Keys, type Verdict, verify } from './verify.ts'
 
 /** Until the checkpoint of the minute is signed. */
@@ -27,7 +28,7 @@ async function judge(entry: RecordEntry, keys: Keys, tenantId: string): Promise<
 
 export function useVerdicts(entries: readonly RecordEntry[]) {
   const me = useUser()
-  const closed = closedTo(me, 'event.list', 'read the record') ?? closedTo(me, 'audit.verify', 'read proofs')
+  const closed = closedTo(me, 'event.list', t('read the record')) ?? closedTo(me, 'audit.verify', t('read proofs'))
   const tenantId = me.tenant_id
   const keys = useQuery({
     queryKey: ['audit', 'keys', tenantId],

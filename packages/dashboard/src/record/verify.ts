@@ -3,6 +3,7 @@
 import type { RouteAnswer } from '@countersign/sdk'
 import { checkProof, type Proof } from '../audit/proof.ts'
 import type { RecordEntry } from '../talk/sentence.ts'
+import { t } from '../text/t.ts'
 
 export type EventDetail = RouteAnswer<'GET /events/:id'>
 /** What `/.well-known/countersign/audit-keys.json` publishes, as far as it is read here. */
@@ -24,15 +25,15 @@ export type Verdict =
   | { state: 'unchecked'; why: string }
 
 export const SAYS: Record<keyof Parts, string> = {
-  shown: 'what is shown here is what the sealed text says',
-  text: 'the text has the digest that was sealed',
-  link: 'the seal follows from the one before',
-  root: 'the seal stands in the tree whose root was signed',
-  note: 'the signed note is of this log and names that root',
-  signature: 'a published key of this log signed the note',
+  shown: t('what is shown here is what the sealed text says'),
+  text: t('the text has the digest that was sealed'),
+  link: t('the seal follows from the one before'),
+  root: t('the seal stands in the tree whose root was signed'),
+  note: t('the signed note is of this log and names that root'),
+  signature: t('a published key of this log signed the note'),
 }
 
-const NO_CRYPTO = 'This page came without https, so the browser may not check anything.'
+const NO_CRYPTO = t('This page came without https, so the browser may not check anything.')
 
 /** `proof`: null while no signed checkpoint covers the event. */
 export async function verify(
@@ -46,8 +47,8 @@ export async function verify(
   const shown = isSame(entry, detail.body, tenantId)
   // Whatever is still missing, what is shown must be what the text says.
   if (!shown) return fails({ shown })
-  if (!detail.seal) return { state: 'waits', why: 'It is sealed within a second.' }
-  if (!proof) return { state: 'waits', why: 'It is sealed, and signed within a minute.' }
+  if (!detail.seal) return { state: 'waits', why: t('It is sealed within a second.') }
+  if (!proof) return { state: 'waits', why: t('It is sealed, and signed within a minute.') }
   const checked = await checkProof(detail.body, tenantId, proof)
   if (!checked) return { state: 'unchecked', why: NO_CRYPTO }
   const note = readNote(proof.note)

@@ -5,6 +5,7 @@ import { type FormEvent, useState } from 'react'
 import { api } from '../api.ts'
 import { useUser } from '../me.ts'
 import { placeErrors } from '../problem.ts'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
 import { visible } from '../ui/marks.ts'
@@ -19,7 +20,7 @@ type Away = { key: string; from: string; until: string; delegate: string }
 export function AvailabilityCard() {
   const read = useQuery({ queryKey: ['availability'], queryFn: () => api.call('GET /me/availability', {}) })
   return (
-    <Card title="When and how I am asked">
+    <Card title={t('When and how I am asked')}>
       <Refusal error={read.error} />
       {read.data && <AvailabilityForm key={JSON.stringify(read.data)} given={read.data} />}
     </Card>
@@ -27,12 +28,12 @@ export function AvailabilityCard() {
 }
 
 const CHANNELS = [
-  { value: '', label: 'As usual' },
-  { value: 'none', label: 'In the inbox alone' },
-  { value: 'email', label: 'By mail' },
-  { value: 'slack', label: 'By Slack' },
-  { value: 'email,slack', label: 'By mail, else by Slack' },
-  { value: 'slack,email', label: 'By Slack, else by mail' },
+  { value: '', label: t('As usual') },
+  { value: 'none', label: t('In the inbox alone') },
+  { value: 'email', label: t('By mail') },
+  { value: 'slack', label: t('By Slack') },
+  { value: 'email,slack', label: t('By mail, else by Slack') },
+  { value: 'slack,email', label: t('By Slack, else by mail') },
 ]
 
 /** What `datetime-local` holds: the person's own clock, to the minute. */
@@ -91,19 +92,19 @@ function AvailabilityForm({ given }: { given: Availability }) {
       {placed.beside.size === 0 && <Refusal error={save.error} placed={placed} />}
       <Absences away={away} setAway={setAway} />
       <div className="grid gap-4 sm:grid-cols-2">
-        <SelectField label="What is asked of me alone" options={CHANNELS} {...field('direct')} />
-        <SelectField label="What is asked of my pools" options={CHANNELS} {...field('shared')} />
+        <SelectField label={t('What is asked of me alone')} options={CHANNELS} {...field('direct')} />
+        <SelectField label={t('What is asked of my pools')} options={CHANNELS} {...field('shared')} />
         <TextField
-          label="No reminders from"
-          hint={`In ${given.quiet_hours?.time_zone ?? ownZone()}; what is urgent comes at once.`}
+          label={t('No reminders from')}
+          hint={t('In {timeZone}; what is urgent comes at once.', { timeZone: given.quiet_hours?.time_zone ?? ownZone() })}
           type="time"
           error={placed.beside.get('/quiet_hours/from')}
           {...field('quietFrom')}
         />
-        <TextField label="until" type="time" error={placed.beside.get('/quiet_hours/until')} {...field('quietUntil')} />
+        <TextField label={t('until')} type="time" error={placed.beside.get('/quiet_hours/until')} {...field('quietUntil')} />
         <TextField
-          label="Tasks at once, at most"
-          hint="Then others of the pool are asked. Empty: any number."
+          label={t('Tasks at once, at most')}
+          hint={t('Then others of the pool are asked. Empty: any number.')}
           inputMode="numeric"
           error={placed.beside.get('/max_open')}
           {...field('max')}
@@ -111,10 +112,10 @@ function AvailabilityForm({ given }: { given: Availability }) {
       </div>
       <div className="flex items-center gap-3">
         <Button type="submit" tone="primary" busy={save.isPending}>
-          Save
+          {t('Save')}
         </Button>
         <span role="status" className="text-sm text-muted">
-          {save.isSuccess ? 'Saved.' : ''}
+          {save.isSuccess ? t('Saved.') : ''}
         </span>
       </div>
     </form>
@@ -134,29 +135,29 @@ function Absences({ away, setAway }: AbsencesProps) {
   const change = (key: string, more: Partial<Away>) => setAway(away.map((one) => (one.key === key ? { ...one, ...more } : one)))
   return (
     <fieldset className="flex flex-col gap-3">
-      <legend className="font-medium">Times away</legend>
+      <legend className="font-medium">{t('Times away')}</legend>
       {away.length === 0 && (
-        <p className="text-sm text-muted">None. While you are away, who stands in for you is asked in your place.</p>
+        <p className="text-sm text-muted">{t('None. While you are away, who stands in for you is asked in your place.')}</p>
       )}
       {away.map((one, i) => (
         <div key={one.key} className="grid items-end gap-3 rounded-lg border border-line p-3 sm:grid-cols-[1fr_1fr_1fr_auto]">
           <TextField
-            label={`Away ${i + 1}: from`}
+            label={t('Away {i}: from', { i: i + 1 })}
             type="datetime-local"
             value={one.from}
             onChange={(event) => change(one.key, { from: event.target.value })}
           />
           <TextField
-            label="until"
+            label={t('until')}
             type="datetime-local"
             value={one.until}
             onChange={(event) => change(one.key, { until: event.target.value })}
           />
           <SelectField
-            label="Who stands in"
+            label={t('Who stands in')}
             value={one.delegate}
             options={[
-              { value: '', label: 'Nobody in particular' },
+              { value: '', label: t('Nobody in particular') },
               ...others.map(({ id, display_name }) => ({ value: id, label: visible(display_name) })),
             ]}
             onChange={(event) => change(one.key, { delegate: event.target.value })}
@@ -164,16 +165,16 @@ function Absences({ away, setAway }: AbsencesProps) {
           <Button
             small
             tone="quiet"
-            aria-label={`Remove away ${i + 1}`}
+            aria-label={t('Remove away {i}', { i: i + 1 })}
             onClick={() => setAway(away.filter(({ key }) => key !== one.key))}
           >
-            Remove
+            {t('Remove')}
           </Button>
         </div>
       ))}
       <div>
         <Button small onClick={() => setAway([...away, { key: crypto.randomUUID(), from: '', until: '', delegate: '' }])}>
-          Add a time away
+          {t('Add a time away')}
         </Button>
       </div>
     </fieldset>

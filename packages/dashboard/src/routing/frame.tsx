@@ -5,6 +5,7 @@ import type { ReactNode } from 'react'
 import { api } from '../api.ts'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Sections } from '../ui/sections.tsx'
 
@@ -12,22 +13,22 @@ export type Pool = RouteAnswer<'GET /pools'>['data'][number]
 export type RoutedPerson = RouteAnswer<'GET /routing/people'>['data'][number]
 
 const PLACES = [
-  { name: 'Pools', path: paths.routing() },
-  { name: 'People and labels', path: paths.routingPeople() },
+  { name: t('Pools'), path: paths.routing() },
+  { name: t('People and labels'), path: paths.routingPeople() },
 ]
 
 type Props = { title: string; aside?: ReactNode; children: ReactNode }
 
 export function RoutingFrame({ title, aside, children }: Props) {
-  const closed = closedTo(useUser(), 'task.route', 'decide who is asked')
+  const closed = closedTo(useUser(), 'task.route', t('decide who is asked'))
   return (
-    <Sections name="Routing" places={PLACES} title={title} aside={closed ? undefined : aside}>
+    <Sections name={t('Routing')} places={PLACES} title={title} aside={closed ? undefined : aside}>
       {closed ? <Banner tone="info">{closed}</Banner> : children}
     </Sections>
   )
 }
 
-export const useRouting = () => closedTo(useUser(), 'task.route', 'decide who is asked') === undefined
+export const useRouting = () => closedTo(useUser(), 'task.route', t('decide who is asked')) === undefined
 
 export const usePools = () => {
   const enabled = useRouting()

@@ -3,6 +3,7 @@ import type { RouteAnswer, Task } from '@countersign/sdk'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { api } from '../api.ts'
 import { useLive } from '../live.tsx'
+import { t } from '../text/t.ts'
 import { exact, relative, useNow } from '../time.ts'
 import { Badge, type Tone } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
@@ -13,13 +14,18 @@ import { Refusal } from '../ui/refusal.tsx'
 type Notice = RouteAnswer<'GET /tasks/:id/notices'>['data'][number]
 
 const STATES: Record<Notice['state'], { word: string; tone: Tone }> = {
-  queued: { word: 'on its way', tone: 'info' },
-  sent: { word: 'sent', tone: 'good' },
-  rewritten: { word: 'up to date', tone: 'good' },
-  failed: { word: 'failed', tone: 'bad' },
-  expired: { word: 'not needed', tone: 'quiet' },
+  queued: { word: t('on its way'), tone: 'info' },
+  sent: { word: t('sent'), tone: 'good' },
+  rewritten: { word: t('up to date'), tone: 'good' },
+  failed: { word: t('failed'), tone: 'bad' },
+  expired: { word: t('not needed'), tone: 'quiet' },
 }
-const CHANNELS: Record<Notice['channel'], string> = { email: 'Mail', slack: 'Slack', webhook: 'Webhook', push: 'Push' }
+const CHANNELS: Record<Notice['channel'], string> = {
+  email: t('Mail'),
+  slack: t('Slack'),
+  webhook: t('Webhook'),
+  push: t('Push'),
+}
 
 export function NoticesCard({ task }: { task: Task }) {
   const { refetchInterval } = useLive()
@@ -32,7 +38,7 @@ export function NoticesCard({ task }: { task: Task }) {
   const rows = read.data?.data ?? []
   if (rows.length === 0 && task.warnings.length === 0) return null
   return (
-    <Card title="Who was told">
+    <Card title={t('Who was told')}>
       {task.warnings.map(({ code, message }) => (
         <p key={code} className="text-sm text-warn">
           ⚠ {message}
@@ -59,9 +65,9 @@ function Row({ notice, task, now }: { notice: Notice; task: Task; now: number })
   const last = notice.reasons.at(-1)
   const open = task.status === 'open' || task.status === 'returned'
   const closed = !open
-    ? 'Nobody is told of a task that does not wait for them.'
+    ? t('Nobody is told of a task that does not wait for them.')
     : notice.state === 'queued'
-      ? 'It is on its way already.'
+      ? t('It is on its way already.')
       : undefined
   return (
     <li className="flex flex-wrap items-start justify-between gap-x-3 gap-y-1 py-2.5">
@@ -71,8 +77,8 @@ function Row({ notice, task, now }: { notice: Notice; task: Task; now: number })
         </p>
         <p className="text-sm text-muted wrap-anywhere">
           {CHANNELS[notice.channel]}
-          {notice.digest_id ? ', together with others' : ''} · <time title={exact(at)}>{relative(at, now)}</time>
-          {notice.attempts > 1 ? ` · ${notice.attempts} attempts` : ''}
+          {notice.digest_id ? t(', together with others') : ''} · <time title={exact(at)}>{relative(at, now)}</time>
+          {notice.attempts > 1 ? ` · ${t('{attempts} attempts', { attempts: notice.attempts })}` : ''}
         </p>
         {last && notice.state !== 'sent' && notice.state !== 'rewritten' && (
           <p className="text-sm text-danger wrap-anywhere">{visible(last.reason)}</p>
@@ -80,8 +86,14 @@ function Row({ notice, task, now }: { notice: Notice; task: Task; now: number })
         <Refusal error={again.error} />
       </div>
       {task.may.includes('update') && (
-        <Button small reason={closed} busy={again.isPending} aria-label={`Tell again: ${who}`} onClick={() => again.mutate()}>
-          Tell again
+        <Button
+          small
+          reason={closed}
+          busy={again.isPending}
+          aria-label={t('Tell again: {who}', { who })}
+          onClick={() => again.mutate()}
+        >
+          {t('Tell again')}
         </Button>
       )}
     </li>

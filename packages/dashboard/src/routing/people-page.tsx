@@ -3,6 +3,8 @@ import { type FormEvent, useState } from 'react'
 import { useSearchParams } from 'wouter'
 import { api } from '../api.ts'
 import { Empty, Table } from '../jobs/frame.tsx'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { clock, useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -14,7 +16,7 @@ import { TextField } from '../ui/text-field.tsx'
 import { type RoutedPerson, RoutingFrame, usePools, useRoutedPeople, useRoutingAct } from './frame.tsx'
 
 export function RoutingPeoplePage() {
-  useTitle('People and labels')
+  useTitle(t('People and labels'))
   const now = useNow()
   const [search, setSearch] = useSearchParams()
   const people = useRoutedPeople()
@@ -24,54 +26,60 @@ export function RoutingPeoplePage() {
   const words = (labels: readonly string[]) =>
     labels.length === 0 ? <span className="text-muted">–</span> : <span>{labels.map(visible).join(', ')}</span>
   return (
-    <RoutingFrame title="People and labels">
+    <RoutingFrame title={t('People and labels')}>
       <p className="max-w-prose text-muted">
-        Labels are words of your own: <code className="font-mono">{'{role: "cfo", access_level: "gold"}'}</code> asks whoever
-        carries both. They grant nothing.
+        {rich('Labels are words of your own: {code} asks whoever carries both. They grant nothing.', {
+          code: <code className="font-mono">{'{role: "cfo", access_level: "gold"}'}</code>,
+        })}
       </p>
       <Refusal error={people.error} />
-      {people.data?.data.length === 0 && <Empty>Nobody is here yet.</Empty>}
+      {people.data?.data.length === 0 && <Empty>{t('Nobody is here yet.')}</Empty>}
       {people.data && people.data.data.length > 0 && (
         <Table
-          label="People"
+          label={t('People')}
           rows={people.data.data}
           id={(one) => one.user_id}
           columns={[
-            { name: 'Person', cell: (one) => <span className="font-medium wrap-anywhere">{visible(one.display_name)}</span> },
+            { name: t('Person'), cell: (one) => <span className="font-medium wrap-anywhere">{visible(one.display_name)}</span> },
             {
-              name: 'There',
+              name: t('There'),
               cell: (one) =>
                 one.away_until ? (
-                  <Badge tone="warn">away until {clock(one.away_until, now)}</Badge>
+                  <Badge tone="warn">{t('away until {when}', { when: clock(one.away_until, now) })}</Badge>
                 ) : (
-                  <Badge tone="good">there</Badge>
+                  <Badge tone="good">{t('there')}</Badge>
                 ),
             },
             {
-              name: 'Holds',
+              name: t('Holds'),
               right: true,
-              cell: (one) => (one.max_open === null ? one.open : `${one.open} of ${one.max_open}`),
+              cell: (one) =>
+                one.max_open === null ? one.open : t('{open} of {maxOpen}', { open: one.open, maxOpen: one.max_open }),
             },
-            { name: 'Roles', cell: (one) => words(one.roles) },
-            { name: 'Access levels', cell: (one) => words(one.access_levels) },
-            { name: 'Pools', cell: (one) => words(one.pools.map(poolName)) },
+            { name: t('Roles'), cell: (one) => words(one.roles) },
+            { name: t('Access levels'), cell: (one) => words(one.access_levels) },
+            { name: t('Pools'), cell: (one) => words(one.pools.map(poolName)) },
             {
               name: '',
               right: true,
               cell: (one) => (
                 <Button
                   small
-                  aria-label={`Labels of ${visible(one.display_name)}`}
+                  aria-label={t('Labels of {name}', { name: visible(one.display_name) })}
                   onClick={() => setSearch({ labels: one.user_id })}
                 >
-                  Labels
+                  {t('Labels')}
                 </Button>
               ),
             },
           ]}
         />
       )}
-      <Dialog open={edited !== null} onClose={() => setSearch({})} title={`Labels of ${visible(edited?.display_name ?? '')}`}>
+      <Dialog
+        open={edited !== null}
+        onClose={() => setSearch({})}
+        title={t('Labels of {name}', { name: visible(edited?.display_name ?? '') })}
+      >
         {edited && <LabelForm key={edited.user_id} person={edited} onDone={() => setSearch({})} />}
       </Dialog>
     </RoutingFrame>
@@ -103,20 +111,20 @@ function LabelForm({ person, onDone }: { person: RoutedPerson; onDone: () => voi
     <form onSubmit={submit} noValidate className="flex flex-col gap-4">
       <Refusal error={save.error} />
       <TextField
-        label="Roles"
-        hint="With commas between, such as cfo, legal."
+        label={t('Roles')}
+        hint={t('With commas between, such as cfo, legal.')}
         value={roles}
         onChange={(event) => setRoles(event.target.value)}
       />
       <TextField
-        label="Access levels"
-        hint="With commas between, such as gold."
+        label={t('Access levels')}
+        hint={t('With commas between, such as gold.')}
         value={levels}
         onChange={(event) => setLevels(event.target.value)}
       />
       <div>
         <Button type="submit" tone="primary" busy={save.isPending}>
-          Save labels
+          {t('Save labels')}
         </Button>
       </div>
     </form>

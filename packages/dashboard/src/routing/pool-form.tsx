@@ -3,6 +3,7 @@ import type { RouteBody } from '@countersign/sdk'
 import { type FormEvent, useState } from 'react'
 import { api } from '../api.ts'
 import { placeErrors } from '../problem.ts'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
@@ -13,9 +14,9 @@ import { type Pool, type RoutedPerson, useRoutingAct } from './frame.tsx'
 type Body = RouteBody<'POST /pools'>
 
 export const STRATEGIES = [
-  { value: 'least_recent', label: 'Whoever was asked longest ago' },
-  { value: 'least_open', label: 'Whoever has least before them' },
-  { value: 'broadcast', label: 'Everybody; the first to claim holds it' },
+  { value: 'least_recent', label: t('Whoever was asked longest ago') },
+  { value: 'least_open', label: t('Whoever has least before them') },
+  { value: 'broadcast', label: t('Everybody; the first to claim holds it') },
 ]
 
 type Props = { pool: Pool | null; people: readonly RoutedPerson[]; onDone: () => void }
@@ -51,18 +52,23 @@ export function PoolForm({ pool, people, onDone }: Props) {
   return (
     <form onSubmit={submit} noValidate className="flex flex-col gap-4">
       {placed.beside.size === 0 && <Refusal error={save.error} placed={placed} />}
-      <TextField label="Name" hint="Agents ask by it, in any case." error={placed.beside.get('/name')} {...field('name')} />
-      <TextField label="What it is for" error={placed.beside.get('/description')} {...field('description')} />
-      <SelectField label="Who of them is asked" options={STRATEGIES} {...field('strategy')} />
       <TextField
-        label="A claim lasts, in minutes"
-        hint="Then it goes back to all who were asked. Empty: until it is answered or given back."
+        label={t('Name')}
+        hint={t('Agents ask by it, in any case.')}
+        error={placed.beside.get('/name')}
+        {...field('name')}
+      />
+      <TextField label={t('What it is for')} error={placed.beside.get('/description')} {...field('description')} />
+      <SelectField label={t('Who of them is asked')} options={STRATEGIES} {...field('strategy')} />
+      <TextField
+        label={t('A claim lasts, in minutes')}
+        hint={t('Then it goes back to all who were asked. Empty: until it is answered or given back.')}
         inputMode="decimal"
         error={placed.beside.get('/claim_seconds')}
         {...field('minutes')}
       />
       <fieldset className="flex flex-col gap-1">
-        <legend className="font-medium">Members</legend>
+        <legend className="font-medium">{t('Members')}</legend>
         <div className="flex max-h-60 flex-col overflow-y-auto rounded-lg border border-line p-2">
           {people.map((one) => (
             <label key={one.user_id} className="flex min-h-9 items-center gap-2 rounded-md px-2 hover:bg-sunken">
@@ -80,7 +86,7 @@ export function PoolForm({ pool, people, onDone }: Props) {
       </fieldset>
       <div>
         <Button type="submit" tone="primary" busy={save.isPending}>
-          {pool === null ? 'Make pool' : 'Save pool'}
+          {pool === null ? t('Make pool') : t('Save pool')}
         </Button>
       </div>
     </form>

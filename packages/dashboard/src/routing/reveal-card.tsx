@@ -6,6 +6,7 @@ import { api } from '../api.ts'
 import { readExact, type Shown } from '../exact.ts'
 import { closedTo, useUser } from '../me.ts'
 import { placeErrors } from '../problem.ts'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
 import { Refusal } from '../ui/refusal.tsx'
@@ -17,7 +18,7 @@ export type Revealed = { task: Task; shown: Map<string, Shown> }
 export const hidesParts = (task: Task): boolean => task.redact !== 'none' && JSON.stringify(task).includes('"_redacted":true')
 
 export function RevealCard({ task, onRevealed }: { task: Task; onRevealed: (revealed: Revealed) => void }) {
-  const closed = closedTo(useUser(), 'task.reveal', 'read what is hidden')
+  const closed = closedTo(useUser(), 'task.reveal', t('read what is hidden'))
   const [reason, setReason] = useState('')
   const asked = task.may.includes('decide')
   const reveal = useMutation({
@@ -35,14 +36,16 @@ export function RevealCard({ task, onRevealed }: { task: Task; onRevealed: (reve
     reveal.mutate()
   }
   return (
-    <Card title="Parts of this are hidden">
+    <Card title={t('Parts of this are hidden')}>
       <form onSubmit={submit} noValidate className="flex flex-col gap-3">
-        <p className="max-w-prose text-muted">Whoever asked wants it read by those who need it. That you read it is recorded.</p>
+        <p className="max-w-prose text-muted">
+          {t('Whoever asked wants it read by those who need it. That you read it is recorded.')}
+        </p>
         {placed.beside.size === 0 && <Refusal error={reveal.error} />}
         {!asked && (
           <TextField
-            label="Why you read it"
-            hint="You were not asked to answer this: the people of the task will see the reason."
+            label={t('Why you read it')}
+            hint={t('You were not asked to answer this: the people of the task will see the reason.')}
             value={reason}
             error={placed.beside.get('/reason')}
             onChange={(event) => setReason(event.target.value)}
@@ -50,7 +53,7 @@ export function RevealCard({ task, onRevealed }: { task: Task; onRevealed: (reve
         )}
         <div>
           <Button type="submit" reason={closed} busy={reveal.isPending}>
-            Show what is hidden
+            {t('Show what is hidden')}
           </Button>
         </div>
       </form>

@@ -4,12 +4,13 @@ import { Link } from 'wouter'
 import { api } from '../api.ts'
 import { useLive } from '../live.tsx'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { Banner } from '../ui/banner.tsx'
 import { visible } from '../ui/marks.ts'
 import { useRouting } from './frame.tsx'
 
 const FIRST = 5
-const CHANNEL: Record<string, string> = { email: 'mail', slack: 'Slack', webhook: 'webhooks', push: 'push' }
+const CHANNEL: Record<string, string> = { email: 'mail', slack: t('Slack'), webhook: 'webhooks', push: 'push' }
 
 export function RoutingWarnings() {
   const { refetchInterval } = useLive()
@@ -30,8 +31,10 @@ export function RoutingWarnings() {
     <>
       {rows.length > 0 && (
         <Banner tone="warning">
-          {rows.length === 1 ? 'Nobody could be asked or told of one task' : 'Nobody could be asked or told of some tasks'}; the
-          fallback pool has {rows.length === 1 ? 'it' : 'them'}:{' '}
+          {t(
+            '{rows, plural, one {Nobody could be asked or told of one task} other {Nobody could be asked or told of some tasks}}; the fallback pool has {rows, plural, one {it} other {them}}:',
+            { rows: rows.length },
+          )}{' '}
           {rows.map((task, i) => (
             <span key={task.id}>
               {i > 0 && ', '}
@@ -40,13 +43,19 @@ export function RoutingWarnings() {
               </Link>
             </span>
           ))}
-          {lost.data?.next_cursor ? ' and more.' : '.'}
+          {lost.data?.next_cursor ? ` ${t('and more.')}` : '.'}
         </Banner>
       )}
       {(troubles.data?.data ?? []).map((trouble) => (
         <Banner key={trouble.channel} tone="warning">
-          {trouble.failed === 1 ? 'A notice' : `${trouble.failed} notices`} by {CHANNEL[trouble.channel]} did not get through
-          within the hour{trouble.last_reason ? `: ${visible(trouble.last_reason)}` : '.'}
+          {t(
+            '{failed, plural, one {A notice} other {{failed} notices}} by {channel} did not get through within the hour{lastReason}',
+            {
+              failed: trouble.failed,
+              channel: CHANNEL[trouble.channel],
+              lastReason: trouble.last_reason ? `: ${visible(trouble.last_reason)}` : '.',
+            },
+          )}
         </Banner>
       ))}
     </>

@@ -7,6 +7,8 @@ import { Empty, Table, When } from '../jobs/frame.tsx'
 import { ShownOnce } from '../pages/shown-once.tsx'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { exact, useNow } from '../time.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
@@ -27,31 +29,33 @@ export function CompatibilityKeys() {
   const rows = keys.data?.data ?? []
   const signs = rows.find((one) => Date.parse(one.effective_at) <= now)?.version
   return (
-    <Card title="Compatibility key">
+    <Card title={t('Compatibility key')}>
       <p className="max-w-prose text-muted">
-        It signs what is posted to a task’s <code className="font-mono">callback_url</code>, and nothing else. Receivers of
-        awaithumans hold it as <code className="font-mono">AWAITHUMANS_PAYLOAD_KEY</code>.
+        {rich('It signs what is posted to a task’s {code}, and nothing else. Receivers of awaithumans hold it as {code2}.', {
+          code: <code className="font-mono">callback_url</code>,
+          code2: <code className="font-mono">AWAITHUMANS_PAYLOAD_KEY</code>,
+        })}
       </p>
       <Refusal error={keys.error} />
-      {keys.data && rows.length === 0 && <Empty>No key yet: the first post makes one.</Empty>}
+      {keys.data && rows.length === 0 && <Empty>{t('No key yet: the first post makes one.')}</Empty>}
       {rows.length > 0 && (
         <Table
-          label="Compatibility keys"
+          label={t('Compatibility keys')}
           rows={rows}
           id={(one: Version) => String(one.version)}
           columns={[
-            { name: 'Version', cell: (one) => one.version },
-            { name: 'Origin', cell: (one) => (one.origin === 'made' ? 'made here' : 'imported') },
-            { name: 'Made', cell: (one) => <When at={one.created_at} now={now} /> },
+            { name: t('Version'), cell: (one) => one.version },
+            { name: t('Origin'), cell: (one) => (one.origin === 'made' ? t('made here') : 'imported') },
+            { name: t('Made'), cell: (one) => <When at={one.created_at} now={now} /> },
             {
-              name: 'Signs',
+              name: t('Signs'),
               cell: (one) =>
                 one.version === signs ? (
-                  <Badge tone="good">now</Badge>
+                  <Badge tone="good">{t('now')}</Badge>
                 ) : Date.parse(one.effective_at) > now ? (
-                  `from ${exact(one.effective_at)}`
+                  t('from {when}', { when: exact(one.effective_at) })
                 ) : (
-                  <span className="text-muted">no more</span>
+                  <span className="text-muted">{t('no more')}</span>
                 ),
             },
           ]}
@@ -61,11 +65,13 @@ export function CompatibilityKeys() {
       <ShownOnce
         secret={made?.key ?? null}
         onClose={() => setMade(null)}
-        title={`Version ${made?.version ?? ''} of the key`}
-        label="key"
+        title={t('Version {version} of the key', { version: made?.version ?? '' })}
+        label={t('key')}
       >
         <p className="text-muted wrap-anywhere">
-          Receivers that verify Standard Webhooks hold it as <code className="font-mono">{made?.secret}</code>.
+          {rich('Receivers that verify Standard Webhooks hold it as {code}.', {
+            code: <code className="font-mono">{made?.secret}</code>,
+          })}
         </p>
       </ShownOnce>
     </Card>
@@ -73,10 +79,10 @@ export function CompatibilityKeys() {
 }
 
 const WHEN = [
-  { value: 'now', label: 'At once' },
-  { value: 'hour', label: 'In an hour' },
-  { value: 'day', label: 'In a day' },
-  { value: 'week', label: 'In a week' },
+  { value: 'now', label: t('At once') },
+  { value: 'hour', label: t('In an hour') },
+  { value: 'day', label: t('In a day') },
+  { value: 'week', label: t('In a week') },
 ]
 const MS: Record<string, number> = { hour: 3_600_000, day: 86_400_000, week: 604_800_000 }
 
@@ -107,11 +113,11 @@ function NewKey({ isFirst, onMade }: { isFirst: boolean; onMade: (made: Made) =>
   }
   return (
     <>
-      <form onSubmit={submit} noValidate className="flex max-w-xl flex-col gap-4" aria-label="New compatibility key">
+      <form onSubmit={submit} noValidate className="flex max-w-xl flex-col gap-4" aria-label={t('New compatibility key')}>
         {placed.beside.size === 0 && <Refusal error={put.error} placed={placed} />}
         <TextField
-          label="A key that receivers hold already (optional)"
-          hint="32 bytes in base64url. Empty: a new one is made."
+          label={t('A key that receivers hold already (optional)')}
+          hint={t('32 bytes in base64url. Empty: a new one is made.')}
           type="password"
           autoComplete="off"
           value={key}
@@ -120,8 +126,8 @@ function NewKey({ isFirst, onMade }: { isFirst: boolean; onMade: (made: Made) =>
         />
         {!isFirst && (
           <SelectField
-            label="It signs"
-            hint="The one before signs until then, so that receivers can be given the new one first."
+            label={t('It signs')}
+            hint={t('The one before signs until then, so that receivers can be given the new one first.')}
             value={when}
             options={WHEN}
             onChange={(event) => setWhen(event.target.value)}
@@ -129,7 +135,7 @@ function NewKey({ isFirst, onMade }: { isFirst: boolean; onMade: (made: Made) =>
         )}
         <div>
           <Button type="submit" busy={put.isPending}>
-            {key.trim() === '' ? (isFirst ? 'Make a key' : 'Replace the key') : 'Import the key'}
+            {key.trim() === '' ? (isFirst ? t('Make a key') : t('Replace the key')) : t('Import the key')}
           </Button>
         </div>
       </form>

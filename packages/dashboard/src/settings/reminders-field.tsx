@@ -1,5 +1,6 @@
 // When people are reminded: as shipped, never, or at moments of one's own. The server says which moments there are.
 import type { RouteAnswer } from '@countersign/sdk'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { SelectField } from '../ui/select-field.tsx'
 import { TextField } from '../ui/text-field.tsx'
@@ -8,14 +9,14 @@ export type Reminder = NonNullable<RouteAnswer<'GET /tasks/settings'>['reminders
 
 type Kind = 'at_percent' | 'before' | 'after'
 const KINDS: readonly { value: Kind; label: string }[] = [
-  { value: 'at_percent', label: 'per cent of the time' },
-  { value: 'before', label: 'seconds before the deadline' },
-  { value: 'after', label: 'seconds after the question' },
+  { value: 'at_percent', label: t('per cent of the time') },
+  { value: 'before', label: t('seconds before the deadline') },
+  { value: 'after', label: t('seconds after the question') },
 ]
 const HOW = [
-  { value: 'shipped', label: 'At half and nine tenths of the time' },
-  { value: 'own', label: 'At moments of our own' },
-  { value: 'never', label: 'Never' },
+  { value: 'shipped', label: t('At half and nine tenths of the time') },
+  { value: 'own', label: t('At moments of our own') },
+  { value: 'never', label: t('Never') },
 ]
 const MOST = 10
 
@@ -35,10 +36,10 @@ export function RemindersField({ value, error, onChange }: Props) {
   const replace = (at: number, next: Reminder) => onChange((value ?? []).map((one, i) => (i === at ? next : one)))
   return (
     <fieldset className="flex flex-col gap-3">
-      <legend className="sr-only">Reminders</legend>
+      <legend className="sr-only">{t('Reminders')}</legend>
       <SelectField
-        label="People are reminded"
-        hint="Of tasks of an hour or more. Only who can still decide, and not in their quiet hours."
+        label={t('People are reminded')}
+        hint={t('Of tasks of an hour or more. Only who can still decide, and not in their quiet hours.')}
         value={how}
         options={HOW}
         onChange={(event) => {
@@ -54,7 +55,7 @@ export function RemindersField({ value, error, onChange }: Props) {
             <div key={i} className="flex flex-wrap items-end gap-2">
               <div className="w-28">
                 <TextField
-                  label={`Reminder ${i + 1}`}
+                  label={t('Reminder {i}', { i: i + 1 })}
                   inputMode="numeric"
                   value={Number.isNaN(number) ? '' : String(number)}
                   onChange={(event) =>
@@ -64,7 +65,7 @@ export function RemindersField({ value, error, onChange }: Props) {
               </div>
               <div className="min-w-52 grow">
                 <SelectField
-                  label={`counted in (reminder ${i + 1})`}
+                  label={t('counted in (reminder {i})', { i: i + 1 })}
                   value={kind}
                   options={KINDS}
                   onChange={(event) => replace(i, made(event.target.value as Kind, number))}
@@ -72,10 +73,10 @@ export function RemindersField({ value, error, onChange }: Props) {
               </div>
               <Button
                 type="button"
-                aria-label={`Remove reminder ${i + 1}`}
+                aria-label={t('Remove reminder {i}', { i: i + 1 })}
                 onClick={() => onChange((value ?? []).filter((_, at) => at !== i))}
               >
-                Remove
+                {t('Remove')}
               </Button>
             </div>
           )
@@ -90,10 +91,10 @@ export function RemindersField({ value, error, onChange }: Props) {
           <Button
             type="button"
             small
-            reason={(value ?? []).length >= MOST ? 'Ten are the most.' : undefined}
+            reason={(value ?? []).length >= MOST ? t('Ten are the most.') : undefined}
             onClick={() => onChange([...(value ?? []), { at_percent: 90 }])}
           >
-            Add a reminder
+            {t('Add a reminder')}
           </Button>
         </div>
       )}

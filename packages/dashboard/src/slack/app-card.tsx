@@ -5,6 +5,8 @@ import { type FormEvent, useState } from 'react'
 import { api } from '../api.ts'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { Copyable } from '../ui/copy.tsx'
@@ -24,23 +26,24 @@ export function AppCard({ app }: { app: App }) {
   })
   return (
     <>
-      <Step n={1} title="Make the app at Slack">
+      <Step n={1} title={t('Make the app at Slack')}>
         <p>
-          At <code className="font-mono text-sm">api.slack.com/apps</code> choose “Create New App”, then “From a manifest”, and
-          paste this.
+          {rich('At {code} choose “Create New App”, then “From a manifest”, and paste this.', {
+            code: <code className="font-mono text-sm">api.slack.com/apps</code>,
+          })}
         </p>
         <Refusal error={manifest.error} />
         {manifest.data ? (
-          <Copyable label="manifest" text={JSON.stringify(manifest.data, null, 2)} block />
+          <Copyable label={t('manifest')} text={JSON.stringify(manifest.data, null, 2)} block />
         ) : (
           <div>
             <Button busy={manifest.isFetching} onClick={() => setShown(true)}>
-              Show the manifest
+              {t('Show the manifest')}
             </Button>
           </div>
         )}
       </Step>
-      <Step n={2} title="Say which app it is">
+      <Step n={2} title={t('Say which app it is')}>
         <AppForm app={app} />
       </Step>
     </>
@@ -71,31 +74,38 @@ function AppForm({ app }: { app: App }) {
     save.mutate()
   }
   return (
-    <form onSubmit={submit} noValidate className="flex flex-col gap-4" aria-label="The app at Slack">
+    <form onSubmit={submit} noValidate className="flex flex-col gap-4" aria-label={t('The app at Slack')}>
       {app.configured && (
         <Banner tone="info">
-          An app is saved{app.has_client_secret ? ', with what it takes to install it from here' : ''}. Its secrets are not shown
-          again; fill the form in to replace them.
+          {app.has_client_secret
+            ? t(
+                'An app is saved, with what it takes to install it from here. Its secrets are not shown again; fill the form in to replace them.',
+              )
+            : t('An app is saved. Its secrets are not shown again; fill the form in to replace them.')}
         </Banner>
       )}
       {placed.beside.size === 0 && <Refusal error={save.error} />}
       <div className="grid grid-cols-1 gap-4 sm:grid-cols-2">
-        <TextField label="App ID" hint="Such as A0123ABCD; may be left out." {...field('app_id')} />
+        <TextField label={t('App ID')} hint={t('Such as A0123ABCD; may be left out.')} {...field('app_id')} />
         <TextField
-          label="Signing secret"
+          label={t('Signing secret')}
           type="password"
-          hint="It proves that requests come from Slack."
+          hint={t('It proves that requests come from Slack.')}
           {...field('signing_secret')}
         />
-        <TextField label="Client ID" hint="To install from here; not needed with a bot token." {...field('client_id')} />
-        <TextField label="Client secret" type="password" {...field('client_secret')} />
+        <TextField
+          label={t('Client ID')}
+          hint={t('To install from here; not needed with a bot token.')}
+          {...field('client_id')}
+        />
+        <TextField label={t('Client secret')} type="password" {...field('client_secret')} />
       </div>
       <div>
         <Button type="submit" tone="primary" busy={save.isPending}>
-          Save the app
+          {t('Save the app')}
         </Button>
       </div>
-      {save.isSuccess && <Banner tone="success">Saved.</Banner>}
+      {save.isSuccess && <Banner tone="success">{t('Saved.')}</Banner>}
       {dialog}
     </form>
   )

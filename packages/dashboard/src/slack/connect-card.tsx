@@ -5,6 +5,7 @@ import { type FormEvent, useState } from 'react'
 import { api } from '../api.ts'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { Refusal } from '../ui/refusal.tsx'
@@ -19,21 +20,21 @@ export function ConnectCard({ app, connected }: Props) {
     mutationFn: () => run(() => api.call('POST /channels/slack/oauth/start', { body: {} })),
     onSuccess: ({ url }) => location.assign(url),
   })
-  const why = app.has_client_secret ? undefined : 'Save the client ID and secret of the app first.'
+  const why = app.has_client_secret ? undefined : t('Save the client ID and secret of the app first.')
   return (
     <>
-      <Step n={3} title="Connect a workspace">
+      <Step n={3} title={t('Connect a workspace')}>
         <Refusal error={start.error} />
         <div>
           <Button tone="primary" reason={why} busy={start.isPending} onClick={() => start.mutate()}>
-            Install at Slack
+            {t('Install at Slack')}
           </Button>
         </div>
-        <TokenForm closed={app.configured ? undefined : 'Save the signing secret of the app first.'} />
+        <TokenForm closed={app.configured ? undefined : t('Save the signing secret of the app first.')} />
         {dialog}
       </Step>
       {connected && (
-        <Step n={4} title="Send a test message">
+        <Step n={4} title={t('Send a test message')}>
           <TestForm />
         </Step>
       )}
@@ -56,11 +57,11 @@ function TokenForm({ closed }: { closed: string | undefined }) {
     if (closed === undefined) connect.mutate()
   }
   return (
-    <form onSubmit={submit} noValidate className="flex flex-col gap-3" aria-label="Connect by a bot token">
+    <form onSubmit={submit} noValidate className="flex flex-col gap-3" aria-label={t('Connect by a bot token')}>
       {placed.beside.size === 0 && <Refusal error={connect.error} />}
       <TextField
-        label="Or by a bot token"
-        hint="Installed at Slack already? Its “Bot User OAuth Token” begins with xoxb-."
+        label={t('Or by a bot token')}
+        hint={t('Installed at Slack already? Its “Bot User OAuth Token” begins with xoxb-.')}
         type="password"
         autoComplete="off"
         value={token}
@@ -69,7 +70,7 @@ function TokenForm({ closed }: { closed: string | undefined }) {
       />
       <div>
         <Button type="submit" reason={closed} busy={connect.isPending}>
-          Connect
+          {t('Connect')}
         </Button>
       </div>
       {dialog}
@@ -89,21 +90,21 @@ function TestForm() {
     test.mutate()
   }
   return (
-    <form onSubmit={submit} noValidate className="flex flex-col gap-3" aria-label="Test message">
+    <form onSubmit={submit} noValidate className="flex flex-col gap-3" aria-label={t('Test message')}>
       {placed.beside.size === 0 && <Refusal error={test.error} />}
       <TextField
-        label="Where to"
-        hint="#channel the app was invited to, @handle, an id, or a mail address."
+        label={t('Where to')}
+        hint={t('#channel the app was invited to, @handle, an id, or a mail address.')}
         value={target}
         error={placed.beside.get('/target')}
         onChange={(event) => setTarget(event.target.value)}
       />
       <div>
         <Button type="submit" busy={test.isPending}>
-          Send the test
+          {t('Send the test')}
         </Button>
       </div>
-      {test.isSuccess && <Banner tone="success">Slack has taken it.</Banner>}
+      {test.isSuccess && <Banner tone="success">{t('Slack has taken it.')}</Banner>}
       {dialog}
     </form>
   )

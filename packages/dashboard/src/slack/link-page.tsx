@@ -6,6 +6,8 @@ import { api } from '../api.ts'
 import { useUser } from '../me.ts'
 import { fragmentToken } from '../pages/entrance.tsx'
 import { paths } from '../paths.ts'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { useTitle } from '../title.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
@@ -17,33 +19,37 @@ import { Refusal } from '../ui/refusal.tsx'
 const arrived = location.pathname === paths.slackLink() ? fragmentToken() : ''
 
 export function SlackLinkPage() {
-  useTitle('You in Slack')
+  useTitle(t('You in Slack'))
   const me = useUser()
   const [token] = useState(() => fragmentToken() || arrived)
   const link = useMutation({ mutationFn: () => api.call('POST /channels/slack/link', { body: { token } }) })
   return (
     <div className="flex max-w-xl flex-col gap-5">
-      <PageTitle title="You in Slack" />
+      <PageTitle title={t('You in Slack')} />
       <Refusal error={link.error} />
-      {!token && <Banner tone="warning">Open this page by the link that Slack showed you.</Banner>}
+      {!token && <Banner tone="warning">{t('Open this page by the link that Slack showed you.')}</Banner>}
       {link.isSuccess ? (
         <Banner tone="success">
-          From now on you are {visible(me.display_name)} in Slack too. Go back there and press the button again.{' '}
-          <Link href={paths.inbox()}>Or stay here: your inbox.</Link>
+          {rich(
+            'From now on you are {name} in Slack too. Go back there and press the button again. <link>Or stay here: your inbox.</link>',
+            { name: visible(me.display_name), link: (words) => <Link href={paths.inbox()}>{words}</Link> },
+          )}
         </Banner>
       ) : (
-        <Card title={`Is it you, ${visible(me.display_name)}?`}>
+        <Card title={t('Is it you, {name}?', { name: visible(me.display_name) })}>
           <p>
-            What you press in Slack will count as yours. Go on only if you asked for this link in Slack yourself, a moment ago.
+            {t(
+              'What you press in Slack will count as yours. Go on only if you asked for this link in Slack yourself, a moment ago.',
+            )}
           </p>
           <div>
             <Button
               tone="primary"
-              reason={token ? undefined : 'The link is missing.'}
+              reason={token ? undefined : t('The link is missing.')}
               busy={link.isPending}
               onClick={() => link.mutate()}
             >
-              Yes, that is me in Slack
+              {t('Yes, that is me in Slack')}
             </Button>
           </div>
         </Card>

@@ -5,6 +5,7 @@ import { api } from '../api.ts'
 import { Empty, Table } from '../jobs/frame.tsx'
 import { More, useList } from '../list.tsx'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
 import { Confirm } from '../ui/confirm.tsx'
@@ -14,7 +15,7 @@ import { Refusal } from '../ui/refusal.tsx'
 type Member = RouteAnswer<'GET /channels/slack/installations/:team/members'>['data'][number]
 type Team = { team_id: string; team_name: string }
 
-const HOW = { mail: 'by a verified address', sign_in: 'by signing in' } as const
+const HOW = { mail: t('by a verified address'), sign_in: t('by signing in') } as const
 
 export function MembersCard({ team, onClose }: { team: Team; onClose: () => void }) {
   const params = { team: team.team_id }
@@ -28,24 +29,24 @@ export function MembersCard({ team, onClose }: { team: Team; onClose: () => void
   )
   return (
     <Card
-      title={`Members of ${visible(team.team_name)}`}
+      title={t('Members of {teamName}', { teamName: visible(team.team_name) })}
       aside={
         <Button small tone="quiet" onClick={onClose}>
-          Close
+          {t('Close')}
         </Button>
       }
     >
       <Refusal error={query.error} />
-      {query.isPending && <p className="text-muted">Loading…</p>}
-      {query.data && rows.length === 0 && <Empty>Nobody is there.</Empty>}
+      {query.isPending && <p className="text-muted">{t('Loading…')}</p>}
+      {query.data && rows.length === 0 && <Empty>{t('Nobody is there.')}</Empty>}
       {rows.length > 0 && (
         <Table
-          label="Members"
+          label={t('Members')}
           rows={rows}
           id={(one) => one.id}
           columns={[
             {
-              name: 'In Slack',
+              name: t('In Slack'),
               cell: (one) => (
                 <span className="flex flex-col items-start">
                   <span>{visible(one.display_name)}</span>
@@ -54,17 +55,17 @@ export function MembersCard({ team, onClose }: { team: Team; onClose: () => void
               ),
             },
             {
-              name: 'Here',
+              name: t('Here'),
               cell: (one) =>
                 one.user_name === null ? (
-                  <span className="text-muted">not known yet</span>
+                  <span className="text-muted">{t('not known yet')}</span>
                 ) : (
                   <span>
                     {visible(one.user_name)} <span className="text-muted">{one.linked_by ? HOW[one.linked_by] : ''}</span>
                   </span>
                 ),
             },
-            { name: 'Acts', cell: (one) => (one.user_id === null ? null : <Forget team={team} member={one} />) },
+            { name: t('Acts'), cell: (one) => (one.user_id === null ? null : <Forget team={team} member={one} />) },
           ]}
         />
       )}
@@ -84,13 +85,15 @@ function Forget({ team, member }: { team: Team; member: Member }) {
   return (
     <>
       <Confirm
-        name="Forget"
-        title={`Forget who ${visible(member.display_name)} is`}
-        confirm="Forget it"
+        name={t('Forget')}
+        title={t('Forget who {name} is', { name: visible(member.display_name) })}
+        confirm={t('Forget it')}
         busy={act.isPending}
         onConfirm={() => act.mutate()}
       >
-        What they press in Slack does not count until they are linked again. With a verified address that happens by itself.
+        {t(
+          'What they press in Slack does not count until they are linked again. With a verified address that happens by itself.',
+        )}
       </Confirm>
       <Refusal error={act.error} />
       {dialog}

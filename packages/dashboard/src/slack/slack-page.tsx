@@ -6,6 +6,7 @@ import { api } from '../api.ts'
 import { Empty, Table, When } from '../jobs/frame.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -23,11 +24,11 @@ import { MembersCard } from './members-card.tsx'
 type Installation = RouteAnswer<'GET /channels/slack/installations'>['data'][number]
 
 export function SlackPage() {
-  useTitle('Slack')
+  useTitle(t('Slack'))
   const me = useUser()
   const now = useNow()
   const [search, setSearch] = useSearchParams()
-  const closed = closedTo(me, 'task.configure', 'set up channels')
+  const closed = closedTo(me, 'task.configure', t('set up channels'))
   const enabled = closed === undefined
   const app = useQuery({ queryKey: ['slack', 'app'], queryFn: () => api.call('GET /channels/slack/app'), enabled })
   const list = useQuery({
@@ -39,19 +40,21 @@ export function SlackPage() {
   const rows = list.data?.data ?? []
   const team = rows.find(({ team_id }) => team_id === search.get('team'))
   return (
-    <Sections name="Channels" places={CHANNELS} title="Slack">
+    <Sections name={t('Channels')} places={CHANNELS} title={t('Slack')}>
       {closed && <Banner tone="info">{closed}</Banner>}
-      {search.get('connected') && <Banner tone="success">The workspace is connected. Send a test message below.</Banner>}
-      {search.get('declined') && <Banner tone="warning">The installation was declined at Slack. Nothing has changed.</Banner>}
+      {search.get('connected') && <Banner tone="success">{t('The workspace is connected. Send a test message below.')}</Banner>}
+      {search.get('declined') && (
+        <Banner tone="warning">{t('The installation was declined at Slack. Nothing has changed.')}</Banner>
+      )}
       <Refusal error={app.error ?? list.error} />
       {rows.length > 0 && (
         <Table
-          label="Workspaces"
+          label={t('Workspaces')}
           rows={rows}
           id={(one) => one.id}
           columns={[
             {
-              name: 'Workspace',
+              name: t('Workspace'),
               cell: (one) => (
                 <span className="flex flex-col items-start">
                   <span className="font-medium">{visible(one.team_name)}</span>
@@ -59,18 +62,18 @@ export function SlackPage() {
                 </span>
               ),
             },
-            { name: 'State', cell: (one) => <State one={one} /> },
-            { name: 'Connected', cell: (one) => <When at={one.created_at} now={now} /> },
+            { name: t('State'), cell: (one) => <State one={one} /> },
+            { name: t('Connected'), cell: (one) => <When at={one.created_at} now={now} /> },
             {
-              name: 'Acts',
+              name: t('Acts'),
               cell: (one) => (
                 <span className="flex flex-wrap gap-2">
                   <Button
                     small
-                    aria-label={`Members of ${visible(one.team_name)}`}
+                    aria-label={t('Members of {teamName}', { teamName: visible(one.team_name) })}
                     onClick={() => setSearch({ team: one.team_id })}
                   >
-                    Members
+                    {t('Members')}
                   </Button>
                   {one.state === 'active' && <Disconnect one={one} />}
                 </span>
@@ -79,7 +82,7 @@ export function SlackPage() {
           ]}
         />
       )}
-      {list.data && rows.length === 0 && <Empty>No workspace is connected. Three steps below connect the first.</Empty>}
+      {list.data && rows.length === 0 && <Empty>{t('No workspace is connected. Three steps below connect the first.')}</Empty>}
       {team && <MembersCard team={team} onClose={() => setSearch({})} />}
       {app.data && <AppCard app={app.data} />}
       {app.data && <ConnectCard app={app.data} connected={rows.some(({ state }) => state === 'active')} />}
@@ -91,12 +94,14 @@ function State({ one }: { one: Installation }) {
   if (one.state === 'revoked')
     return (
       <span className="flex flex-col items-start gap-1">
-        <Badge tone="bad">Not connected any more</Badge>
-        <span className="text-xs text-muted">{visible(one.state_reason ?? '')}. Connect it again below.</span>
+        <Badge tone="bad">{t('Not connected any more')}</Badge>
+        <span className="text-xs text-muted">
+          {t('{stateReason}. Connect it again below.', { stateReason: visible(one.state_reason ?? '') })}
+        </span>
       </span>
     )
   const paused = one.limited_until !== null && Date.parse(one.limited_until) > Date.now()
-  return <Badge tone={paused ? 'warn' : 'good'}>{paused ? 'Slack asked for a pause' : 'Connected'}</Badge>
+  return <Badge tone={paused ? 'warn' : 'good'}>{paused ? t('Slack asked for a pause') : t('Connected')}</Badge>
 }
 
 function Disconnect({ one }: { one: Installation }) {
@@ -109,13 +114,13 @@ function Disconnect({ one }: { one: Installation }) {
   return (
     <>
       <Confirm
-        name="Disconnect"
-        title={`Disconnect ${visible(one.team_name)}`}
-        confirm="Disconnect it"
+        name={t('Disconnect')}
+        title={t('Disconnect {teamName}', { teamName: visible(one.team_name) })}
+        confirm={t('Disconnect it')}
         busy={act.isPending}
         onConfirm={() => act.mutate()}
       >
-        Nobody is told there any more, and nothing that is pressed there counts. Messages that were sent stay as they are.
+        {t('Nobody is told there any more, and nothing that is pressed there counts. Messages that were sent stay as they are.')}
       </Confirm>
       <Refusal error={act.error} />
       {dialog}

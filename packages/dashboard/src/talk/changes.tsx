@@ -3,6 +3,8 @@ import type { Task } from '@countersign/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { api } from '../api.ts'
 import { readExact, type Shown, writeExact } from '../exact.ts'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { exact } from '../time.ts'
 import { Card } from '../ui/card.tsx'
 import { AgentText } from '../ui/content.tsx'
@@ -46,13 +48,16 @@ export function Changes({ task, shown }: { task: Task; shown: Map<string, Shown>
   })
   if (task.revision === 1) return null
   return (
-    <Card title="What the agent changed">
+    <Card title={t('What the agent changed')}>
       <Refusal error={read.error} />
       <ol className="flex flex-col gap-5">
         {read.data?.map((change) => (
           <li key={change.revision} className="flex flex-col gap-2">
             <p className="text-sm text-muted">
-              Revision {change.revision}, <time dateTime={change.at}>{exact(change.at)}</time>
+              {rich('Revision {revision}, {when}', {
+                revision: change.revision,
+                when: <time dateTime={change.at}>{exact(change.at)}</time>,
+              })}
             </p>
             {change.note && (
               <p className="wrap-anywhere">
@@ -80,13 +85,13 @@ function Marked({ pointer, before, after }: Place) {
       <dd className="flex flex-col gap-1 pt-1">
         {before !== null && (
           <del className="rounded bg-danger-soft px-2 py-0.5 whitespace-pre-wrap wrap-anywhere">
-            <span className="sr-only">before: </span>
+            <span className="sr-only">{t('before:')} </span>
             <AgentText text={before} />
           </del>
         )}
         {after !== null && (
           <ins className="rounded bg-accent-soft px-2 py-0.5 whitespace-pre-wrap no-underline wrap-anywhere">
-            <span className="sr-only">now: </span>
+            <span className="sr-only">{t('now:')} </span>
             <AgentText text={after} />
           </ins>
         )}

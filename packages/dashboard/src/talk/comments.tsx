@@ -4,6 +4,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, type ReactNode, useState } from 'react'
 import { api } from '../api.ts'
 import { useLive } from '../live.tsx'
+import { t } from '../text/t.ts'
 import { exact, relative, useNow } from '../time.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
@@ -24,7 +25,7 @@ export function Comments({ task }: { task: Task }) {
   const may = task.may.includes('comment')
   if (!may && (read.data ?? []).length === 0) return null
   return (
-    <Card title="Comments">
+    <Card title={t('Comments')}>
       <Refusal error={read.error} />
       <CommentList comments={read.data ?? []} />
       {may && <Write task={task} />}
@@ -46,8 +47,8 @@ export function CommentList({ comments }: { comments: readonly Comment[] }) {
 
 const WHAT: Record<Comment['purpose'], string | null> = {
   comment: null,
-  sent_back: 'Sent it back',
-  late_answer: 'Came too late to count',
+  sent_back: t('Sent it back'),
+  late_answer: t('Came too late to count'),
 }
 
 function Said({ comment, now }: { comment: Comment; now: number }) {
@@ -58,8 +59,8 @@ function Said({ comment, now }: { comment: Comment; now: number }) {
         <strong className="font-medium text-text">
           <AgentText text={comment.author.display_name} />
         </strong>
-        {comment.author.type === 'agent' && <Badge tone="quiet">agent</Badge>}
-        {comment.audience === 'humans' && <Badge tone="warn">humans only</Badge>}
+        {comment.author.type === 'agent' && <Badge tone="quiet">{t('agent')}</Badge>}
+        {comment.audience === 'humans' && <Badge tone="warn">{t('humans only')}</Badge>}
         {what && <Badge tone="info">{what}</Badge>}
         <time dateTime={comment.created_at} title={exact(comment.created_at)}>
           {relative(comment.created_at, now)}
@@ -69,7 +70,7 @@ function Said({ comment, now }: { comment: Comment; now: number }) {
         {typeof comment.body === 'string' ? (
           <AgentText text={comment.body} />
         ) : (
-          <span className="text-muted">Hidden from you</span>
+          <span className="text-muted">{t('Hidden from you')}</span>
         )}
       </p>
     </li>
@@ -87,7 +88,7 @@ function Write({ task }: { task: Task }) {
     <WriteComment busy={send.isPending} error={send.error} onSend={(body) => send.mutateAsync(body)}>
       <label className="flex items-center gap-2 text-sm">
         <input type="checkbox" checked={toHumans} onChange={(event) => setToHumans(event.target.checked)} />
-        Only for people: no agent reads it
+        {t('Only for people: no agent reads it')}
       </label>
     </WriteComment>
   )
@@ -109,12 +110,24 @@ export function WriteComment({ busy, error, onSend, children }: WriteProps) {
   }
   return (
     <form className="flex flex-col gap-2" onSubmit={submit}>
-      <TextArea label="Your comment" rows={3} maxLength={10_000} value={body} onChange={(event) => setBody(event.target.value)} />
+      <TextArea
+        label={t('Your comment')}
+        rows={3}
+        maxLength={10_000}
+        value={body}
+        onChange={(event) => setBody(event.target.value)}
+      />
       <Refusal error={error} />
       <div className="flex flex-wrap items-center justify-between gap-3">
         {children}
-        <Button small type="submit" className="ml-auto" busy={busy} reason={body.trim() ? undefined : 'Write something first.'}>
-          Add comment
+        <Button
+          small
+          type="submit"
+          className="ml-auto"
+          busy={busy}
+          reason={body.trim() ? undefined : t('Write something first.')}
+        >
+          {t('Add comment')}
         </Button>
       </div>
     </form>

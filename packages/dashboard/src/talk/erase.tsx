@@ -2,6 +2,7 @@
 import type { Task } from '@countersign/sdk'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { api } from '../api.ts'
+import { t } from '../text/t.ts'
 import { Confirm } from '../ui/confirm.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 
@@ -16,14 +17,16 @@ export function Erase({ task }: { task: Task }) {
     <div className="flex flex-col items-start gap-2">
       <Refusal error={erase.error} />
       <Confirm
-        name="Erase the content"
-        title="Erase the content of this task"
-        confirm="Erase it"
+        name={t('Erase the content')}
+        title={t('Erase the content of this task')}
+        confirm={t('Erase it')}
         busy={erase.isPending}
         onConfirm={() => erase.mutate()}
       >
-        The question, what it is about, the answers and all comments become unreadable for ever. Who decided, when and how stays
-        on the record.{task.status === 'open' ? ' The task is withdrawn.' : ''}
+        {t(
+          'The question, what it is about, the answers and all comments become unreadable for ever. Who decided, when and how stays on the record.',
+        )}
+        {task.status === 'open' ? ` ${t('The task is withdrawn.')}` : ''}
       </Confirm>
     </div>
   )

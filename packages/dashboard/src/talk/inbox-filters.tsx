@@ -5,6 +5,7 @@ import { Link } from 'wouter'
 import { api } from '../api.ts'
 import { useUser } from '../me.ts'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { visible } from '../ui/marks.ts'
@@ -28,41 +29,46 @@ export function InboxFilters({ filters, put, search }: Props) {
     <>
       <div className="flex grow flex-wrap items-center gap-2">
         <Button small aria-expanded={open} onClick={() => setOpen(!open)}>
-          {open ? 'Hide filters' : 'Filters'}
+          {open ? t('Hide filters') : t('Filters')}
         </Button>
         <SavedViews search={search} filtered={isFiltered(filters)} />
       </div>
       {open && (
         <section
-          aria-label="Filters"
+          aria-label={t('Filters')}
           className="card order-last grid basis-full grid-cols-1 gap-4 p-4 sm:grid-cols-2 lg:grid-cols-5"
         >
           <SelectField
-            label="Agent"
+            label={t('Agent')}
             value={filters.agent_id ?? ''}
-            options={[{ value: '', label: 'any agent' }, ...known]}
+            options={[{ value: '', label: t('any agent') }, ...known]}
             onChange={(event) => put('agent_id', event.target.value)}
           />
           <SelectField
-            label="Priority"
+            label={t('Priority')}
             value={filters.priority ?? ''}
-            options={anyOf('any priority', ['urgent', 'high', 'normal', 'low'])}
+            options={anyOf(t('any priority'), ['urgent', 'high', 'normal', 'low'])}
             onChange={(event) => put('priority', event.target.value)}
           />
           <SelectField
-            label="Risk"
+            label={t('Risk')}
             value={filters.risk ?? ''}
-            options={anyOf('any risk', ['critical', 'high', 'normal', 'low'])}
+            options={anyOf(t('any risk'), ['critical', 'high', 'normal', 'low'])}
             onChange={(event) => put('risk', event.target.value)}
           />
           <TextField
-            label="Held by"
-            placeholder="name or mail"
+            label={t('Held by')}
+            placeholder={t('name or mail')}
             value={filters.assigned_to ?? ''}
             maxLength={320}
             onChange={(event) => put('assigned_to', event.target.value)}
           />
-          <TextField label="Tag" value={filters.tag ?? ''} maxLength={50} onChange={(event) => put('tag', event.target.value)} />
+          <TextField
+            label={t('Tag')}
+            value={filters.tag ?? ''}
+            maxLength={50}
+            onChange={(event) => put('tag', event.target.value)}
+          />
         </section>
       )}
     </>
@@ -89,7 +95,7 @@ function SavedViews({ search, filtered }: { search: string; filtered: boolean })
           </Link>
           <button
             type="button"
-            aria-label={`Forget the view ${visible(view.name)}`}
+            aria-label={t('Forget the view {name}', { name: visible(view.name) })}
             className="rounded-full px-1.5 text-muted hover:text-text"
             onClick={() => setViews(store.drop(view.name))}
           >
@@ -99,14 +105,14 @@ function SavedViews({ search, filtered }: { search: string; filtered: boolean })
       ))}
       {filtered && (
         <Button small tone="quiet" onClick={() => setNaming(true)}>
-          Save this view
+          {t('Save this view')}
         </Button>
       )}
-      <Dialog open={naming} onClose={() => setNaming(false)} title="Save this view">
-        <TextField label="Name" value={name} maxLength={60} onChange={(event) => setName(event.target.value)} />
+      <Dialog open={naming} onClose={() => setNaming(false)} title={t('Save this view')}>
+        <TextField label={t('Name')} value={name} maxLength={60} onChange={(event) => setName(event.target.value)} />
         <div>
-          <Button tone="primary" reason={name.trim() ? undefined : 'Give it a name first.'} onClick={save}>
-            Save
+          <Button tone="primary" reason={name.trim() ? undefined : t('Give it a name first.')} onClick={save}>
+            {t('Save')}
           </Button>
         </div>
       </Dialog>

@@ -2,6 +2,7 @@
 import { Problem, type Task } from '@countersign/sdk'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { api } from '../api.ts'
+import { t } from '../text/t.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { Refusal } from '../ui/refusal.tsx'
@@ -21,13 +22,13 @@ export function KeepAsComment({ task, error, response }: Props) {
     onSettled: () => queries.invalidateQueries({ queryKey: ['task', task.id] }),
   })
   if (!(error instanceof Problem) || error.code !== 'task_not_open' || !response) return null
-  if (keep.isSuccess) return <Banner tone="info">Your answer is kept as a comment.</Banner>
+  if (keep.isSuccess) return <Banner tone="info">{t('Your answer is kept as a comment.')}</Banner>
   return (
     <div className="flex flex-col items-start gap-2">
-      <p className="text-muted">Your answer came too late and was not sent. It is still in the form.</p>
+      <p className="text-muted">{t('Your answer came too late and was not sent. It is still in the form.')}</p>
       <Refusal error={keep.error} />
       <Button small busy={keep.isPending} onClick={() => keep.mutate(answerText(response).slice(0, 10_000))}>
-        Keep it as a comment
+        {t('Keep it as a comment')}
       </Button>
     </div>
   )

@@ -3,6 +3,7 @@ import type { Task } from '@countersign/sdk'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api } from '../api.ts'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { Refusal } from '../ui/refusal.tsx'
@@ -33,16 +34,17 @@ export function SendBackButton({ task, busy, error, onSend }: Props) {
   return (
     <>
       <Button small onClick={() => setAsking(true)}>
-        Send it back
+        {t('Send it back')}
       </Button>
-      <Dialog open={asking} onClose={() => setAsking(false)} title="Send it back to the agent">
+      <Dialog open={asking} onClose={() => setAsking(false)} title={t('Send it back to the agent')}>
         <p>
-          The agent reads your comment and changes what it asks, or withdraws it.{' '}
-          {task.pause_while_revising ? 'The deadline rests meanwhile.' : 'The deadline runs on.'}
+          {task.pause_while_revising
+            ? t('The agent reads your comment and changes what it asks, or withdraws it. The deadline rests meanwhile.')
+            : t('The agent reads your comment and changes what it asks, or withdraws it. The deadline runs on.')}
         </p>
         <Refusal error={error} />
         <TextArea
-          label="What is missing or wrong"
+          label={t('What is missing or wrong')}
           rows={4}
           maxLength={10_000}
           value={comment}
@@ -52,10 +54,10 @@ export function SendBackButton({ task, busy, error, onSend }: Props) {
           <Button
             tone="primary"
             busy={busy}
-            reason={comment.trim() ? undefined : 'Say what is missing first.'}
+            reason={comment.trim() ? undefined : t('Say what is missing first.')}
             onClick={() => void send()}
           >
-            Send back
+            {t('Send back')}
           </Button>
         </div>
       </Dialog>

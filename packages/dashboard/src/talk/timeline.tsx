@@ -5,6 +5,7 @@ import { api } from '../api.ts'
 import { More, useList } from '../list.tsx'
 import { useUser } from '../me.ts'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { exact, relative, useNow } from '../time.ts'
 import { Card } from '../ui/card.tsx'
 import { AgentText } from '../ui/content.tsx'
@@ -18,10 +19,10 @@ export function Timeline({ task }: { task: Task }) {
   const me = useUser()
   return (
     <Card
-      title="What happened"
+      title={t('What happened')}
       aside={
         <Link href={paths.taskRecord(task.id)} className="text-sm text-muted underline underline-offset-4 hover:text-text">
-          The whole record
+          {t('The whole record')}
         </Link>
       }
     >

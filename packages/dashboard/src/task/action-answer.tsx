@@ -9,6 +9,7 @@ import { draftStore } from '../draft-store.ts'
 import type { Shown } from '../exact.ts'
 import { useKeys } from '../keyboard/keys.ts'
 import { useUser } from '../me.ts'
+import { t } from '../text/t.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
@@ -18,11 +19,11 @@ import { ConfirmBar, type Sent } from './confirm-bar.tsx'
 import { useProvenDecision } from './prove.tsx'
 
 const BUTTONS: Record<ActionType, { name: string; key: string | null; tone: 'primary' | 'plain' | 'danger' | 'quiet' }> = {
-  accept: { name: 'Accept', key: 'a', tone: 'primary' },
-  edit: { name: 'Edit', key: 'e', tone: 'plain' },
-  respond: { name: 'Answer instead', key: 'r', tone: 'plain' },
-  ignore: { name: 'Ignore', key: null, tone: 'quiet' },
-  deny: { name: 'Deny', key: 'd', tone: 'danger' },
+  accept: { name: t('Accept'), key: 'a', tone: 'primary' },
+  edit: { name: t('Edit'), key: 'e', tone: 'plain' },
+  respond: { name: t('Answer instead'), key: 'r', tone: 'plain' },
+  ignore: { name: t('Ignore'), key: null, tone: 'quiet' },
+  deny: { name: t('Deny'), key: 'd', tone: 'danger' },
 }
 const ORDER: readonly ActionType[] = ['accept', 'edit', 'respond', 'ignore', 'deny']
 
@@ -88,15 +89,17 @@ export function ActionAnswer({ task, action: shown, unread, onSent }: Props) {
   )
 
   return (
-    <Card title="Your decision">
+    <Card title={t('Your decision')}>
       {closed !== undefined && <Banner tone="info">{closed}</Banner>}
       {stepsIn(task) && (
-        <Banner tone="warning">This was asked of somebody else. You can step in; the record says so, with your reason.</Banner>
+        <Banner tone="warning">
+          {t('This was asked of somebody else. You can step in; the record says so, with your reason.')}
+        </Banner>
       )}
-      {!action && <p className="text-muted">The proposed action cannot be read here.</p>}
+      {!action && <p className="text-muted">{t('The proposed action cannot be read here.')}</p>}
       {action && (
         <>
-          <fieldset ref={buttons} aria-label="Decide on the action" className="flex flex-wrap gap-2">
+          <fieldset ref={buttons} aria-label={t('Decide on the action')} className="flex flex-wrap gap-2">
             {types.map((type) => (
               <Button
                 key={type}
@@ -104,7 +107,7 @@ export function ActionAnswer({ task, action: shown, unread, onSent }: Props) {
                 reason={against(type)}
                 aria-expanded={open === type}
                 aria-keyshortcuts={BUTTONS[type].key ?? undefined}
-                title={against(type) ?? (BUTTONS[type].key === null ? undefined : `Press ${BUTTONS[type].key}`)}
+                title={against(type) ?? (BUTTONS[type].key === null ? undefined : t('Press {key}', { key: BUTTONS[type].key }))}
                 onClick={() => choose(type)}
               >
                 {BUTTONS[type].name}

@@ -8,6 +8,7 @@ import type { Shown } from '../exact.ts'
 import { AnswerForm } from '../form/form.tsx'
 import { useUser } from '../me.ts'
 import { placeErrors } from '../problem.ts'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
@@ -35,15 +36,27 @@ type Props = {
 }
 
 const WORDS: Record<ActionType, { title: string; says: (name: string) => string; send: string }> = {
-  accept: { title: 'Accept it', says: (name) => `The agent may run ${name} with exactly these arguments.`, send: 'Accept' },
-  edit: {
-    title: 'Edit it',
-    says: (name) => `The agent may run ${name} with the arguments as you leave them.`,
-    send: 'Send the edit',
+  accept: {
+    title: t('Accept it'),
+    says: (name) => t('The agent may run {name} with exactly these arguments.', { name }),
+    send: t('Accept'),
   },
-  respond: { title: 'Answer instead', says: (name) => `${name} is not run; the agent reads your answer.`, send: 'Send answer' },
-  ignore: { title: 'Ignore it', says: (name) => `${name} is not run, and the agent goes on without it.`, send: 'Ignore' },
-  deny: { title: 'Deny it', says: (name) => `${name} must not be run, in this way or another.`, send: 'Deny' },
+  edit: {
+    title: t('Edit it'),
+    says: (name) => t('The agent may run {name} with the arguments as you leave them.', { name }),
+    send: t('Send the edit'),
+  },
+  respond: {
+    title: t('Answer instead'),
+    says: (name) => t('{name} is not run; the agent reads your answer.', { name }),
+    send: t('Send answer'),
+  },
+  ignore: {
+    title: t('Ignore it'),
+    says: (name) => t('{name} is not run, and the agent goes on without it.', { name }),
+    send: t('Ignore'),
+  },
+  deny: { title: t('Deny it'), says: (name) => t('{name} must not be run, in this way or another.', { name }), send: t('Deny') },
 }
 
 export function ConfirmBar({ type, task, action, error, busy, onSend, onClose }: Props) {
@@ -75,7 +88,9 @@ export function ConfirmBar({ type, task, action, error, busy, onSend, onClose }:
   }
   const reasonField = (
     <TextField
-      label={stepsIn(task) ? 'Reason for stepping in' : type === 'deny' ? 'Reason (the agent reads it)' : 'Reason (optional)'}
+      label={
+        stepsIn(task) ? t('Reason for stepping in') : type === 'deny' ? t('Reason (the agent reads it)') : t('Reason (optional)')
+      }
       value={reason}
       error={placed.beside.get('/reason')}
       onChange={(event) => keep({ reason: event.target.value })}
@@ -87,7 +102,7 @@ export function ConfirmBar({ type, task, action, error, busy, onSend, onClose }:
       <div className="flex items-start justify-between gap-3">
         <h3 className="font-semibold">{title}</h3>
         <Button small tone="quiet" className="-mt-1.5 -mr-2" onClick={onClose}>
-          Close
+          {t('Close')}
         </Button>
       </div>
       <p>{says(visible(action.name))}</p>
@@ -118,19 +133,19 @@ export function ConfirmBar({ type, task, action, error, busy, onSend, onClose }:
         <form onSubmit={submit} className="flex flex-col gap-4" aria-label={title}>
           {edited && (
             <div className="flex flex-col gap-2">
-              <h4 className="text-sm font-medium">What you changed</h4>
-              <Comparison before={action.args} after={edited} label="What you changed" />
+              <h4 className="text-sm font-medium">{t('What you changed')}</h4>
+              <Comparison before={action.args} after={edited} label={t('What you changed')} />
             </div>
           )}
           <Refusal error={error} placed={placed} />
           {reasonField}
           <div className="flex flex-wrap gap-2">
             <Button type="submit" tone={type === 'deny' ? 'danger' : 'primary'} busy={busy}>
-              {busy ? 'Sending…' : send}
+              {busy ? t('Sending…') : send}
             </Button>
             {edited && (
               <Button tone="quiet" onClick={() => setEdited(null)}>
-                Change it again
+                {t('Change it again')}
               </Button>
             )}
           </div>

@@ -3,6 +3,8 @@ import { useId, useState } from 'react'
 import type { Kept } from '../draft-store.ts'
 import { Digits, readExact, type Shown, writeExact } from '../exact.ts'
 import { AnswerForm } from '../form/form.tsx'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { INPUT } from '../ui/text-field.tsx'
 import type { Action } from './action.ts'
@@ -17,7 +19,7 @@ type Props = {
   onEdited: (args: Map<string, Shown>) => void
 }
 
-const NEXT = 'Compare and confirm'
+const NEXT = t('Compare and confirm')
 
 export function EditArguments({ action, error, kept, onKeep, onEdited }: Props) {
   const schema = editableForm(action.args, action.schema, action.editable)
@@ -61,17 +63,19 @@ function EditJson({ action, kept, onKeep, onEdited }: Omit<Props, 'error'>) {
   const [wrong, setWrong] = useState<string | null>(null)
   const compare = () => {
     const args = readObject(text)
-    setWrong(args ? null : 'This is not a JSON object. Check quotes, commas and brackets.')
+    setWrong(args ? null : t('This is not a JSON object. Check quotes, commas and brackets.'))
     if (args) onEdited(args)
   }
   return (
     <div className="flex flex-col gap-3">
       <label htmlFor={id} className="font-medium">
-        Arguments as JSON
+        {t('Arguments as JSON')}
       </label>
       {action.editable !== null && (
         <p className="text-sm text-muted">
-          Only these parts may differ: <span className="font-mono">{action.editable.join(', ') || 'none'}</span>
+          {rich('Only these parts may differ: {editable}', {
+            editable: <span className="font-mono">{action.editable.join(', ') || t('none')}</span>,
+          })}
         </p>
       )}
       <textarea

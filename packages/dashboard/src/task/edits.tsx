@@ -1,5 +1,6 @@
 // In the record of a task: what edits changed of what was proposed (T45), digit for digit.
 import type { Shown } from '../exact.ts'
+import { t } from '../text/t.ts'
 import { Card } from '../ui/card.tsx'
 import { visible } from '../ui/marks.ts'
 import { readAction } from './action.ts'
@@ -15,8 +16,8 @@ export function Edits({ action: shown, decisions }: { action: Shown; decisions: 
       : []
   })
   return edits.map(({ id, by, args }) => (
-    <Card key={id} title={`Edited by ${visible(by)}`}>
-      <Comparison before={action.args} after={args} label={`What ${visible(by)} changed`} />
+    <Card key={id} title={t('Edited by {by}', { by: visible(by) })}>
+      <Comparison before={action.args} after={args} label={t('What {by} changed', { by: visible(by) })} />
     </Card>
   ))
 }

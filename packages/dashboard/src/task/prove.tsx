@@ -4,13 +4,15 @@ import { Problem, type RouteBody, type Task } from '@countersign/sdk'
 import { api } from '../api.ts'
 import { AgentText } from '../content/text.tsx'
 import { needsProof, usePresence } from '../step-up.tsx'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { Banner } from '../ui/banner.tsx'
 
 type Decision = RouteBody<'POST /tasks/:id/decide'>
 
 const WORDS: Record<Decision['type'], string> = {
   accept: 'accept',
-  edit: 'accept with your changes',
+  edit: t('accept with your changes'),
   respond: 'answer',
   ignore: 'ignore',
   deny: 'deny',
@@ -46,16 +48,23 @@ type FixedProps = { task: Pick<Task, 'task'>; type: Decision['type']; digest: st
 
 const Fixed = ({ task, type, digest, isLate }: FixedProps) => (
   <div className="flex min-w-0 flex-col gap-3">
-    {isLate && <Banner tone="warning">That took longer than five minutes, so nothing was sent. Confirm it once more.</Banner>}
+    {isLate && (
+      <Banner tone="warning">{t('That took longer than five minutes, so nothing was sent. Confirm it once more.')}</Banner>
+    )}
     <p>
-      Your password confirms this decision and no other: you <strong className="font-semibold">{WORDS[type]}</strong>{' '}
-      <span className="wrap-anywhere">
-        “<AgentText text={task.task.length > 150 ? `${task.task.slice(0, 150)}…` : task.task} />”
-      </span>
-      .
+      {rich('Your password confirms this decision and no other: you {type} {it}.', {
+        type: <strong className="font-semibold">{WORDS[type]}</strong>,
+        it: (
+          <span className="wrap-anywhere">
+            “<AgentText text={task.task.length > 150 ? `${task.task.slice(0, 150)}…` : task.task} />”
+          </span>
+        ),
+      })}
     </p>
     <p className="text-sm text-muted">
-      Its fingerprint, as the receipt will show it: <code className="font-mono wrap-anywhere">{digest.slice(0, 16)}…</code>
+      {rich('Its fingerprint, as the receipt will show it: {code}', {
+        code: <code className="font-mono wrap-anywhere">{digest.slice(0, 16)}…</code>,
+      })}
     </p>
   </div>
 )

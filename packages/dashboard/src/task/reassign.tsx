@@ -6,6 +6,7 @@ import { api } from '../api.ts'
 import { closedTo, useUser } from '../me.ts'
 import { placeErrors } from '../problem.ts'
 import { usePools, useRoutedPeople } from '../routing/frame.tsx'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { visible } from '../ui/marks.ts'
@@ -22,9 +23,9 @@ export function Reassign({ task }: { task: Task }) {
   return (
     <>
       <Button small reason={whyNot(task, me)} onClick={() => setOpen(true)}>
-        Give it to others
+        {t('Give it to others')}
       </Button>
-      <Dialog open={open} onClose={() => setOpen(false)} title="Give it to others">
+      <Dialog open={open} onClose={() => setOpen(false)} title={t('Give it to others')}>
         {open && <ReassignForm task={task} onDone={() => setOpen(false)} />}
       </Dialog>
     </>
@@ -34,8 +35,8 @@ export function Reassign({ task }: { task: Task }) {
 /** Whoever runs the work may; whoever was asked, where the asking side lets them. */
 function whyNot(task: Task, me: ReturnType<typeof useUser>): string | undefined {
   if (me.may['task.reassign'] === 'any') return undefined
-  if (!task.may.includes('decide')) return 'Only whoever was asked, or an operator, can give it to others.'
-  return task.delegable ? undefined : 'Whoever asks wants nobody else to answer this.'
+  if (!task.may.includes('decide')) return t('Only whoever was asked, or an operator, can give it to others.')
+  return task.delegable ? undefined : t('Whoever asks wants nobody else to answer this.')
 }
 
 function ReassignForm({ task, onDone }: { task: Task; onDone: () => void }) {
@@ -56,21 +57,24 @@ function ReassignForm({ task, onDone }: { task: Task; onDone: () => void }) {
   })
   const placed = placeErrors(give.error, ['/assign_to', '/reason'])
   const options = [
-    { value: '', label: 'Choose somebody' },
+    { value: '', label: t('Choose somebody') },
     ...(people.data?.data ?? [])
       .filter(({ user_id }) => user_id !== task.assigned_to_user_id)
       .map((one) => ({
         value: JSON.stringify({ user_id: one.user_id }),
         label: `${visible(one.display_name)}${one.away_until === null ? '' : ' (away)'}`,
       })),
-    ...(pools.data?.data ?? []).map(({ name }) => ({ value: JSON.stringify({ pool: name }), label: `Pool ${visible(name)}` })),
-    { value: ADDRESS, label: 'A mail address' },
+    ...(pools.data?.data ?? []).map(({ name }) => ({
+      value: JSON.stringify({ pool: name }),
+      label: t('Pool {name}', { name: visible(name) }),
+    })),
+    { value: ADDRESS, label: t('A mail address') },
   ]
   const missing =
     to === '' || (to === ADDRESS && address.trim() === '')
-      ? 'Say to whom first.'
+      ? t('Say to whom first.')
       : reason.trim() === ''
-        ? 'Say why first.'
+        ? t('Say why first.')
         : undefined
   const submit = (event: FormEvent) => {
     event.preventDefault()
@@ -79,13 +83,15 @@ function ReassignForm({ task, onDone }: { task: Task; onDone: () => void }) {
   return (
     <form onSubmit={submit} noValidate className="flex flex-col gap-4">
       <p className="text-muted">
-        They are told of it now. Votes and comments stay; whoever holds it, the others and the agent see that it moved, and why.
+        {t(
+          'They are told of it now. Votes and comments stay; whoever holds it, the others and the agent see that it moved, and why.',
+        )}
       </p>
       {placed.beside.size === 0 && <Refusal error={give.error} placed={placed} />}
-      {knows && <SelectField label="To" value={to} options={options} onChange={(event) => setTo(event.target.value)} />}
+      {knows && <SelectField label={t('To')} value={to} options={options} onChange={(event) => setTo(event.target.value)} />}
       {to === ADDRESS && (
         <TextField
-          label="Mail address"
+          label={t('Mail address')}
           type="email"
           value={address}
           error={placed.beside.get('/assign_to')}
@@ -93,7 +99,7 @@ function ReassignForm({ task, onDone }: { task: Task; onDone: () => void }) {
         />
       )}
       <TextArea
-        label="Why"
+        label={t('Why')}
         rows={3}
         maxLength={4_000}
         value={reason}
@@ -102,7 +108,7 @@ function ReassignForm({ task, onDone }: { task: Task; onDone: () => void }) {
       />
       <div>
         <Button type="submit" tone="primary" busy={give.isPending} reason={missing}>
-          Give it to them
+          {t('Give it to them')}
         </Button>
       </div>
     </form>

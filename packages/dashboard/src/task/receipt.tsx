@@ -3,6 +3,8 @@ import type { Task } from '@countersign/sdk'
 import { useMutation } from '@tanstack/react-query'
 import { api } from '../api.ts'
 import { closedTo, useUser } from '../me.ts'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 import { saveText } from '../ui/save.ts'
@@ -18,19 +20,21 @@ export function Receipt({ task }: { task: Pick<Task, 'id' | 'status' | 'erased_a
     },
   })
   if (!ENDED.includes(task.status)) return null
-  const closed = closedTo(me, 'task.receipt', 'take receipts')
+  const closed = closedTo(me, 'task.receipt', t('take receipts'))
   return (
     <div className="flex flex-col gap-2 border-t border-line pt-3">
       <p className="text-sm text-muted">
-        The receipt is signed, and <code className="font-mono">countersign receipt verify</code> checks it without this server.
+        {rich('The receipt is signed, and {code} checks it without this server.', {
+          code: <code className="font-mono">countersign receipt verify</code>,
+        })}
       </p>
       <div className="flex flex-wrap gap-2">
         <Button small busy={save.isPending} reason={closed} onClick={() => save.mutate(undefined)}>
-          Save the receipt
+          {t('Save the receipt')}
         </Button>
         {task.erased_at === null && (
           <Button small tone="quiet" busy={save.isPending} reason={closed} onClick={() => save.mutate('content')}>
-            With the content
+            {t('With the content')}
           </Button>
         )}
       </div>

@@ -4,17 +4,18 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useId, useState } from 'react'
 import { api } from '../api.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { exact } from '../time.ts'
 import { Button } from '../ui/button.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 import { INPUT } from '../ui/text-field.tsx'
 
 const TIMES: readonly [number, string][] = [
-  [0, 'Ask again every time'],
-  [900, 'Allow the same for 15 minutes'],
-  [3_600, 'Allow the same for an hour'],
-  [28_800, 'Allow the same for 8 hours'],
-  [86_400, 'Allow the same for a day'],
+  [0, t('Ask again every time')],
+  [900, t('Allow the same for 15 minutes')],
+  [3_600, t('Allow the same for an hour')],
+  [28_800, t('Allow the same for 8 hours')],
+  [86_400, t('Allow the same for a day')],
 ]
 
 export function Remember({ seconds, onChange }: { seconds: number; onChange: (seconds: number) => void }) {
@@ -22,7 +23,7 @@ export function Remember({ seconds, onChange }: { seconds: number; onChange: (se
   return (
     <div className="flex flex-col gap-1">
       <label htmlFor={id} className="font-medium">
-        Next time
+        {t('Next time')}
       </label>
       <select id={id} className={INPUT} value={seconds} onChange={(event) => onChange(Number(event.target.value))}>
         {TIMES.map(([value, name]) => (
@@ -32,7 +33,7 @@ export function Remember({ seconds, onChange }: { seconds: number; onChange: (se
         ))}
       </select>
       <p className="text-sm text-muted">
-        An approval is remembered as a policy of its own, for this agent and this target, and ends by itself.
+        {t('An approval is remembered as a policy of its own, for this agent and this target, and ends by itself.')}
       </p>
     </div>
   )
@@ -52,7 +53,7 @@ export function Remembered({ task }: { task: Task }) {
   return (
     <div className="flex flex-col gap-2">
       <p>
-        {ended ? 'It is asked about again from now on.' : 'The same is allowed without asking until '}
+        {ended ? t('It is asked about again from now on.') : `${t('The same is allowed without asking until')} `}
         {!ended && <time dateTime={until}>{exact(until)}</time>}
         {!ended && '.'}
       </p>
@@ -60,7 +61,7 @@ export function Remembered({ task }: { task: Task }) {
       {!ended && (
         <div>
           <Button small busy={forget.isPending} onClick={() => forget.mutate()}>
-            Ask again from now on
+            {t('Ask again from now on')}
           </Button>
         </div>
       )}

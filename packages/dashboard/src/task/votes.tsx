@@ -4,6 +4,8 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { api } from '../api.ts'
 import { AgentText } from '../content/text.tsx'
 import { useUser } from '../me.ts'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { relative, useNow } from '../time.ts'
 import { Badge, type Tone } from '../ui/badge.tsx'
 import { Banner } from '../ui/banner.tsx'
@@ -17,21 +19,24 @@ export function Votes({ task }: { task: Task }) {
   const live = task.decisions.filter(({ state }) => state === 'counted' || state === 'pending')
   const past = task.decisions.filter(({ state }) => state === 'void' || state === 'withdrawn')
   return (
-    <Card title="Votes" badge={<Badge tone="info">{`${task.votes} of ${task.votes_needed}`}</Badge>}>
+    <Card
+      title={t('Votes')}
+      badge={<Badge tone="info">{t('{votes} of {votesNeeded}', { votes: task.votes, votesNeeded: task.votes_needed })}</Badge>}
+    >
       {task.unreachable_at !== null && (
-        <Banner tone="warning">Too few people are left who could agree. Others are being asked; the number stays.</Banner>
+        <Banner tone="warning">{t('Too few people are left who could agree. Others are being asked; the number stays.')}</Banner>
       )}
       <Dots voted={task.votes} needed={task.votes_needed} />
       {groups.length > 1 && (
         <ul className="flex flex-wrap gap-x-5 gap-y-1 text-sm text-muted">
           {groups.map(({ name, need, all }) => (
             <li key={name}>
-              <AgentText text={name ?? ''} />: {all ? `all ${need}` : need}
+              <AgentText text={name ?? ''} />: {all ? t('all {need}', { need }) : need}
             </li>
           ))}
         </ul>
       )}
-      {blind && task.status === 'open' && <p className="text-muted">Nobody sees another’s vote before it is settled.</p>}
+      {blind && task.status === 'open' && <p className="text-muted">{t('Nobody sees another’s vote before it is settled.')}</p>}
       {live.length > 0 && (
         <ul className="flex flex-col divide-y divide-line">
           {live.map((decision) => (
@@ -42,12 +47,12 @@ export function Votes({ task }: { task: Task }) {
       {past.length > 0 && (
         <details className="text-sm">
           <summary className="cursor-pointer text-muted">
-            {past.length} {past.length === 1 ? 'vote counts' : 'votes count'} no more
+            {t('{past} {past, plural, one {vote counts} other {votes count}} no more', { past: past.length })}
           </summary>
           <ul className="mt-2 flex flex-col gap-1">
             {past.map(({ id, display_name, state }) => (
               <li key={id}>
-                <AgentText text={display_name} />, {state === 'void' ? 'before it changed' : 'taken back'}
+                <AgentText text={display_name} />, {state === 'void' ? t('before it changed') : t('taken back')}
               </li>
             ))}
           </ul>
@@ -70,11 +75,11 @@ const Dots = ({ voted, needed }: { voted: number; needed: number }) => (
 )
 
 const SAID: Record<Decision['type'], { word: string; tone: Tone }> = {
-  accept: { word: 'accepts', tone: 'good' },
-  edit: { word: 'edits', tone: 'good' },
-  respond: { word: 'answers', tone: 'info' },
-  ignore: { word: 'ignores', tone: 'quiet' },
-  deny: { word: 'denies', tone: 'bad' },
+  accept: { word: t('accepts'), tone: 'good' },
+  edit: { word: t('edits'), tone: 'good' },
+  respond: { word: t('answers'), tone: 'info' },
+  ignore: { word: t('ignores'), tone: 'quiet' },
+  deny: { word: t('denies'), tone: 'bad' },
 }
 
 function Vote({ decision, task }: { decision: Decision; task: Task }) {
@@ -95,16 +100,14 @@ function Vote({ decision, task }: { decision: Decision; task: Task }) {
         </strong>
         <Badge tone={tone}>{word}</Badge>
         {decision.group && (
-          <span className="text-sm text-muted">
-            for <AgentText text={decision.group} />
-          </span>
+          <span className="text-sm text-muted">{rich('for {group}', { group: <AgentText text={decision.group} /> })}</span>
         )}
         <time className="text-sm text-muted" dateTime={decision.decided_at}>
           {relative(decision.decided_at, now)}
         </time>
         {isMine && (
           <Button small tone="quiet" className="ml-auto" busy={withdraw.isPending} onClick={() => withdraw.mutate()}>
-            Take your vote back
+            {t('Take your vote back')}
           </Button>
         )}
       </div>

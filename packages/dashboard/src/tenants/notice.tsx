@@ -4,6 +4,8 @@ import { Link } from 'wouter'
 import { api } from '../api.ts'
 import { useUser } from '../me.ts'
 import { paths } from '../paths.ts'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { exact, useNow } from '../time.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
@@ -12,7 +14,7 @@ import { useMyTenants, useSwitch } from './switch.tsx'
 
 export const left = (until: string, now: number): string => {
   const seconds = Math.max(0, Math.ceil((new Date(until).getTime() - now) / 1000))
-  return seconds >= 60 ? `${Math.ceil(seconds / 60)} min` : `${seconds} s`
+  return seconds >= 60 ? t('{math} min', { math: Math.ceil(seconds / 60) }) : t('{seconds} s', { seconds })
 }
 
 export function TenantNotice() {
@@ -22,15 +24,21 @@ export function TenantNotice() {
       {me.break_glass && <Visiting endsAt={me.break_glass.ends_at} tenant={me.tenant_name} />}
       {me.tenant_state === 'suspended' && (
         <Banner tone="warning">
-          {me.tenant_name} is suspended: it can be read, and nothing in it changes. Ask a host of this installation.
+          {t('{tenantName} is suspended: it can be read, and nothing in it changes. Ask a host of this installation.', {
+            tenantName: me.tenant_name,
+          })}
         </Banner>
       )}
       {me.tenant_state === 'closing' && (
         <Banner tone="warning">
-          {me.tenant_name} is closing: it can be read, and will be erased.{' '}
-          <Link href={paths.tenant()} className="underline">
-            Until when it can be opened again
-          </Link>
+          {rich('{tenantName} is closing: it can be read, and will be erased. <link>Until when it can be opened again</link>', {
+            tenantName: me.tenant_name,
+            link: (words) => (
+              <Link href={paths.tenant()} className="underline">
+                {words}
+              </Link>
+            ),
+          })}
         </Banner>
       )}
       {!me.break_glass && Object.hasOwn(me.may, 'break_glass.end') && <Visitors />}
@@ -46,10 +54,13 @@ function Visiting({ endsAt, tenant }: { endsAt: string; tenant: string }) {
   return (
     <Banner tone="warning">
       <span className="inline-flex flex-wrap items-center gap-3">
-        You read {tenant} through break-glass. Everything you open is on its record. {left(endsAt, now)} left.
+        {t('You read {tenant} through break-glass. Everything you open is on its record. {endsAt} left.', {
+          tenant,
+          endsAt: left(endsAt, now),
+        })}
         {home && (
           <Button small busy={leave.isPending} onClick={() => leave.mutate(home.tenant_id)}>
-            Leave to {home.name}
+            {t('Leave to {name}', { name: home.name })}
           </Button>
         )}
       </span>
@@ -77,16 +88,20 @@ function Visitors() {
       {visits.data?.map((one) => (
         <Banner key={one.id} tone="warning">
           <span className="inline-flex flex-wrap items-center gap-3">
-            {one.host_name}, a host of this installation, reads here: “{one.reason}”
-            <span title={exact(one.ends_at as string)}>{left(one.ends_at as string, now)} left.</span>
+            {rich('{hostName}, a host of this installation, reads here: “{reason}”<span>{endsAt} left.</span>', {
+              hostName: one.host_name,
+              reason: one.reason,
+              span: (words) => <span title={exact(one.ends_at as string)}>{words}</span>,
+              endsAt: left(one.ends_at as string, now),
+            })}
             <Button
               small
               tone="danger"
               busy={end.isPending}
-              aria-label={`End the visit of ${one.host_name}`}
+              aria-label={t('End the visit of {hostName}', { hostName: one.host_name })}
               onClick={() => end.mutate(one.id)}
             >
-              End the visit
+              {t('End the visit')}
             </Button>
           </span>
         </Banner>

@@ -4,6 +4,7 @@ import { useLocation } from 'wouter'
 import { api } from '../api.ts'
 import { dropDrafts } from '../draft-store.ts'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 
 export const useMyTenants = () =>
   useQuery({ queryKey: ['my-tenants'], queryFn: () => api.tenant.mine(), select: ({ data }) => data })
@@ -30,7 +31,7 @@ export function TenantSwitch() {
   if (rows.length < 2 || !current) return null
   return (
     <select
-      aria-label="Tenant"
+      aria-label={t('Tenant')}
       value={current.tenant_id}
       disabled={change.isPending}
       onChange={(event) => change.mutate(event.target.value)}
@@ -39,7 +40,7 @@ export function TenantSwitch() {
       {rows.map((one) => (
         <option key={one.tenant_id + (one.break_glass_id ?? '')} value={one.tenant_id}>
           {one.name}
-          {one.break_glass_id ? ' (to read)' : one.state === 'active' ? '' : ` (${one.state})`}
+          {one.break_glass_id ? ` ${t('(to read)')}` : one.state === 'active' ? '' : ` (${one.state})`}
         </option>
       ))}
     </select>

@@ -10,6 +10,7 @@ import { paths } from '../paths.ts'
 import { placeErrors } from '../problem.ts'
 import { TENANT } from '../settings/sections.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { exact, relative, useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -33,12 +34,12 @@ function useChanged() {
 }
 
 export function TenantPage() {
-  useTitle('Tenant')
+  useTitle(t('Tenant'))
   const tenant = useTenant()
   return (
-    <Sections name="Tenant" places={TENANT} title={tenant.data?.name ?? 'Tenant'}>
+    <Sections name={t('Tenant')} places={TENANT} title={tenant.data?.name ?? t('Tenant')}>
       <Refusal error={tenant.error} />
-      {tenant.isPending && <p className="text-muted">Loading…</p>}
+      {tenant.isPending && <p className="text-muted">{t('Loading…')}</p>}
       {tenant.data && (
         <>
           <Settings key={tenant.dataUpdatedAt} tenant={tenant.data} />
@@ -52,9 +53,9 @@ export function TenantPage() {
 }
 
 const PROFILES = [
-  { value: 'standard', label: 'Standard: 12 hours idle, 14 days at most' },
-  { value: 'strict', label: 'Strict: 30 minutes idle, 12 hours at most' },
-  { value: 'custom', label: 'Custom' },
+  { value: 'standard', label: t('Standard: 12 hours idle, 14 days at most') },
+  { value: 'strict', label: t('Strict: 30 minutes idle, 12 hours at most') },
+  { value: 'custom', label: t('Custom') },
 ] as const
 
 const minutes = (seconds: number | null): string => (seconds === null ? '' : String(Math.round(seconds / 60)))
@@ -90,19 +91,19 @@ function Settings({ tenant }: { tenant: Tenant }) {
     save.mutate()
   }
   return (
-    <Card title="Settings">
+    <Card title={t('Settings')}>
       <form onSubmit={submit} noValidate className="flex max-w-xl flex-col gap-4">
         {placed.beside.size === 0 && <Refusal error={save.error} placed={placed} />}
-        {save.isSuccess && <Banner tone="success">Saved.</Banner>}
+        {save.isSuccess && <Banner tone="success">{t('Saved.')}</Banner>}
         <TextField
-          label="Name"
+          label={t('Name')}
           value={form.name}
           error={placed.beside.get('/name')}
           onChange={(event) => setForm({ ...form, name: event.target.value })}
         />
         <SelectField
-          label="How long sessions last"
-          hint="Of somebody in several tenants the strictest counts. A stricter choice holds at once."
+          label={t('How long sessions last')}
+          hint={t('Of somebody in several tenants the strictest counts. A stricter choice holds at once.')}
           value={form.profile}
           options={PROFILES}
           onChange={(event) => setForm({ ...form, profile: event.target.value as Tenant['session_profile'] })}
@@ -110,16 +111,16 @@ function Settings({ tenant }: { tenant: Tenant }) {
         {form.profile === 'custom' && (
           <div className="grid gap-4 sm:grid-cols-2">
             <TextField
-              label="Idle, in minutes"
-              hint="5 minutes to 30 days."
+              label={t('Idle, in minutes')}
+              hint={t('5 minutes to 30 days.')}
               type="number"
               value={form.idle}
               error={placed.beside.get('/session_idle_seconds')}
               onChange={(event) => setForm({ ...form, idle: event.target.value })}
             />
             <TextField
-              label="At most, in minutes"
-              hint="30 minutes to 30 days."
+              label={t('At most, in minutes')}
+              hint={t('30 minutes to 30 days.')}
               type="number"
               value={form.absolute}
               error={placed.beside.get('/session_absolute_seconds')}
@@ -134,16 +135,16 @@ function Settings({ tenant }: { tenant: Tenant }) {
             checked={form.revoke}
             onChange={(event) => setForm({ ...form, revoke: event.target.checked })}
           />
-          <span>Revoke a key of this tenant that is seen where others can read it</span>
+          <span>{t('Revoke a key of this tenant that is seen where others can read it')}</span>
         </label>
         <div>
           <Button
             type="submit"
             tone="primary"
             busy={save.isPending}
-            reason={closedTo(me, 'tenant.update', 'change the settings')}
+            reason={closedTo(me, 'tenant.update', t('change the settings'))}
           >
-            Save
+            {t('Save')}
           </Button>
         </div>
       </form>
@@ -156,11 +157,11 @@ function Visits() {
   const now = useNow(30_000)
   const { rows, query } = useList(['tenant-visits'], (cursor) => api.breakGlass.visits({ cursor, limit: 10 }))
   return (
-    <Card title="Hosts who asked to look in">
+    <Card title={t('Hosts who asked to look in')}>
       <Refusal error={query.error} />
       {rows.length === 0 && (
         <p className="text-muted">
-          Nobody has. Hosts run this installation and see nothing of this tenant unless an owner lets them.
+          {t('Nobody has. Hosts run this installation and see nothing of this tenant unless an owner lets them.')}
         </p>
       )}
       <ul className="-my-1 divide-y divide-line empty:hidden">
@@ -173,12 +174,16 @@ function Visits() {
               </p>
               <p className="text-sm text-muted" title={exact(one.asked_at)}>
                 {relative(one.asked_at, now)}: “{one.reason}”
-                {one.decided_as ? ` · decided by ${one.decided_as === 'owner' ? 'an owner' : 'another host'}` : ''}
+                {one.decided_as
+                  ? one.decided_as === 'owner'
+                    ? ` · ${t('decided by an owner')}`
+                    : ` · ${t('decided by another host')}`
+                  : ''}
               </p>
             </div>
             {one.state === 'asked' && one.task_id && (
               <Link href={paths.task(one.task_id)} className="underline">
-                Answer
+                {t('Answer')}
               </Link>
             )}
           </li>
@@ -194,31 +199,31 @@ function HandOver() {
   const changed = useChanged()
   const { run, dialog } = useStepUp()
   const [to, setTo] = useState('')
-  const closed = closedTo(me, 'tenant.transfer', 'hand the tenant over')
+  const closed = closedTo(me, 'tenant.transfer', t('hand the tenant over'))
   const people = useQuery({ queryKey: ['users', 'all'], queryFn: () => api.users.list({ limit: 200 }), enabled: !closed })
   const give = useMutation({ mutationFn: () => run(() => api.tenant.transfer(to)), onSuccess: changed })
   const others = people.data?.data.filter((one) => one.id !== me.id && one.state === 'active') ?? []
-  const reason = closed ?? (to === '' ? 'Choose somebody first.' : undefined)
+  const reason = closed ?? (to === '' ? t('Choose somebody first.') : undefined)
   return (
-    <Card title="Hand over">
-      <p className="text-muted">The other becomes an owner, and you an admin.</p>
+    <Card title={t('Hand over')}>
+      <p className="text-muted">{t('The other becomes an owner, and you an admin.')}</p>
       <Refusal error={give.error} />
-      {give.isSuccess && <Banner tone="success">You are an admin now.</Banner>}
+      {give.isSuccess && <Banner tone="success">{t('You are an admin now.')}</Banner>}
       <div className="flex max-w-xl flex-wrap items-end gap-3">
         <div className="grow">
           <SelectField
-            label="To"
+            label={t('To')}
             value={to}
             disabled={closed !== undefined}
             options={[
-              { value: '', label: 'Nobody yet' },
+              { value: '', label: t('Nobody yet') },
               ...others.map((one) => ({ value: one.id, label: `${one.display_name} (${one.role})` })),
             ]}
             onChange={(event) => setTo(event.target.value)}
           />
         </div>
         <Button tone="danger" reason={reason} busy={give.isPending} onClick={() => give.mutate()}>
-          Hand over
+          {t('Hand over')}
         </Button>
       </div>
       {dialog}
@@ -233,19 +238,21 @@ function End({ tenant }: { tenant: Tenant }) {
   const [form, setForm] = useState({ name: '', reason: '' })
   const close = useMutation({ mutationFn: () => run(() => api.tenant.close(form)), onSuccess: changed })
   const reopen = useMutation({ mutationFn: () => run(() => api.tenant.reopen()), onSuccess: changed })
-  const closed = closedTo(me, 'tenant.close', 'close the tenant')
+  const closed = closedTo(me, 'tenant.close', t('close the tenant'))
   const placed = placeErrors(close.error, ['/name', '/reason'])
   if (tenant.state === 'closing')
     return (
-      <Card title="Closing">
+      <Card title={t('Closing')}>
         <p>
-          Closed because: {tenant.state_reason}. After {exact(tenant.erased_after as string)} its keys are destroyed, and with
-          them all that they sealed.
+          {t('Closed because: {stateReason}. After {when} its keys are destroyed, and with them all that they sealed.', {
+            stateReason: tenant.state_reason,
+            when: exact(tenant.erased_after as string),
+          })}
         </p>
         <Refusal error={reopen.error} />
         <div>
           <Button tone="primary" reason={closed} busy={reopen.isPending} onClick={() => reopen.mutate()}>
-            Open it again
+            {t('Open it again')}
           </Button>
         </div>
         {dialog}
@@ -256,22 +263,23 @@ function End({ tenant }: { tenant: Tenant }) {
     close.mutate()
   }
   return (
-    <Card title="Close this tenant">
+    <Card title={t('Close this tenant')}>
       <p className="text-muted">
-        From then on it can only be read. After 30 days its keys are destroyed, and with them all that they sealed; until then it
-        can be opened again.
+        {t(
+          'From then on it can only be read. After 30 days its keys are destroyed, and with them all that they sealed; until then it can be opened again.',
+        )}
       </p>
       <form onSubmit={submit} noValidate className="flex max-w-xl flex-col gap-4">
         {placed.beside.size === 0 && <Refusal error={close.error} placed={placed} />}
         <TextField
-          label="Its name, to say that it is this one"
+          label={t('Its name, to say that it is this one')}
           autoComplete="off"
           value={form.name}
           error={placed.beside.get('/name')}
           onChange={(event) => setForm({ ...form, name: event.target.value })}
         />
         <TextField
-          label="Reason"
+          label={t('Reason')}
           value={form.reason}
           error={placed.beside.get('/reason')}
           onChange={(event) => setForm({ ...form, reason: event.target.value })}
@@ -281,9 +289,9 @@ function End({ tenant }: { tenant: Tenant }) {
             type="submit"
             tone="danger"
             busy={close.isPending}
-            reason={closed ?? (tenant.state === 'suspended' ? 'A host has suspended it.' : undefined)}
+            reason={closed ?? (tenant.state === 'suspended' ? t('A host has suspended it.') : undefined)}
           >
-            Close the tenant
+            {t('Close the tenant')}
           </Button>
         </div>
       </form>

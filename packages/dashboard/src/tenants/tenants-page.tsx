@@ -9,6 +9,7 @@ import { closedTo, useUser } from '../me.ts'
 import { ShownOnce } from '../pages/shown-once.tsx'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { exact } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -24,34 +25,34 @@ type Plate = RouteAnswer<'GET /tenants'>['data'][number]
 type Act = 'suspend' | 'close' | 'resume' | 'look'
 
 const STATES = {
-  active: { word: 'Active', tone: 'good' },
-  suspended: { word: 'Suspended', tone: 'warn' },
-  closing: { word: 'Closing', tone: 'bad' },
-  erased: { word: 'Erased', tone: 'quiet' },
+  active: { word: t('Active'), tone: 'good' },
+  suspended: { word: t('Suspended'), tone: 'warn' },
+  closing: { word: t('Closing'), tone: 'bad' },
+  erased: { word: t('Erased'), tone: 'quiet' },
 } as const
 
 export function TenantsPage() {
-  useTitle('Tenants')
+  useTitle(t('Tenants'))
   const me = useUser()
   const [search, setSearch] = useSearchParams()
   const [link, setLink] = useState<string | null>(null)
-  const closed = closedTo(me, 'tenant.list', 'run tenants')
+  const closed = closedTo(me, 'tenant.list', t('run tenants'))
   const { rows, query } = useList(['tenants'], (cursor) => api.tenants.list({ cursor }), { enabled: !closed })
   const act = search.get('act') as Act | null
   const chosen = rows.find((one) => one.id === search.get('tenant'))
   const shut = () => setSearch({})
-  if (closed) return <PageTitle title="Tenants">{closed}</PageTitle>
+  if (closed) return <PageTitle title={t('Tenants')}>{closed}</PageTitle>
   return (
     <div className="flex flex-col gap-5">
-      <PageTitle title="Tenants">
+      <PageTitle title={t('Tenants')}>
         <Button tone="primary" onClick={() => setSearch({ new: 'tenant' })}>
-          Make a tenant
+          {t('Make a tenant')}
         </Button>
       </PageTitle>
       <Refusal error={query.error} />
-      {query.isPending && <p className="text-muted">Loading…</p>}
+      {query.isPending && <p className="text-muted">{t('Loading…')}</p>}
       {rows.length > 0 && (
-        <Card title="Tenants of this installation">
+        <Card title={t('Tenants of this installation')}>
           <ul className="-my-1 divide-y divide-line">
             {rows.map((one) => (
               <TenantRow key={one.id} tenant={one} onAct={(what) => setSearch({ tenant: one.id, act: what })} />
@@ -61,7 +62,7 @@ export function TenantsPage() {
         </Card>
       )}
       <BreakGlassRequests />
-      <Dialog open={search.get('new') === 'tenant'} onClose={shut} title="Make a tenant">
+      <Dialog open={search.get('new') === 'tenant'} onClose={shut} title={t('Make a tenant')}>
         <MakeTenant
           onMade={(made) => {
             shut()
@@ -78,20 +79,27 @@ export function TenantsPage() {
             <ChangeState tenant={chosen} act={act} onDone={shut} />
           ))}
       </Dialog>
-      <ShownOnce secret={link} onClose={() => setLink(null)} title="The invitation of its owner" label="link">
-        <p className="text-muted">Hand it over yourself. It works once, for seven days, and only for the address you named.</p>
+      <ShownOnce secret={link} onClose={() => setLink(null)} title={t('The invitation of its owner')} label={t('link')}>
+        <p className="text-muted">
+          {t('Hand it over yourself. It works once, for seven days, and only for the address you named.')}
+        </p>
       </ShownOnce>
     </div>
   )
 }
 
 const titleOf = (act: Act, name: string): string =>
-  ({ suspend: `Suspend ${name}`, close: `Close ${name}`, resume: `Resume ${name}`, look: `Look into ${name}` })[act]
+  ({
+    suspend: t('Suspend {name}', { name }),
+    close: t('Close {name}', { name }),
+    resume: t('Resume {name}', { name }),
+    look: t('Look into {name}', { name }),
+  })[act]
 
 function TenantRow({ tenant, onAct }: { tenant: Plate; onAct: (act: Act) => void }) {
   const mine = useMyTenants()
   const { word, tone } = STATES[tenant.state]
-  const erased = tenant.state === 'erased' ? 'An erased tenant does not come back.' : undefined
+  const erased = tenant.state === 'erased' ? t('An erased tenant does not come back.') : undefined
   const isMine = mine.data?.some((one) => one.tenant_id === tenant.id && one.role !== null)
   return (
     <li className="flex flex-wrap items-center justify-between gap-3 py-3">
@@ -100,32 +108,32 @@ function TenantRow({ tenant, onAct }: { tenant: Plate; onAct: (act: Act) => void
           <span className="font-medium wrap-anywhere">{tenant.name}</span> <Badge tone={tone}>{word}</Badge>
         </p>
         <p className="text-sm text-muted">
-          since {exact(tenant.state_since)}
+          {t('since {when}', { when: exact(tenant.state_since) })}
           {tenant.state_reason ? ` · ${tenant.state_reason}` : ''}
-          {tenant.erased_after ? ` · erased after ${exact(tenant.erased_after)}` : ''}
+          {tenant.erased_after ? ` · ${t('erased after {when}', { when: exact(tenant.erased_after) })}` : ''}
         </p>
       </div>
       <div className="flex flex-wrap items-center gap-2">
         <Button
           small
-          reason={erased ?? (isMine ? 'You are in this tenant yourself: switch to it.' : undefined)}
-          aria-label={`Look into ${tenant.name}`}
+          reason={erased ?? (isMine ? t('You are in this tenant yourself: switch to it.') : undefined)}
+          aria-label={t('Look into {name}', { name: tenant.name })}
           onClick={() => onAct('look')}
         >
-          Look into…
+          {t('Look into…')}
         </Button>
         {tenant.state === 'active' ? (
           <>
-            <Button small aria-label={`Suspend ${tenant.name}`} onClick={() => onAct('suspend')}>
-              Suspend…
+            <Button small aria-label={t('Suspend {name}', { name: tenant.name })} onClick={() => onAct('suspend')}>
+              {t('Suspend…')}
             </Button>
-            <Button small tone="danger" aria-label={`Close ${tenant.name}`} onClick={() => onAct('close')}>
-              Close…
+            <Button small tone="danger" aria-label={t('Close {name}', { name: tenant.name })} onClick={() => onAct('close')}>
+              {t('Close…')}
             </Button>
           </>
         ) : (
-          <Button small reason={erased} aria-label={`Resume ${tenant.name}`} onClick={() => onAct('resume')}>
-            Resume
+          <Button small reason={erased} aria-label={t('Resume {name}', { name: tenant.name })} onClick={() => onAct('resume')}>
+            {t('Resume')}
           </Button>
         )}
       </div>
@@ -134,10 +142,13 @@ function TenantRow({ tenant, onAct }: { tenant: Plate; onAct: (act: Act) => void
 }
 
 const SAYS: Record<Exclude<Act, 'look'>, string> = {
-  suspend: 'People can read and nothing changes: no task, no decision, no delivery. Its jobs wait and go on when you resume it.',
-  close:
+  suspend: t(
+    'People can read and nothing changes: no task, no decision, no delivery. Its jobs wait and go on when you resume it.',
+  ),
+  close: t(
     'As suspended, and after 30 days its keys are destroyed: all that they sealed is gone for good. Until then it can be resumed.',
-  resume: 'Everything in it goes on where it stopped.',
+  ),
+  resume: t('Everything in it goes on where it stopped.'),
 }
 const TO = { suspend: 'suspended', close: 'closing', resume: 'active' } as const
 
@@ -164,8 +175,8 @@ function ChangeState({ tenant, act, onDone }: { tenant: Plate; act: Exclude<Act,
         <p className="text-muted">{SAYS[act]}</p>
         {act !== 'resume' && (
           <TextField
-            label="Reason"
-            hint="The owners read it."
+            label={t('Reason')}
+            hint={t('The owners read it.')}
             value={reason}
             error={placed.beside.get('/reason')}
             onChange={(event) => setReason(event.target.value)}
@@ -204,19 +215,21 @@ function AskToLook({ tenant, onDone }: { tenant: Plate; onDone: () => void }) {
       <form onSubmit={submit} noValidate className="flex flex-col gap-4">
         {placed.beside.size === 0 && <Refusal error={ask.error} placed={placed} />}
         <p className="text-muted">
-          An owner of {tenant.name} answers in their inbox; after 15 minutes without an answer another host may. You can read,
-          change nothing, and everything you open is on their record.
+          {t(
+            'An owner of {name} answers in their inbox; after 15 minutes without an answer another host may. You can read, change nothing, and everything you open is on their record.',
+            { name: tenant.name },
+          )}
         </p>
         <TextField
-          label="Reason"
-          hint="At least 20 characters; they read it."
+          label={t('Reason')}
+          hint={t('At least 20 characters; they read it.')}
           value={reason}
           error={placed.beside.get('/reason')}
           onChange={(event) => setReason(event.target.value)}
         />
         <TextField
-          label="Minutes"
-          hint="1 to 30."
+          label={t('Minutes')}
+          hint={t('1 to 30.')}
           type="number"
           min={1}
           max={30}
@@ -226,7 +239,7 @@ function AskToLook({ tenant, onDone }: { tenant: Plate; onDone: () => void }) {
         />
         <div>
           <Button type="submit" tone="primary" busy={ask.isPending}>
-            Ask to look
+            {t('Ask to look')}
           </Button>
         </div>
       </form>
@@ -258,14 +271,14 @@ function MakeTenant({ onMade }: { onMade: (link: string | undefined) => void }) 
       <form onSubmit={submit} noValidate className="flex flex-col gap-4">
         {placed.beside.size === 0 && <Refusal error={make.error} placed={placed} />}
         <TextField
-          label="Name"
+          label={t('Name')}
           value={form.name}
           error={placed.beside.get('/name')}
           onChange={(event) => setForm({ ...form, name: event.target.value })}
         />
         <TextField
-          label="E-mail of its owner"
-          hint="They are invited and you stay outside. Left empty, you are its owner."
+          label={t('E-mail of its owner')}
+          hint={t('They are invited and you stay outside. Left empty, you are its owner.')}
           type="email"
           autoComplete="off"
           value={form.owner_email}
@@ -274,7 +287,7 @@ function MakeTenant({ onMade }: { onMade: (link: string | undefined) => void }) 
         />
         <div>
           <Button type="submit" tone="primary" busy={make.isPending}>
-            Make tenant
+            {t('Make tenant')}
           </Button>
         </div>
       </form>

@@ -1,6 +1,7 @@
 // A word or two on a soft ground. The word alone says it; the colour only helps.
 import type { Task } from '@countersign/sdk'
 import type { ReactNode } from 'react'
+import { t } from '../text/t.ts'
 
 const TONES = {
   info: 'bg-info-soft',
@@ -16,18 +17,18 @@ export const Badge = ({ tone, children }: { tone: Tone; children: ReactNode }) =
 )
 
 const STATUS: Record<string, { word: string; tone: Tone }> = {
-  open: { word: 'Open', tone: 'info' },
-  answered: { word: 'Answered', tone: 'good' },
-  accepted: { word: 'Accepted', tone: 'good' },
-  edited: { word: 'Edited', tone: 'good' },
-  responded: { word: 'Answered instead', tone: 'info' },
-  ignored: { word: 'Ignored', tone: 'quiet' },
-  denied: { word: 'Denied', tone: 'bad' },
-  defaulted: { word: 'Default taken', tone: 'warn' },
-  timed_out: { word: 'Timed out', tone: 'warn' },
-  cancelled: { word: 'Withdrawn', tone: 'quiet' },
-  completed: { word: 'Completed', tone: 'good' },
-  revising: { word: 'With the agent', tone: 'warn' },
+  open: { word: t('Open'), tone: 'info' },
+  answered: { word: t('Answered'), tone: 'good' },
+  accepted: { word: t('Accepted'), tone: 'good' },
+  edited: { word: t('Edited'), tone: 'good' },
+  responded: { word: t('Answered instead'), tone: 'info' },
+  ignored: { word: t('Ignored'), tone: 'quiet' },
+  denied: { word: t('Denied'), tone: 'bad' },
+  defaulted: { word: t('Default taken'), tone: 'warn' },
+  timed_out: { word: t('Timed out'), tone: 'warn' },
+  cancelled: { word: t('Withdrawn'), tone: 'quiet' },
+  completed: { word: t('Completed'), tone: 'good' },
+  revising: { word: t('With the agent'), tone: 'warn' },
 }
 
 /** What became of a task. */
@@ -37,9 +38,9 @@ export function StatusBadge({ task }: { task: Pick<Task, 'status' | 'outcome'> }
 }
 
 const PRIORITY: Record<string, { word: string; tone: Tone }> = {
-  urgent: { word: 'Urgent', tone: 'bad' },
-  high: { word: 'High priority', tone: 'warn' },
-  low: { word: 'Low priority', tone: 'quiet' },
+  urgent: { word: t('Urgent'), tone: 'bad' },
+  high: { word: t('High priority'), tone: 'warn' },
+  low: { word: t('Low priority'), tone: 'quiet' },
 }
 
 /** What makes a task unlike the others: its risk and its priority. */
@@ -48,7 +49,7 @@ export function TaskBadges({ task }: { task: Pick<Task, 'risk' | 'priority'> }) 
   return (
     <>
       {(task.risk === 'high' || task.risk === 'critical') && (
-        <Badge tone="bad">{task.risk === 'high' ? 'High risk' : 'Critical risk'}</Badge>
+        <Badge tone="bad">{task.risk === 'high' ? t('High risk') : t('Critical risk')}</Badge>
       )}
       {priority && <Badge tone={priority.tone}>{priority.word}</Badge>}
     </>

@@ -3,6 +3,7 @@ import { type ReactNode, useState } from 'react'
 import { Tree } from '../content/tree.tsx'
 import { type Shown, writeExact } from '../exact.ts'
 import { useKeys } from '../keyboard/keys.ts'
+import { t } from '../text/t.ts'
 import { Button } from './button.tsx'
 import { Card } from './card.tsx'
 import { Copyable } from './copy.tsx'
@@ -23,17 +24,17 @@ export function ContentCard({ title, value, label, shortcut }: Props): ReactNode
           tone="quiet"
           small
           aria-pressed={raw}
-          aria-label={`Show ${label} as JSON`}
+          aria-label={t('Show {label} as JSON', { label })}
           aria-keyshortcuts={shortcut}
-          title={shortcut && `Press ${shortcut}`}
+          title={shortcut && t('Press {shortcut}', { shortcut })}
           className="-mr-3"
           onClick={() => setRaw(!raw)}
         >
-          {raw ? 'As table' : 'As JSON'}
+          {raw ? t('As table') : t('As JSON')}
         </Button>
       }
     >
-      {raw ? <Copyable label={`${label} as JSON`} text={writeExact(value)} block /> : <Tree value={value} />}
+      {raw ? <Copyable label={t('{label} as JSON', { label })} text={writeExact(value)} block /> : <Tree value={value} />}
     </Card>
   )
 }

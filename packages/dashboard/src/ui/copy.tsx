@@ -1,14 +1,15 @@
 // Text that is there to be taken along: a sample, a key, a link. The button says what happened, also to a screen reader.
 import { useState } from 'react'
+import { t } from '../text/t.ts'
 import { Button } from './button.tsx'
 
 export function Copyable({ label, text, block = false }: { label: string; text: string; block?: boolean }) {
   const [said, setSaid] = useState('')
   const copy = () =>
     navigator.clipboard.writeText(text).then(
-      () => setSaid(`${label} copied`),
+      () => setSaid(t('{label} copied', { label })),
       // Without https or a permission there is no clipboard; the text is there to be selected.
-      () => setSaid('Your browser does not allow copying; select the text instead.'),
+      () => setSaid(t('Your browser does not allow copying; select the text instead.')),
     )
   return (
     <div className="flex min-w-0 flex-col gap-2">
@@ -25,7 +26,7 @@ export function Copyable({ label, text, block = false }: { label: string; text: 
       </section>
       <div className="flex flex-wrap items-center gap-3">
         <Button small onClick={copy}>
-          Copy {label}
+          {t('Copy {label}', { label })}
         </Button>
         <span role="status" className="text-sm text-muted">
           {said}

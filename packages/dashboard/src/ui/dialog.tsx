@@ -1,5 +1,6 @@
 // A modal on the browser's own <dialog>: it keeps the focus inside, closes on Escape and gives the focus back.
 import { type ReactNode, useEffect, useId, useRef } from 'react'
+import { t } from '../text/t.ts'
 import { Button } from './button.tsx'
 
 export function Dialog({
@@ -40,7 +41,7 @@ export function Dialog({
               {title}
             </h2>
             <Button tone="quiet" small className="-mr-3" onClick={onClose}>
-              Close
+              {t('Close')}
             </Button>
           </div>
           {children}

@@ -2,11 +2,12 @@
 import { Problem } from '@countersign/sdk'
 import { useState } from 'react'
 import { type Placed, speak } from '../problem.ts'
+import { t } from '../text/t.ts'
 import { TextField } from './text-field.tsx'
 
 const EMPTY = { password: '', again: '' }
 
-export function useNewPassword(label = 'Password') {
+export function useNewPassword(label = t('Password')) {
   const [value, setValue] = useState(EMPTY)
   const [differs, setDiffers] = useState(false)
 
@@ -25,11 +26,15 @@ export function useNewPassword(label = 'Password') {
     <>
       <TextField
         label={label}
-        hint="15 characters or more. A few unrelated words work well; pasting is fine."
+        hint={t('15 characters or more. A few unrelated words work well; pasting is fine.')}
         error={error}
         {...field('password')}
       />
-      <TextField label={`${label} again`} error={differs ? 'The two passwords differ.' : undefined} {...field('again')} />
+      <TextField
+        label={t('{label} again', { label })}
+        error={differs ? t('The two passwords differ.') : undefined}
+        {...field('again')}
+      />
     </>
   )
   return { password: value.password, agree, fields, clear: () => setValue(EMPTY) }

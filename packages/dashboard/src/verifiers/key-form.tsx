@@ -5,6 +5,7 @@ import { type FormEvent, useState } from 'react'
 import { api } from '../api.ts'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 import { SelectField } from '../ui/select-field.tsx'
@@ -43,26 +44,28 @@ export function KeyForm({ onDone }: { onDone: () => void }) {
       <form onSubmit={submit} noValidate className="flex flex-col gap-4">
         {placed.beside.size === 0 && <Refusal error={keep.error} />}
         <TextField
-          label="Name"
-          hint="As verifiers name it, such as openai. Other clients name it as an environment variable, such as OPENAI_API_KEY."
+          label={t('Name')}
+          hint={t(
+            'As verifiers name it, such as openai. Other clients name it as an environment variable, such as OPENAI_API_KEY.',
+          )}
           autoComplete="off"
           {...field('name')}
         />
-        <SelectField label="Provider" options={MODELS} {...field('provider')} />
-        <TextField label="Key" type="password" autoComplete="off" error={placed.beside.get('/key')} {...field('key')} />
+        <SelectField label={t('Provider')} options={MODELS} {...field('provider')} />
+        <TextField label={t('Key')} type="password" autoComplete="off" error={placed.beside.get('/key')} {...field('key')} />
         <TextField
-          label="Model"
-          hint="Where a verifier names none."
+          label={t('Model')}
+          hint={t('Where a verifier names none.')}
           autoComplete="off"
           error={placed.beside.get('/model')}
           {...field('model')}
         />
         <TextField
-          label="Address"
+          label={t('Address')}
           hint={
             OWN_ADDRESS.includes(typed.provider)
-              ? 'Where the key goes, and nowhere else.'
-              : 'Only where it is not the provider’s own. The key goes there and nowhere else.'
+              ? t('Where the key goes, and nowhere else.')
+              : t('Only where it is not the provider’s own. The key goes there and nowhere else.')
           }
           type="url"
           autoComplete="off"
@@ -70,8 +73,13 @@ export function KeyForm({ onDone }: { onDone: () => void }) {
           {...field('base_url')}
         />
         <div>
-          <Button type="submit" tone="primary" busy={keep.isPending} reason={typed.name === '' ? 'Give it a name.' : undefined}>
-            Keep key
+          <Button
+            type="submit"
+            tone="primary"
+            busy={keep.isPending}
+            reason={typed.name === '' ? t('Give it a name.') : undefined}
+          >
+            {t('Keep key')}
           </Button>
         </div>
       </form>

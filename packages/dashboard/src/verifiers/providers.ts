@@ -1,15 +1,16 @@
 // The words for who checks answers, and what the pages of verifiers show.
 import type { RouteAnswer } from '@countersign/sdk'
+import { t } from '../text/t.ts'
 
 export type Verifier = RouteAnswer<'GET /verifiers/:id'>
 
 export const NAMES: Record<string, string> = {
-  anthropic: 'Anthropic',
+  anthropic: t('Anthropic'),
   openai: 'OpenAI',
-  gemini: 'Gemini',
-  azure_openai: 'Azure OpenAI',
-  openai_compatible: 'a server of your own',
+  gemini: t('Gemini'),
+  azure_openai: t('Azure OpenAI'),
+  openai_compatible: t('a server of your own'),
   rules: 'rules',
-  agent: 'the agent that asks',
+  agent: t('the agent that asks'),
 }
 export const PROVIDERS = Object.entries(NAMES).map(([value, label]) => ({ value, label }))

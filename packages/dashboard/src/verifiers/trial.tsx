@@ -3,6 +3,7 @@ import { useMutation } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { api } from '../api.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
 import { visible } from '../ui/marks.ts'
@@ -11,7 +12,7 @@ import { TextArea, TextField } from '../ui/text-field.tsx'
 import type { Verifier } from './providers.ts'
 
 export function TrialRun({ verifier }: { verifier: Verifier }) {
-  const [typed, setTyped] = useState({ task: 'Refund order 1042?', payload: '{"amount":240}', response: '{"approved":true}' })
+  const [typed, setTyped] = useState({ task: t('Refund order 1042?'), payload: '{"amount":240}', response: '{"approved":true}' })
   const [unread, setUnread] = useState<string | null>(null)
   const field = (name: keyof typeof typed) => ({
     value: typed[name],
@@ -29,26 +30,26 @@ export function TrialRun({ verifier }: { verifier: Verifier }) {
     <>
       <form onSubmit={submit} noValidate className="flex flex-col gap-4">
         <Refusal error={trial.error} />
-        <TextField label="Question" {...field('task')} />
+        <TextField label={t('Question')} {...field('task')} />
         <TextArea
           rows={5}
-          label="About"
-          hint="The payload, as JSON."
+          label={t('About')}
+          hint={t('The payload, as JSON.')}
           mono
-          error={unread === 'payload' ? 'This is no JSON object.' : undefined}
+          error={unread === 'payload' ? t('This is no JSON object.') : undefined}
           {...field('payload')}
         />
         <TextArea
           rows={5}
-          label="Answer"
-          hint="The response, as JSON."
+          label={t('Answer')}
+          hint={t('The response, as JSON.')}
           mono
-          error={unread === 'response' ? 'This is no JSON object.' : undefined}
+          error={unread === 'response' ? t('This is no JSON object.') : undefined}
           {...field('response')}
         />
         <div>
           <Button type="submit" tone="primary" busy={trial.isPending}>
-            Ask it once
+            {t('Ask it once')}
           </Button>
         </div>
         <div role="status">{trial.data && <Said said={trial.data} />}</div>
@@ -76,7 +77,7 @@ function Said({ said }: { said: Trial }) {
     <div className="flex flex-col gap-2">
       <p className="flex flex-wrap items-center gap-2">
         <Badge tone={passed === null ? 'warn' : passed ? 'good' : 'bad'}>
-          {passed === null ? 'No verdict' : passed ? 'Passed' : 'Refused'}
+          {passed === null ? t('No verdict') : passed ? t('Passed') : t('Refused')}
         </Badge>
         <span className="wrap-anywhere">{visible(reason ?? unavailable?.replaceAll('_', ' ') ?? '')}</span>
       </p>
@@ -84,13 +85,19 @@ function Said({ said }: { said: Trial }) {
         <ul className="list-disc pl-5">
           {field_errors.map(({ path, message }) => (
             <li key={`${path} ${message}`} className="wrap-anywhere">
-              {visible(path.replace(/^\/response\/?/, '') || 'the whole')}: {visible(message)}
+              {visible(path.replace(/^\/response\/?/, '') || t('the whole'))}: {visible(message)}
             </li>
           ))}
         </ul>
       )}
       <p className="text-sm text-muted">
-        {input_tokens} tokens in, {output_tokens} out{cost === null ? '' : `, ${cost.toPrecision(2)} USD`}
+        {cost === null
+          ? t('{inputTokens} tokens in, {outputTokens} out', { inputTokens: input_tokens, outputTokens: output_tokens })
+          : t('{inputTokens} tokens in, {outputTokens} out, {cost} USD', {
+              inputTokens: input_tokens,
+              outputTokens: output_tokens,
+              cost: cost.toPrecision(2),
+            })}
       </p>
     </div>
   )

@@ -4,6 +4,8 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api } from '../api.ts'
 import { closedTo, useUser } from '../me.ts'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { exact, relative, useNow } from '../time.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
@@ -23,17 +25,21 @@ export function VerificationCard({ task }: { task: Task }) {
     enabled: task.verifier_config !== null,
   })
   if (task.verification === 'skipped_redacted')
-    return <Banner tone="info">No model checks the answer, for this task hides its content.</Banner>
+    return <Banner tone="info">{t('No model checks the answer, for this task hides its content.')}</Banner>
   if (task.verifier_config === null) return null
   const result = (task.verifier_result ?? {}) as Result
   const waiting = runs.data?.data.find(({ state }) => state === 'waiting')
   return (
-    <Card title="Verification">
+    <Card title={t('Verification')}>
       <div className="flex flex-col gap-3">
         {task.status === 'verifying' && task.verifying_at && (
           <p role="status">
-            The answer is being checked, since <span title={exact(task.verifying_at)}>{relative(task.verifying_at, now)}</span>.
-            {waiting?.fault ? ` After ${waiting.tries} tries there is no verdict (${waiting.fault.replaceAll('_', ' ')}).` : ''}
+            {rich('The answer is being checked, since {when}.', {
+              when: <span title={exact(task.verifying_at)}>{relative(task.verifying_at, now)}</span>,
+            })}
+            {waiting?.fault
+              ? ` ${t('After {tries} tries there is no verdict ({fault}).', { tries: waiting.tries, fault: waiting.fault.replaceAll('_', ' ') })}`
+              : ''}
           </p>
         )}
         {(task.status === 'returned' || task.status === 'verification_exhausted' || result.passed === false) && (
@@ -41,12 +47,14 @@ export function VerificationCard({ task }: { task: Task }) {
         )}
         {task.verification_attempt > 0 && (
           <p className="text-sm text-muted">
-            {task.verification_attempt === 1 ? 'One answer was refused.' : `${task.verification_attempt} answers were refused.`}
+            {task.verification_attempt === 1
+              ? t('One answer was refused.')
+              : t('{verificationAttempt} answers were refused.', { verificationAttempt: task.verification_attempt })}
           </p>
         )}
         {task.verification_attempt === 0 && task.status === 'open' && (
           <p className="text-muted">
-            An answer is checked before it counts. If it is not good enough you read why, and answer again.
+            {t('An answer is checked before it counts. If it is not good enough you read why, and answer again.')}
           </p>
         )}
         <Spent runs={runs.data?.data ?? []} />
@@ -59,8 +67,8 @@ export function VerificationCard({ task }: { task: Task }) {
 const Refused = ({ result }: { result: Result }) => (
   <div className="flex flex-col gap-2">
     <p>
-      <span className="font-medium">{result.passed ? 'To be confirmed:' : 'The last answer came back:'}</span>{' '}
-      <AgentText text={typeof result.reason === 'string' ? result.reason : 'why cannot be shown here.'} />
+      <span className="font-medium">{result.passed ? t('To be confirmed:') : t('The last answer came back:')}</span>{' '}
+      <AgentText text={typeof result.reason === 'string' ? result.reason : t('why cannot be shown here.')} />
     </p>
     {result.field_errors && result.field_errors.length > 0 && (
       <ul className="list-disc pl-5">
@@ -82,7 +90,9 @@ function Spent({ runs }: { runs: readonly Run[] }) {
   const cost = runs.every((run) => run.cost === null) ? null : runs.reduce((sum, run) => sum + (run.cost ?? 0), 0)
   return (
     <p className="text-sm text-muted">
-      {tokens} tokens so far{cost === null ? '' : `, ${cost.toPrecision(2)} USD`}
+      {cost === null
+        ? t('{tokens} tokens so far', { tokens })
+        : t('{tokens} tokens so far, {cost} USD', { tokens, cost: cost.toPrecision(2) })}
     </p>
   )
 }
@@ -99,10 +109,10 @@ function Override({ task }: { task: Task }) {
   })
   return (
     <div>
-      <Button small reason={closedTo(me, 'task.override', 'override verifiers')} onClick={() => setAsking(true)}>
-        Let it count
+      <Button small reason={closedTo(me, 'task.override', t('override verifiers'))} onClick={() => setAsking(true)}>
+        {t('Let it count')}
       </Button>
-      <Dialog open={asking} onClose={() => setAsking(false)} title="Let the answer count without its verifier">
+      <Dialog open={asking} onClose={() => setAsking(false)} title={t('Let the answer count without its verifier')}>
         <form
           className="flex flex-col gap-4"
           onSubmit={(event) => {
@@ -111,11 +121,16 @@ function Override({ task }: { task: Task }) {
           }}
         >
           <Refusal error={override.error} />
-          <p className="text-muted">The agent gets the answer at once. The record says that you did this, and why.</p>
-          <TextField label="Why" value={reason} onChange={(event) => setReason(event.target.value)} />
+          <p className="text-muted">{t('The agent gets the answer at once. The record says that you did this, and why.')}</p>
+          <TextField label={t('Why')} value={reason} onChange={(event) => setReason(event.target.value)} />
           <div>
-            <Button type="submit" tone="primary" busy={override.isPending} reason={reason.trim() === '' ? 'Say why.' : undefined}>
-              Let it count
+            <Button
+              type="submit"
+              tone="primary"
+              busy={override.isPending}
+              reason={reason.trim() === '' ? t('Say why.') : undefined}
+            >
+              {t('Let it count')}
             </Button>
           </div>
         </form>

@@ -4,6 +4,7 @@ import { type FormEvent, useState } from 'react'
 import { api } from '../api.ts'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 import { SelectField } from '../ui/select-field.tsx'
@@ -12,17 +13,13 @@ import { PROVIDERS } from './providers.ts'
 
 const CHECKERS = PROVIDERS.filter(({ value }) => value !== 'agent')
 const THEN = [
-  { value: 'hold', label: 'wait, and go on asking' },
-  { value: 'accept', label: 'let the answer count' },
-  { value: 'return', label: 'ask the person again' },
+  { value: 'hold', label: t('wait, and go on asking') },
+  { value: 'accept', label: t('let the answer count') },
+  { value: 'return', label: t('ask the person again') },
 ]
-const A_RULE = `[
-  {
-    "schema": { "properties": { "response": { "required": ["note"] } } },
-    "message": "A note is needed.",
-    "field": "note"
-  }
-]`
+const A_RULE = t(
+  '[\n  \'{\'\n    "schema": \'{\' "properties": \'{\' "response": \'{\' "required": ["note"] \'}\' \'}\' \'}\',\n    "message": "A note is needed.",\n    "field": "note"\n  \'}\'\n]',
+)
 
 export function VerifierForm({ onDone }: { onDone: () => void }) {
   const queries = useQueryClient()
@@ -61,20 +58,22 @@ export function VerifierForm({ onDone }: { onDone: () => void }) {
       keep.mutate({ provider, max_attempts, rules: JSON.parse(typed.rules) as unknown })
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error
-      setUnread('This is not JSON.')
+      setUnread(t('This is not JSON.'))
     }
   }
   return (
     <>
       <form onSubmit={submit} noValidate className="flex flex-col gap-4">
         {placed.beside.size === 0 && <Refusal error={keep.error} />}
-        <TextField label="Name" error={placed.beside.get('/name')} {...field('name')} />
-        <SelectField label="Checked by" options={CHECKERS} {...field('provider')} />
+        <TextField label={t('Name')} error={placed.beside.get('/name')} {...field('name')} />
+        <SelectField label={t('Checked by')} options={CHECKERS} {...field('provider')} />
         {isRules ? (
           <TextArea
             rows={5}
-            label="Rules"
-            hint="Each a JSON Schema over {response, payload, action, user}, the message for the person, and the field beside which it stands."
+            label={t('Rules')}
+            hint={t(
+              "Each a JSON Schema over '{'response, payload, action, user'}', the message for the person, and the field beside which it stands.",
+            )}
             error={unread}
             mono
             {...field('rules')}
@@ -83,30 +82,30 @@ export function VerifierForm({ onDone }: { onDone: () => void }) {
           <>
             <TextArea
               rows={5}
-              label="Instructions"
-              hint="What an answer has to satisfy, in words that a careful reader could apply."
+              label={t('Instructions')}
+              hint={t('What an answer has to satisfy, in words that a careful reader could apply.')}
               error={placed.beside.get('/config/instructions')}
               {...field('instructions')}
             />
             <TextField
-              label="Model"
-              hint="Empty: the one of the key."
+              label={t('Model')}
+              hint={t('Empty: the one of the key.')}
               error={placed.beside.get('/config/model')}
               {...field('model')}
             />
             <TextField
-              label="Key"
-              hint="The name of a key; empty: the default one of the provider."
+              label={t('Key')}
+              hint={t('The name of a key; empty: the default one of the provider.')}
               error={placed.beside.get('/config/connection')}
               {...field('connection')}
             />
-            <SelectField label="When no verdict comes" options={THEN} {...field('on_unavailable')} />
+            <SelectField label={t('When no verdict comes')} options={THEN} {...field('on_unavailable')} />
           </>
         )}
-        <TextField label="Refusals before the task ends" type="number" min={1} max={10} {...field('max_attempts')} />
+        <TextField label={t('Refusals before the task ends')} type="number" min={1} max={10} {...field('max_attempts')} />
         <div>
           <Button type="submit" tone="primary" busy={keep.isPending}>
-            Store verifier
+            {t('Store verifier')}
           </Button>
         </div>
       </form>

@@ -6,6 +6,7 @@ import { Empty, Table, When } from '../jobs/frame.tsx'
 import { More, useList } from '../list.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -26,11 +27,11 @@ type Config = { provider?: string; model?: string | null; max_attempts?: number 
 const configOf = ({ config }: Verifier): Config => config as Config
 
 export function VerifiersPage() {
-  useTitle('Verifiers')
+  useTitle(t('Verifiers'))
   const me = useUser()
   const now = useNow()
   const [search, setSearch] = useSearchParams()
-  const closed = closedTo(me, 'task.configure', 'set up verifiers')
+  const closed = closedTo(me, 'task.configure', t('set up verifiers'))
   const { rows, query } = useList<Verifier>(['verifiers'], (cursor) => api.call('GET /verifiers', { query: { cursor } }), {
     enabled: closed === undefined,
   })
@@ -40,33 +41,34 @@ export function VerifiersPage() {
   if (closed)
     return (
       <div className="flex flex-col gap-5">
-        <PageTitle title="Verifiers" />
+        <PageTitle title={t('Verifiers')} />
         <Banner tone="info">{closed}</Banner>
       </div>
     )
   return (
     <div className="flex flex-col gap-5">
-      <PageTitle title="Verifiers">
+      <PageTitle title={t('Verifiers')}>
         <Button tone="primary" onClick={() => open({ new: 'verifier' })}>
-          New verifier
+          {t('New verifier')}
         </Button>
       </PageTitle>
       <Refusal error={query.error} />
-      {query.isPending && <p className="text-muted">Loading…</p>}
+      {query.isPending && <p className="text-muted">{t('Loading…')}</p>}
       {query.data && rows.length === 0 && (
         <Empty>
-          No verifier is stored. A verifier reads an answer before it counts and gives it back to the person, with the reason,
-          when it is not good enough. Agents can also bring their own with a question.
+          {t(
+            'No verifier is stored. A verifier reads an answer before it counts and gives it back to the person, with the reason, when it is not good enough. Agents can also bring their own with a question.',
+          )}
         </Empty>
       )}
       {rows.length > 0 && (
         <Table
-          label="Verifiers"
+          label={t('Verifiers')}
           rows={rows}
           id={(one) => one.id}
           columns={[
             {
-              name: 'Verifier',
+              name: t('Verifier'),
               cell: (one) => (
                 <span className="flex flex-col items-start">
                   <span className="font-medium wrap-anywhere">{visible(one.name)}</span>
@@ -74,15 +76,15 @@ export function VerifiersPage() {
                 </span>
               ),
             },
-            { name: 'By', cell: (one) => whoChecks(configOf(one)) },
-            { name: 'Refusals', right: true, cell: (one) => configOf(one).max_attempts ?? '–' },
-            { name: 'Changed', cell: (one) => <When at={one.updated_at} now={now} /> },
+            { name: t('By'), cell: (one) => whoChecks(configOf(one)) },
+            { name: t('Refusals'), right: true, cell: (one) => configOf(one).max_attempts ?? '–' },
+            { name: t('Changed'), cell: (one) => <When at={one.updated_at} now={now} /> },
             {
-              name: 'Acts',
+              name: t('Acts'),
               cell: (one) => (
                 <span className="flex flex-wrap gap-2">
-                  <Button small aria-label={`Try ${visible(one.name)}`} onClick={() => open({ try: one.id })}>
-                    Try it
+                  <Button small aria-label={t('Try {name}', { name: visible(one.name) })} onClick={() => open({ try: one.id })}>
+                    {t('Try it')}
                   </Button>
                   <Remove verifier={one} />
                 </span>
@@ -93,13 +95,17 @@ export function VerifiersPage() {
       )}
       <More query={query} />
       <ProviderKeys onNew={() => open({ new: 'key' })} now={now} />
-      <Dialog open={search.get('new') === 'verifier'} onClose={close} title="New verifier">
+      <Dialog open={search.get('new') === 'verifier'} onClose={close} title={t('New verifier')}>
         <VerifierForm onDone={close} />
       </Dialog>
-      <Dialog open={search.get('new') === 'key'} onClose={close} title="Keep a key of a provider">
+      <Dialog open={search.get('new') === 'key'} onClose={close} title={t('Keep a key of a provider')}>
         <KeyForm onDone={close} />
       </Dialog>
-      <Dialog open={tried !== undefined} onClose={close} title={`Try ${tried ? visible(tried.name) : 'a verifier'}`}>
+      <Dialog
+        open={tried !== undefined}
+        onClose={close}
+        title={t('Try {tried}', { tried: tried ? visible(tried.name) : t('a verifier') })}
+      >
         {tried && <TrialRun verifier={tried} />}
       </Dialog>
     </div>
@@ -119,13 +125,13 @@ function Remove({ verifier: { id, name } }: { verifier: Verifier }) {
   return (
     <>
       <Confirm
-        name="Remove"
-        title={`Remove ${visible(name)}`}
-        confirm="Remove it"
+        name={t('Remove')}
+        title={t('Remove {name}', { name: visible(name) })}
+        confirm={t('Remove it')}
         busy={remove.isPending}
         onConfirm={() => remove.mutate()}
       >
-        Tasks that were asked with it keep it; no new one can have it.
+        {t('Tasks that were asked with it keep it; no new one can have it.')}
       </Confirm>
       <Refusal error={remove.error} />
       {dialog}
@@ -137,41 +143,41 @@ function ProviderKeys({ onNew, now }: { onNew: () => void; now: number }) {
   const keys = useQuery({ queryKey: ['provider-keys'], queryFn: () => api.providerKeys.list() })
   const rows = keys.data?.data ?? []
   return (
-    <Card title="Keys of providers">
+    <Card title={t('Keys of providers')}>
       <div className="flex flex-col gap-4">
         <p className="text-muted">
-          Verifiers name a key, never hold one. A key goes to the address that stands beside it and to no other.
+          {t('Verifiers name a key, never hold one. A key goes to the address that stands beside it and to no other.')}
         </p>
         <Refusal error={keys.error} />
-        {keys.data && rows.length === 0 && <Empty>No key is kept, so no model can be asked.</Empty>}
+        {keys.data && rows.length === 0 && <Empty>{t('No key is kept, so no model can be asked.')}</Empty>}
         {rows.length > 0 && (
           <Table
-            label="Keys of providers"
+            label={t('Keys of providers')}
             rows={rows}
             id={(one) => one.name}
             columns={[
               {
-                name: 'Name',
+                name: t('Name'),
                 cell: (one) => (
                   <span className="flex flex-wrap gap-2">
                     <span className="font-mono text-sm wrap-anywhere">{one.name}</span>
-                    {one.is_default && <Badge tone="info">Default</Badge>}
+                    {one.is_default && <Badge tone="info">{t('Default')}</Badge>}
                   </span>
                 ),
               },
-              { name: 'Provider', cell: (one) => NAMES[one.provider] ?? one.provider },
-              { name: 'Model', cell: (one) => (one.model === null ? '–' : visible(one.model)) },
+              { name: t('Provider'), cell: (one) => NAMES[one.provider] ?? one.provider },
+              { name: t('Model'), cell: (one) => (one.model === null ? '–' : visible(one.model)) },
               {
-                name: 'Goes to',
-                cell: (one) => <span className="wrap-anywhere">{visible(one.base_url ?? 'the provider')}</span>,
+                name: t('Goes to'),
+                cell: (one) => <span className="wrap-anywhere">{visible(one.base_url ?? t('the provider'))}</span>,
               },
-              { name: 'Changed', cell: (one) => <When at={one.updated_at} now={now} /> },
-              { name: 'Acts', cell: (one) => <Forget name={one.name} /> },
+              { name: t('Changed'), cell: (one) => <When at={one.updated_at} now={now} /> },
+              { name: t('Acts'), cell: (one) => <Forget name={one.name} /> },
             ]}
           />
         )}
         <div>
-          <Button onClick={onNew}>Keep a key</Button>
+          <Button onClick={onNew}>{t('Keep a key')}</Button>
         </div>
       </div>
     </Card>
@@ -188,13 +194,13 @@ function Forget({ name }: { name: string }) {
   return (
     <>
       <Confirm
-        name="Forget"
-        title={`Forget the key ${name}`}
-        confirm="Forget it"
+        name={t('Forget')}
+        title={t('Forget the key {name}', { name })}
+        confirm={t('Forget it')}
         busy={forget.isPending}
         onConfirm={() => forget.mutate()}
       >
-        Verifiers that name it get no verdict from then on; what they do then is set with each of them.
+        {t('Verifiers that name it get no verdict from then on; what they do then is set with each of them.')}
       </Confirm>
       <Refusal error={forget.error} />
       {dialog}

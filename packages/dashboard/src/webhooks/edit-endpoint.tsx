@@ -6,6 +6,7 @@ import { api } from '../api.ts'
 import { closedTo, useUser } from '../me.ts'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { Refusal } from '../ui/refusal.tsx'
@@ -17,9 +18,9 @@ import { MODES } from './new-endpoint.tsx'
 type Change = RouteBody<'PATCH /endpoints/:id'>
 
 const FORMS = [
-  { value: '', label: 'full, but sensitive types thin' },
-  { value: 'false', label: 'full' },
-  { value: 'true', label: 'thin: ids and an address' },
+  { value: '', label: t('full, but sensitive types thin') },
+  { value: 'false', label: t('full') },
+  { value: 'true', label: t('thin: ids and an address') },
 ]
 
 const shown = (endpoint: Endpoint) => ({
@@ -80,45 +81,45 @@ export function EditEndpoint({ endpoint }: { endpoint: Endpoint }) {
   }
   return (
     <>
-      <Button small reason={closedTo(me, 'endpoint.update', 'change endpoints')} onClick={open}>
-        Change
+      <Button small reason={closedTo(me, 'endpoint.update', t('change endpoints'))} onClick={open}>
+        {t('Change')}
       </Button>
-      <Dialog open={before !== null} onClose={() => setBefore(null)} title="Change this endpoint">
+      <Dialog open={before !== null} onClose={() => setBefore(null)} title={t('Change this endpoint')}>
         <form onSubmit={submit} noValidate className="flex flex-col gap-4">
           {placed.beside.size === 0 && <Refusal error={save.error} />}
           <TextField
-            label="URL"
+            label={t('URL')}
             type="url"
-            hint="What is on its way goes to the new address from its next attempt on."
+            hint={t('What is on its way goes to the new address from its next attempt on.')}
             error={placed.beside.get('/url')}
             {...field('url')}
           />
           <TextField
-            label="Events"
-            hint="Types with commas between, task.* for all of an area, or * for everything. What is left out comes no more."
+            label={t('Events')}
+            hint={t('Types with commas between, task.* for all of an area, or * for everything. What is left out comes no more.')}
             error={placed.beside.get('/events')}
             {...field('events')}
           />
-          <TextField label="Name" error={placed.beside.get('/label')} {...field('label')} />
-          <SelectField label="Signature" options={MODES} {...field('mode')} />
+          <TextField label={t('Name')} error={placed.beside.get('/label')} {...field('label')} />
+          <SelectField label={t('Signature')} options={MODES} {...field('mode')} />
           {placed.beside.get('/mode') && <p className="text-sm font-medium text-danger">{placed.beside.get('/mode')}</p>}
-          <SelectField label="Form" options={FORMS} {...field('thin')} />
+          <SelectField label={t('Form')} options={FORMS} {...field('thin')} />
           <TextField
-            label="Requests a second"
-            hint="At most so many; empty for no limit."
+            label={t('Requests a second')}
+            hint={t('At most so many; empty for no limit.')}
             inputMode="decimal"
             error={placed.beside.get('/rate_per_second')}
             {...field('rate_per_second')}
           />
           <div className="grid gap-4 sm:grid-cols-2">
             <TextField
-              label="At once"
+              label={t('At once')}
               inputMode="numeric"
               error={placed.beside.get('/max_in_flight')}
               {...field('max_in_flight')}
             />
             <TextField
-              label="Seconds to answer"
+              label={t('Seconds to answer')}
               inputMode="numeric"
               error={placed.beside.get('/timeout_seconds')}
               {...field('timeout_seconds')}
@@ -129,9 +130,9 @@ export function EditEndpoint({ endpoint }: { endpoint: Endpoint }) {
               type="submit"
               tone="primary"
               busy={save.isPending}
-              reason={Object.keys(change).length === 0 ? 'Nothing was changed yet.' : undefined}
+              reason={Object.keys(change).length === 0 ? t('Nothing was changed yet.') : undefined}
             >
-              Save
+              {t('Save')}
             </Button>
           </div>
         </form>

@@ -5,6 +5,7 @@ import { api } from '../api.ts'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Confirm } from '../ui/confirm.tsx'
 import { Dialog } from '../ui/dialog.tsx'
@@ -21,41 +22,41 @@ export function EndpointActs({ endpoint }: { endpoint: Endpoint }) {
   const params = { id }
   const test = useWebhookAct(
     () => api.call('POST /endpoints/:id/test', { params }),
-    () => setTold('A test is on its way; it stands in the log below.'),
+    () => setTold(t('A test is on its way; it stands in the log below.')),
   )
   const pause = useWebhookAct(() => api.call('POST /endpoints/:id/pause', { params }))
   const remove = useWebhookAct(
     () => run(() => api.call('DELETE /endpoints/:id', { params })),
     () => go(paths.webhooks()),
   )
-  const mayPause = closedTo(me, 'endpoint.pause', 'pause endpoints')
+  const mayPause = closedTo(me, 'endpoint.pause', t('pause endpoints'))
   return (
     <div className="flex flex-col gap-3">
       <div className="flex flex-wrap items-center gap-3">
         <Button
           small
-          reason={closedTo(me, 'endpoint.test', 'test endpoints')}
+          reason={closedTo(me, 'endpoint.test', t('test endpoints'))}
           busy={test.isPending}
           onClick={() => test.mutate(undefined)}
         >
-          {state === 'pending' ? 'Ping again' : 'Send a test'}
+          {state === 'pending' ? t('Ping again') : t('Send a test')}
         </Button>
         {state === 'paused' || state === 'disabled' ? (
           <Resume endpoint={endpoint} reason={mayPause} />
         ) : (
           <Button small reason={mayPause} busy={pause.isPending} onClick={() => pause.mutate(undefined)}>
-            Pause
+            {t('Pause')}
           </Button>
         )}
         <Confirm
-          name="Delete"
-          title="Delete this endpoint"
-          confirm="Delete it"
-          reason={closedTo(me, 'endpoint.delete', 'delete endpoints')}
+          name={t('Delete')}
+          title={t('Delete this endpoint')}
+          confirm={t('Delete it')}
+          reason={closedTo(me, 'endpoint.delete', t('delete endpoints'))}
           busy={remove.isPending}
           onConfirm={() => remove.mutate(undefined)}
         >
-          What is on its way is cancelled and its secrets are destroyed. Its log stays for 90 days.
+          {t('What is on its way is cancelled and its secrets are destroyed. Its log stays for 90 days.')}
         </Confirm>
         <p role="status" className="text-sm text-muted">
           {told}
@@ -68,10 +69,10 @@ export function EndpointActs({ endpoint }: { endpoint: Endpoint }) {
 }
 
 const SPANS = [
-  { value: '', label: 'everything that was held' },
-  { value: '3600', label: 'the last hour only' },
-  { value: '86400', label: 'the last day only' },
-  { value: '0', label: 'nothing; only what comes from now on' },
+  { value: '', label: t('everything that was held') },
+  { value: '3600', label: t('the last hour only') },
+  { value: '86400', label: t('the last day only') },
+  { value: '0', label: t('nothing; only what comes from now on') },
 ]
 
 /** Back on, with what was missed as far as one wants it. */
@@ -88,20 +89,20 @@ function Resume({ endpoint, reason }: { endpoint: Endpoint; reason: string | und
   return (
     <>
       <Button small tone="primary" reason={reason} onClick={() => setAsking(true)}>
-        Resume
+        {t('Resume')}
       </Button>
-      <Dialog open={asking} onClose={() => setAsking(false)} title="Resume this endpoint">
+      <Dialog open={asking} onClose={() => setAsking(false)} title={t('Resume this endpoint')}>
         <Refusal error={resume.error} />
         <SelectField
-          label="Send what was missed"
+          label={t('Send what was missed')}
           value={span}
           options={SPANS}
           onChange={(event) => setSpan(event.target.value)}
         />
-        <p className="text-muted">What you leave out is cancelled. It can still be replayed, one by one or in bulk.</p>
+        <p className="text-muted">{t('What you leave out is cancelled. It can still be replayed, one by one or in bulk.')}</p>
         <div>
           <Button tone="primary" busy={resume.isPending} onClick={() => resume.mutate(undefined)}>
-            Resume
+            {t('Resume')}
           </Button>
         </div>
       </Dialog>

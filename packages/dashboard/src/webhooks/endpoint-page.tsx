@@ -6,6 +6,8 @@ import { api } from '../api.ts'
 import { Chart } from '../jobs/chart.tsx'
 import { Figure, figure, span, When } from '../jobs/frame.tsx'
 import { More, useList } from '../list.tsx'
+import { rich } from '../text/rich.tsx'
+import { t } from '../text/t.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Banner } from '../ui/banner.tsx'
@@ -33,13 +35,13 @@ export function WebhookPage({ id }: { id: string }) {
     ...LIVE,
   })
   const endpoint = query.data
-  const title = endpoint ? visible(endpoint.label || new URL(endpoint.url).host) : 'Webhook'
+  const title = endpoint ? visible(endpoint.label || new URL(endpoint.url).host) : t('Webhook')
   useTitle(title)
   if (!endpoint)
     return (
       <div className="flex flex-col gap-5">
-        <PageTitle title="Webhook" />
-        {query.isPending ? <p className="text-muted">Loading…</p> : <Refusal error={query.error} />}
+        <PageTitle title={t('Webhook')} />
+        {query.isPending ? <p className="text-muted">{t('Loading…')}</p> : <Refusal error={query.error} />}
       </div>
     )
   return (
@@ -67,14 +69,22 @@ function Warning({ endpoint, now }: { endpoint: Endpoint; now: number }) {
   if (endpoint.state === 'disabled')
     return (
       <Banner tone="error">
-        It was switched off by itself <When at={endpoint.state_since} now={now} />. What comes is held until you resume it.
+        {rich('It was switched off by itself {when}. What comes is held until you resume it.', {
+          when: <When at={endpoint.state_since} now={now} />,
+        })}
       </Banner>
     )
   if (endpoint.state !== 'active' || failing_since === null) return null
   return (
     <Banner tone="warning">
-      Every attempt since <When at={failing_since} now={now} /> failed
-      {timeouts_in_a_row >= 3 ? '; it hangs, so it gets one request at a time' : ''}. After five days it is switched off.
+      {timeouts_in_a_row >= 3
+        ? rich(
+            'Every attempt since {when} failed; it hangs, so it gets one request at a time. After five days it is switched off.',
+            { when: <When at={failing_since} now={now} /> },
+          )
+        : rich('Every attempt since {when} failed. After five days it is switched off.', {
+            when: <When at={failing_since} now={now} />,
+          })}
     </Banner>
   )
 }
@@ -84,14 +94,18 @@ function LastDay({ stats }: { stats: Stats }) {
   return (
     <>
       <dl className="grid grid-cols-2 gap-3 md:grid-cols-4">
-        <Figure name="Arrived, last 24 h" value={share(stats.success_share)} hint={`${figure(stats.attempts)} attempts`} />
-        <Figure name="Answer, median" value={span(stats.p50_ms)} hint={`p95 ${span(stats.p95_ms)}`} />
-        <Figure name="On their way" value={figure(stats.waiting)} hint={`${figure(stats.held)} held`} />
-        <Figure name="Exhausted" value={figure(stats.exhausted)} hint="used up their schedule" />
+        <Figure
+          name={t('Arrived, last 24 h')}
+          value={share(stats.success_share)}
+          hint={t('{attempts} attempts', { attempts: figure(stats.attempts) })}
+        />
+        <Figure name={t('Answer, median')} value={span(stats.p50_ms)} hint={t('p95 {span}', { span: span(stats.p95_ms) })} />
+        <Figure name={t('On their way')} value={figure(stats.waiting)} hint={t('{held} held', { held: figure(stats.held) })} />
+        <Figure name={t('Exhausted')} value={figure(stats.exhausted)} hint={t('used up their schedule')} />
       </dl>
       <div className="grid gap-3 lg:grid-cols-2">
         <Chart
-          title="Attempts per hour"
+          title={t('Attempts per hour')}
           times={times}
           unit={figure}
           lines={[
@@ -100,7 +114,7 @@ function LastDay({ stats }: { stats: Stats }) {
           ]}
         />
         <Chart
-          title="Time to answer"
+          title={t('Time to answer')}
           times={times}
           unit={span}
           lines={[
@@ -129,21 +143,21 @@ function Log({ endpoint, now }: { endpoint: Endpoint; now: number }) {
     )
   const types = ['', ...endpoint.events.filter((one) => one !== '*')]
   return (
-    <section className="flex flex-col gap-3" aria-label="Deliveries to this endpoint">
+    <section className="flex flex-col gap-3" aria-label={t('Deliveries to this endpoint')}>
       <div className="flex flex-wrap items-end justify-between gap-3">
-        <h2 className="text-lg font-semibold">Deliveries</h2>
+        <h2 className="text-lg font-semibold">{t('Deliveries')}</h2>
         <div className="flex flex-wrap gap-3">
           <SelectField
-            label="State"
+            label={t('State')}
             value={state ?? ''}
-            options={[{ value: '', label: 'any' }, ...DELIVERY_STATES.map((value) => ({ value, label: value }))]}
+            options={[{ value: '', label: t('any') }, ...DELIVERY_STATES.map((value) => ({ value, label: value }))]}
             onChange={(event) => filter({ state: event.target.value })}
           />
           {types.length > 1 && (
             <SelectField
-              label="Type"
+              label={t('Type')}
               value={typed}
-              options={types.map((value) => ({ value, label: value || 'any' }))}
+              options={types.map((value) => ({ value, label: value || t('any') }))}
               onChange={(event) => {
                 setTyped(event.target.value)
                 filter({ type: event.target.value })
@@ -162,28 +176,49 @@ function Log({ endpoint, now }: { endpoint: Endpoint; now: number }) {
 function Settings({ endpoint }: { endpoint: Endpoint }) {
   const { schedule } = endpoint
   const rows: [string, string][] = [
-    ['Events', endpoint.events.join(', ')],
-    ['Signature', endpoint.header ? `${endpoint.mode}, in ${endpoint.header}` : endpoint.mode],
-    ['Form', endpoint.thin ? 'thin: ids and an address' : endpoint.thin === false ? 'full' : 'full, but sensitive types thin'],
+    [t('Events'), endpoint.events.join(', ')],
     [
-      'Order',
-      endpoint.ordering === 'fifo' ? `FIFO by resource; behind an exhausted one: ${endpoint.on_exhausted}` : 'as they come',
+      t('Signature'),
+      endpoint.header ? t('{mode}, in {header}', { mode: endpoint.mode, header: endpoint.header }) : endpoint.mode,
     ],
-    ['Schedule', `${schedule.name}: ${schedule.attempts} attempts within ${span(schedule.total_seconds * 1000)}`],
-    ['Time to answer', `${endpoint.timeout_seconds} s`],
-    ['At once', figure(endpoint.max_in_flight)],
-    ['Rate', endpoint.rate_per_second === null ? 'no limit' : `${endpoint.rate_per_second} a second`],
-    ['Headers of its own', endpoint.header_names.length === 0 ? 'none' : endpoint.header_names.join(', ')],
-    ['Private authority', endpoint.ca_pem === null ? 'no' : 'yes'],
-    ['Client certificate', endpoint.has_client_certificate ? 'yes' : 'no'],
-    ...(endpoint.public_key ? [['Public key', endpoint.public_key] as [string, string]] : []),
+    [
+      t('Form'),
+      endpoint.thin ? t('thin: ids and an address') : endpoint.thin === false ? 'full' : t('full, but sensitive types thin'),
+    ],
+    [
+      t('Order'),
+      endpoint.ordering === 'fifo'
+        ? t('FIFO by resource; behind an exhausted one: {onExhausted}', { onExhausted: endpoint.on_exhausted })
+        : t('as they come'),
+    ],
+    [
+      t('Schedule'),
+      t('{name}: {attempts} attempts within {span}', {
+        name: schedule.name,
+        attempts: schedule.attempts,
+        span: span(schedule.total_seconds * 1000),
+      }),
+    ],
+    [t('Time to answer'), t('{timeoutSeconds} s', { timeoutSeconds: endpoint.timeout_seconds })],
+    [t('At once'), figure(endpoint.max_in_flight)],
+    [
+      t('Rate'),
+      endpoint.rate_per_second === null
+        ? t('no limit')
+        : t('{ratePerSecond} a second', { ratePerSecond: endpoint.rate_per_second }),
+    ],
+    [t('Headers of its own'), endpoint.header_names.length === 0 ? 'none' : endpoint.header_names.join(', ')],
+    [t('Private authority'), endpoint.ca_pem === null ? 'no' : 'yes'],
+    [t('Client certificate'), endpoint.has_client_certificate ? 'yes' : 'no'],
+    ...(endpoint.public_key ? [[t('Public key'), endpoint.public_key] as [string, string]] : []),
   ]
   return (
-    <Card title="Settings">
+    <Card title={t('Settings')}>
       <div className="flex flex-wrap items-center justify-between gap-3">
         <p className="text-sm text-muted">
-          Order, schedule, headers and certificates are changed by the API:{' '}
-          <code className="font-mono wrap-anywhere">PATCH /api/v1/endpoints/{endpoint.id}</code>
+          {rich('Order, schedule, headers and certificates are changed by the API: {code}', {
+            code: <code className="font-mono wrap-anywhere">PATCH /api/v1/endpoints/{endpoint.id}</code>,
+          })}
         </p>
         <EditEndpoint endpoint={endpoint} />
       </div>

@@ -4,6 +4,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Link } from 'wouter'
 import { Empty, Table, When } from '../jobs/frame.tsx'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { Badge, type Tone } from '../ui/badge.tsx'
 
 export type Endpoint = RouteAnswer<'GET /endpoints/:id'>
@@ -15,16 +16,16 @@ export type Replay = RouteAnswer<'GET /replays/:id'>
 export const LIVE = { refetchInterval: 3_000 } as const
 
 const ENDPOINT: Record<Endpoint['state'], { word: string; tone: Tone }> = {
-  pending: { word: 'Waits for its first answer', tone: 'info' },
-  active: { word: 'Active', tone: 'good' },
-  paused: { word: 'Paused', tone: 'warn' },
-  disabled: { word: 'Disabled', tone: 'bad' },
-  deleted: { word: 'Deleted', tone: 'quiet' },
+  pending: { word: t('Waits for its first answer'), tone: 'info' },
+  active: { word: t('Active'), tone: 'good' },
+  paused: { word: t('Paused'), tone: 'warn' },
+  disabled: { word: t('Disabled'), tone: 'bad' },
+  deleted: { word: t('Deleted'), tone: 'quiet' },
 }
 
 const REASONS: Record<string, string> = {
-  gone: 'it answered 410',
-  failing: 'nothing arrived for five days',
+  gone: t('it answered 410'),
+  failing: t('nothing arrived for five days'),
 }
 
 export function EndpointBadge({ endpoint }: { endpoint: Pick<Endpoint, 'state' | 'state_reason'> }) {
@@ -53,23 +54,23 @@ export const DELIVERY_STATES = Object.keys(DELIVERY) as Delivery['state'][]
 export const DeliveryBadge = ({ delivery }: { delivery: Pick<Delivery, 'state' | 'blocks'> }) => (
   <Badge tone={DELIVERY[delivery.state]}>
     {delivery.state}
-    {delivery.blocks ? ', holds up its key' : ''}
+    {delivery.blocks ? t(', holds up its key') : ''}
   </Badge>
 )
 
 const CLASSES: Record<string, string> = {
-  timeout: 'no answer in time',
-  unreachable: 'not reachable',
-  tls: 'TLS failed',
-  too_large: 'the reply was too large',
-  url_not_allowed: 'this address may not be called',
-  url_invalid: 'not a URL',
-  lost: 'unknown: the worker was lost',
+  timeout: t('no answer in time'),
+  unreachable: t('not reachable'),
+  tls: t('TLS failed'),
+  too_large: t('the reply was too large'),
+  url_not_allowed: t('this address may not be called'),
+  url_invalid: t('not a URL'),
+  lost: t('unknown: the worker was lost'),
 }
 
 /** What came back, in a few words. */
 export const resultOf = (status: number | null, kind: string | null): string =>
-  status !== null ? `HTTP ${status}` : kind === null ? '–' : (CLASSES[kind] ?? kind)
+  status !== null ? t('HTTP {status}', { status }) : kind === null ? '–' : (CLASSES[kind] ?? kind)
 
 export const share = (part: number | null): string => (part === null ? '–' : `${Math.floor(part * 1_000) / 10} %`)
 
@@ -84,9 +85,9 @@ export function useWebhookAct<T, A>(act: (given: A) => Promise<T>, done?: (answe
 }
 
 export function DeliveryTable({ rows, now, withEndpoint }: { rows: Delivery[]; now: number; withEndpoint: boolean }) {
-  if (rows.length === 0) return <Empty>No delivery matches. Deliveries and their attempts are kept for 90 days.</Empty>
+  if (rows.length === 0) return <Empty>{t('No delivery matches. Deliveries and their attempts are kept for 90 days.')}</Empty>
   const to = {
-    name: 'To',
+    name: t('To'),
     cell: (row: Delivery) =>
       row.endpoint_id ? (
         <Link href={paths.webhook(row.endpoint_id)} className="font-mono text-xs wrap-anywhere">
@@ -98,12 +99,12 @@ export function DeliveryTable({ rows, now, withEndpoint }: { rows: Delivery[]; n
   }
   return (
     <Table
-      label="Deliveries"
+      label={t('Deliveries')}
       rows={rows}
       id={(row) => row.id}
       columns={[
         {
-          name: 'Event',
+          name: t('Event'),
           cell: (row) => (
             <span className="flex flex-col items-start">
               <Link href={paths.delivery(row.id)}>{row.event_type}</Link>
@@ -112,11 +113,11 @@ export function DeliveryTable({ rows, now, withEndpoint }: { rows: Delivery[]; n
           ),
         },
         ...(withEndpoint ? [to] : []),
-        { name: 'State', cell: (row) => <DeliveryBadge delivery={row} /> },
-        { name: 'Last result', cell: (row) => (row.attempts === 0 ? '–' : resultOf(row.last_status, row.last_class)) },
-        { name: 'Attempts', right: true, cell: (row) => row.attempts },
-        { name: 'Made', cell: (row) => <When at={row.created_at} now={now} /> },
-        { name: 'Next', cell: (row) => <When at={row.next_attempt_at} now={now} /> },
+        { name: t('State'), cell: (row) => <DeliveryBadge delivery={row} /> },
+        { name: t('Last result'), cell: (row) => (row.attempts === 0 ? '–' : resultOf(row.last_status, row.last_class)) },
+        { name: t('Attempts'), right: true, cell: (row) => row.attempts },
+        { name: t('Made'), cell: (row) => <When at={row.created_at} now={now} /> },
+        { name: t('Next'), cell: (row) => <When at={row.next_attempt_at} now={now} /> },
       ]}
     />
   )

@@ -8,6 +8,7 @@ import { More, useList } from '../list.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { ShownOnce } from '../pages/shown-once.tsx'
 import { paths } from '../paths.ts'
+import { t } from '../text/t.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -22,12 +23,12 @@ import { DELIVERY_STATES, type Delivery, DeliveryTable, type Endpoint, EndpointB
 import { NewEndpoint } from './new-endpoint.tsx'
 
 export function WebhooksPage() {
-  useTitle('Webhooks')
+  useTitle(t('Webhooks'))
   const me = useUser()
   const now = useNow()
   const [search, setSearch] = useSearchParams()
   const [secret, setSecret] = useState<string | null>(null)
-  const closed = closedTo(me, 'endpoint.read', 'see webhooks')
+  const closed = closedTo(me, 'endpoint.read', t('see webhooks'))
   const enabled = closed === undefined
   const { rows, query } = useList<Endpoint>(['webhooks', 'list'], (cursor) => api.call('GET /endpoints', { query: { cursor } }), {
     enabled,
@@ -37,33 +38,34 @@ export function WebhooksPage() {
   if (closed)
     return (
       <div className="flex flex-col gap-5">
-        <PageTitle title="Webhooks" />
+        <PageTitle title={t('Webhooks')} />
         <Banner tone="info">{closed}</Banner>
       </div>
     )
   return (
     <div className="flex flex-col gap-5">
-      <PageTitle title="Webhooks">
-        <Button tone="primary" reason={closedTo(me, 'endpoint.create', 'add endpoints')} onClick={() => open(true)}>
-          New endpoint
+      <PageTitle title={t('Webhooks')}>
+        <Button tone="primary" reason={closedTo(me, 'endpoint.create', t('add endpoints'))} onClick={() => open(true)}>
+          {t('New endpoint')}
         </Button>
       </PageTitle>
       <Refusal error={query.error} />
-      {query.isPending && <p className="text-muted">Loading…</p>}
+      {query.isPending && <p className="text-muted">{t('Loading…')}</p>}
       {query.data && rows.length === 0 && (
         <Empty>
-          No endpoint yet. An endpoint is an address of yours that gets events as signed posts: a task was answered, a key ends
-          soon.
+          {t(
+            'No endpoint yet. An endpoint is an address of yours that gets events as signed posts: a task was answered, a key ends soon.',
+          )}
         </Empty>
       )}
       {rows.length > 0 && (
         <Table
-          label="Endpoints"
+          label={t('Endpoints')}
           rows={rows}
           id={(one) => one.id}
           columns={[
             {
-              name: 'Endpoint',
+              name: t('Endpoint'),
               cell: (one) => (
                 <span className="flex flex-col items-start">
                   <Link href={paths.webhook(one.id)}>{visible(one.label || new URL(one.url).host)}</Link>
@@ -72,24 +74,24 @@ export function WebhooksPage() {
               ),
             },
             {
-              name: 'State',
+              name: t('State'),
               cell: (one) => (
                 <span className="flex flex-wrap gap-1">
                   <EndpointBadge endpoint={one} />
-                  {isFailing(one) && <Badge tone="bad">Failing</Badge>}
+                  {isFailing(one) && <Badge tone="bad">{t('Failing')}</Badge>}
                 </span>
               ),
             },
-            { name: 'Events', cell: (one) => <span className="wrap-anywhere">{one.events.join(', ')}</span> },
-            { name: 'Signed', cell: (one) => one.mode },
-            { name: 'Last day', right: true, cell: (one) => <LastDay id={one.id} /> },
-            { name: 'Made', cell: (one) => <When at={one.created_at} now={now} /> },
+            { name: t('Events'), cell: (one) => <span className="wrap-anywhere">{one.events.join(', ')}</span> },
+            { name: t('Signed'), cell: (one) => one.mode },
+            { name: t('Last day'), right: true, cell: (one) => <LastDay id={one.id} /> },
+            { name: t('Made'), cell: (one) => <When at={one.created_at} now={now} /> },
           ]}
         />
       )}
       <More query={query} />
       <Recent now={now} />
-      <Dialog open={search.get('new') === 'endpoint'} onClose={() => open(false)} title="New endpoint">
+      <Dialog open={search.get('new') === 'endpoint'} onClose={() => open(false)} title={t('New endpoint')}>
         <NewEndpoint
           onMade={(made) => {
             open(false)
@@ -97,8 +99,10 @@ export function WebhooksPage() {
           }}
         />
       </Dialog>
-      <ShownOnce secret={secret} onClose={() => setSecret(null)} title="The secret of your endpoint" label="secret">
-        <p className="text-muted">Your receiver checks the signature of every delivery with it; docs/webhooks.md shows how.</p>
+      <ShownOnce secret={secret} onClose={() => setSecret(null)} title={t('The secret of your endpoint')} label={t('secret')}>
+        <p className="text-muted">
+          {t('Your receiver checks the signature of every delivery with it; docs/webhooks.md shows how.')}
+        </p>
       </ShownOnce>
     </div>
   )
@@ -112,12 +116,8 @@ function LastDay({ id }: { id: string }) {
     refetchInterval: 15_000,
   })
   if (!data) return <span className="text-muted">–</span>
-  if (data.attempts === 0) return <span className="text-muted">nothing sent</span>
-  return (
-    <>
-      {figure(data.succeeded)} of {figure(data.attempts)}
-    </>
-  )
+  if (data.attempts === 0) return <span className="text-muted">{t('nothing sent')}</span>
+  return <>{t('{succeeded} of {attempts}', { succeeded: figure(data.succeeded), attempts: figure(data.attempts) })}</>
 }
 
 /** Deliveries of all endpoints, callbacks of tasks included. */
@@ -131,13 +131,13 @@ function Recent({ now }: { now: number }) {
     LIVE,
   )
   return (
-    <section className="flex flex-col gap-3" aria-label="Deliveries of all endpoints">
+    <section className="flex flex-col gap-3" aria-label={t('Deliveries of all endpoints')}>
       <div className="flex flex-wrap items-end justify-between gap-3">
-        <h2 className="text-lg font-semibold">Deliveries</h2>
+        <h2 className="text-lg font-semibold">{t('Deliveries')}</h2>
         <SelectField
-          label="State"
+          label={t('State')}
           value={state ?? ''}
-          options={[{ value: '', label: 'any' }, ...DELIVERY_STATES.map((value) => ({ value, label: value }))]}
+          options={[{ value: '', label: t('any') }, ...DELIVERY_STATES.map((value) => ({ value, label: value }))]}
           onChange={(event) => setSearch(event.target.value ? { state: event.target.value } : {})}
         />
       </div>

@@ -3,6 +3,7 @@ import type { RouteAnswer, RouteBody } from '@countersign/sdk'
 import { type FormEvent, useState } from 'react'
 import { api } from '../api.ts'
 import { placeErrors } from '../problem.ts'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 import { SelectField } from '../ui/select-field.tsx'
@@ -13,15 +14,15 @@ type Made = RouteAnswer<'POST /endpoints'>
 type Body = RouteBody<'POST /endpoints'>
 
 export const MODES = [
-  { value: 'standard', label: 'Standard Webhooks' },
-  { value: 'stripe', label: 'as Stripe does' },
-  { value: 'github', label: 'as GitHub does' },
-  { value: 'awaithumans', label: 'awaithumans' },
-  { value: 'foragent', label: 'foragent' },
+  { value: 'standard', label: t('Standard Webhooks') },
+  { value: 'stripe', label: t('as Stripe does') },
+  { value: 'github', label: t('as GitHub does') },
+  { value: 'awaithumans', label: t('awaithumans') },
+  { value: 'foragent', label: t('foragent') },
 ]
 const ORDERS = [
-  { value: 'none', label: 'as they come' },
-  { value: 'fifo', label: 'one after the other for each resource' },
+  { value: 'none', label: t('as they come') },
+  { value: 'fifo', label: t('one after the other for each resource') },
 ]
 
 export function NewEndpoint({ onMade }: { onMade: (made: Made) => void }) {
@@ -43,26 +44,31 @@ export function NewEndpoint({ onMade }: { onMade: (made: Made) => void }) {
     <form onSubmit={submit} noValidate className="flex flex-col gap-4">
       {placed.beside.size === 0 && <Refusal error={create.error} />}
       <TextField
-        label="URL"
-        hint="An https address that people and programs outside can reach."
-        placeholder="https://example.com/hooks/countersign"
+        label={t('URL')}
+        hint={t('An https address that people and programs outside can reach.')}
+        placeholder={t('https://example.com/hooks/countersign')}
         type="url"
         error={placed.beside.get('/url')}
         {...field('url')}
       />
       <TextField
-        label="Events"
-        hint="Types with commas between, task.* for all of an area, or * for everything."
+        label={t('Events')}
+        hint={t('Types with commas between, task.* for all of an area, or * for everything.')}
         error={placed.beside.get('/events')}
         {...field('events')}
       />
-      <TextField label="Name" hint="For people, such as “Billing”." error={placed.beside.get('/label')} {...field('label')} />
-      <SelectField label="Signature" options={MODES} {...field('mode')} />
-      <SelectField label="Order" options={ORDERS} {...field('ordering')} />
-      <p className="text-sm text-muted">It gets a ping first; what happens until it answers is held, and sent then.</p>
+      <TextField
+        label={t('Name')}
+        hint={t('For people, such as “Billing”.')}
+        error={placed.beside.get('/label')}
+        {...field('label')}
+      />
+      <SelectField label={t('Signature')} options={MODES} {...field('mode')} />
+      <SelectField label={t('Order')} options={ORDERS} {...field('ordering')} />
+      <p className="text-sm text-muted">{t('It gets a ping first; what happens until it answers is held, and sent then.')}</p>
       <div>
         <Button type="submit" tone="primary" busy={create.isPending}>
-          Add endpoint
+          {t('Add endpoint')}
         </Button>
       </div>
     </form>

@@ -4,6 +4,7 @@ import { api } from '../api.ts'
 import { figure } from '../jobs/frame.tsx'
 import { useList } from '../list.tsx'
 import { closedTo, useUser } from '../me.ts'
+import { t } from '../text/t.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
@@ -12,10 +13,10 @@ import { SelectField } from '../ui/select-field.tsx'
 import { type Endpoint, LIVE, type Replay, useWebhookAct } from './frame.tsx'
 
 const SPANS = [
-  { value: '3600', label: 'the last hour' },
-  { value: '86400', label: 'the last day' },
-  { value: '604800', label: 'the last week' },
-  { value: '7776000', label: 'all that is kept' },
+  { value: '3600', label: t('the last hour') },
+  { value: '86400', label: t('the last day') },
+  { value: '604800', label: t('the last week') },
+  { value: '7776000', label: t('all that is kept') },
 ]
 
 export function ReplayCard({ endpoint, exhausted }: { endpoint: Endpoint; exhausted: number }) {
@@ -32,24 +33,24 @@ export function ReplayCard({ endpoint, exhausted }: { endpoint: Endpoint; exhaus
     return api.call('POST /replays', { body: { endpoint_id: endpoint.id, what: 'exhausted', since } })
   })
   const cancel = useWebhookAct((id: string) => api.call('DELETE /replays/:id', { params: { id } }))
-  const closed = closedTo(me, 'delivery.replay', 'replay deliveries')
+  const closed = closedTo(me, 'delivery.replay', t('replay deliveries'))
   const why =
     endpoint.state !== 'active'
-      ? 'Resume the endpoint first.'
+      ? t('Resume the endpoint first.')
       : exhausted === 0
-        ? 'Nothing used up its schedule.'
+        ? t('Nothing used up its schedule.')
         : own.some((one) => one.state === 'running')
-          ? 'A replay is running.'
+          ? t('A replay is running.')
           : undefined
   return (
-    <Card title="Replay">
+    <Card title={t('Replay')}>
       <p className="text-muted">
-        Deliveries that used up their schedule, once more: one attempt each, 20 a second, the same bytes.
+        {t('Deliveries that used up their schedule, once more: one attempt each, 20 a second, the same bytes.')}
       </p>
       <div className="flex flex-wrap items-end gap-3">
-        <SelectField label="Exhausted in" value={span} options={SPANS} onChange={(event) => setSpan(event.target.value)} />
+        <SelectField label={t('Exhausted in')} value={span} options={SPANS} onChange={(event) => setSpan(event.target.value)} />
         <Button reason={closed ?? why} busy={start.isPending} onClick={() => start.mutate(undefined)}>
-          Replay
+          {t('Replay')}
         </Button>
       </div>
       <Refusal error={start.error ?? cancel.error ?? query.error} />
@@ -57,11 +58,16 @@ export function ReplayCard({ endpoint, exhausted }: { endpoint: Endpoint; exhaus
         <div key={one.id} className="flex flex-col gap-1.5">
           <div className="flex flex-wrap items-center justify-between gap-2 text-sm">
             <span>
-              {figure(one.started)} of {figure(one.total)} sent, {figure(one.succeeded)} arrived, {figure(one.failed)} failed
+              {t('{started} of {total} sent, {succeeded} arrived, {failed} failed', {
+                started: figure(one.started),
+                total: figure(one.total),
+                succeeded: figure(one.succeeded),
+                failed: figure(one.failed),
+              })}
             </span>
             {one.state === 'running' ? (
               <Button small reason={closed} busy={cancel.isPending} onClick={() => cancel.mutate(one.id)}>
-                Cancel replay
+                {t('Cancel replay')}
               </Button>
             ) : (
               <Badge tone={one.state === 'done' ? 'good' : 'quiet'}>{one.state}</Badge>
@@ -71,7 +77,7 @@ export function ReplayCard({ endpoint, exhausted }: { endpoint: Endpoint; exhaus
             className="h-2 w-full accent-[var(--accent)]"
             max={Math.max(1, one.total)}
             value={one.started}
-            aria-label="Progress of the replay"
+            aria-label={t('Progress of the replay')}
           />
         </div>
       ))}

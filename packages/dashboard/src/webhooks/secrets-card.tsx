@@ -5,6 +5,7 @@ import { When } from '../jobs/frame.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { ShownOnce } from '../pages/shown-once.tsx'
 import { useStepUp } from '../step-up.tsx'
+import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
 import { Confirm } from '../ui/confirm.tsx'
@@ -13,10 +14,10 @@ import { SelectField } from '../ui/select-field.tsx'
 import { type Endpoint, useWebhookAct } from './frame.tsx'
 
 const OVERLAPS = [
-  { value: '86400', label: 'one day' },
-  { value: '3600', label: 'one hour' },
-  { value: '604800', label: 'one week' },
-  { value: '0', label: 'none: the old one ends now' },
+  { value: '86400', label: t('one day') },
+  { value: '3600', label: t('one hour') },
+  { value: '604800', label: t('one week') },
+  { value: '0', label: t('none: the old one ends now') },
 ]
 
 export function SecretsCard({ endpoint, now }: { endpoint: Endpoint; now: number }) {
@@ -34,20 +35,20 @@ export function SecretsCard({ endpoint, now }: { endpoint: Endpoint; now: number
     run(() => api.call('POST /endpoints/:id/secrets/:n/revoke', { params: { ...params, n: String(n) } })),
   )
   const isOpen = endpoint.secrets.length > 1
-  const closed = closedTo(me, 'endpoint.rotate', 'rotate secrets')
+  const closed = closedTo(me, 'endpoint.rotate', t('rotate secrets'))
   return (
-    <Card title="Secrets">
+    <Card title={t('Secrets')}>
       <ul className="flex flex-col divide-y divide-line">
         {endpoint.secrets.map((one) => (
           <li key={one.n} className="flex flex-wrap items-center justify-between gap-3 py-2 first:pt-0">
             <span>
-              Secret {one.n}
+              {t('Secret {n}', { n: one.n })}
               <span className="text-muted">
-                {', made '}
+                {`${t(', made')} `}
                 <When at={one.created_at} now={now} />
                 {one.ends_at && (
                   <>
-                    {', signs until '}
+                    {`${t(', signs until')} `}
                     <When at={one.ends_at} now={now} />
                   </>
                 )}
@@ -55,14 +56,16 @@ export function SecretsCard({ endpoint, now }: { endpoint: Endpoint; now: number
             </span>
             {isOpen && (
               <Confirm
-                name="Revoke"
-                title={`Revoke secret ${one.n}`}
-                confirm="Revoke it now"
+                name={t('Revoke')}
+                title={t('Revoke secret {n}', { n: one.n })}
+                confirm={t('Revoke it now')}
                 reason={closed}
                 busy={revoke.isPending}
                 onConfirm={() => revoke.mutate(one.n)}
               >
-                From the next attempt on nothing is signed with it. Receivers that know only this one will refuse what comes.
+                {t(
+                  'From the next attempt on nothing is signed with it. Receivers that know only this one will refuse what comes.',
+                )}
               </Confirm>
             )}
           </li>
@@ -72,24 +75,24 @@ export function SecretsCard({ endpoint, now }: { endpoint: Endpoint; now: number
       <div className="flex flex-wrap items-end gap-3">
         {hasRoom && (
           <SelectField
-            label="Both sign for"
+            label={t('Both sign for')}
             value={overlap}
             options={OVERLAPS}
             onChange={(event) => setOverlap(event.target.value)}
           />
         )}
         <Button
-          reason={closed ?? (isOpen ? 'A rotation is open: revoke the older secret, or wait for its end.' : undefined)}
+          reason={closed ?? (isOpen ? t('A rotation is open: revoke the older secret, or wait for its end.') : undefined)}
           busy={rotate.isPending}
           onClick={() => rotate.mutate(undefined)}
         >
-          Rotate
+          {t('Rotate')}
         </Button>
       </div>
       {!hasRoom && (
-        <p className="text-sm text-muted">The header of this mode holds one signature, so the old secret ends at once.</p>
+        <p className="text-sm text-muted">{t('The header of this mode holds one signature, so the old secret ends at once.')}</p>
       )}
-      <ShownOnce secret={secret} onClose={() => setSecret(null)} title="The new secret" label="secret" />
+      <ShownOnce secret={secret} onClose={() => setSecret(null)} title={t('The new secret')} label={t('secret')} />
       {dialog}
     </Card>
   )
