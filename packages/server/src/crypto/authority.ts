@@ -1,7 +1,9 @@
-// A certificate authority for the proxy (V118): P-256, one link long, good for nothing but signing leaves. Makes keys and certificates; stores none and signs no leaf.
+// A certificate authority for the proxy (V118): P-256, one link long, good for nothing but signing leaves; and the certificate by which one end of the gate is known
+// to the other (V80). Makes keys and certificates; stores none and signs no leaf.
 import 'reflect-metadata'
 import {
   BasicConstraintsExtension,
+  type Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
   PemConverter,
@@ -13,11 +15,22 @@ import { randomBytes } from './token.ts'
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 
 /** `name` is what a person reads in the certificate; `key` is PKCS#8 in PEM. */
-export async function makeAuthority(
-  name: string,
-  notBefore: Date,
-  notAfter: Date,
-): Promise<{ certificate: string; key: string }> {
+export const makeAuthority = async (name: string, notBefore: Date, notAfter: Date): Promise<MadeCertificate> =>
+  selfSigned(name, notBefore, notAfter, [
+    new BasicConstraintsExtension(true, 0, true),
+    new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+  ])
+
+/** For who is known by a fingerprint alone: it signs nothing, and nobody reads its dates. */
+export const makeIdentity = async (name: string, notBefore: Date, notAfter: Date): Promise<MadeCertificate> =>
+  selfSigned(name, notBefore, notAfter, [
+    new BasicConstraintsExtension(false, undefined, true),
+    new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+  ])
+
+export type MadeCertificate = { certificate: string; key: string }
+
+async function selfSigned(name: string, notBefore: Date, notAfter: Date, extensions: Extension[]): Promise<MadeCertificate> {
   const pair = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
   const serial = randomBytes(16)
   // Positive and of its full length.
@@ -29,11 +42,7 @@ export async function makeAuthority(
     notAfter,
     keys: pair,
     signingAlgorithm: ALGORITHM,
-    extensions: [
-      new BasicConstraintsExtension(true, 0, true),
-      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
-      await SubjectKeyIdentifierExtension.create(pair.publicKey),
-    ],
+    extensions: [...extensions, await SubjectKeyIdentifierExtension.create(pair.publicKey)],
   })
   const key = PemConverter.encode(await crypto.subtle.exportKey('pkcs8', pair.privateKey), 'PRIVATE KEY')
   return { certificate: certificate.toString('pem'), key }

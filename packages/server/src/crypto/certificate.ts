@@ -30,3 +30,7 @@ export function belongTogether(cert: string, key: string): boolean {
     throw error
   }
 }
+
+/** SHA-256 of the first certificate's DER, as lower-case hex: by this both ends of the gate know each other. */
+export const fingerprintOfCertificate = (pem: string): string =>
+  new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase()

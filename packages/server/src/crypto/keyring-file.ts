@@ -15,24 +15,28 @@ const LARGEST = 65_536
 
 const own = () => process.getuid?.() ?? 0
 
-export async function statOf(path: string): Promise<Stats | null> {
+export async function statOf(path: string, what = 'root key'): Promise<Stats | null> {
   return lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
-    throw new KeyRefused(`The root key file ${path} cannot be looked at (${error.code}).`)
+    throw new KeyRefused(`The ${what} file ${path} cannot be looked at (${error.code}).`)
   })
 }
 
-/** Written beside and then linked, so that of two first starts one key wins and neither reads half a file. */
-export async function createKeyFile(file: string): Promise<void> {
-  const folder = dirname(file)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  const draft = join(folder, `.${randomToken(9)}`)
+export function createKeyFile(file: string): Promise<void> {
   const lines = [
     '# The root key of this installation: whoever reads it can open everything that is sealed.',
     '# Keep a copy apart from the backups of the database. Without it, sealed rows are lost.',
     `1 current ${randomBytes(32).toString('base64')}`,
   ]
-  await writeFile(draft, `${lines.join('\n')}\n`, { mode: 0o600, flag: 'wx' })
+  return createClosedFile(file, `${lines.join('\n')}\n`)
+}
+
+/** Written beside and then linked, so that of two first starts one key wins and neither reads half a file. */
+export async function createClosedFile(file: string, text: string): Promise<void> {
+  const folder = dirname(file)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const draft = join(folder, `.${randomToken(9)}`)
+  await writeFile(draft, text, { mode: 0o600, flag: 'wx' })
   try {
     await link(draft, file)
   } catch (error) {
@@ -43,27 +47,30 @@ export async function createKeyFile(file: string): Promise<void> {
 }
 
 /** Reads through the descriptor that was judged, so that the file cannot be exchanged in between. */
-export async function readKeyFile(file: string, uid = own()): Promise<string> {
-  if ((await statOf(file))?.isSymbolicLink())
-    throw new KeyRefused(`The root key file ${file} is a symbolic link; name the file itself.`)
+export const readKeyFile = (file: string, uid = own()): Promise<string> => readClosedFile(file, 'root key', uid)
+
+/** The same rules for another key: `what` is how it is called where one is broken. */
+export async function readClosedFile(file: string, what: string, uid = own()): Promise<string> {
+  if ((await statOf(file, what))?.isSymbolicLink())
+    throw new KeyRefused(`The ${what} file ${file} is a symbolic link; name the file itself.`)
   const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
     (error: NodeJS.ErrnoException) => {
-      throw new KeyRefused(`The root key file ${file} cannot be opened (${error.code}).`)
+      throw new KeyRefused(`The ${what} file ${file} cannot be opened (${error.code}).`)
     },
   )
   try {
     const stat = await handle.stat()
-    if (!stat.isFile()) throw new KeyRefused(`The root key ${file} is not a regular file.`)
+    if (!stat.isFile()) throw new KeyRefused(`The ${what} ${file} is not a regular file.`)
     if (stat.uid !== uid && stat.uid !== 0)
-      throw new KeyRefused(`The root key file ${file} belongs to another user (uid ${stat.uid}).`)
+      throw new KeyRefused(`The ${what} file ${file} belongs to another user (uid ${stat.uid}).`)
     if (stat.mode & 0o077)
       throw new KeyRefused(
-        `The root key file ${file} has mode ${(stat.mode & 0o777).toString(8)}: others can reach it. Run chmod 600 on it, and rotate the key if others had access.`,
+        `The ${what} file ${file} has mode ${(stat.mode & 0o777).toString(8)}: others can reach it. Run chmod 600 on it, and rotate the key if others had access.`,
       )
-    const folder = await statOf(dirname(file))
+    const folder = await statOf(dirname(file), what)
     if (folder && folder.mode & 0o022)
-      throw new KeyRefused(`The folder of the root key file ${file} can be written by others. Run chmod go-w on it.`)
-    if (stat.size > LARGEST) throw new KeyRefused(`The root key file ${file} is too large to be one.`)
+      throw new KeyRefused(`The folder of the ${what} file ${file} can be written by others. Run chmod go-w on it.`)
+    if (stat.size > LARGEST) throw new KeyRefused(`The ${what} file ${file} is too large to be one.`)
     return await handle.readFile('utf8')
   } finally {
     await handle.close()

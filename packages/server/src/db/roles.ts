@@ -64,7 +64,7 @@ const quietly = (test: string, then: string): string => `do $$ begin if ${test} 
 const password = (role: string, text: string | undefined): string[] =>
   text === undefined ? [] : [`alter role ${role} password ${pg.escapeLiteral(text)};`]
 
-export type BootstrapOptions = { database: string; migratorPassword?: string; runtimePassword?: string }
+export type BootstrapOptions = { database: string; migratorPassword?: string; runtimePassword?: string; proxyPassword?: string }
 
 /** Everything that an administrator does once: the roles of the cluster and the rights on the database. May be repeated. Run it in that database. */
 export function bootstrapRolesSql(options: BootstrapOptions): string {
@@ -92,6 +92,7 @@ export function bootstrapRolesSql(options: BootstrapOptions): string {
     ),
     ...password(MIGRATOR, options.migratorPassword),
     ...password(RUNTIME, options.runtimePassword),
+    ...password(`${RUN}proxy`, options.proxyPassword),
     // Whoever is no superuser must be a member of the owner to hand the database over.
     quietly(
       'not (select rolsuper from pg_roles where rolname = current_user)',

@@ -35,7 +35,8 @@ const setting = <T, D extends T | null>(
   also?: string,
 ): Setting<T | D> => ({ name: PREFIX + name, kind: of as Kind<NonNullable<T | D>>, fallback, shown, says, also })
 
-export type ProcessRole = 'web' | 'worker' | 'maintenance' | 'callbacks'
+export type ProcessRole = 'web' | 'worker' | 'maintenance' | 'callbacks' | 'proxy'
+/** The proxy is a process of its own (V79): no other does its work beside theirs. */
 const ALL_ROLES: ProcessRole[] = ['web', 'worker', 'maintenance', 'callbacks']
 
 export const SETTINGS = {
@@ -55,10 +56,10 @@ export const SETTINGS = {
   ),
   roles: setting(
     'ROLES',
-    kind.choices('web', 'worker', 'maintenance', 'callbacks'),
+    kind.choices('web', 'worker', 'maintenance', 'callbacks', 'proxy'),
     ALL_ROLES,
-    'all',
-    'What this process does: answer requests, run jobs, keep the house, take callbacks (docs/deploy.md).',
+    'all but proxy',
+    'What this process does: answer requests, run jobs, keep the house, take callbacks (docs/deploy.md); or `proxy` alone (docs/proxy/operate.md).',
   ),
   databaseUrl: setting(
     'DATABASE_URL',
@@ -343,6 +344,137 @@ export const SETTINGS = {
     'https://slack.com',
     'Where Slack is; another only for tests, together with EGRESS_ALLOW.',
   ),
+  vaultLeaseSeconds: setting(
+    'VAULT_LEASE_SECONDS',
+    kind.count(0, 30),
+    30,
+    '30',
+    'For how long a proxy may use a credential again without asking; 0 asks for each request.',
+  ),
+  runMaxTtl: setting('RUN_MAX_TTL', kind.duration(60, 604_800), 604_800, '7d', 'How long a run may last at most.'),
+  gateListen: setting(
+    'GATE_LISTEN',
+    kind.endpoint,
+    null,
+    'none',
+    'Where processes of the roles `web` and `worker` take the calls of proxies, by mutual TLS (docs/proxy/operate.md).',
+  ),
+  gateKeyFile: setting(
+    'GATE_KEY_FILE',
+    kind.path,
+    null,
+    'keys/gate.pem in HOME',
+    'The key and certificate of that listener, in PEM, mode 0600; made at the first start, the same file for every process that listens.',
+  ),
+  gateAddress: setting('GATE_ADDRESS', kind.endpoint, null, 'none', 'Where a proxy reaches the gate.'),
+  gateFingerprint: setting(
+    'GATE_FINGERPRINT',
+    kind.fingerprint,
+    null,
+    'none',
+    'The SHA-256 of the certificate that the gate has to show; `countersign proxy enroll` prints it.',
+  ),
+  proxyNode: setting(
+    'PROXY_NODE',
+    kind.nodeId,
+    null,
+    'none',
+    'The id under which this proxy is enrolled; `countersign proxy enroll` prints it.',
+  ),
+  proxyNodeFile: setting(
+    'PROXY_NODE_FILE',
+    kind.path,
+    null,
+    'none',
+    'The key and certificate of this proxy, in PEM, mode 0600; `countersign proxy enroll` makes it where the proxy runs.',
+  ),
+  proxyListen: setting(
+    'PROXY_LISTEN',
+    kind.address,
+    { host: '127.0.0.1', port: 7980 },
+    '127.0.0.1:7980',
+    'Where agents reach the proxy.',
+  ),
+  proxyOpen: setting(
+    'PROXY_OPEN',
+    kind.flag,
+    false,
+    '0',
+    'Lets the proxy listen beyond loopback without TLS: tokens of runs then cross that network as they are.',
+  ),
+  proxyTlsCertFile: setting(
+    'PROXY_TLS_CERT_FILE',
+    kind.path,
+    null,
+    'none',
+    'The certificate chain, in PEM, with which the proxy’s own listener speaks TLS.',
+  ),
+  proxyTlsKeyFile: setting('PROXY_TLS_KEY_FILE', kind.path, null, 'none', 'The key of that certificate, in PEM, mode 0600.'),
+  proxyUrl: setting(
+    'PROXY_URL',
+    kind.origin,
+    null,
+    'none',
+    'The address of the proxy as runs are told it, such as http://127.0.0.1:7980 or https://proxy.example.com:7980.',
+  ),
+  proxyDatabaseUrl: setting(
+    'PROXY_DATABASE_URL',
+    kind.postgresUrl,
+    null,
+    'that of the embedded database',
+    'For `countersign dev` over a PostgreSQL of your own: the same database as the login `countersign_run_proxy`.',
+  ),
+  proxyTrustFile: setting(
+    'PROXY_TRUST_FILE',
+    kind.path,
+    null,
+    'none',
+    'Private authorities and client certificates by host, in JSON, mode 0600 (docs/proxy/operate.md).',
+  ),
+  proxyHoldSeconds: setting(
+    'PROXY_HOLD_SECONDS',
+    kind.duration(0, 600),
+    50,
+    '50',
+    'How long a request waits for people when its agent does not say.',
+  ),
+  proxyHoldBody: setting(
+    'PROXY_HOLD_BODY',
+    kind.bytes(0, 1_048_576),
+    1_048_576,
+    '1MiB',
+    'The largest body of a request that people are asked about.',
+  ),
+  proxyInspectBody: setting(
+    'PROXY_INSPECT_BODY',
+    kind.bytes(1_024, 1_048_576),
+    65_536,
+    '64KiB',
+    'The largest body in which facts and tools are read.',
+  ),
+  proxyStaleAfter: setting(
+    'PROXY_STALE_AFTER',
+    kind.duration(1, 10),
+    1,
+    '1s',
+    'After so long without a word of the database the proxy lets nothing out.',
+  ),
+  proxyHeadersTimeout: setting(
+    'PROXY_HEADERS_TIMEOUT',
+    kind.duration(1, 3_600),
+    300,
+    '300s',
+    'How long the head of an answer may take.',
+  ),
+  proxyIdleTimeout: setting('PROXY_IDLE_TIMEOUT', kind.duration(1, 3_600), 300, '300s', 'How long a connection may be silent.'),
+  proxyStreamsPerRun: setting('PROXY_STREAMS_PER_RUN', kind.count(1, 10_000), 64, '64', 'Requests of one run at once.'),
+  proxyLeafCache: setting(
+    'PROXY_LEAF_CACHE',
+    kind.count(10, 100_000),
+    2_000,
+    '2000',
+    'Certificates of hosts that are kept for the next visit.',
+  ),
   auditWitnessUrl: setting(
     'AUDIT_WITNESS_URL',
     kind.prefixUrl,
@@ -439,6 +571,14 @@ function contradictions(config: Values): string[] {
     lines.push(
       `${PREFIX}TLS_${config.tlsCertFile ? 'CERT' : 'KEY'}_FILE is given without ${PREFIX}TLS_${config.tlsCertFile ? 'KEY' : 'CERT'}_FILE; give both, or none.`,
     )
+  if ((config.proxyTlsCertFile === null) !== (config.proxyTlsKeyFile === null))
+    lines.push(
+      `${PREFIX}PROXY_TLS_${config.proxyTlsCertFile ? 'CERT' : 'KEY'}_FILE is given without ${PREFIX}PROXY_TLS_${config.proxyTlsCertFile ? 'KEY' : 'CERT'}_FILE; give both, or none.`,
+    )
+  if (config.environment === 'production' && config.roles.includes('proxy') && config.roles.length > 1)
+    lines.push(
+      `${PREFIX}ROLES names proxy beside ${config.roles.filter((role) => role !== 'proxy').join(', ')}; in production the proxy is a process of its own: --roles proxy.`,
+    )
   for (const [name, isGiven] of [
     ['CA_FILE', config.egressProxyCaFile !== null],
     ['EXCEPT', config.egressProxyExcept.length > 0],
@@ -459,6 +599,18 @@ function corsOf(config: Values, refused: string[]): Cors | null {
 function rootKeyValues({ rootKey, rootKeyAlso }: Values, env: Environment): Record<string, Secret> {
   const names = [rootKey ?? '', ...rootKeyAlso].flatMap((text) => (text.startsWith('env:') ? [text.slice('env:'.length)] : []))
   return Object.fromEntries(names.flatMap((name) => (env[name] ? [[name, new Secret(env[name])]] : [])))
+}
+
+/** What a proxy must not be given: where the root key is, or a login that could make or see more than its own (V79). */
+export const KEYS_OF_THE_HOUSE = ['rootKey', 'rootKeyAlso', 'rootKeyVaultToken', 'migratorUrl', 'adminUrl', 'setupToken'] as const
+
+/** What of an environment is for a proxy that another process starts: its own settings and those of the way out, and nothing that could be a secret. */
+export function environmentOfProxy(env: Environment): Record<string, string> {
+  const ours = table
+    .filter(([key, one]) => !isSecret(one) && /^(?:proxy|egress|log)|^(?:environment|policyGuardrailsFile|publicUrl)$/.test(key))
+    .map(([, one]) => one.name)
+  const known = [...ours, 'PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'NODE_EXTRA_CA_CERTS', 'NO_COLOR']
+  return Object.fromEntries(known.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name] as string]])))
 }
 
 /** The files of built-in TLS, when it is asked for. */
@@ -484,6 +636,7 @@ const isPasted = (rootKey: string | null): boolean =>
 function showDefault(value: unknown): string {
   if (typeof value === 'boolean') return value ? '1' : '0'
   if (Array.isArray(value)) return value.join(',')
+  if (typeof value === 'object' && value !== null && 'host' in value && 'port' in value) return `${value.host}:${value.port}`
   return typeof value === 'object' ? '' : String(value)
 }
 

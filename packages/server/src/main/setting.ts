@@ -156,7 +156,73 @@ export const read = <T>(type: string, parse: (value: string) => T): Kind<T> => (
   },
 })
 
+/** Where something listens or is reached: an address and a port, or a socket in a folder that nobody else enters. */
+export type Endpoint = { host: string; port: number } | { path: string }
+
+const readEndpoint = (value: string): { host: string; port: number } | null => {
+  const [, six, name, digits = ''] = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]{1,253})):(\d{1,5})$/i.exec(value) ?? []
+  const host = six ?? name
+  return host !== undefined && Number(digits) <= 65_535 ? { host, port: Number(digits) } : null
+}
+
+export const address: Kind<{ host: string; port: number }> = {
+  type: 'address:port, port 0 = any free one',
+  parse: (value) => readEndpoint(value) ?? wants('an address and a port such as 127.0.0.1:7980'),
+}
+
+export const endpoint: Kind<Endpoint> = {
+  type: 'address:port or unix:path',
+  parse: (value) => {
+    const [, socket] = /^unix:(\/.+)$/.exec(value) ?? []
+    // Longer paths are cut silently by the system.
+    if (socket !== undefined) return socket.length <= 100 ? { path: socket } : wants('a path of at most 100 characters')
+    return readEndpoint(value) ?? wants('an address and a port such as 127.0.0.1:7981, or unix: and the path of a socket')
+  },
+}
+
+export const fingerprint: Kind<string> = {
+  type: '64 hexadecimal digits',
+  parse: (value) =>
+    /^(?:[0-9a-f]{2}:?){32}$/i.test(value)
+      ? value.replaceAll(':', '').toLowerCase()
+      : wants('the SHA-256 of a certificate, 64 hexadecimal digits'),
+}
+
+export const nodeId: Kind<string> = {
+  type: 'nod_…',
+  parse: (value) => (/^nod_[0-9A-HJKMNP-TV-Z]{26}$/.test(value) ? value : wants('the id of an enrolled node, nod_…')),
+}
+
 const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400 }
+
+/** In seconds. */
+export const duration = (least: number, most: number): Kind<number> => ({
+  type: `time such as 30s, 5m, 1h, 7d; ${least} to ${most} s`,
+  parse: (value) => {
+    const [, count = '', unit = 's'] = /^(\d{1,7})\s?([smhd])?$/.exec(value) ?? []
+    const seconds = count === '' ? Number.NaN : Number(count) * (SECONDS[unit] ?? 1)
+    return seconds >= least && seconds <= most ? seconds : wants(`a time of ${least} to ${most} seconds, such as 30s or 5m`)
+  },
+})
+
+const UNITS: Record<string, number> = { '': 1, KiB: 1_024, MiB: 1_048_576 }
+
+export const bytes = (least: number, most: number): Kind<number> => ({
+  type: `bytes such as 65536, 64KiB or 1MiB; ${least} to ${most}`,
+  parse: (value) => {
+    const [, count = '', unit = ''] = /^(\d{1,9})\s?(KiB|MiB)?$/.exec(value) ?? []
+    const size = count === '' ? Number.NaN : Number(count) * (UNITS[unit] ?? 1)
+    return size >= least && size <= most ? size : wants(`a number of bytes from ${least} to ${most}, such as 64KiB`)
+  },
+})
+
+export const count = (least: number, most: number): Kind<number> => ({
+  type: `number, ${least} to ${most}`,
+  parse: (value) => {
+    const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN
+    return number >= least && number <= most ? number : wants(`a whole number from ${least} to ${most}`)
+  },
+})
 
 export const limits: Kind<Buckets> = {
   type: 'name=limit/per[+burst], comma-separated',

@@ -1,6 +1,7 @@
 // What a client may say to the listener itself: CONNECT host:port, or a request whose target is a whole URL (V83). Every request shows its token; the header
 // that carries it goes no further.
 import type { Socket } from 'node:net'
+import { Problem } from '@countersign/sdk'
 import { newId } from '../std/id.ts'
 import type { Log } from '../std/log.ts'
 import { readAuthority } from './authority.ts'
@@ -44,6 +45,12 @@ export function serveListener(outside: Outside, socket: Socket, clientAddress: s
         isKnown = true
       }).catch((error: unknown) => {
         if (error instanceof ProtocolFault) return served.reject(error)
+        // Whom the token belongs to is asked at the gate: where nobody answers, the client hears that and may come again (V82).
+        if (error instanceof Problem && error.status === 503 && !served.answer.began())
+          return answerSaid(served.answer, say('control_unreachable', newId('req'), { retry_after: 1 }), {
+            method: served.head.method,
+            fields: [],
+          })
         outside.log.error({ err: error }, 'a request to the proxy broke')
         served.answer.cut()
       })

@@ -19,6 +19,8 @@ export type Embedded = {
   adminUrl: string
   migratorUrl: string
   runtimeUrl: string
+  /** Of the role `proxy`, whose login reads no table. */
+  proxyUrl: string
   port: number
   /** Of the postmaster; another one after it was killed and came back. */
   readonly pid: number
@@ -92,6 +94,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       adminUrl: url(running.port, SUPERUSER, passwords.superuser, 'postgres'),
       migratorUrl: url(running.port, 'countersign_migrator', passwords.migrator, DATABASE),
       runtimeUrl: url(running.port, 'countersign_runtime', passwords.runtime, DATABASE),
+      proxyUrl: url(running.port, 'countersign_run_proxy', passwords.proxy, DATABASE),
       port: running.port,
       get pid() {
         return running.pid
@@ -139,6 +142,7 @@ async function prepare(port: number, passwords: Passwords): Promise<void> {
     database: DATABASE,
     migratorPassword: passwords.migrator,
     runtimePassword: passwords.runtime,
+    proxyPassword: passwords.proxy,
   })
   await inDatabase(DATABASE, (client) => client.query(roles))
 }

@@ -43,30 +43,40 @@ function lines(line: (text: string) => void): (chunk: Buffer) => boolean {
   }
 }
 
-export type GateServer = { port: number; close(): Promise<void> }
+export type GateServer = {
+  /** 0 on a socket of the file system. */
+  port: number
+  /** Who has a line now, by their fingerprints. */
+  present(): string[]
+  /** Breaks the lines of this one, in the middle of whatever is said. */
+  cut(fingerprint: string): void
+  close(): Promise<void>
+}
 
-export type ServeOptions = {
+/** An address and a port, or a socket in a folder that nobody else enters. */
+export type Place = { host: string; port: number; path?: never } | { path: string; host?: never; port?: never }
+
+export type ServeOptions = Place & {
   identity: Identity
   /** Who shows this certificate: the node's verbs, or null for a stranger. */
   admit(fingerprint: string): Promise<Verbs | null>
-  host: string
-  port: number
   log: Log
 }
 
-export async function serveChannel({ identity, admit, host, port, log }: ServeOptions): Promise<GateServer> {
-  const open = new Set<TLSSocket>()
+export async function serveChannel({ identity, admit, host, port, path, log }: ServeOptions): Promise<GateServer> {
+  const open = new Map<TLSSocket, string | null>()
   const server: Server = createServer(
     { ...TLS, key: identity.key, cert: identity.certificate, requestCert: true, rejectUnauthorized: false },
     (socket) => {
-      open.add(socket)
+      // Known before it is looked up: who is expelled meanwhile is cut all the same.
+      open.set(socket, fingerprintOf(socket))
       socket.on('close', () => open.delete(socket))
       socket.on('error', (error) => log.debug({ err: error }, 'a line of the gate broke'))
       void greet(socket)
     },
   )
   async function greet(socket: TLSSocket): Promise<void> {
-    const fingerprint = fingerprintOf(socket)
+    const fingerprint = open.get(socket) ?? null
     let verbs: Verbs | null = null
     try {
       verbs = fingerprint === null ? null : await admit(fingerprint)
@@ -86,14 +96,19 @@ export async function serveChannel({ identity, admit, host, port, log }: ServeOp
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port, host, resolve)
+    if (path === undefined) server.listen(port, host, resolve)
+    else server.listen(path, resolve)
   })
   const address = server.address()
   return {
-    port: typeof address === 'object' && address ? address.port : port,
+    port: typeof address === 'object' && address ? address.port : 0,
+    present: () => [...new Set(open.values())].filter((one) => one !== null),
+    cut(fingerprint) {
+      for (const [socket, whose] of open) if (whose === fingerprint) socket.destroy()
+    },
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      for (const socket of open) socket.destroy()
+      for (const socket of open.keys()) socket.destroy()
       await closed
     },
   }
@@ -142,10 +157,8 @@ export type GateClient = {
   close(): void
 }
 
-export type DialOptions = {
+export type DialOptions = Place & {
   identity: Identity
-  host: string
-  port: number
   /** Of the gate's certificate. */
   fingerprint: string
   clock: Clock
@@ -155,7 +168,8 @@ export type DialOptions = {
 type Waiting = { resolve: (result: unknown) => void; reject: (error: Problem) => void; stop: () => void }
 
 /** Comes back by itself when the line breaks; calls meanwhile are refused, not kept: whoever asks again is judged anew. */
-export function dialChannel({ identity, host, port, fingerprint, clock, log }: DialOptions): GateClient {
+export function dialChannel({ identity, host, port, path, fingerprint, clock, log }: DialOptions): GateClient {
+  const place = path === undefined ? { host, port } : { path }
   const waiting = new Map<number, Waiting>()
   let socket: TLSSocket | null = null
   let isOpen = false
@@ -183,7 +197,7 @@ export function dialChannel({ identity, host, port, fingerprint, clock, log }: D
   const dial = (): void => {
     if (closed) return
     // No name and no chain is checked: the fingerprint says more than both.
-    const line = connect({ ...TLS, host, port, key: identity.key, cert: identity.certificate, rejectUnauthorized: false })
+    const line = connect({ ...TLS, ...place, key: identity.key, cert: identity.certificate, rejectUnauthorized: false })
     socket = line
     const read = lines(settle)
     line.once('secureConnect', () => {

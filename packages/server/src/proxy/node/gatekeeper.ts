@@ -44,8 +44,12 @@ const LIMITS: NodeLimits = { inspectBody: 65_536, holdBody: 1_048_576, holdMs: 5
 
 export type Node = {
   gatekeeper: Gatekeeper
-  /** One look at what changed, as the timer does; for tests. */
+  /** One look at what changed, as the timer does: when somebody said that something did. */
   look(): Promise<void>
+  /** How far behind, and what it holds: what a beat tells (V81). */
+  state(): { lagMs: number; leases: number; runs: number; canRecord: boolean }
+  /** Where a host lets this tenant dial besides public addresses. */
+  exceptionsOf(tenant: string): readonly string[]
   close(): Promise<void>
 }
 
@@ -293,6 +297,13 @@ export function openNode(options: NodeOptions): Node {
       onCut: runs.onCut,
     },
     look: runs.look,
+    state: () => ({
+      lagMs: runs.lagMs(),
+      leases: leases.size(),
+      runs: runs.open().length,
+      canRecord: recorder.isAvailable(),
+    }),
+    exceptionsOf: runs.exceptionsOf,
     async close() {
       runs.close()
       leases.clear()

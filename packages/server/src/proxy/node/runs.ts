@@ -20,6 +20,8 @@ export type Runs = {
   /** Since the last answer, in milliseconds. */
   lagMs(): number
   open(): readonly string[]
+  /** Where a host lets this tenant dial besides public addresses (V108), as its runs were last read. */
+  exceptionsOf(tenant: string): readonly string[]
   onCut(listener: (cut: Cut) => void): () => void
   /** One look at the revisions; the timer's own, and a test's. */
   look(): Promise<void>
@@ -42,11 +44,13 @@ const scope = systemScope('proxy', NO_TENANT)
 export function openRuns({ node, db, clock, log, bundled, pollMs = 200, staleAfterMs = 1_000 }: RunsOptions): Runs {
   const followed = new Map<string, Followed>()
   const texts = new Map<string, View['policy']>()
+  const exceptions = new Map<string, readonly string[]>()
   const listeners = new Set<(cut: Cut) => void>()
   let heardAt = clock.now().getTime()
   let wasFresh = true
   let closed = false
   let stopTimer: (() => void) | null = null
+  let stopWatch: (() => void) | null = null
   const cut = (one: Cut): void => {
     for (const listener of [...listeners]) listener(one)
   }
@@ -70,6 +74,7 @@ export function openRuns({ node, db, clock, log, bundled, pollMs = 200, staleAft
               ? (known as View['policy'])
               : { version: row.version, text: row.text }
         texts.set(routes.run.tenant_id, policy)
+        exceptions.set(routes.run.tenant, routes.egress_allow)
         return readView(routes, policy, bundled)
       },
       { readOnly: true, isolation: 'repeatable read' },
@@ -112,15 +117,21 @@ export function openRuns({ node, db, clock, log, bundled, pollMs = 200, staleAft
     look()
       .catch((error: unknown) => log.debug({ err: error }, 'the proxy could not read how far its tenants are'))
       .finally(() => {
-        if (!isFresh() && wasFresh) {
-          wasFresh = false
-          log.error({ lag_ms: lagMs() }, 'the proxy hears nothing of its control plane and lets nothing out')
-          cut({ everythingInjected: true })
-        }
         if (!closed) stopTimer = clock.timer(pollMs, tick)
       })
   }
   stopTimer = clock.timer(pollMs, tick)
+
+  /** Apart from the reading: a database that takes a question and never answers is away as well. */
+  const watch = (): void => {
+    if (!isFresh() && wasFresh) {
+      wasFresh = false
+      log.error({ lag_ms: lagMs() }, 'the proxy hears nothing of its control plane and lets nothing out')
+      cut({ everythingInjected: true })
+    }
+    stopWatch = clock.timer(pollMs, watch)
+  }
+  stopWatch = clock.timer(pollMs, watch)
 
   return {
     follow(runId) {
@@ -134,6 +145,7 @@ export function openRuns({ node, db, clock, log, bundled, pollMs = 200, staleAft
     isFresh,
     lagMs,
     open: () => [...followed.keys()],
+    exceptionsOf: (tenant) => exceptions.get(tenant) ?? [],
     onCut(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -142,6 +154,7 @@ export function openRuns({ node, db, clock, log, bundled, pollMs = 200, staleAft
     close() {
       closed = true
       stopTimer?.()
+      stopWatch?.()
     },
   }
 }

@@ -55,6 +55,8 @@ export type Routes = {
   connections: RoutesConnection[]
   /** The tenant's own definitions in force. */
   definitions: Definition[]
+  /** Where a host lets the tenant dial besides public addresses, as it is written. */
+  egress_allow: string[]
 }
 
 /** `bundled`: the definitions of this build, by name. A connection whose definition is not to be had is left out: nothing goes out by it. */
