@@ -60,6 +60,8 @@ const EditorPage = later('EditorPage', () => import('./policies/editor-page.tsx'
 const InForcePage = later('InForcePage', () => import('./policies/in-force-page.tsx'))
 const SimulatorPage = later('SimulatorPage', () => import('./policies/simulator-page.tsx'))
 const TaskSettingsPage = later('TaskSettingsPage', () => import('./settings/task-settings-page.tsx'))
+const TrafficPage = later('TrafficPage', () => import('./traffic/traffic-page.tsx'))
+const TrafficRequestPage = lazy(async () => ({ default: (await import('./traffic/request-page.tsx')).TrafficRequestPage }))
 const VersionsPage = later('VersionsPage', () => import('./policies/versions-page.tsx'))
 
 export function App() {
@@ -113,6 +115,8 @@ function Inside() {
             <Route path="/analytics" component={AnalyticsPage} />
             <Route path="/agents" component={AgentsPage} />
             <Route path="/people" component={PeoplePage} />
+            <Route path="/traffic" component={TrafficPage} />
+            <Route path="/traffic/:id">{({ id }) => <TrafficRequestPage key={id} id={id} />}</Route>
             <Route path="/routing" component={RoutingPage} />
             <Route path="/routing/people" component={RoutingPeoplePage} />
             <Route path="/channels" component={ChannelsPage} />

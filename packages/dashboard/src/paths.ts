@@ -11,6 +11,20 @@ export const paths = {
   analytics: () => '/analytics',
   agents: () => '/agents',
   people: () => '/people',
+  connections: () => '/connections',
+  connection: (id: string) => `/connections/${encodeURIComponent(id)}`,
+  providers: () => '/providers',
+  provider: (name: string) => `/providers/${encodeURIComponent(name)}`,
+  grants: () => '/grants',
+  grant: (id: string) => `/grants/${encodeURIComponent(id)}`,
+  /** What is known beforehand stands in its fields. */
+  newGrant: (known: Readonly<Record<string, string | null>> = {}) => {
+    const given = Object.entries(known).filter((one): one is [string, string] => one[1] !== null)
+    return given.length === 0 ? '/grants/new' : `/grants/new?${new URLSearchParams(given)}`
+  },
+  traffic: () => '/traffic',
+  trafficRequest: (id: string) => `/traffic/${encodeURIComponent(id)}`,
+  vault: () => '/vault',
   routing: () => '/routing',
   routingPeople: () => '/routing/people',
   tenants: () => '/tenants',

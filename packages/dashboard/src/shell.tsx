@@ -30,6 +30,10 @@ const GROUPS: { name: string; places: Place[] }[] = [
     ],
   },
   {
+    name: t('Vault'),
+    places: [{ name: t('Traffic'), path: paths.traffic(), keys: 'g x', for: 'proxy.read' }],
+  },
+  {
     name: t('Control'),
     places: [
       { name: t('Policies'), path: paths.policies(), keys: 'g o' },

@@ -7374,6 +7374,14 @@ export type Routes = {
       200: ReadableStream<Uint8Array>
     }
   }
+  'GET /proxy/requests/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: ProxiedRequest
+    }
+  }
   'POST /callbacks/:id/complete': {
     params: { id: string }
     query: Record<string, never>

@@ -90,6 +90,9 @@ test('V140 V120 requests are listed newest first, each with how it ended, and fi
       query,
       ids,
     ])
+  const one = await house.alice.get(`${PATH}/${all.data[2].event_id}`)
+  expect([one.status, one.body]).toEqual([200, all.data[2]])
+  expect((await house.alice.get(`${PATH}/${newId('evt')}`)).status).toBe(404)
   const page = await list(house.alice, '?limit=2')
   expect((await list(house.alice, `?limit=2&cursor=${page.next_cursor}`)).data).toHaveLength(1)
 })
@@ -102,6 +105,8 @@ test('V139 V140 an agent sees its own requests, a member those of their agents, 
   expect((await list(house.agent)).data.map((one: { request_id: string }) => one.request_id)).toEqual([own])
   expect((await list(house.alice)).data).toHaveLength(2)
   expect((await list(house.member)).data).toEqual([])
+  const [{ event_id }] = (await list(house.agent)).data
+  expect((await house.member.get(`${PATH}/${event_id}`)).status).toBe(404)
   expect((await house.reviewer.get(PATH)).status).toBe(403)
 })
 

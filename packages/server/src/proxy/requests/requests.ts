@@ -1,5 +1,6 @@
 // Requests of the proxy (V120, V140): one for each judgement, with how it ended once that is known. From the record alone; holds no value of a query, no body.
 
+import { Problem } from '@countersign/sdk'
 import { type Scope, tx } from '../../db/tx.ts'
 import { type Event, readEvent } from '../../events/event.ts'
 import type { Position } from '../../events/sql.ts'
@@ -8,7 +9,7 @@ import { openCursor, pageOf } from '../../http/cursor.ts'
 import { ownOnly } from '../../identity/agent.ts'
 import type { KeyHouse } from '../../identity/keys-at-rest/tenant-key.ts'
 import { findAgent, type Only } from '../../identity/sql.ts'
-import { listProxied, type ProxiedRow, type RequestFilter, type RequestOutcome } from './sql.ts'
+import { findProxied, listProxied, type ProxiedRow, type RequestFilter, type RequestOutcome } from './sql.ts'
 
 const OUTCOME_OF: Readonly<Record<string, RequestOutcome>> = {
   'proxy.allowed': 'allow',
@@ -103,6 +104,18 @@ export async function listRequests(house: KeyHouse, scope: Scope, query: Request
     { readOnly: true },
   )
 }
+
+export const getRequest = (house: KeyHouse, scope: Scope, id: string): Promise<ProxiedRequest> =>
+  tx(
+    house.db,
+    scope,
+    async (t) => {
+      const row = await findProxied(t, scope, id, ownOnly(scope, 'proxy.read'))
+      if (!row) throw new Problem('not_found')
+      return showRow(row)
+    },
+    { readOnly: true },
+  )
 
 /** A judgement comes as `request`, how it ended as `ended` with the same `request_id`. */
 export type Followed =

@@ -2,7 +2,7 @@
 import { startOf } from '../../events/stream.ts'
 import { type Route, route, s } from '../../http/route.ts'
 import type { KeyHouse } from '../../identity/keys-at-rest/tenant-key.ts'
-import { followRequests, listRequests } from './requests.ts'
+import { followRequests, getRequest, listRequests } from './requests.ts'
 import { OUTCOMES } from './sql.ts'
 
 const tag = 'proxy'
@@ -96,5 +96,18 @@ export const requestRoutes = (house: KeyHouse): Route[] => [
           await out.send({ event: one.kind, id: one.id, data: one.kind === 'request' ? one.request : one.ended })
       })
     },
+  ),
+  route(
+    'GET /proxy/requests/:id',
+    {
+      summary: 'Read one request of the proxy, by the id of its event',
+      tag,
+      auth: 'any',
+      action: 'proxy.read',
+      params: { id: s.id('evt') },
+      answers: { 200: RequestBody },
+      problems: ['not_found'],
+    },
+    ({ scope, params }) => getRequest(house, scope, params.id),
   ),
 ]

@@ -44,17 +44,24 @@ const matching = ({ run_id, agent_id, connection_id, outcome, reason, host, from
   ${from === undefined ? sql`` : sql`and occurred_at >= ${from}::timestamptz`}
   ${to === undefined ? sql`` : sql`and occurred_at < ${to}::timestamptz`}`
 
+const columns = (scope: Scope): Sql => sql`
+  xid::text, ord, body,
+  (select s.body from events s
+   where s.tenant_id = ${scope.tenantId}::uuid and s.type = 'proxy.settled' and (s.body::jsonb ->> 'request_id') = (events.body::jsonb ->> 'request_id')
+     and events.type in ('proxy.allowed', 'proxy.passed', 'proxy.learned')
+   limit 1) as settled`
+
+export const findProxied = (t: Tx, scope: Scope, id: string, only: Only) => t.maybe<ProxiedRow>`
+  select ${columns(scope)} from events
+  where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and ${matching({})} and ${seen(only)}`
+
 /** Newest first, below a position, each with how it ended. */
 export const listProxied = (
   t: Tx,
   scope: Scope,
   given: { filter: RequestFilter; only: Only; before: Position | null; limit: number },
 ) => t.rows<ProxiedRow>`
-  select xid::text, ord, body,
-    (select s.body from events s
-     where s.tenant_id = ${scope.tenantId}::uuid and s.type = 'proxy.settled' and (s.body::jsonb ->> 'request_id') = (events.body::jsonb ->> 'request_id')
-       and events.type in ('proxy.allowed', 'proxy.passed', 'proxy.learned')
-     limit 1) as settled
+  select ${columns(scope)}
   from events
   where tenant_id = ${scope.tenantId}::uuid and ${matching(given.filter)} and ${seen(given.only)}
     ${given.before ? sql`and (xid, ord) < (${given.before.xid}::xid8, ${given.before.ord}::bigint)` : sql``}
