@@ -35,6 +35,13 @@ const bundle =
     })
   }
 
+/** One after the other. */
+const all =
+  (...makes) =>
+  async () => {
+    for (const make of makes) await make()
+  }
+
 const adapters = ['langgraph', 'ai', 'openai-agents', 'temporal', 'temporal-worker'].map((name) => `src/adapters/${name}.ts`)
 
 const dashboard = () =>
@@ -74,11 +81,28 @@ const PARTS = [
     name: 'server',
     from: [at('server', 'src'), at('server', 'package.json')],
     stamp: at('server', 'dist', '.built'),
-    make: bundle(
-      'server',
-      { cli: 'src/cli/main.ts' },
-      // Split where a command loads what it needs as it acts: cli.js is the commands, the server comes with the first that wants it.
-      { platform: 'node', target: 'node20', outbase: undefined, splitting: true },
+    make: all(
+      bundle(
+        'server',
+        { cli: 'src/cli/main.ts' },
+        // Split where a command loads what it needs as it acts: cli.js is the commands, the server comes with the first that wants it.
+        { platform: 'node', target: 'node20', outbase: undefined, splitting: true },
+      ),
+      // Loaded into other people's programs by `countersign run`: no dependency, no module system but the oldest, and as little as can be before it is needed.
+      bundle(
+        'server',
+        { preload: 'src/cli/run/preload/preload.ts', 'preload-dispatcher': 'src/cli/run/preload/dispatcher.ts' },
+        {
+          platform: 'node',
+          target: 'node18',
+          outbase: undefined,
+          format: 'cjs',
+          outExtension: { '.js': '.cjs' },
+          packages: 'bundle',
+          minify: true,
+          sourcemap: false,
+        },
+      ),
     ),
   },
   {

@@ -25,6 +25,7 @@ const RunBody = s.named(
     created_at: s.time(),
     expires_at: s.time(),
     beat_at: s.maybe(s.time()),
+    used_at: s.maybe(s.time()).describe('When a client first showed its token to a proxy.'),
     ended_at: s.maybe(s.time()),
     ended_reason: s.maybe(s.text()),
   }),

@@ -77,10 +77,20 @@ function chosenOf(can: readonly Usable[], wanted: Readonly<Record<string, string
     Object.entries(wanted).map(([provider, name]) => {
       const found = can.filter(({ connection: one }) => one.provider === provider && (one.name === name || one.id === name))
       if (found.length === 1) return [provider, (found[0] as Usable).connection.id]
-      const message = found.length === 0 ? 'The agent may use no such connection.' : 'Several fit: name it by its id.'
+      const message =
+        found.length === 0 ? `The agent may use no such connection; ${named(can)}.` : 'Several fit: name it by its id.'
       throw invalid(`/connections/${provider}`, found.length === 0 ? 'not_found' : 'ambiguous', message)
     }),
   )
+}
+
+const NAMED = 20
+
+/** Whoever opens a run may know what it may use: its own routes say the same. */
+function named(can: readonly Usable[]): string {
+  const names = can.map(({ connection: { provider, name } }) => `${provider}=${name}`)
+  if (names.length === 0) return 'it may use none yet'
+  return `it may use ${names.slice(0, NAMED).join(', ')}${names.length > NAMED ? ' and others' : ''}`
 }
 
 /** Variables for the child, each with a placeholder: no secret is among them. */
@@ -167,6 +177,7 @@ export const showRun = (row: RunRow, now: Date) => ({
   created_at: row.created_at,
   expires_at: row.expires_at,
   beat_at: row.beat_at,
+  used_at: row.used_at,
   ended_at: row.ended_at,
   ended_reason: row.ended_reason,
 })

@@ -18,12 +18,13 @@ export type RunRow = {
   created_at: Date
   expires_at: Date
   beat_at: Date | null
+  used_at: Date | null
   ended_at: Date | null
   ended_reason: string | null
 }
 
 const COLUMNS: Sql = sql`r.id, r.agent_id, r.environment, r.purpose, r.labels, r.mode, r.proof, r.opened_by, r.chosen, r.authority_id,
-  host(r.client_address) as client_address, r.created_at, r.expires_at, r.beat_at, r.ended_at, r.ended_reason`
+  host(r.client_address) as client_address, r.created_at, r.expires_at, r.beat_at, r.used_at, r.ended_at, r.ended_reason`
 
 const seenBy = ({ user, agent }: Only): Sql => sql`(${agent}::text is null or r.agent_id = ${agent}::text)
     and (${user}::text is null or exists (select from agents a where a.tenant_id = r.tenant_id and a.id = r.agent_id and a.user_id = ${user}::text))`
