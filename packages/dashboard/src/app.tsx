@@ -36,6 +36,7 @@ const later = <Name extends string>(name: Name, load: () => Promise<{ [N in Name
 const AnalyticsPage = later('AnalyticsPage', () => import('./analytics/analytics-page.tsx'))
 const AuditPage = later('AuditPage', () => import('./audit/audit-page.tsx'))
 const ChannelEndpointsPage = later('ChannelEndpointsPage', () => import('./channels/endpoints-page.tsx'))
+const ConnectionsPage = later('ConnectionsPage', () => import('./connections/connections-page.tsx'))
 const ChannelsPage = later('ChannelsPage', () => import('./channels/channels-page.tsx'))
 const CallbacksPage = later('CallbacksPage', () => import('./jobs/callbacks-page.tsx'))
 const DeadLettersPage = later('DeadLettersPage', () => import('./jobs/dead-letters-page.tsx'))
@@ -61,6 +62,7 @@ const InForcePage = later('InForcePage', () => import('./policies/in-force-page.
 const SimulatorPage = later('SimulatorPage', () => import('./policies/simulator-page.tsx'))
 const TaskSettingsPage = later('TaskSettingsPage', () => import('./settings/task-settings-page.tsx'))
 const TrafficPage = later('TrafficPage', () => import('./traffic/traffic-page.tsx'))
+const ConnectionPage = lazy(async () => ({ default: (await import('./connections/connection-page.tsx')).ConnectionPage }))
 const TrafficRequestPage = lazy(async () => ({ default: (await import('./traffic/request-page.tsx')).TrafficRequestPage }))
 const VersionsPage = later('VersionsPage', () => import('./policies/versions-page.tsx'))
 
@@ -115,6 +117,8 @@ function Inside() {
             <Route path="/analytics" component={AnalyticsPage} />
             <Route path="/agents" component={AgentsPage} />
             <Route path="/people" component={PeoplePage} />
+            <Route path="/connections" component={ConnectionsPage} />
+            <Route path="/connections/:id">{({ id }) => <ConnectionPage key={id} id={id} />}</Route>
             <Route path="/traffic" component={TrafficPage} />
             <Route path="/traffic/:id">{({ id }) => <TrafficRequestPage key={id} id={id} />}</Route>
             <Route path="/routing" component={RoutingPage} />

@@ -10,6 +10,7 @@ import { TenantNotice } from './tenants/notice.tsx'
 import { TenantSwitch } from './tenants/switch.tsx'
 import { t } from './text/t.ts'
 import { Button } from './ui/button.tsx'
+import { wireWord } from './text/wire.ts'
 
 /** `for`: shown to whom this act is open; `dev`: where `countersign dev` serves. */
 type Place = { name: string; path: string; keys: string; also?: string[]; for?: string; dev?: true }
@@ -31,7 +32,10 @@ const GROUPS: { name: string; places: Place[] }[] = [
   },
   {
     name: t('Vault'),
-    places: [{ name: t('Traffic'), path: paths.traffic(), keys: 'g x', for: 'proxy.read' }],
+    places: [
+      { name: t('Connections'), path: paths.connections(), keys: 'g c', for: 'connection.read' },
+      { name: t('Traffic'), path: paths.traffic(), keys: 'g x', for: 'proxy.read' },
+    ],
   },
   {
     name: t('Control'),
@@ -120,7 +124,7 @@ export function Shell({ children }: { children: ReactNode }) {
             href={paths.tenant()}
             className="hidden max-w-52 truncate text-sm text-muted hover:text-text md:inline lg:px-3 lg:py-1.5"
           >
-            {me.display_name} · {me.break_glass ? t('reading') : me.role}
+            {me.display_name} · {me.break_glass ? t('reading') : wireWord(me.role ?? '')}
           </Link>
           <TenantSwitch />
           <span className="hidden md:contents">
