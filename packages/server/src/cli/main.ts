@@ -2,6 +2,7 @@
 import { CommanderError } from 'commander'
 import { exitCode, printError } from './output.ts'
 import { commandLine } from './program.ts'
+import { NOT_STARTED } from './run.ts'
 import { refuseSecrets } from './secret-words.ts'
 
 const { program, output } = commandLine()
@@ -11,6 +12,6 @@ try {
 } catch (error) {
   if (!(error instanceof CommanderError && error.exitCode === 0)) {
     printError(output(), error)
-    process.exitCode = exitCode(error)
+    process.exitCode = program.args[0] === 'run' ? NOT_STARTED : exitCode(error)
   }
 }

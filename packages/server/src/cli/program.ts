@@ -7,6 +7,7 @@ import { agentsCommand } from './agents.ts'
 import { auditCommand, receiptCommand } from './audit.ts'
 import { callbacksCommand } from './callbacks.ts'
 import { channelsCommand } from './channels.ts'
+import { connectionsCommand } from './connections.ts'
 import { databaseCommands } from './database.ts'
 import { deadLettersCommand } from './dead-letters.ts'
 import { devCommand } from './dev.ts'
@@ -15,6 +16,7 @@ import { embedCommand } from './embed.ts'
 import { evidenceCommand } from './evidence.ts'
 import { formsCommand } from './forms.ts'
 import { globalFlags, takeEverywhere } from './global-flags.ts'
+import { grantsCommand } from './grants.ts'
 import { jobsCommand } from './jobs.ts'
 import { keyringCommand } from './keyring.ts'
 import { keysCommand } from './keys.ts'
@@ -27,7 +29,8 @@ import { providersCommand } from './providers.ts'
 import { queueCommand } from './queue.ts'
 import { kindsCommand, queuesCommand } from './queues.ts'
 import { availabilityCommand, peopleCommand, poolsCommand, routingCommand } from './routing.ts'
-import { runCommand, runKeepsItsCodes } from './run.ts'
+import { runCommand } from './run.ts'
+import { runsCommand } from './runs.ts'
 import { schedulesCommand } from './schedules.ts'
 import { serveCommand } from './serve.ts'
 import { settingsCommands } from './settings.ts'
@@ -71,6 +74,9 @@ export function commandLine(): CommandLine {
   policiesCommand(program, door)
   providersCommand(program, door)
   loginCommand(program, door)
+  connectionsCommand(program, door)
+  grantsCommand(program, door)
+  runsCommand(program, door)
   runCommand(program, door)
   queuesCommand(program, door)
   kindsCommand(program, door)
@@ -103,6 +109,5 @@ export function commandLine(): CommandLine {
   callbacksCommand(program, output)
   queueCommand(program, door)
   takeEverywhere(program)
-  runKeepsItsCodes(program)
   return { program, output }
 }

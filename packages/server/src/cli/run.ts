@@ -1,6 +1,6 @@
 // countersign run -- CMD…: a command whose calls leave through the proxy, as an agent, without a secret in its hands. Returns the command's own code; what fails before
 // it starts is 125, 126 or 127 (V124). Loads what it acts with as it acts.
-import { type Command, CommanderError } from 'commander'
+import type { Command } from 'commander'
 import { printError } from './output.ts'
 import type { RunOptions } from './run/request.ts'
 import type { Door } from './tasks.ts'
@@ -16,7 +16,8 @@ The command is given placeholders in place of credentials. It ends with the comm
 where signal n ended it; 125, 126 and 127 say that it never started.
 `
 
-const OURS = 125
+/** Whatever failed before the child began and was not the child’s program: 2 may be a code of the child. */
+export const NOT_STARTED = 125
 
 export function runCommand(program: Command, door: Door): void {
   program
@@ -37,15 +38,6 @@ export function runCommand(program: Command, door: Door): void {
     .action((command: string[], options: RunOptions) => act(door, command, options))
 }
 
-/** What `run` itself is told wrongly has its own number too: 2 may be the command's. */
-export function runKeepsItsCodes(program: Command): void {
-  program.commands
-    .find((one) => one.name() === 'run')
-    ?.exitOverride((error) => {
-      throw error.exitCode === 0 ? error : new CommanderError(OURS, error.code, error.message)
-    })
-}
-
 async function act(door: Door, command: string[], options: RunOptions): Promise<void> {
   try {
     const [{ run }, { readRequest }] = await Promise.all([import('./run/act.ts'), import('./run/request.ts')])
@@ -58,7 +50,7 @@ async function act(door: Door, command: string[], options: RunOptions): Promise<
 
 /** By its shape: the class is loaded with what acts. */
 const exitOf = (error: unknown): number =>
-  error instanceof Error && error.name === 'NotStarted' && 'exit' in error ? (error.exit as number) : OURS
+  error instanceof Error && error.name === 'NotStarted' && 'exit' in error ? (error.exit as number) : NOT_STARTED
 
 /** A flag that begins with `no` is true until it is given. */
 const several = (text: string, before: string[] | true): string[] => [...(before === true ? [] : before), text]
