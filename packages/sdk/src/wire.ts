@@ -16,9 +16,27 @@ export type Agent = {
   owner_display_name: string
   environment: 'live' | 'test'
   labels: string[]
+  /** Required: a bare key of this agent does not count. */
+  proof: 'optional' | 'required'
   state: 'unclaimed' | 'active' | 'paused' | 'revoked'
   created_at: string
   updated_at: string
+}
+
+export type AgentRegistration = {
+  agent_id: string
+  handle: string
+  environment: 'live' | 'test'
+  thumbprint: string
+  /** Six words for the first 96 bits of the thumbprint, for people to compare. */
+  words: string[]
+  did: string | null
+  /** From where it registered. */
+  address: string | null
+  registered_at: string
+  /** It has shown that it holds the private key. */
+  proven: boolean
+  expires_at: string
 }
 
 export type AuditExport = {
@@ -1157,6 +1175,8 @@ export type Key = {
   agent_ids: string[]
   /** Of a key for embeds: where; none means wherever the tenant allows. */
   origins: string[]
+  /** Of a key pair: the name of its public half (RFC 7638), shown with a proof in place of a secret. */
+  thumbprint: string | null
   scopes: string[]
   addresses: string[]
   created_by: string
@@ -1459,6 +1479,8 @@ export type NewKey = {
   agent_ids: string[]
   /** Of a key for embeds: where; none means wherever the tenant allows. */
   origins: string[]
+  /** Of a key pair: the name of its public half (RFC 7638), shown with a proof in place of a secret. */
+  thumbprint: string | null
   scopes: string[]
   addresses: string[]
   created_by: string
@@ -2095,6 +2117,18 @@ export type Receipt = {
   receipt: string
   kid: string
   sealed: boolean
+}
+
+export type RegisteredAgent = {
+  agent_id: string
+  state: 'unclaimed'
+  /** The thumbprint of the key (RFC 7638): what stands behind `DPoP` in the Authorization header. */
+  key_id: string
+  /** Six words for the first 96 bits of the thumbprint, for people to compare. */
+  words: string[]
+  /** For the person who is to answer for it: once, for ten minutes. */
+  claim_url: string
+  claim_expires_at: string
 }
 
 export type Replay = {
@@ -2993,6 +3027,35 @@ export type User = {
   created_at: string
 }
 
+/** Keys and envelopes of a tenant, in numbers. */
+export type VaultStatus = {
+  /** empty: nothing was ever sealed here. */
+  state: 'open' | 'empty'
+  root_key: {
+    /** Its kind, such as file or exec. */
+    source: string
+    fingerprint: string
+    version: number
+  }
+  tenant_key: {
+    version: number
+    versions: number
+    retired: number
+  } | null
+  envelopes: {
+    total: number
+    items: {
+      item: string
+      version: number
+      rows: number
+    }[]
+  }
+  connections: {
+    count: number
+    by_status: { [member: string]: number }
+  }
+}
+
 /** What checks an answer before it counts. */
 export type Verifier = {
   id: string
@@ -3310,10 +3373,59 @@ export type Routes = {
       description?: string
       /** Grants and policies may mean every agent with a label. */
       labels?: string[]
+      /** Required: each call of the agent is proven with its key pair, and a bare key of it is refused. */
+      proof?: 'optional' | 'required'
       state?: 'active' | 'paused' | 'revoked'
     }
     answers: {
       200: Agent
+    }
+  }
+  'POST /agents/register': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      /** did:key:z6Mk… of Ed25519, or a public JWK of Ed25519 or P-256. */
+      public_key: string | { [member: string]: Json }
+      handle: string
+      environment?: 'live' | 'test'
+    }
+    answers: {
+      201: RegisteredAgent
+    }
+  }
+  'POST /agents/:id/registration': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      token: string
+    }
+    answers: {
+      200: AgentRegistration
+    }
+  }
+  'POST /agents/:id/claim': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      token: string
+      owner?: string
+    }
+    answers: {
+      200: Agent
+    }
+  }
+  'POST /agents/:id/reject': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      token: string
+    }
+    answers: {
+      200: {
+        agent_id: string
+        state: 'rejected'
+      }
     }
   }
   'GET /keys': {
@@ -3492,12 +3604,17 @@ export type Routes = {
         | 'users:list'
         | 'users:remove'
         | 'users:reset'
+        | 'vaults:*'
+        | 'vaults:read'
+        | 'vaults:verify'
         | 'workers:*'
         | 'workers:stop'
       )[]
       addresses?: string[]
       environment?: 'live' | 'test'
       expires_in_seconds?: number
+      /** did:key:z6Mk… of Ed25519, or a public JWK of Ed25519 or P-256. */
+      public_key?: string | { [member: string]: Json }
     }
     answers: {
       201: NewKey
@@ -3516,6 +3633,8 @@ export type Routes = {
     query: Record<string, never>
     body: {
       overlap_seconds?: number
+      /** did:key:z6Mk… of Ed25519, or a public JWK of Ed25519 or P-256. */
+      public_key?: string | { [member: string]: Json }
     }
     answers: {
       201: NewKey
@@ -7184,6 +7303,24 @@ export type Routes = {
     }
     answers: {
       200: Run
+    }
+  }
+  'GET /vault/status': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: VaultStatus
+    }
+  }
+  'POST /vault/verify': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      202: {
+        job_id: string
+      }
     }
   }
   'POST /authorizations': {

@@ -2,14 +2,18 @@
 import { defineKind, defineSchedule, type Kind, type Schedule, snooze } from '@countersign/queue'
 import { systemScope } from '../db/scope.ts'
 import { isId } from '../std/id.ts'
+import { clientJobs } from './clients/forget.ts'
 import { expireGrants } from './grants/expire.ts'
 import { FOLLOW, followProposal } from './grants/proposal.ts'
 import type { VaultHouse } from './house.ts'
 import { compareWithRecord } from './material/check.ts'
 import { END_CONNECTIONS, endConnectionsNow } from './providers/end.ts'
 import { sweepRuns } from './runs/run.ts'
+import { verifyJobs } from './verify/jobs.ts'
 
 export const vaultJobs = (house: VaultHouse): Kind[] => [
+  ...verifyJobs(house),
+  ...clientJobs(house),
   defineKind('vault.compare', {
     keepOutput: false,
     async run() {

@@ -5,10 +5,12 @@ import { grantRoutes } from './grants/routes.ts'
 import type { VaultHouse } from './house.ts'
 import { providerRoutes } from './providers/routes.ts'
 import { runRoutes } from './runs/routes.ts'
+import { vaultStatusRoutes } from './verify/routes.ts'
 
 export const vaultRoutes = (house: VaultHouse): Route[] => [
   ...providerRoutes(house),
   ...connectionRoutes(house),
   ...grantRoutes(house),
   ...runRoutes(house),
+  ...vaultStatusRoutes(house),
 ]

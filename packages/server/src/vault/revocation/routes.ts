@@ -38,7 +38,7 @@ export const revocationRoutes = (house: VaultHouse): Route[] => [
     {
       summary: 'Have a connection renewed at its provider now',
       tag,
-      auth: 'session',
+      auth: 'any',
       action: 'connection.update',
       params,
       answers: { 200: ConnectionBody },
@@ -51,7 +51,7 @@ export const revocationRoutes = (house: VaultHouse): Route[] => [
     {
       summary: 'Try a connection by the call that its provider’s definition names',
       tag,
-      auth: 'session',
+      auth: 'any',
       action: 'connection.update',
       params,
       answers: {
