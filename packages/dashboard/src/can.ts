@@ -8,13 +8,14 @@ const has = (task: Task, act: Task['may'][number]): boolean => task.may.includes
 
 function settled(task: Task): string | null {
   if (task.status === 'open' || task.status === 'returned') return null
-  const by = task.completed_by_display_name ? ` ${t('by {name}', { name: task.completed_by_display_name })}` : ''
+  const name = task.completed_by_display_name
   return (
     {
-      completed: t('This task was settled{by}.', { by }),
+      completed: name ? t('This task was settled by {name}.', { name }) : t('This task was settled.'),
       timed_out: t('The time for this task ran out.'),
       cancelled: t('This task was withdrawn.'),
       verifying: t('An answer is being checked.'),
+      revising: t('It is with the agent, which changes what it asks.'),
       verification_exhausted: t('No answer passed its verifier.'),
     }[task.status as string] ?? t('This task is not open.')
   )
@@ -47,7 +48,8 @@ function reasonOf(act: Act, task: Task): string | undefined {
 
 export const can = (act: Act, task: Task): true | string => {
   const over = settled(task)
-  if (over) return over
+  // What is being checked or changed can still be withdrawn, and nothing else.
+  if (over && !(act === 'cancel' && has(task, act))) return over
   if (has(task, act) || (act === 'decide' && has(task, 'step_in'))) return true
   return reasonOf(act, task) ?? WHY[act]
 }

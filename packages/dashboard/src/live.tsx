@@ -45,7 +45,7 @@ export function LiveTasks({ may, children }: { may: boolean; children: ReactNode
         lastEventId = id
         void queries.invalidateQueries({ queryKey: ['task', data.task_id] })
         refresh()
-        if (event === 'task.created') setSaid(t('A new task arrived at {it}.', { it: new Date().toLocaleTimeString() }))
+        if (event === 'task.created') setSaid(t('A new task arrived at {when}.', { when: new Date().toLocaleTimeString() }))
       }
     }
     const keepFollowing = async () => {

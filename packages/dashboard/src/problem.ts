@@ -1,7 +1,7 @@
 // The one place where a problem becomes a sentence for a person. Total over the catalogue: a code without words of its own here speaks with its title and
 // advice, which the catalogue demands of each.
 import { Problem, type ProblemCode } from '@countersign/sdk'
-import { t } from './text/t.ts'
+import { known, t } from './text/t.ts'
 
 // Where a person at a page needs other words than an engineer at a terminal.
 const WORDS: Partial<Record<ProblemCode, string>> = {
@@ -49,7 +49,10 @@ export function speak(error: unknown): Spoken {
     const words = (WORDS as Record<string, string | undefined>)[error.code]
     if (error.status === 0) return UNREACHABLE
     // The id is for what an operator would look up in the log, not for a mistyped password.
-    return { text: words ?? `${error.title}. ${error.hint}`, requestId: words && error.status < 500 ? null : error.requestId }
+    return {
+      text: words ?? `${known(error.title)}. ${known(error.hint)}`,
+      requestId: words && error.status < 500 ? null : error.requestId,
+    }
   }
   return UNREACHABLE
 }

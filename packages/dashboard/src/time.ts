@@ -10,22 +10,22 @@ const DAY = 24 * HOUR
 export function relative(time: string, now: number): string {
   const seconds = Math.round((Date.parse(time) - now) / 1000)
   const span = spanOf(Math.abs(seconds))
-  if (span === '') return 'now'
+  if (span === '') return t('now')
   return seconds > 0 ? t('in {span}', { span }) : t('{span} ago', { span })
 }
 
 function spanOf(seconds: number): string {
   if (seconds < 5) return ''
-  if (seconds < MINUTE) return t('{seconds} s', { seconds })
+  if (seconds < MINUTE) return t('{count} s', { count: seconds })
   const minutes = Math.round(seconds / MINUTE)
-  if (minutes < 60) return t('{minutes} min', { minutes })
+  if (minutes < 60) return t('{count} min', { count: minutes })
   if (seconds < 2 * DAY) {
     const rest = minutes % 60
     return rest === 0 || minutes >= 600
-      ? t('{math} h', { math: Math.round(minutes / 60) })
-      : t('{math} h {rest} min', { math: Math.floor(minutes / 60), rest })
+      ? t('{count} h', { count: Math.round(minutes / 60) })
+      : t('{count} h {rest} min', { count: Math.floor(minutes / 60), rest })
   }
-  return t('{math} days', { math: Math.round(seconds / DAY) })
+  return t('{count} days', { count: Math.round(seconds / DAY) })
 }
 
 /** To the second, for titles and records. */
@@ -43,7 +43,7 @@ export function clock(time: string, now: number): string {
 /** "today", or the day; for times that are known to the day only, in UTC. */
 export function day(time: string, now: number): string {
   const at = time.slice(0, 10)
-  if (at === new Date(now).toISOString().slice(0, 10)) return 'today'
+  if (at === new Date(now).toISOString().slice(0, 10)) return t('today')
   return new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeZone: 'UTC' }).format(new Date(time))
 }
 

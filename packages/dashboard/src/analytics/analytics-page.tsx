@@ -5,6 +5,7 @@ import { useSearchParams } from 'wouter'
 import { api } from '../api.ts'
 import { Empty, Figure, figure } from '../jobs/frame.tsx'
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { useTitle } from '../title.ts'
 import { PageTitle } from '../ui/card.tsx'
 import { Refusal } from '../ui/refusal.tsx'
@@ -120,7 +121,7 @@ function Charts({ stats, by }: { stats: Stats; by: string }) {
         <Figures title={t('Backlog')} says={backlogSays(stats)} cells={agesCells(stats)}>
           <Bars
             rows={stats.backlog.ages.map((one) => ({
-              name: t('up to {upToSeconds}', { upToSeconds: lasting(one.up_to_seconds) }),
+              name: t('up to {span}', { span: lasting(one.up_to_seconds) }),
               value: one.tasks,
             }))}
             unit={figure}
@@ -134,7 +135,7 @@ function Charts({ stats, by }: { stats: Stats; by: string }) {
           <Heat cells={stats.heat} />
         </Figures>
         <Figures
-          title={`Compared ${by === 'none' ? '' : t('by {by}', { by })}`.trim()}
+          title={by === 'none' ? t('Compared') : t('Compared {how}', { how: BY.find(({ value }) => value === by)?.label })}
           says={t('How many, and how long they took on average.')}
           cells={groupCells(stats)}
         >
@@ -155,11 +156,11 @@ function Charts({ stats, by }: { stats: Stats; by: string }) {
           says={
             stats.edits.rate === null
               ? t('No proposed action was agreed to in this time.')
-              : t('{math} % of the actions that people agreed to were changed first.', {
-                  math: Math.round(stats.edits.rate * 100),
+              : t('{percent} % of the actions that people agreed to were changed first.', {
+                  percent: Math.round(stats.edits.rate * 100),
                 })
           }
-          cells={{ columns: ['field', 'tasks'], rows: stats.edits.fields.map((one) => [one.pointer, one.tasks]) }}
+          cells={{ columns: [t('field'), t('tasks')], rows: stats.edits.fields.map((one) => [one.pointer, one.tasks]) }}
         >
           <Bars rows={stats.edits.fields.map((one) => ({ name: one.pointer, value: one.tasks }))} unit={figure} />
         </Figures>
@@ -180,11 +181,15 @@ function Charts({ stats, by }: { stats: Stats; by: string }) {
 
 function Times({ title, says, times }: { title: string; says: string; times: Stats['decision'] }) {
   const rows = times.histogram.map((one) => ({
-    name: t('up to {upToSeconds}', { upToSeconds: lasting(one.up_to_seconds) }),
+    name: t('up to {span}', { span: lasting(one.up_to_seconds) }),
     value: one.tasks,
   }))
   return (
-    <Figures title={title} says={says} cells={{ columns: ['time', 'tasks'], rows: rows.map(({ name, value }) => [name, value]) }}>
+    <Figures
+      title={title}
+      says={says}
+      cells={{ columns: [t('time'), t('tasks')], rows: rows.map(({ name, value }) => [name, value]) }}
+    >
       <Bars rows={rows} unit={figure} />
     </Figures>
   )
@@ -193,47 +198,47 @@ function Times({ title, says, times }: { title: string; says: string; times: Sta
 const backlogSays = ({ backlog }: Stats): string =>
   backlog.open === 0
     ? t('Nothing is open now.')
-    : t('{open} open now, the oldest for {oldestSeconds}.', {
+    : t('{open} open now, the oldest for {span}.', {
         open: figure(backlog.open),
-        oldestSeconds: lasting(backlog.oldest_seconds),
+        span: lasting(backlog.oldest_seconds),
       })
 
 const volumeCells = ({ volume }: Stats): Cells => {
   const names = Object.keys(volume[0] ?? {}).filter((name) => name !== 'day') as (keyof Stats['totals'])[]
   return {
-    columns: ['day', ...names.map((name) => name.replaceAll('_', ' '))],
+    columns: [t('day'), ...names.map(wireWord)],
     rows: volume.map((day) => [day.day, ...names.map((name) => day[name])]),
   }
 }
 const agesCells = ({ backlog }: Stats): Cells => ({
-  columns: [t('open for up to'), 'tasks'],
+  columns: [t('open for up to'), t('tasks')],
   rows: backlog.ages.map((one) => [lasting(one.up_to_seconds), one.tasks]),
 })
 const heatCells = ({ heat }: Stats): Cells => ({
-  columns: ['hour', ...WEEKDAYS],
+  columns: [t('hour'), ...WEEKDAYS],
   rows: Array.from({ length: 24 }, (_, hour) => [
     `${hour}:00`,
     ...WEEKDAYS.map((_name, weekday) => heat.find((one) => one.hour === hour && one.weekday === weekday)?.tasks ?? 0),
   ]),
 })
 const groupCells = ({ groups }: Stats): Cells => ({
-  columns: ['name', 'tasks', 'agreed', 'escalated', t('seconds on average')],
+  columns: [t('name'), t('tasks'), t('agreed'), t('escalated'), t('seconds on average')],
   rows: groups.map((one) => [one.name, one.tasks, one.approved, one.escalated, one.mean_seconds ?? '']),
 })
 const afterRows = ({ after_approval: after }: Stats) =>
   (['succeeded', 'failed', 'skipped', 'missing'] as const).map((name) => ({
-    name: name === 'missing' ? t('not told') : name,
+    name: name === 'missing' ? t('not told') : wireWord(name),
     value: after[name],
   }))
 const afterCells = (stats: Stats): Cells => ({
-  columns: ['outcome', 'tasks'],
+  columns: [t('outcome'), t('tasks')],
   rows: afterRows(stats).map(({ name, value }) => [name, value]),
 })
 const checkCells = ({ verifier, quorum }: Stats): Cells => ({
-  columns: ['what', 'tasks'],
+  columns: [t('what'), t('tasks')],
   rows: [
     [t('refused by a verifier'), verifier.tasks],
-    ['refusals', verifier.refusals],
+    [t('refusals'), verifier.refusals],
     [t('decided by several'), quorum.tasks],
     [t('all agreed'), quorum.unanimous],
   ],

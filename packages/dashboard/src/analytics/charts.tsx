@@ -21,7 +21,7 @@ export function Figures({ title, says, cells, children }: { title: string; says:
           <Button
             small
             tone="quiet"
-            aria-label={`${title} ${asTable ? t('as chart') : t('as table')}`}
+            aria-label={asTable ? t('{title} as chart', { title }) : t('{title} as table', { title })}
             onClick={() => setAsTable(!asTable)}
           >
             {asTable ? t('As chart') : t('As table')}
@@ -110,11 +110,11 @@ export function Columns({ title, columns }: { title: string; columns: { name: st
       <svg
         viewBox={`0 0 ${width} ${height}`}
         role="img"
-        aria-label={t('{title}: {total} in {columns} days, at most {math} on one', {
+        aria-label={t('{title}: {total} in {columns} days, at most {most} on one', {
           title,
           total,
           columns: columns.length,
-          math: Math.max(0, ...sums),
+          most: Math.max(0, ...sums),
         })}
         className="w-full"
       >

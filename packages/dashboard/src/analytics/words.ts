@@ -7,10 +7,10 @@ type Day = RouteAnswer<'GET /tasks/stats'>['volume'][number]
 /** 45 s, 12 min, 3.5 h, 4 days. */
 export function lasting(seconds: number | null): string {
   if (seconds === null) return '–'
-  if (seconds < 90) return t('{math} s', { math: Math.round(seconds) })
-  if (seconds < 5_400) return t('{math} min', { math: Math.round(seconds / 60) })
-  if (seconds < 172_800) return t('{math} h', { math: Math.round(seconds / 360) / 10 })
-  return t('{math} days', { math: Math.round(seconds / 86_400) })
+  if (seconds < 90) return t('{count} s', { count: Math.round(seconds) })
+  if (seconds < 5_400) return t('{count} min', { count: Math.round(seconds / 60) })
+  if (seconds < 172_800) return t('{count} h', { count: Math.round(seconds / 360) / 10 })
+  return t('{count} days', { count: Math.round(seconds / 86_400) })
 }
 
 /** What became of a day's questions, in four kinds that a reader can tell apart. */

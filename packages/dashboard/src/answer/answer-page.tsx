@@ -136,9 +136,11 @@ function Body({ state, busy, isWaiting, onAnswer, onAct, onRetry }: BodyProps) {
     <Question key={task.revision} task={task} shown={shown} changed={changed}>
       {isNewer && (
         <Banner tone="warning">
-          {t('The question was changed since your message was sent{changed}. Read it again; nothing was sent.', {
-            changed: changed.length > 0 ? `: ${changed.map(wordOf).join(', ')}` : '',
-          })}
+          {changed.length > 0
+            ? t('The question was changed since your message was sent: {changed}. Read it again; nothing was sent.', {
+                changed: changed.map(wordOf).join(', '),
+              })
+            : t('The question was changed since your message was sent. Read it again; nothing was sent.')}
         </Banner>
       )}
       {task.status === 'returned' && <Returned task={task} />}
@@ -167,10 +169,14 @@ function Body({ state, busy, isWaiting, onAnswer, onAct, onRetry }: BodyProps) {
       )}
       <Acts view={view} onAct={onAct} />
       <p className="text-sm text-muted">
-        {rich('You answer as {name}{email}. This link is yours: who has it can answer for you.', {
-          name: <AgentText text={view.reader.display_name} />,
-          email: view.reader.email && view.reader.email !== view.reader.display_name ? ` (${view.reader.email})` : '',
-        })}
+        {view.reader.email && view.reader.email !== view.reader.display_name
+          ? rich('You answer as {name} ({email}). This link is yours: who has it can answer for you.', {
+              name: <AgentText text={view.reader.display_name} />,
+              email: view.reader.email,
+            })
+          : rich('You answer as {name}. This link is yours: who has it can answer for you.', {
+              name: <AgentText text={view.reader.display_name} />,
+            })}
       </p>
     </Question>
   )
@@ -212,10 +218,9 @@ function Returned({ task }: { task: Task }) {
     return <Banner tone="info">{typeof result?.reason === 'string' && <AgentText text={result.reason} />}</Banner>
   return (
     <Banner tone="warning">
-      {t('The last answer did not pass the check{reason}', {
-        reason: typeof result?.reason === 'string' && result.reason !== '' ? ': ' : '.',
-      })}
-      {typeof result?.reason === 'string' && <AgentText text={result.reason} />}
+      {typeof result?.reason === 'string' && result.reason !== ''
+        ? rich('The last answer did not pass the check: {reason}', { reason: <AgentText text={result.reason} /> })
+        : t('The last answer did not pass the check.')}
     </Banner>
   )
 }

@@ -25,11 +25,11 @@ export function Sent({ task }: { task: Task }) {
 
 /** What became of a question whose link opens it no more. */
 export function Dead({ error, hadAnswered, onRetry }: { error: unknown; hadAnswered: boolean; onRetry: () => void }) {
-  const told = error instanceof Problem ? tellOf(error) : null
+  const told = error instanceof Problem ? tellOf(error, hadAnswered) : null
   if (told)
     return (
       <Banner tone="info">
-        <AgentText text={hadAnswered ? told.replace('already ', '') : told} />
+        <AgentText text={told} />
       </Banner>
     )
   return (
@@ -40,25 +40,39 @@ export function Dead({ error, hadAnswered, onRetry }: { error: unknown; hadAnswe
   )
 }
 
-function tellOf({ code, members }: Problem): string | null {
-  const by = typeof members.by === 'string' ? ` ${t('by {by}', { by: members.by })}` : ''
-  const at = typeof members.settled_at === 'string' ? ` ${t('at {when}', { when: exact(members.settled_at) })}` : ''
+function tellOf({ code, members }: Problem, hadAnswered: boolean): string | null {
+  const by = typeof members.by === 'string' ? members.by : null
+  const when = typeof members.settled_at === 'string' ? exact(members.settled_at) : null
   switch (code) {
     case 'link_used':
       return members.channel === 'timeout'
-        ? t('The deadline settled this{at}.', { at })
-        : t('This was already answered{by}{at}.', { by, at })
+        ? when === null
+          ? t('The deadline settled this.')
+          : t('The deadline settled this at {when}.', { when })
+        : answeredOf(by, when, hadAnswered)
     case 'link_expired':
-      return at === ''
+      return when === null
         ? t('The time for this answer is over. Nothing was sent.')
-        : t('The time for this answer is over; it ended{at}. Nothing was sent.', { at })
+        : t('The time for this answer is over; it ended at {when}. Nothing was sent.', { when })
     case 'link_revoked':
       return members.state === 'cancelled'
-        ? t('The question was withdrawn{at}.', { at })
+        ? when === null
+          ? t('The question was withdrawn.')
+          : t('The question was withdrawn at {when}.', { when })
         : t('This link was taken back. A newer message may hold another.')
     case 'link_invalid':
       return t('This link is not whole, or was never one. Open it exactly as it was sent.')
     default:
       return null
   }
+}
+
+/** Whose own answer it was needs no “already”. */
+function answeredOf(by: string | null, when: string | null, own: boolean): string {
+  const said = { by, when }
+  if (by !== null && when !== null)
+    return own ? t('This was answered by {by} at {when}.', said) : t('This was already answered by {by} at {when}.', said)
+  if (by !== null) return own ? t('This was answered by {by}.', said) : t('This was already answered by {by}.', said)
+  if (when !== null) return own ? t('This was answered at {when}.', said) : t('This was already answered at {when}.', said)
+  return own ? t('This was answered.') : t('This was already answered.')
 }

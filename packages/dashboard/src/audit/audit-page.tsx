@@ -9,6 +9,7 @@ import { More, useList } from '../list.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -135,7 +136,7 @@ function FilterForm({ filters, types, onFilter }: FormProps) {
         <TextField label={t('Action')} placeholder={t('created')} {...field('action')} />
         <SelectField
           label={t('Decision')}
-          options={[any, ...['allow', 'ask', 'deny'].map((value) => ({ value, label: value }))]}
+          options={[any, ...['allow', 'ask', 'deny'].map((value) => ({ value, label: wireWord(value) }))]}
           {...field('decision')}
         />
         <TextField label={t('From')} type="date" {...field('since')} />

@@ -163,7 +163,7 @@ function Judgement({ proof, checked }: { proof: Proof; checked: Checked | null }
         {PARTS.map(([part, says]) => (
           <li key={part} className={checked[part] ? '' : 'font-medium text-danger'}>
             <span aria-hidden="true">{checked[part] ? '✓ ' : '✗ '}</span>
-            <span className="sr-only">{checked[part] ? `${t('Holds:')} ` : `${t('Fails:')} `}</span>
+            <span className="sr-only">{checked[part] ? t('Holds:') : t('Fails:')} </span>
             {says}
           </li>
         ))}

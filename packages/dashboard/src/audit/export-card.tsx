@@ -6,6 +6,7 @@ import { api } from '../api.ts'
 import { figure, When } from '../jobs/frame.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { useNow } from '../time.ts'
 import { Badge, type Tone } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
@@ -64,7 +65,7 @@ export function ExportCard() {
         {(list.data?.data ?? []).map((one) => (
           <li key={one.id} className="flex flex-col gap-2 py-3 last:pb-0">
             <span className="flex flex-wrap items-center gap-2 text-sm">
-              <Badge tone={TONES[one.state]}>{one.state}</Badge>
+              <Badge tone={TONES[one.state]}>{wireWord(one.state)}</Badge>
               {one.format}
               {' · '}
               {t('{written} events', { written: figure(one.written) })}

@@ -34,7 +34,7 @@ export function wordsOf(why: unknown): string {
   if (own) return `${own}${quoted}`
   return why instanceof Error && !(why instanceof Refused)
     ? speak(why).text
-    : t('The provider did not do it ({code}).{quoted}', { code, quoted })
+    : `${t('The provider did not do it ({code}).', { code })}${quoted}`
 }
 
 export function Ended({ view, error }: { view?: View; error?: unknown }) {
@@ -43,8 +43,8 @@ export function Ended({ view, error }: { view?: View; error?: unknown }) {
       <Frame title={t('{name} is connected', { name: view.provider.display_name })}>
         <Banner tone="success">{t('You can close this page.')}</Banner>
         <p>
-          {rich('Stored as {it}. No agent may use it until somebody grants it.', {
-            it: <span className="font-mono">{`${view.provider.name}:${view.connection_name}`}</span>,
+          {rich('Stored as {name}. No agent may use it until somebody grants it.', {
+            name: <span className="font-mono">{`${view.provider.name}:${view.connection_name}`}</span>,
           })}
         </p>
       </Frame>

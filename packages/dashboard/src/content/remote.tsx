@@ -98,7 +98,7 @@ export const RemoteLink = ({ url, what, label }: { url: string; what: string; la
   </div>
 )
 
-const FRAME_POLICY = t("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+const FRAME_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 type Policy = { createHTML: (html: string) => unknown }
 type Factory = { createPolicy: (name: string, rules: { createHTML: (html: string) => string }) => Policy }
@@ -116,13 +116,9 @@ function trusted(html: string): unknown {
 export function HtmlFrame({ html, title }: { html: string; title: string }) {
   const frame = useRef<HTMLIFrameElement>(null)
   useEffect(() => {
-    const policyTag = t('\'<\'meta http-equiv="Content-Security-Policy" content="{fRAME_POLICY}">', {
-      fRAME_POLICY: FRAME_POLICY,
-    })
+    const policyTag = `<meta http-equiv="Content-Security-Policy" content="${FRAME_POLICY}">`
     if (frame.current)
-      frame.current.srcdoc = trusted(
-        t('<!doctype html>{policyTag}\'<\'meta name="color-scheme" content="light">{html}', { policyTag, html }),
-      ) as string
+      frame.current.srcdoc = trusted(`<!doctype html>${policyTag}<meta name="color-scheme" content="light">${html}`) as string
   }, [html])
   return (
     <iframe

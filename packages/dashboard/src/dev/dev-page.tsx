@@ -87,10 +87,10 @@ function Parties({ desk }: { desk: Desk }) {
 }
 
 const JUMPS = [
-  ['1m', '1 minute'],
-  ['10m', '10 minutes'],
-  ['1h', '1 hour'],
-  ['1d', '1 day'],
+  ['1m', t('1 minute')],
+  ['10m', t('10 minutes')],
+  ['1h', t('1 hour')],
+  ['1d', t('1 day')],
 ] as const
 
 function ClockCard({ clock }: { clock: Clock }) {

@@ -95,7 +95,7 @@ function Talk({ slack, here }: { slack: Slack; here: Conversation }) {
         {whispers.map(({ text }, i) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: whispers only come
           <li key={i} className="border-t border-line bg-sunken px-5 py-3 first:border-t-0">
-            <p className="text-xs text-muted">{t('Only visible to {slack}', { slack: visible(nameOf(slack, chosen)) })}</p>
+            <p className="text-xs text-muted">{t('Only visible to {name}', { name: visible(nameOf(slack, chosen)) })}</p>
             <p className="whitespace-pre-wrap wrap-anywhere">
               <Marked text={text} />
             </p>

@@ -149,7 +149,7 @@ function Tokens() {
               name: t('Who'),
               cell: (one) => (one.sub === null ? <span className="text-muted">{t('not said')}</span> : visible(one.sub)),
             },
-            { name: t('May'), cell: (one) => one.allow.join(', ') || 'look' },
+            { name: t('May'), cell: (one) => one.allow.join(', ') || t('look') },
             { name: t('Ends'), cell: (one) => <When at={one.expires_at} now={now} /> },
             {
               name: t('Acts'),

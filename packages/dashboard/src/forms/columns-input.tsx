@@ -1,6 +1,7 @@
 // The columns of a table, in their order.
 
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { Button } from '../ui/button.tsx'
 import { TextField } from '../ui/text-field.tsx'
 import { useEditing } from './context.ts'
@@ -12,7 +13,7 @@ import { OptionsInput } from './options-input.tsx'
 import { Rows } from './rows.tsx'
 
 const noteOf = ({ kind, required }: Raw): string =>
-  `${String(kind).replaceAll('_', ' ')}${required === false ? ', optional' : ''}`
+  required === false ? t('{kind}, optional', { kind: wireWord(String(kind)) }) : wireWord(String(kind))
 
 export function ColumnsInput({ field, at, onChange }: { field: Raw; at: string; onChange: (field: Raw) => void }) {
   const { wrong } = useEditing()

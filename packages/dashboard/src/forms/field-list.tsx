@@ -12,7 +12,8 @@ import { Rows } from './rows.tsx'
 const DEEPEST = 5
 const NESTED: readonly Kind[] = ['section_collapse', 'subform']
 
-const noteOf = ({ kind, required }: Raw): string => `${wordOf(kind)}${asks(kind) && required === false ? ', optional' : ''}`
+const noteOf = ({ kind, required }: Raw): string =>
+  asks(kind) && required === false ? t('{kind}, optional', { kind: wordOf(kind) }) : wordOf(kind)
 
 export function FieldList({ label, fields, at, place, taken = [], level, needsOne, onChange }: ListProps) {
   const { wrong } = useEditing()

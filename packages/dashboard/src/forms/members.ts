@@ -121,7 +121,9 @@ const MEMBERS: Record<string, readonly Member[]> = {
   ],
   pdf_viewer: [address(t('Address of the PDF')), number('height', t('Pixels high'))],
   html: [
-    code('html', 'HTML', { hint: t('Shown in a frame of its own, without scripts of the page and without loading anything.') }),
+    code('html', t('HTML'), {
+      hint: t('Shown in a frame of its own, without scripts of the page and without loading anything.'),
+    }),
   ],
   section: [text('title', t('Heading')), subtitle],
   section_collapse: [text('title', t('Heading')), subtitle, flag('default_open', t('Open at first'), { fallback: true })],

@@ -43,8 +43,8 @@ export function Rows({ label, items, at, nameOf, noteOf, onChange, keep, childre
   useLayoutEffect(() => {
     if (items.length === count.current + 1) {
       setOpen(items.length - 1)
-      wanted.current = t('{items} > [data-body] :is(input, select, textarea)', { items: rowAt(items.length - 1) })
-      setSaid(t('{items} was added.', { items: nameOf(items.at(-1) as Raw) }))
+      wanted.current = `${rowAt(items.length - 1)} > [data-body] :is(input, select, textarea)`
+      setSaid(t('{name} was added.', { name: nameOf(items.at(-1) as Raw) }))
     }
     count.current = items.length
   }, [items, nameOf])
@@ -57,13 +57,13 @@ export function Rows({ label, items, at, nameOf, noteOf, onChange, keep, childre
     wanted.current = `${rowAt(to)} [data-act="${isEnd ? (to === 0 ? 'down' : 'up') : to < from ? 'up' : 'down'}"]`
     if (open === from) setOpen(to)
     else if (open === to) setOpen(from)
-    setSaid(t('{items} is now {to} of {items2}.', { items: nameOf(items[from] as Raw), to: to + 1, items2: items.length }))
+    setSaid(t('{name} is now {place} of {count}.', { name: nameOf(items[from] as Raw), place: to + 1, count: items.length }))
     onChange(moved)
   }
   const remove = (i: number) => {
     wanted.current = `${rowAt(Math.min(i, items.length - 2))} [data-act="open"]`
     setOpen(null)
-    setSaid(t('{items} was removed.', { items: nameOf(items[i] as Raw) }))
+    setSaid(t('{name} was removed.', { name: nameOf(items[i] as Raw) }))
     onChange(items.filter((_, at) => at !== i))
   }
   return (

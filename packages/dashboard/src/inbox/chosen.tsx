@@ -14,16 +14,17 @@ import { Dialog } from '../ui/dialog.tsx'
 import { visible } from '../ui/marks.ts'
 import { TextField } from '../ui/text-field.tsx'
 
-type Act = { done: string; send: (id: string) => Promise<unknown> }
+type Done = 'claimed' | 'released' | 'handed'
+type Act = { done: Done; send: (id: string) => Promise<unknown> }
 type Left = { task: TaskListItem; why: string }
-type Told = { done: string; many: number; left: Left[] }
+type Told = { done: Done; many: number; left: Left[] }
 
 const CLAIM: Act = { done: 'claimed', send: (id) => api.tasks.claim(id) }
-const RELEASE: Act = { done: t('given back'), send: (id) => api.tasks.release(id) }
+const RELEASE: Act = { done: 'released', send: (id) => api.tasks.release(id) }
 
 /** A mail address, else the name of a pool. */
 const reassign = (to: string, reason: string): Act => ({
-  done: t('handed on'),
+  done: 'handed',
   send: (id) => api.tasks.reassign(id, { assign_to: to.includes('@') ? to : { pool: to }, reason }),
 })
 
@@ -123,15 +124,40 @@ export function ChosenBar({ tasks, onLeft }: Props) {
   )
 }
 
-const sentence = ({ done, many, left }: Told): string =>
-  left.length === 0
-    ? `${many} ${many === 1 ? t('task was') : t('tasks were')} ${done}.`
-    : t('{many} {many2} {done}, {left} {left, plural, one {was} other {were}} not.', {
-        many,
-        many2: many === 1 ? t('task was') : t('tasks were'),
-        done,
-        left: left.length,
-      })
+const sentence = ({ done, many, left }: Told): string => SENTENCES[done](many, left.length)
+
+const SENTENCES: Record<Done, (many: number, left: number) => string> = {
+  claimed: (many, left) =>
+    left === 0
+      ? t('{many} {many, plural, one {task was} other {tasks were}} claimed.', { many })
+      : t(
+          '{many} {many, plural, one {task was} other {tasks were}} claimed, {left} {left, plural, one {was} other {were}} not.',
+          {
+            many,
+            left,
+          },
+        ),
+  released: (many, left) =>
+    left === 0
+      ? t('{many} {many, plural, one {task was} other {tasks were}} given back.', { many })
+      : t(
+          '{many} {many, plural, one {task was} other {tasks were}} given back, {left} {left, plural, one {was} other {were}} not.',
+          {
+            many,
+            left,
+          },
+        ),
+  handed: (many, left) =>
+    left === 0
+      ? t('{many} {many, plural, one {task was} other {tasks were}} handed on.', { many })
+      : t(
+          '{many} {many, plural, one {task was} other {tasks were}} handed on, {left} {left, plural, one {was} other {were}} not.',
+          {
+            many,
+            left,
+          },
+        ),
+}
 
 type HandProps = { open: boolean; many: number; onClose: () => void; onHand: (to: string, reason: string) => void }
 

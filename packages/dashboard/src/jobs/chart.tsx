@@ -23,10 +23,10 @@ export function Chart({
   const x = (i: number) => LEFT + (i * (WIDTH - LEFT - 4)) / Math.max(1, times.length - 1)
   const y = (value: number) => 6 + (1 - value / top) * (HEIGHT - BOTTOM - 6)
   const said = lines.map((line) =>
-    t('{name}: {line} now, at most {math}', {
+    t('{name}: {now} now, at most {most}', {
       name: line.name,
-      line: newest(line, unit),
-      math: unit(Math.max(0, ...line.values.map((v) => v ?? 0))),
+      now: newest(line, unit),
+      most: unit(Math.max(0, ...line.values.map((v) => v ?? 0))),
     }),
   )
   return (

@@ -14,7 +14,7 @@ import { Empty, figure, JobsFrame, LIVE, span, Table, useAct, When, words } from
 import { RingPicture } from './ring.tsx'
 
 const WEAK: Record<string, string> = {
-  listen: 'no wake-ups arrive, so jobs are looked for at intervals',
+  listen: t('no wake-ups arrive, so jobs are looked for at intervals'),
   maintenance: t('no process leads maintenance'),
   schema: t('the database has another version than this server'),
   claim_loop: t('a loop that takes jobs stands still'),

@@ -4,6 +4,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { paths } from '../paths.ts'
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { exact, relative } from '../time.ts'
 import { Badge, type Tone } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
@@ -44,8 +45,8 @@ export const STATES = Object.keys(TONES) as State[]
 export function StateBadge({ job }: { job: Pick<JobRow, 'state' | 'state_reason'> }) {
   return (
     <Badge tone={TONES[job.state]}>
-      {job.state}
-      {job.state_reason && job.state !== 'completed' ? ` · ${job.state_reason.replaceAll('_', ' ')}` : ''}
+      {wireWord(job.state)}
+      {job.state_reason && job.state !== 'completed' ? ` · ${wireWord(job.state_reason)}` : ''}
     </Badge>
   )
 }
@@ -56,10 +57,10 @@ export const figure = (n: number | null | undefined): string => (n === null || n
 /** 3 ms, 1.2 s, 4 min. */
 export function span(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return '–'
-  if (ms < 1_000) return t('{ms} ms', { ms: ms < 10 ? Math.round(ms * 10) / 10 : Math.round(ms) })
-  if (ms < 60_000) return t('{math} s', { math: Math.round(ms / 100) / 10 })
-  if (ms < 3_600_000) return t('{math} min', { math: Math.round(ms / 60_000) })
-  return t('{math} h', { math: Math.round(ms / 3_600_000) })
+  if (ms < 1_000) return t('{count} ms', { count: ms < 10 ? Math.round(ms * 10) / 10 : Math.round(ms) })
+  if (ms < 60_000) return t('{count} s', { count: Math.round(ms / 100) / 10 })
+  if (ms < 3_600_000) return t('{count} min', { count: Math.round(ms / 60_000) })
+  return t('{count} h', { count: Math.round(ms / 3_600_000) })
 }
 
 export function When({ at, now }: { at: string | null | undefined; now: number }) {
@@ -174,6 +175,6 @@ export function PauseButton({
 
 export const Paused = ({ at }: { at: string | null }) => at && <Badge tone="warn">{t('paused')}</Badge>
 
-export const words = (name: string): string => name.replaceAll('_', ' ')
+export { wireWord as words } from '../text/wire.ts'
 
 export type Ring = RouteAnswer<'GET /ring'>

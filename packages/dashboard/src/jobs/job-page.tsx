@@ -9,6 +9,7 @@ import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
 import { placeErrors } from '../problem.ts'
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { exact, useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Button } from '../ui/button.tsx'
@@ -56,7 +57,7 @@ export function JobPage({ id }: { id: string }) {
                 <span className="text-sm text-muted">
                   {t('Attempt {attempt}', { attempt: error.attempt })}
                   {' · '}
-                  {error.reason.replaceAll('_', ' ')}
+                  {wireWord(error.reason)}
                   {' · '}
                   <When at={error.at} now={now} />
                 </span>
@@ -82,13 +83,19 @@ const WHY = {
   reschedule: t('Only a job that waits for its time gets another.'),
 }
 
+const DOES: Record<keyof typeof WHY, string> = {
+  retry: t('retry jobs'),
+  cancel: t('cancel jobs'),
+  reschedule: t('reschedule jobs'),
+}
+
 function Acts({ job }: { job: Job }) {
   const { id } = job
   const me = useUser()
   const [search, setSearch] = useSearchParams()
   const open = (wanted: boolean) => setSearch(wanted ? { act: 'reschedule' } : {})
   const closed = (act: keyof typeof WHY) =>
-    closedTo(me, `job.${act}`, t('{act} jobs', { act })) ?? (job.may.includes(act) ? undefined : WHY[act])
+    closedTo(me, `job.${act}`, DOES[act]) ?? (job.may.includes(act) ? undefined : WHY[act])
   const retry = useAct(() => api.call('POST /jobs/:id/retry', { params: { id }, body: {} }))
   const cancel = useAct(() => api.call('POST /jobs/:id/cancel', { params: { id }, body: {} }))
   return (
@@ -214,7 +221,7 @@ function Timeline({ rows, error }: { rows: JobTransition[]; error: unknown }) {
             </svg>
             <div className="pb-3">
               <p>
-                <span className="font-medium">{row.what.replaceAll('_', ' ')}</span>
+                <span className="font-medium">{wireWord(row.what)}</span>
                 {row.attempt !== null && row.attempt > 0 && (
                   <span className="text-muted">
                     {' · '}
@@ -231,8 +238,8 @@ function Timeline({ rows, error }: { rows: JobTransition[]; error: unknown }) {
               <p className="text-sm text-muted wrap-anywhere">
                 <time dateTime={row.at}>{exact(row.at)}</time>
                 {row.worker && ` · ${row.worker}`}
-                {row.actor && row.actor.type !== 'worker' && ` · ${row.actor.id === me.id ? 'you' : row.actor.id}`}
-                {row.reason && ` · ${row.reason.replaceAll('_', ' ')}`}
+                {row.actor && row.actor.type !== 'worker' && ` · ${row.actor.id === me.id ? t('you') : row.actor.id}`}
+                {row.reason && ` · ${wireWord(row.reason)}`}
               </p>
               {row.error && (
                 <p className="text-sm">

@@ -7,6 +7,7 @@ import { More, useList } from '../list.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Banner } from '../ui/banner.tsx'
@@ -87,7 +88,7 @@ export function JobsPage() {
               className="aria-pressed:bg-accent-soft aria-pressed:text-text"
               onClick={() => go(withState(line, search.state === state ? '' : state))}
             >
-              {state}
+              {wireWord(state)}
             </Button>
           </li>
         ))}
@@ -99,7 +100,7 @@ export function JobsPage() {
           busy={bulk.isPending}
           onClick={() => bulk.mutate('retry')}
         >
-          {t('Retry {ids} chosen', { ids: ids.length > 0 ? ids.length : '' })}
+          {ids.length > 0 ? t('Retry {count} chosen', { count: ids.length }) : t('Retry chosen')}
         </Button>
         <Button
           small
@@ -108,7 +109,7 @@ export function JobsPage() {
           busy={bulk.isPending}
           onClick={() => bulk.mutate('cancel')}
         >
-          {t('Cancel {ids} chosen', { ids: ids.length > 0 ? ids.length : '' })}
+          {ids.length > 0 ? t('Cancel {count} chosen', { count: ids.length }) : t('Cancel chosen')}
         </Button>
         <p role="status" className="text-sm text-muted">
           {told}

@@ -72,8 +72,8 @@ export function OverviewPage() {
           times={times}
           unit={(n) => figure(Math.round(n))}
           lines={[
-            { name: 'completed', colour: 'var(--accent)', values: points.map((point) => point.completed) },
-            { name: 'failed', colour: 'var(--danger)', dashed: true, values: points.map((point) => point.failed) },
+            { name: t('completed'), colour: 'var(--accent)', values: points.map((point) => point.completed) },
+            { name: t('failed'), colour: 'var(--danger)', dashed: true, values: points.map((point) => point.failed) },
           ]}
         />
         <Chart

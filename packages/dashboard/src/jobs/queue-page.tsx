@@ -88,7 +88,7 @@ function Acts({ queue: { name, paused_at } }: { queue: Queue }) {
   const drain = useAct(
     () => api.call('POST /queues/:name/drain', { params: { name } }),
     ({ cancelled }) =>
-      setTold(t('{object} cancelled.', { object: figure(Object.values(cancelled).reduce((sum, n) => sum + n, 0)) })),
+      setTold(t('{count} cancelled.', { count: figure(Object.values(cancelled).reduce((sum, n) => sum + n, 0)) })),
   )
   const paused = paused_at !== null
   return (
@@ -121,11 +121,13 @@ function Acts({ queue: { name, paused_at } }: { queue: Queue }) {
 
 type Rate = NonNullable<Queue['rate']>
 const rate = ({ limit, per_seconds, burst }: Rate): string =>
-  t('{limit} in {span}{burst}', {
-    limit: figure(limit),
-    span: span(per_seconds * 1000),
-    burst: burst === undefined ? '' : t(', bursts of {burst}', { burst: figure(burst) }),
-  })
+  burst === undefined
+    ? t('{limit} in {span}', { limit: figure(limit), span: span(per_seconds * 1000) })
+    : t('{limit} in {span}, bursts of {burst}', {
+        limit: figure(limit),
+        span: span(per_seconds * 1000),
+        burst: figure(burst),
+      })
 
 /** A rule for every key, or one by the beginning of the key. */
 function rules<T>(
@@ -153,10 +155,9 @@ function Limits({ queue }: { queue: Queue }) {
       t('Most that wait'),
       queue.max_depth === null
         ? null
-        : t('{maxDepth}, then {onFull}', {
-            maxDepth: figure(queue.max_depth),
-            onFull: queue.on_full === 'reject' ? 'refused' : t('told so'),
-          }),
+        : queue.on_full === 'reject'
+          ? t('{count}, then refused', { count: figure(queue.max_depth) })
+          : t('{count}, then told so', { count: figure(queue.max_depth) }),
     ],
     [t('Fair by'), queue.fair_by && words(queue.fair_by), t('nothing: in order')],
     [
@@ -165,15 +166,15 @@ function Limits({ queue }: { queue: Queue }) {
         Object.entries(weights)
           .map(([group, n]) => `${visible(group)} ${figure(n)}`)
           .join(' · '),
-      'none',
+      t('none'),
     ],
     [
       t('One priority higher'),
-      queue.aging_seconds === 0 ? 'never' : t('after {span}', { span: span(queue.aging_seconds * 1000) }),
+      queue.aging_seconds === 0 ? t('never') : t('after {span}', { span: span(queue.aging_seconds * 1000) }),
     ],
     [
       t('Kinds nobody declared'),
-      queue.undeclared === null ? null : queue.undeclared ? 'taken' : 'refused',
+      queue.undeclared === null ? null : queue.undeclared ? t('taken') : t('refused'),
       t('from SQL and code alone'),
     ],
   ]
@@ -191,7 +192,12 @@ function Limits({ queue }: { queue: Queue }) {
   )
 }
 
-const BY: Record<Key['by'], string> = { ordering_key: 'order', concurrency_key: t('at once'), rate_key: 'rate', kind: 'kind' }
+const BY: Record<Key['by'], string> = {
+  ordering_key: t('order'),
+  concurrency_key: t('at once'),
+  rate_key: t('rate'),
+  kind: t('kind'),
+}
 
 function Keys({ name }: { name: string }) {
   const me = useUser()
@@ -229,7 +235,7 @@ function Keys({ name }: { name: string }) {
               cell: ({ head }) =>
                 head && (
                   <Link href={paths.job(head.id)}>
-                    {head.kind} · {head.state}
+                    {head.kind} · {words(head.state)}
                   </Link>
                 ),
             },

@@ -1,6 +1,7 @@
 // The ring as a picture: sixteen slots in a circle, which is filled now, which are sealed, and what holds one of them. The same stands beside it in words.
 
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { figure, type Ring, span } from './frame.tsx'
 
 const HELD: Record<string, string> = {
@@ -41,11 +42,13 @@ export function RingPicture({ ring }: { ring: Ring }) {
                 strokeWidth={slot.state === 'current' ? 2 : 0.75}
               >
                 <title>
-                  {t('Slot {slot}: {state}{heldBy}', {
-                    slot: slot.slot,
-                    state: slot.state,
-                    heldBy: slot.held_by ? `, ${HELD[slot.held_by] ?? slot.held_by}` : '',
-                  })}
+                  {slot.held_by
+                    ? t('Slot {slot}: {state}, {why}', {
+                        slot: slot.slot,
+                        state: wireWord(slot.state),
+                        why: HELD[slot.held_by] ?? slot.held_by,
+                      })
+                    : t('Slot {slot}: {state}', { slot: slot.slot, state: wireWord(slot.state) })}
                 </title>
               </path>
               <text
@@ -79,9 +82,9 @@ export function RingPicture({ ring }: { ring: Ring }) {
         </p>
         <ul className="flex flex-wrap gap-x-5 gap-y-1 text-sm">
           <Key colour={FILL.current} name={t('filled now')} />
-          <Key colour={FILL.sealed} name={`sealed (${sealed.length})`} />
-          {held.length > 0 && <Key colour={FILL_HELD} name={`held (${held.length})`} />}
-          <Key colour={FILL.free} name={`free (${ring.free_slots})`} />
+          <Key colour={FILL.sealed} name={t('sealed ({count})', { count: sealed.length })} />
+          {held.length > 0 && <Key colour={FILL_HELD} name={t('held ({count})', { count: held.length })} />}
+          <Key colour={FILL.free} name={t('free ({count})', { count: ring.free_slots })} />
         </ul>
         {held.length > 0 && (
           <ul className="text-sm">

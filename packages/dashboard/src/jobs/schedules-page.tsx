@@ -111,7 +111,11 @@ const Fact = ({ name, children }: { name: string; children: React.ReactNode }) =
   </div>
 )
 
-const SKIPPED = { overlap: t('left out: the last one still ran'), outage: 'missed', error: t('could not be enqueued') } as const
+const SKIPPED = {
+  overlap: t('left out: the last one still ran'),
+  outage: t('missed'),
+  error: t('could not be enqueued'),
+} as const
 
 function Outcome({ fire }: { fire: Fire }) {
   if (fire.skipped) return <Badge tone={fire.skipped === 'error' ? 'bad' : 'warn'}>{SKIPPED[fire.skipped]}</Badge>

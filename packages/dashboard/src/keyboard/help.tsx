@@ -11,7 +11,7 @@ const INBOX: readonly Named[] = [
   ['Enter', t('open the task')],
   ['x', t('choose it, to act on several')],
   ['p', t('show what it is about beside the list')],
-  ['/', 'search'],
+  ['/', t('search')],
 ]
 
 const TASK: readonly Named[] = [

@@ -35,10 +35,10 @@ export function RewrapCard({ run }: { run: Rewrap }) {
         />
         <p className="text-sm text-muted">
           {!isDone && run.rate && left > 0
-            ? t('{done} of {total} wraps moved, about {math} s left', {
+            ? t('{done} of {total} wraps moved, about {seconds} s left', {
                 done: many(run.done),
                 total: many(run.total),
-                math: Math.ceil(left / run.rate),
+                seconds: Math.ceil(left / run.rate),
               })
             : t('{done} of {total} wraps moved', { done: many(run.done), total: many(run.total) })}
         </p>

@@ -22,10 +22,10 @@ export function whereItStands({ versions, rewraps }: Pick<KeyringState, 'version
     return next.missing_in > 0
       ? {
           step: 'promote',
-          says: t('Version {version} is added; {missingIn} not hold it yet.', {
-            version: next.version,
-            missingIn: processes(next.missing_in),
-          }),
+          says: t(
+            'Version {version} is added; {count, plural, one {one live process does} other {{count} live processes do}} not hold it yet.',
+            { version: next.version, count: next.missing_in },
+          ),
         }
       : { step: 'promote', says: t('Every live process holds version {version}: promote it.', { version: next.version }) }
   const older = versions.filter((one) => one.state === 'accepted')
@@ -61,9 +61,6 @@ export function whereItStands({ versions, rewraps }: Pick<KeyringState, 'version
     }
   return { step: 'add', says: t('One version does all. A rotation begins with a further one.'), mayAdd: true }
 }
-
-const processes = (count: number): string =>
-  count === 1 ? t('one live process does') : t('{count} live processes do', { count })
 
 export function Steps({ at }: { at: Standing }) {
   const here = STEPS.findIndex(({ step }) => step === at.step)

@@ -69,7 +69,9 @@ export function TransportFields({ transport, typed, errors, kept, onChange }: Pr
           rows={3}
           mono
           hint={
-            kept ? t('As JSON; sealed. Empty: those that are kept.') : t('As JSON; sealed: \'{\'"Authorization": "Bearer …"\'}\'')
+            kept
+              ? t('As JSON; sealed. Empty: those that are kept.')
+              : t('As JSON; sealed: {sample}', { sample: '{"Authorization": "Bearer …"}' })
           }
           {...field('headers')}
         />
@@ -77,9 +79,9 @@ export function TransportFields({ transport, typed, errors, kept, onChange }: Pr
           label={t('Body')}
           rows={7}
           mono
-          hint={t(
-            "JSON in which '{''{'to'}''}', '{''{'subject'}''}', '{''{'text'}''}', '{''{'html'}''}', '{''{'from'}''}', '{''{'message_id'}''}' and others stand for the mail.",
-          )}
+          hint={t('JSON in which {names} and others stand for the mail.', {
+            names: '{{to}}, {{subject}}, {{text}}, {{html}}, {{from}}, {{message_id}}',
+          })}
           {...field('template')}
         />
       </>

@@ -43,7 +43,7 @@ export function InboxPage() {
     // While one types, the rows stay where they are until others have been found.
     { refetchInterval, keep: (key) => key[1] === view },
   )
-  useTitle(t('{counts}Inbox', { counts: counts && counts.all > 0 ? `(${countText(counts, 'all')}) ` : '' }))
+  useTitle(counts && counts.all > 0 ? t('({count}) Inbox', { count: countText(counts, 'all') }) : t('Inbox'))
 
   const put = (name: keyof Filters | 'preview', text: string) =>
     setSearch(

@@ -113,7 +113,7 @@ function ComponentRow({ component }: { component: Component }) {
             <span title={exact(component.since)}>{t('since {when}', { when: relative(component.since, now) })}</span>
           )}
           {component.uptime !== null && (
-            <span>{t('{math} % without outage', { math: Math.floor(component.uptime * 10_000) / 100 })}</span>
+            <span>{t('{percent} % without outage', { percent: Math.floor(component.uptime * 10_000) / 100 })}</span>
           )}
           <Badge tone={tone}>{word}</Badge>
         </div>

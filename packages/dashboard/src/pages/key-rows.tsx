@@ -82,5 +82,5 @@ function lifeOf(key: Key, now: number): string {
   if (key.state === 'revoked') return t('Revoked')
   if (key.state === 'expired' || Date.parse(key.expires_at) <= now) return t('Expired')
   const before = key.rotation_ends_at ? ` · ${t('the one before works until {when}', { when: exact(key.rotation_ends_at) })}` : ''
-  return t('Expires {when}{before}', { when: relative(key.expires_at, now), before })
+  return `${t('Expires {when}', { when: relative(key.expires_at, now) })}${before}`
 }

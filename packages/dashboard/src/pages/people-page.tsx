@@ -9,6 +9,7 @@ import { closedTo, useUser } from '../me.ts'
 import { placeErrors } from '../problem.ts'
 import { useStepUp } from '../step-up.tsx'
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { exact, relative, useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -152,7 +153,7 @@ function InvitationRow({ invitation }: { invitation: Invitation }) {
       <div className="min-w-0">
         <p className="wrap-anywhere">{invitation.email}</p>
         <p className="text-sm text-muted" title={exact(invitation.created_at)}>
-          {invitation.role}
+          {wireWord(invitation.role)}
           {' · '}
           {t('made {when}', { when: relative(invitation.created_at, now) })}
           {invitation.state === 'open' ? ` · ${t('works until {when}', { when: exact(invitation.expires_at) })}` : ''}

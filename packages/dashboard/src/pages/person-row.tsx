@@ -5,6 +5,7 @@ import { api } from '../api.ts'
 import { closedTo, useUser } from '../me.ts'
 import { useStepUp } from '../step-up.tsx'
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
 import { Confirm } from '../ui/confirm.tsx'
@@ -15,7 +16,7 @@ type Person = RouteAnswer<'GET /users'>['data'][number]
 type Role = RouteBody<'PUT /users/:id/role'>['role']
 
 export const ROLES: readonly { role: Role; does: string }[] = [
-  { role: 'owner', does: 'everything' },
+  { role: 'owner', does: t('everything') },
   { role: 'admin', does: t('everything but owners') },
   { role: 'operator', does: t('all tasks, agents and keys') },
   { role: 'member', does: t('own agents, and tasks asked of them') },
@@ -50,7 +51,7 @@ export function PersonRow({ person }: { person: Person }) {
       <div className="flex items-center gap-2">
         {locked ? (
           <span className="text-muted" title={locked}>
-            {person.role}
+            {wireWord(person.role)}
           </span>
         ) : (
           <select
@@ -62,7 +63,7 @@ export function PersonRow({ person }: { person: Person }) {
           >
             {ROLES.map((one) => (
               <option key={one.role} value={one.role}>
-                {one.role}
+                {wireWord(one.role)}
               </option>
             ))}
           </select>

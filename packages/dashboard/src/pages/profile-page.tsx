@@ -2,6 +2,7 @@
 import { useUser } from '../me.ts'
 import { AvailabilityCard } from '../routing/availability-card.tsx'
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
 import { PageTitle } from '../ui/card.tsx'
@@ -17,7 +18,7 @@ export function ProfilePage() {
     <div className="flex flex-col gap-5">
       <PageTitle title={t('Profile')}>
         <p className="flex flex-wrap items-center gap-2 text-muted wrap-anywhere">
-          {visible(me.display_name)} · {me.email} <Badge tone="good">{me.role}</Badge>
+          {visible(me.display_name)} · {me.email} <Badge tone="good">{wireWord(me.role ?? '')}</Badge>
           {me.is_host && <Badge tone="info">{t('host')}</Badge>}
         </p>
       </PageTitle>

@@ -1,5 +1,6 @@
 // What became of a task: who settled it, how and why.
 import type { Decision, Task } from '@countersign/sdk'
+import { Attested } from '../task/attested.tsx'
 import { Receipt } from '../task/receipt.tsx'
 import { Remembered } from '../task/remember.tsx'
 import { rich } from '../text/rich.tsx'
@@ -22,15 +23,14 @@ export function outcomeOf(task: Task): string {
 }
 
 /** The deadline has said so already. */
-const THROUGH: Record<NonNullable<Task['completed_via_channel']>, string> = {
-  dashboard: t(', in the dashboard'),
-  email: t(', by mail'),
-  slack: t(', in Slack'),
-  embed: t(', in an embedded page'),
-  webhook: t(', by a webhook'),
-  api: t(', through the API'),
-  cli: t(', from the command line'),
-  timeout: '',
+const THROUGH: Readonly<Record<string, (when: string) => string>> = {
+  dashboard: (when) => t('{when}, in the dashboard', { when }),
+  email: (when) => t('{when}, by mail', { when }),
+  slack: (when) => t('{when}, in Slack', { when }),
+  embed: (when) => t('{when}, in an embedded page', { when }),
+  webhook: (when) => t('{when}, by a webhook', { when }),
+  api: (when) => t('{when}, through the API', { when }),
+  cli: (when) => t('{when}, from the command line', { when }),
 }
 
 /** Whether it will change yet. */
@@ -44,12 +44,7 @@ export function TaskOutcome({ task }: { task: Task }) {
         <p>
           <AgentText text={outcomeOf(task)} />
         </p>
-        {at && (
-          <p className="text-sm text-muted">
-            {exact(at)}
-            {task.completed_via_channel ? THROUGH[task.completed_via_channel] : ''}
-          </p>
-        )}
+        {at && <p className="text-sm text-muted">{THROUGH[task.completed_via_channel ?? '']?.(exact(at)) ?? exact(at)}</p>}
         {typeof task.cancel_reason === 'string' && <Said what={t('Reason')} text={task.cancel_reason} />}
         {task.decisions.map((decision) => (
           <Decided key={decision.id} decision={decision} />
@@ -68,6 +63,7 @@ const Decided = ({ decision }: { decision: Decision }) => (
         {rich('{name} was not asked and stepped in.', { name: <AgentText text={decision.display_name} /> })}
       </p>
     )}
+    <Attested decision={decision} />
     {typeof decision.reason === 'string' && <Said what={t('Reason')} text={decision.reason} />}
     {typeof decision.comment === 'string' && <Said what={t('Comment')} text={decision.comment} />}
   </>

@@ -122,15 +122,15 @@ function Editor({ base }: { base: PolicyVersion }) {
   )
 }
 
-const many = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'}`
-
-const said = (errors: number, warnings: number, policies: number): string =>
-  errors > 0
-    ? t('{errors}: it cannot be saved like this.', { errors: many(errors, 'problem') })
-    : t('No problem in {policies, plural, one {one policy} other {{policies} policies}}{warnings}.', {
-        policies,
-        warnings: warnings > 0 ? `, ${many(warnings, 'warning')}` : '',
-      })
+const said = (errors: number, warnings: number, policies: number): string => {
+  if (errors > 0) return t('{errors} {errors, plural, one {problem} other {problems}}: it cannot be saved like this.', { errors })
+  return warnings > 0
+    ? t(
+        'No problem in {policies, plural, one {one policy} other {{policies} policies}}, {warnings} {warnings, plural, one {warning} other {warnings}}.',
+        { policies, warnings },
+      )
+    : t('No problem in {policies, plural, one {one policy} other {{policies} policies}}.', { policies })
+}
 
 type AreaProps = {
   area: React.RefObject<HTMLTextAreaElement | null>

@@ -3,6 +3,7 @@ import type { PolicyVersion } from '@countersign/sdk'
 import type { ReactNode } from 'react'
 import { paths } from '../paths.ts'
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { Badge, type Tone } from '../ui/badge.tsx'
 import { visible } from '../ui/marks.ts'
 import { Sections } from '../ui/sections.tsx'
@@ -36,11 +37,11 @@ export const OutcomeBadge = ({ outcome }: { outcome: 'allow' | 'ask' | 'deny' })
 
 /** 90 s, 10 min, 24 h, 7 days. */
 export function duration(seconds: number): string {
-  if (seconds < 120) return t('{seconds} s', { seconds })
-  if (seconds < 7_200) return t('{math} min', { math: Math.round(seconds / 60) })
+  if (seconds < 120) return t('{count} s', { count: seconds })
+  if (seconds < 7_200) return t('{count} min', { count: Math.round(seconds / 60) })
   return seconds <= 172_800
-    ? t('{math} h', { math: Math.round(seconds / 3_600) })
-    : t('{math} days', { math: Math.round(seconds / 86_400) })
+    ? t('{count} h', { count: Math.round(seconds / 3_600) })
+    : t('{count} days', { count: Math.round(seconds / 86_400) })
 }
 
 /** One policy: what it does, in words, and its text behind a click. */
@@ -50,7 +51,7 @@ export function PolicyItem({ policy, open = false }: { policy: Shown; open?: boo
     <li className="flex flex-col gap-2 px-5 py-3">
       <div className="flex flex-wrap items-baseline gap-x-3 gap-y-1">
         <span className="w-20 shrink-0">
-          <Badge tone={TONES[doesOf(policy)]}>{doesOf(policy)}</Badge>
+          <Badge tone={TONES[doesOf(policy)]}>{wireWord(doesOf(policy))}</Badge>
         </span>
         <span className="min-w-0 grow basis-72 wrap-anywhere">{visible(policy.says)}</span>
         <code className="font-mono text-sm text-muted">{visible(policy.id)}</code>

@@ -1,4 +1,5 @@
 // The active policies in words (P70): what is allowed, asked and denied, each with its text behind a click.
+import type { PolicyVersion } from '@countersign/sdk'
 import { Link, useSearchParams } from 'wouter'
 import { paths } from '../paths.ts'
 import { rich } from '../text/rich.tsx'
@@ -18,6 +19,18 @@ const FILTERS: { name: string; does: Does | null }[] = [
   { name: t('Denies'), does: 'denies' },
 ]
 
+function versionOf({ version, origin, activated_at }: PolicyVersion): string {
+  const started = origin === 'starting'
+  if (!activated_at)
+    return started
+      ? t('Version {version}, with which this tenant started.', { version })
+      : t('Version {version}, saved here.', { version })
+  const when = exact(activated_at)
+  return started
+    ? t('Version {version}, with which this tenant started, active since {when}.', { version, when })
+    : t('Version {version}, saved here, active since {when}.', { version, when })
+}
+
 export function InForcePage() {
   useTitle(t('Policies'))
   const active = useActive()
@@ -31,12 +44,9 @@ export function InForcePage() {
       {active.data && (
         <>
           <p className="text-muted">
-            {active.data.origin === 'starting'
-              ? t('Version {version}, with which this tenant started', { version: active.data.version })
-              : t('Version {version}, saved here', { version: active.data.version })}
-            {active.data.activated_at && <>{t(', active since {when}', { when: exact(active.data.activated_at) })}</>}
+            {versionOf(active.data)}{' '}
             {rich(
-              '. Whatever no policy permits is denied; one that denies outweighs all that allow. <link>Change them in the editor</link>.',
+              'Whatever no policy permits is denied; one that denies outweighs all that allow. <link>Change them in the editor</link>.',
               {
                 link: (words) => (
                   <Link href={paths.policyEditor()} className="underline decoration-line-strong underline-offset-4">

@@ -69,8 +69,8 @@ function Activation({ version: row }: { version: PolicyVersion }) {
         onConfirm={() => activate.mutate()}
       >
         {t(
-          'From the next decision on, in every process, acts of this tenant are judged by version {version} in place of version {version2}. You can go back at any time.',
-          { version: row.version, version2: active.data?.version },
+          'From the next decision on, in every process, acts of this tenant are judged by version {version} in place of version {before}. You can go back at any time.',
+          { version: row.version, before: active.data?.version },
         )}
       </Confirm>
       <Refusal error={activate.error} />
@@ -218,12 +218,9 @@ function DryRunResult({ run: { judged, without_content, unreadable, changed } }:
     <>
       <p role="status">
         {changed.length === 0
-          ? t('{changed} of {judged} {judged, plural, one {decision} other {decisions}} would change.', {
-              changed: changed.length === 0 ? t('No outcome') : changed.length,
-              judged,
-            })
+          ? t('No outcome of {judged} {judged, plural, one {decision} other {decisions}} would change.', { judged })
           : t('{changed} of {judged} {judged, plural, one {decision} other {decisions}} would come out differently.', {
-              changed: changed.length === 0 ? t('No outcome') : changed.length,
+              changed: changed.length,
               judged,
             })}
         {without_content > 0 &&

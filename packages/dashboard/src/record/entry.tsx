@@ -10,6 +10,7 @@ import { type RecordEntry, sentenceOf } from '../talk/sentence.ts'
 import { whoOf } from '../talk/who.ts'
 import { Comparison } from '../task/comparison.tsx'
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { exact, relative } from '../time.ts'
 import { AgentText } from '../ui/content.tsx'
 import { VerdictMark, VerdictParts } from './mark.tsx'
@@ -26,13 +27,13 @@ type Props = {
 }
 
 const CHANNELS: Record<string, string> = {
-  dashboard: 'dashboard',
-  api: 'API',
+  dashboard: t('dashboard'),
+  api: t('API'),
   cli: t('command line'),
   email: 'e-mail',
   slack: t('Slack'),
   embed: t('embedded page'),
-  webhook: 'webhook',
+  webhook: t('webhook'),
   timeout: t('the deadline'),
 }
 
@@ -73,7 +74,11 @@ export function Entry({ entry, now, task, step, closed, judged }: Props) {
         <Fact name={t('Through')}>{channel === null ? '–' : (CHANNELS[channel] ?? channel)}</Fact>
         <Fact name={t('Proved')}>{actor.assurance === undefined ? '–' : (PROVED[actor.assurance] ?? actor.assurance)}</Fact>
         <Fact name={t('State')}>
-          {step === undefined ? t('the same') : step.from === null ? step.to : `${step.from} → ${step.to}`}
+          {step === undefined
+            ? t('the same')
+            : step.from === null
+              ? wireWord(step.to)
+              : `${wireWord(step.from)} → ${wireWord(step.to)}`}
         </Fact>
         <Fact name={t('In the log')}>
           {seq === null ? (

@@ -32,7 +32,7 @@ export function VerdictParts({ judged }: { judged: Judged | undefined }) {
         <li key={name} className={parts[name] === false ? 'font-medium text-danger' : ''}>
           <span aria-hidden="true">{{ true: '✓ ', false: '✗ ', null: '– ' }[String(parts[name])]}</span>
           <span className="sr-only">
-            {{ true: 'Holds: ', false: 'Fails: ', null: `${t('Not checked:')} ` }[String(parts[name])]}
+            {{ true: t('Holds:'), false: t('Fails:'), null: t('Not checked:') }[String(parts[name])]}{' '}
           </span>
           {SAYS[name]}
           {parts[name] === null && ` ${t('(this browser knows no Ed25519)')}`}

@@ -47,25 +47,28 @@ export function RecordPage() {
         )}
       </div>
       <Refusal error={query.error ?? keys.error} />
-      {closed !== undefined && <Banner tone="info">{t('{closed} What is shown here is not checked.', { closed })}</Banner>}
+      {closed !== undefined && <Banner tone="info">{`${closed} ${t('What is shown here is not checked.')}`}</Banner>}
       {of('fails') > 0 && (
         <Banner tone="error">
           {t(
-            '{of, plural, one {An entry does not verify} other {{of} entries do not verify}}: it is not what was sealed, or the proof is not what was signed. Tell whoever runs this installation, and compare with an export or a note that you kept.',
-            { of: of('fails') },
+            '{failed, plural, one {An entry does not verify} other {{failed} entries do not verify}}: it is not what was sealed, or the proof is not what was signed. Tell whoever runs this installation, and compare with an export or a note that you kept.',
+            { failed: of('fails') },
           )}
         </Banner>
       )}
       {closed === undefined && rows.length > 0 && (
         <p role="status" className="text-muted">
           {of('waits') > 0
-            ? t('{of} of {rows} {rows, plural, one {entry} other {entries}} verified in this browser, {of2} not signed yet.', {
-                of: of('verified'),
-                rows: rows.length,
-                of2: of('waits'),
-              })
-            : t('{of} of {rows} {rows, plural, one {entry} other {entries}} verified in this browser.', {
-                of: of('verified'),
+            ? t(
+                '{verified} of {rows} {rows, plural, one {entry} other {entries}} verified in this browser, {waiting} not signed yet.',
+                {
+                  verified: of('verified'),
+                  rows: rows.length,
+                  waiting: of('waits'),
+                },
+              )
+            : t('{verified} of {rows} {rows, plural, one {entry} other {entries}} verified in this browser.', {
+                verified: of('verified'),
                 rows: rows.length,
               })}
         </p>

@@ -60,7 +60,7 @@ function Row({ notice, task, now }: { notice: Notice; task: Task; now: number })
     onSettled: () => queries.invalidateQueries({ queryKey: ['task', task.id, 'notices'] }),
   })
   const { word, tone } = STATES[notice.state]
-  const who = visible(notice.display_name ?? notice.target ?? 'somebody')
+  const who = visible(notice.display_name ?? notice.target ?? t('somebody'))
   const at = notice.sent_at ?? notice.failed_at ?? notice.created_at
   const last = notice.reasons.at(-1)
   const open = task.status === 'open' || task.status === 'returned'
@@ -76,8 +76,10 @@ function Row({ notice, task, now }: { notice: Notice; task: Task; now: number })
           <span className="font-medium wrap-anywhere">{who}</span> <Badge tone={tone}>{word}</Badge>
         </p>
         <p className="text-sm text-muted wrap-anywhere">
-          {CHANNELS[notice.channel]}
-          {notice.digest_id ? t(', together with others') : ''} · <time title={exact(at)}>{relative(at, now)}</time>
+          {notice.digest_id
+            ? t('{channel}, together with others', { channel: CHANNELS[notice.channel] })
+            : CHANNELS[notice.channel]}{' '}
+          · <time title={exact(at)}>{relative(at, now)}</time>
           {notice.attempts > 1 ? ` · ${t('{attempts} attempts', { attempts: notice.attempts })}` : ''}
         </p>
         {last && notice.state !== 'sent' && notice.state !== 'rewritten' && (

@@ -4,6 +4,7 @@ import { type FormEvent, useState } from 'react'
 import { api } from '../api.ts'
 import { placeErrors } from '../problem.ts'
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { Button } from '../ui/button.tsx'
 import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
@@ -79,7 +80,7 @@ export function PoolForm({ pool, people, onDone }: Props) {
                 className="size-4 accent-accent"
               />
               <span className="wrap-anywhere">{visible(one.display_name)}</span>
-              <span className="text-sm text-muted">{one.role}</span>
+              <span className="text-sm text-muted">{wireWord(one.role)}</span>
             </label>
           ))}
         </div>

@@ -10,7 +10,12 @@ import { visible } from '../ui/marks.ts'
 import { useRouting } from './frame.tsx'
 
 const FIRST = 5
-const CHANNEL: Record<string, string> = { email: 'mail', slack: t('Slack'), webhook: 'webhooks', push: 'push' }
+const CHANNEL: Record<string, string> = {
+  email: t('mail'),
+  slack: t('Slack'),
+  webhook: t('webhooks'),
+  push: t('push'),
+}
 
 export function RoutingWarnings() {
   const { refetchInterval } = useLive()
@@ -48,14 +53,15 @@ export function RoutingWarnings() {
       )}
       {(troubles.data?.data ?? []).map((trouble) => (
         <Banner key={trouble.channel} tone="warning">
-          {t(
-            '{failed, plural, one {A notice} other {{failed} notices}} by {channel} did not get through within the hour{lastReason}',
-            {
-              failed: trouble.failed,
-              channel: CHANNEL[trouble.channel],
-              lastReason: trouble.last_reason ? `: ${visible(trouble.last_reason)}` : '.',
-            },
-          )}
+          {trouble.last_reason
+            ? t(
+                '{failed, plural, one {A notice} other {{failed} notices}} by {channel} did not get through within the hour: {reason}',
+                { failed: trouble.failed, channel: CHANNEL[trouble.channel], reason: visible(trouble.last_reason) },
+              )
+            : t('{failed, plural, one {A notice} other {{failed} notices}} by {channel} did not get through within the hour.', {
+                failed: trouble.failed,
+                channel: CHANNEL[trouble.channel],
+              })}
         </Banner>
       ))}
     </>

@@ -45,7 +45,7 @@ export function CompatibilityKeys() {
           id={(one: Version) => String(one.version)}
           columns={[
             { name: t('Version'), cell: (one) => one.version },
-            { name: t('Origin'), cell: (one) => (one.origin === 'made' ? t('made here') : 'imported') },
+            { name: t('Origin'), cell: (one) => (one.origin === 'made' ? t('made here') : t('imported')) },
             { name: t('Made'), cell: (one) => <When at={one.created_at} now={now} /> },
             {
               name: t('Signs'),

@@ -6,6 +6,7 @@ import { api } from '../api.ts'
 import { useUser } from '../me.ts'
 import { paths } from '../paths.ts'
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { visible } from '../ui/marks.ts'
@@ -16,7 +17,7 @@ import { savedViews } from './saved-views.ts'
 
 const anyOf = (word: string, values: readonly string[]) => [
   { value: '', label: word },
-  ...values.map((value) => ({ value, label: value })),
+  ...values.map((value) => ({ value, label: wireWord(value) })),
 ]
 
 type Props = { filters: Filters; put: (name: keyof Filters, value: string) => void; search: string }

@@ -11,11 +11,11 @@ import { Banner } from '../ui/banner.tsx'
 type Decision = RouteBody<'POST /tasks/:id/decide'>
 
 const WORDS: Record<Decision['type'], string> = {
-  accept: 'accept',
+  accept: t('accept'),
   edit: t('accept with your changes'),
-  respond: 'answer',
-  ignore: 'ignore',
-  deny: 'deny',
+  respond: t('answer'),
+  ignore: t('ignore'),
+  deny: t('deny'),
 }
 
 export function useProvenDecision(task: Pick<Task, 'id' | 'task'>) {
@@ -52,9 +52,9 @@ const Fixed = ({ task, type, digest, isLate }: FixedProps) => (
       <Banner tone="warning">{t('That took longer than five minutes, so nothing was sent. Confirm it once more.')}</Banner>
     )}
     <p>
-      {rich('Your password confirms this decision and no other: you {type} {it}.', {
+      {rich('Your password confirms this decision and no other: you {type} {question}.', {
         type: <strong className="font-semibold">{WORDS[type]}</strong>,
-        it: (
+        question: (
           <span className="wrap-anywhere">
             “<AgentText text={task.task.length > 150 ? `${task.task.slice(0, 150)}…` : task.task} />”
           </span>

@@ -62,7 +62,7 @@ function ReassignForm({ task, onDone }: { task: Task; onDone: () => void }) {
       .filter(({ user_id }) => user_id !== task.assigned_to_user_id)
       .map((one) => ({
         value: JSON.stringify({ user_id: one.user_id }),
-        label: `${visible(one.display_name)}${one.away_until === null ? '' : ' (away)'}`,
+        label: one.away_until === null ? visible(one.display_name) : t('{name} (away)', { name: visible(one.display_name) }),
       })),
     ...(pools.data?.data ?? []).map(({ name }) => ({
       value: JSON.stringify({ pool: name }),

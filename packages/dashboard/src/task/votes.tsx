@@ -12,6 +12,7 @@ import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
 import { Refusal } from '../ui/refusal.tsx'
+import { Attested } from './attested.tsx'
 
 export function Votes({ task }: { task: Task }) {
   if (!task.quorum || task.votes_needed < 2) return null
@@ -112,6 +113,7 @@ function Vote({ decision, task }: { decision: Decision; task: Task }) {
         )}
       </div>
       {typeof decision.reason === 'string' && <AgentText text={decision.reason} />}
+      <Attested decision={decision} />
       <Refusal error={withdraw.error} />
     </li>
   )

@@ -14,7 +14,7 @@ import { useMyTenants, useSwitch } from './switch.tsx'
 
 export const left = (until: string, now: number): string => {
   const seconds = Math.max(0, Math.ceil((new Date(until).getTime() - now) / 1000))
-  return seconds >= 60 ? t('{math} min', { math: Math.ceil(seconds / 60) }) : t('{seconds} s', { seconds })
+  return seconds >= 60 ? t('{count} min', { count: Math.ceil(seconds / 60) }) : t('{count} s', { count: seconds })
 }
 
 export function TenantNotice() {

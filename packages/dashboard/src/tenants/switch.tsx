@@ -5,6 +5,7 @@ import { api } from '../api.ts'
 import { dropDrafts } from '../draft-store.ts'
 import { paths } from '../paths.ts'
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 
 export const useMyTenants = () =>
   useQuery({ queryKey: ['my-tenants'], queryFn: () => api.tenant.mine(), select: ({ data }) => data })
@@ -40,7 +41,7 @@ export function TenantSwitch() {
       {rows.map((one) => (
         <option key={one.tenant_id + (one.break_glass_id ?? '')} value={one.tenant_id}>
           {one.name}
-          {one.break_glass_id ? ` ${t('(to read)')}` : one.state === 'active' ? '' : ` (${one.state})`}
+          {one.break_glass_id ? ` ${t('(to read)')}` : one.state === 'active' ? '' : ` (${wireWord(one.state)})`}
         </option>
       ))}
     </select>

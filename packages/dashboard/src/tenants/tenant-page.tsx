@@ -11,6 +11,7 @@ import { placeErrors } from '../problem.ts'
 import { TENANT } from '../settings/sections.ts'
 import { useStepUp } from '../step-up.tsx'
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { exact, relative, useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -217,7 +218,7 @@ function HandOver() {
             disabled={closed !== undefined}
             options={[
               { value: '', label: t('Nobody yet') },
-              ...others.map((one) => ({ value: one.id, label: `${one.display_name} (${one.role})` })),
+              ...others.map((one) => ({ value: one.id, label: `${one.display_name} (${wireWord(one.role)})` })),
             ]}
             onChange={(event) => setTo(event.target.value)}
           />

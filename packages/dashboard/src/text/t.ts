@@ -40,3 +40,6 @@ export function fill(message: string, values: Readonly<Record<string, unknown>>)
   // Whatever is filled in comes back as it is, so any value will do; the library's type names those of its own formats.
   return format.format(values as Record<string, string>)
 }
+
+/** A sentence that comes from elsewhere and is known all the same, such as the title of a problem: in the language of the page, else as it came. */
+export const known = (sentence: string): string => catalogue[sentence] ?? sentence

@@ -6,11 +6,11 @@ export type Verifier = RouteAnswer<'GET /verifiers/:id'>
 
 export const NAMES: Record<string, string> = {
   anthropic: t('Anthropic'),
-  openai: 'OpenAI',
+  openai: t('OpenAI'),
   gemini: t('Gemini'),
   azure_openai: t('Azure OpenAI'),
   openai_compatible: t('a server of your own'),
-  rules: 'rules',
+  rules: t('rules'),
   agent: t('the agent that asks'),
 }
 export const PROVIDERS = Object.entries(NAMES).map(([value, label]) => ({ value, label }))

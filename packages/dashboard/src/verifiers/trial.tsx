@@ -12,7 +12,7 @@ import { TextArea, TextField } from '../ui/text-field.tsx'
 import type { Verifier } from './providers.ts'
 
 export function TrialRun({ verifier }: { verifier: Verifier }) {
-  const [typed, setTyped] = useState({ task: t('Refund order 1042?'), payload: '{"amount":240}', response: '{"approved":true}' })
+  const [typed, setTyped] = useState({ task: 'Refund order 1042?', payload: '{"amount":240}', response: '{"approved":true}' })
   const [unread, setUnread] = useState<string | null>(null)
   const field = (name: keyof typeof typed) => ({
     value: typed[name],

@@ -17,9 +17,13 @@ const THEN = [
   { value: 'accept', label: t('let the answer count') },
   { value: 'return', label: t('ask the person again') },
 ]
-const A_RULE = t(
-  '[\n  \'{\'\n    "schema": \'{\' "properties": \'{\' "response": \'{\' "required": ["note"] \'}\' \'}\' \'}\',\n    "message": "A note is needed.",\n    "field": "note"\n  \'}\'\n]',
-)
+const A_RULE = `[
+  {
+    "schema": { "properties": { "response": { "required": ["note"] } } },
+    "message": "A note is needed.",
+    "field": "note"
+  }
+]`
 
 export function VerifierForm({ onDone }: { onDone: () => void }) {
   const queries = useQueryClient()

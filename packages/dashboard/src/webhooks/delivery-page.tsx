@@ -132,7 +132,12 @@ function Acts({ delivery }: { delivery: Delivery }) {
   )
 }
 
-const BY: Record<Attempt['trigger'], string> = { auto: 'schedule', manual: t('a person'), bulk: t('a replay'), test: t('a test') }
+const BY: Record<Attempt['trigger'], string> = {
+  auto: t('schedule'),
+  manual: t('a person'),
+  bulk: t('a replay'),
+  test: t('a test'),
+}
 
 function Attempts({ log, now }: { log: Attempt[]; now: number }) {
   if (log.length === 0) return <Empty>{t('It was not sent yet.')}</Empty>

@@ -109,8 +109,8 @@ function LastDay({ stats }: { stats: Stats }) {
           times={times}
           unit={figure}
           lines={[
-            { name: 'arrived', colour: 'var(--accent)', values: stats.hours.map((one) => one.succeeded) },
-            { name: 'failed', colour: 'var(--danger)', dashed: true, values: stats.hours.map((one) => one.failed) },
+            { name: t('arrived'), colour: 'var(--accent)', values: stats.hours.map((one) => one.succeeded) },
+            { name: t('failed'), colour: 'var(--danger)', dashed: true, values: stats.hours.map((one) => one.failed) },
           ]}
         />
         <Chart
@@ -183,7 +183,7 @@ function Settings({ endpoint }: { endpoint: Endpoint }) {
     ],
     [
       t('Form'),
-      endpoint.thin ? t('thin: ids and an address') : endpoint.thin === false ? 'full' : t('full, but sensitive types thin'),
+      endpoint.thin ? t('thin: ids and an address') : endpoint.thin === false ? t('full') : t('full, but sensitive types thin'),
     ],
     [
       t('Order'),
@@ -207,9 +207,9 @@ function Settings({ endpoint }: { endpoint: Endpoint }) {
         ? t('no limit')
         : t('{ratePerSecond} a second', { ratePerSecond: endpoint.rate_per_second }),
     ],
-    [t('Headers of its own'), endpoint.header_names.length === 0 ? 'none' : endpoint.header_names.join(', ')],
-    [t('Private authority'), endpoint.ca_pem === null ? 'no' : 'yes'],
-    [t('Client certificate'), endpoint.has_client_certificate ? 'yes' : 'no'],
+    [t('Headers of its own'), endpoint.header_names.length === 0 ? t('none') : endpoint.header_names.join(', ')],
+    [t('Private authority'), endpoint.ca_pem === null ? t('no') : t('yes')],
+    [t('Client certificate'), endpoint.has_client_certificate ? t('yes') : t('no')],
     ...(endpoint.public_key ? [[t('Public key'), endpoint.public_key] as [string, string]] : []),
   ]
   return (

@@ -5,6 +5,7 @@ import { Link } from 'wouter'
 import { Empty, Table, When } from '../jobs/frame.tsx'
 import { paths } from '../paths.ts'
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { Badge, type Tone } from '../ui/badge.tsx'
 
 export type Endpoint = RouteAnswer<'GET /endpoints/:id'>
@@ -53,8 +54,7 @@ export const DELIVERY_STATES = Object.keys(DELIVERY) as Delivery['state'][]
 
 export const DeliveryBadge = ({ delivery }: { delivery: Pick<Delivery, 'state' | 'blocks'> }) => (
   <Badge tone={DELIVERY[delivery.state]}>
-    {delivery.state}
-    {delivery.blocks ? t(', holds up its key') : ''}
+    {delivery.blocks ? t('{state}, holds up its key', { state: wireWord(delivery.state) }) : wireWord(delivery.state)}
   </Badge>
 )
 

@@ -5,6 +5,7 @@ import { figure } from '../jobs/frame.tsx'
 import { useList } from '../list.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
@@ -70,7 +71,7 @@ export function ReplayCard({ endpoint, exhausted }: { endpoint: Endpoint; exhaus
                 {t('Cancel replay')}
               </Button>
             ) : (
-              <Badge tone={one.state === 'done' ? 'good' : 'quiet'}>{one.state}</Badge>
+              <Badge tone={one.state === 'done' ? 'good' : 'quiet'}>{wireWord(one.state)}</Badge>
             )}
           </div>
           <progress

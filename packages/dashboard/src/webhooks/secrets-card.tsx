@@ -1,10 +1,11 @@
 // The secrets of an endpoint: which sign now and until when, a new one with an overlap, and the end of an old one at once. Shown once.
-import { useState } from 'react'
+import { type ReactNode, useState } from 'react'
 import { api } from '../api.ts'
 import { When } from '../jobs/frame.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { ShownOnce } from '../pages/shown-once.tsx'
 import { useStepUp } from '../step-up.tsx'
+import { rich } from '../text/rich.tsx'
 import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
@@ -19,6 +20,8 @@ const OVERLAPS = [
   { value: '604800', label: t('one week') },
   { value: '0', label: t('none: the old one ends now') },
 ]
+
+const muted = (words: ReactNode) => <span className="text-muted">{words}</span>
 
 export function SecretsCard({ endpoint, now }: { endpoint: Endpoint; now: number }) {
   const me = useUser()
@@ -42,17 +45,18 @@ export function SecretsCard({ endpoint, now }: { endpoint: Endpoint; now: number
         {endpoint.secrets.map((one) => (
           <li key={one.n} className="flex flex-wrap items-center justify-between gap-3 py-2 first:pt-0">
             <span>
-              {t('Secret {n}', { n: one.n })}
-              <span className="text-muted">
-                {`${t(', made')} `}
-                <When at={one.created_at} now={now} />
-                {one.ends_at && (
-                  <>
-                    {`${t(', signs until')} `}
-                    <When at={one.ends_at} now={now} />
-                  </>
-                )}
-              </span>
+              {one.ends_at
+                ? rich('Secret {n}<muted>, made {made}, signs until {until}</muted>', {
+                    n: one.n,
+                    muted,
+                    made: <When at={one.created_at} now={now} />,
+                    until: <When at={one.ends_at} now={now} />,
+                  })
+                : rich('Secret {n}<muted>, made {made}</muted>', {
+                    n: one.n,
+                    muted,
+                    made: <When at={one.created_at} now={now} />,
+                  })}
             </span>
             {isOpen && (
               <Confirm
