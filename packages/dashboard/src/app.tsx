@@ -62,6 +62,9 @@ const InForcePage = later('InForcePage', () => import('./policies/in-force-page.
 const SimulatorPage = later('SimulatorPage', () => import('./policies/simulator-page.tsx'))
 const TaskSettingsPage = later('TaskSettingsPage', () => import('./settings/task-settings-page.tsx'))
 const TrafficPage = later('TrafficPage', () => import('./traffic/traffic-page.tsx'))
+const GrantPage = lazy(async () => ({ default: (await import('./grants/grant-page.tsx')).GrantPage }))
+const GrantsPage = later('GrantsPage', () => import('./grants/grants-page.tsx'))
+const NewGrantPage = later('NewGrantPage', () => import('./grants/new-grant-page.tsx'))
 const ConnectionPage = lazy(async () => ({ default: (await import('./connections/connection-page.tsx')).ConnectionPage }))
 const TrafficRequestPage = lazy(async () => ({ default: (await import('./traffic/request-page.tsx')).TrafficRequestPage }))
 const VersionsPage = later('VersionsPage', () => import('./policies/versions-page.tsx'))
@@ -119,6 +122,9 @@ function Inside() {
             <Route path="/people" component={PeoplePage} />
             <Route path="/connections" component={ConnectionsPage} />
             <Route path="/connections/:id">{({ id }) => <ConnectionPage key={id} id={id} />}</Route>
+            <Route path="/grants" component={GrantsPage} />
+            <Route path="/grants/new" component={NewGrantPage} />
+            <Route path="/grants/:id">{({ id }) => <GrantPage key={id} id={id} />}</Route>
             <Route path="/traffic" component={TrafficPage} />
             <Route path="/traffic/:id">{({ id }) => <TrafficRequestPage key={id} id={id} />}</Route>
             <Route path="/routing" component={RoutingPage} />

@@ -9,8 +9,8 @@ import { paths } from './paths.ts'
 import { TenantNotice } from './tenants/notice.tsx'
 import { TenantSwitch } from './tenants/switch.tsx'
 import { t } from './text/t.ts'
-import { Button } from './ui/button.tsx'
 import { wireWord } from './text/wire.ts'
+import { Button } from './ui/button.tsx'
 
 /** `for`: shown to whom this act is open; `dev`: where `countersign dev` serves. */
 type Place = { name: string; path: string; keys: string; also?: string[]; for?: string; dev?: true }
@@ -34,6 +34,7 @@ const GROUPS: { name: string; places: Place[] }[] = [
     name: t('Vault'),
     places: [
       { name: t('Connections'), path: paths.connections(), keys: 'g c', for: 'connection.read' },
+      { name: t('Grants'), path: paths.grants(), keys: 'g e', for: 'grant.read' },
       { name: t('Traffic'), path: paths.traffic(), keys: 'g x', for: 'proxy.read' },
     ],
   },
