@@ -169,7 +169,10 @@ export const TABLES: Record<string, Table> = {
   authorizations: { kind: 'tenant', indexes: { authorizations_id: ID } },
   connections: {
     kind: 'tenant',
-    indexes: { connections_due: 'what is due is found over all tenants, by an engine function (V47)' },
+    indexes: {
+      connections_due: 'what is due is found over all tenants, by an engine function (V47)',
+      connections_ending: 'what ends soon is found over all tenants, by an engine function (V50)',
+    },
   },
   connection_defaults: { kind: 'tenant' },
   grants: { kind: 'tenant' },

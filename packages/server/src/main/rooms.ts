@@ -48,11 +48,19 @@ import type { McpHouse } from '../mcp/house.ts'
 import { jobTools } from '../mcp/jobs.ts'
 import { mcpRoutes } from '../mcp/routes.ts'
 import { taskTools } from '../mcp/tasks.ts'
+import { nodeRoutes } from '../proxy/enrol/routes.ts'
 import { explainRoutes } from '../proxy/explain/routes.ts'
+import type { GateHouse } from '../proxy/gate/house.ts'
+import { holdActs } from '../proxy/holds/acts.ts'
+import { endHoldsOfRun } from '../proxy/holds/end.ts'
+import { holdJobs, holdSchedules } from '../proxy/holds/jobs.ts'
+import { holdRoutes } from '../proxy/holds/routes.ts'
+import { watchHolds } from '../proxy/holds/watch.ts'
 import { requestRoutes } from '../proxy/requests/routes.ts'
 import { statusJobs, statusSchedules } from '../status/jobs.ts'
 import { incidentRoutes, type StatusHouse, statusRoutes } from '../status/routes.ts'
 import type { Log } from '../std/log.ts'
+import type { HeldActs } from '../tasks/asks/held.ts'
 import { openQuestions } from '../tasks/break-glass.ts'
 import { callbackSecret, renderCallback, tellOfCallback } from '../tasks/callback.ts'
 import type { Channel, ChannelName } from '../tasks/channels/channel.ts'
@@ -81,6 +89,7 @@ import { openWaits } from '../tasks/wait.ts'
 import { openWaitSlots } from '../tasks/wait-slots.ts'
 import { authorizationJobs } from '../vault/authorizations/jobs.ts'
 import { authorizationRoutes, connectRoutes } from '../vault/authorizations/routes.ts'
+import { bundle } from '../vault/bundle/bundle.ts'
 import type { VaultHouse } from '../vault/house.ts'
 import { vaultJobs, vaultSchedules } from '../vault/jobs.ts'
 import { refreshJobs, refreshSchedules } from '../vault/refresh/jobs.ts'
@@ -131,6 +140,8 @@ export type Rooms = {
   status: Status
   channels: Channels
   webhooks: WebhooksHouse
+  /** What the verbs of the gate need. */
+  gate: GateHouse
   /** After the listener: running jobs end or are handed back, then what the rooms hold open is closed. */
   close(): Promise<void>
 }
@@ -141,7 +152,10 @@ const GRACE = '10s'
 export function openRooms(ground: Ground): Rooms {
   const { config, db, keyring, log, origin } = ground
   const passwords = openPasswords({ keyring, cost: ground.passwordCost })
-  const identity: IdentityHouse = { db, keyring, origin, passwords, bearers: [embedBearer({ db }), ...runBearers({ db })] }
+  const identity: IdentityHouse = {
+    ...{ db, keyring, origin, passwords, agentProof: config.agentProof },
+    bearers: [embedBearer({ db }), ...runBearers({ db })],
+  }
   const door = openDoor({
     guard: guardOf(ground),
     installation: keyring.installation,
@@ -155,6 +169,8 @@ export function openRooms(ground: Ground): Rooms {
   const policies = openPolicies(guardrailsText(config.policyGuardrailsFile))
   const byName = new Map<ChannelName, Channel>()
   const continuations = new Map<string, Continuation>()
+  const held = new Map<string, HeldActs>()
+  const runEnds: VaultHouse['runEnds'][number][] = []
   const tasks: TasksHouse = {
     db,
     policies,
@@ -168,6 +184,7 @@ export function openRooms(ground: Ground): Rooms {
     door,
     channels: byName,
     continuations,
+    held,
     development: config.environment === 'development',
     checkUrl: (url, path, tenantId) => checkUrl(door.guard, url, path, tenantId),
   }
@@ -181,8 +198,19 @@ export function openRooms(ground: Ground): Rooms {
     countersign,
     origin,
     proposals: openProposals(tasks),
-    proxyUrl: null,
+    proxyUrl: config.proxyUrl?.origin ?? null,
+    runMaxSeconds: config.runMaxTtl,
+    runEnds,
   }
+  const gate: GateHouse = {
+    vault,
+    tasks,
+    bundled: new Map([...bundle().byName].map(([name, { definition }]) => [name, definition])),
+    leaseSeconds: config.vaultLeaseSeconds,
+    inspectBody: config.proxyInspectBody,
+  }
+  held.set('proxy', holdActs(gate))
+  runEnds.push((t, scope, runId) => endHoldsOfRun(gate, t, scope, runId))
   const webhooks = webhooksOf(ground, tasks, door)
   const channels = openChannels(config, log, tasks, webhooks)
   for (const channel of channels.all) byName.set(channel.name, channel)
@@ -203,6 +231,7 @@ export function openRooms(ground: Ground): Rooms {
       ...authorizationJobs(vault),
       ...refreshJobs(vault),
       ...revocationJobs(vault),
+      ...holdJobs(gate),
     ].map(holds.over),
     ...tenantJobs(breakGlass),
     ...statusJobs({ db, log }),
@@ -229,6 +258,7 @@ export function openRooms(ground: Ground): Rooms {
       ...taskSchedules,
       ...vaultSchedules,
       ...refreshSchedules,
+      ...holdSchedules,
     ],
     clock: db.clock,
     log,
@@ -236,6 +266,7 @@ export function openRooms(ground: Ground): Rooms {
   })
   if (config.roles.includes('worker'))
     queue.work({ queues: sharesOf(all), concurrency: JOBS_AT_ONCE, maintenance: false, version: ground.version })
+  const watch = config.roles.includes('worker') ? watchHolds(gate) : null
   if (config.roles.includes('maintenance')) queue.maintain()
   // Rooms hand their probes in here, each with its name, its title and one sentence.
   const status = openStatus(ground, queue, meter, [])
@@ -269,12 +300,15 @@ export function openRooms(ground: Ground): Rooms {
       status: status.house,
       mcp,
       vault,
+      gate,
     }),
     status,
     channels,
     webhooks,
+    gate,
     async close() {
       await queue.close({ grace: GRACE })
+      await watch?.close()
       holds.close()
       await slots.close()
       await forms.close()
@@ -297,6 +331,7 @@ type Houses = {
   status: StatusHouse
   mcp: McpHouse
   vault: VaultHouse
+  gate: GateHouse
 }
 
 const listRoutes = ({
@@ -313,6 +348,7 @@ const listRoutes = ({
   status,
   mcp,
   vault,
+  gate,
 }: Houses): { routes: Route[]; rootRoutes: Route[] } => ({
   routes: [
     ...identityRoutes(identity),
@@ -338,7 +374,9 @@ const listRoutes = ({
     ...vaultRoutes(vault),
     ...authorizationRoutes(vault),
     ...revocationRoutes(vault),
+    ...nodeRoutes(identity),
     ...explainRoutes(vault),
+    ...holdRoutes(gate),
     ...requestRoutes(vault),
     ...receiverRoutes({ receiver }),
   ],
@@ -381,6 +419,7 @@ export function describeRoutes(): { routes: Route[]; rootRoutes: Route[] } {
     },
     mcp: nobody,
     vault: nobody,
+    gate: nobody as unknown as GateHouse,
   })
 }
 

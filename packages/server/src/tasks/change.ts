@@ -22,14 +22,31 @@ export async function cancelTask(house: TasksHouse, scope: Scope, id: string, re
     const { row, person } = await seeTask(t, scope, id, 'task.cancel')
     if (!mayChange(scope, row, person, 'task.cancel')) throw new Problem('forbidden', { action: 'task.cancel' })
     if (isFinal(row.status)) throw notOpen(row)
-    const key = reason === null ? null : await taskKey(house, t, scope, id)
-    const cancelReason = key && sealIf(key, scope, 'tasks', 'cancel_reason', id, reason)
-    const end = { status: 'cancelled' as const, outcome: null, response: null, cancelReason, by: null, channel: null }
-    const cancelled = await cancelIfNotFinal(t, scope, id, end)
+    const cancelled = await cancelIn(house, t, scope, row, reason)
     if (!cancelled) throw await whyNotOpen(t, scope, id)
-    await tellOfEnd(house, t, scope, cancelled, row.status)
     return showWhole(house, t, scope, cancelled, null, person)
   })
+}
+
+/** For a room whose act waits no more: its question is taken back in its own transaction. False: it was over before. */
+export async function withdrawTaskIn(house: TasksHouse, t: Tx, scope: Scope, id: string, reason: string): Promise<boolean> {
+  const row = await findTask(t, scope, id, EVERY)
+  return row !== null && !isFinal(row.status) && (await cancelIn(house, t, scope, row, reason)) !== null
+}
+
+async function cancelIn(
+  house: TasksHouse,
+  t: Tx,
+  scope: Scope,
+  { id, status }: TaskRow,
+  reason: string | null,
+): Promise<TaskRow | null> {
+  const key = reason === null ? null : await taskKey(house, t, scope, id)
+  const cancelReason = key && sealIf(key, scope, 'tasks', 'cancel_reason', id, reason)
+  const end = { status: 'cancelled' as const, outcome: null, response: null, cancelReason, by: null, channel: null }
+  const cancelled = await cancelIfNotFinal(t, scope, id, end)
+  if (cancelled) await tellOfEnd(house, t, scope, cancelled, status)
+  return cancelled
 }
 
 export type UpdateInput = {

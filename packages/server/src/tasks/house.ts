@@ -6,6 +6,7 @@ import type { Door } from '../egress/fetch.ts'
 import type { Continuation } from '../identity/policies/countersign.ts'
 import type { Policies } from '../identity/policies/judge.ts'
 import type { Log } from '../std/log.ts'
+import type { HeldActs } from './asks/held.ts'
 import type { Channel, ChannelName } from './channels/channel.ts'
 import type { Forms } from './forms/answer.ts'
 import type { Waits } from './wait.ts'
@@ -32,6 +33,8 @@ export type TasksHouse = {
   channels: ReadonlyMap<ChannelName, Channel>
   /** What the house does by itself once people have agreed, by the action that policy asked about; each handed in by main. */
   continuations: ReadonlyMap<string, Continuation>
+  /** Rooms that keep their waiting acts themselves, by the origin of their tasks. */
+  held: ReadonlyMap<string, HeldActs>
   /** In development notices go to any address. */
   development: boolean
   deliver: DeliverCallbacks

@@ -21,7 +21,7 @@ export const ENDS = {
 /** The topic on which the waits of one task are woken. */
 export const taskTopic = (id: string): string => `task:${id}`
 
-type Telling = Pick<TasksHouse, 'deliver' | 'continuations'>
+type Telling = Pick<TasksHouse, 'deliver' | 'continuations' | 'held'>
 
 /** `row` is the settled one, `from` the state it had. */
 export const tellOfEnd = (

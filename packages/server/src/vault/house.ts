@@ -1,6 +1,6 @@
 // What this room needs from the outside; main wires it once. Holds nothing by itself.
 import type { Keyring } from '../crypto/keyring.ts'
-import type { Db } from '../db/tx.ts'
+import type { Db, Scope, Tx } from '../db/tx.ts'
 import type { Door } from '../egress/fetch.ts'
 import type { Countersign } from '../identity/policies/countersign.ts'
 import type { Policies } from '../identity/policies/judge.ts'
@@ -22,4 +22,8 @@ export type VaultHouse = {
   proposals: Proposals
   /** Where agents reach the proxy, as runs are told; null where this installation has none. */
   proxyUrl: string | null
+  /** What ends with a run, in the transaction of its end (V23); handed in by main. */
+  runEnds: readonly ((t: Tx, scope: Scope, runId: string) => Promise<void>)[]
+  /** How long a run may last at most (RUN_MAX_TTL). */
+  runMaxSeconds: number
 }

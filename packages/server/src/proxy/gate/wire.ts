@@ -14,25 +14,18 @@ export type MaterialParams = { run_id: string; connection_id: string; grant_id: 
 /** `lease_ms`: for how long it may be used again; 0: for this request alone. */
 export type MaterialResult = { material: Material; generation: number; lease_ms: number }
 
+/** Which request it is; what it comes to the gate judges by itself, for a node's word is not what people rely on. */
 export type AskParams = {
   run_id: string
   connection_id: string
-  grant_id: string
-  grant_generation: number
   request: BoundRequest
+  /** Of this very request, for whoever is told which one went out. */
   request_id: string
   body: string
-  facts: Record<string, string | number | boolean>
-  tools: { name: string; arguments: unknown }[]
-  policy: {
-    version: number
-    ids: string[]
-    quorum: number
-    expires_seconds: number
-    on_timeout: 'deny' | 'escalate'
-    texts: string[]
-  }
-  /** For how long the answer may wait for people. */
+  /** What a judgement reads beside what the digest covers. */
+  seen: { client_address: string; protocol: 'http/1.1' | 'h2'; upgrade?: 'websocket'; carries_placeholder: boolean }
+  /** For how long it has waited already, and for how long the answer may wait for people. */
+  waited_ms: number
   wait_ms: number
 }
 export type AskResult = {

@@ -117,3 +117,16 @@ export const settledEvent = (
       retried: settled.retried,
     },
   })
+
+/** An approval was used: written in the transaction of its use. */
+export const spentEvent = (
+  view: View,
+  request: Pick<AskedRequest, 'id'>,
+  hold: { holdId: string; taskId: string; digest: Buffer; connectionId: string },
+  at: Date,
+): ProxyEvent =>
+  eventOf(view, request, at, {
+    type: 'proxy.hold_spent',
+    connectionId: hold.connectionId,
+    data: { hold_id: hold.holdId, task_id: hold.taskId, connection_id: hold.connectionId, digest: hold.digest.toString('hex') },
+  })

@@ -20,8 +20,8 @@ import type { View } from '../decide/view.ts'
 import type { GateClient } from '../gate/channel.ts'
 import type { AskResult, MaterialParams, MaterialResult, OpenParams, OpenResult } from '../gate/wire.ts'
 import type { Answer, AskedRequest, FilledInjection, Gatekeeper, OpenRun, Send, Verdict } from '../gatekeeper.ts'
-import { judgedEvent, settledEvent } from './event.ts'
-import { type Agreed, holdRequest } from './hold.ts'
+import { judgedEvent, settledEvent, spentEvent } from './event.ts'
+import { type Agreed, holdRequest, type Spending } from './hold.ts'
 import { openLeases } from './leases.ts'
 import { openRecorder } from './recorder.ts'
 import { openRuns } from './runs.ts'
@@ -155,8 +155,7 @@ export function openNode(options: NodeOptions): Node {
     await recorder.add(judgedEvent(view, request, judged, clock.now())).sent
     const port = {
       ask: async (params: object) => (await gate.call('ask', params)) as AskResult,
-      spend: async (hold: { holdId: string; digest: Buffer; judgedUnder: number; requestId: string }) =>
-        (await tx(db, scope, (t) => spendHold(t, node, { runId: view.run.id, ...hold }))).is_spent,
+      spend: (hold: Spending) => spend(view, request, judged.use.connection.id, hold),
     }
     const answer = await holdRequest(
       port,
@@ -170,6 +169,14 @@ export function openNode(options: NodeOptions): Node {
     const more: Record<string, string> = task === undefined ? {} : { 'countersign-task': task }
     return answerOf(answer, outcome, { requestId: request.id, grpc: isGrpc(request.headers) }, more)
   }
+
+  /** At most once, and told in the same transaction: what goes out under an approval is never without its event. */
+  const spend = (view: View, request: AskedRequest, connectionId: string, { taskId, ...hold }: Spending): Promise<boolean> =>
+    tx(db, scope, async (t) => {
+      const { is_spent } = await spendHold(t, node, { runId: view.run.id, ...hold })
+      if (is_spent) await recordEvents(t, node, [spentEvent(view, request, { ...hold, taskId, connectionId }, clock.now())])
+      return is_spent
+    })
 
   /** From the use of the grant to the filled injection. Nothing has been sent when it refuses. */
   async function send(view: View, request: AskedRequest, judged: Allowed, agreed: Agreed | null): Promise<Verdict> {

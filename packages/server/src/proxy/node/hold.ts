@@ -1,6 +1,7 @@
 // A request that waits for people (V100–V106), from the node's side: its body whole, its digest, the question at the gate, and one send for one approval.
 // Sends nothing itself, and spends an approval only in the statement that nobody else can win.
 import { Problem } from '@countersign/sdk'
+import { carries } from '../decide/choose.ts'
 import { bodyDigest, boundHeaders, requestDigest } from '../decide/digest.ts'
 import type { Judged } from '../decide/judge.ts'
 import type { View } from '../decide/view.ts'
@@ -9,8 +10,9 @@ import type { AskedRequest } from '../gatekeeper.ts'
 
 export type HoldPort = {
   ask(params: AskParams): Promise<AskResult>
-  spend(hold: { holdId: string; digest: Buffer; judgedUnder: number; requestId: string }): Promise<boolean>
+  spend(hold: Spending): Promise<boolean>
 }
+export type Spending = { holdId: string; taskId: string; digest: Buffer; judgedUnder: number; requestId: string }
 export type HoldLimits = { body: number; defaultWaitMs: number }
 
 /** What a person agreed to: sent now, and settled by whoever sent it. */
@@ -31,30 +33,42 @@ export async function holdRequest(
   if (body === 'too_large') return new Problem('body_too_large_to_ask', { limit: limits.body })
   const params = paramsOf(view, request, judged, body)
   const digest = requestDigest(params.request)
-  const until = now() + waitOf(request, limits.defaultWaitMs)
+  const since = now()
+  const until = since + waitOf(request, limits.defaultWaitMs)
+  const ask = (waitMs: number) => port.ask({ ...params, waited_ms: Math.max(0, now() - since), wait_ms: waitMs })
   for (;;) {
-    const answer = await port.ask({ ...params, wait_ms: Math.max(0, Math.min(SLICE_MS, until - now())) })
-    if (answer.state === 'agreed') return spend(port, answer, { digest, judged, request })
-    if (answer.state === 'spent') return new Problem('hold_spent', { task_id: answer.task_id, sent: answer.sent })
-    if (answer.state === 'refused')
-      return new Problem('human_denied', {
-        task_id: answer.task_id,
-        task_url: answer.task_url,
-        ...(answer.comment ? { comment: answer.comment } : {}),
-      })
-    if (answer.state === 'expired') return new Problem('approval_expired', { task_id: answer.task_id })
-    if (now() >= until || request.signal.aborted) return pending(answer)
+    const answer = await ask(Math.max(0, Math.min(SLICE_MS, until - now())))
+    // Whoever asked has gone: what was agreed to is left to the same request, sent again.
+    if (request.signal.aborted) return pending(answer)
+    if (answer.state !== 'agreed') {
+      const settled = settledAs(answer)
+      if (settled) return settled
+      if (now() >= until) return pending(answer)
+      continue
+    }
+    const agreed = await spend(port, answer, { digest, judged, request })
+    if (agreed) return agreed
+    // Another was first and went out, or what it was judged by has just changed: then it waits for another look.
+    const after = await ask(0)
+    return settledAs(after) ?? pending(after)
   }
+}
+
+/** null: people have not answered, or have said yes. */
+function settledAs({ state, task_id, task_url, comment, sent }: AskResult): Problem | null {
+  if (state === 'spent') return new Problem('hold_spent', { task_id, ...(sent ? { sent } : {}) })
+  if (state === 'refused') return new Problem('human_denied', { task_id, task_url, ...(comment ? { comment } : {}) })
+  return state === 'expired' ? new Problem('approval_expired', { task_id }) : null
 }
 
 async function spend(
   port: HoldPort,
   answer: AskResult,
   { digest, judged, request }: { digest: Buffer; judged: AskedFor; request: AskedRequest },
-): Promise<Agreed | Problem> {
+): Promise<Agreed | null> {
   const { hold_id: holdId, task_id: taskId, edited_body: edited } = answer
-  const isSpent = await port.spend({ holdId, digest, judgedUnder: judged.policy.policy_version, requestId: request.id })
-  if (!isSpent) return new Problem('hold_spent', { task_id: taskId })
+  const isSpent = await port.spend({ holdId, taskId, digest, judgedUnder: judged.policy.policy_version, requestId: request.id })
+  if (!isSpent) return null
   return { holdId, taskId, edited: edited === undefined ? null : Buffer.from(edited, 'base64') }
 }
 
@@ -67,14 +81,11 @@ function waitOf({ headers }: AskedRequest, otherwise: number): number {
   return /^\d{1,3}$/.test(text) ? Math.min(Number(text) * 1_000, LONGEST_WAIT_MS) : otherwise
 }
 
-function paramsOf(view: View, request: AskedRequest, { use, facts, rpc, policy }: AskedFor, body: Buffer): AskParams {
-  const { connection, grant } = use
-  const { quorum = 1, expires_seconds = 600, on_timeout = 'deny', texts = [] } = policy.ask ?? {}
+function paramsOf(view: View, request: AskedRequest, { use }: AskedFor, body: Buffer): Omit<AskParams, 'waited_ms' | 'wait_ms'> {
+  const { connection } = use
   return {
     run_id: view.run.id,
     connection_id: connection.id,
-    grant_id: grant.id,
-    grant_generation: grant.generation,
     request: {
       tenant_id: view.run.tenant,
       agent_id: view.agent.id,
@@ -92,9 +103,11 @@ function paramsOf(view: View, request: AskedRequest, { use, facts, rpc, policy }
     },
     request_id: request.id,
     body: body.toString('base64'),
-    facts: { ...facts.values },
-    tools: rpc?.calls.flatMap(({ tool, arguments: given }) => (tool === null ? [] : [{ name: tool, arguments: given }])) ?? [],
-    policy: { version: policy.policy_version, ids: policy.policy_ids, quorum, expires_seconds, on_timeout, texts },
-    wait_ms: 0,
+    seen: {
+      client_address: request.clientAddress,
+      protocol: request.protocol,
+      ...(request.upgrade ? { upgrade: request.upgrade } : {}),
+      carries_placeholder: carries(request, connection.placeholder),
+    },
   }
 }

@@ -18,9 +18,24 @@ import type { Action } from './proposal.ts'
 
 /** The quorum that policy wants for these arguments, when it is more than what the task has; throws `edited_action_denied`. */
 export async function stricterQuorum(house: TasksHouse, t: Tx, decision: Decision, row: TaskRow): Promise<Quorum | null> {
+  const { scope } = decision
+  const keeper = house.held.get(row.origin)
+  const wanted = keeper
+    ? await keeper.judgeEdit(t, scope, row, decision.args as Record<string, unknown>)
+    : await wantedFor(house, t, decision, row)
+  const now = row.quorum
+  if (wanted <= (now ? neededOf(now) : 1)) return null
+  const raised = now ? more(now, wanted - neededOf(now)) : ofAll(row, wanted)
+  const side = { owners: await ownersOf(t, scope, row), delegates: decision.around.delegates }
+  if (isRequester(row, decision.person, side)) throw new Problem('separation_of_duties')
+  return raised
+}
+
+/** Of a question of an agent or a person: judged as its creation. */
+async function wantedFor(house: TasksHouse, t: Tx, decision: Decision, row: TaskRow): Promise<number> {
   const { scope, content } = decision
   const asker = await askerOf(t, scope, row)
-  if (asker === null) return null
+  if (asker === null) return 1
   const action = content.action as unknown as Action
   const act = creationAct(scope.tenantId, {
     ...row,
@@ -44,13 +59,7 @@ export async function stricterQuorum(house: TasksHouse, t: Tx, decision: Decisio
     })
     throw refusedBy(scope, judged, problem)
   }
-  const wanted = outcome.ask?.quorum ?? 1
-  const now = row.quorum
-  if (wanted <= (now ? neededOf(now) : 1)) return null
-  const raised = now ? more(now, wanted - neededOf(now)) : ofAll(row, wanted)
-  const side = { owners: await ownersOf(t, scope, row), delegates: decision.around.delegates }
-  if (isRequester(row, decision.person, side)) throw new Problem('separation_of_duties')
-  return raised
+  return outcome.ask?.quorum ?? 1
 }
 
 /** The first group answers for it. */

@@ -5,6 +5,7 @@ import type { Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
 import type { TasksHouse } from '../house.ts'
 import type { TaskRow } from '../sql.ts'
+import type { ActEnd } from './held.ts'
 import { settleIfOpen } from './sql.ts'
 
 /** The rooms whose acts wait; questions of agents and people are not among them. */
@@ -13,7 +14,7 @@ export const isAct = ({ origin }: Pick<TaskRow, 'origin'>): boolean => ORIGINS.i
 
 /** In the transaction of the task's end, whatever brought it about. What the house can do by itself follows as a job of that same transaction (T9). */
 export async function settleAsk(
-  { continuations }: Pick<TasksHouse, 'continuations'>,
+  { continuations, held }: Pick<TasksHouse, 'continuations' | 'held'>,
   t: Tx,
   scope: Scope,
   row: TaskRow,
@@ -21,7 +22,9 @@ export async function settleAsk(
 ): Promise<void> {
   if (!isAct(row)) return
   const byPeople = row.status === 'completed' && row.completed_via_channel !== 'timeout'
-  const state = byPeople ? (approved ? 'agreed' : 'refused') : row.status === 'cancelled' ? 'withdrawn' : 'expired'
+  const state: ActEnd = byPeople ? (approved ? 'agreed' : 'refused') : row.status === 'cancelled' ? 'withdrawn' : 'expired'
+  const keeper = held.get(row.origin)
+  if (keeper) return keeper.settled(t, scope, row, state)
   const settled = await settleIfOpen(t, scope, row.id, state)
   if (state !== 'agreed' || !settled || !continuations.has(settled.action)) return
   await enqueueMany(t, [{ kind: 'act.continue', tenantId: scope.tenantId, payload: { task_id: row.id } }])

@@ -8,15 +8,23 @@ import { findRouting } from '../routing/sql.ts'
 import type { TaskRow } from '../sql.ts'
 import { escalateToKeys } from '../time/escalation.ts'
 import { isAct } from './ask.ts'
+import type { WaitingAct } from './held.ts'
 import { escalateIfNot, findAsk } from './sql.ts'
 
 /** The task when that happened now. */
 export async function escalateAsk(house: TasksHouse, t: Tx, scope: Scope, row: TaskRow): Promise<TaskRow | null> {
   if (!isAct(row)) return null
-  const ask = await findAsk(t, scope, row.id)
-  if (ask?.state !== 'open' || ask.on_timeout !== 'escalate' || ask.escalated_at !== null) return null
+  const keeper = house.held.get(row.origin)
+  const ask = keeper ? await keeper.waiting(t, scope, row.id) : await openAsk(t, scope, row.id)
+  if (ask?.on_timeout !== 'escalate' || ask.escalated_at !== null) return null
   const deadline = new Date(t.now.getTime() + (ask.expires_at.getTime() - ask.opened_at.getTime()))
   const escalated = await escalateToKeys(house, t, scope, row, { keys: fallbackKeys(await findRouting(t, scope)), deadline })
-  if (escalated) await escalateIfNot(t, scope, row.id, deadline)
+  if (escalated && keeper) await keeper.escalated(t, scope, row.id, deadline)
+  else if (escalated) await escalateIfNot(t, scope, row.id, deadline)
   return escalated
+}
+
+async function openAsk(t: Tx, scope: Scope, taskId: string): Promise<WaitingAct | null> {
+  const ask = await findAsk(t, scope, taskId)
+  return ask?.state === 'open' ? ask : null
 }

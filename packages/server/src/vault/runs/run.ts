@@ -37,7 +37,9 @@ export const openRun = (house: VaultHouse, scope: Scope, input: NewRun) =>
     if (input.mode === 'learn' && reach(scope, 'grant.decide') === 'none')
       throw new Problem('forbidden', { action: 'grant.create', detail: 'A run that learns is opened by a person who may grant.' })
     const id = newId('run', t.now.getTime())
-    const expiresAt = new Date(t.now.getTime() + (input.ttl_seconds ?? EIGHT_HOURS) * 1_000)
+    const most = house.runMaxSeconds
+    if ((input.ttl_seconds ?? 0) > most) throw invalid('/ttl_seconds', 'too_long', `A run lasts at most ${most} seconds here.`)
+    const expiresAt = new Date(t.now.getTime() + (input.ttl_seconds ?? Math.min(EIGHT_HOURS, most)) * 1_000)
     const can = await usable(t, scope, agent.id)
     const authority =
       input.ca === 'tenant' ? await authorityOfTenant(house, t, scope) : await authorityOfRun(house, t, scope, id, expiresAt)
@@ -46,10 +48,13 @@ export const openRun = (house: VaultHouse, scope: Scope, input: NewRun) =>
     const row = await insertRun(t, scope, {
       ...{ id, agent_id: agent.id, environment: agent.environment, purpose: input.purpose.trim() },
       ...{ labels: [...new Set(input.labels)].sort(), mode: input.mode ?? 'enforce', chosen },
-      ...{ proof: scope.actor.type === 'agent' ? 'key' : 'user', authority_id: authority.id },
+      ...{ proof: scope.proof ? 'dpop' : scope.actor.type === 'agent' ? 'key' : 'user', authority_id: authority.id },
       ...{ client_address: scope.address ?? null, expires_at: expiresAt, token_hash: sha256(token) },
     })
-    const data = { run_id: id, agent_id: agent.id, mode: row.mode, proof: row.proof, expires_at: expiresAt.toISOString() }
+    const data = {
+      ...{ run_id: id, agent_id: agent.id, mode: row.mode, proof: row.proof, thumbprint: scope.proof?.thumbprint },
+      expires_at: expiresAt.toISOString(),
+    }
     await record(t, scope, 'run.started', data, { resource: { type: 'run', id } })
     return {
       run: showRun(row, t.now),
@@ -133,16 +138,23 @@ async function seeRun(t: Tx, scope: Scope, id: string, action: string): Promise<
 export const endRun = (house: VaultHouse, scope: Scope, id: string, reason: string): Promise<Run> =>
   tx(house.db, scope, async (t) => {
     await seeRun(t, scope, id, 'run.end')
-    const ended = await endRunIn(t, scope, id, reason)
+    const ended = await endRunIn(house, t, scope, id, reason)
     if (!ended) throw new Problem('run_ended', { run_id: id })
     return showRun(ended, t.now)
   })
 
 /** Null: it ended before. Whoever holds its sockets hears by the tenant's revision (V82). */
-export async function endRunIn(t: Tx, scope: Scope, id: string, reason: string): Promise<RunRow | null> {
+export async function endRunIn(
+  { runEnds }: Pick<VaultHouse, 'runEnds'>,
+  t: Tx,
+  scope: Scope,
+  id: string,
+  reason: string,
+): Promise<RunRow | null> {
   const row = await endRunIfLive(t, scope, id, reason)
   if (!row) return null
   await eraseAuthorityOfRun(t, scope, id)
+  for (const end of runEnds) await end(t, scope, id)
   await record(t, scope, 'run.ended', { run_id: id, agent_id: row.agent_id, reason }, { resource: { type: 'run', id } })
   return row
 }
@@ -150,13 +162,13 @@ export async function endRunIn(t: Tx, scope: Scope, id: string, reason: string):
 const AT_ONCE = 500
 
 /** Runs that are over and did not say so. Answers how many ended. */
-export async function sweepRuns(house: Pick<VaultHouse, 'db'>): Promise<number> {
+export async function sweepRuns(house: Pick<VaultHouse, 'db' | 'runEnds'>): Promise<number> {
   let ended = 0
   for (;;) {
     const due = await tx(house.db, systemScope('vault'), (t) => runsToEnd(t, AT_ONCE), { readOnly: true })
     for (const { id, tenant_id, reason } of due) {
       const scope = systemScope('vault', tenant_id)
-      if (await tx(house.db, scope, (t) => endRunIn(t, scope, id, reason))) ended += 1
+      if (await tx(house.db, scope, (t) => endRunIn(house, t, scope, id, reason))) ended += 1
     }
     if (due.length < AT_ONCE) return ended
   }

@@ -19,7 +19,7 @@ export const runBearers = (house: { db: Db }): GuestBearer[] =>
     async scopeOf(request, token, route) {
       const [run] = parseKey(token) ? await once<RunInUse>(house.db, useRun(sha256(token))) : []
       if (!run || run.tenant_state === 'erased') throw new Problem('key_invalid')
-      if (!route?.path.startsWith('/runs/self'))
+      if (!route?.path.startsWith('/runs/self') && route?.path !== '/proxy/ca')
         throw new Problem('forbidden', { detail: 'A run’s token opens its own run alone.' })
       if (run.ended || run.agent_state !== 'active') throw new Problem('run_ended', { run_id: run.id })
       return scopeOfRun(run, request.id)
@@ -84,7 +84,7 @@ export const beatRun = (house: VaultHouse, scope: Scope) =>
 
 export const endOwnRun = (house: VaultHouse, scope: Scope, reason: string) =>
   tx(house.db, scope, async (t) => {
-    const ended = await endRunIn(t, scope, idOf(scope), reason)
+    const ended = await endRunIn(house, t, scope, idOf(scope), reason)
     if (!ended) throw new Problem('run_ended', { run_id: idOf(scope) })
     return showRun(ended, t.now)
   })
