@@ -39,6 +39,32 @@ export type AgentRegistration = {
   expires_at: string
 }
 
+/** An agent, as it asked for itself. */
+export type AgentSelf = {
+  agent: Agent
+  key: {
+    id: string
+    /** Of the public key that signed this request. */
+    thumbprint: string | null
+    scopes: string[]
+    expires_at: string
+  }
+  /** How this request proved itself. */
+  proof: 'key' | 'dpop'
+  connections: {
+    id: string
+    provider: string
+    name: string
+    status: string
+    expires_at: string | null
+  }[]
+  grants: {
+    id: string
+    connection_id: string
+    expires_at: string | null
+  }[]
+}
+
 export type AuditExport = {
   id: string
   format: 'ndjson' | 'csv'
@@ -317,6 +343,8 @@ export type Connection = {
   status_cause: string | null
   status_since: string
   scopes: string[]
+  /** What the provider asked for in addition; signing in again asks for these too. */
+  asked_scopes: string[]
   account: {
     id: string | null
     label: string | null
@@ -943,6 +971,19 @@ export type GrantRule = {
 
 export type Heartbeat = {
   expires_at: string
+}
+
+/** One request of a run that waits for people. */
+export type Hold = {
+  task_id: string
+  state: 'pending' | 'approved' | 'denied' | 'expired' | 'spent'
+  /** What the person who refused it said. */
+  comment: string | null
+  /** SHA-256 of the request as it was sent: what people agree to. */
+  digest: string
+  expires_at: string
+  /** The request that went out with the approval. */
+  sent: string | null
 }
 
 /** What a host announced, newest words first. */
@@ -1764,6 +1805,8 @@ export type Provider = {
     | 'cookies'
   )[]
   hosts: string[]
+  /** Variables that programs read its fields from. */
+  env: { [member: string]: string }
   /** The day on which somebody compared it with the vendor’s documentation; null: not verified. */
   verified_on: string | null
   bundled: boolean
@@ -1828,6 +1871,8 @@ export type ProviderDetail = {
       | 'cookies'
     )[]
     hosts: string[]
+    /** Variables that programs read its fields from. */
+    env: { [member: string]: string }
     /** The day on which somebody compared it with the vendor’s documentation; null: not verified. */
     verified_on: string | null
     bundled: boolean
@@ -1950,6 +1995,28 @@ export type ProxiedRequest = {
     replaced: boolean
     retried: boolean
   } | null
+}
+
+/** A process of the role `proxy` that may call the gate. */
+export type ProxyNode = {
+  id: string
+  name: string
+  /** SHA-256 of its certificate, in hexadecimal. */
+  fingerprint: string
+  /** Silent: it has not said for ten seconds that it is there. */
+  state: 'live' | 'silent' | 'expelled'
+  enrolled_by: string
+  enrolled_at: string
+  seen_at: string | null
+  version: string | null
+  /** How old what it knew was when it last said so. */
+  lag_ms: number | null
+  /** Credentials that it held for seconds. */
+  leases: number | null
+  /** Runs that it followed. */
+  runs: number | null
+  expelled_at: string | null
+  expelled_by: string | null
 }
 
 export type Queue = {
@@ -2987,6 +3054,8 @@ export type Tenant = {
   session_idle_seconds: number | null
   session_absolute_seconds: number | null
   revoke_exposed_keys: boolean
+  /** Whether a proof of an agent has to repeat a nonce of this server. */
+  proof_nonce: boolean
   /** Whether people may take stored credentials out, field by field. */
   vault_export: boolean
   /** How long a grant may last. */
@@ -3854,6 +3923,7 @@ export type Routes = {
       session_idle_seconds?: number
       session_absolute_seconds?: number
       revoke_exposed_keys?: boolean
+      proof_nonce?: boolean
       vault_export?: boolean
       grant_max_seconds?: number
     }
@@ -7063,6 +7133,24 @@ export type Routes = {
       200: Connection
     }
   }
+  'POST /connections/compare': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      items: {
+        connection_id: string
+        fields: { [member: string]: string }
+      }[]
+    }
+    answers: {
+      200: {
+        data: {
+          connection_id: string
+          state: 'match' | 'different' | 'missing'
+        }[]
+      }
+    }
+  }
   'POST /connections/:id/export': {
     params: { id: string }
     query: Record<string, never>
@@ -7287,6 +7375,14 @@ export type Routes = {
       200: Run
     }
   }
+  'GET /proxy/ca': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: undefined
+    }
+  }
   'GET /runs/:id': {
     params: { id: string }
     query: Record<string, never>
@@ -7303,6 +7399,14 @@ export type Routes = {
     }
     answers: {
       200: Run
+    }
+  }
+  'GET /agents/self': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: AgentSelf
     }
   }
   'GET /vault/status': {
@@ -7412,6 +7516,37 @@ export type Routes = {
       }
     }
   }
+  'GET /proxy/nodes': {
+    params: Record<string, never>
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: ProxyNode[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /proxy/nodes': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      fingerprint: string
+      name: string
+    }
+    answers: {
+      201: ProxyNode
+    }
+  }
+  'DELETE /proxy/nodes/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
   'POST /grants/explain': {
     params: Record<string, never>
     query: Record<string, never>
@@ -7471,6 +7606,14 @@ export type Routes = {
           changed: boolean
         }[]
       }
+    }
+  }
+  'GET /runs/self/holds/:task_id': {
+    params: { task_id: string }
+    query: { wait?: number }
+    body: undefined
+    answers: {
+      200: Hold
     }
   }
   'GET /proxy/requests': {

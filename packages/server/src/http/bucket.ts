@@ -22,6 +22,8 @@ export const BUCKETS = {
   'verify.user': { kind: 'window', limit: 3, per: hour, by: 'user', signIn: true },
   'invite.tenant': { kind: 'window', limit: 100, per: day, by: 'tenant' },
   'signup.address': { kind: 'window', limit: 5, per: hour, by: 'address', signIn: true },
+  // Programs that tell their public key; whoever calls again with the same key is counted again.
+  'register.address': { kind: 'window', limit: 20, per: 5 * minute, by: 'address', signIn: true },
   anonymous: { kind: 'gcra', limit: 60, per: minute, burst: 60, by: 'address' },
   'key.bad': { kind: 'window', limit: 30, per: minute, by: 'address', signIn: true },
   'api.key': { kind: 'gcra', limit: 600, per: minute, burst: 120, by: 'key' },
@@ -36,6 +38,8 @@ export const BUCKETS = {
   'mail.inbound': { kind: 'gcra', limit: 600, per: minute, burst: 200, by: 'address' },
   'mail.test': { kind: 'gcra', limit: 10, per: minute, burst: 5, by: 'principal' },
   'endpoint.test': { kind: 'gcra', limit: 10, per: minute, burst: 5, by: 'endpoint' },
+  // Values held against stored ones: enough for every variable of a machine, and for no search.
+  'vault.compare': { kind: 'gcra', limit: 400, per: hour, burst: 400, by: 'principal' },
   'policy.dry_run': { kind: 'gcra', limit: 10, per: minute, burst: 5, by: 'tenant' },
   callback: { kind: 'gcra', limit: 600, per: minute, burst: 200, by: 'address' },
   scim: { kind: 'gcra', limit: 1_200, per: minute, burst: 200, by: 'directory' },

@@ -1,6 +1,7 @@
 // The routes of connections: schemas and one verb each.
 import { type Route, route, s } from '../../http/route.ts'
 import type { VaultHouse } from '../house.ts'
+import { compareConnections } from './compare.ts'
 import { changeConnection, getConnection, listConnectionsOf, removeConnection } from './connection.ts'
 import { makeDefault } from './default.ts'
 import { exportFields, FORMATS } from './export.ts'
@@ -102,6 +103,32 @@ export const connectionRoutes = (house: VaultHouse): Route[] => [
       problems: ['not_found'],
     },
     ({ scope, params, body }) => makeDefault(house, scope, params.id, body),
+  ),
+  route(
+    'POST /connections/compare',
+    {
+      summary: 'Hold values against stored ones',
+      description: 'For people. Says `match` or `different`, and of what is not yours `missing`; a limit counts each item.',
+      tag,
+      auth: 'any',
+      action: 'connection.update',
+      body: s.object({
+        items: s.array(s.object({ connection_id: s.id('conn'), fields: s.record(s.text({ min: 1, max: 16_384 })) }), {
+          min: 1,
+          max: 200,
+        }),
+      }),
+      answers: {
+        200: s.object({
+          data: s.array(s.object({ connection_id: s.id('conn'), state: s.oneOf('match', 'different', 'missing') })),
+        }),
+      },
+      problems: ['envelope_unknown'],
+      idempotency: 'none',
+    },
+    async ({ scope, body, limits }) => ({
+      data: await compareConnections(house, scope, body.items, (cost) => limits.take('vault.compare', scope.principal, cost)),
+    }),
   ),
   route(
     'POST /connections/:id/export',

@@ -28,6 +28,7 @@ export const ConnectionBody = s.named(
     status_cause: s.maybe(s.text()),
     status_since: s.time(),
     scopes: s.array(s.text()),
+    asked_scopes: s.array(s.text()).describe('What the provider asked for in addition; signing in again asks for these too.'),
     account: s.maybe(s.object({ id: s.maybe(s.text()), label: s.maybe(s.text()) })),
     expires_at: s.maybe(s.time()),
     refresh_at: s.maybe(s.time()),

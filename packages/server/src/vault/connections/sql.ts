@@ -30,6 +30,8 @@ export type ConnectionRow = {
   revision: number
   client_id: string | null
   provider_revocation: 'waiting' | 'done' | 'failed' | 'none' | null
+  /** What the provider asked for in addition (V38). */
+  asked_scopes: string[]
   created_by: string
   created_at: Date
   updated_at: Date
@@ -40,7 +42,7 @@ export type SealedConnection = ConnectionRow & { material: Buffer | null }
 
 export const COLUMNS: Sql = sql`c.id, c.provider, c.definition_version, c.name, c.owner, c.labels, c.params, c.method, c.status, c.status_cause,
   c.status_since, c.scopes, c.account_id, c.account_label, c.expires_at, c.refresh_at, c.obtained_at, c.last_used_at, c.last_error_code,
-  c.last_error_at, c.generation::float8 as generation, c.revision::float8 as revision, c.client_id, c.provider_revocation, c.created_by,
+  c.last_error_at, c.generation::float8 as generation, c.revision::float8 as revision, c.client_id, c.provider_revocation, c.asked_scopes, c.created_by,
   c.created_at, c.updated_at`
 
 /** What a caller who reaches only their own sees: an owner's, or what an agent was granted. Null on both sides: all of the tenant. */
@@ -161,7 +163,7 @@ export const replaceConnection = (
     account_label = ${one.account_label}::text, expires_at = ${one.expires_at}::timestamptz, refresh_at = ${one.refresh_at}::timestamptz,
     obtained_at = ${t.now}::timestamptz, last_error_code = null, last_error_at = null, generation = ${one.generation}::bigint,
     revision = revision + 1, material = ${one.material}::bytea, refresh_owner = null, refresh_until = null, refresh_lapsed = false,
-    client_id = ${one.client_id}::text, provider_revocation = null, updated_at = ${t.now}::timestamptz
+    client_id = ${one.client_id}::text, provider_revocation = null, asked_scopes = '{}', reminded_days = null, updated_at = ${t.now}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text
   returning ${COLUMNS}`
 

@@ -38,6 +38,7 @@ export const showProvider = (
   state,
   methods: definition.methods,
   hosts: definition.hosts.map(({ host, port, path }) => `${host}${port === undefined ? '' : `:${port}`}${path ?? ''}`),
+  env: definition.env ?? {},
   verified_on: definition.verified_on ?? null,
   bundled: bundled && version === 0,
   overridden,

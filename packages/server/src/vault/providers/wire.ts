@@ -21,6 +21,7 @@ const shown = {
     .describe('available: a client has to be registered first; connected: for whoever looks.'),
   methods: s.array(s.oneOf(...METHODS)),
   hosts: s.array(s.text()),
+  env: s.record(s.text()).describe('Variables that programs read its fields from.'),
   verified_on: s
     .maybe(s.text())
     .describe('The day on which somebody compared it with the vendor’s documentation; null: not verified.'),
