@@ -164,28 +164,20 @@ function ofTeam(person: ListFilter['asker'], wanted: boolean): Sql {
   return wanted ? ours : sql`not ${ours}`
 }
 
-export type Waiting = { looked: number; mine: number; claimable: number; team: number; all: number }
-
-// The index of what is open gives the most pressing ones in their order, and the limit stands inside: however many are open, so many rows are read and no more. Where
-// few ids are known to concern the caller, those are read instead.
-export const countWaiting = (
+// The index of what is open holds all that is asked for where everything is reached (0200), and gives the most pressing ones in their order; the limit stands inside:
+// however many are open, so many are looked at and no more. Where few ids are known to concern the caller, those are read instead.
+/** Of what is open, how many the caller reaches, and how many were looked at to know it. */
+export const countOpen = (
   t: Tx,
   scope: Scope,
   reached: Sql,
-  asker: ListFilter['asker'],
   { among, most }: { among: readonly string[] | null; most: number },
-) => t.one<Waiting>`
-  with looked as materialized (
-    select id, status, asker, agent_id, asked, assigned_to_user_id, assigned_to_email, completed_by_user_id from tasks
-    where tenant_id = ${scope.tenantId}::uuid and status in ('open', 'verifying', 'returned', 'revising')
+) => t.one<{ looked: number; reached: number }>`
+  select count(*)::integer as looked, (count(*) filter (where ${reached}))::integer as reached from (
+    select * from tasks where tenant_id = ${scope.tenantId}::uuid and status in ('open', 'verifying', 'returned', 'revising')
       ${among === null ? sql`` : sql`and id = any(${among}::text[])`}
     order by deadline_at, id limit ${most + 1}::integer
-  )
-  select (select count(*)::integer from looked) as looked, count(*)::integer as all,
-    count(*) filter (where status in ('open', 'returned') and ${mine(asker, true)})::integer as mine,
-    count(*) filter (where ${claimable(asker, true)})::integer as claimable,
-    count(*) filter (where status in ('open', 'returned') and ${ofTeam(asker, true)})::integer as team
-  from looked as tasks where ${reached}`
+  ) as tasks`
 
 /** A value of a query is text; what it is compared with may be a number, true, false or null as well: each reading of them all. */
 export function describing(metadata: Record<string, string>): string[] {

@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest'
 import { setup } from '#harness'
+import { systemScope } from '../../db/scope.ts'
+import { EVERY } from '../sql.ts'
 import { answer, REFUND } from '../tasks.fixture.ts'
+import { scansOf } from '../testing/scans.ts'
+import { countOpen } from './sql.ts'
 
 const STATS = '/api/v1/tasks/stats'
 const at = (id: unknown, act = '') => `/api/v1/tasks/${id}${act && `/${act}`}`
@@ -63,3 +67,22 @@ test('T166 T161 a zone that is none, 366 days and another channel are refused', 
 })
 
 const sumOf = (rows: Record<string, number>[], name: string): number => rows.reduce((sum, row) => sum + (row[name] ?? 0), 0)
+
+test('T161 what is open is counted from an index alone, whatever the agents sent with it', async () => {
+  const house = await setup()
+  const { tenant_id } = await house.admin.one<{
+    tenant_id: string
+  }>`select tenant_id from roles where user_id = ${house.alice.id}`
+  await house.admin.query(
+    `insert into tasks (id, tenant_id, origin, created_by, asker, key_reuse, task, response_schema, deadline_at, asked, callback_mode, created_at, updated_at,
+       opened_at, payload, status, cancelled_at)
+     select 'task_' || lpad(i::text, 26, '0'), $1::uuid, 'agent', 'agt_x', 'agt_x', 'forever', 'One of many', '{}', now() + i * interval '1 second', '{x}',
+       'standard', now(), now(), now(), decode(repeat(md5(i::text), 75), 'hex'), case when i <= 500 then 'open' else 'cancelled' end, case when i > 500 then now() end
+     from generate_series(1, 4000) i`,
+    [tenant_id],
+  )
+  const scope = systemScope('test', tenant_id)
+  const scans = await scansOf(house, scope, (t) => countOpen(t, scope, { by: 'agent', ages: [new Date(0)] }, EVERY))
+  expect(scans).toMatchObject([{ 'Node Type': 'Index Only Scan', 'Index Name': 'tasks_open_deadline' }])
+  expect((await house.bob.get(STATS)).body).toMatchObject({ totals: { created: 4_000, open: 500 }, backlog: { open: 500 } })
+})

@@ -9,17 +9,18 @@ import { type Person, personOf, within } from '../person.ts'
 import { findAgentNames } from '../sql.ts'
 import { addRollups, addSaid, facetOf, rollupsOf } from './rollup/read.ts'
 import {
-  countBacklog,
   countCells,
   countMissingOutcomes,
+  countOpen,
   findPersonNames,
   type GroupBy,
+  type OpenCell,
   ofMany,
   ofStats,
   type Stretch,
   widen,
 } from './sql.ts'
-import { addCells, addCounts, addSums, type Counts, emptyCounts, newTally, type Tally } from './tally.ts'
+import { addCells, addCounts, addOpen, addSums, type Counts, emptyCounts, newTally, type Tally } from './tally.ts'
 import { readZone, type Zone } from './zone.ts'
 
 export type StatsInput = {
@@ -48,11 +49,13 @@ export async function taskStats(house: TasksHouse, scope: Scope, input: StatsInp
       const matching = await matchingOf(t, scope, person, input)
       const to = new Date(Math.floor(t.now.getTime() / HOUR_MS) * HOUR_MS + HOUR_MS)
       const from = new Date(to.getTime() - input.days * DAY_MS)
+      const open = await countOpen(t, scope, { by: input.by, ages: agesAt(t.now) }, matching)
       const tally = await tallyOf(t, scope, input, { from, to }, matching)
+      for (const cell of open) if (cell.hour >= from && cell.hour < to) addOpen(tally, cell)
       return {
         ...{ from, to, days: input.days, time_zone: zone.name },
         ...spoken(tally, { from, to }, zone),
-        backlog: await backlogOf(t, scope, matching),
+        backlog: backlogOf(open, t.now),
         groups: input.by === 'none' ? [] : await groupsOf(t, scope, tally, input.by),
       }
     },
@@ -113,13 +116,19 @@ function spoken(tally: Tally, at: Stretch, zone: Zone) {
   }
 }
 
+/** From 2^(n/2) seconds ago on something has waited for the n-th bucket; beyond forty years nothing has. */
+const AGES = 61
+const agesAt = (now: Date): Date[] => Array.from({ length: AGES }, (_, i) => new Date(now.getTime() - startOf(AGES - i) * 1000))
+
 /** How long what is open now has waited. */
-async function backlogOf(t: Tx, scope: Scope, matching: Sql) {
-  const backlog = await countBacklog(t, scope, matching)
+function backlogOf(open: readonly OpenCell[], now: Date) {
+  const ages = new Map<number, number>()
+  for (const { age, tasks } of open) ages.set(AGES - age, (ages.get(AGES - age) ?? 0) + tasks)
+  const oldest = Math.min(...open.map((one) => one.oldest.getTime()))
   return {
-    open: backlog.reduce((sum, one) => sum + one.tasks, 0),
-    oldest_seconds: backlog.length === 0 ? null : Math.round(Math.max(...backlog.map((one) => one.oldest))),
-    ages: backlog.map(({ bucket, tasks }) => ({ up_to_seconds: endOf(bucket), tasks })),
+    open: open.reduce((sum, one) => sum + one.tasks, 0),
+    oldest_seconds: open.length === 0 ? null : Math.round((now.getTime() - oldest) / 1000),
+    ages: [...ages].sort(([a], [b]) => a - b).map(([bucket, tasks]) => ({ up_to_seconds: endOf(bucket), tasks })),
   }
 }
 

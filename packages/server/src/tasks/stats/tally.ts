@@ -1,5 +1,5 @@
 // The figures while they are added up, from rows and from rollups alike. Knows no table and no zone.
-import type { Cell } from './sql.ts'
+import type { Cell, OpenCell } from './sql.ts'
 
 export const WORDS = ['answered', 'accepted', 'edited', 'responded', 'ignored', 'denied', 'defaulted'] as const
 export const ENDS = ['timed_out', 'cancelled', 'verification_exhausted'] as const
@@ -79,9 +79,19 @@ export function addCells(tally: Tally, cells: readonly Cell[], { later }: { late
     } else {
       const counts = hourOf(tally, (hour as Date).getTime())
       counts.created += tasks
-      counts[(outcome ?? (ENDS.some((end) => end === status) ? status : 'open')) as keyof Counts] += tasks
+      counts[(outcome ?? status) as keyof Counts] += tasks
       const { refusals, refused, succeeded, failed, skipped } = cell
       addSums(tally, { escalated, approved, refusals, refused, ...(later ? { succeeded, failed, skipped } : {}) })
     }
   }
+}
+
+/** Nothing has become of these: they were asked, and wait. */
+export function addOpen(tally: Tally, { hour, look, key, tasks, escalated, refusals, refused }: OpenCell): void {
+  const counts = hourOf(tally, hour.getTime())
+  counts.created += tasks
+  counts.open += tasks
+  addSums(tally, { escalated, refusals, refused })
+  if (look !== null) addPart(tally, { of: 'look', name: String(look), tasks })
+  addGroup(tally, { key, tasks, escalated, approved: 0, timed: 0, took_ms: 0 })
 }

@@ -128,6 +128,12 @@ test('T158 T18 each view answers what it means, for every person, order and page
       expect(await pages(person, `${query}&sort=created`, 40), query).toEqual(byDue.toSorted().toReversed())
       expect((await pages(person, `${query}&sort=priority`, 40)).toSorted(), query).toEqual(byDue.toSorted())
     }
+    const many = (query: string) => rows.filter((row) => meant[query]?.(row, person.id, keys)).length
+    expect((await person.get('/api/v1/tasks/counts')).body).toMatchObject({
+      mine: many('status=open,returned&mine=true'),
+      claimable: many('claimable=true'),
+      team: many('status=open,returned&team=true'),
+    })
   }
   // The rows that the views are read from are those of what is open, and no others.
   const { left } = await house.admin.one<{ left: number }>`

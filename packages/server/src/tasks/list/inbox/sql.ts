@@ -63,3 +63,24 @@ export const findInboxIds = (t: Tx, scope: Scope, { keys, holds, holder }: Inbox
     ) as every
   )
   select case when count(*) <= ${most}::integer then coalesce(array_agg(task_id), '{}') end as ids from found`
+
+// Each name and way of holding is a stretch of the primary key, read in its order and at most so far; no task is looked at. A task that is asked under several of the
+// names is counted once; what the person holds themselves stands in no stretch of what is free.
+/** How many tasks are in the view; of more than `most` it says only that they are. */
+export const countInbox = (t: Tx, scope: Scope, { keys, holds, holder }: InboxView, most: number) => t.one<{ tasks: number }>`
+  select count(*)::integer as tasks from (
+    (select distinct asked.task_id
+     from unnest(${keys}::text[]) as k (asked_key) cross join unnest(${holds}::smallint[]) as h (hold)
+     cross join lateral (
+       select i.task_id from task_inbox i where i.tenant_id = ${scope.tenantId}::uuid and i.asked_key = k.asked_key and i.hold = h.hold
+       order by i.due_at, i.task_id limit ${most + 1}::integer
+     ) as asked limit ${most + 1}::integer)
+    ${
+      holder === null
+        ? sql``
+        : sql`
+    union all
+    (select id from tasks where tenant_id = ${scope.tenantId}::uuid and assigned_to_user_id = ${holder}::text and status in ('open', 'returned')
+     order by deadline_at, id limit ${most + 1}::integer)`
+    }
+  ) as every`

@@ -6,7 +6,7 @@ import type { Tx } from '../../../db/tx.ts'
 import { reach } from '../../../identity/matrix.ts'
 import { countAgreement, countCells, countEditedFields, type GroupBy, ofFew, type Stretch } from '../sql.ts'
 import { addCells, addGroup, addPart, addSums, ENDINGS, hourOf, type Tally } from '../tally.ts'
-import { type Facet, findHours, findMark, findParts, sumFacts, sumGroups, sumLater, unfolded } from './sql.ts'
+import { endedSince, type Facet, findHours, findMark, findParts, sumFacts, sumGroups, sumLater, VOTED_OPEN } from './sql.ts'
 
 const DAY_MS = 86_400_000
 
@@ -50,11 +50,11 @@ export async function addRollups(t: Tx, scope: Scope, tally: Tally, { facet, at,
   addSums(tally, await sumFacts(t, scope, facet, at))
   for (const part of await findParts(t, scope, facet, at)) addPart(tally, part)
   if (by !== 'none') for (const group of await sumGroups(t, scope, facet, at, by)) addGroup(tally, group)
-  const rest = sql`${matching} and ${unfolded(scope, since)}`
+  const rest = sql`${matching} and ${endedSince(scope, since)}`
   addCells(tally, await countCells(t, scope, { ...at, by }, rest), { later: false })
   addSums(tally, await sumLater(t, scope, since, at, matching))
-  const said = sql`${matching} and ${unfolded(scope, since, { voted: true })}`
-  await addSaid(t, scope, tally, at, (more) => ofFew(scope, at, sql`${said} and ${more}`))
+  for (const said of [VOTED_OPEN, endedSince(scope, since)])
+    await addSaid(t, scope, tally, at, (more) => ofFew(scope, at, sql`${matching} and ${said} and ${more}`))
 }
 
 /** What decisions say beyond how a task ended. */

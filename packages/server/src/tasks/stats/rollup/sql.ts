@@ -213,10 +213,9 @@ export const sumLater = (t: Tx, scope: Scope, since: string, at: Stretch, matchi
   select ${each(LATER, (name) => `coalesce(sum(${name}), 0)::float8 as ${name}`)} from (${facts(scope, which)}) as facts`
 }
 
-// Found by the index of what is open and by the record, never by a look at each task of the stretch: an `or` of the two would be that.
-/** What the rollups do not have: open still, or ended since the last fold. `voted`: and people have said something that counts. */
-export const unfolded = (scope: Scope, since: string, { voted = false } = {}): Sql => sql`
-  tasks.id in (
-    select waiting.id from tasks waiting where waiting.tenant_id = ${scope.tenantId}::uuid and waiting.status in ('open', 'verifying', 'returned', 'revising')
-      ${voted ? sql`and waiting.votes > 0` : sql``}
-    union all ${toldOf(scope, ENDS, { from: since, until: null })})`
+// What rollups do not have is what is open still and what has ended since the last fold. Each is found by itself, by the index of what is open and by the record: an
+// `or` of the two would be a look at each task of the stretch.
+/** Open still, and people have said something that counts. */
+export const VOTED_OPEN = sql`tasks.status in ('open', 'verifying', 'returned', 'revising') and tasks.votes > 0`
+
+export const endedSince = (scope: Scope, since: string): Sql => told(scope, ENDS, { from: since, until: null })
