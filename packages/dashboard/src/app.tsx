@@ -64,6 +64,9 @@ const TaskSettingsPage = later('TaskSettingsPage', () => import('./settings/task
 const TrafficPage = later('TrafficPage', () => import('./traffic/traffic-page.tsx'))
 const GrantPage = lazy(async () => ({ default: (await import('./grants/grant-page.tsx')).GrantPage }))
 const GrantsPage = later('GrantsPage', () => import('./grants/grants-page.tsx'))
+const ProvidersPage = later('ProvidersPage', () => import('./providers/providers-page.tsx'))
+const ProviderPage = lazy(async () => ({ default: (await import('./providers/provider-page.tsx')).ProviderPage }))
+const NewProviderPage = lazy(async () => ({ default: (await import('./providers/new-provider-page.tsx')).NewProviderPage }))
 const NewGrantPage = later('NewGrantPage', () => import('./grants/new-grant-page.tsx'))
 const ConnectionPage = lazy(async () => ({ default: (await import('./connections/connection-page.tsx')).ConnectionPage }))
 const TrafficRequestPage = lazy(async () => ({ default: (await import('./traffic/request-page.tsx')).TrafficRequestPage }))
@@ -122,6 +125,12 @@ function Inside() {
             <Route path="/people" component={PeoplePage} />
             <Route path="/connections" component={ConnectionsPage} />
             <Route path="/connections/:id">{({ id }) => <ConnectionPage key={id} id={id} />}</Route>
+            <Route path="/providers" component={ProvidersPage} />
+            <Route path="/providers/:name">{({ name }) => <ProviderPage key={name} name={name} />}</Route>
+            <Route path="/define">
+              <NewProviderPage name={null} />
+            </Route>
+            <Route path="/define/:name">{({ name }) => <NewProviderPage key={name} name={name} />}</Route>
             <Route path="/grants" component={GrantsPage} />
             <Route path="/grants/new" component={NewGrantPage} />
             <Route path="/grants/:id">{({ id }) => <GrantPage key={id} id={id} />}</Route>

@@ -15,6 +15,8 @@ export const paths = {
   connection: (id: string) => `/connections/${encodeURIComponent(id)}`,
   providers: () => '/providers',
   provider: (name: string) => `/providers/${encodeURIComponent(name)}`,
+  /** `name`: a change of that one. */
+  newProvider: (name?: string) => (name === undefined ? '/define' : `/define/${encodeURIComponent(name)}`),
   grants: () => '/grants',
   grant: (id: string) => `/grants/${encodeURIComponent(id)}`,
   /** What is known beforehand stands in its fields. */

@@ -34,6 +34,7 @@ const GROUPS: { name: string; places: Place[] }[] = [
     name: t('Vault'),
     places: [
       { name: t('Connections'), path: paths.connections(), keys: 'g c', for: 'connection.read' },
+      { name: t('Providers'), path: paths.providers(), keys: 'g b', also: ['/define'], for: 'connection.read' },
       { name: t('Grants'), path: paths.grants(), keys: 'g e', for: 'grant.read' },
       { name: t('Traffic'), path: paths.traffic(), keys: 'g x', for: 'proxy.read' },
     ],
