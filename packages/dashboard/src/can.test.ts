@@ -21,6 +21,16 @@ test('a task that is over says how, whatever one might have done with it', () =>
   expect(can('decide', task({ status: 'verifying' }))).toBe('An answer is being checked.')
 })
 
+test('what is being checked or changed can be withdrawn by whom the server lets, and nothing else', () => {
+  for (const status of ['verifying', 'revising'] as const) {
+    const under = task({ status, may: ['cancel', 'claim'] })
+    expect(can('cancel', under)).toBe(true)
+    expect(can('claim', under)).toMatch(/\.$/)
+    expect(can('cancel', task({ status }))).toMatch(/\.$/)
+  }
+  expect(can('cancel', task({ status: 'completed', may: [] }))).toMatch(/settled/)
+})
+
 test('why not is the server’s reason in words: who is on the asking side, or came second, is not told that it was asked of somebody else', () => {
   const because = (act: 'decide' | 'claim' | 'release', reason: string, more: object = {}) =>
     can(act, task({ may_not: { [act]: reason } as Task['may_not'], ...more }))

@@ -1,4 +1,4 @@
-// What one can do with an open task besides answering it: take it on, give it back, withdraw it.
+// What one can do with a task besides answering it: take it on, give it back, withdraw it; while an answer is checked or the agent changes it, withdraw it.
 import type { Task } from '@countersign/sdk'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -8,6 +8,7 @@ import { useKeys } from '../keyboard/keys.ts'
 import { useUser } from '../me.ts'
 import { Erase } from '../talk/erase.tsx'
 import { SendBack } from '../talk/send-back.tsx'
+import { isAnswerable } from '../task/facts.tsx'
 import { Reassign } from '../task/reassign.tsx'
 import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
@@ -35,12 +36,13 @@ export function TaskActs({ task }: { task: Task }) {
   const claimable = can('claim', task)
   useKeys({ c: () => claimable === true && claim.mutate() })
 
-  if (task.status !== 'open' && task.status !== 'returned') return null
+  const isUnderWay = task.status === 'verifying' || task.status === 'revising'
+  if (!isAnswerable(task) && !isUnderWay) return null
   return (
     <section className="flex flex-col gap-3" aria-label={t('Other acts')}>
       <Refusal error={claim.error ?? release.error} />
       <div className="flex flex-wrap gap-2">
-        {!isMine && (
+        {!isMine && !isUnderWay && (
           <Button small busy={claim.isPending} reason={why(claimable)} onClick={() => claim.mutate()}>
             {t('Claim it')}
           </Button>
@@ -53,11 +55,11 @@ export function TaskActs({ task }: { task: Task }) {
           </Button>
         )}
         <SendBack task={task} />
-        <Reassign task={task} />
+        {!isUnderWay && <Reassign task={task} />}
         <Button small tone="danger" reason={why(can('cancel', task))} onClick={() => setAsking(true)}>
           {t('Withdraw the question')}
         </Button>
-        <Erase task={task} />
+        {!isUnderWay && <Erase task={task} />}
       </div>
       <Dialog open={asking} onClose={() => setAsking(false)} title={t('Withdraw the question')}>
         <p>{t('The agent is told that the question was withdrawn. This cannot be undone.')}</p>

@@ -12,6 +12,7 @@ import { useReplyKey } from '../keyboard/reply.ts'
 import { useUser } from '../me.ts'
 import { placeErrors } from '../problem.ts'
 import { KeepAsComment } from '../talk/keep-as-comment.tsx'
+import { NeedsProof } from '../task/needs-proof.tsx'
 import { useProvenDecision } from '../task/prove.tsx'
 import { Remember } from '../task/remember.tsx'
 import { t } from '../text/t.ts'
@@ -83,6 +84,7 @@ export function TaskAnswer({ task, initial, unread, onSent }: Props) {
           }
         >
           {task.may.includes('remember') && <Remember seconds={remember} onChange={setRemember} />}
+          <NeedsProof task={task} />
           {stepping && (
             <TextField
               label={t('Reason for stepping in')}

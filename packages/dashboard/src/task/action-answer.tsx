@@ -16,6 +16,7 @@ import { Card } from '../ui/card.tsx'
 import { type ActionType, readAction } from './action.ts'
 import { sendable } from './compare.ts'
 import { ConfirmBar, type Sent } from './confirm-bar.tsx'
+import { NeedsProof } from './needs-proof.tsx'
 import { useProvenDecision } from './prove.tsx'
 
 const BUTTONS: Record<ActionType, { name: string; key: string | null; tone: 'primary' | 'plain' | 'danger' | 'quiet' }> = {
@@ -96,6 +97,7 @@ export function ActionAnswer({ task, action: shown, unread, onSent }: Props) {
           {t('This was asked of somebody else. You can step in; the record says so, with your reason.')}
         </Banner>
       )}
+      <NeedsProof task={task} />
       {!action && <p className="text-muted">{t('The proposed action cannot be read here.')}</p>}
       {action && (
         <>
