@@ -29,8 +29,8 @@ function Proposal({ proposal }: { proposal: ProviderVersion }) {
   const now = useNow()
   const { run, dialog } = useStepUp()
   const params = { name: proposal.provider, digest: proposal.digest }
-  const approve = useVaultAct(() => run(() => api.call('POST /providers/:name/versions/:digest/approve', { params, body: undefined })))
-  const reject = useVaultAct(() => run(() => api.call('POST /providers/:name/versions/:digest/reject', { params, body: {} })))
+  const approve = useVaultAct(() => run(() => api.call('POST /providers/:name/versions/:digest/approve', { params })))
+  const reject = useVaultAct(() => run(() => api.call('POST /providers/:name/versions/:digest/reject', { params })))
   const closed = closedTo(me, 'provider.manage', t('approve definitions'))
   const { connections, grants } = proposal.affected
   return (
