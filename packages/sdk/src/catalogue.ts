@@ -87,6 +87,12 @@ export const PROBLEMS = {
   ),
   key_expired: no(401, 'Key has expired', 'Make or rotate a key.'),
   key_revoked: no(401, 'Key was revoked', 'Make a new key and find out why the old one was revoked.'),
+  proof_invalid: no(
+    401,
+    'Proof of possession does not count',
+    'Sign a new proof for exactly this request with an enrolled key; `reason` says what was wrong, `Date` what time it is here.',
+  ),
+  proof_replayed: no(401, 'Proof was shown before', 'Sign a new proof, with a `jti` of its own, for each request.'),
   signature_invalid: no(401, 'Signature does not match', 'Sign the exact bytes of the body with a live key.'),
   signature_expired: no(
     401,
@@ -134,6 +140,11 @@ export const PROBLEMS = {
   embed_token_wrong_task: no(403, 'Embed token is for another task', 'Mint an embed token for this task.'),
   human_denied: no(403, 'A person has denied it', 'Do not try another way: a person saw exactly this and said no.'),
   export_off: no(403, 'Taking credentials out is switched off', 'An owner or admin of the tenant must switch it on first.'),
+  unclaimed_agent: no(
+    403,
+    'Nobody has claimed this agent',
+    'Give `claim_url` to the person who is to answer for it; once they accept, send the request again.',
+  ),
   not_exportable: no(
     403,
     'This cannot leave the vault',
@@ -167,6 +178,7 @@ export const PROBLEMS = {
     'This page cannot be used any more',
     'Start connecting again; each link opens once and for minutes.',
   ),
+  claim_expired: no(410, 'Link was used or is too old', 'Have the agent call again: the answer names a new link.'),
   link_used: no(410, 'Link was used', 'A link works once; ask for a new one.'),
   link_expired: no(410, 'Link has expired', 'Ask for a new one.'),
   link_revoked: no(410, 'Link was revoked', 'Ask for a new one.'),
@@ -211,6 +223,7 @@ export const PROBLEMS = {
     'Choose another name, or send `override: true` where a bundled one is meant.',
   ),
   confirmation_required: no(409, 'Others depend on this', 'Look at `affected`, then send `confirm: true`.'),
+  key_in_use: no(409, 'This key is taken', 'Make a new key pair; a public key belongs to one agent.'),
   client_needed: no(
     409,
     'No client is registered at this provider',

@@ -35,6 +35,15 @@ export type Guest = {
   readonly acts: readonly string[] | null
 }
 
+export type Proven = {
+  /** RFC 7638, of the key that signed. */
+  readonly thumbprint: string
+  /** The Content-Digest that was signed; null where none was. */
+  readonly digest: string | null
+  /** For the next request, where the tenant asks for it. */
+  readonly nonce: string | null
+}
+
 export type Scope = {
   /** uuid text */
   readonly tenantId: string
@@ -62,6 +71,8 @@ export type Scope = {
   /** Of the tenant now (P11); left out where nobody asked. */
   readonly tenantState?: string
   readonly guest?: Guest
+  /** How the caller proved to hold a private key (vault.md V134); left out where they showed a bare key. */
+  readonly proof?: Proven
   /** The open door through which a host reads here (P12). Every transaction of such a scope is read only. */
   readonly breakGlass?: { readonly id: string; readonly endsAt: Date }
   /** Runs inside each writing transaction of this scope just before COMMIT with what the transaction returns: the stored reply of P77 rides on it. */

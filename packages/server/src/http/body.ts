@@ -4,19 +4,28 @@ import { Problem } from '@countersign/sdk'
 import { type Json, JsonRefused, readJsonBody } from './json.ts'
 
 export const MAX_BODY = 1_048_576
+const NOTHING = new Uint8Array()
 
 /** Where bytes come from: the socket, or a Request handed to `fetch`. */
 export type BodySource = { header(name: string): string | undefined; incoming: IncomingMessage | null; request: Request }
 
-/** The JSON of the body; undefined when there is none. */
-export async function readBody(source: BodySource, maxBytes = MAX_BODY): Promise<Json | undefined> {
+/** The JSON of the body; undefined when there is none. `see` is shown the bytes before anything of them is read, and may refuse them. */
+export async function readBody(
+  source: BodySource,
+  maxBytes = MAX_BODY,
+  see: (bytes: Uint8Array) => void = () => undefined,
+): Promise<Json | undefined> {
   const type = source.header('content-type')
   const length = source.header('content-length')
   const announced = length !== undefined && length !== '0'
-  if (!announced && source.header('transfer-encoding') === undefined && source.incoming && type === undefined) return undefined
+  if (!announced && source.header('transfer-encoding') === undefined && source.incoming && type === undefined) {
+    see(NOTHING)
+    return undefined
+  }
   refuseTypes(type, source.header('content-encoding'))
   if (announced && Number(length) > maxBytes) throw tooLarge(maxBytes)
   const bytes = source.incoming ? await readIncoming(source.incoming, maxBytes) : await readRequest(source.request, maxBytes)
+  see(bytes)
   if (bytes.length === 0 && type === undefined) return undefined
   if (type === undefined) throw new Problem('media_type_unsupported', { detail: 'Send Content-Type: application/json.' })
   try {

@@ -89,8 +89,8 @@ export function parseCors(text: string, options: { credentials: boolean; product
 }
 
 const EXPOSED =
-  'Content-Location, Countersign-Ignored, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id'
-const ALLOWED = 'Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-Request-Id'
+  'Content-Location, Countersign-Ignored, DPoP-Nonce, Date, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id'
+const ALLOWED = 'Authorization, Content-Digest, Content-Type, DPoP, Idempotency-Key, Last-Event-ID, X-Request-Id'
 
 /** The headers of an answer to another origin; `Vary` also for those that get nothing, for a cache between must not mix them. */
 export function corsHeaders(cors: Cors | null, header: HeaderOf): Record<string, string> {

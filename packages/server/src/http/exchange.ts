@@ -16,8 +16,6 @@ export type Exchange = RequestInfo & {
   readonly incoming: IncomingMessage | null
   readonly outgoing: ServerResponse | null
   readonly request: Request
-  /** After the `?`, as sent. */
-  readonly query: string
   /** Every value that was sent under a name. */
   all(name: string): string[]
 }

@@ -39,10 +39,20 @@ export function problemAnswer(
   const headers: Record<string, string> = { 'Content-Type': 'application/problem+json' }
   const after = problem.members.retry_after
   if (typeof after === 'number') headers['Retry-After'] = String(Math.max(1, Math.ceil(after)))
-  if (problem.status === 401) headers['WWW-Authenticate'] = 'Bearer'
+  if (problem.status === 401) headers['WWW-Authenticate'] = challengeOf(problem)
+  const { nonce, now } = problem.members
+  if (typeof nonce === 'string') headers['DPoP-Nonce'] = nonce
+  // The time of the database: by it proofs are judged, whatever the clock of this machine says.
+  if (now instanceof Date) headers.Date = now.toUTCString()
   // The rest of a body that was refused is not worth reading.
   if (problem.status === 413) headers.Connection = 'close'
   return { status: problem.status, headers, body: writeJson(body) }
+}
+
+/** RFC 9449 §7.1: what to show instead. */
+function challengeOf({ code, members }: Problem): string {
+  if (code !== 'proof_invalid' && code !== 'proof_replayed') return 'Bearer'
+  return `DPoP error="${members.reason === 'nonce' ? 'use_dpop_nonce' : 'invalid_dpop_proof'}", algs="EdDSA ES256"`
 }
 
 export function logProblem(log: Log, problem: Problem, fields: Record<string, unknown>): void {

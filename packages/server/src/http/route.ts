@@ -18,6 +18,8 @@ export type RequestInfo = {
   readonly method: string
   /** Without the query. */
   readonly path: string
+  /** After the `?`, as sent; empty where there is none. */
+  readonly query: string
   /** Of the client, as P73 says: IPv6 as its /64. */
   readonly address: string
   /** User-Agent, shortened to 200 characters; null when none was sent. */

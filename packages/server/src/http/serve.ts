@@ -16,6 +16,7 @@ import { inputReader, type ReadInput } from './input.ts'
 import { type Json, writeJson } from './json.ts'
 import { type Left, type Limits, limitHeaders, type Want } from './limit.ts'
 import { problemAnswer, problemOf } from './problem.ts'
+import { refuseOtherBody } from './proven.ts'
 import { type Attempt, idempotencyKey, isKept, type Replies, withoutSecrets } from './reply.ts'
 import {
   type Ask,
@@ -118,8 +119,11 @@ export async function serve(
     if (spec.stepUp) await service.handed.stepUp?.(scope)
   }
 
+  if (scope.proof?.nonce) gathered.headers['DPoP-Nonce'] = scope.proof.nonce
+  const see = (seen: Uint8Array) => refuseOtherBody(scope.proof, exchange.header('content-digest'), seen)
   const bytes = spec.bytes ? await readBytes(exchange, spec.maxBody) : NO_BYTES
-  const body = isMutating(entry.route) && !spec.bytes ? await readBody(exchange, spec.maxBody) : undefined
+  if (spec.bytes) see(bytes)
+  const body = isMutating(entry.route) && !spec.bytes ? await readBody(exchange, spec.maxBody, see) : undefined
   const ignored: string[] = []
   const input = entry.read({ params, query: exchange.query, body }, entry.dialect, ignored)
   if (ignored.length > 0) gathered.headers['Countersign-Ignored'] = ignored.map(encodeURIComponent).join(', ').slice(0, 4_000)
@@ -164,6 +168,8 @@ const REFUSED_KEYS: readonly string[] = [
   'key_expired',
   'key_revoked',
   'embed_token_invalid',
+  'proof_invalid',
+  'proof_replayed',
 ] satisfies ProblemCode[]
 
 async function authenticated(service: Service, entry: Entry, exchange: Exchange): Promise<Scope> {

@@ -23,7 +23,13 @@ import {
 export type { Agent, AgentState }
 
 export type NewAgent = { name: string; description?: string; environment?: 'live' | 'test'; owner_user_id?: string }
-export type AgentChange = { name?: string; description?: string; labels?: string[]; state?: 'active' | 'paused' | 'revoked' }
+export type AgentChange = {
+  name?: string
+  description?: string
+  labels?: string[]
+  proof?: Agent['proof']
+  state?: 'active' | 'paused' | 'revoked'
+}
 
 /** The predicate of `○`: what a scope that reaches only its own may see (P61). */
 export function ownOnly(scope: Scope, action: string): Only {
@@ -50,18 +56,18 @@ export const createAgent = (house: IdentityHouse, scope: Scope, input: NewAgent)
   })
 
 /** Oneself unless another was named; naming another needs the reach over all. */
-async function ownerOf(t: Tx, scope: Scope, wanted: string | undefined): Promise<string> {
+export async function ownerOf(t: Tx, scope: Scope, wanted: string | undefined, path = '/owner_user_id'): Promise<string> {
   const ownerId = wanted ?? scope.userId
-  if (!ownerId) throw ownerError('An owner is needed.')
+  if (!ownerId) throw ownerError(path, 'An owner is needed.')
   if (ownerId !== scope.userId && reach(scope, 'agent.create') !== 'any')
     throw new Problem('forbidden', { action: 'agent.create' })
   const owner = await findMembership(t, scope, ownerId)
-  if (!owner || owner.deactivated_at) throw ownerError('Must be an active user of this tenant.')
+  if (!owner || owner.deactivated_at) throw ownerError(path, 'Must be an active user of this tenant.')
   return ownerId
 }
 
-const ownerError = (message: string) =>
-  new Problem('validation_failed', { errors: [{ path: '/owner_user_id', code: 'unknown_user', message }] })
+const ownerError = (path: string, message: string) =>
+  new Problem('validation_failed', { errors: [{ path, code: 'unknown_user', message }] })
 
 export async function getAgent(house: IdentityHouse, scope: Scope, agentId: string): Promise<Agent> {
   const agent = await tx(house.db, scope, (t) => findAgent(t, scope, agentId, ownOnly(scope, 'agent.read')), { readOnly: true })
@@ -85,6 +91,7 @@ export const changeAgent = (house: IdentityHouse, scope: Scope, agentId: string,
       name: change.name?.trim() ?? before.name,
       description: change.description ?? before.description,
       labels: change.labels === undefined ? before.labels : labelsOf(scope, change.labels),
+      proof: change.proof ?? before.proof,
       state: change.state ?? before.state,
     }
     const stateChanged = next.state !== before.state
@@ -101,11 +108,11 @@ function labelsOf(scope: Scope, labels: readonly string[]): string[] {
   return [...new Set(labels)].sort()
 }
 
-type Next = { name: string; description: string; labels: readonly string[]; state: AgentState }
+type Next = { name: string; description: string; labels: readonly string[]; proof: Agent['proof']; state: AgentState }
 
 async function recordChange(t: Tx, scope: Scope, before: Agent, next: Next) {
   const differs = (field: keyof Next) => JSON.stringify(before[field]) !== JSON.stringify(next[field])
-  const fields = (['name', 'description', 'labels', 'state'] as const).filter(differs)
+  const fields = (['name', 'description', 'labels', 'proof', 'state'] as const).filter(differs)
   if (fields.length === 0) return
   const type = fields.includes('state') && next.state === 'revoked' ? 'agent.revoked' : 'agent.updated'
   const pick = (of: Next) => Object.fromEntries(fields.map((field) => [field, of[field]]))

@@ -1,8 +1,8 @@
-// From a request to a scope: a key in the Authorization header, else a session in the cookie (P24, P54, T62). Reads the role of this moment;
+// From a request to a scope: a key in the Authorization header, with a proof or without (V134), else a session in the cookie (P24, P54, T62). Reads the role of this moment;
 // nothing of the answer outlives the request. Never accepts a session's token as bearer, a key from a URL, or two credentials at once.
 import { Problem } from '@countersign/sdk'
 import { parseKey, sha256 } from '../crypto/token.ts'
-import { type Scope, systemScope } from '../db/scope.ts'
+import { type Proven, type Scope, systemScope } from '../db/scope.ts'
 import type { Sql } from '../db/sql.ts'
 import { type Db, once, tx } from '../db/tx.ts'
 import { isMutating, isStream, type RequestInfo, type Route } from '../http/route.ts'
@@ -10,12 +10,15 @@ import { together } from '../http/together.ts'
 import type { IdentityHouse } from './house.ts'
 import type { KeyScope } from './matrix.ts'
 import { traced } from './origin.ts'
+import { dpopCredential, type Shown, shownProof, spendProof, THUMBPRINT } from './proofs/check.ts'
+import { refuseUnclaimed } from './proofs/registration.ts'
 import { cookieName, endReplayed, endSession } from './session.ts'
-import { findLiveSession, type KeyInUse, type LiveSession, seeKeys, seeSession, useKeys } from './sql.ts'
+import { type AskedKey, findLiveSession, type KeyInUse, type LiveSession, seeKeys, seeSession, useKeys } from './sql.ts'
 
 /** What a session's scope says beside who it is: its browser is due for a new token (P26). */
 export type SessionScope = Scope & { readonly rotationDue: boolean }
-type Asked = Pick<RequestInfo, 'id' | 'method' | 'path' | 'address' | 'header' | 'cookie'> & Partial<Pick<RequestInfo, 'client'>>
+type Asked = Pick<RequestInfo, 'id' | 'method' | 'path' | 'query' | 'address' | 'header' | 'cookie'> &
+  Partial<Pick<RequestInfo, 'client'>>
 
 const SESSION_TOKEN = /^[A-Za-z0-9_-]{43}$/
 // Two, so that one look-up that is slow holds nobody else up.
@@ -32,16 +35,29 @@ export async function authenticate(house: IdentityHouse, request: Asked, route?:
 
 async function findScope(house: IdentityHouse, request: Asked, route: Route | undefined): Promise<Scope | null> {
   const bearer = bearerOf(request)
-  const guest = guestBearerOf(house, bearer)
-  if (guest) return guest.scopeOf(request, bearer as string, route)
-  if (bearer !== undefined) return scopeOfKey(house, request, bearer)
+  if (bearer !== undefined) {
+    // What the text alone tells costs no call of the database, and who was refused for it learns nothing of any key.
+    const shown = await shownProof(house, request)
+    const guest = guestBearerOf(house, bearer)
+    if (guest) return provenGuest(house, await guest.scopeOf(request, bearer, route), shown)
+    return scopeOfKey(house, request, bearer, shown)
+  }
   const token = request.cookie(cookieName(house.origin()))
   return token !== undefined && SESSION_TOKEN.test(token) ? scopeOfSession(house, request, token) : null
 }
 
 function bearerOf(request: Pick<Asked, 'header'>): string | undefined {
   const authorization = request.header('authorization')
-  return authorization === undefined ? request.header('x-admin-token') : (BEARER.exec(authorization)?.[1] ?? '')
+  if (authorization === undefined) return request.header('x-admin-token')
+  return BEARER.exec(authorization)?.[1] ?? dpopCredential(authorization) ?? ''
+}
+
+/** The token of a run may be shown with a proof of its agent, too; whoever shows one is held to it. */
+async function provenGuest(house: IdentityHouse, scope: Scope, shown: Shown | null): Promise<Scope> {
+  if (!shown) return scope
+  const { agentId, tenantId } = scope
+  if (agentId === null) throw new Problem('proof_invalid', { reason: 'unknown_key' })
+  return { ...scope, proof: await spendProof(house, shown, { agentId, tenantId, keyId: null, needsNonce: false }) }
 }
 
 const guestBearerOf = ({ bearers = [] }: IdentityHouse, bearer: string | undefined) =>
@@ -82,30 +98,47 @@ const sessionScope = (session: LiveSession, requestId: string): SessionScope => 
 })
 
 // The order of P54: what can be told from the text costs no call of the database, and who was refused for it learns nothing more.
-async function scopeOfKey(house: IdentityHouse, request: Asked, token: string): Promise<Scope> {
-  if (!parseKey(token)) throw new Problem('key_invalid')
+async function scopeOfKey(house: IdentityHouse, request: Asked, token: string, shown: Shown | null): Promise<Scope> {
+  // A thumbprint is no secret: it names the key that has just signed, and nothing else.
+  const isOwnName = shown !== null && THUMBPRINT.test(token) && token === shown.proof.key.thumbprint
+  if (!isOwnName && !parseKey(token)) throw new Problem('key_invalid')
   const key = await askKey(house.db, { hash: sha256(token), address: inetOf(request.address) })
+  if (!key && isOwnName) await refuseUnclaimed(house, shown.proof)
   const refusal = key ? refuseKey(key) : new Problem('key_invalid')
   if (refusal) throw refusal
-  return keyScope(key as KeyInUse, request.id)
+  const asked = key as AskedKey
+  const scope = keyScope(asked, request.id)
+  const proof = await provenKey(house, asked, shown)
+  return proof ? { ...scope, proof } : scope
+}
+
+async function provenKey(house: IdentityHouse, key: AskedKey, shown: Shown | null): Promise<Proven | null> {
+  const { agent_id: agentId, tenant_id: tenantId, id: keyId } = key
+  if (shown) {
+    if (agentId === null) throw new Problem('proof_invalid', { reason: 'unknown_key' })
+    return spendProof(house, shown, { agentId, tenantId, keyId, needsNonce: key.nonce === true })
+  }
+  if (agentId !== null && (key.proof === 'required' || house.agentProof === 'required'))
+    throw new Problem('proof_invalid', { reason: 'required', detail: 'This agent proves each request with its key pair.' })
+  return null
 }
 
 type Credential = { hash: Buffer; address: string | null }
-const asking = new WeakMap<Db, (one: Credential) => Promise<KeyInUse | undefined>>()
+const asking = new WeakMap<Db, (one: Credential) => Promise<AskedKey | undefined>>()
 
 /** A busy agent's calls come in bunches, and each round trip costs as much as the look-up: whoever asks meanwhile is answered by the next statement. */
-function askKey(db: Db, credential: Credential): Promise<KeyInUse | undefined> {
+function askKey(db: Db, credential: Credential): Promise<AskedKey | undefined> {
   const ask = asking.get(db) ?? together({ groupOf: () => '', atOnce: ASKING, run: (all) => findKeys(db, all) })
   asking.set(db, ask)
   return ask(credential)
 }
 
-async function findKeys(db: Db, all: readonly Credential[]): Promise<(KeyInUse | undefined)[]> {
+async function findKeys(db: Db, all: readonly Credential[]): Promise<(AskedKey | undefined)[]> {
   const names = all.map(({ hash, address }) => `${hash.toString('hex')} ${address}`)
   const asked = [...new Map(all.map((one, i) => [names[i] as string, one]))]
   const hashes = asked.map(([, one]) => one.hash)
   const addresses = asked.map(([, one]) => one.address)
-  const { rows } = await noting<KeyInUse & { nth: number }>(db, useKeys(hashes, addresses), seeKeys(hashes, addresses))
+  const { rows } = await noting<AskedKey & { nth: number }>(db, useKeys(hashes, addresses), seeKeys(hashes, addresses))
   const found = new Map(rows.map((row) => [asked[row.nth - 1]?.[0], row]))
   return names.map((name) => found.get(name))
 }
@@ -129,7 +162,7 @@ export function refuseKey(key: KeyInUse): Problem | null {
   if (key.expired) return new Problem('key_expired')
   if (!key.address_allowed) return new Problem('forbidden', { detail: 'This key may not be used from this address.' })
   if (key.agent_state === 'paused') return new Problem('forbidden', { detail: 'The agent of this key is paused.' })
-  if (key.agent_state === 'unclaimed') return new Problem('forbidden', { detail: 'The agent of this key was not claimed yet.' })
+  if (key.agent_state === 'unclaimed') return new Problem('unclaimed_agent')
   return null
 }
 

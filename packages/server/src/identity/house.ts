@@ -13,6 +13,8 @@ export type IdentityHouse = {
   origin(): string
   /** Bearers that are no keys of ours: each opens what its own room says, and nothing else. */
   bearers?: readonly GuestBearer[]
+  /** required: no agent of the installation comes with a bare key. Left out: each as its own setting says. */
+  agentProof?: 'optional' | 'required'
   /** A server of `countersign dev`, with the desk of played parties at /dev. */
   hasDesk?: boolean
   /** Tells whoever was invited, in the transaction of the invitation; left out where nobody is told but by whoever invites. */

@@ -5,12 +5,23 @@ import { tx } from '../db/tx.ts'
 import type { IdentityHouse } from './house.ts'
 import { warnExpiringKeys } from './key.ts'
 import { pruneOldDecisions } from './policies/recorded.ts'
+import { sweepRegistrations } from './proofs/registration.ts'
+import { sweepSeenProofs } from './proofs/sql.ts'
 
 export const identityJobs = (house: Pick<IdentityHouse, 'db'>): Kind[] => [
   defineKind('key.warn', {
     keepOutput: false,
     async run() {
       await warnExpiringKeys(house)
+    },
+  }) as Kind,
+  defineKind('proof.sweep', {
+    keepOutput: false,
+    async run() {
+      await tx(house.db, systemScope('proofs'), async (t) => {
+        await sweepSeenProofs(t)
+        await sweepRegistrations(t)
+      })
     },
   }) as Kind,
   defineKind('policy.prune', {
@@ -23,5 +34,6 @@ export const identityJobs = (house: Pick<IdentityHouse, 'db'>): Kind[] => [
 
 export const identitySchedules: readonly Schedule[] = [
   defineSchedule('key-warnings', { cron: '7 * * * *', kind: 'key.warn', overlap: 'skip' }),
+  defineSchedule('proof-sweeping', { cron: '*/10 * * * *', kind: 'proof.sweep', overlap: 'skip' }),
   defineSchedule('policy-pruning', { cron: '23 * * * *', kind: 'policy.prune', overlap: 'skip' }),
 ]

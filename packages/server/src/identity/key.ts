@@ -2,6 +2,7 @@
 // Never answers a key's text a second time and never gives a key more than its maker has.
 import { Problem } from '@countersign/sdk'
 import ipaddr from 'ipaddr.js'
+import type { PublicKey } from '../crypto/public-key.ts'
 import { type KeyEnvironment, mintKey, parseKey, sha256 } from '../crypto/token.ts'
 import type { Role, Scope } from '../db/scope.ts'
 import { systemScope } from '../db/scope.ts'
@@ -11,6 +12,7 @@ import { newId } from '../std/id.ts'
 import { ownOnly } from './agent.ts'
 import type { IdentityHouse } from './house.ts'
 import { actionsOfScope, isKeyScope, type KeyScope, reach, SCOPES_BY_NAME } from './matrix.ts'
+import { enrolKey, type GivenKey, MAX_OVERLAP_SECONDS, publicKeyOf, refuseSecondPair } from './proofs/enrol.ts'
 import {
   endCurrentToken,
   findAgent,
@@ -32,6 +34,8 @@ import {
 export type Key = KeyRow
 /** `secret` stands in the answer of creation and rotation only. */
 export type ShownKey = KeyRow & { secret: string }
+/** A key pair has no secret that we know. */
+export type MadeKey = KeyRow & { secret?: string }
 export type KeyKindMade = 'agt' | 'usr' | 'adm' | 'emb'
 export type NewKey = {
   kind: KeyKindMade
@@ -44,6 +48,8 @@ export type NewKey = {
   addresses?: readonly string[]
   environment?: KeyEnvironment
   expires_in_seconds?: number
+  /** Of a key pair that its agent made: then there is no secret, and each call is proven. */
+  public_key?: GivenKey
 }
 
 const NINETY_DAYS = 90 * 86_400
@@ -59,7 +65,9 @@ const AGENT_SCOPES = [
 ] as const
 const EMBED_SCOPES = ['tasks:embed'] as const
 
-export async function createKey(house: IdentityHouse, scope: Scope, input: NewKey): Promise<ShownKey> {
+export function createKey(house: IdentityHouse, scope: Scope, input: NewKey & { public_key?: undefined }): Promise<ShownKey>
+export function createKey(house: IdentityHouse, scope: Scope, input: NewKey): Promise<MadeKey>
+export async function createKey(house: IdentityHouse, scope: Scope, input: NewKey): Promise<MadeKey> {
   return tx(house.db, scope, async (t) => {
     const { userId, environment, name } = await holderOf(t, scope, input)
     const scopes = input.scopes ?? (input.kind === 'agt' ? AGENT_SCOPES : input.kind === 'emb' ? EMBED_SCOPES : null)
@@ -67,6 +75,7 @@ export async function createKey(house: IdentityHouse, scope: Scope, input: NewKe
       throw fieldError('/scopes', 'required', 'Name what the key may do; only agent keys have a default.')
     guardScopes(scope, input, scopes)
     guardAddresses(input.addresses ?? [])
+    const publicKey = input.public_key === undefined ? null : await pairOf(t, scope, input, input.public_key)
     const id = newId('key', t.now.getTime())
     await insertKey(t, scope, {
       id,
@@ -81,18 +90,44 @@ export async function createKey(house: IdentityHouse, scope: Scope, input: NewKe
       addresses: input.addresses ?? [],
       lastsSeconds: input.expires_in_seconds ?? NINETY_DAYS,
     })
-    const secret = await addToken(t, scope, id, environment, input.kind)
+    const secret = publicKey
+      ? await enrolKey(t, scope, input.agent_id as string, id, publicKey)
+      : await addToken(t, scope, id, environment, input.kind)
     const key = (await findKey(t, scope, id, ALL)) as Key
-    const data = {
-      key_id: id,
-      kind: key.kind,
-      agent_id: key.agent_id,
-      scopes: key.scopes,
-      expires_at: key.expires_at.toISOString(),
-    }
-    await record(t, scope, 'key.created', data, { resource: { type: 'key', id } })
-    return { ...key, secret }
+    await recordCreated(t, scope, key)
+    return secret === undefined ? key : { ...key, secret }
   })
+}
+
+function recordCreated(t: Tx, scope: Scope, { id, kind, agent_id, scopes, expires_at }: Key): Promise<string> {
+  const data = { key_id: id, kind, agent_id, scopes, expires_at: expires_at.toISOString() }
+  return record(t, scope, 'key.created', data, { resource: { type: 'key', id } })
+}
+
+async function pairOf(t: Tx, scope: Scope, { kind, agent_id: agentId }: NewKey, given: GivenKey): Promise<PublicKey> {
+  if (kind !== 'agt' || agentId === undefined)
+    throw fieldError('/public_key', 'unexpected', 'Only a key of the kind agt is a key pair.')
+  const key = publicKeyOf(given)
+  await refuseSecondPair(t, scope, agentId)
+  return key
+}
+
+/** The key pair of an agent that has just been claimed, with what agents need. Its maker is who claimed it. */
+export async function addKeyPair(
+  t: Tx,
+  scope: Scope,
+  agent: { agent_id: string; handle: string; environment: KeyEnvironment },
+  publicKey: PublicKey,
+): Promise<string> {
+  const id = newId('key', t.now.getTime())
+  await insertKey(t, scope, {
+    ...{ id, kind: 'agt', environment: agent.environment, agentId: agent.agent_id, agentIds: [], origins: [], addresses: [] },
+    ...{ userId: scope.userId as string, name: `${agent.handle.slice(0, 96)} key`, scopes: [...AGENT_SCOPES] },
+    lastsSeconds: NINETY_DAYS,
+  })
+  await enrolKey(t, scope, agent.agent_id, id, publicKey)
+  await recordCreated(t, scope, (await findKey(t, scope, id, ALL)) as Key)
+  return id
 }
 
 const ALL = { user: null, agent: null }
@@ -184,8 +219,14 @@ export const listKeysOf = (
 ): Promise<Key[]> =>
   tx(house.db, scope, (t) => listKeys(t, scope, { ...page, ...ownOnly(scope, 'key.read') }), { readOnly: true })
 
-/** A new token under the same id, for as long a life as the key had; the old one works until the overlap ends. */
-export async function rotateKey(house: IdentityHouse, scope: Scope, keyId: string, overlapSeconds = 86_400): Promise<ShownKey> {
+/** A new token under the same id, for as long a life as the key had; the old one works until the overlap ends. A key pair is followed by another pair. */
+export async function rotateKey(
+  house: IdentityHouse,
+  scope: Scope,
+  keyId: string,
+  overlapSeconds = 86_400,
+  given?: GivenKey,
+): Promise<MadeKey> {
   return tx(house.db, scope, async (t) => {
     const only = ownOnly(scope, 'key.rotate')
     await lockKey(t, scope, keyId)
@@ -193,11 +234,14 @@ export async function rotateKey(house: IdentityHouse, scope: Scope, keyId: strin
     if (!key) throw new Problem('not_found')
     if (key.state === 'revoked') throw new Problem('state_conflict', { state: 'revoked', detail: 'A revoked key stays revoked.' })
     if (key.rotation_ends_at) throw new Problem('rotation_open', { ends_at: key.rotation_ends_at.toISOString() })
+    const publicKey = nextPair(key, given, overlapSeconds)
     // The renewed life is the new token's: the old one ends no later than it would have.
     const endsAt = new Date(Math.min(t.now.getTime() + overlapSeconds * 1000, key.expires_at.getTime()))
     await endCurrentToken(t, scope, keyId, endsAt)
     await renewKey(t, scope, keyId)
-    const secret = await addToken(t, scope, keyId, key.environment, key.kind)
+    const secret = publicKey
+      ? await enrolKey(t, scope, key.agent_id as string, keyId, publicKey)
+      : await addToken(t, scope, keyId, key.environment, key.kind)
     await record(
       t,
       scope,
@@ -205,8 +249,20 @@ export async function rotateKey(house: IdentityHouse, scope: Scope, keyId: strin
       { key_id: keyId, old_ends_at: endsAt.toISOString() },
       { resource: { type: 'key', id: keyId } },
     )
-    return { ...((await findKey(t, scope, keyId, only)) as Key), secret }
+    const rotated = (await findKey(t, scope, keyId, only)) as Key
+    return secret === undefined ? rotated : { ...rotated, secret }
   })
+}
+
+function nextPair(key: Key, given: GivenKey | undefined, overlapSeconds: number): PublicKey | null {
+  if (key.thumbprint === null) {
+    if (given !== undefined) throw fieldError('/public_key', 'unexpected', 'This key is a secret, and no key pair.')
+    return null
+  }
+  if (given === undefined) throw fieldError('/public_key', 'required', 'Send the public half of the next key pair.')
+  if (overlapSeconds > MAX_OVERLAP_SECONDS)
+    throw fieldError('/overlap_seconds', 'too_long', 'Two key pairs work side by side for a day at most.')
+  return publicKeyOf(given)
 }
 
 /** On the next request; a key that is revoked already stays so without a second event. */

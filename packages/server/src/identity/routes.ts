@@ -9,6 +9,7 @@ import { changePassword, logIn, stepUp } from './login.ts'
 import { KEY_SCOPES } from './matrix.ts'
 import { getMe } from './me.ts'
 import { hasProof } from './proof.ts'
+import { proofRoutes } from './proofs/routes.ts'
 import { cookieName, endMyOtherSessions, endMySession, listMySessions, renewCookie, setCookie, signOut } from './session.ts'
 import { setUp, setupStatus } from './setup.ts'
 import {
@@ -24,6 +25,7 @@ import {
   Me,
   NewKey,
   Password,
+  PublicKeyText,
   Role,
   Session,
   SetupStatus,
@@ -195,6 +197,7 @@ export function identityRoutes(house: IdentityHouse): Route[] {
     ...userRoutes(house, list),
     ...invitationRoutes(house, list),
     ...agentRoutes(house, list),
+    ...proofRoutes(house),
     ...keyRoutes(house, list),
   ]
 }
@@ -399,6 +402,9 @@ const agentRoutes = (house: IdentityHouse, list: List): Route[] => [
         labels: s
           .optional(s.array(s.line({ max: 100 }), { max: 50 }))
           .describe('Grants and policies may mean every agent with a label.'),
+        proof: s
+          .optional(s.oneOf('optional', 'required'))
+          .describe('Required: each call of the agent is proven with its key pair, and a bare key of it is refused.'),
         state: s.optional(s.oneOf('active', 'paused', 'revoked')),
       }),
       answers: { 200: Agent },
@@ -446,10 +452,11 @@ const keyRoutes = (house: IdentityHouse, list: List): Route[] => [
         addresses: s.optional(s.array(s.line({ max: 64 }), { max: 20 })),
         environment: s.optional(Environment),
         expires_in_seconds: s.optional(s.int({ min: 60, max: 365 * 86_400 })),
+        public_key: s.optional(PublicKeyText),
       }),
       secretOnce: ['secret'],
       answers: { 201: NewKey },
-      problems: ['scope_too_wide', 'state_conflict', 'step_up_required'],
+      problems: ['key_in_use', 'scope_too_wide', 'state_conflict', 'step_up_required'],
     },
     ({ scope, body }) => createKey(house, scope, body),
   ),
@@ -476,12 +483,15 @@ const keyRoutes = (house: IdentityHouse, list: List): Route[] => [
       action: 'key.rotate',
       stepUp: true,
       params: { id: s.id('key') },
-      body: s.object({ overlap_seconds: s.withDefault(s.int({ min: 0, max: 604_800 }), 86_400) }),
+      body: s.object({
+        overlap_seconds: s.withDefault(s.int({ min: 0, max: 604_800 }), 86_400),
+        public_key: s.optional(PublicKeyText),
+      }),
       secretOnce: ['secret'],
       answers: { 201: NewKey },
-      problems: ['not_found', 'rotation_open', 'state_conflict', 'step_up_required'],
+      problems: ['key_in_use', 'not_found', 'rotation_open', 'state_conflict', 'step_up_required'],
     },
-    ({ scope, params, body }) => rotateKey(house, scope, params.id, body.overlap_seconds),
+    ({ scope, params, body }) => rotateKey(house, scope, params.id, body.overlap_seconds, body.public_key),
   ),
   route(
     'POST /keys/:id/revoke',

@@ -77,11 +77,16 @@ export const Agent = s.named(
     owner_display_name: s.text(),
     environment: Environment,
     labels: s.array(s.text()),
+    proof: s.oneOf('optional', 'required').describe('Required: a bare key of this agent does not count.'),
     state: s.oneOf('unclaimed', 'active', 'paused', 'revoked'),
     created_at: s.time(),
     updated_at: s.time(),
   }),
 )
+/** What a public key is written as; judged where it is read. */
+export const PublicKeyText = s
+  .either(s.line({ max: 200 }), s.jsonObject())
+  .describe('did:key:z6Mk… of Ed25519, or a public JWK of Ed25519 or P-256.')
 export const KeyKind = s.oneOf('agt', 'usr', 'adm', 'emb')
 const keyMembers = {
   id: s.id('key'),
@@ -91,6 +96,9 @@ const keyMembers = {
   agent_id: s.maybe(s.id('agt')),
   agent_ids: s.array(s.id('agt')).describe('Of a key for embeds: whose tasks it may show.'),
   origins: s.array(s.text()).describe('Of a key for embeds: where; none means wherever the tenant allows.'),
+  thumbprint: s
+    .maybe(s.text())
+    .describe('Of a key pair: the name of its public half (RFC 7638), shown with a proof in place of a secret.'),
   scopes: s.array(s.text()),
   addresses: s.array(s.text()),
   created_by: s.id('usr'),

@@ -277,6 +277,8 @@ export type Agent = {
   state: AgentState
   /** Words by which grants and policies mean many agents at once. */
   labels: string[]
+  /** required: a bare key of this agent does not count. */
+  proof: 'optional' | 'required'
   owner_user_id: string
   owner_display_name: string
   created_at: Date
@@ -284,7 +286,7 @@ export type Agent = {
 }
 
 const agentColumns = sql`
-  a.id, a.name, a.description, a.environment, a.state, a.labels, a.created_at, a.updated_at, a.user_id as owner_user_id,
+  a.id, a.name, a.description, a.environment, a.state, a.labels, a.proof, a.created_at, a.updated_at, a.user_id as owner_user_id,
   (select u.display_name from users u where u.id = a.user_id) as owner_display_name`
 
 export const insertAgent = (
@@ -328,10 +330,17 @@ export const updateAgentIfAlive = (
   t: Tx,
   scope: Scope,
   agentId: string,
-  change: { name: string; description: string; labels: readonly string[]; state: AgentState; stateChanged: boolean },
+  change: {
+    name: string
+    description: string
+    labels: readonly string[]
+    proof: Agent['proof']
+    state: AgentState
+    stateChanged: boolean
+  },
 ) => t.run`
   update agents set name = ${change.name}::text, description = ${change.description}::text, state = ${change.state}::text,
-    labels = ${change.labels}::text[],
+    labels = ${change.labels}::text[], proof = ${change.proof}::text,
     updated_at = ${t.now}::timestamptz,
     state_since = case when ${change.stateChanged}::boolean then ${t.now}::timestamptz else state_since end,
     state_by = case when ${change.stateChanged}::boolean then ${scope.principal}::text else state_by end
@@ -352,6 +361,8 @@ export type KeyRow = {
   /** Of the kind emb: whose tasks it may show, and where; without origins wherever the tenant allows. */
   agent_ids: string[]
   origins: string[]
+  /** Of a key pair: the name of its public half, which is shown in place of a secret. */
+  thumbprint: string | null
   scopes: string[]
   addresses: string[]
   created_by: string
@@ -386,20 +397,25 @@ export type KeyInUse = {
   address_allowed: boolean
 }
 
+/** With what its agent and tenant ask of those who come with it; null for a key that is no agent's. */
+export type AskedKey = KeyInUse & { proof: 'optional' | 'required' | null; nonce: boolean | null }
+
 export const useKey = (t: Tx, hash: Buffer, address: string | null) => t.maybe<KeyInUse>`
   select * from countersign_engine.use_key(${hash}::bytea, ${address}::inet)`
 
 /** Any number of keys by themselves, without a transaction around them; `nth` counts from 1 in the order of the question. */
 export const useKeys = (hashes: readonly Buffer[], addresses: readonly (string | null)[]) => sql`
-  select used.*, asked.nth::integer
-  from unnest(${hashes}::bytea[], ${addresses}::inet[]) with ordinality as asked (hash, address, nth),
-    lateral countersign_engine.use_key(asked.hash, asked.address) as used`
+  select used.*, wanted.proof, wanted.nonce, asked.nth::integer
+  from unnest(${hashes}::bytea[], ${addresses}::inet[]) with ordinality as asked (hash, address, nth)
+  cross join lateral countersign_engine.use_key(asked.hash, asked.address) as used
+  left join lateral countersign_engine.proof_asked(used.agent_id) as wanted on true`
 
 /** The same without a note of their use. */
 export const seeKeys = (hashes: readonly Buffer[], addresses: readonly (string | null)[]) => sql`
-  select seen.*, asked.nth::integer
-  from unnest(${hashes}::bytea[], ${addresses}::inet[]) with ordinality as asked (hash, address, nth),
-    lateral countersign_engine.see_key(asked.hash, asked.address) as seen`
+  select seen.*, wanted.proof, wanted.nonce, asked.nth::integer
+  from unnest(${hashes}::bytea[], ${addresses}::inet[]) with ordinality as asked (hash, address, nth)
+  cross join lateral countersign_engine.see_key(asked.hash, asked.address) as seen
+  left join lateral countersign_engine.proof_asked(seen.agent_id) as wanted on true`
 
 export const insertKey = (
   t: Tx,
@@ -439,6 +455,8 @@ const keyColumns = (now: Date) => sql`
   case when k.revoked_at is not null then 'revoked' when k.expires_at <= ${now}::timestamptz then 'expired' else 'active' end as state,
   (select max(old.ends_at) from key_tokens old
    where old.tenant_id = k.tenant_id and old.key_id = k.id and old.ends_at > ${now}::timestamptz) as rotation_ends_at,
+  (select p.thumbprint from agent_keys p
+   where p.tenant_id = k.tenant_id and p.key_id = k.id and o.token_hash = sha256(convert_to(p.thumbprint, 'UTF8'))) as thumbprint,
   k.user_id as created_by, (select u.display_name from users u where u.id = k.user_id) as created_by_display_name`
 
 /** `only.user`: keys this user made, and keys of agents of this user. */

@@ -61,6 +61,13 @@ export const SETTINGS = {
     'all but proxy',
     'What this process does: answer requests, run jobs, keep the house, take callbacks (docs/deploy.md); or `proxy` alone (docs/proxy/operate.md).',
   ),
+  agentProof: setting(
+    'AGENT_PROOF',
+    kind.choice('optional', 'required'),
+    'optional',
+    'optional',
+    'Required: every agent proves each request with its key pair, and no bare key of an agent counts; else each as its own setting says.',
+  ),
   databaseUrl: setting(
     'DATABASE_URL',
     kind.postgresUrl,

@@ -5,6 +5,7 @@ import { grantRoutes } from './grants/routes.ts'
 import type { VaultHouse } from './house.ts'
 import { providerRoutes } from './providers/routes.ts'
 import { runRoutes } from './runs/routes.ts'
+import { selfRoutes } from './self/routes.ts'
 import { vaultStatusRoutes } from './verify/routes.ts'
 
 export const vaultRoutes = (house: VaultHouse): Route[] => [
@@ -12,5 +13,6 @@ export const vaultRoutes = (house: VaultHouse): Route[] => [
   ...connectionRoutes(house),
   ...grantRoutes(house),
   ...runRoutes(house),
+  ...selfRoutes(house),
   ...vaultStatusRoutes(house),
 ]

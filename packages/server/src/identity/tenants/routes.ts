@@ -119,6 +119,7 @@ const ownRoutes = (house: IdentityHouse): Route[] => [
         session_idle_seconds: s.optional(IdleSeconds),
         session_absolute_seconds: s.optional(AbsoluteSeconds),
         revoke_exposed_keys: s.optional(s.boolean()),
+        proof_nonce: s.optional(s.boolean()),
         vault_export: s.optional(s.boolean()),
         grant_max_seconds: s.optional(s.int({ min: 3_600, max: 31_536_000 })),
       }),

@@ -39,6 +39,7 @@ export const Tenant = s.named(
     session_idle_seconds: s.maybe(IdleSeconds),
     session_absolute_seconds: s.maybe(AbsoluteSeconds),
     revoke_exposed_keys: s.boolean(),
+    proof_nonce: s.boolean().describe('Whether a proof of an agent has to repeat a nonce of this server.'),
     vault_export: s.boolean().describe('Whether people may take stored credentials out, field by field.'),
     grant_max_seconds: s.int().describe('How long a grant may last.'),
   }),

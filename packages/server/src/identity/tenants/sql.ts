@@ -29,6 +29,7 @@ export type Settings = {
   session_idle_seconds: number | null
   session_absolute_seconds: number | null
   revoke_exposed_keys: boolean
+  proof_nonce: boolean
   vault_export: boolean
   grant_max_seconds: number
 }
@@ -36,13 +37,13 @@ export type Settings = {
 // Two changes of one tenant take turns: the second reads what the first left.
 export const findSettings = (t: Tx, scope: Scope, lock: 'for update' | 'unlocked' = 'unlocked') => t.maybe<Settings>`
   select id, name, state, state_since, state_reason, created_at, session_profile, session_idle_seconds, session_absolute_seconds, revoke_exposed_keys,
-    vault_export, grant_max_seconds
+    proof_nonce, vault_export, grant_max_seconds
   from tenants where id = ${scope.tenantId}::uuid ${lock === 'for update' ? sql`for update` : sql``}`
 
 export const updateSettings = (t: Tx, scope: Scope, next: Settings) => t.run`
   update tenants set name = ${next.name}::text, session_profile = ${next.session_profile}::text,
     session_idle_seconds = ${next.session_idle_seconds}::integer, session_absolute_seconds = ${next.session_absolute_seconds}::integer,
-    revoke_exposed_keys = ${next.revoke_exposed_keys}::boolean, vault_export = ${next.vault_export}::boolean,
+    revoke_exposed_keys = ${next.revoke_exposed_keys}::boolean, proof_nonce = ${next.proof_nonce}::boolean, vault_export = ${next.vault_export}::boolean,
     grant_max_seconds = ${next.grant_max_seconds}::integer
   where id = ${scope.tenantId}::uuid`
 

@@ -169,6 +169,7 @@ export type SettingsChange = Partial<
     | 'session_idle_seconds'
     | 'session_absolute_seconds'
     | 'revoke_exposed_keys'
+    | 'proof_nonce'
     | 'vault_export'
     | 'grant_max_seconds'
   >

@@ -1,12 +1,13 @@
 // The authorities that runs are seen under (V118): a run's own, which dies with it, or the tenant's for what runs long. The key stands in its envelope alone.
+import { Problem } from '@countersign/sdk'
 import { makeAuthority } from '../../crypto/authority.ts'
 import { sealText } from '../../crypto/seal.ts'
-import type { Scope, Tx } from '../../db/tx.ts'
+import { type Scope, type Tx, tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
 import { tenantKey } from '../../identity/keys-at-rest/tenant-key.ts'
 import { newId, tenantWire } from '../../std/id.ts'
 import type { VaultHouse } from '../house.ts'
-import { type AuthorityRow, findTenantAuthority, insertAuthority, lockAuthorities } from './sql.ts'
+import { type AuthorityRow, findTenantAuthority, insertAuthority, listTenantAuthorities, lockAuthorities } from './sql.ts'
 
 const BEFORE_MS = 5 * 60_000
 const AFTER_MS = 5 * 60_000
@@ -44,3 +45,22 @@ async function make(
   await record(t, scope, 'authority.made', { authority_id: id, run_id: runId }, { resource: { type: 'authority', id } })
   return { id, certificate, expires_at: until }
 }
+
+/** The certificates that clients of long-lived agents trust: one, and beside it the one before while both are in use. Makes none: the first run that asks for it does. */
+export const authoritiesOfTenant = (house: Pick<VaultHouse, 'db'>, scope: Scope): Promise<string> =>
+  tx(
+    house.db,
+    scope,
+    async (t) => {
+      const all = await listTenantAuthorities(t, scope)
+      if (all.length === 0)
+        throw new Problem('not_found', {
+          detail: 'No run has asked for the authority of this tenant yet: open one with "ca": "tenant".',
+        })
+      return all
+        .map(({ certificate }) => certificate.trim())
+        .join('\n')
+        .concat('\n')
+    },
+    { readOnly: true },
+  )

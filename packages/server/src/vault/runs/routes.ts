@@ -1,6 +1,7 @@
 // The routes of runs: schemas and one verb each.
-import { type Route, route, s } from '../../http/route.ts'
+import { Document, type Route, route, s } from '../../http/route.ts'
 import type { VaultHouse } from '../house.ts'
+import { authoritiesOfTenant } from './authority.ts'
 import { endRun, getRun, listRunsOf, openRun } from './run.ts'
 import { beatRun, endOwnRun, ownRun } from './self.ts'
 
@@ -96,7 +97,7 @@ export const runRoutes = (house: VaultHouse): Route[] => [
         ca: s.optional(s.oneOf('run', 'tenant')).describe('An authority of its own, or the tenant’s for what runs long.'),
       }),
       answers: { 201: Opened },
-      problems: ['state_conflict'],
+      problems: ['state_conflict', 'unclaimed_agent'],
       secretOnce: ['token'],
     },
     ({ scope, body }) => openRun(house, scope, body),
@@ -132,6 +133,20 @@ export const runRoutes = (house: VaultHouse): Route[] => [
       problems: ['run_ended'],
     },
     ({ scope, body }) => endOwnRun(house, scope, body.reason ?? 'done'),
+  ),
+  route(
+    'GET /proxy/ca',
+    {
+      summary: 'Read the authority of the tenant, in PEM',
+      description:
+        'What a long-lived agent trusts besides public authorities; two certificates while one replaces the other. Also with the token of a run.',
+      tag: 'proxy',
+      auth: 'any',
+      self: true,
+      answers: { 200: 'page' },
+      problems: ['not_found'],
+    },
+    async ({ scope }) => new Document('text/plain', await authoritiesOfTenant(house, scope)),
   ),
   route(
     'GET /runs/:id',

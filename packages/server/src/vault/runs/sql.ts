@@ -128,6 +128,12 @@ export const findTenantAuthority = (t: Tx, scope: Scope, until: Date) => t.maybe
   where tenant_id = ${scope.tenantId}::uuid and run_id is null and erased_at is null and expires_at > ${until}::timestamptz
   order by expires_at desc limit 1`
 
+/** The newest first; the one before it until its own end. */
+export const listTenantAuthorities = (t: Tx, scope: Scope) => t.rows<AuthorityRow>`
+  select id, certificate, expires_at from authorities
+  where tenant_id = ${scope.tenantId}::uuid and run_id is null and erased_at is null and expires_at > ${t.now}::timestamptz
+  order by expires_at desc limit 4`
+
 export const eraseAuthorityOfRun = (t: Tx, scope: Scope, runId: string) => t.run`
   update authorities set key = null, erased_at = ${t.now}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and run_id = ${runId}::text and erased_at is null`
