@@ -26,6 +26,7 @@ import type { Output } from './output.ts'
 import { policiesCommand } from './policies.ts'
 import { profilesCommand } from './profiles.ts'
 import { providersCommand } from './providers.ts'
+import { proxyCommand } from './proxy.ts'
 import { queueCommand } from './queue.ts'
 import { kindsCommand, queuesCommand } from './queues.ts'
 import { availabilityCommand, peopleCommand, poolsCommand, routingCommand } from './routing.ts'
@@ -101,6 +102,7 @@ export function commandLine(): CommandLine {
   formsCommand(program, door)
   compatKeyCommand(program, door)
   tenantsCommand(program, door)
+  proxyCommand(program, door)
   profilesCommand(program, output)
   breakGlassCommand(program, door)
   settingsCommands(program, output)

@@ -13,8 +13,7 @@ import { openPasswords } from '../identity/password.ts'
 import { giveStartingSets } from '../identity/policies/doctor.ts'
 import type { Log } from '../std/log.ts'
 import { packageRoot } from '../std/package-root.ts'
-import { examine } from './checks/examine.ts'
-import { sayFinding } from './checks/finding.ts'
+import { prove } from './checks/prove.ts'
 import type { Config } from './config.ts'
 import type { Beside } from './dev/desk.ts'
 import { listenForCallbacks } from './listeners.ts'
@@ -145,14 +144,6 @@ export async function openIdentity(config: Config, db: Db, log: Log): Promise<Id
   const { keyring } = await openKeyring(config, db, log, null)
   const origin = config.publicUrl?.origin ?? `http://localhost:${config.port}`
   return { db, keyring, passwords: openPasswords({ keyring }), origin: () => origin }
-}
-
-/** P153: what fails keeps the server from listening; what only warns is said and passed over. */
-async function prove(config: Config, db: Db, log: Log): Promise<void> {
-  const lines = await examine(config, db, log)
-  for (const { code, what, mend } of lines.filter((line) => line.status === 'warn')) log.warn({ check: code, mend }, what)
-  const failed = lines.filter((line) => line.status === 'fail')
-  if (failed.length > 0) throw new BootRefused(failed.map(sayFinding))
 }
 
 /** The key ring that the settings name; its root is made at the first start. Throws BootRefused with the rule that it breaks. A command takes no lease. */

@@ -22,6 +22,9 @@ export const hasOwnReceiver = ({ roles, callbacksPort }: Config): boolean =>
 /** A process that takes callbacks and does nothing else: it needs no root key, and its login no table. */
 export const isReceiverOnly = ({ roles }: Config): boolean => roles.every((role) => role === 'callbacks')
 
+/** A process that lets agents' calls out and does nothing else: it never sees a root key. */
+export const isProxyOnly = ({ roles }: Config): boolean => roles.every((role) => role === 'proxy')
+
 /** What the web's listener serves of the rooms' routes. */
 export const webRoutes = (config: Config, routes: readonly Route[]): Route[] => {
   if (!config.roles.includes('web')) return []

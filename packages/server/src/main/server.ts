@@ -14,10 +14,12 @@ import type { PasswordCost } from '../identity/password.ts'
 import { requireProof } from '../identity/proof.ts'
 import { recordLook } from '../identity/tenants/break-glass.ts'
 import { openWatch } from '../identity/watch.ts'
+import { gateVerbs } from '../proxy/gate/verbs.ts'
 import type { Log } from '../std/log.ts'
 import { startSealing } from './audit.ts'
 import { type Config, tlsFiles } from './config.ts'
 import type { Inside } from './dev/desk.ts'
+import { type Gate, openGate } from './gate.ts'
 import { hasOwnReceiver, isProbe, type Listener, listenForCallbacks, listenForProbes, webRoutes } from './listeners.ts'
 import { openRooms, type Rooms } from './rooms.ts'
 import { replySealing } from './sealing.ts'
@@ -51,6 +53,10 @@ export type Server = {
   listeners: Partial<Record<Listener['name'], string>>
   identity: IdentityHouse
   queue: Rooms['queue']
+  /** Where proxies call; null where this process takes no calls of theirs. */
+  gate: Gate | null
+  /** Where agents reach the proxy, once somebody knows: runs are told it. */
+  tellProxy(url: string): void
   /** Ends waits and streams at once and lets running work finish. */
   close(): Promise<void>
 }
@@ -113,15 +119,18 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     keyExposed: (key) => exposeKey(identity, key, 'url'),
   })
   const beside: Listener[] = []
+  let gate: Gate | null = null
   const listen = async () => {
     // Nothing of a process listens before all of it can.
     if (hasOwnReceiver(config)) beside.push(await listenForCallbacks(config, rooms.queue, log))
     if (config.probesPort !== null)
       beside.push(await listenForProbes(config, config.probesPort, { db, routes: rooms.rootRoutes, log }))
+    gate = await openGate(config, { db, log, verbsOf: (node) => gateVerbs(rooms.gate, node) })
     return app.listen(config.port, config.host)
   }
   const door = await listen().catch(async (error: unknown) => {
     for (const one of beside) await one.close()
+    await gate?.close()
     await rooms.close()
     await ring.close()
     throw error
@@ -135,11 +144,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     listeners: Object.fromEntries(beside.map(({ name, url }) => [name, url])),
     identity,
     queue: rooms.queue,
+    gate,
+    tellProxy(url) {
+      rooms.gate.vault.proxyUrl = url
+    },
     async close() {
       stopSweeping()
       await monitor?.close()
       await sealer?.close()
       for (const one of beside) await one.close()
+      await gate?.close()
       await door.close()
       await rooms.close()
       await ring.close()

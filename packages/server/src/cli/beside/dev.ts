@@ -1,4 +1,4 @@
-// Everything in one process on this machine: prints the way in, a key for an agent and a sample that works; leaves nothing running. Beside the product it opens the desk of
+// Everything by one command on this machine, the proxy as a process of its own: prints the way in, a key for an agent and a sample that works; leaves nothing running. Beside the product it opens the desk of
 // development (/dev), on loopback and never in production.
 import { writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
@@ -9,10 +9,13 @@ import { boot, type Running } from '../../main/boot.ts'
 import { type Config, type Environment, processContext, readConfig } from '../../main/config.ts'
 import { type Desk, openDesk } from '../../main/dev/desk.ts'
 import { openServerLog } from '../../main/log.ts'
+import type { Beside } from '../../main/node/beside.ts'
 import { announce, removeOwn } from '../awaithumans.ts'
 import type { Output } from '../output.ts'
 import { runtimeOf, snippetFor } from '../snippet.ts'
-import { asSettings, endOnSignal, setupLink } from './serve.ts'
+import { besideProxy } from './proxy.ts'
+import { asSettings, setupLink } from './serve.ts'
+import { endOnSignal } from './signals.ts'
 
 /** The SDK looks here when nothing else says where the server is. */
 const DEVELOPMENT_FILE = '.countersign-dev.json'
@@ -26,31 +29,37 @@ export async function develop({ awaithumans, bare, ...flags }: DevFlags, output:
   const given: Environment = {
     COUNTERSIGN_ENVIRONMENT: 'development',
     COUNTERSIGN_LOG_LEVEL: 'warn',
+    // The proxy beside it calls here.
+    COUNTERSIGN_GATE_LISTEN: '127.0.0.1:0',
     ...env,
     ...asSettings(flags),
   }
   const desk = bare ? null : await deskFor(readConfig(given, context), given)
   let running: Running | null = null
+  let proxy: Beside | null = null
   try {
     const config = readConfig({ ...given, ...desk?.settings }, context)
     running = await listen(config, given.COUNTERSIGN_PORT === undefined ? lastPort : null, desk)
     const file = join(homedir(), DEVELOPMENT_FILE)
     const leave: (() => void)[] = [() => removeOwn(file)]
-    endOnSignal(running, async () => {
+    const { close, outdated } = running
+    endOnSignal({ outdated, close: async () => void (await proxy?.close(), await close()) }, async () => {
       for (const last of leave) last()
       await desk?.close()
     })
     const { url } = running.server
     const key = await developmentKey(running.server.identity, join(config.home, 'development.key'))
     await desk?.settle(key)
+    proxy = await besideProxy(config, given, running, openServerLog(config, { pretty: process.stderr.isTTY }).log)
     // This process is the only one, so a link of an earlier start may die: nobody could read it again.
     const link = config.setupToken ? await setupLink(running, config) : await issueSetupLink(running.server.identity)
-    const ready = { ready: true, url, setup_url: link, agent_key: key, pid: process.pid }
+    const ready = { ready: true, url, setup_url: link, agent_key: key, pid: process.pid, proxy_url: proxy?.url ?? null }
     writeFileSync(file, `${JSON.stringify(ready)}\n`, { mode: 0o600 })
     if (awaithumans) leave.push(announce(url, key, running.db.clock.now()))
     const { json, stdout } = output
     stdout(json ? `${JSON.stringify(ready)}\n` : welcome(ready, context.cwd, desk !== null, performance.now() - started))
   } catch (error) {
+    await proxy?.close()
     await running?.close()
     await desk?.close()
     throw error
@@ -82,9 +91,9 @@ async function listen(config: Config, lastPort: number | null, desk: Desk | null
   }
 }
 
-type Ready = { url: string; setup_url: string | null; agent_key: string }
+type Ready = { url: string; setup_url: string | null; agent_key: string; proxy_url: string | null }
 
-function welcome({ url, setup_url, agent_key }: Ready, folder: string, hasDesk: boolean, ms: number): string {
+function welcome({ url, setup_url, agent_key, proxy_url }: Ready, folder: string, hasDesk: boolean, ms: number): string {
   const { file, run, text } = snippetFor(runtimeOf(folder))
   const sample = text.replace('<url>', url).trimEnd().split('\n')
   return `
@@ -92,7 +101,7 @@ function welcome({ url, setup_url, agent_key }: Ready, folder: string, hasDesk: 
 
   Dashboard   ${url}
 ${setup_url ? `  Set up      ${setup_url}\n` : ''}  Agent key   ${agent_key}
-${hasDesk ? `  Desk        ${url}/dev  its mail, a pretend Slack, webhooks, and a clock to move\n` : ''}
+${proxy_url ? `  Proxy       ${proxy_url}  agents' calls leave here, with credentials that they never see\n` : ''}${hasDesk ? `  Desk        ${url}/dev  its mail, a pretend Slack, webhooks, and a clock to move\n` : ''}
   Save this as ${file}, run  ${run} , and answer it in the dashboard:
 
 ${sample.map((line) => (line === '' ? '' : `    ${line}`)).join('\n')}

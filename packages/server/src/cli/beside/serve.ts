@@ -1,23 +1,33 @@
 // The server in the foreground, until a signal ends it. A second signal ends it at once.
 import { acceptSetupToken, issueSetupLinkIfNone } from '../../identity/setup.ts'
-import { boot, bootReceiver, type Running } from '../../main/boot.ts'
-import { type Config, processContext, readConfig } from '../../main/config.ts'
-import { isReceiverOnly } from '../../main/listeners.ts'
+import type { Running } from '../../main/boot.ts'
+import { type Config, type Environment, processContext, readConfig } from '../../main/config.ts'
+import { isProxyOnly, isReceiverOnly } from '../../main/listeners.ts'
 import { openServerLog } from '../../main/log.ts'
+import { closeProcess } from '../../main/node/guards.ts'
 import { type Output, print } from '../output.ts'
+import { endOnSignal } from './signals.ts'
 
-export async function serve({ allowUnsigned, ...options }: ServeFlags, output: Output): Promise<void> {
+export async function serve({ allowUnsigned, handed, ...options }: ServeFlags, output: Output): Promise<void> {
   const { env, context } = processContext()
   const unsigned = allowUnsigned ? { callbacksUnsigned: '1' } : {}
-  const config = readConfig({ ...env, ...asSettings({ ...options, ...unsigned }) }, context)
+  const given: Environment = { ...env, ...asSettings({ ...options, ...unsigned }) }
+  const config = readConfig(given, context)
   const { log, told } = openServerLog(config)
+  closeProcess(config)
+  // Each kind of process loads what it runs and no more: a proxy never has the code that opens envelopes.
+  if (isProxyOnly(config)) return (await import('./proxy.ts')).serveProxy(config, log, output, handed === true)
+  const { boot, bootReceiver } = await import('../../main/boot.ts')
   if (isReceiverOnly(config)) {
     const receiver = await bootReceiver(config, log)
     endOnSignal(receiver)
     return print(output, { ready: true, url: receiver.url, pid: process.pid }, ({ url }) => `Callbacks are received at ${url}`)
   }
   const running = await boot(config, log, told)
-  endOnSignal(running)
+  const proxy = config.roles.includes('proxy')
+    ? await (await import('./proxy.ts')).besideProxy(config, given, running, log)
+    : null
+  endOnSignal({ outdated: running.outdated, close: async () => void (await proxy?.close(), await running.close()) })
   // Who sets an installation up comes to its pages.
   const link = config.roles.includes('web') ? await setupLink(running, config) : null
   const { url, listeners } = running.server
@@ -28,7 +38,7 @@ export async function serve({ allowUnsigned, ...options }: ServeFlags, output: O
   }
 }
 
-export type ServeFlags = Record<string, string | undefined> & { allowUnsigned?: true }
+export type ServeFlags = Record<string, string | undefined> & { allowUnsigned?: true; handed?: true }
 
 const settingOf = (flag: string): string => `COUNTERSIGN_${flag.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
 
@@ -39,35 +49,3 @@ export const asSettings = (flags: Record<string, string | undefined>): Record<st
 /** The link for the first operator; null once there is one, or while another process has printed one. */
 export const setupLink = ({ server }: Running, config: Config): Promise<string | null> =>
   config.setupToken ? acceptSetupToken(server.identity, config.setupToken.reveal()) : issueSetupLinkIfNone(server.identity)
-
-/** Ends the process, with running work done: on a signal, and with 78 when a newer version has taken the database over (Q144). */
-export function endOnSignal(
-  running: Pick<Running, 'close'> & Partial<Pick<Running, 'outdated'>>,
-  last: () => Promise<void> = () => Promise.resolve(),
-): void {
-  let ending = false
-  const end = (code: number) => {
-    ending = true
-    running
-      .close()
-      .then(last)
-      .then(
-        () => process.exit(code),
-        (error: unknown) => {
-          process.stderr.write(`countersign: it did not end cleanly: ${error instanceof Error ? error.message : String(error)}\n`)
-          process.exit(code || 1)
-        },
-      )
-  }
-  const onSignal = () => {
-    if (ending) process.exit(130)
-    end(0)
-  }
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
-  void running.outdated?.then((sentence) => {
-    if (ending) return
-    process.stderr.write(`countersign: ${sentence}\n`)
-    end(78)
-  })
-}

@@ -11,7 +11,8 @@ import { hasSealedRows } from '../../identity/keys-at-rest/tenant-key.ts'
 import { checkActivePolicies } from '../../identity/policies/doctor.ts'
 import type { Log } from '../../std/log.ts'
 import { checkHeads } from '../audit.ts'
-import type { Config } from '../config.ts'
+import { type Config, processContext } from '../config.ts'
+import { checkPaths, checkProcess } from '../node/guards.ts'
 import { checkDefinitions } from './definitions.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 import { checkSettings } from './settings.ts'
@@ -20,7 +21,8 @@ import { checkSurroundings } from './surroundings.ts'
 export async function examine(config: Config, db: Db, log: Log): Promise<Finding[]> {
   const production = config.environment === 'production'
   const [place, schema] = await Promise.all([checkSurroundings(config), checkSchema(db, { production })])
-  const found = [...checkSettings(config, db.clock.now()), ...place, ...checkDefinitions(), ...schema]
+  const own = [checkProcess(config, processContext().env), ...(config.roles.includes('proxy') ? [checkPaths(config)] : [])]
+  const found = [...checkSettings(config, db.clock.now()), ...own, ...place, ...checkDefinitions(), ...schema]
   // Rows are looked at where their tables are as they should be.
   const fits = !found.some(({ code, status }) => code === 'db.schema' && status === 'fail')
   return fits ? [...found, ...(await checkRows(config, db, log))] : found

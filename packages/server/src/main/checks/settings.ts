@@ -10,6 +10,7 @@ export const checkSettings = (config: Config, now: Date): Finding[] => [
   checkPublicUrl(config),
   checkBind(config),
   ...checkCallbackBind(config),
+  ...checkProxyBind(config),
   ...checkTls(config),
   checkCors(config),
   ok('http.hosts', [config.publicUrl?.host ?? `localhost:${config.port}`, ...config.allowedHosts].join(', ')),
@@ -62,6 +63,21 @@ function checkCallbackBind(config: Config): Finding[] {
       'http.bind',
       `Callbacks would be taken at ${host}, a public address, without TLS.`,
       'Put a TLS proxy in front and set COUNTERSIGN_TLS_TERMINATED=1, or set COUNTERSIGN_CALLBACKS_HOST to 127.0.0.1.',
+    ),
+  ]
+}
+
+/** The proxy takes tokens of runs: in clear only where nobody else listens, or where the operator says so (V83). */
+function checkProxyBind({ roles, proxyListen: { host }, proxyOpen, proxyTlsCertFile }: Config): Finding[] {
+  if (!roles.includes('proxy')) return []
+  if (proxyTlsCertFile || /^127\.|^::1$|^localhost$/.test(host)) return [ok('http.bind', `proxy: ${host}`)]
+  if (proxyOpen)
+    return [warn('http.bind', `The proxy listens on ${host} without TLS: tokens of runs cross that network as they are.`, null)]
+  return [
+    fail(
+      'http.bind',
+      `The proxy would listen on ${host} without TLS.`,
+      'Give COUNTERSIGN_PROXY_TLS_CERT_FILE and COUNTERSIGN_PROXY_TLS_KEY_FILE, bind to 127.0.0.1, or set COUNTERSIGN_PROXY_OPEN=1 where the network is yours alone.',
     ),
   ]
 }

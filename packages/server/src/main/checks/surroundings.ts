@@ -19,7 +19,7 @@ export const checkSurroundings = async (config: Config): Promise<Finding[]> => [
 const refusal = ({ environment }: Config) => (environment === 'production' ? fail : warn)
 
 /** Who takes callbacks or keeps the house calls nobody. */
-const dials = ({ roles }: Config): boolean => roles.includes('web') || roles.includes('worker')
+const dials = ({ roles }: Config): boolean => ['web', 'worker', 'proxy'].some((role) => roles.includes(role as 'web'))
 
 async function checkDns(config: Config): Promise<Finding> {
   if (!dials(config)) return ok('egress.dns', 'This process calls nobody.')
