@@ -42,9 +42,9 @@ export type ServeFlags = Record<string, string | undefined> & { allowUnsigned?: 
 
 const settingOf = (flag: string): string => `COUNTERSIGN_${flag.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
 
-/** Flags are settings under another name. */
-export const asSettings = (flags: Record<string, string | undefined>): Record<string, string> =>
-  Object.fromEntries(Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [[settingOf(name), value]])))
+/** Flags are settings under another name; switches that every command takes are none. */
+export const asSettings = (flags: Record<string, unknown>): Record<string, string> =>
+  Object.fromEntries(Object.entries(flags).flatMap(([name, value]) => (typeof value === 'string' ? [[settingOf(name), value]] : [])))
 
 /** The link for the first operator; null once there is one, or while another process has printed one. */
 export const setupLink = ({ server }: Running, config: Config): Promise<string | null> =>
