@@ -6,7 +6,8 @@ import { storeConnection } from '../connections/store.ts'
 import type { VaultHouse } from '../house.ts'
 import type { Definition, Material } from '../providers/definition.ts'
 import type { Params } from '../providers/pattern.ts'
-import { refreshMoment } from '../refresh/moment.ts'
+import { nextMoment } from '../refresh/moment.ts'
+import { doubtRegistration } from './doubt.ts'
 import { readAccount } from './protocol/account.ts'
 import type { ProviderFault } from './protocol/fault.ts'
 import type { Outside } from './protocol/server.ts'
@@ -20,6 +21,8 @@ type Obtained = {
   lifetime: number | null
   account: { id: string | null; label: string | null }
   clientId: string | null
+  /** After so many days without use it is worth nothing. */
+  idleDays?: number | undefined
   /** Stored although its test failed. */
   doubt: string | null
 }
@@ -41,6 +44,7 @@ export async function finishTokens(
     lifetime: tokens.lifetime,
     account,
     clientId: row.client_id,
+    idleDays: definition.oauth?.idle_days,
     doubt: null,
   })
 }
@@ -69,7 +73,7 @@ async function complete(house: VaultHouse, t: Tx, scope: Scope, row: Authorizati
     scopes: got.scopes,
     account: got.account,
     expiresAt,
-    refreshAt: renews && expiresAt !== null ? refreshMoment(t.now, expiresAt) : null,
+    refreshAt: nextMoment(t.now, { expiresAt, renews, idleDays: got.idleDays }),
     clientId: got.clientId,
     replace: row.replaces,
   })
@@ -83,14 +87,16 @@ async function complete(house: VaultHouse, t: Tx, scope: Scope, row: Authorizati
 }
 
 export const fail = (
-  house: Pick<VaultHouse, 'db'>,
+  house: Pick<VaultHouse, 'db' | 'keyring'>,
   scope: Scope,
   row: AuthorizationRow,
   why: Pick<ProviderFault, 'code' | 'said'>,
 ): Promise<void> =>
-  tx(house.db, scope, (t) =>
-    settle(t, scope, row, ['pending', 'waiting_for_user', 'processing'], { status: 'failed', code: why.code, said: why.said }),
-  )
+  tx(house.db, scope, async (t) => {
+    const to = { status: 'failed', code: why.code, said: why.said } as const
+    await settle(t, scope, row, ['pending', 'waiting_for_user', 'processing'], to)
+    if (why.code === 'invalid_client') await doubtRegistration(house, t, scope, row.client_id)
+  })
 
 /** The event comes with the change and never without it. */
 export async function settle(

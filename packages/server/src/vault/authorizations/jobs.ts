@@ -3,8 +3,9 @@ import { defineKind, type Kind, snooze } from '@countersign/queue'
 import { isId } from '../../std/id.ts'
 import type { VaultHouse } from '../house.ts'
 import { pollAuthorization } from './device.ts'
+import { SETTLE } from './doubt.ts'
 import { expireAuthorization } from './expire.ts'
-import { settleRegistration } from './registered.ts'
+import { settleRegistration } from './settle-registration.ts'
 
 type Payload = { authorization_id: string }
 
@@ -14,10 +15,12 @@ function readPayload(value: unknown): Payload {
   return { authorization_id }
 }
 
-function readPlace(value: unknown): { provider: string; issuer: string } {
-  const { provider, issuer } = value as Partial<{ provider: string; issuer: string }>
+type Settlement = { provider: string; issuer: string; doubt?: boolean }
+
+function readPlace(value: unknown): Settlement {
+  const { provider, issuer, doubt } = value as Partial<Settlement>
   if (typeof provider !== 'string' || typeof issuer !== 'string') throw new TypeError('a provider and an issuer')
-  return { provider, issuer }
+  return { provider, issuer, doubt: doubt === true }
 }
 
 export const authorizationJobs = (house: VaultHouse): Kind[] => [
@@ -41,7 +44,7 @@ export const authorizationJobs = (house: VaultHouse): Kind[] => [
       return again ? snooze(again) : undefined
     },
   }) as Kind,
-  defineKind<unknown, { provider: string; issuer: string }>('client.settle', {
+  defineKind<unknown, Settlement>(SETTLE, {
     schema: readPlace,
     keepOutput: false,
     async run({ tenantId, payload }) {

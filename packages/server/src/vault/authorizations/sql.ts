@@ -173,8 +173,10 @@ export const settleIf = (t: Tx, scope: Scope, id: string, from: readonly Authori
 export const findExisting = (t: Tx, scope: Scope, provider: string, owner: string | null, name: string) => t.maybe<{
   id: string
   status: string
+  scopes: string[]
+  asked_scopes: string[]
 }>`
-  select id, status from connections
+  select id, status, scopes, asked_scopes from connections
   where tenant_id = ${scope.tenantId}::uuid and provider = ${provider}::text and coalesce(owner, '') = coalesce(${owner}::text, '')
     and name = ${name}::text and status <> 'removed'`
 
@@ -182,6 +184,3 @@ export const findExisting = (t: Tx, scope: Scope, provider: string, owner: strin
 export const noteError = (t: Tx, scope: Scope, connectionId: string, code: string) => t.run`
   update connections set last_error_code = ${code}::text, last_error_at = ${t.now}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and id = ${connectionId}::text`
-
-export const findClientPlace = (t: Tx, scope: Scope, id: string) => t.maybe<{ provider: string; issuer: string }>`
-  select provider, issuer from clients where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and state = 'active'`

@@ -92,8 +92,9 @@ async function planOf(house: VaultHouse, scope: Scope, input: StartInput): Promi
       const fields = input.fields === undefined ? null : readFields(fieldsOf(definition, method), input.fields)
       const params = readParams(fields === null ? withoutDerived(definition) : definition, input.params ?? {}, fields ?? {})
       const clientId = await clientFor(house, t, scope, provider, method)
-      await refuseExisting(t, scope, provider, owner, name, input.replace ?? false)
-      const scopes = input.scopes ?? definition.oauth?.scopes?.default ?? []
+      const existing = await findExisting(t, scope, provider.name, owner, name)
+      if (existing && !input.replace) throw exists(existing.id)
+      const scopes = input.scopes ?? scopesFor(definition, existing)
       return { provider, method, name, owner, scopes: [...scopes], params, replaces: input.replace ?? false, clientId }
     },
     { readOnly: true },
@@ -135,20 +136,16 @@ async function clientFor(house: VaultHouse, t: Tx, scope: Scope, provider: Provi
   return client.id
 }
 
-async function refuseExisting(
-  t: Tx,
-  scope: Scope,
-  { name: provider }: Provider,
-  owner: string | null,
-  name: string,
-  replace: boolean,
-) {
-  const existing = replace ? null : await findExisting(t, scope, provider, owner, name)
-  if (existing)
-    throw new Problem('connection_exists', {
-      connection_id: existing.id,
-      detail: 'Another name, or `replace: true` to put this in its place.',
-    })
+const exists = (id: string): Problem =>
+  new Problem('connection_exists', {
+    connection_id: id,
+    detail: 'Another name, or `replace: true` to put this in its place.',
+  })
+
+/** Signing in again asks for what there was, and for what the provider wanted besides (V38). */
+function scopesFor({ oauth }: Definition, existing: { scopes: string[]; asked_scopes: string[] } | null): string[] {
+  const before = existing && existing.scopes.length > 0 ? existing.scopes : (oauth?.scopes?.default ?? [])
+  return [...new Set([...before, ...(existing?.asked_scopes ?? [])])]
 }
 
 /** Which servers may give tokens for the resource (V38); a human chooses where there are several. */

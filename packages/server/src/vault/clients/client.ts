@@ -14,7 +14,7 @@ import { type ClientRow, type ClientState, findClient, insertClient, lockClient,
 type Keys = Pick<VaultHouse, 'db' | 'keyring'>
 
 /** What is sealed: the secret or, for `private_key_jwt`, the key as PEM; the token of a registration (RFC 7592). */
-export type ClientSecrets = { secret?: string; registration_token?: string }
+export type ClientSecrets = { secret?: string; registration_token?: string; registration_url?: string }
 
 export type Client = {
   id: string
@@ -24,7 +24,10 @@ export type Client = {
   client_id: string | null
   auth: ClientAuth
   secret: Secret | null
-  registrationToken: Secret | null
+  /** The name of the key, where it is one. */
+  keyId: string | null
+  /** Where and with what the registration can be read and deleted (RFC 7592). */
+  managed: { url: string; token: Secret } | null
   registration: Record<string, unknown> | null
   state: ClientState
 }
@@ -51,11 +54,12 @@ export async function clientOf(house: Keys, t: Tx, scope: Scope, provider: strin
 export async function openClient(house: Keys, t: Tx, scope: Scope, row: ClientRow): Promise<Client> {
   const { id, provider, issuer, client_id, auth, registration, state } = row
   const secrets = await openSecrets(house, t, scope, row)
-  const secretly = (text: string | undefined) => (text === undefined ? null : new Secret(text))
+  const { secret, registration_url: url, registration_token: token } = secrets
   return {
     ...{ id, provider, issuer, client_id, auth, registration, state },
-    secret: secretly(secrets.secret),
-    registrationToken: secretly(secrets.registration_token),
+    secret: secret === undefined ? null : new Secret(secret),
+    keyId: row.key_id,
+    managed: url === undefined || token === undefined ? null : { url, token: new Secret(token) },
   }
 }
 
@@ -79,19 +83,23 @@ export type NewClient = {
   clientId: string | null
   secrets: ClientSecrets
   auth: ClientAuth
+  keyId?: string | null
   redirectUris: readonly string[]
   registration?: object | null
   state?: ClientState
+  /** Registrations without an answer, this one too. */
+  sent?: number
 }
 
 /** Writes the one record of its provider and issuer; what was there is replaced in place and keeps its id, so that connections go on under it. */
 export async function storeClient(house: Keys, t: Tx, scope: Scope, input: NewClient): Promise<ClientRow> {
-  const { provider, issuer = '', registration = null, state = 'active' } = input
+  const { provider, issuer = '', registration = null, state = 'active', keyId = null, sent = 0 } = input
   const present = await lockClient(t, scope, provider, issuer)
   const id = present?.id ?? newId('clt', t.now.getTime())
   const generation = (present?.generation ?? 0) + 1
   const written = {
-    ...{ id, provider, issuer, generation, registration, state },
+    ...{ id, provider, issuer, generation, registration, state, sent },
+    key_id: keyId,
     client_id: input.clientId,
     secret: await sealSecrets(house, t, scope, id, generation, input.secrets),
     auth: input.auth,

@@ -1,6 +1,8 @@
 // The client record of a provider as people write it (V10): who may, how many connections it concerns, and what becomes of them. A secret comes in and never out.
+import { enqueue } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
 import { canonical } from '../../crypto/canonical.ts'
+import { checkSigningKey, SigningKeyFault } from '../../crypto/signing-key.ts'
 import { sha256 } from '../../crypto/token.ts'
 import { type Scope, type Tx, tx } from '../../db/tx.ts'
 import { type EventData, record } from '../../events/event.ts'
@@ -14,6 +16,7 @@ import { requireConfirmed } from '../providers/end.ts'
 import { redirectUrl } from '../providers/read.ts'
 import { judged } from '../providers/version.ts'
 import { openSecrets, storeClient } from './client.ts'
+import { FORGET } from './forget.ts'
 import { type ClientRow, findClient, findConnectionsUnder, lockClient, removeClientIf } from './sql.ts'
 
 export type ClientInput = {
@@ -21,6 +24,7 @@ export type ClientInput = {
   /** Left out: it stays; null: there is none. */
   secret?: string | null
   auth?: ClientAuth
+  key_id?: string | null
   issuer?: string
   confirm?: boolean
   affected?: number
@@ -46,6 +50,7 @@ export async function setClient(house: VaultHouse, scope: Scope, name: string, i
     client_id,
     issuer,
     auth: input.auth ?? null,
+    ...(input.key_id === undefined ? {} : { key_id: input.key_id }),
     secret: digestOf(secret),
     revoke_connections,
   })
@@ -60,17 +65,22 @@ export async function setClient(house: VaultHouse, scope: Scope, name: string, i
       throw new Problem('validation_failed', {
         errors: [{ path: '/secret', code: 'required', message: `A client that proves itself by ${auth} has a secret.` }],
       })
+    if (auth === 'private_key_jwt') checkKey(wanted as string)
+    const keyId = input.key_id === undefined ? (before?.key_id ?? null) : input.key_id
     const changed = [
       ...(before?.client_id === client_id ? [] : ['client_id']),
       ...(wanted === kept.secret ? [] : ['secret']),
       ...(before?.auth === auth ? [] : ['auth']),
+      ...((before?.key_id ?? null) === keyId ? [] : ['key_id']),
     ]
     const affected = await affectedBy(t, scope, before)
     if (changed.includes('client_id') || changed.includes('secret')) requireConfirmed(input, affected)
+    // Another id is another registration: with what was there it could neither be read nor deleted.
+    const stays = before?.client_id === client_id
     const row = await storeClient(house, t, scope, {
-      ...{ provider: recorded, issuer, clientId: client_id, auth, redirectUris: [redirectUrl(house)] },
-      secrets: { ...kept, secret: wanted },
-      registration: before?.registration ?? null,
+      ...{ provider: recorded, issuer, clientId: client_id, auth, keyId, redirectUris: [redirectUrl(house)] },
+      secrets: { ...(stays ? kept : {}), secret: wanted },
+      registration: stays ? before.registration : null,
     })
     const revoked = revoke_connections ? await revokeUnder(t, scope, row.id) : 0
     const data = { fields: changed, affected_connections: affected.connections, revoked_connections: revoked }
@@ -93,9 +103,9 @@ export async function removeClient(
     if (!row) throw new Problem('not_found', { detail: 'No client is registered at this provider.' })
     const affected = await affectedBy(t, scope, row)
     requireConfirmed(input, affected)
-    // While the secret is still there: it is what the provider is told with.
     const revoked = revoke_connections ? await revokeUnder(t, scope, row.id) : 0
     await removeClientIf(t, scope, row.id)
+    await enqueue(t, { kind: FORGET, tenantId: scope.tenantId, payload: { client_id: row.id } })
     const data = { affected_connections: affected.connections, revoked_connections: revoked, decision: passed?.outcome }
     await tell(t, scope, 'client.removed', row, data)
     return { provider: row.provider, affected }
@@ -128,12 +138,23 @@ async function show(_house: VaultHouse, t: Tx, scope: Scope, row: ClientRow) {
     client_id: row.client_id,
     has_secret: row.secret !== null,
     auth: row.auth,
+    key_id: row.key_id,
     redirect_uris: row.redirect_uris,
     state: row.state,
     connections: affected.connections,
     created_by: row.created_by,
     created_at: row.created_at,
     updated_at: row.updated_at,
+  }
+}
+
+/** Nothing of it is said again, not even where it goes wrong. */
+function checkKey(text: string): void {
+  try {
+    checkSigningKey(text)
+  } catch (error) {
+    if (!(error instanceof SigningKeyFault)) throw error
+    throw new Problem('validation_failed', { errors: [{ path: '/secret', code: 'key_invalid', message: error.message }] })
   }
 }
 

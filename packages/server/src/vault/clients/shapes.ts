@@ -11,6 +11,7 @@ export const ClientBody = s.named(
     client_id: s.maybe(s.text({ max: 2_000 })),
     has_secret: s.boolean(),
     auth: Auth,
+    key_id: s.maybe(s.text()).describe('The name of the key with which it signs, as the provider knows it.'),
     redirect_uris: s.array(s.text()),
     state: s.oneOf('registering', 'active', 'unknown', 'removed'),
     connections: s.int().describe('That were obtained under it and are still in use.'),
@@ -34,7 +35,12 @@ const issuer = s
 export const ClientChange = s.object({
   client_id: s.line({ max: 2_000 }),
   secret: s.nullish(s.text({ min: 1, max: 20_000 })).describe('Write-only. Left out: the present one stays.'),
-  auth: s.optional(Auth).describe('As the definition says, unless given.'),
+  auth: s
+    .optional(Auth)
+    .describe('As the definition says, unless given. For `private_key_jwt` the secret is a private key: PEM, or a JWK.'),
+  key_id: s
+    .nullish(s.line({ min: 1, max: 200 }))
+    .describe('For `private_key_jwt`: the name under which the provider has the public key.'),
   issuer,
   ...confirmation,
 })

@@ -12,16 +12,18 @@ export type ClientRow = {
   secret: Buffer | null
   generation: number
   auth: ClientAuth
+  key_id: string | null
   redirect_uris: string[]
   registration: Record<string, unknown> | null
   state: ClientState
+  sent: number
   created_by: string
   created_at: Date
   updated_at: Date
 }
 
-const COLUMNS: Sql = sql`id, provider, issuer, client_id, secret, generation::float8 as generation, auth, redirect_uris, registration, state, created_by,
-  created_at, updated_at`
+const COLUMNS: Sql = sql`id, provider, issuer, client_id, secret, generation::float8 as generation, auth, key_id, redirect_uris, registration, state, sent,
+  created_by, created_at, updated_at`
 
 /** Any but a removed one; who uses it looks at its state. */
 export const findClient = (t: Tx, scope: Scope, provider: string, issuer: string) => t.maybe<ClientRow>`
@@ -47,31 +49,47 @@ export type WrittenClient = {
   secret: Buffer | null
   generation: number
   auth: ClientAuth
+  key_id: string | null
   redirect_uris: readonly string[]
   registration: object | null
   state: ClientState
+  sent: number
 }
 
 export const insertClient = (t: Tx, scope: Scope, one: WrittenClient) => t.one<ClientRow>`
-  insert into clients (id, tenant_id, provider, issuer, client_id, secret, generation, auth, redirect_uris, registration, state, created_by, created_at, updated_at)
+  insert into clients (id, tenant_id, provider, issuer, client_id, secret, generation, auth, key_id, redirect_uris, registration, state, sent, created_by, created_at,
+    updated_at)
   values (${one.id}::text, ${scope.tenantId}::uuid, ${one.provider}::text, ${one.issuer}::text, ${one.client_id}::text, ${one.secret}::bytea,
-    ${one.generation}::bigint, ${one.auth}::text, ${one.redirect_uris}::text[],
-    ${one.registration === null ? null : JSON.stringify(one.registration)}::jsonb, ${one.state}::text, ${scope.principal}::text,
+    ${one.generation}::bigint, ${one.auth}::text, ${one.key_id}::text, ${one.redirect_uris}::text[],
+    ${one.registration === null ? null : JSON.stringify(one.registration)}::jsonb, ${one.state}::text, ${one.sent}::integer, ${scope.principal}::text,
     ${t.now}::timestamptz, ${t.now}::timestamptz)
   returning ${COLUMNS}`
 
 export const updateClient = (t: Tx, scope: Scope, one: WrittenClient) => t.one<ClientRow>`
   update clients set client_id = ${one.client_id}::text, secret = ${one.secret}::bytea, generation = ${one.generation}::bigint,
-    auth = ${one.auth}::text, redirect_uris = ${one.redirect_uris}::text[],
+    auth = ${one.auth}::text, key_id = ${one.key_id}::text, sent = ${one.sent}::integer, redirect_uris = ${one.redirect_uris}::text[],
     registration = ${one.registration === null ? null : JSON.stringify(one.registration)}::jsonb, state = ${one.state}::text,
     updated_at = ${t.now}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and id = ${one.id}::text
   returning ${COLUMNS}`
 
-/** The row stays for the connections that name it; nothing secret does. */
+/** The row stays for the connections that name it. What is secret in it stays until the provider was told (V39, V51). */
 export const removeClientIf = (t: Tx, scope: Scope, id: string) => t.run`
-  update clients set state = 'removed', secret = null, updated_at = ${t.now}::timestamptz
+  update clients set state = 'removed', updated_at = ${t.now}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and state <> 'removed'`
+
+/** Also of one that was removed. */
+export const findClientById = (t: Tx, scope: Scope, id: string) => t.maybe<ClientRow>`
+  select ${COLUMNS} from clients where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
+
+export const eraseSecretIfRemoved = (t: Tx, scope: Scope, id: string) => t.run`
+  update clients set secret = null, updated_at = ${t.now}::timestamptz
+  where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and state = 'removed' and secret is not null`
+
+/** Its providers were not told yet that these are over, and are told with this client. */
+export const findUntoldUnder = (t: Tx, scope: Scope, id: string) => t.rows<{ id: string }>`
+  select id from connections where tenant_id = ${scope.tenantId}::uuid and client_id = ${id}::text
+    and status in ('revoked', 'removed') and provider_revocation = 'waiting' and material is not null limit 1`
 
 /** Those obtained under it whose use has not ended. */
 export const findConnectionsUnder = (t: Tx, scope: Scope, id: string) => t.rows<{ id: string }>`

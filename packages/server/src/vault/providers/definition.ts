@@ -61,6 +61,8 @@ export type OAuth = {
   revocation?: Revocation
   /** Each refresh answers with a new refresh token. */
   rotates?: boolean
+  /** A token that nobody uses for so many days is worth nothing (V47); what is kept is used before. */
+  idle_days?: number
   userinfo?: { url: string; id: string; label: string }
 }
 

@@ -56,6 +56,7 @@ const oauth = s.object({
     }),
   ),
   rotates: s.optional(s.boolean()),
+  idle_days: s.optional(s.int({ min: 1, max: 3_650 })),
   userinfo: s.optional(s.object({ url: url(), id: s.line({ max: 200 }), label: s.line({ max: 200 }) })),
 })
 

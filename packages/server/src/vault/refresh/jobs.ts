@@ -5,6 +5,7 @@ import { systemScope } from '../../db/scope.ts'
 import { tx } from '../../db/tx.ts'
 import { isId } from '../../std/id.ts'
 import type { VaultHouse } from '../house.ts'
+import { keepAlive } from './keep-alive.ts'
 import { fresh } from './refresh.ts'
 import { dueConnections } from './sql.ts'
 
@@ -37,6 +38,7 @@ export const refreshJobs = (house: VaultHouse): Kind[] => [
     deadline: '2m',
     async run({ tenantId, payload }) {
       try {
+        if (await keepAlive(house, tenantId, payload.connection_id)) return
         await fresh(house, systemScope('refresh', tenantId), payload.connection_id, { reason: 'due' })
       } catch (error) {
         if (!(error instanceof Problem) || !EXPECTED.includes(error.code)) throw error

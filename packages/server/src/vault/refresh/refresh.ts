@@ -6,6 +6,7 @@ import { type Scope, systemScope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
 import { backoffMs } from '../../std/backoff.ts'
 import { clientFor } from '../authorizations/client-for.ts'
+import { doubtRegistration } from '../authorizations/doubt.ts'
 import { outsideOf } from '../authorizations/flow.ts'
 import { faultOf, ProviderFault } from '../authorizations/protocol/fault.ts'
 import { clientCredentials, refreshTokens } from '../authorizations/protocol/grants.ts'
@@ -17,8 +18,9 @@ import type { VaultHouse } from '../house.ts'
 import { openMaterial } from '../material/material.ts'
 import { definitionAt } from '../providers/catalogue.ts'
 import type { Definition, Material } from '../providers/definition.ts'
-import { leadOf, refreshMoment } from './moment.ts'
-import { claimRefresh, findForRefresh, needReauthIf, putOff, type RefreshRow, resetFailures } from './sql.ts'
+import { leadOf, nextMoment } from './moment.ts'
+import { needReauth, topicOf } from './need.ts'
+import { claimRefresh, findForRefresh, putOff, type RefreshRow, resetFailures } from './sql.ts'
 import { untilChanged } from './wait.ts'
 
 /** `due`: its own time has come (V47). `lead`: it ends soon. `unauthorized`: the provider refused what stands at `generation`. `asked`: somebody wants a new one. */
@@ -99,7 +101,7 @@ function endsSoon({ expires_at, obtained_at }: RefreshRow, now: Date): boolean {
 
 const isDue = ({ refresh_at }: RefreshRow, now: Date): boolean => refresh_at !== null && refresh_at <= now
 
-const canRenew = (row: RefreshRow, { oauth }: Definition, material: Material): boolean =>
+export const canRenew = (row: RefreshRow, { oauth }: Definition, material: Material): boolean =>
   row.method === 'client_credentials' ? oauth?.token_url !== undefined : textOf(material, 'refresh_token') !== null
 
 /** `done`: the row says what came of it. Otherwise why there is nothing new. */
@@ -111,11 +113,14 @@ async function renew(
   const by = systemScope('refresh', scope.tenantId)
   try {
     const tokens = await askProvider(house, by, row, material, definition)
-    await tx(house.db, by, (t) => write(house, t, by, row, materialOf(tokens, material), tokens))
+    await tx(house.db, by, (t) => write(house, t, by, row, materialOf(tokens, material), tokens, definition.oauth?.idle_days))
     return 'done'
   } catch (error) {
     const fault = error instanceof ProviderFault ? error : faultOf(error)
-    await tx(house.db, by, (t) => giveBack(t, by, row, claimed, fault))
+    await tx(house.db, by, async (t) => {
+      await giveBack(t, by, row, claimed, fault)
+      if (fault.code === 'invalid_client') await doubtRegistration(house, t, by, row.client_id)
+    })
     return fault
   }
 }
@@ -135,13 +140,21 @@ async function askProvider(
   return refreshTokens(outside, server, client, textOf(material, 'refresh_token') ?? '')
 }
 
-async function write(house: VaultHouse, t: Tx, scope: Scope, row: RefreshRow, material: Material, tokens: Tokens): Promise<void> {
+async function write(
+  house: VaultHouse,
+  t: Tx,
+  scope: Scope,
+  row: RefreshRow,
+  material: Material,
+  tokens: Tokens,
+  idleDays: number | undefined,
+): Promise<void> {
   const expiresAt = tokens.lifetime === null ? null : new Date(t.now.getTime() + tokens.lifetime * 1_000)
   await writeMaterial(house, t, scope, row.id, {
     expectedGeneration: row.generation,
     material,
     expiresAt,
-    refreshAt: expiresAt && refreshMoment(t.now, expiresAt),
+    refreshAt: nextMoment(t.now, { expiresAt, renews: true, idleDays }),
     ...(tokens.scopes === null ? {} : { scopes: tokens.scopes }),
     as: 'connection.refreshed',
   })
@@ -149,35 +162,26 @@ async function write(house: VaultHouse, t: Tx, scope: Scope, row: RefreshRow, ma
   t.wake(topicOf(row.id))
 }
 
-export const topicOf = (connectionId: string): string => `connection:${connectionId}`
-
 async function giveBack(t: Tx, scope: Scope, row: RefreshRow, owner: string, fault: ProviderFault): Promise<void> {
   t.wake(topicOf(row.id))
   const isOver = row.expires_at !== null && row.expires_at <= t.now
   if (fault.kind === 'refused' && DEAD.includes(fault.code))
-    return needReauth(t, scope, row.id, row.refresh_lapsed ? 'refresh_lost' : 'invalid_grant', fault.code, row.generation)
+    return void (await needReauth(
+      t,
+      scope,
+      row.id,
+      row.refresh_lapsed ? 'refresh_lost' : 'invalid_grant',
+      fault.code,
+      row.generation,
+    ))
   // Whatever else keeps it from being renewed: once it has ended, only a human can help.
-  if (isOver && fault.kind !== 'outside') return needReauth(t, scope, row.id, 'refresh_refused', fault.code, row.generation)
+  if (isOver && fault.kind !== 'outside')
+    return void (await needReauth(t, scope, row.id, 'refresh_refused', fault.code, row.generation))
   const wait = Math.max(fault.retryAfterMs ?? 0, backoffMs(row.refresh_failures + 1, BACKOFF))
   if ((await putOff(t, scope, row.id, owner, { code: fault.code, at: new Date(t.now.getTime() + wait) })) === 0) return
   if (row.refresh_failures > 0) return
   const told = await findConnection(t, scope, row.id, { owner: null, agent: null })
   if (told) await tellConnection(t, scope, 'connection.refresh_failed', told, { code: fault.code })
-}
-
-/** One event for each time that it happens, however many notice (V49). */
-export async function needReauth(
-  t: Tx,
-  scope: Scope,
-  id: string,
-  cause: string,
-  code: string,
-  generation: number | null,
-): Promise<void> {
-  if ((await needReauthIf(t, scope, id, cause, code, generation)) === 0) return
-  t.wake(topicOf(id))
-  const row = await findConnection(t, scope, id, { owner: null, agent: null })
-  if (row) await tellConnection(t, scope, 'connection.needs_reauth', row, { cause, code })
 }
 
 /** The old token is used while it lives (§10.2); one that was refused already is no help. */

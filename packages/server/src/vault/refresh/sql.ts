@@ -64,6 +64,17 @@ export const needReauthIf = (t: Tx, scope: Scope, id: string, cause: string, cod
   where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and status = 'connected'
     and (${generation}::bigint is null or generation = ${generation}::bigint)`
 
+/** Told with the change of state that follows. */
+export const setAskedScopes = (t: Tx, scope: Scope, id: string, scopes: readonly string[]) => t.run`
+  update connections set asked_scopes = ${scopes}::text[]
+  where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and status = 'connected'`
+
+/** What was kept alive by a use of it is used again then. Guarded by what was due. */
+export const setNextUse = (t: Tx, scope: Scope, id: string, was: Date, at: Date, code: string | null) => t.run`
+  update connections set refresh_at = ${at}::timestamptz, last_error_code = coalesce(${code}::text, last_error_code),
+    last_error_at = case when ${code}::text is null then last_error_at else ${t.now}::timestamptz end
+  where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and status = 'connected' and refresh_at = ${was}::timestamptz`
+
 export const dueConnections = (db: Db, batch: number) =>
   once<{ tenant_id: string; id: string }>(
     db,

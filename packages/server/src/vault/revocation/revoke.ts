@@ -69,7 +69,9 @@ async function tell(
   let client: ProviderClient | null = null
   let issuer: string | null = null
   if (row.client_id !== null)
-    ({ client, issuer } = await tx(house.db, scope, (t) => clientFor(house, t, scope, row.client_id), { readOnly: true }))
+    ({ client, issuer } = await tx(house.db, scope, (t) => clientFor(house, t, scope, row.client_id, { alsoRemoved: true }), {
+      readOnly: true,
+    }))
   const named = definition.oauth?.revocation
   if (row.method !== 'register' && (!named || named.style === 'none' || !named.url)) return false
   const server = await serverFor(outside, { definition, params: row.params, method: row.method, issuer })

@@ -16,7 +16,8 @@ export type Registration = {
 
 export type OurSelf = { name: string; redirectUri: string; origin: string }
 
-const SECRET = ['client_secret', 'registration_access_token']
+/** What is sealed, or nobody's business. */
+const SECRET = ['client_secret', 'registration_access_token', 'registration_client_uri']
 
 export const ourMetadata = ({ name, redirectUri, origin }: OurSelf, auth: ClientAuth) => ({
   client_name: name,
@@ -25,6 +26,8 @@ export const ourMetadata = ({ name, redirectUri, origin }: OurSelf, auth: Client
   grant_types: ['authorization_code', 'refresh_token'],
   response_types: ['code'],
   token_endpoint_auth_method: NAMES[auth],
+  // Of a web application providers take https alone; on a machine of one's own there is none (RFC 8252 §7.3).
+  ...(origin.startsWith('http:') ? { application_type: 'native' } : {}),
 })
 
 const NAMES: Record<ClientAuth, string> = {
@@ -56,6 +59,35 @@ export async function register(outside: Outside, url: string, us: OurSelf, auth:
       status,
     })
   }
+  return registrationOf(json, auth)
+}
+
+type Managed = NonNullable<Registration['managed']>
+
+/** RFC 7592 §2.1. Null: it is there no more, or never was; where it answers with less than before, that stays. */
+export async function readRegistration(outside: Outside, managed: Managed, auth: ClientAuth): Promise<Registration | null> {
+  const { status, body } = await call(outside, { url: managed.url, method: 'GET', headers: bearer(managed) })
+  if (GONE.includes(status)) return null
+  if (status !== 200) throw unanswered(status)
+  const made = registrationOf(readJson(body), auth)
+  return { ...made, managed: made.managed ?? managed }
+}
+
+/** RFC 7592 §2.3. False: the server offers no deletion. */
+export async function deleteRegistration(outside: Outside, managed: Managed): Promise<boolean> {
+  const { status } = await call(outside, { url: managed.url, method: 'DELETE', headers: bearer(managed) })
+  if (status === 204 || status === 200 || GONE.includes(status)) return true
+  if (status === 405 || status === 501) return false
+  throw unanswered(status)
+}
+
+const bearer = ({ token }: Managed) => ({ authorization: `Bearer ${token}` })
+/** A token of a registration that was deleted is refused like any other (RFC 7592 §2.1). */
+const GONE = [401, 404, 410]
+const unanswered = (status: number) =>
+  new ProviderFault(status >= 500 || status === 429 ? 'outside' : 'refused', `http_${status}`, { status })
+
+function registrationOf(json: Record<string, unknown>, auth: ClientAuth): Registration {
   const { client_id, client_secret, registration_client_uri, registration_access_token, token_endpoint_auth_method } = json
   if (typeof client_id !== 'string' || client_id === '' || client_id.length > 2_000)
     throw new ProviderFault('unusable', 'answer_invalid', { said: 'The registration has no client id.' })

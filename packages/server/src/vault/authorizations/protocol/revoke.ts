@@ -70,7 +70,9 @@ const STYLES: Record<Style, Send> = {
     return sent(await call(outside, { url: url.replace('{token}', encodeURIComponent(token)), method: 'DELETE', headers: {} }))
   },
   async basic_delete(outside, _server, client, url, token) {
-    if (client === null || client.secret === null) throw new ProviderFault('unusable', 'client_needed')
+    // A key is never sent anywhere: this style wants a secret.
+    if (client === null || client.secret === null || client.auth === 'private_key_jwt')
+      throw new ProviderFault('unusable', 'client_needed')
     const basic = Buffer.from(`${client.clientId}:${client.secret.reveal()}`).toString('base64')
     const headers = { authorization: `Basic ${basic}`, 'content-type': 'application/json' }
     const to = url.replace('{client_id}', encodeURIComponent(client.clientId))

@@ -5,6 +5,7 @@ import type { Secret } from '../../../crypto/secret.ts'
 import type { Door } from '../../../egress/fetch.ts'
 import type { ClientAuth, OAuth } from '../../providers/definition.ts'
 import { type AnswerStyle, type Raw, readAnswer, readTokenAnswer } from './answer.ts'
+import { signedAssertion } from './assertion.ts'
 import { ProviderFault } from './fault.ts'
 
 export const CALL_CAPS = { wholeMs: 30_000, headersMs: 30_000, idleMs: 30_000, bodyBytes: 262_144 }
@@ -24,7 +25,8 @@ export type ProviderServer = {
   scopeSeparator: string
 }
 
-export type ProviderClient = { clientId: string; auth: ClientAuth; secret: Secret | null }
+/** `secret` is a key where it proves itself by `private_key_jwt`, and `keyId` its name at the provider. */
+export type ProviderClient = { clientId: string; auth: ClientAuth; secret: Secret | null; keyId?: string | null }
 
 /** A call to a provider on behalf of a tenant. */
 export type Outside = { door: Door; tenantId: string; signal?: AbortSignal }
@@ -58,13 +60,14 @@ export const asOf = (server: ProviderServer): oauth.AuthorizationServer => ({
   ...(server.announcesIss ? { authorization_response_iss_parameter_supported: true } : {}),
 })
 
-/** `private_key_jwt` has its key made into one by who calls. */
 export function authOf(client: ProviderClient): oauth.ClientAuth {
   const { auth, secret } = client
-  if (auth === 'none' || (secret === null && auth !== 'private_key_jwt')) return oauth.None()
-  if (auth === 'basic') return oauth.ClientSecretBasic((secret as Secret).reveal())
-  if (auth === 'post') return oauth.ClientSecretPost((secret as Secret).reveal())
-  throw new ProviderFault('unusable', 'client_auth_unsupported', { said: 'This flow does not sign in with a key.' })
+  if (auth === 'none' || secret === null) return oauth.None()
+  if (auth === 'basic') return oauth.ClientSecretBasic(secret.reveal())
+  if (auth === 'post') return oauth.ClientSecretPost(secret.reveal())
+  return signedAssertion(secret, client.keyId ?? null, (as) =>
+    as.issuer === NO_ISSUER ? (as.token_endpoint as string) : as.issuer,
+  )
 }
 
 export const secretsOf = (client: ProviderClient | null, ...more: (string | null | undefined)[]): string[] =>
