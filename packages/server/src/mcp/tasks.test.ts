@@ -107,6 +107,28 @@ test('T145 T19 what was withdrawn or ran out of time is no permission, and the t
   })
 })
 
+test('T19 A15 no tool of any key decides, claims or gives back a task, by whatever name it is called', async () => {
+  const house = await setup()
+  const { id } = await house.given.task()
+  const relays = await house.given.key({ kind: 'adm', scopes: ['tasks:*', 'tasks:decide_for'] })
+  const answer = {
+    id,
+    task_id: id,
+    type: 'respond',
+    response: { approved: true },
+    seen_revision: 1,
+    on_behalf_of: house.alice.id,
+  }
+  for (const key of [house.agent.key, (await house.given.agent({ scopes: ['tasks:*'] })).key, relays.secret]) {
+    const { client } = await connect(house, key)
+    const { tools } = await client.listTools()
+    expect(tools.map(({ name }) => name).filter((name) => /decide|answer|complete|approve|claim|release/.test(name))).toEqual([])
+    for (const name of ['decide', 'decide_task', 'task_decide', 'tasks_decide', 'complete', 'claim', 'release', 'answer'])
+      await expect(client.callTool({ name, arguments: answer }), name).rejects.toThrow(/not found|unknown|no tool/i)
+  }
+  expect((await house.alice.get(`/api/v1/tasks/${id}`)).body).toMatchObject({ status: 'open', version: 1, decisions: [] })
+})
+
 test('T145 T18 tools act as the agent of the key and validate like the API', async () => {
   const house = await setup()
   const { call } = await connect(house, house.agent.key)

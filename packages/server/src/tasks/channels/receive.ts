@@ -1,5 +1,8 @@
 // The one place where what people say through a channel is done (T4, T103): the channel says who it is and what they want, and the verb is that of every page. No channel
 // calls a verb by itself, and no rule of tasks stands here.
+import { Problem } from '@countersign/sdk'
+import { parseKey } from '../../crypto/token.ts'
+import type { RequestInfo } from '../../http/route.ts'
 import { decideTask } from '../decision.ts'
 import { claimTask, releaseTask } from '../holding.ts'
 import type { TasksHouse } from '../house.ts'
@@ -13,9 +16,17 @@ import type { Done, Heard, Incoming, Reply } from './heard.ts'
 export async function receiveBy(house: TasksHouse, name: ChannelName, incoming: Incoming): Promise<unknown> {
   const channel = house.channels.get(name)
   if (!channel) throw new Error(`Nobody opened the channel ${name}.`)
+  if (incoming.door === 'link' || incoming.door === 'program') refuseAgents(incoming.request)
   let next: Heard | Reply = await channel.receive(incoming)
   while (!('reply' in next)) next = await follow(house, next)
   return next.reply
+}
+
+/** An agent that comes by a link of a person's says itself that it is one (T19): by its key, or by the key pair that only agents have. */
+function refuseAgents({ header }: Pick<RequestInfo, 'header'>): void {
+  const [, scheme, credential] = /^(\S+) +(\S+)$/.exec(header('authorization') ?? '') ?? []
+  const keys = [credential, header('x-admin-token')].map((text) => parseKey(text)?.kind)
+  if (keys.includes('agt') || scheme?.toLowerCase() === 'dpop') throw new Problem('agent_may_not_decide')
 }
 
 async function follow(house: TasksHouse, said: Heard): Promise<Heard | Reply> {

@@ -375,3 +375,21 @@ test('T111 T118 whoever runs the work answers by link what is asked of those who
   const [other] = await linksTo(house, theirs.id, readerOf(house.bob), [YES])
   expect((await pageOf(house, other?.token as string).answer()).body.code).toBe('not_eligible')
 })
+
+test('T19 A15 with an agent’s key in hand a person’s link opens nothing, and is as good as it was for its person', async () => {
+  const { house, member, task } = await start()
+  const [yes] = await linksTo(house, task.id, readerOf(member))
+  const token = yes?.token as string
+  const { nonce } = (await pageOf(house, token).look()).body
+  for (const caller of [house.agent, await house.given.agent({ name: 'other' })])
+    for (const path of [ACTION, ACTION.replace('/v1', '')])
+      for (const headers of [{}, { authorization: '', 'x-admin-token': caller.key }, { authorization: `DPoP ${'A'.repeat(43)}` }])
+        for (const body of [
+          { token },
+          { token, nonce },
+          { token, nonce, answer: { type: 'respond', response: { approve: true } } },
+        ])
+          expect((await caller.post(path, body, headers)).body).toMatchObject({ status: 403, code: 'agent_may_not_decide' })
+  expect(await statusOf(house, task.id)).toMatchObject({ status: 'open', decisions: [] })
+  expect((await pageOf(house, token).send(nonce)).status).toBe(200)
+})

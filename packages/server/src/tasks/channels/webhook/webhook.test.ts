@@ -87,8 +87,10 @@ test('T150 T166 A15 unsigned, old, altered, by another endpoint, by an agent’s
   const body = { token }
   for (const sign of [{ at: -301 }, { at: 900 }, { over: '{}' }, { secret: other.body.secret as string }])
     expect((await act(program, body, sign)).body.code).toBe('signature_invalid')
-  for (const caller of [clientOf(house.url), house.agent, house.alice])
+  for (const caller of [clientOf(house.url), house.alice])
     expect((await caller.post('/api/v1/channels/webhook/actions', body)).body.code).toBe('signature_invalid')
+  const asAgent = await house.agent.post('/api/v1/channels/webhook/actions', body)
+  expect([asAgent.status, asAgent.body.code]).toEqual([403, 'agent_may_not_decide'])
   expect((await act(program, { token: 'A'.repeat(43) })).body.code).toBe('link_invalid')
   expect((await act(program, { token, answer: { type: 'shrug' } })).body.code).toBe('validation_failed')
   expect((await act(program, '{"token":')).body.code).toBe('json_invalid')
