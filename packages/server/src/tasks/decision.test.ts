@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { type Client, setup } from '#harness'
+import { type Client, clientOf, setup } from '#harness'
+import { ACTION, linksTo, pageOf, readerOf } from './links/links.fixture.ts'
 import { answer, elsewhere, errorsOf, REFUND, remains } from './tasks.fixture.ts'
 
 const at = (id: unknown, act = '') => `/api/v1/tasks/${id}${act && `/${act}`}`
@@ -152,20 +153,10 @@ test('T17 without a relation a task is 404 like an unknown one; with one but wit
   expect((await house.reviewer.post(at(id, 'decide'), answer())).status).toBe(200)
 })
 
-test('T17 A14 each role’s cell of the matrix through the real routes', async () => {
+test('T17 A14 each role’s cell of the matrix through the real routes, and those of agents, of an embedded page and of a one-use link', async () => {
   const house = await setup()
-  const roles = {
-    owner: house.alice,
-    admin: house.bob,
-    operator: house.operator,
-    member: house.member,
-    reviewer: house.reviewer,
-    auditor: house.auditor,
-    viewer: house.viewer,
-  }
-  const cells: Record<string, string[]> = {}
-  for (const [role, who] of Object.entries(roles)) {
-    const { id } = await house.given.task(REFUND)
+  const acts = async (who: Client, about: () => Promise<string>) => {
+    const id = await about()
     const asked = [
       await who.get(at(id)),
       await who.get(at(id, 'poll?timeout=1')),
@@ -175,20 +166,61 @@ test('T17 A14 each role’s cell of the matrix through the real routes', async (
       await who.patch(at(id), { priority: 'high' }),
       await who.post('/api/v1/tasks', REFUND),
       await who.post(at(id, 'decide'), answer()),
-      await who.post(at((await house.given.task(REFUND)).id, 'cancel'), {}),
+      await who.post(at(await about(), 'cancel'), {}),
     ]
-    cells[role] = asked.map((one) => String(one.status))
+    return asked.map((one) => String(one.status))
   }
+  const fresh = async () => (await house.given.task(REFUND)).id
   const all = ['200', '200', '200', '200', '200', '200', '201', '200', '200']
-  expect(cells).toEqual({
-    owner: all,
-    admin: all,
-    operator: all,
-    member: ['404', '404', '404', '404', '404', '404', '201', '404', '404'],
-    reviewer: ['404', '404', '404', '404', '404', '403', '403', '404', '403'],
-    auditor: ['200', '403', '200', '403', '403', '403', '403', '403', '403'],
-    viewer: ['200', '403', '200', '403', '403', '403', '403', '403', '403'],
-  })
+  const roles: [string, Client, string[]][] = [
+    ['owner', house.alice, all],
+    ['admin', house.bob, all],
+    ['operator', house.operator, all],
+    ['member', house.member, ['404', '404', '404', '404', '404', '404', '201', '404', '404']],
+    ['reviewer', house.reviewer, ['404', '404', '404', '404', '404', '403', '403', '404', '403']],
+    ['auditor', house.auditor, ['200', '403', '200', '403', '403', '403', '403', '403', '403']],
+    ['viewer', house.viewer, ['200', '403', '200', '403', '403', '403', '403', '403', '403']],
+    // Its own; another's is one that nobody knows, but that no agent decides is said before anything is looked for.
+    ['its agent', house.agent, ['200', '200', '200', '403', '403', '200', '201', '403', '200']],
+    ['another agent', await house.given.agent(), ['404', '404', '404', '403', '403', '404', '201', '403', '404']],
+    // Another tenant's, and like one that nobody has made.
+    ['a stranger', house.stranger, ['404', '404', '404', '404', '404', '404', '201', '404', '404']],
+    ['nobody', house.nobody, all.map(() => '401')],
+  ]
+  for (const [role, who, cells] of roles) expect([role, await acts(who, fresh)]).toEqual([role, cells])
+  const unknown = async () => 'task_00000000000000000000000000'
+  expect(await acts(house.stranger, unknown)).toEqual(await acts(house.stranger, fresh))
+
+  // The token of an embed: its task, to read and to answer. Of another task it is none, and whatever else there is it does not open.
+  await house.alice.post('/api/v1/embed/origins', { origin: 'https://app.example.com' })
+  const [own, other] = [await fresh(), await fresh()]
+  const minted = await house.agent.post('/api/v1/embed/tokens', { task_id: own, parent_origin: 'https://app.example.com' })
+  const visitor = clientOf(house.url, { bearer: minted.body.embed_token })
+  const closed = ['403', '403', '403', '403', '403', '403', '403', '403', '403']
+  expect(await acts(visitor, async () => other)).toEqual(closed)
+  expect(await acts(visitor, async () => own)).toEqual(['200', '200', '403', '403', '403', '403', '403', '200', '403'])
+
+  // A link: its token is no key to any route, and at its own door it opens its task alone, for what its person may.
+  const reviewer = await house.reviewer.person()
+  const asked = async () => (await house.given.task({ ...REFUND, assign_to: { emails: [reviewer.email, house.bob.email] } })).id
+  const linked = await asked()
+  const [link] = await linksTo(house, linked, readerOf(reviewer), [{ purpose: 'review' }])
+  const token = link?.token as string
+  expect(await acts(clientOf(house.url, { bearer: token }), async () => linked)).toEqual(all.map(() => '401'))
+  const page = pageOf(house, token)
+  const seen = (await page.look()).body
+  const door = pageOf(house, seen.session)
+  const does = (act: object) => house.nobody.post(ACTION, { token: seen.session, nonce: seen.nonce, act })
+  const cells = [
+    seen.task.id === linked ? 200 : seen.task.id,
+    (await does({ type: 'claim' })).status,
+    (await does({ type: 'release' })).status,
+    (await does({ type: 'comment', body: 'Which order?' })).status,
+    (await does({ type: 'cancel' })).status,
+    (await door.send(seen.nonce, { type: 'respond', response: { approved: true } })).status,
+    (await does({ type: 'claim' })).status,
+  ]
+  expect(cells).toEqual([200, 200, 200, 200, 422, 200, 410])
 })
 
 test('T153 auditor and viewer read a task without its content, at every level', async () => {
