@@ -1,11 +1,12 @@
 // The filters of the inbox as they stand in its address. What is not offered there is left out: nobody breaks a page by its address.
 import type { TaskQuery } from '@countersign/sdk'
 
-const NAMES = ['q', 'agent_id', 'priority', 'risk', 'tag', 'assigned_to'] as const
+const NAMES = ['q', 'agent_id', 'origin', 'priority', 'risk', 'tag', 'assigned_to'] as const
 export type Filters = Partial<Record<(typeof NAMES)[number], string>>
 
 const OFFERED: Partial<Record<(typeof NAMES)[number], RegExp>> = {
   agent_id: /^agt_[0-7][0-9A-HJKMNP-TV-Z]{25}$/,
+  origin: /^(?:agent|user|proxy|relay|queue|vault)$/,
   priority: /^(?:low|normal|high|urgent)$/,
   risk: /^(?:low|normal|high|critical)$/,
 }

@@ -20,6 +20,15 @@ const anyOf = (word: string, values: readonly string[]) => [
   ...values.map((value) => ({ value, label: wireWord(value) })),
 ]
 
+/** What a question is about, by who put it. */
+const ORIGINS = [
+  { value: 'agent', label: t('what an agent asked') },
+  { value: 'proxy', label: t('a held request') },
+  { value: 'vault', label: t('a credential') },
+  { value: 'queue', label: t('a job') },
+  { value: 'user', label: t('what a person wants to do') },
+]
+
 type Props = { filters: Filters; put: (name: keyof Filters, value: string) => void; search: string }
 
 export function InboxFilters({ filters, put, search }: Props) {
@@ -37,13 +46,19 @@ export function InboxFilters({ filters, put, search }: Props) {
       {open && (
         <section
           aria-label={t('Filters')}
-          className="card order-last grid basis-full grid-cols-1 gap-4 p-4 sm:grid-cols-2 lg:grid-cols-5"
+          className="card order-last grid basis-full grid-cols-1 gap-4 p-4 sm:grid-cols-2 lg:grid-cols-3"
         >
           <SelectField
             label={t('Agent')}
             value={filters.agent_id ?? ''}
             options={[{ value: '', label: t('any agent') }, ...known]}
             onChange={(event) => put('agent_id', event.target.value)}
+          />
+          <SelectField
+            label={t('About')}
+            value={filters.origin ?? ''}
+            options={[{ value: '', label: t('anything') }, ...ORIGINS]}
+            onChange={(event) => put('origin', event.target.value)}
           />
           <SelectField
             label={t('Priority')}
