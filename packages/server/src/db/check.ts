@@ -2,12 +2,14 @@
 import { ownerDifferences } from './adopt.ts'
 import {
   describeLogin,
+  describeReach,
   describeServer,
   hasLedger,
   type LoginRow,
   listOwners,
   listRoles,
   type OwnerRow,
+  type ReachRow,
   type RoleRow,
   readClock,
   type ServerRow,
@@ -70,6 +72,25 @@ export async function checkSchema(db: Db, options: CheckOptions = {}): Promise<C
       ...(await checkPooler(db)),
       ...(await checkClock(db, server, options)),
     ]
+  } catch (error) {
+    throw asProblem(error)
+  }
+}
+
+/** For a process whose login calls these functions and reaches nothing else (V79): it may not read what the other checks look at. */
+export async function checkReach(db: Db, functions: readonly string[]): Promise<CheckLine[]> {
+  try {
+    const server = (await db.pool.query<ServerRow>(describeServer)).rows[0] as ServerRow
+    const reach = (await db.pool.query<ReachRow>(describeReach, [functions])).rows[0] as ReachRow
+    const much = reach.tables.map((table) => ({
+      what: `This login may read or write ${table}.`,
+      mend: 'Connect as countersign_run_proxy, which may not.',
+    }))
+    const little = reach.missing.map((name) => ({
+      what: `The function ${name} is not there, or not for this login: the database is behind, or the login is another one.`,
+      mend: 'countersign migrate',
+    }))
+    return [...(await checkLogin(db)), ...checkVersion(server), ...checkReplica(server, {}), ...lines('db.schema', [...much, ...little], 'its functions, and nothing else')]
   } catch (error) {
     throw asProblem(error)
   }

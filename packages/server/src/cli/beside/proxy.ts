@@ -12,7 +12,12 @@ import { endOnSignal } from './signals.ts'
 export async function serveProxy(config: Config, log: Log, output: Output, isHanded: boolean): Promise<void> {
   const pipe = isHanded ? openPipe() : null
   const { bootProxy } = await import('../../main/node/process.ts')
-  const proxy = await bootProxy(config, log, pipe ? await pipe.handed : null)
+  const start = async () => bootProxy(config, log, pipe ? await pipe.handed : null)
+  const proxy = await start().catch((error: unknown) => {
+    // An open pipe would keep a process that did not start.
+    if (pipe) process.stdin.destroy()
+    throw error
+  })
   const end = endOnSignal(proxy)
   // Whoever started it is gone, whatever became of them: nobody would end it any more.
   void pipe?.ended.then(end)

@@ -133,6 +133,23 @@ export const describeLogin = `
     ) as may_become
   from pg_roles r where r.rolname = current_user`
 
+/** What a login that only calls functions reaches of the tables, and whether the functions are there that it calls. */
+export const describeReach = `
+  select array(
+      select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname in ('countersign', 'countersign_queue') and c.relkind in ('r', 'p', 'v')
+        and (has_table_privilege(c.oid, 'select, insert, update, delete') or has_any_column_privilege(c.oid, 'select, insert, update'))
+      order by 1 limit 5
+    ) as tables,
+    array(
+      select name from unnest($1::text[]) as named (name)
+      where not exists (
+        select from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+        where n.nspname = 'countersign_engine' and p.proname = named.name and has_function_privilege(p.oid, 'execute'))
+      order by 1
+    ) as missing`
+export type ReachRow = { tables: string[]; missing: string[] }
+
 export const listRoles = `
   select r.rolname as name, r.rolcanlogin as login, r.rolinherit as inherit,
     array_remove(array[

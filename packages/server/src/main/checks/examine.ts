@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Problem } from '@countersign/sdk'
-import { checkSchema } from '../../db/check.ts'
+import { checkReach, checkSchema } from '../../db/check.ts'
 import { systemScope } from '../../db/scope.ts'
 import type { Db } from '../../db/tx.ts'
 import { sealStatus } from '../../events/audit/status.ts'
@@ -18,9 +18,16 @@ import { type Finding, fail, ok, warn } from './finding.ts'
 import { checkSettings } from './settings.ts'
 import { checkSurroundings } from './surroundings.ts'
 
+/** All that the login of a proxy calls (V79). */
+const PROXY_FUNCTIONS = ['revision', 'routes', 'policies', 'reserve', 'spend', 'settle', 'record', 'beat'].map((name) => `proxy_${name}`)
+
 export async function examine(config: Config, db: Db, log: Log): Promise<Finding[]> {
   const production = config.environment === 'production'
-  const [place, schema] = await Promise.all([checkSurroundings(config), checkSchema(db, { production })])
+  const isProxy = config.roles.every((role) => role === 'proxy')
+  const [place, schema] = await Promise.all([
+    checkSurroundings(config),
+    isProxy ? checkReach(db, PROXY_FUNCTIONS) : checkSchema(db, { production }),
+  ])
   const own = [checkProcess(config, processContext().env), ...(config.roles.includes('proxy') ? [checkPaths(config)] : [])]
   const found = [...checkSettings(config, db.clock.now()), ...own, ...place, ...checkDefinitions(), ...schema]
   // Rows are looked at where their tables are as they should be.
