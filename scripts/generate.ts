@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildSync } from 'esbuild'
+import { CLIENT_PROBLEMS, PROBLEMS } from '../packages/sdk/src/catalogue.ts'
 import { errorsMarkdown } from '../packages/sdk/src/catalogue-page.ts'
 import { exitCodesPage } from '../packages/server/src/cli/exit-codes.ts'
 import { webhookOperations } from '../packages/server/src/events/schema.ts'
@@ -13,6 +14,7 @@ import { wireTypes } from '../packages/server/src/http/wire-types.ts'
 import { renderConfigPage } from '../packages/server/src/main/config.ts'
 import { describeRoutes } from '../packages/server/src/main/rooms.ts'
 import { version } from '../packages/server/src/main/version.ts'
+import { englishFile } from './text.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { routes, rootRoutes } = describeRoutes()
@@ -24,9 +26,14 @@ const FILES: Record<string, () => string> = {
   'docs/api.md': () => apiPage(routes, rootRoutes),
   'docs/openapi.json': () =>
     `${JSON.stringify(openApiDocument(routes, { version: version(), rootRoutes, webhooks: webhookOperations() }), null, 2)}\n`,
+  'packages/dashboard/src/text/languages/en.json': () => englishFile(saidOfProblems()),
   'packages/server/data/verify.mjs': verifierScript,
   'packages/sdk/src/wire.ts': () => formatted('wire.ts', wireTypes(routes)),
 }
+
+/** What the dashboard says of a problem that it has no words of its own for. */
+const saidOfProblems = (): string[] =>
+  Object.values({ ...PROBLEMS, ...CLIENT_PROBLEMS }).flatMap(({ title, advice }) => [title, advice])
 
 /** The verifier of exports and receipts as a script of one file, for whoever trusts nothing else of ours (P119). */
 function verifierScript(): string {

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { dashboardSources, messagesOf, wordsOutside } from '../scripts/text.ts'
 
 const base = 'sdk std crypto db'
 const trunk = `${base} http events queue`
@@ -235,4 +236,30 @@ test('std/ knows nothing of the product and stays below 300 lines in all', () =>
     .filter((source) => source.room === 'std' && inServer(source))
     .flatMap((source) => source.text.trimEnd().split('\n'))
   expect(lines.length).toBeLessThanOrEqual(300)
+})
+
+test('T164 every word of the dashboard is a message: t() or rich() from its text/', () => {
+  const pages = dashboardSources()
+  expect(wordsOutside(pages)).toEqual([])
+  expect(messagesOf(pages).errors).toEqual([])
+})
+
+test('T164 what reads the words finds them where they stand, and what is none it leaves', () => {
+  const page = (text: string) => ({ path: 'packages/dashboard/src/page.tsx', text })
+  const outside = (text: string) => wordsOutside([page(text)]).map((line) => line.replace(/^[^:]*:\d+: /, ''))
+  expect(outside('<p className="text-sm">Held by {name}, <b>you</b></p>')).toEqual(['Held by', 'you'])
+  expect(outside('<Card title="votes" tone="info" reason={a ? `$' + '{n} too many` : undefined} />')).toEqual([
+    'votes',
+    '{} too many',
+  ])
+  expect(
+    outside("const WORDS = { open: 'It is open.', state: 'open', label: 'all' }; announce('yours'); const A = 'Open'"),
+  ).toEqual(['It is open.', 'all', 'yours', 'Open'])
+  expect(
+    outside("t('Held by you'); rich('<b>x</b> y', {}); f('flex gap-2', 'GET /tasks', a === 'two words'); <code>do it</code>"),
+  ).toEqual([])
+  expect(messagesOf([page("t('{a} of {n, plural, one {one} other {{b}}}', { a, n })")]).errors).toEqual([
+    'packages/dashboard/src/page.tsx:1: the message has the places a, b, n and is given a, n',
+  ])
+  expect(messagesOf([page('t(words)')]).errors).toHaveLength(1)
 })

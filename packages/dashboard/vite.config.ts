@@ -1,16 +1,42 @@
 import { fileURLToPath } from 'node:url'
 import tailwindcss from '@tailwindcss/vite'
 import react from '@vitejs/plugin-react'
-import { defineConfig } from 'vite'
+import { defineConfig, type Plugin } from 'vite'
 
 // Whoever builds, and with whatever environment (a test runner says NODE_ENV=test): what is served is always the production build.
 process.env.NODE_ENV = 'production'
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
+/** What an entry imports once it knows its language comes along with the entry: it is there when it is wanted. */
+const fetchedAlong = (): Plugin => ({
+  name: 'fetched-along',
+  transformIndexHtml: {
+    order: 'post',
+    handler(_html, { chunk, bundle = {} }) {
+      const along = new Set<string>()
+      const add = (name: string) => {
+        const file = bundle[name]
+        if (along.has(name) || file?.type !== 'chunk' || name.includes('/languages/')) return
+        along.add(name)
+        file.imports.forEach(add)
+      }
+      const known = new Set(chunk?.imports)
+      chunk?.dynamicImports.forEach(add)
+      return [...along]
+        .filter((name) => !known.has(name))
+        .map((name) => ({
+          tag: 'link',
+          attrs: { rel: 'modulepreload', crossorigin: true, href: `/${name}` },
+          injectTo: 'head',
+        }))
+    },
+  },
+})
+
 export default defineConfig({
   root: at('.'),
-  plugins: [react(), tailwindcss()],
+  plugins: [react(), tailwindcss(), fetchedAlong()],
   resolve: {
     alias: [
       // Its form for browsers decodes by setting HTML, which no page of ours may; the other one has a table.

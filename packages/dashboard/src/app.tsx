@@ -1,37 +1,21 @@
 // Which page stands at which address, and who may see it: without a session every page but set-up, sign-in and invitation leads to sign-in and back.
-import { type ComponentType, lazy, Suspense } from 'react'
+import { lazy, type ReactNode, Suspense } from 'react'
 import { Redirect, Route, Switch, useLocation, useSearch } from 'wouter'
-import { AnswerPage } from './answer/answer-page.tsx'
-import { EventPage } from './audit/event-page.tsx'
-import { ConnectPage } from './connect/connect-page.tsx'
-import { ReturnPage } from './connect/return-page.tsx'
-import { JobPage } from './jobs/job-page.tsx'
-import { QueuePage } from './jobs/queue-page.tsx'
 import { SignedIn, useMe, useSetup } from './me.ts'
-import { AgentsPage } from './pages/agents-page.tsx'
 import { InboxPage } from './pages/inbox-page.tsx'
-import { InvitePage } from './pages/invite-page.tsx'
 import { NowherePage } from './pages/nowhere-page.tsx'
-import { PeoplePage } from './pages/people-page.tsx'
-import { ProfilePage } from './pages/profile-page.tsx'
-import { SetupPage } from './pages/setup-page.tsx'
 import { SignInPage } from './pages/sign-in-page.tsx'
 import { TaskPage } from './pages/task-page.tsx'
 import { paths } from './paths.ts'
-import { VersionPage } from './policies/version-page.tsx'
-import { RoutingPeoplePage } from './routing/people-page.tsx'
 import { Shell } from './shell.tsx'
-import { SlackLinkPage } from './slack/link-page.tsx'
-import { TenantPage } from './tenants/tenant-page.tsx'
 import { t } from './text/t.ts'
 import { Refusal } from './ui/refusal.tsx'
-import { DeliveryPage } from './webhooks/delivery-page.tsx'
-import { WebhookPage } from './webhooks/endpoint-page.tsx'
-import { WebhooksPage } from './webhooks/list-page.tsx'
 
 /** A page that comes with its own script when somebody goes there: the inbox stays small (T165). */
-const later = <Name extends string>(name: Name, load: () => Promise<{ [N in Name]: ComponentType }>) =>
-  lazy(async () => ({ default: (await load())[name] }))
+const later = <Name extends string, Props extends object = object>(
+  name: Name,
+  load: () => Promise<{ [N in Name]: (props: Props) => ReactNode }>,
+) => lazy(async () => ({ default: (await load())[name] }))
 
 const AnalyticsPage = later('AnalyticsPage', () => import('./analytics/analytics-page.tsx'))
 const AuditPage = later('AuditPage', () => import('./audit/audit-page.tsx'))
@@ -62,30 +46,51 @@ const InForcePage = later('InForcePage', () => import('./policies/in-force-page.
 const SimulatorPage = later('SimulatorPage', () => import('./policies/simulator-page.tsx'))
 const TaskSettingsPage = later('TaskSettingsPage', () => import('./settings/task-settings-page.tsx'))
 const TrafficPage = later('TrafficPage', () => import('./traffic/traffic-page.tsx'))
-const GrantPage = lazy(async () => ({ default: (await import('./grants/grant-page.tsx')).GrantPage }))
+const GrantPage = later('GrantPage', () => import('./grants/grant-page.tsx'))
 const GrantsPage = later('GrantsPage', () => import('./grants/grants-page.tsx'))
 const ProvidersPage = later('ProvidersPage', () => import('./providers/providers-page.tsx'))
-const ProviderPage = lazy(async () => ({ default: (await import('./providers/provider-page.tsx')).ProviderPage }))
-const NewProviderPage = lazy(async () => ({ default: (await import('./providers/new-provider-page.tsx')).NewProviderPage }))
+const ProviderPage = later('ProviderPage', () => import('./providers/provider-page.tsx'))
+const NewProviderPage = later('NewProviderPage', () => import('./providers/new-provider-page.tsx'))
 const NewGrantPage = later('NewGrantPage', () => import('./grants/new-grant-page.tsx'))
-const ConnectionPage = lazy(async () => ({ default: (await import('./connections/connection-page.tsx')).ConnectionPage }))
-const TrafficRequestPage = lazy(async () => ({ default: (await import('./traffic/request-page.tsx')).TrafficRequestPage }))
+const ConnectionPage = later('ConnectionPage', () => import('./connections/connection-page.tsx'))
+const TrafficRequestPage = later('TrafficRequestPage', () => import('./traffic/request-page.tsx'))
+const VaultPage = later('VaultPage', () => import('./vault/vault-page.tsx'))
 const VersionsPage = later('VersionsPage', () => import('./policies/versions-page.tsx'))
+const AnswerPage = later('AnswerPage', () => import('./answer/answer-page.tsx'))
+const EventPage = later('EventPage', () => import('./audit/event-page.tsx'))
+const ConnectPage = later('ConnectPage', () => import('./connect/connect-page.tsx'))
+const ReturnPage = later('ReturnPage', () => import('./connect/return-page.tsx'))
+const JobPage = later('JobPage', () => import('./jobs/job-page.tsx'))
+const QueuePage = later('QueuePage', () => import('./jobs/queue-page.tsx'))
+const AgentsPage = later('AgentsPage', () => import('./pages/agents-page.tsx'))
+const InvitePage = later('InvitePage', () => import('./pages/invite-page.tsx'))
+const PeoplePage = later('PeoplePage', () => import('./pages/people-page.tsx'))
+const ProfilePage = later('ProfilePage', () => import('./pages/profile-page.tsx'))
+const SetupPage = later('SetupPage', () => import('./pages/setup-page.tsx'))
+const VersionPage = later('VersionPage', () => import('./policies/version-page.tsx'))
+const RoutingPeoplePage = later('RoutingPeoplePage', () => import('./routing/people-page.tsx'))
+const SlackLinkPage = later('SlackLinkPage', () => import('./slack/link-page.tsx'))
+const TenantPage = later('TenantPage', () => import('./tenants/tenant-page.tsx'))
+const DeliveryPage = later('DeliveryPage', () => import('./webhooks/delivery-page.tsx'))
+const WebhookPage = later('WebhookPage', () => import('./webhooks/endpoint-page.tsx'))
+const WebhooksPage = later('WebhooksPage', () => import('./webhooks/list-page.tsx'))
 
 export function App() {
   return (
-    <Switch>
-      <Route path="/setup" component={SetupPage} />
-      <Route path="/login" component={SignInPage} />
-      <Route path="/invite" component={InvitePage} />
-      <Route path="/answer" component={AnswerPage} />
-      <Route path="/connect/return" component={ReturnPage} />
-      <Route path="/connect/:id">{({ id }) => <ConnectPage key={id} id={id} />}</Route>
-      <Route path="/connect/:id/device">{({ id }) => <ConnectPage key={id} id={id} />}</Route>
-      <Route>
-        <Inside />
-      </Route>
-    </Switch>
+    <Suspense fallback={<main className="p-8 text-muted">{t('Loading…')}</main>}>
+      <Switch>
+        <Route path="/setup" component={SetupPage} />
+        <Route path="/login" component={SignInPage} />
+        <Route path="/invite" component={InvitePage} />
+        <Route path="/answer" component={AnswerPage} />
+        <Route path="/connect/return" component={ReturnPage} />
+        <Route path="/connect/:id">{({ id }) => <ConnectPage key={id} id={id} />}</Route>
+        <Route path="/connect/:id/device">{({ id }) => <ConnectPage key={id} id={id} />}</Route>
+        <Route>
+          <Inside />
+        </Route>
+      </Switch>
+    </Suspense>
   )
 }
 
@@ -134,6 +139,7 @@ function Inside() {
             <Route path="/grants" component={GrantsPage} />
             <Route path="/grants/new" component={NewGrantPage} />
             <Route path="/grants/:id">{({ id }) => <GrantPage key={id} id={id} />}</Route>
+            <Route path="/vault" component={VaultPage} />
             <Route path="/traffic" component={TrafficPage} />
             <Route path="/traffic/:id">{({ id }) => <TrafficRequestPage key={id} id={id} />}</Route>
             <Route path="/routing" component={RoutingPage} />

@@ -1,26 +1,7 @@
-import { Problem } from '@countersign/sdk'
-import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { StrictMode } from 'react'
-import { createRoot } from 'react-dom/client'
-import { App } from './app.tsx'
+// The language first, then the pages: words of tables are read when their file is.
 import './styles.css'
+import { startLanguage } from './text/start.ts'
 
-// Wherever a page learns that the session is over, it asks who one is; the answer leads to sign-in.
-const onError = (error: unknown) => {
-  if (error instanceof Problem && error.status === 401) void queries.invalidateQueries({ queryKey: ['me'] })
-}
-
-const queries: QueryClient = new QueryClient({
-  queryCache: new QueryCache({ onError }),
-  mutationCache: new MutationCache({ onError }),
-  // A refusal is an answer, not an accident, and the client of the SDK already repeats what can get better.
-  defaultOptions: { queries: { retry: false, staleTime: 5_000, refetchOnWindowFocus: true } },
-})
-
-createRoot(document.getElementById('root') as HTMLElement).render(
-  <StrictMode>
-    <QueryClientProvider client={queries}>
-      <App />
-    </QueryClientProvider>
-  </StrictMode>,
-)
+await startLanguage()
+const { showDashboard } = await import('./dashboard.tsx')
+showDashboard(document.getElementById('root') as HTMLElement)

@@ -17,9 +17,6 @@ export function speakLanguage(its: string, messages: Catalogue): void {
   formats = new Map()
 }
 
-/** BCP 47, of the words that are shown. */
-export const language = (): string => tag
-
 /** The message in the language of the page: `t('{count, plural, one {# task} other {# tasks}}', { count })`. */
 export function t(message: string, values: Readonly<Record<string, Value>> = {}): string {
   const text = catalogue[message] ?? message
