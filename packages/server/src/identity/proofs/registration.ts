@@ -39,7 +39,10 @@ export async function registerAgent(house: IdentityHouse, input: NewRegistration
   const key = publicKeyOf(input.public_key)
   const proof = request.header('dpop') === undefined ? null : await bareProof(house, request)
   if (proof && proof.key.thumbprint !== key.thumbprint) throw new Problem('proof_invalid', { reason: 'unknown_key' })
-  return tx(house.db, nobody, async (t) => {
+  // It is nobody's yet; that it happened stands in the record of the installation's first tenant.
+  const home = (await tx(house.db, nobody, homeTenant, { readOnly: true })).id
+  const scope = home === null ? nobody : systemScope('register', home)
+  return tx(house.db, scope, async (t) => {
     if (proof) refuseTime(proof, t.now)
     if ((await isAgentKey(t, key.thumbprint)).yes) throw new Problem('key_in_use')
     const agentId = newId('agt', t.now.getTime())
@@ -51,7 +54,7 @@ export async function registerAgent(house: IdentityHouse, input: NewRegistration
     const known = row ?? (await again(house, t, key.thumbprint, proof !== null))
     // Whoever has shown that the key is theirs need not share its link with somebody who merely knows its public half.
     if (known.proven_at !== null && !proof) throw new Problem('key_in_use')
-    if (row) await recordRegistered(t, row)
+    if (row && home !== null) await recordRegistered(t, scope, row)
     return {
       agent_id: known.agent_id,
       state: 'unclaimed' as const,
@@ -93,12 +96,9 @@ const linkOf = (house: IdentityHouse, agentId: string, link: number, now: Date) 
 const claimUrl = (house: IdentityHouse, { agent_id: id, link }: RegistrationRow): string =>
   `${house.origin()}/claim/${id}#token=${tokenOf(house, id, link)}`
 
-// Nobody's tenant yet: the record of the installation's first says that it happened.
-async function recordRegistered(t: Tx, row: RegistrationRow): Promise<void> {
-  const { id } = await homeTenant(t)
-  if (id === null) return
+function recordRegistered(t: Tx, scope: Scope, row: RegistrationRow): Promise<string> {
   const data = { agent_id: row.agent_id, thumbprint: row.thumbprint, proven: row.proven_at !== null }
-  await record(t, systemScope('register', id), 'agent.registered', data, { resource: { type: 'agent', id: row.agent_id } })
+  return record(t, scope, 'agent.registered', data, { resource: { type: 'agent', id: row.agent_id } })
 }
 
 /** Of a key that no agent has: who registered it is told where to be claimed, anybody else nothing. */
