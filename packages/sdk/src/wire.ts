@@ -3123,6 +3123,8 @@ export type VaultStatus = {
     count: number
     by_status: { [member: string]: number }
   }
+  /** Where agents reach the proxy; null where there is none. */
+  proxy_url: string | null
 }
 
 /** What checks an answer before it counts. */

@@ -28,9 +28,16 @@ export function keyringCommand(program: Command, door: Door): void {
   const keys = program.commands.find((command) => command.name() === 'keys')
   if (keys) rootCommands(keys, door, true)
 
-  program
-    .command('rekey')
-    .description('new versions of tenants’ keys, and every wrap under them; nothing stops meanwhile')
+  rekeyCommand(program, 'rekey', door)
+}
+
+/** `rekey`, and `vault rotate`, which is the same. */
+export function rekeyCommand(parent: Command, name: string, door: Door): void {
+  parent
+    .command(name)
+    .description(
+      'new versions of tenants’ keys, and every wrap under them; nothing stops meanwhile (on the machine of the server)',
+    )
     .option('--tenant <id>', 'of this tenant only')
     .option('--reseal', 'also replace data keys and nonces')
     .option('--destroy-retired', 'instead: destroy the versions that nothing names any more')
@@ -111,10 +118,11 @@ const progressLine = ({ phase, done, total, failed }: RewrapView): string =>
   `${phase}${total > 0 ? ` ${done}/${total}` : ''}${failed > 0 ? `, ${failed} failed` : ''}`
 
 function statusText(status: KeyringStatus): string {
-  const { source, versions, processes, tenant_keys, ages, warnings, rewraps } = status
+  const { source, skipped, versions, processes, tenant_keys, ages, warnings, rewraps } = status
   const open = rewraps.find((run) => run.state !== 'finished')
   return [
     `source    ${source}`,
+    ...skipped.map((one) => `skipped   ${one.source}: ${one.reason}`),
     `processes ${processes.length}`,
     `tenants   ${tenant_keys.tenants} with ${tenant_keys.versions} versions of their keys, ${tenant_keys.retired} retired`,
     ...ages.map(({ what, days }) => `${what}: ${days} days`),

@@ -81,6 +81,16 @@ export async function missingIs<T>(exit: 3 | 4, act: () => Promise<T>): Promise<
   }
 }
 
+/** Null: not for this key to read. */
+export async function unlessRefused<T>(ask: () => Promise<T>): Promise<T | null> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (error instanceof Problem && (error.code === 'forbidden' || error.code === 'scope_missing')) return null
+    throw error
+  }
+}
+
 /** V124, for whatever ended a command. */
 export function exitCode(error: unknown): Exit {
   if (error instanceof EndsWith) return error.exit

@@ -14,12 +14,15 @@ import { devCommand } from './dev.ts'
 import { doctorCommand } from './doctor.ts'
 import { embedCommand } from './embed.ts'
 import { evidenceCommand } from './evidence.ts'
+import { exportCommand } from './export.ts'
 import { formsCommand } from './forms.ts'
 import { globalFlags, takeEverywhere } from './global-flags.ts'
 import { grantsCommand } from './grants.ts'
+import { importCommand } from './import-env.ts'
 import { jobsCommand } from './jobs.ts'
 import { keyringCommand } from './keyring.ts'
 import { keysCommand } from './keys.ts'
+import { logCommand } from './log.ts'
 import { loginCommand } from './login.ts'
 import { mailCommand } from './mail.ts'
 import type { Output } from './output.ts'
@@ -39,8 +42,10 @@ import { slackCommand } from './slack.ts'
 import { tasksCommand } from './tasks.ts'
 import { breakGlassCommand, tenantsCommand } from './tenants.ts'
 import { askTerminal } from './terminal.ts'
+import { vaultCommand } from './vault.ts'
 import { compatKeyCommand, verifierCommand } from './verifiers.ts'
 import { deliveriesCommand, endpointsCommand, replaysCommand } from './webhooks.ts'
+import { whoamiCommand } from './whoami.ts'
 import { workersCommand } from './workers.ts'
 
 const HELP = `
@@ -78,6 +83,11 @@ export function commandLine(): CommandLine {
   connectionsCommand(program, door)
   grantsCommand(program, door)
   runsCommand(program, door)
+  logCommand(program, door)
+  vaultCommand(program, door)
+  exportCommand(program, door)
+  importCommand(program, door)
+  whoamiCommand(program, door)
   runCommand(program, door)
   queuesCommand(program, door)
   kindsCommand(program, door)

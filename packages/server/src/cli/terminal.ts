@@ -1,6 +1,6 @@
 // Lines that a person types, or a script pipes in: prompts go to stderr, so that stdout holds the result alone. Never echoes what was typed.
 import { createInterface, type Interface } from 'node:readline'
-import { usage } from './output.ts'
+import { GivenUp, usage } from './output.ts'
 
 let terminal: Interface | null = null
 const lines: string[] = []
@@ -40,5 +40,35 @@ async function nextLine(from: Interface): Promise<string> {
   } finally {
     // Nothing is awaited from it now, so it does not keep the command alive.
     if (!ended) from.pause()
+  }
+}
+
+/** Nothing that is typed is shown. Without a terminal it is a fault of the words: `flags` name what to use instead. */
+export async function askHidden(question: string, flags: string): Promise<string> {
+  const { stdin } = process
+  if (!stdin.isTTY) throw usage(`This asks for a secret, and nobody is here to type it: use ${flags}.`)
+  process.stderr.write(question)
+  stdin.setRawMode(true)
+  stdin.setEncoding('utf8')
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      let typed = ''
+      const onData = (chunk: string) => {
+        for (const char of chunk) {
+          const isEnd = char === '\r' || char === '\n'
+          if (isEnd || char === '\u0003' || char === '\u0004') {
+            stdin.off('data', onData)
+            stdin.pause()
+            return isEnd ? resolve(typed) : reject(new GivenUp())
+          }
+          typed = char === '\u007f' || char === '\b' ? typed.slice(0, -1) : typed + char
+        }
+      }
+      stdin.on('data', onData)
+      stdin.resume()
+    })
+  } finally {
+    stdin.setRawMode(false)
+    process.stderr.write('\n')
   }
 }

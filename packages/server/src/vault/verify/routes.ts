@@ -13,6 +13,7 @@ const Status = s.named(
     tenant_key: s.maybe(s.object({ version: s.int(), versions: s.int(), retired: s.int() })),
     envelopes: s.object({ total: s.int(), items: s.array(s.object({ item: s.text(), version: s.int(), rows: s.int() })) }),
     connections: s.object({ count: s.int(), by_status: s.record(s.int()) }),
+    proxy_url: s.maybe(s.text()).describe('Where agents reach the proxy; null where there is none.'),
   }),
   'Keys and envelopes of a tenant, in numbers.',
 )

@@ -16,6 +16,8 @@ export type VaultStatus = {
   tenant_key: { version: number; versions: number; retired: number } | null
   envelopes: { total: number; items: { item: string; version: number; rows: number }[] }
   connections: { count: number; by_status: Record<string, number> }
+  /** Where agents reach the proxy; null where this installation has none. */
+  proxy_url: string | null
 }
 
 export async function vaultStatus(house: VaultHouse, scope: Scope): Promise<VaultStatus> {
@@ -55,6 +57,7 @@ export async function vaultStatus(house: VaultHouse, scope: Scope): Promise<Vaul
           count: statuses.reduce((sum, { n }) => sum + n, 0),
           by_status: Object.fromEntries(statuses.map(({ status, n }) => [status, n])),
         },
+        proxy_url: house.proxyUrl,
       }
     },
     { readOnly: true },
