@@ -37,6 +37,7 @@ const GROUPS: { name: string; places: Place[] }[] = [
       { name: t('Providers'), path: paths.providers(), keys: 'g b', also: ['/define'], for: 'connection.read' },
       { name: t('Grants'), path: paths.grants(), keys: 'g e', for: 'grant.read' },
       { name: t('Traffic'), path: paths.traffic(), keys: 'g x', for: 'proxy.read' },
+      { name: t('Health'), path: paths.vault(), keys: 'g h', for: 'vault.read' },
     ],
   },
   {
