@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { start } from '../../../../../test/harness/process.ts'
 import { formsOf } from '../../vault/testing/vault.ts'
 import { makeRepository } from './testing/service.ts'
 import { grantAll, openRunWorld, type RunWorld } from './testing/world.ts'
@@ -114,16 +115,9 @@ test('V127 Python’s own client is answered, and trusts the run’s authority b
 
 test('V84 V127 another process without the token gets 407 from the proxy, and no name is asked for', async () => {
   const world = await granted()
-  const { status, stderr } = (() => {
-    try {
-      execFileSync('curl', ['-sS', '-x', `http://127.0.0.1:${world.proxyPort}`, `${world.origin}/`], { stdio: 'pipe' })
-      return { status: 0, stderr: '' }
-    } catch (error) {
-      const failed = error as { status: number; stderr: Buffer }
-      return { status: failed.status, stderr: failed.stderr.toString() }
-    }
-  })()
-  expect([status, stderr]).toEqual([56, expect.stringContaining('407')])
+  const curl = start('curl', ['-sS', '-m', '30', '-x', `http://127.0.0.1:${world.proxyPort}`, `${world.origin}/`])
+  expect((await curl.ended).code).toBe(56)
+  expect(curl.stderr()).toContain('407')
   expect(world.asked).toEqual([])
   expect(world.service.seen).toEqual([])
 }, 120_000)

@@ -45,7 +45,7 @@ export type RunWorld = VaultTest & {
   run(words: readonly string[], options?: { env?: Record<string, string>; key?: string; input?: string }): Running
 }
 
-const log = openLog({ level: 'debug', sink: (line) => void process.stderr.write(line) })
+const log = openLog({ level: 'silent' })
 
 /** A gatekeeper that is there before what it asks is: the server has to know the proxy's port when it starts. */
 function later(): Gatekeeper & { is(one: Gatekeeper): void } {
