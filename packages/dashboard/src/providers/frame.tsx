@@ -24,8 +24,9 @@ export const stateWord = (state: Provider['state']): string => STATES[state].wor
 export function ProviderBadges({ provider }: { provider: Provider }) {
   return (
     <span className="flex flex-wrap gap-1.5">
-      <Badge tone={STATES[provider.state].tone}>{STATES[provider.state].word}</Badge>
-      {provider.proposed && <Badge tone="warn">{t('a change waits')}</Badge>}
+      {provider.in_force && <Badge tone={STATES[provider.state].tone}>{STATES[provider.state].word}</Badge>}
+      {!provider.in_force && <Badge tone="warn">{t('waits for approval')}</Badge>}
+      {provider.in_force && provider.proposed && <Badge tone="warn">{t('a change waits')}</Badge>}
       {provider.overridden && <Badge tone="warn">{t('overridden')}</Badge>}
       {provider.bundled && provider.verified_on === null && <Badge tone="quiet">{t('not verified')}</Badge>}
     </span>
