@@ -53,7 +53,7 @@ create table countersign.proxy_hold_waiters (
 select countersign.make_tenant_table('proxy_hold_waiters', array['select', 'insert', 'update', 'delete']);
 
 grant select (id, lapses_at, state_since, task_id, judged_revision) on countersign.proxy_holds to countersign_engine;
-grant update (spent_at) on countersign.proxy_holds to countersign_engine;
+grant update (spent_at, request, edited) on countersign.proxy_holds to countersign_engine;
 grant select (seen_at, expelled_at) on countersign.proxy_nodes to countersign_engine;
 grant select (authority_id) on countersign.runs to countersign_engine;
 
@@ -80,6 +80,7 @@ returns table (id text, tenant_id uuid, agent_id text, expires_at timestamptz, a
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 declare
   moment timestamptz(3) := countersign.now();
 begin
@@ -110,6 +111,7 @@ returns table (tenant_id uuid, is_open boolean, minute_calls integer)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 declare
   moment timestamptz(3) := countersign.now();
 begin
@@ -193,7 +195,7 @@ grant execute on function countersign_engine.gate_open(text, bytea), countersign
   countersign_engine.holds_due(integer), countersign_engine.holds_to_rejudge(integer), countersign_engine.untold_tenants(integer),
   countersign_engine.prune_openings(integer) to countersign_runtime;
 
--- As before, and says when; others that wait for the same are woken, on every replica.
+-- As before, and says when, and keeps nothing of the request but its digest; others that wait for the same are woken, on every replica.
 create or replace function countersign_engine.proxy_spend(node text, run_id text, hold_id text, hold_digest bytea, judged integer, request_id text)
 returns boolean
 language plpgsql volatile security definer
@@ -206,7 +208,8 @@ begin
   perform countersign_engine.require_node(node);
   tenant := countersign_engine.open_run_tenant(run_id);
   update countersign.proxy_holds h
-  set state = 'spent', state_since = countersign.now(), spent_at = countersign.now(), spent_request = request_id, spent_by = node
+  set state = 'spent', state_since = countersign.now(), spent_at = countersign.now(), spent_request = request_id, spent_by = node,
+    request = null, edited = null
   from countersign.connections c, countersign.grants g
   where h.tenant_id = tenant and h.id = hold_id and h.run_id = proxy_spend.run_id and h.digest = hold_digest
     and h.state = 'agreed' and h.lapses_at > countersign.now()

@@ -70,7 +70,8 @@ export function gateVerbs(house: GateHouse, node: { id: string }): Verbs {
       // Its run ended in between.
       if (!authority) return null
       const { id, agent_id, expires_at } = row
-      return { run: { id, tenant: tenantWire(row.tenant_id), agent_id, expires_at: expires_at.toISOString() }, authority }
+      const run = { id, tenant: tenantWire(row.tenant_id), agent_id, expires_at: expires_at.toISOString() }
+      return { run, authority, origin: house.vault.origin() }
     },
     async material(params): Promise<MaterialResult> {
       const asked = read('material', readMaterial, params)

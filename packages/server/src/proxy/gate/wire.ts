@@ -7,6 +7,8 @@ export type OpenParams = { token_hash: string; client_address: string }
 export type OpenResult = {
   run: { id: string; tenant: string; agent_id: string; expires_at: string }
   authority: { id: string; certificate: string; key: string }
+  /** Where people reach the server: what an agent shows its owner begins with it. */
+  origin: string
 } | null
 
 /** `refresh`: the upstream answered 401 to this generation (V48). */

@@ -58,6 +58,7 @@ async function opened(
                 expires_at: new Date(systemClock.now().getTime() + 3_600_000),
               },
               authority: { id: rows.authority, certificate: control.cert, key: control.key },
+              origin: 'https://x.example',
             },
       ),
       material: said('material', (_: MaterialParams) => ({ material: { api_key: secret }, generation: 1, lease_ms: 30_000 })),
@@ -221,8 +222,8 @@ test('V100 V104 what policy asks for is asked with its digest; nobody answered i
   const { params } = calls.find(({ verb }) => verb === 'ask') as { params: AskParams }
   expect(params).toMatchObject({
     run_id: rows.run,
-    grant_generation: 1,
     wait_ms: 0,
+    seen: { client_address: '127.0.0.1', carries_placeholder: false },
     request: { method: 'POST', path: '/v1/refunds', body_bytes: 12, tenant_id: rows.tenant },
   })
   expect(Buffer.from(params.body, 'base64').toString()).toBe('{"amount":4}')
@@ -238,7 +239,8 @@ test('V105 V106 of four sockets with one approval one sends, and the hold says t
   const hold = newId('hld')
   const { node, run, rows, admin } = await opened({
     rules: ASKS,
-    ask: async () => ({ state: 'agreed', hold_id: hold }),
+    // Whoever was not first asks once more, without waiting, and hears what became of it.
+    ask: async ({ wait_ms }) => ({ state: wait_ms === 0 ? 'spent' : 'agreed', hold_id: hold }),
   })
   await admin.query('alter table proxy_holds drop constraint proxy_holds_tenant_id_task_id_fkey')
   const put = (digest: Buffer) =>

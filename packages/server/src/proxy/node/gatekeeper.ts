@@ -71,6 +71,8 @@ export function openNode(options: NodeOptions): Node {
     log,
   })
   const opened = new Map<string, OpenRun>()
+  /** Where people reach the server, as the gate said last. */
+  let serverOrigin = ''
   const parsed = new WeakMap<View['policy'], Sets>()
   const judgedRequests = new Map<string, { view: View; connectionId: string | null; holdId: string | null }>()
 
@@ -97,6 +99,7 @@ export function openNode(options: NodeOptions): Node {
     const found = (await gate.call('open', params)) as OpenResult
     if (found === null) return null
     const { run, authority } = found
+    serverOrigin = found.origin
     const { id, certificate, key } = authority
     const one: OpenRun = {
       id: run.id,
@@ -144,6 +147,10 @@ export function openNode(options: NodeOptions): Node {
       runId: view.run.id,
       ...(judged.connection ? { connection: judged.connection.id } : {}),
       ...(judged.choices ? { choices: judged.choices } : {}),
+      // For the owner, who is signed in there (V49).
+      ...(judged.reason === 'needs_reauth' && judged.connection
+        ? { connectUrl: `${serverOrigin}/connections/${judged.connection.id}` }
+        : {}),
     }
     const { problem } = denial(judged.reason, about, judged.provider ? { provider: judged.provider } : {})
     if (judged.rpc === 'invalid') return invalidRpc(request.id)

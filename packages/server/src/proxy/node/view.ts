@@ -3,6 +3,7 @@
 import { placeholderOf } from '../../vault/connections/choose.ts'
 import type { Rule } from '../../vault/grants/rules.ts'
 import type { Definition } from '../../vault/providers/definition.ts'
+import { factTypes } from '../../vault/providers/facts.ts'
 import { defaultsOf } from '../../vault/providers/params.ts'
 import type { View, ViewConnection, ViewGrant } from '../decide/view.ts'
 
@@ -88,6 +89,7 @@ export function readView(
     agent,
     connections: read,
     known,
+    facts: factTypes([...definitions, ...bundled.values()]),
     policy,
     revision,
   }
