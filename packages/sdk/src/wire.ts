@@ -1935,6 +1935,9 @@ export type ProviderVersion = {
   digest: string
   state: 'proposed' | 'active' | 'superseded' | 'rejected' | 'removed'
   reason: string
+  /** As it was written, comments and all. */
+  source: string
+  definition: { [member: string]: Json }
   proposed_by: string
   proposed_at: string
   decided_by: string | null

@@ -11,11 +11,16 @@ import { Badge } from '../ui/badge.tsx'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
+import { Copyable } from '../ui/copy.tsx'
 import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
 
-export function Proposals({ proposals }: { proposals: readonly ProviderVersion[] }) {
-  return proposals.filter(({ state }) => state === 'proposed').map((one) => <Proposal key={one.digest} proposal={one} />)
+type Props = { proposals: readonly ProviderVersion[]; present: ProviderVersion['definition'] | null }
+
+export function Proposals({ proposals, present }: Props) {
+  return proposals
+    .filter(({ state }) => state === 'proposed')
+    .map((one) => <Proposal key={one.digest} proposal={one} present={present} />)
 }
 
 const CHANGES = {
@@ -24,7 +29,7 @@ const CHANGES = {
   changed: { word: t('changed'), tone: 'warn' },
 } as const
 
-function Proposal({ proposal }: { proposal: ProviderVersion }) {
+function Proposal({ proposal, present }: { proposal: ProviderVersion; present: Props['present'] }) {
   const me = useUser()
   const now = useNow()
   const { run, dialog } = useStepUp()
@@ -57,9 +62,18 @@ function Proposal({ proposal }: { proposal: ProviderVersion }) {
           <li key={path} className="flex flex-wrap items-baseline gap-2">
             <Badge tone={CHANGES[change].tone}>{CHANGES[change].word}</Badge>
             <code className="font-mono text-sm wrap-anywhere">{visible(path)}</code>
+            <span className="min-w-0 font-mono text-xs text-muted wrap-anywhere">
+              {change !== 'added' && <del>{visible(textAt(present, path))}</del>}
+              {change === 'changed' && ' → '}
+              {change !== 'removed' && <ins className="no-underline">{visible(textAt(proposal.definition, path))}</ins>}
+            </span>
           </li>
         ))}
       </ul>
+      <details>
+        <summary className="cursor-pointer">{t('All of it, as it was written')}</summary>
+        <Copyable label={t('definition')} text={proposal.source} block />
+      </details>
       <p className="font-mono text-xs text-muted wrap-anywhere">{proposal.digest}</p>
       <div className="flex flex-wrap gap-3">
         <Button tone="primary" small reason={closed} busy={approve.isPending} onClick={() => approve.mutate(undefined)}>
@@ -73,4 +87,14 @@ function Proposal({ proposal }: { proposal: ProviderVersion }) {
       {dialog}
     </Card>
   )
+}
+
+/** What stands at a JSON pointer, in JSON. */
+function textAt(definition: Props['present'], pointer: string): string {
+  let at: unknown = definition
+  for (const part of pointer.slice(1).split('/')) {
+    const name = part.replaceAll('~1', '/').replaceAll('~0', '~')
+    at = typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[name] : undefined
+  }
+  return at === undefined ? '' : JSON.stringify(at)
 }

@@ -42,7 +42,7 @@ export function ProviderPage({ name }: { name: string }) {
           {provider === null && (
             <Banner tone="info">{t('Nothing of it is in force yet: its first definition waits for approval.')}</Banner>
           )}
-          <Proposals proposals={found.proposals} />
+          <Proposals proposals={found.proposals} present={found.definition} />
           {provider && (
             <>
               {closedTo(me, 'connection.create', '') === undefined && (

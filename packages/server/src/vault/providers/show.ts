@@ -15,6 +15,8 @@ export const showVersion = (
   digest: row.digest.toString('hex'),
   state: row.state,
   reason: row.reason,
+  source: row.source,
+  definition: row.definition as unknown as Record<string, unknown>,
   proposed_by: row.proposed_by,
   proposed_at: row.proposed_at,
   decided_by: row.decided_by,

@@ -41,6 +41,8 @@ export const VersionBody = s.named(
     digest: Digest,
     state: s.oneOf('proposed', 'active', 'superseded', 'rejected', 'removed'),
     reason: s.text(),
+    source: s.text({ max: 300_000 }).describe('As it was written, comments and all.'),
+    definition: s.jsonObject(),
     proposed_by: s.text(),
     proposed_at: s.time(),
     decided_by: s.maybe(s.text()),
