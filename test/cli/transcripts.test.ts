@@ -107,7 +107,7 @@ function spoken(text: string, seen: string[]): string[] {
     .replace(/cs_(live|test)_([a-z]{3})_[0-9A-Za-z]{36}/g, '<$2 key>')
     .replace(/cs_(live|test)_([a-z]{3})_[0-9A-Za-z]*…[0-9A-Za-z]{4}/g, '<$2 key, cut>')
     .replace(
-      /\b(task|agt|key|usr|evt|dec|job|sch|cb|whe|dlv|rpy|ten|inv|bgl|cmt|ver|mid|conn)_[0-7][0-9A-HJKMNP-TV-Z]{25}\b/g,
+      /\b(task|agt|key|usr|evt|dec|job|sch|cb|whe|dlv|rpy|ten|inv|bgl|cmt|ver|mid|conn|grt|run)_[0-7][0-9A-HJKMNP-TV-Z]{25}\b/g,
       (id, kind: string) => {
         if (!seen.includes(id)) seen.push(id)
         return `<${kind} ${seen.filter((one) => one.startsWith(`${kind}_`)).indexOf(id) + 1}>`
@@ -126,6 +126,7 @@ function spoken(text: string, seen: string[]): string[] {
     // Of the machine, not of the installation.
     .replace(/^(?:ok|warn) +(egress\.dns +).*(?:\n +→.*)*$/m, 'ok   $1<name servers>')
     .replace(/^(?:ok|warn) +(disk +).*(?:\n +→.*)*$/m, 'ok   $1<free>')
+    .replace(/^(?:ok|warn) +(client\.(?:recipes|proxies|node|namespaces) +).*(?:\n +→.*)*$/gm, 'ok   $1<of this machine>')
     .replace(/opens what is sealed \([^)]*\)/g, 'opens what is sealed (<fingerprint>)')
     .replace(/\b\d+ (tenant )?tables\b/g, '<n> $1tables')
     .replace(/\b(process|kill) \d+/g, '$1 <pid>')

@@ -131,14 +131,14 @@ test('A3 P153 each sabotage keeps production from listening, with its line and e
     // Without --fix the doctor says the same and touches nothing.
     if (code === 'db.rls') {
       const seen = await doctor(house)
-      expect(seen).toMatchObject({ code: 1, mended: [] })
+      expect(seen).toMatchObject({ code: 20, mended: [] })
       expect(seen.failed.some((one) => one.code === code && one.what.includes(says))).toBe(true)
     }
     if (code === 'db.role') {
       // Who may have which role is not the migrator's to say.
       const left = await doctor(house, ['--fix'], migrator)
       expect(left.mended.map(({ refused: why }) => why).join()).toContain('an administrator of the database can run it')
-      expect(left.code).toBe(1)
+      expect(left.code).toBe(20)
       await house.sabotage('revoke countersign_owner from countersign_runtime')
     } else {
       const mended = await doctor(house, ['--fix'], migrator)
@@ -172,7 +172,7 @@ test('A3 P153 a superuser login and a migration with another checksum are refuse
     expect(refused.stderr).toContain('db.schema: server/0040_tasks.sql')
   }
   const left = await doctor(house, ['--fix'], migrator)
-  expect(left).toMatchObject({ code: 1, mended: [], failed: [{ code: 'db.schema' }] })
+  expect(left).toMatchObject({ code: 20, mended: [], failed: [{ code: 'db.schema' }] })
 })
 
 test('P153 P154 what the settings say wrong is a line each, with the nearest name; --fix without the migrator says what it lacks', {
@@ -188,7 +188,7 @@ test('P153 P154 what the settings say wrong is a line each, with the nearest nam
   expect([refused.code, refused.answered]).toEqual([78, false])
   expect(refused.stderr).toContain('There is no setting COUNTERSIGN_PUBLIK_URL; perhaps COUNTERSIGN_PUBLIC_URL is meant.')
   const said = await doctor(house, [], wrong)
-  expect(said.code).toBe(1)
+  expect(said.code).toBe(20)
   expect(said.failed.map(({ code }) => code).sort()).toEqual(expect.arrayContaining(['http.proxies', 'settings']))
 
   await house.sabotage('alter table tasks disable row level security')
@@ -203,5 +203,5 @@ test('P153 P154 what the settings say wrong is a line each, with the nearest nam
   ).toEqual([])
 
   const away = await doctor(house, [], { COUNTERSIGN_DATABASE_URL: 'postgres://countersign_runtime:x@127.0.0.1:1/countersign' })
-  expect([away.code, away.failed.map(({ code }) => code)]).toEqual([1, ['db.reach']])
+  expect([away.code, away.failed.map(({ code }) => code)]).toEqual([20, ['db.reach']])
 })

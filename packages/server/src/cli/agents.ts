@@ -1,7 +1,7 @@
 // countersign agents …: who may ask here.
 import type { Agent } from '@countersign/sdk'
 import type { Command } from 'commander'
-import { plain, print, table } from './output.ts'
+import { plain, print, table, unlessRefused } from './output.ts'
 import type { Door } from './tasks.ts'
 
 const EXAMPLES = `
@@ -32,6 +32,27 @@ export function agentsCommand(program: Command, door: Door): void {
     .action(async (name: string, { environment }: { environment: string }) =>
       print(door.output(), await door.client().agents.create({ name, environment: environment as 'live' | 'test' }), describe),
     )
+  agents
+    .command('show <id>')
+    .description('one of them, with what it may use')
+    .action(async (id: string) => {
+      const client = door.client()
+      const agent = await client.agents.get(id)
+      const grants = await unlessRefused(() =>
+        client.call('GET /grants', { query: { agent_id: id, status: 'active', limit: 200 } }),
+      )
+      print(door.output(), { ...agent, grants: grants?.data ?? null }, () => shown(agent, grants?.data ?? []))
+    })
+  agents
+    .command('rename <id> <name>')
+    .description('another name; its keys and grants stay')
+    .action(async (id: string, name: string) => print(door.output(), await door.client().agents.update(id, { name }), describe))
+  agents
+    .command('label <id> [label...]')
+    .description('the words by which grants and policies mean it; these and no others, none where none is given')
+    .action(async (id: string, labels: string[]) =>
+      print(door.output(), await door.client().agents.update(id, { labels }), describe),
+    )
   for (const [name, state, what] of [
     ['pause', 'paused', 'refuse its keys until it is resumed'],
     ['resume', 'active', 'accept its keys again'],
@@ -43,4 +64,14 @@ export function agentsCommand(program: Command, door: Door): void {
       .action(async (id: string) => print(door.output(), await door.client().agents.update(id, { state }), describe))
 }
 
-const describe = (agent: Agent): string => `${agent.id}  ${agent.state}  ${agent.environment}  ${plain(agent.name)}`
+const describe = (agent: Agent): string =>
+  plain([agent.id, agent.state, agent.environment, agent.name, agent.labels.join(',')].filter((one) => one !== '').join('  '))
+
+const shown = (agent: Agent, grants: readonly { id: string; connection_id: string; expires_at: string }[]): string =>
+  [
+    describe(agent),
+    ...(agent.description === '' ? [] : [plain(agent.description)]),
+    `of ${plain(agent.owner_display_name)}, since ${agent.created_at}`,
+    ...grants.map((one) => `  ${one.id}  ${one.connection_id}  until ${one.expires_at.slice(0, 10)}`),
+    ...(grants.length === 0 ? ['it may use no connection: countersign grants create'] : []),
+  ].join('\n')

@@ -59,7 +59,7 @@ test('Q139 callbacks sign makes the header that callbacks verify finds right, fo
     ['complete', 'cb_2', body],
     ['complete', 'cb_1', []],
   ] as const)
-    expect(await verify(action, id, [...more])).toEqual({ text: 'not right: signature_invalid\n', code: 1 })
+    expect(await verify(action, id, [...more])).toEqual({ text: 'not right: signature_invalid\n', code: 20 })
 })
 
 test('Q139 callbacks sign --v1 signs the id alone', async () => {
@@ -68,7 +68,7 @@ test('Q139 callbacks sign --v1 signs the id alone', async () => {
   expect(await run('verify', 'complete', 'cb_1', '--signature', value, ...keys)).toEqual({ text: 'right\n', code: undefined })
   expect(await run('verify', 'complete', 'cb_2', '--signature', value, ...keys)).toEqual({
     text: 'not right: signature_invalid\n',
-    code: 1,
+    code: 20,
   })
 })
 

@@ -51,7 +51,7 @@ export function callbacksCommand(program: Command, output: () => Output): void {
 
   callbacks
     .command('verify')
-    .description('whether a signature is right, now and for these bytes; exit code 1 when it is not')
+    .description('whether a signature is right, now and for these bytes; exit code 20 when it is not')
     .argument('<action>', 'complete, fail, heartbeat or dispatch', action)
     .argument('<id>', 'the callback as in its URL; for dispatch the job')
     .requiredOption('--signature <value>', 'the value of the header')
@@ -64,7 +64,7 @@ export function callbacksCommand(program: Command, output: () => Output): void {
       print(output(), verdict, ({ right, key, age_seconds }) =>
         right ? `right${key ? `: signed with ${key}, ${age_seconds} s ago` : ''}` : `not right: ${verdict.code}`,
       )
-      if (!verdict.right) process.exitCode = 1
+      if (!verdict.right) process.exitCode = 20
     })
 }
 

@@ -68,6 +68,6 @@ export function channelsCommand(program: Command, door: Door): void {
       print(door.output(), said, ({ sent, status, reason }) =>
         sent ? `sent; the endpoint answered ${status}` : `not sent: ${plain(reason ?? '')}`,
       )
-      if (!said.sent) process.exitCode = 1
+      if (!said.sent) process.exitCode = 20
     })
 }

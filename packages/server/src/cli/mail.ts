@@ -71,7 +71,7 @@ export function mailCommand(program: Command, door: Door): void {
       print(door.output(), sent, () =>
         sent.sent ? `sent; when it arrives: countersign mail confirm ${name} <code>` : `not sent: ${plain(sent.reason ?? '')}`,
       )
-      if (!sent.sent) process.exitCode = 1
+      if (!sent.sent) process.exitCode = 20
     })
   mail
     .command('confirm <name> <code>')

@@ -1,5 +1,6 @@
 // countersign: the command. Each command is a thin skin over the API or over main/; it holds no rule of the product.
 import { CommanderError } from 'commander'
+import { ourWords } from './aliases.ts'
 import { exitCode, printError } from './output.ts'
 import { commandLine } from './program.ts'
 import { NOT_STARTED } from './run.ts'
@@ -7,8 +8,12 @@ import { refuseSecrets } from './secret-words.ts'
 
 const { program, output } = commandLine()
 try {
-  refuseSecrets(process.argv.slice(2))
-  await program.parseAsync()
+  const words = process.argv.slice(2)
+  refuseSecrets(words)
+  await program.parseAsync(
+    ourWords(program, words, (note) => words.includes('--quiet') || process.stderr.write(note)),
+    { from: 'user' },
+  )
 } catch (error) {
   if (!(error instanceof CommanderError && error.exitCode === 0)) {
     printError(output(), error)

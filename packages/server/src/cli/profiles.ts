@@ -11,7 +11,7 @@ type Profiles = Record<string, Profile>
 
 const NAME = /^[a-z0-9][a-z0-9_-]{0,31}$/
 
-const fileOf = (env: Environment): string =>
+export const profilesFile = (env: Environment): string =>
   join(env.XDG_CONFIG_HOME || join(env.HOME ?? '.', '.config'), 'countersign', 'profiles.json')
 
 function read(file: string): Profiles {
@@ -37,7 +37,7 @@ export function profileOf(named: string | undefined): Partial<Profile> {
   const { env } = processContext()
   const name = named ?? env.COUNTERSIGN_PROFILE
   if (!name) return {}
-  const profile = read(fileOf(env))[name]
+  const profile = read(profilesFile(env))[name]
   if (!profile) throw new ConfigRefused([`There is no profile ${name}: countersign profiles add ${name} --server <url>`])
   return profile
 }
@@ -49,7 +49,7 @@ export function profilesCommand(program: Command, output: () => Output): void {
     .command('list')
     .description('their names and servers')
     .action(() => {
-      const all = read(fileOf(processContext().env))
+      const all = read(profilesFile(processContext().env))
       const data = Object.entries(all).map(([name, { url }]) => ({ name, url }))
       print(output(), { data }, () =>
         table(
@@ -69,7 +69,7 @@ export function profilesCommand(program: Command, output: () => Output): void {
       if (!NAME.test(name)) throw new ConfigRefused(['A name has 1 to 32 of a-z, 0-9, _ and -.'])
       if (!env.COUNTERSIGN_KEY) throw new ConfigRefused(['COUNTERSIGN_KEY is not set: it holds the key to keep.'])
       if (!URL.canParse(server)) throw new ConfigRefused([`${server} is not a URL.`])
-      const file = fileOf(env)
+      const file = profilesFile(env)
       write(file, { ...read(file), [name]: { url: new URL(server).origin, key: env.COUNTERSIGN_KEY } })
       print(output(), { name, file }, () => `Kept in ${file}. Use it with --profile ${name}.`)
     })
@@ -78,7 +78,7 @@ export function profilesCommand(program: Command, output: () => Output): void {
     .command('remove <name>')
     .description('forgets it here; the key itself is revoked by `countersign keys revoke`')
     .action((name: string) => {
-      const file = fileOf(processContext().env)
+      const file = profilesFile(processContext().env)
       const { [name]: gone, ...rest } = read(file)
       if (!gone) throw new ConfigRefused([`There is no profile ${name}.`])
       write(file, rest)

@@ -117,7 +117,7 @@ export function commandLine(): CommandLine {
   breakGlassCommand(program, door)
   settingsCommands(program, output)
   databaseCommands(program, output)
-  doctorCommand(program, output)
+  doctorCommand(program, door)
   callbacksCommand(program, output)
   queueCommand(program, door)
   takeEverywhere(program)

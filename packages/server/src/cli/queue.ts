@@ -44,12 +44,12 @@ export function queueCommand(program: Command, door: Door): void {
 
   queue
     .command('doctor')
-    .description('what is wrong with the engine, and what to do; exit code 1 when something is')
+    .description('what is wrong with the engine, and what to do; exit code 20 when something is')
     .option(...DATABASE)
     .action(async ({ database }: { database?: string }) => {
       const findings = await withQueue(database, (engine) => engine.doctor())
       print(output(), { findings }, () => (findings.length === 0 ? 'Nothing is wrong.' : findings.map(line).join('\n')))
-      if (findings.length > 0) process.exitCode = 1
+      if (findings.length > 0) process.exitCode = 20
     })
 
   queue

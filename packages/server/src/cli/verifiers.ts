@@ -60,7 +60,7 @@ export function verifierCommand(program: Command, door: Door): void {
       }
       const trial = await door.client().verifiers.test(id, body)
       print(door.output(), trial, describe)
-      if (trial.passed !== true) process.exitCode = 1
+      if (trial.passed !== true) process.exitCode = 20
     })
   keysCommand(verifier, door)
 }

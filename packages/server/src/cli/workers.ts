@@ -28,11 +28,11 @@ export function workersCommand(program: Command, door: Door): void {
     )
   program
     .command('health')
-    .description('how the queue stands; exit code 1 when something is wrong')
+    .description('how the queue stands; exit code 20 when something is wrong')
     .action(async () => {
       const state = await door.client().call('GET /maintenance')
       print(door.output(), state, health)
-      if (!isWell(state)) process.exitCode = 1
+      if (!isWell(state)) process.exitCode = 20
     })
 }
 
