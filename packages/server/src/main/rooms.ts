@@ -92,6 +92,7 @@ import { authorizationRoutes, connectRoutes } from '../vault/authorizations/rout
 import { bundle } from '../vault/bundle/bundle.ts'
 import type { VaultHouse } from '../vault/house.ts'
 import { vaultJobs, vaultSchedules } from '../vault/jobs.ts'
+import { factsOfTenant } from '../vault/providers/facts.ts'
 import { refreshJobs, refreshSchedules } from '../vault/refresh/jobs.ts'
 import { revocationJobs } from '../vault/revocation/jobs.ts'
 import { revocationRoutes } from '../vault/revocation/routes.ts'
@@ -166,7 +167,7 @@ export function openRooms(ground: Ground): Rooms {
   const audit = auditHouse(ground)
   const forms = openForms()
   const slots = openWaitSlots(ground.limits, db.clock)
-  const policies = openPolicies(guardrailsText(config.policyGuardrailsFile))
+  const policies = openPolicies(guardrailsText(config.policyGuardrailsFile), factsOfTenant)
   const byName = new Map<ChannelName, Channel>()
   const continuations = new Map<string, Continuation>()
   const held = new Map<string, HeldActs>()

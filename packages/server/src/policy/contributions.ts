@@ -1,5 +1,5 @@
 // What the rooms add to the schema of policies, one contribution each: what an act that they have judged says about itself.
-// A room that generates types per tenant (the facts of a provider) hands in its own contribution in place of the one here.
+// The facts of proxied requests are the one part that differs by tenant: they are generated from the definitions that it has in force (vault.md V17).
 import type { Contribution } from './schema.ts'
 
 /** Jobs: a kind is what is run, a queue where it waits. `content` is text of whoever asks. */
@@ -34,8 +34,25 @@ const tasks: Contribution = {
   },
 }
 
-/** vault.md V17, word for word where it names them. Facts are the union of all providers' facts; here the one that every tenant may name. */
-export const vaultContribution = (facts = 'amount?: Long'): Contribution => ({
+export type FactType = 'long' | 'string' | 'bool'
+/** The facts that policies of a tenant may read, by name. */
+export type FactTypes = Readonly<Record<string, FactType>>
+
+/** What every tenant may name, whichever providers it has. */
+export const GROUND_FACTS: FactTypes = { amount: 'long' }
+
+const OF_CEDAR: Readonly<Record<FactType, string>> = { long: 'Long', string: 'String', bool: 'Bool' }
+
+/** The members of `Facts`; the same text for the same facts, in whatever order they were met. */
+export const factsText = (facts: FactTypes): string =>
+  Object.entries({ ...facts, ...GROUND_FACTS })
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    // A name may be a word of the language: quoted, it is a name all the same.
+    .map(([name, type]) => `${JSON.stringify(name)}?: ${OF_CEDAR[type]}`)
+    .join(', ')
+
+/** vault.md V17, word for word where it names them. */
+const vaultWith = (facts: string): Contribution => ({
   types: `entity Provider in [Tenant] { name: String, kind: String, bundled: Bool };
 entity Connection in [Tenant, Provider] { name: String, labels: Set<String>, shared: Bool, status: String, owner?: User };
 entity Host in [Tenant] { name: String };
@@ -85,4 +102,5 @@ const relay: Contribution = {
   },
 }
 
-export const CONTRIBUTIONS: readonly Contribution[] = [jobs, tasks, vaultContribution(), relay]
+/** Of a tenant with these facts, as `factsText` writes them. */
+export const contributionsWith = (facts: string): readonly Contribution[] => [jobs, tasks, vaultWith(facts), relay]

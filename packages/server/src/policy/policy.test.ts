@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { CONTRIBUTIONS } from './contributions.ts'
+import { contributionsWith, factsText } from './contributions.ts'
 import { decide, judge, type Outcome, openSets, type Request } from './decide.ts'
 import { faultIn, openSchema } from './schema.ts'
 import { checkPolicies, type Fault } from './set.ts'
@@ -9,7 +9,7 @@ const MATRIX = {
   'job.enqueue': ['role.owner', 'role.agent'],
   'policy.activate': ['role.owner'],
 }
-const schema = openSchema(MATRIX, CONTRIBUTIONS)
+const schema = openSchema(MATRIX, contributionsWith(factsText({})))
 const sets = (text: string, guardrails = '', version = 7) => openSets({ version, text, guardrails, schema })
 const check = (text: string) => checkPolicies(text, schema)
 const GUARDRAILS = '@id("quiet") forbid (principal is Agent, action == Action::"policy.activate", resource);'

@@ -15,15 +15,19 @@ const MEND =
 /** Never writes: a tenant without a set is given one by the start, or by its first decision. */
 export async function checkActivePolicies(
   db: Db,
-  policies: Pick<Policies, 'schema'> = { schema: policySchema() },
+  policies: Pick<Policies, 'schema' | 'facts'> = { schema: policySchema(), facts: async () => ({}) },
 ): Promise<PolicyFinding> {
   const rows = await tx(db, system, activePolicies, { readOnly: true })
-  const broken = rows.flatMap(({ tenant_id, version, text }) => {
-    const [fault] = text === null ? [] : checkPolicies(text, policies.schema).errors
-    return fault
-      ? [`${tenantWire(tenant_id)} version ${version}, line ${fault.line}, column ${fault.column}: ${fault.message}`]
-      : []
-  })
+  const broken: string[] = []
+  for (const { tenant_id, version, text } of rows) {
+    if (text === null || checkPolicies(text, policies.schema).errors.length === 0) continue
+    // It may read facts of providers that this tenant alone has.
+    const scope = systemScope('policies', tenant_id)
+    const own = policySchema(await tx(db, scope, (t) => policies.facts(t, scope), { readOnly: true }))
+    const [fault] = checkPolicies(text, own).errors
+    if (fault)
+      broken.push(`${tenantWire(tenant_id)} version ${version}, line ${fault.line}, column ${fault.column}: ${fault.message}`)
+  }
   if (broken.length > 0) return { code: 'policy.active', status: 'fail', what: broken.join(' '), mend: MEND }
   const what = `The active policies of ${rows.length} ${rows.length === 1 ? 'tenant passes' : 'tenants pass'}.`
   return { code: 'policy.active', status: 'ok', what, mend: null }

@@ -5,7 +5,7 @@ import { tx } from '../../db/tx.ts'
 import { decide, type Outcome, openMemory, openSets, readsText } from '../../policy/decide.ts'
 import { checkPolicies } from '../../policy/set.ts'
 import type { KeyHouse } from '../keys-at-rest/tenant-key.ts'
-import type { PolicyHouse } from './judge.ts'
+import { type PolicyHouse, schemaOf } from './judge.ts'
 import { findVersion, pass } from './policy.ts'
 import { openDecision } from './recorded.ts'
 import { listDecisionsBefore } from './sql.ts'
@@ -32,9 +32,12 @@ export type DryRun = {
 const AT_ONCE = 250
 
 export async function dryRun(house: PolicyHouse & KeyHouse, scope: Scope, version: number, most: number): Promise<DryRun> {
-  const text = await tx(house.db, scope, async (t) => (await findVersion(house, t, scope, version)).text)
-  pass(checkPolicies(text, house.policies.schema))
-  const { schema, guardrails } = house.policies
+  const { text, schema } = await tx(house.db, scope, async (t) => ({
+    text: (await findVersion(house, t, scope, version)).text,
+    schema: await schemaOf(house, t, scope),
+  }))
+  pass(checkPolicies(text, schema))
+  const { guardrails } = house.policies
   const sets = openSets({ version, text, guardrails, schema })
   const run: DryRun = { version, judged: 0, without_content: 0, unreadable: 0, changed: [] }
   // Only a set that reads it can miss what was not kept.

@@ -6,7 +6,7 @@ import { type CedarValue, type Entity, judge, openSets, type Uid } from '../../p
 import { checkPolicies } from '../../policy/set.ts'
 import { sayOutcome } from '../../policy/words.ts'
 import { tenantWire } from '../../std/id.ts'
-import type { PolicyHouse } from './judge.ts'
+import { type PolicyHouse, schemaOf } from './judge.ts'
 import { findVersion, pass, showPolicies } from './policy.ts'
 import { agentEntity, userEntity } from './request.ts'
 import { findAgentOwner, findRole } from './sql.ts'
@@ -26,7 +26,8 @@ export type ExplainInput = {
 
 export const explain = (house: PolicyHouse, scope: Scope, input: ExplainInput) =>
   tx(house.db, scope, async (t) => {
-    const { schema, guardrails } = house.policies
+    const { guardrails } = house.policies
+    const schema = await schemaOf(house, t, scope)
     const row = input.text === undefined ? await findVersion(house, t, scope, input.version ?? 'active') : null
     const text = row?.text ?? (input.text as string)
     pass(checkPolicies(text, schema))

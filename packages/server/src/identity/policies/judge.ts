@@ -3,7 +3,7 @@
 
 import { systemScope } from '../../db/scope.ts'
 import { type Db, OutsideFirst, type Scope, type Tx, tx } from '../../db/tx.ts'
-import { CONTRIBUTIONS } from '../../policy/contributions.ts'
+import { contributionsWith, type FactTypes, factsText } from '../../policy/contributions.ts'
 import { decide, type Outcome, openSets, type Request, type Sets } from '../../policy/decide.ts'
 import { openSchema, type Schema } from '../../policy/schema.ts'
 import { checkPolicies } from '../../policy/set.ts'
@@ -13,7 +13,10 @@ import { type ActiveRow, findActive, findText, insertFirstActivation, insertFirs
 import { startingText } from './starting.ts'
 
 export type Policies = {
+  /** Without the facts of any tenant's providers: for judging everything but proxied requests, and for whatever a host says over all tenants. */
   readonly schema: Schema
+  /** The facts that this tenant's policies may read (vault.md V17). */
+  readonly facts: FactsOf
   readonly guardrails: string
   /** Sets that were parsed, by tenant and version; the oldest goes first. */
   readonly kept: Map<string, Sets | null>
@@ -21,23 +24,37 @@ export type Policies = {
   readonly starting: { text: string; sets: Sets }
 }
 
+export type FactsOf = (t: Tx, scope: Scope) => Promise<FactTypes>
+const NO_FACTS: FactsOf = async () => ({})
+
 export type PolicyHouse = { db: Db; policies: Policies }
 
 const MOST_KEPT = 256
 const FIRST = 1
 
-let schema: Schema | undefined
+const schemas = new Map<string, Schema>()
+const MOST_SCHEMAS = 64
 // As the schema, the same for every server of a process, unless their guardrails differ.
 let starting: (Policies['starting'] & { guardrails: string }) | undefined
 
-/** The actions of the matrix, each with who may do it, and what the rooms add. The same for every tenant and process of a build. */
-export function policySchema(): Schema {
-  schema ??= openSchema(Object.fromEntries(ACTIONS.map((action) => [action, groupsOfAction(action)])), CONTRIBUTIONS)
+/** The actions of the matrix, each with who may do it, and what the rooms add. The same for every process of a build, and for every tenant with the same facts. */
+export function policySchema(facts: FactTypes = {}): Schema {
+  const text = factsText(facts)
+  const known = schemas.get(text)
+  if (known) return known
+  const matrix = Object.fromEntries(ACTIONS.map((action) => [action, groupsOfAction(action)]))
+  const schema = openSchema(matrix, contributionsWith(text))
+  if (schemas.size >= MOST_SCHEMAS) schemas.delete(schemas.keys().next().value as string)
+  schemas.set(text, schema)
   return schema
 }
 
+/** What a tenant's texts are held against. */
+export const schemaOf = async ({ policies }: Pick<PolicyHouse, 'policies'>, t: Tx, scope: Scope): Promise<Schema> =>
+  policySchema(await policies.facts(t, scope))
+
 /** Throws a TypeError with line and column when the guardrails do not pass. */
-export function openPolicies(guardrails: string): Policies {
+export function openPolicies(guardrails: string, facts: FactsOf = NO_FACTS): Policies {
   const own = policySchema()
   const [fault] = checkPolicies(guardrails, own, 'host').errors
   if (fault) throw new TypeError(`The guardrails do not pass: line ${fault.line}, column ${fault.column}: ${fault.message}`)
@@ -46,7 +63,7 @@ export function openPolicies(guardrails: string): Policies {
     const text = startingText()
     starting = { guardrails, text, sets: openSets({ version: FIRST, text, guardrails, schema: own }) }
   }
-  return { schema: own, guardrails, kept: new Map(), starting }
+  return { schema: own, facts, guardrails, kept: new Map(), starting }
 }
 
 /** A decision with the request that it judged. */

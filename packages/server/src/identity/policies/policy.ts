@@ -7,7 +7,7 @@ import { record } from '../../events/event.ts'
 import { type Difference, differenceOf } from '../../policy/difference.ts'
 import { type Checked, checkPolicies, type Fault, type Policy } from '../../policy/set.ts'
 import { sayPolicy } from '../../policy/words.ts'
-import { type PolicyHouse, setsOf } from './judge.ts'
+import { type PolicyHouse, schemaOf, setsOf } from './judge.ts'
 import { findActive, findPolicy, insertActivation, insertPolicy, listPolicies, type PolicyRow } from './sql.ts'
 
 /** A tenant without a set is given one in a transaction of its own. */
@@ -41,7 +41,8 @@ export const showPolicies = (policies: readonly Policy[]): ShownPolicy[] =>
   })
 
 /** What an editor shows while somebody types. */
-export function checkText({ policies: { schema } }: Pick<PolicyHouse, 'policies'>, text: string) {
+export async function checkText(house: PolicyHouse, scope: Scope, text: string) {
+  const schema = await tx(house.db, scope, (t) => schemaOf(house, t, scope), READ)
   const { policies, errors, warnings } = checkPolicies(text, schema)
   return { valid: errors.length === 0, errors, warnings, policies: showPolicies(policies) }
 }
@@ -66,7 +67,7 @@ export const getVersion = (house: PolicyHouse, scope: Scope, version: number | '
     scope,
     async (t) => {
       const row = await findVersion(house, t, scope, version)
-      const { errors, warnings, policies } = checkPolicies(row.text, house.policies.schema)
+      const { errors, warnings, policies } = checkPolicies(row.text, await schemaOf(house, t, scope))
       return { ...showRow(row), text: row.text, errors, warnings, policies: showPolicies(policies) }
     },
     READ,
@@ -83,7 +84,10 @@ export async function findVersion(house: PolicyHouse, t: Tx, scope: Scope, versi
 export type SaveInput = { text: string; note?: string | null; based_on?: number }
 
 export async function savePolicies(house: PolicyHouse, scope: Scope, input: SaveInput) {
-  const { warnings, policies } = pass(checkPolicies(input.text, house.policies.schema))
+  // Before the transaction that writes: what takes long keeps nobody waiting.
+  const { beforeCommit: _, ...quiet } = scope
+  const schema = await tx(house.db, quiet, (t) => schemaOf(house, t, quiet), READ)
+  const { warnings, policies } = pass(checkPolicies(input.text, schema))
   return inTurn(() =>
     tx(house.db, scope, async (t) => {
       await setsOf(house, t, scope, (await findActive(t, scope, [])).version)
@@ -111,7 +115,7 @@ export const activatePolicies = (house: PolicyHouse, scope: Scope, version: numb
     tx(house.db, scope, async (t) => {
       const row = await findVersion(house, t, scope, version)
       // What passed an older build may not pass this one.
-      pass(checkPolicies(row.text, house.policies.schema))
+      pass(checkPolicies(row.text, await schemaOf(house, t, scope)))
       const before = (await findActive(t, scope, [])).version
       if (replaces !== undefined && replaces !== before) throw new Problem('version_conflict', { version: before })
       if (before !== version) {
@@ -139,7 +143,8 @@ export const diffVersions = (house: PolicyHouse, scope: Scope, version: number, 
     async (t): Promise<{ version: number; against: number } & Difference> => {
       const after = await findVersion(house, t, scope, version)
       const before = await findVersion(house, t, scope, against)
-      const parsed = (row: PolicyRow) => checkPolicies(row.text, house.policies.schema).policies
+      const schema = await schemaOf(house, t, scope)
+      const parsed = (row: PolicyRow) => checkPolicies(row.text, schema).policies
       return { version, against: before.version, ...differenceOf(parsed(before), parsed(after)) }
     },
     READ,

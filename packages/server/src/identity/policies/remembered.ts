@@ -3,7 +3,7 @@
 import type { Scope, Tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
 import { checkPolicies, readPolicies } from '../../policy/set.ts'
-import type { PolicyHouse } from './judge.ts'
+import { type PolicyHouse, schemaOf } from './judge.ts'
 import { findVersion, pass, policiesTopic } from './policy.ts'
 import { insertActivation, insertPolicy } from './sql.ts'
 
@@ -25,7 +25,7 @@ async function replace(house: PolicyHouse, t: Tx, scope: Scope, id: string, adde
   )
   const left = over.reduce((text, policy) => text.replace(policy.text, ''), active.text).trimEnd()
   const text = `${left}${added === null ? '' : `\n\n${added}`}\n`
-  pass(checkPolicies(text, house.policies.schema))
+  pass(checkPolicies(text, await schemaOf(house, t, scope)))
   const note = added === null ? `Without ${id}.` : `With ${id}.`
   const { version } = await insertPolicy(t, scope, { text, note, origin: 'saved' })
   const resource = { type: 'policy', id: String(version) }

@@ -1,10 +1,11 @@
 // The routes of policies: schemas and one verb each.
+import { tx } from '../../db/tx.ts'
 import { openCursor, pageOf } from '../../http/cursor.ts'
 import { type Route, route, s } from '../../http/route.ts'
 import type { KeyHouse } from '../keys-at-rest/tenant-key.ts'
 import { dryRun } from './dry-run.ts'
 import { type ExplainInput, explain } from './explain.ts'
-import type { PolicyHouse } from './judge.ts'
+import { type PolicyHouse, schemaOf } from './judge.ts'
 import { activatePolicies, checkText, diffVersions, getVersion, listVersions, savePolicies } from './policy.ts'
 import { MOST_DECISIONS } from './recorded.ts'
 import {
@@ -68,7 +69,10 @@ const reads = (house: PolicyHouse & KeyHouse): Route[] => [
       action: 'policy.read',
       answers: { 200: SchemaBody },
     },
-    async () => ({ text: house.policies.schema.text, actions: [...house.policies.schema.actions] }),
+    async ({ scope }) => {
+      const { text, actions } = await tx(house.db, scope, (t) => schemaOf(house, t, scope), { readOnly: true })
+      return { text, actions: [...actions] }
+    },
   ),
   route(
     'GET /policies/:version',
@@ -153,7 +157,7 @@ const trials = (house: PolicyHouse & KeyHouse): Route[] => [
       answers: { 200: Checked },
       idempotency: 'none',
     },
-    async ({ body }) => checkText(house, body.text),
+    ({ scope, body }) => checkText(house, scope, body.text),
   ),
   route(
     'POST /policies/decide',

@@ -250,3 +250,26 @@ test('V95 V96 a host of nobody passes where policy permits it, or in a run that 
   expect(await judge(learning, asked('GET', 'https://docs.example/'))).toMatchObject({ outcome: 'learn' })
   expect(await judge(learning, asked('GET', 'https://evil.example/'), passes)).toMatchObject({ reason: 'policy_forbid' })
 })
+
+test('V17 a policy reads any fact that a provider of the tenant has, of its type; one of another type counts in rules alone', async () => {
+  const facts = {
+    currency: { in: 'body', pointer: '/currency', type: 'string' },
+    in: { in: 'query', pointer: 'in', type: 'bool' },
+  } as const
+  const paying = definition('payer', [{ host: 'api.stripe.com' }], { facts })
+  const given = view([connection('1', paying, { grants: [ALL] })])
+  const sets = setsOf(`permit (principal is Agent, action == Action::"proxy.request", resource);
+@id("dollars") forbid (principal, action == Action::"proxy.request", resource) when { context.facts has currency && context.facts.currency == "USD" };
+@id("inward") forbid (principal, action == Action::"proxy.request", resource) when { context.facts has "in" && context.facts["in"] };`)
+  const pay = (currency: unknown, query = '') =>
+    asked('POST', `https://api.stripe.com/v1/pay${query}`, {
+      headers: [['content-type', 'application/json']],
+      sent: JSON.stringify({ currency }),
+    })
+  expect(await judge(given, pay('EUR'), sets)).toMatchObject({ outcome: 'allow' })
+  expect(await judge(given, pay('USD'), sets)).toMatchObject({ outcome: 'deny', policy: { policy_ids: ['dollars'] } })
+  expect(await judge(given, pay('EUR', '?in=true'), sets)).toMatchObject({ outcome: 'deny', policy: { policy_ids: ['inward'] } })
+  expect(await judge(given, pay(7), sets)).toMatchObject({ outcome: 'deny' })
+  // In force is a definition in which it is a number: what this older one reads is nothing to policies, and the request is judged all the same.
+  expect(await judge({ ...given, facts: { currency: 'long' } }, pay('USD'), sets)).toMatchObject({ outcome: 'allow' })
+})

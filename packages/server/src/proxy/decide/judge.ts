@@ -10,6 +10,7 @@ import type { AskedRequest } from '../gatekeeper.ts'
 import { carries, choose } from './choose.ts'
 import type { Reason } from './deny.ts'
 import { type Facts, readFacts, wantsBody } from './facts.ts'
+import { setsWithFacts } from './facts-schema.ts'
 import { type Body, bodyOf, contentOf } from './inspect.ts'
 import { type Asking, proxyPass, proxyRequest, proxyTool, type Seen, type Use } from './policy-request.ts'
 import { type Rpc, readRpc } from './tools.ts'
@@ -43,7 +44,8 @@ export async function judgeRequest(
   given: { view: View; sets: Sets; limits: Limits; at: Date; note?: Note },
   request: AskedRequest,
 ): Promise<Judged> {
-  const { view, sets, limits, at, note } = given
+  const { view, limits, at, note } = given
+  const sets = setsWithFacts(given.sets, view.facts)
   const read = readPath(request.path)
   if (!read) return deny('path_ambiguous')
   note?.('syntax', { path: request.path })

@@ -1,6 +1,7 @@
 // A proxied request as policies are asked about it (V17): entities and contexts, word for word as the schema has them. Decides nothing.
 
 import { agentEntity } from '../../identity/policies/request.ts'
+import { type FactTypes, GROUND_FACTS } from '../../policy/contributions.ts'
 import type { CedarValue, Entity, Request, Uid } from '../../policy/decide.ts'
 import type { AskedRequest } from '../gatekeeper.ts'
 import type { FactValue } from './facts.ts'
@@ -22,8 +23,6 @@ export type Seen = Pick<
 export type Use = { connection: ViewConnection; grant: ViewGrant; effect: 'allow' | 'ask'; minting: boolean }
 export type Asking = { view: View; seen: Seen; at: Date }
 
-/** What the schema of every tenant names; the others count in rules alone. */
-const FACTS_OF_POLICIES = new Set(['amount'])
 const CONTENT = 8_192
 
 const tenantOf = (view: View): Uid => ({ type: 'Tenant', id: view.run.tenant })
@@ -56,8 +55,16 @@ function targetOf(seen: Seen): CedarValue {
   }
 }
 
-const factsOf = (facts: Readonly<Record<string, FactValue>>): CedarValue =>
-  Object.fromEntries(Object.entries(facts).filter(([name]) => FACTS_OF_POLICIES.has(name)))
+const TYPES: Readonly<Record<FactTypes[string], string>> = { long: 'number', string: 'string', bool: 'boolean' }
+
+/** Those of the schema, each of its type: what an older definition of the provider reads otherwise counts in rules alone. */
+const factsOf = ({ facts: types }: View, facts: Readonly<Record<string, FactValue>>): CedarValue =>
+  Object.fromEntries(
+    Object.entries(facts).filter(([name, value]) => {
+      const type = types[name] ?? GROUND_FACTS[name]
+      return type !== undefined && TYPES[type] === typeof value
+    }),
+  )
 
 const useOf = ({ grant, effect }: Use, at: Date): CedarValue => ({
   id: grant.id,
@@ -106,7 +113,7 @@ export const proxyRequest = (asking: Asking, use: Use, facts: Readonly<Record<st
   onConnection(asking, use, 'proxy.request', {
     grant: useOf(use, asking.at),
     minting: use.minting,
-    facts: factsOf(facts),
+    facts: factsOf(asking.view, facts),
     ...(asking.seen.content === null ? {} : { content: asking.seen.content }),
   })
 
@@ -116,7 +123,7 @@ export const proxyTool = (asking: Asking, use: Use, facts: Readonly<Record<strin
     rpc_method: call.method,
     tool: call.tool as string,
     argument_bytes: call.argumentBytes,
-    facts: factsOf(facts),
+    facts: factsOf(asking.view, facts),
     content: textOf(Buffer.from(JSON.stringify(call.arguments ?? null))),
   })
 

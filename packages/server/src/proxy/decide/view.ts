@@ -1,6 +1,7 @@
 // What a run may reach, as one reading of the database gave it: its agent, the connections that are granted to it with their definitions, and the policies in force.
 // Public in the vault's sense: no material, no hash of a token, nothing of another tenant.
 
+import type { FactTypes } from '../../policy/contributions.ts'
 import type { Rule } from '../../vault/grants/rules.ts'
 import type { Definition } from '../../vault/providers/definition.ts'
 
@@ -57,6 +58,8 @@ export type View = {
   connections: readonly ViewConnection[]
   /** Definitions of which this agent has no usable connection: for `connection_missing` (V95). */
   known: readonly Definition[]
+  /** Those that policies of this tenant may read (V17). */
+  facts: FactTypes
   policy: { version: number; text: string }
   /** The tenant's revision that this reading shows. */
   revision: number

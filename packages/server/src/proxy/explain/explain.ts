@@ -3,6 +3,7 @@
 import { Problem } from '@countersign/sdk'
 import { type Scope, tx } from '../../db/tx.ts'
 import { ownOnly } from '../../identity/agent.ts'
+import { schemaOf } from '../../identity/policies/judge.ts'
 import { pass } from '../../identity/policies/policy.ts'
 import { findAgent } from '../../identity/sql.ts'
 import { openSets, type Sets } from '../../policy/decide.ts'
@@ -59,7 +60,7 @@ export async function simulate(house: VaultHouse, scope: Scope, input: SimulateI
         { path: '/requests', code: 'required', message: 'Send requests, or the time since which recorded ones are judged.' },
       ],
     })
-  const after = input.policies === undefined ? null : draft(house, input.policies)
+  const after = input.policies === undefined ? null : await draft(house, scope, input.policies)
   const { views, sets, past, at } = await tx(
     house.db,
     scope,
@@ -95,7 +96,9 @@ export async function simulate(house: VaultHouse, scope: Scope, input: SimulateI
   return { judged: data.length, changed: data.filter(({ changed }) => changed).length, skipped, data }
 }
 
-function draft({ policies: { schema, guardrails } }: VaultHouse, text: string): Sets {
+async function draft(house: VaultHouse, scope: Scope, text: string): Promise<Sets> {
+  const schema = await tx(house.db, scope, (t) => schemaOf(house, t, scope), { readOnly: true })
+  const { guardrails } = house.policies
   pass(checkPolicies(text, schema))
   return openSets({ version: 0, text, guardrails, schema })
 }

@@ -32,6 +32,13 @@ export const findActive = (t: Tx, scope: Scope, names: readonly string[] | null)
   where d.tenant_id = ${scope.tenantId}::uuid and d.state = 'active' and (${names}::text[] is null or d.provider = any (${names}::text[]))
   order by d.provider`
 
+/** The facts of every version that is or was in force, the newest first. */
+export const findFactsEver = (t: Tx, scope: Scope) => t.rows<{ facts: NonNullable<Definition['facts']>; in_force: boolean }>`
+  select d.definition -> 'facts' as facts, d.state = 'active' and p.removed_at is null as in_force from definitions d
+  join providers p on p.tenant_id = d.tenant_id and p.name = d.provider
+  where d.tenant_id = ${scope.tenantId}::uuid and d.state in ('active', 'superseded', 'removed') and d.definition ? 'facts'
+  order by d.provider, d.version desc`
+
 export const findVersion = (t: Tx, scope: Scope, provider: string, version: number) => t.maybe<VersionRow>`
   select ${VERSION} from definitions d
   where d.tenant_id = ${scope.tenantId}::uuid and d.provider = ${provider}::text and d.version = ${version}::integer`

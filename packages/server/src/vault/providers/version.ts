@@ -6,6 +6,7 @@ import { type EventData, record } from '../../events/event.ts'
 import type { EventType } from '../../events/types.ts'
 import { groupsOfAction } from '../../identity/matrix.ts'
 import type { Passed } from '../../identity/policies/countersign.ts'
+import { GROUND_FACTS } from '../../policy/contributions.ts'
 import { bundle } from '../bundle/bundle.ts'
 import { actOnProvider } from '../connections/act.ts'
 import { suspendGrantsOf } from '../grants/end.ts'
@@ -143,7 +144,10 @@ async function refuseNames(t: Tx, scope: Scope, { name, aliases = [] }: Definiti
 /** Policies know each fact by one type (V17). */
 async function refuseFacts(t: Tx, scope: Scope, definition: Definition): Promise<void> {
   const others = (await listProviders(t, scope)).filter(({ name }) => name !== definition.name)
-  for (const [fact, { type }] of Object.entries(definition.facts ?? {})) {
+  for (const [fact, { type, in: place }] of Object.entries(definition.facts ?? {})) {
+    const ground = GROUND_FACTS[fact]
+    if (ground !== undefined && ground !== type && place !== 'response')
+      throw invalid(`/facts/${fact}/type`, 'fact_clash', `For every policy this fact is a ${ground}.`)
     const clash = others.find(
       (one) => Object.hasOwn(one.definition.facts ?? {}, fact) && one.definition.facts?.[fact]?.type !== type,
     )

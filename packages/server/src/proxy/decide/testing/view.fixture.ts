@@ -1,5 +1,6 @@
 // What a run may reach, made up for tests of the judgement.
 import type { Definition } from '../../../vault/providers/definition.ts'
+import { factTypes } from '../../../vault/providers/facts.ts'
 import type { View, ViewConnection, ViewGrant } from '../view.ts'
 
 export const definition = (name: string, hosts: Definition['hosts'], more: Partial<Definition> = {}): Definition => ({
@@ -61,6 +62,7 @@ export const view = (connections: ViewConnection[], more: Partial<View['run']> =
   agent: { id: 'agt_1', name: 'bot', environment: 'live', labels: [], owner: null },
   connections,
   known,
+  facts: factTypes(connections.map(({ definition }) => definition)),
   policy: { version: 1, text: '' },
   revision: 1,
 })
