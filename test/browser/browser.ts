@@ -42,11 +42,14 @@ export function useBrowser(): void {
 
 let pages: Pages | undefined
 
-/** The whole server with the built dashboard, on a database and a clock of its own. The files never change, so that they are read and packed once. */
-export function houseWithPages(options: SetupOptions = {}): Promise<House> {
+/** The built dashboard. The files never change, so that they are read and packed once. */
+export function pagesBuilt(): Pages {
   pages ??= loadPages(join(root, 'packages/server/public'))
-  return setup({ ...options, pages })
+  return pages
 }
+
+/** The whole server with the built dashboard, on a database and a clock of its own. */
+export const houseWithPages = (options: SetupOptions = {}): Promise<House> => setup({ ...options, pages: pagesBuilt() })
 
 export type Surf = { context: BrowserContext; page: Page; faults: string[] }
 export type SurfOptions = { width?: number; height?: number; dark?: boolean; as?: Person }
