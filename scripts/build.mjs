@@ -91,7 +91,11 @@ const PARTS = [
       // Loaded into other people's programs by `countersign run`: no dependency, no module system but the oldest, and as little as can be before it is needed.
       bundle(
         'server',
-        { preload: 'src/cli/run/preload/preload.ts', 'preload-dispatcher': 'src/cli/run/preload/dispatcher.ts' },
+        {
+          preload: 'src/cli/run/preload/preload.ts',
+          'preload-dispatcher': 'src/cli/run/preload/dispatcher.ts',
+          isolated: 'src/cli/run/isolated.ts',
+        },
         {
           platform: 'node',
           target: 'node18',

@@ -32,6 +32,7 @@ export function runCommand(program: Command, door: Door): void {
     .option('--mode <mode>', 'learn: unmatched hosts pass and are noted down; else enforce')
     .option('--no-proxy <host>', 'reached straight, as this machine is; may be repeated', several)
     .option('--clean-env', 'hand on PATH, HOME, the locale and the terminal, and no other variable')
+    .option('--isolate', 'Linux: in a network of its own, whose only way out is the proxy; not at all where that cannot be had')
     .option('--status-fd <n>', 'write how it went to this file descriptor, as one line of JSON')
     .option('--print-env', 'start nothing: print the variables for a container')
     .addHelpText('after', EXAMPLES)

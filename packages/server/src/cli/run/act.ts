@@ -4,10 +4,11 @@ import { fileURLToPath } from 'node:url'
 import type { Countersign } from '@countersign/sdk'
 import { processContext } from '../../main/config.ts'
 import { type Output, print } from '../output.ts'
-import { codeOf, startChild } from './child.ts'
+import { codeOf, type Ended, groupingHere, startChild } from './child.ts'
 import { childEnvironment, ownOf } from './environment.ts'
-import { type Forwarder, wayTo } from './forwarder.ts'
+import { wayTo } from './forwarder.ts'
 import { openHeart } from './heart.ts'
+import { PORT_INSIDE, startIsolated } from './isolate.ts'
 import { endRun, type Opened, openRun } from './open.ts'
 import { openPlace, type Place, sweepPlaces } from './place.ts'
 import type { RunRequest } from './request.ts'
@@ -40,27 +41,46 @@ export async function run(house: RunHouse, request: RunRequest): Promise<number>
   }
 }
 
-async function withRun(house: RunHouse, request: RunRequest, opened: Opened, note: (text: string) => void) {
+async function withRun(house: RunHouse, request: RunRequest, opened: Opened, note: (text: string) => void): Promise<Ended> {
   let place: Place | null = null
-  let way: Forwarder | null = null
   let reason = 'not_started'
   try {
     const heart = await openHeart(opened.own, note)
     try {
       place = openPlace(opened.authority)
-      way = await wayTo(opened.proxy)
-      const env = childEnvironment(inputOf(house.client, request, opened, way.url, place))
-      const child = await startChild(request.command, { env, note })
-      const how = await child.ended
+      const how = await (request.isIsolated ? isolated : beside)({ house, request, opened, place, note })
       reason = 'done'
       return how
     } finally {
       heart.stop()
     }
   } finally {
-    await way?.close()
     place?.remove()
     await sayHowItEnded(opened, reason, note)
+  }
+}
+
+type Started = { house: RunHouse; request: RunRequest; opened: Opened; place: Place; note(text: string): void }
+
+async function beside({ house, request, opened, place, note }: Started): Promise<Ended> {
+  const way = await wayTo(opened.proxy)
+  try {
+    const env = childEnvironment(inputOf(house.client, request, opened, way.url, place))
+    const child = await startChild(request.command, { env, note, grouping: groupingHere() })
+    return await child.ended
+  } finally {
+    await way.close()
+  }
+}
+
+async function isolated({ house, request, opened, place, note }: Started): Promise<Ended> {
+  const env = childEnvironment(inputOf(house.client, request, opened, new URL(`http://127.0.0.1:${PORT_INSIDE}`), place))
+  const to = { proxy: opened.proxy, folder: place.folder }
+  const child = await startIsolated(request.command, { env, note, grouping: groupingHere(), ...to })
+  try {
+    return await child.ended
+  } finally {
+    await child.close()
   }
 }
 

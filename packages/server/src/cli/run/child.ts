@@ -1,6 +1,6 @@
 // The child: started in a process group of its own, told every signal that the command is told, awaited until it and its group are gone. What it wrote and read goes
 // straight to and from where the command's own streams lead; nothing stands between.
-import { spawn } from 'node:child_process'
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -20,41 +20,60 @@ export type Ended = { code: number | null; signal: NodeJS.Signals | null }
 /** Its own code, or 128 and the number of the signal that killed it. */
 export const codeOf = ({ code, signal }: Ended): number => code ?? 128 + (signal === null ? 0 : constants.signals[signal])
 
-const PASSED = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'] as const
+const SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'] as const
 /** What a terminal sends to everybody in front of it: the child has had it already. */
 const OF_TERMINAL: readonly string[] = ['SIGINT', 'SIGQUIT', 'SIGWINCH', 'SIGCONT']
 const LOOK_MS = 100
 const SAY_AFTER_MS = 3_000
 
-export type Child = { pid: number; ended: Promise<Ended> }
-export type ChildOptions = { env: Record<string, string>; note(text: string): void }
+/**
+ * `own`: a group of its own, the rule. `terminal`: the command's group, which is the one in front; in another the child could neither read its terminal nor be stopped
+ * from it. `told`: a group whose members somebody else tells every signal.
+ */
+export type Grouping = 'own' | 'terminal' | 'told'
 
-export async function startChild(command: readonly string[], { env, note }: ChildOptions): Promise<Child> {
+export const groupingHere = (): Grouping => (process.stdin.isTTY || process.platform === 'win32' ? 'terminal' : 'own')
+
+const PASSES: Readonly<Record<Grouping, (signal: string) => boolean>> = {
+  own: () => true,
+  terminal: (signal) => !OF_TERMINAL.includes(signal),
+  told: () => false,
+}
+
+export type Child = { pid: number; process: ChildProcess; ended: Promise<Ended> }
+export type ChildOptions = {
+  env: NodeJS.ProcessEnv
+  grouping: Grouping
+  stdio?: StdioOptions
+  note(text: string): void
+}
+
+export async function startChild(command: readonly string[], options: ChildOptions): Promise<Child> {
+  const { env, grouping, stdio = 'inherit', note } = options
   const [program = '', ...words] = command
-  // At a terminal it stays in the command's group, which is the one in front: in another it could neither read the terminal nor be stopped from it.
-  const isGrouped = !process.stdin.isTTY && process.platform !== 'win32'
-  const child = spawn(program, words, { env, stdio: 'inherit', detached: isGrouped })
+  const child = spawn(program, words, { env, stdio, detached: grouping === 'own' })
   const exited = new Promise<Ended>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })))
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve)
     child.once('error', (error: NodeJS.ErrnoException) => reject(notStarted(program, error)))
   })
   const pid = child.pid as number
-  const to = isGrouped ? -pid : pid
-  const handlers = PASSED.filter((signal) => isGrouped || !OF_TERMINAL.includes(signal)).map(
-    (signal) => [signal, () => send(to, signal)] as const,
-  )
-  const deaf = (): void => undefined
-  for (const [signal, handler] of handlers) process.on(signal, handler)
-  // With a handler of its own the command outlives what ends the child, and can say how it ended.
-  if (!isGrouped) for (const signal of OF_TERMINAL) process.on(signal, deaf)
+  const forget = passSignals(grouping === 'own' ? -pid : pid, PASSES[grouping])
   const ended = exited.then(async (how) => {
-    if (isGrouped) await groupGone(pid, note)
-    for (const [signal, handler] of handlers) process.off(signal, handler)
-    if (!isGrouped) for (const signal of OF_TERMINAL) process.off(signal, deaf)
+    if (grouping === 'own') await groupGone(pid, note)
+    forget()
     return how
   })
-  return { pid, ended }
+  return { pid, process: child, ended }
+}
+
+/** With handlers of its own the command outlives what ends the child, and can say how it ended. */
+function passSignals(to: number, passes: (signal: string) => boolean): () => void {
+  const handlers = SIGNALS.map((signal) => [signal, () => void (passes(signal) && send(to, signal))] as const)
+  for (const [signal, handler] of handlers) process.on(signal, handler)
+  return () => {
+    for (const [signal, handler] of handlers) process.off(signal, handler)
+  }
 }
 
 function notStarted(program: string, error: NodeJS.ErrnoException): NotStarted {
@@ -87,10 +106,13 @@ function isThere(group: number): boolean {
   return process.platform !== 'linux' || hasLiving(group)
 }
 
-/** Whoever ended and is awaited by nobody stays a member of its group for ever, in containers whose first process awaits no one. */
-function hasLiving(group: number): boolean {
+/**
+ * Whether anybody in the group lives. Whoever ended and is awaited by nobody stays a member for ever, in containers whose first process awaits no one.
+ * `besides`: a member that does not count.
+ */
+export function hasLiving(group: number, besides = 0): boolean {
   return readdirSync('/proc').some((name) => {
-    if (!/^\d+$/.test(name)) return false
+    if (!/^\d+$/.test(name) || Number(name) === besides) return false
     try {
       const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
       const [state = '', , own] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')

@@ -11,6 +11,7 @@ export type RunOptions = {
   /** What `--no-proxy` names. */
   proxy: true | string[]
   cleanEnv?: true
+  isolate?: true
   statusFd?: string
   printEnv?: true
 }
@@ -25,6 +26,7 @@ export type RunRequest = {
   mode: 'enforce' | 'learn'
   noProxy: readonly string[]
   isClean: boolean
+  isIsolated: boolean
   statusFd: number | null
   printsEnv: boolean
 }
@@ -38,6 +40,7 @@ export function readRequest(command: readonly string[], options: RunOptions): Ru
     throw printsEnv
       ? refuseWord('--print-env', 'command', 'prints the variables and starts nothing: leave the command away')
       : refuseWord('command', 'required', 'is missing: countersign run -- <command> …')
+  if (printsEnv && options.isolate) throw refuseWord('--isolate', 'print_env', 'is for a command that is started here')
   if (options.mode !== undefined && !MODES.includes(options.mode)) throw refuseWord('--mode', 'mode', 'is enforce or learn')
   return {
     command,
@@ -49,6 +52,7 @@ export function readRequest(command: readonly string[], options: RunOptions): Ru
     mode: options.mode === 'learn' ? 'learn' : 'enforce',
     noProxy: options.proxy === true ? [] : options.proxy,
     isClean: options.cleanEnv === true,
+    isIsolated: options.isolate === true,
     statusFd: options.statusFd === undefined ? null : parseNumber('--status-fd', options.statusFd),
     printsEnv,
   }
