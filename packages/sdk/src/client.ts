@@ -3,6 +3,7 @@
 
 import { type Clock, systemClock } from './clock.ts'
 import { type LiveEvent, type StreamOptions, streamEvents } from './live.ts'
+import { openProver, type ProofOptions } from './proof.ts'
 import { resolveSettings, type Settings } from './settings.ts'
 import type {
   Comment,
@@ -27,6 +28,11 @@ export type ClientOptions = {
   url?: string
   /** A bearer key; `null` for none, as in a page, where the session cookie speaks. */
   key?: string | null
+  /**
+   * Signs each call with a key pair, so that nothing that can be copied on the way opens anything. Without a `key` the pair stands for itself,
+   * and neither the environment nor a file is asked for one.
+   */
+  proof?: ProofOptions
   /** Another implementation of fetch, for instance that of `testServer()`. */
   fetch?: typeof fetch
   clock?: Clock
@@ -66,11 +72,13 @@ export class Countersign {
   readonly transport: Transport
 
   constructor(options: ClientOptions = {}) {
-    this.settings = resolveSettings(options)
+    const { proof, clock = systemClock } = options
+    this.settings = resolveSettings(proof ? { url: options.url, key: options.key ?? null } : options)
     this.transport = openTransport({
       settings: this.settings,
+      prover: proof && openProver(proof, this.settings, () => clock.now()),
       fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
-      clock: options.clock ?? systemClock,
+      clock,
       random: options.random ?? Math.random,
       retryMs: options.retryMs ?? 10_000,
       credentials: options.credentials,

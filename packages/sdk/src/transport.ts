@@ -5,6 +5,7 @@ import { jsonText } from './canonical.ts'
 import { type Clock, orAbort, sleep } from './clock.ts'
 import { problemOf, ServerUnreachable } from './errors.ts'
 import { Problem } from './problem.ts'
+import type { Prover } from './proof.ts'
 import type { Settings } from './settings.ts'
 
 export type Query = {
@@ -53,6 +54,8 @@ export type Transport = {
 
 export type TransportOptions = {
   settings: Settings
+  /** Signs each attempt; without one the key speaks for itself. */
+  prover?: Prover
   fetch: typeof fetch
   clock: Clock
   /** A number in [0, 1). */
@@ -83,10 +86,21 @@ export function openTransport(options: TransportOptions): Transport {
 
   function headersOf(more: Record<string, string | undefined>): Record<string, string> {
     const all: Record<string, string | undefined> = {
-      authorization: settings.key ? `Bearer ${settings.key}` : undefined,
+      authorization: settings.key && !options.prover ? `Bearer ${settings.key}` : undefined,
       ...more,
     }
     return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined))
+  }
+
+  /** A proof is about one request and counts once: each attempt has its own, and one more where the refusal told a nonce or the time. */
+  async function send(url: string, init: RequestInit & { method: string; headers: Record<string, string> }): Promise<Response> {
+    const { prover } = options
+    for (let tries = 0; ; tries++) {
+      const body = typeof init.body === 'string' ? init.body : undefined
+      const proof = prover ? await prover.headers({ method: init.method, url, body }) : {}
+      const response = await options.fetch(url, { ...init, headers: { ...init.headers, ...proof } })
+      if (!prover || !(await prover.learns(response)) || tries > 0) return response
+    }
   }
 
   async function attempt<T>(
@@ -103,7 +117,7 @@ export function openTransport(options: TransportOptions): Transport {
     const stop = clock.timer(attemptMs, () => cut.abort(new Error(`no answer within ${attemptMs} ms`)), { unref: call.unref })
     try {
       call.signal?.throwIfAborted()
-      const sent = options.fetch(address(path, call.query), {
+      const sent = send(address(path, call.query), {
         method,
         headers,
         body,
@@ -184,7 +198,8 @@ export function openTransport(options: TransportOptions): Transport {
     },
     async open(path, { query, lastEventId, signal, accept = 'text/event-stream' }) {
       const headers = headersOf({ accept, 'last-event-id': lastEventId || undefined })
-      const sent = options.fetch(address(path, query), {
+      const sent = send(address(path, query), {
+        method: 'GET',
         headers,
         signal,
         redirect: 'manual',
