@@ -90,7 +90,12 @@ export async function checkReach(db: Db, functions: readonly string[]): Promise<
       what: `The function ${name} is not there, or not for this login: the database is behind, or the login is another one.`,
       mend: 'countersign migrate',
     }))
-    return [...(await checkLogin(db)), ...checkVersion(server), ...checkReplica(server, {}), ...lines('db.schema', [...much, ...little], 'its functions, and nothing else')]
+    return [
+      ...(await checkLogin(db)),
+      ...checkVersion(server),
+      ...checkReplica(server, {}),
+      ...lines('db.schema', [...much, ...little], 'its functions, and nothing else'),
+    ]
   } catch (error) {
     throw asProblem(error)
   }

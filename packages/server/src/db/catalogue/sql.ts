@@ -138,6 +138,8 @@ export const describeReach = `
   select array(
       select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where n.nspname in ('countersign', 'countersign_queue') and c.relkind in ('r', 'p', 'v')
+        -- The clock that development and tests move tells everybody the time.
+        and c.relname <> 'test_clock'
         and (has_table_privilege(c.oid, 'select, insert, update, delete') or has_any_column_privilege(c.oid, 'select, insert, update'))
       order by 1 limit 5
     ) as tables,
