@@ -63,8 +63,8 @@ export type House = {
   jobKinds(): Promise<string[]>
   /** Runs what is due, one job after another, until nothing is: no worker runs by itself unless `settings.ROLES` says so. */
   runJobs(): Promise<Ran[]>
-  /** Another process on the same database: `house.alice.at((await house.second()).url)`. */
-  second(options?: { login?: string; settings?: Record<string, string> }): Promise<Server>
+  /** Another process on the same database, by whose clock it is `aheadMs` later: `house.alice.at((await house.second()).url)`. */
+  second(options?: { login?: string; settings?: Record<string, string>; aheadMs?: number }): Promise<Server>
   /** The settings of this house and more. */
   configOf(settings?: Record<string, string>): Config
   /** Its database as another login. */
@@ -196,7 +196,11 @@ export async function setup(options: SetupOptions = {}): Promise<House> {
     jobKinds: async () =>
       (await admin.rows<{ kind: string }>`select kind from countersign_queue.jobs order by id`).map((job) => job.kind),
     runJobs: () => drain(server.queue),
-    second: async ({ login, settings: own } = {}) => start(await data.open(login ? { url: data.urlOf(login) } : {}), own),
+    second: async ({ login, settings: own, aheadMs = 0 } = {}) => {
+      // One whose own clock is wrong by so much; what it waits for flows as for everybody.
+      const wrong = { ...clock, now: () => new Date(clock.now().getTime() + aheadMs) }
+      return start(await data.open({ clock: wrong, ...(login ? { url: data.urlOf(login) } : {}) }), own)
+    },
     configOf,
     urlOf: data.urlOf,
     logs,

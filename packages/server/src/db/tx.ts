@@ -43,6 +43,10 @@ export type Db = {
   readonly pool: pg.Pool
   readonly listen: Listen
   readonly clock: Clock
+  /** The time of the database, as near as its last transaction told it: for what outlives this process and has no transaction at hand. */
+  now(): Date
+  /** By how much the database's clock is ahead of `clock`; each transaction tells it anew. */
+  aheadMs: number
   readonly log: Log | undefined
   readonly statementTimeoutMs: number
   readonly statements: Statements
@@ -108,7 +112,12 @@ export async function openDb(options: DbOptions): Promise<Db> {
     inside?.disable()
     return closing
   }
-  return { pool, listen, clock, log, statementTimeoutMs, statements, fanOut: undefined, inside, close }
+  const db: Db = {
+    ...{ pool, listen, clock, log, statementTimeoutMs, statements, fanOut: undefined, inside, close },
+    aheadMs: 0,
+    now: () => new Date(clock.now().getTime() + db.aheadMs),
+  }
+  return db
 }
 
 export async function tx<T>(db: Db, scope: Scope, fn: (t: Tx) => Promise<T>, options: TxOptions = {}): Promise<T> {
@@ -212,6 +221,7 @@ async function begin(db: Db, client: pg.PoolClient, scope: Scope, options: TxOpt
   const [, selected] = answer as unknown as [pg.QueryResult, pg.QueryResult<{ now: Date; pid: number }>]
   const { now, pid } = selected.rows[0] as { now: Date; pid: number }
   db.statements.see(greetedBy(client), pid)
+  db.aheadMs = now.getTime() - db.clock.now().getTime()
   return now
 }
 

@@ -32,7 +32,7 @@ type Asked = Pick<RequestInfo, 'address' | 'header'> & Partial<Pick<RequestInfo,
 
 /** The scope of a request with what the record says beside who it is: how it proved itself, from where it came, and whose trace it is part of. */
 export function traced<S extends Scope>(house: KeyHouse, scope: S, request: Asked): S {
-  const assurance = scope.actor.key_id ? 'key' : isFresh(scope.stepUpAt, house.db.clock.now()) ? 'step_up' : 'session'
+  const assurance = scope.actor.key_id ? 'key' : isFresh(scope.stepUpAt, house.db.now()) ? 'step_up' : 'session'
   const own = { ...scope, actor: { ...scope.actor, assurance } as const }
   const subject = scope.userId ? `user:${scope.userId}` : `${scope.actor.type}:${scope.actor.id}`
   const values = { address: request.address, client: request.client ?? null, name: scope.displayName }

@@ -166,7 +166,7 @@ export function identityRoutes(house: IdentityHouse): Route[] {
         problems: ['credentials_invalid', 'password_refused', 'step_up_required', 'busy'],
       },
       async ({ scope, body, reply, limits }) => {
-        const proof = { isFresh: hasProof(scope, house.db.clock.now()), limits }
+        const proof = { isFresh: hasProof(scope, house.db.now()), limits }
         setCookie(house, reply, await changePassword(house, scope, body, proof))
         return null
       },

@@ -89,7 +89,7 @@ export function scopeOf(house: TasksHouse, tenantId: string, link: LinkRow, requ
 
 async function viewOf(house: TasksHouse, scope: Scope, link: LinkRow, task: Task) {
   const session = await sessionOf(house, scope.tenantId, link)
-  const { nonce, expiresAt } = newNonce(house.keyring, session?.id ?? link.id, task.revision, house.db.clock.now())
+  const { nonce, expiresAt } = newNonce(house.keyring, session?.id ?? link.id, task.revision, house.db.now())
   const isNewer = task.revision > link.revision
   return {
     state: task.status === 'verifying' ? ('verifying' as const) : isNewer ? ('revised' as const) : ('open' as const),
@@ -133,7 +133,7 @@ function decideByLink(
 }
 
 function revisionOf(house: TasksHouse, link: LinkRow, nonce: string): number {
-  const revision = revisionOfNonce(house.keyring, link.id, nonce, house.db.clock.now())
+  const revision = revisionOfNonce(house.keyring, link.id, nonce, house.db.now())
   if (revision === null) throw new Problem('link_invalid', { detail: 'The nonce is not of this page, or too old.' })
   return revision
 }

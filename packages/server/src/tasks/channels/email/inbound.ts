@@ -64,7 +64,7 @@ export async function heardByMail(
   }
   const before = await tx(house.tasks.db, scope, (t) => findReply(t, scope, digest), { readOnly: true })
   if (before) return { reply: { outcome: 'dropped', reason: 'It came before.' } satisfies Outcome }
-  const against = found ? whyNot(found, email, given, house.tasks.db.clock.now()) : 'It answers to no mail of ours.'
+  const against = found ? whyNot(found, email, given, house.tasks.db.now()) : 'It answers to no mail of ours.'
   if (against !== null || !found) return note('dropped', against)
   const text = newText(email.text ?? wordsOf(email.html ?? ''))
   if (text === '') return note('dropped', 'It holds nothing but what it quotes.')

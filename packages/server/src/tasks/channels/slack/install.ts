@@ -147,7 +147,7 @@ export async function beginOauth(house: SlackHouse, scope: Scope): Promise<{ url
   if (!app?.client_id)
     throw new Problem('channel_not_configured', { channel: 'slack', detail: 'Save the client id and secret of the app first.' })
   const cookie = randomToken()
-  const until = house.tasks.db.clock.now().getTime() + STATE_MS
+  const until = house.tasks.db.now().getTime() + STATE_MS
   const state = signState(house, {
     tenant: scope.tenantId,
     user: scope.principal,
@@ -176,7 +176,7 @@ function readState(house: SlackHouse, given: string, cookie: string | undefined)
   if (!sameBytes(stateMac(house, payload), mac) || cookie === undefined) throw new Problem('link_invalid')
   const state = readRecord(Buffer.from(payload, 'base64url').toString()) as State | null
   if (!state || !sameBytes(sha256(cookie).toString('base64url'), state.browser)) throw new Problem('link_invalid')
-  if (state.until < house.tasks.db.clock.now().getTime()) throw new Problem('link_expired')
+  if (state.until < house.tasks.db.now().getTime()) throw new Problem('link_expired')
   return state
 }
 

@@ -19,7 +19,7 @@ type Asked = { bytes: Uint8Array; request: Pick<RequestInfo, 'header'> }
 export async function readRequest(house: SlackHouse, as: 'form' | 'json', { bytes, request }: Asked): Promise<Received> {
   const signed = readSigned(request.header, bytes)
   if (!signed) throw new Problem('signature_invalid')
-  if (!isFresh(signed, house.tasks.db.clock.now())) throw new Problem('signature_expired')
+  if (!isFresh(signed, house.tasks.db.now())) throw new Problem('signature_expired')
   const text = Buffer.from(bytes).toString('utf8')
   const body = readRecord(as === 'json' ? text : (new URLSearchParams(text).get('payload') ?? ''))
   if (!body) throw new Problem('signature_invalid')

@@ -227,7 +227,7 @@ async function membersOf(house: SlackHouse, scope: Scope, teamId: string, { limi
   )
   if (!found) throw new Problem('not_found')
   const { row } = found
-  const stale = row.members_at === null || db.clock.now().getTime() - row.members_at.getTime() > 600_000
+  const stale = row.members_at === null || db.now().getTime() - row.members_at.getTime() > 600_000
   if (stale && row.state === 'active') await listNames(house, scope.tenantId, found, 'member')
   return tx(
     db,
