@@ -1,9 +1,24 @@
 // A request that waits for people, the whole way: a client, the proxy, the gate, a person in the dashboard's API, and an upstream that counts what reaches it
 // (vault.md §12, 23 and 24).
 import { expect, test, vi } from 'vitest'
+import { randomToken } from '../../packages/server/src/crypto/token.ts'
+import { systemScope } from '../../packages/server/src/db/scope.ts'
+import { tx } from '../../packages/server/src/db/tx.ts'
 import { openWayOut, type Run, type WayNode, type WayOut } from '../../packages/server/src/proxy/testing/way-out.ts'
+import {
+  giveClient,
+  giveProvider,
+  oauthProvider,
+  reaching,
+} from '../../packages/server/src/vault/authorizations/testing/provider.ts'
+import { openVendor } from '../../packages/server/src/vault/authorizations/testing/vendor.ts'
+import { clientOf } from '../../packages/server/src/vault/clients/client.ts'
+
+// Each of these starts a server, its gate and one or two proxies.
+vi.setConfig({ testTimeout: 120_000 })
 
 const RULES = [{ effect: 'allow', methods: ['GET', 'POST'], paths: ['/v1'] }]
+const PATIENT = { timeout: 60_000, interval: 50 }
 const PEOPLE = '@id("people") permit (principal is User, action, resource);'
 const POLICY = `@id("small") permit (principal is Agent, action == Action::"proxy.request", resource)
   unless { context.facts has amount && context.facts.amount > 100 };
@@ -41,14 +56,11 @@ const holdsOf = ({ house }: WayOut) =>
 const states = async (way: WayOut) => (await holdsOf(way)).map(({ state }) => state)
 /** Once somebody is asked: the task of the only hold that waits. */
 const asked = (way: WayOut): Promise<string> =>
-  vi.waitFor(
-    async () => {
-      const [waiting, ...more] = (await holdsOf(way)).filter(({ state }) => state === 'open')
-      expect([waiting !== undefined, more]).toEqual([true, []])
-      return (waiting as { task_id: string }).task_id
-    },
-    { timeout: 30_000, interval: 50 },
-  )
+  vi.waitFor(async () => {
+    const [waiting, ...more] = (await holdsOf(way)).filter(({ state }) => state === 'open')
+    expect([waiting !== undefined, more]).toEqual([true, []])
+    return (waiting as { task_id: string }).task_id
+  }, PATIENT)
 
 test('V100 V103 V104 A23 a small refund goes through; a large one waits, is shown to a person, and is sent once when they agree', async () => {
   const way = await opened()
@@ -91,7 +103,7 @@ test('V100 V103 V104 A23 a small refund goes through; a large one waits, is show
       authorization: `Bearer ${secret}`,
     },
   ])
-  await vi.waitFor(async () => expect(await states(way)).toEqual(['sent']), { timeout: 30_000, interval: 50 })
+  await vi.waitFor(async () => expect(await states(way)).toEqual(['sent']), PATIENT)
   const told = (await house.eventTypes()).filter((type) => type.startsWith('proxy.hold_'))
   expect(told).toEqual(['proxy.hold_agreed', 'proxy.hold_spent'])
   // What it said is kept nowhere but in its task.
@@ -205,27 +217,57 @@ test('V105 V106 A24 of eight sockets over two proxies that have one approval exa
   const id = await asked(way)
   await vi.waitFor(
     async () => expect((await house.admin.one<{ n: number }>`select count(*)::integer as n from proxy_hold_waiters`).n).toBe(8),
-    { timeout: 30_000, interval: 50 },
+    PATIENT,
   )
   await decide(way, id, { type: 'accept' })
   // Seven are refused while the one is still on its way.
-  const refused = await vi.waitFor(
-    async () => {
-      const done = await Promise.all(all.map(({ answer }) => Promise.race([answer, Promise.resolve(null)])))
-      const answers = done.filter((one) => one !== null)
-      expect(answers).toHaveLength(7)
-      return answers
-    },
-    { timeout: 60_000, interval: 50 },
-  )
+  const refused = await vi.waitFor(async () => {
+    const done = await Promise.all(all.map(({ answer }) => Promise.race([answer, Promise.resolve(null)])))
+    const answers = done.filter((one) => one !== null)
+    expect(answers).toHaveLength(7)
+    return answers
+  }, PATIENT)
   letGo()
   const answers = await Promise.all(all.map(({ answer }) => answer))
   expect(answers.map(({ status }) => status).sort()).toEqual([200, 409, 409, 409, 409, 409, 409, 409])
   const [hold] = await house.admin.rows<{ spent_request: string }>`select spent_request from proxy_holds`
   for (const one of refused) expect([one.json.code, one.json.sent]).toEqual(['hold_spent', hold?.spent_request])
-  const oldest = await house.admin.rows<{
-    request_id: string
-  }>`select request_id from proxy_hold_waiters order by since, request_id`
-  expect(oldest.map((one) => one.request_id)).toEqual([hold?.spent_request])
   expect(reached).toHaveLength(1)
+})
+
+test('V48 A24 a token that upstream refuses is renewed once and the approved request goes once more, under the one approval', async () => {
+  const vendor = await openVendor()
+  const way = await openWayOut(reaching(vendor).settings)
+  const { house, send, reached, upstream } = way
+  await giveProvider(house, { ...oauthProvider(vendor), hosts: [{ host: 'api.example.com' }] })
+  await giveClient(house, 'acme')
+  const scope = systemScope('test', house.tenantId)
+  const client = await tx(house.db, scope, (t) => clientOf(house.server.identity, t, scope, 'acme'))
+  const [old, renewed] = [randomToken(), randomToken()]
+  const connection = await way.connect({
+    ...{ provider: 'acme', method: 'code', params: {}, clientId: client?.id ?? null },
+    material: { access_token: old, refresh_token: randomToken() },
+  })
+  vendor.at('/token', { json: { access_token: renewed, token_type: 'bearer', expires_in: 3600 } })
+  upstream.answer = async ({ authorization }) => ({ status: authorization === `Bearer ${renewed}` ? 200 : 401 })
+  await activate(way, `@id("asks") @ask("May it?") permit (principal is Agent, action, resource);\n${PEOPLE}`)
+  const grant = await house.alice.post('/api/v1/grants', {
+    ...{ agent_id: house.agent.id, connection_id: connection.id, rules: [{ effect: 'allow' }] },
+  })
+  expect(grant.status).toBe(201)
+  const [through, going] = [await way.node(), await way.run()]
+  const request = { body: refund(400), headers: { 'idempotency-key': 'k-1' } }
+  const { json } = await send(through, going, request).answer
+  expect(json.code).toBe('approval_pending')
+  await decide(way, json.task_id, { type: 'accept' })
+
+  expect((await send(through, going, request).answer).status).toBe(200)
+
+  expect(reached.map(({ authorization }) => authorization)).toEqual([`Bearer ${old}`, `Bearer ${renewed}`])
+  expect(vendor.askedAt('/token')).toHaveLength(1)
+  await vi.waitFor(async () => expect(await states(way)).toEqual(['sent']), PATIENT)
+  expect((await house.eventTypes()).filter((type) => type === 'proxy.hold_spent')).toHaveLength(1)
+  // What was renewed is what the next request gets, and nobody renews again.
+  expect((await send(through, going, { method: 'GET', path: '/v1/refunds' }).answer).json.code).toBe('approval_pending')
+  expect(vendor.askedAt('/token')).toHaveLength(1)
 })

@@ -57,6 +57,9 @@ grant update (spent_at, request, edited) on countersign.proxy_holds to countersi
 grant select (seen_at, expelled_at) on countersign.proxy_nodes to countersign_engine;
 grant select (authority_id) on countersign.runs to countersign_engine;
 
+-- Whoever hands events on locks what it takes; nobody changes one.
+grant update (event_id) on countersign.untold_events to countersign_runtime;
+
 -- Whoever judges what waits again is woken by each change that could be stricter (V107).
 create function countersign.wake_rejudging() returns trigger
 language plpgsql

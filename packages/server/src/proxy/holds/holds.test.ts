@@ -3,7 +3,6 @@
 import { Problem } from '@countersign/sdk'
 import { expect, test, vi } from 'vitest'
 import { clientOf } from '#harness'
-import { canonical } from '../../crypto/canonical.ts'
 import { sha256Hex } from '../../crypto/token.ts'
 import { newId, tenantWire } from '../../std/id.ts'
 import type { AskParams, AskResult } from '../gate/wire.ts'
@@ -13,7 +12,9 @@ import { tellEvents } from './tell.ts'
 const PEOPLE = '@id("people") permit (principal is User, action, resource);'
 const ASKS = (more = '') =>
   `@id("asks") @ask("May {agent} send {method}?") @expires("10m") ${more} permit (principal is Agent, action, resource);\n${PEOPLE}`
-const PATIENT = { timeout: 30_000, interval: 50 }
+const PATIENT = { timeout: 60_000, interval: 50 }
+// Each of these starts a server, its gate and a proxy.
+vi.setConfig({ testTimeout: 120_000 })
 
 type Scene = WayOut & { through: WayNode; going: Run; grantId: string; connectionId: string }
 
@@ -275,42 +276,70 @@ test('V104 a run asks with its token what people say, and waits for it; another 
   expect((await self.get(`${at}?wait=61`)).status).toBe(422)
 })
 
+/** A question of a node as it travels, for this run. */
+const asks = (
+  { house, going, connectionId }: Scene,
+  more: Partial<AskParams['request']> = {},
+  rest: Partial<AskParams> & { policy?: object } = {},
+) => ({
+  ...{ run_id: going.id, connection_id: connectionId, request_id: newId('req'), waited_ms: 0, wait_ms: 0 },
+  body: Buffer.from(BODY).toString('base64'),
+  seen: { client_address: '127.0.0.1', protocol: 'http/1.1', carries_placeholder: false },
+  request: {
+    ...{ tenant_id: tenantWire(house.tenantId), agent_id: house.agent.id, run_id: going.id, connection_id: connectionId },
+    ...{ scheme: 'https', host: 'api.example.com', port: 443, method: 'POST', path: '/v1/refunds', query: '' },
+    ...{ bound_headers: { 'content-type': 'application/json' }, body_bytes: BODY.length, body_sha256: sha256Hex(BODY) },
+    ...more,
+  },
+  ...rest,
+})
+
+async function lineOf(way: Scene): Promise<Line> {
+  const line = await way.dial()
+  await line.client.call('open', { token_hash: sha256Hex(way.going.token), client_address: '127.0.0.1' })
+  return line
+}
+
 test('V81 V101 the gate takes no other body, run or policy from a node than what it judges by itself', async () => {
   const way = await opened()
-  const { house, going, connectionId } = way
-  const line = await way.dial()
-  await line.client.call('open', { token_hash: sha256Hex(going.token), client_address: '127.0.0.1' })
-  const bytes = Buffer.from(BODY)
-  const params = (more: Partial<AskParams['request']> = {}, rest: object = {}) => ({
-    ...{
-      run_id: going.id,
-      connection_id: connectionId,
-      request_id: newId('req'),
-      body: bytes.toString('base64'),
-      waited_ms: 0,
-      wait_ms: 0,
-    },
-    seen: { client_address: '127.0.0.1', protocol: 'http/1.1', carries_placeholder: false },
-    request: {
-      ...{ tenant_id: tenantWire(house.tenantId), agent_id: house.agent.id, run_id: going.id, connection_id: connectionId },
-      ...{ scheme: 'https', host: 'api.example.com', port: 443, method: 'POST', path: '/v1/refunds', query: '' },
-      ...{ bound_headers: { 'content-type': 'application/json' }, body_bytes: bytes.length, body_sha256: sha256Hex(BODY) },
-      ...more,
-    },
-    ...rest,
-  })
-  const codeOf = (sent: object) => codeFrom(line, sent)
-  expect(await codeOf(params({ body_bytes: 1 }))).toBe('request_invalid')
-  expect(await codeOf(params({ body_sha256: sha256Hex('another') }))).toBe('request_invalid')
-  expect(await codeOf(params({ run_id: newId('run') }))).toBe('request_invalid')
-  expect(await codeOf(params({ agent_id: newId('agt') }))).toBe('forbidden')
-  expect(await codeOf(params({ tenant_id: newId('usr') }))).toBe('forbidden')
+  const line = await lineOf(way)
+  const codeOf = (...sent: [Partial<AskParams['request']>]) => codeFrom(line, asks(way, ...sent))
+  expect(await codeOf({ body_bytes: 1 })).toBe('request_invalid')
+  expect(await codeOf({ body_sha256: sha256Hex('another') })).toBe('request_invalid')
+  expect(await codeOf({ run_id: newId('run') })).toBe('request_invalid')
+  expect(await codeOf({ agent_id: newId('agt') })).toBe('forbidden')
+  expect(await codeOf({ tenant_id: newId('usr') })).toBe('forbidden')
   // A word about the policy is not even read.
-  const found = (await line.client.call('ask', params({}, { policy: { quorum: 0, texts: ['Fine?'] } }))) as AskResult
+  const found = (await line.client.call('ask', asks(way, {}, { policy: { quorum: 0, texts: ['Fine?'] } }))) as AskResult
   expect((await task(way, found.task_id)).task).toBe('May refund-bot send POST?')
-  const elsewhere = { host: 'api.elsewhere.com' }
-  expect(await codeOf(params(elsewhere))).toBe('proxy_denied')
-  expect(canonical(await states(way))).toBe('["open"]')
+  expect(await codeOf({ host: 'api.elsewhere.com' })).toBe('proxy_denied')
+  expect(await states(way)).toEqual(['open'])
+})
+
+test('V105 of two that wait for the same the one that came first is told first that people have agreed', async () => {
+  const way = await opened()
+  const { house } = way
+  const line = await lineOf(way)
+  const waits = (n: number) =>
+    vi.waitFor(async () => {
+      const { all } = await house.admin.one<{ all: number }>`select count(*)::integer as all from proxy_hold_waiters`
+      expect(all).toBe(n)
+    }, PATIENT)
+  const order: string[] = []
+  const ask = async (name: string) => {
+    const found = (await line.client.call('ask', asks(way, {}, { wait_ms: 25_000 }))) as AskResult
+    order.push(name)
+    return found
+  }
+  const first = ask('first')
+  await waits(1)
+  const second = ask('second')
+  await waits(2)
+  await decide(way, await asked(way), { type: 'accept' })
+  expect((await first).state).toBe('agreed')
+  await house.admin.run`update proxy_holds set state = 'spent', spent_at = countersign.now(), spent_request = 'req_first'`
+  await second
+  expect(order).toEqual(['first', 'second'])
 })
 
 async function codeFrom(line: Line, sent: object): Promise<string> {
