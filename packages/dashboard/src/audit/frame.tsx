@@ -4,6 +4,7 @@ import { Link } from 'wouter'
 import { Figure, figure, When } from '../jobs/frame.tsx'
 import { paths } from '../paths.ts'
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { Badge } from '../ui/badge.tsx'
 
 export type Status = RouteAnswer<'GET /audit/status'>
@@ -16,7 +17,7 @@ export function Resource({ resource }: { resource: Event['resource'] }) {
   const to = { task: paths.task, job: paths.job }[resource.type]
   return (
     <span className="flex flex-col items-start">
-      {resource.type.replaceAll('_', ' ')}
+      {wireWord(resource.type)}
       {to ? (
         <Link href={to(resource.id)} className="font-mono text-xs wrap-anywhere">
           {resource.id}
@@ -30,7 +31,7 @@ export function Resource({ resource }: { resource: Event['resource'] }) {
 
 export const Who = ({ actor }: { actor: Pick<Event['actor'], 'type' | 'id'> }) => (
   <span className="flex flex-col">
-    {actor.type}
+    {wireWord(actor.type)}
     <Mono text={actor.id} />
   </span>
 )

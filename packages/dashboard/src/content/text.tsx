@@ -1,11 +1,11 @@
-// What an agent wrote, as text: never markup, hidden characters shown as marks (T86).
+// What an agent or a person wrote, as text: never markup, hidden characters shown as marks (T86). It is marked as content: the words of the page are messages (T164), these are not.
 
 import { t } from '../text/t.ts'
 import { partsOf } from '../ui/marks.ts'
 
 export function AgentText({ text }: { text: string }) {
   return (
-    <span className="whitespace-pre-wrap wrap-anywhere" dir="auto">
+    <span className="whitespace-pre-wrap wrap-anywhere" dir="auto" data-content="">
       {partsOf(text).map((part, i) => (
         // Parts have no identity but their place.
         // biome-ignore lint/suspicious/noArrayIndexKey: see above

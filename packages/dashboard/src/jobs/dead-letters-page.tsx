@@ -77,7 +77,7 @@ export function DeadLettersPage() {
                 </button>
               ),
             },
-            { name: t('Queue'), cell: (group) => group.queue },
+            { name: t('Queue'), cell: (group) => <span data-content="">{group.queue}</span> },
             { name: t('Letters'), right: true, cell: (group) => figure(group.n) },
             { name: t('Oldest'), right: true, cell: (group) => <When at={group.oldest_at} now={now} /> },
             { name: t('Newest'), right: true, cell: (group) => <When at={group.newest_at} now={now} /> },

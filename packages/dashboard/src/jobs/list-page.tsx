@@ -144,7 +144,7 @@ export function JobsPage() {
               ),
             },
             { name: t('State'), cell: (job) => <StateBadge job={job} /> },
-            { name: t('Queue'), cell: (job) => job.queue },
+            { name: t('Queue'), cell: (job) => <span data-content="">{job.queue}</span> },
             {
               name: t('Attempt'),
               right: true,

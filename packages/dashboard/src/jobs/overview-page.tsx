@@ -93,7 +93,14 @@ export function OverviewPage() {
           rows={queues.data.data}
           id={(row) => row.queue}
           columns={[
-            { name: t('Queue'), cell: (row) => <Link href={paths.queueOf(row.queue)}>{row.queue}</Link> },
+            {
+              name: t('Queue'),
+              cell: (row) => (
+                <Link href={paths.queueOf(row.queue)} data-content="">
+                  {row.queue}
+                </Link>
+              ),
+            },
             { name: t('Ready'), right: true, cell: (row) => figure(row.depth.ready ?? 0) },
             { name: t('Running'), right: true, cell: (row) => figure(row.depth.running ?? 0) },
             { name: t('Oldest ready'), right: true, cell: (row) => span(row.oldest_ready_ms) },

@@ -31,7 +31,10 @@ export function QueuesPage() {
               name: t('Queue'),
               cell: (queue) => (
                 <>
-                  <Link href={paths.queueOf(queue.name)}>{queue.name}</Link> <Paused at={queue.paused_at} />
+                  <Link href={paths.queueOf(queue.name)} data-content="">
+                    {queue.name}
+                  </Link>{' '}
+                  <Paused at={queue.paused_at} />
                 </>
               ),
             },

@@ -53,7 +53,9 @@ export function PolicyItem({ policy, open = false }: { policy: Shown; open?: boo
         <span className="w-20 shrink-0">
           <Badge tone={TONES[doesOf(policy)]}>{wireWord(doesOf(policy))}</Badge>
         </span>
-        <span className="min-w-0 grow basis-72 wrap-anywhere">{visible(policy.says)}</span>
+        <span className="min-w-0 grow basis-72 wrap-anywhere" data-content="">
+          {visible(policy.says)}
+        </span>
         <code className="font-mono text-sm text-muted">{visible(policy.id)}</code>
       </div>
       {ask && (

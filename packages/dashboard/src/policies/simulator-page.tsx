@@ -193,7 +193,9 @@ function Answer({ outcome }: { outcome: PolicyOutcome }) {
   const { ask } = outcome
   return (
     <Card title={t('Outcome')} badge={<OutcomeBadge outcome={outcome.outcome} />}>
-      <p role="status">{visible(outcome.says)}</p>
+      <p role="status" data-content="">
+        {visible(outcome.says)}
+      </p>
       {ask && (
         <p className="text-sm text-muted">
           {ask.on_timeout === 'deny'

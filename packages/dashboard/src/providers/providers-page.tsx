@@ -81,11 +81,14 @@ export function ProvidersPage() {
           <li key={one.name} className="card relative flex flex-col gap-2 p-4 focus-within:ring-2 hover:bg-sunken">
             <Link
               href={paths.provider(one.name)}
+              data-content=""
               className="font-semibold after:absolute after:inset-0 focus-visible:outline-none"
             >
               {visible(one.display_name)}
             </Link>
-            <p className="text-sm text-muted wrap-anywhere">{visible(one.hosts.slice(0, 2).join(', '))}</p>
+            <p data-content="" className="text-sm text-muted wrap-anywhere">
+              {visible(one.hosts.slice(0, 2).join(', '))}
+            </p>
             <ProviderBadges provider={one} />
           </li>
         ))}

@@ -8,6 +8,7 @@ import { Figure, figure, span, When } from '../jobs/frame.tsx'
 import { More, useList } from '../list.tsx'
 import { rich } from '../text/rich.tsx'
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Banner } from '../ui/banner.tsx'
@@ -150,7 +151,7 @@ function Log({ endpoint, now }: { endpoint: Endpoint; now: number }) {
           <SelectField
             label={t('State')}
             value={state ?? ''}
-            options={[{ value: '', label: t('any') }, ...DELIVERY_STATES.map((value) => ({ value, label: value }))]}
+            options={[{ value: '', label: t('any') }, ...DELIVERY_STATES.map((value) => ({ value, label: wireWord(value) }))]}
             onChange={(event) => filter({ state: event.target.value })}
           />
           {types.length > 1 && (

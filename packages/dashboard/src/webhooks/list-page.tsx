@@ -9,6 +9,7 @@ import { closedTo, useUser } from '../me.ts'
 import { ShownOnce } from '../pages/shown-once.tsx'
 import { paths } from '../paths.ts'
 import { t } from '../text/t.ts'
+import { wireWord } from '../text/wire.ts'
 import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -137,7 +138,7 @@ function Recent({ now }: { now: number }) {
         <SelectField
           label={t('State')}
           value={state ?? ''}
-          options={[{ value: '', label: t('any') }, ...DELIVERY_STATES.map((value) => ({ value, label: value }))]}
+          options={[{ value: '', label: t('any') }, ...DELIVERY_STATES.map((value) => ({ value, label: wireWord(value) }))]}
           onChange={(event) => setSearch(event.target.value ? { state: event.target.value } : {})}
         />
       </div>
