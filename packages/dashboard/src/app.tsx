@@ -1,6 +1,8 @@
 // Which page stands at which address, and who may see it: without a session every page but set-up, sign-in and invitation leads to sign-in and back.
 import { lazy, type ReactNode, Suspense } from 'react'
 import { Redirect, Route, Switch, useLocation, useSearch } from 'wouter'
+// Reads what stands behind the # of a claim link before anything leads elsewhere.
+import './claim/token.ts'
 import { SignedIn, useMe, useSetup } from './me.ts'
 import { InboxPage } from './pages/inbox-page.tsx'
 import { NowherePage } from './pages/nowhere-page.tsx'
@@ -58,6 +60,7 @@ const VaultPage = later('VaultPage', () => import('./vault/vault-page.tsx'))
 const VersionsPage = later('VersionsPage', () => import('./policies/versions-page.tsx'))
 const AnswerPage = later('AnswerPage', () => import('./answer/answer-page.tsx'))
 const EventPage = later('EventPage', () => import('./audit/event-page.tsx'))
+const ClaimPage = later('ClaimPage', () => import('./claim/claim-page.tsx'))
 const ConnectPage = later('ConnectPage', () => import('./connect/connect-page.tsx'))
 const ReturnPage = later('ReturnPage', () => import('./connect/return-page.tsx'))
 const JobPage = later('JobPage', () => import('./jobs/job-page.tsx'))
@@ -127,6 +130,7 @@ function Inside() {
             <Route path="/tasks/:id/record" component={RecordPage} />
             <Route path="/analytics" component={AnalyticsPage} />
             <Route path="/agents" component={AgentsPage} />
+            <Route path="/claim/:id">{({ id }) => <ClaimPage key={id} id={id} />}</Route>
             <Route path="/people" component={PeoplePage} />
             <Route path="/connections" component={ConnectionsPage} />
             <Route path="/connections/:id">{({ id }) => <ConnectionPage key={id} id={id} />}</Route>

@@ -39,6 +39,8 @@ const WORDS: Partial<Record<ProblemCode, string>> = {
   policy_error: t('The policies could not be judged, so this is denied. Ask an operator to mend them.'),
   approval_pending: t('People have to agree first. It is in the inbox; try again when it is answered.'),
   human_denied: t('A person saw exactly this and said no.'),
+  claim_expired: t('This link was used or is too old. Have the program call again: it is told a new one.'),
+  key_in_use: t('This key belongs to an agent already.'),
   rotation_open: t('The key before the last rotation still works. Wait until it ends, or revoke the key.'),
 }
 
