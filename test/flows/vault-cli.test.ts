@@ -12,7 +12,7 @@ type Terminal = { folder: string; run(words: string[], more?: { env?: Record<str
 
 async function terminalOf(
   house: House,
-  scopes = ['connections:*', 'grants:*', 'runs:*', 'providers:*', 'vaults:*', 'jobs:*', 'events:*'],
+  scopes = ['agents:*', 'connections:*', 'grants:*', 'runs:*', 'providers:*', 'vaults:*', 'jobs:*', 'events:*'],
 ): Promise<Terminal> {
   const cli = await buildCommand()
   const folder = temporaryFolder()
@@ -168,4 +168,18 @@ test('V123 flags of every command: JSON of failures, the tenant, quiet notes, ti
     'usage',
     expect.not.stringContaining('abc'),
   ])
+}, 240_000)
+
+test('V124 agents use: whose runs are opened where nobody is named, kept for this server in a file of one’s own', async () => {
+  const { house } = await openVault()
+  const { run, folder } = await terminalOf(house)
+  const nobody = await run(['run', '--', 'true'])
+  expect([nobody.code, nobody.err]).toEqual([125, expect.stringContaining('say which one with --agent')])
+  const used = await run(['agents', 'use', house.agent.id])
+  expect([used.code, used.out]).toEqual([0, expect.stringContaining(house.agent.id)])
+  expect(statSync(join(folder, '.config/countersign/agents.json')).mode & 0o777).toBe(0o600)
+  // Nothing but the proxy is missing now.
+  const known = await run(['run', '--', 'true'])
+  expect([known.code, known.err]).toEqual([125, expect.stringContaining('runs no proxy')])
+  expect((await run(['agents', 'use', 'agt_00000000000000000000000000'])).code).toBe(1)
 }, 240_000)

@@ -3,6 +3,7 @@ import type { Agent } from '@countersign/sdk'
 import type { Command } from 'commander'
 import { plain, print, table, unlessRefused } from './output.ts'
 import type { Door } from './tasks.ts'
+import { useAgent } from './used-agent.ts'
 
 const EXAMPLES = `
 Examples:
@@ -42,6 +43,15 @@ export function agentsCommand(program: Command, door: Door): void {
         client.call('GET /grants', { query: { agent_id: id, status: 'active', limit: 200 } }),
       )
       print(door.output(), { ...agent, grants: grants?.data ?? null }, () => shown(agent, grants?.data ?? []))
+    })
+  agents
+    .command('use <id>')
+    .description('the agent that `countersign run` opens runs of, where none is named')
+    .action(async (id: string) => {
+      const client = door.client()
+      const agent = await client.agents.get(id)
+      useAgent(client.settings, agent.id)
+      print(door.output(), agent, describe)
     })
   agents
     .command('rename <id> <name>')

@@ -7,6 +7,7 @@ import type { RouteAnswer } from '@countersign/sdk'
 import type { Command } from 'commander'
 import { processContext } from '../main/config.ts'
 import { missingIs, plain, print, usage } from './output.ts'
+import { needPrivateLine } from './private-line.ts'
 import type { Door } from './tasks.ts'
 
 type Started = RouteAnswer<'POST /authorizations'>
@@ -64,6 +65,7 @@ export function loginCommand(program: Command, door: Door): void {
 
 async function login(door: Door, provider: string, options: LoginOptions): Promise<void> {
   const typed = secretOf(options)
+  if (typed !== null) needPrivateLine(door.client())
   const fields = typed === null ? undefined : await fieldsOf(door, provider, typed)
   const params = { ...options.param, ...(options.baseUrl === undefined ? {} : { base_url: options.baseUrl }) }
   const body = {

@@ -6,6 +6,7 @@ import type { Command } from 'commander'
 import { processContext } from '../main/config.ts'
 import { confirm } from './confirm.ts'
 import { missingIs, plain, print, usage } from './output.ts'
+import { needPrivateLine } from './private-line.ts'
 import type { Door } from './tasks.ts'
 
 type Client = RouteAnswer<'GET /providers/:name/client'>
@@ -44,6 +45,7 @@ export function clientCommands(clients: Command, door: Door): void {
     .action((name: string, options: SetOptions) =>
       missingIs(4, async () => {
         const secret = secretOf(options)
+        if (secret !== undefined) needPrivateLine(door.client())
         const body = {
           ...{ client_id: options.clientId, ...(secret === undefined ? {} : { secret }) },
           ...(options.auth && { auth: options.auth }),

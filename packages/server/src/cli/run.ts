@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { printError } from './output.ts'
 import type { RunOptions } from './run/request.ts'
 import type { Door } from './tasks.ts'
+import { usedAgent } from './used-agent.ts'
 
 const EXAMPLES = `
 Examples:
@@ -33,6 +34,7 @@ export function runCommand(program: Command, door: Door): void {
     .option('--no-proxy <host>', 'reached straight, as this machine is; may be repeated', several)
     .option('--clean-env', 'hand on PATH, HOME, the locale and the terminal, and no other variable')
     .option('--isolate', 'Linux: in a network of its own, whose only way out is the proxy; not at all where that cannot be had')
+    .option('--relay', 'Linux: for Java, and for what cannot say to a proxy who it is')
     .option('--status-fd <n>', 'write how it went to this file descriptor, as one line of JSON')
     .option('--print-env', 'start nothing: print the variables for a container')
     .addHelpText('after', EXAMPLES)
@@ -42,7 +44,9 @@ export function runCommand(program: Command, door: Door): void {
 async function act(door: Door, command: string[], options: RunOptions): Promise<void> {
   try {
     const [{ run }, { readRequest }] = await Promise.all([import('./run/act.ts'), import('./run/request.ts')])
-    process.exitCode = await run({ client: door.client(), output: door.output() }, readRequest(command, options))
+    const client = door.client()
+    const agent = options.agent ?? usedAgent(client.settings)
+    process.exitCode = await run({ client, output: door.output() }, readRequest(command, { ...options, agent }))
   } catch (error) {
     printError(door.output(), error)
     process.exitCode = exitOf(error)
