@@ -986,6 +986,20 @@ export type Hold = {
   sent: string | null
 }
 
+export type ImportedConnections = {
+  data: {
+    index: number
+    provider: string
+    status: 'imported' | 'replaced' | 'failed'
+    connection_id: string | null
+    expires_at: string | null
+    /** Cookies that the provider’s definition has no use for. */
+    ignored: string[]
+    code: string | null
+    message: string | null
+  }[]
+}
+
 /** What a host announced, newest words first. */
 export type Incident = {
   id: string
@@ -7112,6 +7126,8 @@ export type Routes = {
       name?: string
       labels?: string[]
       shared?: boolean
+      /** Of a key that ends: 30, 7 and 1 days before the event `connection.expiring` says so. */
+      expires_at?: string | null
       /** Where the credential goes: every grant is suspended until somebody confirms it. */
       params?: { [member: string]: string }
     }
@@ -7154,6 +7170,44 @@ export type Routes = {
           state: 'match' | 'different' | 'missing'
         }[]
       }
+    }
+  }
+  'POST /connections/import': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      items: {
+        provider: string
+        method?:
+          | 'code'
+          | 'device'
+          | 'register'
+          | 'client_credentials'
+          | 'jwt_bearer'
+          | 'token_exchange'
+          | 'github_app'
+          | 'api_key'
+          | 'basic'
+          | 'aws'
+          | 'minted_jwt'
+          | 'cookies'
+        name?: string
+        shared?: boolean
+        labels?: string[]
+        params?: { [member: string]: string }
+        fields?: { [member: string]: string }
+        /** By name, or the line of a `Cookie` field. */
+        cookies?: string | { [member: string]: string }
+        /** Where the cookies are from; each must be one of the provider’s. */
+        hosts?: string[]
+        expires_at?: string
+        /** Of cookies a day, unless given. */
+        lifetime_seconds?: number
+        replace?: boolean
+      }[]
+    }
+    answers: {
+      200: ImportedConnections
     }
   }
   'POST /connections/:id/export': {

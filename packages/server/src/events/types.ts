@@ -215,6 +215,10 @@ export const EVENT_TYPES = {
     class: 'audit',
     says: 'A stored credential is worth nothing any more: somebody has to sign in again.',
   },
+  'connection.expiring': {
+    class: 'audit',
+    says: 'A stored key ends in 30, 7 or 1 days, and nothing renews it; `days` says which.',
+  },
   'connection.rotated': { class: 'audit', says: 'A stored key was exchanged for a new one at its provider.' },
   'connection.updated': { class: 'audit', says: 'What may be read of a stored credential was changed.' },
   'connection.imported': { class: 'audit', says: 'A credential was imported.' },

@@ -2,18 +2,22 @@
 import { defineKind, defineSchedule, type Kind, type Schedule, snooze } from '@countersign/queue'
 import { systemScope } from '../db/scope.ts'
 import { isId } from '../std/id.ts'
+import { pruneJobs, pruneSchedules } from './authorizations/prune.ts'
 import { clientJobs } from './clients/forget.ts'
 import { expireGrants } from './grants/expire.ts'
 import { FOLLOW, followProposal } from './grants/proposal.ts'
 import type { VaultHouse } from './house.ts'
 import { compareWithRecord } from './material/check.ts'
 import { END_CONNECTIONS, endConnectionsNow } from './providers/end.ts'
+import { reminderJobs, reminderSchedules } from './refresh/remind.ts'
 import { sweepRuns } from './runs/run.ts'
 import { verifyJobs } from './verify/jobs.ts'
 
 export const vaultJobs = (house: VaultHouse): Kind[] => [
   ...verifyJobs(house),
   ...clientJobs(house),
+  ...reminderJobs(house),
+  ...pruneJobs(house),
   defineKind('vault.compare', {
     keepOutput: false,
     async run() {
@@ -63,6 +67,8 @@ function readEnd(value: unknown): { provider: string; cause: string } {
 }
 
 export const vaultSchedules: readonly Schedule[] = [
+  ...reminderSchedules,
+  ...pruneSchedules,
   defineSchedule('vault-comparison', { cron: '41 3 * * *', kind: 'vault.compare', overlap: 'skip' }),
   defineSchedule('run-sweep', { cron: '* * * * *', kind: 'run.sweep', overlap: 'skip' }),
   defineSchedule('grant-expiry', { cron: '* * * * *', kind: 'grant.expire', overlap: 'skip' }),

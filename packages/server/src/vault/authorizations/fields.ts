@@ -23,6 +23,7 @@ const BASIC: Field[] = [
 export function fieldsOf(definition: Definition, method: Method): readonly Field[] {
   if (method === 'api_key') return definition.api_key?.fields ?? [{ name: 'api_key', label: 'API key', secret: true }]
   if (method === 'basic') return definition.api_key?.fields ?? BASIC
+  if (method === 'cookies') return definition.api_key?.fields ?? []
   if (method === 'aws') return definition.api_key?.fields ?? AWS
   return []
 }

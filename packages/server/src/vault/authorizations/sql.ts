@@ -184,3 +184,10 @@ export const findExisting = (t: Tx, scope: Scope, provider: string, owner: strin
 export const noteError = (t: Tx, scope: Scope, connectionId: string, code: string) => t.run`
   update connections set last_error_code = ${code}::text, last_error_at = ${t.now}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and id = ${connectionId}::text`
+
+export const tenantsWithSettled = (t: Tx, before: Date) => t.rows<{ tenant_id: string }>`
+  select tenant_id from countersign_engine.tenants_with_settled_authorizations(${before}::timestamptz)`
+
+export const deleteSettled = (t: Tx, scope: Scope, before: Date, most: number) => t.run`
+  delete from authorizations where tenant_id = ${scope.tenantId}::uuid and id in (
+    select id from authorizations where tenant_id = ${scope.tenantId}::uuid and settled_at < ${before}::timestamptz order by settled_at limit ${most}::integer)`

@@ -80,6 +80,8 @@ export type ConnectionChange = {
   labels?: string[]
   shared?: boolean
   params?: Record<string, string>
+  /** Of a key whose end its provider does not tell us; null: it has none. */
+  expires_at?: Date | null
 }
 
 /**
@@ -94,7 +96,7 @@ export async function changeConnection(
   ifMatch: string | undefined,
 ): Promise<Connection> {
   if (Object.values(change).every((value) => value === undefined))
-    throw invalid('', 'nothing_to_change', 'Send at least one of name, labels, shared, params.')
+    throw invalid('', 'nothing_to_change', 'Send at least one of name, labels, shared, params, expires_at.')
   const wanted = versionOf(ifMatch)
   return tx(house.db, scope, async (t) => {
     const row = await lockOrThrow(t, scope, id, 'connection.update')
@@ -105,6 +107,7 @@ export async function changeConnection(
       labels: change.labels === undefined ? row.labels : checkedLabels(change.labels),
       owner: change.shared === undefined ? row.owner : ownerOf(scope, row, change.shared),
       params,
+      expires_at: change.expires_at === undefined ? row.expires_at : endOf(row, change.expires_at, t.now),
     }
     const changed = await changeConnectionIf(t, scope, id, row.revision, next).catch((error: unknown) => {
       throw isUniqueViolation(error, 'connections_name') ? new Problem('connection_exists') : error
@@ -115,6 +118,14 @@ export async function changeConnection(
     if (JSON.stringify(params) !== JSON.stringify(row.params)) await suspendGrantsOf(t, scope, id, 'params_changed')
     return showOne(t, scope, changed)
   })
+}
+
+/** Tokens end when their provider says; only of what was handed in does a human know. */
+function endOf({ method }: ConnectionRow, wanted: Date | null, now: Date): Date | null {
+  if (!['api_key', 'basic', 'aws', 'cookies'].includes(method))
+    throw invalid('/expires_at', 'not_stored', 'When this ends is for its provider to say.')
+  if (wanted !== null && wanted <= now) throw invalid('/expires_at', 'past', 'This is over already: revoke the connection.')
+  return wanted
 }
 
 /** Its owner shares it with the tenant; only who reaches all of the tenant's takes it for themselves. */

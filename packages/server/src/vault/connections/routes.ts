@@ -5,7 +5,8 @@ import { compareConnections } from './compare.ts'
 import { changeConnection, getConnection, listConnectionsOf, removeConnection } from './connection.ts'
 import { makeDefault } from './default.ts'
 import { exportFields, FORMATS } from './export.ts'
-import { ConnectionBody, ConnectionChange, ConnectionStatus, ProviderName } from './shapes.ts'
+import { importConnections } from './import.ts'
+import { ConnectionBody, ConnectionChange, ConnectionStatus, ImportBody, ImportResults, ProviderName } from './shapes.ts'
 
 const tag = 'connections'
 const params = { id: s.id('conn') }
@@ -129,6 +130,22 @@ export const connectionRoutes = (house: VaultHouse): Route[] => [
     async ({ scope, body, limits }) => ({
       data: await compareConnections(house, scope, body.items, (cost) => limits.take('vault.compare', scope.principal, cost)),
     }),
+  ),
+  route(
+    'POST /connections/import',
+    {
+      summary: 'Store credentials that a human brings: keys, passwords, cookies of a session',
+      description:
+        'Each item for itself, with a result of its own. Nothing is tried at a provider. `replace: true` puts an item in place of what has its name; a repeated call then does the same again.',
+      tag,
+      auth: 'session',
+      action: 'connection.create',
+      body: ImportBody,
+      maxBody: 4_194_304,
+      answers: { 200: ImportResults },
+      idempotency: 'none',
+    },
+    async ({ scope, body }) => ({ data: await importConnections(house, scope, body.items) }),
   ),
   route(
     'POST /connections/:id/export',

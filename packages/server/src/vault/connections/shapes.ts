@@ -49,9 +49,54 @@ export const ConnectionBody = s.named(
   'A stored credential of a provider. What is secret in it stands in no answer.',
 )
 
+const Lines = s.record(s.text({ max: 16_384 }))
+
+export const ImportBody = s.object({
+  items: s.array(
+    s.object({
+      provider: s.line({ max: 64 }),
+      method: s.optional(MethodName),
+      name: s.optional(s.line({ max: 63 })),
+      shared: s.optional(s.boolean()),
+      labels: s.optional(Labels),
+      params: s.optional(Params),
+      fields: s.optional(Lines),
+      cookies: s.optional(s.either(s.text({ max: 65_536 }), Lines)).describe('By name, or the line of a `Cookie` field.'),
+      hosts: s
+        .optional(s.array(s.line({ max: 300 }), { max: 50 }))
+        .describe('Where the cookies are from; each must be one of the provider’s.'),
+      expires_at: s.optional(s.time()),
+      lifetime_seconds: s.optional(s.int({ min: 60, max: 31_536_000 })).describe('Of cookies a day, unless given.'),
+      replace: s.optional(s.boolean()),
+    }),
+    { min: 1, max: 200 },
+  ),
+})
+
+export const ImportResults = s.named(
+  'ImportedConnections',
+  s.object({
+    data: s.array(
+      s.object({
+        index: s.int(),
+        provider: s.text(),
+        status: s.oneOf('imported', 'replaced', 'failed'),
+        connection_id: s.maybe(s.id('conn')),
+        expires_at: s.maybe(s.time()),
+        ignored: s.array(s.text()).describe('Cookies that the provider’s definition has no use for.'),
+        code: s.maybe(s.text()),
+        message: s.maybe(s.text()),
+      }),
+    ),
+  }),
+)
+
 export const ConnectionChange = s.object({
   name: s.optional(ConnectionName),
   labels: s.optional(Labels),
   shared: s.optional(s.boolean()),
+  expires_at: s
+    .nullish(s.time())
+    .describe('Of a key that ends: 30, 7 and 1 days before the event `connection.expiring` says so.'),
   params: s.optional(Params).describe('Where the credential goes: every grant is suspended until somebody confirms it.'),
 })

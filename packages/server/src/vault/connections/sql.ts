@@ -86,6 +86,12 @@ export const lockByName = (
     and c.name = ${name}::text and c.status <> 'removed'
   for no key update`
 
+/** Without its lock: to say what was there. */
+export const findByName = (t: Tx, scope: Scope, provider: string, owner: string | null, name: string) => t.maybe<{ id: string }>`
+  select id from connections
+  where tenant_id = ${scope.tenantId}::uuid and provider = ${provider}::text and coalesce(owner, '') = coalesce(${owner}::text, '')
+    and name = ${name}::text and status <> 'removed'`
+
 export type Filter = {
   provider?: string
   status?: string
@@ -207,10 +213,18 @@ export const changeConnectionIf = (
   scope: Scope,
   id: string,
   revision: number,
-  one: { name: string; labels: readonly string[]; owner: string | null; params: Record<string, string> },
+  one: {
+    name: string
+    labels: readonly string[]
+    owner: string | null
+    params: Record<string, string>
+    expires_at: Date | null
+  },
 ) => t.maybe<ConnectionRow>`
   update connections c set name = ${one.name}::text, labels = ${one.labels}::text[], owner = ${one.owner}::text,
-    params = ${JSON.stringify(one.params)}::jsonb, revision = revision + 1, updated_at = ${t.now}::timestamptz
+    params = ${JSON.stringify(one.params)}::jsonb, revision = revision + 1, updated_at = ${t.now}::timestamptz,
+    reminded_days = case when expires_at is distinct from ${one.expires_at}::timestamptz then null else reminded_days end,
+    expires_at = ${one.expires_at}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and revision = ${revision}::bigint and status <> 'removed'
   returning ${COLUMNS}`
 

@@ -80,3 +80,12 @@ export const dueConnections = (db: Db, batch: number) =>
     db,
     sql`select tenant_id, id from countersign_engine.connections_to_refresh(${batch}::integer)`,
   )
+
+export const endingConnections = (t: Tx, atMost: number) => t.rows<{ tenant_id: string; id: string }>`
+  select tenant_id, id from countersign_engine.connections_ending(${atMost}::integer)`
+
+/** Of those who remind at once, one does; what was given another end meanwhile is looked at again. */
+export const remindIf = (t: Tx, scope: Scope, id: string, days: number, expiresAt: Date) => t.run`
+  update connections set reminded_days = ${days}::integer
+  where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and status = 'connected' and expires_at = ${expiresAt}::timestamptz
+    and (reminded_days is null or reminded_days > ${days}::integer)`
