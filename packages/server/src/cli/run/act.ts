@@ -5,12 +5,13 @@ import type { Countersign } from '@countersign/sdk'
 import { processContext } from '../../main/config.ts'
 import { type Output, print } from '../output.ts'
 import { codeOf, type Ended, groupingHere, startChild } from './child.ts'
-import { childEnvironment, ownOf } from './environment.ts'
+import { childEnvironment, ownOf, relayedOf } from './environment.ts'
 import { wayTo } from './forwarder.ts'
 import { openHeart } from './heart.ts'
 import { PORT_INSIDE, startIsolated } from './isolate.ts'
 import { endRun, type Opened, openRun } from './open.ts'
 import { openPlace, type Place, sweepPlaces } from './place.ts'
+import { openRelay } from './relay.ts'
 import type { RunRequest } from './request.ts'
 import { openStatus } from './status.ts'
 
@@ -63,9 +64,11 @@ async function withRun(house: RunHouse, request: RunRequest, opened: Opened, not
 type Started = { house: RunHouse; request: RunRequest; opened: Opened; place: Place; note(text: string): void }
 
 async function beside({ house, request, opened, place, note }: Started): Promise<Ended> {
-  const way = await wayTo(opened.proxy)
+  const { run, token, proxy } = opened
+  const way = request.isRelayed ? await openRelay(proxy, { id: run.id, token }) : await wayTo(proxy)
   try {
     const env = childEnvironment(inputOf(house.client, request, opened, way.url, place))
+    if (request.isRelayed) Object.assign(env, relayedOf(env, way.url, place.store(opened.authority)))
     const child = await startChild(request.command, { env, note, grouping: groupingHere() })
     return await child.ended
   } finally {

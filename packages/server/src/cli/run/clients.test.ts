@@ -118,6 +118,6 @@ test('V84 V127 another process without the token gets 407 from the proxy, and no
   const curl = start('curl', ['-sS', '-m', '30', '-x', `http://127.0.0.1:${world.proxyPort}`, `${world.origin}/`])
   expect((await curl.ended).code).toBe(56)
   expect(curl.stderr()).toContain('407')
-  expect(world.asked).toEqual([])
+  expect(world.asked()).toEqual([])
   expect(world.service.seen).toEqual([])
 }, 120_000)

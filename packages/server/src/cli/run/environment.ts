@@ -75,5 +75,27 @@ export function ownOf({
   }
 }
 
+/** With `--relay` nobody shows a token, and Java, which reads no variable of the others, is led too. */
+export function relayedOf(env: Readonly<Record<string, string>>, relay: URL, store: string): Record<string, string> {
+  const address = relay.href.replace(/\/$/, '')
+  const to = (scheme: string): string[] => [`-D${scheme}.proxyHost=${relay.hostname}`, `-D${scheme}.proxyPort=${relay.port}`]
+  const except = (env.NO_PROXY ?? '').split(',').map((one) => (one === '::1' ? '[::1]' : one.replace(/^\./, '*.')))
+  const java = [
+    ...(env.JAVA_TOOL_OPTIONS ? [env.JAVA_TOOL_OPTIONS] : []),
+    ...to('https'),
+    ...to('http'),
+    `'-Dhttp.nonProxyHosts=${except.join('|')}'`,
+    quotedForJava(`-Djavax.net.ssl.trustStore=${store}`),
+    '-Djavax.net.ssl.trustStoreType=PKCS12',
+  ]
+  return {
+    ...{ HTTP_PROXY: address, HTTPS_PROXY: address, http_proxy: address, https_proxy: address },
+    JAVA_TOOL_OPTIONS: java.join(' '),
+  }
+}
+
+/** Java takes quotes off, and knows no backslash. */
+const quotedForJava = (option: string): string => (/\s/.test(option) ? `"${option}"` : option)
+
 /** As Node reads its options: in double quotes where there is white space, with a backslash before what means something. */
 const quoted = (path: string): string => (/[\s"\\]/.test(path) ? `"${path.replace(/["\\]/g, '\\$&')}"` : path)

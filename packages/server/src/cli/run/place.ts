@@ -4,6 +4,7 @@ import { chmodSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { rootCertificates } from 'node:tls'
+import { trustStore } from './trust-store.ts'
 
 const PREFIX = 'countersign-run-'
 const OWNER = 'owner.json'
@@ -19,6 +20,8 @@ export type Place = {
   bundle: string
   /** The run's own authority alone. */
   authority: string
+  /** The bundle again, as Java reads it; written when it is asked for. */
+  store(authorityPem: string): string
   remove(): void
 }
 
@@ -34,7 +37,12 @@ export function openPlace(authorityPem: string, until: Date | null = null): Plac
   writeFileSync(authority, pem, { mode })
   writeFileSync(bundle, `${rootCertificates.join('\n')}\n${pem}`, { mode })
   if (until !== null) chmodSync(folder, 0o755)
-  return { folder, bundle, authority, remove: () => rmSync(folder, { recursive: true, force: true }) }
+  const store = (own: string): string => {
+    const file = join(folder, 'ca-bundle.p12')
+    writeFileSync(file, trustStore(own), { mode: 0o600 })
+    return file
+  }
+  return { folder, bundle, authority, store, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
 
 /** Removes what commands left that live no more. Answers how many. */

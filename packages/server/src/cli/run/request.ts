@@ -12,6 +12,7 @@ export type RunOptions = {
   proxy: true | string[]
   cleanEnv?: true
   isolate?: true
+  relay?: true
   statusFd?: string
   printEnv?: true
 }
@@ -27,6 +28,7 @@ export type RunRequest = {
   noProxy: readonly string[]
   isClean: boolean
   isIsolated: boolean
+  isRelayed: boolean
   statusFd: number | null
   printsEnv: boolean
 }
@@ -40,7 +42,10 @@ export function readRequest(command: readonly string[], options: RunOptions): Ru
     throw printsEnv
       ? refuseWord('--print-env', 'command', 'prints the variables and starts nothing: leave the command away')
       : refuseWord('command', 'required', 'is missing: countersign run -- <command> …')
-  if (printsEnv && options.isolate) throw refuseWord('--isolate', 'print_env', 'is for a command that is started here')
+  if (printsEnv && (options.isolate || options.relay))
+    throw refuseWord(options.isolate ? '--isolate' : '--relay', 'print_env', 'is for a command that is started here')
+  if (options.isolate && options.relay)
+    throw refuseWord('--relay', 'isolate', 'cannot tell processes in a network of their own: use one of the two')
   if (options.mode !== undefined && !MODES.includes(options.mode)) throw refuseWord('--mode', 'mode', 'is enforce or learn')
   return {
     command,
@@ -53,6 +58,7 @@ export function readRequest(command: readonly string[], options: RunOptions): Ru
     noProxy: options.proxy === true ? [] : options.proxy,
     isClean: options.cleanEnv === true,
     isIsolated: options.isolate === true,
+    isRelayed: options.relay === true,
     statusFd: options.statusFd === undefined ? null : parseNumber('--status-fd', options.statusFd),
     printsEnv,
   }
