@@ -71,6 +71,30 @@ test('V80 calls answer in their own time', async () => {
   expect(await slow).toBe('slow')
 })
 
+test('V80 a node that asks more at once than a line takes has the rest wait, and loses nothing', async () => {
+  let release = (): void => undefined
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  let running = 0
+  let most = 0
+  const { dial } = await gate({
+    async slow(params) {
+      most = Math.max(most, ++running)
+      await held
+      running--
+      return params
+    },
+  })
+  const client = dial(await identity())
+  await opened(client)
+  const all = Promise.all(Array.from({ length: 700 }, (_, i) => client.call('slow', i)))
+  await expect.poll(() => running, { timeout: 10_000, interval: 10 }).toBe(256)
+  release()
+  expect(await all).toEqual(Array.from({ length: 700 }, (_, i) => i))
+  expect([most, client.isOpen()]).toEqual([256, true])
+})
+
 test('V80 an unknown fingerprint is closed before a byte is read', async () => {
   const calls: unknown[] = []
   const { dial, knocked } = await gate({ echo: async (params) => calls.push(params) }, () => false)

@@ -166,11 +166,14 @@ export type DialOptions = Place & {
 }
 
 type Waiting = { resolve: (result: unknown) => void; reject: (error: Problem) => void; stop: () => void }
+/** Not on its way yet: as many are under way as the gate takes. */
+type Queued = { send(): void; reject: (error: Problem) => void }
 
 /** Comes back by itself when the line breaks; calls meanwhile are refused, not kept: whoever asks again is judged anew. */
 export function dialChannel({ identity, host, port, path, fingerprint, clock, log }: DialOptions): GateClient {
   const place = path === undefined ? { host, port } : { path }
   const waiting = new Map<number, Waiting>()
+  const queued: Queued[] = []
   let socket: TLSSocket | null = null
   let isOpen = false
   let closed = false
@@ -184,6 +187,10 @@ export function dialChannel({ identity, host, port, path, fingerprint, clock, lo
       one.reject(unreachable())
     }
     waiting.clear()
+    for (const one of queued.splice(0)) one.reject(unreachable())
+  }
+  const sendNext = (): void => {
+    if (waiting.size < MOST_AT_ONCE) queued.shift()?.send()
   }
   const settle = (text: string): void => {
     const said = JSON.parse(text) as Answered
@@ -193,6 +200,7 @@ export function dialChannel({ identity, host, port, path, fingerprint, clock, lo
     one.stop()
     if (said.problem) one.reject(new Problem(said.problem.code, said.problem.members))
     else one.resolve(said.result)
+    sendNext()
   }
   const dial = (): void => {
     if (closed) return
@@ -224,14 +232,19 @@ export function dialChannel({ identity, host, port, path, fingerprint, clock, lo
     call(verb, params) {
       const line = socket
       if (!isOpen || line === null) return Promise.reject(unreachable())
-      const id = ++next
       return new Promise((resolve, reject) => {
-        const stop = clock.timer(CALL_MS, () => {
-          waiting.delete(id)
-          reject(unreachable())
-        })
-        waiting.set(id, { resolve, reject, stop })
-        line.write(`${JSON.stringify({ id, verb, params } satisfies Asked)}\n`)
+        const send = (): void => {
+          const id = ++next
+          const stop = clock.timer(CALL_MS, () => {
+            waiting.delete(id)
+            reject(unreachable())
+            sendNext()
+          })
+          waiting.set(id, { resolve, reject, stop })
+          line.write(`${JSON.stringify({ id, verb, params } satisfies Asked)}\n`)
+        }
+        if (waiting.size < MOST_AT_ONCE) send()
+        else queued.push({ send, reject })
       })
     },
     close() {

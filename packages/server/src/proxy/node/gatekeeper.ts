@@ -18,7 +18,7 @@ import { type Judged, judgeRequest, passOr } from '../decide/judge.ts'
 import { invalidRpc, rpcAnswer } from '../decide/tools.ts'
 import type { View } from '../decide/view.ts'
 import type { GateClient } from '../gate/channel.ts'
-import type { AskResult, MaterialParams, MaterialResult, OpenParams, OpenResult } from '../gate/wire.ts'
+import type { AskParams, AskResult, MaterialParams, MaterialResult, OpenParams, OpenResult } from '../gate/wire.ts'
 import type { Answer, AskedRequest, FilledInjection, Gatekeeper, OpenRun, Send, Verdict } from '../gatekeeper.ts'
 import { judgedEvent, settledEvent, spentEvent } from './event.ts'
 import { type Agreed, holdRequest, type Spending } from './hold.ts'
@@ -58,6 +58,8 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 const RESENT_BODY = 65_536
 const CLOSE_MS = 5_000
+/** Half of what a line of the gate takes at once: the other half is for runs and material. */
+const MOST_LONG_ASKS = 128
 
 export function openNode(options: NodeOptions): Node {
   const { node, db, gate, clock, log, bundled } = options
@@ -73,6 +75,7 @@ export function openNode(options: NodeOptions): Node {
   const opened = new Map<string, OpenRun>()
   /** Where people reach the server, as the gate said last. */
   let serverOrigin = ''
+  let longAsks = 0
   const parsed = new WeakMap<View['policy'], Sets>()
   const judgedRequests = new Map<string, { view: View; connectionId: string | null; holdId: string | null }>()
 
@@ -161,13 +164,13 @@ export function openNode(options: NodeOptions): Node {
   async function held(view: View, request: AskedRequest, judged: Allowed): Promise<Verdict> {
     await recorder.add(judgedEvent(view, request, judged, clock.now())).sent
     const port = {
-      ask: async (params: object) => (await gate.call('ask', params)) as AskResult,
+      ask,
       spend: (hold: Spending) => spend(view, request, judged.use.connection.id, hold),
     }
     const answer = await holdRequest(
       port,
       { body: limits.holdBody, defaultWaitMs: limits.holdMs },
-      { view, request, judged, now },
+      { view, request, judged, clock },
     )
     if (!(answer instanceof Problem)) return send(view, request, judged, answer)
     const outcome = answer.code === 'approval_pending' ? 'ask' : 'deny'
@@ -175,6 +178,17 @@ export function openNode(options: NodeOptions): Node {
     const task = answer.members.task_id
     const more: Record<string, string> = task === undefined ? {} : { 'countersign-task': task }
     return answerOf(answer, outcome, { requestId: request.id, grpc: isGrpc(request.headers) }, more)
+  }
+
+  /** Many sockets may wait for people; most of them at the gate, and the rest ask again and again. */
+  async function ask(params: AskParams): Promise<AskResult> {
+    const waits = params.wait_ms > 0 && longAsks < MOST_LONG_ASKS
+    if (waits) longAsks++
+    try {
+      return (await gate.call('ask', waits ? params : { ...params, wait_ms: 0 })) as AskResult
+    } finally {
+      if (waits) longAsks--
+    }
   }
 
   /** At most once, and told in the same transaction: what goes out under an approval is never without its event. */

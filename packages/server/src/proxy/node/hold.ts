@@ -1,6 +1,7 @@
 // A request that waits for people (V100–V106), from the node's side: its body whole, its digest, the question at the gate, and one send for one approval.
 // Sends nothing itself, and spends an approval only in the statement that nobody else can win.
 import { Problem } from '@countersign/sdk'
+import type { Clock } from '../../std/clock.ts'
 import { carries } from '../decide/choose.ts'
 import { bodyDigest, boundHeaders, requestDigest } from '../decide/digest.ts'
 import type { Judged } from '../decide/judge.ts'
@@ -21,38 +22,51 @@ export type Agreed = { holdId: string; taskId: string; edited: Buffer | null }
 const LONGEST_WAIT_MS = 600_000
 /** One call of the gate waits this long; a longer wait asks again. */
 const SLICE_MS = 25_000
+/** An answer that came sooner did not wait. */
+const SOON_MS = 500
+const PAUSE_MS = 1_000
 
 type AskedFor = Extract<Judged, { outcome: 'ask' | 'allow' }>
 
 export async function holdRequest(
   port: HoldPort,
   limits: HoldLimits,
-  { view, request, judged, now }: { view: View; request: AskedRequest; judged: AskedFor; now: () => number },
+  { view, request, judged, clock }: { view: View; request: AskedRequest; judged: AskedFor; clock: Pick<Clock, 'now' | 'timer'> },
 ): Promise<Agreed | Problem> {
   const body = await request.body(limits.body)
   if (body === 'too_large') return new Problem('body_too_large_to_ask', { limit: limits.body })
   const params = paramsOf(view, request, judged, body)
   const digest = requestDigest(params.request)
+  const now = (): number => clock.now().getTime()
   const since = now()
   const until = since + waitOf(request, limits.defaultWaitMs)
   const ask = (waitMs: number) => port.ask({ ...params, waited_ms: Math.max(0, now() - since), wait_ms: waitMs })
+  const isOver = (): boolean => now() >= until || request.signal.aborted
   for (;;) {
-    const answer = await ask(Math.max(0, Math.min(SLICE_MS, until - now())))
+    const began = now()
+    const answer = await ask(Math.max(0, Math.min(SLICE_MS, until - began))).catch((error: unknown) => {
+      // What waits is a row: another replica of the gate knows it as well.
+      if (!(error instanceof Problem) || error.code !== 'control_unreachable' || isOver()) throw error
+      return null
+    })
     // Whoever asked has gone: what was agreed to is left to the same request, sent again.
-    if (request.signal.aborted) return pending(answer)
-    if (answer.state !== 'agreed') {
-      const settled = settledAs(answer)
-      if (settled) return settled
-      if (now() >= until) return pending(answer)
-      continue
+    if (answer && request.signal.aborted) return pending(answer)
+    if (answer?.state === 'agreed') {
+      const agreed = await spend(port, answer, { digest, judged, request })
+      if (agreed) return agreed
+      // Another was first and went out, or what it was judged by has just changed: then it waits for another look.
+      const after = await ask(0)
+      return settledAs(after) ?? pending(after)
     }
-    const agreed = await spend(port, answer, { digest, judged, request })
-    if (agreed) return agreed
-    // Another was first and went out, or what it was judged by has just changed: then it waits for another look.
-    const after = await ask(0)
-    return settledAs(after) ?? pending(after)
+    const settled = answer && settledAs(answer)
+    if (settled) return settled
+    if (answer && isOver()) return pending(answer)
+    // The gate waits for people itself, unless too many wait there already, or nobody is there.
+    if (now() - began < SOON_MS) await pause(clock, Math.min(PAUSE_MS, Math.max(0, until - now())))
   }
 }
+
+const pause = (clock: Pick<Clock, 'timer'>, ms: number): Promise<void> => new Promise((resolve) => void clock.timer(ms, resolve))
 
 /** null: people have not answered, or have said yes. */
 function settledAs({ state, task_id, task_url, comment, sent }: AskResult): Problem | null {
