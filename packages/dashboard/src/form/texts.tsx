@@ -92,7 +92,7 @@ export function RichText({ field, path, draft, onChange }: InputProps<FieldOf<'r
         <Button
           small
           tone="quiet"
-          aria-label={`${preview ? t('Write') : t('Preview')} ${field.label}`}
+          aria-label={preview ? t('Write {field}', { field: field.label }) : t('Preview {field}', { field: field.label })}
           onClick={() => setPreview(!preview)}
         >
           {preview ? t('Write') : t('Preview')}

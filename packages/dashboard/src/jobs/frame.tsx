@@ -165,10 +165,15 @@ export function PauseButton({
   reason?: string | undefined
   act: { busy: boolean; go: () => void }
 }) {
-  const word = paused ? t('Resume') : t('Pause')
   return (
-    <Button small reason={reason} busy={act.busy} aria-label={`${word} ${name}`} onClick={act.go}>
-      {word}
+    <Button
+      small
+      reason={reason}
+      busy={act.busy}
+      aria-label={paused ? t('Resume {name}', { name }) : t('Pause {name}', { name })}
+      onClick={act.go}
+    >
+      {paused ? t('Resume') : t('Pause')}
     </Button>
   )
 }

@@ -144,7 +144,7 @@ function AgentCard({ agent, onSecret }: { agent: Agent; onSecret: (secret: strin
             reason={locked}
             busy={change.isPending}
             onClick={() => change.mutate(agent.state === 'paused' ? 'active' : 'paused')}
-            aria-label={`${agent.state === 'paused' ? t('Resume') : t('Pause')} ${name}`}
+            aria-label={agent.state === 'paused' ? t('Resume {name}', { name }) : t('Pause {name}', { name })}
           >
             {agent.state === 'paused' ? t('Resume') : t('Pause')}
           </Button>

@@ -62,7 +62,7 @@ function Inside() {
       </PageTitle>
       <Refusal error={status.error} />
       {board && (
-        <Card title={board.sentence} badge={<Badge tone={STATES[board.status].tone}>{OVERALL[board.status]}</Badge>}>
+        <Card title={board.sentence} foreign badge={<Badge tone={STATES[board.status].tone}>{OVERALL[board.status]}</Badge>}>
           <ul className="-my-1 divide-y divide-line">
             {board.components.map((component) => (
               <ComponentRow key={component.name} component={component} />
@@ -99,15 +99,26 @@ const figure = (name: string, value: number): string => {
   return `${name.replace(/_(ms|s)$/, '').replaceAll('_', ' ')} ${value.toLocaleString('en-GB')}${unit ? ` ${unit}` : ''}`
 }
 
+/** What the server measures, in the words of the page; what it has besides says itself what it is. */
+const COMPONENTS: Readonly<Record<string, { title: string; says: string }>> = {
+  certificate: { title: t('Certificate'), says: t('How much of the TLS certificate’s life is left.') },
+  database: { title: t('Database'), says: t('How fast PostgreSQL answers.') },
+  queue: { title: t('Background work'), says: t('How long work waits for its turn.') },
+  record: { title: t('Record'), says: t('How soon what happened is sealed against change.') },
+  schema: { title: t('Schema'), says: t('Whether the database is that of this version.') },
+  webhooks: { title: t('Webhooks'), says: t('How many deliveries are taken at the first attempt.') },
+}
+
 function ComponentRow({ component }: { component: Component }) {
   const now = useNow(10_000)
   const isWrong = component.state === 'warn' || component.state === 'outage'
   const { word, tone } = STATES[component.state]
+  const { title, says } = COMPONENTS[component.name] ?? component
   const figures = Object.entries(component.measured).flatMap(([name, value]) => (value === null ? [] : [figure(name, value)]))
   return (
     <li className="flex flex-col gap-2 py-3.5">
       <div className="flex flex-wrap items-center justify-between gap-x-4 gap-y-1">
-        <h3 className="font-medium">{component.title}</h3>
+        <h3 className="font-medium">{title}</h3>
         <div className="flex items-center gap-3 text-sm text-muted">
           {component.since && (
             <span title={exact(component.since)}>{t('since {when}', { when: relative(component.since, now) })}</span>
@@ -119,7 +130,12 @@ function ComponentRow({ component }: { component: Component }) {
         </div>
       </div>
       <p className="text-sm text-muted">
-        {component.says} {figures.length > 0 && <span className="text-text">{figures.join(' · ')}</span>}
+        {says}{' '}
+        {figures.length > 0 && (
+          <span className="text-text" data-content="">
+            {figures.join(' · ')}
+          </span>
+        )}
         {isWrong && component.runbook && <> {rich('What to do: {code}', { code: <code>{component.runbook}</code> })}</>}
       </p>
       <History component={component} />
@@ -227,8 +243,14 @@ function CheckRow({ check }: { check: Check }) {
         <code className="text-sm">{check.code}</code>
       </div>
       <div className="min-w-0 flex-1 basis-72">
-        <p className="wrap-anywhere">{check.what}</p>
-        {check.mend && <p className="text-sm text-muted wrap-anywhere">{check.mend}</p>}
+        <p className="wrap-anywhere" data-content="">
+          {check.what}
+        </p>
+        {check.mend && (
+          <p className="text-sm text-muted wrap-anywhere" data-content="">
+            {check.mend}
+          </p>
+        )}
         {check.status !== 'ok' && check.runbook && (
           <p className="text-sm text-muted wrap-anywhere">{rich('What to do: {code}', { code: <code>{check.runbook}</code> })}</p>
         )}

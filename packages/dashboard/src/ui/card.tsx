@@ -1,15 +1,16 @@
 // A part of a page with a heading of its own, and room at its right for what one can do with it.
 import { type ReactNode, useId } from 'react'
 
-type Props = { title: string; badge?: ReactNode; aside?: ReactNode; children: ReactNode }
+/** `foreign`: the title comes from the server or a person, so that it is no message. */
+type Props = { title: string; foreign?: boolean; badge?: ReactNode; aside?: ReactNode; children: ReactNode }
 
-export function Card({ title, badge, aside, children }: Props) {
+export function Card({ title, foreign, badge, aside, children }: Props) {
   const id = useId()
   return (
     <section className="card flex min-w-0 flex-col gap-4 p-5" aria-labelledby={id}>
       <div className="flex flex-wrap items-center justify-between gap-3">
         <div className="flex min-w-0 flex-wrap items-center gap-2">
-          <h2 id={id} className="min-w-0 text-base font-semibold wrap-anywhere">
+          <h2 id={id} className="min-w-0 text-base font-semibold wrap-anywhere" data-content={foreign ? '' : undefined}>
             {title}
           </h2>
           {badge}
