@@ -187,8 +187,8 @@ test('SQL stands in sql.ts files and migrations only', () => {
   expect(grep(statement, (source) => source.room === 'queue' && !source.path.endsWith('/sql.ts'))).toEqual([])
 })
 
-/** What runs inside of other people's programs, and knows no room of ours. */
-const isPreload = ({ path }: Source) => path.startsWith('packages/server/src/cli/run/preload/')
+/** What runs inside of other people's programs, or right before them, and knows no room of ours. */
+const isPreload = ({ path }: Source) => /^packages\/server\/src\/cli\/run\/(?:preload\/|isolated\.ts$)/.test(path)
 
 test('process.env is read in main/config.ts only', () => {
   const config = 'packages/server/src/main/config.ts'

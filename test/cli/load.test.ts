@@ -78,6 +78,14 @@ test.each(['--help', 'tasks list', 'config show'])(
   },
 )
 
+test('Q139 V126 countersign run, which starts a program, loads what it starts it with and no server', async () => {
+  const { packages, sources } = await loadedBy('run', '--', 'true')
+  expect(packages).toEqual(LIGHT)
+  expect(sources).toContain('server/src/cli/run/act.ts')
+  const ofRun = /^server\/src\/cli\/run\/[\w-]+\.ts$/
+  expect(sources.filter((source) => !CLIENT.test(source) && !SETTINGS.test(source) && !ofRun.test(source))).toEqual([])
+})
+
 test('Q139 a command that acts beside the server loads what it acts with', async () => {
   const loaded = await loadedBy('db', 'roles', '--print')
   expect(loaded.code).toBe(0)
