@@ -24,6 +24,7 @@ export type Globals = { output: () => Output; client: () => Countersign }
 
 export function globalFlags(program: Command): Globals {
   program
+    .enablePositionalOptions()
     .option('--server <url>', 'the server to talk to, else COUNTERSIGN_URL')
     .addOption(new Option('--url <url>', 'the same').hideHelp())
     .option('--profile <name>', 'the server and key kept under this name, else COUNTERSIGN_PROFILE')
@@ -80,25 +81,44 @@ async function mustBeIn(client: Countersign, tenant: string): Promise<void> {
   if (own !== tenant) throw usage(`Your key belongs to ${own}, and not to ${tenant}: use --profile.`)
 }
 
-/** The options above may stand behind a subcommand too, where people write them; its own of the same name come first. */
-export function takeEverywhere(program: Command, command: Command = program): void {
-  for (const child of command.commands) {
-    child.exitOverride()
-    for (const option of program.options.filter((one) => one.attributeName() !== 'version'))
-      if (!child.options.some((own) => own.long === option.long)) {
-        const hidden = Object.assign(Object.create(Object.getPrototypeOf(option)), option, { hidden: true })
-        if (hidden.short && child.options.some((own) => own.short === hidden.short)) hidden.short = undefined
-        child.addOption(hidden)
-        child.on(`option:${option.name()}`, (value: unknown) =>
-          program.setOptionValue(option.attributeName(), valueFor(option, value)),
-        )
-      }
-    takeEverywhere(program, child)
-  }
+const optionOf = (command: Command, word: string): Option | undefined => {
+  const [name] = word.split('=')
+  return command.options.find((one) => one.long === name || one.short === name)
 }
 
-const valueFor = (option: Option, value: unknown): unknown => {
-  if (option.negate) return false
-  if (value === null || value === undefined) return true
-  return option.parseArg ? option.parseArg(String(value), undefined) : value
+/**
+ * The words with these options in front, where people may have written them behind: a command that has one of the same name takes its own, and no command is handed
+ * one that is not its own. What stands behind `--` is somebody else's.
+ */
+export function globalsFirst(program: Command, words: readonly string[]): string[] {
+  const end = words.indexOf('--')
+  const [ours, theirs] = end < 0 ? [words, []] : [words.slice(0, end), words.slice(end)]
+  const [front, rest]: [string[], string[]] = [[], []]
+  let command = program
+  for (let at = 0; at < ours.length; at++) {
+    const word = ours[at] as string
+    if (!word.startsWith('-') || word === '-') {
+      command = command.commands.find((one) => one.name() === word || one.aliases().includes(word)) ?? command
+      rest.push(word)
+      continue
+    }
+    const own = command === program ? undefined : optionOf(command, word)
+    const option = own ?? optionOf(program, word)
+    const to = own === undefined && option !== undefined ? front : rest
+    to.push(word)
+    const value = ours[at + 1]
+    if (option?.required && !word.includes('=') && value !== undefined) {
+      to.push(value)
+      at++
+    }
+  }
+  return [...front, ...rest, ...theirs]
+}
+
+/** No command ends the process by itself: what was wrong is said in one place. */
+export function throwEverywhere(command: Command): void {
+  for (const child of command.commands) {
+    child.exitOverride()
+    throwEverywhere(child)
+  }
 }

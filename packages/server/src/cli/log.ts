@@ -14,7 +14,7 @@ type Options = { n: string; follow?: true; agent?: string; connection?: string; 
 type Only = { agent?: string; connection?: string }
 
 /** Of the record, what concerns stored credentials and who uses them. */
-const OF_VAULT = ['connection', 'grant', 'run', 'provider', 'client', 'authorization', 'vault', 'keyring', 'authority'] as const
+const OF_VAULT = ['connection', 'grant', 'run', 'provider', 'client', 'authorization', 'keyring', 'authority'] as const
 const MOST = 200
 
 const EXAMPLES = `
@@ -62,17 +62,15 @@ async function recent(door: Door, { agent, connection }: Only, limit: number): P
     limit,
   }
   const requests = await unlessRefused(() => client.call('GET /proxy/requests', { query }))
-  const events: Event[] = []
-  if (limit > 0)
-    for (const area of OF_VAULT) {
-      const about = {
-        ...(agent === undefined ? {} : { actor: agent }),
-        ...(connection === undefined ? {} : { resource: connection }),
-      }
-      const page = await unlessRefused(() => client.call('GET /events', { query: { ...about, type: `${area}.*`, limit } }))
-      events.push(...(page?.data ?? []))
-    }
-  if (requests === null && events.length === 0)
+  const about = {
+    ...(agent === undefined ? {} : { actor: agent }),
+    ...(connection === undefined ? {} : { resource: connection }),
+  }
+  const pages = await Promise.all(
+    OF_VAULT.map((area) => unlessRefused(() => client.call('GET /events', { query: { ...about, type: `${area}.*`, limit } }))),
+  )
+  const events = pages.flatMap((page) => page?.data ?? [])
+  if (requests === null && pages.every((page) => page === null))
     door.output().stderr('Your role reads neither requests of the proxy nor the record.\n')
   return [...(requests?.data ?? []).map(ofRequest), ...events.map(ofEvent)].sort((a, b) =>
     a.at < b.at ? -1 : a.at > b.at ? 1 : 0,

@@ -1,6 +1,7 @@
 // countersign: the command. Each command is a thin skin over the API or over main/; it holds no rule of the product.
 import { CommanderError } from 'commander'
 import { ourWords } from './aliases.ts'
+import { globalsFirst } from './global-flags.ts'
 import { exitCode, printError } from './output.ts'
 import { commandLine } from './program.ts'
 import { NOT_STARTED } from './run.ts'
@@ -10,10 +11,8 @@ const { program, output } = commandLine()
 try {
   const words = process.argv.slice(2)
   refuseSecrets(words)
-  await program.parseAsync(
-    ourWords(program, words, (note) => words.includes('--quiet') || process.stderr.write(note)),
-    { from: 'user' },
-  )
+  const said = ourWords(program, words, (note) => words.includes('--quiet') || process.stderr.write(note))
+  await program.parseAsync(globalsFirst(program, said), { from: 'user' })
 } catch (error) {
   if (!(error instanceof CommanderError && error.exitCode === 0)) {
     printError(output(), error)

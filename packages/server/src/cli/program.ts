@@ -16,7 +16,7 @@ import { embedCommand } from './embed.ts'
 import { evidenceCommand } from './evidence.ts'
 import { exportCommand } from './export.ts'
 import { formsCommand } from './forms.ts'
-import { globalFlags, takeEverywhere } from './global-flags.ts'
+import { globalFlags, throwEverywhere } from './global-flags.ts'
 import { grantsCommand } from './grants.ts'
 import { importCommand } from './import-env.ts'
 import { jobsCommand } from './jobs.ts'
@@ -120,6 +120,6 @@ export function commandLine(): CommandLine {
   doctorCommand(program, door)
   callbacksCommand(program, output)
   queueCommand(program, door)
-  takeEverywhere(program)
+  throwEverywhere(program)
   return { program, output }
 }

@@ -27,7 +27,7 @@ test('V125 no command of the tree takes a secret as an option or an argument', (
         (one) =>
           (one.required || one.optional) &&
           /key|secret|token|password|passphrase|credential/i.test(one.long ?? '') &&
-          !/-id$/.test(one.long ?? ''),
+          !/-id$|-from-env$/.test(one.long ?? ''),
       )
       .map((one) => `${path.join(' ')} ${one.long}`),
     ...command.registeredArguments
