@@ -120,8 +120,12 @@ const CONTENT = [
   'agent_outcome_detail',
 ]
 const OF_DECISIONS = ['response', 'args', 'items', 'patch', 'reason', 'comment', 'raw_text']
-const pick = (from: object, names: readonly string[]): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(from).filter(([name]) => names.includes(name)))
+const pick = (from: object, names: readonly string[]): Record<string, unknown> => {
+  const members = from as Record<string, unknown>
+  const picked: Record<string, unknown> = {}
+  for (const name of names) if (Object.hasOwn(members, name)) picked[name] = members[name]
+  return picked
+}
 const contentOf = (task: object) => pick(task, CONTENT)
 const decisionContent = (decision: object) => pick(decision, OF_DECISIONS)
 
