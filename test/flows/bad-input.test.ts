@@ -63,6 +63,7 @@ const BODIES: Record<string, unknown> = {
   'POST /grants': { agent_id: newId('agt'), connection_id: newId('conn'), rules: [{ effect: 'allow' }] },
   'PATCH /grants/:id': { max_uses: 1 },
   'POST /runs': { purpose: 'x' },
+  'POST /proxy/nodes': { fingerprint: 'b'.repeat(64), name: 'x' },
   'POST /connections/:id/export': { fields: ['api_key'], format: 'json', reason: 'x' },
   'PATCH /agents/:id': { name: 'x' },
   'POST /keys': { kind: 'adm' },
@@ -269,6 +270,7 @@ async function thingsOfHosts({ alice, admin, given }: House): Promise<Partial<Re
     inc: await alice.post('/api/v1/incidents', { severity: 'SEV-3', title: 'Slow', body: 'We look.', components: ['database'] }),
     aex: await alice.post('/api/v1/audit/exports', {}),
     rwp: await alice.post('/api/v1/keyring/rewraps', {}),
+    nod: await alice.post('/api/v1/proxy/nodes', { fingerprint: 'a'.repeat(64), name: 'alpha' }),
   }
   for (const [part, { status, body }] of Object.entries(made))
     if (status > 299) throw new Error(`no ${part}: ${JSON.stringify(body)}`)

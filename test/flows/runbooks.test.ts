@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { commandLine } from '../../packages/server/src/cli/program.ts'
+import { proxyProbe } from '../../packages/server/src/main/node/probe.ts'
 import {
   certificateProbe,
   databaseProbe,
@@ -24,7 +25,7 @@ const never = () => {
 }
 const PROBES = [
   ...[databaseProbe, schemaProbe, queueProbe({ health: never } as never), webhooksProbe, recordProbe],
-  ...[certificateProbe(never), securityTxtProbe('none')],
+  ...[certificateProbe(never), securityTxtProbe('none'), proxyProbe],
 ]
 
 /** The codes of the doctor's page. */

@@ -109,6 +109,7 @@ import { QUEUE as WEBHOOKS } from '../webhooks/sending/sql.ts'
 import { auditHouse, witnessOf } from './audit.ts'
 import { type Channels, openChannels } from './channels.ts'
 import type { Config } from './config.ts'
+import { proxyProbe } from './node/probe.ts'
 import { proxyOf } from './proxy.ts'
 import { replySealing } from './sealing.ts'
 import { openStatus, type Status } from './status.ts'
@@ -270,7 +271,7 @@ export function openRooms(ground: Ground): Rooms {
   const watch = config.roles.includes('worker') ? watchHolds(gate) : null
   if (config.roles.includes('maintenance')) queue.maintain()
   // Rooms hand their probes in here, each with its name, its title and one sentence.
-  const status = openStatus(ground, queue, meter, [])
+  const status = openStatus(ground, queue, meter, config.gateListen === null ? [] : [proxyProbe])
   const ownKinds = new Set(kinds.map(({ name }) => name))
   const jobs: JobsHouse = { db, keyring, queue, ownKinds, countersign, version: ground.version }
   for (const [action, continuation] of jobContinuations(jobs)) continuations.set(action, continuation)

@@ -10,7 +10,11 @@ const PAGES: Record<string, readonly string[]> = {
   'security-txt-ends': ['security_txt'],
   'policies-refused': ['policy.active'],
   'disk-full': ['disk', 'files'],
-  'start-refused': ['settings', 'url.public', 'http.bind', 'http.cors', 'http.hosts', 'http.proxies', 'definitions_tampered'],
+  'start-refused': [
+    ...['settings', 'url.public', 'http.bind', 'http.cors', 'http.hosts', 'http.proxies', 'definitions_tampered', 'process'],
+    'proxy.paths',
+  ],
+  'proxy-silent': ['proxy'],
 }
 const BY_NAME = new Map(Object.entries(PAGES).flatMap(([page, names]) => names.map((name) => [name, page] as const)))
 

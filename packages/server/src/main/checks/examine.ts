@@ -19,7 +19,9 @@ import { checkSettings } from './settings.ts'
 import { checkSurroundings } from './surroundings.ts'
 
 /** All that the login of a proxy calls (V79). */
-const PROXY_FUNCTIONS = ['revision', 'routes', 'policies', 'reserve', 'spend', 'settle', 'record', 'beat'].map((name) => `proxy_${name}`)
+const PROXY_FUNCTIONS = ['revision', 'routes', 'policies', 'reserve', 'spend', 'settle', 'record', 'beat'].map(
+  (name) => `proxy_${name}`,
+)
 
 export async function examine(config: Config, db: Db, log: Log): Promise<Finding[]> {
   const production = config.environment === 'production'
@@ -28,7 +30,7 @@ export async function examine(config: Config, db: Db, log: Log): Promise<Finding
     checkSurroundings(config),
     isProxy ? checkReach(db, PROXY_FUNCTIONS) : checkSchema(db, { production }),
   ])
-  const own = [checkProcess(config, processContext().env), ...(config.roles.includes('proxy') ? [checkPaths(config)] : [])]
+  const own = [...checkProcess(config, processContext().env), ...(config.roles.includes('proxy') ? checkPaths(config) : [])]
   const found = [...checkSettings(config, db.clock.now()), ...own, ...place, ...checkDefinitions(), ...schema]
   // Rows are looked at where their tables are as they should be.
   const fits = !found.some(({ code, status }) => code === 'db.schema' && status === 'fail')

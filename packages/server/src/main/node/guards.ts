@@ -5,7 +5,7 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { url as inspectorUrl } from 'node:inspector'
 import { join } from 'node:path'
 import { packageRoot } from '../../std/package-root.ts'
-import { type Finding, fail, ok, warn } from '../checks/finding.ts'
+import { type Finding, fail, warn } from '../checks/finding.ts'
 import { type Config, type Environment, KEYS_OF_THE_HOUSE, SETTINGS } from '../config.ts'
 import { BootRefused } from '../refused.ts'
 
@@ -16,24 +16,27 @@ const OPENS = /^--(?:inspect|heapsnapshot|heap-prof|report-|diagnostic-dir|abort
 export const openingFlags = (env: Environment, given: readonly string[] = process.execArgv): string[] =>
   [...given, ...(env.NODE_OPTIONS ?? '').split(/\s+/)].filter((flag) => OPENS.test(flag))
 
-export function checkProcess({ environment, roles }: Config, env: Environment): Finding {
-  if (!['web', 'worker', 'proxy'].some((role) => roles.includes(role as 'web'))) return ok('process', 'It opens no envelope.')
+/** Says nothing where all is as it should be. */
+export function checkProcess({ environment, roles }: Config, env: Environment): Finding[] {
+  if (environment === 'development' || !['web', 'worker', 'proxy'].some((role) => roles.includes(role as 'web'))) return []
   const flags = [...openingFlags(env), ...(inspectorUrl() === undefined ? [] : ['an inspector'])]
-  if (environment === 'development')
-    return ok('process', flags.length > 0 ? `${flags.join(', ')}, as this is development` : 'closed')
-  const cores = coreLimit()
   if (flags.length > 0)
-    return fail(
+    return [
+      fail(
+        'process',
+        `The process was started with ${flags.join(', ')}: whoever reaches that reads what it decrypts.`,
+        'Start it without; take the flags out of NODE_OPTIONS too.',
+      ),
+    ]
+  const cores = coreLimit()
+  if (cores === null || cores === '0') return []
+  return [
+    (roles.includes('proxy') ? fail : warn)(
       'process',
-      `The process was started with ${flags.join(', ')}: whoever reaches that reads what it decrypts.`,
-      'Start it without; take the flags out of NODE_OPTIONS too.',
-    )
-  if (cores === null || cores === '0') return ok('process', 'No inspector, no snapshots, no core files.')
-  return (roles.includes('proxy') ? fail : warn)(
-    'process',
-    `A crash would write the memory of this process to a core file (limit ${cores}).`,
-    'Start it with core files off: ulimit -c 0, LimitCORE=0 in a unit of systemd, --ulimit core=0 for a container.',
-  )
+      `A crash would write the memory of this process to a core file (limit ${cores}).`,
+      'Start it with core files off: ulimit -c 0, LimitCORE=0 in a unit of systemd, --ulimit core=0 for a container.',
+    ),
+  ]
 }
 
 /** The soft limit of core files as the kernel says it; null where it cannot be read. */
@@ -100,13 +103,15 @@ function may(path: string, mode: number): boolean {
 }
 
 /** A proxy that was taken over should find nothing to write to (V79): a warning, for the operator's file system decides it. */
-export function checkPaths({ environment, home }: Config): Finding {
-  if (environment === 'development') return ok('proxy.paths', 'Not looked at, as this is development.')
+export function checkPaths({ environment, home }: Config): Finding[] {
+  if (environment === 'development') return []
   const open = [packageRoot(import.meta.url), process.cwd(), home].filter((path) => may(path, constants.W_OK))
-  if (open.length === 0) return ok('proxy.paths', 'It can write to none of its folders.')
-  return warn(
-    'proxy.paths',
-    `The proxy can write to ${[...new Set(open)].join(' and ')}.`,
-    'Give it a user of its own and a read-only file system but for its temporary folder (docs/proxy/operate.md).',
-  )
+  if (open.length === 0) return []
+  return [
+    warn(
+      'proxy.paths',
+      `The proxy can write to ${[...new Set(open)].join(' and ')}.`,
+      'Give it a user of its own and a read-only file system but for its temporary folder (docs/proxy/operate.md).',
+    ),
+  ]
 }

@@ -163,14 +163,15 @@ export async function ask(edge: Edge, port: number, run: Run, path = '/'): Promi
   return { status: Number(text.slice(9, 12)), text }
 }
 
-export type Stream = { bytes: number; endedAt: number | null; socket: TLSSocket }
+export type Stream = { status: number | null; bytes: number; endedAt: number | null; socket: TLSSocket }
 
 /** A request whose answer never ends by itself: how much came, and when it was cut. */
 export async function stream(edge: Edge, port: number, run: Run, path: string, more = ''): Promise<Stream> {
   const socket = await tunnel(edge, port, run)
-  const one: Stream = { bytes: 0, endedAt: null, socket }
+  const one: Stream = { status: null, bytes: 0, endedAt: null, socket }
   socket.on('error', () => undefined)
   socket.on('data', (chunk: Buffer) => {
+    one.status ??= Number(chunk.toString('latin1', 9, 12))
     one.bytes += chunk.length
   })
   socket.on('close', () => {
@@ -203,11 +204,8 @@ async function openService(): Promise<Service> {
     if (url === '/download') {
       answer.writeHead(200, { 'content-type': 'application/octet-stream' })
       const piece = Buffer.alloc(65_536, 7)
-      const more = () => {
-        while (!answer.destroyed && answer.write(piece));
-      }
-      answer.on('drain', more)
-      return more()
+      // As fast as it is taken, and no faster than leaves room on the machine for what is measured.
+      return every(answer, 10, () => void (answer.writableNeedDrain || answer.write(piece)))
     }
     answer.setHeader('content-type', 'text/plain').end(`seen ${url} with ${headers.authorization}`)
   })
