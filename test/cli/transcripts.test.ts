@@ -103,6 +103,7 @@ async function run(line: string, seen: string[]): Promise<{ text: string; code: 
 function spoken(text: string, seen: string[]): string[] {
   const told = text
     .replaceAll(dev.url, '<url>')
+    .replace(/http:\/\/127\.0\.0\.1:\d{4,5}(?= (?:answers|does not)|$|, does)/gm, '<proxy>')
     .replaceAll(dev.home, '<home>')
     .replace(/cs_(live|test)_([a-z]{3})_[0-9A-Za-z]{36}/g, '<$2 key>')
     .replace(/cs_(live|test)_([a-z]{3})_[0-9A-Za-z]*…[0-9A-Za-z]{4}/g, '<$2 key, cut>')

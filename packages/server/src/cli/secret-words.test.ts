@@ -17,7 +17,7 @@ const NO_SECRETS = [
   ...['tasks create --key', 'jobs list --unique-key', 'jobs enqueue --unique-key', 'evidence --key', 'audit verify --key'],
   ...['audit verify --keys', 'audit verify-receipt --keys', 'audit verify-receipt --audit-keys', 'receipt verify --keys'],
   ...['receipt verify --audit-keys', 'mail add --secret-file', 'slack connect --secrets', 'callbacks serve --keys-file'],
-  ...['callbacks sign --keys-file', 'callbacks verify --keys-file', 'run --with-secret'],
+  ...['callbacks sign --keys-file', 'callbacks verify --keys-file', 'run --with-secret', 'agents import-did <key>'],
 ]
 
 test('V125 no command of the tree takes a secret as an option or an argument', () => {

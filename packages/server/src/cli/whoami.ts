@@ -60,14 +60,15 @@ async function whoAmI(door: Door): Promise<Who> {
   }
 }
 
-/** Any answer: a proxy refuses what is not for a proxy, and says so. */
+/** Any answer: a proxy refuses what is not for a proxy, and says so. Where it asks for its own credential (407), fetch fails for a reason that no socket gave. */
 export async function answers(url: string): Promise<boolean> {
   try {
     await globalThis.fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(3_000) })
     return true
   } catch (error) {
-    if (error instanceof TypeError || error instanceof DOMException) return false
-    throw error
+    if (error instanceof DOMException) return false
+    if (!(error instanceof TypeError)) throw error
+    return (error.cause as { code?: string } | undefined)?.code === undefined
   }
 }
 
