@@ -34,7 +34,7 @@ export {
 export { type Asked, type HumanDecision, TaskHandle, type WaitingOptions } from './handle.ts'
 export type { LiveEvent, StreamOptions } from './live.ts'
 export { type FieldError, Problem, type ProblemBody, type ProblemMembers } from './problem.ts'
-export type { ProofOptions, ProofSigner } from './proof.ts'
+export { type ProofOptions, type ProofSigner, thumbprintOf } from './proof.ts'
 export type { AskOptions, Through } from './question.ts'
 export type { AnswerOf, ResponseSchema, StandardSchema } from './schema/schema.ts'
 export type {

@@ -99,15 +99,29 @@ async function refusalOf(response: Response): Promise<{ code?: string; reason?: 
   }
 }
 
+/**
+ * The name of a key (RFC 7638): what stands behind `DPoP` in the Authorization header of a client without a bare key.
+ *
+ * @example
+ * ```ts
+ * import { thumbprintOf } from '@countersign/sdk'
+ * const jwk = { kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }
+ * console.log(await thumbprintOf(jwk)) // 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k'
+ * ```
+ */
+export const thumbprintOf = async (jwk: JsonWebKey): Promise<string> => base64url(await sha256(JSON.stringify(requiredOf(jwk))))
+
+/** The required members, in the order of their names. */
+function requiredOf({ kty, crv, x, y }: JsonWebKey): JsonWebKey {
+  if (kty === 'OKP' && crv === 'Ed25519') return { crv, kty, x }
+  if (kty === 'EC' && crv === 'P-256') return { crv, kty, x, y }
+  throw new TypeError('A proof needs a key of Ed25519 or of P-256.')
+}
+
 async function prepare(key: ProofOptions['key']): Promise<Ready> {
   const signer = 'sign' in key ? key : 'privateKey' in key ? ofPair(await publicOf(key), key.privateKey) : await ofJwk(key)
-  const { kty, crv, x, y } = signer.jwk
-  const isEd = kty === 'OKP' && crv === 'Ed25519'
-  if (!isEd && !(kty === 'EC' && crv === 'P-256')) throw new TypeError('A proof needs a key of Ed25519 or of P-256.')
-  // RFC 7638: the required members, in the order of their names.
-  const required = isEd ? { crv, kty, x } : { crv, kty, x, y }
-  const thumbprint = base64url(await sha256(JSON.stringify(required)))
-  return { signer, alg: isEd ? 'EdDSA' : 'ES256', jwk: required, thumbprint }
+  const jwk = requiredOf(signer.jwk)
+  return { signer, alg: jwk.kty === 'OKP' ? 'EdDSA' : 'ES256', jwk, thumbprint: await thumbprintOf(jwk) }
 }
 
 const publicOf = ({ publicKey }: CryptoKeyPair): Promise<JsonWebKey> => crypto.subtle.exportKey('jwk', publicKey)

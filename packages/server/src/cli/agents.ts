@@ -1,6 +1,7 @@
 // countersign agents …: who may ask here.
 import type { Agent } from '@countersign/sdk'
 import type { Command } from 'commander'
+import { agentKeyCommands, givePair } from './agent-keys.ts'
 import { plain, print, table, unlessRefused } from './output.ts'
 import type { Door } from './tasks.ts'
 import { useAgent } from './used-agent.ts'
@@ -30,9 +31,15 @@ export function agentsCommand(program: Command, door: Door): void {
     .command('create <name>')
     .description('a new agent of yours')
     .option('--environment <environment>', 'live or test', 'live')
-    .action(async (name: string, { environment }: { environment: string }) =>
-      print(door.output(), await door.client().agents.create({ name, environment: environment as 'live' | 'test' }), describe),
-    )
+    .option('--key-pair', 'with a key pair made here; its private half stays on this machine')
+    .option('--keep <profile>', 'with --key-pair: call as this agent with --profile <profile> from now on')
+    .action(async (name: string, { environment, keyPair, keep }: NewAgent) => {
+      const agent = await door.client().agents.create({ name, environment })
+      if (!keyPair) return print(door.output(), agent, describe)
+      const { file, key } = await givePair(door, agent.id, keep)
+      print(door.output(), { ...agent, key, file }, () => `${describe(agent)}\n${key.id}  ${key.thumbprint}\nkey  ${file}`)
+    })
+  agentKeyCommands(agents, door)
   agents
     .command('show <id>')
     .description('one of them, with what it may use')
@@ -73,6 +80,8 @@ export function agentsCommand(program: Command, door: Door): void {
       .description(what)
       .action(async (id: string) => print(door.output(), await door.client().agents.update(id, { state }), describe))
 }
+
+type NewAgent = { environment: 'live' | 'test'; keyPair?: true; keep?: string }
 
 const describe = (agent: Agent): string =>
   plain([agent.id, agent.state, agent.environment, agent.name, agent.labels.join(',')].filter((one) => one !== '').join('  '))

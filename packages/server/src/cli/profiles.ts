@@ -2,11 +2,14 @@
 // read. Never prints a key, and takes one from the environment only, where no process list shows it.
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import type { ClientOptions } from '@countersign/sdk'
 import type { Command } from 'commander'
 import { ConfigRefused, type Environment, processContext } from '../main/config.ts'
+import { keyFileOf, readKeyFile } from './key-file.ts'
 import { type Output, print, table } from './output.ts'
 
-type Profile = { url: string; key: string }
+/** A key, or an agent whose key pair lies in a file beside this one (key-file.ts). */
+type Profile = { url: string; key?: string; agent?: { id: string; thumbprint: string } }
 type Profiles = Record<string, Profile>
 
 const NAME = /^[a-z0-9][a-z0-9_-]{0,31}$/
@@ -33,14 +36,28 @@ function write(file: string, all: Profiles): void {
 }
 
 /** What `--profile`, else COUNTERSIGN_PROFILE, names; nothing where neither is given. */
-export function profileOf(named: string | undefined): Partial<Profile> {
+export function profileOf(named: string | undefined): ClientOptions {
   const { env } = processContext()
   const name = named ?? env.COUNTERSIGN_PROFILE
   if (!name) return {}
   const profile = read(profilesFile(env))[name]
   if (!profile) throw new ConfigRefused([`There is no profile ${name}: countersign profiles add ${name} --server <url>`])
-  return profile
+  const { url, key, agent } = profile
+  if (!agent) return { url, key: key ?? null }
+  return { url, proof: { key: readKeyFile(keyFileOf(env, agent.thumbprint)).jwk } }
 }
+
+export function keepProfile(name: string, profile: Profile): void {
+  if (!NAME.test(name)) throw new ConfigRefused(['A name has 1 to 32 of a-z, 0-9, _ and -.'])
+  const file = profilesFile(processContext().env)
+  write(file, { ...read(file), [name]: profile })
+}
+
+/** The profiles that call with this key pair. */
+export const profilesOfKey = (thumbprint: string): string[] =>
+  Object.entries(read(profilesFile(processContext().env))).flatMap(([name, { agent }]) =>
+    agent?.thumbprint === thumbprint ? [name] : [],
+  )
 
 export function profilesCommand(program: Command, output: () => Output): void {
   const profiles = program.command('profiles').description('servers and keys by name, one for each tenant you work in')

@@ -119,6 +119,7 @@ export async function addKeyPair(
   agent: { agent_id: string; handle: string; environment: KeyEnvironment },
   publicKey: PublicKey,
 ): Promise<string> {
+  guardScopes(scope, { kind: 'agt' }, AGENT_SCOPES)
   const id = newId('key', t.now.getTime())
   await insertKey(t, scope, {
     ...{ id, kind: 'agt', environment: agent.environment, agentId: agent.agent_id, agentIds: [], origins: [], addresses: [] },

@@ -162,6 +162,13 @@ test('V137 V139 only a person who may make agents claims one; no agent, no key o
   )
   expect([viewer.status, agent.status, tenantKey.status]).toEqual([403, 403, 403])
   expect((await claim(house.nobody, made)).status).toBe(401)
+  // A personal key gives no agent more than it has itself.
+  const narrow = await house.given.key({ kind: 'usr', scopes: ['agents:create'] })
+  const body = { token: tokenOf(made.claim_url) }
+  const wide = await house.nobody.post(`/api/v1/agents/${made.agent_id}/claim`, body, {
+    authorization: `Bearer ${narrow.secret}`,
+  })
+  expect([wide.status, wide.body.code]).toEqual([403, 'scope_too_wide'])
   const member = await house.member.person()
   expect((await claim(member, made, { owner: house.alice.id })).status).toBe(403)
   expect((await claim(member, made, { owner: 'usr_01J9Z3K4M5N6P7Q8R9S0T1V2W6' })).status).toBe(403)

@@ -79,7 +79,7 @@ export const proofRoutes = (house: IdentityHouse): Route[] => [
       params,
       body: s.object({ token: LinkToken, owner: s.optional(s.id('usr')) }),
       answers: { 200: Agent },
-      problems: ['claim_expired', 'key_in_use'],
+      problems: ['claim_expired', 'key_in_use', 'scope_too_wide'],
     },
     ({ scope, params, body }) => claimAgent(house, scope, params.id, body),
   ),
