@@ -3815,6 +3815,16 @@ export type Routes = {
       201: PolicyVersion
     }
   }
+  'POST /policies/proxy-set': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      set: 'careful' | 'loose'
+    }
+    answers: {
+      200: PolicyVersionRow
+    }
+  }
   'POST /policies/:version/activate': {
     params: { version: string }
     query: Record<string, never>
