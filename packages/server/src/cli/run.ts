@@ -27,8 +27,8 @@ export function runCommand(program: Command, door: Door): void {
     .argument('[command...]', 'behind --, with its words')
     .option('--agent <agent>', 'who runs, by id or name; an agent’s own key says it already')
     .option('--purpose <text>', 'what for, as people read it; the program’s name unless given')
-    .option('--connection <provider=name>', 'which connection of a provider; may be repeated', several, [])
-    .option('--label <label>', 'a word that policies know; may be repeated', several, [])
+    .option('--connection <provider=name>', 'which connection of a provider; may be repeated', several)
+    .option('--label <label>', 'a word that policies know; may be repeated', several)
     .option('--ttl <duration>', 'the longest it may go on: 15m, 8h, 7d; 8h unless given')
     .option('--mode <mode>', 'learn: unmatched hosts pass and are noted down; else enforce')
     .option('--no-proxy <host>', 'reached straight, as this machine is; may be repeated', several)
@@ -58,4 +58,4 @@ const exitOf = (error: unknown): number =>
   error instanceof Error && error.name === 'NotStarted' && 'exit' in error ? (error.exit as number) : NOT_STARTED
 
 /** A flag that begins with `no` is true until it is given. */
-const several = (text: string, before: string[] | true): string[] => [...(before === true ? [] : before), text]
+const several = (text: string, before: string[] | true | undefined): string[] => [...(Array.isArray(before) ? before : []), text]

@@ -38,7 +38,7 @@ test('V126 V127 curl, over https and at a host of its own, is answered, and what
   expect([got.code, got.stderr]).toEqual([0, ''])
   expect(got.stdout).toContain('GET /v1/things?a=1')
   expect(got.seen).toEqual([{ method: 'GET', url: '/v1/things?a=1', authorization: `Bearer ${world.canary}` }])
-}, 120_000)
+}, 240_000)
 
 test('V127 git clones and pushes over https; neither its configuration nor its repository holds the credential', async () => {
   const world = await granted()
@@ -62,7 +62,7 @@ test('V127 git clones and pushes over https; neither its configuration nor its r
     encoding: 'utf8',
   })
   expect(log.trim()).toBe('note')
-}, 120_000)
+}, 240_000)
 
 /** Each way in which a Node program calls out, in the main thread, in a worker and in a child; ES modules and CommonJS. */
 const NODE = `
@@ -102,7 +102,7 @@ test('V128 Node: built-in fetch, https and what stands on it, in main thread, wo
       expect(got.stdout).toContain(`${where} ${how} 200 ${method} /${how}/${where}\n`)
       expect(got.seen).toContainEqual({ method, url: `/${how}/${where}`, authorization: `Bearer ${world.canary}` })
     }
-}, 120_000)
+}, 240_000)
 
 test('V127 Python’s own client is answered, and trusts the run’s authority by its environment alone', async () => {
   const world = await granted()
@@ -111,7 +111,22 @@ test('V127 Python’s own client is answered, and trusts the run’s authority b
   expect([got.code, got.stderr]).toEqual([0, ''])
   expect(got.stdout.trim().endsWith('GET /py')).toBe(true)
   expect(got.seen).toEqual([{ method: 'GET', url: '/py', authorization: `Bearer ${world.canary}` }])
-}, 120_000)
+}, 240_000)
+
+test('V127 a proxy behind TLS is reached through a forwarder on loopback, which is gone with the command', async () => {
+  const world = await openRunWorld({ tls: true })
+  await grantAll(world)
+  const running = world.run(['--', 'sh', '-c', 'echo "at $HTTPS_PROXY"; curl -sS "$1/far"', 'sh', world.origin], {
+    env: { NODE_EXTRA_CA_CERTS: world.proxyCertificate },
+  })
+  expect([(await running.ended).code, running.stderr()]).toEqual([0, ''])
+  const [, host = '', port = ''] = /^at http:\/\/run:cs_live_prx_\w+@([\d.]+):(\d+)$/m.exec(running.stdout()) ?? []
+  expect(host).toBe('127.0.0.1')
+  expect(port).not.toBe(String(world.proxyPort))
+  expect(world.service.seen).toEqual([{ method: 'GET', url: '/far', authorization: `Bearer ${world.canary}` }])
+  const after = start('curl', ['-sS', '-m', '30', '-x', `http://127.0.0.1:${port}`, world.origin])
+  expect((await after.ended).code).toBe(7)
+}, 240_000)
 
 test('V84 V127 another process without the token gets 407 from the proxy, and no name is asked for', async () => {
   const world = await granted()
@@ -120,4 +135,4 @@ test('V84 V127 another process without the token gets 407 from the proxy, and no
   expect(curl.stderr()).toContain('407')
   expect(world.asked()).toEqual([])
   expect(world.service.seen).toEqual([])
-}, 120_000)
+}, 240_000)

@@ -49,4 +49,4 @@ test(makesNamespaces
   await killed.line(/^ready$/)
   killed.child.kill('SIGTERM')
   expect((await killed.ended).code).toBe(143)
-}, 120_000)
+}, 240_000)

@@ -33,7 +33,7 @@ test('V129 acceptance 18 the child shows no token and is answered; a process tha
   expect(world.service.seen).toEqual([{ method: 'GET', url: '/relayed', authorization: `Bearer ${world.canary}` }])
   const after = start('curl', ['-sS', '-m', '30', '-x', relay, world.origin])
   expect((await after.ended).code).toBe(7)
-}, 120_000)
+}, 240_000)
 
 test('V129 what a client says of itself is replaced, and each plain request comes on a connection of its own', () => {
   const token = 'Basic x'

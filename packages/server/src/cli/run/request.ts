@@ -1,11 +1,12 @@
 // What was typed behind `run`, as what it means: words that fit nothing are refused by the flag's name before a run is opened.
-import { parseNumber, parseSeconds, refuseWord } from '../words.ts'
+import { usage } from '../output.ts'
+import { parseNumber, parseSeconds } from '../words.ts'
 
 export type RunOptions = {
   agent?: string
   purpose?: string
-  connection: string[]
-  label: string[]
+  connection?: string[]
+  label?: string[]
   ttl?: string
   mode?: string
   /** What `--no-proxy` names. */
@@ -38,21 +39,19 @@ const LONGEST_PURPOSE = 200
 
 export function readRequest(command: readonly string[], options: RunOptions): RunRequest {
   const printsEnv = options.printEnv === true
-  if (printsEnv !== (command.length === 0))
-    throw printsEnv
-      ? refuseWord('--print-env', 'command', 'prints the variables and starts nothing: leave the command away')
-      : refuseWord('command', 'required', 'is missing: countersign run -- <command> …')
-  if (printsEnv && (options.isolate || options.relay))
-    throw refuseWord(options.isolate ? '--isolate' : '--relay', 'print_env', 'is for a command that is started here')
+  const apart = options.isolate ? '--isolate' : options.relay ? '--relay' : null
+  if (!printsEnv && command.length === 0) throw usage('Say what to run, behind --: countersign run -- <command>')
+  if (printsEnv && command.length > 0) throw usage('--print-env starts nothing: leave the command away.')
+  if (printsEnv && apart) throw usage(`${apart} is for a command that is started here, and --print-env starts none.`)
   if (options.isolate && options.relay)
-    throw refuseWord('--relay', 'isolate', 'cannot tell processes in a network of their own: use one of the two')
-  if (options.mode !== undefined && !MODES.includes(options.mode)) throw refuseWord('--mode', 'mode', 'is enforce or learn')
+    throw usage('--relay cannot tell processes in a network of their own: use it, or --isolate.')
+  if (options.mode !== undefined && !MODES.includes(options.mode)) throw usage('--mode is enforce or learn.')
   return {
     command,
     agent: options.agent ?? null,
     purpose: options.purpose ?? purposeOf(command),
-    connections: Object.fromEntries(options.connection.map(connectionOf)),
-    labels: options.label,
+    connections: Object.fromEntries((options.connection ?? []).map(connectionOf)),
+    labels: options.label ?? [],
     ttlSeconds: options.ttl === undefined ? null : parseSeconds('--ttl', options.ttl),
     mode: options.mode === 'learn' ? 'learn' : 'enforce',
     noProxy: options.proxy === true ? [] : options.proxy,
@@ -70,6 +69,6 @@ const purposeOf = ([program = '']: readonly string[]): string =>
 
 function connectionOf(text: string): [string, string] {
   const at = text.indexOf('=')
-  if (at < 1 || at === text.length - 1) throw refuseWord('--connection', 'pair', `is provider=name, not ${JSON.stringify(text)}`)
+  if (at < 1 || at === text.length - 1) throw usage(`--connection is provider=name, not ${JSON.stringify(text)}.`)
   return [text.slice(0, at), text.slice(at + 1)]
 }

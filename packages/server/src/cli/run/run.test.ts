@@ -44,7 +44,7 @@ test('V124 the code of the child, 128 and the signal that killed it, 126 and 127
     })
   }
   expect(left(world)).toEqual([])
-}, 120_000)
+}, 240_000)
 
 test('V126 a signal to the command reaches the child and what the child started; the run goes on until the whole group is gone', async () => {
   const world = await openRunWorld()
@@ -54,7 +54,7 @@ test('V126 a signal to the command reaches the child and what the child started;
   running.child.kill('SIGTERM')
   expect(await running.ended).toEqual({ code: 9, signal: null })
   expect(running.stdout().split('\n').sort()).toEqual(expect.arrayContaining(['inner heard', 'outer heard']))
-}, 120_000)
+}, 240_000)
 
 test('V126 the run goes on as long as something that the command left behind does, and says so', async () => {
   const world = await openRunWorld()
@@ -65,7 +65,7 @@ test('V126 the run goes on as long as something that the command left behind doe
   expect((await running.ended).code).toBe(4)
   expect(running.stdout()).toBe('the last\n')
   expect((await runsOf(world))[0]).toMatchObject({ state: 'ended', ended_reason: 'done' })
-}, 120_000)
+}, 240_000)
 
 test('V126 V23 a command that was killed ends its run by missed beats; its folder is closed to others and goes with the next start', async () => {
   const world = await openRunWorld()
@@ -88,7 +88,7 @@ test('V126 V23 a command that was killed ends its run by missed beats; its folde
   expect(left(world)).toEqual([folder])
   expect((await world.run(['--', 'true']).ended).code).toBe(0)
   expect(left(world)).toEqual([])
-}, 120_000)
+}, 240_000)
 
 test('V126 V127 what the child inherits: no proxy of before, no key of a person, and with --clean-env nothing that is not said', async () => {
   const world = await openRunWorld()
@@ -129,7 +129,7 @@ test('V126 V127 what the child inherits: no proxy of before, no key of a person,
   const clean = await env(['--clean-env'])
   expect([clean.MINE, clean.COUNTERSIGN_KEY, clean.COUNTERSIGN_URL]).toEqual([undefined, undefined, undefined])
   expect(clean).toMatchObject({ ALPHA_API_KEY: own.ALPHA_API_KEY, HOME: world.folder, PATH: expect.any(String) })
-}, 120_000)
+}, 240_000)
 
 test('V124 what stands in the way of a run is said before anything starts, with 125: no agent named, none of that name, no such connection, no proxy', async () => {
   const world = await openRunWorld()
@@ -153,7 +153,7 @@ test('V124 what stands in the way of a run is said before anything starts, with 
   expect((await world.run([]).ended).code).toBe(125)
   expect(existsSync(join(world.folder, 'started'))).toBe(false)
   expect((await runsOf(world)).filter(({ state }) => state === 'live')).toEqual([])
-}, 120_000)
+}, 240_000)
 
 test('V124 a server without a proxy is told from one that has one, and its run does not stay open', async () => {
   const house = await setup()
@@ -163,7 +163,7 @@ test('V124 a server without a proxy is told from one that has one, and its run d
   expect((await running.ended).code).toBe(125)
   expect(running.stderr()).toContain('runs no proxy')
   expect((await house.alice.get('/api/v1/runs?state=live')).body.data).toEqual([])
-}, 120_000)
+}, 240_000)
 
 test('V126 what the run is called, labelled and told to use stands with it; --print-env starts nothing and says what a container needs', async () => {
   const world = await openRunWorld()
@@ -183,4 +183,4 @@ test('V126 what the run is called, labelled and told to use stands with it; --pr
   // The next start leaves what a container may still read.
   expect((await world.run(['--', 'true']).ended).code).toBe(0)
   expect(left(world)).toHaveLength(1)
-}, 120_000)
+}, 240_000)

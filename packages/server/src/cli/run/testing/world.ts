@@ -6,6 +6,7 @@ import { expect, onTestFinished } from 'vitest'
 import { newFolder } from '../../../../../../test/harness/place.ts'
 import { buildCommand, type Running, start } from '../../../../../../test/harness/process.ts'
 import { openDnsStub } from '../../../egress/testing/dns-stub.ts'
+import { makeCertificate } from '../../../http/testing/certificate.ts'
 import { startBeside } from '../../../main/node/beside.ts'
 import { openLog } from '../../../std/log.ts'
 import { ALPHA, openVault, type VaultTest } from '../../../vault/testing/vault.ts'
@@ -22,6 +23,8 @@ export type RunWorld = VaultTest & {
   /** A folder of this test, for repositories, scripts and temporary files. */
   folder: string
   proxyPort: number
+  /** What the proxy's own listener shows, where it speaks TLS. */
+  proxyCertificate: string
   /** Each time that the proxy asked for the service's name. */
   asked(): string[]
   /** `countersign run <words>` as the house's agent. */
@@ -32,7 +35,8 @@ export type RunWorld = VaultTest & {
 const RULES = `permit (principal is User, action, resource);
 permit (principal is Agent, action == Action::"proxy.request", resource) when { context.grant.mode == "allow" };`
 
-export async function openRunWorld(): Promise<RunWorld> {
+/** `tls`: the proxy's own listener speaks it, as that of a proxy on another machine does. */
+export async function openRunWorld({ tls = false } = {}): Promise<RunWorld> {
   const folder = newFolder()
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   const cli = await buildCommand()
@@ -46,6 +50,13 @@ export async function openRunWorld(): Promise<RunWorld> {
   const trust = join(folder, 'trust.json')
   writeFileSync(join(folder, 'origin.pem'), service.ca)
   writeFileSync(trust, JSON.stringify([{ host: HOST, port: service.port, ca_file: 'origin.pem' }]), { mode: 0o600 })
+  const proxyCertificate = join(folder, 'proxy.pem')
+  const proxyKey = join(folder, 'proxy.key')
+  if (tls) {
+    const { cert, key } = await makeCertificate()
+    writeFileSync(proxyCertificate, cert)
+    writeFileSync(proxyKey, key, { mode: 0o600 })
+  }
   if (house.server.gate === null) throw new Error('The gate does not listen.')
   const proxy = await startBeside({
     config: house.configOf(),
@@ -59,6 +70,7 @@ export async function openRunWorld(): Promise<RunWorld> {
       COUNTERSIGN_EGRESS_DNS_SERVERS: `127.0.0.1:${dns.port}`,
       COUNTERSIGN_EGRESS_ALLOW: `${HOST}:${service.port}`,
       COUNTERSIGN_PROXY_TRUST_FILE: trust,
+      ...(tls ? { COUNTERSIGN_PROXY_TLS_CERT_FILE: proxyCertificate, COUNTERSIGN_PROXY_TLS_KEY_FILE: proxyKey } : {}),
     },
     db: house.db,
     databaseUrl: house.urlOf('countersign_run_proxy'),
@@ -71,7 +83,7 @@ export async function openRunWorld(): Promise<RunWorld> {
   const connection = await vault.connect({ version: 2 })
   return {
     ...vault,
-    ...{ service, folder },
+    ...{ service, folder, proxyCertificate },
     asked: () => dns.asked.filter((one) => one.includes(HOST)),
     proxyPort: Number(new URL(proxy.url).port),
     canary: connection.value,
