@@ -20,6 +20,12 @@ Examples:
   $ countersign policies decide --agent agt_01J… --action job.enqueue --resource Kind::report.build --context '{"queue": "default", …}'
 `
 
+const SETS = `
+In place of a version:
+  careful   what a tenant starts with: the proxy asks people for every write and every call of a tool
+  loose     a grant decides alone
+`
+
 export function policiesCommand(program: Command, door: Door): void {
   const policies = program
     .command('policies')
@@ -76,10 +82,16 @@ export function policiesCommand(program: Command, door: Door): void {
   policies
     .command('activate <version>')
     .description('make a version the active one, from the next decision on; an older one goes back')
+    .addHelpText('after', SETS)
     .option('--replaces <version>', 'refused when another version is active than this one', Number)
     .option('-y, --yes', 'without a question')
     .action(async (version: string, { replaces, yes }: { replaces?: number; yes?: true }) => {
       const client = door.client()
+      if (version === 'loose' || version === 'careful') {
+        await confirm(door, `Let the proxy be ${version}`, client.settings.url, yes)
+        const chosen = await client.call('POST /policies/proxy-set', { body: { set: version } })
+        return print(out(), chosen, () => `version ${chosen.version} is active: the proxy is ${version}`)
+      }
       await confirm(door, `Activate version ${version} of the policies`, client.settings.url, yes)
       const body = replaces === undefined ? {} : { replaces }
       const row = await client.call('POST /policies/:version/activate', { params: { version }, body })

@@ -19,7 +19,7 @@ test('P1 every table is listed once, and every listed table exists', async () =>
   expect([...new Set((await readTables(db.pool)).map((table) => tableKey(table.name)))].sort()).toEqual(listed.sort())
 })
 
-test('P2 a tenant table has its tenant as second column, unique with its id, and every index led by it or excused by name', async () => {
+test('P2 V11 a tenant table has its tenant as second column, unique with its id, and every index led by it or excused by name', async () => {
   const { db } = await database({ listen: false })
   const broken: string[] = []
   for (const table of await readTables(db.pool)) {

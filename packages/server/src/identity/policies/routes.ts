@@ -7,6 +7,7 @@ import { dryRun } from './dry-run.ts'
 import { type ExplainInput, explain } from './explain.ts'
 import { type PolicyHouse, schemaOf } from './judge.ts'
 import { activatePolicies, checkText, diffVersions, getVersion, listVersions, savePolicies } from './policy.ts'
+import { activateProxySet, PROXY_SETS } from './proxy-set.ts'
 import { MOST_DECISIONS } from './recorded.ts'
 import {
   aVersion,
@@ -123,6 +124,22 @@ const changes = (house: PolicyHouse & KeyHouse): Route[] => [
       problems: ['policy_invalid', 'version_conflict'],
     },
     ({ scope, body }) => savePolicies(house, scope, body),
+  ),
+  route(
+    'POST /policies/proxy-set',
+    {
+      summary: 'Choose how much the proxy asks people: for every write, or for what a grant says alone',
+      description:
+        '`careful` is what a tenant starts with; in `loose` the rules of a grant decide alone. Saves and activates a version in which every other policy is as it was.',
+      tag,
+      auth: 'any',
+      action: 'policy.activate',
+      stepUp: true,
+      body: s.object({ set: s.oneOf(...PROXY_SETS) }),
+      answers: { 200: VersionRow },
+      problems: ['policy_invalid', 'version_conflict'],
+    },
+    ({ scope, body }) => activateProxySet(house, scope, body.set),
   ),
   route(
     'POST /policies/:version/activate',

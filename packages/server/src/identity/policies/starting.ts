@@ -13,6 +13,14 @@ export function startingText(): string {
   return starting
 }
 
+let loose: string | undefined
+
+/** For a tenant that wants its grants alone to decide what goes through the proxy (vault.md V18). */
+export function looseText(): string {
+  loose ??= shipped('loose')
+  return loose
+}
+
 /** With what a host adds in a file of their own. */
 export const guardrailsText = (file?: string | null): string =>
   file ? `${shipped('guardrails')}\n${readFileSync(file, 'utf8')}` : shipped('guardrails')
