@@ -142,6 +142,8 @@ async function matchingOf(t: Tx, scope: Scope, person: Person | null, input: Sta
 function volumeOf({ hours }: Tally, { from, to }: Stretch, zone: Zone) {
   const days = new Map<string, Counts>()
   for (let at = from.getTime(); at < to.getTime(); at += DAY_MS / 4) days.set(zone.dayOf(at), emptyCounts())
+  // Midnight may lie after the last of these steps.
+  days.set(zone.dayOf(to.getTime() - 1), emptyCounts())
   for (const [at, more] of hours) {
     const counts = days.get(zone.dayOf(at))
     if (counts) addCounts(counts, more)
