@@ -48,7 +48,9 @@ const insert = (house: House, tenantId: string, given: object[]) =>
     [tenantId, JSON.stringify(given)],
   )
 
-test('T158 T18 each view answers what it means, for every person, order and page, whatever became of the tasks since they were asked', async () => {
+test('T158 T18 each view answers what it means, for every person, order and page, whatever became of the tasks since they were asked', {
+  timeout: 120_000,
+}, async () => {
   const house = await setup()
   const roll = dice(158)
   const { tenant_id } = await tenantOf(house)
