@@ -9,8 +9,8 @@ import type { VaultHouse } from '../house.ts'
 import { openMaterial } from '../material/material.ts'
 import { lockOrThrow } from './connection.ts'
 
-export type Comparison = { connection_id: string; fields: Record<string, string> }
-export type Compared = { connection_id: string; state: 'match' | 'different' | 'missing' }
+type Comparison = { connection_id: string; fields: Record<string, string> }
+type Compared = { connection_id: string; state: 'match' | 'different' | 'missing' }
 
 export async function compareConnections(
   house: VaultHouse,

@@ -116,6 +116,21 @@ test('V9 an agent’s default, else its owner’s, else the tenant’s; one that
   expect(await choose()).toBe(mine.id)
 })
 
+test('V8 V9 where nothing was made the default, the connection that is called so is meant', async () => {
+  const { house, connect } = await openVault()
+  const [shared, mine] = [await connect({ belongs: { shared: true } }), await connect({ name: 'other' })]
+  const scope = systemScope('test', house.tenantId)
+  const choose = () =>
+    tx(house.db, scope, (t) =>
+      chooseConnection(t, scope, { provider: 'alpha', agentId: house.agent.id, ownerId: house.alice.id }),
+    )
+  expect(await choose()).toMatchObject({ id: shared.id })
+  const own = await connect()
+  expect(await choose()).toMatchObject({ id: own.id })
+  expect((await house.alice.post(`${PATH}/${mine.id}/default`, {})).status).toBe(200)
+  expect(await choose()).toMatchObject({ id: mine.id })
+})
+
 test('V51 a removed connection is revoked first, with its grants, in one transaction; its name is free, and its material is erased once its provider was told', async () => {
   const { house, connect } = await openVault()
   const one = await connect({ name: 'one' })

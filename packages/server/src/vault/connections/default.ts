@@ -15,6 +15,8 @@ import { tellConnection } from './store.ts'
 
 /** The tenant's own holder of a default. */
 const TENANT = ''
+/** What a connection is called when nobody calls it otherwise (V8): meant where no other was made the default. */
+const DEFAULT = 'default'
 const ALL = { owner: null, agent: null }
 
 export const makeDefault = (
@@ -52,12 +54,13 @@ export type Wanted = { provider: string; name?: string; agentId: string | null; 
 /** `missing`: what was named, or what a default pointed to, is not there; the default is gone by the end of this transaction. */
 export type Chosen = ConnectionRow | 'missing' | null
 
-/** Null: nothing was named and there is no default. */
+/** Null: nothing was named, and there is no default and none that is called so. */
 export async function chooseConnection(t: Tx, scope: Scope, { provider, name, agentId, ownerId }: Wanted): Promise<Chosen> {
-  if (name !== undefined) {
-    const own = ownerId === null ? null : await lockByName(t, scope, provider, ownerId, name)
-    return own ?? (await lockByName(t, scope, provider, null, name)) ?? 'missing'
+  const called = async (wanted: string) => {
+    const own = ownerId === null ? null : await lockByName(t, scope, provider, ownerId, wanted)
+    return own ?? (await lockByName(t, scope, provider, null, wanted))
   }
+  if (name !== undefined) return (await called(name)) ?? 'missing'
   const holders = [agentId, ownerId, TENANT].filter((holder) => holder !== null)
   const all = await findDefaults(t, scope, holders, provider)
   for (const holder of holders) {
@@ -67,7 +70,7 @@ export async function chooseConnection(t: Tx, scope: Scope, { provider, name, ag
     await forget(t, scope, found.holder, provider, found.connection_id)
     return 'missing'
   }
-  return null
+  return called(DEFAULT)
 }
 
 async function forget(t: Tx, scope: Scope, holder: string, provider: string, id: string): Promise<void> {
