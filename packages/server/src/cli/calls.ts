@@ -3,7 +3,7 @@
 import { appendFileSync, chmodSync, renameSync, rmSync, statSync } from 'node:fs'
 import { Problem } from '@countersign/sdk'
 
-export type Calling = {
+type Calling = {
   timeoutMs: number | null
   /** One line about each call; null where nobody asked for it. */
   say: ((line: string) => void) | null

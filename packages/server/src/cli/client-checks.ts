@@ -10,7 +10,7 @@ import { isPrivateLine } from './private-line.ts'
 import { profilesFile } from './profiles.ts'
 import { answers } from './whoami.ts'
 
-export type ClientFinding = { code: string; status: 'ok' | 'warn' | 'fail'; what: string; mend: string | null }
+type ClientFinding = { code: string; status: 'ok' | 'warn' | 'fail'; what: string; mend: string | null }
 type Around = { env: Environment; isNamed: boolean; client: () => Countersign }
 
 const CLOCK_MS = 30_000

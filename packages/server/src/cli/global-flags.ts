@@ -20,7 +20,7 @@ type Flags = {
   yes?: true
 }
 
-export type Globals = { output: () => Output; client: () => Countersign }
+type Globals = { output: () => Output; client: () => Countersign }
 
 export function globalFlags(program: Command): Globals {
   program

@@ -19,18 +19,16 @@ Examples:
   $ countersign import env --replace --comment-out
 `
 
-export const STATES = [
-  'env_only',
-  'stored_only',
-  'match',
-  'different',
-  'both_missing',
-  'no_mapping',
-  'unchanged',
-  'imported',
-  'failed',
-] as const
-type State = (typeof STATES)[number]
+type State =
+  | 'env_only'
+  | 'stored_only'
+  | 'match'
+  | 'different'
+  | 'both_missing'
+  | 'no_mapping'
+  | 'unchanged'
+  | 'imported'
+  | 'failed'
 type Item = {
   variables: string[]
   provider: string | null

@@ -11,7 +11,7 @@ import { askHidden } from './terminal.ts'
 
 export type SignIn = { email?: string; passwordFromEnv?: string; passwordFromStdin?: true }
 /** What one call answered, as it came. */
-export type Person = (method: string, path: string, body?: unknown) => Promise<string>
+type Person = (method: string, path: string, body?: unknown) => Promise<string>
 
 export const withSignIn = (command: Command): Command =>
   command

@@ -6,7 +6,7 @@ import { tenantWire } from '../../std/id.ts'
 import type { IdentityHouse } from '../house.ts'
 import { findAgent, findTenant, findUser } from '../sql.ts'
 
-export type Principal = {
+type Principal = {
   tenant_id: string
   tenant_name: string
   tenant_state: string

@@ -10,7 +10,7 @@ import type { VaultHouse } from '../house.ts'
 import { VERIFY } from './jobs.ts'
 import { countConnections } from './sql.ts'
 
-export type VaultStatus = {
+type VaultStatus = {
   state: 'open' | 'empty'
   root_key: { source: string; fingerprint: string; version: number }
   tenant_key: { version: number; versions: number; retired: number } | null
