@@ -84,7 +84,7 @@ test('Q139 V126 countersign run, which starts a program, loads what it starts it
   expect(sources).toContain('server/src/cli/run/act.ts')
   const ofRun = /^server\/src\/cli\/run\/[\w-]+\.ts$/
   expect(sources.filter((source) => !CLIENT.test(source) && !SETTINGS.test(source) && !ofRun.test(source))).toEqual([])
-})
+}, 60_000)
 
 test('Q139 a command that acts beside the server loads what it acts with', async () => {
   const loaded = await loadedBy('db', 'roles', '--print')

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { writeSync } from 'node:fs'
 import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { codeOf, type Grouping, hasLiving, NotStarted, startChild } from './child.ts'
+import { type Ended, type Grouping, hasLiving, NotStarted, startChild } from './child.ts'
 import { forwarding, listen } from './forwarder.ts'
 import type { Said } from './isolate.ts'
 
@@ -31,7 +31,7 @@ function raiseLoopback(): void {
 /** In here we are root over an empty network; the child is again who started the command. */
 const asBefore = uid === '0' ? [] : ['unshare', '--user', `--map-user=${uid}`, `--map-group=${gid}`, '--']
 
-async function main(): Promise<number> {
+async function main(): Promise<Ended> {
   raiseLoopback()
   const server = forwarding(() => connect({ path, allowHalfOpen: true }))
   await listen(server, { host: '127.0.0.1', port: Number(port) })
@@ -43,14 +43,17 @@ async function main(): Promise<number> {
   // Its way out lives as long as anybody of its group does.
   while (own === 'told' && hasLiving(process.pid, process.pid)) await pause(LOOK_MS)
   await server.end()
-  return codeOf(how)
+  return how
 }
 
-main().then(
-  (code) => process.exit(code),
-  (error: unknown) => {
-    const exit = error instanceof NotStarted ? error.exit : 125
-    say({ started: false, exit, message: error instanceof Error ? error.message : String(error) })
-    process.exit(exit)
-  },
-)
+/** Ends as the child did: whoever waits outside sees the same. */
+function endAs({ code, signal }: Ended): void {
+  if (signal !== null) process.kill(process.pid, signal)
+  else process.exit(code ?? 1)
+}
+
+main().then(endAs, (error: unknown) => {
+  const exit = error instanceof NotStarted ? error.exit : 125
+  say({ started: false, exit, message: error instanceof Error ? error.message : String(error) })
+  process.exit(exit)
+})
