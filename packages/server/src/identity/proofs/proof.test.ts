@@ -66,8 +66,8 @@ const said = ({ status, body }: { status: number; body: { code?: string; reason?
   body?.reason ?? null,
 ]
 
-test('V134 an agent proves itself with its key pair alone, and with a bare key beside it; Ed25519 and P-256', async () => {
-  for (const alg of ['EdDSA', 'ES256'] as const) {
+for (const alg of ['EdDSA', 'ES256'] as const)
+  test(`V134 an agent proves itself with its key pair alone, and with a bare key beside it: ${alg}`, async () => {
     const { house, prover, key, call } = await proven({}, alg)
 
     const alone = await call(SELF)
@@ -83,8 +83,7 @@ test('V134 an agent proves itself with its key pair alone, and with a bare key b
     expect(key.secret).toBeUndefined()
     const bare = await house.nobody.get(SELF, { authorization: `Bearer ${prover.thumbprint}` })
     expect([bare.status, bare.body.code]).toEqual([401, 'key_invalid'])
-  }
-})
+  })
 
 test('V134 a body and a query are part of the proof, byte for byte as received', async () => {
   const { call, house } = await proven()
@@ -394,4 +393,21 @@ test('V136 did:key and JWK enrol the same key, which no second agent gets, in no
   }
   const personal = await house.alice.post('/api/v1/keys', { kind: 'usr', scopes: ['tasks:*'], public_key: did })
   expect(personal.body.errors[0].path).toBe('/public_key')
+})
+
+test('V134 the token of a run may be shown with a proof of its agent, and then with no other', async () => {
+  const { house, call } = await proven()
+  const { token } = (await call(RUNS, { body: '{"purpose":"x"}' })).body
+  const own = `${RUNS}/self`
+
+  expect((await call(own, { credential: token })).status).toBe(200)
+  expect((await house.nobody.get(own, { authorization: `Bearer ${token}` })).status).toBe(200)
+  expect(said(await send(house, await newProver(), own, { credential: token }, house.nobody))).toEqual([
+    401,
+    'proof_invalid',
+    'unknown_key',
+  ])
+  // A person's key has no pair.
+  const personal = await house.given.key({ kind: 'usr', scopes: ['agents:read'] })
+  expect(said(await call('/api/v1/agents', { credential: personal.secret }))).toEqual([401, 'proof_invalid', 'unknown_key'])
 })
