@@ -48,7 +48,13 @@ export async function besideProxy(config: Config, given: Environment, running: R
     )
     return null
   }
-  const beside = await startBeside({ config, given, db: running.db, databaseUrl, gate, log })
-  running.server.tellProxy(config.proxyUrl?.origin ?? beside.url)
-  return beside
+  try {
+    const beside = await startBeside({ config, given, db: running.db, databaseUrl, gate, log })
+    running.server.tellProxy(config.proxyUrl?.origin ?? beside.url)
+    return beside
+  } catch (error) {
+    // Everything else works without: why it did not start, it has said itself.
+    log.error({ err: error }, 'no proxy: agents’ calls are let out by nobody until the next start')
+    return null
+  }
 }
