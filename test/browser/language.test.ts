@@ -23,7 +23,7 @@ beforeAll(async () => {
     child.on('error', reject)
     child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`the build ended with ${code}`))))
   })
-}, 180_000)
+}, 300_000)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const speaking = (): Promise<House> => setup({ pages: loadPages(join(folder, 'public')) })
@@ -97,7 +97,7 @@ const PLACES = [
 ]
 
 test('T164 a language is one file: in another one no word of the pages stands outside of a message', {
-  timeout: 240_000,
+  timeout: 600_000,
 }, async () => {
   const house = await speaking()
   await house.admin.run`insert into hosts (user_id, since) values (${house.alice.id}::text, countersign.now())`

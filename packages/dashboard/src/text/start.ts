@@ -3,28 +3,31 @@
 import { languages } from './languages.ts'
 import { type Catalogue, speakLanguage } from './t.ts'
 
-export async function startLanguage(wanted: readonly string[] = navigator.languages): Promise<void> {
-  const tag = chosen(wanted)
-  if (tag === null) return
-  const messages = await read(tag)
-  if (messages === null) return
+export async function startLanguage(
+  wanted: readonly string[] = navigator.languages,
+  there: typeof languages = languages,
+  page: { documentElement: { lang: string } } = document,
+): Promise<void> {
+  const tag = chosen(wanted, there)
+  const messages = tag === null ? null : await read(tag, there)
+  if (tag === null || messages === null) return
   speakLanguage(tag, messages)
-  document.documentElement.lang = tag
+  page.documentElement.lang = tag
 }
 
-function chosen(wanted: readonly string[]): string | null {
+function chosen(wanted: readonly string[], there: typeof languages): string | null {
   for (const tag of wanted) {
     const [base = tag] = tag.split('-')
     if (base === 'en') return null
-    const found = [tag, base].find((one) => languages.has(one))
+    const found = [tag, base].find((one) => there.has(one))
     if (found !== undefined) return found
   }
   return null
 }
 
-const read = async (tag: string): Promise<Catalogue | null> =>
+const read = async (tag: string, there: typeof languages): Promise<Catalogue | null> =>
   (
-    await languages
+    await there
       .get(tag)?.()
       .catch(() => null)
   )?.default ?? null
