@@ -69,6 +69,8 @@ export type Verdict = Send | Answer
 
 export type Settled = {
   status: number | null
+  /** `WWW-Authenticate` of a 403: what the provider wants more (V38). */
+  challenge?: string
   /** A code of the catalogue where no answer came. */
   fault: string | null
   bytesUp: number

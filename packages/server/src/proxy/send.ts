@@ -64,6 +64,8 @@ export function sendOn(house: ExchangeHouse, journey: Journey): Passage {
 
   function passOn({ verdict }: Attempt, head: AnswerHead): Sink {
     settled.status = head.status
+    const challenge = head.status === 403 && head.fields.find(([name]) => name.toLowerCase() === 'www-authenticate')?.[1]
+    if (challenge) settled.challenge = challenge
     const coding = mask && !head.bodyless ? codingOf(head.fields) : 'plain'
     if (coding === 'unknown') {
       running?.abort()

@@ -3,10 +3,12 @@
 import { Problem } from '@countersign/sdk'
 import { systemScope } from '../../db/scope.ts'
 import { tx } from '../../db/tx.ts'
+import { reauthorizePage } from '../../vault/connections/reauthorize.ts'
 import { definitionAt } from '../../vault/providers/catalogue.ts'
 import type { Definition, Material } from '../../vault/providers/definition.ts'
 import { fieldsOf, readTemplate } from '../../vault/providers/template.ts'
 import { fresh } from '../../vault/refresh/refresh.ts'
+import { scopesAsked } from '../../vault/refresh/step-up.ts'
 import { denial, type Reason } from '../decide/deny.ts'
 import type { GateHouse } from './house.ts'
 import { findLeased, type LeasedRow } from './sql.ts'
@@ -20,9 +22,9 @@ export async function leaseMaterial(
   tenantId: string,
   params: MaterialParams,
 ): Promise<MaterialResult> {
-  const { run_id: runId, connection_id: connectionId, grant_id: grantId, refresh } = params
+  const { run_id: runId, connection_id: connectionId, grant_id: grantId, refresh, lacks } = params
   const scope = systemScope('gate', tenantId)
-  const connectUrl = `${vault.origin()}/connections/${connectionId}`
+  const connectUrl = reauthorizePage(vault, connectionId)
   const refuse = (reason: Reason, more: { connectUrl?: string } = {}): Problem =>
     denial(reason, { requestId: '', runId, connection: connectionId, ...more }).problem
   const { row, definition } = await tx(
@@ -38,6 +40,10 @@ export async function leaseMaterial(
     { readOnly: true },
   )
   if (!definition) throw refuse('connection_missing')
+  if (lacks) {
+    await scopesAsked(vault, scope, connectionId, lacks.scopes, lacks.generation)
+    return { material: {}, generation: lacks.generation, lease_ms: 0 }
+  }
   try {
     const why = refresh ? ({ reason: 'unauthorized', generation: refresh.generation } as const) : ({ reason: 'lead' } as const)
     const { material, generation, expiresAt } = await fresh(vault, scope, connectionId, why)

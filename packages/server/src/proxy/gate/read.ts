@@ -7,6 +7,7 @@ import type { AskParams, MaterialParams, OpenParams } from './wire.ts'
 const LARGEST_BODY = 1_048_576
 const LONGEST_PATH = 65_536
 const MOST_HEADERS = 64
+const MOST_SCOPES = 50
 
 type Members = Record<string, unknown>
 const membersOf = (value: unknown): Members | null =>
@@ -22,8 +23,14 @@ export function readOpen(params: unknown): OpenParams | null {
 }
 
 export function readMaterial(params: unknown): MaterialParams | null {
-  const { run_id, connection_id, grant_id, refresh } = membersOf(params) ?? {}
+  const { run_id, connection_id, grant_id, refresh, lacks } = membersOf(params) ?? {}
   if (!isId('run', run_id) || !isId('conn', connection_id) || !isId('grt', grant_id)) return null
+  if (lacks !== undefined) {
+    const { generation, scopes } = membersOf(lacks) ?? {}
+    const isRead = Array.isArray(scopes) && scopes.length <= MOST_SCOPES && scopes.every((one) => isText(one, 200))
+    if (!isRead || !isCount(generation, Number.MAX_SAFE_INTEGER)) return null
+    return { run_id, connection_id, grant_id, lacks: { generation, scopes } }
+  }
   if (refresh === undefined) return { run_id, connection_id, grant_id }
   const { generation } = membersOf(refresh) ?? {}
   return isCount(generation, Number.MAX_SAFE_INTEGER) ? { run_id, connection_id, grant_id, refresh: { generation } } : null

@@ -2,8 +2,10 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { Problem } from '@countersign/sdk'
 import { expect, test } from 'vitest'
-import { sha256Hex } from '../../crypto/token.ts'
+import { randomToken, sha256Hex } from '../../crypto/token.ts'
 import { newId } from '../../std/id.ts'
+import { giveProvider, oauthProvider, reaching } from '../../vault/authorizations/testing/provider.ts'
+import { openVendor } from '../../vault/authorizations/testing/vendor.ts'
 import { type Line, openWayOut, type Run, type WayOut } from '../testing/way-out.ts'
 import { MOST_CALLS_A_MINUTE } from './verbs.ts'
 import type { MaterialResult, OpenResult } from './wire.ts'
@@ -172,4 +174,30 @@ test('V49 V97 what may not be used is refused with its reason, and the owner’s
   expect(await refusalOf(lease({ grant_id: elsewhere.body.id }))).toBe('no_grant')
   expect(grantId).not.toBe(foreign.body.id)
   expect(line.client.isOpen()).toBe(true)
+})
+
+test('V38 V49 a provider that wants another scope has its owner sign in again, and the agent is told where', async () => {
+  const vendor = await openVendor()
+  const way = await openWayOut(reaching(vendor).settings)
+  const { house, upstream } = way
+  await giveProvider(house, { ...oauthProvider(vendor), hosts: [{ host: 'api.example.com' }] })
+  const material = { access_token: randomToken(), refresh_token: randomToken() }
+  const connection = await way.connect({ provider: 'acme', method: 'code', params: {}, material, scopes: ['read'] })
+  const rules = [{ effect: 'allow' }]
+  await house.alice.post('/api/v1/grants', { agent_id: house.agent.id, connection_id: connection.id, rules })
+  const [through, going] = [await way.node(), await way.run()]
+  const challenge = 'Bearer error="insufficient_scope", scope="read admin"'
+  upstream.answer = async () => ({ status: 403, headers: { 'www-authenticate': challenge } })
+  const get = () => way.send(through, going, { method: 'GET', path: '/v1/refunds' }).answer
+  expect((await get()).status).toBe(403)
+  const path = `/api/v1/connections/${connection.id}`
+  await expect
+    .poll(async () => (await house.alice.get(path)).body, { timeout: 20_000, interval: 50 })
+    .toMatchObject({ status: 'needs_reauth', status_cause: 'insufficient_scope' })
+  await through.node.look()
+  expect((await get()).json).toMatchObject({
+    ...{ code: 'proxy_denied', reason: 'needs_reauth' },
+    connect_url: `${house.url}/connections/${connection.id}`,
+  })
+  expect(way.reached).toHaveLength(1)
 })

@@ -11,8 +11,14 @@ export type OpenResult = {
   origin: string
 } | null
 
-/** `refresh`: the upstream answered 401 to this generation (V48). */
-export type MaterialParams = { run_id: string; connection_id: string; grant_id: string; refresh?: { generation: number } }
+/** `refresh`: the upstream answered 401 to this generation (V48). `lacks`: it wants these scopes more of it, and no material is asked for (V38). */
+export type MaterialParams = {
+  run_id: string
+  connection_id: string
+  grant_id: string
+  refresh?: { generation: number }
+  lacks?: { generation: number; scopes: string[] }
+}
 /** `lease_ms`: for how long it may be used again; 0: for this request alone. */
 export type MaterialResult = { material: Material; generation: number; lease_ms: number }
 

@@ -12,9 +12,11 @@ import type { Log } from '../../std/log.ts'
 import type { Definition, Material } from '../../vault/providers/definition.ts'
 import { appliesTo, type Filled, fillInjection, InjectionInvalid } from '../../vault/providers/fill.ts'
 import { defaultsOf } from '../../vault/providers/params.ts'
+import { scopesAskedIn } from '../../vault/refresh/step-up.ts'
 import { placeIn } from '../decide/choose.ts'
 import { type About, answerOf, denial, isGrpc } from '../decide/deny.ts'
 import { type Judged, judgeRequest, passOr } from '../decide/judge.ts'
+import type { Use } from '../decide/policy-request.ts'
 import { invalidRpc, rpcAnswer } from '../decide/tools.ts'
 import type { View } from '../decide/view.ts'
 import type { GateClient } from '../gate/channel.ts'
@@ -77,7 +79,7 @@ export function openNode(options: NodeOptions): Node {
   let serverOrigin = ''
   let longAsks = 0
   const parsed = new WeakMap<View['policy'], Sets>()
-  const judgedRequests = new Map<string, { view: View; connectionId: string | null; holdId: string | null }>()
+  const judgedRequests = new Map<string, { view: View; use: Use | null; holdId: string | null }>()
 
   runs.onCut(({ runId, connectionId, everythingInjected }) => {
     if (everythingInjected) leases.clear()
@@ -137,7 +139,7 @@ export function openNode(options: NodeOptions): Node {
     if (judged.outcome === 'deny') return denied(view, request, judged)
     if (!('use' in judged)) {
       await recorder.add(judgedEvent(view, request, judged, clock.now())).sent
-      judgedRequests.set(request.id, { view, connectionId: null, holdId: null })
+      judgedRequests.set(request.id, { view, use: null, holdId: null })
       return { ...NOTHING, answerHeaders: { 'countersign-outcome': 'pass' } }
     }
     return judged.outcome === 'ask' ? held(view, request, judged) : send(view, request, judged, null)
@@ -222,7 +224,7 @@ export function openNode(options: NodeOptions): Node {
     const writing = recorder.add(event)
     const before = grant.record === 'before' || (grant.record === 'auto' && !SAFE.has(request.method))
     await (before ? writing.kept : writing.sent)
-    judgedRequests.set(request.id, { view, connectionId: connection.id, holdId: agreed?.holdId ?? null })
+    judgedRequests.set(request.id, { view, use: judged.use, holdId: agreed?.holdId ?? null })
     try {
       const { material, leased } = await leaseOf(view, judged)
       log.debug({ request_id: request.id, leased }, 'material is at hand')
@@ -250,6 +252,17 @@ export function openNode(options: NodeOptions): Node {
       const until = Math.min(now() + lease_ms, grant.expiresAt.getTime(), view.run.expiresAt.getTime())
       return { material, generation, until }
     })
+  }
+
+  /** A provider that wants more than was granted has its owner sign in again (V38); the agent reads the answer meanwhile. */
+  function lacks(view: View, { connection, grant }: Use, challenge: string): void {
+    const scopes = scopesAskedIn(403, challenge)
+    if (!scopes || scopes.length === 0) return
+    const params: MaterialParams = {
+      ...{ run_id: view.run.id, connection_id: connection.id, grant_id: grant.id },
+      lacks: { generation: connection.generation, scopes },
+    }
+    gate.call('material', params).catch((error: unknown) => log.debug({ err: error }, 'nobody was told that a scope is missing'))
   }
 
   function filled(view: View, request: AskedRequest, judged: Allowed, material: Material, agreed: Agreed | null): Send {
@@ -313,8 +326,9 @@ export function openNode(options: NodeOptions): Node {
         const one = judgedRequests.get(requestId)
         if (!one) return
         judgedRequests.delete(requestId)
-        const { view, connectionId, holdId } = one
-        recorder.add(settledEvent(view, { id: requestId }, connectionId, outcome, clock.now()))
+        const { view, use, holdId } = one
+        recorder.add(settledEvent(view, { id: requestId }, use?.connection.id ?? null, outcome, clock.now()))
+        if (use && outcome.challenge !== undefined) lacks(view, use, outcome.challenge)
         if (holdId === null) return
         tx(db, scope, (t) => settleHold(t, node, { runId: view.run.id, holdId, wasSent: outcome.status !== null })).catch(
           (error: unknown) =>

@@ -36,7 +36,7 @@ export type Sent = { answer: Promise<Answered>; destroy(): void }
 export type WayOut = VaultTest & {
   reached: Reached[]
   /** What upstream answers; 200 unless a test says otherwise. */
-  upstream: { answer: (one: Reached) => Promise<{ status: number; body?: string }> }
+  upstream: { answer: (one: Reached) => Promise<{ status: number; body?: string; headers?: Record<string, string> }> }
   /** The line of an enrolled node to a gate; with `as`, of the same node to another. */
   dial(server?: Server, as?: Line): Promise<Line>
   node(server?: Server): Promise<WayNode>
@@ -60,7 +60,7 @@ export async function openWayOut(settings: Record<string, string> = {}): Promise
       const one = { method, url, body: Buffer.concat(chunks).toString(), authorization: headers.authorization }
       reached.push(one)
       upstream.answer(one).then(
-        ({ status, body = '' }) => answer.writeHead(status, { 'content-type': 'text/plain' }).end(body),
+        ({ status, body = '', headers }) => answer.writeHead(status, { 'content-type': 'text/plain', ...headers }).end(body),
         () => answer.destroy(),
       )
     })
