@@ -19,6 +19,7 @@ const STEPS = [
   ['dead code', ...bin('knip/bin/knip.js')],
   ['law', ...bin('vitest/vitest.mjs'), 'run', '--config', 'test/law.config.ts', '--reporter=dot'],
   ['generated files', process.execPath, '--import', 'tsx', 'scripts/generate.ts', '--check'],
+  ['bundled definitions', process.execPath, '--import', 'tsx', 'scripts/bundle-age.mjs'],
   ['API description', ...bin('@redocly/cli/bin/cli.js'), 'lint', 'docs/openapi.json'],
 ]
 
