@@ -81,6 +81,7 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
   { file: 'src/sample.ts', text: '// COUNTERSIGN_KEY', why: 'code to copy' },
   { file: 'src/shell.tsx', text: 'Countersign', why: 'the name of the product' },
+  { file: 'vault/vault-page.tsx', text: 'countersign run', why: 'a command' },
   { file: 'verifiers/trial.tsx', text: 'Refund order 1042?', why: 'an example of what an agent asks' },
   { file: 'verifiers/verifier-form.tsx', text: '[\n  {\n    "schema"', why: 'an example of a rule' },
 ]
