@@ -238,13 +238,13 @@ test('std/ knows nothing of the product and stays below 300 lines in all', () =>
   expect(lines.length).toBeLessThanOrEqual(300)
 })
 
-test('T164 every word of the dashboard is a message: t() or rich() from its text/', () => {
+test('T164 every word of the dashboard is a message: t() or rich() from its text/', { timeout: 120_000 }, () => {
   const pages = dashboardSources()
   expect(wordsOutside(pages)).toEqual([])
   expect(messagesOf(pages).errors).toEqual([])
 })
 
-test('T164 what reads the words finds them where they stand, and what is none it leaves', () => {
+test('T164 what reads the words finds them where they stand, and what is none it leaves', { timeout: 120_000 }, () => {
   const page = (text: string) => ({ path: 'packages/dashboard/src/page.tsx', text })
   const outside = (text: string) => wordsOutside([page(text)]).map((line) => line.replace(/^[^:]*:\d+: /, ''))
   expect(outside('<p className="text-sm">Held by {name}, <b>you</b></p>')).toEqual(['Held by', 'you'])

@@ -30,7 +30,7 @@ test('T164 English names every message by itself, and every message can be read'
   for (const name of names.filter((one) => !KNOWN.has(one))) expect(() => placesIn(name), name).not.toThrow()
 })
 
-test('T164 a language has messages of English only, with the places of English', () => {
+test('T164 a language has messages of English only, with the places of English', { timeout: 120_000 }, () => {
   for (const name of readdirSync(FOLDER))
     for (const [message, text] of Object.entries(read(name))) {
       expect(english, `${name}: no message of the pages`).toHaveProperty([message])
