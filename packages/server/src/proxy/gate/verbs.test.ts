@@ -1,7 +1,7 @@
 // The gate of a running server, as an enrolled node calls it over its pinned line: what it is told of runs, material and grants, and what it is refused.
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { Problem } from '@countersign/sdk'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { randomToken, sha256Hex } from '../../crypto/token.ts'
 import { newId } from '../../std/id.ts'
 import { giveProvider, oauthProvider, reaching } from '../../vault/authorizations/testing/provider.ts'
@@ -9,6 +9,9 @@ import { openVendor } from '../../vault/authorizations/testing/vendor.ts'
 import { type Line, openWayOut, type Run, type WayOut } from '../testing/way-out.ts'
 import { MOST_CALLS_A_MINUTE } from './verbs.ts'
 import type { MaterialResult, OpenResult } from './wire.ts'
+
+// Each of these starts a server and its gate.
+vi.setConfig({ testTimeout: 120_000 })
 
 const openRun = ({ client }: Line, token: string) =>
   client.call('open', { token_hash: sha256Hex(token), client_address: '127.0.0.1' }) as Promise<OpenResult>
