@@ -5,6 +5,7 @@ import { homedir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { type Countersign, Problem } from '@countersign/sdk'
 import type { Environment } from '../main/config.ts'
+import { counted } from './connections.ts'
 import { plain, unlessRefused } from './output.ts'
 import { isPrivateLine } from './private-line.ts'
 import { profilesFile } from './profiles.ts'
@@ -78,10 +79,10 @@ async function checkVault(client: Countersign): Promise<ClientFinding[]> {
   const address = vault.proxy_url
   const found =
     human === 0
-      ? ok('client.vault', `${vault.connections.count} connections; none waits for a person.`)
+      ? ok('client.vault', `${counted(vault.connections.count, 'connection')}; none waits for a person.`)
       : warn(
           'client.vault',
-          `${human} of ${vault.connections.count} connections wait for a person.`,
+          `${human} of ${counted(vault.connections.count, 'connection')} ${human === 1 ? 'waits' : 'wait'} for a person.`,
           'countersign connections list --status needs_reauth',
         )
   if (address === null) return [found, ok('client.proxy', 'This installation runs no proxy.')]
