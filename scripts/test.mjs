@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { findBrowser } from './browser.mjs'
 import { buildIfStale } from './build.mjs'
+import { findPrograms } from './programs.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const given = process.argv.slice(2)
@@ -21,6 +22,8 @@ const step = (what) => process.stdout.write(`\n— ${what}\n`)
 step('browser')
 const browser = await findBrowser()
 process.stdout.write(`${browser}\n`)
+
+process.stdout.write(`${findPrograms().join(', ')}\n`)
 
 step('build')
 await buildIfStale()

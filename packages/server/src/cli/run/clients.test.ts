@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { start } from '../../../../../test/harness/process.ts'
 import { formsOf } from '../../vault/testing/vault.ts'
+import { testWith } from './testing/programs.ts'
 import { makeRepository } from './testing/service.ts'
 import { grantAll, openRunWorld, type RunWorld } from './testing/world.ts'
 
@@ -32,37 +33,45 @@ const script = (world: RunWorld, name: string, text: string): string => {
   return file
 }
 
-test('V126 V127 curl, over https and at a host of its own, is answered, and what it was given is a placeholder', async () => {
-  const world = await granted()
-  const got = await ran(world, ['curl', '-sS', '--fail-with-body', `${world.origin}/v1/things?a=1`])
-  expect([got.code, got.stderr]).toEqual([0, ''])
-  expect(got.stdout).toContain('GET /v1/things?a=1')
-  expect(got.seen).toEqual([{ method: 'GET', url: '/v1/things?a=1', authorization: `Bearer ${world.canary}` }])
-}, 240_000)
+testWith(
+  'curl',
+  'V126 V127 curl, over https and at a host of its own, is answered, and what it was given is a placeholder',
+  async () => {
+    const world = await granted()
+    const got = await ran(world, ['curl', '-sS', '--fail-with-body', `${world.origin}/v1/things?a=1`])
+    expect([got.code, got.stderr]).toEqual([0, ''])
+    expect(got.stdout).toContain('GET /v1/things?a=1')
+    expect(got.seen).toEqual([{ method: 'GET', url: '/v1/things?a=1', authorization: `Bearer ${world.canary}` }])
+  },
+)
 
-test('V127 git clones and pushes over https; neither its configuration nor its repository holds the credential', async () => {
-  const world = await granted()
-  makeRepository(world.folder, 'notes.git')
-  const url = `${world.origin}/git/notes.git`
-  const name = ['-c', 'user.name=agent', '-c', 'user.email=agent@example.com']
-  const steps = [
-    `git clone -q ${url} first && cd first`,
-    'echo hello > note && git add note',
-    `git ${name.join(' ')} commit -q -m note`,
-    'git push -q origin HEAD:main && cd ..',
-    `git clone -q ${url} second && cat second/note`,
-  ]
-  const got = await ran(world, ['sh', '-c', `set -e; ${steps.join('; ')}`])
-  expect([got.code, got.stderr.replace(/^warning: .*\n/m, '')]).toEqual([0, ''])
-  expect(got.stdout.trim().endsWith('hello')).toBe(true)
-  expect(got.seen.map(({ method }) => method)).toContain('POST')
-  expect([...new Set(got.seen.map(({ authorization }) => authorization))]).toEqual([`Bearer ${world.canary}`])
-  expect(readFileSync(join(world.folder, 'first', '.git', 'config'), 'utf8')).not.toContain(world.canary)
-  const log = execFileSync('git', ['-C', join(world.folder, 'git', 'notes.git'), 'log', '--format=%s', 'main'], {
-    encoding: 'utf8',
-  })
-  expect(log.trim()).toBe('note')
-}, 240_000)
+testWith(
+  'git',
+  'V127 git clones and pushes over https; neither its configuration nor its repository holds the credential',
+  async () => {
+    const world = await granted()
+    makeRepository(world.folder, 'notes.git')
+    const url = `${world.origin}/git/notes.git`
+    const name = ['-c', 'user.name=agent', '-c', 'user.email=agent@example.com']
+    const steps = [
+      `git clone -q ${url} first && cd first`,
+      'echo hello > note && git add note',
+      `git ${name.join(' ')} commit -q -m note`,
+      'git push -q origin HEAD:main && cd ..',
+      `git clone -q ${url} second && cat second/note`,
+    ]
+    const got = await ran(world, ['sh', '-c', `set -e; ${steps.join('; ')}`])
+    expect([got.code, got.stderr.replace(/^warning: .*\n/m, '')]).toEqual([0, ''])
+    expect(got.stdout.trim().endsWith('hello')).toBe(true)
+    expect(got.seen.map(({ method }) => method)).toContain('POST')
+    expect([...new Set(got.seen.map(({ authorization }) => authorization))]).toEqual([`Bearer ${world.canary}`])
+    expect(readFileSync(join(world.folder, 'first', '.git', 'config'), 'utf8')).not.toContain(world.canary)
+    const log = execFileSync('git', ['-C', join(world.folder, 'git', 'notes.git'), 'log', '--format=%s', 'main'], {
+      encoding: 'utf8',
+    })
+    expect(log.trim()).toBe('note')
+  },
+)
 
 /** Each way in which a Node program calls out, in the main thread, in a worker and in a child; ES modules and CommonJS. */
 const NODE = `
@@ -104,35 +113,39 @@ test('V128 Node: built-in fetch, https and what stands on it, in main thread, wo
     }
 }, 240_000)
 
-test('V127 Python’s own client is answered, and trusts the run’s authority by its environment alone', async () => {
+testWith('python3', 'V127 Python’s own client is answered, and trusts the run’s authority by its environment alone', async () => {
   const world = await granted()
   const text = `import urllib.request, sys\nprint(urllib.request.urlopen(sys.argv[1] + '/py').read().decode())\n`
   const got = await ran(world, ['python3', script(world, 'agent.py', text), world.origin])
   expect([got.code, got.stderr]).toEqual([0, ''])
   expect(got.stdout.trim().endsWith('GET /py')).toBe(true)
   expect(got.seen).toEqual([{ method: 'GET', url: '/py', authorization: `Bearer ${world.canary}` }])
-}, 240_000)
+})
 
-test('V127 a proxy behind TLS is reached through a forwarder on loopback, which is gone with the command', async () => {
-  const world = await openRunWorld({ tls: true })
-  await grantAll(world)
-  const running = world.run(['--', 'sh', '-c', 'echo "at $HTTPS_PROXY"; curl -sS "$1/far"', 'sh', world.origin], {
-    env: { NODE_EXTRA_CA_CERTS: world.proxyCertificate },
-  })
-  expect([(await running.ended).code, running.stderr()]).toEqual([0, ''])
-  const [, host = '', port = ''] = /^at http:\/\/run:cs_live_prx_\w+@([\d.]+):(\d+)$/m.exec(running.stdout()) ?? []
-  expect(host).toBe('127.0.0.1')
-  expect(port).not.toBe(String(world.proxyPort))
-  expect(world.service.seen).toEqual([{ method: 'GET', url: '/far', authorization: `Bearer ${world.canary}` }])
-  const after = start('curl', ['-sS', '-m', '30', '-x', `http://127.0.0.1:${port}`, world.origin])
-  expect((await after.ended).code).toBe(7)
-}, 240_000)
+testWith(
+  'curl',
+  'V127 a proxy behind TLS is reached through a forwarder on loopback, which is gone with the command',
+  async () => {
+    const world = await openRunWorld({ tls: true })
+    await grantAll(world)
+    const running = world.run(['--', 'sh', '-c', 'echo "at $HTTPS_PROXY"; curl -sS "$1/far"', 'sh', world.origin], {
+      env: { NODE_EXTRA_CA_CERTS: world.proxyCertificate },
+    })
+    expect([(await running.ended).code, running.stderr()]).toEqual([0, ''])
+    const [, host = '', port = ''] = /^at http:\/\/run:cs_live_prx_\w+@([\d.]+):(\d+)$/m.exec(running.stdout()) ?? []
+    expect(host).toBe('127.0.0.1')
+    expect(port).not.toBe(String(world.proxyPort))
+    expect(world.service.seen).toEqual([{ method: 'GET', url: '/far', authorization: `Bearer ${world.canary}` }])
+    const after = start('curl', ['-sS', '-m', '30', '-x', `http://127.0.0.1:${port}`, world.origin])
+    expect((await after.ended).code).toBe(7)
+  },
+)
 
-test('V84 V127 another process without the token gets 407 from the proxy, and no name is asked for', async () => {
+testWith('curl', 'V84 V127 another process without the token gets 407 from the proxy, and no name is asked for', async () => {
   const world = await granted()
   const curl = start('curl', ['-sS', '-m', '30', '-x', `http://127.0.0.1:${world.proxyPort}`, `${world.origin}/`])
   expect((await curl.ended).code).toBe(56)
   expect(curl.stderr()).toContain('407')
   expect(world.asked()).toEqual([])
   expect(world.service.seen).toEqual([])
-}, 240_000)
+})
