@@ -17,7 +17,15 @@ import { redirectUrl } from '../providers/read.ts'
 import { judged } from '../providers/version.ts'
 import { openSecrets, storeClient } from './client.ts'
 import { FORGET } from './forget.ts'
-import { type ClientRow, findClient, findConnectionsUnder, lockClient, removeClientIf } from './sql.ts'
+import {
+  type ClientRow,
+  eraseSecretIfRemoved,
+  findClient,
+  findConnectionsUnder,
+  findUntoldUnder,
+  lockClient,
+  removeClientIf,
+} from './sql.ts'
 
 export type ClientInput = {
   client_id: string
@@ -105,7 +113,11 @@ export async function removeClient(
     requireConfirmed(input, affected)
     const revoked = revoke_connections ? await revokeUnder(t, scope, row.id) : 0
     await removeClientIf(t, scope, row.id)
-    await enqueue(t, { kind: FORGET, tenantId: scope.tenantId, payload: { client_id: row.id } })
+    const { registration_url } = await openSecrets(house, t, scope, row)
+    // Its provider has to be told something with it; else nothing secret of it stays from now on.
+    const isNeeded = registration_url !== undefined || (await findUntoldUnder(t, scope, row.id)).length > 0
+    if (isNeeded) await enqueue(t, { kind: FORGET, tenantId: scope.tenantId, payload: { client_id: row.id } })
+    else await eraseSecretIfRemoved(t, scope, row.id)
     const data = { affected_connections: affected.connections, revoked_connections: revoked, decision: passed?.outcome }
     await tell(t, scope, 'client.removed', row, data)
     return { provider: row.provider, affected }
