@@ -26,8 +26,7 @@ export function readPublicKey(given: string | Record<string, unknown>): PublicKe
 function readDid(text: string): PublicKey {
   if (!text.startsWith(DID)) throw new KeyRefused('Send a JWK, or did:key with base58btc (did:key:z6Mk…).')
   const bytes = fromBase58(text.slice(DID.length))
-  if (!bytes?.subarray(0, 2).equals(ED25519_CODEC))
-    throw new KeyRefused('Only did:key of Ed25519 (multicodec 0xed01) is known.')
+  if (!bytes?.subarray(0, 2).equals(ED25519_CODEC)) throw new KeyRefused('Only did:key of Ed25519 (multicodec 0xed01) is known.')
   if (bytes.length !== 34) throw new KeyRefused('A public key of Ed25519 has 32 bytes.')
   return ofEd25519(bytes.subarray(2))
 }
