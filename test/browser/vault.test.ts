@@ -31,12 +31,12 @@ test('V142 a definition is typed, held against the rules meanwhile, proposed, an
   const alice = await browse(house.url, { as: house.alice })
   const { page } = alice
   await page.goto('/providers')
-  await page.getByRole('link', { name: 'Stripe', exact: true }).waitFor()
+  await page.getByRole('link', { name: 'Anthropic', exact: true }).waitFor()
   expect(await accessibility(page)).toEqual([])
   await picture(page, 'providers')
   await page.getByLabel('Find').fill('alpha')
   await page.getByRole('link', { name: 'Alpha' }).waitFor()
-  await page.getByRole('link', { name: 'Stripe', exact: true }).waitFor({ state: 'detached' })
+  await page.getByRole('link', { name: 'Anthropic', exact: true }).waitFor({ state: 'detached' })
   expect(new URL(page.url()).search).toBe('?q=alpha')
 
   await page.getByRole('button', { name: 'Define one of your own' }).click()
