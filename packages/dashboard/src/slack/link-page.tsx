@@ -14,9 +14,7 @@ import { Button } from '../ui/button.tsx'
 import { Card, PageTitle } from '../ui/card.tsx'
 import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
-
-// Read when the site was opened: whoever has to sign in first comes back here without what stood behind the #.
-const arrived = location.pathname === paths.slackLink() ? fragmentToken() : ''
+import { arrived } from './token.ts'
 
 export function SlackLinkPage() {
   useTitle(t('You in Slack'))

@@ -405,7 +405,9 @@ export const CountsBody = s.named(
     claimable: count(),
     team: count(),
     all: count(),
-    at_least: s.boolean().describe('More are open than were counted: each figure ends at 10,000, and `all` may be more than it says.'),
+    at_least: s
+      .boolean()
+      .describe('More are open than were counted: each figure ends at 10,000, and `all` may be more than it says.'),
   }),
   'How many open tasks the filters `mine`, `claimable` and `team` of the list would find, and how many the caller reaches.',
 )

@@ -43,7 +43,11 @@ export async function develop({ awaithumans, bare, ...flags }: DevFlags, output:
     const file = join(homedir(), DEVELOPMENT_FILE)
     const leave: (() => void)[] = [() => removeOwn(file)]
     const { close, outdated } = running
-    endOnSignal({ outdated, close: async () => void (await proxy?.close(), await close()) }, async () => {
+    const closeAll = async () => {
+      await proxy?.close()
+      await close()
+    }
+    endOnSignal({ outdated, close: closeAll }, async () => {
       for (const last of leave) last()
       await desk?.close()
     })

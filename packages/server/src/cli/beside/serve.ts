@@ -27,7 +27,11 @@ export async function serve({ allowUnsigned, handed, ...options }: ServeFlags, o
   const proxy = config.roles.includes('proxy')
     ? await (await import('./proxy.ts')).besideProxy(config, given, running, log)
     : null
-  endOnSignal({ outdated: running.outdated, close: async () => void (await proxy?.close(), await running.close()) })
+  const close = async () => {
+    await proxy?.close()
+    await running.close()
+  }
+  endOnSignal({ outdated: running.outdated, close })
   // Who sets an installation up comes to its pages.
   const link = config.roles.includes('web') ? await setupLink(running, config) : null
   const { url, listeners } = running.server
@@ -44,7 +48,9 @@ const settingOf = (flag: string): string => `COUNTERSIGN_${flag.replace(/[A-Z]/g
 
 /** Flags are settings under another name; switches that every command takes are none. */
 export const asSettings = (flags: Record<string, unknown>): Record<string, string> =>
-  Object.fromEntries(Object.entries(flags).flatMap(([name, value]) => (typeof value === 'string' ? [[settingOf(name), value]] : [])))
+  Object.fromEntries(
+    Object.entries(flags).flatMap(([name, value]) => (typeof value === 'string' ? [[settingOf(name), value]] : [])),
+  )
 
 /** The link for the first operator; null once there is one, or while another process has printed one. */
 export const setupLink = ({ server }: Running, config: Config): Promise<string | null> =>

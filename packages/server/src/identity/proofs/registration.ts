@@ -113,8 +113,6 @@ export async function refuseUnclaimed(house: IdentityHouse, proof: Proof): Promi
   throw new Problem('unclaimed_agent', { agent_id, claim_url: claimUrl(house, row), claim_expires_at: link_ends_at })
 }
 
-export type Registration = ReturnType<typeof showRegistration>
-
 const showRegistration = (row: RegistrationRow) => ({
   agent_id: row.agent_id,
   handle: row.handle,

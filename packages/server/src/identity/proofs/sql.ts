@@ -15,8 +15,6 @@ export const sweepSeenProofs = (t: Tx) => t.one<{ swept: number }>`select counte
 
 /* Public keys */
 
-export type AgentKeyRow = { thumbprint: string; agent_id: string; key_id: string; jwk: Record<string, string>; enrolled_at: Date }
-
 /** Zero rows: the key is somebody’s already, in whatever tenant. */
 export const insertAgentKey = (
   t: Tx,

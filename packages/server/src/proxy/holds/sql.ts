@@ -47,9 +47,6 @@ export const readRunRoutes = (t: Tx, scope: Scope, runId: string) => t.maybe<{ r
 export const findHold = (t: Tx, scope: Scope, id: string) => t.maybe<HoldRow>`
   select ${COLUMNS} from proxy_holds h where h.tenant_id = ${scope.tenantId}::uuid and h.id = ${id}::text`
 
-export const lockHold = (t: Tx, scope: Scope, id: string) => t.maybe<HoldRow>`
-  select ${COLUMNS} from proxy_holds h where h.tenant_id = ${scope.tenantId}::uuid and h.id = ${id}::text for no key update`
-
 export const findHoldOfTask = (t: Tx, scope: Scope, taskId: string) => t.maybe<HoldRow>`
   select ${COLUMNS} from proxy_holds h where h.tenant_id = ${scope.tenantId}::uuid and h.task_id = ${taskId}::text`
 

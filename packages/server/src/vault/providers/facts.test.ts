@@ -21,7 +21,9 @@ test('V17 a policy may read the facts of this tenant’s providers, each of its 
     facts: { cost_centre: { in: 'body', pointer: '/cost_centre', type: 'string' } },
   } as const
   await define(beta)
-  expect((await house.alice.get('/api/v1/policies/schema')).body.text).toMatch(/type Facts = \{ "amount"\?: Long, .*"cost_centre"\?: String/)
+  expect((await house.alice.get('/api/v1/policies/schema')).body.text).toMatch(
+    /type Facts = \{ "amount"\?: Long, .*"cost_centre"\?: String/,
+  )
   expect((await check()).body).toMatchObject({ valid: true, errors: [], warnings: [] })
   const wrong = READS_COST_CENTRE.replace('"X1"', '7')
   expect((await check(house.alice, wrong)).body.valid).toBe(false)
