@@ -48,20 +48,16 @@ export function evidenceCommand(parent: Command, { client, output }: Door): void
     .option('--to <time>', 'before it; now')
     .requiredOption('--out <folder>', 'where to')
     .addHelpText('after', EXAMPLES)
-    .action(async ({ user, tenant, from, to = new Date().toISOString(), out }: Options) => {
-      // The same word names the key to talk with; an id of a key is not one.
-      const { key } = parent.opts<{ key?: string }>()
-      const ofKey = key?.startsWith('key_') ? key : undefined
-      if (ofKey) parent.setOptionValue('key', undefined)
-      const named = [ofKey, user, tenant].filter((one) => one !== undefined)
+    .action(async ({ key, user, tenant, from, to = new Date().toISOString(), out }: Options) => {
+      const named = [key, user, tenant].filter((one) => one !== undefined)
       if (named.length !== 1) evidence.error('error: name one of --key, --user and --tenant', { exitCode: 2 })
-      const manifest = await collectEvidence(client(), { subject: ofKey ?? user ?? null, from, to }, out)
+      const manifest = await collectEvidence(client(), { subject: key ?? user ?? null, from, to }, out)
       const told = Object.entries(manifest.counts).map(([name, n]) => `${n} ${name}`)
       print(output(), manifest, () => `${out}  ${told.join(', ')}`)
     })
 }
 
-type Options = { user?: string; tenant?: true; from: string; to?: string; out: string }
+type Options = { key?: string; user?: string; tenant?: true; from: string; to?: string; out: string }
 
 export async function collectEvidence(client: Countersign, ask: Ask, folder: string): Promise<Manifest> {
   const span = { since: ask.from, until: ask.to }
