@@ -81,13 +81,16 @@ export const openMemory = () => openOutcomes<Outcome>()
 export type Memory = ReturnType<typeof openMemory>
 const outcomes = openMemory()
 
-/** An outcome that was given before for the same values of what the policies read is given again. */
-export function decide(request: Request, sets: Sets, memory: Memory = outcomes): Outcome {
+/** An outcome that was given before for the same values of what the policies read is given again; `again` is told so. */
+export function decide(request: Request, sets: Sets, memory: Memory = outcomes, again?: () => void): Outcome {
   const live = sets.live(request.at)
   if (request.partial) return judge(request, sets, live)
   const key = memory.keyOf(request, live, sets.schema)
   const known = memory.get(key)
-  if (known) return known
+  if (known) {
+    again?.()
+    return known
+  }
   const outcome = judge(request, sets, live)
   if (outcome.reason !== 'policy_error') memory.keep(key, outcome)
   return outcome

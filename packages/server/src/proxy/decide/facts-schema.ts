@@ -4,13 +4,14 @@ import type { FactTypes } from '../../policy/contributions.ts'
 import type { Sets } from '../../policy/decide.ts'
 import type { Schema } from '../../policy/schema.ts'
 
-const kept = new WeakMap<Sets, { schema: Schema; sets: Sets }>()
+const kept = new WeakMap<Sets, { facts: FactTypes; schema: Schema; sets: Sets }>()
 
 export function setsWithFacts(sets: Sets, facts: FactTypes): Sets {
-  const schema = policySchema(facts)
   const known = kept.get(sets)
-  if (known?.schema === schema) return known.sets
-  const made = { ...sets, schema }
-  kept.set(sets, { schema, sets: made })
+  // A reading of the database has one object of facts: as long as it holds, nothing is compared.
+  if (known?.facts === facts) return known.sets
+  const schema = policySchema(facts)
+  const made = known?.schema === schema ? known.sets : { ...sets, schema }
+  kept.set(sets, { facts, schema, sets: made })
   return made
 }

@@ -18,7 +18,16 @@ import type { View, ViewConnection, ViewGrant } from './view.ts'
 
 export type Policy = Pick<Outcome, 'policy_ids' | 'policy_version'>
 export type Judged =
-  | { outcome: 'allow' | 'ask'; use: Use; facts: Facts; rpc: Rpc | null; policy: Outcome; body: Body | undefined }
+  | {
+      outcome: 'allow' | 'ask'
+      use: Use
+      facts: Facts
+      rpc: Rpc | null
+      policy: Outcome
+      body: Body | undefined
+      /** Policy had said the same of the same before. */
+      cached: boolean
+    }
   | { outcome: 'pass' | 'learn'; policy: Policy | null }
   | {
       outcome: 'deny'
@@ -92,6 +101,7 @@ export async function judgeRequest(
   }
   const minting = isMinting(definition, request, read)
   const calls = rpc === null ? [null] : rpc.calls
+  let again = 0
   let strictest: { use: Use; policy: Outcome; effect: Effect } | null = null
   for (const call of calls) {
     const tool = call?.tool ?? undefined
@@ -118,7 +128,10 @@ export async function judgeRequest(
     const asking: Asking = { view, seen, at }
     const asked =
       tool === undefined || call === null ? proxyRequest(asking, use, facts.values) : proxyTool(asking, use, facts.values, call)
-    const policy = stricter(decide(asked, sets), found.effect)
+    const said = decide(asked, sets, undefined, () => {
+      again++
+    })
+    const policy = stricter(said, found.effect)
     if (policy.outcome === 'deny')
       return no(policy.reason === 'no_permit' ? 'no_permit' : 'policy_forbid', { grant, policy, rpc: rpc ?? undefined })
     note?.('policy', { outcome: policy.outcome, policy_ids: policy.policy_ids })
@@ -126,7 +139,7 @@ export async function judgeRequest(
       strictest = { use, policy, effect: found.effect }
   }
   const { use, policy } = strictest as NonNullable<typeof strictest>
-  return { outcome: policy.outcome === 'ask' ? 'ask' : 'allow', use, facts, rpc, policy, body }
+  return { outcome: policy.outcome === 'ask' ? 'ask' : 'allow', use, facts, rpc, policy, body, cached: again === calls.length }
 }
 
 const STRICT = { allow: 0, ask: 1, deny: 2 } as const

@@ -17,7 +17,8 @@ import type { Answer, AskedRequest, OpenRun, Send, Verdict } from '../gatekeeper
 import { openNode } from './gatekeeper.ts'
 import { putRows } from './testing/rows.ts'
 
-const log = openLog({ level: 'silent' })
+const logged: string[] = []
+const log = openLog({ level: 'info', sink: (line) => void logged.push(line) })
 const STRIPE = definition('stripe', [{ host: 'api.stripe.com' }])
 const LOOSE = `permit (principal is Agent, action == Action::"proxy.request", resource) when { context.grant.mode == "allow" };
 @ask("May {agent} send {method}?")
@@ -136,6 +137,44 @@ test('V84 a token opens its run; another, and what is no run token, opens none, 
     expect(await node.gatekeeper.open(text, '127.0.0.1')).toBeNull()
   expect(calls.filter(({ verb }) => verb === 'open')).toHaveLength(2)
   expect(JSON.stringify(calls)).not.toContain(token)
+})
+
+test('V122 each request is one line of the log, with what decided, how it ended, and no value of a query', async () => {
+  const { node, run, rows, secret } = await opened()
+  const line = (id: string) =>
+    logged.map((text) => JSON.parse(text)).find((one) => one.message === 'proxy' && one.request_id === id) as Record<
+      string,
+      unknown
+    >
+  for (const leased of [false, true]) {
+    const request = asked()
+    await node.gatekeeper.judge(run, request)
+    expect(line(request.id)).toBeUndefined()
+    node.gatekeeper.settled(request.id, SETTLED)
+    expect(line(request.id)).toMatchObject({
+      ...{ level: 'info', tenant_id: rows.tenant, agent_id: rows.agent, run_id: rows.run, connection_id: rows.connection },
+      ...{ grant_id: rows.grant, outcome: 'allow', reason: null, policy_version: 1, host: 'api.stripe.com', method: 'GET' },
+      ...{
+        path: '/v1/refunds',
+        status: SETTLED.status,
+        bytes_up: SETTLED.bytesUp,
+        proto_client: 'http/1.1',
+        leased,
+        cached: leased,
+      },
+    })
+  }
+  const refused = asked('GET', { host: 'nobody.example.com' })
+  await node.gatekeeper.judge(run, refused)
+  node.gatekeeper.settled(refused.id, { ...SETTLED, status: 403 })
+  expect(line(refused.id)).toMatchObject({ outcome: 'deny', reason: 'no_grant', connection_id: null, status: 403 })
+  expect(Object.keys(line(refused.id)).sort()).toEqual(
+    'address agent_id bytes_down bytes_up cached connection_id grant_id host leased level message method outcome path policy_version port proto_client proto_upstream reason redactions replaced request_id retried run_id scheme status task_id tenant_id time total_ms ttfb_ms upstream_ms'.split(
+      ' ',
+    ),
+  )
+  expect(logged.join('')).not.toContain(secret)
+  expect(logged.join('')).not.toMatch(/secret=value/)
 })
 
 test('V91 V120 what is allowed gets its injection once its event is on the way, and is settled by a second one', async () => {

@@ -25,6 +25,7 @@ import type { Answer, AskedRequest, FilledInjection, Gatekeeper, OpenRun, Send, 
 import { judgedEvent, settledEvent, spentEvent } from './event.ts'
 import { type Agreed, holdRequest, type Spending } from './hold.ts'
 import { openLeases } from './leases.ts'
+import { type Line, logLine } from './line.ts'
 import { openRecorder } from './recorder.ts'
 import { openRuns } from './runs.ts'
 import { type ProxyEvent, recordEvents, reserveUse, settleHold, spendHold } from './sql.ts'
@@ -80,6 +81,7 @@ export function openNode(options: NodeOptions): Node {
   let longAsks = 0
   const parsed = new WeakMap<View['policy'], Sets>()
   const judgedRequests = new Map<string, { view: View; use: Use | null; holdId: string | null }>()
+  const lines = new Map<string, Line>()
 
   runs.onCut(({ runId, connectionId, everythingInjected }) => {
     if (everythingInjected) leases.clear()
@@ -118,8 +120,14 @@ export function openNode(options: NodeOptions): Node {
     return one
   }
 
+  const noteLine = (request: AskedRequest, more: Partial<Line>): void => {
+    const line = lines.get(request.id)
+    if (line) Object.assign(line, more)
+  }
+
   /** What the gate refuses, the agent hears. */
   async function judge(run: OpenRun, request: AskedRequest): Promise<Verdict> {
+    lines.set(request.id, { run, request, judged: null, taskId: null, leased: false })
     try {
       return await decide(run, request)
     } catch (error) {
@@ -136,6 +144,7 @@ export function openNode(options: NodeOptions): Node {
     const view = await runs.viewOf(run.id)
     if (view === null) return refuse(denial('run_ended', { requestId: request.id, runId: run.id }).problem)
     const judged = await judgeRequest({ view, sets: setsOf(view), limits, at: clock.now() }, request)
+    noteLine(request, { judged })
     if (judged.outcome === 'deny') return denied(view, request, judged)
     if (!('use' in judged)) {
       await recorder.add(judgedEvent(view, request, judged, clock.now())).sent
@@ -174,7 +183,11 @@ export function openNode(options: NodeOptions): Node {
       { body: limits.holdBody, defaultWaitMs: limits.holdMs },
       { view, request, judged, clock },
     )
-    if (!(answer instanceof Problem)) return send(view, request, judged, answer)
+    if (!(answer instanceof Problem)) {
+      noteLine(request, { judged: { ...judged, outcome: 'allow' }, taskId: answer.taskId })
+      return send(view, request, judged, answer)
+    }
+    noteLine(request, { taskId: answer.members.task_id ?? null })
     const outcome = answer.code === 'approval_pending' ? 'ask' : 'deny'
     if (judged.rpc) return rpcAnswer(judged.rpc, answer, request.id, outcome)
     const task = answer.members.task_id
@@ -227,7 +240,7 @@ export function openNode(options: NodeOptions): Node {
     judgedRequests.set(request.id, { view, use: judged.use, holdId: agreed?.holdId ?? null })
     try {
       const { material, leased } = await leaseOf(view, judged)
-      log.debug({ request_id: request.id, leased }, 'material is at hand')
+      noteLine(request, { leased })
       return filled(view, request, judged, material, agreed)
     } catch (error) {
       judgedRequests.delete(request.id)
@@ -323,6 +336,9 @@ export function openNode(options: NodeOptions): Node {
         return passOr('no_grant', asking, setsOf(view), false).outcome === 'pass' ? 'tunnel' : 'intercept'
       },
       settled(requestId, outcome) {
+        const line = lines.get(requestId)
+        lines.delete(requestId)
+        if (line) logLine(log, line, outcome)
         const one = judgedRequests.get(requestId)
         if (!one) return
         judgedRequests.delete(requestId)

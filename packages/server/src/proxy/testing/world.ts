@@ -57,6 +57,8 @@ export type WorldOptions = {
   /** In place of the TLS upstream: whatever listens there. */
   raw?: Server
   allowed?: readonly string[]
+  /** What the upstream’s certificate is for, beside the hosts of the tests. */
+  names?: readonly string[]
 }
 
 const readAll = (request: IncomingMessage): Promise<Buffer> =>
@@ -70,7 +72,7 @@ const readAll = (request: IncomingMessage): Promise<Buffer> =>
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const [runs, origin] = await Promise.all([makeAuthority(), makeAuthority('aut_origin')])
   const keeper = testGatekeeper(runs)
-  const { cert, key } = await origin.issue([HOST, '*.example.com'])
+  const { cert, key } = await origin.issue([HOST, '*.example.com', ...(options.names ?? [])])
   let connections = 0
   const seen: Seen[] = []
   const dialled: string[] = []

@@ -8,11 +8,12 @@ import { ed25519PublicKey, ed25519Sign } from '../../crypto/ed25519.ts'
 import { randomBytes } from '../../crypto/token.ts'
 import { fitsPath } from '../grants/path.ts'
 import { checkDefinition, fieldsOfConnection } from '../providers/check.ts'
-import type { Definition, Material } from '../providers/definition.ts'
+import type { Definition } from '../providers/definition.ts'
 import { appliesTo, type Filled, fillInjection } from '../providers/fill.ts'
 import { readParams } from '../providers/params.ts'
 import { matchHost, normalHost, parsePattern } from '../providers/pattern.ts'
 import { bundle, bundleFolder, DefinitionsTampered, type Manifest, readBundle, signedText } from './bundle.ts'
+import { materialOf, paramsOf, placesOf } from './testing/made.ts'
 
 const all = [...bundle().byName.values()]
 const named = (name: string): Definition => {
@@ -20,38 +21,6 @@ const named = (name: string): Definition => {
   if (!one) throw new Error(`There is no ${name}.`)
   return one.definition
 }
-
-/** A value that passes the pattern of its field, made here and nowhere else. */
-const VALUES: Record<string, string> = {
-  'dub/api_key': 'dub_12345678',
-  'groq/api_key': `gsk_${'a'.repeat(20)}`,
-  'openai/api_key': `sk-${'a'.repeat(20)}`,
-  'openrouter/api_key': `sk-or-${'a'.repeat(20)}`,
-  'perplexity/api_key': `pplx-${'a'.repeat(20)}`,
-  'resend/api_key': 're_12345678',
-  'sendgrid/api_key': `SG.${'a'.repeat(20)}`,
-  'anthropic/api_key': 'sk-ant-12345678',
-  'klaviyo/api_key': 'pk_12345678',
-  'mailchimp/api_key': `${'0a'.repeat(16)}-us6`,
-  'stripe-mcp/api_key': 'rk_test_12345678',
-  'stripe/api_key': 'sk_test_12345678',
-  'huggingface/api_key': 'hf_12345678',
-  'pypi/api_key': `pypi-${'a'.repeat(16)}`,
-  'telegram/bot_token': `123456789:${'a'.repeat(35)}`,
-  'twilio/account_sid': `AC${'0'.repeat(32)}`,
-}
-const PARAMS: Record<string, Record<string, string>> = {
-  jira: { site_id: '0a'.repeat(18) },
-  confluence: { site_id: '0a'.repeat(18) },
-  'mention-me': { base_url: 'https://api.mention-me.example' },
-  'azure-openai': { resource: 'acme-eu' },
-  supabase: { project: 'abcdefghijklmnop' },
-}
-const made = ({ name }: Definition, field: string): string => VALUES[`${name}/${field}`] ?? `v-${field.replaceAll('_', '-')}-1`
-const materialOf = (definition: Definition): Material =>
-  Object.fromEntries([...fieldsOfConnection(definition)].map((field) => [field, made(definition, field)]))
-const paramsOf = (definition: Definition) =>
-  readParams(definition, PARAMS[definition.name] ?? {}, materialOf(definition) as Record<string, string>)
 
 test('V52 the names of the specification ship, those of shapes that come later apart', () => {
   const LATER = ['linkedin-browser', 'x-browser']
@@ -75,10 +44,7 @@ test.each(all)(
     expect(checked.digest).toEqual(digest)
     expect(definition.docs_url).toMatch(/^https:/)
     const [material, params] = [materialOf(definition), paramsOf(definition)]
-    const targets = definition.hosts.map(({ host, path = '/' }) => ({
-      host: hostFor(host, params),
-      path: path.replaceAll('*', 'x').replace(/\/$/, '') || '/',
-    }))
+    const targets = placesOf(definition, params)
     for (const target of targets) {
       expect(normalHost(target.host)).toBe(target.host)
       const fits = (host: string) => definition.hosts.some((one) => matchHost(parsePattern(one.host), host, params) !== null)
@@ -105,11 +71,6 @@ test.each(all)(
       expect([variable, fieldsOfConnection(definition).has(field)]).toEqual([variable, true])
   },
 )
-
-function hostFor(pattern: string, params: Record<string, string>): string {
-  if (pattern === '{base_url}') return new URL(params.base_url as string).hostname
-  return pattern.replace('*', 'any').replace(/\{([a-z_]+)\}/g, (_, name: string) => params[name] as string)
-}
 
 test('V52 each OAuth definition asks for no more than it names, and its wider scopes are explained', () => {
   for (const { name, definition } of all) {
