@@ -7,10 +7,13 @@ import { fileURLToPath } from 'node:url'
 import { SUPERUSER } from '../packages/server/src/db/embedded/cluster.ts'
 import { loadPasswords } from '../packages/server/src/db/embedded/passwords.ts'
 import { joinEmbedded } from '../packages/server/src/db/embedded/postgres.ts'
+import { openPgBouncer } from '../test/chaos/pgbouncer.ts'
 
 export type Answer = { status: number; body: Record<string, unknown> }
 export type Caller = (method: string, path: string, body?: unknown) => Promise<Answer>
 
+/** Connections of PgBouncer to the database, for all processes together. */
+const POOLED = 20
 const BIN = fileURLToPath(new URL('../packages/server/bin/countersign.mjs', import.meta.url))
 const LIMITS = ['api.key', 'api.user', 'api.tenant', 'anonymous'].map((bucket) => `${bucket}=10000000/1m+1000000`).join(',')
 
@@ -30,17 +33,24 @@ export type Bench = {
   stop(): Promise<void>
 }
 
-/** `servers`: how many processes; the first keeps the database. */
-export async function startBench(settings: Record<string, string> = {}, servers = 1): Promise<Bench> {
+/** `servers`: how many processes; the first keeps the database. `pgbouncer`: where that program is; then `servers` more, which reach the database through it in
+ *  transaction mode but for their LISTEN, answer all calls. */
+export async function startBench(
+  settings: Record<string, string> = {},
+  servers = 1,
+  pgbouncer: string | null = null,
+): Promise<Bench> {
   const home = mkdtempSync('/tmp/countersign-bench-')
   chmodSync(home, 0o711)
   const state = `${home}/state`
   const env = { ...process.env, HOME: home, COUNTERSIGN_HOME: state, COUNTERSIGN_LIMITS: LIMITS, ...settings }
   const first = start(['dev', '--bare'], env)
   const ready = await readyLine(first)
-  const others = await Promise.all(Array.from({ length: servers - 1 }, () => beside(state, env)))
+  const pooler = pgbouncer === null ? null : await openPgBouncer(pgbouncer, joinedAt(state).runtimeUrl, POOLED)
+  const count = pooler ? servers : servers - 1
+  const others = await Promise.all(Array.from({ length: count }, () => beside(state, env, pooler?.url ?? null)))
   const pids = [ready.pid, ...others.map(({ pid }) => pid)]
-  const urls = [ready.url, ...others.map(({ url }) => url)]
+  const urls = pooler ? others.map(({ url }) => url) : [ready.url, ...others.map(({ url }) => url)]
   const personKey = await signUp(ready.url, ready.setup_url)
   return {
     url: ready.url,
@@ -51,13 +61,12 @@ export async function startBench(settings: Record<string, string> = {}, servers 
     memoryMb: () => Math.max(...pids.map(residentMb)),
     cpuMs: () => pids.reduce((sum, pid) => sum + usedMs(pid), 0),
     adminUrl: () => {
-      const joined = joinEmbedded(state)
-      if (joined === null) throw new Error('The database of the benchmark is gone.')
       const { superuser } = loadPasswords(state, { isNew: false })
-      return Object.assign(new URL(joined.runtimeUrl), { username: SUPERUSER, password: superuser }).href
+      return Object.assign(new URL(joinedAt(state).runtimeUrl), { username: SUPERUSER, password: superuser }).href
     },
     async stop() {
       for (const { child } of others) await end(child)
+      await pooler?.close()
       await end(first)
       rmSync(home, { recursive: true, force: true })
     },
@@ -67,14 +76,20 @@ export async function startBench(settings: Record<string, string> = {}, servers 
 const start = (args: string[], env: NodeJS.ProcessEnv): ChildProcess =>
   spawn(process.execPath, [BIN, ...args, '--json', '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'], env })
 
-async function beside(state: string, env: NodeJS.ProcessEnv): Promise<Ready & { child: ChildProcess }> {
+function joinedAt(state: string) {
   const joined = joinEmbedded(state)
   if (joined === null) throw new Error('The first process keeps no database.')
+  return joined
+}
+
+async function beside(state: string, env: NodeJS.ProcessEnv, pooled: string | null): Promise<Ready & { child: ChildProcess }> {
+  const joined = joinedAt(state)
   const child = start(['serve'], {
     ...env,
     COUNTERSIGN_ENVIRONMENT: 'development',
     COUNTERSIGN_LOG_LEVEL: 'warn',
-    COUNTERSIGN_DATABASE_URL: joined.runtimeUrl,
+    COUNTERSIGN_DATABASE_URL: pooled ?? joined.runtimeUrl,
+    ...(pooled === null ? {} : { COUNTERSIGN_LISTEN_URL: joined.runtimeUrl }),
     COUNTERSIGN_MIGRATOR_URL: joined.migratorUrl,
   })
   return { ...(await readyLine(child)), child }

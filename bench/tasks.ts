@@ -1,8 +1,9 @@
-// The figures of tasks.md §14: `npm run bench -- tasks [B1 B2 …] [--quick] [--servers n] [--share x] [--check|--accept] [--draw]`. Server processes, PostgreSQL and
+// The figures of tasks.md §14: `npm run bench -- tasks [B1 B2 …] [--quick] [--servers n] [--pooled] [--share x] [--check|--accept] [--draw]`. Server processes, PostgreSQL and
 // load share the machine's cores here, so the figures are a floor. The peer's are its recorded ones: it cannot be installed from npm. A run that is not --quick is
-// made with one process and again with three (T169; `--servers n`: with so many), kept under bench/results and drawn in docs/benchmarks/tasks.md. With --check it ends with 1 when a figure is
+// made with one process, with three, and with three through PgBouncer where the machine has it (T169; `--servers n`: with so many; `--pooled`: also so), kept under bench/results and drawn in docs/benchmarks/tasks.md. With --check it ends with 1 when a figure is
 // more than 20 % worse than the last published one, which --accept writes, or when a quick run took too long.
 import { cpus, loadavg, totalmem } from 'node:os'
+import { findPgBouncer } from '../test/chaos/pgbouncer.ts'
 import { type Figure, report } from './figure.ts'
 import { startBench } from './server.ts'
 import { inbox, stats } from './tasks/inbox.ts'
@@ -16,14 +17,14 @@ import { waiting } from './tasks/waits.ts'
 
 const QUICK_MS = 45_000
 
-async function play({ names, quick, share, servers, ...own }: Options): Promise<void> {
+async function play({ names, quick, share, servers, pooled, ...own }: Options): Promise<void> {
   const begun = performance.now()
   const told: Figure[] = []
-  for (const count of servers) {
-    const settings = settingsOf(share, count)
-    const figures = await perform({ names, quick, share }, count)
+  for (const pass of passesOf(servers, pooled)) {
+    const settings = settingsOf(share, pass.servers)
+    const figures = await perform({ names, quick, share }, pass)
     told.push(...figures)
-    if (!quick) keep(settings, figures)
+    if (!quick && pass.pgbouncer === null) keep(settings, figures)
   }
   const length: Length = quick ? 'quick' : 'full'
   const faults = own.check ? check(PUBLISHED, length, told) : []
@@ -35,12 +36,26 @@ async function play({ names, quick, share, servers, ...own }: Options): Promise<
   if (own.accept) accept(PUBLISHED, length, settingsOf(share, servers[0] as number), told)
 }
 
+type Pass = { servers: number; pgbouncer: string | null }
+
+function passesOf(servers: readonly number[], pooled: boolean): Pass[] {
+  const direct = servers.map((count) => ({ servers: count, pgbouncer: null }))
+  if (!pooled) return direct
+  const pgbouncer = findPgBouncer()
+  if (pgbouncer === null)
+    process.stderr.write('PgBouncer is not on this machine (PGBOUNCER names it): nothing is measured through it\n')
+  return pgbouncer === null ? direct : [...direct, { servers: Math.max(...servers), pgbouncer }]
+}
+
 /** What is asked of several processes is what they could break: B1 to B5 (T169). */
 const AMONG_SEVERAL: readonly Name[] = ['B1', 'B2', 'B4', 'B5']
 
-async function perform({ names, quick, share }: Pick<Options, 'names' | 'quick' | 'share'>, servers: number): Promise<Figure[]> {
+async function perform(
+  { names, quick, share }: Pick<Options, 'names' | 'quick' | 'share'>,
+  { servers, pgbouncer }: Pass,
+): Promise<Figure[]> {
   const told: Figure[] = []
-  const suffix = servers === 1 ? '' : `, ${servers} processes`
+  const suffix = `${servers === 1 ? '' : `, ${servers} processes`}${pgbouncer === null ? '' : ', through PgBouncer'}`
   const receiver = await openReceiver()
   const bench = await startBench(
     {
@@ -49,6 +64,7 @@ async function perform({ names, quick, share }: Pick<Options, 'names' | 'quick' 
       COUNTERSIGN_EGRESS_LITERALS: '1',
     },
     servers,
+    pgbouncer,
   )
   const say: Run['say'] = ({ metric, peer = null, met, ...rest }) => {
     const whole = {
@@ -62,7 +78,7 @@ async function perform({ names, quick, share }: Pick<Options, 'names' | 'quick' 
   const run: Run = { bench, quick, share, say }
   try {
     for (const name of names) {
-      if (servers > 1 && !AMONG_SEVERAL.includes(name)) continue
+      if ((servers > 1 || pgbouncer !== null) && !AMONG_SEVERAL.includes(name)) continue
       process.stderr.write(`${name}${suffix} …\n`)
       for (const part of PARTS[name]) await part(run, receiver)
     }

@@ -10,6 +10,8 @@ export type Options = {
   share: number
   /** How many processes serve, each a pass of its own. */
   servers: readonly number[]
+  /** Another pass, with the most processes, through PgBouncer in transaction mode. */
+  pooled: boolean
   check: boolean
   accept: boolean
   /** Nothing is run: the page is drawn anew from what was kept. */
@@ -22,6 +24,7 @@ const byName = (text: string): Name | undefined => SCENARIOS.find((name) => name
 export function readOptions(given: readonly string[]): Options {
   const options = { quick: false, share: 1, check: false, accept: false, draw: false }
   const names: Name[] = []
+  let pooled: boolean | null = null
   let servers: number[] | null = null
   const args = [...given]
   for (let arg = args.shift(); arg !== undefined; arg = args.shift()) {
@@ -31,6 +34,7 @@ export function readOptions(given: readonly string[]): Options {
     else if (arg === '--check') options.check = true
     else if (arg === '--accept') options.accept = true
     else if (arg === '--draw') options.draw = true
+    else if (arg === '--pooled') pooled = true
     else if (arg === '--share') options.share = positive(arg, args.shift())
     else if (arg === '--servers') servers = [Math.ceil(positive(arg, args.shift()))]
     else refuse(`"${arg}" is no scenario (B1 … B7) and no option`)
@@ -40,6 +44,7 @@ export function readOptions(given: readonly string[]): Options {
     ...options,
     names: SCENARIOS.filter((name) => names.length === 0 || names.includes(name)),
     servers: servers ?? (options.quick ? [1] : [1, 3]),
+    pooled: pooled ?? (!options.quick && servers === null),
   }
 }
 
@@ -51,7 +56,7 @@ function positive(name: string, text: string | undefined): number {
 
 function refuse(message: string): never {
   process.stderr.write(
-    `${message}\nusage: npm run bench -- tasks [B1 B2 …] [--quick] [--servers n] [--share x] [--check|--accept] [--draw]\n`,
+    `${message}\nusage: npm run bench -- tasks [B1 B2 …] [--quick] [--servers n] [--pooled] [--share x] [--check|--accept] [--draw]\n`,
   )
   process.exit(2)
 }

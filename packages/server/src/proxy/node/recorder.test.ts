@@ -51,7 +51,7 @@ test('V121 what was not acknowledged is sent again, whole, until it is', async (
   for (const attempt of [0, 1, 2]) {
     calls[attempt]?.answer(new Error('connection lost'))
     await turn()
-    clock.advance(2_000)
+    clock.advance(1_000)
     await turn()
   }
   expect(calls.map((one) => one.ids)).toEqual([['evt_1'], ['evt_1'], ['evt_1'], ['evt_1']])
@@ -89,4 +89,36 @@ test('V121 closing waits for what is on its way, and says how many were not kept
   await turn()
   clock.advance(1_000)
   expect(await late).toBe(1)
+})
+
+test('V121 whoever waits for a database that is silent for five seconds is told so; the event is kept once it can be', async () => {
+  const { calls, clock, recorder } = opened()
+  const first = recorder.add(event(1))
+  await turn()
+  calls[0]?.answer(new Error('it refuses'))
+  await turn()
+  const second = recorder.add(event(2))
+  const told = Promise.allSettled([first.kept, second.sent, second.kept])
+  for (let i = 0; i < 6; i++) {
+    clock.advance(1_000)
+    await turn()
+    calls.at(-1)?.answer(new Error('it still refuses'))
+    await turn()
+  }
+  expect((await told).map((one) => one.status === 'rejected' && (one.reason as { code: string }).code)).toEqual([
+    'record_unavailable',
+    // It was handed over, and nobody knows what became of it.
+    false,
+    'record_unavailable',
+  ])
+  expect([recorder.isAvailable(), recorder.unacknowledged()]).toEqual([false, 2])
+  clock.advance(5_000)
+  await turn()
+  for (const call of calls) call.answer()
+  await turn()
+  clock.advance(5_000)
+  await turn()
+  for (const call of calls) call.answer()
+  await turn()
+  expect([recorder.isAvailable(), recorder.unacknowledged()]).toEqual([true, 0])
 })

@@ -1,12 +1,14 @@
 // The record of the proxy (V121): events leave for PostgreSQL in batches before their requests go upstream, and each is sent again until it is acknowledged.
 // Never drops one, never lets requests go on that could not be recorded: `isAvailable` says no first.
+import { Problem } from '@countersign/sdk'
 import { backoffMs } from '../../std/backoff.ts'
 import type { Clock } from '../../std/clock.ts'
 import type { Log } from '../../std/log.ts'
 
 export type Recorded = { id: string; body: string }
 
-/** `sent`: it is on its way. `kept`: it is committed. Neither rejects. */
+/** `sent`: it is on its way. `kept`: it is committed. Both reject with `record_unavailable` when the database has been silent for too long: the event is kept all the same, once
+ *  it can be, but nobody's request waits for that. */
 export type Writing = { sent: Promise<void>; kept: Promise<void> }
 
 export type Recorder<E extends Recorded> = {
@@ -25,10 +27,11 @@ const BATCH_MS = 20
 const MOST_IN_BATCH = 500
 const MOST_UNACKNOWLEDGED = 10_000
 const SILENCE_MS = 5_000
+const WATCH_MS = 1_000
 /** Batches on their way at once. */
 const MOST_IN_FLIGHT = 4
 
-type Pending<E> = { event: E; sent: () => void; kept: () => void }
+type Pending<E> = { event: E; sent: Promised; kept: Promised }
 
 export function openRecorder<E extends Recorded>({ write, clock, log }: RecorderOptions<E>): Recorder<E> {
   let waiting: Pending<E>[] = []
@@ -36,7 +39,23 @@ export function openRecorder<E extends Recorded>({ write, clock, log }: Recorder
   let unacknowledged = 0
   let oldestSince: number | null = null
   let stopTimer: (() => void) | null = null
+  let stopWatch: (() => void) | null = null
+  /** Whose requests wait. */
+  const open = new Set<Pending<E>>()
   const idle = new Set<() => void>()
+
+  const isSilent = (): boolean => oldestSince !== null && clock.now().getTime() - oldestSince >= SILENCE_MS
+
+  /** One timer for all: whoever waits while nothing is acknowledged is told so, and goes. */
+  const watch = (): void => {
+    stopWatch = null
+    if (isSilent()) {
+      for (const { sent, kept } of open)
+        for (const one of [sent, kept]) one.reject(new Problem('record_unavailable', { retry_after: 1 }))
+      open.clear()
+    }
+    if (open.size > 0) stopWatch = clock.timer(WATCH_MS, watch)
+  }
 
   const flush = (): void => {
     stopTimer?.()
@@ -52,7 +71,7 @@ export function openRecorder<E extends Recorded>({ write, clock, log }: Recorder
   async function send(batch: readonly Pending<E>[], attempt: number): Promise<void> {
     // Handed over before anybody is told that it is on its way.
     const writing = write(batch.map((one) => one.event))
-    for (const one of batch) one.sent()
+    for (const one of batch) one.sent.resolve()
     try {
       await writing
     } catch (error) {
@@ -63,7 +82,10 @@ export function openRecorder<E extends Recorded>({ write, clock, log }: Recorder
     inFlight--
     unacknowledged -= batch.length
     oldestSince = unacknowledged > 0 ? clock.now().getTime() : null
-    for (const one of batch) one.kept()
+    for (const one of batch) {
+      one.kept.resolve()
+      open.delete(one)
+    }
     flush()
     if (unacknowledged === 0) for (const done of [...idle]) done()
   }
@@ -71,7 +93,10 @@ export function openRecorder<E extends Recorded>({ write, clock, log }: Recorder
   return {
     add(event) {
       const [sent, kept] = [promised(), promised()]
-      waiting.push({ event, sent: sent.resolve, kept: kept.resolve })
+      const one = { event, sent, kept }
+      waiting.push(one)
+      open.add(one)
+      stopWatch ??= clock.timer(WATCH_MS, watch)
       unacknowledged++
       oldestSince ??= clock.now().getTime()
       // Alone it leaves at once; beside others that are on their way it waits for company, and not for long.
@@ -79,26 +104,35 @@ export function openRecorder<E extends Recorded>({ write, clock, log }: Recorder
       else stopTimer ??= clock.timer(BATCH_MS, flush)
       return { sent: sent.promise, kept: kept.promise }
     },
-    isAvailable: () =>
-      unacknowledged <= MOST_UNACKNOWLEDGED && (oldestSince === null || clock.now().getTime() - oldestSince < SILENCE_MS),
+    isAvailable: () => unacknowledged <= MOST_UNACKNOWLEDGED && !isSilent(),
     unacknowledged: () => unacknowledged,
     async close(withinMs) {
       flush()
-      if (unacknowledged === 0) return 0
+      if (unacknowledged === 0) {
+        stopWatch?.()
+        return 0
+      }
       const done = promised()
       idle.add(done.resolve)
       const stop = clock.timer(withinMs, done.resolve)
       await done.promise
       stop()
+      stopWatch?.()
       return unacknowledged
     },
   }
 }
 
-function promised(): { promise: Promise<void>; resolve: () => void } {
+type Promised = { promise: Promise<void>; resolve: () => void; reject: (error: Problem) => void }
+
+function promised(): Promised {
   let resolve = (): void => undefined
-  const promise = new Promise<void>((done) => {
+  let reject: Promised['reject'] = () => undefined
+  const promise = new Promise<void>((done, failed) => {
     resolve = done
+    reject = failed
   })
-  return { promise, resolve }
+  // Most wait for one of the two, and some for neither.
+  promise.catch(() => undefined)
+  return { promise, resolve, reject }
 }
