@@ -64,6 +64,7 @@ test('T162 T66 T72 the switch for the other clients, and a key that is imported,
   await page
     .getByRole('row', { name: /1 imported/ })
     .getByText('now')
+    .first()
     .waitFor()
 
   await form.getByLabel('It signs').selectOption('day')

@@ -46,7 +46,12 @@ test('V65 V66 P153 a key file that breaks a rule ends the start with 78 and key.
   for (const [bend, mend, says] of breaks) {
     bend()
     const refused = serve()
-    expect([await refused.ended, refused.stdout()]).toEqual([{ code: 78, signal: null }, ''])
+    // It never says that it is ready: its one object is the refusal (V123).
+    expect([await refused.ended, JSON.parse(refused.stdout())]).toEqual([
+      { code: 78, signal: null },
+      { v: 1, error: expect.objectContaining({ code: 'settings_refused' }) },
+    ])
+    expect(refused.stdout()).not.toContain(key)
     expect(refused.stderr()).toMatch(/ key\.root: /)
     expect(refused.stderr()).toMatch(says)
     expect(refused.stderr()).not.toContain(key)

@@ -80,7 +80,14 @@ function Inside() {
       {at && <Steps at={at} />}
       {open && <RewrapCard run={open} />}
       {state && (
-        <Card title={t('Versions of the root key')} badge={<Badge tone="quiet">{state.source}</Badge>}>
+        <Card
+          title={t('Versions of the root key')}
+          badge={
+            <Badge tone="quiet">
+              <span data-content="">{state.source}</span>
+            </Badge>
+          }
+        >
           <ul className="-my-1 divide-y divide-line">
             {state.versions.toReversed().map((version) => (
               <VersionRow
@@ -101,7 +108,7 @@ function Inside() {
             <dl className="grid grid-cols-[1fr_auto] items-baseline gap-x-6 gap-y-2">
               {state.ages.map((age) => (
                 <div key={age.what} className="contents">
-                  <dt>{sentenceCase(age.what)}</dt>
+                  <dt>{AGES[age.what] ?? <span data-content="">{age.what}</span>}</dt>
                   <dd title={exact(age.oldest_at)} className={`text-right ${age.warn ? 'font-medium text-warn' : 'text-muted'}`}>
                     {age.days === 1 ? t('1 day') : t('{days} days', { days: age.days })}
                   </dd>
@@ -118,7 +125,7 @@ function Inside() {
             <ul className="-my-1 divide-y divide-line">
               {state.processes.map((one) => (
                 <li key={one.id} className="flex flex-wrap justify-between gap-3 py-2.5">
-                  <span>{one.roles.join(', ')}</span>
+                  <span data-content="">{one.roles.join(', ')}</span>
                   <span className="text-sm text-muted" title={exact(one.since)}>
                     {t('holds {versions}', { versions: one.versions.join(', ') })}
                     {' · '}
@@ -166,4 +173,9 @@ async function perform(act: Act): Promise<string> {
   }[act.name]
 }
 
-const sentenceCase = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+/** What is as old as it says, as the server calls it. */
+const AGES: Readonly<Record<string, string>> = {
+  'root key': t('Root key'),
+  'oldest tenant key': t('Oldest tenant key'),
+  'oldest agent key': t('Oldest agent key'),
+}

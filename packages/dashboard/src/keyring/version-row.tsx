@@ -32,7 +32,9 @@ export function VersionRow({ version, now, busy, rewrapping, onAct }: Props) {
           <code className="text-sm text-muted" title={t('Fingerprint: tells keys apart and says nothing about them')}>
             {version.fingerprint}
           </code>
-          <span className="text-sm text-muted">{version.source}</span>
+          <span className="text-sm text-muted" data-content="">
+            {version.source}
+          </span>
         </div>
         <p className="text-sm text-muted">
           {says}{' '}

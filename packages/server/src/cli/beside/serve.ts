@@ -5,7 +5,7 @@ import { type Config, type Environment, processContext, readConfig } from '../..
 import { isProxyOnly, isReceiverOnly } from '../../main/listeners.ts'
 import { openServerLog } from '../../main/log.ts'
 import { closeProcess } from '../../main/node/guards.ts'
-import { type Output, print } from '../output.ts'
+import type { Output } from '../output.ts'
 import { endOnSignal } from './signals.ts'
 
 export async function serve({ allowUnsigned, handed, ...options }: ServeFlags, output: Output): Promise<void> {
@@ -21,7 +21,11 @@ export async function serve({ allowUnsigned, handed, ...options }: ServeFlags, o
   if (isReceiverOnly(config)) {
     const receiver = await bootReceiver(config, log)
     endOnSignal(receiver)
-    return print(output, { ready: true, url: receiver.url, pid: process.pid }, ({ url }) => `Callbacks are received at ${url}`)
+    const { url } = receiver
+    // As every role says it: whoever started it waits for a line that begins so.
+    if (output.json) output.stdout(`${JSON.stringify({ ready: true, url, pid: process.pid })}\n`)
+    else output.stdout(`Callbacks are received at ${url}\n`)
+    return
   }
   const running = await boot(config, log, told)
   const proxy = config.roles.includes('proxy')

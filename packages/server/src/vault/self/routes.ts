@@ -30,7 +30,7 @@ export const selfRoutes = (house: VaultHouse): Route[] => [
       summary: 'Read who you are, as an agent',
       tag: 'Agents',
       auth: 'key',
-      action: 'agent.read',
+      self: true,
       answers: { 200: Self },
       problems: ['unclaimed_agent', 'proof_invalid', 'proof_replayed'],
     },
