@@ -56,6 +56,35 @@ test('T28 A7 polls begun before and after the answer, on this process and anothe
     expect(one.body, String(i)).toMatchObject({ status: 'completed', response: { approved: Math.floor((i % 40) / 2) % 2 === 0 } })
 })
 
+test('T28 A7 of 1,000 answers to 1,000 waits none is missed while LISTEN is cut again and again', {
+  timeout: 180_000,
+}, async () => {
+  const house = await setup()
+  let cuts = 0
+  // In four parts: a wait that is not woken ends after 30 s, and a slow machine must not take that long to answer.
+  for (let part = 0; part < 4; part++) {
+    const tasks = await Promise.all(Array.from({ length: 250 }, () => house.given.task(REFUND)))
+    const waits = tasks.map(({ id }) => house.agent.get(at(id, 'poll?timeout=30')))
+    let over = false
+    const cutting = (async () => {
+      while (!over) {
+        const { rows } = await house.admin.query(
+          "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query ilike 'listen %'",
+        )
+        cuts += rows.length
+        await new Promise((resume) => setImmediate(resume))
+      }
+    })()
+    for (let i = 0; i < tasks.length; i += 50)
+      await Promise.all(tasks.slice(i, i + 50).map(({ id }) => house.alice.post(at(id, 'decide'), answer())))
+    over = true
+    await cutting
+    const told = await Promise.all(waits)
+    expect(told.filter(({ body }) => body.status !== 'completed').map(({ status, body }) => [status, body.code])).toEqual([])
+  }
+  expect(cuts).toBeGreaterThan(0)
+})
+
 test('T28 a wait is found by the sweep when its wake-up is lost, and holds no connection', async () => {
   const house = await setup()
   const { id } = await house.given.task(REFUND)
