@@ -2,8 +2,7 @@
 import { lazy, type ReactNode, Suspense } from 'react'
 import { Redirect, Route, Switch, useLocation, useSearch } from 'wouter'
 // Reads what stands behind the # of a claim link before anything leads elsewhere.
-import './claim/token.ts'
-import './slack/token.ts'
+import './pages/arrived.ts'
 import { SignedIn, useMe, useSetup } from './me.ts'
 import { InboxPage } from './pages/inbox-page.tsx'
 import { NowherePage } from './pages/nowhere-page.tsx'

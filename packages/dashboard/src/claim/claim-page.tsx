@@ -5,6 +5,7 @@ import { useState } from 'react'
 import { Link } from 'wouter'
 import { api } from '../api.ts'
 import { closedTo, useUser } from '../me.ts'
+import { arrivedToken } from '../pages/arrived.ts'
 import { fragmentToken } from '../pages/entrance.tsx'
 import { paths } from '../paths.ts'
 import { rich } from '../text/rich.tsx'
@@ -17,7 +18,6 @@ import { Button } from '../ui/button.tsx'
 import { Card, PageTitle } from '../ui/card.tsx'
 import { AgentText } from '../ui/content.tsx'
 import { Refusal } from '../ui/refusal.tsx'
-import { arrivedToken } from './token.ts'
 
 const look = (id: string, token: string) =>
   api.call('POST /agents/:id/registration', { params: { id }, body: { token }, idempotency: 'none' })

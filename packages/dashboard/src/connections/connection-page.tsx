@@ -1,7 +1,6 @@
 // One connection: how it stands, who may use it, and what one can do with it, each with what it brings about. What is stored is shown nowhere.
 import type { Connection } from '@countersign/sdk'
 import { useQuery } from '@tanstack/react-query'
-import type { ReactNode } from 'react'
 import { Link } from 'wouter'
 import { api } from '../api.ts'
 import { useUser } from '../me.ts'
@@ -12,6 +11,7 @@ import { useTitle } from '../title.ts'
 import { useNames } from '../traffic/traffic-page.tsx'
 import { Banner } from '../ui/banner.tsx'
 import { Card, PageTitle } from '../ui/card.tsx'
+import { Described, type Row } from '../ui/described.tsx'
 import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
 import { ConnectionActs } from './acts.tsx'
@@ -88,7 +88,7 @@ function Trouble({ connection }: { connection: Connection }) {
 function Facts({ connection }: { connection: Connection }) {
   const me = useUser()
   const time = (at: string | null) => (at === null ? '–' : exact(at))
-  const rows: [string, ReactNode][] = [
+  const rows: Row[] = [
     [
       t('Provider'),
       <Link key="provider" href={paths.provider(connection.provider)} className="underline underline-offset-4">
@@ -100,7 +100,7 @@ function Facts({ connection }: { connection: Connection }) {
     [t('By'), methodWord(connection.method)],
     [t('Scopes'), connection.scopes.length > 0 ? visible(connection.scopes.join(', ')) : '–'],
     [t('Labels'), connection.labels.length > 0 ? visible(connection.labels.join(', ')) : '–'],
-    ...Object.entries(connection.params).map(([name, value]): [string, ReactNode] => [name, visible(value)]),
+    ...Object.entries(connection.params).map(([name, value]): Row => [name, visible(value)]),
     [t('Obtained'), time(connection.obtained_at)],
     [t('Expires'), time(connection.expires_at)],
     [t('Renewed next'), time(connection.refresh_at)],
@@ -114,14 +114,7 @@ function Facts({ connection }: { connection: Connection }) {
   ]
   return (
     <Card title={t('About it')} aside={<EditConnection connection={connection} />}>
-      <dl className="grid gap-x-6 gap-y-2 sm:grid-cols-[8rem_1fr]">
-        {rows.map(([name, value]) => (
-          <div key={name} className="contents">
-            <dt className="text-muted">{name}</dt>
-            <dd className="min-w-0 wrap-anywhere">{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Described rows={rows} />
     </Card>
   )
 }

@@ -1,7 +1,7 @@
 // One grant: what it lets its agent do, in sentences; its limits; accepting, changing, suspending and ending it; and a request to try.
 import type { Grant } from '@countersign/sdk'
 import { useQuery } from '@tanstack/react-query'
-import { type FormEvent, type ReactNode, useState } from 'react'
+import { type FormEvent, useState } from 'react'
 import { Link } from 'wouter'
 import { api } from '../api.ts'
 import { useVaultAct } from '../connections/frame.tsx'
@@ -17,6 +17,7 @@ import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { Card, PageTitle } from '../ui/card.tsx'
 import { Confirm } from '../ui/confirm.tsx'
+import { Described, type Row } from '../ui/described.tsx'
 import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
 import { GrantBadge, grantee } from './frame.tsx'
@@ -154,7 +155,7 @@ const Rules = ({ grant }: { grant: Grant }) => (
 
 function Limits({ grant }: { grant: Grant }) {
   const names = useNames(true)
-  const rows: [string, ReactNode][] = [
+  const rows: Row[] = [
     [
       t('Connection'),
       <Link key="connection" href={paths.connection(grant.connection_id)} className="underline underline-offset-4">
@@ -167,19 +168,12 @@ function Limits({ grant }: { grant: Grant }) {
     [t('From addresses'), grant.client_cidrs.length > 0 ? grant.client_cidrs.join(', ') : t('any')],
     [t('Placeholder'), grant.placeholder_required ? t('needed') : t('not needed')],
     [t('New credentials'), grant.minting ? t('it may make them') : t('it may not make them')],
-    ...(grant.reason ? [[t('Why'), visible(grant.reason)] as [string, string]] : []),
+    ...(grant.reason ? [[t('Why'), visible(grant.reason)] as Row] : []),
     [t('Made'), exact(grant.created_at)],
   ]
   return (
     <Card title={t('Limits')}>
-      <dl className="grid gap-x-6 gap-y-2 sm:grid-cols-[9rem_1fr]">
-        {rows.map(([name, value]) => (
-          <div key={name} className="contents">
-            <dt className="text-muted">{name}</dt>
-            <dd className="min-w-0 wrap-anywhere">{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Described rows={rows} />
     </Card>
   )
 }

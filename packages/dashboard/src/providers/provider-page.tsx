@@ -1,6 +1,5 @@
 // One provider: where its credentials go, how it is connected, our client there, changes that wait for approval, and its definition as it was written.
 import { useQuery } from '@tanstack/react-query'
-import type { ReactNode } from 'react'
 import { Link } from 'wouter'
 import { api } from '../api.ts'
 import { methodWord } from '../connections/frame.tsx'
@@ -11,6 +10,7 @@ import { useTitle } from '../title.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Card, PageTitle } from '../ui/card.tsx'
 import { Copyable } from '../ui/copy.tsx'
+import { Described, type Row } from '../ui/described.tsx'
 import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
 import { ClientCard } from './client-card.tsx'
@@ -92,7 +92,7 @@ function About({ found }: { found: Found }) {
   if (!provider) return null
   const inject = (definition?.inject ?? []) as Injection[]
   const docs = definition?.docs_url
-  const rows: [string, ReactNode][] = [
+  const rows: Row[] = [
     [t('Goes to'), visible(provider.hosts.join(', '))],
     [t('Put in'), inject.map(({ where, name }) => (name ? `${where} ${name}` : where)).join(', ')],
     [t('Connected by'), provider.methods.map(methodWord).join('; ')],
@@ -104,7 +104,7 @@ function About({ found }: { found: Found }) {
             <a key="docs" href={docs} rel="noreferrer noopener" target="_blank" className="underline underline-offset-4">
               {visible(docs)}
             </a>,
-          ] as [string, ReactNode],
+          ] as Row,
         ]
       : []),
     ...(usage
@@ -115,21 +115,14 @@ function About({ found }: { found: Found }) {
               '{connections, plural, one {# connection} other {# connections}}, {grants, plural, one {# grant} other {# grants}}',
               usage,
             ),
-          ] as [string, ReactNode],
+          ] as Row,
         ]
       : []),
     [t('Version'), provider.version === 0 ? t('as it is shipped') : String(provider.version)],
   ]
   return (
     <Card title={t('About it')}>
-      <dl className="grid gap-x-6 gap-y-2 sm:grid-cols-[10rem_1fr]">
-        {rows.map(([name, value]) => (
-          <div key={name} className="contents">
-            <dt className="text-muted">{name}</dt>
-            <dd className="min-w-0 wrap-anywhere">{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Described rows={rows} />
     </Card>
   )
 }

@@ -4,6 +4,7 @@ import { useState } from 'react'
 import { Link } from 'wouter'
 import { api } from '../api.ts'
 import { useUser } from '../me.ts'
+import { arrivedToken } from '../pages/arrived.ts'
 import { fragmentToken } from '../pages/entrance.tsx'
 import { paths } from '../paths.ts'
 import { rich } from '../text/rich.tsx'
@@ -14,12 +15,11 @@ import { Button } from '../ui/button.tsx'
 import { Card, PageTitle } from '../ui/card.tsx'
 import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
-import { arrived } from './token.ts'
 
 export function SlackLinkPage() {
   useTitle(t('You in Slack'))
   const me = useUser()
-  const [token] = useState(() => fragmentToken() || arrived)
+  const [token] = useState(() => arrivedToken() || fragmentToken())
   const link = useMutation({ mutationFn: () => api.call('POST /channels/slack/link', { body: { token } }) })
   return (
     <div className="flex max-w-xl flex-col gap-5">

@@ -11,6 +11,7 @@ import { exact } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Badge, type Tone } from '../ui/badge.tsx'
 import { Card, PageTitle } from '../ui/card.tsx'
+import { Described, type Row } from '../ui/described.tsx'
 import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
 import { OutcomeBadge, type Proxied, reasonWord, target } from './frame.tsx'
@@ -66,7 +67,7 @@ export function TrafficRequestPage({ id }: { id: string }) {
 
 function Told({ row, names }: { row: Proxied; names: ReturnType<typeof useNames> }) {
   const { ended } = row
-  const rows: [string, React.ReactNode][] = [
+  const rows: Row[] = [
     [t('When'), exact(row.at)],
     [t('Agent'), visible(names.agents.get(row.agent_id) ?? row.agent_id)],
     [
@@ -91,9 +92,9 @@ function Told({ row, names }: { row: Proxied; names: ReturnType<typeof useNames>
         {visible(target(row))}
       </span>,
     ],
-    ...(row.reason ? [[t('Reason'), reasonWord(row.reason)] as [string, string]] : []),
-    ...(row.tools.length > 0 ? [[t('Tools'), visible(row.tools.join(', '))] as [string, string]] : []),
-    ...(row.facts.length > 0 ? [[t('Facts that were read'), row.facts.join(', ')] as [string, string]] : []),
+    ...(row.reason ? [[t('Reason'), reasonWord(row.reason)] as Row] : []),
+    ...(row.tools.length > 0 ? [[t('Tools'), visible(row.tools.join(', '))] as Row] : []),
+    ...(row.facts.length > 0 ? [[t('Facts that were read'), row.facts.join(', ')] as Row] : []),
     [
       t('Policies'),
       row.policy_ids.length > 0
@@ -107,7 +108,7 @@ function Told({ row, names }: { row: Proxied; names: ReturnType<typeof useNames>
             <Link key="task" href={paths.task(row.task_id)} className="underline underline-offset-4">
               {t('what people were asked')}
             </Link>,
-          ] as [string, React.ReactNode],
+          ] as Row,
         ]
       : []),
     [
@@ -126,20 +127,13 @@ function Told({ row, names }: { row: Proxied; names: ReturnType<typeof useNames>
           [
             t('Masked'),
             t('{count, plural, one {# value} other {# values}} of the credential in what came back', { count: ended.redactions }),
-          ] as [string, string],
+          ] as Row,
         ]
       : []),
   ]
   return (
     <Card title={t('What was decided')}>
-      <dl className="grid gap-x-6 gap-y-2 sm:grid-cols-[11rem_1fr]">
-        {rows.map(([name, value]) => (
-          <div key={name} className="contents">
-            <dt className="text-muted">{name}</dt>
-            <dd className="min-w-0">{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Described rows={rows} />
     </Card>
   )
 }

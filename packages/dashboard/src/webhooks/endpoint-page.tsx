@@ -13,6 +13,7 @@ import { useNow } from '../time.ts'
 import { useTitle } from '../title.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Card, PageTitle } from '../ui/card.tsx'
+import { Described, type Row } from '../ui/described.tsx'
 import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
 import { SelectField } from '../ui/select-field.tsx'
@@ -176,7 +177,7 @@ function Log({ endpoint, now }: { endpoint: Endpoint; now: number }) {
 
 function Settings({ endpoint }: { endpoint: Endpoint }) {
   const { schedule } = endpoint
-  const rows: [string, string][] = [
+  const rows: Row[] = [
     [t('Events'), endpoint.events.join(', ')],
     [
       t('Signature'),
@@ -211,7 +212,7 @@ function Settings({ endpoint }: { endpoint: Endpoint }) {
     [t('Headers of its own'), endpoint.header_names.length === 0 ? t('none') : endpoint.header_names.join(', ')],
     [t('Private authority'), endpoint.ca_pem === null ? t('no') : t('yes')],
     [t('Client certificate'), endpoint.has_client_certificate ? t('yes') : t('no')],
-    ...(endpoint.public_key ? [[t('Public key'), endpoint.public_key] as [string, string]] : []),
+    ...(endpoint.public_key ? [[t('Public key'), endpoint.public_key] as Row] : []),
   ]
   return (
     <Card title={t('Settings')}>
@@ -223,14 +224,7 @@ function Settings({ endpoint }: { endpoint: Endpoint }) {
         </p>
         <EditEndpoint endpoint={endpoint} />
       </div>
-      <dl className="grid gap-x-6 gap-y-2 sm:grid-cols-[12rem_1fr]">
-        {rows.map(([name, value]) => (
-          <div key={name} className="contents">
-            <dt className="text-muted">{name}</dt>
-            <dd className="wrap-anywhere">{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Described rows={rows} />
     </Card>
   )
 }

@@ -377,7 +377,7 @@ const listRoutes = ({
     ...authorizationRoutes(vault),
     ...revocationRoutes(vault),
     ...nodeRoutes(identity),
-    ...explainRoutes(vault),
+    ...explainRoutes(gate),
     ...holdRoutes(gate),
     ...requestRoutes(vault),
     ...receiverRoutes({ receiver }),

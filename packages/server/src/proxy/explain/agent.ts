@@ -5,23 +5,16 @@ import { setsOf } from '../../identity/policies/judge.ts'
 import { findActive } from '../../identity/policies/sql.ts'
 import type { Sets } from '../../policy/decide.ts'
 import { tenantWire } from '../../std/id.ts'
-import { bundle } from '../../vault/bundle/bundle.ts'
-import type { VaultHouse } from '../../vault/house.ts'
-import type { Definition } from '../../vault/providers/definition.ts'
 import type { View } from '../decide/view.ts'
+import type { GateHouse } from '../gate/house.ts'
 import { type Routes, readView } from '../node/view.ts'
 import { readAgentRoutes } from './sql.ts'
 
 const EIGHT_HOURS_MS = 8 * 3_600_000
 
-let shipped: ReadonlyMap<string, Definition> | undefined
-const bundled = () => {
-  shipped ??= new Map([...bundle().byName.values()].map(({ name, definition }) => [name, definition]))
-  return shipped
-}
-
 /** Null: the agent does not act now. `chosen`: as a run would choose, by provider. */
 export async function viewOfAgent(
+  { bundled }: GateHouse,
   t: Tx,
   scope: Scope,
   agentId: string,
@@ -35,13 +28,13 @@ export async function viewOfAgent(
     created_at: t.now.toISOString(),
     expires_at: new Date(t.now.getTime() + EIGHT_HOURS_MS).toISOString(),
   }
-  return readView({ ...(routes as Omit<Routes, 'run'>), run }, { version: 0, text: '' }, bundled())
+  return readView({ ...(routes as Omit<Routes, 'run'>), run }, { version: 0, text: '' }, bundled)
 }
 
 /** The policies in force; `policy_error` where this build cannot read them. */
-export async function activeSets(house: VaultHouse, t: Tx, scope: Scope): Promise<Sets> {
+export async function activeSets({ vault }: GateHouse, t: Tx, scope: Scope): Promise<Sets> {
   const { version } = await findActive(t, scope, [])
-  const sets = await setsOf(house, t, scope, version)
+  const sets = await setsOf(vault, t, scope, version)
   if (!sets) throw new Problem('policy_error')
   return sets
 }

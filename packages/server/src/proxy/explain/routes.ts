@@ -1,6 +1,6 @@
 // The routes that say what would become of a request: schemas and one verb each.
 import { type Route, route, s } from '../../http/route.ts'
-import type { VaultHouse } from '../../vault/house.ts'
+import type { GateHouse } from '../gate/house.ts'
 import { explainRequest, MOST_SIMULATED, simulate } from './explain.ts'
 
 const MOST_POLICY = 4_194_304
@@ -45,7 +45,7 @@ const Explained = s.named(
   'What the proxy would do with a request, step by step. Nothing was sent, opened, asked or counted.',
 )
 
-export const explainRoutes = (house: VaultHouse): Route[] => [
+export const explainRoutes = (house: GateHouse): Route[] => [
   route(
     'POST /grants/explain',
     {

@@ -17,15 +17,17 @@ export type Explained = {
   steps: ExplainedStep[]
 }
 
-const INSPECTED = 65_536
 const BEFORE = ['token', 'rate'] as const
 const JUDGED: readonly Step[] = ['syntax', 'connection', 'grant', 'facts', 'rule', 'policy']
 const AFTER = ['hold', 'budget', 'record', 'material', 'injection', 'address'] as const
 
-export async function explainSteps(given: { view: View; sets: Sets; at: Date }, request: AskedRequest): Promise<Explained> {
+export async function explainSteps(
+  given: { view: View; sets: Sets; at: Date; inspectBody: number },
+  request: AskedRequest,
+): Promise<Explained> {
   const passed = new Map<Step, Record<string, unknown>>()
   const note = (step: Step, detail: Readonly<Record<string, unknown>>) => void passed.set(step, { ...detail })
-  const judged = await judgeRequest({ ...given, limits: { inspectBody: INSPECTED }, note }, request)
+  const judged = await judgeRequest({ ...given, limits: { inspectBody: given.inspectBody }, note }, request)
   const use = 'use' in judged ? judged.use : null
   const connection = use?.connection ?? ('connection' in judged ? judged.connection : undefined)
   const grant = use?.grant ?? ('grant' in judged ? judged.grant : undefined)
