@@ -3,6 +3,7 @@
 import { Problem } from '@countersign/sdk'
 import { Secret } from '../../crypto/secret.ts'
 import { parseKey, sha256Hex } from '../../crypto/token.ts'
+import { dispatch } from '../../db/dispatch.ts'
 import { NO_TENANT, systemScope } from '../../db/scope.ts'
 import { type Db, tx } from '../../db/tx.ts'
 import { policySchema } from '../../identity/policies/judge.ts'
@@ -28,7 +29,7 @@ import { openLeases } from './leases.ts'
 import { type Line, logLine } from './line.ts'
 import { openRecorder } from './recorder.ts'
 import { openRuns } from './runs.ts'
-import { type ProxyEvent, recordEvents, reserveUse, settleHold, spendHold } from './sql.ts'
+import { type ProxyEvent, recordEvents, recordingOf, reserveUse, settleHold, spendHold } from './sql.ts'
 
 export type NodeOptions = {
   /** The id under which this process is enrolled. */
@@ -71,7 +72,7 @@ export function openNode(options: NodeOptions): Node {
   const runs = openRuns({ node, db, clock, log, bundled, pollMs: limits.pollMs, staleAfterMs: limits.staleAfterMs })
   const leases = openLeases()
   const recorder = openRecorder<ProxyEvent>({
-    write: (events) => tx(db, scope, (t) => recordEvents(t, node, events)),
+    write: (events) => dispatch(db, recordingOf(node, events)),
     clock,
     log,
   })

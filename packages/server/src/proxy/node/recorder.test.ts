@@ -6,18 +6,30 @@ import { openRecorder, type Recorded } from './recorder.ts'
 /** A database that answers when it is told to. */
 function store() {
   const calls: { ids: string[]; answer: (error?: Error) => void }[] = []
-  const write = (events: readonly Recorded[]) =>
-    new Promise<void>((resolve, reject) => {
+  let leave = (): void => undefined
+  let isLeaving: Promise<void> = Promise.resolve()
+  const write = async (events: readonly Recorded[]) => {
+    const done = new Promise<void>((resolve, reject) => {
       calls.push({ ids: events.map((one) => one.id), answer: (error) => (error ? reject(error) : resolve()) })
     })
-  return { calls, write }
+    await isLeaving
+    return { done }
+  }
+  /** Nothing leaves until the answer is called. */
+  const stop = () => {
+    isLeaving = new Promise((resolve) => {
+      leave = resolve
+    })
+    return () => leave()
+  }
+  return { calls, write, stop }
 }
 const event = (id: string | number): Recorded => ({ id: `evt_${id}`, body: '{}' })
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 function opened() {
-  const { calls, write } = store()
+  const { calls, write, stop } = store()
   const clock = testClock()
-  return { calls, clock, recorder: openRecorder({ write, clock, log: openLog({ level: 'silent' }) }) }
+  return { calls, stop, clock, recorder: openRecorder({ write, clock, log: openLog({ level: 'silent' }) }) }
 }
 const ended = async (promise: Promise<void>) => Promise.race([promise.then(() => true), turn().then(() => false)])
 
@@ -30,6 +42,15 @@ test('V121 an event alone leaves at once: it is sent before it is kept', async (
   calls[0]?.answer()
   expect(await ended(kept)).toBe(true)
   expect(recorder.unacknowledged()).toBe(0)
+})
+
+test('V121 an event is on its way once its bytes have left this process, and no sooner', async () => {
+  const { stop, recorder } = opened()
+  const leave = stop()
+  const { sent } = recorder.add(event(1))
+  expect(await ended(sent)).toBe(false)
+  leave()
+  expect(await ended(sent)).toBe(true)
 })
 
 test('V121 events beside others that are on their way leave together, after 20 ms at most', async () => {

@@ -20,8 +20,12 @@ export type Recorder<E extends Recorded> = {
   close(withinMs: number): Promise<number>
 }
 
-/** `write` is idempotent by id: what may have been written is written again. */
-export type RecorderOptions<E extends Recorded> = { write(events: readonly E[]): Promise<unknown>; clock: Clock; log: Log }
+/** `write` resolves once what it wrote will be kept even if this process is killed, `done` when it is. It is idempotent by id: what may have been written is written again. */
+export type RecorderOptions<E extends Recorded> = {
+  write(events: readonly E[]): Promise<{ done: Promise<unknown> }>
+  clock: Clock
+  log: Log
+}
 
 const BATCH_MS = 20
 const MOST_IN_BATCH = 500
@@ -69,11 +73,10 @@ export function openRecorder<E extends Recorded>({ write, clock, log }: Recorder
   }
 
   async function send(batch: readonly Pending<E>[], attempt: number): Promise<void> {
-    // Handed over before anybody is told that it is on its way.
-    const writing = write(batch.map((one) => one.event))
-    for (const one of batch) one.sent.resolve()
     try {
-      await writing
+      const { done } = await write(batch.map((one) => one.event))
+      for (const one of batch) one.sent.resolve()
+      await done
     } catch (error) {
       if (attempt === 1) log.warn({ err: error, events: batch.length }, 'events of the proxy wait for the database')
       clock.timer(backoffMs(attempt, { firstMs: 50, maxMs: 2_000 }), () => void send(batch, attempt + 1))

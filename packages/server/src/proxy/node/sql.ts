@@ -1,4 +1,5 @@
 // The eight calls that a proxy process makes of the database, and no other (V79). Each is a function that demands an enrolled node and an open run.
+import { type Sql, sql } from '../../db/sql.ts'
 import type { Tx } from '../../db/tx.ts'
 
 export type RevisionRow = { run_id: string; is_open: boolean; revision: number }
@@ -45,6 +46,10 @@ export type ProxyEvent = {
 }
 
 export const recordEvents = (t: Tx, node: string, events: readonly ProxyEvent[]) => t.one<{ written: number }>`
+  select countersign_engine.proxy_record(${node}::text, ${JSON.stringify(events)}::jsonb) as written`
+
+/** By itself, in one message. */
+export const recordingOf = (node: string, events: readonly ProxyEvent[]): Sql => sql`
   select countersign_engine.proxy_record(${node}::text, ${JSON.stringify(events)}::jsonb) as written`
 
 export const beatNode = (t: Tx, node: string, beat: { version: string; lagMs: number; leases: number; runs: number }) => t.run`
