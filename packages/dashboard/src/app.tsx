@@ -60,6 +60,7 @@ const VaultPage = later('VaultPage', () => import('./vault/vault-page.tsx'))
 const VersionsPage = later('VersionsPage', () => import('./policies/versions-page.tsx'))
 const AnswerPage = later('AnswerPage', () => import('./answer/answer-page.tsx'))
 const EventPage = later('EventPage', () => import('./audit/event-page.tsx'))
+const CliPage = later('CliPage', () => import('./pages/cli-page.tsx'))
 const ClaimPage = later('ClaimPage', () => import('./claim/claim-page.tsx'))
 const ConnectPage = later('ConnectPage', () => import('./connect/connect-page.tsx'))
 const ReturnPage = later('ReturnPage', () => import('./connect/return-page.tsx'))
@@ -131,6 +132,7 @@ function Inside() {
             <Route path="/analytics" component={AnalyticsPage} />
             <Route path="/agents" component={AgentsPage} />
             <Route path="/claim/:id">{({ id }) => <ClaimPage key={id} id={id} />}</Route>
+            <Route path="/cli" component={CliPage} />
             <Route path="/people" component={PeoplePage} />
             <Route path="/connections" component={ConnectionsPage} />
             <Route path="/connections/:id">{({ id }) => <ConnectionPage key={id} id={id} />}</Route>

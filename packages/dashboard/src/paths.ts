@@ -35,6 +35,7 @@ export const paths = {
   channels: () => '/channels',
   channelEndpoints: () => '/channels/endpoints',
   slackLink: () => '/slack-link',
+  cli: () => '/cli',
   slack: () => '/channels/slack',
   mail: () => '/channels/mail',
   embeds: () => '/channels/embeds',

@@ -65,6 +65,15 @@ export type AgentSelf = {
   }[]
 }
 
+export type AskedSignIn = {
+  /** What the command says of the machine it runs on. Nobody vouches for it. */
+  client: string
+  /** From where it asked. */
+  address: string | null
+  asked_at: string
+  expires_at: string
+}
+
 export type AuditExport = {
   id: string
   format: 'ndjson' | 'csv'
@@ -362,6 +371,15 @@ export type Connection = {
   /** Raised by every change; the ETag. */
   revision: number
   provider_revocation: 'waiting' | 'done' | 'failed' | 'none' | null
+  /** The last exchange of its key for a new one. */
+  rotation: {
+    state: 'creating' | 'testing' | 'overlapping' | 'retiring' | 'undoing' | 'over'
+    /** Why it ended early; null: it did not. */
+    cause: string | null
+    started_at: string
+    /** Until then the old key counts beside the new one. */
+    retire_at: string | null
+  } | null
   /** The active grants on it; an agent sees its own. */
   used_by: {
     grant_id: string
@@ -823,6 +841,11 @@ export type ExplainedRequest = {
     result: 'passed' | 'refused' | 'asks' | 'not_reached' | 'not_tried'
     detail: { [member: string]: Json }
   }[]
+}
+
+export type FetchedSignIn = {
+  state: 'waiting' | 'refused' | 'approved'
+  key: NewKey | null
 }
 
 export type FormPreview = {
@@ -1583,6 +1606,18 @@ export type NewMailIdentity = {
   inbound_secret: string | null
 }
 
+export type NewSignIn = {
+  /** For the person: eight letters, for ten minutes, once. */
+  code: string
+  /** For the command alone. */
+  secret: string
+  verification_url: string
+  /** With the code in the fragment. */
+  verification_url_complete: string
+  interval: number
+  expires_at: string
+}
+
 /** One message about one task in one channel. */
 export type Notice = {
   id: string
@@ -1641,6 +1676,8 @@ export type OwnRun = {
     hosts: string[]
     placeholder: string
     env: string[]
+    /** Regular expressions of the provider’s own secrets, for whoever masks output. */
+    key_patterns: string[]
     grant_ids: string[]
   }[]
   env: { [member: string]: string }
@@ -2355,6 +2392,8 @@ export type Run = {
   state: 'live' | 'ended'
   /** By provider: which connection it was told to use. */
   connections: { [member: string]: string }
+  /** How long its requests wait for people that do not say so themselves; null: as the proxy is set. */
+  wait_seconds: number | null
   opened_by: string
   client_address: string | null
   created_at: string
@@ -3514,6 +3553,71 @@ export type Routes = {
         agent_id: string
         state: 'rejected'
       }
+    }
+  }
+  'POST /cli/sign-ins': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      client: string
+    }
+    answers: {
+      201: NewSignIn
+    }
+  }
+  'POST /cli/sign-ins/fetch': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      secret: string
+    }
+    answers: {
+      200: FetchedSignIn
+    }
+  }
+  'POST /cli/sign-ins/look': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      /** As the command shows it; in any case, with the dash or without. */
+      code: string
+    }
+    answers: {
+      200: {
+        /** What the command says of the machine it runs on. Nobody vouches for it. */
+        client: string
+        /** From where it asked. */
+        address: string | null
+        asked_at: string
+        expires_at: string
+        /** It asked from the address from which you ask now. */
+        same_address: boolean
+        tenant_name: string
+        /** Until when it would be signed in. */
+        session_ends_at: string
+      }
+    }
+  }
+  'POST /cli/sign-ins/approve': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      /** As the command shows it; in any case, with the dash or without. */
+      code: string
+    }
+    answers: {
+      200: AskedSignIn
+    }
+  }
+  'POST /cli/sign-ins/refuse': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      /** As the command shows it; in any case, with the dash or without. */
+      code: string
+    }
+    answers: {
+      200: AskedSignIn
     }
   }
   'GET /keys': {
@@ -7232,6 +7336,17 @@ export type Routes = {
       200: undefined
     }
   }
+  'POST /connections/:id/rotate': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      202: {
+        status: 'rotating'
+        job_id: string
+      }
+    }
+  }
   'GET /grants': {
     params: Record<string, never>
     query: {
@@ -7411,8 +7526,12 @@ export type Routes = {
       mode?: 'enforce' | 'learn'
       /** By provider: the name or id of a connection. */
       connections?: { [member: string]: string }
+      /** How long requests wait for people that do not say so by `Countersign-Wait`. */
+      wait_seconds?: number
       /** An authority of its own, or the tenant’s for what runs long. */
       ca?: 'run' | 'tenant'
+      /** Its own authority is good for the hosts that are granted now, and for no other name. */
+      pin_hosts?: boolean
     }
     answers: {
       201: OpenedRun

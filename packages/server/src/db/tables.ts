@@ -97,6 +97,8 @@ export const TABLES: Record<string, Table> = {
   seen_proofs: { kind: 'installation' },
   proof_store: { kind: 'installation' },
   agent_registrations: { kind: 'installation' },
+  // commands that ask to be signed in; what answers one names a tenant, and no row is found by it
+  cli_sign_ins: { kind: 'installation' },
   invitations: {
     kind: 'tenant',
     indexes: { invitations_pkey: ID, invitations_token_hash_key: 'found by the hash of a token before the tenant is known' },
@@ -167,6 +169,7 @@ export const TABLES: Record<string, Table> = {
   definitions: { kind: 'tenant' },
   clients: { kind: 'tenant' },
   authorizations: { kind: 'tenant', indexes: { authorizations_id: ID } },
+  rotations: { kind: 'tenant' },
   connections: {
     kind: 'tenant',
     indexes: {

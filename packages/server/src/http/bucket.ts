@@ -24,6 +24,10 @@ export const BUCKETS = {
   'signup.address': { kind: 'window', limit: 5, per: hour, by: 'address', signIn: true },
   // Programs that tell their public key; whoever calls again with the same key is counted again.
   'register.address': { kind: 'window', limit: 20, per: 5 * minute, by: 'address', signIn: true },
+  // Commands that ask to be signed in, those that come back for the answer every few seconds, and people who type in a code.
+  'cli.ask': { kind: 'window', limit: 20, per: 5 * minute, by: 'address', signIn: true },
+  'cli.fetch': { kind: 'gcra', limit: 240, per: minute, burst: 60, by: 'address', signIn: true },
+  'cli.code': { kind: 'window', limit: 20, per: 5 * minute, by: 'user', signIn: true },
   anonymous: { kind: 'gcra', limit: 60, per: minute, burst: 60, by: 'address' },
   'key.bad': { kind: 'window', limit: 30, per: minute, by: 'address', signIn: true },
   'api.key': { kind: 'gcra', limit: 600, per: minute, burst: 120, by: 'key' },

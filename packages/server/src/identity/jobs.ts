@@ -2,6 +2,7 @@
 import { defineKind, defineSchedule, type Kind, type Schedule } from '@countersign/queue'
 import { systemScope } from '../db/scope.ts'
 import { tx } from '../db/tx.ts'
+import { sweepSignIns } from './cli/sign-in.ts'
 import type { IdentityHouse } from './house.ts'
 import { warnExpiringKeys } from './key.ts'
 import { pruneOldDecisions } from './policies/recorded.ts'
@@ -21,6 +22,7 @@ export const identityJobs = (house: Pick<IdentityHouse, 'db'>): Kind[] => [
       await tx(house.db, systemScope('proofs'), async (t) => {
         await sweepSeenProofs(t)
         await sweepRegistrations(t)
+        await sweepSignIns(t)
       })
     },
   }) as Kind,

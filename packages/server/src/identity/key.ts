@@ -131,6 +131,23 @@ export async function addKeyPair(
   return id
 }
 
+/** The key of a command that a person let in (cli/sign-in.ts): theirs, with what they said it may do. */
+export async function makePersonalKey(
+  t: Tx,
+  scope: Scope,
+  { name, scopes, lastsSeconds }: { name: string; scopes: readonly string[]; lastsSeconds: number },
+): Promise<ShownKey> {
+  const id = newId('key', t.now.getTime())
+  await insertKey(t, scope, {
+    ...{ id, kind: 'usr', environment: 'live', agentId: null, agentIds: [], origins: [], addresses: [] },
+    ...{ userId: scope.userId as string, name, scopes: [...scopes].sort(), lastsSeconds },
+  })
+  const secret = await addToken(t, scope, id, 'live', 'usr')
+  const key = (await findKey(t, scope, id, ALL)) as Key
+  await recordCreated(t, scope, key)
+  return { ...key, secret }
+}
+
 const ALL = { user: null, agent: null }
 
 const fieldError = (path: string, code: string, message: string) =>
@@ -178,17 +195,19 @@ async function guardEmbed(t: Tx, scope: Scope, input: NewKey): Promise<void> {
 }
 
 /** Every scope must be one that its maker has and that this kind of key can have at all (P56). */
-function guardScopes(scope: Scope, input: NewKey, scopes: readonly string[]): void {
-  const makerRole: Role | null = isKeyScope(scope) ? scope.makerRole : scope.role
-  const future: KeyScope = { ...scope, actor: { type: 'key', id: 'key_future' }, scopes, keyKind: input.kind, makerRole }
-  const mayGive = (text: string): boolean => {
-    const actions = actionsOfScope(text)
-    if (SCOPES_BY_NAME.includes(text) && reach(scope, 'tenant.update') !== 'any') return false
-    if (actions.length === 0) return true
-    return actions.some((action) => reach(future, action) !== 'none' && (!isKeyScope(scope) || reach(scope, action) !== 'none'))
-  }
-  const tooWide = scopes.filter((text) => !mayGive(text))
+function guardScopes(scope: Scope, input: Pick<NewKey, 'kind'>, scopes: readonly string[]): void {
+  const tooWide = scopes.filter((text) => !mayGive(scope, input.kind, text))
   if (tooWide.length > 0) throw new Problem('scope_too_wide', { scopes: tooWide })
+}
+
+/** Whether the one of `scope` may make a key of this kind that holds this. */
+export function mayGive(scope: Scope, keyKind: KeyKindMade, text: string): boolean {
+  if (SCOPES_BY_NAME.includes(text) && reach(scope, 'tenant.update') !== 'any') return false
+  const actions = actionsOfScope(text)
+  if (actions.length === 0) return true
+  const makerRole: Role | null = isKeyScope(scope) ? scope.makerRole : scope.role
+  const future: KeyScope = { ...scope, actor: { type: 'key', id: 'key_future' }, scopes: [text], keyKind, makerRole }
+  return actions.some((action) => reach(future, action) !== 'none' && (!isKeyScope(scope) || reach(scope, action) !== 'none'))
 }
 
 function guardAddresses(addresses: readonly string[]): void {

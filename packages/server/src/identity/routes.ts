@@ -1,6 +1,7 @@
 // The doors of this room: set-up, sign-in, oneself, users, invitations, agents and keys. Each reads, calls one verb and answers.
 import { type Route, route, s } from '../http/route.ts'
 import { changeAgent, createAgent, getAgent, listAgentsOf } from './agent.ts'
+import { cliRoutes } from './cli/routes.ts'
 import type { IdentityHouse } from './house.ts'
 import { acceptInvitation, invite, listInvitationsOf, revokeInvitation } from './invitation.ts'
 import { createKey, getKey, listKeysOf, revokeKey, revokeKeys, rotateKey } from './key.ts'
@@ -198,6 +199,7 @@ export function identityRoutes(house: IdentityHouse): Route[] {
     ...invitationRoutes(house, list),
     ...agentRoutes(house, list),
     ...proofRoutes(house),
+    ...cliRoutes(house),
     ...keyRoutes(house, list),
   ]
 }
