@@ -5,7 +5,7 @@ type OfChannels = 'emb' | 'emo' | 'slk' | 'lnk' | 'mid' | 'ltr'
 type OfVerifiers = 'ver' | 'vrn'
 type OfRouting = 'ntc' | 'pool' | 'abs'
 type OfTheRecord = 'rwp' | 'evt' | 'whe' | 'dlv' | 'rpy' | 'inc' | 'upd' | 'aex'
-type OfTheVault = 'conn' | 'grt' | 'clt' | 'atz' | 'run' | 'aut' | 'hld' | 'nod'
+type OfTheVault = 'conn' | 'grt' | 'clt' | 'atz' | 'run' | 'aut' | 'hld' | 'nod' | 'rot' | 'prp'
 export type IdPrefix = OfTheVault | OfPeople | OfWork | OfChannels | OfVerifiers | OfRouting | OfTheRecord
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'

@@ -10,6 +10,7 @@ import type { VaultHouse } from './house.ts'
 import { compareWithRecord } from './material/check.ts'
 import { END_CONNECTIONS, endConnectionsNow } from './providers/end.ts'
 import { reminderJobs, reminderSchedules } from './refresh/remind.ts'
+import { rotationJobs } from './rotation/jobs.ts'
 import { sweepRuns } from './runs/run.ts'
 import { verifyJobs } from './verify/jobs.ts'
 
@@ -17,6 +18,7 @@ export const vaultJobs = (house: VaultHouse): Kind[] => [
   ...verifyJobs(house),
   ...clientJobs(house),
   ...reminderJobs(house),
+  ...rotationJobs(house),
   ...pruneJobs(house),
   defineKind('vault.compare', {
     keepOutput: false,

@@ -4,6 +4,7 @@ import { connectionRoutes } from './connections/routes.ts'
 import { grantRoutes } from './grants/routes.ts'
 import type { VaultHouse } from './house.ts'
 import { providerRoutes } from './providers/routes.ts'
+import { rotationRoutes } from './rotation/routes.ts'
 import { runRoutes } from './runs/routes.ts'
 import { selfRoutes } from './self/routes.ts'
 import { vaultStatusRoutes } from './verify/routes.ts'
@@ -11,6 +12,7 @@ import { vaultStatusRoutes } from './verify/routes.ts'
 export const vaultRoutes = (house: VaultHouse): Route[] => [
   ...providerRoutes(house),
   ...connectionRoutes(house),
+  ...rotationRoutes(house),
   ...grantRoutes(house),
   ...runRoutes(house),
   ...selfRoutes(house),

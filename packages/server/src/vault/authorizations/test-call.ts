@@ -38,7 +38,8 @@ export async function tryMaterial(
   }
 }
 
-function injected(
+/** A request of our own that carries the credential as a definition has it; null: it only goes into a request that an agent made. */
+export function injected(
   definition: Definition,
   material: Material,
   target: string,

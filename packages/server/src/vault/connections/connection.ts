@@ -10,6 +10,7 @@ import { reach } from '../../identity/matrix.ts'
 import { suspendGrantsOf } from '../grants/end.ts'
 import type { VaultHouse } from '../house.ts'
 import { invalid, versionOf } from '../problem.ts'
+import { rotationsOf, type ShownRotation } from '../rotation/sql.ts'
 import { actOnConnection } from './act.ts'
 import { revokeConnectionIn } from './end.ts'
 import { changedParams } from './params.ts'
@@ -166,6 +167,7 @@ async function showAll(t: Tx, scope: Scope, rows: readonly ConnectionRow[]): Pro
   const ids = rows.map(({ id }) => id)
   const users = ids.length === 0 ? [] : await usersOf(t, scope, ids)
   const holders = ids.length === 0 ? [] : await holdersOf(t, scope, ids)
+  const rotations = ids.length === 0 ? [] : await rotationsOf(t, scope, ids)
   // Who else may use it, and whose default it is, is nothing that an agent needs to know.
   const isAgent = scope.actor.type === 'agent'
   const shown = isAgent ? users.filter(({ agent_id }) => agent_id === scope.agentId) : users
@@ -174,6 +176,7 @@ async function showAll(t: Tx, scope: Scope, rows: readonly ConnectionRow[]): Pro
       row,
       shown.filter(({ connection_id }) => connection_id === row.id),
       holders.filter(({ connection_id, holder }) => connection_id === row.id && (!isAgent || holder === scope.agentId)),
+      rotations.find(({ connection_id }) => connection_id === row.id),
     ),
   )
 }
@@ -182,6 +185,7 @@ function show(
   row: ConnectionRow,
   users: readonly { grant_id: string; agent_id: string | null; agent_label: string | null }[],
   holders: readonly { holder: string }[],
+  rotation: ShownRotation | undefined,
 ) {
   return {
     id: row.id,
@@ -207,6 +211,9 @@ function show(
     generation: row.generation,
     revision: row.revision,
     provider_revocation: row.provider_revocation,
+    rotation: rotation
+      ? { state: rotation.state, cause: rotation.cause, started_at: rotation.started_at, retire_at: rotation.retire_at }
+      : null,
     used_by: users.map(({ grant_id, agent_id, agent_label }) => ({ grant_id, agent_id, agent_label })),
     default_of: holders.map(({ holder }) => holder),
     created_by: row.created_by,

@@ -38,6 +38,16 @@ export const ConnectionBody = s.named(
     generation: s.int().describe('Raised each time other material is stored.'),
     revision: s.int().describe('Raised by every change; the ETag.'),
     provider_revocation: s.maybe(s.oneOf('waiting', 'done', 'failed', 'none')),
+    rotation: s
+      .maybe(
+        s.object({
+          state: s.oneOf('creating', 'testing', 'overlapping', 'retiring', 'undoing', 'over'),
+          cause: s.maybe(s.text()).describe('Why it ended early; null: it did not.'),
+          started_at: s.time(),
+          retire_at: s.maybe(s.time()).describe('Until then the old key counts beside the new one.'),
+        }),
+      )
+      .describe('The last exchange of its key for a new one.'),
     used_by: s
       .array(s.object({ grant_id: s.id('grt'), agent_id: s.maybe(s.id('agt')), agent_label: s.maybe(s.text()) }))
       .describe('The active grants on it; an agent sees its own.'),

@@ -184,6 +184,7 @@ export type Renewed = {
 /** Guarded by the generation that was read: of two who renew, the second writes nothing (V46). */
 export const renewIfGeneration = (t: Tx, scope: Scope, id: string, expected: number, one: Renewed) => t.maybe<ConnectionRow>`
   update connections c set material = ${one.material}::bytea, generation = generation + 1, revision = revision + 1,
+    reminded_days = case when expires_at is distinct from ${one.expires_at}::timestamptz then null else reminded_days end,
     expires_at = ${one.expires_at}::timestamptz, refresh_at = ${one.refresh_at}::timestamptz,
     scopes = coalesce(${one.scopes}::text[], scopes), obtained_at = ${t.now}::timestamptz,
     status_since = case when status = 'connected' then status_since else ${t.now}::timestamptz end, status = 'connected', status_cause = null,

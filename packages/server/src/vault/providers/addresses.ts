@@ -92,7 +92,7 @@ function urlsOf({ docs_url, oauth }: Definition): Place[] {
 }
 
 /** The normal form of the host of a URL, its parameters left in. */
-function hostOf(text: string, params: object, isCalled = true): string {
+export function hostOf(text: string, params: object, isCalled = true): string {
   const names = [...text.matchAll(/\{([^}]*)\}/g)].map(([, name]) => name as string)
   for (const name of names)
     if (!FILLED.includes(name) && !Object.hasOwn(params, name))
@@ -121,7 +121,16 @@ function checkTest({ api_key, params = {} }: Definition, patterns: readonly (Pat
   if (url === undefined) return
   const path = ['api_key', 'test', 'url']
   const host = faults.at(path, () => hostOf(url, params))
-  if (host === null) return
+  if (host !== null) requireOwn(host, patterns, path, faults)
+}
+
+/** A key goes where its agents may take it, and nowhere else. */
+export function requireOwn(
+  host: string,
+  patterns: readonly (Pattern | null)[],
+  path: readonly PropertyKey[],
+  { add }: Faults,
+): void {
   if (!patterns.some((pattern) => pattern && (pattern.text === host || (!host.includes('{') && matchHost(pattern, host)))))
-    faults.add(path, 'auth_host', `${host} is none of the hosts, so the key does not go there.`)
+    add(path, 'auth_host', `${host} is none of the hosts, so the key does not go there.`)
 }

@@ -178,3 +178,70 @@ test('V2 the definition in the documentation is one', () => {
   const [, source] = /^```jsonc\n([\s\S]*?)^```/m.exec(page) ?? []
   expect(checkDefinition(source as string).definition.name).toBe('acme')
 })
+
+test('V50 an exchange of keys goes to the hosts of the key, puts no secret into a URL, and says which key it ends', () => {
+  const faults = (rotate: object, more: object = {}): string[] => {
+    try {
+      checkDefinition(JSON.stringify({ ...WITH_KEYS, ...more, rotate }))
+      return []
+    } catch (error) {
+      return (error as { members: { errors: { path: string; code: string }[] } }).members.errors.map(
+        ({ path, code }) => `${path} ${code}`,
+      )
+    }
+  }
+  expect(faults(ROTATE)).toEqual([])
+  expect(faults({ ...ROTATE, retire: { ...ROTATE.retire, url: 'https://api.example.com/keys/me' } })).toEqual([
+    '/rotate/retire field_missing',
+  ])
+  expect(faults({ ...ROTATE, retire: { ...ROTATE.retire, url: 'https://api.example.com/keys/me', by: 'own' } })).toEqual([])
+  expect(faults({ ...ROTATE, create: { ...ROTATE.create, url: 'https://evil.test/keys' } })).toEqual([
+    '/rotate/create/url auth_host',
+  ])
+  expect(faults({ ...ROTATE, create: { ...ROTATE.create, url: 'http://api.example.com/keys' } })).toEqual([
+    '/rotate/create/url url_scheme',
+  ])
+  expect(faults({ ...ROTATE, retire: { ...ROTATE.retire, url: 'https://api.example.com/keys/{key_id}/{api_key}' } })).toEqual([
+    '/rotate/retire/url param_unknown',
+  ])
+  expect(faults({ ...ROTATE, create: { ...ROTATE.create, body: { key: '{api_key}' } } })).toEqual([
+    '/rotate/create/body/key param_unknown',
+  ])
+  expect(faults({ ...ROTATE, create: { ...ROTATE.create, fields: { key_id: '/id' } } })).toEqual([
+    '/rotate/create/fields field_missing',
+  ])
+  expect(faults({ ...ROTATE, create: { ...ROTATE.create, fields: { ...ROTATE.create.fields, other: '/x' } } })).toEqual([
+    '/rotate/create/fields/other field_unknown',
+  ])
+  expect(faults({ ...ROTATE, create: { ...ROTATE.create, fields: { ...ROTATE.create.fields, api_key: 'secret' } } })).toEqual([
+    '/rotate/create/fields/api_key invalid',
+  ])
+  const { test: _, ...untested } = ROTATE
+  expect(faults(untested)).toEqual(['/rotate/test required'])
+  expect(faults({ ...ROTATE, overlap_seconds: 5 })).toEqual(['/rotate/overlap_seconds too_small'])
+  expect(faults({ ...ROTATE, surprise: 1 })).toHaveLength(1)
+  expect(faults(ROTATE, { inject: [{ where: 'path', name: '1', template: '{{api_key}}' }] })).toEqual(['/rotate inject'])
+})
+
+const WITH_KEYS = {
+  ...{
+    schema: 1,
+    name: 'keys',
+    kind: 'custom',
+    display_name: 'Keys',
+    hosts: [{ host: 'api.example.com' }],
+    methods: ['api_key'],
+  },
+  api_key: {
+    fields: [
+      { name: 'api_key', label: 'Key', secret: true },
+      { name: 'key_id', label: 'Its id', secret: false },
+    ],
+  },
+  inject: [{ where: 'header', name: 'x-api-key', template: '{{api_key}}' }],
+}
+const ROTATE = {
+  create: { method: 'POST', url: 'https://api.example.com/keys', expect: [201], fields: { api_key: '/secret', key_id: '/id' } },
+  test: { method: 'GET', url: 'https://api.example.com/me', expect: [200] },
+  retire: { method: 'DELETE', url: 'https://api.example.com/keys/{key_id}', expect: [204] },
+}

@@ -10,6 +10,7 @@ import type { Definition, Field, Method } from './definition.ts'
 import { ExpressionFault, readExpression } from './expression.ts'
 import { checkInjections } from './injections.ts'
 import { DefinitionFault, readBaseUrl } from './pattern.ts'
+import { checkRotation } from './rotation.ts'
 import { DefinitionShape, MOST_HOSTS } from './shape.ts'
 import { pointerOf, readSource } from './source.ts'
 
@@ -54,6 +55,7 @@ export function checkDefinition(source: string, surroundings: Surroundings = {})
   checkExpressions(definition, all)
   checkInjections(definition, fieldsOfConnection(definition), all)
   checkFacts(definition, all)
+  checkRotation(definition, fieldsOfConnection(definition), all)
   if (all.found.length > 0) throw invalid(all.found)
   // What was written, not what was understood of it: the digest covers every member.
   const text = canonical(value)

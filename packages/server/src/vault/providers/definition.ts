@@ -71,6 +71,31 @@ export type Field = { name: string; label: string; secret: boolean; pattern?: st
 
 export type ApiKey = { fields: Field[]; test?: { method: string; url: string; expect: number[] } }
 
+/**
+ * A call that exchanges keys. In its URL and its body `{name}` stands for a parameter of the connection, or for a field of the key that is no secret.
+ * `body` is sent as JSON, or as a form where it says so.
+ */
+export type RotationCall = {
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  url: string
+  body?: Record<string, string>
+  body_style?: 'json' | 'form'
+  expect: number[]
+}
+
+/**
+ * How a key is exchanged for a new one at its provider (V50). `create` is called with the key in use, and its answer holds the new one: `fields` says by JSON pointers
+ * where, `ends` where it says when that one ends. `test` is called with the new one; without it, the test of `api_key` is. `retire` ends the key whose fields stand in
+ * it: called with the key that stays, or with the one that goes where `by` is `own`.
+ */
+export type Rotate = {
+  create: RotationCall & { fields: Record<string, string>; ends?: string }
+  test?: { method: RotationCall['method']; url: string; expect: number[] }
+  retire: RotationCall & { by?: 'other' | 'own' }
+  /** For so long both count; an hour unless named. */
+  overlap_seconds?: number
+}
+
 export const PLACES = ['header', 'query', 'path', 'body', 'basic', 'sigv4', 'cookie', 'ws_protocol'] as const
 export type Place = (typeof PLACES)[number]
 
@@ -110,6 +135,7 @@ export type Definition = {
   client?: ClientRule
   oauth?: OAuth
   api_key?: ApiKey
+  rotate?: Rotate
   inject: Injection[]
   facts?: Record<string, Fact>
   /** Endpoints that hand out new credentials (V61). */

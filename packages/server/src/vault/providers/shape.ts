@@ -60,6 +60,24 @@ const oauth = s.object({
   userinfo: s.optional(s.object({ url: url(), id: s.line({ max: 200 }), label: s.line({ max: 200 }) })),
 })
 
+const called = {
+  method: s.oneOf('GET', 'POST', 'PUT', 'DELETE'),
+  url: url(),
+  expect: s.array(s.int({ min: 100, max: 599 }), { min: 1, max: 20 }),
+}
+const withBody = {
+  ...called,
+  body: s.optional(s.record(s.line({ min: 0, max: 500 }))),
+  body_style: s.optional(s.oneOf('json', 'form')),
+}
+
+const rotate = s.object({
+  create: s.object({ ...withBody, fields: s.record(s.line({ max: 200 })), ends: s.optional(s.line({ max: 200 })) }),
+  test: s.optional(s.object(called)),
+  retire: s.object({ ...withBody, by: s.optional(s.oneOf('other', 'own')) }),
+  overlap_seconds: s.optional(s.int({ min: 60, max: 604_800 })),
+})
+
 const injection = s.object({
   where: s.oneOf(...PLACES),
   name: s.optional(s.line({ max: 200 })),
@@ -110,6 +128,7 @@ export const DefinitionShape = s.object({
       ),
     }),
   ),
+  rotate: s.optional(rotate),
   inject: s.array(injection, { min: 1, max: 20 }),
   facts: s.optional(
     s.record(
