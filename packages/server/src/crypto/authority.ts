@@ -3,7 +3,7 @@
 import 'reflect-metadata'
 import {
   BasicConstraintsExtension,
-  type Extension,
+  Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
   PemConverter,
@@ -14,12 +14,33 @@ import { randomBytes } from './token.ts'
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 
-/** `name` is what a person reads in the certificate; `key` is PKCS#8 in PEM. */
-export const makeAuthority = async (name: string, notBefore: Date, notAfter: Date): Promise<MadeCertificate> =>
+/** `name` is what a person reads in the certificate; `key` is PKCS#8 in PEM. `names`: clients take it for these, and for what lies below them, alone. */
+export const makeAuthority = async (
+  name: string,
+  notBefore: Date,
+  notAfter: Date,
+  names?: readonly string[],
+): Promise<MadeCertificate> =>
   selfSigned(name, notBefore, notAfter, [
     new BasicConstraintsExtension(true, 0, true),
     new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+    ...(names ? [constrainedTo(names)] : []),
   ])
+
+/** RFC 5280 §4.2.1.10, critical: names and what lies below them. Addresses are a kind of their own, and would be free unless all of them were excluded. */
+function constrainedTo(names: readonly string[]): Extension {
+  const subtree = (kind: number, base: Buffer): Buffer => der(0x30, der(kind, base))
+  const permitted = names.map((one) => subtree(0x82, Buffer.from(one, 'ascii')))
+  const excluded = [4, 16].map((length) => subtree(0x87, Buffer.alloc(2 * length)))
+  return new Extension('2.5.29.30', true, new Uint8Array(der(0x30, der(0xa0, ...permitted), der(0xa1, ...excluded))))
+}
+
+function der(tag: number, ...parts: Buffer[]): Buffer {
+  const body = Buffer.concat(parts)
+  const size: number[] = []
+  for (let left = body.length; left > 0; left >>= 8) size.unshift(left & 0xff)
+  return Buffer.concat([Buffer.from(body.length < 0x80 ? [tag, body.length] : [tag, 0x80 + size.length, ...size]), body])
+}
 
 /** For who is known by a fingerprint alone: it signs nothing, and nobody reads its dates. */
 export const makeIdentity = async (name: string, notBefore: Date, notAfter: Date): Promise<MadeCertificate> =>

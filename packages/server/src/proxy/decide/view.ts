@@ -53,6 +53,8 @@ export type View = {
     purpose: string
     /** Provider → connection. */
     chosen: Readonly<Record<string, string>>
+    /** How long a request waits for people that does not say so itself; null: as the proxy is set. */
+    waitMs: number | null
   }
   agent: { id: string; name: string; environment: string; labels: readonly string[]; owner: string | null }
   connections: readonly ViewConnection[]

@@ -24,7 +24,7 @@ export async function viewOfAgent(
   if (routes === null) return null
   const run: Routes['run'] = {
     ...{ id: 'run_explained', tenant: tenantWire(scope.tenantId), tenant_id: scope.tenantId, agent_id: agentId, mode },
-    ...{ labels: [...labels], proof: 'key', purpose: 'explained', chosen: {} },
+    ...{ labels: [...labels], proof: 'key', purpose: 'explained', chosen: {}, wait_seconds: null },
     created_at: t.now.toISOString(),
     expires_at: new Date(t.now.getTime() + EIGHT_HOURS_MS).toISOString(),
   }

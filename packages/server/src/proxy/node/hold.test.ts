@@ -15,7 +15,10 @@ const ANSWER: AskResult = {
 const unreachable = (): Problem => new Problem('control_unreachable', { retry_after: 1 })
 
 /** `answers`: one for each time that the gate is asked; the last one stays. */
-function waiting(answers: (AskResult['state'] | Problem)[], more: { wait?: string; signal?: AbortSignal } = {}) {
+function waiting(
+  answers: (AskResult['state'] | Problem)[],
+  more: { wait?: string; runWaitMs?: number; signal?: AbortSignal } = {},
+) {
   const clock = movableClock(async () => undefined)
   const asked: AskParams[] = []
   const one = connection('a', definition('a', [{ host: 'api.example.com' }]))
@@ -26,7 +29,11 @@ function waiting(answers: (AskResult['state'] | Problem)[], more: { wait?: strin
   }
   const request: AskedRequest = {
     ...{ id: 'req_1', scheme: 'https', host: 'api.example.com', port: 443, method: 'POST', path: '/', query: '' },
-    ...{ headers: [['countersign-wait', more.wait ?? '50']], protocol: 'http/1.1', clientAddress: '127.0.0.1' },
+    ...{
+      headers: more.runWaitMs === undefined ? [['countersign-wait', more.wait ?? '50']] : [],
+      protocol: 'http/1.1',
+      clientAddress: '127.0.0.1',
+    },
     body: async () => Buffer.from('x'),
     signal: more.signal ?? new AbortController().signal,
   }
@@ -39,7 +46,11 @@ function waiting(answers: (AskResult['state'] | Problem)[], more: { wait?: strin
     },
     spend: async () => true,
   }
-  const answer = holdRequest(port, { body: 1_048_576, defaultWaitMs: 50_000 }, { view: view([one]), request, judged, clock })
+  const answer = holdRequest(
+    port,
+    { body: 1_048_576, defaultWaitMs: 50_000 },
+    { view: view([one], { waitMs: more.runWaitMs ?? null }), request, judged, clock },
+  )
   const codeOf = async () => {
     const found = await answer.catch((error: unknown) => error as Problem)
     return found instanceof Problem ? found.code : found
@@ -73,6 +84,12 @@ test('V104 a gate that does not wait itself is asked each second, until the time
     await clock.advance('1s')
   }
   expect(await found).toBe('approval_pending')
+})
+
+test('V104 V126 a request that does not say how long it waits waits as long as its run was told to', async () => {
+  const { asked, codeOf } = waiting(['refused'], { runWaitMs: 7_000 })
+  expect(await codeOf()).toBe('human_denied')
+  expect(asked.map(({ wait_ms }) => wait_ms)).toEqual([7_000])
 })
 
 test('§10.2 a client that has gone uses no approval', async () => {

@@ -39,7 +39,7 @@ export async function holdRequest(
   const digest = requestDigest(params.request)
   const now = (): number => clock.now().getTime()
   const since = now()
-  const until = since + waitOf(request, limits.defaultWaitMs)
+  const until = since + waitOf(request, view.run.waitMs ?? limits.defaultWaitMs)
   const ask = (waitMs: number) => port.ask({ ...params, waited_ms: Math.max(0, now() - since), wait_ms: waitMs })
   const isOver = (): boolean => now() >= until || request.signal.aborted
   for (;;) {
@@ -89,7 +89,7 @@ async function spend(
 const pending = ({ task_id, task_url, digest, expires_at }: AskResult): Problem =>
   new Problem('approval_pending', { task_id, task_url, digest, expires_at, retry_after: 5 })
 
-/** `Countersign-Wait`, in seconds from 0 to 600. */
+/** `Countersign-Wait`, in seconds from 0 to 600; else what its run was told (`--wait`), or the proxy is set to. */
 function waitOf({ headers }: AskedRequest, otherwise: number): number {
   const text = headers.find(([name]) => name === 'countersign-wait')?.[1] ?? ''
   return /^\d{1,3}$/.test(text) ? Math.min(Number(text) * 1_000, LONGEST_WAIT_MS) : otherwise

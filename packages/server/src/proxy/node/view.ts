@@ -51,6 +51,7 @@ export type Routes = {
     expires_at: Time
     purpose: string
     chosen: Record<string, string>
+    wait_seconds: number | null
   }
   agent: View['agent']
   connections: RoutesConnection[]
@@ -85,6 +86,7 @@ export function readView(
       expiresAt: new Date(run.expires_at),
       purpose: run.purpose,
       chosen: run.chosen,
+      waitMs: run.wait_seconds === null ? null : run.wait_seconds * 1_000,
     },
     agent,
     connections: read,

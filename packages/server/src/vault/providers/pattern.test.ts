@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { compareFits, DefinitionFault, matchHost, normalHost, parsePattern, portOf, readBaseUrl } from './pattern.ts'
+import { compareFits, DefinitionFault, matchHost, nameAbove, normalHost, parsePattern, portOf, readBaseUrl } from './pattern.ts'
 
 const fits = (pattern: string, host: string, params = {}): boolean => {
   const name = normalHost(host)
@@ -139,4 +139,15 @@ test('V2 a base_url is an https origin; its host and port are where the credenti
     'git',
   ])
     expect([text, readBaseUrl(text)]).toEqual([text, null])
+})
+
+test('V118 the name above all that a pattern fits: what follows its last wildcard, with parameters filled', () => {
+  const above = (pattern: string, params = {}) => nameAbove(parsePattern(pattern), params)
+  expect(above('api.example.com')).toBe('api.example.com')
+  expect(above('*.example.com')).toBe('example.com')
+  expect(above('**.eu.example.com')).toBe('eu.example.com')
+  expect(above('a.*.example.com')).toBe('example.com')
+  expect(above('{dc}.api.mailchimp.com', { dc: 'US6' })).toBe('us6.api.mailchimp.com')
+  expect(above('{dc}.api.mailchimp.com')).toBe(null)
+  expect(above('{base_url}', { base_url: 'https://git.example.com' })).toBe('git.example.com')
 })

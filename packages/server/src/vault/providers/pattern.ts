@@ -127,6 +127,14 @@ export function matchHost(pattern: Pattern, host: string, params: Params = {}): 
   return { order }
 }
 
+/** The name that a pattern is, or the longest that stands above all that it fits; null where a parameter has no value. */
+export function nameAbove(pattern: Pattern, params: Params = {}): string | null {
+  if (pattern.ofBaseUrl) return hostOfBaseUrl(params)
+  const from = pattern.labels.map(({ kind }) => kind !== 'parts').lastIndexOf(true) + 1
+  const labels = pattern.labels.slice(from).map((label) => (label.kind === 'parts' ? fillLabel(label, params) : null))
+  return labels.every((label) => label !== null) ? labels.join('.') : null
+}
+
 export const compareFits = (a: Fit, b: Fit): number => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0)
 
 function fillLabel(label: { parts: readonly Part[] }, params: Params): string | null {

@@ -20,9 +20,19 @@ export const authorityPlace = (scope: Scope, id: string) => ({
   row: id,
 })
 
-/** Until five minutes after the run, so that what began in time ends well. */
-export const authorityOfRun = (house: VaultHouse, t: Tx, scope: Scope, runId: string, endsAt: Date): Promise<AuthorityRow> =>
-  make(house, t, scope, { runId, name: `Countersign ${runId}`, until: new Date(endsAt.getTime() + AFTER_MS) })
+/** Until five minutes after the run, so that what began in time ends well. `names`: it is good for these and what lies below them, and for nothing else. */
+export const authorityOfRun = (
+  house: VaultHouse,
+  t: Tx,
+  scope: Scope,
+  runId: string,
+  endsAt: Date,
+  names?: readonly string[],
+): Promise<AuthorityRow> =>
+  make(house, t, scope, {
+    ...{ runId, name: `Countersign ${runId}`, until: new Date(endsAt.getTime() + AFTER_MS) },
+    ...(names ? { names } : {}),
+  })
 
 /** Renewed at one third of its life left; whoever was given the one before goes on trusting it. */
 export async function authorityOfTenant(house: VaultHouse, t: Tx, scope: Scope): Promise<AuthorityRow> {
@@ -36,10 +46,10 @@ async function make(
   house: VaultHouse,
   t: Tx,
   scope: Scope,
-  { runId, name, until }: { runId: string | null; name: string; until: Date },
+  { runId, name, until, names }: { runId: string | null; name: string; until: Date; names?: readonly string[] },
 ): Promise<AuthorityRow> {
   const id = newId('aut', t.now.getTime())
-  const { certificate, key } = await makeAuthority(name, new Date(t.now.getTime() - BEFORE_MS), until)
+  const { certificate, key } = await makeAuthority(name, new Date(t.now.getTime() - BEFORE_MS), until, names)
   const sealed = sealText(await tenantKey(house, t, scope), authorityPlace(scope, id), key)
   await insertAuthority(t, scope, { id, run_id: runId, certificate, key: sealed, expires_at: until })
   await record(t, scope, 'authority.made', { authority_id: id, run_id: runId }, { resource: { type: 'authority', id } })

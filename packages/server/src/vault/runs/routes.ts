@@ -21,6 +21,9 @@ const RunBody = s.named(
     proof: s.oneOf('key', 'dpop', 'oidc', 'user').describe('How it was opened.'),
     state: s.oneOf('live', 'ended'),
     connections: s.record(s.text()).describe('By provider: which connection it was told to use.'),
+    wait_seconds: s
+      .maybe(s.int())
+      .describe('How long its requests wait for people that do not say so themselves; null: as the proxy is set.'),
     opened_by: s.text(),
     client_address: s.maybe(s.text()),
     created_at: s.time(),
@@ -58,6 +61,7 @@ const Own = s.named(
         hosts: s.array(s.text()),
         placeholder: s.text(),
         env: s.array(s.text()),
+        key_patterns: s.array(s.text()).describe('Regular expressions of the provider’s own secrets, for whoever masks output.'),
         grant_ids: s.array(s.id('grt')),
       }),
     ),
@@ -94,7 +98,13 @@ export const runRoutes = (house: VaultHouse): Route[] => [
         ttl_seconds: s.optional(s.int({ min: 60, max: 604_800 })).describe('8 hours when left out, 7 days at most.'),
         mode: s.optional(s.oneOf('enforce', 'learn')),
         connections: s.optional(s.record(s.text({ min: 1, max: 63 }))).describe('By provider: the name or id of a connection.'),
+        wait_seconds: s
+          .optional(s.int({ min: 0, max: 600 }))
+          .describe('How long requests wait for people that do not say so by `Countersign-Wait`.'),
         ca: s.optional(s.oneOf('run', 'tenant')).describe('An authority of its own, or the tenant’s for what runs long.'),
+        pin_hosts: s
+          .optional(s.boolean())
+          .describe('Its own authority is good for the hosts that are granted now, and for no other name.'),
       }),
       answers: { 201: Opened },
       problems: ['state_conflict', 'unclaimed_agent'],

@@ -90,6 +90,22 @@ test('V118 the authority of a run: P-256, no further authority below it, until f
   })
 })
 
+test('V118 pin_hosts: the authority of a run says in itself, critically, for which names it is good; no other is kept to names', async () => {
+  const { house, open } = await running()
+  const opened = await open({ pin_hosts: true, wait_seconds: 0 })
+  expect(opened.body.run.wait_seconds).toBe(0)
+  const { raw } = new X509Certificate(opened.body.ca_pem)
+  // id-ce-nameConstraints and `critical`; what it means to clients is tried in cli/run.
+  expect(raw.includes(Buffer.from('0603551d1e0101ff', 'hex'))).toBe(true)
+  for (const name of ['api.example.com', 'eu.example.com']) expect(raw.includes(name)).toBe(true)
+  const free = new X509Certificate((await open()).body.ca_pem)
+  expect(free.raw.includes(Buffer.from('0603551d1e', 'hex'))).toBe(false)
+  expect((await open({ pin_hosts: true, ca: 'tenant' })).body.errors).toMatchObject([{ path: '/pin_hosts', code: 'not_own' }])
+  const other = await house.given.agent({ name: 'other-bot' })
+  expect((await open({ pin_hosts: true }, other)).body.errors).toMatchObject([{ path: '/pin_hosts', code: 'no_names' }])
+  expect((await open({ wait_seconds: 601 })).status).toBe(422)
+})
+
 test('V118 long-lived agents share the tenant’s authority, which is renewed at one third left', async () => {
   const { house, open } = await running()
   const [one, two] = [await open({ ca: 'tenant' }), await open({ ca: 'tenant' })]

@@ -14,7 +14,18 @@ import { type Usable, usable } from '../connections/choose.ts'
 import type { VaultHouse } from '../house.ts'
 import { invalid } from '../problem.ts'
 import { authorityOfRun, authorityOfTenant } from './authority.ts'
-import { endRunIfLive, eraseAuthorityOfRun, findRun, insertRun, listRuns, type RunFilter, type RunRow, runsToEnd } from './sql.ts'
+import { pinnedNames } from './pins.ts'
+import {
+  type AuthorityRow,
+  endRunIfLive,
+  eraseAuthorityOfRun,
+  findRun,
+  insertRun,
+  listRuns,
+  type RunFilter,
+  type RunRow,
+  runsToEnd,
+} from './sql.ts'
 
 export type NewRun = {
   agent_id?: string
@@ -23,7 +34,9 @@ export type NewRun = {
   ttl_seconds?: number
   mode?: 'enforce' | 'learn'
   connections?: Record<string, string>
+  wait_seconds?: number
   ca?: 'run' | 'tenant'
+  pin_hosts?: boolean
 }
 
 const EIGHT_HOURS = 8 * 3_600
@@ -41,13 +54,13 @@ export const openRun = (house: VaultHouse, scope: Scope, input: NewRun) =>
     if ((input.ttl_seconds ?? 0) > most) throw invalid('/ttl_seconds', 'too_long', `A run lasts at most ${most} seconds here.`)
     const expiresAt = new Date(t.now.getTime() + (input.ttl_seconds ?? Math.min(EIGHT_HOURS, most)) * 1_000)
     const can = await usable(t, scope, agent.id)
-    const authority =
-      input.ca === 'tenant' ? await authorityOfTenant(house, t, scope) : await authorityOfRun(house, t, scope, id, expiresAt)
+    const authority = await authorityFor(house, t, scope, { id, expiresAt, input, can })
     const chosen = chosenOf(can, input.connections ?? {})
     const token = mintKey(agent.environment, 'prx')
     const row = await insertRun(t, scope, {
       ...{ id, agent_id: agent.id, environment: agent.environment, purpose: input.purpose.trim() },
       ...{ labels: [...new Set(input.labels)].sort(), mode: input.mode ?? 'enforce', chosen },
+      ...{ wait_seconds: input.wait_seconds ?? null },
       ...{ proof: scope.proof ? 'dpop' : scope.actor.type === 'agent' ? 'key' : 'user', authority_id: authority.id },
       ...{ client_address: scope.address ?? null, expires_at: expiresAt, token_hash: sha256(token) },
     })
@@ -74,6 +87,23 @@ async function agentOf(t: Tx, scope: Scope, wanted: string | undefined): Promise
   if (!agent || !isOwn) throw invalid('/agent_id', 'not_found', 'You have no such agent.')
   if (agent.state !== 'active') throw new Problem('state_conflict', { state: agent.state, detail: 'The agent does not run now.' })
   return agent
+}
+
+async function authorityFor(
+  house: VaultHouse,
+  t: Tx,
+  scope: Scope,
+  { id, expiresAt, input, can }: { id: string; expiresAt: Date; input: NewRun; can: readonly Usable[] },
+): Promise<AuthorityRow> {
+  if (input.ca === 'tenant') {
+    if (input.pin_hosts) throw invalid('/pin_hosts', 'not_own', 'Only an authority of the run’s own can be kept to names.')
+    return authorityOfTenant(house, t, scope)
+  }
+  if (!input.pin_hosts) return authorityOfRun(house, t, scope, id, expiresAt)
+  const names = pinnedNames(can)
+  if (names.length === 0)
+    throw invalid('/pin_hosts', 'no_names', 'The agent may use no connection yet, so there are no names to keep to.')
+  return authorityOfRun(house, t, scope, id, expiresAt, names)
 }
 
 /** By provider: the name or the id of a connection that this agent may use. */
@@ -184,6 +214,7 @@ export const showRun = (row: RunRow, now: Date) => ({
   proof: row.proof,
   state: row.ended_at === null && row.expires_at > now ? ('live' as const) : ('ended' as const),
   connections: row.chosen,
+  wait_seconds: row.wait_seconds,
   opened_by: row.opened_by,
   client_address: row.client_address,
   created_at: row.created_at,

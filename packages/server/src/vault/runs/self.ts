@@ -6,6 +6,7 @@ import { type Db, once, tx } from '../../db/tx.ts'
 import type { GuestBearer } from '../../identity/house.ts'
 import { usable } from '../connections/choose.ts'
 import type { VaultHouse } from '../house.ts'
+import type { Definition } from '../providers/definition.ts'
 import { endRunIn, envOf, showRun } from './run.ts'
 import { beatIfLive, findRun, type RunInUse, useRun } from './sql.ts'
 
@@ -67,6 +68,7 @@ export const ownRun = (house: VaultHouse, scope: Scope) =>
           hosts: definition.hosts.map(({ host }) => host),
           placeholder,
           env: Object.keys(definition.env ?? {}),
+          key_patterns: keyPatternsOf(definition),
           grant_ids: grants.map((grant) => grant.id),
         })),
         env: envOf(can, row.chosen),
@@ -74,6 +76,10 @@ export const ownRun = (house: VaultHouse, scope: Scope) =>
     },
     { readOnly: true },
   )
+
+/** How secrets of this provider look, as its definition says: what whoever masks output looks for. */
+const keyPatternsOf = ({ api_key: form }: Definition): string[] =>
+  (form?.fields ?? []).flatMap(({ secret, pattern }) => (secret && pattern !== undefined ? [pattern] : []))
 
 export const beatRun = (house: VaultHouse, scope: Scope) =>
   tx(house.db, scope, async (t) => {

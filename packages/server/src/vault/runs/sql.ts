@@ -13,6 +13,7 @@ export type RunRow = {
   proof: 'key' | 'dpop' | 'oidc' | 'user'
   opened_by: string
   chosen: Record<string, string>
+  wait_seconds: number | null
   authority_id: string
   client_address: string | null
   created_at: Date
@@ -23,7 +24,7 @@ export type RunRow = {
   ended_reason: string | null
 }
 
-const COLUMNS: Sql = sql`r.id, r.agent_id, r.environment, r.purpose, r.labels, r.mode, r.proof, r.opened_by, r.chosen, r.authority_id,
+const COLUMNS: Sql = sql`r.id, r.agent_id, r.environment, r.purpose, r.labels, r.mode, r.proof, r.opened_by, r.chosen, r.wait_seconds, r.authority_id,
   host(r.client_address) as client_address, r.created_at, r.expires_at, r.beat_at, r.used_at, r.ended_at, r.ended_reason`
 
 const seenBy = ({ user, agent }: Only): Sql => sql`(${agent}::text is null or r.agent_id = ${agent}::text)
@@ -63,17 +64,18 @@ export type NewRun = Pick<
   | 'mode'
   | 'proof'
   | 'chosen'
+  | 'wait_seconds'
   | 'authority_id'
   | 'client_address'
   | 'expires_at'
 > & { token_hash: Buffer }
 
 export const insertRun = (t: Tx, scope: Scope, one: NewRun) => t.one<RunRow>`
-  insert into runs as r (id, tenant_id, agent_id, environment, purpose, labels, mode, proof, opened_by, token_hash, chosen, authority_id,
+  insert into runs as r (id, tenant_id, agent_id, environment, purpose, labels, mode, proof, opened_by, token_hash, chosen, wait_seconds, authority_id,
     client_address, created_at, expires_at)
   values (${one.id}::text, ${scope.tenantId}::uuid, ${one.agent_id}::text, ${one.environment}::text, ${one.purpose}::text,
     ${one.labels}::text[], ${one.mode}::text, ${one.proof}::text, ${scope.principal}::text, ${one.token_hash}::bytea,
-    ${JSON.stringify(one.chosen)}::jsonb, ${one.authority_id}::text, ${one.client_address}::inet, ${t.now}::timestamptz,
+    ${JSON.stringify(one.chosen)}::jsonb, ${one.wait_seconds}::smallint, ${one.authority_id}::text, ${one.client_address}::inet, ${t.now}::timestamptz,
     ${one.expires_at}::timestamptz)
   returning ${COLUMNS}`
 

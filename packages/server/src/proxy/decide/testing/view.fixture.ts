@@ -57,6 +57,7 @@ export const view = (connections: ViewConnection[], more: Partial<View['run']> =
     expiresAt: new Date(1e13),
     purpose: 'test',
     chosen: {},
+    waitMs: null,
     ...more,
   },
   agent: { id: 'agt_1', name: 'bot', environment: 'live', labels: [], owner: null },
