@@ -117,6 +117,34 @@ test('V106 §10.2 a node that was killed between the use and the sending leaves 
   expect(reached).toEqual([])
 })
 
+test('V106 an approved request that stopped before anything was dialled is told apart: it is not sent again by itself, and nobody reads that it may have been done', async () => {
+  const way = await opened()
+  const { upstream, reached } = way
+  await decide(way, (await post(way)).json.task_id, { type: 'accept' })
+  upstream.isAway = true
+  expect((await post(way)).json.code).toBe('unreachable')
+  await vi.waitFor(async () => expect(await states(way)).toEqual(['not_sent']), PATIENT)
+  upstream.isAway = false
+  const again = await post(way)
+  expect([again.status, again.json.code]).toEqual([428, 'approval_pending'])
+  const shown = await task(way, again.json.task_id)
+  expect(shown.payload.earlier_attempt).toBeUndefined()
+  expect(shown.payload.asked_before).toMatchObject([{ what: 'approved and not sent: it stopped before anything went out' }])
+  expect(reached).toEqual([])
+})
+
+test('V106 an approved request whose credential cannot be had is not sent, and its one event tells why', async () => {
+  const way = await opened()
+  const { house, reached } = way
+  const { json } = await post(way)
+  await decide(way, json.task_id, { type: 'accept' })
+  // It opens with no key of this house: found as the credential is asked for, after the approval was used.
+  await house.admin.query("update connections set material = set_byte(material, 0, 9)")
+  expect((await post(way)).status).toBeGreaterThanOrEqual(500)
+  await vi.waitFor(async () => expect(await states(way)).toEqual(['not_sent']), PATIENT)
+  expect(reached).toEqual([])
+})
+
 test('V106 what an expelled node had in its hands is unknown at once', async () => {
   const way = await opened()
   const { house, through } = way

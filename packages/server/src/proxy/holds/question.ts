@@ -37,6 +37,7 @@ const AFTER: Readonly<Record<HoldRow['state'], string>> = {
   closed: 'taken back: what it was judged by has changed',
   spent: 'approved, on its way',
   sent: 'approved and sent',
+  not_sent: 'approved and not sent: it stopped before anything went out',
   unknown: 'approved, let out, and nobody knows what came of it',
 }
 

@@ -17,6 +17,7 @@ const SAID: Readonly<Record<HoldRow['state'], AskResult['state']>> = {
   closed: 'expired',
   spent: 'spent',
   sent: 'spent',
+  not_sent: 'spent',
   unknown: 'spent',
 }
 

@@ -18,6 +18,7 @@ const SAID: Readonly<Record<HoldRow['state'], State>> = {
   closed: 'expired',
   spent: 'spent',
   sent: 'spent',
+  not_sent: 'spent',
   unknown: 'spent',
 }
 

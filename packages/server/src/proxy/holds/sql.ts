@@ -2,7 +2,17 @@
 import { type Sql, sql } from '../../db/sql.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
 
-export type HoldState = 'open' | 'agreed' | 'refused' | 'expired' | 'lapsed' | 'closed' | 'spent' | 'sent' | 'unknown'
+export type HoldState =
+  | 'open'
+  | 'agreed'
+  | 'refused'
+  | 'expired'
+  | 'lapsed'
+  | 'closed'
+  | 'spent'
+  | 'sent'
+  | 'not_sent'
+  | 'unknown'
 export type HoldRow = {
   id: string
   task_id: string

@@ -235,7 +235,7 @@ test('V106 one approval, one send: of eight at once one spends, and none once so
 
   const first = await hold()
   expect((await Promise.all(Array.from({ length: 8 }, () => spend(first)))).filter((one) => one.is_spent)).toHaveLength(1)
-  expect((await as((t) => settleHold(t, rows.node, { runId: rows.run, holdId: first, wasSent: true }))).is_settled).toBe(true)
+  expect((await as((t) => settleHold(t, rows.node, { runId: rows.run, holdId: first, became: 'sent' }))).is_settled).toBe(true)
   expect(await given.admin.rows`select state from proxy_holds`).toEqual([{ state: 'sent' }])
 
   const refused = async (why: string, id: string, more = {}) =>

@@ -339,8 +339,16 @@ test('V48 after a 401 the same request goes once more with new material, where i
 test('V57 a value that may not stand in its place sends nothing', async () => {
   const broken = { ...STRIPE, inject: [{ where: 'header' as const, name: 'x-key', template: '{{api_key}}\n' }] }
   const { node, run, events } = await opened({ definition: broken })
-  expect(problemOf(await node.gatekeeper.judge(run, asked()))).toMatchObject({ reason: 'injection_invalid' })
-  await expect.poll(async () => (await events()).map(({ data }) => data.reason ?? null)).toEqual([null, 'injection_invalid'])
+  const request = asked()
+  expect(problemOf(await node.gatekeeper.judge(run, request))).toMatchObject({ reason: 'injection_invalid' })
+  node.gatekeeper.settled(request.id, { ...SETTLED, status: 403, address: null, protocolUpstream: null })
+  // It was judged once; what came of it is its outcome.
+  await expect
+    .poll(async () => (await events()).map(({ type, data }) => [type, data.fault ?? null]))
+    .toEqual([
+      ['proxy.allowed', null],
+      ['proxy.settled', 'injection_invalid'],
+    ])
 })
 
 test('V95 a CONNECT to a host of nobody is intercepted unless policy lets its bytes pass', async () => {

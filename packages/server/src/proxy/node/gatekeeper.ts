@@ -22,14 +22,14 @@ import { invalidRpc, rpcAnswer } from '../decide/tools.ts'
 import type { View } from '../decide/view.ts'
 import type { GateClient } from '../gate/channel.ts'
 import type { AskParams, AskResult, MaterialParams, MaterialResult, OpenParams, OpenResult } from '../gate/wire.ts'
-import type { Answer, AskedRequest, FilledInjection, Gatekeeper, OpenRun, Send, Verdict } from '../gatekeeper.ts'
+import type { Answer, AskedRequest, FilledInjection, Gatekeeper, OpenRun, Send, Settled, Verdict } from '../gatekeeper.ts'
 import { judgedEvent, settledEvent, spentEvent } from './event.ts'
 import { type Agreed, holdRequest, type Spending } from './hold.ts'
 import { openLeases } from './leases.ts'
 import { type Line, logLine } from './line.ts'
 import { openRecorder } from './recorder.ts'
 import { openRuns } from './runs.ts'
-import { type ProxyEvent, recordEvents, recordingOf, reserveUse, settleHold, spendHold } from './sql.ts'
+import { type Became, type ProxyEvent, recordEvents, recordingOf, reserveUse, settleHold, spendHold } from './sql.ts'
 
 export type NodeOptions = {
   /** The id under which this process is enrolled. */
@@ -81,8 +81,10 @@ export function openNode(options: NodeOptions): Node {
   let serverOrigin = ''
   let longAsks = 0
   const parsed = new WeakMap<View['policy'], Sets>()
-  const judgedRequests = new Map<string, { view: View; use: Use | null; holdId: string | null }>()
+  const judgedRequests = new Map<string, Recorded>()
   const lines = new Map<string, Line>()
+  /** Under judgement; what ended meanwhile is told when that is over, so that line and event say the same. */
+  const judging = new Map<string, Settled | null>()
 
   runs.onCut(({ runId, connectionId, everythingInjected }) => {
     if (everythingInjected) leases.clear()
@@ -129,11 +131,16 @@ export function openNode(options: NodeOptions): Node {
   /** What the gate refuses, the agent hears. */
   async function judge(run: OpenRun, request: AskedRequest): Promise<Verdict> {
     lines.set(request.id, { run, request, judged: null, taskId: null, leased: false })
+    judging.set(request.id, null)
     try {
       return await decide(run, request)
     } catch (error) {
       if (!(error instanceof Problem)) throw error
       return answerOf(error, 'deny', { requestId: request.id, grpc: isGrpc(request.headers) })
+    } finally {
+      const ended = judging.get(request.id)
+      judging.delete(request.id)
+      if (ended) conclude(request.id, ended)
     }
   }
 
@@ -149,14 +156,18 @@ export function openNode(options: NodeOptions): Node {
     if (judged.outcome === 'deny') return denied(view, request, judged)
     if (!('use' in judged)) {
       await recorder.add(judgedEvent(view, request, judged, clock.now())).sent
-      judgedRequests.set(request.id, { view, use: null, holdId: null })
+      judgedRequests.set(request.id, { view, use: null, holdId: null, fault: null })
       return { ...NOTHING, answerHeaders: { 'countersign-outcome': 'pass' } }
     }
     return judged.outcome === 'ask' ? held(view, request, judged) : send(view, request, judged, null)
   }
 
-  async function denied(view: View, request: AskedRequest, judged: Extract<Judged, { outcome: 'deny' }>): Promise<Answer> {
+  async function denied(view: View, request: AskedRequest, judged: Denied): Promise<Answer> {
     await recorder.add(judgedEvent(view, request, judged, clock.now())).sent
+    return refused(view, request, judged)
+  }
+
+  function refused(view: View, request: AskedRequest, judged: Denied): Answer {
     const about: About = {
       requestId: request.id,
       runId: view.run.id,
@@ -218,13 +229,10 @@ export function openNode(options: NodeOptions): Node {
   /** From the use of the grant to the filled injection. Nothing has been sent when it refuses. */
   async function send(view: View, request: AskedRequest, judged: Allowed, agreed: Agreed | null): Promise<Verdict> {
     const { connection, grant } = judged.use
-    const giveUp = async (): Promise<void> => {
-      if (agreed) await tx(db, scope, (t) => settleHold(t, node, { runId: view.run.id, holdId: agreed.holdId, wasSent: false }))
-    }
     if (grant.maxUses !== null) {
       const { is_reserved } = await tx(db, scope, (t) => reserveUse(t, node, view.run.id, grant.id))
       if (!is_reserved) {
-        await giveUp()
+        if (agreed) settle(view, agreed.holdId, 'not_sent')
         return denied(view, request, { outcome: 'deny', reason: 'grant_expired', policy: judged.policy, connection, grant })
       }
     }
@@ -237,18 +245,19 @@ export function openNode(options: NodeOptions): Node {
     )
     const writing = recorder.add(event)
     const before = grant.record === 'before' || (grant.record === 'auto' && !SAFE.has(request.method))
-    await (before ? writing.kept : writing.sent)
-    judgedRequests.set(request.id, { view, use: judged.use, holdId: agreed?.holdId ?? null })
+    const recorded: Recorded = { view, use: judged.use, holdId: agreed?.holdId ?? null, fault: null }
+    judgedRequests.set(request.id, recorded)
     try {
+      await (before ? writing.kept : writing.sent)
       const { material, leased } = await leaseOf(view, judged)
       noteLine(request, { leased })
       return filled(view, request, judged, material, agreed)
     } catch (error) {
-      judgedRequests.delete(request.id)
-      await giveUp()
-      if (error instanceof InjectionInvalid)
-        return denied(view, request, { outcome: 'deny', reason: 'injection_invalid', policy: judged.policy, connection, grant })
-      throw error
+      // It was judged and is on the record once: that it came to nothing is told as its outcome.
+      if (error instanceof Problem) recorded.fault = error.code
+      if (!(error instanceof InjectionInvalid)) throw error
+      recorded.fault = 'injection_invalid'
+      return refused(view, request, { outcome: 'deny', reason: 'injection_invalid', policy: judged.policy, connection, grant })
     }
   }
 
@@ -321,6 +330,26 @@ export function openNode(options: NodeOptions): Node {
     }
   }
 
+  function conclude(requestId: string, how: Settled): void {
+    const line = lines.get(requestId)
+    const one = judgedRequests.get(requestId)
+    lines.delete(requestId)
+    judgedRequests.delete(requestId)
+    const outcome = one?.fault ? { ...how, fault: one.fault } : how
+    if (line) logLine(log, line, outcome)
+    if (!one) return
+    const { view, use, holdId } = one
+    recorder.add(settledEvent(view, { id: requestId }, use?.connection.id ?? null, outcome, clock.now()))
+    if (use && outcome.challenge !== undefined) lacks(view, use, outcome.challenge)
+    if (holdId !== null) settle(view, holdId, becameOf(outcome))
+  }
+
+  const settle = (view: View, holdId: string, became: Became): void => {
+    tx(db, scope, (t) => settleHold(t, node, { runId: view.run.id, holdId, became })).catch((error: unknown) =>
+      log.warn({ err: error, hold_id: holdId }, 'what became of an approved request could not be written'),
+    )
+  }
+
   return {
     gatekeeper: {
       open,
@@ -337,20 +366,8 @@ export function openNode(options: NodeOptions): Node {
         return passOr('no_grant', asking, setsOf(view), false).outcome === 'pass' ? 'tunnel' : 'intercept'
       },
       settled(requestId, outcome) {
-        const line = lines.get(requestId)
-        lines.delete(requestId)
-        if (line) logLine(log, line, outcome)
-        const one = judgedRequests.get(requestId)
-        if (!one) return
-        judgedRequests.delete(requestId)
-        const { view, use, holdId } = one
-        recorder.add(settledEvent(view, { id: requestId }, use?.connection.id ?? null, outcome, clock.now()))
-        if (use && outcome.challenge !== undefined) lacks(view, use, outcome.challenge)
-        if (holdId === null) return
-        tx(db, scope, (t) => settleHold(t, node, { runId: view.run.id, holdId, wasSent: outcome.status !== null })).catch(
-          (error: unknown) =>
-            log.warn({ err: error, hold_id: holdId }, 'what became of an approved request could not be written'),
-        )
+        if (judging.has(requestId)) judging.set(requestId, outcome)
+        else conclude(requestId, outcome)
       },
       isFresh: runs.isFresh,
       onCut: runs.onCut,
@@ -372,7 +389,14 @@ export function openNode(options: NodeOptions): Node {
   }
 }
 
+/** On the record as let out; `fault`: it came to nothing before it was. */
+type Recorded = { view: View; use: Use | null; holdId: string | null; fault: string | null }
+type Denied = Extract<Judged, { outcome: 'deny' }>
 type Allowed = Extract<Judged, { outcome: 'allow' | 'ask' }>
+
+/** A connection to upstream was had, or nothing was let out; how it went on from there is told by an answer alone. */
+const becameOf = ({ protocolUpstream, status }: Settled): Became =>
+  protocolUpstream === null ? 'not_sent' : status === null ? 'unknown' : 'sent'
 
 const NOTHING: Send = {
   kind: 'send',

@@ -28,10 +28,14 @@ export const spendHold = (t: Tx, node: string, { runId, holdId, digest, judgedUn
   select countersign_engine.proxy_spend(${node}::text, ${runId}::text, ${holdId}::text, ${digest}::bytea, ${judgedUnder}::integer,
     ${requestId}::text) as is_spent`
 
-export const settleHold = (t: Tx, node: string, hold: { runId: string; holdId: string; wasSent: boolean }) => t.one<{
+/** What became of an approved request: `not_sent` where no byte of it was let out, `unknown` where that cannot be said. */
+export type Became = 'sent' | 'not_sent' | 'unknown'
+const WAS_SENT: Readonly<Record<Became, boolean | null>> = { sent: true, not_sent: null, unknown: false }
+
+export const settleHold = (t: Tx, node: string, hold: { runId: string; holdId: string; became: Became }) => t.one<{
   is_settled: boolean
 }>`
-  select countersign_engine.proxy_settle(${node}::text, ${hold.runId}::text, ${hold.holdId}::text, ${hold.wasSent}::boolean) as is_settled`
+  select countersign_engine.proxy_settle(${node}::text, ${hold.runId}::text, ${hold.holdId}::text, ${WAS_SENT[hold.became]}::boolean) as is_settled`
 
 export type ProxyEvent = {
   id: string

@@ -36,7 +36,11 @@ export type Sent = { answer: Promise<Answered>; destroy(): void }
 export type WayOut = VaultTest & {
   reached: Reached[]
   /** What upstream answers; 200 unless a test says otherwise. */
-  upstream: { answer: (one: Reached) => Promise<{ status: number; body?: string; headers?: Record<string, string> }> }
+  upstream: {
+    answer: (one: Reached) => Promise<{ status: number; body?: string; headers?: Record<string, string> }>
+    /** Nobody listens there. */
+    isAway: boolean
+  }
   /** The line of an enrolled node to a gate; with `as`, of the same node to another. */
   dial(server?: Server, as?: Line): Promise<Line>
   node(server?: Server): Promise<WayNode>
@@ -50,7 +54,7 @@ export async function openWayOut(settings: Record<string, string> = {}): Promise
   const origin = await makeAuthority('aut_origin')
   const leaf = await origin.issue([HOST])
   const reached: Reached[] = []
-  const upstream: WayOut['upstream'] = { answer: async () => ({ status: 200, body: 'done' }) }
+  const upstream: WayOut['upstream'] = { answer: async () => ({ status: 200, body: 'done' }), isAway: false }
   const sockets = new Set<Socket>()
   const server = createServer({ cert: leaf.cert, key: leaf.key }, (request, answer) => {
     const chunks: Buffer[] = []
@@ -106,7 +110,7 @@ export async function openWayOut(settings: Record<string, string> = {}): Promise
     const limits = { pollMs: 1e9, staleAfterMs: 1e12 }
     const node = openNode({ node: id, db, gate: client, clock: house.clock, log, bundled: new Map(), guardrails: '', limits })
     const guard = openGuard({ nameServers: [dns], allowed: [parseAllowed(`${HOST}:443`) as Allowed] })
-    const through = (() => netConnect({ host: '127.0.0.1', port: upstreamPort })) as typeof netConnect
+    const through = (() => netConnect({ host: '127.0.0.1', port: upstream.isAway ? 1 : upstreamPort })) as typeof netConnect
     const door = openDoor({ guard, installation: 'test', version: '0', connect: through })
     const proxy = await openProxy({
       ...{ gatekeeper: node.gatekeeper, door, clock: house.clock, log, installation: 'test' },
