@@ -8,6 +8,7 @@ import { dataFolder, SUPERUSER } from '../../packages/server/src/db/embedded/clu
 import { loadPasswords } from '../../packages/server/src/db/embedded/passwords.ts'
 import { type Embedded, startEmbedded } from '../../packages/server/src/db/embedded/postgres.ts'
 import { type Client, clientOf } from './client.ts'
+import { type Database, database } from './database.ts'
 import { type Outage, openSwitchable } from './outage.ts'
 import { buildCommand, cli, type Running, start, temporaryFolder } from './process.ts'
 
@@ -67,7 +68,24 @@ export async function openWithOutage(options: InstallationOptions): Promise<Inst
   return { ...(await openOver(home, database, options)), outage }
 }
 
+/** Server processes over a database of the run's own PostgreSQL, which nobody kills: there at once, and gone with the test. */
+export async function openServers(options: InstallationOptions): Promise<Omit<Installation, 'database'> & { data: Database }> {
+  await buildCommand()
+  const data = await database({ listen: false })
+  return { data, ...(await serveOver(join(temporaryFolder(), 'home'), data, options, () => data.adminUrl)) }
+}
+
 async function openOver(home: string, database: Embedded, options: InstallationOptions): Promise<Installation> {
+  const adminUrl = () => Object.assign(new URL(database.adminUrl), { pathname: '/countersign' }).href
+  return { database, ...(await serveOver(home, database, options, adminUrl)) }
+}
+
+async function serveOver(
+  home: string,
+  database: { runtimeUrl: string; migratorUrl: string },
+  options: InstallationOptions,
+  adminUrl: () => string,
+): Promise<Omit<Installation, 'database'>> {
   const direct = database.runtimeUrl
   const env = {
     COUNTERSIGN_HOME: home,
@@ -80,8 +98,7 @@ async function openOver(home: string, database: Embedded, options: InstallationO
   const first = await startServer(env)
   const rest = await Promise.all(Array.from({ length: options.servers - 1 }, () => startServer(env)))
   const servers = [first, ...rest]
-  const adminUrl = () => database.adminUrl
-  return { database, ...(await furnish({ home, servers, setupUrl: first.setupUrl, adminUrl })) }
+  return furnish({ home, servers, setupUrl: first.setupUrl, adminUrl })
 }
 
 /** `countersign dev`: one process that keeps its own database. */
@@ -95,7 +112,7 @@ export async function openDevelopment(
   // The superuser's way in: the password is in the home, the port in PostgreSQL's own file and another one after each start.
   const adminUrl = () => {
     const { superuser: password } = loadPasswords(home, { isNew: false })
-    return `postgres://${SUPERUSER}:${password}@127.0.0.1:${postmasterLines(home)[3]}/postgres`
+    return `postgres://${SUPERUSER}:${password}@127.0.0.1:${postmasterLines(home)[3]}/countersign`
   }
   return furnish({ home, servers: [dev], setupUrl: dev.setupUrl, adminUrl, password: options.password })
 }
@@ -183,9 +200,7 @@ async function makeAgent(operator: Client, name: string): Promise<string> {
 }
 
 async function look<T>(adminUrl: string, statement: string, values?: unknown[]): Promise<T[]> {
-  const url = new URL(adminUrl)
-  url.pathname = '/countersign'
-  const client = new pg.Client({ connectionString: url.href, options: '-c search_path=countersign,public' })
+  const client = new pg.Client({ connectionString: adminUrl, options: '-c search_path=countersign,public' })
   await client.connect()
   try {
     return (await client.query(statement, values)).rows as T[]
