@@ -1,11 +1,75 @@
-// The upstream of the proxy's benchmark, a process of its own: TLS, keep-alive, one KiB of JSON.
+// The service behind the proxy, a process of its own: TLS with keep-alive. `/v1/…` is one KiB of JSON, `/bytes/<n>` so many bytes, `/sink` counts what it is sent, `/events`
+// says every 100 ms what time it is. Counts what reached it and when: the moments of held requests are read from here.
 import { createServer } from 'node:https'
+import type { Socket } from 'node:net'
+import { serve } from './remote.ts'
 
-process.on('message', ({ cert, key }: { cert: string; key: string }) => {
-  const body = Buffer.from(JSON.stringify({ text: 'x'.repeat(1_024 - 11) }))
-  const server = createServer({ cert, key, keepAliveTimeout: 60_000 }, (_, answer) => {
-    answer.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length })
-    answer.end(body)
+const PIECE = Buffer.alloc(65_536, 'an answer of many bytes that holds no credential, ')
+const EVENT_MS = 100
+const sockets = new Set<Socket>()
+let requests = 0
+let lastAt = 0
+
+export const now = (): number => performance.timeOrigin + performance.now()
+
+const verbs = {
+  start: ({ cert, key }: { cert: string; key: string }): Promise<number> => {
+    const body = Buffer.from(JSON.stringify({ text: 'x'.repeat(1_024 - 11) }))
+    const server = createServer({ cert, key, keepAliveTimeout: 60_000 }, (request, answer) => {
+      requests++
+      lastAt = now()
+      const { url = '' } = request
+      if (url.startsWith('/bytes/')) return bytes(answer, Number(url.slice(7)))
+      if (url === '/sink') return counted(request, answer)
+      if (url === '/events') return events(answer)
+      answer.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length })
+      answer.end(body)
+    })
+    server.on('connection', (socket: Socket) => {
+      sockets.add(socket)
+      socket.on('error', () => undefined)
+      socket.on('close', () => sockets.delete(socket))
+    })
+    return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port)))
+  },
+  seen: () => ({ requests, lastAt }),
+}
+export type Upstream = typeof verbs
+
+type Answer = Parameters<NonNullable<Parameters<typeof createServer>[1]>>[1]
+type Request = Parameters<NonNullable<Parameters<typeof createServer>[1]>>[0]
+
+function bytes(answer: Answer, length: number): void {
+  answer.writeHead(200, { 'content-type': 'text/plain', 'content-length': length })
+  let left = length
+  const more = () => {
+    while (left > 0) {
+      const piece = left < PIECE.length ? PIECE.subarray(0, left) : PIECE
+      left -= piece.length
+      if (!answer.write(piece)) return void answer.once('drain', more)
+    }
+    answer.end()
+  }
+  more()
+}
+
+function counted(request: Request, answer: Answer): void {
+  let length = 0
+  request.on('data', (chunk: Buffer) => {
+    length += chunk.length
   })
-  server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as { port: number }).port }))
+  request.on('end', () => {
+    const body = JSON.stringify({ length })
+    answer.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length }).end(body)
+  })
+}
+
+function events(answer: Answer): void {
+  answer.writeHead(200, { 'content-type': 'text/event-stream' })
+  const timer = setInterval(() => answer.write(`data: ${now()}\n\n`), EVENT_MS)
+  answer.on('close', () => clearInterval(timer))
+}
+
+serve(verbs, () => {
+  for (const socket of sockets) socket.destroy()
 })
