@@ -354,6 +354,8 @@ export type Connection = {
   scopes: string[]
   /** What the provider asked for in addition; signing in again asks for these too. */
   asked_scopes: string[]
+  /** Where alone it may go, as whoever brought it said; empty: every host of the provider. */
+  hosts: string[]
   account: {
     id: string | null
     label: string | null
@@ -7312,7 +7314,7 @@ export type Routes = {
         fields?: { [member: string]: string }
         /** By name, or the line of a `Cookie` field. */
         cookies?: string | { [member: string]: string }
-        /** Where the cookies are from; each must be one of the provider’s. */
+        /** Where the cookies are from, and the only hosts that they go to; each must be one of the provider’s. */
         hosts?: string[]
         expires_at?: string
         /** Of cookies a day, unless given. */

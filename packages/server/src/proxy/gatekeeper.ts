@@ -52,6 +52,8 @@ export type Send = {
   plaintext?: true
   /** After a 401: the same request once more with new material, or null where it may not be sent again (V48). */
   again: ((status: number) => Promise<Send | null>) | null
+  /** Cookies that stay on our side (V45): taken out of every answer, and handed over here when the site renews them. */
+  capture?: { names: ReadonlySet<string>; keep(renewed: Readonly<Record<string, string>>): void }
   /** Fields that the answer to the agent carries, such as `Countersign-Outcome`. */
   answerHeaders: Readonly<Record<string, string>>
 }

@@ -12,6 +12,7 @@ import type { Outbound } from './inject/outbound.ts'
 import type { AnswerHead, Incoming, Outgoing } from './message.ts'
 import { denied, type Said, say } from './problems.ts'
 import { codingOf, decodedFields, decoding, mayHoldText } from './redact/coding.ts'
+import { takeCookies } from './redact/cookies.ts'
 import { frameSink } from './redact/frames.ts'
 import type { Mask } from './redact/mask.ts'
 import type { Call, Fault, Reply } from './upstream.ts'
@@ -38,6 +39,7 @@ export function sendOn(house: ExchangeHouse, journey: Journey): Passage {
   let running: { abort(): void } | null = null
   let mayRepeat = journey.again !== null
   let mask: Mask | null = null
+  let added: readonly Buffer[] = []
 
   const redacted = (hits: number) => {
     settled.redactions += hits
@@ -73,13 +75,25 @@ export function sendOn(house: ExchangeHouse, journey: Journey): Passage {
       return parked().sink
     }
     const isDecoded = coding !== 'plain' && head.status !== 206 && mayHoldText(head.fields)
-    const plain = answerFields(head.fields)
+    const plain = withheld(verdict, answerFields(head.fields))
     const fields = [...covered(isDecoded ? decodedFields(plain) : plain), ...ownFields(verdict)]
     const reason = mask && head.reason !== '' ? mask.text(head.reason) : head.reason
     const length = isDecoded ? null : head.length
     let sink = counted(outgoing.begin({ status: head.status, reason, fields, length, bodyless: head.bodyless }))
     if (mask && !head.bodyless) sink = mask.sink(sink, redacted)
     return isDecoded ? decoding(coding.name, sink) : sink
+  }
+
+  /** What the site renews of a session stays on our side (V45), and is masked in the rest of the answer. */
+  function withheld({ capture, scan, mask: known }: Send, fields: readonly Field[]): readonly Field[] {
+    if (!capture) return fields
+    const { fields: kept, renewed } = takeCookies(fields, capture.names)
+    const values = Object.values(renewed)
+    if (values.length === 0) return kept
+    if (scan)
+      mask = house.masks.of([...known.map((secret) => secret.bytes()), ...added, ...values.map((value) => Buffer.from(value))])
+    capture.keep(renewed)
+    return kept
   }
 
   function covered(fields: readonly Field[]): readonly Field[] {
@@ -106,7 +120,7 @@ export function sendOn(house: ExchangeHouse, journey: Journey): Passage {
   function upgraded({ verdict }: Attempt, head: AnswerHead, ends: { from: Flow; to: Sink }): void {
     settled.status = head.status
     settled.ttfbMs = performance.now() - began
-    const fields = [...covered(answerFields(head.fields)), ...ownFields(verdict)]
+    const fields = [...covered(withheld(verdict, answerFields(head.fields))), ...ownFields(verdict)]
     const client = outgoing.upgrade({ ...head, fields })
     running = {
       abort() {
@@ -126,13 +140,14 @@ export function sendOn(house: ExchangeHouse, journey: Journey): Passage {
   function start(attempt: Attempt): void {
     const { verdict, out } = attempt
     settled.replaced ||= out.replaced
+    added = out.added
     mask = verdict.scan ? house.masks.of([...verdict.mask.map((secret) => secret.bytes()), ...out.added]) : null
     const reply: Reply = {
       wentBy(lane) {
         settled.address = lane.address
         settled.protocolUpstream = lane.protocol
       },
-      inform: (status, fields) => outgoing.inform(status, covered(answerFields(fields))),
+      inform: (status, fields) => outgoing.inform(status, covered(withheld(verdict, answerFields(fields)))),
       head(head) {
         settled.ttfbMs = performance.now() - began
         settled.upstreamMs = settled.ttfbMs

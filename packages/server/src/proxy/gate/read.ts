@@ -8,6 +8,9 @@ const LARGEST_BODY = 1_048_576
 const LONGEST_PATH = 65_536
 const MOST_HEADERS = 64
 const MOST_SCOPES = 50
+const MOST_COOKIES = 50
+const LONGEST_COOKIE = 16_384
+const ALL_COOKIES = 65_536
 
 type Members = Record<string, unknown>
 const membersOf = (value: unknown): Members | null =>
@@ -23,7 +26,7 @@ export function readOpen(params: unknown): OpenParams | null {
 }
 
 export function readMaterial(params: unknown): MaterialParams | null {
-  const { run_id, connection_id, grant_id, refresh, lacks } = membersOf(params) ?? {}
+  const { run_id, connection_id, grant_id, refresh, lacks, renewed } = membersOf(params) ?? {}
   if (!isId('run', run_id) || !isId('conn', connection_id) || !isId('grt', grant_id)) return null
   if (lacks !== undefined) {
     const { generation, scopes } = membersOf(lacks) ?? {}
@@ -31,9 +34,22 @@ export function readMaterial(params: unknown): MaterialParams | null {
     if (!isRead || !isCount(generation, Number.MAX_SAFE_INTEGER)) return null
     return { run_id, connection_id, grant_id, lacks: { generation, scopes } }
   }
+  if (renewed !== undefined) {
+    const read = readRenewed(renewed)
+    return read && { run_id, connection_id, grant_id, renewed: read }
+  }
   if (refresh === undefined) return { run_id, connection_id, grant_id }
   const { generation } = membersOf(refresh) ?? {}
   return isCount(generation, Number.MAX_SAFE_INTEGER) ? { run_id, connection_id, grant_id, refresh: { generation } } : null
+}
+
+function readRenewed(value: unknown): MaterialParams['renewed'] | null {
+  const { generation, cookies } = membersOf(value) ?? {}
+  const all = Object.entries(membersOf(cookies) ?? {})
+  if (!isCount(generation, Number.MAX_SAFE_INTEGER) || all.length === 0 || all.length > MOST_COOKIES) return null
+  if (!all.every(([name, text]) => name.length <= 200 && isText(text, LONGEST_COOKIE))) return null
+  const bytes = all.reduce((sum, [name, text]) => sum + name.length + (text as string).length, 0)
+  return bytes <= ALL_COOKIES ? { generation, cookies: cookies as Record<string, string> } : null
 }
 
 export function readAsk(params: unknown): AskParams | null {

@@ -28,6 +28,7 @@ export type LeasedRow = {
   definition_version: number
   status: string
   owner: string | null
+  hosts: string[]
   grant_status: string
   grant_ends: Date
   run_ends: Date
@@ -39,7 +40,7 @@ export const findLeased = (
   scope: Scope,
   one: { runId: string; connectionId: string; grantId: string },
 ) => t.maybe<LeasedRow>`
-  select c.provider, c.definition_version, c.status, c.owner, g.status as grant_status, g.expires_at as grant_ends, r.expires_at as run_ends
+  select c.provider, c.definition_version, c.status, c.owner, c.hosts, g.status as grant_status, g.expires_at as grant_ends, r.expires_at as run_ends
   from runs r
   join agents a on a.tenant_id = r.tenant_id and a.id = r.agent_id
   join grants g on g.tenant_id = r.tenant_id and g.id = ${one.grantId}::text and (g.agent_id = a.id or g.agent_label = any (a.labels))

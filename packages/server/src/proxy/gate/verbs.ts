@@ -11,7 +11,7 @@ import { denial } from '../decide/deny.ts'
 import { ask } from '../holds/ask.ts'
 import type { Verbs } from './channel.ts'
 import type { GateHouse } from './house.ts'
-import { leaseMaterial } from './material.ts'
+import { leaseMaterial, openHanded } from './material.ts'
 import { readAsk, readMaterial, readOpen } from './read.ts'
 import { type CallRow, findAuthorityKey, gateCall, gateOpen, type OpenedRow } from './sql.ts'
 import type { AskResult, MaterialResult, OpenResult } from './wire.ts'
@@ -23,6 +23,7 @@ export const MOST_CALLS_A_MINUTE = 12_000
 
 export function gateVerbs(house: GateHouse, node: { id: string }): Verbs {
   const { db, log } = house.vault
+  const handed = openHanded()
   const alarm = (what: string, about: object): void => log.error({ alarm: 'gate', node_id: node.id, ...about }, what)
 
   /** The tenant of a run that this node opened, and that is open. */
@@ -75,7 +76,7 @@ export function gateVerbs(house: GateHouse, node: { id: string }): Verbs {
     },
     async material(params): Promise<MaterialResult> {
       const asked = read('material', readMaterial, params)
-      return leaseMaterial(house, await callFor('material', asked.run_id), asked)
+      return leaseMaterial(house, await callFor('material', asked.run_id), asked, handed)
     },
     async ask(params): Promise<AskResult> {
       const asked = read('ask', readAsk, params)

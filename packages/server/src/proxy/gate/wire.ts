@@ -11,16 +11,20 @@ export type OpenResult = {
   origin: string
 } | null
 
-/** `refresh`: the upstream answered 401 to this generation (V48). `lacks`: it wants these scopes more of it, and no material is asked for (V38). */
+/**
+ * `refresh`: the upstream answered 401 to this generation (V48). `lacks`: it wants these scopes more of it, and no material is asked for (V38).
+ * `renewed`: the upstream renewed these cookies, by name, while what was leased at that generation was used (V45); no material is asked for.
+ */
 export type MaterialParams = {
   run_id: string
   connection_id: string
   grant_id: string
   refresh?: { generation: number }
   lacks?: { generation: number; scopes: string[] }
+  renewed?: { generation: number; cookies: Record<string, string> }
 }
-/** `lease_ms`: for how long it may be used again; 0: for this request alone. */
-export type MaterialResult = { material: Material; generation: number; lease_ms: number }
+/** `lease_ms`: for how long it may be used again; 0: for this request alone. `hosts`: where it may go, if not to every host of its provider (V45). */
+export type MaterialResult = { material: Material; generation: number; lease_ms: number; hosts?: string[] }
 
 /** Which request it is; what it comes to the gate judges by itself, for a node's word is not what people rely on. */
 export type AskParams = {

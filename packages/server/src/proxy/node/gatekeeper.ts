@@ -10,7 +10,8 @@ import { policySchema } from '../../identity/policies/judge.ts'
 import { openSets, type Sets } from '../../policy/decide.ts'
 import type { Clock } from '../../std/clock.ts'
 import type { Log } from '../../std/log.ts'
-import type { Definition, Material } from '../../vault/providers/definition.ts'
+import { reauthorizePage } from '../../vault/connections/reauthorize.ts'
+import type { Definition } from '../../vault/providers/definition.ts'
 import { appliesTo, type Filled, fillInjection, InjectionInvalid } from '../../vault/providers/fill.ts'
 import { defaultsOf } from '../../vault/providers/params.ts'
 import { scopesAskedIn } from '../../vault/refresh/step-up.ts'
@@ -23,9 +24,10 @@ import type { View } from '../decide/view.ts'
 import type { GateClient } from '../gate/channel.ts'
 import type { AskParams, AskResult, MaterialParams, MaterialResult, OpenParams, OpenResult } from '../gate/wire.ts'
 import type { Answer, AskedRequest, FilledInjection, Gatekeeper, OpenRun, Send, Settled, Verdict } from '../gatekeeper.ts'
+import { captureOf } from './capture.ts'
 import { judgedEvent, settledEvent, spentEvent } from './event.ts'
 import { type Agreed, holdRequest, type Spending } from './hold.ts'
-import { openLeases } from './leases.ts'
+import { type Lease, openLeases } from './leases.ts'
 import { type Line, logLine } from './line.ts'
 import { openRecorder } from './recorder.ts'
 import { openRuns } from './runs.ts'
@@ -175,7 +177,7 @@ export function openNode(options: NodeOptions): Node {
       ...(judged.choices ? { choices: judged.choices } : {}),
       // For the owner, who is signed in there (V49).
       ...(judged.reason === 'needs_reauth' && judged.connection
-        ? { connectUrl: `${serverOrigin}/connections/${judged.connection.id}` }
+        ? { connectUrl: reauthorizePage({ origin: () => serverOrigin }, judged.connection.id) }
         : {}),
     }
     const { problem } = denial(judged.reason, about, judged.provider ? { provider: judged.provider } : {})
@@ -249,9 +251,13 @@ export function openNode(options: NodeOptions): Node {
     judgedRequests.set(request.id, recorded)
     try {
       await (before ? writing.kept : writing.sent)
-      const { material, leased } = await leaseOf(view, judged)
-      noteLine(request, { leased })
-      return filled(view, request, judged, material, agreed)
+      const lease = await leaseOf(view, judged)
+      noteLine(request, { leased: lease.leased })
+      if (lease.hosts && !lease.hosts.includes(request.host)) {
+        recorded.fault = 'proxy_denied'
+        return refused(view, request, { outcome: 'deny', reason: 'host', policy: judged.policy, connection, grant })
+      }
+      return filled(view, request, judged, lease, agreed)
     } catch (error) {
       // It was judged and is on the record once: that it came to nothing is told as its outcome.
       if (error instanceof Problem) recorded.fault = error.code
@@ -271,9 +277,9 @@ export function openNode(options: NodeOptions): Node {
         grant_id: grant.id,
         ...(refresh ? { refresh } : {}),
       }
-      const { material, generation, lease_ms } = (await gate.call('material', params)) as MaterialResult
+      const { material, generation, lease_ms, hosts } = (await gate.call('material', params)) as MaterialResult
       const until = Math.min(now() + lease_ms, grant.expiresAt.getTime(), view.run.expiresAt.getTime())
-      return { material, generation, until }
+      return { material, generation, until, ...(hosts ? { hosts } : {}) }
     })
   }
 
@@ -288,7 +294,31 @@ export function openNode(options: NodeOptions): Node {
     gate.call('material', params).catch((error: unknown) => log.debug({ err: error }, 'nobody was told that a scope is missing'))
   }
 
-  function filled(view: View, request: AskedRequest, judged: Allowed, material: Material, agreed: Agreed | null): Send {
+  /**
+   * What the site renewed of a session is handed to who may seal it (V45); the next request asks for it. Whoever answers at the gate by now may not have handed out
+   * what was used, so it is asked for once more.
+   */
+  async function keep(view: View, judged: Allowed, generation: number, cookies: Readonly<Record<string, string>>): Promise<void> {
+    const { connection, grant } = judged.use
+    const renewed = { generation, cookies: { ...cookies } }
+    const params: MaterialParams = { run_id: view.run.id, connection_id: connection.id, grant_id: grant.id, renewed }
+    const told = () => gate.call('material', params)
+    const drop = () => leases.drop({ connectionId: connection.id })
+    try {
+      await told().catch(async (error: unknown) => {
+        if (!(error instanceof Problem) || error.code !== 'forbidden') throw error
+        drop()
+        return (await leaseOf(view, judged)).generation === generation ? told() : null
+      })
+    } catch (error) {
+      log.debug({ err: error }, 'renewed cookies were not kept')
+    } finally {
+      drop()
+    }
+  }
+
+  function filled(view: View, request: AskedRequest, judged: Allowed, lease: Omit<Lease, 'until'>, agreed: Agreed | null): Send {
+    const { material, generation } = lease
     const { connection, grant } = judged.use
     const { definition, params } = connection
     const injections = definition.inject
@@ -306,6 +336,7 @@ export function openNode(options: NodeOptions): Node {
       mask: Object.values(material).flatMap((value) => (typeof value === 'string' ? [new Secret(value)] : [])),
       ...(agreed?.edited ? { edited: { body: agreed.edited } } : {}),
       scan: grant.scan,
+      ...captureOf(definition, material, (renewed) => void keep(view, judged, generation, renewed)),
       ...(definition.allow_plaintext ? { plaintext: true as const } : {}),
       again: mayGoAgain(definition, request) ? (status) => again(status, view, request, judged, agreed) : null,
       answerHeaders: { 'countersign-outcome': 'allow', ...(agreed ? { 'countersign-task': agreed.taskId } : {}) },
@@ -322,8 +353,8 @@ export function openNode(options: NodeOptions): Node {
   ): Promise<Send | null> {
     if (status !== 401 || (await request.body(RESENT_BODY)) === 'too_large') return null
     try {
-      const { material } = await leaseOf(view, judged, { generation: judged.use.connection.generation })
-      return { ...filled(view, request, judged, material, agreed), again: null }
+      const lease = await leaseOf(view, judged, { generation: judged.use.connection.generation })
+      return { ...filled(view, request, judged, lease, agreed), again: null }
     } catch (error) {
       if (error instanceof Problem) return null
       throw error

@@ -2,7 +2,8 @@
 // connection changed, and all of it is dropped when the control plane is not heard (V82).
 import type { Material } from '../../vault/providers/definition.ts'
 
-export type Lease = { material: Material; generation: number; until: number }
+/** `hosts`: where it may go, if not to every host of its provider (V45). */
+export type Lease = { material: Material; generation: number; until: number; hosts?: readonly string[] }
 
 export type Leases = {
   /** One call of the gate for all who ask for the same at once. */
@@ -10,7 +11,7 @@ export type Leases = {
     key: { runId: string; connectionId: string; grantId: string; generation: number },
     now: number,
     lease: () => Promise<Lease>,
-  ): Promise<{ material: Material; leased: boolean }>
+  ): Promise<Omit<Lease, 'until'> & { leased: boolean }>
   drop(what: { runId?: string; connectionId?: string }): void
   clear(): void
   size(): number
@@ -24,15 +25,15 @@ export function openLeases(): Leases {
     async get({ runId, connectionId, grantId, generation }, now, lease) {
       const name = `${runId} ${connectionId} ${grantId} ${generation}`
       const known = kept.get(name)
-      if (known && known.until > now) return { material: (await known.lease).material, leased: true }
+      if (known && known.until > now) return { ...(await known.lease), leased: true }
       const asked = lease()
       // Until the answer says how long, everybody who comes waits for this one.
       const one: Kept = { runId, connectionId, lease: asked, until: Number.POSITIVE_INFINITY }
       kept.set(name, one)
       try {
-        const { material, until } = await asked
-        one.until = until
-        return { material, leased: false }
+        const made = await asked
+        one.until = made.until
+        return { ...made, leased: false }
       } catch (error) {
         if (kept.get(name) === one) kept.delete(name)
         throw error

@@ -25,7 +25,13 @@ import { headOf } from './world.ts'
 const HOST = 'api.example.com'
 const log = openLog({ level: 'silent' })
 
-export type Reached = { method: string; url: string; body: string; authorization: string | undefined }
+export type Reached = {
+  method: string
+  url: string
+  body: string
+  authorization: string | undefined
+  cookie?: string | undefined
+}
 export type Answered = { status: number; headers: IncomingMessage['headers']; body: string; json: Record<string, unknown> }
 export type WayNode = { id: string; port: number; node: Node; stop(): Promise<void> }
 export type Line = { id: string; identity: { key: string; certificate: string }; client: GateClient }
@@ -37,7 +43,7 @@ export type WayOut = VaultTest & {
   reached: Reached[]
   /** What upstream answers; 200 unless a test says otherwise. */
   upstream: {
-    answer: (one: Reached) => Promise<{ status: number; body?: string; headers?: Record<string, string> }>
+    answer: (one: Reached) => Promise<{ status: number; body?: string; headers?: Record<string, string | string[]> }>
     /** Nobody listens there. */
     isAway: boolean
   }
@@ -61,7 +67,13 @@ export async function openWayOut(settings: Record<string, string> = {}): Promise
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
       const { method = '', url = '', headers } = request
-      const one = { method, url, body: Buffer.concat(chunks).toString(), authorization: headers.authorization }
+      const one = {
+        method,
+        url,
+        body: Buffer.concat(chunks).toString(),
+        authorization: headers.authorization,
+        cookie: headers.cookie,
+      }
       reached.push(one)
       upstream.answer(one).then(
         ({ status, body = '', headers }) => answer.writeHead(status, { 'content-type': 'text/plain', ...headers }).end(body),

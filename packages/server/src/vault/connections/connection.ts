@@ -202,6 +202,7 @@ function show(
     status_since: row.status_since,
     scopes: row.scopes,
     asked_scopes: row.asked_scopes,
+    hosts: row.hosts,
     account: row.account_id === null && row.account_label === null ? null : { id: row.account_id, label: row.account_label },
     expires_at: row.expires_at,
     refresh_at: row.refresh_at,

@@ -26,7 +26,7 @@ export type ImportItem = {
   fields?: Record<string, string>
   /** A line as browsers send it, or by name. */
   cookies?: string | Record<string, string>
-  /** Where the cookies are from; each must be a host of the provider. */
+  /** Where the cookies are from, and the only hosts that they go to; each must be one of the provider's. */
   hosts?: string[]
   expires_at?: Date
   lifetime_seconds?: number
@@ -88,11 +88,12 @@ type Plan = {
   owner: string | null
   material: Record<string, string>
   params: Params
+  hosts: string[]
   ignored: string[]
 }
 
 async function importOne(house: VaultHouse, scope: Scope, item: ImportItem): Promise<Omit<Imported, 'index'>> {
-  const { provider, method, name, owner, material, params, ignored } = await tx(
+  const { provider, method, name, owner, material, params, hosts, ignored } = await tx(
     house.db,
     scope,
     (t) => planOf(house, t, scope, item),
@@ -101,7 +102,7 @@ async function importOne(house: VaultHouse, scope: Scope, item: ImportItem): Pro
     },
   )
   const { kind, name: judged } = provider.definition
-  const seen = { provider: provider.name, method, name, shared: owner === null, params, replace: item.replace ?? false }
+  const seen = { provider: provider.name, method, name, shared: owner === null, params, hosts, replace: item.replace ?? false }
   const act = actOnProvider(
     'connection.create',
     scope,
@@ -111,7 +112,7 @@ async function importOne(house: VaultHouse, scope: Scope, item: ImportItem): Pro
   return house.countersign(scope, act, async (t) => {
     const before = await findByName(t, scope, provider.name, owner, name)
     const row = await storeConnection(house, t, scope, {
-      ...{ provider: provider.name, version: provider.version, name, method, params, material, imported: true },
+      ...{ provider: provider.name, version: provider.version, name, method, params, hosts, material, imported: true },
       belongs: owner === null ? { shared: true } : { owner },
       labels: item.labels ?? [],
       expiresAt: endOf(t.now, method, item),
@@ -138,7 +139,7 @@ async function planOf(house: VaultHouse, t: Tx, scope: Scope, item: ImportItem):
   const { fields, ignored } = fieldsFrom(definition, item)
   const material = readFields(fieldsOf(definition, method), fields)
   const params = readParams(definition, item.params ?? {}, material)
-  refuseHosts(definition, params, item.hosts ?? [])
+  const hosts = readHosts(definition, params, item.hosts ?? [])
   return {
     provider,
     method,
@@ -146,6 +147,7 @@ async function planOf(house: VaultHouse, t: Tx, scope: Scope, item: ImportItem):
     owner: ownerOf(scope, item.shared ?? false),
     material,
     params,
+    hosts,
     ignored,
   }
 }
@@ -162,12 +164,14 @@ function fieldsFrom(definition: Definition, { fields = {}, cookies }: ImportItem
 }
 
 /** A session of another site is never put under this provider's name. */
-function refuseHosts({ hosts }: Definition, params: Params, named: readonly string[]): void {
-  for (const [i, name] of named.entries()) {
+function readHosts({ hosts }: Definition, params: Params, named: readonly string[]): string[] {
+  const read = named.map((name, i) => {
     const host = normalHost(name)
     if (host === null || !hosts.some((one) => matchHost(parsePattern(one.host), host, params)))
       throw invalid(`/hosts/${i}`, 'foreign', 'The provider’s definition does not reach this host.')
-  }
+    return host
+  })
+  return [...new Set(read)]
 }
 
 function ownerOf(scope: Scope, shared: boolean): string | null {

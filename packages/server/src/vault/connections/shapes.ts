@@ -29,6 +29,7 @@ export const ConnectionBody = s.named(
     status_since: s.time(),
     scopes: s.array(s.text()),
     asked_scopes: s.array(s.text()).describe('What the provider asked for in addition; signing in again asks for these too.'),
+    hosts: s.array(s.text()).describe('Where alone it may go, as whoever brought it said; empty: every host of the provider.'),
     account: s.maybe(s.object({ id: s.maybe(s.text()), label: s.maybe(s.text()) })),
     expires_at: s.maybe(s.time()),
     refresh_at: s.maybe(s.time()),
@@ -74,7 +75,7 @@ export const ImportBody = s.object({
       cookies: s.optional(s.either(s.text({ max: 65_536 }), Lines)).describe('By name, or the line of a `Cookie` field.'),
       hosts: s
         .optional(s.array(s.line({ max: 300 }), { max: 50 }))
-        .describe('Where the cookies are from; each must be one of the provider’s.'),
+        .describe('Where the cookies are from, and the only hosts that they go to; each must be one of the provider’s.'),
       expires_at: s.optional(s.time()),
       lifetime_seconds: s.optional(s.int({ min: 60, max: 31_536_000 })).describe('Of cookies a day, unless given.'),
       replace: s.optional(s.boolean()),

@@ -32,6 +32,8 @@ export type ConnectionRow = {
   provider_revocation: 'waiting' | 'done' | 'failed' | 'none' | null
   /** What the provider asked for in addition (V38). */
   asked_scopes: string[]
+  /** Those that a human named for the session that they brought (V45); none: every host of the provider. */
+  hosts: string[]
   created_by: string
   created_at: Date
   updated_at: Date
@@ -42,7 +44,7 @@ export type SealedConnection = ConnectionRow & { material: Buffer | null }
 
 export const COLUMNS: Sql = sql`c.id, c.provider, c.definition_version, c.name, c.owner, c.labels, c.params, c.method, c.status, c.status_cause,
   c.status_since, c.scopes, c.account_id, c.account_label, c.expires_at, c.refresh_at, c.obtained_at, c.last_used_at, c.last_error_code,
-  c.last_error_at, c.generation::float8 as generation, c.revision::float8 as revision, c.client_id, c.provider_revocation, c.asked_scopes, c.created_by,
+  c.last_error_at, c.generation::float8 as generation, c.revision::float8 as revision, c.client_id, c.provider_revocation, c.asked_scopes, c.hosts, c.created_by,
   c.created_at, c.updated_at`
 
 /** What a caller who reaches only their own sees: an owner's, or what an agent was granted. Null on both sides: all of the tenant. */
@@ -133,6 +135,7 @@ export type Written = {
   expires_at: Date | null
   refresh_at: Date | null
   client_id: string | null
+  hosts: readonly string[]
 }
 
 export const insertConnection = (
@@ -148,11 +151,11 @@ export const insertConnection = (
   },
 ) => t.one<ConnectionRow>`
   insert into connections as c (id, tenant_id, provider, definition_version, name, owner, labels, params, method, status, status_since, scopes,
-    account_id, account_label, expires_at, refresh_at, obtained_at, generation, material, client_id, created_by, created_at, updated_at)
+    account_id, account_label, expires_at, refresh_at, obtained_at, generation, material, client_id, hosts, created_by, created_at, updated_at)
   values (${one.id}::text, ${scope.tenantId}::uuid, ${one.provider}::text, ${one.definition_version}::integer, ${one.name}::text,
     ${one.owner}::text, ${one.labels}::text[], ${JSON.stringify(one.params)}::jsonb, ${one.method}::text, 'connected', ${t.now}::timestamptz,
     ${one.scopes}::text[], ${one.account_id}::text, ${one.account_label}::text, ${one.expires_at}::timestamptz, ${one.refresh_at}::timestamptz,
-    ${t.now}::timestamptz, 1, ${one.material}::bytea, ${one.client_id}::text, ${scope.principal}::text, ${t.now}::timestamptz,
+    ${t.now}::timestamptz, 1, ${one.material}::bytea, ${one.client_id}::text, ${one.hosts}::text[], ${scope.principal}::text, ${t.now}::timestamptz,
     ${t.now}::timestamptz)
   returning ${COLUMNS}`
 
@@ -169,7 +172,7 @@ export const replaceConnection = (
     account_label = ${one.account_label}::text, expires_at = ${one.expires_at}::timestamptz, refresh_at = ${one.refresh_at}::timestamptz,
     obtained_at = ${t.now}::timestamptz, last_error_code = null, last_error_at = null, generation = ${one.generation}::bigint,
     revision = revision + 1, material = ${one.material}::bytea, refresh_owner = null, refresh_until = null, refresh_lapsed = false,
-    client_id = ${one.client_id}::text, provider_revocation = null, asked_scopes = '{}', reminded_days = null, updated_at = ${t.now}::timestamptz
+    client_id = ${one.client_id}::text, hosts = ${one.hosts}::text[], provider_revocation = null, asked_scopes = '{}', reminded_days = null, updated_at = ${t.now}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text
   returning ${COLUMNS}`
 

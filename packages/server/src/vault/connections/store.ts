@@ -30,6 +30,8 @@ export type NewConnection = {
   /** When it is renewed by itself; null: never. */
   refreshAt?: Date | null
   clientId?: string | null
+  /** Where alone it may go; unless named to every host of the provider (V45). */
+  hosts?: readonly string[]
   labels?: readonly string[]
   /** In place of one with this name: id, labels and grants stay. */
   replace?: boolean
@@ -57,6 +59,7 @@ export async function storeConnection(
     expires_at: input.expiresAt ?? null,
     refresh_at: input.refreshAt ?? null,
     client_id: input.clientId ?? null,
+    hosts: input.hosts ?? [],
   }
   const present = await lockByName(t, scope, input.provider, owner, name)
   if (present && !input.replace) throw exists(present.id)
