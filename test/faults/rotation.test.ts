@@ -101,7 +101,6 @@ async function strike(installation: Servers, leases: string[], victim: number, o
   const server = servers[victim] as Process
   await server.kill()
   await look('delete from keyring_leases where id = $1', [leases[victim]])
-  await look("update rewraps set held_until = now() - interval '1 second' where finished_at is null")
   operator.nudged = true
   await server.restart()
   const fresh = (await leasesOf(installation)).filter((id) => !leases.includes(id))

@@ -158,16 +158,19 @@ export type Operator = {
   rounds: number
   /** Of a rewrap that runs now; null: none does. */
   phase: string | null
-  /** Set where somebody died: a rewrap that is open is asked for again, as an operator would. */
+  /** Set where somebody died: a rewrap that is open is asked for again, as an operator would, and what held it ends as time would end it. */
   nudged: boolean
   /** Finishes the round that it is in. */
   finish(): Promise<void>
 }
 
+const STILL_MS = 5_000
+
 /** Rotates without an end: a further root key, new keys of tenants, every second time with new data keys and nonces too. */
 export function rotate({ servers, owner }: Installation): Operator {
   const own = { rounds: 0, phase: null as string | null, nudged: false }
   const on = { going: true }
+  const seen = { said: '', at: performance.now() }
   let host: Client | null = null
 
   const asked = async (call: (host: Client) => Promise<Answer>): Promise<Answer> => {
@@ -192,8 +195,13 @@ export function rotate({ servers, owner }: Installation): Operator {
     const open = (body.rewraps as Rewrap[]).filter(({ state }) => state !== 'finished')
     own.phase = open.find(({ state }) => state === 'running')?.phase ?? null
     if (open.length > 0) {
-      if (own.nudged) {
-        own.nudged = false
+      const said = JSON.stringify(open.map(({ id, phase, done }) => [id, phase, done]))
+      if (seen.said !== said) Object.assign(seen, { said, at: performance.now() })
+      // What was under way when somebody died may have told of itself once more after that.
+      if (own.nudged || performance.now() - seen.at > STILL_MS) {
+        Object.assign(own, { nudged: false })
+        Object.assign(seen, { at: performance.now() })
+        await look("update rewraps set held_until = now() - interval '1 second' where finished_at is null")
         await act('/rewraps', { renew: false })
       }
       return 'on'
