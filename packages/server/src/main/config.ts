@@ -466,6 +466,13 @@ export const SETTINGS = {
     '1s',
     'After so long without a word of the database the proxy lets nothing out.',
   ),
+  proxyDrain: setting(
+    'PROXY_DRAIN',
+    kind.duration(0, 600),
+    10,
+    '10s',
+    'For how long a proxy that is told to end lets go on what is under way.',
+  ),
   proxyHeadersTimeout: setting(
     'PROXY_HEADERS_TIMEOUT',
     kind.duration(1, 3_600),

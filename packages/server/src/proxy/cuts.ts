@@ -13,12 +13,15 @@ export type Cuts = {
   /** Until it is taken back. */
   add(live: Live): () => void
   ofRun(runId: string): number
+  /** Resolves when no exchange and no tunnel is under way any more. */
+  quiet(): Promise<void>
   close(): void
 }
 
 export function openCuts(gatekeeper: Gatekeeper, sessions: { cut(connectionId: string | null): void }): Cuts {
   const all = new Set<Live>()
   const runs = new Map<string, number>()
+  const awaited = new Set<() => void>()
   const stop = gatekeeper.onCut(({ runId, connectionId, everythingInjected }) => {
     for (const live of [...all]) {
       const hit =
@@ -36,11 +39,13 @@ export function openCuts(gatekeeper: Gatekeeper, sessions: { cut(connectionId: s
       return () => {
         if (!all.delete(live) || !live.counted) return
         const left = (runs.get(live.runId) ?? 1) - 1
-        if (left === 0) runs.delete(live.runId)
-        else runs.set(live.runId, left)
+        if (left > 0) return void runs.set(live.runId, left)
+        runs.delete(live.runId)
+        if (runs.size === 0) for (const tell of awaited) tell()
       }
     },
     ofRun: (runId) => runs.get(runId) ?? 0,
+    quiet: () => (runs.size === 0 ? Promise.resolve() : new Promise((resolve) => void awaited.add(resolve))),
     close() {
       stop()
       for (const live of [...all]) live.cut()

@@ -27,6 +27,8 @@ export type ExchangeHouse = {
   /** Our own mark in `Via` (P105). */
   via: string
   streamsPerRun: number
+  /** Set as the process ends: what is under way goes on, and nothing begins. */
+  isEnding: boolean
 }
 
 /** Bodies up to this may be sent a second time after a 401 (V48). */
@@ -130,6 +132,7 @@ export async function exchange(house: ExchangeHouse, run: OpenRun, incoming: Inc
 }
 
 function refusedAtOnce(house: ExchangeHouse, run: OpenRun, { fields }: Incoming, id: string): Said | null {
+  if (house.isEnding) return say('not_ready', id, { checks: ['proxy'], retry_after: 1 })
   if (!house.gatekeeper.isFresh()) return say('control_unreachable', id)
   if (valuesOf(fields, 'via').some((via) => via.includes(house.via))) return say('loop_detected', id)
   if (house.cuts.ofRun(run.id) >= house.streamsPerRun) return say('concurrency_limited', id, { bucket: 'proxy.run' })

@@ -25,6 +25,7 @@ export type Outside = {
   idleMs: number
   /** Absolute-form https is for listeners where nobody can listen in. */
   takesHttps: boolean
+  isEnding(): boolean
   log: Log
 }
 
@@ -133,6 +134,10 @@ function readTarget(head: RequestHead, takesHttps: boolean): { target: Target; p
 async function connect(outside: Outside, visit: Visit, served: Served, socket: Socket): Promise<void> {
   const { run, target } = visit
   const { inside } = outside
+  if (outside.isEnding()) {
+    const said = say('not_ready', newId('req'), { checks: ['proxy'], retry_after: 1 }, run)
+    return answerSaid(served.answer, said, { method: 'CONNECT', fields: [] })
+  }
   const how = await outside.gatekeeper.connect(run, target)
   if (how === 'tunnel') return tunnel(outside, visit, served, socket)
   const context = await inside.leaves.contextFor(run, target.host)

@@ -56,6 +56,9 @@ export type ProxyOptions = {
 
 export type Proxy = {
   addresses: { host: string; port: number }[]
+  /** Takes no connection, no tunnel and no request any more, and waits until what is under way has ended, at most so long. */
+  drain(withinMs: number): Promise<void>
+  /** At once, whatever is under way. */
   close(): Promise<void>
 }
 
@@ -77,6 +80,7 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
     log,
     via: viaOf(options.installation),
     streamsPerRun: limits.streamsPerRun,
+    isEnding: false,
   }
   const run = (one: OpenRun, ...rest: [Parameters<typeof exchange>[2], Parameters<typeof exchange>[3]]) => {
     exchange(house, one, ...rest).catch((error: unknown) => {
@@ -102,7 +106,17 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
       socket.setNoDelay(true)
       const clientAddress = socket.remoteAddress?.replace(/^::ffff:/, '') ?? ''
       serveListener(
-        { inside, doorkeeper, gatekeeper, upstreams, cuts, idleMs: limits.idleMs, takesHttps, log },
+        {
+          inside,
+          doorkeeper,
+          gatekeeper,
+          upstreams,
+          cuts,
+          idleMs: limits.idleMs,
+          takesHttps,
+          isEnding: () => house.isEnding,
+          log,
+        },
         socket,
         clientAddress,
       )
@@ -121,18 +135,39 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
     })
     addresses.push({ host: listen.host, port: (server.address() as { port: number }).port })
   }
+  let closed: Promise<unknown> | null = null
+  const shut = (): Promise<unknown> => {
+    closed ??= Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+    return closed
+  }
   return {
     addresses,
+    async drain(withinMs) {
+      house.isEnding = true
+      void shut()
+      let stop = ignore
+      const late = new Promise<void>((resolve) => {
+        stop = clock.timer(withinMs, resolve)
+      })
+      await Promise.race([cuts.quiet().then(() => Promise.all([...sockets].map(emptied))), late])
+      stop()
+    },
     async close() {
-      const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)))
+      const isShut = shut()
       cuts.close()
       upstreams.close()
       masks.clear()
       for (const socket of sockets) socket.destroy()
-      await Promise.all(closed)
+      await isShut
     },
   }
 }
+
+/** What was written last has left; a turn later, for TLS inside of the socket writes in the next one. */
+const emptied = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(() => (socket.writable ? void socket.write('', () => resolve()) : resolve()))
+  })
 
 function withTls(socket: Socket, { cert, key }: { cert: string; key: string }, serve: (socket: Socket) => void): void {
   const secure = new TLSSocket(socket, { isServer: true, cert, key, ALPNProtocols: ['http/1.1'], minVersion: 'TLSv1.2' })

@@ -27,7 +27,11 @@ import { readIdentity } from './identity.ts'
 import { nodeProbes } from './probes.ts'
 import { readTrusts } from './trust.ts'
 
-export type RunningProxy = { url: string; close(): Promise<void> }
+export type RunningProxy = {
+  url: string
+  /** What is under way has this long to end; streams that never do are cut then. */
+  close(): Promise<void>
+}
 
 /** What another process hands over when it starts this one beside itself: over a pipe, never by arguments or environment. */
 export type Handed = {
@@ -41,6 +45,8 @@ export type Handed = {
 }
 
 const BEAT_MS = 2_000
+/** Whoever started this one waits for it, and people wait for them. */
+const DRAIN_BESIDE_MS = 2_000
 const scope = systemScope('proxy', NO_TENANT)
 
 export async function bootProxy(settings: Config, log: Log, handed: Handed | null): Promise<RunningProxy> {
@@ -100,13 +106,19 @@ export async function bootProxy(settings: Config, log: Log, handed: Handed | nul
       tls,
       anyPort,
     })
-    leave.push(() => proxy.close())
+    let isEnding = false
     const probes = await probesOf(config, {
       db,
       log,
-      isReady: () => gate.isOpen() && node.gatekeeper.isFresh() && node.state().canRecord,
+      isReady: () => !isEnding && gate.isOpen() && node.gatekeeper.isFresh() && node.state().canRecord,
     })
+    // They answer to the end: that it ends is what they say.
     if (probes) leave.push(() => probes.close())
+    leave.push(() => proxy.close())
+    leave.push(() => {
+      isEnding = true
+      return proxy.drain(handed ? DRAIN_BESIDE_MS : config.proxyDrain * 1_000)
+    })
     const [at] = proxy.addresses
     const host = at?.host.includes(':') ? `[${at.host}]` : at?.host
     return { url: `${tls ? 'https' : 'http'}://${host}:${at?.port}`, close }

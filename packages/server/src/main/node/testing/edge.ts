@@ -30,7 +30,10 @@ export type Edge = VaultTest & {
   asked: string[]
   /** The settings of an enrolled proxy, without its database. */
   settingsOf(name: string): Promise<Record<string, string>>
-  proxy(name: string, more?: Record<string, string>): Promise<ProxyProcess>
+  /** `prelude`: what its shell does before, such as taking something away from it. */
+  proxy(name: string, more?: Record<string, string>, prelude?: string): Promise<ProxyProcess>
+  /** Lets the answers to `/held` end. */
+  letGo(): void
   /** `countersign …` as the built command. */
   command(words: readonly string[], env?: Record<string, string>): Running
   openRun(): Promise<{ id: string; token: string; ca: string }>
@@ -69,8 +72,8 @@ export async function openEdge(): Promise<Edge> {
   writeFileSync(join(folder, 'origin.pem'), service.ca)
   writeFileSync(trust, JSON.stringify([{ host: HOST, port: service.port, ca_file: 'origin.pem' }]), { mode: 0o600 })
 
-  const command = (words: readonly string[], env: Record<string, string> = {}): Running =>
-    start(process.execPath, [cli, ...words], {
+  const command = (words: readonly string[], env: Record<string, string> = {}, prelude = ':'): Running =>
+    start('/bin/sh', ['-c', `${prelude}; exec "$@"`, 'sh', process.execPath, cli, ...words], {
       cwd: folder,
       env: { HOME: folder, COUNTERSIGN_HOME: join(folder, 'home'), ...env },
     })
@@ -108,15 +111,13 @@ export async function openEdge(): Promise<Edge> {
       grantId: grant.body.id,
     },
     ...{ seen: service.seen, connections: service.connections, asked: dns.asked, command, settingsOf },
-    async proxy(name, more = {}) {
+    letGo: service.letGo,
+    async proxy(name, more = {}, prelude) {
       const cable = await layCable(house.urlOf('countersign_run_proxy'))
       onTestFinished(() => cable.close())
       const settings = await settingsOf(name)
-      const running = command(['serve', '--roles', 'proxy', '--json'], {
-        ...settings,
-        COUNTERSIGN_DATABASE_URL: cable.url,
-        ...more,
-      })
+      const env = { ...settings, COUNTERSIGN_DATABASE_URL: cable.url, ...more }
+      const running = command(['serve', '--roles', 'proxy', '--json'], env, prelude)
       const { url } = JSON.parse(await running.line(/^\{"ready":true/)) as { url: string }
       return { running, node: settings.COUNTERSIGN_PROXY_NODE as string, port: Number(new URL(url).port), cable }
     },
@@ -181,14 +182,15 @@ export async function stream(edge: Edge, port: number, run: Run, path: string, m
   return one
 }
 
-type Service = { port: number; ca: string; seen: Edge['seen']; connections(): number }
+type Service = { port: number; ca: string; seen: Edge['seen']; connections(): number; letGo(): void }
 
-/** `/` answers what it was asked; `/events` and `/download` never end; an upgrade becomes frames that never end. */
+/** `/` answers what it was asked; `/held` ends when the test says so, `/events` and `/download` never; an upgrade becomes frames that never end. */
 async function openService(): Promise<Service> {
   const origin = await makeAuthority('aut_origin')
   const seen: Service['seen'] = []
   let connections = 0
   const timers = new Set<NodeJS.Timeout>()
+  const held: (() => void)[] = []
   const every = (socket: { on(name: 'close', then: () => void): unknown }, ms: number, write: () => void) => {
     const timer = setInterval(write, ms)
     timers.add(timer)
@@ -206,6 +208,11 @@ async function openService(): Promise<Service> {
       const piece = Buffer.alloc(65_536, 7)
       // As fast as it is taken, and no faster than leaves room on the machine for what is measured.
       return every(answer, 10, () => void (answer.writableNeedDrain || answer.write(piece)))
+    }
+    if (url === '/held') {
+      answer.writeHead(200, { 'content-type': 'text/plain' })
+      answer.write('first ')
+      return void held.push(() => answer.end('and last'))
     }
     answer.setHeader('content-type', 'text/plain').end(`seen ${url} with ${headers.authorization}`)
   })
@@ -230,5 +237,11 @@ async function openService(): Promise<Service> {
     for (const socket of sockets) socket.destroy()
     await closed
   })
-  return { port: (server.address() as AddressInfo).port, ca: origin.certificate, seen, connections: () => connections }
+  return {
+    port: (server.address() as AddressInfo).port,
+    ...{ ca: origin.certificate, seen, connections: () => connections },
+    letGo() {
+      for (const end of held.splice(0)) end()
+    },
+  }
 }
