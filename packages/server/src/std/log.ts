@@ -22,6 +22,11 @@ export type LogOptions = {
 const SECRET = '[secret]'
 const SECRET_MARK = Symbol.for('countersign.secret')
 const LONGEST_TEXT = 16_384
+/** Texts that were looked at and hide nothing, of which so many are remembered: a line says the same hosts, ids and words again and again. */
+const MOST_CLEAN = 2_000
+const LONGEST_CLEAN = 128
+/** An id of ours is no secret and nobody's name. */
+const OWN_ID = /^(?:req|ten|usr|agt|run|conn|grt|task|hld|evt)_[0-7][0-9A-HJKMNP-TV-Z]{25}$/
 const DEEPEST = 8
 
 const WORDS = 'passwd|password|passphrase|secret|token|api[-_]?key|private[-_]?key|root[-_]?key'
@@ -82,6 +87,16 @@ const escapeControls = (text: string): string =>
     (char) => SHORT[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 
+const secretNames = new Map<string, boolean>()
+function isSecretName(name: string): boolean {
+  const known = secretNames.get(name)
+  if (known !== undefined) return known
+  const is = SECRET_NAME.test(name)
+  if (secretNames.size >= MOST_CLEAN) secretNames.clear()
+  if (name.length <= LONGEST_CLEAN) secretNames.set(name, is)
+  return is
+}
+
 function members(value: object): [string, unknown][] {
   if (value instanceof Map || value instanceof Headers)
     return [...(value as Map<string, unknown>)].map(([name, member]) => [String(name), member])
@@ -104,7 +119,7 @@ function scrub(value: unknown, text: (raw: string) => string, above: object[]): 
   const here = [...above, value]
   if (Array.isArray(value) || value instanceof Set) return [...value].map((item) => scrub(item, text, here))
   const hidden = (name: string, member: unknown) =>
-    SECRET_NAME.test(name) && member !== null && !['undefined', 'boolean'].includes(typeof member)
+    isSecretName(name) && member !== null && !['undefined', 'boolean'].includes(typeof member)
   return Object.fromEntries(
     members(value).map(([name, member]) => [text(name), hidden(name, member) ? SECRET : scrub(member, text, here)]),
   )
@@ -119,9 +134,18 @@ function prettyLine(line: string): string {
 export function openLog(options: LogOptions = {}): Log {
   const { pretty, clock = systemClock, pseudonym = () => 'u:-', sink = (line) => void process.stderr.write(line) } = options
   const personalUntil = options.personal ? clock.now().getTime() + 24 * 3_600_000 : 0
+  /** Only what comes out as it went in is remembered: nothing that was hidden stays in memory. */
+  const clean = new Set<string>()
   const text = (raw: string): string => {
+    if (clean.has(raw) || OWN_ID.test(raw)) return raw
+    const isPersonal = personalUntil > 0 && personalUntil > clock.now().getTime()
     const safe = scrubText(raw)
-    return escapeControls(personalUntil > clock.now().getTime() ? safe : hidePersons(safe, pseudonym))
+    const out = escapeControls(isPersonal ? safe : hidePersons(safe, pseudonym))
+    if (out === raw && raw.length <= LONGEST_CLEAN && !isPersonal) {
+      if (clean.size >= MOST_CLEAN) clean.clear()
+      clean.add(raw)
+    }
+    return out
   }
   const timestamp = () => `,"time":"${clock.now().toISOString()}"`
   const formatters = { level: (label: string) => ({ level: label }) }

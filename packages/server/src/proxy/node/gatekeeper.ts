@@ -64,6 +64,8 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 const RESENT_BODY = 65_536
 const CLOSE_MS = 5_000
+/** Batches of events on their way before one waits for company: fewer than the connections to the database, which others need too. */
+const AT_ONCE = 6
 /** Half of what a line of the gate takes at once: the other half is for runs and material. */
 const MOST_LONG_ASKS = 128
 
@@ -77,6 +79,7 @@ export function openNode(options: NodeOptions): Node {
     write: (events) => dispatch(db, recordingOf(node, events)),
     clock,
     log,
+    atOnce: AT_ONCE,
   })
   const opened = new Map<string, OpenRun>()
   /** Where people reach the server, as the gate said last. */
@@ -370,7 +373,7 @@ export function openNode(options: NodeOptions): Node {
     if (line) logLine(log, line, outcome)
     if (!one) return
     const { view, use, holdId } = one
-    recorder.add(settledEvent(view, { id: requestId }, use?.connection.id ?? null, outcome, clock.now()))
+    recorder.note(settledEvent(view, { id: requestId }, use?.connection.id ?? null, outcome, clock.now()))
     if (use && outcome.challenge !== undefined) lacks(view, use, outcome.challenge)
     if (holdId !== null) settle(view, holdId, becameOf(outcome))
   }

@@ -13,6 +13,8 @@ export type Writing = { sent: Promise<void>; kept: Promise<void> }
 
 export type Recorder<E extends Recorded> = {
   add(event: E): Writing
+  /** One that nobody waits for: it goes with the next that somebody does. */
+  note(event: E): void
   /** False: too many are not acknowledged, or nothing was for too long; new requests get 503 `record_unavailable`. */
   isAvailable(): boolean
   unacknowledged(): number
@@ -25,6 +27,8 @@ export type RecorderOptions<E extends Recorded> = {
   write(events: readonly E[]): Promise<{ done: Promise<unknown> }>
   clock: Clock
   log: Log
+  /** So many batches may be on their way before an event waits for company. One: whatever is on its way is waited for. */
+  atOnce?: number
 }
 
 const BATCH_MS = 20
@@ -34,10 +38,16 @@ const SILENCE_MS = 5_000
 const WATCH_MS = 1_000
 /** Batches on their way at once. */
 const MOST_IN_FLIGHT = 4
+/** With more than these there is company already: fewer and larger batches cost everybody less. */
+const FEW = 16
+/** How long the first of those that nobody waits for stays for the next that somebody does. */
+const NOTE_MS = 5
 
 type Pending<E> = { event: E; sent: Promised; kept: Promised }
 
-export function openRecorder<E extends Recorded>({ write, clock, log }: RecorderOptions<E>): Recorder<E> {
+export function openRecorder<E extends Recorded>({ write, clock, log, atOnce = 1 }: RecorderOptions<E>): Recorder<E> {
+  const mostInFlight = Math.max(MOST_IN_FLIGHT, atOnce)
+  let isLeaving = false
   let waiting: Pending<E>[] = []
   let inFlight = 0
   let unacknowledged = 0
@@ -64,7 +74,8 @@ export function openRecorder<E extends Recorded>({ write, clock, log }: Recorder
   const flush = (): void => {
     stopTimer?.()
     stopTimer = null
-    while (waiting.length > 0 && inFlight < MOST_IN_FLIGHT) {
+    isLeaving = false
+    while (waiting.length > 0 && inFlight < mostInFlight) {
       const batch = waiting.slice(0, MOST_IN_BATCH)
       waiting = waiting.slice(MOST_IN_BATCH)
       inFlight++
@@ -93,19 +104,35 @@ export function openRecorder<E extends Recorded>({ write, clock, log }: Recorder
     if (unacknowledged === 0) for (const done of [...idle]) done()
   }
 
+  function take(event: E): Pending<E> {
+    const one = { event, sent: promised(), kept: promised() }
+    waiting.push(one)
+    open.add(one)
+    stopWatch ??= clock.timer(WATCH_MS, watch)
+    unacknowledged++
+    oldestSince ??= clock.now().getTime()
+    return one
+  }
+
+  const leave = (how: (flush: () => void) => unknown): void => {
+    if (isLeaving) return
+    isLeaving = true
+    how(flush)
+  }
+
   return {
     add(event) {
-      const [sent, kept] = [promised(), promised()]
-      const one = { event, sent, kept }
-      waiting.push(one)
-      open.add(one)
-      stopWatch ??= clock.timer(WATCH_MS, watch)
-      unacknowledged++
-      oldestSince ??= clock.now().getTime()
-      // Alone it leaves at once; beside others that are on their way it waits for company, and not for long.
+      const { sent, kept } = take(event)
+      // Alone, or beside few, it leaves at once, with what came in the same turn of the loop; beside many it waits for company, and not for long.
       if (inFlight === 0) queueMicrotask(flush)
+      else if (inFlight < atOnce && unacknowledged <= FEW) leave(setImmediate)
       else stopTimer ??= clock.timer(BATCH_MS, flush)
       return { sent: sent.promise, kept: kept.promise }
+    },
+    note(event) {
+      take(event)
+      if (inFlight === 0) leave((flush) => setTimeout(flush, NOTE_MS))
+      else stopTimer ??= clock.timer(BATCH_MS, flush)
     },
     isAvailable: () => unacknowledged <= MOST_UNACKNOWLEDGED && !isSilent(),
     unacknowledged: () => unacknowledged,
