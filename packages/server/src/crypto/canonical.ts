@@ -4,10 +4,11 @@
 /** A number that no double gives back bears its digits under this symbol; http/json.ts makes such objects when it reads. */
 export const EXACT_NUMBER: unique symbol = Symbol.for('countersign.number') as never
 
+const SURROGATE = /[\ud800-\udfff]/
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
 
 function text(value: string): string {
-  if (LONE_SURROGATE.test(value)) throw new TypeError('A lone surrogate has no canonical JSON.')
+  if (SURROGATE.test(value) && LONE_SURROGATE.test(value)) throw new TypeError('A lone surrogate has no canonical JSON.')
   return JSON.stringify(value)
 }
 
@@ -23,10 +24,10 @@ export function canonical(value: unknown): string {
   if ('toJSON' in value && typeof value.toJSON === 'function') return canonical(value.toJSON())
   if (Array.isArray(value)) return `[${value.map((item) => canonical(item)).join(',')}]`
   // The default order compares UTF-16 code units, as the RFC asks. Members that are undefined are not there.
-  const names = Object.keys(value).sort()
-  const members = names.map((name) => [name, (value as Record<string, unknown>)[name]] as const)
-  return `{${members
-    .filter(([, member]) => member !== undefined)
-    .map(([name, member]) => `${text(name)}:${canonical(member)}`)
-    .join(',')}}`
+  let said = ''
+  for (const name of Object.keys(value).sort()) {
+    const member = (value as Record<string, unknown>)[name]
+    if (member !== undefined) said += `${said === '' ? '' : ','}${text(name)}:${canonical(member)}`
+  }
+  return `{${said}}`
 }

@@ -1,5 +1,5 @@
 // Random tokens, keys that carry a checksum (P53, P54), and the hashes under which they are stored. Never stores, never looks anything up.
-import { createHash, createHmac, randomInt as nodeRandomInt, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, randomInt as nodeRandomInt, randomBytes, timingSafeEqual } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 
 /** agent, personal, tenant-wide, SCIM, relay grant, thread, worker, proxy, embed mint */
@@ -21,8 +21,8 @@ export const randomToken = (bytes = 32): string => randomBytes(bytes).toString('
 export const randomInt = (max: number): number => nodeRandomInt(max)
 export { randomBytes }
 
-export const sha256 = (data: string | Buffer): Buffer => createHash('sha256').update(data).digest()
-export const sha256Hex = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex')
+export const sha256 = (data: string | Buffer): Buffer => hash('sha256', data, 'buffer')
+export const sha256Hex = (data: string | Buffer): string => hash('sha256', data, 'hex')
 export const hmacSha256 = (key: string | Buffer, data: string | Buffer): Buffer => createHmac('sha256', key).update(data).digest()
 
 /** In time that depends on the lengths only. */

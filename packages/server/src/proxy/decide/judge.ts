@@ -58,8 +58,10 @@ export async function judgeRequest(
   const read = readPath(request.path)
   if (!read) return deny('path_ambiguous')
   note?.('syntax', { path: request.path })
-  const choice = choose(view, { ...request, read })
-  const bare: Seen = { ...request, bodyBytes: lengthOf(request), inspected: false, content: null, partial: false }
+  // Field by field: some of a request are made when somebody looks, and a copy of all of them would look at every one.
+  const { host, port, path, query, headers } = request
+  const choice = choose(view, { host, port, path, query, headers, read })
+  const bare = seenOf(request)
   if (choice === 'none') return passOr('no_grant', { view, seen: bare, at }, sets)
   if ('reason' in choice) {
     const { reason, ...about } = choice
@@ -221,6 +223,15 @@ const isMinting = ({ minting = [] }: Definition, { method }: AskedRequest, path:
 const isMcp = ({ mcp }: Definition, { method }: AskedRequest, path: ReadPath): boolean =>
   method === 'POST' && mcp !== undefined && mcp.paths.some((one) => fitsEither(one, path))
 
+function seenOf(request: AskedRequest): Seen {
+  const { scheme, host, port, method, path, query, headers, upgrade, clientAddress } = request
+  return {
+    ...{ scheme, host, port, method, path, query, headers, clientAddress },
+    ...(upgrade === undefined ? {} : { upgrade }),
+    ...{ bodyBytes: lengthOf(request), inspected: false, content: null, partial: false },
+  }
+}
+
 function lengthOf({ headers }: AskedRequest): number | null {
   const text = headers.find(([name]) => name === 'content-length')?.[1]
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : null
@@ -229,8 +240,18 @@ function lengthOf({ headers }: AskedRequest): number | null {
 const contextReads = (sets: Sets, at: Date) =>
   sets.live(at).all.flatMap((policy) => [...policy.reads.all.values()].filter(({ variable }) => variable === 'context'))
 
-const readsContent = (sets: Sets, at: Date): boolean =>
-  sets.live(at).all.some((policy) => policy.reads.everything) || contextReads(sets, at).some(({ path }) => path[0] === 'content')
+const readingContent = new WeakMap<object, boolean>()
+
+/** Asked of every request, and the same as long as the set is. */
+function readsContent(sets: Sets, at: Date): boolean {
+  const live = sets.live(at)
+  const known = readingContent.get(live)
+  if (known !== undefined) return known
+  const does =
+    live.all.some((policy) => policy.reads.everything) || contextReads(sets, at).some(({ path }) => path[0] === 'content')
+  readingContent.set(live, does)
+  return does
+}
 
 /** Why a fact that a rule or a policy compares cannot be had; null: nobody needs what is missing, or it is simply not there. */
 function neededButUnread({ missing }: Facts, rules: readonly Rule[], sets: Sets, at: Date): Reason | null {

@@ -7,7 +7,7 @@ import type { Call, Fault, Reply } from '../upstream.ts'
 import { elementsOf, readStatusHead, statusFraming, valuesOf } from './head.ts'
 import { openReader } from './reader.ts'
 import { rawEnds } from './serve.ts'
-import { bodySink, headText, writeTogether } from './writer.ts'
+import { headText, writeMessage } from './writer.ts'
 
 export type Http1Session = {
   /** Ready for another call. */
@@ -119,13 +119,13 @@ export function openHttp1Session(socket: Socket, idleMs: number, on: SessionEven
       free = false
       const was = { reply, call, begun: false, sent: call.body === null, answered: false, keep: true, informed: 0 }
       active = was
-      writeTogether(socket, headText(`${call.method} ${call.target} HTTP/1.1`, requestHead(call)))
+      const text = headText(`${call.method} ${call.target} HTTP/1.1`, requestHead(call))
       if (call.body) {
         const sent = () => {
           was.sent = true
         }
-        call.body.into(bodySink(socket, call.length, { over: sent, aborted: () => broke('unreachable') }))
-      }
+        call.body.into(writeMessage(socket, text, call.length, { over: sent, aborted: () => broke('unreachable') }))
+      } else socket.write(text, 'latin1')
       reader.awaitHead()
       return { abort: () => void (active === was && broke('unreachable')) }
     },

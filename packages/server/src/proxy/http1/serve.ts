@@ -5,7 +5,7 @@ import { type Field, type Flow, ignore, type Sink } from '../flow.ts'
 import type { AnswerHead, Outgoing } from '../message.ts'
 import { elementsOf, type ProtocolFault, type RequestHead, readRequestHead, requestFraming, valuesOf } from './head.ts'
 import { openReader } from './reader.ts'
-import { bodySink, headText, type Length, writeTogether } from './writer.ts'
+import { headText, type Length, writeMessage } from './writer.ts'
 
 export type Served = {
   head: RequestHead
@@ -111,9 +111,9 @@ export function serveHttp1(socket: Socket, serving: Serving): void {
       if (answer.length !== null && answer.status !== 204) fields.push(['Content-Length', String(answer.length)])
       else if (unknown && head.minor === 1) fields.push(['Transfer-Encoding', 'chunked'])
       if (lastOne) fields.push(['Connection', 'close'])
-      writeTogether(socket, headText(statusLine(answer), fields))
       const length = answer.bodyless ? 0 : unknown && head.minor === 0 ? Number.MAX_SAFE_INTEGER : answer.length
-      const sink = bodySink(socket, length, { over, aborted: () => socket.destroy() })
+      const text = headText(statusLine(answer), fields)
+      const sink = writeMessage(socket, text, length, { over, aborted: () => socket.destroy() })
       return length === Number.MAX_SAFE_INTEGER ? { ...sink, end: over } : sink
     }
     serving.request({

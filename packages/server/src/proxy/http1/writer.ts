@@ -12,19 +12,50 @@ export function headText(first: string, fields: readonly Field[]): string {
   return `${text}\r\n`
 }
 
-/** Head and whatever follows in the same turn of the loop leave in one record. */
-export function writeTogether(socket: Socket, text: string): boolean {
-  if (socket.writableCorked === 0) {
-    socket.cork()
-    process.nextTick(() => socket.uncork())
+const LAST = '0\r\n'
+/** A body of up to this leaves in one record with its head, if it is there. */
+const TOGETHER = 8_192
+
+/**
+ * A head, and where the body goes that it announced. What of the body follows in the same turn of the loop leaves with the head: two records cost twice as much.
+ * `over`: its last byte is handed to the socket; `aborted`: fewer or more bytes came than were announced.
+ */
+export function writeMessage(socket: Socket, text: string, length: Length, on: { over(): void; aborted(): void }): Sink {
+  if (length === null || length === 0 || length > TOGETHER) {
+    if (length === null) inOneTurn(socket)
+    socket.write(text, 'latin1')
+    return bodySink(socket, length, on)
   }
-  return socket.write(text, 'latin1')
+  let head: string | null = text
+  const say = () => {
+    if (head === null || socket.destroyed) return
+    socket.write(head, 'latin1')
+    head = null
+  }
+  process.nextTick(say)
+  return bodySink(socket, length, on, (chunk) => {
+    if (head === null) return chunk
+    const whole = Buffer.allocUnsafe(head.length + chunk.length)
+    whole.write(head, 0, 'latin1')
+    chunk.copy(whole, head.length)
+    head = null
+    return whole
+  })
 }
 
-const LAST = '0\r\n'
+/** A chunk is three pieces. */
+function inOneTurn(socket: Socket): void {
+  if (socket.writableCorked > 0) return
+  socket.cork()
+  process.nextTick(() => socket.uncork())
+}
 
-/** Where a body goes behind a head that announced it. `over`: its last byte is handed to the socket; `short`: fewer or more bytes came than were announced. */
-export function bodySink(socket: Socket, length: Length, on: { over(): void; aborted(): void }): Sink {
+function bodySink(
+  socket: Socket,
+  length: Length,
+  on: { over(): void; aborted(): void },
+  first: ((chunk: Buffer) => Buffer) | null = null,
+): Sink {
   let left = length ?? 0
   let open = true
   const drain = () => sink.drained()
@@ -48,7 +79,11 @@ export function bodySink(socket: Socket, length: Length, on: { over(): void; abo
         return room
       }
       left -= chunk.length
-      if (left >= 0) return socket.write(chunk)
+      if (left >= 0) {
+        const bytes = first ? first(chunk) : chunk
+        first = null
+        return socket.write(bytes)
+      }
       finish(on.aborted)
       return true
     },

@@ -17,9 +17,16 @@ const decodeUnreserved = (text: string): string =>
   text.replace(PERCENT, (whole, hex: string) => (UNRESERVED.test(charOf(hex)) ? charOf(hex) : whole))
 const decodeOnce = (text: string): string => text.replace(PERCENT, (_, hex: string) => charOf(hex))
 
+/** Nothing to decode and nothing to refuse: both readings are the same. */
+const PLAIN = /^\/[\x20-\x24\x26-\x5b\x5d-\x7e]*$/
+
 /** Null: `path_ambiguous`. */
 export function readPath(raw: string): ReadPath | null {
   if (!raw.startsWith('/')) return null
+  if (PLAIN.test(raw) && !raw.includes('/.')) {
+    const segments = raw.slice(1).split('/')
+    return { plain: segments, decoded: segments }
+  }
   const bytes = Buffer.from(raw, 'utf8').toString('latin1')
   const segments = bytes.slice(1).split('/')
   const decoded: string[] = []

@@ -76,6 +76,7 @@ export function winning(rules: readonly Rule[], target: RuleTarget): Winning {
   if (!path) return { refusal: 'path_ambiguous' }
   const all = compile(rules)
   const plain = winningOn(all, target, path.plain)
+  if (path.plain === path.decoded) return plain
   const decoded = winningOn(all, target, path.decoded)
   return same(plain, decoded) ? plain : { refusal: 'path_ambiguous' }
 }
