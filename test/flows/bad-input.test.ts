@@ -65,6 +65,7 @@ const BODIES: Record<string, unknown> = {
   'POST /agents/:id/reject': { token: 'x' },
   'PATCH /connections/:id': { labels: ['x'] },
   'POST /authorizations': { provider: 'ahrefs', name: 'beta' },
+  'POST /connection-proposals': { provider: 'ahrefs', reason: 'x' },
   'POST /grants': { agent_id: newId('agt'), connection_id: newId('conn'), rules: [{ effect: 'allow' }] },
   'PATCH /grants/:id': { max_uses: 1 },
   'POST /runs': { purpose: 'x' },
@@ -231,7 +232,9 @@ async function vaulted(house: House): Promise<Partial<Record<Part, string>>> {
     throw new Error(`no grant, or no run: ${JSON.stringify([grant.body, run.body])}`)
   const started = await alice.post('/api/v1/authorizations', { provider: 'ahrefs', name: 'alpha' })
   if (started.status !== 201) throw new Error(`no authorization: ${JSON.stringify(started.body)}`)
-  return { conn: id, grt: grant.body.id, run: run.body.run.id, atz: started.body.authorization_id }
+  const wish = await agent.post('/api/v1/connection-proposals', { provider: 'ahrefs', name: 'beta', reason: 'x' })
+  if (wish.status !== 201) throw new Error(`no proposal: ${JSON.stringify(wish.body)}`)
+  return { conn: id, grt: grant.body.id, run: run.body.run.id, atz: started.body.authorization_id, prp: wish.body.id }
 }
 
 /** The digest of a definition that waits for approval. */
@@ -282,7 +285,7 @@ async function thingsOfHosts({ alice, admin, given }: House): Promise<Partial<Re
     bgl: await alice.post('/api/v1/break-glass', { tenant_id: tenantWire(tenant), reason }),
     inc: await alice.post('/api/v1/incidents', { severity: 'SEV-3', title: 'Slow', body: 'We look.', components: ['database'] }),
     aex: await alice.post('/api/v1/audit/exports', {}),
-    rwp: await alice.post('/api/v1/keyring/rewraps', {}),
+    rwp: await alice.post('/api/v1/vault/rotate', {}),
     nod: await alice.post('/api/v1/proxy/nodes', { fingerprint: 'a'.repeat(64), name: 'alpha' }),
   }
   for (const [part, { status, body }] of Object.entries(made))

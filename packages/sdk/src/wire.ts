@@ -395,6 +395,43 @@ export type Connection = {
   updated_at: string
 }
 
+/** An agent asks people to connect a provider. */
+export type ConnectionProposal = {
+  id: string
+  agent_id: string
+  provider: string
+  method:
+    | 'code'
+    | 'device'
+    | 'register'
+    | 'client_credentials'
+    | 'jwt_bearer'
+    | 'token_exchange'
+    | 'github_app'
+    | 'api_key'
+    | 'basic'
+    | 'aws'
+    | 'minted_jwt'
+    | 'cookies'
+    | null
+  connection_name: string
+  shared: boolean
+  scopes: string[]
+  params: { [member: string]: string }
+  reason: string
+  status: 'proposed' | 'accepted' | 'rejected' | 'expired'
+  status_cause: string | null
+  /** In which people are asked. */
+  task_id: string | null
+  decided_by: string | null
+  /** By which whoever accepted connects. */
+  authorization_id: string | null
+  /** What came of it; to use it the agent needs a grant. */
+  connection_id: string | null
+  created_at: string
+  expires_at: string
+}
+
 export type DeadLetterDepth = {
   as_of: string
   total: number
@@ -3800,6 +3837,7 @@ export type Routes = {
         | 'users:reset'
         | 'vaults:*'
         | 'vaults:read'
+        | 'vaults:rotate'
         | 'vaults:verify'
         | 'workers:*'
         | 'workers:stop'
@@ -7349,6 +7387,91 @@ export type Routes = {
       }
     }
   }
+  'GET /connection-proposals': {
+    params: Record<string, never>
+    query: { status?: 'proposed' | 'accepted' | 'rejected' | 'expired'; agent_id?: string; limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: ConnectionProposal[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /connection-proposals': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      provider: string
+      method?:
+        | 'code'
+        | 'device'
+        | 'register'
+        | 'client_credentials'
+        | 'jwt_bearer'
+        | 'token_exchange'
+        | 'github_app'
+        | 'api_key'
+        | 'basic'
+        | 'aws'
+        | 'minted_jwt'
+        | 'cookies'
+      name?: string
+      shared?: boolean
+      scopes?: string[]
+      params?: { [member: string]: string }
+      reason: string
+    }
+    answers: {
+      200: ConnectionProposal
+      201: ConnectionProposal
+    }
+  }
+  'GET /connection-proposals/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: ConnectionProposal
+    }
+  }
+  'POST /connection-proposals/:id/accept': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      method?:
+        | 'code'
+        | 'device'
+        | 'register'
+        | 'client_credentials'
+        | 'jwt_bearer'
+        | 'token_exchange'
+        | 'github_app'
+        | 'api_key'
+        | 'basic'
+        | 'aws'
+        | 'minted_jwt'
+        | 'cookies'
+      name?: string
+      shared?: boolean
+      scopes?: string[]
+      params?: { [member: string]: string }
+    }
+    answers: {
+      201: StartedAuthorization
+    }
+  }
+  'POST /connection-proposals/:id/reject': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      reason?: string
+    }
+    answers: {
+      200: ConnectionProposal
+    }
+  }
   'GET /grants': {
     params: Record<string, never>
     query: {
@@ -7615,6 +7738,36 @@ export type Routes = {
       202: {
         job_id: string
       }
+    }
+  }
+  'POST /vault/check': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        /** Of the tenant’s key that it was sealed under. */
+        key_version: number
+      }
+    }
+  }
+  'POST /vault/rotate': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      /** Data keys and nonces are replaced, too. */
+      reseal?: boolean
+    }
+    answers: {
+      202: Rewrap
+    }
+  }
+  'GET /vault/rotations/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Rewrap
     }
   }
   'POST /authorizations': {

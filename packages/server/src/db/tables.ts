@@ -99,6 +99,8 @@ export const TABLES: Record<string, Table> = {
   agent_registrations: { kind: 'installation' },
   // commands that ask to be signed in; what answers one names a tenant, and no row is found by it
   cli_sign_ins: { kind: 'installation' },
+  // what the doctor seals and deletes in one transaction
+  vault_canaries: { kind: 'tenant' },
   invitations: {
     kind: 'tenant',
     indexes: { invitations_pkey: ID, invitations_token_hash_key: 'found by the hash of a token before the tenant is known' },
@@ -170,6 +172,7 @@ export const TABLES: Record<string, Table> = {
   clients: { kind: 'tenant' },
   authorizations: { kind: 'tenant', indexes: { authorizations_id: ID } },
   rotations: { kind: 'tenant' },
+  connection_proposals: { kind: 'tenant' },
   connections: {
     kind: 'tenant',
     indexes: {

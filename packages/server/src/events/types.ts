@@ -222,6 +222,12 @@ export const EVENT_TYPES = {
     says: 'A stored key ends in 30, 7 or 1 days, and nothing renews it; `days` says which.',
   },
   'connection.rotated': { class: 'audit', says: 'A stored key was exchanged for a new one at its provider.' },
+  'connection.proposed': { class: 'audit', says: 'An agent asked people for a new connection.' },
+  'connection.proposal_accepted': { class: 'audit', says: 'Somebody will connect what an agent asked for.' },
+  'connection.proposal_rejected': {
+    class: 'audit',
+    says: 'A connection that an agent asked for was refused, or nobody answered in time.',
+  },
   'connection.rotation_started': { class: 'audit', says: 'A new key is being fetched for a stored one at its provider.' },
   'connection.rotation_failed': {
     class: 'audit',

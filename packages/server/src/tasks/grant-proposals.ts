@@ -1,4 +1,4 @@
-// The question whether an agent may use a stored credential (vault.md V15): an ordinary task of whoever may grant it. Grants nothing by itself: the vault reads
+// The questions whether an agent may use a stored credential, and whether somebody connects one for it (vault.md V15): ordinary tasks. They grant nothing: the vault reads
 // the answer and judges whose it is.
 import { systemScope } from '../db/scope.ts'
 import type { Proposals } from '../vault/grants/proposal.ts'
@@ -8,15 +8,15 @@ import { getTask } from './look.ts'
 import { isFinal, type Status } from './sql.ts'
 import { createTask } from './task.ts'
 
-const ANSWER = {
+const answer = (title: string) => ({
   type: 'object',
   additionalProperties: false,
   properties: {
-    approve: { type: 'boolean', title: 'Let the agent use it' },
+    approve: { type: 'boolean', title },
     comment: { type: 'string', title: 'Comment', maxLength: 2_000 },
   },
   required: ['approve'],
-}
+})
 
 export const openProposals = (house: TasksHouse): Proposals => ({
   async ask(scope, one) {
@@ -34,7 +34,7 @@ export const openProposals = (house: TasksHouse): Proposals => ({
         reason: one.reason,
         until: one.expiresAt.toISOString(),
       },
-      response_schema: ANSWER,
+      response_schema: answer('Let the agent use it'),
       idempotency_key: `grant:${one.grantId}`,
       deadline_at: one.deadline,
       assign_to: one.emails.length > 0 ? { emails: [...one.emails] } : null,
@@ -43,15 +43,41 @@ export const openProposals = (house: TasksHouse): Proposals => ({
     })
     return { id: task.id }
   },
+  async askConnection(scope, { row, agentName, emails, page }) {
+    const { task } = await createTask(house, scope, {
+      task: `${agentName} asks for a connection to ${row.provider}`,
+      description: [
+        `Somebody who has an account there connects it: on the page of [connections](${page}) the proposal is accepted, narrowed where you want it to be, and leads on to the provider.`,
+        'A yes here tells the agent that somebody will. It uses what comes of it only by a grant, and never sees it.',
+      ].join('\n'),
+      payload: {
+        proposal: row.id,
+        agent: row.agent_id,
+        provider: row.provider,
+        connection: row.connection_name,
+        ...(row.method === null ? {} : { method: row.method }),
+        ...(row.scopes.length === 0 ? {} : { scopes: row.scopes }),
+        ...(row.shared ? { shared: true } : {}),
+        reason: row.reason,
+      },
+      response_schema: answer('Connect it for the agent'),
+      idempotency_key: `connection:${row.id}`,
+      deadline_at: row.expires_at,
+      assign_to: emails.length > 0 ? { emails: [...emails] } : null,
+      risk: 'high',
+      tags: ['connection'],
+    })
+    return { id: task.id }
+  },
   async look(scope, taskId) {
     const task = await getTask(house, scope, taskId)
-    const answer = task.response as { approve?: boolean; comment?: string } | null
+    const said = task.response as { approve?: boolean; comment?: string } | null
     const byPerson = task.status === 'completed' && task.completed_by_user_id !== null
     return {
       over: isFinal(task.status as Status),
-      approved: byPerson && answer?.approve === true,
+      approved: byPerson && said?.approve === true,
       by: task.completed_by_user_id,
-      comment: answer?.comment ?? null,
+      comment: said?.comment ?? null,
     }
   },
   async withdraw(scope, { task_id }) {

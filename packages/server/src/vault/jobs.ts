@@ -8,6 +8,7 @@ import { expireGrants } from './grants/expire.ts'
 import { FOLLOW, followProposal } from './grants/proposal.ts'
 import type { VaultHouse } from './house.ts'
 import { compareWithRecord } from './material/check.ts'
+import { proposalJobs } from './proposals/follow.ts'
 import { END_CONNECTIONS, endConnectionsNow } from './providers/end.ts'
 import { reminderJobs, reminderSchedules } from './refresh/remind.ts'
 import { rotationJobs } from './rotation/jobs.ts'
@@ -19,6 +20,7 @@ export const vaultJobs = (house: VaultHouse): Kind[] => [
   ...clientJobs(house),
   ...reminderJobs(house),
   ...rotationJobs(house),
+  ...proposalJobs(house),
   ...pruneJobs(house),
   defineKind('vault.compare', {
     keepOutput: false,

@@ -3,6 +3,7 @@ import type { Route } from '../http/route.ts'
 import { connectionRoutes } from './connections/routes.ts'
 import { grantRoutes } from './grants/routes.ts'
 import type { VaultHouse } from './house.ts'
+import { proposalRoutes } from './proposals/routes.ts'
 import { providerRoutes } from './providers/routes.ts'
 import { rotationRoutes } from './rotation/routes.ts'
 import { runRoutes } from './runs/routes.ts'
@@ -13,6 +14,7 @@ export const vaultRoutes = (house: VaultHouse): Route[] => [
   ...providerRoutes(house),
   ...connectionRoutes(house),
   ...rotationRoutes(house),
+  ...proposalRoutes(house),
   ...grantRoutes(house),
   ...runRoutes(house),
   ...selfRoutes(house),

@@ -58,6 +58,7 @@ export const SEALED: readonly SealedColumn[] = [
   { table: 'connections', column: 'material', row: `id || '/' || generation` },
   { table: 'rotations', column: 'held', row: `id || '/' || generation` },
   { table: 'authorities', column: 'key', row: 'id' },
+  { table: 'vault_canaries', column: 'material', row: 'id' },
   ...['edited', 'request'].map((column) => ({ table: 'proxy_holds', column, row: 'id', subject: `'task:' || task_id` })),
   { table: 'event_origins', column: 'envelope', row: 'subject', subject: 'subject', isFixed: true },
   {
@@ -112,6 +113,7 @@ export const OTHER_BYTES: Readonly<Record<string, 'wrapped key' | 'hash' | 'publ
   'authorizations.nonce_hash': 'hash',
   'definitions.digest': 'hash',
   'grants.proposal_digest': 'hash',
+  'connection_proposals.digest': 'hash',
   'runs.token_hash': 'hash',
   'proxy_nodes.fingerprint': 'hash',
   'proxy_holds.digest': 'hash',

@@ -42,17 +42,19 @@ const LIFE_MS = 600_000
 /** What a page or a job of ours can do; others are stored by who holds their keys (V42–V45). */
 const BY_FLOW: readonly Method[] = ['code', 'device', 'register', 'client_credentials', 'api_key', 'basic', 'aws']
 
+/** `askedBy`: the agent that proposed it (V15), where a person begins. */
 export async function startAuthorization(
   house: VaultHouse,
   scope: Scope,
   input: StartInput,
+  { askedBy = scope.agentId }: { askedBy?: string | null } = {},
 ): Promise<ShownAuthorization & { connect_url?: string }> {
   if (input.fields !== undefined && scope.scopes !== null && scope.agentId !== null)
     throw new Problem('forbidden', { detail: 'An agent hands in no credential: it sends its human to `connect_url`.' })
   const plan = await planOf(house, scope, input)
   const token = randomToken()
   const resource = plan.method === 'register' ? await readResource(house, scope, plan) : null
-  const begun = await begin(house, scope, plan, token, resource, isAtOnce(plan, input))
+  const begun = await begin(house, scope, { ...plan, askedBy }, token, resource, isAtOnce(plan, input))
   if (!isAtOnce(plan, input)) return begun
   const { authorization_id: id, connect_url } = begun
   await goOn(house, scope, plan, id, input)
@@ -102,7 +104,7 @@ async function planOf(house: VaultHouse, scope: Scope, input: StartInput): Promi
 }
 
 /** What is read from a key is read when the key is there (V41). */
-const withoutDerived = (definition: Definition): Definition => ({
+export const withoutDerived = (definition: Definition): Definition => ({
   ...definition,
   params: Object.fromEntries(Object.entries(definition.params ?? {}).filter(([, { derive }]) => !derive)),
 })
@@ -119,7 +121,7 @@ function ownerOf(scope: Scope, shared: boolean): string | null {
   return scope.userId
 }
 
-function methodOf(methods: readonly Method[], wanted: Method | undefined, headless: boolean): Method {
+export function methodOf(methods: readonly Method[], wanted: Method | undefined, headless: boolean): Method {
   const able = methods.filter((method) => BY_FLOW.includes(method))
   const method = wanted ?? able.find((one) => !headless || one === 'api_key' || one === 'basic' || one === 'aws')
   if (method !== undefined && able.includes(method)) return method
@@ -164,7 +166,9 @@ async function readResource(house: VaultHouse, scope: Scope, { provider, params 
 
 type Resource = { issuers: string[]; scopes: string[] }
 
-async function begin(house: VaultHouse, scope: Scope, plan: Plan, token: string, resource: Resource | null, quiet: boolean) {
+type Asked = Plan & { askedBy: string | null }
+
+async function begin(house: VaultHouse, scope: Scope, plan: Asked, token: string, resource: Resource | null, quiet: boolean) {
   const { provider, method, name, owner, params } = plan
   const scopes = plan.scopes.length > 0 || !resource ? plan.scopes : resource.scopes
   const { kind, name: judged } = provider.definition
@@ -194,7 +198,7 @@ async function begin(house: VaultHouse, scope: Scope, plan: Plan, token: string,
       client_id: plan.clientId,
       server: resource && { issuers: resource.issuers },
       token_hash: sha256(token),
-      agent_id: scope.agentId,
+      agent_id: plan.askedBy,
       expires_at: new Date(t.now.getTime() + LIFE_MS),
     }
     await insertAuthorization(t, scope, row)

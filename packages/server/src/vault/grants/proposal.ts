@@ -14,6 +14,7 @@ import { actOnConnection } from '../connections/act.ts'
 import { findConnection } from '../connections/sql.ts'
 import type { VaultHouse } from '../house.ts'
 import { invalid } from '../problem.ts'
+import type { ProposalRow } from '../proposals/sql.ts'
 import { tellGrant } from './end.ts'
 import { approveIn, connectionFor, endIn, type NewGrant, termsFor } from './grant.ts'
 import { sayRules } from './say.ts'
@@ -45,9 +46,13 @@ export type Proposal = {
   emails: readonly string[]
 }
 
+/** A new connection, as people are asked for it; `page`: where whoever says yes goes on. */
+export type ConnectionQuestion = { row: ProposalRow; agentName: string; emails: readonly string[]; page: string }
+
 /** The questions to people, handed in by main. */
 export type Proposals = {
   ask(scope: Scope, proposal: Proposal): Promise<{ id: string }>
+  askConnection(scope: Scope, question: ConnectionQuestion): Promise<{ id: string }>
   look(scope: Scope, taskId: string): Promise<{ over: boolean; approved: boolean; by: string | null; comment: string | null }>
   /** Nobody needs to answer any more: it was decided elsewhere, or is over. */
   withdraw(scope: Scope, row: { task_id: string | null }): Promise<void>

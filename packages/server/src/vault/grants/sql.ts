@@ -118,9 +118,11 @@ export const findProposal = (t: Tx, scope: Scope, digest: Buffer) => t.maybe<Gra
 export const lockProposals = (t: Tx, scope: Scope, agentId: string) => t.run`
   select pg_advisory_xact_lock(x'67727400'::integer, hashtext(${scope.tenantId}::text || ${agentId}::text))`
 
+/** Of grants and of connections. */
 export const countProposals = (t: Tx, scope: Scope, agentId: string) => t.one<{ n: number }>`
-  select count(*)::integer as n from grants
-  where tenant_id = ${scope.tenantId}::uuid and created_by = ${agentId}::text and status = 'proposed'`
+  select (select count(*) from grants where tenant_id = ${scope.tenantId}::uuid and created_by = ${agentId}::text and status = 'proposed')::integer
+    + (select count(*) from connection_proposals
+        where tenant_id = ${scope.tenantId}::uuid and agent_id = ${agentId}::text and status = 'proposed')::integer as n`
 
 /** Guarded by the states that it leaves; what it lets its agent do may be narrowed on the way. */
 export const moveGrantIf = (
