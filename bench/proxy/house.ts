@@ -4,13 +4,14 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { canonical } from '../../packages/server/src/crypto/canonical.ts'
+import type { Keyring } from '../../packages/server/src/crypto/keyring.ts'
 import { createKeyFile } from '../../packages/server/src/crypto/keyring-file.ts'
 import { findRoots } from '../../packages/server/src/crypto/keyring-source.ts'
 import { sha256 } from '../../packages/server/src/crypto/token.ts'
 import { type Embedded, startEmbedded } from '../../packages/server/src/db/embedded/postgres.ts'
 import { migrate } from '../../packages/server/src/db/migrate.ts'
 import { type Scope, systemScope } from '../../packages/server/src/db/scope.ts'
-import { openDb, tx } from '../../packages/server/src/db/tx.ts'
+import { type Db, openDb, tx } from '../../packages/server/src/db/tx.ts'
 import { openDnsStub } from '../../packages/server/src/egress/testing/dns-stub.ts'
 import { createAgent } from '../../packages/server/src/identity/agent.ts'
 import { createKey } from '../../packages/server/src/identity/key.ts'
@@ -23,6 +24,7 @@ import { type Server, startServer } from '../../packages/server/src/main/server.
 import { enrolNode } from '../../packages/server/src/proxy/enrol/node.ts'
 import { openLog } from '../../packages/server/src/std/log.ts'
 import { storeConnection } from '../../packages/server/src/vault/connections/store.ts'
+import { openMaterial, type SealedRow } from '../../packages/server/src/vault/material/material.ts'
 import type { Definition } from '../../packages/server/src/vault/providers/definition.ts'
 import { serve } from './remote.ts'
 
@@ -40,13 +42,15 @@ when { context.grant.mode == "allow" && context.target.path == "/sink" };
 when { context.target.method == "POST" && context.target.path != "/sink" };
 @id("night") forbid (principal is Agent, action == Action::"proxy.request", resource) when { context.target.path like "/forbidden/*" };`
 
-type Given = { port: number; ca: string; cpuLog?: boolean }
+type Given = { port: number; ca: string }
 export type HouseKeys = { url: string; agentKey: string; personKey: string; connectionId: string; databaseUrl: string }
 
 const log = openLog({ level: 'error' })
 const leave: (() => unknown)[] = []
 type Stage = {
   database: Embedded
+  db: Db
+  keyring: Keyring
   server: Server
   scope: Scope
   trust: string
@@ -145,7 +149,7 @@ async function open({ port, ca }: Given): Promise<HouseKeys> {
   const trusted = [HOST, `*.${MANY}`].map((host) => ({ host, port, ca_file: 'origin.pem' }))
   writeFileSync(trust, JSON.stringify(trusted), { mode: 0o600 })
   const keys = { url: server.url, agentKey, personKey, connectionId, databaseUrl: database.runtimeUrl }
-  stage = { database, server, scope, trust, dns: `127.0.0.1:${dns.port}`, port, admin, keys }
+  stage = { ...{ database, db, keyring: ring.keyring }, server, scope, trust, dns: `127.0.0.1:${dns.port}`, port, admin, keys }
   agentId = agent.id
   for (const id of [connectionId, manyId]) await verbs.grant(id)
   return keys
@@ -232,22 +236,50 @@ const verbs = {
     return now()
   },
   async grantsOf(connectionId: string): Promise<string[]> {
-    const { data } = await call<{ data: { id: string; status: string; connection: { id: string } }[] }>(
-      `/grants?limit=100`,
-      stage.keys.personKey,
-      undefined,
-      'GET',
+    const { rows } = await stage.admin.query<{ id: string }>(
+      "select id from grants where connection_id = $1 and status = 'active'",
+      [connectionId],
     )
-    return data.filter((one) => one.status === 'active' && one.connection.id === connectionId).map(({ id }) => id)
+    return rows.map(({ id }) => id)
   },
-  /** The click of whoever is asked; when it was made. */
-  async approve(taskId: string): Promise<number> {
+  /** The click of whoever is asked next; when it was made. */
+  async approveNext(): Promise<number> {
     const { admin } = stage
-    const { rows } = await admin.query('select revision from tasks where id = $1', [taskId])
-    const at = now()
-    await call(`/tasks/${taskId}/decide`, stage.keys.personKey, { seen_revision: rows[0]?.revision ?? 1, type: 'accept' })
-    return at
+    for (;;) {
+      const { rows } = await admin.query<{ id: string; revision: number }>(
+        "select id, revision from tasks where origin = 'proxy' and status = 'open' limit 1",
+      )
+      const [task] = rows
+      if (!task) {
+        await new Promise((resume) => setTimeout(resume, 20))
+        continue
+      }
+      const at = now()
+      await call(`/tasks/${task.id}/decide`, stage.keys.personKey, { seen_revision: task.revision, type: 'accept' })
+      return at
+    }
   },
+  /** So many times what `material` does for a connection: the milliseconds of each. */
+  async resolve(times: number): Promise<number[]> {
+    const { db, keyring, scope, keys } = stage
+    const took: number[] = []
+    for (let i = 0; i < times; i++) {
+      const began = performance.now()
+      await tx(
+        db,
+        scope,
+        async (t) => {
+          const row =
+            await t.one<SealedRow>`select id, generation, material, status, status_cause from connections where id = ${keys.connectionId}`
+          return openMaterial({ db, keyring }, t, scope, row)
+        },
+        { readOnly: true },
+      )
+      took.push(performance.now() - began)
+    }
+    return took
+  },
+  tellProxy: (url: string) => stage.server.tellProxy(url),
 }
 export type HouseProcess = typeof verbs
 

@@ -47,6 +47,7 @@ export async function openRig(nodeFlags: readonly string[] = []): Promise<Rig> {
       return { part, port: await part.start(given) }
     }
     const proxies: [Proxy, Proxy] = [await proxy('bench-1', nodeFlags), await proxy('bench-2')]
+    await house.tellProxy(`http://127.0.0.1:${proxies[0].port}`)
     const run = await house.run()
     const direct: Way = { host: HOST, upstream: port, ca: origin.certificate }
     let peer: Promise<Way> | null = null

@@ -1,7 +1,15 @@
 // The rows of vault.md §13, in the order in which they are measured. One that needs the processes of the rig says so by `measure`; the others bring their own.
 import type { Figure } from '../figure.ts'
+import { decision } from './decision.ts'
+import { firstHost } from './first-host.ts'
+import { hold } from './hold.ts'
+import { revocation } from './revocation.ts'
 import type { Rig } from './rig.ts'
+import { runStart } from './run-start.ts'
+import { sse } from './sse.ts'
+import { streams } from './stream.ts'
 import { latency, throughput } from './throughput.ts'
+import { resolve, sealing } from './vault.ts'
 
 export type Options = { quick: boolean; say(figure: Figure): void }
 export type Row =
@@ -10,8 +18,19 @@ export type Row =
 
 const over = (measure: (rig: Rig, options: Options) => Promise<void>): Row => ({ measure })
 
+const alone = (measure: (options: Options) => Promise<void>): Row => ({ alone: measure })
+
 export const ROWS = {
   throughput: over(throughput),
   latency: over(latency),
+  'first-host': over(firstHost),
+  decision: alone(decision),
+  stream: over(streams),
+  sse: over(sse),
+  resolve: over(resolve),
+  seal: alone(sealing),
+  revocation: over(revocation),
+  hold: over(hold),
+  'run-start': over(runStart),
 }
 export type RowName = keyof typeof ROWS

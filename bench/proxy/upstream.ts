@@ -1,16 +1,16 @@
 // The service behind the proxy, a process of its own: TLS with keep-alive. `/v1/…` is one KiB of JSON, `/bytes/<n>` so many bytes, `/sink` counts what it is sent, `/events`
-// says every 100 ms what time it is. Counts what reached it and when: the moments of held requests are read from here.
+// says once a second what time it is. Counts what reached it and when: the moments of held requests are read from here.
 import { createServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { serve } from './remote.ts'
 
 const PIECE = Buffer.alloc(65_536, 'an answer of many bytes that holds no credential, ')
-const EVENT_MS = 100
+const EVENT_MS = 1_000
 const sockets = new Set<Socket>()
 let requests = 0
 let lastAt = 0
 
-export const now = (): number => performance.timeOrigin + performance.now()
+const now = (): number => performance.timeOrigin + performance.now()
 
 const verbs = {
   start: ({ cert, key }: { cert: string; key: string }): Promise<number> => {
@@ -66,8 +66,13 @@ function counted(request: Request, answer: Answer): void {
 
 function events(answer: Answer): void {
   answer.writeHead(200, { 'content-type': 'text/event-stream' })
-  const timer = setInterval(() => answer.write(`data: ${now()}\n\n`), EVENT_MS)
-  answer.on('close', () => clearInterval(timer))
+  answer.flushHeaders()
+  const say = () => void answer.write(`data: ${now()}\n\n`)
+  let timer = setTimeout(() => {
+    say()
+    timer = setInterval(say, EVENT_MS)
+  }, Math.random() * EVENT_MS)
+  answer.on('close', () => clearTimeout(timer))
 }
 
 serve(verbs, () => {
