@@ -10,7 +10,7 @@ import { type Line, openTraffic, type RunningProxy } from './proxy-traffic.ts'
 
 const CLIENTS = 64
 const RUNS = 4
-const REQUESTS = Number(process.env.PROXY_REQUESTS ?? 4_000)
+const REQUESTS = Number(process.env.PROXY_REQUESTS ?? 2_000)
 const TIME = 600_000 + REQUESTS * 20
 const TYPE: Readonly<Record<string, string>> = { allow: 'proxy.allowed', deny: 'proxy.denied' }
 
@@ -61,7 +61,7 @@ test(`V120 V121 V122 §12.32 ${REQUESTS} requests at c=64 with clients that go a
   }
 
   const rows = await house.look<{ request_id: string; type: string; n: number | null }>(
-    `select request_id, type, substring(body::jsonb #>> '{data,path}' from 4)::integer as n from events where type like 'proxy.%'`,
+    `select body::jsonb ->> 'request_id' as request_id, type, substring(body::jsonb #>> '{data,path}' from 4)::integer as n from events where type like 'proxy.%'`,
   )
   const judged = rows.filter(({ type }) => type !== 'proxy.settled')
   const typeOf = new Map(judged.map(({ request_id, type }) => [request_id, type]))

@@ -12,7 +12,7 @@ import { countWrapsOf } from '../../packages/server/src/identity/keys-at-rest/re
 import { keptOwner } from '../../packages/server/src/identity/keys-at-rest/root/prove.ts'
 import { userOwner } from '../../packages/server/src/identity/keys-at-rest/user-key.ts'
 import { tenantWire } from '../../packages/server/src/std/id.ts'
-import { openServers, type Process, until } from '../harness/installation.ts'
+import { openServers, type Process } from '../harness/installation.ts'
 import { cli, start, temporaryFolder } from '../harness/process.ts'
 import { keepSecrets, type Operator, rotate } from './rotation.ts'
 
@@ -34,7 +34,7 @@ test(
     const owner = await installation.owner(servers[0] as Process)
     const bearer = await installation.agentKey('keeper')
     const leases = await leasesOf(installation)
-    const secrets = await keepSecrets({ installation, owner, bearer, count: SECRETS, rest: IS_LONG ? 5 : 60 })
+    const secrets = await keepSecrets({ installation, owner, bearer, count: SECRETS, rest: IS_LONG ? 20 : 60 })
     const operator = rotate(installation)
 
     const phases = new Map<string, number>()
@@ -42,7 +42,14 @@ test(
       const before = secrets.reads
       const more = Math.floor(Math.random() * 200)
       // Every second one dies while keys move.
-      await until(() => secrets.reads >= before + more && (n % 2 === 1 || isMoving(operator)), servers)
+      await expect
+        .poll(() => operator.fault !== null || (secrets.reads >= before + more && (n % 2 === 1 || isMoving(operator))), {
+          timeout: 300_000,
+          interval: 10,
+        })
+        .toBe(true)
+      expect(operator.fault).toBeNull()
+      for (const { died } of servers) expect(died).toBeNull()
       const phase = operator.phase ?? 'between runs'
       phases.set(phase, (phases.get(phase) ?? 0) + 1)
       await strike(installation, leases, Math.floor(Math.random() * servers.length), operator)

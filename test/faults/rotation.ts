@@ -160,6 +160,8 @@ export type Operator = {
   phase: string | null
   /** Set where somebody died: a rewrap that is open is asked for again, as an operator would, and what held it ends as time would end it. */
   nudged: boolean
+  /** Why it gave up; null: it did not. */
+  fault: unknown
   /** Finishes the round that it is in. */
   finish(): Promise<void>
 }
@@ -167,8 +169,8 @@ export type Operator = {
 const STILL_MS = 5_000
 
 /** Rotates without an end: a further root key, new keys of tenants, every second time with new data keys and nonces too. */
-export function rotate({ servers, owner }: Installation): Operator {
-  const own = { rounds: 0, phase: null as string | null, nudged: false }
+export function rotate({ servers, owner, look }: Pick<Installation, 'servers' | 'owner' | 'look'>): Operator {
+  const own = { rounds: 0, phase: null as string | null, nudged: false, fault: null as unknown }
   const on = { going: true }
   const seen = { said: '', at: performance.now() }
   let host: Client | null = null
@@ -225,7 +227,9 @@ export function rotate({ servers, owner }: Installation): Operator {
   const working = (async () => {
     while ((await step()) === 'on') await breathe(100)
   })()
-  working.catch(() => undefined)
+  working.catch((error: unknown) => {
+    own.fault = error
+  })
 
   return Object.assign(own, {
     async finish() {

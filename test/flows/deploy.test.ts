@@ -26,6 +26,7 @@ type Service = {
   ports?: string[]
   read_only?: string
   cap_drop?: string[]
+  ulimits?: { core: string }
 }
 
 /** As much YAML as these files use: maps by indentation, lists of one line or of dashes, texts. Anything else is a mistake in the file. */
@@ -62,7 +63,7 @@ function readYaml(text: string): { [name: string]: Node } {
 const servicesOf = (name: string) =>
   (readYaml(readFileSync(join(folder, name), 'utf8')) as unknown as { services: Record<string, Service> }).services
 
-test('P19 P156 in every shape what serves is read-only, without capabilities, and only what must be reached is published', () => {
+test('P19 P156 V71 in every shape what serves is read-only, without capabilities, without core files, and only what must be reached is published', () => {
   expect(shapes).toEqual([
     'all-in-one.yaml',
     'firewalled-worker.yaml',
@@ -74,6 +75,8 @@ test('P19 P156 in every shape what serves is read-only, without capabilities, an
   for (const shape of shapes)
     for (const [name, one] of Object.entries(servicesOf(shape)).filter(([service]) => service !== 'postgres')) {
       if (name !== 'migrate') expect([shape, name, one.read_only, one.cap_drop]).toEqual([shape, name, 'true', ['ALL']])
+      if (one.image === 'countersign' && name !== 'migrate')
+        expect([shape, name, one.ulimits]).toEqual([shape, name, { core: '0' }])
       expect([shape, name, one.ports !== undefined]).toEqual([shape, name, ['countersign', 'web', 'callbacks'].includes(name)])
       for (const port of one.ports ?? []) expect(port).toMatch(/^(127\.0\.0\.1|10\.)/)
     }

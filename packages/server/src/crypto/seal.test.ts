@@ -1,6 +1,17 @@
-import { randomBytes } from 'node:crypto'
-import { expect, test } from 'vitest'
-import { EnvelopeError, open, openText, type Place, seal, sealText, unwrapKey, type WrappingKey, wrapKey } from './seal.ts'
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { expect, onTestFinished, test } from 'vitest'
+import {
+  EnvelopeError,
+  open,
+  openText,
+  type Place,
+  rewrap,
+  seal,
+  sealText,
+  unwrapKey,
+  type WrappingKey,
+  wrapKey,
+} from './seal.ts'
 
 const hex = (text: string) => Buffer.from(text, 'hex')
 const range = (from: number, to: number) => Buffer.from(Array.from({ length: to - from + 1 }, (_, i) => from + i))
@@ -84,4 +95,36 @@ test('P124 a wrapped key opens for its owner and version only', () => {
   expect(() => unwrapKey(key, 'ten_A/task:task_1', 2, wrapped)).toThrow(EnvelopeError)
   expect(() => unwrapKey(key, 'ten_A/task:task_1', 1, wrapped.subarray(1))).toThrow(EnvelopeError)
   expect(() => wrapKey(key, 'ten_A', 1, Buffer.alloc(16))).toThrow(TypeError)
+})
+
+/** Every buffer that a cipher was given or gave back in the clear, by what it held then. */
+function watchPlaintexts() {
+  const held: { was: string; buffer: Buffer }[] = []
+  const watch = (proto: { update(data: Buffer): Buffer }, ofInput: boolean) => {
+    const { update } = proto
+    proto.update = function (data: Buffer) {
+      const answer = update.call(this, data)
+      const buffer = ofInput ? data : answer
+      held.push({ was: buffer.toString('latin1'), buffer })
+      return answer
+    }
+    onTestFinished(() => {
+      proto.update = update
+    })
+  }
+  const args = ['aes-256-gcm', Buffer.alloc(32), Buffer.alloc(12)] as const
+  watch(Object.getPrototypeOf(createCipheriv(...args)), true)
+  watch(Object.getPrototypeOf(createDecipheriv(...args)), false)
+  return held
+}
+
+test('V71 every buffer that held a plaintext or a data key is zero afterwards, also where an envelope does not open', () => {
+  const held = watchPlaintexts()
+  const sealed = sealText(key, at, plain)
+  expect(openText(key, at, sealed)).toBe(plain)
+  expect(() => openText(key, { ...at, row: 'another/1' }, sealed)).toThrow(EnvelopeError)
+  rewrap(key, at.tenant, sealed)
+  // Data key and text: sealed, opened, decrypted and not given out; the data key twice more for the rewrap.
+  expect(held.map(({ was }) => was === plain)).toEqual([false, true, false, true, false, true, false, false])
+  expect(held.filter(({ buffer }) => buffer.some((byte) => byte !== 0)).map(({ was }) => was)).toEqual([])
 })

@@ -10,14 +10,14 @@ import { type Config, type Environment, KEYS_OF_THE_HOUSE, SETTINGS } from '../c
 import { BootRefused } from '../refused.ts'
 
 // What opens the memory of the process to who can reach a port, send a signal or read a file.
-const OPENS = /^--(?:inspect|heapsnapshot|heap-prof|report-|diagnostic-dir|abort-on-uncaught-exception|debug)/
+const OPENS = /^["']?--(?:inspect|heapsnapshot|heap-prof|report-|diagnostic-dir|abort-on-uncaught-exception|debug)/
 
-/** The flags among those of the command line and of NODE_OPTIONS that would. */
+/** The flags among those of the command line and of NODE_OPTIONS that would; Node takes them with `_` too. */
 export const openingFlags = (env: Environment, given: readonly string[] = process.execArgv): string[] =>
-  [...given, ...(env.NODE_OPTIONS ?? '').split(/\s+/)].filter((flag) => OPENS.test(flag))
+  [...given, ...(env.NODE_OPTIONS ?? '').split(/\s+/)].filter((flag) => OPENS.test(flag.replaceAll('_', '-')))
 
 /** Says nothing where all is as it should be. */
-export function checkProcess({ environment, roles }: Config, env: Environment): Finding[] {
+export function checkProcess({ environment, roles }: Config, env: Environment, cores = coreLimit()): Finding[] {
   if (environment === 'development' || !['web', 'worker', 'proxy'].some((role) => roles.includes(role as 'web'))) return []
   const flags = [...openingFlags(env), ...(inspectorUrl() === undefined ? [] : ['an inspector'])]
   if (flags.length > 0)
@@ -28,7 +28,6 @@ export function checkProcess({ environment, roles }: Config, env: Environment): 
         'Start it without; take the flags out of NODE_OPTIONS too.',
       ),
     ]
-  const cores = coreLimit()
   if (cores === null || cores === '0') return []
   return [
     (roles.includes('proxy') ? fail : warn)(
@@ -40,8 +39,7 @@ export function checkProcess({ environment, roles }: Config, env: Environment): 
 }
 
 /** The soft limit of core files as the kernel says it; null where it cannot be read. */
-function coreLimit(): string | null {
-  const file = '/proc/self/limits'
+export function coreLimit(file = '/proc/self/limits'): string | null {
   if (!existsSync(file)) return null
   return /^Max core file size\s+(\S+)/m.exec(readFileSync(file, 'utf8'))?.[1] ?? null
 }
