@@ -14,8 +14,11 @@ export type Choice =
   /** Nobody's: policy may let it pass without a credential. */
   | 'none'
 
-/** `read`: the path as rules read it. */
-export type Asked = Pick<AskedRequest, 'host' | 'port' | 'path' | 'query' | 'headers'> & { read: ReadPath }
+/** `read`: the path as rules read it. `texts`: the placeholders that stand in its body. */
+export type Asked = Pick<AskedRequest, 'host' | 'port' | 'path' | 'query' | 'headers'> & {
+  read: ReadPath
+  texts?: ReadonlySet<string>
+}
 type Place = { fit: Fit; path: readonly number[] }
 
 const parsed = new WeakMap<Host, Pattern>()
@@ -104,8 +107,12 @@ function select(view: View, asked: Asked): ViewConnection | 'ambiguous' | null |
   return byPlaceholder[0] && byPlaceholder[0] !== byName ? 'ambiguous' : byName
 }
 
-/** Whether our placeholder stands in a header, a query value, a segment of the path, or in Basic credentials (V59). */
-export function carries({ path, query, headers }: Pick<Asked, 'path' | 'query' | 'headers'>, placeholder: string): boolean {
+/** Whether our placeholder stands in a header, a query value, a segment of the path, in Basic credentials or a string of the body (V59). */
+export function carries(
+  { path, query, headers, texts }: Pick<Asked, 'path' | 'query' | 'headers' | 'texts'>,
+  placeholder: string,
+): boolean {
+  if (texts?.has(placeholder)) return true
   if (path.split('/').includes(placeholder)) return true
   if (query.includes(placeholder) && [...new URLSearchParams(query).values()].some((value) => value === placeholder)) return true
   return headers.some(([name, value]) => {

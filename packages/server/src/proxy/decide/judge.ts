@@ -7,6 +7,7 @@ import { type Effect, type Rule, winning } from '../../vault/grants/rules.ts'
 import type { Definition } from '../../vault/providers/definition.ts'
 import { fillUrl } from '../../vault/providers/params.ts'
 import type { AskedRequest } from '../gatekeeper.ts'
+import { textsOf } from './body-texts.ts'
 import { carries, choose } from './choose.ts'
 import type { Reason } from './deny.ts'
 import { type Facts, readFacts, wantsBody } from './facts.ts'
@@ -60,7 +61,9 @@ export async function judgeRequest(
   note?.('syntax', { path: request.path })
   // Field by field: some of a request are made when somebody looks, and a copy of all of them would look at every one.
   const { host, port, path, query, headers } = request
-  const choice = choose(view, { host, port, path, query, headers, read })
+  const fields = { host, port, path, query, headers, read }
+  const texts = await textsOf(view, fields, request)
+  const choice = choose(view, { ...fields, texts })
   const bare = seenOf(request)
   if (choice === 'none') return passOr('no_grant', { view, seen: bare, at }, sets)
   if ('reason' in choice) {
@@ -119,7 +122,8 @@ export async function judgeRequest(
     const grant = rules.grantOf[found.index] as ViewGrant
     if (found.effect === 'deny') return no(tool === undefined ? 'path' : 'tool', { grant, rpc: rpc ?? undefined })
     if (minting && !grant.minting) return no('minting', { grant })
-    if (grant.placeholderRequired && !carries(request, connection.placeholder)) return no('placeholder_missing', { grant })
+    if (grant.placeholderRequired && !carries({ path, query, headers, texts }, connection.placeholder))
+      return no('placeholder_missing', { grant })
     note?.('rule', {
       grant_id: grant.id,
       effect: found.effect,

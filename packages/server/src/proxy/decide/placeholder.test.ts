@@ -1,9 +1,13 @@
 // Placeholders (V59): no secret, one for each connection, and where one stands it says which connection is meant.
+import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { newId } from '../../std/id.ts'
 import { placeholderOf } from '../../vault/connections/choose.ts'
-import { carries } from './choose.ts'
-import { definition } from './testing/view.fixture.ts'
+import { type ReadPath, readPath } from '../../vault/grants/path.ts'
+import type { AskedRequest } from '../gatekeeper.ts'
+import { textsOf } from './body-texts.ts'
+import { carries, choose } from './choose.ts'
+import { connection, definition, view } from './testing/view.fixture.ts'
 
 test('V59 a placeholder is made from the id by the definition’s template, and no two connections share one', () => {
   const plain = definition('plain', [{ host: 'api.example.com' }])
@@ -33,4 +37,71 @@ const PLACES: [string, Partial<{ path: string; query: string; headers: [string, 
 test('V59 it is found in a header, a query value, a segment of the path and either part of Basic, and nowhere by halves', () => {
   for (const [name, more, expected] of PLACES)
     expect([name, carries({ path: '/', query: '', headers: [], ...more }, P)]).toEqual([name, expected])
+})
+
+const BODY = definition('mail', [{ host: 'api.example.com' }], {
+  inject: [{ where: 'body', name: '/key', template: '{{api_key}}' }],
+})
+const two = (of = BODY) => view([connection('1', of, { name: 'one' }), connection('2', of, { name: 'two' })])
+const sending = (type: string, text: string | Buffer, coding?: string): AskedRequest => ({
+  ...{
+    id: 'req_1',
+    scheme: 'https',
+    host: 'api.example.com',
+    port: 443,
+    method: 'POST',
+    path: '/send',
+    query: '',
+    protocol: 'h2',
+  },
+  headers: [['content-type', type], ...(coding ? [['content-encoding', coding] as const] : [])],
+  clientAddress: '127.0.0.1',
+  body: async (limit) => (Buffer.byteLength(text) > limit ? 'too_large' : Buffer.from(text)),
+  signal: new AbortController().signal,
+})
+const chosen = async (request: AskedRequest, given = two()): Promise<string> => {
+  const asked = { ...request, read: readPath(request.path) as ReadPath }
+  const choice = choose(given, { ...asked, texts: await textsOf(given, asked, request) })
+  return typeof choice === 'string' ? choice : 'reason' in choice ? choice.reason : choice.connection.id
+}
+
+test('V59 a placeholder in a string of a JSON body or a value of a form selects its connection; a part of one, a name, and what two readers read differently do not', async () => {
+  const json = 'application/json; charset=utf-8'
+  const form = 'application/x-www-form-urlencoded'
+  expect(await chosen(sending(json, '{"key":"csph_conn_2"}'))).toBe('conn_2')
+  expect(await chosen(sending('application/vnd.api+json', '{"a":[{"b":"csph_conn_1"}]}'))).toBe('conn_1')
+  expect(await chosen(sending(json, '{"key":"csph\\u005fconn_2"}'))).toBe('conn_2')
+  expect(await chosen(sending(form, 'a=1&key=csph_conn_1'))).toBe('conn_1')
+  expect(await chosen(sending(json, gzipSync('{"key":"csph_conn_2"}'), 'gzip'))).toBe('conn_2')
+  // By whichever place: it is the connection that is meant.
+  const plain = definition('plain', [{ host: 'api.example.com' }])
+  expect(await chosen(sending(json, '{"key":"csph_conn_2"}'), two(plain))).toBe('conn_2')
+  for (const [type, text] of [
+    [json, '{"key":"x"}'],
+    [json, '{"key":"xcsph_conn_2"}'],
+    [json, '{"csph_conn_2":1}'],
+    [json, '{"key":"csph_conn_2","key":"x"}'],
+    [json, '{"one":"csph_conn_1","two":"csph_conn_2"}'],
+    [json, '{"key":"csph_conn_2"'],
+    [form, 'csph_conn_2=1'],
+    ['text/plain', '{"key":"csph_conn_2"}'],
+    [json, `{"key":"csph_conn_2","long":"${'x'.repeat(1_048_576)}"}`],
+  ] as const)
+    expect([text.slice(0, 60), await chosen(sending(type, text))]).toEqual([text.slice(0, 60), 'ambiguous'])
+})
+
+test('V59 a body is read for a placeholder only where one could say something', async () => {
+  const reads: number[] = []
+  const body = async (limit: number) => {
+    reads.push(limit)
+    return Buffer.from('{}')
+  }
+  const request = { ...sending('application/json', '{}'), body }
+  const asked = { ...request, read: readPath(request.path) as ReadPath }
+  const plain = definition('plain', [{ host: 'api.example.com' }])
+  await textsOf(view([connection('1', plain)]), asked, request)
+  await textsOf(view([connection('1', BODY), connection('2', BODY, { grants: [] })]), { ...asked, host: 'other.test' }, request)
+  expect(reads).toEqual([])
+  await textsOf(view([connection('1', BODY)]), asked, request)
+  expect(reads).toEqual([1_048_576])
 })

@@ -43,7 +43,7 @@ export function readMaterial(params: unknown): MaterialParams | null {
   return isCount(generation, Number.MAX_SAFE_INTEGER) ? { run_id, connection_id, grant_id, refresh: { generation } } : null
 }
 
-function readRenewed(value: unknown): MaterialParams['renewed'] | null {
+function readRenewed(value: unknown): NonNullable<MaterialParams['renewed']> | null {
   const { generation, cookies } = membersOf(value) ?? {}
   const all = Object.entries(membersOf(cookies) ?? {})
   if (!isCount(generation, Number.MAX_SAFE_INTEGER) || all.length === 0 || all.length > MOST_COOKIES) return null

@@ -1,4 +1,5 @@
 // A credential inside the body: a member of JSON by its pointer, or a field of a form (V56). What is not exactly one of the two is refused; so is multipart.
+import { at, strictJson } from '../decide/json.ts'
 import { valuesOf } from '../http1/head.ts'
 import { InjectionFault, mayReplace, type Outbound, type WhenPresent } from './outbound.ts'
 
@@ -16,6 +17,16 @@ export function injectBody(out: Outbound, name: string, value: string, placehold
   out.added.push(Buffer.from(value, 'utf8'))
 }
 
+/** Whether our placeholder stands at this place; what is no body of that kind holds none. */
+export function bodyHolds(out: Outbound, name: string, placeholder: string | null): boolean {
+  if (placeholder === null || out.body === null || !out.body.includes(placeholder)) return false
+  if (!name.startsWith('/'))
+    return new URLSearchParams(out.body.toString('utf8')).getAll(name).some((one) => one.includes(placeholder))
+  const strict = strictJson(out.body)
+  const present = strict === 'ambiguous' ? undefined : at(strict.value, name)
+  return typeof present === 'string' && present.includes(placeholder)
+}
+
 function intoJson(
   out: Outbound,
   body: Buffer,
@@ -30,13 +41,13 @@ function intoJson(
     .split('/')
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
   const last = path.pop() as string
-  let at: unknown = root
-  for (const part of path) at = memberOf(at, part)
-  if (typeof at !== 'object' || at === null || last === '__proto__') throw new InjectionFault()
-  const present = memberOf(at, last)
+  let holder: unknown = root
+  for (const part of path) holder = memberOf(holder, part)
+  if (typeof holder !== 'object' || holder === null || last === '__proto__') throw new InjectionFault()
+  const present = memberOf(holder, last)
   const said = present === undefined ? undefined : typeof present === 'string' ? present : JSON.stringify(present)
   if (!mayReplace(out, said, placeholder, when)) return body
-  ;(at as Record<string, unknown>)[last] = value
+  ;(holder as Record<string, unknown>)[last] = value
   return Buffer.from(JSON.stringify(root), 'utf8')
 }
 
