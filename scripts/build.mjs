@@ -95,6 +95,7 @@ const PARTS = [
           preload: 'src/cli/run/preload/preload.ts',
           'preload-dispatcher': 'src/cli/run/preload/dispatcher.ts',
           isolated: 'src/cli/run/isolated.ts',
+          terminal: 'src/cli/run/terminal.ts',
         },
         {
           platform: 'node',

@@ -1,5 +1,5 @@
-// The child: started in a process group of its own, told every signal that the command is told, awaited until it and its group are gone. What it wrote and read goes
-// straight to and from where the command's own streams lead; nothing stands between.
+// The child: started in a process group of its own, told every signal that the command is told, awaited until it and its group are gone. What it writes and reads goes
+// straight to and from where the command's own streams lead, unless its output is masked.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
@@ -58,7 +58,7 @@ export async function startChild(command: readonly string[], options: ChildOptio
     child.once('error', (error: NodeJS.ErrnoException) => reject(notStarted(program, error)))
   })
   const pid = child.pid as number
-  const forget = passSignals(grouping === 'own' ? -pid : pid, PASSES[grouping])
+  const forget = passSignals(grouping === 'own' ? -pid : pid, grouping)
   const ended = exited.then(async (how) => {
     if (grouping === 'own') await groupGone(pid, note)
     forget()
@@ -68,8 +68,8 @@ export async function startChild(command: readonly string[], options: ChildOptio
 }
 
 /** With handlers of its own the command outlives what ends the child, and can say how it ended. */
-function passSignals(to: number, passes: (signal: string) => boolean): () => void {
-  const handlers = SIGNALS.map((signal) => [signal, () => void (passes(signal) && send(to, signal))] as const)
+export function passSignals(to: number, grouping: Grouping): () => void {
+  const handlers = SIGNALS.map((signal) => [signal, () => void (PASSES[grouping](signal) && send(to, signal))] as const)
   for (const [signal, handler] of handlers) process.on(signal, handler)
   return () => {
     for (const [signal, handler] of handlers) process.off(signal, handler)

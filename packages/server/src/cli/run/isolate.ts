@@ -1,8 +1,9 @@
 // `--isolate` (V130): the child in a user and a network namespace of its own, whose only way out is a socket in the run's folder that leads to the proxy. Where the kernel
 // makes none, nothing starts: never a child that is less apart than was asked for. Linux alone.
 import { fileURLToPath } from 'node:url'
-import { type ChildOptions, type Ended, NotStarted, startChild } from './child.ts'
+import { type Ended, NotStarted } from './child.ts'
 import { dialOf, forwarding, listen } from './forwarder.ts'
+import { startTold, type ToldOptions } from './told.ts'
 
 /** Nobody else listens in there. */
 export const PORT_INSIDE = 7980
@@ -12,15 +13,13 @@ const inside = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? '../../../dist/isolated.cjs' : './isolated.cjs', import.meta.url),
 )
 
-export type Said = { started: true } | { started: false; exit: 125 | 126 | 127; message: string }
-
 const NO_NAMESPACES = '--isolate: this machine lets you make no namespaces (docs/proxy/run.md says how it is allowed).'
 
 export type Isolated = { ended: Promise<Ended>; close(): Promise<void> }
 
 export async function startIsolated(
   command: readonly string[],
-  { proxy, folder, ...options }: ChildOptions & { proxy: string; folder: string },
+  { proxy, folder, ...options }: Omit<ToldOptions, 'missing' | 'failed'> & { proxy: string; folder: string },
 ): Promise<Isolated> {
   if (process.platform !== 'linux') throw new NotStarted(125, '--isolate is for Linux: no other system has namespaces.')
   const path = `${folder}/proxy.sock`
@@ -29,30 +28,14 @@ export async function startIsolated(
   try {
     const ids = [process.getuid?.() ?? 0, process.getgid?.() ?? 0].map(String)
     const words = [process.execPath, inside, path, String(PORT_INSIDE), options.grouping, ...ids, '--', ...command]
-    const child = await startChild(['unshare', '--user', '--map-root-user', '--net', '--', ...words], {
+    const child = await startTold(['unshare', '--user', '--map-root-user', '--net', '--', ...words], {
       ...options,
-      stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
-    }).catch((cause: unknown) => {
-      throw new NotStarted(125, '--isolate needs `unshare`, which is a part of util-linux.', { cause })
+      missing: '--isolate needs `unshare`, which is a part of util-linux.',
+      failed: NO_NAMESPACES,
     })
-    const said = await firstLine(child.process.stdio[3] as NodeJS.ReadableStream)
-    if (!said?.started) {
-      await child.ended
-      throw new NotStarted(said?.exit ?? 125, said?.message ?? NO_NAMESPACES)
-    }
     return { ended: child.ended, close: server.end }
   } catch (error) {
     await server.end()
     throw error
   }
-}
-
-/** What the process in there says of itself; null when it never came to that. */
-async function firstLine(stream: NodeJS.ReadableStream): Promise<Said | null> {
-  let text = ''
-  for await (const chunk of stream) {
-    text += chunk
-    if (text.includes('\n')) return JSON.parse(text.slice(0, text.indexOf('\n'))) as Said
-  }
-  return null
 }

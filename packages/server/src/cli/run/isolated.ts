@@ -1,19 +1,15 @@
 // What runs inside of the namespaces of `--isolate`, between `unshare` and the child: brings loopback up, listens there for the child and leads each connection to the
 // socket that the command outside keeps. Says on descriptor 3 whether the child started; ends with the child's own code. Loads nothing of the product.
 import { spawnSync } from 'node:child_process'
-import { writeSync } from 'node:fs'
 import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Ended, type Grouping, hasLiving, NotStarted, startChild } from './child.ts'
 import { forwarding, listen } from './forwarder.ts'
-import type { Said } from './isolate.ts'
+import { sayStarted, tell } from './tell.ts'
 
-const TOLD = 3
 const LOOK_MS = 100
 
 const [path = '', port = '', grouping = '', uid = '', gid = '', , ...command] = process.argv.slice(2)
-
-const say = (said: Said): void => void writeSync(TOLD, `${JSON.stringify(said)}\n`)
 
 /** Node has no way to do it, so one of the programs that every distribution has. */
 function raiseLoopback(): void {
@@ -38,7 +34,7 @@ async function main(): Promise<Ended> {
   // Of a group of its own everybody is told every signal from outside, this process too; at a terminal it passes them on.
   const own: Grouping = grouping === 'own' ? 'told' : 'terminal'
   const child = await startChild([...asBefore, ...command], { env: process.env, grouping: own, note: () => undefined })
-  say({ started: true })
+  sayStarted()
   const how = await child.ended
   // Its way out lives as long as anybody of its group does.
   while (own === 'told' && hasLiving(process.pid, process.pid)) await pause(LOOK_MS)
@@ -46,14 +42,4 @@ async function main(): Promise<Ended> {
   return how
 }
 
-/** Ends as the child did: whoever waits outside sees the same. */
-function endAs({ code, signal }: Ended): void {
-  if (signal !== null) process.kill(process.pid, signal)
-  else process.exit(code ?? 1)
-}
-
-main().then(endAs, (error: unknown) => {
-  const exit = error instanceof NotStarted ? error.exit : 125
-  say({ started: false, exit, message: error instanceof Error ? error.message : String(error) })
-  process.exit(exit)
-})
+tell(main)

@@ -24,6 +24,8 @@ export async function openRun(client: Countersign, request: RunRequest, note: (t
     ...(agentId === null ? {} : { agent_id: agentId }),
     ...(request.labels.length === 0 ? {} : { labels: request.labels }),
     ...(request.ttlSeconds === null ? {} : { ttl_seconds: request.ttlSeconds }),
+    ...(request.waitSeconds === null ? {} : { wait_seconds: request.waitSeconds }),
+    ...(request.pinsHosts ? { pin_hosts: true } : {}),
     ...(Object.keys(request.connections).length === 0 ? {} : { connections: request.connections }),
   }
   const opened = await client.call('POST /runs', { body }).catch((error: unknown) => explain(client, request, error))

@@ -8,6 +8,7 @@ import { trustStore } from './trust-store.ts'
 
 const PREFIX = 'countersign-run-'
 const OWNER = 'owner.json'
+const AUTHORITY = 'ca-run.pem'
 /** So long another start may be between making its folder and saying whose it is. */
 const UNSIGNED_MS = 60_000
 
@@ -30,7 +31,7 @@ export function openPlace(authorityPem: string, until: Date | null = null): Plac
   chmodSync(folder, 0o700)
   const owner: Owner = { pid: process.pid, started: startOf('self'), until: until === null ? null : until.getTime() }
   writeFileSync(join(folder, OWNER), JSON.stringify(owner), { mode: 0o600 })
-  const [bundle, authority] = [join(folder, 'ca-bundle.pem'), join(folder, 'ca-run.pem')]
+  const [bundle, authority] = [join(folder, 'ca-bundle.pem'), join(folder, AUTHORITY)]
   const pem = `${authorityPem.trim()}\n`
   // A folder that a container mounts is read by another user of that container; what stands in it is public.
   const mode = until === null ? 0o600 : 0o644
@@ -45,13 +46,13 @@ export function openPlace(authorityPem: string, until: Date | null = null): Plac
   return { folder, bundle, authority, store, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
 
-/** Removes what commands left that live no more. Answers how many. */
-export function sweepPlaces(now: number): number {
+/** Removes what commands left that live no more, unless something of it is still in use elsewhere. Answers how many. */
+export function sweepPlaces(now: number, letGo: (folder: string, authority: string) => boolean): number {
   let swept = 0
   for (const name of readdirSync(tmpdir())) {
     if (!name.startsWith(PREFIX)) continue
     const folder = join(tmpdir(), name)
-    if (!isOurs(folder) || isInUse(folder, now)) continue
+    if (!isOurs(folder) || isInUse(folder, now) || !letGo(folder, join(folder, AUTHORITY))) continue
     rmSync(folder, { recursive: true, force: true })
     swept += 1
   }

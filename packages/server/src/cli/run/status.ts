@@ -1,6 +1,7 @@
 // What `--status-fd` is told (V124): one line of JSON, so that a code of the child and one of the command are never mistaken for each other.
 import { fstatSync, writeSync } from 'node:fs'
 import { Problem } from '@countersign/sdk'
+import { EndsWith } from '../output.ts'
 import { type Ended, NotStarted } from './child.ts'
 
 export type Status = { ended(how: Ended): void; failed(error: unknown): void }
@@ -24,7 +25,8 @@ function mustBeOpen(fd: number): void {
   }
 }
 
-function errorOf(error: unknown): object {
+function errorOf(thrown: unknown): object {
+  const error = thrown instanceof EndsWith ? thrown.problem : thrown
   if (error instanceof Problem)
     return {
       code: error.code,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ExpressionFault, readExpression } from './expression.ts'
+import { beginningsOf, ExpressionFault, readExpression } from './expression.ts'
 
 test.each([
   '(a+)+$',
@@ -58,4 +58,17 @@ test('V4 it means what the language’s own engine means', () => {
 test('V4 a text that keeps other engines busy for ever is walked once', () => {
   // Cubic at best where one goes back and tries again: 10^14 steps.
   expect(readExpression('^\\w*\\w*\\w*!$').test('a'.repeat(50_000))).toBe(false)
+})
+
+test.each([
+  ['^sk-ant-', ['sk-ant-']],
+  ['^(?:sk|rk)_(?:live|test)_.{8,}$', ['sk_live_', 'sk_test_', 'rk_live_', 'rk_test_']],
+  ['^SG\\..{20,}$', ['SG.']],
+  ['^(?:AC|SK)[0-9a-f]{32}$', ['AC', 'SK']],
+  ['^[0-9a-f]{32}$', []],
+  ['sk-', []],
+  ['^a?b$', []],
+  ['^ab|^cd', []],
+])('V131 what everything that fits %s begins with is %j', (source, beginnings) => {
+  expect(beginningsOf(source)).toEqual(beginnings)
 })

@@ -10,7 +10,8 @@ export class ExpressionFault extends Error {}
 type Test = (char: string) => boolean
 type Edge = 'start' | 'end' | 'word' | 'no_word'
 type Node =
-  | { kind: 'set'; test: Test }
+  /** `literal`: the one character that it fits. */
+  | { kind: 'set'; test: Test; literal?: string }
   | { kind: 'edge'; edge: Edge }
   | { kind: 'sequence'; nodes: Node[] }
   | { kind: 'choice'; options: Node[] }
@@ -28,6 +29,35 @@ export function readExpression(source: string): Expression {
   const states: State[] = []
   const first = build(tree, states, add(states, { next: [] }))
   return { source, test: (text) => walk(states, first, [...text]) }
+}
+
+const MOST_BEGINNINGS = 32
+
+/** What everything that fits begins with, one of these: `sk_live_` and `sk_test_` of `^sk_(?:live|test)_.{8,}$`. Empty: nothing can be said. */
+export function beginningsOf(source: string): string[] {
+  const tree = parse(source)
+  const nodes = tree.kind === 'choice' && tree.options.length === 1 ? (tree.options[0] as { nodes: Node[] }).nodes : []
+  const [first, ...rest] = nodes
+  if (first?.kind !== 'edge' || first.edge !== 'start') return []
+  const { texts } = begin({ kind: 'sequence', nodes: rest })
+  return texts.length > MOST_BEGINNINGS || texts.includes('') ? [] : texts
+}
+
+/** `whole`: nothing of the node stands behind these. */
+function begin(node: Node): { texts: string[]; whole: boolean } {
+  if (node.kind === 'set' && node.literal !== undefined) return { texts: [node.literal], whole: true }
+  if (node.kind === 'choice') {
+    const all = node.options.map(begin)
+    return { texts: [...new Set(all.flatMap(({ texts }) => texts))], whole: all.every(({ whole }) => whole) }
+  }
+  if (node.kind !== 'sequence') return { texts: [''], whole: false }
+  let texts = ['']
+  for (const one of node.nodes) {
+    const next = begin(one)
+    texts = texts.flatMap((text) => next.texts.map((more) => text + more))
+    if (!next.whole || texts.length > MOST_BEGINNINGS) return { texts, whole: false }
+  }
+  return { texts, whole: true }
 }
 
 function compiles(source: string): void {
@@ -84,10 +114,10 @@ function parse(source: string): Node {
     const edge = take(/^(?:[\^$]|\\[bB])/)?.[0]
     if (edge) return { kind: 'edge', edge: edge === '^' ? 'start' : edge === '$' ? 'end' : edge === '\\b' ? 'word' : 'no_word' }
     const set = take(CLASS) ?? take(PROPERTY) ?? take(ESCAPE)
-    if (set) return { kind: 'set', test: openSet(set[0]) }
+    if (set) return { kind: 'set', test: openSet(set[0]), ...(/^\\[^\w]$/.test(set[0]) ? { literal: set[0].slice(1) } : {}) }
     if (source[at] === '\\') throw new ExpressionFault('A pattern may not refer back to a group.')
     const char = take(/^[\s\S]/u)?.[0] as string
-    return { kind: 'set', test: char === '.' ? openSet('.') : (one) => one === char }
+    return char === '.' ? { kind: 'set', test: openSet('.') } : { kind: 'set', test: (one) => one === char, literal: char }
   }
   return choice()
 }

@@ -79,7 +79,8 @@ export async function openRunWorld({ tls = false } = {}): Promise<RunWorld> {
   })
   onTestFinished(() => proxy.close())
   house.server.tellProxy(proxy.url)
-  await vault.define({ ...ALPHA, hosts: [{ host: HOST, port: service.port }], facts: {} }, 2)
+  const form = { fields: [{ name: 'api_key', label: 'Key', secret: true, pattern: '^ak_.{8,}$' }] }
+  await vault.define({ ...ALPHA, hosts: [{ host: HOST, port: service.port }], facts: {}, api_key: form }, 2)
   const connection = await vault.connect({ version: 2 })
   return {
     ...vault,
