@@ -31,7 +31,9 @@ export function ask(
     const leave = () => {
       socket.off('data', read)
       socket.off('close', gone)
+      socket.off('error', gone)
     }
+    socket.on('error', gone)
     socket.on('data', read)
     socket.on('close', gone)
     socket.write(`${more.method ?? 'GET'} ${path} HTTP/1.1\r\nHost: ${host}:${upstream}\r\n${lines.join('')}\r\n`)
