@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { database } from '#harness'
 import { KEY_SCOPES } from '../../packages/server/src/identity/matrix.ts'
-import { until } from '../harness/installation.ts'
 import { cli, root, start, temporaryFolder } from '../harness/process.ts'
 import { type Line, openTraffic, type RunningProxy } from './proxy-traffic.ts'
 
@@ -40,6 +39,7 @@ test(`V120 V121 V122 §12.32 ${REQUESTS} requests at c=64 with clients that go a
   const clients = Array.from({ length: CLIENTS }, (_, i) =>
     traffic.send(() => (live[i % 2] as RunningProxy).port, runs[i % RUNS] as (typeof runs)[number], numbers, leaves),
   )
+  const begun = (part: number) => expect.poll(() => given / REQUESTS, { timeout: TIME, interval: 20 }).toBeGreaterThan(part)
   async function replace(at: 0 | 1): Promise<void> {
     const next = await traffic.proxy()
     const dying = live[at]
@@ -47,12 +47,12 @@ test(`V120 V121 V122 §12.32 ${REQUESTS} requests at c=64 with clients that go a
     await dying.end('SIGKILL')
     live[at] = next
   }
-  await until(() => given > REQUESTS / 4, [control])
+  await begun(0.25)
   await replace(0)
-  await until(() => given > REQUESTS / 2, [control])
+  await begun(0.5)
   await control.kill()
   await control.restart()
-  await until(() => given > (REQUESTS * 3) / 4, [control])
+  await begun(0.75)
   await replace(1)
   await Promise.all(clients)
   for (const one of live) {

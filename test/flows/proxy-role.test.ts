@@ -7,7 +7,7 @@ import { setup } from '#harness'
 import { dataFolder } from '../../packages/server/src/db/embedded/cluster.ts'
 import { stopLeftover } from '../../packages/server/src/db/embedded/postmaster.ts'
 import { openDb } from '../../packages/server/src/db/tx.ts'
-import { ask, knock, openEdge, tunnel } from '../../packages/server/src/main/node/testing/edge.ts'
+import { ask, knock, openEdge, stream, tunnel } from '../../packages/server/src/main/node/testing/edge.ts'
 import { formsOf } from '../../packages/server/src/vault/testing/vault.ts'
 import { startDev, temporaryFolder } from '../harness/process.ts'
 
@@ -157,6 +157,39 @@ test('V80 V82 a stranger is closed before a byte is read; who is expelled loses 
   await house.clock.advance('11m')
   expect((await house.alice.delete(`/api/v1/proxy/nodes/${other.node}`)).body.code).toBe('step_up_required')
 }, 180_000)
+
+test('V81 what each proxy asks of the gate is counted per node and run, and visible to hosts in the list of nodes', async () => {
+  const edge = await openEdge()
+  const { house } = edge
+  const [one, other] = [await edge.proxy('edge-1'), await edge.proxy('edge-2')]
+  const runs = [await edge.openRun(), await edge.openRun()]
+  for (const run of runs) await expect.poll(async () => (await ask(edge, one.port, run)).status, soon).toBe(200)
+  const list = (await house.alice.get('/api/v1/proxy/nodes')).body.data as { id: string; calls: Record<string, number> }[]
+  const calls = new Map(list.map(({ id, calls }) => [id, calls]))
+  expect(calls.get(one.node)).toMatchObject({ opens: 2, asks: 0 })
+  expect(calls.get(one.node)?.materials).toBeGreaterThanOrEqual(2)
+  expect(calls.get(other.node)).toEqual({ opens: 0, materials: 0, asks: 0, busiest: 0 })
+}, 120_000)
+
+test('V113 a tenant that is suspended is stopped at the proxy too, and goes on with the same run when it is not any more', async () => {
+  const edge = await openEdge()
+  const { house } = edge
+  const { port } = await edge.proxy('edge-1')
+  const run = await edge.openRun()
+  await expect.poll(async () => (await ask(edge, port, run)).status, soon).toBe(200)
+  const endless = await stream(edge, port, run, '/events')
+  await expect.poll(() => endless.bytes, soon).toBeGreaterThan(200)
+  const suspend = (state: string) => house.admin.run`update tenants set state = ${state}::text where id = ${house.tenantId}::uuid`
+  await suspend('suspended')
+  await expect.poll(() => endless.endedAt, soon).not.toBeNull()
+  await expect.poll(async () => (await knock(port, edge.target, run.token)).status, soon).toBe(407)
+  const reached = edge.seen.length
+  expect((await knock(port, edge.target, run.token)).status).toBe(407)
+  expect(edge.seen.length).toBe(reached)
+  await suspend('active')
+  await expect.poll(async () => (await knock(port, edge.target, run.token)).status, soon).toBe(200)
+  await expect.poll(async () => (await ask(edge, port, run)).status, soon).toBe(200)
+}, 120_000)
 
 test('§10.2 the proxy is killed in the middle of a request: the client sees a reset, and its event was outside before', async () => {
   const edge = await openEdge()

@@ -2108,6 +2108,17 @@ export type ProxyNode = {
   leases: number | null
   /** Runs that it followed. */
   runs: number | null
+  /** What it asked of the gate, for runs that are open or ended within a day. */
+  calls: {
+    /** Tokens of runs that clients showed it. */
+    opens: number
+    /** Credentials that it was handed. */
+    materials: number
+    /** Requests for which it asked people, or how they stand. */
+    asks: number
+    /** The most that it called for one run within this minute; more than a limit are refused. */
+    busiest: number
+  }
   expelled_at: string | null
   expelled_by: string | null
 }

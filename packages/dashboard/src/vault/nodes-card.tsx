@@ -64,6 +64,23 @@ export function NodesCard() {
             { name: t('Behind'), right: true, cell: (row) => (row.lag_ms === null ? '–' : t('{ms} ms', { ms: row.lag_ms })) },
             { name: t('Runs'), right: true, cell: (row) => figure(row.runs) },
             { name: t('Credentials held'), right: true, cell: (row) => figure(row.leases) },
+            {
+              name: t('Calls to the gate'),
+              right: true,
+              cell: ({ calls }) => (
+                <span className="flex flex-col items-end">
+                  {figure(calls.opens + calls.materials + calls.asks)}
+                  <span className="text-xs font-normal text-muted">
+                    {t('{opens} runs, {materials} credentials, {asks} questions', calls)}
+                  </span>
+                  {calls.busiest > 0 && (
+                    <span className="text-xs font-normal text-muted">
+                      {t('at most {busiest} for one run in this minute', { busiest: calls.busiest })}
+                    </span>
+                  )}
+                </span>
+              ),
+            },
             { name: t('Seen'), cell: (row) => <When at={row.seen_at} now={now} /> },
             {
               name: t('Act'),

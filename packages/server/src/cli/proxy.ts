@@ -40,7 +40,7 @@ export function proxyCommand(program: Command, door: Door): void {
       print(door.output(), { data: await (await beside()).nodes() }, ({ data }) =>
         table(
           data.map(row),
-          ['ID', 'NAME', 'STATE', 'LAG', 'HOLDS', 'RUNS', 'VERSION'],
+          ['ID', 'NAME', 'STATE', 'LAG', 'HOLDS', 'RUNS', 'CALLS', 'VERSION'],
           'No proxy yet: countersign proxy enroll --help',
         ),
       ),
@@ -96,5 +96,6 @@ const row = (one: Node): string[] => [
   one.lag_ms === null ? '-' : `${one.lag_ms} ms`,
   one.leases === null ? '-' : String(one.leases),
   one.runs === null ? '-' : String(one.runs),
+  String(one.calls.opens + one.calls.materials + one.calls.asks),
   one.version ?? '-',
 ]

@@ -6,6 +6,8 @@ import { type Db, once, tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
 import { newId } from '../../std/id.ts'
 import {
+  type CallsRow,
+  callsOf,
   expelNodeIfLive,
   findAdmitted,
   findNode,
@@ -56,9 +58,23 @@ export const expelNode = (house: EnrolHouse, scope: Scope, id: string): Promise<
   })
 
 export const listNodesOf = (house: EnrolHouse, scope: Scope, page: { from: string | null; limit: number }): Promise<Node[]> =>
-  tx(house.db, scope, async (t) => (await listNodes(t, page.from, page.limit)).map((row) => showNode(row, t.now)), {
-    readOnly: true,
-  })
+  tx(
+    house.db,
+    scope,
+    async (t) => {
+      const rows = await listNodes(t, page.from, page.limit)
+      const calls = new Map(
+        (
+          await callsOf(
+            t,
+            rows.map(({ id }) => id),
+          )
+        ).map(({ node_id, ...counts }) => [node_id, counts]),
+      )
+      return rows.map((row) => showNode(row, t.now, calls.get(row.id)))
+    },
+    { readOnly: true },
+  )
 
 /** The proxy that a process of development starts beside itself: one node whose key is another at each start. */
 export async function enrolBeside(house: EnrolHouse, scope: Scope, name: string, fingerprint: string): Promise<string> {
@@ -85,7 +101,9 @@ function stateOf({ expelled_at, seen_at }: NodeRow, now: Date): 'live' | 'silent
   return seen_at && now.getTime() - seen_at.getTime() <= SILENT_SECONDS * 1_000 ? 'live' : 'silent'
 }
 
-const showNode = (row: NodeRow, now: Date) => ({
+const NO_CALLS: Omit<CallsRow, 'node_id'> = { opens: 0, materials: 0, asks: 0, busiest: 0 }
+
+const showNode = (row: NodeRow, now: Date, calls = NO_CALLS) => ({
   id: row.id,
   name: row.name,
   fingerprint: row.fingerprint.toString('hex'),
@@ -97,6 +115,7 @@ const showNode = (row: NodeRow, now: Date) => ({
   lag_ms: row.lag_ms,
   leases: row.leases,
   runs: row.runs,
+  calls,
   expelled_at: row.expelled_at,
   expelled_by: row.expelled_by,
 })

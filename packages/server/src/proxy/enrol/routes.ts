@@ -21,6 +21,14 @@ const NodeBody = s.named(
     lag_ms: s.maybe(s.int()).describe('How old what it knew was when it last said so.'),
     leases: s.maybe(s.int()).describe('Credentials that it held for seconds.'),
     runs: s.maybe(s.int()).describe('Runs that it followed.'),
+    calls: s
+      .object({
+        opens: s.int().describe('Tokens of runs that clients showed it.'),
+        materials: s.int().describe('Credentials that it was handed.'),
+        asks: s.int().describe('Requests for which it asked people, or how they stand.'),
+        busiest: s.int().describe('The most that it called for one run within this minute; more than a limit are refused.'),
+      })
+      .describe('What it asked of the gate, for runs that are open or ended within a day.'),
     expelled_at: s.maybe(s.time()),
     expelled_by: s.maybe(s.text()),
   }),

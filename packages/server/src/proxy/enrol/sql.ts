@@ -54,6 +54,13 @@ export const notAdmitted = (fingerprints: readonly Buffer[]): Sql => sql`
   select encode(asked.one, 'hex') as fingerprint from unnest(${fingerprints}::bytea[]) asked (one)
   where not exists (select from countersign.proxy_nodes n where n.fingerprint = asked.one and n.expelled_at is null)`
 
+export type CallsRow = { node_id: string; opens: number; materials: number; asks: number; busiest: number }
+
+/** What each asked of the gate, over all tenants. */
+export const callsOf = (t: Tx, ids: readonly string[]) => t.rows<CallsRow>`
+  select node_id, opens::float8 as opens, materials::float8 as materials, asks::float8 as asks, busiest
+  from countersign_engine.proxy_node_calls(${ids}::text[])`
+
 export type LagRow = { nodes: number; silent_nodes: number; lag_ms: number | null }
 
 export const nodesLag = (t: Tx, silentSeconds: number) => t.one<LagRow>`

@@ -139,7 +139,7 @@ test('V106 an approved request whose credential cannot be had is not sent, and i
   const { json } = await post(way)
   await decide(way, json.task_id, { type: 'accept' })
   // It opens with no key of this house: found as the credential is asked for, after the approval was used.
-  await house.admin.query("update connections set material = set_byte(material, 0, 9)")
+  await house.admin.query('update connections set material = set_byte(material, 0, 9)')
   expect((await post(way)).status).toBeGreaterThanOrEqual(500)
   await vi.waitFor(async () => expect(await states(way)).toEqual(['not_sent']), PATIENT)
   expect(reached).toEqual([])

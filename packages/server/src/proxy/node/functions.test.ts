@@ -82,7 +82,7 @@ test('V79 who is no enrolled node, or was expelled, is refused by each of them',
     reserve: (t, node) => reserveUse(t, node, rows.run, rows.grant),
     spend: (t, node) =>
       spendHold(t, node, { runId: rows.run, holdId: 'hld_1', digest: Buffer.alloc(32), judgedUnder: 1, requestId: 'req_1' }),
-    settle: (t, node) => settleHold(t, node, { runId: rows.run, holdId: 'hld_1', wasSent: true }),
+    settle: (t, node) => settleHold(t, node, { runId: rows.run, holdId: 'hld_1', became: 'sent' }),
     record: (t, node) => recordEvents(t, node, [eventOf(rows)]),
     beat: (t, node) => beatNode(t, node, { version: '1', lagMs: 1, leases: 0, runs: 0 }),
   }
