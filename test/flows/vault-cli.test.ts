@@ -122,6 +122,31 @@ test('V125 import env: what is stored, what is the same, what is new; a second r
   for (const value of [same, other, fresh]) for (const form of formsOf(value)) expect(everything).not.toContain(form)
 }, 240_000)
 
+test('V52 what ships and was never compared with its vendor is not chosen by itself: import env leaves it alone until somebody names it', async () => {
+  const { house } = await openVault()
+  const { run, folder } = await terminalOf(house)
+  const value = canary()
+  writeFileSync(join(folder, '.env'), `OPENAI_API_KEY=sk-${value}\nHOUSE_TOKEN=abc\n`)
+  const listed = await house.alice.get('/api/v1/providers?q=openai&limit=200')
+  expect(listed.body.data.find(({ name }: { name: string }) => name === 'openai')).toMatchObject({
+    bundled: true,
+    verified_on: null,
+  })
+  const itemsOf = ({ out }: { out: string }) =>
+    (JSON.parse(out) as { items: { provider: string | null; state: string; note: string | null }[] }).items.map(
+      ({ provider, state, note }) => ({ provider, state, note }),
+    )
+  const unnamed = await run(['import', 'env', '--yes', '--json'])
+  expect(itemsOf(unnamed)).toEqual([
+    { provider: null, state: 'no_mapping', note: expect.stringContaining('--provider openai') },
+    { provider: null, state: 'no_mapping', note: null },
+  ])
+  expect((await house.alice.get('/api/v1/connections')).body.data).toEqual([])
+  const named = await run(['import', 'env', '--provider', 'openai', '--dry-run', '--json'])
+  expect(itemsOf(named)[0]).toEqual({ provider: 'openai', state: 'env_only', note: null })
+  expect(unnamed.out + unnamed.err + named.out + named.err).not.toContain(value)
+}, 240_000)
+
 test('V74 V124 vault verify in a terminal: a row that was tampered with ends it with 20', async () => {
   const { house, connect } = await openVault({ settings: { ROLES: 'web,worker' } })
   const [one, two] = [await connect(), await connect({ name: 'second' })]

@@ -51,20 +51,34 @@ export async function candidatesOf(
   const providers = (await allProviders(door)).filter(({ name, in_force: inForce }) => inForce && (only?.includes(name) ?? true))
   const named = new Map(sources.map((one) => [one.name, one]))
   const candidates: Candidate[] = []
+  const unchosen: Stray[] = []
   const taken = new Map<string, string[]>()
   for (const row of providers) {
     const method = BY_FORM.find((one) => row.methods.includes(one))
     const found = Object.keys(row.env).flatMap((name) => named.get(name) ?? [])
     if (method === undefined || found.length === 0) continue
+    if (!isChosen(row, only)) {
+      const note = `nobody has compared ${row.name} with its vendor: choose it with --provider ${row.name}`
+      unchosen.push(...found.filter(({ value }) => value !== '').map((one) => ({ found: one, note })))
+      continue
+    }
     for (const { name } of found) taken.set(name, [...(taken.get(name) ?? []), row.name])
     const covered = new Set(found.filter(({ value }) => value !== '').map(({ name }) => row.env[name]))
     const missing = (await formOf(door, row.name)).filter((field) => !covered.has(field)).map((field) => variableOf(row, field))
     candidates.push({ provider: row.name, method, fields: row.env, found: once(found, row.env), missing })
   }
+  const unread = unchosen.filter(
+    ({ found }, i) => !taken.has(found.name) && unchosen.findIndex((one) => one.found === found) === i,
+  )
   const doubtful = new Map([...taken].filter(([, names]) => names.length > 1))
   const clear = candidates.filter(({ found }) => !found.some(({ name }) => doubtful.has(name)))
   const strays = sources.filter(
-    (one) => one.variable !== null && !taken.has(one.name) && LOOKS_SECRET.test(one.name) && one.value !== '',
+    (one) =>
+      one.variable !== null &&
+      !taken.has(one.name) &&
+      !unread.some(({ found }) => found === one) &&
+      LOOKS_SECRET.test(one.name) &&
+      one.value !== '',
   )
   return {
     candidates: clear,
@@ -73,10 +87,15 @@ export async function candidatesOf(
         found: named.get(name) as Found,
         note: `several read it: choose with --provider ${names.join(' or ')}`,
       })),
+      ...unread,
       ...strays.map((found) => ({ found, note: null })),
     ],
   }
 }
+
+/** What ships and was never compared with its vendor's documentation is nobody's choice but a person's (V52), who has named it or connected it before. */
+const isChosen = (row: Row, only: readonly string[] | undefined): boolean =>
+  only !== undefined || !row.bundled || row.verified_on !== null || row.state === 'connected'
 
 /** Two variables may stand for one field: the first that has a value counts. */
 function once(found: readonly Found[], fields: Readonly<Record<string, string>>): Found[] {
