@@ -55,7 +55,7 @@ async function said(at: Client, { method }: Call, path: string, headers: Record<
   return { status: answer.status, body, challenge: answer.headers.get('www-authenticate') }
 }
 
-test('V133 1. every route of the document answers the same 401 to whoever shows nothing, but for those that are open by name', {
+test('V133 §12.1 every route of the document answers the same 401 to whoever shows nothing, but for those that are open by name', {
   timeout: 120_000,
 }, async () => {
   const house = await setup()

@@ -129,7 +129,7 @@ test('T28 T35 P27 P71 P77 two processes behave as one: wake-ups, streams, deadli
   )
 })
 
-test('PostgreSQL stopped: 503 with Retry-After, alive and not ready; waits and streams stay; and all goes on without a restart within 5 s of its return', {
+test('§10.2 PostgreSQL away: the API answers 503 with Retry-After, alive and not ready; waits and streams stay; and all goes on without a restart within 5 s of its return', {
   timeout: 60_000,
 }, async () => {
   const house = await openWithOutage({ servers: 1 })

@@ -71,7 +71,7 @@ async function tagOf({ house }: Edge, grant: string): Promise<string> {
   return read.headers.get('etag') ?? `"${read.body.generation}"`
 }
 
-test('V82 PostgreSQL is away: the streams that carry a credential are cut, new requests read 503 control_unreachable, and it comes back without a restart', async () => {
+test('V82 §10.2 PostgreSQL away: the streams that carry a credential are cut, new requests read 503 control_unreachable, and it comes back without a restart', async () => {
   const edge = await openEdge()
   const proxy = await edge.proxy('edge-1')
   const run = await edge.openRun()

@@ -33,6 +33,7 @@ test('V79 V80 V108 V109 an agent’s call leaves a process that holds no key, wi
   // The house sees how it is.
   const node = async () => (await edge.house.alice.get('/api/v1/proxy/nodes')).body.data[0]
   await expect.poll(async () => (await node()).runs, soon).toBe(1)
+  await expect.poll(async () => (await node()).version, soon).toMatch(/\+gate\.1$/)
   expect(await node()).toMatchObject({
     id: proxy.node,
     name: 'edge-1',

@@ -97,8 +97,8 @@ test('V65 V66 what boot refuses ends in key.root with the rule', async () => {
   expect(await refusal(at, {})).toMatch(/^key.root: .*mode 604/)
 })
 
-test('P123 V64 a KMS behind a program wraps each tenant’s key; while it is away, held keys serve five minutes and then answers are 503', async () => {
-  const { house, boot, tenant } = await given()
+test('P123 V64 §10.2 KMS away: a KMS behind a program wraps each tenant’s key; while it is away, held keys serve five minutes and then answers are 503, with an alarm at the first failure', async () => {
+  const { house, boot, tenant, lines } = await given()
   const kms = layKms()
   const settings = { ROOT_KEY: `exec:${kms.program}` }
   const process = await boot(home(), settings)
@@ -121,11 +121,17 @@ test('P123 V64 a KMS behind a program wraps each tenant’s key; while it is awa
   await house.clock.advance('240s')
   expect(await read(second, scope, 1)).toBe('text 1')
   await house.clock.advance('61s')
-  await expect(read(second, scope, 1)).rejects.toMatchObject({ code: 'vault_sealed', status: 503 })
+  const alarms = () => lines.filter((line) => line.includes('the source of the root key is away')).length
+  expect(alarms()).toBe(0)
+  for (let again = 0; again < 2; again++)
+    await expect(read(second, scope, 1)).rejects.toMatchObject({ code: 'vault_sealed', status: 503 })
+  // At the first failure, and not at each.
+  expect(alarms()).toBe(1)
   expect(second.keyring.purpose('cursor')).toHaveLength(32)
   await expect(boot(home(), settings)).rejects.toThrow(/key.root: /)
   kms.setAway(false)
   expect(await read(second, scope, 1)).toBe('text 1')
+  expect(lines.join('')).toContain('the source of the root key is back')
 }, 60_000)
 
 test('P123 vault-transit wraps through the one door out, with its host allowed and no other, and survives a rotation in Vault', async () => {

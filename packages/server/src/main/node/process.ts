@@ -90,7 +90,7 @@ export async function bootProxy(settings: Config, log: Log, handed: Handed | nul
         () =>
           tx(db, scope, (t) => {
             clock.follow(t.now)
-            return told(t, id, node)
+            return told(t, id, node, gate.protocol())
           }),
         clock,
         log,
@@ -142,9 +142,11 @@ async function ofSettings(config: Config): Promise<Handed> {
   }
 }
 
-const told = (t: Parameters<typeof beatNode>[0], id: string, node: Node) => {
+/** The release, and which version of the gate's protocol it found to speak there: whoever updates sees who is behind. */
+const told = (t: Parameters<typeof beatNode>[0], id: string, node: Node, protocol: number | null) => {
   const { lagMs, leases, runs } = node.state()
-  return beatNode(t, id, { version: version(), lagMs: Math.min(Math.round(lagMs), 2 ** 31 - 1), leases, runs })
+  const release = protocol === null ? version() : `${version()}+gate.${protocol}`
+  return beatNode(t, id, { version: release, lagMs: Math.min(Math.round(lagMs), 2 ** 31 - 1), leases, runs })
 }
 
 /** The same for every proxy of this gate: by it a call of ours that comes back is known (P105). The real name of the installation is a matter of the house. */

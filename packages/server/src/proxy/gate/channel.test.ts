@@ -161,3 +161,48 @@ test('V82 a broken line refuses what waited on it, and comes back by itself', as
   await opened(client)
   expect(await client.call('echo', 1)).toBe(1)
 })
+
+test('V80 §10.2 two replicas on different releases: the gate protocol version is negotiated, what the older one lacks is refused, and without a common version there is no line', async () => {
+  const said: string[] = []
+  const loud = openLog({ level: 'warn', sink: (line) => void said.push(line) })
+  const since = { explain: 2 }
+  const verbs = { open: async () => 'opened', explain: async () => 'explained' }
+  const pair = async (ours: number[], theirs: number[]) => {
+    const own = await identity()
+    const server = await serveChannel({
+      ...{ identity: own, admit: async () => verbs, host: '127.0.0.1', port: 0, log: loud },
+      ...{ protocols: ours, since },
+    })
+    onTestFinished(() => server.close())
+    const client = dialChannel({
+      ...{ identity: await identity(), host: '127.0.0.1', port: server.port, fingerprint: fingerprint(own), clock: systemClock },
+      ...{ log: loud, protocols: theirs, since },
+    })
+    onTestFinished(() => client.close())
+    return client
+  }
+  const both = await pair([1, 2], [1, 2])
+  await opened(both)
+  expect([both.protocol(), await both.call('open', {}), await both.call('explain', {})]).toEqual([2, 'opened', 'explained'])
+  expect(said).toEqual([])
+
+  // An older gate is not asked what it lacks, and its line stays.
+  const newer = await pair([1], [1, 2])
+  await opened(newer)
+  await expect(newer.call('explain', {})).rejects.toMatchObject({
+    code: 'control_unreachable',
+    members: { detail: 'The gate is of an older release: its protocol 1 has no explain.' },
+  })
+  expect([newer.protocol(), await newer.call('open', {})]).toEqual([1, 'opened'])
+
+  // An older node is told of by the gate, and served as it always was.
+  const older = await pair([1, 2], [1])
+  await opened(older)
+  expect([older.protocol(), await older.call('open', {})]).toEqual([1, 'opened'])
+  await expect.poll(() => said.join(''), { timeout: 10_000 }).toContain('a node of another release')
+
+  const strangers = await pair([3], [1, 2])
+  await expect.poll(() => said.join(''), { timeout: 10_000 }).toContain('speaks no version of the protocol')
+  expect(strangers.protocol()).toBeNull()
+  await expect(strangers.call('open', {})).rejects.toMatchObject({ code: 'control_unreachable' })
+})

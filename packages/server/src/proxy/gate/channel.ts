@@ -1,5 +1,6 @@
 // The gate's channel (V80): one TLS 1.3 connection a node, both ends known by the fingerprint of their certificate, lines of JSON in both directions.
-// A stranger is closed before a byte of theirs is read. Carries three verbs; knows what none of them means.
+// A stranger is closed before a byte of theirs is read. Both ends settle in the handshake which version of the protocol they speak, so that a node and a gate of different releases
+// understand each other or say that they do not. Carries three verbs; knows what none of them means.
 import { connect, createServer, type Server, type TLSSocket } from 'node:tls'
 import { Problem, type ProblemCode, type ProblemMembers } from '@countersign/sdk'
 import { backoffMs } from '../../std/backoff.ts'
@@ -16,6 +17,15 @@ type Answered = { id: number; result?: unknown; problem?: { code: ProblemCode; m
 const LONGEST_LINE = 2 * 1024 * 1024
 const CALL_MS = 35_000
 const MOST_AT_ONCE = 256
+
+/** Every version of the protocol that this release speaks. A verb that is not in the list is as old as the protocol; who lacks a version is asked nothing that came with it. */
+const PROTOCOLS: readonly number[] = [1]
+const SINCE: Readonly<Record<string, number>> = {}
+type Spoken = { protocols?: readonly number[]; since?: Readonly<Record<string, number>> }
+
+const nameOf = (protocol: number): string => `countersign-gate/${protocol}`
+/** What was settled; who offers nothing is of before the versions had names. */
+const protocolOf = (socket: TLSSocket): number => Number(/\/(\d+)$/.exec(socket.alpnProtocol || nameOf(1))?.[1])
 
 const TLS = { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3' } as const
 
@@ -56,17 +66,28 @@ export type GateServer = {
 /** An address and a port, or a socket in a folder that nobody else enters. */
 export type Place = { host: string; port: number; path?: never } | { path: string; host?: never; port?: never }
 
-export type ServeOptions = Place & {
-  identity: Identity
-  /** Who shows this certificate: the node's verbs, or null for a stranger. */
-  admit(fingerprint: string): Promise<Verbs | null>
-  log: Log
-}
+export type ServeOptions = Place &
+  Spoken & {
+    identity: Identity
+    /** Who shows this certificate: the node's verbs, or null for a stranger. */
+    admit(fingerprint: string): Promise<Verbs | null>
+    log: Log
+  }
 
-export async function serveChannel({ identity, admit, host, port, path, log }: ServeOptions): Promise<GateServer> {
+export async function serveChannel(options: ServeOptions): Promise<GateServer> {
+  const { identity, admit, host, port, path, log, protocols = PROTOCOLS, since = SINCE } = options
+  const newest = Math.max(...protocols)
   const open = new Map<TLSSocket, string | null>()
   const server: Server = createServer(
-    { ...TLS, key: identity.key, cert: identity.certificate, requestCert: true, rejectUnauthorized: false },
+    {
+      ...{ ...TLS, key: identity.key, cert: identity.certificate, requestCert: true, rejectUnauthorized: false },
+      // The newest that both speak; without one there is no line.
+      ALPNCallback: ({ protocols: theirs }) =>
+        protocols
+          .toSorted((a, b) => b - a)
+          .map(nameOf)
+          .find((name) => theirs.includes(name)),
+    },
     (socket) => {
       // Known before it is looked up: who is expelled meanwhile is cut all the same.
       open.set(socket, fingerprintOf(socket))
@@ -88,7 +109,10 @@ export async function serveChannel({ identity, admit, host, port, path, log }: S
       socket.destroy()
       return
     }
-    answer(socket, verbs, log)
+    const protocol = protocolOf(socket)
+    if (protocol !== newest)
+      log.warn({ fingerprint, protocol, newest }, 'a node of another release: it is not asked and not answered what it lacks')
+    answer(socket, Object.fromEntries(Object.entries(verbs).filter(([verb]) => (since[verb] ?? 1) <= protocol)), log)
   }
   server.on('tlsClientError', (error, socket) => {
     log.debug({ err: error }, 'no TLS came about at the gate')
@@ -154,29 +178,34 @@ export type GateClient = {
   /** Rejects with the problem that the gate answered; `control_unreachable` when it does not answer. */
   call(verb: string, params: unknown): Promise<unknown>
   isOpen(): boolean
+  /** The version of the protocol that is spoken; null while there is no line. */
+  protocol(): number | null
   close(): void
 }
 
-export type DialOptions = Place & {
-  identity: Identity
-  /** Of the gate's certificate. */
-  fingerprint: string
-  clock: Clock
-  log: Log
-}
+export type DialOptions = Place &
+  Spoken & {
+    identity: Identity
+    /** Of the gate's certificate. */
+    fingerprint: string
+    clock: Clock
+    log: Log
+  }
 
 type Waiting = { resolve: (result: unknown) => void; reject: (error: Problem) => void; stop: () => void }
 /** Not on its way yet: as many are under way as the gate takes. */
 type Queued = { send(): void; reject: (error: Problem) => void }
 
 /** Comes back by itself when the line breaks; calls meanwhile are refused, not kept: whoever asks again is judged anew. */
-export function dialChannel({ identity, host, port, path, fingerprint, clock, log }: DialOptions): GateClient {
+export function dialChannel(options: DialOptions): GateClient {
+  const { identity, host, port, path, fingerprint, clock, log, protocols = PROTOCOLS, since = SINCE } = options
   const place = path === undefined ? { host, port } : { path }
   const waiting = new Map<number, Waiting>()
   const queued: Queued[] = []
   let socket: TLSSocket | null = null
   let isOpen = false
   let closed = false
+  let isForeign = false
   let attempt = 0
   let next = 0
 
@@ -205,7 +234,10 @@ export function dialChannel({ identity, host, port, path, fingerprint, clock, lo
   const dial = (): void => {
     if (closed) return
     // No name and no chain is checked: the fingerprint says more than both.
-    const line = connect({ ...TLS, ...place, key: identity.key, cert: identity.certificate, rejectUnauthorized: false })
+    const line = connect({
+      ...{ ...TLS, ...place, key: identity.key, cert: identity.certificate, rejectUnauthorized: false },
+      ALPNProtocols: protocols.toSorted((a, b) => b - a).map(nameOf),
+    })
     socket = line
     const read = lines(settle)
     line.once('secureConnect', () => {
@@ -220,7 +252,12 @@ export function dialChannel({ identity, host, port, path, fingerprint, clock, lo
     line.on('data', (chunk: Buffer) => {
       if (!isOpen || !read(chunk)) line.destroy()
     })
-    line.on('error', (error) => log.debug({ err: error }, 'the line to the gate broke'))
+    line.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL' && !isForeign)
+        log.error({ protocols }, 'the gate is of a release that speaks no version of the protocol that this one speaks')
+      isForeign = error.code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL'
+      log.debug({ err: error }, 'the line to the gate broke')
+    })
     line.once('close', () => {
       drop()
       if (!closed) clock.timer(backoffMs(++attempt, { firstMs: 50, maxMs: 1_000 }), dial)
@@ -229,9 +266,17 @@ export function dialChannel({ identity, host, port, path, fingerprint, clock, lo
   dial()
   return {
     isOpen: () => isOpen,
+    protocol: () => (isOpen && socket !== null ? protocolOf(socket) : null),
     call(verb, params) {
       const line = socket
       if (!isOpen || line === null) return Promise.reject(unreachable())
+      const spoken = protocolOf(line)
+      if ((since[verb] ?? 1) > spoken)
+        return Promise.reject(
+          new Problem('control_unreachable', {
+            detail: `The gate is of an older release: its protocol ${spoken} has no ${verb}.`,
+          }),
+        )
       return new Promise((resolve, reject) => {
         const send = (): void => {
           const id = ++next

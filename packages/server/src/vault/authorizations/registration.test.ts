@@ -116,7 +116,7 @@ test('V39 a provider whose answers are lost every time is asked twice and not ag
   expect(sent()).toBe(3)
 })
 
-test('V39 a process that was killed between registering and storing leaves its journal, and the job settles it', async () => {
+test('V39 §10.2 killed between provider registration and storing it: the journal says unknown, and the job settles it with one registration more at most', async () => {
   const { house, begin, client, sent, notes, at } = await resourceHouse()
   // What such a process has done by then: the row, and a registration that nobody heard of.
   await journal(

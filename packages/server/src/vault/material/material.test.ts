@@ -36,7 +36,7 @@ test('V68 V69 the vector: place, canonical JSON and padding of material give the
   expect(open(KEY, PLACE, envelope).toString().trimEnd()).toBe('{"api_key":"canary-0001"}')
 })
 
-test('A11 any flipped bit of the 158 bytes, and any other row, generation, column, table or tenant, fails', () => {
+test('V69 §12.11 any flipped bit of the 158 bytes, and any other row, generation, column, table or tenant, fails', () => {
   const envelope = Buffer.from(VECTOR, 'hex')
   for (let bit = 0; bit < envelope.length * 8; bit++) {
     const flipped = Buffer.from(envelope)
@@ -107,7 +107,7 @@ test('V8 V46 what is stored opens; it is replaced in place under a new generatio
   expect(await told()).toEqual(['connection.created', 'connection.replaced', 'connection.refreshed'])
 })
 
-test('V70 A12 an envelope over another row, or over its own newer generation, does not open: internal, suspended and told of once', async () => {
+test('V70 §12.12 an envelope over another row, or over its own newer generation, does not open: internal, suspended and told of once', async () => {
   const { house, store, read, told } = await vault()
   const [one, two] = [await store('one', canary()), await store('two', canary())]
   const old = (await house.admin.one<{ material: Buffer }>`select material from connections where id = ${two.id}`).material

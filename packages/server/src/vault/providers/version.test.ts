@@ -30,7 +30,7 @@ async function inForce(house: House, source: string, more: object = {}): Promise
   return body.digest
 }
 
-test('V5 A33 a definition acts once somebody else approves its exact digest', async () => {
+test('V5 §12.33 a definition acts once somebody else approves its exact digest', async () => {
   const house = await open()
   const proposed = await propose(house.alice, with_({}))
   expect(proposed).toMatchObject({
@@ -68,7 +68,7 @@ test('V5 where one person alone may, the same person approves', async () => {
   expect(await approve(house.alice, 'acme', body.digest)).toMatchObject({ status: 200, body: { state: 'active' } })
 })
 
-test('V5 a change that moves credentials suspends the grants of the provider, another does not', async () => {
+test('V5 §12.33 a change that moves credentials suspends the grants of the provider, another does not', async () => {
   const { house, connect, define } = await openVault(NO_NAMES)
   await define({
     ...ACME,

@@ -117,7 +117,7 @@ test('V49 invalid_grant is one change of state with one event, however many noti
   expect(await types(house)).toEqual(['connection.created', 'connection.needs_reauth'])
 })
 
-test('V40 a refresh without a new refresh token, twice: the third still works; a narrower scope is stored', async () => {
+test('V40 §12.9 a refresh without a new refresh token, twice: the third still works; a narrower scope is stored', async () => {
   const { vendor, house, scope, id, first, read } = await connected()
   vendor.at('/token', () => ({ json: { access_token: randomToken(), token_type: 'bearer', expires_in: 3600, scope: 'read' } }))
   const vault = vaultOf(house, vendor)

@@ -53,6 +53,7 @@ export async function openRing({ db, roots, log, roles }: RingOptions): Promise<
   const held = new Map<number, Held>()
   const away = new Set<number>()
   const published = new Set<number>()
+  const silent = new Set<string>()
   let keyring: LiveKeyring | undefined
   let known = 0
   let unnamed: { version: number; fingerprint: string; source: RootSource }[] = []
@@ -171,6 +172,27 @@ export async function openRing({ db, roots, log, roles }: RingOptions): Promise<
     })
   }
 
+  /** Says the first time that it does not answer, and that it does again (V64); who asked hears the rest. */
+  function watched(name: string, kms: Kms): Kms {
+    const heard = async (answer: Promise<Buffer>): Promise<Buffer> => {
+      try {
+        const bytes = await answer
+        if (silent.delete(name)) log?.info({ source: name }, 'the source of the root key is back')
+        return bytes
+      } catch (error) {
+        if (!silent.has(name)) log?.error({ err: error, source: name }, 'the source of the root key is away')
+        silent.add(name)
+        throw error
+      }
+    }
+    return {
+      id: () => kms.id(),
+      check: () => kms.check(),
+      wrap: (key, context) => heard(kms.wrap(key, context)),
+      unwrap: (bytes, context) => heard(kms.unwrap(bytes, context)),
+    }
+  }
+
   /** What was destroyed leaves memory, and the local source where that can be written. */
   async function forget(rows: readonly RootKeyRow[]): Promise<void> {
     for (const { version, state } of rows) {
@@ -200,7 +222,7 @@ export async function openRing({ db, roots, log, roles }: RingOptions): Promise<
         continue
       }
       versions.set(version, secret)
-      if (source.kms) kms.set(version, source.kms)
+      if (source.kms) kms.set(version, watched(source.name, source.kms))
     }
     const row = rows.find((one) => one.state === 'current')
     if (row && !versions.has(row.version)) {
