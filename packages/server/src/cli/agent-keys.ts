@@ -79,6 +79,22 @@ export function agentKeyCommands(agents: Command, door: Door): void {
     })
 }
 
+/** For `onboard`: an agent that registers itself from here and is claimed by the person who sits here, so that nobody else's link is in between. */
+export async function registerOwn(
+  client: Countersign,
+  handle: string,
+  profile: string,
+): Promise<{ id: string; name: string; file: string }> {
+  const { url } = client.settings
+  const { file, key } = await newPair(url)
+  const own = new Countersign({ url, proof: { key: key.jwk } })
+  const made = await own.call('POST /agents/register', { body: { public_key: publicHalf(key), handle }, idempotency: 'none' })
+  const token = new URL(made.claim_url).hash.replace(/^#token=/, '')
+  const agent = await client.call('POST /agents/:id/claim', { params: { id: made.agent_id }, body: { token } })
+  keepProfile(profile, { url, agent: { id: agent.id, thumbprint: key.thumbprint } })
+  return { id: agent.id, name: agent.name, file }
+}
+
 /** For `agents create --key-pair`: the agent's first pair. */
 export async function givePair(door: Door, agentId: string, keep: string | undefined): Promise<{ file: string; key: Key }> {
   const { url } = door.client().settings

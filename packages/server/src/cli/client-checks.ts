@@ -1,39 +1,39 @@
-// What the doctor sees from where commands are typed (vault.md §7.2): the server and its clock, the key, files that hold one, the proxy, and what in this environment would
-// lead a child's calls around it. Looks only, prints no key, and says of a variable that it is set, never what is in it.
-import { accessSync, constants, readFileSync, statSync } from 'node:fs'
+// What the doctor sees from where commands are typed (vault.md §7.2): the server and its clock, the key and where it is from, files that hold one, and what in this environment
+// would lead a child's calls around the proxy; the vault and the proxy are looked at in vault-checks.ts. Prints no key, and says of a variable that it is set, never what is in it.
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { type Countersign, Problem } from '@countersign/sdk'
 import type { Environment } from '../main/config.ts'
-import { counted } from './connections.ts'
-import { plain, unlessRefused } from './output.ts'
+import { type ClientFinding, fail, ok, warn } from './client-finding.ts'
+import { keyFileOf } from './key-file.ts'
+import { readOsKeyring } from './os-keyring.ts'
+import { plain } from './output.ts'
 import { isPrivateLine } from './private-line.ts'
 import { profilesFile } from './profiles.ts'
-import { answers } from './whoami.ts'
+import { readSession, sessionsFile } from './session.ts'
+import { checkVault } from './vault-checks.ts'
+import { FROM, keySource } from './whoami.ts'
 
-type ClientFinding = { code: string; status: 'ok' | 'warn' | 'fail'; what: string; mend: string | null }
-type Around = { env: Environment; isNamed: boolean; client: () => Countersign }
+type Around = { env: Environment; isNamed: boolean; profile: string | undefined; client: () => Countersign }
 
 const CLOCK_MS = 30_000
 
-const ok = (code: string, what: string): ClientFinding => ({ code, status: 'ok', what, mend: null })
-const warn = (code: string, what: string, mend: string): ClientFinding => ({ code, status: 'warn', what, mend })
-const fail = (code: string, what: string, mend: string): ClientFinding => ({ code, status: 'fail', what, mend })
-
-export async function checkClient({ env, isNamed, client }: Around): Promise<ClientFinding[]> {
+export async function checkClient({ env, isNamed, profile, client }: Around): Promise<ClientFinding[]> {
   return [
     ...(isNamed
-      ? await checkServer(client())
+      ? await checkServer(client(), profile)
       : [ok('client.server', 'No server is named; commands would use the one of `countersign dev`.')]),
     ...checkFiles(env),
     checkProxyVariables(env),
     checkNodeOptions(env),
     checkRecipes(env),
     checkNamespaces(),
+    await checkKeyring(),
   ]
 }
 
-async function checkServer(client: Countersign): Promise<ClientFinding[]> {
+async function checkServer(client: Countersign, profile: string | undefined): Promise<ClientFinding[]> {
   const { url } = client.settings
   const sent = Date.now()
   try {
@@ -49,6 +49,7 @@ async function checkServer(client: Countersign): Promise<ClientFinding[]> {
       line,
       ok('client.key', `You are ${plain(me.name)} (${me.id}) in ${plain(me.tenant_name)}.`),
       checkClock(Date.parse(me.now), sent, Date.now()),
+      ...(await checkSession(client, profile)),
       ...(await checkVault(client)),
     ]
   } catch (error) {
@@ -58,7 +59,7 @@ async function checkServer(client: Countersign): Promise<ClientFinding[]> {
         fail('client.server', `${url} does not answer as a server.`, 'Check --server or COUNTERSIGN_URL, and whether it runs.'),
       ]
     if (error.status !== 401) throw error
-    const mend = 'Set COUNTERSIGN_KEY, or use a profile: countersign keys create makes a key.'
+    const mend = 'Sign in: countersign login. Or set COUNTERSIGN_KEY, or use a profile.'
     return [ok('client.server', `${url} answers.`), fail('client.key', `${error.title}.`, mend)]
   }
 }
@@ -71,37 +72,43 @@ function checkClock(server: number, sent: number, answered: number): ClientFindi
   return fail('client.clock', what, 'Set the clock: signatures and proofs made here would be refused.')
 }
 
-async function checkVault(client: Countersign): Promise<ClientFinding[]> {
-  const vault = await unlessRefused(() => client.call('GET /vault/status'))
-  if (vault === null) return []
-  const { needs_reauth: reauth = 0, suspended = 0 } = vault.connections.by_status
-  const human = reauth + suspended
-  const address = vault.proxy_url
-  const found =
-    human === 0
-      ? ok('client.vault', `${counted(vault.connections.count, 'connection')}; none waits for a person.`)
-      : warn(
-          'client.vault',
-          `${human} of ${counted(vault.connections.count, 'connection')} ${human === 1 ? 'waits' : 'wait'} for a person.`,
-          'countersign connections list --status needs_reauth',
-        )
-  if (address === null) return [found, ok('client.proxy', 'This installation runs no proxy.')]
-  return (await answers(address))
-    ? [found, ok('client.proxy', `The proxy at ${address} answers.`)]
-    : [
-        found,
-        fail(
-          'client.proxy',
-          `The proxy at ${address} does not answer.`,
-          'Start a process of the role proxy, or ask whoever runs the installation.',
-        ),
-      ]
+const SOON_MS = 24 * 3_600_000
+
+/** From where the key is, and for how long it is good, where somebody signed in. */
+async function checkSession({ settings }: Countersign, profile: string | undefined): Promise<ClientFinding[]> {
+  const source = await keySource(settings, profile)
+  if (source === null) return [ok('client.session', 'An agent calls with its key pair.')]
+  if (source !== 'keyring' && source !== 'file')
+    return [ok('client.session', `Commands use the key ${FROM[source]}; nobody is signed in to this server here.`)]
+  const { session } = await readSession(settings.url)
+  const ends = session?.expires_at ?? ''
+  const what = `You are signed in until ${ends}.`
+  return [
+    Date.parse(ends) - Date.now() < SOON_MS
+      ? warn('client.session', what, 'Sign in again before that: countersign login')
+      : ok('client.session', what),
+  ]
+}
+
+/** Asked for by a name that nobody uses: what is there is not looked at. */
+async function checkKeyring(): Promise<ClientFinding> {
+  const { fault } = await readOsKeyring('doctor')
+  return fault === null
+    ? ok('client.keyring', 'The keyring of this system answers.')
+    : ok(
+        'client.keyring',
+        `The keyring of this system is not used (${plain(fault)}); sign-ins are kept in a file that you alone can read.`,
+      )
 }
 
 /** Files that hold a key are their owner's alone, as the root key's is (V65). */
 function checkFiles(env: Environment): ClientFinding[] {
   const profiles = profilesFile(env)
-  const faults = [profiles, dirname(profiles), join(homedir(), '.countersign-dev.json')].flatMap((file) => {
+  const sessions = sessionsFile(env)
+  const keys = dirname(keyFileOf(env, 'x'))
+  const pairs = existsSync(keys) ? readdirSync(keys).map((name) => join(keys, name)) : []
+  const places = [profiles, dirname(profiles), sessions, dirname(sessions), keys, ...pairs]
+  const faults = [...places, join(homedir(), '.countersign-dev.json')].flatMap((file) => {
     const found = statSync(file, { throwIfNoEntry: false })
     return found && (found.mode & 0o077) !== 0 ? [file] : []
   })

@@ -68,6 +68,14 @@ function looks(connections: Command, door: Door): void {
 
 function changes(connections: Command, door: Door): void {
   connections
+    .command('rotate <connection>')
+    .description('have its key replaced by a new one at its provider, as a job; the old one works until the overlap is over')
+    .action(async (word: string) => {
+      const { id } = await connectionNamed(door, word)
+      const begun = await door.client().call('POST /connections/:id/rotate', { params: { id } })
+      print(door.output(), { id, ...begun }, () => `${id}  rotating  ${begun.job_id}`)
+    })
+  connections
     .command('refresh <connection>')
     .description('have it renewed at its provider now')
     .action(async (word: string) => {

@@ -18,7 +18,10 @@ export function doctorCommand(program: Command, door: Door): void {
       'check settings, machine, database, row security, keys, and the way to the server; each finding says how to mend it',
     )
     .option('--fix', 'mend rights, roles and policies of the database, as the migrator login; nothing else is touched')
-    .option('--client', 'only what is seen from here: the server that commands talk to, its proxy, and this environment')
+    .option(
+      '--client',
+      'only what is seen from here: the server that commands talk to, its vault and proxy, and this environment',
+    )
     .action(async ({ fix, client }: Options) => {
       const report = await examined(program, door, { fix, client })
       print(door.output(), report, shown)
@@ -30,7 +33,8 @@ async function examined(program: Command, door: Door, { fix, client }: Options):
   const { env } = processContext()
   const { server, url, profile } = program.opts<{ server?: string; url?: string; profile?: string }>()
   const isNamed = [server, url, env.COUNTERSIGN_URL, profileOf(profile).url].some((one) => one !== undefined && one !== '')
-  const seen = async () => (await checkClient({ env, isNamed, client: door.client })).map((one) => ({ ...one, runbook: null }))
+  const seen = async () =>
+    (await checkClient({ env, isNamed, profile, client: door.client })).map((one) => ({ ...one, runbook: null }))
   if (client || (isNamed && !fix && !isServers(env))) return { findings: await seen(), mended: [] }
   const { doctor } = await import('./beside/doctor.ts')
   const { findings, mended } = await doctor({ fix })

@@ -1,10 +1,12 @@
 // What every command takes (V123), before or behind its own words: where the server is, as whom, how results and notes are said, how long it may take. Reads nothing of a
-// command's own, and no key: that stands in the environment or in a profile.
+// command's own, and no key: that stands in the environment, in a profile or in what somebody signed in to.
 import { Countersign } from '@countersign/sdk'
 import { type Command, Option } from 'commander'
+import { processContext } from '../main/config.ts'
 import { caller } from './calls.ts'
 import { type Output, usage } from './output.ts'
 import { profileOf } from './profiles.ts'
+import { readSession, type Session } from './session.ts'
 
 type Flags = {
   server?: string
@@ -44,11 +46,13 @@ export function globalFlags(program: Command): Globals {
     stdout: (text) => void process.stdout.write(text),
     stderr: (text) => void (flags().quiet || process.stderr.write(text)),
   })
+  let session: Session | null = null
   const client = () => {
     const { profile, server, url = server, timeout: seconds, verbose, logFile } = flags()
     const timeoutMs = seconds === undefined ? null : seconds * 1000
     const say = verbose ? (line: string) => void process.stderr.write(line) : null
     return new Countersign({
+      ...(session && { url: session.url, key: session.key }),
       ...profileOf(profile),
       ...(url !== undefined && { url }),
       ...(timeoutMs === null ? {} : { retryMs: Math.min(10_000, timeoutMs) }),
@@ -58,10 +62,20 @@ export function globalFlags(program: Command): Globals {
   program.hook('preAction', async (_program, action) => {
     // A command that asks by itself reads its own --yes.
     if (flags().yes && action.options.some((one) => one.attributeName() === 'yes')) action.setOptionValue('yes', true)
-    const { tenant } = flags()
+    const { tenant, profile, server, url = server } = flags()
+    session = await sessionFor({ profile, url }, output())
     if (tenant !== undefined) await mustBeIn(client(), tenant)
   })
   return { output, client }
+}
+
+/** What somebody signed in to is used where no key is named: a variable and a profile say more. */
+async function sessionFor({ profile, url }: { profile?: string; url?: string }, { stderr }: Output): Promise<Session | null> {
+  const { env } = processContext()
+  if (env.COUNTERSIGN_KEY || (profile ?? env.COUNTERSIGN_PROFILE)) return null
+  const { session, fault } = await readSession(url ?? (env.COUNTERSIGN_URL || undefined))
+  if (fault !== null) stderr(`The sign-in of this machine cannot be read from the keyring of the system: ${fault}.\n`)
+  return session
 }
 
 function timeout(text: string): number {

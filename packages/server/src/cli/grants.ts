@@ -1,4 +1,5 @@
 // countersign grants …: which agent may use which connection, and for what. Whether a request fits is the server's to say, and so is what a policy makes of it.
+import { readFileSync } from 'node:fs'
 import type { RouteAnswer, RouteBody } from '@countersign/sdk'
 import type { Command } from 'commander'
 import { confirm } from './confirm.ts'
@@ -8,6 +9,7 @@ import { connectionNamed } from './which-connection.ts'
 import { parseNumber, parseTime } from './words.ts'
 
 type Grant = RouteAnswer<'GET /grants/:id'>
+type Explained = RouteAnswer<'POST /grants/explain'>
 type Rule = NonNullable<RouteBody<'POST /grants'>['rules']>[number]
 
 const EXAMPLES = `
@@ -18,6 +20,7 @@ Examples:
   $ countersign grants create --agent agt_01J… --connection stripe --paths /v1/charges --ask /v1/refunds --expires 7d
   $ countersign grants propose --connection github:work --reason "open pull requests"
   $ countersign grants revoke grt_01J…
+  $ countersign grants explain --agent agt_01J… POST https://api.stripe.com/v1/refunds --body refund.json
 `
 
 type TermOptions = Partial<Record<'methods' | 'hosts' | 'paths' | 'tools' | 'ask' | 'expires' | 'maxUses', string>>
@@ -54,6 +57,7 @@ export function grantsCommand(program: Command, door: Door): void {
       print(door.output(), await door.client().call('POST /grants', { body }), proposed)
     })
   decisions(grants, door)
+  explain(grants, door)
 }
 
 function looks(grants: Command, door: Door): void {
@@ -127,6 +131,60 @@ function decisions(grants: Command, door: Door): void {
       await confirm(door, `Revoke ${plain(id)}`, door.client().settings.url, yes)
       await decide(door, id, 'revoke', reason === undefined ? {} : { reason })
     })
+}
+
+type ExplainOptions = {
+  agent?: string
+  body?: string
+  header: Record<string, string>
+  connection?: string
+  mode?: 'enforce' | 'learn'
+}
+
+function explain(grants: Command, door: Door): void {
+  grants
+    .command('explain <method> <url>')
+    .description('what the proxy would do with a request, step by step; nothing is sent, asked or counted')
+    .option('--agent <id>', 'whose request; an agent asks about itself')
+    .option('--body <file>', 'what it would send; - for what is piped in')
+    .option('--header <name=value>', 'one of its headers; may be repeated', header, {})
+    .option('--connection <name>', 'as the agent would select it, where several fit')
+    .option('--mode <mode>', 'enforce or learn: of the run')
+    .action(async (method: string, url: string, { agent, body, header: headers, connection, mode }: ExplainOptions) => {
+      const named = { ...headers, ...(connection === undefined ? {} : { 'countersign-connection': connection }) }
+      const asked = {
+        ...{ method: method.toUpperCase(), url },
+        ...(Object.keys(named).length > 0 && { headers: named }),
+        ...(body !== undefined && { body: readFileSync(body === '-' ? 0 : body, 'utf8') }),
+        ...(agent !== undefined && { agent_id: agent }),
+        ...(mode !== undefined && { mode }),
+      }
+      print(door.output(), await door.client().call('POST /grants/explain', { body: asked }), explained)
+    })
+}
+
+function header(text: string, before: Record<string, string>): Record<string, string> {
+  const at = text.indexOf('=')
+  if (at < 1) throw usage(`--header is name=value, not ${JSON.stringify(text)}.`)
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) }
+}
+
+function explained({ outcome, reason, connection_id, grant_id, choices, policy, steps }: Explained): string {
+  const words = (detail: Explained['steps'][number]['detail']) =>
+    Object.entries(detail)
+      .filter(([, value]) => value !== null && !(Array.isArray(value) && value.length === 0))
+      .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+      .join(', ')
+  const lines: [string, string | null][] = [
+    ['outcome', `${outcome}${reason === null ? '' : `, ${reason}`}`],
+    ['connection', connection_id],
+    ['grant', grant_id],
+    ['choices', choices.join(', ') || null],
+    ['policies', policy.ids.length === 0 ? null : `${policy.ids.join(', ')} of version ${policy.version}`],
+  ]
+  const rows = steps.map(({ step, result, detail }) => [step, result.replace('_', ' '), words(detail)].map(plain))
+  const head = lines.flatMap(([word, value]) => (value === null ? [] : [`${word.padEnd(12)}${plain(value)}`]))
+  return `${head.join('\n')}\n\n${table(rows, ['STEP', 'RESULT', ''], '')}`
 }
 
 /** Refused where somebody else changed it between the look and the act. */

@@ -69,11 +69,21 @@ export function importCommand(program: Command, door: Door): void {
     .action((files: string[], options: Options) => importEnv(door, files, options))
 }
 
+export type Survey = { items: Item[]; counts: Partial<Record<State, number>> }
+
+/** How it stands, with nothing changed: for `onboard`. */
+export async function surveyEnv(door: Door, files: readonly string[]): Promise<{ survey: Survey; text: string }> {
+  needPrivateLine(door.client())
+  const planned = await plan(door, readSources(filesOr(files), processContext().env), { name: 'default' })
+  return { survey: { items: planned.map(({ item }) => item), counts: countsOf(planned) }, text: shown(planned) }
+}
+
+const filesOr = (files: readonly string[]): string[] => (files.length > 0 ? [...files] : existsSync('.env') ? ['.env'] : [])
+
 async function importEnv(door: Door, files: string[], options: Options): Promise<void> {
   const client = door.client()
   needPrivateLine(client)
-  const named = files.length > 0 ? files : existsSync('.env') ? ['.env'] : []
-  const sources = readSources(named, processContext().env)
+  const sources = readSources(filesOr(files), processContext().env)
   const planned = await plan(door, sources, options)
   const wanted = planned.filter(({ item: { state } }) => state === 'env_only' || (options.replace && state === 'different'))
   const writes = !options.dryRun && wanted.length > 0 && (await isAgreed(door, planned, wanted, options))

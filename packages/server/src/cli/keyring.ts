@@ -1,5 +1,6 @@
 // countersign keyring …: the root key and what hangs on it, for who operates the machine. Works on the database and the key source that the settings name,
-// with or without a server beside it. The same words stand under `keys`, as the runbooks write them. Prints fingerprints and numbers, never a key.
+// with or without a server beside it; a tenant's own keys are rotated by its server. The same words stand under `keys`, as the runbooks write them. Prints fingerprints and numbers, never a key.
+import { setTimeout as pause } from 'node:timers/promises'
 import { Problem } from '@countersign/sdk'
 import type { Command } from 'commander'
 import type { KeyringStatus, RewrapView } from './beside/keyring.ts'
@@ -35,24 +36,50 @@ export function keyringCommand(program: Command, door: Door): void {
 export function rekeyCommand(parent: Command, name: string, door: Door): void {
   parent
     .command(name)
-    .description(
-      'new versions of tenants’ keys, and every wrap under them; nothing stops meanwhile (on the machine of the server)',
-    )
-    .option('--tenant <id>', 'of this tenant only')
+    .description('a new version of the tenant’s keys, and every wrap under it; nothing stops meanwhile')
     .option('--reseal', 'also replace data keys and nonces')
-    .option('--destroy-retired', 'instead: destroy the versions that nothing names any more')
+    .option('--no-wait', 'print the rotation and do not wait for it')
+    .option('--all-tenants', 'of every tenant, on the machine of the server')
+    .option('--tenant <id>', 'of this tenant, on the machine of the server')
+    .option('--destroy-retired', 'instead, on the machine of the server: destroy the versions that nothing names any more')
     .option('--yes', 'do not ask')
-    .action(async (options: { tenant?: string; reseal?: true; destroyRetired?: true; yes?: true }) => {
-      if (options.destroyRetired) {
-        await confirm(door, 'Destroy every retired version of tenants’ keys', 'this installation', options.yes)
+    .action(async ({ tenant, reseal = false, allTenants, destroyRetired, wait, yes }: RekeyOptions) => {
+      if (destroyRetired) {
+        await confirm(door, 'Destroy every retired version of tenants’ keys', 'this installation', yes)
         return print(
           door.output(),
           await (await beside()).destroyRetired(),
           ({ destroyed, kept }) => `${destroyed} destroyed${kept > 0 ? `, ${kept} still named by something` : ''}.`,
         )
       }
-      return rewrap(door.output(), { tenant_id: options.tenant, reseal: options.reseal ?? false })
+      if (allTenants || tenant !== undefined) return rewrap(door.output(), { tenant_id: tenant, reseal })
+      return rotate(door, reseal, wait)
     })
+}
+
+type RekeyOptions = {
+  tenant?: string
+  reseal?: boolean
+  allTenants?: true
+  destroyRetired?: true
+  wait: boolean
+  yes?: true
+}
+
+const LOOK_MS = 500
+
+/** By the server, of the tenant of the key. */
+async function rotate(door: Door, reseal: boolean, waits: boolean): Promise<void> {
+  const client = door.client()
+  const output = door.output()
+  const tell = told(output)
+  let run = await client.call('POST /vault/rotate', { body: { reseal } })
+  while (waits && run.state !== 'finished') {
+    tell(run)
+    await pause(LOOK_MS)
+    run = await client.call('GET /vault/rotations/:id', { params: { id: run.id } })
+  }
+  print(output, run, waits ? rewrapText : () => run.id)
 }
 
 function rootCommands(parent: Command, door: Door, isAlias = false): void {
@@ -100,21 +127,28 @@ function rootCommands(parent: Command, door: Door, isAlias = false): void {
 }
 
 async function rewrap(output: Output, input: { tenant_id?: string; renew?: boolean; reseal?: boolean }): Promise<void> {
+  print(output, await (await beside()).rewrap(input, told(output)), rewrapText)
+}
+
+/** Each line once, on stderr: words, or a line of JSON. */
+function told(output: Output): (now: Progress) => void {
   let said = ''
-  const run = await (await beside()).rewrap(input, (now) => {
+  return (now) => {
     const line = output.json ? JSON.stringify(now) : progressLine(now)
     if (line !== said) output.stderr(`${line}\n`)
     said = line
-  })
-  print(output, run, ({ done, failed, rate }) =>
-    [
-      `${done} wraps moved${rate ? `, ${rate} a second` : ''}.`,
-      ...(failed > 0 ? [`${failed} envelopes could not be rewrapped; the log names them, and their version stays.`] : []),
-    ].join('\n'),
-  )
+  }
 }
 
-const progressLine = ({ phase, done, total, failed }: RewrapView): string =>
+type Progress = Pick<RewrapView, 'phase' | 'done' | 'total' | 'failed' | 'rate'>
+
+const rewrapText = ({ done, failed, rate }: Progress): string =>
+  [
+    `${done} wraps moved${rate ? `, ${rate} a second` : ''}.`,
+    ...(failed > 0 ? [`${failed} envelopes could not be rewrapped; the log names them, and their version stays.`] : []),
+  ].join('\n')
+
+const progressLine = ({ phase, done, total, failed }: Progress): string =>
   `${phase}${total > 0 ? ` ${done}/${total}` : ''}${failed > 0 ? `, ${failed} failed` : ''}`
 
 function statusText(status: KeyringStatus): string {

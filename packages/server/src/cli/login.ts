@@ -1,20 +1,25 @@
-// countersign login <provider>: a credential of one's own, by a page in the browser, a code to type in, or a key that is piped in (V34). A secret is never taken from
-// the command line, and none is printed.
-import { spawn } from 'node:child_process'
+// countersign login <provider>: a credential of one's own, by a page in the browser, a code to type in, or a key that is piped in or typed unseen (V34); without a provider
+// the commands themselves are signed in (sign-in.ts). A secret is never taken from the command line, and none is printed.
 import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { RouteAnswer } from '@countersign/sdk'
 import type { Command } from 'commander'
 import { processContext } from '../main/config.ts'
-import { missingIs, plain, print, usage } from './output.ts'
+import { canOpenBrowser, openBrowser } from './browser.ts'
+import { GivenUp, missingIs, plain, print, usage } from './output.ts'
 import { needPrivateLine } from './private-line.ts'
+import { signIn } from './sign-in.ts'
 import type { Door } from './tasks.ts'
+import { askHidden, whenInterrupted } from './terminal.ts'
 
 type Started = RouteAnswer<'POST /authorizations'>
 type Authorization = RouteAnswer<'GET /authorizations/:id'>
 
 const EXAMPLES = `
+Without a provider it signs this machine’s commands in, as you: by a page in the browser, or by a code with --device.
+
 Examples:
+  $ countersign login --server https://countersign.example.com
   $ countersign login github                            opens a page; waits until you have said yes
   $ countersign login github --method device --name bot
   $ pass show openai | countersign login openai --from-stdin
@@ -22,6 +27,7 @@ Examples:
 `
 
 type LoginOptions = {
+  device?: true
   method?: Authorization['method']
   name?: string
   shared?: true
@@ -42,8 +48,9 @@ const ENDS: Partial<Record<Authorization['status'], number>> = { failed: 5, canc
 
 export function loginCommand(program: Command, door: Door): void {
   program
-    .command('login <provider>')
-    .description('connect to a provider: sign in there, or store a key')
+    .command('login [provider]')
+    .description('sign this machine’s commands in; with a provider: sign in there, or store a key')
+    .option('--device', 'without a provider: print a code to type in elsewhere, and open nothing')
     .option(
       '--method <method>',
       'code, device, register, client_credentials, api_key, basic or aws; the best that there is, unless given',
@@ -60,13 +67,29 @@ export function loginCommand(program: Command, door: Door): void {
     .option('--store-anyway', 'also where the provider refuses the key')
     .option('--timeout <seconds>', 'how long to wait for you', seconds, 900)
     .addHelpText('after', EXAMPLES)
-    .action((provider: string, options: LoginOptions) => missingIs(4, () => login(door, provider, options)))
+    .action((provider: string | undefined, options: LoginOptions, command: Command) => {
+      if (provider === undefined) {
+        refuseProviders(command)
+        return signIn(door, { browser: options.browser && !options.device })
+      }
+      if (options.device) throw usage('--device signs commands in; of a provider it is --method device.')
+      return missingIs(4, () => login(door, provider, options))
+    })
+}
+
+/** What means something of a provider only. */
+function refuseProviders(command: Command): void {
+  const mine = ['device', 'browser']
+  const [other] = command.options.filter(
+    (one) => !mine.includes(one.attributeName()) && command.getOptionValueSource(one.attributeName()) === 'cli',
+  )
+  if (other) throw usage(`${other.long} is of a provider: countersign login <provider> ${other.long}.`)
 }
 
 async function login(door: Door, provider: string, options: LoginOptions): Promise<void> {
   const typed = secretOf(options)
   if (typed !== null) needPrivateLine(door.client())
-  const fields = typed === null ? undefined : await fieldsOf(door, provider, typed)
+  const fields = typed === null ? await typedFields(door, provider, options) : await fieldsOf(door, provider, typed)
   const params = { ...options.param, ...(options.baseUrl === undefined ? {} : { base_url: options.baseUrl }) }
   const body = {
     provider,
@@ -95,10 +118,36 @@ function secretOf({ fromEnv, fromStdin }: LoginOptions): string | null {
   return text
 }
 
+type FormField = { name: string; label?: string; secret?: boolean }
+type Definition = { methods?: string[]; api_key?: { fields?: FormField[] } }
+
+/** Methods that are a form and nothing else. */
+const FORMS = ['api_key', 'basic', 'aws']
+
+/** Where no browser can be opened and somebody sits there: each field is asked for, and what is secret is not shown (V34). */
+async function typedFields(
+  door: Door,
+  name: string,
+  { method, browser }: LoginOptions,
+): Promise<Record<string, string> | undefined> {
+  if (!process.stdin.isTTY || canOpenBrowser(browser, processContext().env)) return undefined
+  const { definition } = await door.client().call('GET /providers/:name', { params: { name } })
+  const { methods = [], api_key: form } = definition as Definition
+  const chosen = method === undefined ? methods : [method]
+  if (chosen.length === 0 || !chosen.every((one) => FORMS.includes(one))) return undefined
+  needPrivateLine(door.client())
+  const fields: Record<string, string> = {}
+  for (const { name: field, label = field, secret = true } of form?.fields ?? [{ name: 'api_key', label: 'API key' }]) {
+    const question = `${plain(label)}: `
+    fields[field] = secret ? await askHidden(question, '--from-env or --from-stdin') : await door.ask(question)
+  }
+  return fields
+}
+
 /** One field takes all that was piped in; of several each has a line of its own. */
 async function fieldsOf(door: Door, name: string, text: string): Promise<Record<string, string>> {
   const { definition } = await door.client().call('GET /providers/:name', { params: { name } })
-  const { fields = [] } = (definition as { api_key?: { fields?: { name: string }[] } }).api_key ?? {}
+  const { fields = [] } = (definition as Definition).api_key ?? {}
   const [only] = fields
   if (fields.length <= 1) return { [only?.name ?? 'api_key']: text }
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '')
@@ -113,23 +162,29 @@ async function waitFor(door: Door, begun: Started, { browser, timeout }: LoginOp
   else say(`Open ${begun.connect_url}\n`)
   const to = begun.next_action === 'show_code' ? (begun.verification_uri_complete ?? begun.verification_uri) : begun.connect_url
   if (browser && to) openBrowser(to)
-  say('Waiting until you have said yes there. Ctrl-C stops waiting, and nothing else.\n')
-  const { authorization_id: id } = begun
-  const until = performance.now() + timeout * 1_000
-  for (;;) {
-    const now = await door.client().call('GET /authorizations/:id', { params: { id } })
-    if (now.next_action === 'none' && now.status !== 'processing') return now
-    if (performance.now() >= until) return now
-    await pause(ASK_AGAIN_MS)
-  }
+  const params = { id: begun.authorization_id }
+  return whenInterrupted(
+    (signal) => {
+      say('Waiting until you have said yes there. Ctrl-C cancels it.\n')
+      return ended(door, params, { timeout, signal })
+    },
+    async () => {
+      await door.client().call('POST /authorizations/:id/cancel', { params })
+      throw new GivenUp('Cancelled: the page and the code open nothing any more.')
+    },
+  )
 }
 
-/** Where there is none, the address was printed. */
-function openBrowser(url: string): void {
-  const [command, ...rest] = process.platform === 'darwin' ? ['open'] : process.platform === 'win32' ? ['explorer'] : ['xdg-open']
-  const child = spawn(command as string, [...rest, url], { stdio: 'ignore', detached: true })
-  child.on('error', (error) => process.stderr.write(`No browser could be opened (${(error as NodeJS.ErrnoException).code}).\n`))
-  child.unref()
+type Wait = { timeout: number; signal: AbortSignal }
+
+async function ended(door: Door, params: { id: string }, { timeout, signal }: Wait): Promise<Authorization> {
+  const until = performance.now() + timeout * 1_000
+  for (;;) {
+    const now = await door.client().call('GET /authorizations/:id', { params, signal })
+    if (now.next_action === 'none' && now.status !== 'processing') return now
+    if (performance.now() >= until) return now
+    await pause(ASK_AGAIN_MS, undefined, { signal })
+  }
 }
 
 function told({ status, provider, connection_name, connection_id, error }: Authorization): string {

@@ -47,6 +47,8 @@ export function profileOf(named: string | undefined): ClientOptions {
   return { url, proof: { key: readKeyFile(keyFileOf(env, agent.thumbprint)).jwk } }
 }
 
+export const isProfile = (name: string): boolean => Object.hasOwn(read(profilesFile(processContext().env)), name)
+
 export function keepProfile(name: string, profile: Profile): void {
   if (!NAME.test(name)) throw new ConfigRefused(['A name has 1 to 32 of a-z, 0-9, _ and -.'])
   const file = profilesFile(processContext().env)

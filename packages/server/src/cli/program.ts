@@ -25,6 +25,7 @@ import { keysCommand } from './keys.ts'
 import { logCommand } from './log.ts'
 import { loginCommand } from './login.ts'
 import { mailCommand } from './mail.ts'
+import { onboardCommand } from './onboard.ts'
 import type { Output } from './output.ts'
 import { policiesCommand } from './policies.ts'
 import { profilesCommand } from './profiles.ts'
@@ -38,6 +39,7 @@ import { runsCommand } from './runs.ts'
 import { schedulesCommand } from './schedules.ts'
 import { serveCommand } from './serve.ts'
 import { settingsCommands } from './settings.ts'
+import { logoutCommand } from './sign-in.ts'
 import { slackCommand } from './slack.ts'
 import { tasksCommand } from './tasks.ts'
 import { breakGlassCommand, tenantsCommand } from './tenants.ts'
@@ -54,9 +56,9 @@ Start here:
   $ countersign tasks list          what waits for an answer
   $ countersign doctor              what is wrong, and how to mend it
 
-Commands that talk to a server use --server, else COUNTERSIGN_URL, and the key in COUNTERSIGN_KEY; or a profile;
-else the \`countersign dev\` that runs on this machine. A key never stands in a command. Every command takes the
-options above, and ends with a number that docs/cli/exit-codes.md explains.
+Commands that talk to a server use --server, else COUNTERSIGN_URL, and the key in COUNTERSIGN_KEY; or a profile; else
+what \`countersign login\` signed in to last; else the \`countersign dev\` that runs on this machine. A key never stands
+in a command. Every command takes the options above, and ends with a number that docs/cli/exit-codes.md explains.
 `
 
 export type CommandLine = { program: Command; output(): Output }
@@ -80,6 +82,8 @@ export function commandLine(): CommandLine {
   policiesCommand(program, door)
   providersCommand(program, door)
   loginCommand(program, door)
+  logoutCommand(program, door)
+  onboardCommand(program, door)
   connectionsCommand(program, door)
   grantsCommand(program, door)
   runsCommand(program, door)

@@ -43,13 +43,32 @@ async function nextLine(from: Interface): Promise<string> {
   }
 }
 
+/** Ctrl-C ends `act` by its signal, and `interrupted` says what that means. */
+export async function whenInterrupted<T>(
+  act: (signal: AbortSignal) => Promise<T>,
+  interrupted: () => Promise<never>,
+): Promise<T> {
+  const stop = new AbortController()
+  const onSignal = () => stop.abort()
+  process.once('SIGINT', onSignal)
+  try {
+    return await act(stop.signal)
+  } catch (error) {
+    if (stop.signal.aborted) return await interrupted()
+    throw error
+  } finally {
+    process.off('SIGINT', onSignal)
+  }
+}
+
 /** Nothing that is typed is shown. Without a terminal it is a fault of the words: `flags` name what to use instead. */
 export async function askHidden(question: string, flags: string): Promise<string> {
   const { stdin } = process
   if (!stdin.isTTY) throw usage(`This asks for a secret, and nobody is here to type it: use ${flags}.`)
-  process.stderr.write(question)
+  // Before the question is seen: whoever types at once is not shown either.
   stdin.setRawMode(true)
   stdin.setEncoding('utf8')
+  process.stderr.write(question)
   try {
     return await new Promise<string>((resolve, reject) => {
       let typed = ''

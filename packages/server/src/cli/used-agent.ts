@@ -20,9 +20,9 @@ function readAll(env: Environment): Record<string, string> {
   }
 }
 
-/** Undefined: nobody was chosen, or the key is an agent's own, which says it already. */
+/** Undefined: nobody was chosen, or an agent calls, which says it already: with a key of its own, or with its key pair and no key at all. */
 export function usedAgent({ url, key }: Settings): string | undefined {
-  return key !== null && /^cs_(?:live|test)_agt_/.test(key) ? undefined : readAll(processContext().env)[url]
+  return key === null || /^cs_(?:live|test)_agt_/.test(key) ? undefined : readAll(processContext().env)[url]
 }
 
 /** Whole or not at all: another command may be reading. */

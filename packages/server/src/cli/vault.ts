@@ -19,7 +19,7 @@ const EXAMPLES = `
 Examples:
   $ countersign vault status
   $ countersign vault verify                 opens every envelope; ends with 20 when one does not open
-  $ countersign vault rotate                 new versions of tenants’ keys, beside the server
+  $ countersign vault rotate                 a new version of the tenant’s keys; with progress
 `
 
 const LOOK_SECONDS = 2

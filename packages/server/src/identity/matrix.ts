@@ -114,6 +114,8 @@ export const MATRIX = {
   'proxy.read': /*                    */ '● ● ● ○ – ● – │ – ○',
   'vault.read': /*                    */ '● ● ● – – ● – │ – –',
   'vault.verify': /*                  */ '● ● – – – – – │ – – †',
+  // Of one's own tenant; of all of them it is the row of the key ring.
+  'vault.rotate': /*                  */ '● ● – – – – – │ – – †',
   'card.publish': /*                  */ '● ● ● ○ – – – │ – ○',
   'connection_request.decide': /*     */ '● ● ● ○ – – – │ – –',
   'relay_grant.rotate': /*            */ '● ● ● ○ – – – │ – –',

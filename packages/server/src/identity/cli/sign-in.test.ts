@@ -9,7 +9,8 @@ const ASK = '/api/v1/cli/sign-ins'
 const ask = async (house: House, client = 'olga@laptop') => (await house.nobody.post(ASK, { client })).body
 const fetched = (house: House, { secret }: { secret: string }) => house.nobody.post(`${ASK}/fetch`, { secret })
 const answer = (by: Client, how: 'look' | 'approve' | 'refuse', code: string) => by.post(`${ASK}/${how}`, { code })
-const hoursUntil = (house: House, time: string): number => Math.round((Date.parse(time) - house.clock.now().getTime()) / 3_600_000)
+const hoursUntil = (house: House, time: string): number =>
+  Math.round((Date.parse(time) - house.clock.now().getTime()) / 3_600_000)
 
 test('V34 login: a command waits until a person approves its code, and then acts as that person until a session would end', async () => {
   const house = await setup()

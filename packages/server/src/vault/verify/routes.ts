@@ -1,6 +1,10 @@
 // The routes of a vault as a whole: how it stands, and whether all of it opens.
 import { type Route, route, s } from '../../http/route.ts'
+import { getRewrapOf } from '../../identity/keys-at-rest/rewrap/start.ts'
+import { Rewrap } from '../../identity/keys-at-rest/shapes.ts'
 import type { VaultHouse } from '../house.ts'
+import { tryCanary } from './canary.ts'
+import { startRotation } from './rotate.ts'
 import { startVerification, vaultStatus } from './status.ts'
 
 const tag = 'vault'
@@ -38,5 +42,48 @@ export const vaultStatusRoutes = (house: VaultHouse): Route[] => [
       problems: ['step_up_required'],
     },
     ({ scope }) => startVerification(house, scope),
+  ),
+  route(
+    'POST /vault/check',
+    {
+      summary: 'Seal, open and delete a value that means nothing',
+      description: 'What the doctor asks: whether the tenant’s keys work at this moment. Nothing is left.',
+      tag,
+      auth: 'any',
+      action: 'vault.read',
+      idempotency: 'none',
+      answers: { 200: s.object({ key_version: s.int().describe('Of the tenant’s key that it was sealed under.') }) },
+      problems: ['vault_sealed'],
+    },
+    ({ scope }) => tryCanary(house, scope),
+  ),
+  route(
+    'POST /vault/rotate',
+    {
+      summary: 'Give the tenant a new version of its keys',
+      description:
+        'New writes use it at once, and every wrap moves over to it meanwhile: `GET /vault/rotations/{id}` tells how far. Of two that are asked for at once the second begins when the first is over.',
+      tag,
+      auth: 'any',
+      action: 'vault.rotate',
+      stepUp: true,
+      body: s.object({ reseal: s.optional(s.boolean()).describe('Data keys and nonces are replaced, too.') }),
+      answers: { 202: Rewrap },
+      problems: ['state_conflict', 'step_up_required'],
+    },
+    ({ scope, body }) => startRotation(house, scope, body.reseal ?? false),
+  ),
+  route(
+    'GET /vault/rotations/:id',
+    {
+      summary: 'How far a rotation of the tenant’s keys is',
+      tag,
+      auth: 'any',
+      action: 'vault.read',
+      params: { id: s.id('rwp') },
+      answers: { 200: Rewrap },
+      problems: ['not_found'],
+    },
+    ({ scope, params }) => getRewrapOf(house, scope, params.id),
   ),
 ]

@@ -27,7 +27,7 @@ export const REWRAP = 'keyring.rewrap'
 export type RewrapInput = { tenant_id?: string | null; renew?: boolean; reseal?: boolean }
 
 /** Open from the commit on. With a queue at hand a worker begins; without, whoever calls workRewraps. Runs are worked on one after the other. */
-export async function startRewrap(house: KeyringHouse, scope: Scope, input: RewrapInput): Promise<RewrapView> {
+export async function startRewrap(house: Pick<KeyringHouse, 'db'>, scope: Scope, input: RewrapInput): Promise<RewrapView> {
   const tenantId = input.tenant_id ? await knownTenant(house, input.tenant_id) : null
   return tx(house.db, scope, async (t) => {
     const made = await insertRewrap(t, {
@@ -42,7 +42,7 @@ export async function startRewrap(house: KeyringHouse, scope: Scope, input: Rewr
   })
 }
 
-async function knownTenant({ db }: KeyringHouse, wire: string): Promise<string> {
+async function knownTenant({ db }: Pick<KeyringHouse, 'db'>, wire: string): Promise<string> {
   const id = tenantUuid(wire)
   const scope = systemScope('keyring', id ?? undefined)
   const keys = id ? await tx(db, scope, (t) => newestTenantKey(t, scope), { readOnly: true }) : null
@@ -106,6 +106,13 @@ export async function getRewrap(house: Pick<KeyringHouse, 'db'>, id: string): Pr
     },
     { readOnly: true },
   )
+}
+
+/** One that was asked for this tenant alone: what goes over all of them is nobody's but a host's to see. */
+export async function getRewrapOf(house: Pick<KeyringHouse, 'db'>, scope: Scope, id: string): Promise<RewrapView> {
+  const found = await getRewrap(house, id)
+  if (found.tenant_id === null || tenantUuid(found.tenant_id) !== scope.tenantId) throw new Problem('not_found')
+  return found
 }
 
 export const lastRewraps = (house: Pick<KeyringHouse, 'db'>, atMost = 10): Promise<RewrapView[]> =>
