@@ -1,5 +1,6 @@
 // What one can do with a connection. What cannot be taken back says beforehand what it brings about.
 import type { Connection } from '@countersign/sdk'
+import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useLocation } from 'wouter'
 import { api } from '../api.ts'
@@ -41,6 +42,11 @@ export function ConnectionActs({ connection }: { connection: Connection }) {
     () => api.call('POST /connections/:id/test', { params }),
     ({ status, ms }) => setTold(`${TESTED[status]} ${t('({ms} ms)', { ms })}`),
   )
+  const rotate = useVaultAct(
+    () => api.call('POST /connections/:id/rotate', { params }),
+    () => setTold(t('A new key is on its way.')),
+  )
+  const rotates = useRotates(connection)
   const makeDefault = useVaultAct(
     () => api.call('POST /connections/:id/default', { params, body: {} }),
     () => setTold(t('It is meant where you name no other.')),
@@ -74,6 +80,20 @@ export function ConnectionActs({ connection }: { connection: Connection }) {
         <Button small reason={update} busy={test.isPending} onClick={() => test.mutate(undefined)}>
           {t('Test')}
         </Button>
+        {rotates && (
+          <Confirm
+            name={t('Exchange the key')}
+            title={t('Exchange the key of {name}', { name: `${connection.provider}:${connection.name}` })}
+            confirm={t('Exchange it')}
+            reason={update ?? whyNotNow(connection)}
+            busy={rotate.isPending}
+            onConfirm={() => rotate.mutate(undefined)}
+          >
+            {t(
+              'The provider makes a new key, which is tried and put in place. The old one counts for a while longer, for whoever else has it, and is then ended at the provider.',
+            )}
+          </Confirm>
+        )}
         <Button small reason={update} busy={makeDefault.isPending} onClick={() => makeDefault.mutate(undefined)}>
           {t('Make it my default')}
         </Button>
@@ -104,7 +124,27 @@ export function ConnectionActs({ connection }: { connection: Connection }) {
           {told}
         </p>
       </div>
-      <Refusal error={again.error ?? refresh.error ?? test.error ?? makeDefault.error ?? revoke.error ?? remove.error} />
+      <Refusal
+        error={again.error ?? refresh.error ?? test.error ?? rotate.error ?? makeDefault.error ?? revoke.error ?? remove.error}
+      />
     </div>
   )
 }
+
+/** Whether its provider's definition says how a key is exchanged (V50). */
+function useRotates({ provider, method }: Connection): boolean {
+  const byKey = method === 'api_key' || method === 'basic'
+  const query = useQuery({
+    queryKey: ['providers', 'one', provider],
+    queryFn: () => api.call('GET /providers/:name', { params: { name: provider } }),
+    enabled: byKey,
+  })
+  return byKey && query.data?.definition?.rotate !== undefined
+}
+
+const whyNotNow = ({ status, rotation }: Connection): string | undefined =>
+  status !== 'connected'
+    ? t('Only a key that works is exchanged.')
+    : rotation !== null && rotation.state !== 'over'
+      ? t('A new key is on its way already.')
+      : undefined

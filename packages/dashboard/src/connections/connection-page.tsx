@@ -104,6 +104,8 @@ function Facts({ connection }: { connection: Connection }) {
     [t('Obtained'), time(connection.obtained_at)],
     [t('Expires'), time(connection.expires_at)],
     [t('Renewed next'), time(connection.refresh_at)],
+    ...(connection.hosts.length > 0 ? [[t('Only at'), visible(connection.hosts.join(', '))] satisfies Row] : []),
+    ...(connection.rotation ? [[t('Exchange of the key'), rotationWord(connection.rotation)] satisfies Row] : []),
     [t('Last use'), time(connection.last_used_at)],
     [
       t('Id'),
@@ -117,6 +119,16 @@ function Facts({ connection }: { connection: Connection }) {
       <Described rows={rows} />
     </Card>
   )
+}
+
+/** How far the last exchange of the key is. */
+function rotationWord({ state, cause, started_at, retire_at }: NonNullable<Connection['rotation']>): string {
+  if (state === 'overlapping' && retire_at !== null) return t('the old key counts until {time}', { time: exact(retire_at) })
+  if (state === 'retiring') return t('the old key is being ended')
+  if (state === 'undoing') return t('the new key is being ended')
+  if (state !== 'over') return t('a new key is on its way')
+  if (cause === null) return t('done, begun {time}', { time: exact(started_at) })
+  return t('ended early ({cause}), begun {time}', { cause: cause.replaceAll('_', ' '), time: exact(started_at) })
 }
 
 function UsedBy({ connection }: { connection: Connection }) {

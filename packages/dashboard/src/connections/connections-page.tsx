@@ -20,6 +20,7 @@ import { SelectField } from '../ui/select-field.tsx'
 import { TextField } from '../ui/text-field.tsx'
 import { ConnectionBadge, STATUSES, statusWord } from './frame.tsx'
 import { NewConnection } from './new-connection.tsx'
+import { Proposals } from './proposals.tsx'
 
 const LIVE = { refetchInterval: 3_000 } as const
 
@@ -61,6 +62,7 @@ export function ConnectionsPage() {
           {t('Connect')}
         </Button>
       </PageTitle>
+      <Proposals />
       <search className="grid gap-3 sm:grid-cols-[1fr_14rem]">
         <TextField
           label={t('Find')}
