@@ -23,6 +23,7 @@ import type { Handed } from '../../packages/server/src/main/node/process.ts'
 import { type Server, startServer } from '../../packages/server/src/main/server.ts'
 import { enrolNode } from '../../packages/server/src/proxy/enrol/node.ts'
 import { openLog } from '../../packages/server/src/std/log.ts'
+import { storeClient } from '../../packages/server/src/vault/clients/client.ts'
 import { storeConnection } from '../../packages/server/src/vault/connections/store.ts'
 import { openMaterial, type SealedRow } from '../../packages/server/src/vault/material/material.ts'
 import type { Definition } from '../../packages/server/src/vault/providers/definition.ts'
@@ -31,6 +32,7 @@ import { serve } from './remote.ts'
 export const HOST = 'api.acme.example'
 /** Hosts of the second provider, as many as one likes. */
 export const MANY = 'many.example'
+const STORM = `storm.${MANY}`
 const LIMITS = ['api.key', 'api.user', 'api.tenant', 'anonymous'].map((bucket) => `${bucket}=10000000/1m+1000000`).join(',')
 /** As a new tenant has it: reading goes, the rest is asked for; and what a host may add. */
 const RULES = `permit (principal is User, action, resource);
@@ -42,16 +44,19 @@ when { context.grant.mode == "allow" && context.target.path == "/sink" };
 when { context.target.method == "POST" && context.target.path != "/sink" };
 @id("night") forbid (principal is Agent, action == Action::"proxy.request", resource) when { context.target.path like "/forbidden/*" };`
 
-type Given = { port: number; ca: string }
+type Given = { port: number; ca: string; tokenPort: number }
 export type HouseKeys = { url: string; agentKey: string; personKey: string; connectionId: string; databaseUrl: string }
 
 const log = openLog({ level: 'error' })
 const leave: (() => unknown)[] = []
+type Replica = { db: Db; keyring: Keyring; server: Server }
 type Stage = {
   database: Embedded
-  db: Db
-  keyring: Keyring
+  /** Two control planes over one database, each with a gate of its own. */
+  replicas: [Replica, Replica]
   server: Server
+  tokenPort: number
+  ownerId: string
   scope: Scope
   trust: string
   dns: string
@@ -61,7 +66,7 @@ type Stage = {
 }
 let stage: Stage
 
-async function open({ port, ca }: Given): Promise<HouseKeys> {
+async function open({ port, ca, tokenPort }: Given): Promise<HouseKeys> {
   const home = mkdtempSync('/tmp/countersign-bench-')
   chmodSync(home, 0o711)
   leave.push(() => rmSync(home, { recursive: true, force: true }))
@@ -72,8 +77,6 @@ async function open({ port, ca }: Given): Promise<HouseKeys> {
   const admin = new pg.Client({ connectionString: Object.assign(new URL(database.adminUrl), { pathname }).href })
   await admin.connect()
   leave.push(() => admin.end())
-  const db = await openDb({ url: database.runtimeUrl, max: 20 })
-  leave.push(() => db.close())
   const file = join(home, 'keys', 'root.key')
   await createKeyFile(file)
   const roots = await findRoots({
@@ -83,25 +86,36 @@ async function open({ port, ca }: Given): Promise<HouseKeys> {
     variable: () => undefined,
     mayCreate: () => false,
   })
-  const ring = await openRing({ db, roots, log, roles: ['web', 'worker'] })
   const dns = await openDnsStub((name, type) => ({
     records: type === 'A' && name.endsWith('.example') ? [{ address: '127.0.0.1' }] : [],
   }))
   leave.push(() => dns.close())
-  const config = readConfig(
-    {
-      COUNTERSIGN_ENVIRONMENT: 'development',
-      COUNTERSIGN_PORT: '0',
-      COUNTERSIGN_ROLES: 'web,worker',
-      COUNTERSIGN_LIMITS: LIMITS,
-      COUNTERSIGN_HOME: home,
-      COUNTERSIGN_GATE_LISTEN: '127.0.0.1:0',
-      COUNTERSIGN_GATE_KEY_FILE: join(home, 'gate.pem'),
-    },
-    { cwd: home, isRoot: false },
-  )
-  const server = await startServer({ config, db, ring, log, version: 'bench', pages: null })
-  leave.push(() => server.close())
+  const start = async (name: string): Promise<Replica> => {
+    const db = await openDb({ url: database.runtimeUrl, max: 20 })
+    leave.push(() => db.close())
+    const ring = await openRing({ db, roots, log, roles: ['web', 'worker'] })
+    const config = readConfig(
+      {
+        COUNTERSIGN_ENVIRONMENT: 'development',
+        COUNTERSIGN_PORT: '0',
+        COUNTERSIGN_ROLES: 'web,worker',
+        COUNTERSIGN_LIMITS: LIMITS,
+        COUNTERSIGN_HOME: home,
+        COUNTERSIGN_GATE_LISTEN: '127.0.0.1:0',
+        COUNTERSIGN_GATE_KEY_FILE: join(home, `${name}.pem`),
+        // The provider of the storm answers here.
+        COUNTERSIGN_EGRESS_ALLOW: `127.0.0.1:${tokenPort}`,
+        COUNTERSIGN_EGRESS_HTTP: '1',
+        COUNTERSIGN_EGRESS_LITERALS: '1',
+      },
+      { cwd: home, isRoot: false },
+    )
+    const server = await startServer({ config, db, ring, log, version: 'bench', pages: null })
+    leave.push(() => server.close())
+    return { db, keyring: ring.keyring, server }
+  }
+  const replicas: Stage['replicas'] = [await start('one'), await start('two')]
+  const [{ server, db, keyring }] = replicas
   const tenantId = await createTenant(server.identity, 'Bench')
   const system = systemScope('bench', tenantId)
   const person = await createUser(server.identity, system, { email: 'owner@example.com', display_name: 'Owner', role: 'owner' })
@@ -135,7 +149,7 @@ async function open({ port, ca }: Given): Promise<HouseKeys> {
       env: { [`${name.toUpperCase()}_API_KEY`]: 'api_key' },
     })
     const row = await tx(db, system, (t) =>
-      storeConnection({ db, keyring: ring.keyring }, t, system, {
+      storeConnection({ db, keyring }, t, system, {
         ...{ provider: name, version: 2, belongs: { owner: person.id }, method: 'api_key' },
         material: { api_key: secret },
       }),
@@ -149,7 +163,16 @@ async function open({ port, ca }: Given): Promise<HouseKeys> {
   const trusted = [HOST, `*.${MANY}`].map((host) => ({ host, port, ca_file: 'origin.pem' }))
   writeFileSync(trust, JSON.stringify(trusted), { mode: 0o600 })
   const keys = { url: server.url, agentKey, personKey, connectionId, databaseUrl: database.runtimeUrl }
-  stage = { ...{ database, db, keyring: ring.keyring }, server, scope, trust, dns: `127.0.0.1:${dns.port}`, port, admin, keys }
+  stage = {
+    ...{ database, replicas, tokenPort, ownerId: person.id },
+    server,
+    scope,
+    trust,
+    dns: `127.0.0.1:${dns.port}`,
+    port,
+    admin,
+    keys,
+  }
   agentId = agent.id
   for (const id of [connectionId, manyId]) await verbs.grant(id)
   return keys
@@ -190,10 +213,10 @@ const now = (): number => performance.timeOrigin + performance.now()
 const verbs = {
   open,
   /** What a proxy process is started with. */
-  async node({ name, settings = {} }: { name: string; settings?: Record<string, string> }) {
-    const { database, server, scope, dns, trust, port } = stage
+  async node({ name, replica = 0, settings = {} }: { name: string; replica?: 0 | 1; settings?: Record<string, string> }) {
+    const { database, replicas, server, scope, dns, trust, port } = stage
     const { key, certificate, fingerprint } = await newIdentity(name)
-    const gate = server.gate
+    const { gate } = replicas[replica].server
     if (!gate) throw new Error('The gate does not listen.')
     const { id } = await enrolNode(server.identity, scope, { fingerprint, name })
     const handed: Handed = {
@@ -261,7 +284,8 @@ const verbs = {
   },
   /** So many times what `material` does for a connection: the milliseconds of each. */
   async resolve(times: number): Promise<number[]> {
-    const { db, keyring, scope, keys } = stage
+    const { scope, keys, replicas } = stage
+    const [{ db, keyring }] = replicas
     const took: number[] = []
     for (let i = 0; i < times; i++) {
       const began = performance.now()
@@ -278,6 +302,33 @@ const verbs = {
       took.push(performance.now() - began)
     }
     return took
+  },
+  /** A connection whose token has ended, granted: whoever uses it first has it renewed. */
+  async expired(): Promise<void> {
+    const { admin, scope, ownerId, port, tokenPort, replicas } = stage
+    const [{ db, keyring }] = replicas
+    const token_url = `http://127.0.0.1:${tokenPort}/token`
+    await define(admin, scope.tenantId, ownerId, {
+      ...{ schema: 1, name: 'storm', kind: 'app', display_name: 'Storm', hosts: [{ host: STORM, port }], methods: ['code'] },
+      client: { needed: 'always', auth: 'none' },
+      oauth: {
+        ...{ authorization_url: token_url, token_url, pkce: 'required' },
+        scopes: { default: ['read'], catalogue: { read: 'Read what you can read.' } },
+      },
+      inject: [{ where: 'header', name: 'authorization', template: 'Bearer {{access_token}}' }],
+    })
+    const id = await tx(db, scope, async (t) => {
+      const client = await storeClient({ db, keyring }, t, scope, {
+        ...{ provider: 'storm', clientId: 'client-1', secrets: {}, auth: 'none', redirectUris: [] },
+      })
+      const row = await storeConnection({ db, keyring }, t, scope, {
+        ...{ provider: 'storm', version: 2, belongs: { owner: ownerId }, method: 'code', scopes: ['read'] },
+        material: { access_token: crypto.randomUUID(), refresh_token: crypto.randomUUID() },
+        ...{ expiresAt: new Date(t.now.getTime() - 60_000), clientId: client.id },
+      })
+      return row.id
+    })
+    await verbs.grant(id)
   },
   tellProxy: (url: string) => stage.server.tellProxy(url),
 }

@@ -10,6 +10,8 @@ import type { Upstream } from './upstream.ts'
 
 export const HOST = 'api.acme.example'
 export const MANY = 'many.example'
+/** How long the provider of the storm takes to renew a token. */
+export const PROVIDER_MS = 300
 
 export type Proxy = { part: Part<NodeProcess>; port: number }
 export type Rig = {
@@ -40,13 +42,14 @@ export async function openRig(nodeFlags: readonly string[] = []): Promise<Rig> {
     const upstream = started(openPart<Upstream>('./upstream.ts'))
     const port = await upstream.start(await origin.issue([HOST, `*.${MANY}`, 'localhost']))
     const house = started(openPart<HouseProcess>('./house.ts'))
-    const keys = await house.open({ port, ca: origin.certificate })
-    const proxy = async (name: string, flags: readonly string[] = []): Promise<Proxy> => {
-      const given = await house.node({ name, settings: { COUNTERSIGN_PROXY_STREAMS_PER_RUN: '5000' } })
+    const tokenPort = await upstream.tokens({ ms: PROVIDER_MS })
+    const keys = await house.open({ port, ca: origin.certificate, tokenPort })
+    const proxy = async (name: string, replica: 0 | 1, flags: readonly string[] = []): Promise<Proxy> => {
+      const given = await house.node({ name, replica, settings: { COUNTERSIGN_PROXY_STREAMS_PER_RUN: '5000' } })
       const part = started(openPart<NodeProcess>('./node.ts', flags))
       return { part, port: await part.start(given) }
     }
-    const proxies: [Proxy, Proxy] = [await proxy('bench-1', nodeFlags), await proxy('bench-2')]
+    const proxies: [Proxy, Proxy] = [await proxy('bench-1', 0, nodeFlags), await proxy('bench-2', 1)]
     await house.tellProxy(`http://127.0.0.1:${proxies[0].port}`)
     const run = await house.run()
     const direct: Way = { host: HOST, upstream: port, ca: origin.certificate }

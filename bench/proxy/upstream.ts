@@ -1,5 +1,6 @@
 // The service behind the proxy, a process of its own: TLS with keep-alive. `/v1/…` is one KiB of JSON, `/bytes/<n>` so many bytes, `/sink` counts what it is sent, `/events`
 // says once a second what time it is. Counts what reached it and when: the moments of held requests are read from here.
+import { createServer as createPlain } from 'node:http'
 import { createServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { serve } from './remote.ts'
@@ -9,6 +10,7 @@ const EVENT_MS = 1_000
 const sockets = new Set<Socket>()
 let requests = 0
 let lastAt = 0
+let tokens = 0
 
 const now = (): number => performance.timeOrigin + performance.now()
 
@@ -33,6 +35,18 @@ const verbs = {
     return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port)))
   },
   seen: () => ({ requests, lastAt }),
+  /** The token endpoint of a provider, which takes its time: its port. */
+  async tokens({ ms }: { ms: number }): Promise<number> {
+    const server = createPlain((request, answer) => {
+      tokens++
+      request.resume()
+      const token = { access_token: crypto.randomUUID(), token_type: 'bearer', expires_in: 3_600 }
+      setTimeout(() => answer.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(token)), ms)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    return (server.address() as { port: number }).port
+  },
+  tokensAsked: () => tokens,
 }
 export type Upstream = typeof verbs
 

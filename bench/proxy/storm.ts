@@ -1,0 +1,72 @@
+// A token that has ended, and everybody who wants to use it at once, over two proxies and two control planes: the provider is asked once, and nobody waits longer than that
+// takes. Each request has a connection that is open before.
+import type { Socket } from 'node:net'
+import { type Answer, ask, drop, pause } from './client.ts'
+import { reach, type Way } from './load.ts'
+import { MANY, PROVIDER_MS, type Rig } from './rig.ts'
+import type { Options } from './rows.ts'
+
+const OVER_PROVIDER_MS = 250
+const AT_ONCE = 20
+
+/** A machine that stood still for a second makes a proxy refuse for a moment, as it should: that is no answer. */
+async function answered(socket: Socket, way: Way): Promise<Answer> {
+  for (;;) {
+    const answer = await ask(socket, way, '/v1/things')
+    if (answer.status !== 503) return answer
+    await pause(50)
+  }
+}
+
+export async function storm(rig: Rig, { quick, say }: Options): Promise<void> {
+  const requests = quick ? 60 : 500
+  await rig.house.expired()
+  const run = await rig.house.run()
+  const ways: Way[] = rig.proxies.map(({ port }) => ({
+    ...{ host: `storm.${MANY}`, upstream: rig.upstream.port, ca: run.ca },
+    proxy: { port, token: run.token },
+  }))
+  const sockets: { socket: Socket; way: Way }[] = []
+  try {
+    while (sockets.length < requests)
+      sockets.push(
+        ...(await Promise.all(
+          Array.from({ length: Math.min(AT_ONCE, requests - sockets.length) }, async (_, i) => {
+            const way = ways[i % ways.length] as Way
+            return { way, socket: await reach(way) }
+          }),
+        )),
+      )
+    const before = await rig.upstream.part.tokensAsked()
+    const began = performance.now()
+    const answers = await Promise.all(sockets.map(({ socket, way }) => answered(socket, way)))
+    const slowest = Math.max(...answers.map(({ firstByteAt }) => firstByteAt)) - began
+    const refused = answers.find(({ status }) => status !== 200)
+    if (refused) throw new Error(`A request of the storm was answered ${refused.status}: ${refused.body}`)
+    const asked = (await rig.upstream.part.tokensAsked()) - before
+    const said = { bench: 'refresh-storm', peer_name: null, peer: null }
+    say({
+      ...said,
+      ...{
+        metric: `calls of the provider, ${requests} requests at once, 2 replicas`,
+        unit: 'calls',
+        ours: asked,
+        goal: '1',
+        met: asked === 1,
+      },
+    })
+    const most = PROVIDER_MS + OVER_PROVIDER_MS
+    say({
+      ...said,
+      ...{
+        metric: `slowest answer, provider takes ${PROVIDER_MS} ms`,
+        unit: 'ms',
+        ours: slowest,
+        goal: `<= ${most}`,
+        met: slowest <= most,
+      },
+    })
+  } finally {
+    for (const { socket } of sockets) drop(socket)
+  }
+}
