@@ -164,12 +164,18 @@ test('V38 §12.7 a resource that only says where its metadata is: a client is re
   }
 })
 
-test('V49 §12.9 invalid_grant is told once, and signing in again restores the same id', async () => {
+test('V49 §12.9 invalid_grant is told once, by event and webhook, and signing in again restores the same id, name, labels and grants', async () => {
   const vendor = await openVendor({ '/token': () => ({ json: tokens() }) })
   const house = await setup(reaching(vendor))
   await giveProvider(house, oauthProvider(vendor))
   await giveClient(house, 'acme')
   const id = await connect(house, {})
+  await house.alice.patch(`/api/v1/connections/${id}`, { labels: ['billing'] })
+  const granted = await house.alice.post('/api/v1/grants', {
+    ...{ agent_id: house.agent.id, connection_id: id, rules: [{ effect: 'allow' }] },
+  })
+  const hook = { url: `${vendor.origin}/hook`, events: 'connection.*', verify: false }
+  expect((await house.alice.post('/api/v1/endpoints', hook)).status).toBe(201)
   vendor.at('/token', { status: 400, json: { error: 'invalid_grant' } })
   for (let i = 0; i < 2; i++)
     expect(await house.alice.post(`/api/v1/connections/${id}/refresh`)).toMatchObject({
@@ -179,8 +185,16 @@ test('V49 §12.9 invalid_grant is told once, and signing in again restores the s
   expect((await house.alice.get(`/api/v1/connections/${id}`)).body.status).toBe('needs_reauth')
   vendor.at('/token', () => ({ json: tokens() }))
   expect(await connect(house, { replace: true })).toBe(id)
-  expect((await house.alice.get(`/api/v1/connections/${id}`)).body.status).toBe('connected')
-  expect(await ofConnections(house)).toEqual(['connection.created', 'connection.needs_reauth', 'connection.reauthorized'])
+  expect((await house.alice.get(`/api/v1/connections/${id}`)).body).toMatchObject({
+    ...{ status: 'connected', name: 'default', labels: ['billing'] },
+    used_by: [{ grant_id: granted.body.id, agent_id: house.agent.id }],
+  })
+  expect((await house.alice.get(`/api/v1/grants/${granted.body.id}`)).body.status).toBe('active')
+  expect(await ofConnections(house)).toEqual([
+    ...['connection.created', 'connection.updated', 'connection.needs_reauth', 'connection.reauthorized'],
+  ])
+  const sent = await house.admin.rows<{ type: string }>`select event_type as type from deliveries order by ord`
+  expect(sent.map(({ type }) => type)).toEqual(['connection.needs_reauth', 'connection.reauthorized'])
 })
 
 test('V51 §12.10 revoked while the provider is down: use stops at once, it is told when it is back, and nothing of the material is left', async () => {

@@ -71,7 +71,8 @@ function Trouble({ connection }: { connection: Connection }) {
   if (provider_revocation === 'failed')
     return (
       <Banner tone="error">
-        {t('The provider did not take the revocation. Use ended here; end it on the provider’s own page as well.')}
+        {t('The provider did not take the revocation. Use ended here; end it on the provider’s own page as well.')}{' '}
+        <OwnPage provider={connection.provider} />
       </Banner>
     )
   if (last_error === null || status !== 'connected') return null
@@ -82,6 +83,21 @@ function Trouble({ connection }: { connection: Connection }) {
         code: last_error.code.replaceAll('_', ' '),
       })}
     </Banner>
+  )
+}
+
+/** Where the vendor says how (V51). */
+function OwnPage({ provider }: { provider: string }) {
+  const query = useQuery({
+    queryKey: ['providers', 'one', provider],
+    queryFn: () => api.call('GET /providers/:name', { params: { name: provider } }),
+  })
+  const url = query.data?.definition?.docs_url
+  if (typeof url !== 'string') return null
+  return (
+    <a href={url} rel="noreferrer noopener" target="_blank" className="underline underline-offset-4">
+      {t('Documentation of the vendor')}
+    </a>
   )
 }
 

@@ -74,7 +74,7 @@ test('V29 V30 V35 the code flow: link, page, provider, return, connection; nothi
   expect(await canaryIn(house, [...secrets, code, state, verifier, token])).toEqual([])
 })
 
-test('V30 V35 a return counts for its own browser alone: not without the cookie, not in another profile, not with another state', async () => {
+test('§10.1 V30 V35 authorization, redirect in another browser, foreign state, reused code: a return counts for its own browser alone, and once', async () => {
   const { vendor, house } = await codeHouse()
   const begun = await start(house, { provider: 'acme' })
   const other = await start(house, { provider: 'acme', name: 'other' })
@@ -89,9 +89,12 @@ test('V30 V35 a return counts for its own browser alone: not without the cookie,
   expect((await stranger.back({ code: 'c', state })).body).toMatchObject({ status: 'failed', error: { code: 'state_invalid' } })
   expect(vendor.askedAt('/token')).toEqual([])
   expect((await page.back({ code: 'c', state })).body).toMatchObject({ status: 'completed' })
+  const again = await page.back({ code: 'c', state })
+  expect([403, 410]).toContain(again.status)
+  expect(vendor.askedAt('/token')).toHaveLength(1)
 })
 
-test('V35 what the provider refuses is told in its words, and the authorization is over', async () => {
+test('§10.1 V35 authorization, error=access_denied: what the provider refuses is told in its words, and the authorization is over', async () => {
   const { vendor, house } = await codeHouse()
   const begun = await start(house, { provider: 'acme' })
   const page = pageAt(house.url, begun.body.connect_url)
@@ -165,7 +168,7 @@ async function keyHouse() {
   return { vendor, house }
 }
 
-test('V31 V33 V41 a key by the form: checked, tried, stored; of two posts at once one counts, and each refusal is on the record', async () => {
+test('§10.1 V31 V33 V41 authorization, submit twice in parallel; a key by the form: checked, tried, stored; of two posts at once one counts, and each refusal is on the record', async () => {
   const { vendor, house } = await keyHouse()
   const begun = await start(house, { provider: 'keyed' })
   const page = pageAt(house.url, begun.body.connect_url)
@@ -220,7 +223,7 @@ const KEYS: [string, string, boolean][] = [
   ['a newline at the end', 'key-abc\n', true],
 ]
 
-test('V33 V41 what may stand in a key field, with the pattern’s hint where it may not', async () => {
+test('§10.1 V33 V41 key field: what may stand there, with the pattern’s hint where it may not', async () => {
   const { house } = await keyHouse()
   for (const [i, [name, api_key, fits]] of KEYS.entries()) {
     const answer = await start(house, { provider: 'keyed', name: `k${i}`, fields: { api_key } })

@@ -104,7 +104,7 @@ test.each<[string, object, string[]]>([
     ['/api_key/test/url auth_host'],
   ],
   ['a placeholder without its id', { placeholder: 'sk-fixed' }, ['/placeholder invalid']],
-])('§10.1 V4 %s is refused with its pointer', (_, change, expected) => {
+])('§10.1 V4 definition: %s is refused with its pointer', (_, change, expected) => {
   expect(faults(change)).toEqual(
     expected.map((one) =>
       expect.stringMatching(new RegExp(`^${one.replace(/[.*+?^$()[\]{}|\\]/g, '\\$&').replace(/invalid$/, '\\w+')}$`)),
@@ -124,7 +124,7 @@ test.each<[string, object, string[]]>([
   ],
   ['no authorization URL', { authorization_url: undefined }, ['/oauth/authorization_url required']],
   ['a revocation without URL', { revocation: { style: 'rfc7009' } }, ['/oauth/revocation/url required']],
-])('V4 OAuth with %s is refused', (_, change, expected) => {
+])('§10.1 V4 definition: OAuth with %s is refused', (_, change, expected) => {
   expect(faults({ oauth: { ...OAUTH.oauth, ...change } }, OAUTH)).toEqual(expected)
 })
 
@@ -151,13 +151,13 @@ test('V4 allow_plaintext is taken where the operator allowed the host', () => {
 })
 
 test.each(['__proto__', 'a'.repeat(64), 'acme ', 'Acme', 'acme😀', '', '-acme'])(
-  '§10.1 the name %j is refused with the rule',
+  '§10.1 name %j is refused with the rule',
   (name) => {
     expect(faults({ name })).toEqual([expect.stringMatching(/^\/name /)])
   },
 )
 
-test('§10.1 V2 what is not one JSON value with each member once is refused', () => {
+test('§10.1 V2 definition, duplicate JSON keys: what is not one JSON value with each member once is refused', () => {
   expect(faultsOf('{"schema":1,"schema":1}')).toEqual(['/schema duplicate'])
   expect(faultsOf('{"api_key":{"a":1,"a":2},"x":{"__proto__":{"admin":true}}}')).toEqual([
     '/api_key/a duplicate',

@@ -100,7 +100,7 @@ test('V46 a process killed in the middle leaves a claim that lapses; the old tok
   expect(await read()).toMatchObject({ status: 'needs_reauth', status_cause: 'refresh_lost' })
 })
 
-test('V49 invalid_grant is one change of state with one event, however many notice', async () => {
+test('V49 §10.2 provider revokes behind our back: invalid_grant is one change of state with one event, however many notice', async () => {
   const { vendor, house, scope, id, read } = await connected()
   vendor.at('/token', { status: 400, json: { error: 'invalid_grant', error_description: 'gone' } })
   const vault = vaultOf(house, vendor)
@@ -147,6 +147,33 @@ test('V47 what is due is renewed by a job; while the provider is away the old to
   await due()
   expect(await read()).toMatchObject({ status: 'connected', generation: 2, last_error: null })
   expect(await types(house)).toEqual(['connection.created', 'connection.refresh_failed', 'connection.refreshed'])
+})
+
+test('V47 §10.2 provider slow, 5xx, 429 with Retry-After, malformed: bounded waits, the old token is used while it is valid, one event at the first failure', async () => {
+  const { vendor, house, scope, id, first, read } = await connected({ lifetime: 7_200 })
+  const vault = vaultOf(house, vendor)
+  const attempt = async () => {
+    const now = await fresh(vault, scope, id, { reason: 'unauthorized', generation: 1 })
+    expect(now.material.access_token).toBe(first.access_token)
+    const { refresh_at, last_error } = await read()
+    return { code: last_error.code as string, wait: Date.parse(refresh_at) - house.clock.now().getTime() }
+  }
+  const SAYS: [Parameters<Vendor['at']>[1], string, number, number][] = [
+    [{ status: 500, text: 'oops' }, 'http_500', 15_000, 30_000],
+    [{ status: 429, headers: { 'retry-after': '600' } }, 'http_429', 599_000, 600_000],
+    [{ text: '<html>', type: 'text/html' }, 'answer_invalid', 30_000, 120_000],
+    ['reset', 'unreachable', 30_000, 240_000],
+  ]
+  for (const [says, code, least, most] of SAYS) {
+    vendor.at('/token', says)
+    const said = await attempt()
+    expect(said.code).toBe(code)
+    // The clock of the house goes on while it is asked.
+    expect(said.wait).toBeGreaterThan(least - 60_000)
+    expect(said.wait).toBeLessThanOrEqual(most)
+  }
+  expect(await read()).toMatchObject({ status: 'connected', generation: 1 })
+  expect(await types(house)).toEqual(['connection.created', 'connection.refresh_failed'])
 })
 
 test('V46 what was replaced while it was renewed is not overwritten', async () => {

@@ -99,7 +99,7 @@ test('V36 the code is sent once with the verifier; Basic encodes id and secret b
   expect(decodeURIComponent(password ?? '')).toBe(client.secret?.reveal())
 })
 
-test('V35 a foreign state, a wrong iss, a missing iss that was announced, and a refusal never reach the token endpoint', async () => {
+test('§10.1 V35 authorization: a foreign state, a wrong iss, a missing iss that was announced, and a refusal never reach the token endpoint', async () => {
   const vendor = await openVendor({ '/token': { json: TOKENS } })
   const issuer = 'https://as.example.com'
   const server = serverAt(vendor, { issuer, announcesIss: true })
@@ -176,7 +176,7 @@ const USABLE: [string, Says, Partial<ProviderServer>, object][] = [
 ]
 
 for (const [name, says, server, expected] of USABLE)
-  test(`V36 a token answer that can be used: ${name}`, async () => {
+  test(`§10.1 V36 token answer that can be used: ${name}`, async () => {
     expect((await codeWith(says, server)).result).toMatchObject(expected)
   })
 
@@ -230,7 +230,7 @@ const REFUSED: [string, Says, Partial<ProviderServer>, object][] = [
 ]
 
 for (const [name, says, server, expected] of REFUSED)
-  test(`V36 a token answer that is of no use: ${name}`, async () => {
+  test(`§10.1 V36 token answer that is of no use: ${name}`, async () => {
     const { result } = await codeWith(says, server)
     expect(result).toBeInstanceOf(ProviderFault)
     expect(result).toMatchObject(expected)
