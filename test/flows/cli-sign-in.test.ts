@@ -1,5 +1,5 @@
 // Signing this machine's commands in and out, as the built command against a real server, with a person who approves in their own session (vault.md §7.2, V34, V123).
-import { chmodSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type House, setup } from '#harness'
@@ -128,4 +128,44 @@ test('V123 a sign-in that others can read is used by no command', async () => {
   chmodSync(machine.file, 0o640)
   const { code, err } = await machine.run(['tasks', 'list'])
   expect([code, err]).toEqual([78, expect.stringContaining('chmod 600')])
+}, 240_000)
+
+test('§7.2 onboard: a person signs in, an agent with a key pair of its own is there and claimed, and nothing is imported; again it changes nothing', async () => {
+  const house = await setup()
+  const machine = await machineOf(house)
+  const value = `sk-${'0123456789abcdef'.repeat(3)}`
+  writeFileSync(join(machine.folder, '.env'), `OPENAI_API_KEY=${value}\n`, { mode: 0o600 })
+
+  const first = machine.begin(['onboard', '--device', '--agent', 'Nightly', '--json'])
+  await answer(house, 'approve', await codeShown(first))
+  expect((await first.ended).code).toBe(0)
+  const made = JSON.parse(first.stdout())
+  expect(made).toMatchObject({
+    ...{ v: 1, server: house.url, principal: { id: house.alice.id, signed_in: true } },
+    agent: { name: 'Nightly', profile: 'agent', made: true },
+    import: { items: expect.arrayContaining([expect.objectContaining({ variables: ['OPENAI_API_KEY'], from: ['.env'] })]) },
+  })
+  expect(first.stdout() + first.stderr()).not.toContain(value)
+  expect((await house.alice.get('/api/v1/connections')).body.data).toEqual([])
+
+  // The agent is claimed, calls with its pair, and is the one that `run` runs.
+  const self = await machine.run(['whoami', '--json', '--profile', 'agent'])
+  expect([self.code, JSON.parse(self.out)]).toMatchObject([
+    0,
+    {
+      ...{ key_source: 'profile', principal: { type: 'agent', id: made.agent.id } },
+      agent: { id: made.agent.id, did: expect.stringMatching(/^did:key:z6Mk/), thumbprint: expect.any(String) },
+    },
+  ])
+  const mine = await machine.run(['whoami', '--json'])
+  expect(JSON.parse(mine.out)).toMatchObject({ key_source: 'file', agent: { id: made.agent.id, did: expect.any(String) } })
+
+  const second = await machine.run(['onboard', '--json'])
+  expect([second.code, JSON.parse(second.out)]).toMatchObject([
+    0,
+    { principal: { signed_in: false }, agent: { id: made.agent.id, profile: 'agent', made: false }, import: made.import },
+  ])
+  expect(
+    (await house.alice.get('/api/v1/agents')).body.data.filter(({ name }: { name: string }) => name === 'Nightly'),
+  ).toHaveLength(1)
 }, 240_000)

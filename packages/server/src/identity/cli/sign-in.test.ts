@@ -95,7 +95,7 @@ test('V34 login: whoever approves has just proven that they are there, may make 
   expect([byKey.status, byKey.body.code]).toEqual([403, 'forbidden'])
   expect((await answer(house.nobody, 'approve', asked.code)).status).toBe(401)
   const rita = await house.given.user({ role: 'reviewer' })
-  expect((await answer(rita, 'look', asked.code)).body.code).toBe('forbidden')
+  expect((await answer(rita, 'approve', asked.code)).body.code).toBe('forbidden')
   await house.clock.advance('9m')
   const late = await ask(house)
   await house.clock.advance('2m')
