@@ -62,7 +62,7 @@ const asked = (way: WayOut): Promise<string> =>
     return (waiting as { task_id: string }).task_id
   }, PATIENT)
 
-test('V100 V103 V104 A23 a small refund goes through; a large one waits, is shown to a person, and is sent once when they agree', async () => {
+test('V100 V103 V104 §12.23 a small refund goes through; a large one waits, is shown to a person, and is sent once when they agree', async () => {
   const way = await opened()
   const { house, send, through, going, reached, secret } = way
   expect((await send(through, going, { body: refund(40) }).answer).status).toBe(200)
@@ -110,7 +110,7 @@ test('V100 V103 V104 A23 a small refund goes through; a large one waits, is show
   expect(await house.admin.one`select request is null and edited is null as gone from proxy_holds`).toEqual({ gone: true })
 })
 
-test('V105 A23 a person who refuses is heard with their words; until its time is over nobody is asked again', async () => {
+test('V105 §12.23 a person who refuses is heard with their words; until its time is over nobody is asked again', async () => {
   const way = await opened()
   const { send, through, going, reached } = way
   const waiting = send(through, going, { body: refund(400), wait: 50 })
@@ -123,7 +123,7 @@ test('V105 A23 a person who refuses is heard with their words; until its time is
   expect([reached, await states(way)]).toEqual([[], ['refused']])
 })
 
-test('V104 V105 A23 nobody answers in time: 428; the same request joins what waits, and after approval goes out once', async () => {
+test('V104 V105 §12.23 nobody answers in time: 428; the same request joins what waits, and after approval goes out once', async () => {
   const way = await opened()
   const { house, send, through, going, reached } = way
   const pending = await send(through, going, { body: refund(400) }).answer
@@ -154,7 +154,7 @@ test('V104 V105 A23 nobody answers in time: 428; the same request joins what wai
   expect(reached).toHaveLength(1)
 })
 
-test('V101 V106 A24 a body that differs by one byte and another run do not use an approval', async () => {
+test('V101 V106 §12.24 a body that differs by one byte and another run do not use an approval', async () => {
   const way = await opened()
   const { send, through, going, reached } = way
   const { json } = await send(through, going, { body: refund(400) }).answer
@@ -167,7 +167,7 @@ test('V101 V106 A24 a body that differs by one byte and another run do not use a
   expect(reached).toEqual([])
 })
 
-test('V106 A24 an approval that nobody uses lapses after ten minutes', async () => {
+test('V106 §12.24 an approval that nobody uses lapses after ten minutes', async () => {
   const way = await opened()
   const { house, send, through, going, reached } = way
   const { json } = await send(through, going, { body: refund(400) }).answer
@@ -181,7 +181,7 @@ test('V106 A24 an approval that nobody uses lapses after ten minutes', async () 
   expect(reached).toEqual([])
 })
 
-test('V106 A24 a grant that shrank after the approval lets nothing out, also before the node knows of it', async () => {
+test('V106 §12.24 a grant that shrank after the approval lets nothing out, also before the node knows of it', async () => {
   const way = await opened()
   const { house, send, through, going, grantId, reached } = way
   const { json } = await send(through, going, { body: refund(400) }).answer
@@ -201,7 +201,7 @@ test('V106 A24 a grant that shrank after the approval lets nothing out, also bef
   expect([reached, await states(way)]).toEqual([[], ['closed']])
 })
 
-test('V105 V106 A24 of eight sockets over two proxies that have one approval exactly one sends, and the rest hear which', async () => {
+test('V105 V106 §12.24 of eight sockets over two proxies that have one approval exactly one sends, and the rest hear which', async () => {
   const way = await opened()
   const { house, send, through, going, reached, upstream } = way
   const second = await way.node((await house.second({ settings: { GATE_LISTEN: '127.0.0.1:0' } })) as typeof house.server)
@@ -235,7 +235,7 @@ test('V105 V106 A24 of eight sockets over two proxies that have one approval exa
   expect(reached).toHaveLength(1)
 })
 
-test('V48 A24 a token that upstream refuses is renewed once and the approved request goes once more, under the one approval', async () => {
+test('V48 §12.24 a token that upstream refuses is renewed once and the approved request goes once more, under the one approval', async () => {
   const vendor = await openVendor()
   const way = await openWayOut(reaching(vendor).settings)
   const { house, send, reached, upstream } = way

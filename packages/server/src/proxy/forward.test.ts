@@ -97,6 +97,74 @@ test('V86 trailers and gRPC status pass unchanged, and a denial is a status with
   })
 })
 
+test('V86 §12.29 gRPC of all four kinds: frames, trailers and status are those of a direct call, and a denied method is status 7', async () => {
+  const world = await openWorld()
+  world.server.removeAllListeners('request')
+  world.server.removeAllListeners('stream')
+  const frame = (text: string): Buffer => {
+    const head = Buffer.alloc(5)
+    head.writeUInt32BE(Buffer.byteLength(text), 1)
+    return Buffer.concat([head, Buffer.from(text)])
+  }
+  world.server.on('stream', (stream, headers) => {
+    const kind = String(headers[':path']).slice('/echo.Echo/'.length)
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
+    stream.on('wantTrailers', () =>
+      stream.sendTrailers({ 'grpc-status': kind === 'Unary' ? '0' : '10', 'grpc-message': kind, 'x-end-bin': 'AAE' }),
+    )
+    let got = 0
+    stream.on('data', (chunk: Buffer) => {
+      got += chunk.length
+      if (kind === 'Both') stream.write(chunk)
+    })
+    stream.on('end', () => {
+      if (kind === 'Both') return stream.end()
+      if (kind === 'Server') for (const text of ['one', 'two']) stream.write(frame(text))
+      stream.end(frame(`${got}`))
+    })
+  })
+  const h2 = await session(world)
+  /** Pieces one by one; where the service answers each, the next only after the answer to the one before. */
+  const call = (kind: string, pieces: readonly string[]) =>
+    new Promise<{ frames: string; trailers: Record<string, unknown> }>((resolve, reject) => {
+      const stream = h2.request({
+        ':method': 'POST',
+        ':path': `/echo.Echo/${kind}`,
+        'content-type': 'application/grpc',
+        te: 'trailers',
+      })
+      const left = [...pieces]
+      const chunks: Buffer[] = []
+      let trailers: Record<string, unknown> = {}
+      const next = () => {
+        const text = left.shift()
+        if (text === undefined) stream.end()
+        else stream.write(frame(text), () => void (kind === 'Both' || next()))
+      }
+      stream.on('response', (fields) => {
+        if (fields['grpc-status'] !== undefined) trailers = fields
+      })
+      stream.on('data', (chunk: Buffer) => {
+        chunks.push(chunk)
+        if (kind === 'Both') next()
+      })
+      stream.on('trailers', (fields) => {
+        trailers = fields
+      })
+      stream.on('end', () => resolve({ frames: Buffer.concat(chunks).toString('latin1'), trailers }))
+      stream.on('error', reject)
+      next()
+    })
+  const frames = (...texts: string[]) => Buffer.concat(texts.map(frame)).toString('latin1')
+  const ends = (status: string, message: string) => ({ 'grpc-status': status, 'grpc-message': message, 'x-end-bin': 'AAE' })
+  expect(await call('Unary', ['abc'])).toMatchObject({ frames: frames('8'), trailers: ends('0', 'Unary') })
+  expect(await call('Client', ['abc', 'de'])).toMatchObject({ frames: frames('15'), trailers: ends('10', 'Client') })
+  expect(await call('Server', ['abc'])).toMatchObject({ frames: frames('one', 'two', '8'), trailers: ends('10', 'Server') })
+  expect(await call('Both', ['a', 'b', 'c'])).toMatchObject({ frames: frames('a', 'b', 'c'), trailers: ends('10', 'Both') })
+  world.keeper.verdict = () => ({ kind: 'answer', status: 403, headers: {}, body: Buffer.from('{}'), grpcStatus: 7 })
+  expect(await call('Unary', ['abc'])).toMatchObject({ frames: '', trailers: { 'grpc-status': '7' } })
+})
+
 test('V86 V87 1xx passes, and 100 is said after the judgement only', async () => {
   const world = await openWorld({
     handler: (_, answer) => {
@@ -226,7 +294,7 @@ test('V87 a client that goes away while it is judged sends nothing', async () =>
   expect(world.dialled).toEqual([])
 })
 
-test('§10.2 an upstream that is away, silent, or talks garbage is a code of the catalogue', async () => {
+test('V87 §10.2 upstream resets, hangs, sends garbage, a head without end, endless 1xx: each is a code of the catalogue', async () => {
   const answers: Record<string, string | null> = {
     garbage: 'no http at all\r\n\r\n',
     both: 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
-import { connect as netConnect } from 'node:net'
+import { createServer, connect as netConnect } from 'node:net'
+import { connect as tlsConnect } from 'node:tls'
 import { expect, test } from 'vitest'
 import { mintKey } from '../crypto/token.ts'
 import { testClock } from '../std/clock.ts'
@@ -55,7 +56,7 @@ test('V83 plain http and https in absolute form are taken; origin-form, TRACE an
   expect(world.seen).toHaveLength(2)
 })
 
-test('V84 whoever shows no token of an open run reads one and the same 407, and nothing is resolved or dialled', async () => {
+test('V84 §10.1 proxy credentials: whoever shows no token of an open run reads one and the same 407, and nothing is resolved or dialled', async () => {
   const clock = testClock()
   const world = await openWorld({ clock })
   const { keeper } = world
@@ -89,7 +90,17 @@ test('V84 whoever shows no token of an open run reads one and the same 407, and 
   expect(world.dialled).toEqual([])
 })
 
-test('V84 a credential of 100 kB is one that is wrong', async () => {
+test('V84 §10.1 proxy credentials: shown inside of the tunnel they are stripped, and never forwarded', async () => {
+  const world = await openWorld()
+  const socket = await world.tunnel()
+  socket.write(get('/', `Proxy-Authorization: ${world.auth()}\r\nProxy-Connection: keep-alive\r\n`))
+  expect(await untilClosed(socket)).toMatch(/^HTTP\/1\.1 200 /)
+  expect(Object.keys(world.seen[0]?.headers ?? {}).filter((name) => name.startsWith('proxy-'))).toEqual([])
+  expect(world.keeper.asked[0]?.headers.filter(([name]) => name.startsWith('proxy-'))).toEqual([])
+  expect(world.logged.join('')).not.toContain(world.keeper.token)
+})
+
+test('V84 §10.1 a credential of 100 kB is one that is wrong', async () => {
   const world = await openWorld()
   const socket = netConnect({ host: '127.0.0.1', port: world.port })
   socket.on('error', () => undefined)
@@ -188,6 +199,50 @@ test('V108 addresses and ports that may not be called are refused after the judg
   expect(await ask('inner.example.com', 8443)).toContain('"reason":"port_denied"')
   expect(world.dialled).toEqual([])
   expect(world.keeper.outcomes.map(({ outcome }) => outcome.fault)).toEqual(['proxy_denied', 'proxy_denied', 'proxy_denied'])
+})
+
+test('V108 §12.21 §10.2 literals, the metadata address, and a resolver that mixes or rebinds its answers: each refused, and no listener is reached', async () => {
+  let looks = 0
+  const world = await openWorld({
+    zone: (name) => {
+      if (name === 'mixed.example.com') return { records: [{ address: '93.184.215.14' }, { address: '127.0.0.1' }] }
+      // The first answer is public, and every later one is not.
+      if (name === 'rebinds.example.com') return { records: [{ address: looks++ === 0 ? '93.184.215.14' : '127.0.0.1' }] }
+      return { records: [{ address: '127.0.0.1' }] }
+    },
+    raw: createServer((socket) => socket.destroy()),
+    allowed: [],
+  })
+  const inside = async (host: string) => {
+    const { status, text, socket } = await world.connect(`${host}:443`)
+    if (status !== 200) return text + (await untilClosed(socket))
+    const secured = tlsConnect({
+      socket,
+      ca: world.ca,
+      ...(/^[[\d]/.test(host) ? { checkServerIdentity: () => undefined } : { servername: host }),
+    })
+    secured.write(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+    return untilClosed(secured)
+  }
+  for (const host of [
+    '127.0.0.1',
+    '[::ffff:127.0.0.1]',
+    '[::1]',
+    '169.254.169.254',
+    '10.0.0.1',
+    'mixed.example.com',
+    'inner.example.com',
+  ])
+    expect([host, await inside(host)]).toEqual([host, expect.stringContaining('"reason":"address_denied"')])
+  for (const url of ['http://127.0.0.1/', 'http://169.254.169.254/latest/meta-data/', 'http://inner.example.com/']) {
+    const socket = netConnect({ host: '127.0.0.1', port: world.port })
+    const host = new URL(url).host
+    socket.write(`GET ${url} HTTP/1.1\r\nHost: ${host}\r\nProxy-Authorization: ${world.auth()}\r\nConnection: close\r\n\r\n`)
+    expect([url, await untilClosed(socket)]).toEqual([url, expect.stringContaining('"reason":"address_denied"')])
+  }
+  // What is dialled is what was checked, and nothing that a later answer says.
+  await inside('rebinds.example.com')
+  expect(world.dialled.filter((to) => !to.startsWith('93.184.215.14 '))).toEqual([])
 })
 
 test('V119 a leaf has what strict verifiers ask for, one key for all names, and an address as an address', async () => {

@@ -28,11 +28,11 @@ function expectOutcome(world: World, one: Smuggled, answer: string, before: { se
   }
 }
 
-test('T31 V88 the corpus has its sixty requests', () => {
+test('V88 §12.31 the corpus has its sixty requests', () => {
   expect(SMUGGLING.length).toBeGreaterThanOrEqual(60)
 })
 
-test('T31 V88 V89 outside of a tunnel upstream sees nothing or exactly the one request that was judged', async () => {
+test('V88 V89 §10.1 §12.31 two Hosts, CL+TE and their like, raw: outside of a tunnel upstream sees nothing or exactly the one request that was judged', async () => {
   const world = await openWorld()
   world.keeper.verdict = () => bearer('the-secret-of-this-test', { plaintext: true })
   for (const one of SMUGGLING) {
@@ -43,7 +43,7 @@ test('T31 V88 V89 outside of a tunnel upstream sees nothing or exactly the one r
   }
 }, 60_000)
 
-test('T31 V88 V89 inside of a tunnel upstream sees nothing or exactly the one request that was judged', async () => {
+test('V88 V89 §10.1 §12.31 two Hosts, CL+TE and their like, inside of a tunnel upstream sees nothing or exactly the one request that was judged', async () => {
   const world = await openWorld()
   world.keeper.verdict = () => bearer('the-secret-of-this-test')
   for (const one of SMUGGLING) {

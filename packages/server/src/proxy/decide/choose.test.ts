@@ -22,13 +22,13 @@ test('V92 the one connection whose host fits is chosen', () => {
   expect(choose(view([ONE]), asked('https://api.stripe.com/v1/refunds'))).toEqual({ connection: ONE })
 })
 
-test.each([
-  'https://api.stripe.com.evil.test/',
-  'https://evilapi.stripe.com/',
-  'https://api.stripe.com:8443/',
-  'https://stripe.com/',
-])('V92 §10.1 %s is nobody’s', (url) => {
-  expect(choose(view([ONE]), asked(url))).toBe('none')
+test('V92 §10.1 §12.19 host look-alikes: none is the real host, and nobody’s credential fits it', () => {
+  for (const host of [
+    ...['api.stripe.com.evil.test', 'evilapi.stripe.com', 'stripe.com', 'xapi.stripe.com', 'api.stripe.com.', 'api-stripe.com'],
+    ...['api\u00ad.stripe.com', 'api\uff0estripe.com', 'аpi.stripe.com', 'api.stripe.com@evil.test'],
+  ])
+    expect([host, choose(view([ONE]), { ...asked('https://api.stripe.com/'), host })]).toEqual([host, 'none'])
+  expect(choose(view([ONE]), asked('https://api.stripe.com:8443/'))).toBe('none')
 })
 
 test('V92 an exact host comes before one label, that before many, and a longer path before a shorter', () => {

@@ -17,18 +17,19 @@ test('V99 a call of a tool is read with its name and how large its arguments are
   })
 })
 
-test.each([
-  ['a batch of 51', Array.from({ length: 51 }, (_, i) => call(i)), 'ambiguous'],
-  ['method twice', '{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call","params":{"name":"x"}}', 'ambiguous'],
-  ['no JSON', 'hello', 'ambiguous'],
-  ['an id that is an object', call({}), 'invalid'],
-  ['a call without a name', { ...call(1), params: {} }, 'invalid'],
-  ['a name that is a number', call(1, 5), 'invalid'],
-  ['an empty batch', [], 'invalid'],
-  ['another version', { ...call(1), jsonrpc: '1.0' }, 'invalid'],
-  ['a batch with one that is no object', [call(1), 'x'], 'invalid'],
-])('V99 §10.1 %s is not passed on', (_, value, expected) => {
-  expect(read(value)).toBe(expected)
+test('V99 §10.1 JSON-RPC: a batch of 51, a name twice, an id that is an object, a call without a name and invalid UTF-8 are not passed on', () => {
+  const faults: [string, unknown, string][] = [
+    ['a batch of 51', Array.from({ length: 51 }, (_, i) => call(i)), 'ambiguous'],
+    ['method twice', '{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call","params":{"name":"x"}}', 'ambiguous'],
+    ['no JSON', 'hello', 'ambiguous'],
+    ['an id that is an object', call({}), 'invalid'],
+    ['a call without a name', { ...call(1), params: {} }, 'invalid'],
+    ['a name that is a number', call(1, 5), 'invalid'],
+    ['an empty batch', [], 'invalid'],
+    ['another version', { ...call(1), jsonrpc: '1.0' }, 'invalid'],
+    ['a batch with one that is no object', [call(1), 'x'], 'invalid'],
+  ]
+  for (const [what, value, expected] of faults) expect([what, read(value)]).toEqual([what, expected])
 })
 
 test('V99 50 calls are read; an answer to the server calls nothing', () => {

@@ -4,7 +4,11 @@ import zlib from 'node:zlib'
 import { type Field, ignore, type Sink } from '../flow.ts'
 import { valuesOf } from '../http1/head.ts'
 
+/** Younger runtimes have it; the types of this one do not know. */
+const { createZstdDecompress: createZstd } = zlib as typeof zlib & { createZstdDecompress?: () => zlib.BrotliDecompress }
+
 const DECODERS: Record<string, () => zlib.Gunzip | zlib.BrotliDecompress> = {
+  ...(createZstd ? { zstd: () => createZstd() } : {}),
   gzip: () => zlib.createGunzip({ flush: zlib.constants.Z_SYNC_FLUSH }),
   'x-gzip': () => zlib.createGunzip({ flush: zlib.constants.Z_SYNC_FLUSH }),
   deflate: () => zlib.createInflate({ flush: zlib.constants.Z_SYNC_FLUSH }),
