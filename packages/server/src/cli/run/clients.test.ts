@@ -123,6 +123,75 @@ testWith('python3', 'V127 Python’s own client is answered, and trusts the run�
 })
 
 testWith(
+  'python3 requests',
+  'V127 acceptance 17 Python’s requests, by itself and in a session',
+  async () => {
+    const world = await granted()
+    const text = `import requests, sys
+print(requests.get(sys.argv[1] + '/requests').text)
+print(requests.Session().post(sys.argv[1] + '/session', data='x').text)
+`
+    const got = await ran(world, ['python3', script(world, 'agent.py', text), world.origin])
+    expect([got.code, got.stderr]).toEqual([0, ''])
+    const authorization = `Bearer ${world.canary}`
+    expect(got.seen).toEqual([
+      { method: 'GET', url: '/requests', authorization },
+      { method: 'POST', url: '/session', authorization },
+    ])
+  },
+  { shows: ['-c', 'import requests'] },
+)
+
+test('V128 acceptance 17 undici from npm, by its own request and its own fetch', async () => {
+  const world = await granted()
+  const text = `const { fetch, request } = await import(process.argv[3])
+const { statusCode, body } = await request(process.argv[2] + '/request')
+console.log(statusCode, await body.text())
+console.log(await fetch(process.argv[2] + '/fetch').then((answer) => answer.text()))
+`
+  const got = await ran(world, [process.execPath, script(world, 'agent.mjs', text), world.origin, import.meta.resolve('undici')])
+  expect([got.code, got.stderr]).toEqual([0, ''])
+  expect(got.stdout).toMatch(/200 GET \/request\nGET \/fetch\n$/)
+  expect(got.seen.map(({ authorization }) => authorization)).toEqual(Array(2).fill(`Bearer ${world.canary}`))
+}, 240_000)
+
+const GO = `package main
+
+import ("fmt"; "io"; "net/http"; "os")
+
+func main() {
+	answer, err := http.Get(os.Args[1] + "/go")
+	if err != nil { fmt.Println(err); os.Exit(1) }
+	body, _ := io.ReadAll(answer.Body)
+	fmt.Println(answer.StatusCode, string(body))
+}
+`
+
+testWith(
+  'go',
+  'V127 acceptance 17 Go’s own client',
+  async () => {
+    const world = await granted()
+    const file = script(world, 'agent.go', GO)
+    const program = join(world.folder, 'agent')
+    // Before the run, so that what it takes to compile is not its.
+    const env = {
+      ...process.env,
+      GOFLAGS: '-mod=mod',
+      GO111MODULE: 'off',
+      CGO_ENABLED: '0',
+    }
+    execFileSync('go', ['build', '-o', program, file], { env, cwd: world.folder, stdio: 'pipe' })
+    const got = await ran(world, [program, world.origin])
+    expect([got.code, got.stderr]).toEqual([0, ''])
+    expect(got.stdout.trim().endsWith('200 GET /go')).toBe(true)
+    expect(got.seen).toEqual([{ method: 'GET', url: '/go', authorization: `Bearer ${world.canary}` }])
+  },
+  // A machine that never built it before compiles its standard library first.
+  { shows: ['version'], ms: 900_000 },
+)
+
+testWith(
   'curl',
   'V127 a proxy behind TLS is reached through a forwarder on loopback, which is gone with the command',
   async () => {
@@ -141,11 +210,15 @@ testWith(
   },
 )
 
-testWith('curl', 'V84 V127 another process without the token gets 407 from the proxy, and no name is asked for', async () => {
-  const world = await granted()
-  const curl = start('curl', ['-sS', '-m', '30', '-x', `http://127.0.0.1:${world.proxyPort}`, `${world.origin}/`])
-  expect((await curl.ended).code).toBe(56)
-  expect(curl.stderr()).toContain('407')
-  expect(world.asked()).toEqual([])
-  expect(world.service.seen).toEqual([])
-})
+testWith(
+  'curl',
+  'V84 V127 acceptance 18 another process without the token gets 407 from the proxy, and no name is asked for',
+  async () => {
+    const world = await granted()
+    const curl = start('curl', ['-sS', '-m', '30', '-x', `http://127.0.0.1:${world.proxyPort}`, `${world.origin}/`])
+    expect((await curl.ended).code).toBe(56)
+    expect(curl.stderr()).toContain('407')
+    expect(world.asked()).toEqual([])
+    expect(world.service.seen).toEqual([])
+  },
+)

@@ -1,6 +1,6 @@
 // `--isolate` (V130): the only way out is the proxy; where the kernel forbids it nothing starts. Which of the two holds is looked up on the machine of the test.
 import { spawnSync } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { grantAll, openRunWorld } from './testing/world.ts'
@@ -45,6 +45,8 @@ test(makesNamespaces
   expect(running.stdout()).toBe(`straight ENETUNREACH\nthrough 200 ${process.getuid?.()}\n`)
   expect(world.service.seen).toEqual([{ method: 'GET', url: '/isolated', authorization: `Bearer ${world.canary}` }])
   expect((await world.run(['--isolate', '--', '/no/such/program']).ended).code).toBe(127)
+  const masked = world.run(['--isolate', '--mask', '--', 'sh', '-c', 'echo "$HTTPS_PROXY"; exit 8'])
+  expect([(await masked.ended).code, masked.stdout()]).toEqual([8, `http://run:${'*'.repeat(48)}@127.0.0.1:7980\n`])
   const killed = world.run(['--isolate', '--status-fd', '2', '--', 'sh', '-c', 'echo ready; sleep 600 & wait'])
   await killed.line(/^ready$/)
   killed.child.kill('SIGTERM')
@@ -54,4 +56,21 @@ test(makesNamespaces
     .split('\n')
     .find((line) => line.startsWith('{"v"'))
   expect(JSON.parse(status ?? 'null').child).toEqual({ code: null, signal: 'SIGTERM' })
+}, 240_000)
+
+test('V130 where the kernel forbids it, or the program for it is not there, --isolate ends with 125 and starts nothing', async () => {
+  const world = await openRunWorld()
+  const bin = join(world.folder, 'bin')
+  mkdirSync(bin)
+  const isolated = async () => {
+    const running = world.run(['--isolate', '--status-fd', '2', '--', 'touch', 'started'], { env: { PATH: bin } })
+    expect([(await running.ended).code, existsSync(join(world.folder, 'started'))]).toEqual([125, false])
+    return running.stderr()
+  }
+  expect(await isolated()).toContain('--isolate needs `unshare`')
+  writeFileSync(join(bin, 'unshare'), '#!/bin/sh\necho "unshare failed: Operation not permitted" >&2\nexit 1\n', { mode: 0o755 })
+  const refused = await isolated()
+  expect(refused).toContain('this machine lets you make no namespaces')
+  expect(refused).toContain('"started":false,"child":null')
+  expect((await world.house.alice.get('/api/v1/runs?state=live')).body.data).toEqual([])
 }, 240_000)

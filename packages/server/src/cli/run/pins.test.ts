@@ -7,7 +7,7 @@ import { grantAll, openRunWorld } from './testing/world.ts'
 
 const NODE = `
 const [origin] = process.argv.slice(2)
-const reach = (url) => fetch(url).then((answer) => String(answer.status), (error) => error.cause?.code ?? String(error))
+const reach = (url) => fetch(url).then((answer) => String(answer.status), (error) => error.cause?.message ?? String(error))
 for (const url of [origin + '/in', 'https://api.example.org/out', 'https://192.0.2.7/out']) console.log(new URL(url).hostname, await reach(url))
 `
 
@@ -26,8 +26,8 @@ testWith(
     expect(await reached([])).toEqual(['api.example.com 200', 'api.example.org 403', '192.0.2.7 403'])
     expect(await reached(['--pin-hosts'])).toEqual([
       'api.example.com 200',
-      'api.example.org PERMITTED_VIOLATION',
-      '192.0.2.7 EXCLUDED_VIOLATION',
+      'api.example.org permitted subtree violation',
+      '192.0.2.7 excluded subtree violation',
     ])
     const calls = 'curl -sS "$1/in" && ! curl -sS https://api.example.org/out; ! curl -sS https://192.0.2.7/out'
     const curl = world.run(['--pin-hosts', '--', 'sh', '-c', calls, 'sh', world.origin])

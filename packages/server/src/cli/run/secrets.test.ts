@@ -10,7 +10,7 @@ test('V131 --with-secret puts a stored value into one variable, masks it, and is
   const one = await connect({ version: 2, name: 'team', belongs: { shared: true } })
   const password = `${crypto.randomUUID()} of a test`
   await house.given.user({ role: 'owner', email: 'olga@example.com', password })
-  await house.given.user({ role: 'member', email: 'mel@example.com', password })
+  await house.given.user({ role: 'auditor', email: 'mel@example.com', password })
   const run = async (words: string[], email = 'olga@example.com', given = password) => {
     const running = world.run(['--with-secret', ...words], { env: { GIVEN: given, EMAIL: email } })
     return { code: (await running.ended).code, out: running.stdout(), err: running.stderr() }

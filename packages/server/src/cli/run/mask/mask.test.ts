@@ -141,7 +141,7 @@ testWith('script', 'V131 a signal to the command reaches a child before a termin
   const loop = `trap 'echo heard; exit 9' TERM; echo "ready $PPID"; while :; do sleep 0.1; done`
   const running = before(world, ['--mask', '--', 'sh', '-c', loop], { shell: ' & echo "pid $!"; wait $!' })
   const [, pid] = /^pid (\d+)/.exec(await running.line(/^pid \d+/)) ?? []
-  await running.line(/^ready/)
+  await running.line(/ready \d/)
   process.kill(Number(pid), 'SIGTERM')
   const text = await shown(running)
   expect(text).toContain('heard\n')

@@ -5,9 +5,14 @@ import { test } from 'vitest'
 
 const MS = 240_000
 
-const isThere = (program: string): boolean => spawnSync(program, [program === 'java' ? '-version' : '--version']).status === 0
-
-export function testWith(program: string, name: string, act: () => Promise<void>): void {
-  if (isThere(program)) test(name, act, MS)
+/** `shows`: the words by which it says that it is there, and what the test needs of it. */
+export function testWith(
+  program: string,
+  name: string,
+  act: () => Promise<void>,
+  { shows = ['--version'], ms = MS }: { shows?: readonly string[]; ms?: number } = {},
+): void {
+  const [word = ''] = program.split(' ')
+  if (spawnSync(word, program === 'java' ? ['-version'] : shows).status === 0) test(name, act, ms)
   else test.skip(`${name} (this machine has no ${program}, and none could be installed)`, act)
 }
