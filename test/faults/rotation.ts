@@ -158,19 +158,24 @@ export type Operator = {
   rounds: number
   /** Of a rewrap that runs now; null: none does. */
   phase: string | null
-  /** Set where somebody died: a rewrap that is open is asked for again, as an operator would, and what held it ends as time would end it. */
+  /** Set where somebody died: what held an open rewrap ends as time would end it, and somebody looks at it again as each minute does. */
   nudged: boolean
   /** Why it gave up; null: it did not. */
   fault: unknown
+  /** What it saw last. */
+  told: string
   /** Finishes the round that it is in. */
   finish(): Promise<void>
 }
 
-const STILL_MS = 5_000
+const STILL_MS = 20_000
 
-/** Rotates without an end: a further root key, new keys of tenants, every second time with new data keys and nonces too. */
-export function rotate({ servers, owner, look }: Pick<Installation, 'servers' | 'owner' | 'look'>): Operator {
-  const own = { rounds: 0, phase: null as string | null, nudged: false, fault: null as unknown }
+/** `again`: what looks at open rewraps each minute, now. Rotates without an end: a further root key, new keys of tenants, every second time with new data keys and nonces too. */
+export function rotate(
+  { servers, owner, look }: Pick<Installation, 'servers' | 'owner' | 'look'>,
+  again: () => Promise<unknown>,
+): Operator {
+  const own = { rounds: 0, phase: null as string | null, nudged: false, fault: null as unknown, told: '' }
   const on = { going: true }
   const seen = { said: '', at: performance.now() }
   let host: Client | null = null
@@ -198,18 +203,20 @@ export function rotate({ servers, owner, look }: Pick<Installation, 'servers' | 
     own.phase = open.find(({ state }) => state === 'running')?.phase ?? null
     if (open.length > 0) {
       const said = JSON.stringify(open.map(({ id, phase, done }) => [id, phase, done]))
+      own.told = said
       if (seen.said !== said) Object.assign(seen, { said, at: performance.now() })
       // What was under way when somebody died may have told of itself once more after that.
       if (own.nudged || performance.now() - seen.at > STILL_MS) {
         Object.assign(own, { nudged: false })
         Object.assign(seen, { at: performance.now() })
         await look("update rewraps set held_until = now() - interval '1 second' where finished_at is null")
-        await act('/rewraps', { renew: false })
+        await again()
       }
       return 'on'
     }
     const current = versions.find(({ state }) => state === 'current') as Version
     const next = versions.find(({ state, version }) => state === 'accepted' && version > current.version)
+    own.told = JSON.stringify(versions.map(({ version, state, wraps }) => [version, state, wraps]))
     const older = versions.filter(({ state, version }) => state === 'accepted' && version < current.version)
     if (next) await act(`/versions/${next.version}/promote`)
     else if (older.some(({ wraps }) => wraps > 0)) {

@@ -1,6 +1,7 @@
 // A server whose clock is wrong by ten minutes, either way, beside one whose clock is right (§11.2): deadlines, tokens and proofs of presence go by the database's clock.
 import { expect, test } from 'vitest'
 import { clientOf, type House, setup } from '#harness'
+import { newProver } from '../../packages/server/src/identity/testing/prover.ts'
 import { ACTION, linksTo, readerOf, YES } from '../../packages/server/src/tasks/links/links.fixture.ts'
 import { answer, elsewhere, REFUND } from '../../packages/server/src/tasks/tasks.fixture.ts'
 
@@ -99,5 +100,40 @@ for (const [name, aheadMs] of [
     expect((await alice.post(at(calm.id, 'decide'), answer())).status).toBe(200)
     const [later] = (await house.alice.get('/api/v1/events?type=task.completed')).body.data
     expect([later.resource.id, later.actor.assurance]).toEqual([calm.id, 'session'])
+  })
+
+  test(`V22 V134 §10.2 clock moved ± 10 min (${name}): runs and proofs go by the clock of the database, and whoever is refused for the time is told it`, async () => {
+    const house = await setup()
+    const wrong = await house.second({ aheadMs })
+    const at = (url: string) => clientOf(url, { bearer: house.agent.key })
+    const { run, token } = (await at(wrong.url).post('/api/v1/runs', { purpose: 'nightly', ttl_seconds: 300 })).body
+    expect(Date.parse(run.expires_at) - Date.parse(run.created_at)).toBe(300_000)
+    expect(Math.abs(Date.parse(run.created_at) - house.clock.now().getTime())).toBeLessThan(60_000)
+    const own = async () =>
+      Promise.all(
+        [house.url, wrong.url].map(async (url) => (await clientOf(url, { bearer: token }).get('/api/v1/runs/self')).status),
+      )
+    expect(await own()).toEqual([200, 200])
+    await house.clock.advance('4m')
+    expect(await own()).toEqual([200, 200])
+    await house.clock.advance('2m')
+    expect(await own()).toEqual([409, 409])
+
+    // A proof of now counts, also where the server believes another time; one of a machine that is ten minutes off does not, and hears what time it is.
+    const prover = await newProver()
+    await house.given.key({ kind: 'agt', agent_id: house.agent.id, public_key: prover.jwk })
+    const self = '/api/v1/agents/self'
+    const show = async (url: string, now: Date) => {
+      const headers = await prover.headers({ method: 'GET', url: `${url}${self}`, at: now })
+      const answer = await clientOf(url).raw(self, { headers })
+      return { status: answer.status, date: Date.parse(answer.headers.get('date') ?? ''), body: await answer.json() }
+    }
+    for (const url of [house.url, wrong.url]) {
+      const now = house.clock.now()
+      expect((await show(url, now)).status).toBe(200)
+      const refused = await show(url, new Date(now.getTime() + aheadMs))
+      expect([refused.status, refused.body]).toMatchObject([401, { code: 'proof_invalid' }])
+      expect(Math.abs(refused.date - house.clock.now().getTime())).toBeLessThan(60_000)
+    }
   })
 }

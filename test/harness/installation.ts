@@ -48,6 +48,8 @@ export type Installation = {
 type InstallationOptions = {
   servers: number
   env?: Record<string, string>
+  /** Of the server of this number alone, from 0. */
+  envOf?: (server: number) => Record<string, string>
   /** A pooler before the database: answers its URL. What listens goes around it. */
   through?: (url: string) => Promise<string>
 }
@@ -95,8 +97,9 @@ async function serveOver(
     COUNTERSIGN_MIGRATOR_URL: database.migratorUrl,
     ...options.env,
   }
-  const first = await startServer(env)
-  const rest = await Promise.all(Array.from({ length: options.servers - 1 }, () => startServer(env)))
+  const begin = (n: number) => startServer({ ...env, ...options.envOf?.(n) })
+  const first = await begin(0)
+  const rest = await Promise.all(Array.from({ length: options.servers - 1 }, (_, i) => begin(i + 1)))
   const servers = [first, ...rest]
   return furnish({ home, servers, setupUrl: first.setupUrl, adminUrl })
 }
