@@ -12,6 +12,7 @@ Examples:
   $ countersign run -- python agent.py
   $ countersign run --agent "Refund bot" --purpose "Nightly refunds" -- node agent.js
   $ countersign run --connection github=work -- git push
+  $ countersign run --mask --mask-env DATABASE_URL -- npm test
   $ countersign run --print-env --ttl 2h > run.env        for a container (docs/proxy/run.md)
 
 The command is given placeholders in place of credentials. It ends with the command's own code, 128 + n

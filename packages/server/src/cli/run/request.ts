@@ -117,7 +117,9 @@ function waitOf(text: string): number {
 function secretOf(text: string): Wanted {
   const [, variable, connection, field] = /^([A-Za-z_][A-Za-z0-9_]*)=(.+)\.([^.=]+)$/.exec(text) ?? []
   if (variable === undefined || connection === undefined || field === undefined)
-    throw usage(`--with-secret is VARIABLE=connection.field, such as STRIPE_KEY=stripe.api_key, not ${JSON.stringify(text)}.`)
+    throw usage(
+      '--with-secret is VARIABLE=connection.field, such as STRIPE_KEY=stripe.api_key: where a value is, never the value.',
+    )
   return { variable, connection, field }
 }
 

@@ -170,6 +170,7 @@ test(
     }
     expect(await said(['--mask-env', 'NONE'])).toContain('--mask-env NONE: this variable is not set')
     expect(await said(['--mask-env', 'SHORT'], { SHORT: '1234567' })).toContain('fewer than 8 bytes')
+    expect((await world.run(['--mask', '--', '/no/such/program']).ended).code).toBe(127)
     const container = world.run(['--mask', '--print-env'])
     expect((await container.ended).code).toBe(125)
     expect(container.stderr()).toContain('--mask is for a command that is started here')
