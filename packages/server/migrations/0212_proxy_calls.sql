@@ -40,7 +40,8 @@ begin
   return (
     select countersign.agent_routes(tenant, r.agent_id) || jsonb_build_object(
       'run', jsonb_build_object('id', r.id, 'tenant', countersign.tenant_wire(tenant), 'tenant_id', tenant, 'agent_id', r.agent_id, 'mode', r.mode,
-        'labels', r.labels, 'proof', r.proof, 'created_at', r.created_at, 'expires_at', r.expires_at, 'purpose', r.purpose, 'chosen', r.chosen))
+        'labels', r.labels, 'proof', r.proof, 'created_at', r.created_at, 'expires_at', r.expires_at, 'purpose', r.purpose, 'chosen', r.chosen,
+        'wait_seconds', r.wait_seconds))
     from countersign.runs r
     where r.tenant_id = tenant and r.id = run_id
   );
