@@ -8,13 +8,18 @@ import type { Options } from './rows.ts'
 
 const OVER_PROVIDER_MS = 250
 const AT_ONCE = 20
+type Open = { socket: Socket; way: Way }
 
-/** A machine that stood still for a second makes a proxy refuse for a moment, as it should: that is no answer. */
-async function answered(socket: Socket, way: Way): Promise<Answer> {
+/** A machine that stood still for a second makes a proxy cut and refuse for a moment, as it should: that is no answer, and is told. */
+async function answered(one: Open): Promise<Answer> {
   for (;;) {
-    const answer = await ask(socket, way, '/v1/things')
-    if (answer.status !== 503) return answer
+    const answer = await ask(one.socket, one.way, '/v1/things').catch(() => null)
+    if (answer && answer.status !== 503) return answer
+    process.stderr.write(
+      `A request of the storm was ${answer ? 'refused: the control plane was not heard' : 'cut'}; it is made again.\n`,
+    )
     await pause(50)
+    if (!answer) one.socket = await reach(one.way)
   }
 }
 
@@ -26,7 +31,7 @@ export async function storm(rig: Rig, { quick, say }: Options): Promise<void> {
     ...{ host: `storm.${MANY}`, upstream: rig.upstream.port, ca: run.ca },
     proxy: { port, token: run.token },
   }))
-  const sockets: { socket: Socket; way: Way }[] = []
+  const sockets: Open[] = []
   try {
     while (sockets.length < requests)
       sockets.push(
@@ -39,7 +44,7 @@ export async function storm(rig: Rig, { quick, say }: Options): Promise<void> {
       )
     const before = await rig.upstream.part.tokensAsked()
     const began = performance.now()
-    const answers = await Promise.all(sockets.map(({ socket, way }) => answered(socket, way)))
+    const answers = await Promise.all(sockets.map(answered))
     const slowest = Math.max(...answers.map(({ firstByteAt }) => firstByteAt)) - began
     const refused = answers.find(({ status }) => status !== 200)
     if (refused) throw new Error(`A request of the storm was answered ${refused.status}: ${refused.body}`)

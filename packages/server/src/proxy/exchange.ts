@@ -190,7 +190,9 @@ function askedOf(
   }
 }
 
-const ownFields = (fields: readonly Field[]): Field[] => fields.filter(([name]) => /^countersign-/i.test(name))
+const OWN = 'countersign-'
+const ownFields = (fields: readonly Field[]): Field[] =>
+  fields.filter(([name]) => name.length > OWN.length && name.slice(0, OWN.length).toLowerCase() === OWN)
 
 function answerVerdict(to: Outgoing, verdict: Answer, { method, fields }: Incoming): void {
   const said: Field[] = Object.entries(verdict.headers)

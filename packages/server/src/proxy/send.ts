@@ -1,5 +1,6 @@
 // Sends a judged request and brings its answer back: decoded where it must be read, masked, counted, as fast as both ends are. After a 401 once more, where
 // that was agreed (V48). Never tells an agent more of a fault than its code.
+import type { Secret } from '../crypto/secret.ts'
 import { randomBytes } from '../crypto/token.ts'
 import { authorityText } from './authority.ts'
 import type { ExchangeHouse } from './exchange.ts'
@@ -141,7 +142,7 @@ export function sendOn(house: ExchangeHouse, journey: Journey): Passage {
     const { verdict, out } = attempt
     settled.replaced ||= out.replaced
     added = out.added
-    mask = verdict.scan ? house.masks.of([...verdict.mask.map((secret) => secret.bytes()), ...out.added]) : null
+    mask = verdict.scan ? maskFor(house, verdict.mask, out.added) : null
     const reply: Reply = {
       wentBy(lane) {
         settled.address = lane.address
@@ -166,6 +167,18 @@ export function sendOn(house: ExchangeHouse, journey: Journey): Passage {
 
   start(journey.attempt)
   return { abort: () => running?.abort() }
+}
+
+const masked = new WeakMap<readonly Secret[], { added: readonly Buffer[]; mask: Mask | null }>()
+
+/** The same secrets, added in the same way, make the same mask: found without a digest of them as long as their lease lasts. */
+function maskFor({ masks }: ExchangeHouse, secrets: readonly Secret[], added: readonly Buffer[]): Mask | null {
+  const known = masked.get(secrets)
+  if (known && known.added.length === added.length && known.added.every((one, i) => one.equals(added[i] as Buffer)))
+    return known.mask
+  const mask = masks.of([...secrets.map((secret) => secret.bytes()), ...added])
+  masked.set(secrets, { added, mask })
+  return mask
 }
 
 function callOf(incoming: Incoming, { out, length }: Attempt, isMasked: boolean): Omit<Call, 'body'> {

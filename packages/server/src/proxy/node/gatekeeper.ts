@@ -11,7 +11,7 @@ import { openSets, type Sets } from '../../policy/decide.ts'
 import type { Clock } from '../../std/clock.ts'
 import type { Log } from '../../std/log.ts'
 import { reauthorizePage } from '../../vault/connections/reauthorize.ts'
-import type { Definition } from '../../vault/providers/definition.ts'
+import type { Definition, Injection, Material } from '../../vault/providers/definition.ts'
 import { appliesTo, type Filled, fillInjection, InjectionInvalid } from '../../vault/providers/fill.ts'
 import { defaultsOf } from '../../vault/providers/params.ts'
 import { scopesAskedIn } from '../../vault/refresh/step-up.ts'
@@ -324,19 +324,14 @@ export function openNode(options: NodeOptions): Node {
     const { material, generation } = lease
     const { connection, grant } = judged.use
     const { definition, params } = connection
-    const injections = definition.inject
-      .filter((rule) => appliesTo(rule, request, params))
-      .flatMap((rule) => {
-        const one = fillInjection(rule, material)
-        return one ? [{ rule, ...secretsOf(one) }] : []
-      })
+    const { injections, mask } = injectedFrom(definition, material, (rule) => appliesTo(rule, request, params))
     return {
       kind: 'send',
       connectionId: connection.id,
       grantId: grant.id,
       injections,
       placeholder: connection.placeholder,
-      mask: Object.values(material).flatMap((value) => (typeof value === 'string' ? [new Secret(value)] : [])),
+      mask,
       ...(agreed?.edited ? { edited: { body: agreed.edited } } : {}),
       scan: grant.scan,
       ...captureOf(definition, material, (renewed) => void keep(view, judged, generation, renewed)),
@@ -460,6 +455,23 @@ const knows = (view: View, target: { host: string; port: number }): boolean => {
 function mayGoAgain({ retry_on_401: rule = 'safe' }: Definition, { method, headers }: AskedRequest): boolean {
   if (rule !== 'safe') return rule === 'always'
   return IDEMPOTENT.has(method) || headers.some(([name]) => name === 'idempotency-key')
+}
+
+type Injected = Pick<Send, 'injections' | 'mask'>
+const injected = new WeakMap<Material, Injected & { definition: Definition }>()
+
+/** What a lease makes of a definition, once for all its requests where no rule is for some of them alone; gone with the material. */
+function injectedFrom(definition: Definition, material: Material, applies: (rule: Injection) => boolean): Injected {
+  const known = injected.get(material)
+  if (known?.definition === definition) return known
+  const injections = definition.inject.filter(applies).flatMap((rule) => {
+    const one = fillInjection(rule, material)
+    return one ? [{ rule, ...secretsOf(one) }] : []
+  })
+  const mask = Object.values(material).flatMap((value) => (typeof value === 'string' ? [new Secret(value)] : []))
+  const made = { injections, mask, definition }
+  if (definition.inject.every(({ only }) => only === undefined)) injected.set(material, made)
+  return made
 }
 
 function secretsOf(one: Filled): Omit<FilledInjection, 'rule'> {

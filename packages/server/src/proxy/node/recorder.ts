@@ -43,7 +43,8 @@ const FEW = 16
 /** How long the first of those that nobody waits for stays for the next that somebody does. */
 const NOTE_MS = 5
 
-type Pending<E> = { event: E; sent: Promised; kept: Promised }
+/** Without a waiter: nobody is told of it. */
+type Pending<E> = { event: E; waiter: { sent: Promised; kept: Promised } | null }
 
 export function openRecorder<E extends Recorded>({ write, clock, log, atOnce = 1 }: RecorderOptions<E>): Recorder<E> {
   const mostInFlight = Math.max(MOST_IN_FLIGHT, atOnce)
@@ -55,7 +56,7 @@ export function openRecorder<E extends Recorded>({ write, clock, log, atOnce = 1
   let stopTimer: (() => void) | null = null
   let stopWatch: (() => void) | null = null
   /** Whose requests wait. */
-  const open = new Set<Pending<E>>()
+  const open = new Set<NonNullable<Pending<E>['waiter']>>()
   const idle = new Set<() => void>()
 
   const isSilent = (): boolean => oldestSince !== null && clock.now().getTime() - oldestSince >= SILENCE_MS
@@ -86,7 +87,7 @@ export function openRecorder<E extends Recorded>({ write, clock, log, atOnce = 1
   async function send(batch: readonly Pending<E>[], attempt: number): Promise<void> {
     try {
       const { done } = await write(batch.map((one) => one.event))
-      for (const one of batch) one.sent.resolve()
+      for (const { waiter } of batch) waiter?.sent.resolve()
       await done
     } catch (error) {
       if (attempt === 1) log.warn({ err: error, events: batch.length }, 'events of the proxy wait for the database')
@@ -96,22 +97,19 @@ export function openRecorder<E extends Recorded>({ write, clock, log, atOnce = 1
     inFlight--
     unacknowledged -= batch.length
     oldestSince = unacknowledged > 0 ? clock.now().getTime() : null
-    for (const one of batch) {
-      one.kept.resolve()
-      open.delete(one)
+    for (const { waiter } of batch) {
+      if (!waiter) continue
+      waiter.kept.resolve()
+      open.delete(waiter)
     }
     flush()
     if (unacknowledged === 0) for (const done of [...idle]) done()
   }
 
-  function take(event: E): Pending<E> {
-    const one = { event, sent: promised(), kept: promised() }
-    waiting.push(one)
-    open.add(one)
-    stopWatch ??= clock.timer(WATCH_MS, watch)
+  function take(event: E, waiter: Pending<E>['waiter']): void {
+    waiting.push({ event, waiter })
     unacknowledged++
     oldestSince ??= clock.now().getTime()
-    return one
   }
 
   const leave = (how: (flush: () => void) => unknown): void => {
@@ -122,7 +120,11 @@ export function openRecorder<E extends Recorded>({ write, clock, log, atOnce = 1
 
   return {
     add(event) {
-      const { sent, kept } = take(event)
+      const [sent, kept] = [promised(), promised()]
+      const waiter = { sent, kept }
+      take(event, waiter)
+      open.add(waiter)
+      stopWatch ??= clock.timer(WATCH_MS, watch)
       // Alone, or beside few, it leaves at once, with what came in the same turn of the loop; beside many it waits for company, and not for long.
       if (inFlight === 0) queueMicrotask(flush)
       else if (inFlight < atOnce && unacknowledged <= FEW) leave(setImmediate)
@@ -130,7 +132,7 @@ export function openRecorder<E extends Recorded>({ write, clock, log, atOnce = 1
       return { sent: sent.promise, kept: kept.promise }
     },
     note(event) {
-      take(event)
+      take(event, null)
       if (inFlight === 0) leave((flush) => setTimeout(flush, NOTE_MS))
       else stopTimer ??= clock.timer(BATCH_MS, flush)
     },
