@@ -87,17 +87,19 @@ export type Settled = {
   protocolUpstream: 'http/1.1' | 'h2' | null
 }
 
+export type Tunnelled = { up: number; down: number; totalMs: number; fault: string | null }
+
 export type Gatekeeper = {
   /** null: missing, malformed, unknown, ended, expired: the data path answers the same 407 to all (V84). */
   open(token: string, clientAddress: string): Promise<OpenRun | null>
   /** At CONNECT: whether TLS is intercepted, or bytes flow blindly because policy says so (V95). */
-  connect(run: OpenRun, target: Target): Promise<'intercept' | 'tunnel'>
+  connect(run: OpenRun, target: Target, asked: { id: string; clientAddress: string }): Promise<'intercept' | 'tunnel'>
   /** Every step of V91 from syntax to material. Never rejects for a denial: that is an `Answer`. */
   judge(run: OpenRun, request: AskedRequest): Promise<Verdict>
   /** Once for every judged request, when its last byte is through or its end is known. */
   settled(requestId: string, outcome: Settled): void
-  /** Once for every blind tunnel, when it has ended: only bytes are known of it (V95). */
-  tunnelled?(run: OpenRun, target: Target, bytes: { up: number; down: number; totalMs: number }): void
+  /** Once for every CONNECT that was to be a blind tunnel, when it has ended: only bytes are known of it (V95). */
+  tunnelled(id: string, how: Tunnelled): void
   /** False: too long without a fresh answer from the control plane; new requests get 503 `control_unreachable` (V82). */
   isFresh(): boolean
   /** Told what may not go on: streams, tunnels and sockets of this run, or those that carry this connection's injection, are cut (V113). */

@@ -138,8 +138,9 @@ async function connect(outside: Outside, visit: Visit, served: Served, socket: S
     const said = say('not_ready', newId('req'), { checks: ['proxy'], retry_after: 1 }, run)
     return answerSaid(served.answer, said, { method: 'CONNECT', fields: [] })
   }
-  const how = await outside.gatekeeper.connect(run, target)
-  if (how === 'tunnel') return tunnel(outside, visit, served, socket)
+  const id = newId('req')
+  const how = await outside.gatekeeper.connect(run, target, { id, clientAddress: visit.clientAddress })
+  if (how === 'tunnel') return tunnel(outside, { ...visit, id }, served, socket)
   const context = await inside.leaves.contextFor(run, target.host)
   if (!context) {
     const said = say('rate_limited', newId('req'), { bucket: 'proxy.names', retry_after: 1 }, run)
@@ -161,16 +162,27 @@ async function connect(outside: Outside, visit: Visit, served: Served, socket: S
   look()
 }
 
-async function tunnel(outside: Outside, { run, target }: Visit, served: Served, socket: Socket): Promise<void> {
+async function tunnel(
+  outside: Outside,
+  { run, target, id }: Visit & { id: string },
+  served: Served,
+  socket: Socket,
+): Promise<void> {
+  const began = performance.now()
   const lane = await outside.upstreams.lane({ tenant: run.tenant, connectionId: null }, target)
+  const stopped = (fault: string) =>
+    outside.gatekeeper.tunnelled(id, { up: 0, down: 0, totalMs: performance.now() - began, fault })
   if ('failed' in lane) {
-    const id = newId('req')
+    stopped(lane.failed === 'url_not_allowed' ? 'proxy_denied' : lane.failed)
     const said = lane.failed === 'url_not_allowed' ? denied('address_denied', id, run) : say(lane.failed, id, {}, run)
     return answerSaid(served.answer, said, { method: 'CONNECT', fields: [] })
   }
-  if (socket.destroyed) return void lane.socket.destroy()
+  if (socket.destroyed) {
+    lane.socket.destroy()
+    return stopped('aborted')
+  }
   socket.unshift(established(served, socket))
-  joinBlindly(outside, run, target, socket, lane.socket)
+  joinBlindly(outside, { run, target, id }, socket, lane.socket)
 }
 
 function established(served: Served, socket: Socket): Buffer {

@@ -10,8 +10,7 @@ import { rawEnds } from './http1/serve.ts'
 
 export function joinBlindly(
   house: { gatekeeper: Gatekeeper; cuts: Cuts; idleMs: number },
-  run: OpenRun,
-  target: Target,
+  { run, target, id }: { run: OpenRun; target: Target; id: string },
   client: Socket,
   upstream: Socket,
 ): void {
@@ -24,7 +23,7 @@ export function joinBlindly(
     done()
     client.destroy()
     upstream.destroy()
-    house.gatekeeper.tunnelled?.(run, target, { ...bytes, totalMs: performance.now() - began })
+    house.gatekeeper.tunnelled(id, { ...bytes, totalMs: performance.now() - began, fault: null })
   }
   const done = house.cuts.add({ runId: run.id, connectionId: null, counted: true, cut: end })
   client.on('close', end)

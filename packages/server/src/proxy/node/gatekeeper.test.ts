@@ -351,17 +351,27 @@ test('V57 a value that may not stand in its place sends nothing', async () => {
     ])
 })
 
-test('V95 a CONNECT to a host of nobody is intercepted unless policy lets its bytes pass', async () => {
-  const { node, run, admin, rows } = await opened()
-  const at = (host: string) => node.gatekeeper.connect(run, { scheme: 'https', host, port: 443 })
+test('V95 V120 a CONNECT to a host of nobody is intercepted unless policy lets its bytes pass', async () => {
+  const { node, run, admin, rows, events } = await opened()
+  const at = (host: string, id = newId('req')) =>
+    node.gatekeeper.connect(run, { scheme: 'https', host, port: 443 }, { id, clientAddress: '127.0.0.1' })
   expect(await at('docs.example')).toBe('intercept')
   await admin.run`insert into policies (version, tenant_id, text, origin, saved_by, saved_at) values (2, ${rows.tenantId}::uuid,
     'permit (principal is Agent, action == Action::"proxy.pass", resource) when { !context.intercepted };', 'saved', 'test', countersign.now())`
   await admin.run`insert into policy_activations (ordinal, tenant_id, version, activated_by, activated_at)
     values (2, ${rows.tenantId}::uuid, 2, 'test', countersign.now())`
   await node.look()
-  expect(await at('docs.example')).toBe('tunnel')
+  const id = newId('req')
+  expect(await at('docs.example', id)).toBe('tunnel')
   expect(await at('api.stripe.com')).toBe('intercept')
+  // On the record once, and only bytes with its end.
+  node.gatekeeper.tunnelled(id, { up: 10, down: 20, totalMs: 5, fault: null })
+  await expect
+    .poll(async () => (await events()).map(({ type, data }) => [type, data.method ?? data.bytes_down, data.host ?? null]))
+    .toEqual([
+      ['proxy.passed', 'CONNECT', 'docs.example'],
+      ['proxy.settled', 20, null],
+    ])
 })
 
 test('V82 a gate that says the vault is sealed is heard by the agent, and the use is settled by nobody', async () => {

@@ -383,17 +383,25 @@ export function openNode(options: NodeOptions): Node {
     gatekeeper: {
       open,
       judge,
-      async connect(run, target) {
+      async connect(run, target, { id, clientAddress }) {
         const view = await runs.viewOf(run.id)
-        if (view === null || knows(view, target)) return 'intercept'
-        const seen = { ...target, method: 'CONNECT', path: '/', query: '', headers: [], clientAddress: '127.0.0.1' }
+        // Whoever may not be let out just now is told so inside.
+        if (view === null || knows(view, target) || !runs.isFresh() || !recorder.isAvailable()) return 'intercept'
+        const request = { ...target, id, method: 'CONNECT', path: '/', clientAddress, protocol: 'http/1.1' as const }
+        const seen = { ...target, method: 'CONNECT', path: '/', query: '', headers: [], clientAddress }
         const asking = {
           view,
           seen: { ...seen, bodyBytes: null, inspected: false, content: null, partial: false },
           at: clock.now(),
         }
-        return passOr('no_grant', asking, setsOf(view), false).outcome === 'pass' ? 'tunnel' : 'intercept'
+        const judged = passOr('no_grant', asking, setsOf(view), false)
+        if (judged.outcome !== 'pass') return 'intercept'
+        lines.set(id, { run, request, judged, taskId: null, leased: false })
+        judgedRequests.set(id, { view, use: null, holdId: null, fault: null })
+        await recorder.add(judgedEvent(view, request, judged, clock.now())).sent
+        return 'tunnel'
       },
+      tunnelled: (id, { up, down, totalMs, fault }) => conclude(id, { ...UNSEEN, bytesUp: up, bytesDown: down, totalMs, fault }),
       settled(requestId, outcome) {
         if (judging.has(requestId)) judging.set(requestId, outcome)
         else conclude(requestId, outcome)
@@ -422,6 +430,12 @@ export function openNode(options: NodeOptions): Node {
 type Recorded = { view: View; use: Use | null; holdId: string | null; fault: string | null }
 type Denied = Extract<Judged, { outcome: 'deny' }>
 type Allowed = Extract<Judged, { outcome: 'allow' | 'ask' }>
+
+/** Of a tunnel that nobody looks into. */
+const UNSEEN: Settled = {
+  ...{ status: null, fault: null, bytesUp: 0, bytesDown: 0, upstreamMs: null, ttfbMs: null, totalMs: 0 },
+  ...{ redactions: 0, replaced: false, retried: false, address: null, protocolUpstream: null },
+}
 
 /** A connection to upstream was had, or nothing was let out; how it went on from there is told by an answer alone. */
 const becameOf = ({ protocolUpstream, status }: Settled): Became =>

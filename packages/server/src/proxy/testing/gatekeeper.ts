@@ -84,7 +84,7 @@ export function testGatekeeper(authority: TestAuthority): TestGatekeeper {
       return keeper.verdict(asked, run)
     },
     settled: (id, outcome) => void keeper.outcomes.push({ id, outcome }),
-    tunnelled: (_run, _target, bytes) => void keeper.tunnels.push(bytes),
+    tunnelled: (_id, { up, down }) => void keeper.tunnels.push({ up, down }),
     isFresh: () => keeper.fresh,
     onCut(listener) {
       listeners.add(listener)
