@@ -43,7 +43,7 @@ test('V79 on SIGTERM a proxy takes nothing new, lets what is under way end, and 
     "select body::jsonb #>> '{data,status}' as status from events where type = 'proxy.settled'",
   )
   expect(rows).toEqual([{ status: '200' }])
-}, 180_000)
+}, 300_000)
 
 test('V79 on SIGTERM what never ends is cut when the time for it is over, and settled before the process ends with 0', async () => {
   const edge = await openEdge()
@@ -57,7 +57,7 @@ test('V79 on SIGTERM what never ends is cut when the time for it is over, and se
     "select body::jsonb #>> '{data,fault}' as fault from events where type = 'proxy.settled'",
   )
   expect(rows).toEqual([{ fault: 'aborted' }])
-}, 120_000)
+}, 300_000)
 
 /** A way to the gate on which a test can stop what the node says. */
 async function openRelay(edge: Edge) {
@@ -159,7 +159,7 @@ test('V106 §10.2 killed between spend and send: not resent, settles unknown, an
   expect(shown.payload.earlier_attempt).toBe('unknown')
   expect(shown.description).toContain('it may have been done')
   expect(edge.seen).toEqual([])
-}, 180_000)
+}, 300_000)
 
 test('§10.2 V79 disk full on the proxy host: nothing is written there, and it goes on', async () => {
   const edge = await openEdge()
@@ -167,7 +167,7 @@ test('§10.2 V79 disk full on the proxy host: nothing is written there, and it g
   const { port } = await edge.proxy('edge-1', {}, 'ulimit -f 0')
   const run = await edge.openRun()
   for (let i = 0; i < 3; i++) await expect.poll(async () => (await ask(edge, port, run)).status, PATIENT).toBe(200)
-}, 120_000)
+}, 300_000)
 
 test('V122 §10.2 log sink blocked: lines are dropped with a counter, events never', async () => {
   const edge = await openEdge()
@@ -206,4 +206,4 @@ test('V122 §10.2 log sink blocked: lines are dropped with a counter, events nev
   expect(log.split('\n').filter((line) => line.includes('"message":"proxy"')).length).toBeGreaterThan(20)
   running.child.kill('SIGTERM')
   expect((await running.ended).code).toBe(0)
-}, 180_000)
+}, 300_000)

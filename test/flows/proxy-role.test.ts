@@ -170,7 +170,7 @@ test('V81 what each proxy asks of the gate is counted per node and run, and visi
   expect(calls.get(one.node)).toMatchObject({ opens: 2, asks: 0 })
   expect(calls.get(one.node)?.materials).toBeGreaterThanOrEqual(2)
   expect(calls.get(other.node)).toEqual({ opens: 0, materials: 0, asks: 0, busiest: 0 })
-}, 120_000)
+}, 300_000)
 
 test('V113 a tenant that is suspended is stopped at the proxy too, and goes on with the same run when it is not any more', async () => {
   const edge = await openEdge()
@@ -190,7 +190,7 @@ test('V113 a tenant that is suspended is stopped at the proxy too, and goes on w
   await suspend('active')
   await expect.poll(async () => (await knock(port, edge.target, run.token)).status, soon).toBe(200)
   await expect.poll(async () => (await ask(edge, port, run)).status, soon).toBe(200)
-}, 120_000)
+}, 300_000)
 
 test('§10.2 the proxy is killed in the middle of a request: the client sees a reset, and its event was outside before', async () => {
   const edge = await openEdge()
