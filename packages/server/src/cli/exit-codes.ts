@@ -116,6 +116,7 @@ ${rows.join('\n')}
 \`not_found\` is 3 for commands about one connection, and 4 for commands about one provider.
 
 \`countersign audit verify\` has numbers of its own ([the record](../audit.md)): 0 sound, 2 unreadable, 10 gap, 11 altered, 12 reordered, 13 truncated,
-14 forked, 15 bad signature. \`countersign run\` ends as its child does, with 128 + n for a signal; 125, 126 and 127 where the child never started.
+14 forked, 15 bad signature. \`countersign run\` ends as its child does, with 128 + n for a signal; 125, 126 and 127 where the child never started,
+and as \`export\` does where \`--with-secret\` was refused.
 `
 }
