@@ -5,6 +5,7 @@ import type { Route } from '../../packages/server/src/http/route.ts'
 import type { Shape } from '../../packages/server/src/http/schema.ts'
 import { describeRoutes } from '../../packages/server/src/main/rooms.ts'
 import { newId, newTenantUuid, tenantWire } from '../../packages/server/src/std/id.ts'
+import type { Client } from '../harness/client.ts'
 
 export const { routes, rootRoutes } = describeRoutes()
 /** How one id of a kind is had: A's, or one that nobody has. */
@@ -125,4 +126,27 @@ export function callOf(
       headers: more.headers ?? {},
     },
   }
+}
+
+/** What an answer says once ids, times, tokens and digests look alike. */
+const plain = (text: string): string =>
+  text
+    .replace(/\b[a-z]{2,4}_[0-7][0-9A-HJKMNP-TV-Z]{25}/g, 'ID')
+    .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+    .replace(/\+[0-9a-f]{8}\+/g, '+NAME+')
+    .replace(/whsec_[A-Za-z0-9+/=]+/g, 'TOKEN')
+    .replace(/[A-Za-z0-9_-]{36,}/g, 'TOKEN')
+    // What a command that asks to be signed in shows its person.
+    .replace(/\b[B-Z2-6]{4}-[B-Z2-6]{4}\b/g, 'CODE')
+    .replace(/\b\d+(\.\d+)?\b/g, 'N')
+
+/** What is answered, once what differs by itself looks alike. */
+export async function ask(by: Client, { method, path, body, headers }: Call): Promise<string> {
+  const abort = new AbortController()
+  const answer = await by.raw(path, { method, body, headers, signal: abort.signal })
+  if (answer.headers.get('content-type')?.startsWith('text/event-stream')) {
+    abort.abort()
+    return `${answer.status} stream`
+  }
+  return `${answer.status} ${plain(await answer.text())}`
 }

@@ -6,4 +6,4 @@ create table countersign.vault_canaries (
   made_at timestamptz(3) not null,
   primary key (tenant_id, id)
 );
-select countersign.make_tenant_table('vault_canaries', array['select', 'insert', 'delete']);
+select countersign.make_tenant_table('vault_canaries', array['select', 'insert', 'update', 'delete']);
