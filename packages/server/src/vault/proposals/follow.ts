@@ -14,7 +14,7 @@ import { endProposal, FOLLOW_CONNECTION, systemOf, tellProposal } from './propos
 import { findConnectionProposal, moveProposalIf, type ProposalRow, setProposalTask } from './sql.ts'
 
 /** Null: there is nothing to wait for any more; else how long until it looks again. */
-export async function followConnectionProposal(house: VaultHouse, tenantId: string, id: string): Promise<number | null> {
+async function followConnectionProposal(house: VaultHouse, tenantId: string, id: string): Promise<number | null> {
   const system = systemOf(tenantId)
   const found = await tx(house.db, system, (t) => read(t, system, id))
   if (!found) return null

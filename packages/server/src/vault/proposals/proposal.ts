@@ -30,7 +30,7 @@ import {
   type ProposalStatus,
 } from './sql.ts'
 
-export type NewProposal = {
+type NewProposal = {
   provider: string
   method?: Method
   name?: string
@@ -40,11 +40,11 @@ export type NewProposal = {
   reason: string
 }
 /** What a person says otherwise. */
-export type Narrowed = Omit<Partial<NewProposal>, 'provider' | 'reason'>
+type Narrowed = Omit<Partial<NewProposal>, 'provider' | 'reason'>
 
 /** The job that asks and then looks for the answer; its payload is `{ proposal_id }`. */
 export const FOLLOW_CONNECTION = 'connection.follow'
-export const MOST_OPEN = 20
+const MOST_OPEN = 20
 const WAITS_MS = 7 * 86_400_000
 
 /** `joined`: told when the same waits already, and is answered. */

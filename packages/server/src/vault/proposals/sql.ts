@@ -31,7 +31,7 @@ const COLUMNS: Sql = sql`p.id, p.agent_id, p.provider, p.method, p.connection_na
 const FROM: Sql = sql`connection_proposals p left join authorizations z on z.tenant_id = p.tenant_id and z.id = p.authorization_id`
 
 /** An agent sees its own, a person who reaches only their own those of their agents. */
-export type SeenProposals = { user: string | null; agent: string | null }
+type SeenProposals = { user: string | null; agent: string | null }
 
 const seenBy = ({ user, agent }: SeenProposals): Sql => sql`(${agent}::text is null or p.agent_id = ${agent}::text)
     and (${user}::text is null or exists (

@@ -11,7 +11,7 @@ const POINTER = /^(?:\/(?:[^~/]|~[01])+)+$/
 const NEED_A_REQUEST = ['path', 'body', 'sigv4']
 
 /** What of a key may stand in URLs, in bodies, in logs of a provider. */
-export function plainFieldsOf({ api_key, methods }: Definition): string[] {
+function plainFieldsOf({ api_key, methods }: Definition): string[] {
   const declared = api_key?.fields.filter(({ secret }) => !secret).map(({ name }) => name)
   if (declared) return declared
   return [...(methods.includes('aws') ? ['access_key_id'] : []), ...(methods.includes('basic') ? ['username'] : [])]

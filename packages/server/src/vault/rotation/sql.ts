@@ -3,7 +3,7 @@ import { type Sql, sql } from '../../db/sql.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
 
 /** `over`: settled; why stands in `cause`, and null there means that the old key is retired. */
-export type RotationState = 'creating' | 'testing' | 'overlapping' | 'retiring' | 'undoing' | 'over'
+type RotationState = 'creating' | 'testing' | 'overlapping' | 'retiring' | 'undoing' | 'over'
 
 export type RotationRow = {
   id: string
