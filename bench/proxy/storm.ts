@@ -8,7 +8,7 @@ import type { Options } from './rows.ts'
 
 const OVER_PROVIDER_MS = 250
 const AT_ONCE = 20
-type Open = { socket: Socket; way: Way }
+type Open = { socket: Socket; way: Way; again: number }
 
 /** A machine that stood still for a second makes a proxy cut and refuse for a moment, as it should: that is no answer, and is told. */
 async function answered(one: Open): Promise<Answer> {
@@ -38,7 +38,7 @@ export async function storm(rig: Rig, { quick, say }: Options): Promise<void> {
         ...(await Promise.all(
           Array.from({ length: Math.min(AT_ONCE, requests - sockets.length) }, async (_, i) => {
             const way = ways[i % ways.length] as Way
-            return { way, socket: await reach(way) }
+            return { way, socket: await reach(way), again: 0 }
           }),
         )),
       )
@@ -48,6 +48,9 @@ export async function storm(rig: Rig, { quick, say }: Options): Promise<void> {
     const slowest = Math.max(...answers.map(({ firstByteAt }) => firstByteAt)) - began
     const refused = answers.find(({ status }) => status !== 200)
     if (refused) throw new Error(`A request of the storm was answered ${refused.status}: ${refused.body}`)
+    const again = sockets.reduce((sum, one) => sum + one.again, 0)
+    if (again > 0)
+      process.stderr.write(`${again} times the control plane was not heard or a request was cut; it was made again.\n`)
     const asked = (await rig.upstream.part.tokensAsked()) - before
     const said = { bench: 'refresh-storm', peer_name: null, peer: null }
     say({
