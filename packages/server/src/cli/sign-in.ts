@@ -4,6 +4,7 @@ import { hostname, userInfo } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Countersign, Problem, type RouteAnswer } from '@countersign/sdk'
 import type { Command } from 'commander'
+import { processContext } from '../main/config.ts'
 import { openBrowser } from './browser.ts'
 import { GivenUp, plain, print, usage } from './output.ts'
 import { needPrivateLine } from './private-line.ts'
@@ -102,8 +103,9 @@ export function logoutCommand(program: Command, door: Door): void {
     .description('end the sign-in of this machine’s commands, on the server and here')
     .action(async () => {
       const { server, url = server } = program.opts<{ server?: string; url?: string }>()
-      const { session } = await readSession(url)
-      if (!session) throw usage(`Nobody is signed in${url === undefined ? '' : ` to ${plain(url)}`} here.`)
+      const at = url ?? (processContext().env.COUNTERSIGN_URL || undefined)
+      const { session } = await readSession(at)
+      if (!session) throw usage(`Nobody is signed in${at === undefined ? '' : ` to ${plain(at)}`} here.`)
       // Whatever the server says: what is here opens nothing any more.
       await dropSession(session)
       await endOnServer(session)
