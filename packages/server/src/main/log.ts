@@ -2,6 +2,7 @@
 import { type Keyring, pseudonymOf } from '../crypto/keyring.ts'
 import { type Log, openLog } from '../std/log.ts'
 import type { Config } from './config.ts'
+import { logMemory } from './log-memory.ts'
 
 export function openServerLog(
   config: Config,
@@ -9,6 +10,7 @@ export function openServerLog(
 ): { log: Log; told: (keyring: Keyring) => void } {
   let pseudonym = (_: string): string => 'u:-'
   const log = openLog({
+    memory: logMemory,
     sink: boundedSink(process.stderr),
     level: config.logLevel,
     personal: config.logPersonal,

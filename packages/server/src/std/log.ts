@@ -15,6 +15,7 @@ export type LogOptions = {
   pretty?: boolean // for a person at a terminal: `12:00:00.000 info  message  key=value`
   fields?: object // members on every line: process role, version
   personal?: boolean // shows e-mail and addresses as they are; ends by itself 24 h after the log was opened (P132)
+  memory?: (look: (raw: string) => string) => (raw: string) => string // texts that were looked at before; not with `personal`, which ends
   pseudonym?: (email: string) => string // `u:<8 hex>`, keyed; without it e-mails read `u:-`
   clock?: Clock
 }
@@ -22,11 +23,6 @@ export type LogOptions = {
 const SECRET = '[secret]'
 const SECRET_MARK = Symbol.for('countersign.secret')
 const LONGEST_TEXT = 16_384
-/** Texts that were looked at and hide nothing, of which so many are remembered: a line says the same hosts, ids and words again and again. */
-const MOST_CLEAN = 2_000
-const LONGEST_CLEAN = 128
-/** An id of ours is no secret and nobody's name. */
-const OWN_ID = /^(?:req|ten|usr|agt|run|conn|grt|task|hld|evt)_[0-7][0-9A-HJKMNP-TV-Z]{25}$/
 const DEEPEST = 8
 
 const WORDS = 'passwd|password|passphrase|secret|token|api[-_]?key|private[-_]?key|root[-_]?key'
@@ -87,16 +83,6 @@ const escapeControls = (text: string): string =>
     (char) => SHORT[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 
-const secretNames = new Map<string, boolean>()
-function isSecretName(name: string): boolean {
-  const known = secretNames.get(name)
-  if (known !== undefined) return known
-  const is = SECRET_NAME.test(name)
-  if (secretNames.size >= MOST_CLEAN) secretNames.clear()
-  if (name.length <= LONGEST_CLEAN) secretNames.set(name, is)
-  return is
-}
-
 function members(value: object): [string, unknown][] {
   if (value instanceof Map || value instanceof Headers)
     return [...(value as Map<string, unknown>)].map(([name, member]) => [String(name), member])
@@ -119,7 +105,7 @@ function scrub(value: unknown, text: (raw: string) => string, above: object[]): 
   const here = [...above, value]
   if (Array.isArray(value) || value instanceof Set) return [...value].map((item) => scrub(item, text, here))
   const hidden = (name: string, member: unknown) =>
-    isSecretName(name) && member !== null && !['undefined', 'boolean'].includes(typeof member)
+    SECRET_NAME.test(name) && member !== null && !['undefined', 'boolean'].includes(typeof member)
   return Object.fromEntries(
     members(value).map(([name, member]) => [text(name), hidden(name, member) ? SECRET : scrub(member, text, here)]),
   )
@@ -134,19 +120,11 @@ function prettyLine(line: string): string {
 export function openLog(options: LogOptions = {}): Log {
   const { pretty, clock = systemClock, pseudonym = () => 'u:-', sink = (line) => void process.stderr.write(line) } = options
   const personalUntil = options.personal ? clock.now().getTime() + 24 * 3_600_000 : 0
-  /** Only what comes out as it went in is remembered: nothing that was hidden stays in memory. */
-  const clean = new Set<string>()
-  const text = (raw: string): string => {
-    if (clean.has(raw) || OWN_ID.test(raw)) return raw
-    const isPersonal = personalUntil > 0 && personalUntil > clock.now().getTime()
+  const look = (raw: string): string => {
     const safe = scrubText(raw)
-    const out = escapeControls(isPersonal ? safe : hidePersons(safe, pseudonym))
-    if (out === raw && raw.length <= LONGEST_CLEAN && !isPersonal) {
-      if (clean.size >= MOST_CLEAN) clean.clear()
-      clean.add(raw)
-    }
-    return out
+    return escapeControls(personalUntil > clock.now().getTime() ? safe : hidePersons(safe, pseudonym))
   }
+  const text = options.memory && !options.personal ? options.memory(look) : look
   const timestamp = () => `,"time":"${clock.now().toISOString()}"`
   const formatters = { level: (label: string) => ({ level: label }) }
   const serializers = { err: (plain: unknown) => plain } // ours has made it a plain object; pino's would add the raw stack back

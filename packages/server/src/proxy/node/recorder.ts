@@ -40,6 +40,8 @@ const WATCH_MS = 1_000
 const MOST_IN_FLIGHT = 4
 /** With more than these there is company already: fewer and larger batches cost everybody less. */
 const FEW = 16
+/** How long it waits for that company where the database could take another batch now. */
+const COMPANY_MS = 2
 /** How long the first of those that nobody waits for stays for the next that somebody does. */
 const NOTE_MS = 5
 
@@ -128,6 +130,7 @@ export function openRecorder<E extends Recorded>({ write, clock, log, atOnce = 1
       // Alone, or beside few, it leaves at once, with what came in the same turn of the loop; beside many it waits for company, and not for long.
       if (inFlight === 0) queueMicrotask(flush)
       else if (inFlight < atOnce && unacknowledged <= FEW) leave(setImmediate)
+      else if (inFlight < atOnce) leave((flush) => setTimeout(flush, COMPANY_MS))
       else stopTimer ??= clock.timer(BATCH_MS, flush)
       return { sent: sent.promise, kept: kept.promise }
     },
