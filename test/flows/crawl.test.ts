@@ -7,27 +7,7 @@ import { TABLES } from '../../packages/server/src/db/tables.ts'
 import type { Route } from '../../packages/server/src/http/route.ts'
 import { cookieName, startSession } from '../../packages/server/src/identity/session.ts'
 import { tenantUuid, tenantWire } from '../../packages/server/src/std/id.ts'
-import { type Call, callOf, type Ids, nobodys, rootRoutes, routes } from './calls.ts'
-
-/** What an answer says once ids, times, tokens and digests look alike. */
-const plain = (text: string): string =>
-  text
-    .replace(/\b[a-z]{2,4}_[0-7][0-9A-HJKMNP-TV-Z]{25}/g, 'ID')
-    .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
-    .replace(/\+[0-9a-f]{8}\+/g, '+NAME+')
-    .replace(/whsec_[A-Za-z0-9+/=]+/g, 'TOKEN')
-    .replace(/[A-Za-z0-9_-]{36,}/g, 'TOKEN')
-    .replace(/\b\d+(\.\d+)?\b/g, 'N')
-
-async function ask(by: Client, { method, path, body, headers }: Call): Promise<string> {
-  const abort = new AbortController()
-  const answer = await by.raw(path, { method, body, headers, signal: abort.signal })
-  if (answer.headers.get('content-type')?.startsWith('text/event-stream')) {
-    abort.abort()
-    return `${answer.status} stream`
-  }
-  return `${answer.status} ${plain(await answer.text())}`
-}
+import { ask, type Call, callOf, type Ids, nobodys, rootRoutes, routes } from './calls.ts'
 
 const tenantTables = Object.entries(TABLES).filter(([name, table]) => table.kind === 'tenant' && name !== 'tenants')
 

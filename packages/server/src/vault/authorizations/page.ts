@@ -47,7 +47,8 @@ function visiting(house: VaultHouse, bare: Scope, row: AuthorizationRow, request
 
 export async function openConnect(house: VaultHouse, visit: Visit, id: string, token: string | undefined): Promise<ConnectShown> {
   const visitor = await visitorOf(house, visit.request, id)
-  if (!visitor) throw new Problem('not_found')
+  // As where there is one: whoever holds nothing of it does not learn that it exists.
+  if (!visitor) throw new Problem(token === undefined ? 'form_replayed' : 'not_found')
   const { scope, row, now } = visitor
   if (token === undefined) {
     const cookie = cookieFor(house, visit, row)
@@ -55,9 +56,9 @@ export async function openConnect(house: VaultHouse, visit: Visit, id: string, t
     if (!cookie) throw new Problem('form_replayed')
     return tx(house.db, scope, async (t) => withNonce(house, t, scope, await again(t, scope, row), cookie))
   }
+  if (!sameBytes(sha256(token), row.token_hash)) throw new Problem('not_found')
   // Once, and a page that was closed is opened from where it was started.
   if (!isOpen(row) || row.expires_at <= now) throw new Problem('authorization_expired', { status: row.status })
-  if (!sameBytes(sha256(token), row.token_hash)) throw new Problem('not_found')
   const cookie = giveCookie(house.origin(), visit.reply, id)
   return tx(house.db, scope, async (t) => {
     if ((await openOnce(t, scope, id, cookie.hash, { token: sha256(token) })) === 0) throw new Problem('authorization_expired')
@@ -120,7 +121,7 @@ export async function submitConnect(
   given: Submission,
 ): Promise<{ redirect_to: string | null; view: ConnectShown }> {
   const visitor = await visitorOf(house, visit.request, id)
-  if (!visitor) throw new Problem('not_found')
+  if (!visitor) throw new Problem('form_replayed')
   const { scope, row, now } = visitor
   const cookie = cookieFor(house, visit, row)
   if (!cookie) throw await refused(house, scope, row, 'cookie')
