@@ -10,7 +10,8 @@ export function openServerLog(
 ): { log: Log; told: (keyring: Keyring) => void } {
   let pseudonym = (_: string): string => 'u:-'
   const log = openLog({
-    memory: logMemory,
+    // Whom it shows ends by itself, and what was shown before must not be then.
+    ...(config.logPersonal ? {} : { memory: logMemory }),
     sink: boundedSink(process.stderr),
     level: config.logLevel,
     personal: config.logPersonal,

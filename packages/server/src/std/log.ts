@@ -120,11 +120,9 @@ function prettyLine(line: string): string {
 export function openLog(options: LogOptions = {}): Log {
   const { pretty, clock = systemClock, pseudonym = () => 'u:-', sink = (line) => void process.stderr.write(line) } = options
   const personalUntil = options.personal ? clock.now().getTime() + 24 * 3_600_000 : 0
-  const look = (raw: string): string => {
-    const safe = scrubText(raw)
-    return escapeControls(personalUntil > clock.now().getTime() ? safe : hidePersons(safe, pseudonym))
-  }
-  const text = options.memory && !options.personal ? options.memory(look) : look
+  const text = (options.memory ?? ((look) => look))((raw) =>
+    escapeControls(personalUntil > clock.now().getTime() ? scrubText(raw) : hidePersons(scrubText(raw), pseudonym)),
+  )
   const timestamp = () => `,"time":"${clock.now().toISOString()}"`
   const formatters = { level: (label: string) => ({ level: label }) }
   const serializers = { err: (plain: unknown) => plain } // ours has made it a plain object; pino's would add the raw stack back
