@@ -30,7 +30,7 @@ test('V15 V142 a person reads what an agent asks for on the page of connections,
 
 test('V50 V142 a key is exchanged from its page, which says how far that is', { timeout: 90_000 }, async () => {
   const { house, define, connect } = await openVault({ pages: pagesBuilt() })
-  const call = { method: 'POST', url: 'https://api.example.com/keys', expect: [201] } as const
+  const call = { method: 'POST' as const, url: 'https://api.example.com/keys', expect: [201] }
   await define(
     {
       ...ALPHA,

@@ -39,7 +39,7 @@ export type Secrets = {
 }
 
 /** `rest`: milliseconds between two calls of one caller. */
-type Members = { installation: Installation; owner: Client; bearer: string; count: number; rest: number }
+type Members = { installation: Omit<Installation, 'database'>; owner: Client; bearer: string; count: number; rest: number }
 
 /** So many secrets, each an envelope of its own, and load on both servers until it is told to stop: the first tenth is replaced over and over, the rest is read. */
 export async function keepSecrets({ installation, owner, bearer, count, rest }: Members): Promise<Secrets> {
