@@ -22,7 +22,10 @@ export type Process = {
 
 /** In the child: answers until the parent goes or says `stop`. */
 export function serve(verbs: Verbs, stop: () => Promise<void> | void = () => undefined): void {
+  let isEnding = false
   const end = async (): Promise<void> => {
+    if (isEnding) return
+    isEnding = true
     await stop()
     process.exit(0)
   }
@@ -86,7 +89,7 @@ const uses = ({ pid = 0 }: ChildProcess): Omit<Process, 'stop'> => ({
 
 async function stopped(child: ChildProcess, ended: Promise<void>): Promise<void> {
   if (child.connected) child.send({ call: 0, verb: 'stop', argument: null })
-  const late = setTimeout(() => child.kill('SIGKILL'), 15_000)
+  const late = setTimeout(() => child.kill('SIGKILL'), 60_000)
   await ended
   clearTimeout(late)
 }
