@@ -59,14 +59,14 @@ function parseCheckpoint(note) {
   const [origin, size, root, ...rest] = (text ?? "").split("\n");
   const lines = (tail ?? "").split("\n").filter((line) => line !== "");
   if (!origin || !size || !root || rest.length > 0 || lines.length === 0 || !/^(0|[1-9]\d{0,14})$/.test(size)) return null;
-  const hash3 = Buffer.from(root, "base64");
-  if (hash3.length !== 32 || hash3.toString("base64") !== root) return null;
+  const hash4 = Buffer.from(root, "base64");
+  if (hash4.length !== 32 || hash4.toString("base64") !== root) return null;
   const signatures = lines.map((line) => {
     const [, name = "", encoded = ""] = SIGNATURE.exec(line) ?? [];
     const bytes = Buffer.from(encoded, "base64");
     return { name, id: bytes.subarray(0, 4), signature: bytes.subarray(4) };
   });
-  return { origin, size: Number(size), root: hash3, text: `${text}
+  return { origin, size: Number(size), root: hash4, text: `${text}
 `, signatures };
 }
 var isSignedBy = (note, verifiers) => note.signatures.some(
@@ -119,16 +119,16 @@ function nodesOf(lo, hi) {
 }
 function provesInclusion(index, size, leaf, proof, root) {
   if (!Number.isSafeInteger(index) || index < 0 || index >= size) return false;
-  let [at, last, hash3] = [index, size - 1, leaf];
+  let [at, last, hash4] = [index, size - 1, leaf];
   for (const step of proof) {
     if (last === 0) return false;
     if (at % 2 === 1 || at === last) {
-      hash3 = nodeHash(step, hash3);
+      hash4 = nodeHash(step, hash4);
       while (at % 2 === 0 && at !== 0) [at, last] = [at / 2, Math.floor(last / 2)];
-    } else hash3 = nodeHash(hash3, step);
+    } else hash4 = nodeHash(hash4, step);
     [at, last] = [Math.floor(at / 2), Math.floor(last / 2)];
   }
-  return last === 0 && hash3.equals(root);
+  return last === 0 && hash4.equals(root);
 }
 var leafBytes = Buffer.alloc(33);
 var nodeBytes = Buffer.alloc(65, 1);
@@ -388,10 +388,10 @@ function readLine(bytes) {
     end += 1;
   }
   const prev = end + PREV.length;
-  const hash3 = prev + 64 + HASH.length;
-  const rest = hash3 + 64;
+  const hash4 = prev + 64 + HASH.length;
+  const rest = hash4 + 64;
   if (!Number.isSafeInteger(seq) || seq < 1 || !isAt(bytes, end, PREV) || !isAt(bytes, prev + 64, HASH)) return null;
-  const hashes = { prev: hexAt(bytes, prev), hash: hexAt(bytes, hash3) };
+  const hashes = { prev: hexAt(bytes, prev), hash: hexAt(bytes, hash4) };
   if (isAt(bytes, rest, EVENT)) return { seq, ...hashes, event: bytes.subarray(rest + EVENT.length, -1), digest: "" };
   if (!isAt(bytes, rest, DIGEST)) return null;
   return { seq, ...hashes, event: null, digest: hexAt(bytes, rest + DIGEST.length) };
@@ -478,8 +478,8 @@ function publicKeyOf(der) {
 }
 
 // packages/server/src/crypto/token.ts
-import { createHash as createHash5, createHmac, randomInt as nodeRandomInt, randomBytes, timingSafeEqual } from "node:crypto";
-var sha256 = (data) => createHash5("sha256").update(data).digest();
+import { createHmac, hash as hash3, randomInt as nodeRandomInt, randomBytes, timingSafeEqual } from "node:crypto";
+var sha256 = (data) => hash3("sha256", data, "buffer");
 
 // packages/server/src/events/audit/verify-receipt.ts
 var Failed = class extends Error {
@@ -551,11 +551,11 @@ function checkSeal({ tenant_id, event_id, task_id, decisions = [], seal }, audit
   checked.push("event");
   const tenant = tenantUuid(tenant_id);
   if (!tenant) throw new Failed("seal", "The tenant is not named.");
-  const hash3 = chainOf(tenant)(seal.seq, Buffer.from(seal.prev_hash, "hex"), digestOf(seal.event));
-  if (hex(hash3) !== seal.hash) throw new Failed("seal", "The event is not what was sealed.");
+  const hash4 = chainOf(tenant)(seal.seq, Buffer.from(seal.prev_hash, "hex"), digestOf(seal.event));
+  if (hex(hash4) !== seal.hash) throw new Failed("seal", "The event is not what was sealed.");
   checked.push("seal");
   const proof = seal.proof.map((one) => Buffer.from(one, "hex"));
-  if (!provesInclusion(seal.seq - 1, seal.size, leafHash(hash3), proof, Buffer.from(seal.root, "hex")))
+  if (!provesInclusion(seal.seq - 1, seal.size, leafHash(hash4), proof, Buffer.from(seal.root, "hex")))
     throw new Failed("proof", "The seal does not stand in the tree of the checkpoint.");
   checked.push("proof");
   checkNote(seal, tenant_id, audit, checked, absent);
