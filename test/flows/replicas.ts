@@ -33,7 +33,6 @@ export type Called = { status: number; text: string }
 /** In order: what the vault believes is there, what the provider takes next. */
 export type Tokens = { access: string; refresh: string; issued: string[] }
 
-
 /** `lifeSeconds`: for how long the first token is good still, out of an hour. `proxies: 0` where nobody calls out. */
 export async function openReplicas({ lifeSeconds, proxies = 2 }: { lifeSeconds: number; proxies?: 0 | 2 }) {
   const folder = newFolder()
