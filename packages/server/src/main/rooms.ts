@@ -48,6 +48,7 @@ import type { McpHouse } from '../mcp/house.ts'
 import { jobTools } from '../mcp/jobs.ts'
 import { mcpRoutes } from '../mcp/routes.ts'
 import { taskTools } from '../mcp/tasks.ts'
+import { draftRoutes } from '../proxy/drafts/routes.ts'
 import { nodeRoutes } from '../proxy/enrol/routes.ts'
 import { explainRoutes } from '../proxy/explain/routes.ts'
 import type { GateHouse } from '../proxy/gate/house.ts'
@@ -378,6 +379,7 @@ const listRoutes = ({
     ...revocationRoutes(vault),
     ...nodeRoutes(identity),
     ...explainRoutes(gate),
+    ...draftRoutes(gate),
     ...holdRoutes(gate),
     ...requestRoutes(vault),
     ...receiverRoutes({ receiver }),

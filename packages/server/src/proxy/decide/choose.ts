@@ -19,7 +19,7 @@ export type Asked = Pick<AskedRequest, 'host' | 'port' | 'path' | 'query' | 'hea
   read: ReadPath
   texts?: ReadonlySet<string>
 }
-type Place = { fit: Fit; path: readonly number[] }
+export type Place = { fit: Fit; path: readonly number[] }
 
 const parsed = new WeakMap<Host, Pattern>()
 function patternOf(host: Host): Pattern {
@@ -55,7 +55,7 @@ export function placeIn(definition: Definition, params: Readonly<Record<string, 
 }
 
 /** Negative: `a` names the place more closely. */
-const closer = (a: Place, b: Place): number =>
+export const closer = (a: Place, b: Place): number =>
   compareFits(a.fit, b.fit) || b.path.reduce((found, part, i) => found || part - (a.path[i] as number), 0)
 
 export function choose(view: View, asked: Asked): Choice {

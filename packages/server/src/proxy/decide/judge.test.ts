@@ -247,6 +247,17 @@ test('V95 V96 a host of nobody passes where policy permits it, or in a run that 
   const learning = view([], { mode: 'learn' })
   expect(await judge(learning, asked('GET', 'https://docs.example/'))).toMatchObject({ outcome: 'learn' })
   expect(await judge(learning, asked('GET', 'https://evil.example/'), passes)).toMatchObject({ reason: 'policy_forbid' })
+  // Of a provider that nobody connected: learned, whatever passes, and never where a policy forbids it.
+  const known = {
+    ...learning,
+    known: [definition('docs', [{ host: 'docs.example' }]), definition('evil', [{ host: 'evil.example' }])],
+  }
+  expect(await judge(known, asked('GET', 'https://docs.example/'))).toMatchObject({ outcome: 'learn' })
+  expect(await judge(known, asked('GET', 'https://docs.example/'), passes)).toMatchObject({ outcome: 'learn' })
+  expect(await judge(known, asked('GET', 'https://evil.example/'), passes)).toMatchObject({
+    reason: 'policy_forbid',
+    provider: 'evil',
+  })
 })
 
 test('V17 a policy reads any fact that a provider of the tenant has, of its type; one of another type counts in rules alone', async () => {

@@ -68,7 +68,8 @@ export async function judgeRequest(
   if (choice === 'none') return passOr('no_grant', { view, seen: bare, at }, sets)
   if ('reason' in choice) {
     const { reason, ...about } = choice
-    if (reason === 'connection_missing' && view.run.mode === 'learn') return { outcome: 'learn', policy: null }
+    if (reason === 'connection_missing' && view.run.mode === 'learn')
+      return learnOr(reason, { view, seen: bare, at }, sets, about)
     return { ...deny(reason), ...about }
   }
   const { connection } = choice
@@ -166,6 +167,14 @@ export function passOr(reason: Reason, asking: Asking, sets: Sets, intercepted =
   return { outcome: 'deny', reason: policy.reason === 'no_permit' ? reason : 'policy_forbid', policy }
 }
 
+/** A provider's host that nobody has connected: a run that learns passes it as well, and what a policy forbids it may not reach either (V96). */
+function learnOr(reason: Reason, asking: Asking, sets: Sets, about: { provider?: string }): Judged {
+  const said = passOr(reason, asking, sets)
+  // Leave to pass hosts of nobody is none to pass a provider's: what goes out here is learned.
+  if (said.outcome === 'pass') return { ...said, outcome: 'learn' }
+  return said.outcome === 'deny' ? { ...said, ...about } : said
+}
+
 function liveGrants(grants: readonly ViewGrant[], address: string, at: Date): readonly ViewGrant[] | Reason {
   const active = grants.filter((grant) => grant.status === 'active' && grant.startsAt <= at)
   if (active.length === 0) return grants.some((grant) => grant.status === 'suspended') ? 'suspended' : 'no_grant'
@@ -202,9 +211,9 @@ function rulesOf(grants: readonly ViewGrant[]): Rules {
 }
 
 /** Where a client of the provider gets its tokens nothing is injected, whatever host fits and however the path is spelt (V62). */
-const isOwnEndpoint = (
-  { definition: { oauth }, params }: ViewConnection,
-  { host }: AskedRequest,
+export const isOwnEndpoint = (
+  { definition: { oauth }, params }: Pick<ViewConnection, 'definition' | 'params'>,
+  { host }: Pick<AskedRequest, 'host'>,
   { plain, decoded }: ReadPath,
 ): boolean =>
   [oauth?.authorization_url, oauth?.token_url, oauth?.device_url, oauth?.revocation?.url].some((text) => {
@@ -219,7 +228,7 @@ const fitsEither = (pattern: string, { plain, decoded }: ReadPath): boolean => {
   return path !== null && (pathFits(path, plain) || pathFits(path, decoded))
 }
 
-const isMinting = ({ minting = [] }: Definition, { method }: AskedRequest, path: ReadPath): boolean =>
+export const isMinting = ({ minting = [] }: Definition, { method }: Pick<AskedRequest, 'method'>, path: ReadPath): boolean =>
   minting.some(
     ({ methods, paths }) => (methods.includes('*') || methods.includes(method)) && paths.some((one) => fitsEither(one, path)),
   )

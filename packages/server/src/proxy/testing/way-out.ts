@@ -23,9 +23,13 @@ import { makeAuthority } from './authority.ts'
 import { headOf } from './world.ts'
 
 const HOST = 'api.example.com'
+/** What else upstream is called. */
+export const OTHER_HOSTS = ['pay.example.org', 'docs.example.net'] as const
+const HOSTS = [HOST, ...OTHER_HOSTS]
 const log = openLog({ level: 'silent' })
 
 export type Reached = {
+  host: string | undefined
   method: string
   url: string
   body: string
@@ -36,7 +40,14 @@ export type Answered = { status: number; headers: IncomingMessage['headers']; bo
 export type WayNode = { id: string; port: number; node: Node; stop(): Promise<void> }
 export type Line = { id: string; identity: { key: string; certificate: string }; client: GateClient }
 export type Run = { id: string; token: string; ca: string }
-export type Sending = { method?: string; path?: string; body?: string; headers?: Record<string, string>; wait?: number }
+export type Sending = {
+  host?: string
+  method?: string
+  path?: string
+  body?: string
+  headers?: Record<string, string>
+  wait?: number
+}
 export type Sent = { answer: Promise<Answered>; destroy(): void }
 
 export type WayOut = VaultTest & {
@@ -58,7 +69,7 @@ export async function openWayOut(settings: Record<string, string> = {}): Promise
   const vault = await openVault({ settings: { GATE_LISTEN: '127.0.0.1:0', ...settings } })
   const { house } = vault
   const origin = await makeAuthority('aut_origin')
-  const leaf = await origin.issue([HOST])
+  const leaf = await origin.issue(HOSTS)
   const reached: Reached[] = []
   const upstream: WayOut['upstream'] = { answer: async () => ({ status: 200, body: 'done' }), isAway: false }
   const sockets = new Set<Socket>()
@@ -68,6 +79,7 @@ export async function openWayOut(settings: Record<string, string> = {}): Promise
     request.on('end', () => {
       const { method = '', url = '', headers } = request
       const one = {
+        host: headers.host,
         method,
         url,
         body: Buffer.concat(chunks).toString(),
@@ -121,7 +133,7 @@ export async function openWayOut(settings: Record<string, string> = {}): Promise
     // Nothing is stale while a test runs: what it looks at, it looks at itself.
     const limits = { pollMs: 1e9, staleAfterMs: 1e12 }
     const node = openNode({ node: id, db, gate: client, clock: house.clock, log, bundled: new Map(), guardrails: '', limits })
-    const guard = openGuard({ nameServers: [dns], allowed: [parseAllowed(`${HOST}:443`) as Allowed] })
+    const guard = openGuard({ nameServers: [dns], allowed: HOSTS.map((name) => parseAllowed(`${name}:443`) as Allowed) })
     const through = (() => netConnect({ host: '127.0.0.1', port: upstream.isAway ? 1 : upstreamPort })) as typeof netConnect
     const door = openDoor({ guard, installation: 'test', version: '0', connect: through })
     const proxy = await openProxy({
@@ -163,17 +175,17 @@ export async function openWayOut(settings: Record<string, string> = {}): Promise
 function sendThrough(
   port: number,
   run: Run,
-  { method = 'POST', path = '/v1/refunds', body = '', headers = {}, wait = 0 }: Sending,
+  { host = HOST, method = 'POST', path = '/v1/refunds', body = '', headers = {}, wait = 0 }: Sending,
 ): Sent {
   const socket = netConnect({ host: '127.0.0.1', port })
   socket.on('error', () => undefined)
   onTestFinished(() => void socket.destroy())
   const authorization = `Basic ${Buffer.from(`run:${run.token}`).toString('base64')}`
   const answer = (async (): Promise<Answered> => {
-    socket.write(`CONNECT ${HOST}:443 HTTP/1.1\r\nHost: ${HOST}:443\r\nProxy-Authorization: ${authorization}\r\n\r\n`)
+    socket.write(`CONNECT ${host}:443 HTTP/1.1\r\nHost: ${host}:443\r\nProxy-Authorization: ${authorization}\r\n\r\n`)
     const head = await headOf(socket)
     if (!head.startsWith('HTTP/1.1 200')) throw new Error(`CONNECT was answered ${head.slice(0, 12)}`)
-    const secured = tlsConnect({ socket, ca: run.ca, servername: HOST, ALPNProtocols: ['http/1.1'] })
+    const secured = tlsConnect({ socket, ca: run.ca, servername: host, ALPNProtocols: ['http/1.1'] })
     return new Promise<Answered>((resolve, reject) => {
       secured.on('error', reject)
       const request = httpRequest(
@@ -181,7 +193,7 @@ function sendThrough(
           createConnection: () => secured,
           ...{ method, path },
           headers: {
-            host: HOST,
+            host,
             ...{ connection: 'close', 'countersign-wait': String(wait) },
             ...(body === '' ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
             ...headers,

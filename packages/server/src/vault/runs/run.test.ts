@@ -144,7 +144,7 @@ test('V23 a run ends by its time, 90 seconds after its last heartbeat, and with 
   expect(await stateOf(quiet)).toEqual(['ended', 'agent_paused'])
 })
 
-test('V21 V139 people open runs for agents that they own and for no others; learning takes a person; what is named wrongly is refused', async () => {
+test('V21 V139 people open runs for agents that they own and for no others; learning takes a person who may grant, for 7 days at most (V96); what is named wrongly is refused', async () => {
   const { house, connection, open } = await running()
   expect((await open({ agent_id: house.agent.id }, house.alice)).body.run).toMatchObject({
     proof: 'user',
@@ -154,7 +154,9 @@ test('V21 V139 people open runs for agents that they own and for no others; lear
   expect((await open({}, house.alice)).body.errors).toMatchObject([{ path: '/agent_id', code: 'required' }])
   expect((await open({ agent_id: newId('agt') })).status).toBe(422)
   expect((await open({ mode: 'learn' })).status).toBe(403)
-  expect((await open({ mode: 'learn', agent_id: house.agent.id }, house.alice)).body.run.mode).toBe('learn')
+  const learn = (ttl_seconds: number) => open({ mode: 'learn', agent_id: house.agent.id, ttl_seconds }, house.alice)
+  expect((await learn(604_800)).body.run.mode).toBe('learn')
+  expect([(await learn(604_801)).status, (await learn(604_801)).body.errors]).toMatchObject([422, [{ path: '/ttl_seconds' }]])
   for (const own of [{ purpose: '' }, { purpose: 'x'.repeat(201) }, { ttl_seconds: 604_801 }, { ttl_seconds: 0 }, { mode: 'x' }])
     expect([own, (await open(own)).status]).toEqual([own, 422])
   expect((await open({ connections: { alpha: 'none' } })).body.errors).toMatchObject([
