@@ -2455,6 +2455,70 @@ export type Run = {
   ended_reason: string | null
 }
 
+/** What a run learned, as grants and policies that are not made yet. */
+export type RunDraft = {
+  run_id: string
+  agent_id: string
+  mode: 'enforce' | 'learn'
+  /** How many it learned from. */
+  requests: number
+  /** There was more: only the newest were read, and the most wanted stand here. */
+  truncated: boolean
+  learned: {
+    scheme: 'http' | 'https'
+    host: string
+    port: number
+    method: string
+    /** With what stands for one thing among many as `*`. */
+    path: string
+    requests: number
+  }[]
+  grants: {
+    provider: string
+    name: string
+    requests: number
+    /** That fit as well; name one of them in its place where it is meant. */
+    other_connections: string[]
+    /** As `POST /grants` takes it. */
+    grant: {
+      agent_id: string
+      connection_id: string
+      reason: string
+      rules: GrantRule[]
+    }
+  }[]
+  /** Hosts of nobody, each with a policy that lets this agent pass it without a credential. */
+  passes: {
+    host: string
+    requests: number
+    policy_id: string
+    /** Cedar. */
+    policy: string
+  }[]
+  /** Providers to connect first; read the draft again afterwards. */
+  missing: {
+    provider: string
+    display_name: string
+    reason: 'connection_missing' | 'needs_reauth'
+    connection_id: string | null
+    hosts: string[]
+    requests: number
+    /** Where you connect it, or sign in to it again. */
+    connect_url: string
+  }[]
+  /** What no rule of the draft lets out: sent without TLS, for tokens, handing out credentials, or not to be named by a rule. */
+  left_out: {
+    scheme: 'http' | 'https'
+    host: string
+    port: number
+    method: string
+    /** With what stands for one thing among many as `*`. */
+    path: string
+    requests: number
+    why: 'plaintext' | 'token_endpoint' | 'minting' | 'unnamed'
+  }[]
+}
+
 export type Schedule = {
   id: string
   name: string
@@ -7960,6 +8024,14 @@ export type Routes = {
           changed: boolean
         }[]
       }
+    }
+  }
+  'GET /runs/:id/draft': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: RunDraft
     }
   }
   'GET /runs/self/holds/:task_id': {
