@@ -237,7 +237,7 @@ const row = (one: Grant): string[] =>
     ...[one.max_uses === null ? String(one.uses) : `${one.uses}/${one.max_uses}`, one.rules.map(ruleLine).join('; ')],
   ].map(plain)
 
-const ruleLine = ({ effect, methods, hosts, paths, tools, where }: Grant['rules'][number]): string =>
+export const ruleLine = ({ effect, methods, hosts, paths, tools, where }: Grant['rules'][number]): string =>
   [
     effect,
     ...[methods, hosts, paths, tools].flatMap((list) => (list === undefined ? [] : [list.join(',')])),

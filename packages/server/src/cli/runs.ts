@@ -2,6 +2,7 @@
 import type { RouteAnswer } from '@countersign/sdk'
 import type { Command } from 'commander'
 import { plain, print, table } from './output.ts'
+import { runDraftCommand } from './run-draft.ts'
 import type { Door } from './tasks.ts'
 import { parseNumber } from './words.ts'
 
@@ -10,6 +11,7 @@ type Run = RouteAnswer<'GET /runs/:id'>
 const EXAMPLES = `
 Examples:
   $ countersign runs list --state live
+  $ countersign runs draft run_01J… --publish
   $ countersign runs end run_01J… --reason "it goes in circles"
 `
 
@@ -36,6 +38,7 @@ export function runsCommand(program: Command, door: Door): void {
     .command('show <id>')
     .description('one of them')
     .action(async (id: string) => print(door.output(), await door.client().call('GET /runs/:id', { params: { id } }), described))
+  runDraftCommand(runs, door)
   runs
     .command('end <id>')
     .description('end it: its token, its sockets and what was minted for it end with it')

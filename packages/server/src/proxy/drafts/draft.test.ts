@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
 import { newId } from '../../std/id.ts'
-import { ALPHA } from '../../vault/testing/vault.ts'
+import { ALPHA, openVault } from '../../vault/testing/vault.ts'
 import { openWayOut, type Run, type Sending, type WayNode, type WayOut } from '../testing/way-out.ts'
+import { learningRun, putLearned } from './testing/learned.ts'
 
 const PATIENT = { timeout: 60_000, interval: 50 }
 // Each of these starts a server, its gate and a proxy.
@@ -19,13 +20,6 @@ async function activate({ house }: WayOut, text: string): Promise<void> {
   const saved = await house.bob.post('/api/v1/policies', { text })
   expect([saved.status, saved.body.errors]).toEqual([201, []])
   expect((await house.bob.post(`/api/v1/policies/${saved.body.version}/activate`, {})).status).toBe(200)
-}
-
-async function learning({ house }: WayOut): Promise<Run> {
-  const wanted = { agent_id: house.agent.id, purpose: 'See what it needs', mode: 'learn' }
-  const { status, body } = await house.alice.post('/api/v1/runs', wanted)
-  expect([status, body.code]).toEqual([201, undefined])
-  return { id: body.run.id, token: body.token, ca: body.ca_pem }
 }
 
 const sendAll = async ({ send }: WayOut, through: WayNode, run: Run, all: readonly Sending[]): Promise<number[]> => {
@@ -56,7 +50,7 @@ test('§12.22 V96 a run that learns visits three new hosts without credential; i
   await activate(way, BASE)
   await way.define(PAY)
   const connection = await way.connect()
-  const [through, run] = [await way.node(), await learning(way)]
+  const [through, run] = [await way.node(), await learningRun(way.house)]
   const child = visits()
   expect(await sendAll(way, through, run, child)).toEqual([200, 200, 200, 200, 200])
   expect(reached.map(({ host, authorization }) => [host, authorization])).toEqual([
@@ -125,9 +119,8 @@ test('§12.22 V96 a run that learns visits three new hosts without credential; i
 })
 
 test('V96 a draft is read by who may grant, of the agents that they reach, and by no agent', async () => {
-  const way = await openWayOut()
-  const { house } = way
-  const run = await learning(way)
+  const { house } = await openVault()
+  const run = await learningRun(house)
   const path = `/api/v1/runs/${run.id}/draft`
   expect((await house.alice.get(path)).body).toMatchObject({
     ...{ run_id: run.id, agent_id: house.agent.id, mode: 'learn', requests: 0, truncated: false },
@@ -137,4 +130,48 @@ test('V96 a draft is read by who may grant, of the agents that they reach, and b
   expect((await house.reviewer.get(path)).status).toBe(403)
   expect((await house.member.get(path)).status).toBe(404)
   expect((await house.alice.get(`/api/v1/runs/${newId('run')}/draft`)).status).toBe(404)
+})
+
+test('V96 of several connections the draft takes the default and names the others; one that lapsed, one that is another’s and one of the build are to be connected', async () => {
+  const { house, connect, define } = await openVault()
+  await define(PAY)
+  const [first, second] = [await connect({ name: 'first' }), await connect({ name: 'second' })]
+  expect((await house.alice.post(`/api/v1/connections/${second.id}/default`, {})).status).toBe(200)
+  const lapsed = await connect({ provider: 'pay', params: {} })
+  await house.admin.run`update connections set status = 'needs_reauth', status_since = countersign.now() where id = ${lapsed.id}`
+  const run = await learningRun(house)
+  await putLearned(house, run.id, [
+    { host: 'api.example.com', path: '/v1/a' },
+    // Of another place than the definition names: nobody's.
+    { host: 'api.example.com', path: '/v1/a', port: 8443 },
+    { host: 'pay.example.org', path: '/charges' },
+    { host: 'api.github.com', path: '/repos/octocat/hello/issues/7' },
+  ])
+  // What another run learned is not this one's.
+  await putLearned(house, (await learningRun(house)).id, [{ host: 'other.example', path: '/' }])
+  const { body } = await house.alice.get(`/api/v1/runs/${run.id}/draft`)
+  expect(body.requests).toBe(4)
+  expect(body.grants).toMatchObject([{ name: 'second', other_connections: [first.id], grant: { connection_id: second.id } }])
+  expect(body.passes).toMatchObject([{ host: 'api.example.com', requests: 1 }])
+  expect(body.missing).toEqual([
+    expect.objectContaining({ provider: 'github', reason: 'connection_missing', connection_id: null, hosts: ['api.github.com'] }),
+    expect.objectContaining({
+      ...{ provider: 'pay', reason: 'needs_reauth', connection_id: lapsed.id },
+      connect_url: `${house.url}/connections/${lapsed.id}`,
+    }),
+  ])
+  expect(body.learned).toContainEqual(
+    expect.objectContaining({ host: 'api.github.com', method: 'GET', path: '/repos/octocat/hello/issues/*' }),
+  )
+
+  // A member may grant what is theirs: nothing of this, and is told to connect.
+  const member = await house.member.person()
+  await house.admin.run`update agents set user_id = ${member.id}::text where id = ${house.agent.id}::text`
+  const theirs = (await member.get(`/api/v1/runs/${run.id}/draft`)).body
+  expect(theirs.grants).toEqual([])
+  expect(theirs.missing.map(({ provider, reason }: { provider: string; reason: string }) => [provider, reason])).toEqual([
+    ['alpha', 'connection_missing'],
+    ['github', 'connection_missing'],
+    ['pay', 'connection_missing'],
+  ])
 })
