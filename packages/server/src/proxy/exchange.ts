@@ -10,6 +10,7 @@ import type { Answer, AskedRequest, Gatekeeper, OpenRun, Send, Settled } from '.
 import { valuesOf } from './http1/head.ts'
 import { inject, MOST_BODY, needsBody } from './inject/inject.ts'
 import { InjectionFault, type Outbound } from './inject/outbound.ts'
+import { withSession } from './mcp/session.ts'
 import { answerWhole, type Incoming, type Outgoing } from './message.ts'
 import { answerGrpc, answerSaid, denied, isGrpc, type Said, say } from './problems.ts'
 import { narrowed } from './redact/coding.ts'
@@ -215,8 +216,10 @@ async function prepare(
     if (read === 'too_large') throw new InjectionFault('body_too_large_to_inspect')
     body = read
   }
-  const kept = requestFields(incoming.fields)
-  const isWatched = verdict.scan && (verdict.mask.length > 0 || verdict.injections.length > 0)
+  const { mcp } = verdict
+  const sent = requestFields(incoming.fields)
+  const kept = mcp ? [...withSession(sent, () => mcp.session)] : sent
+  const isWatched = mcp?.lists || (verdict.scan && (verdict.mask.length > 0 || verdict.injections.length > 0))
   const fields = isWatched ? narrowed(kept) : kept
   const before = valuesOf(incoming.fields, 'via')
   const out: Outbound = { path: incoming.path, query: incoming.query, fields, body, added: [], replaced: false }

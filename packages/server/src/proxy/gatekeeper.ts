@@ -54,8 +54,25 @@ export type Send = {
   again: ((status: number) => Promise<Send | null>) | null
   /** Cookies that stay on our side (V45): taken out of every answer, and handed over here when the site renews them. */
   capture?: { names: ReadonlySet<string>; keep(renewed: Readonly<Record<string, string>>): void }
+  /** It goes to an MCP server (V99). */
+  mcp?: McpPassage
   /** Fields that the answer to the agent carries, such as `Countersign-Outcome`. */
   answerHeaders: Readonly<Record<string, string>>
+}
+
+export type McpPassage = {
+  /** `Mcp-Session-Id` as the server knows it; null: the agent sent none. */
+  session: string | null
+  /** The id of a session as this run alone may show it again. */
+  bind(session: string): string
+  /** What of the answer is to be narrowed; null: nothing in it can be a list of tools. */
+  lists: McpLists | null
+}
+export type McpLists = {
+  /** Of the calls of `tools/list` in this request; null: a stream that answers what was asked elsewhere. */
+  ids: readonly (string | number | null)[] | null
+  /** Which of these tools a dry evaluation does not deny. */
+  mayCall(tools: readonly string[]): Promise<ReadonlySet<string>>
 }
 
 /** A refusal, a pending approval, a JSON-RPC error: answered by us, nothing was sent. */

@@ -10,6 +10,8 @@ import type { OpenRun, Send, Settled } from './gatekeeper.ts'
 import { elementsOf, valuesOf } from './http1/head.ts'
 import type { Length } from './http1/writer.ts'
 import type { Outbound } from './inject/outbound.ts'
+import { type Answering, isNarrowed, narrowed } from './mcp/answer.ts'
+import { withSession } from './mcp/session.ts'
 import type { AnswerHead, Incoming, Outgoing } from './message.ts'
 import { denied, type Said, say } from './problems.ts'
 import { codingOf, decodedFields, decoding, mayHoldText } from './redact/coding.ts'
@@ -38,6 +40,7 @@ export function sendOn(house: ExchangeHouse, journey: Journey): Passage {
   const { incoming, outgoing, settled, requestId } = journey
   const began = performance.now()
   let running: { abort(): void } | null = null
+  let isGone = false
   let mayRepeat = journey.again !== null
   let mask: Mask | null = null
   let added: readonly Buffer[] = []
@@ -69,24 +72,56 @@ export function sendOn(house: ExchangeHouse, journey: Journey): Passage {
     settled.status = head.status
     const challenge = head.status === 403 && head.fields.find(([name]) => name.toLowerCase() === 'www-authenticate')?.[1]
     if (challenge) settled.challenge = challenge
-    const coding = mask && !head.bodyless ? codingOf(head.fields) : 'plain'
+    const lists = verdict.mcp?.lists && isNarrowed(verdict.mcp.lists, head) ? verdict.mcp.lists : null
+    const coding = (mask || lists) && !head.bodyless ? codingOf(head.fields) : 'plain'
     if (coding === 'unknown') {
       running?.abort()
       journey.refuse(say('coding_unsupported', requestId, {}, journey.run))
       return parked().sink
     }
-    const isDecoded = coding !== 'plain' && head.status !== 206 && mayHoldText(head.fields)
+    const isDecoded = coding !== 'plain' && (lists !== null || (head.status !== 206 && mayHoldText(head.fields)))
     const plain = withheld(verdict, answerFields(head.fields))
-    const fields = [...covered(isDecoded ? decodedFields(plain) : plain), ...ownFields(verdict)]
+    const fields = [...covered(isDecoded || lists ? decodedFields(plain) : plain), ...ownFields(verdict)]
     const reason = mask && head.reason !== '' ? mask.text(head.reason) : head.reason
-    const length = isDecoded ? null : head.length
-    let sink = counted(outgoing.begin({ status: head.status, reason, fields, length, bodyless: head.bodyless }))
-    if (mask && !head.bodyless) sink = mask.sink(sink, redacted)
+    const begin = (length: Length): Sink => {
+      const sink = counted(outgoing.begin({ status: head.status, reason, fields, length, bodyless: head.bodyless }))
+      return mask && !head.bodyless ? mask.sink(sink, redacted) : sink
+    }
+    const sink = lists ? narrowed(head, lists, answering(begin)) : begin(isDecoded ? null : head.length)
     return isDecoded ? decoding(coding.name, sink) : sink
   }
 
-  /** What the site renews of a session stays on our side (V45), and is masked in the rest of the answer. */
-  function withheld({ capture, scan, mask: known }: Send, fields: readonly Field[]): readonly Field[] {
+  /** A list of tools that cannot be narrowed is not passed on. */
+  function answering(begin: (length: Length) => Sink): Answering {
+    let begun: Sink | null = null
+    const unread = (why: unknown): void => {
+      house.log.warn({ err: why, request_id: requestId }, 'a list of tools could not be narrowed')
+      running?.abort()
+    }
+    return {
+      begin(length) {
+        begun = isGone ? parked().sink : begin(length)
+        return begun
+      },
+      refuse(why) {
+        unread(why)
+        journey.refuse(say('coding_unsupported', requestId, { detail: LIST_UNREAD }, journey.run))
+      },
+      lost() {
+        settled.fault = 'unreachable'
+        journey.refuse(faultSaid('unreachable', journey))
+      },
+      cut(why) {
+        unread(why)
+        journey.over('coding_unsupported')
+        begun?.abort()
+      },
+    }
+  }
+
+  /** What the site renews of a session stays on our side (V45), and is masked in the rest of the answer; the id of an MCP session becomes this run's alone (V99). */
+  function withheld({ capture, scan, mask: known, mcp }: Send, said: readonly Field[]): readonly Field[] {
+    const fields = mcp ? withSession(said, mcp.bind) : said
     if (!capture) return fields
     const { fields: kept, renewed } = takeCookies(fields, capture.names)
     const values = Object.values(renewed)
@@ -166,8 +201,15 @@ export function sendOn(house: ExchangeHouse, journey: Journey): Passage {
   }
 
   start(journey.attempt)
-  return { abort: () => running?.abort() }
+  return {
+    abort() {
+      isGone = true
+      running?.abort()
+    },
+  }
 }
+
+const LIST_UNREAD = 'The list of tools could not be read, so what may not be called could not be left out.'
 
 const masked = new WeakMap<readonly Secret[], { added: readonly Buffer[]; mask: Mask | null }>()
 

@@ -14,7 +14,7 @@ import { type Facts, readFacts, wantsBody } from './facts.ts'
 import { setsWithFacts } from './facts-schema.ts'
 import { type Body, bodyOf, contentOf } from './inspect.ts'
 import { type Asking, proxyPass, proxyRequest, proxyTool, type Seen, type Use } from './policy-request.ts'
-import { type Rpc, readRpc } from './tools.ts'
+import { isSpoken, type Rpc, readRpc } from './tools.ts'
 import type { View, ViewConnection, ViewGrant } from './view.ts'
 
 export type Policy = Pick<Outcome, 'policy_ids' | 'policy_version'>
@@ -24,6 +24,8 @@ export type Judged =
       use: Use
       facts: Facts
       rpc: Rpc | null
+      /** On an `mcp` path, whatever its method. */
+      mcp: boolean
       policy: Outcome
       body: Body | undefined
       /** Policy had said the same of the same before. */
@@ -86,7 +88,8 @@ export async function judgeRequest(
   if (typeof grants === 'string') return no(grants)
   note?.('grant', { grant_ids: grants.map(({ id }) => id) })
   const rules = rulesOf(grants)
-  const mcp = isMcp(definition, request, read)
+  const onMcp = isMcp(definition, read)
+  const mcp = onMcp && request.method === 'POST'
   const needsBody = mcp || wantsBody(definition.facts ?? {}) || readsContent(sets, at)
   const body = needsBody ? await bodyOf(request, limits.inspectBody) : undefined
   if (mcp && body === 'too_large') return no('body_too_large_to_inspect')
@@ -111,16 +114,13 @@ export async function judgeRequest(
   let strictest: { use: Use; policy: Outcome; effect: Effect } | null = null
   for (const call of calls) {
     const tool = call?.tool ?? undefined
-    const found = winning(rules.all, {
-      host: request.host,
-      method: request.method,
-      path: request.path,
-      tool,
-      facts: facts.values,
-      params: connection.params,
-    })
-    if ('refusal' in found) return no(found.refusal, { rpc: rpc ?? undefined })
-    const grant = rules.grantOf[found.index] as ViewGrant
+    const target = { host, method: request.method, path, tool, facts: facts.values, params: connection.params }
+    const first = winning(rules.all, target)
+    // Whoever may call some tool of a server may speak to it: else no client would come as far as to call one.
+    const speaks = 'refusal' in first && onMcp && (call ? isSpoken(call) : isListening(request))
+    const found = speaks ? winning(rules.speaking, target) : first
+    if ('refusal' in found) return no('refusal' in first ? first.refusal : found.refusal, { rpc: rpc ?? undefined })
+    const grant = (speaks ? rules.speakingOf : rules.grantOf)[found.index] as ViewGrant
     if (found.effect === 'deny') return no(tool === undefined ? 'path' : 'tool', { grant, rpc: rpc ?? undefined })
     if (minting && !grant.minting) return no('minting', { grant })
     if (grant.placeholderRequired && !carries({ path, query, headers, texts }, connection.placeholder))
@@ -128,7 +128,7 @@ export async function judgeRequest(
     note?.('rule', {
       grant_id: grant.id,
       effect: found.effect,
-      rule: rules.all[found.index],
+      rule: (speaks ? rules.speaking : rules.all)[found.index],
       ...(tool === undefined ? {} : { tool }),
     })
     const use: Use = { connection, grant, effect: found.effect, minting }
@@ -146,7 +146,8 @@ export async function judgeRequest(
       strictest = { use, policy, effect: found.effect }
   }
   const { use, policy } = strictest as NonNullable<typeof strictest>
-  return { outcome: policy.outcome === 'ask' ? 'ask' : 'allow', use, facts, rpc, policy, body, cached: again === calls.length }
+  const outcome = policy.outcome === 'ask' ? 'ask' : 'allow'
+  return { outcome, use, facts, rpc, mcp: onMcp, policy, body, cached: again === calls.length }
 }
 
 const STRICT = { allow: 0, ask: 1, deny: 2 } as const
@@ -195,7 +196,13 @@ function isFrom(cidrs: readonly string[], address: string): boolean {
   return list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
 }
 
-type Rules = { all: readonly Rule[]; grantOf: readonly ViewGrant[] }
+type Rules = {
+  all: readonly Rule[]
+  grantOf: readonly ViewGrant[]
+  /** What the rules that let a tool be called say of their server. */
+  speaking: readonly Rule[]
+  speakingOf: readonly ViewGrant[]
+}
 const kept = new WeakMap<ViewGrant, { of: readonly ViewGrant[]; rules: Rules }>()
 
 /** The rules of all grants as one list: whichever speaks most closely for a request counts, whoever gave it. Kept, so that they are read once. */
@@ -205,10 +212,21 @@ function rulesOf(grants: readonly ViewGrant[]): Rules {
   const rules = {
     all: grants.flatMap((grant) => grant.rules),
     grantOf: grants.flatMap((grant) => grant.rules.map(() => grant)),
+    speaking: grants.flatMap((grant) => grant.rules.filter(letsCall).map(spoken)),
+    speakingOf: grants.flatMap((grant) => grant.rules.filter(letsCall).map(() => grant)),
   }
   kept.set(grants[0] as ViewGrant, { of: grants, rules })
   return rules
 }
+
+const letsCall = ({ effect, tools }: Rule): boolean => tools !== undefined && effect !== 'deny'
+const spoken = ({ tools: _, where: __, ...rule }: Rule): Rule => ({ ...rule, effect: 'allow' })
+
+/** A client of an MCP server that listens for what it says, or ends its session. */
+const isListening = ({ method, headers }: AskedRequest): boolean =>
+  method === 'GET'
+    ? headers.some(([name, value]) => name === 'accept' && value.includes('text/event-stream'))
+    : method === 'DELETE' && headers.some(([name]) => name === 'mcp-session-id')
 
 /** Where a client of the provider gets its tokens nothing is injected, whatever host fits and however the path is spelt (V62). */
 export const isOwnEndpoint = (
@@ -233,8 +251,8 @@ export const isMinting = ({ minting = [] }: Definition, { method }: Pick<AskedRe
     ({ methods, paths }) => (methods.includes('*') || methods.includes(method)) && paths.some((one) => fitsEither(one, path)),
   )
 
-const isMcp = ({ mcp }: Definition, { method }: AskedRequest, path: ReadPath): boolean =>
-  method === 'POST' && mcp !== undefined && mcp.paths.some((one) => fitsEither(one, path))
+const isMcp = ({ mcp }: Definition, path: ReadPath): boolean =>
+  mcp?.paths.some((one) => fitsEither(one, path)) === true
 
 function seenOf(request: AskedRequest): Seen {
   const { scheme, host, port, method, path, query, headers, upgrade, clientAddress } = request

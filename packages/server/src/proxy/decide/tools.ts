@@ -43,6 +43,15 @@ function readCall(value: unknown): Call | null {
   return { id, method, tool: name, argumentBytes, arguments: given }
 }
 
+const SPOKEN = new Set(['initialize', 'ping', 'tools/list', 'logging/setLevel'])
+
+/** What has to be said to a server before, and between, calls of its tools; an answer to it has no method. Nothing is read or done by it. */
+export const isSpoken = ({ method }: Call): boolean => method === '' || SPOKEN.has(method) || method.startsWith('notifications/')
+
+/** Ids of the calls of `tools/list` that are to be answered. */
+export const listsIn = ({ calls }: Rpc): RpcId[] =>
+  calls.flatMap(({ method, id }) => (method === 'tools/list' && id !== undefined ? [id] : []))
+
 const NO_TOOL = { tool: null, argumentBytes: 0, arguments: undefined }
 
 const DENIED = -32_001

@@ -1,6 +1,6 @@
 // The decision path of a proxy process (V91): target, connection, grant, facts, policy, hold, use, record, material, injection, in this order. A failure at a step
 // opens nothing further. Holds no root key and reads no table; what needs a key or a human is asked at the gate.
-import { Problem } from '@countersign/sdk'
+import { Problem, type ProblemMembers } from '@countersign/sdk'
 import { Secret } from '../../crypto/secret.ts'
 import { parseKey, sha256Hex } from '../../crypto/token.ts'
 import { dispatch } from '../../db/dispatch.ts'
@@ -29,6 +29,7 @@ import { judgedEvent, settledEvent, spentEvent } from './event.ts'
 import { type Agreed, holdRequest, type Spending } from './hold.ts'
 import { type Lease, openLeases } from './leases.ts'
 import { type Line, logLine } from './line.ts'
+import { type Passing, passing } from './mcp.ts'
 import { openRecorder } from './recorder.ts'
 import { openRuns } from './runs.ts'
 import { type Became, type ProxyEvent, recordEvents, recordingOf, reserveUse, settleHold, spendHold } from './sql.ts'
@@ -164,15 +165,28 @@ export function openNode(options: NodeOptions): Node {
       judgedRequests.set(request.id, { view, use: null, holdId: null, fault: null })
       return { ...NOTHING, answerHeaders: { 'countersign-outcome': 'pass' } }
     }
-    return judged.outcome === 'ask' ? held(view, request, judged) : send(view, request, judged, null)
+    const through = judged.mcp ? passing(run, request, judged, (call) => judgedNow(run, call)) : null
+    if (through === 'foreign') {
+      const { connection, grant } = judged.use
+      const about = { policy: judged.policy, connection, grant, rpc: judged.rpc ?? undefined }
+      return denied(view, request, { outcome: 'deny', reason: 'no_grant', ...about }, { detail: FOREIGN })
+    }
+    const allowed = through ? { ...judged, passing: through } : judged
+    return judged.outcome === 'ask' ? held(view, request, allowed) : send(view, request, allowed, null)
   }
 
-  async function denied(view: View, request: AskedRequest, judged: Denied): Promise<Answer> {
+  /** What would be said of a request at this moment; nothing is written of it. */
+  async function judgedNow(run: OpenRun, request: AskedRequest): Promise<Judged | null> {
+    const view = await runs.viewOf(run.id)
+    return view && judgeRequest({ view, sets: setsOf(view), limits, at: clock.now() }, request)
+  }
+
+  async function denied(view: View, request: AskedRequest, judged: Denied, more: ProblemMembers = {}): Promise<Answer> {
     await recorder.add(judgedEvent(view, request, judged, clock.now())).sent
-    return refused(view, request, judged)
+    return refused(view, request, judged, more)
   }
 
-  function refused(view: View, request: AskedRequest, judged: Denied): Answer {
+  function refused(view: View, request: AskedRequest, judged: Denied, more: ProblemMembers = {}): Answer {
     const about: About = {
       requestId: request.id,
       runId: view.run.id,
@@ -183,7 +197,7 @@ export function openNode(options: NodeOptions): Node {
         ? { connectUrl: reauthorizePage({ origin: () => serverOrigin }, judged.connection.id) }
         : {}),
     }
-    const { problem } = denial(judged.reason, about, judged.provider ? { provider: judged.provider } : {})
+    const { problem } = denial(judged.reason, about, { ...more, ...(judged.provider ? { provider: judged.provider } : {}) })
     if (judged.rpc === 'invalid') return invalidRpc(request.id)
     if (judged.rpc) return rpcAnswer(judged.rpc, problem, request.id, 'deny')
     return answerOf(problem, 'deny', { requestId: request.id, grpc: isGrpc(request.headers) })
@@ -334,6 +348,7 @@ export function openNode(options: NodeOptions): Node {
       mask,
       ...(agreed?.edited ? { edited: { body: agreed.edited } } : {}),
       scan: grant.scan,
+      ...(judged.passing ? { mcp: judged.passing(agreed?.edited ?? null) } : {}),
       ...captureOf(definition, material, (renewed) => void keep(view, judged, generation, renewed)),
       ...(definition.allow_plaintext ? { plaintext: true as const } : {}),
       again: mayGoAgain(definition, request) ? (status) => again(status, view, request, judged, agreed) : null,
@@ -429,7 +444,8 @@ export function openNode(options: NodeOptions): Node {
 /** On the record as let out; `fault`: it came to nothing before it was. */
 type Recorded = { view: View; use: Use | null; holdId: string | null; fault: string | null }
 type Denied = Extract<Judged, { outcome: 'deny' }>
-type Allowed = Extract<Judged, { outcome: 'allow' | 'ask' }>
+type Allowed = Extract<Judged, { outcome: 'allow' | 'ask' }> & { passing?: Passing }
+const FOREIGN = 'This session of the MCP server was not received by this run.'
 
 /** Of a tunnel that nobody looks into. */
 const UNSEEN: Settled = {

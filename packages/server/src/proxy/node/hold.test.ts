@@ -24,7 +24,15 @@ function waiting(
   const one = connection('a', definition('a', [{ host: 'api.example.com' }]))
   const policy = { outcome: 'ask' as const, policy_ids: [], policy_version: 1, reason: 'asked' as const }
   const judged: Extract<Judged, { outcome: 'ask' | 'allow' }> = {
-    ...{ outcome: 'ask', facts: { values: {}, missing: new Map() }, rpc: null, policy, body: undefined, cached: false },
+    ...{
+      outcome: 'ask',
+      facts: { values: {}, missing: new Map() },
+      rpc: null,
+      mcp: false,
+      policy,
+      body: undefined,
+      cached: false,
+    },
     use: { connection: one, grant: GRANT, effect: 'ask', minting: false },
   }
   const request: AskedRequest = {

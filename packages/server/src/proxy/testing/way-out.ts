@@ -35,6 +35,8 @@ export type Reached = {
   body: string
   authorization: string | undefined
   cookie?: string | undefined
+  /** `Mcp-Session-Id`. */
+  session?: string | string[] | undefined
 }
 export type Answered = { status: number; headers: IncomingMessage['headers']; body: string; json: Record<string, unknown> }
 export type WayNode = { id: string; port: number; node: Node; stop(): Promise<void> }
@@ -85,6 +87,7 @@ export async function openWayOut(settings: Record<string, string> = {}): Promise
         body: Buffer.concat(chunks).toString(),
         authorization: headers.authorization,
         cookie: headers.cookie,
+        session: headers['mcp-session-id'],
       }
       reached.push(one)
       upstream.answer(one).then(
