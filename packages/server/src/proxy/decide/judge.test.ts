@@ -227,6 +227,30 @@ test('V99 §12.30 each call of a tool is judged, and the strictest rules the bat
   expect(denied).toMatchObject({ outcome: 'deny', reason: 'tool', rpc: { calls: [{ id: 1 }, { id: 2 }, { id: 3 }] } })
 })
 
+test('V99 whoever may call a tool may speak to its server as far as that takes, and no further; a rule that denies a tool opens nothing', async () => {
+  const say = (method: string) => rpc({ jsonrpc: '2.0', id: 1, method })
+  const at = (method: string, headers: [string, string][]) => asked(method, 'https://mcp.example.com/mcp', { headers })
+  for (const method of ['initialize', 'tools/list', 'notifications/initialized'])
+    expect([method, await judge(tools, say(method))]).toMatchObject([
+      method,
+      { outcome: 'allow', mcp: true, use: { effect: 'allow' } },
+    ])
+  expect(await judge(tools, at('GET', [['accept', 'application/json, text/event-stream']]))).toMatchObject({ outcome: 'allow' })
+  expect(await judge(tools, at('DELETE', [['mcp-session-id', 's']]))).toMatchObject({ outcome: 'allow' })
+  for (const method of ['resources/read', 'tools/call2', ''])
+    expect([method, await judge(tools, say(method))]).toMatchObject([method, { outcome: 'deny' }])
+  expect(await judge(tools, at('GET', []))).toMatchObject({ reason: 'tool' })
+  expect(await judge(tools, at('DELETE', []))).toMatchObject({ reason: 'tool' })
+  const given = (...rules: ViewGrant['rules'][number][]) => view([connection('m', MCP, { grants: [grant(rules)] })])
+  expect(await judge(given({ effect: 'deny', tools: ['a'] }), say('initialize'))).toMatchObject({ reason: 'tool' })
+  // What else a rule says of the server still counts, and a rule that fits counts first.
+  const elsewhere = given({ effect: 'allow', tools: ['a'], paths: ['/other'] })
+  expect(await judge(elsewhere, say('initialize'))).toMatchObject({ reason: 'path' })
+  expect(await judge(given({ effect: 'allow', tools: ['a'] }, { effect: 'deny' }), say('initialize'))).toMatchObject({
+    reason: 'path',
+  })
+})
+
 test('V99 §10.1 JSON-RPC: what is none is body_ambiguous, and what is too large to be read is not passed on', async () => {
   expect(await judge(tools, rpc({ jsonrpc: '2.0', id: {}, method: 'tools/call' }))).toMatchObject({
     reason: 'body_ambiguous',

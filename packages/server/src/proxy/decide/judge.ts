@@ -251,8 +251,7 @@ export const isMinting = ({ minting = [] }: Definition, { method }: Pick<AskedRe
     ({ methods, paths }) => (methods.includes('*') || methods.includes(method)) && paths.some((one) => fitsEither(one, path)),
   )
 
-const isMcp = ({ mcp }: Definition, path: ReadPath): boolean =>
-  mcp?.paths.some((one) => fitsEither(one, path)) === true
+const isMcp = ({ mcp }: Definition, path: ReadPath): boolean => mcp?.paths.some((one) => fitsEither(one, path)) === true
 
 function seenOf(request: AskedRequest): Seen {
   const { scheme, host, port, method, path, query, headers, upgrade, clientAddress } = request

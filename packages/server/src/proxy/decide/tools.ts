@@ -35,7 +35,7 @@ function readCall(value: unknown): Call | null {
   if (id !== undefined && id !== null && typeof id !== 'string' && !(typeof id === 'number' && Number.isFinite(id))) return null
   // An answer to a request of the server: nothing is called by it.
   if (method === undefined && ('result' in value || 'error' in value)) return { id, method: '', ...NO_TOOL }
-  if (typeof method !== 'string') return null
+  if (typeof method !== 'string' || method === '') return null
   if (method !== 'tools/call') return { id, method, ...NO_TOOL }
   const { name, arguments: given } = (typeof params === 'object' && params !== null ? params : {}) as Record<string, unknown>
   if (typeof name !== 'string' || name === '') return null
