@@ -65,6 +65,8 @@ async function furnish(house: House): Promise<string[]> {
   }
   await house.given.key({ kind: 'usr', scopes: ['tasks:read'] })
   ids.push(...(await house.server.queue.enqueueMany([{ kind: 'mail.send', tenantId: house.tenantId, payload: { to: 'a' } }])))
+  const run = await agent.post('/api/v1/runs', { purpose: 'Something to look for' })
+  expect(run.status).toBe(201)
   await agent.get('/api/v1/tasks')
   await house.runJobs()
   return ids
