@@ -47,6 +47,7 @@ const EditorPage = later('EditorPage', () => import('./policies/editor-page.tsx'
 const InForcePage = later('InForcePage', () => import('./policies/in-force-page.tsx'))
 const SimulatorPage = later('SimulatorPage', () => import('./policies/simulator-page.tsx'))
 const TaskSettingsPage = later('TaskSettingsPage', () => import('./settings/task-settings-page.tsx'))
+const DraftPage = later('DraftPage', () => import('./traffic/draft-page.tsx'))
 const TrafficPage = later('TrafficPage', () => import('./traffic/traffic-page.tsx'))
 const GrantPage = later('GrantPage', () => import('./grants/grant-page.tsx'))
 const GrantsPage = later('GrantsPage', () => import('./grants/grants-page.tsx'))
@@ -147,6 +148,7 @@ function Inside() {
             <Route path="/grants/:id">{({ id }) => <GrantPage key={id} id={id} />}</Route>
             <Route path="/vault" component={VaultPage} />
             <Route path="/traffic" component={TrafficPage} />
+            <Route path="/traffic/runs/:id">{({ id }) => <DraftPage key={id} id={id} />}</Route>
             <Route path="/traffic/:id">{({ id }) => <TrafficRequestPage key={id} id={id} />}</Route>
             <Route path="/routing" component={RoutingPage} />
             <Route path="/routing/people" component={RoutingPeoplePage} />

@@ -12,6 +12,8 @@ export const paths = {
   agents: () => '/agents',
   people: () => '/people',
   connections: () => '/connections',
+  /** With the question which one open, and this one named. */
+  connect: (provider: string) => `/connections?new=1&provider=${encodeURIComponent(provider)}`,
   connection: (id: string) => `/connections/${encodeURIComponent(id)}`,
   providers: () => '/providers',
   provider: (name: string) => `/providers/${encodeURIComponent(name)}`,
@@ -26,6 +28,7 @@ export const paths = {
   },
   traffic: () => '/traffic',
   trafficRequest: (id: string) => `/traffic/${encodeURIComponent(id)}`,
+  draft: (runId: string) => `/traffic/runs/${encodeURIComponent(runId)}`,
   vault: () => '/vault',
   routing: () => '/routing',
   routingPeople: () => '/routing/people',

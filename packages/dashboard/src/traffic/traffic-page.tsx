@@ -67,6 +67,7 @@ export function TrafficPage() {
               })}
         </Empty>
       )}
+      {closedTo(me, 'grant.decide', '') === undefined && <LearnedRuns rows={rows} names={names} />}
       <Picture rows={rows} names={names} />
       {rows.length > 0 && (
         <Table
@@ -118,6 +119,27 @@ export function TrafficPage() {
       )}
       <More query={query} />
     </div>
+  )
+}
+
+/** Runs among these that learned, each with its way to a grant. */
+function LearnedRuns({ rows, names }: { rows: readonly Proxied[]; names: Names }) {
+  const runs = new Map(rows.filter(({ outcome }) => outcome === 'learn').map((row) => [row.run_id, row.agent_id]))
+  if (runs.size === 0) return null
+  return (
+    <Banner tone="info">
+      {t('A run learned where its agent goes.')}
+      <ul>
+        {[...runs].map(([run, agent]) => (
+          <li key={run}>
+            <Link href={paths.draft(run)} className="underline underline-offset-4">
+              {t('Make a grant from this')}
+            </Link>{' '}
+            <span className="text-sm text-muted wrap-anywhere">{visible(`${names.agents.get(agent) ?? agent}, ${run}`)}</span>
+          </li>
+        ))}
+      </ul>
+    </Banner>
   )
 }
 
