@@ -11,15 +11,13 @@ import { wayTo } from './forwarder.ts'
 import { openHeart } from './heart.ts'
 import { PORT_INSIDE, startIsolated } from './isolate.ts'
 import { openKeychain } from './keychain.ts'
-import { coversOf, SHORTEST } from './mask/cover.ts'
-import { formatsOf, OWN_FORMATS } from './mask/formats.ts'
-import { maskedStreams, ownStreams, type Streams } from './mask/streams.ts'
 import { endRun, type Opened, openRun } from './open.ts'
 import { openPlace, type Place, sweepPlaces } from './place.ts'
 import { openRelay } from './relay.ts'
 import type { RunRequest } from './request.ts'
 import { mustBeLong, secretsFor } from './secrets.ts'
 import { openStatus } from './status.ts'
+import { ownStreams, type Streams } from './streams.ts'
 import { startTold } from './told.ts'
 
 /** Beside what is built, or where the build puts it when this runs from its source. */
@@ -37,7 +35,7 @@ export async function run(house: RunHouse, request: RunRequest): Promise<number>
   try {
     const keychain = openKeychain(processContext().env)
     sweepPlaces(Date.now(), keychain.forget)
-    const known = knownOf(request)
+    const known = await knownOf(request)
     const secrets = await secretsOf(house, request)
     const opened = await openRun(house.client, request, note)
     if (request.printsEnv) {
@@ -54,8 +52,10 @@ export async function run(house: RunHouse, request: RunRequest): Promise<number>
 }
 
 /** Values that `--mask-env` names, as they are here. */
-function knownOf({ maskedVariables }: RunRequest): string[] {
+async function knownOf({ maskedVariables }: RunRequest): Promise<string[]> {
+  if (maskedVariables.length === 0) return []
   const { env } = processContext()
+  const { SHORTEST } = await import('./mask/cover.ts')
   return maskedVariables.map((name) => {
     const value = env[name]
     if (value === undefined) throw new NotStarted(125, `--mask-env ${name}: this variable is not set.`)
@@ -65,7 +65,9 @@ function knownOf({ maskedVariables }: RunRequest): string[] {
 }
 
 async function secretsOf({ door }: RunHouse, { secrets, signIn, purpose }: RunRequest): Promise<Record<string, string>> {
+  if (secrets.length === 0) return {}
   const values = await secretsFor(door, secrets, { signIn, purpose })
+  const { SHORTEST } = await import('./mask/cover.ts')
   for (const [name, value] of Object.entries(values)) mustBeLong('--with-secret', name, value, SHORTEST)
   return values
 }
@@ -112,6 +114,11 @@ async function withRun(wanted: Wanted): Promise<Ended> {
 }
 
 async function masked({ opened: { own, token }, known }: Wanted, place: Place): Promise<Streams> {
+  const [{ coversOf }, { formatsOf, OWN_FORMATS }, { maskedStreams }] = await Promise.all([
+    import('./mask/cover.ts'),
+    import('./mask/formats.ts'),
+    import('./mask/streams.ts'),
+  ])
   const { routes } = await own.call('GET /runs/self')
   const patterns = [...new Set(routes.flatMap(({ key_patterns: all }) => all))]
   return maskedStreams(place.folder, coversOf([token, ...known], [...OWN_FORMATS, ...patterns.flatMap(formatsOf)]))

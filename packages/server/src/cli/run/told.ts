@@ -1,7 +1,7 @@
 // A child behind a process of ours that says on descriptor 3 how it goes (tell.ts): started with what stands around it, sent the command's signals, its end believed as
 // it was told.
 import { type ChildOptions, type Ended, NotStarted, passSignals, startChild } from './child.ts'
-import type { Streams } from './mask/streams.ts'
+import type { Streams } from './streams.ts'
 import type { Said, SaidLast } from './tell.ts'
 
 export type ToldOptions = Omit<ChildOptions, 'stdio'> & {

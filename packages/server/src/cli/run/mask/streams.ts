@@ -8,28 +8,9 @@ import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { isatty } from 'node:tty'
 import { NotStarted } from '../child.ts'
+import { ownStreams, type Streams } from '../streams.ts'
 import type { Cover } from './cover.ts'
 import { openPump, type Pump } from './pump.ts'
-
-export type Streams = {
-  stdio: ('inherit' | 'pipe' | 'ignore' | number)[]
-  /** The child stands behind `script`: it says of itself on descriptor 3 how it goes. */
-  isTerminal: boolean
-  /** What is started in place of the child's command. */
-  around(command: readonly string[], shell: string | undefined): readonly string[]
-  /** The child has its ends. */
-  started(): void
-  /** All that it said is where it was to go. */
-  end(): Promise<void>
-}
-
-export const ownStreams: Streams = {
-  stdio: ['inherit', 'inherit', 'inherit'],
-  isTerminal: false,
-  around: (command) => command,
-  started: () => undefined,
-  end: async () => undefined,
-}
 
 /** Where, in there, those stand that lead elsewhere than to the terminal: behind 3, on which the child says how it goes. */
 const MOVED_TO = 4
