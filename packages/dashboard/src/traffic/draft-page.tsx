@@ -3,7 +3,6 @@ import type { RouteAnswer } from '@countersign/sdk'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from 'wouter'
 import { api } from '../api.ts'
-import { grantee } from '../grants/frame.tsx'
 import { sentence } from '../grants/rule.ts'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
@@ -83,7 +82,6 @@ function Proposed({
     mutationFn: () => api.call('POST /grants', { body: grant }),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ['grants'] }),
   })
-  const who = grantee({ agent_id: grant.agent_id, agent_label: null }, names)
   return (
     <Card
       title={visible(`${provider}:${name}`)}
@@ -105,7 +103,7 @@ function Proposed({
       <ul className="flex list-disc flex-col gap-1 pl-5">
         {grant.rules.map((rule) => (
           <li key={JSON.stringify(rule)} className="wrap-anywhere">
-            {t('{agent}: {rule}', { agent: who, rule: visible(sentence(rule)) })}
+            {visible(sentence(rule))}
           </li>
         ))}
       </ul>
@@ -154,7 +152,7 @@ const Passes = ({ passes }: { passes: Draft['passes'] }) => (
       })}
     </p>
     <p className="wrap-anywhere">{visible(passes.map(({ host }) => host).join(', '))}</p>
-    <Copyable label={t('Policies')} text={passes.map(({ policy }) => policy).join('\n')} block />
+    <Copyable label={t('policies')} text={passes.map(({ policy }) => policy).join('\n')} block />
   </Card>
 )
 
