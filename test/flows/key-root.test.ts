@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { database } from '#harness'
 import { countersign, temporaryFolder } from '../harness/process.ts'
 
-test('V65 V66 P153 a key file that breaks a rule ends the start with 78 and key.root, and no line shows the key', async () => {
+test('V65 V66 P153 §12.15 a key file that breaks a rule ends the start with 78 and key.root, and no line shows the key', async () => {
   const { runtimeUrl } = await database({ listen: false })
   const home = temporaryFolder()
   const env = {

@@ -33,7 +33,7 @@ async function terminalOf(
   }
 }
 
-test('V125 A37 export: a person signs in, and eval of the shell form gives back each byte and runs nothing', async () => {
+test('V125 §12.37 export: a person signs in, and eval of the shell form gives back each byte and runs nothing', async () => {
   const { house, connect } = await openVault()
   await house.alice.patch('/api/v1/tenant', { vault_export: true })
   const password = `${crypto.randomUUID()} of a test`

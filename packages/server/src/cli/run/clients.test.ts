@@ -1,4 +1,4 @@
-// Real clients under `countersign run` (acceptance 17): each calls a service behind TLS by its name and is answered; the service saw the credential, while the client's
+// Real clients under `countersign run` (§12.17): each calls a service behind TLS by its name and is answered; the service saw the credential, while the client's
 // environment, and all that it read, hold a placeholder alone.
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -124,7 +124,7 @@ testWith('python3', 'V127 Python’s own client is answered, and trusts the run�
 
 testWith(
   'python3 requests',
-  'V127 acceptance 17 Python’s requests, by itself and in a session',
+  'V127 §12.17 Python’s requests, by itself and in a session',
   async () => {
     const world = await granted()
     const text = `import requests, sys
@@ -142,7 +142,7 @@ print(requests.Session().post(sys.argv[1] + '/session', data='x').text)
   { shows: ['-c', 'import requests'] },
 )
 
-test('V128 acceptance 17 undici from npm, by its own request and its own fetch', async () => {
+test('V128 §12.17 undici from npm, by its own request and its own fetch', async () => {
   const world = await granted()
   const text = `const { fetch, request } = await import(process.argv[3])
 const { statusCode, body } = await request(process.argv[2] + '/request')
@@ -169,7 +169,7 @@ func main() {
 
 testWith(
   'go',
-  'V127 acceptance 17 Go’s own client',
+  'V127 §12.17 Go’s own client',
   async () => {
     const world = await granted()
     const file = script(world, 'agent.go', GO)
@@ -212,7 +212,7 @@ testWith(
 
 testWith(
   'curl',
-  'V84 V127 acceptance 18 another process without the token gets 407 from the proxy, and no name is asked for',
+  'V84 V127 §12.18 another process without the token gets 407 from the proxy, and no name is asked for',
   async () => {
     const world = await granted()
     const curl = start('curl', ['-sS', '-m', '30', '-x', `http://127.0.0.1:${world.proxyPort}`, `${world.origin}/`])

@@ -13,7 +13,7 @@ const refusal = (port: number): Promise<string | null> =>
     socket.on('connect', () => socket.destroy())
   })
 
-test('V124 V126 acceptance 36 exit 37, TERM, a missing program and kill -9 of the command: 37, 143, 127, and no live run, no listener, no temporary file', async () => {
+test('V124 V126 §12.36 exit 37, TERM, a missing program and kill -9 of the command: 37, 143, 127, and no live run, no listener, no temporary file', async () => {
   const world = await openRunWorld({ tls: true })
   await grantAll(world)
   const env = { NODE_EXTRA_CA_CERTS: world.proxyCertificate }

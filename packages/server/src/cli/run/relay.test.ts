@@ -9,7 +9,7 @@ import { grantAll, openRunWorld } from './testing/world.ts'
 
 testWith(
   'curl',
-  'V129 acceptance 18 the child shows no token and is answered; a process that is not of the run gets 407, and no name is asked for',
+  'V129 §12.18 the child shows no token and is answered; a process that is not of the run gets 407, and no name is asked for',
   async () => {
     const world = await openRunWorld()
     await grantAll(world)

@@ -1,4 +1,4 @@
-// What `countersign run` returns, says, passes on and leaves behind (V124, V126, V128; acceptance 36).
+// What `countersign run` returns, says, passes on and leaves behind (V124, V126, V128; §12.36).
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'

@@ -181,7 +181,7 @@ test('V134 alg none and HS256 are refused, whatever they are signed with', async
     }
 })
 
-test('V134 a changed body, a missing digest and one of another body are refused before anything is done', async () => {
+test('V134 §12.34 a changed body, a missing digest and one of another body are refused before anything is done', async () => {
   const { house, prover, call } = await proven()
   const url = `${house.url}${RUNS}`
   const body = '{"purpose":"a"}'
@@ -220,7 +220,7 @@ test('V135 a proof counts once; its second coming is 401 proof_replayed and an e
   expect([(await fresh()).status, (await fresh()).body.code]).toEqual([200, 'proof_replayed'])
 })
 
-test('V135 V134 34. of one proof at two replicas at once exactly one succeeds, every time', async () => {
+test('V135 V134 §12.34 of one proof at two replicas at once exactly one succeeds, every time', async () => {
   const { house, prover } = await proven()
   const there = await replicaOf(house)
   const here: Replica = async (path, headers) => ({ ...(await raw(house.nobody, path, { method: 'GET' }, headers)), nonce: null })

@@ -44,7 +44,7 @@ test('V92 an exact host comes before one label, that before many, and a longer p
   expect(choose(all, asked('https://b.c.example.com/'))).toEqual({ connection: many })
 })
 
-test('V94 two that fit equally are never guessed between, and both are named', () => {
+test('V94 §12.20 two that fit equally are never guessed between, and both are named', () => {
   expect(choose(view([ONE, TWO]), asked('https://api.stripe.com/'))).toEqual({
     reason: 'ambiguous',
     choices: ['stripe:default', 'stripe:second'],

@@ -168,7 +168,7 @@ async function keyHouse() {
   return { vendor, house }
 }
 
-test('§10.1 V31 V33 V41 authorization, submit twice in parallel; a key by the form: checked, tried, stored; of two posts at once one counts, and each refusal is on the record', async () => {
+test('V31 V33 V41 §12.4 §10.1 authorization, submit twice in parallel; a key by the form: checked, tried, stored; of two posts at once one counts, and each refusal is on the record', async () => {
   const { vendor, house } = await keyHouse()
   const begun = await start(house, { provider: 'keyed' })
   const page = pageAt(house.url, begun.body.connect_url)

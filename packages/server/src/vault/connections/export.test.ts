@@ -32,7 +32,7 @@ test('V16 off until the tenant switches it on; then a person gets a field with a
   expect(await house.admin.one`select count(*)::integer as n from events where type = 'connection.exported'`).toEqual({ n: 2 })
 })
 
-test('V16 A37 no agent and no key takes anything out; a member only what is their own; private keys never leave', async () => {
+test('V16 §12.37 no agent and no key takes anything out; a member only what is their own; private keys never leave', async () => {
   const { house, connect } = await openVault()
   await house.alice.patch('/api/v1/tenant', { vault_export: true })
   const pem = ['-----BEGIN', 'PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----'].join(' ')
@@ -47,7 +47,7 @@ test('V16 A37 no agent and no key takes anything out; a member only what is thei
   expect((await house.alice.post(pathOf(key.id), ask())).body.code).toBe('not_exportable')
 })
 
-test('A37 the shell form gives back every byte and runs nothing', async () => {
+test('V16 §12.37 the shell form gives back every byte and runs nothing', async () => {
   const { house, connect } = await openVault()
   await house.alice.patch('/api/v1/tenant', { vault_export: true })
   const value = 'a\'b"c\n$(touch /nowhere)`id` \\ ; & é \u0001 %'
