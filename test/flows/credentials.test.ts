@@ -14,6 +14,8 @@ const OPEN = [
   ...['GET /.well-known/security.txt', 'GET /.well-known/oauth-client/{provider}', 'GET /task', 'GET /embed'],
   ...['audit-keys.json', 'receipt-keys.json', 'webhook-keys/{file}'].map((file) => `GET /.well-known/countersign/${file}`),
   ...['GET /setup/status', 'POST /setup/operator', 'POST /auth/login', 'POST /invitations/accept', 'POST /agents/register'],
+  // A command that asks to be signed in has nothing yet; what it fetches the answer with is in the body.
+  ...['POST /cli/sign-ins', 'POST /cli/sign-ins/fetch'],
   ...['POST /connect/{id}/open', 'POST /connect/{id}/submit', 'POST /connect/return'],
   ...['POST /channels/email/action', 'POST /channels/email/inbound/{identity}', 'POST /channels/webhook/actions'],
   ...['interactions', 'events', 'options'].map((what) => `POST /channels/slack/${what}`),

@@ -37,6 +37,7 @@ const LETS_GO: Readonly<Record<string, readonly string[]>> = {
   'into what an agent sends, at its place': ['proxy/inject/inject.ts'],
   'into what is looked for in answers, to be masked': ['proxy/send.ts'],
   'the key of an authority, into the signer of certificates': ['proxy/certificates.ts'],
+  'the same, into the mac that binds a session of an MCP server to its run': ['proxy/mcp/session.ts'],
   'into a request to a provider': [
     ...['revoke', 'assertion', 'server'].map((name) => `vault/authorizations/protocol/${name}.ts`),
     ...['vault/authorizations/settle-registration.ts', 'vault/clients/forget.ts'],
