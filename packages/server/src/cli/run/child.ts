@@ -51,28 +51,45 @@ export type ChildOptions = {
 export async function startChild(command: readonly string[], options: ChildOptions): Promise<Child> {
   const { env, grouping, stdio = 'inherit', note } = options
   const [program = '', ...words] = command
+  // Before the child is there: on a busy machine it may have spoken, and somebody answered with a signal, before this process is asked again.
+  const signals = passSignals(grouping)
   const child = spawn(program, words, { env, stdio, detached: grouping === 'own' })
   const exited = new Promise<Ended>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })))
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve)
-    child.once('error', (error: NodeJS.ErrnoException) => reject(notStarted(program, error)))
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      signals.forget()
+      reject(notStarted(program, error))
+    })
   })
   const pid = child.pid as number
-  const forget = passSignals(grouping === 'own' ? -pid : pid, grouping)
+  signals.to(grouping === 'own' ? -pid : pid)
   const ended = exited.then(async (how) => {
     if (grouping === 'own') await groupGone(pid, note)
-    forget()
+    signals.forget()
     return how
   })
   return { pid, process: child, ended }
 }
 
-/** With handlers of its own the command outlives what ends the child, and can say how it ended. */
-export function passSignals(to: number, grouping: Grouping): () => void {
-  const handlers = SIGNALS.map((signal) => [signal, () => void (PASSES[grouping](signal) && send(to, signal))] as const)
-  for (const [signal, handler] of handlers) process.on(signal, handler)
-  return () => {
-    for (const [signal, handler] of handlers) process.off(signal, handler)
+/** With handlers of its own the command outlives what ends the child, and can say how it ended. What comes before it is known whom to tell is told then. */
+export function passSignals(grouping: Grouping): { to(pid: number): void; forget(): void } {
+  let whom: number | null = null
+  const early: NodeJS.Signals[] = []
+  const pass = (signal: NodeJS.Signals): void => {
+    if (!PASSES[grouping](signal)) return
+    if (whom === null) early.push(signal)
+    else send(whom, signal)
+  }
+  for (const signal of SIGNALS) process.on(signal, pass)
+  return {
+    to(pid) {
+      whom = pid
+      for (const signal of early.splice(0)) send(pid, signal)
+    },
+    forget() {
+      for (const signal of SIGNALS) process.off(signal, pass)
+    },
   }
 }
 

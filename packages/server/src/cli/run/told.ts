@@ -18,6 +18,7 @@ const NO_TERMINAL = '--mask: `script` could make no terminal for the command.'
 export async function startTold(command: readonly string[], options: ToldOptions): Promise<{ ended: Promise<Ended> }> {
   const { streams, missing, failed, grouping, ...rest } = options
   const [input = 'inherit', output = 'inherit', error = 'inherit', , ...more] = streams.stdio
+  const signals = streams.isTerminal ? passSignals('terminal') : null
   const child = await startChild(streams.around(command, options.env.SHELL), {
     ...rest,
     ...(streams.isTerminal ? { env: { ...options.env, SHELL: '/bin/sh' } } : {}),
@@ -25,6 +26,7 @@ export async function startTold(command: readonly string[], options: ToldOptions
     grouping: streams.isTerminal ? 'told' : grouping,
     stdio: [input, output, error, 'pipe', ...more],
   }).catch((cause: unknown) => {
+    signals?.forget()
     throw new NotStarted(125, streams.isTerminal ? NO_SCRIPT : missing, { cause })
   })
   streams.started()
@@ -32,13 +34,14 @@ export async function startTold(command: readonly string[], options: ToldOptions
   const first = (await lines.next()).value as Said | undefined
   if (!first?.started) {
     await child.ended
+    signals?.forget()
     throw new NotStarted(first?.exit ?? 125, first?.message ?? (streams.isTerminal ? NO_TERMINAL : failed))
   }
-  const forget = streams.isTerminal ? passSignals(first.pid, 'terminal') : () => undefined
+  signals?.to(first.pid)
   const ending = async (): Promise<Ended> => {
     const last = (await lines.next()).value as SaidLast | undefined
     const how = await child.ended
-    forget()
+    signals?.forget()
     // `script` knows numbers alone.
     return last?.ended ?? how
   }
