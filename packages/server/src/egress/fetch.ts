@@ -12,6 +12,7 @@ import type { Guard, Route } from './guard.ts'
 import { type Lane, type LaneRequest, openLane } from './lane.ts'
 import { type ForwardProxy, wireThrough } from './proxy.ts'
 import { rounded, type Timings, watchBody } from './timing.ts'
+import { readUrl } from './url.ts'
 
 export type Answer = {
   status: number
@@ -238,9 +239,9 @@ function inSlices(socket: Socket): Socket {
 function redirected(request: EgressRequest, from: URL, status: number, location: string | string[]): EgressRequest {
   const [text] = [location].flat()
   // Judged as it came: a parser would silently drop a line break or a tab.
-  if (text === undefined || Array.isArray(location) || /[\p{Cc} \\]/u.test(text) || !URL.canParse(text, from.href))
-    throw new EgressError('url_not_allowed')
-  const to = new URL(text, from)
+  const isOne = text !== undefined && !Array.isArray(location) && !/[\p{Cc} \\]/u.test(text)
+  const to = isOne ? readUrl(text, from.href) : null
+  if (!to) throw new EgressError('url_not_allowed')
   const sameOrigin = to.origin === from.origin
   if (from.protocol === 'https:' && to.protocol !== 'https:') throw new EgressError('url_not_allowed')
   const keepsBody = status === 307 || status === 308
@@ -281,4 +282,4 @@ function classify(error: unknown): Failed {
 /** undici gives its parser's errors no code, only this name. */
 const isMalformed = (error: unknown): boolean => error instanceof Error && error.name === 'HTTPParserError'
 
-const hostOf = (url: string): string | undefined => (URL.canParse(url) ? new URL(url).host : undefined)
+const hostOf = (url: string): string | undefined => readUrl(url)?.host

@@ -1,6 +1,7 @@
 // The judgement of one request (V91, from the target to the policy): which connection, which grant, which facts, what policy says. Pure but for the body,
 // which it asks for when somebody needs it. Never sends, never opens material, writes nothing.
 import { BlockList, isIPv6 } from 'node:net'
+import { readUrl } from '../../egress/url.ts'
 import { decide, type Outcome, type Sets } from '../../policy/decide.ts'
 import { parsePathPattern, pathFits, type ReadPath, readPath } from '../../vault/grants/path.ts'
 import { type Effect, type Rule, winning } from '../../vault/grants/rules.ts'
@@ -236,9 +237,8 @@ export const isOwnEndpoint = (
 ): boolean =>
   [oauth?.authorization_url, oauth?.token_url, oauth?.device_url, oauth?.revocation?.url].some((text) => {
     const filled = text === undefined ? '' : fillUrl(text, params)
-    if (!URL.canParse(filled)) return false
-    const url = new URL(filled)
-    return url.hostname === host && [plain, decoded].some((segments) => `/${segments.join('/')}` === url.pathname)
+    const url = readUrl(filled)
+    return url !== null && url.hostname === host && [plain, decoded].some((segments) => `/${segments.join('/')}` === url.pathname)
   })
 
 const fitsEither = (pattern: string, { plain, decoded }: ReadPath): boolean => {

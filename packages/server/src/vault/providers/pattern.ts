@@ -2,6 +2,7 @@
 // Compares A-labels in lower case. Never takes an address, a single label, or a wildcard over names that strangers can register.
 import { domainToASCII, domainToUnicode } from 'node:url'
 import { getDomain } from 'tldts'
+import { readUrl } from '../../egress/url.ts'
 
 /** What is wrong with a part of a definition; the place is known to whoever reads the whole. */
 export class DefinitionFault extends Error {
@@ -145,8 +146,8 @@ function fillLabel(label: { parts: readonly Part[] }, params: Params): string | 
 
 /** The URL of a `base_url` parameter: an https origin and nothing behind it. Null: it is none. */
 export function readBaseUrl(text: string): URL | null {
-  if (!URL.canParse(text)) return null
-  const url = new URL(text)
+  const url = readUrl(text)
+  if (!url) return null
   const bare = url.protocol === 'https:' && !url.username && !url.password && !url.search && !url.hash && url.pathname === '/'
   return bare && normalHost(url.hostname) !== null && url.hostname.includes('.') ? url : null
 }
