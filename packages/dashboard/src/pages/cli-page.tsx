@@ -1,5 +1,6 @@
 // Somebody typed `countersign login` at a machine and reads a code there (vault.md §7.2): one person compares it, looks at which machine asks, from where and since when, and
 // signs it in or refuses it. Opening the page decides nothing, and a code that came by a link is not answered before it was compared.
+import { Problem } from '@countersign/sdk'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { Link } from 'wouter'
@@ -46,6 +47,8 @@ export function CliPage() {
     onSuccess: () => setEnded('refused'),
   })
 
+  const fault = view.error ?? approve.error ?? refuse.error
+
   return (
     <div className="flex max-w-2xl flex-col gap-5">
       <PageTitle title={t('Sign a command in')} />
@@ -63,7 +66,13 @@ export function CliPage() {
       {ended === 'refused' && <Banner tone="info">{t('Refused. The command was given nothing, and its code is over.')}</Banner>}
       {!closed && ended === null && (
         <>
-          <Refusal error={view.error ?? approve.error ?? refuse.error} />
+          {isOverOf(fault) ? (
+            <Banner tone="error">
+              {t('This code was used, is too old, or was never given. Start the command again: it shows a new one.')}
+            </Banner>
+          ) : (
+            <Refusal error={fault} />
+          )}
           {view.isLoading && <p className="text-muted">{t('Loading…')}</p>}
           {view.data ? (
             <Question
@@ -82,6 +91,8 @@ export function CliPage() {
     </div>
   )
 }
+
+const isOverOf = (error: unknown): boolean => error instanceof Problem && error.code === 'link_expired'
 
 function TypeIn({ onCode }: { onCode: (code: string) => void }) {
   const [typed, setTyped] = useState('')
