@@ -2,11 +2,11 @@
 type OfPeople = 'ten' | 'usr' | 'agt' | 'key' | 'ses' | 'inv' | 'req' | 'rpl' | 'bgl'
 type OfWork = 'task' | 'dec' | 'job' | 'cb' | 'sch' | 'cmt'
 type OfChannels = 'emb' | 'emo' | 'slk' | 'lnk' | 'mid' | 'ltr'
-type OfVerifiers = 'ver' | 'vrn'
-type OfRouting = 'ntc' | 'pool' | 'abs'
+type OfRouting = 'ver' | 'vrn' | 'ntc' | 'pool' | 'abs'
+type OfTheRelay = 'card' | 'creq' | 'rgr' | 'rtk' | 'ttk' | 'thr' | 'ctx' | 'msg' | 'ctc' | 'blk' | 'dom'
 type OfTheRecord = 'rwp' | 'evt' | 'whe' | 'dlv' | 'rpy' | 'inc' | 'upd' | 'aex'
 type OfTheVault = 'conn' | 'grt' | 'clt' | 'atz' | 'run' | 'aut' | 'hld' | 'nod' | 'rot' | 'prp'
-export type IdPrefix = OfTheVault | OfPeople | OfWork | OfChannels | OfVerifiers | OfRouting | OfTheRecord
+export type IdPrefix = OfTheVault | OfPeople | OfWork | OfChannels | OfRouting | OfTheRecord | OfTheRelay
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 // 128 bits in 26 characters leave two spare bits, so the first character is 0…7.
