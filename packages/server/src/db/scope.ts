@@ -75,6 +75,14 @@ export type Scope = {
   readonly proof?: Proven
   /** The open door through which a host reads here (P12). Every transaction of such a scope is read only. */
   readonly breakGlass?: { readonly id: string; readonly endsAt: Date }
+  /** The relay grant (`rgr_…`) or connection request (`creq_…`) through which somebody of another tenant acts here (relay.md R7): each transaction names it to the database, whose policies confine it to the rows of that one. */
+  readonly relayParty?: string
+  /** On which of the two sides of it. */
+  readonly relaySide?: 'caller' | 'owner'
+  /** The one thread that a thread token opens; left out where no thread token was shown. */
+  readonly relayThread?: string
+  /** Of a relay token (`threads:start` …): all that it may. The scopes of a key stand in `scopes`. */
+  readonly relayScopes?: readonly string[]
   /** Runs inside each writing transaction of this scope just before COMMIT with what the transaction returns: the stored reply of P77 rides on it. */
   readonly beforeCommit?: (t: Tx, result: unknown) => Promise<void>
 }

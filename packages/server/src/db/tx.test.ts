@@ -1,7 +1,7 @@
 import { Problem } from '@countersign/sdk'
 import { expect, test } from 'vitest'
 import { type Database, database } from '#harness'
-import { newTenantUuid } from '../std/id.ts'
+import { newId, newTenantUuid } from '../std/id.ts'
 import { type Scope, systemScope } from './scope.ts'
 import { sql } from './sql.ts'
 import { type Db, OutsideFirst, once, type Tx, tx } from './tx.ts'
@@ -36,6 +36,21 @@ test('P3 the round trip that opens a transaction sets tenant, principal and limi
   ])
   const after = (await db.pool.query(read)).rows[0]
   expect([after.tenant || '', after.principal || '', after.statement, after.lock]).toEqual(['', '', '0', '0'])
+})
+
+test('R7 a transaction of a relay party names it to the database, and neither the next one nor the connection still does', async () => {
+  const given = await database({ max: 1 })
+  const acme = await givenTenant(given)
+  const read = `select current_setting('countersign.relay_party', true) as party`
+  const partyOf = async (scope: Scope) => (await tx(given.db, scope, (t) => t.query(read))).rows[0].party
+  const party = newId('rgr')
+
+  expect(await partyOf({ ...acme, relayParty: party, relaySide: 'caller' })).toBe(party)
+  expect((await given.db.pool.query(read)).rows[0].party || '').toBe('')
+  expect(await partyOf(acme)).toBe('')
+  // Not even one that somebody set on the connection itself counts for a transaction without one.
+  await given.db.pool.query('select set_config($1, $2, false)', ['countersign.relay_party', party])
+  expect(await partyOf(acme)).toBe('')
 })
 
 test('P2 A2 without a tenant, with a wrong one and after COMMIT the runtime login reads nothing and writes nothing', async () => {

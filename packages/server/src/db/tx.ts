@@ -210,6 +210,8 @@ async function begin(db: Db, client: pg.PoolClient, scope: Scope, options: TxOpt
     search_path: 'countersign, pg_temp',
     'countersign.tenant': scope.tenantId,
     'countersign.principal': scope.principal,
+    // Empty where nobody of another tenant acts, so that nothing which was left on a connection could open a row.
+    'countersign.relay_party': scope.relayParty ?? '',
     statement_timeout: String(db.statementTimeoutMs),
     lock_timeout: String(LOCK_TIMEOUT_MS),
     idle_in_transaction_session_timeout: String(IDLE_TIMEOUT_MS),
