@@ -100,6 +100,12 @@ export const PROBLEMS = {
     'Correct the clock of the sender and sign again; 300 seconds are tolerated.',
   ),
   embed_token_invalid: no(401, 'Embed token is not valid', 'Mint a new embed token on your server.'),
+  wrong_token_kind: no(401, 'Another kind of credential is needed', 'Use a credential of one of the kinds named in `accepted`.'),
+  token_binding_failed: no(
+    401,
+    'Token is bound to something else',
+    'Use it from an address that it was bound to, or with a proof of the key that it was bound to.',
+  ),
 
   // 403: known, but not allowed
   forbidden: no(403, 'Not allowed', 'Ask somebody whose role allows it, or to be given that role.'),
@@ -162,6 +168,13 @@ export const PROBLEMS = {
   ),
   proxy_denied: no(403, 'The proxy denies this request', 'Read `reason`; ask for a grant if this should be possible.'),
   approval_expired: no(403, 'Nobody agreed in time', 'Send the request again, and people are asked anew.'),
+  approval_required: no(
+    403,
+    'The owner has to agree to a connection first',
+    'Ask for one at `request_url`; `request_state` tells how an earlier request stands. Then start again.',
+  ),
+  not_participant: no(403, 'This side takes no such part', 'Use a credential of the other side of the thread.'),
+  not_owner: no(403, 'Only the owner of the card decides this', 'Ask somebody of the tenant that the card belongs to.'),
 
   // 404 to 410: not there, not like that, not any more
   not_found: no(404, 'Not found', 'Check the id; what belongs to others looks the same as what does not exist.'),
@@ -184,6 +197,12 @@ export const PROBLEMS = {
   link_revoked: no(410, 'Link was revoked', 'Ask for a new one.'),
   content_erased: no(410, 'Content was erased', 'Nothing can bring it back; the record of who decided and when remains.'),
   callback_expired: no(410, 'Callback has expired', 'The job no longer waits for this answer.'),
+  payload_expired: no(
+    410,
+    'The message is past its time',
+    'Its parts went at `expired_at` and nothing brings them back; who, when and its hash remain.',
+  ),
+  payload_erased: no(410, 'The message was erased', 'Its parts went at `expired_at` and nothing brings them back.'),
 
   // 409: right in itself, but not in the present state
   state_conflict: no(409, 'Not possible in the present state', 'Read it again; `state` tells how it stands now.'),
@@ -233,6 +252,25 @@ export const PROBLEMS = {
   needs_reauth: no(409, 'Somebody has to sign in again', 'The owner of the connection signs in at the provider once more.'),
   run_ended: no(409, 'Run has ended', 'Open a new run.'),
   hold_spent: no(409, 'The approval was used', 'The request named in `sent` went out with it. Send it again to ask anew.'),
+  duplicate_request: no(409, 'A request of yours is open', 'Wait for the one named in `existing_id`, or withdraw it.'),
+  request_already_decided: no(409, 'Request was decided', 'Read it again; `state` tells how.'),
+  listing_conflict: no(409, 'Listing has changed', 'Read the card again; `state` tells how its listing stands.'),
+  thread_closed: no(409, 'Thread is closed', 'Start a new thread; give it the same `context_id` to go on.'),
+  thread_revoked: no(409, 'Thread was revoked', 'Its relay grant has ended: ask the owner for a new one.'),
+  thread_ended: no(409, 'Thread has ended', 'Read `reason`, and start a new thread with the same `context_id` to go on.'),
+  slug_taken: no(409, 'This slug is taken', 'Choose another slug.'),
+  already_delivered: no(
+    409,
+    'Message was delivered',
+    'It cannot be withdrawn any more; `state` tells how it stands. Close the thread to end the work.',
+  ),
+  grant_ended: no(409, 'Relay grant has ended', 'Ask for a new one; `state` tells how this one ended.'),
+  token_already_issued: no(409, 'Token was issued', 'It is shown once. If it was lost, rotate the relay grant.'),
+  delivery_mode: no(
+    409,
+    'Agent is not served from its inbox',
+    'Set the delivery of the card to the mode that this needs; `mode` tells the present one.',
+  ),
 
   // 413 to 431: too large, wrong kind, wrong host
   body_too_large_to_ask: no(
@@ -307,6 +345,27 @@ export const PROBLEMS = {
     'Drop the redaction or the verifier, or set `allow_redacted`.',
   ),
   file_rejected: no(422, 'File is rejected', 'The content is not what was declared, or is harmful.'),
+  callback_secret_missing: no(
+    422,
+    'Callback has no secret',
+    'Give a `secret`, name an `endpoint_id`, or send `generate_secret: true`. Nothing was saved.',
+  ),
+  secret_in_card: no(
+    422,
+    'Card seems to hold a secret',
+    'Take it out at the places named in `errors`; send `confirm_public: true` if everybody may read it.',
+  ),
+  card_untrusted: no(
+    422,
+    'Card of the other side is not trusted',
+    'Have it signed by a key that can be verified, or pin its key.',
+  ),
+  verification_failed: no(
+    422,
+    'Proof was not found',
+    'Publish the challenge exactly as shown, wait until it is visible, then verify again.',
+  ),
+  encryption_required: no(422, 'Parts must be encrypted', 'Seal the parts for both sides; this relay grant takes no clear ones.'),
   kind_unknown: no(422, 'Kind is not declared', 'Declare the kind, or let the queue accept undeclared ones.'),
   dependency_unknown: no(422, 'A job to wait for does not exist', 'Name jobs of this tenant that are still kept.'),
   flow_cyclic: no(422, 'Jobs wait for each other', 'Remove the cycle from `after`.'),
@@ -314,7 +373,12 @@ export const PROBLEMS = {
   filter_required: no(422, 'A filter is required', 'Name what the bulk act is for.'),
   callback_expression_failed: no(422, 'Filter of the callback failed', 'Mend the expression or the body.'),
 
-  // 428: right, but people have to agree first
+  // 428: right, but people have to agree first, or the caller has to say what they have read
+  precondition_required: no(
+    428,
+    'Say which version you have read',
+    'Read it again and send its `ETag` as `If-Match`; `current_etag` is the present one.',
+  ),
   approval_pending: after(
     428,
     'A person has to agree first',
@@ -327,6 +391,11 @@ export const PROBLEMS = {
   too_many_open: later(429, 'Too many acts wait for people', 'Wait until some of them are answered.'),
   budget_exhausted: later(429, 'Budget is used up', 'Wait until its window ends, or ask for a larger one.'),
   queue_full: later(429, 'Queue is full', 'Wait until the backlog is shorter.'),
+  quota_exceeded: after(
+    429,
+    'Quota of the relay grant is used up',
+    'Wait until `resets_at`; `quota` and `limit` name which. The owner can raise it.',
+  ),
 
   // 5xx: ours, or behind us
   internal: same(
@@ -345,6 +414,7 @@ export const PROBLEMS = {
   store_unavailable: after(503, 'Database is away', 'Wait for `Retry-After`; nothing was written.'),
   read_only: after(503, 'Database is read-only', 'Wait for the fail-over to end; reading works.'),
   not_ready: after(503, 'Not ready', 'The server is starting, stopping or lacks something; `checks` names it.'),
+  agent_paused: after(503, 'Agent is paused', 'Its owner has paused it; try again after `Retry-After`, or at `until`.'),
   vault_sealed: after(503, 'Sealed content cannot be opened now', 'The operator must bring back the source of the root key.'),
   control_unreachable: after(503, 'The proxy hears nothing of its control plane', 'Wait for `Retry-After`; nothing was sent.'),
   record_unavailable: after(503, 'The record cannot be written', 'Wait for `Retry-After`; nothing was sent.'),

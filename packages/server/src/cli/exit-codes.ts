@@ -33,7 +33,7 @@ export type Exit = keyof typeof EXITS
 const CODES: Readonly<Record<Exclude<Exit, 0 | 20>, readonly string[]>> = {
   1: [
     ...['internal', 'not_found', 'method_not_allowed', 'not_acceptable', 'loop_detected', 'content_erased'],
-    ...['callback_expired', 'callback_expression_failed'],
+    ...['callback_expired', 'callback_expression_failed', 'payload_expired', 'payload_erased'],
   ],
   2: [
     ...['json_invalid', 'request_invalid', 'cursor_invalid', 'idempotency_key_invalid', 'credential_in_url', 'protocol'],
@@ -43,7 +43,8 @@ const CODES: Readonly<Record<Exclude<Exit, 0 | 20>, readonly string[]>> = {
     ...['address_not_allowed', 'deny_response_required', 'verifier_not_configured', 'verifier_conflicts_with_redaction'],
     ...['file_rejected', 'kind_unknown', 'dependency_unknown', 'flow_cyclic', 'schedule_invalid', 'filter_required'],
     ...['media_type_unsupported', 'file_type_not_allowed', 'rule_too_wide', 'host_unknown', 'host_mismatch'],
-    ...['timeout_out_of_range', 'schema_not_convertible', 'name_taken'],
+    ...['timeout_out_of_range', 'schema_not_convertible', 'name_taken', 'precondition_required', 'callback_secret_missing'],
+    ...['secret_in_card', 'card_untrusted', 'verification_failed', 'encryption_required'],
   ],
   3: ['connection_missing'],
   4: [],
@@ -53,7 +54,7 @@ const CODES: Readonly<Record<Exclude<Exit, 0 | 20>, readonly string[]>> = {
   8: ['server_unreachable', 'unreachable', 'tls', 'upstream_proxy'],
   9: [
     ...['busy', 'store_unavailable', 'read_only', 'not_ready', 'control_unreachable', 'record_unavailable'],
-    ...['schema_mismatch', 'engine_reanchoring', 'answer_unreadable', 'coding_unsupported'],
+    ...['schema_mismatch', 'engine_reanchoring', 'answer_unreadable', 'coding_unsupported', 'agent_paused'],
   ],
   10: [
     ...['unauthenticated', 'credentials_invalid', 'session_ended', 'key_invalid', 'key_expired', 'key_revoked', 'tls_required'],
@@ -61,16 +62,18 @@ const CODES: Readonly<Record<Exclude<Exit, 0 | 20>, readonly string[]>> = {
     ...['assertion_invalid', 'step_up_required', 'csrf_refused', 'email_unverified', 'sign_in_method_required'],
     ...['setup_token_invalid', 'link_needs_proof', 'link_invalid', 'link_used', 'link_expired', 'link_revoked'],
     ...['proof_invalid', 'proof_replayed', 'run_token_required', 'form_replayed', 'authorization_expired', 'claim_expired'],
+    ...['wrong_token_kind', 'token_binding_failed'],
   ],
   11: ['aborted', 'task_cancelled'],
   12: [
     ...['policy_denied', 'policy_error', 'human_denied', 'proxy_denied', 'edited_action_denied', 'task_denied'],
     ...['verification_exhausted', 'export_off', 'not_exportable'],
   ],
-  13: ['approval_pending', 'approval_expired', 'task_timed_out'],
+  13: ['approval_pending', 'approval_expired', 'approval_required', 'task_timed_out'],
   14: [
     ...['forbidden', 'scope_missing', 'scope_too_wide', 'role_too_high', 'same_person', 'agent_may_not_decide', 'not_eligible'],
     ...['separation_of_duties', 'signup_closed', 'tenant_suspended', 'domain_unproven', 'unclaimed_agent'],
+    ...['not_participant', 'not_owner'],
   ],
   15: ['vault_sealed', 'envelope_unknown'],
   16: ['definition_invalid'],
@@ -78,13 +81,16 @@ const CODES: Readonly<Record<Exclude<Exit, 0 | 20>, readonly string[]>> = {
   18: [
     ...['rate_limited', 'concurrency_limited', 'too_many_open', 'budget_exhausted', 'queue_full', 'body_too_large'],
     ...['file_too_large', 'payload_too_large', 'uri_too_long', 'headers_too_large', 'body_too_large_to_ask', 'too_large'],
+    'quota_exceeded',
   ],
   19: [
     ...['state_conflict', 'version_conflict', 'setup_completed', 'last_owner', 'factor_required', 'rotation_open'],
     ...['replay_running', 'export_running', 'legal_hold', 'idempotency_in_flight', 'not_sealed_yet', 'task_not_open'],
     ...['task_verifying', 'task_already_claimed', 'already_decided', 'task_revised', 'file_not_ready', 'channel_not_configured'],
     ...['lease_stale', 'unique_conflict', 'preview_stale', 'callback_resolved', 'callback_replayed', 'confirmation_required'],
-    ...['client_needed', 'run_ended', 'hold_spent', 'key_in_use'],
+    ...['client_needed', 'run_ended', 'hold_spent', 'key_in_use', 'duplicate_request', 'request_already_decided'],
+    ...['listing_conflict', 'thread_closed', 'thread_revoked', 'thread_ended', 'slug_taken', 'already_delivered', 'grant_ended'],
+    ...['token_already_issued', 'delivery_mode'],
   ],
   78: ['settings_invalid', 'definitions_tampered'],
 }
