@@ -191,6 +191,56 @@ export const TABLES: Record<string, Table> = {
   proxy_hold_waiters: { kind: 'tenant' },
   proxy_openings: { kind: 'tenant' },
   untold_events: { kind: 'tenant' },
+  // relay
+  cards: { kind: 'tenant', indexes: { cards_id: ID, cards_slug: 'a slug is one card in the whole installation (relay.md R10)' } },
+  card_versions: { kind: 'tenant' },
+  card_keys: { kind: 'tenant' },
+  connection_requests: {
+    kind: 'tenant',
+    indexes: {
+      connection_requests_id: ID,
+      connection_requests_asker: 'what a tenant asked of others is found by an engine function (R24)',
+      connection_requests_due: 'what is due is found over all tenants, by an engine function (C5)',
+    },
+  },
+  relay_grants: {
+    kind: 'tenant',
+    indexes: {
+      relay_grants_id: ID,
+      relay_grants_asker: 'what a tenant was given by others is found by an engine function (R24)',
+      relay_grants_due: 'what is due is found over all tenants, by an engine function (G3)',
+    },
+  },
+  relay_tokens: {
+    kind: 'tenant',
+    indexes: {
+      relay_tokens_hash: 'found by the hash of a token before the tenant is known',
+      relay_tokens_ending: 'what ends soon is found over all tenants, by an engine function (R26)',
+    },
+  },
+  relay_usage: { kind: 'tenant' },
+  threads: {
+    kind: 'tenant',
+    indexes: { threads_id: ID, threads_due: 'what is due is found over all tenants, by an engine function (T15, T16)' },
+  },
+  messages: {
+    kind: 'tenant',
+    indexes: {
+      messages_claimed: 'leases that are over are found over all tenants, by an engine function (T6)',
+      messages_expiring: 'what expires is found over all tenants, by an engine function (R108)',
+    },
+  },
+  thread_events: { kind: 'tenant' },
+  thread_tokens: {
+    kind: 'tenant',
+    indexes: {
+      thread_tokens_hash: 'found by the hash of a token before the tenant is known',
+      thread_tokens_expired: 'pruned across tenants by age',
+    },
+  },
+  caller_threads: { kind: 'tenant' },
+  blocks: { kind: 'tenant' },
+  handles: { kind: 'tenant', indexes: { handles_once: 'a handle is one tenant’s in the whole installation (R19)' } },
   // the way out
   egress_allows: { kind: 'tenant' },
   // status
