@@ -1,5 +1,7 @@
 // Every type an event may have: its class and what it says, in one sentence. A type that is not here cannot be recorded.
 // `audit` is kept for years and sealed; `activity` tells people what is going on and is kept for months (P109, P122).
+import { RELAY_EVENTS } from './relay-types.ts'
+
 export type EventClass = 'audit' | 'activity'
 
 export const EVENT_TYPES = {
@@ -277,6 +279,7 @@ export const EVENT_TYPES = {
     says: 'A request that waited was judged again after a change, and may not go out like this any more.',
   },
   'authority.made': { class: 'audit', says: 'A certificate authority of the proxy was made.' },
+  ...RELAY_EVENTS,
   'maintenance.ticked': { class: 'audit', says: 'Somebody ran a round of maintenance by hand.' },
 } as const satisfies Record<string, { class: EventClass; says: string; sensitive?: true }>
 
