@@ -21,6 +21,7 @@ const LIMITS = [
   'api.tenant=1000000/1m+100000',
   'anonymous=100000/1m+10000',
   'stream=5',
+  ...['request', 'request.day', 'start', 'send', 'token', 'serve'].map((name) => `relay.${name}=0`),
 ].join(',')
 
 type Ready = { url: string; setup_url: string | null; pid: number }

@@ -44,6 +44,14 @@ export const BUCKETS = {
   'endpoint.test': { kind: 'gcra', limit: 10, per: minute, burst: 5, by: 'endpoint' },
   // Values held against stored ones: enough for every variable of a machine, and for no search.
   'vault.compare': { kind: 'gcra', limit: 400, per: hour, burst: 400, by: 'principal' },
+  // Of the relay. The first two count one thing over two times; what a relay grant has, its owner sets on the grant too.
+  'relay.request': { kind: 'window', limit: 10, per: hour, by: 'asker' },
+  'relay.request.day': { kind: 'window', limit: 30, per: day, by: 'asker' },
+  'relay.start': { kind: 'gcra', limit: 120, per: minute, burst: 60, by: 'relay grant' },
+  'relay.send': { kind: 'gcra', limit: 600, per: minute, burst: 200, by: 'relay grant' },
+  'relay.token': { kind: 'gcra', limit: 60, per: minute, burst: 20, by: 'principal' },
+  'relay.serve': { kind: 'gcra', limit: 1_200, per: minute, burst: 300, by: 'agent' },
+  'relay.wait': { kind: 'concurrency', limit: 1_000, by: 'principal, in blocks of 50 waits' },
   'policy.dry_run': { kind: 'gcra', limit: 10, per: minute, burst: 5, by: 'tenant' },
   callback: { kind: 'gcra', limit: 600, per: minute, burst: 200, by: 'address' },
   scim: { kind: 'gcra', limit: 1_200, per: minute, burst: 200, by: 'directory' },

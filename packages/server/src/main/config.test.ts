@@ -140,10 +140,20 @@ test.each([
   ['LIMITS', 'login.pair=1/1m'],
   ['LIMITS', 'invite.tenant=101/1d'],
   ['LIMITS', 'api.key=0/1m'],
+  ['LIMITS', 'relay.starts=0'],
 ])('P136 P153 P154 %s = %s is refused in a sentence that names it', (name, value) => {
   const lines = refusal({ [`COUNTERSIGN_${name}`]: value })
   expect(lines).toHaveLength(1)
   expect(lines[0]).toMatch(new RegExp(`^COUNTERSIGN_${name}\\b.*\\.$`))
+})
+
+test('R112 a limit of the relay is switched off by 0, and by nothing else', () => {
+  const config = read({ COUNTERSIGN_LIMITS: 'relay.start=0,relay.request=0,relay.wait=0,relay.send=5/1m+1' })
+  for (const name of ['relay.start', 'relay.request'] as const)
+    expect([name, config.limits[name]]).toMatchObject([name, { kind: 'gcra', limit: 1e8, burst: 1e7 }])
+  expect(config.limits['relay.wait'].kind).toBe('concurrency')
+  expect(config.limits['relay.send']).toMatchObject({ limit: 5, burst: 1 })
+  expect(config.limits['relay.serve']).toEqual(BUCKETS['relay.serve'])
 })
 
 test('P136 credentials with any origin are refused', () => {

@@ -214,7 +214,7 @@ export const SETTINGS = {
     kind.limits,
     { ...BUCKETS } as Buckets,
     'the table of docs',
-    'Other limits than the built-in ones; those that guard sign-in can only be tightened.',
+    'Other limits than the built-in ones; those that guard sign-in can only be tightened, and 0 switches one of the relay off.',
   ),
   callbackKeysFile: setting(
     'CALLBACK_KEYS_FILE',

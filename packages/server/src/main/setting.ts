@@ -229,6 +229,9 @@ export const limits: Kind<Buckets> = {
   parse: (value) => Object.assign({ ...BUCKETS } as Buckets, ...items(value).map(limit)) as Buckets,
 }
 
+const UNREACHED = 100_000_000
+const OFF = { kind: 'gcra', limit: UNREACHED, per: 60, burst: 10_000_000 } as const
+
 function limit(item: string): Partial<Buckets> {
   const [, name = '', count, every, unit, burst] =
     /^([a-z._]+)=(\d{1,9})(?:\/(\d{0,6})([smhd]))?(?:\+(\d{1,9}))?$/.exec(item) ?? []
@@ -239,6 +242,9 @@ function limit(item: string): Partial<Buckets> {
       `limits such as api.key=1200/1m+240; there is no bucket in ${JSON.stringify(item)}${meant ? `, perhaps ${meant} is meant` : ''}`,
     )
   }
+  // R112: those of the relay can be switched off, which is a rate that nobody reaches.
+  if (name.startsWith('relay.') && Number(count) === 0)
+    return { [name]: known.kind === 'concurrency' ? { ...known, limit: UNREACHED } : { ...OFF, by: known.by } }
   if (known.kind === 'backoff' || !(Number(count) > 0))
     return wants(`limits above 0 of buckets that count; ${JSON.stringify(item)} is not`)
   if (known.kind === 'concurrency') return { [name]: { ...known, limit: Number(count) } }

@@ -16,7 +16,11 @@ export type WaitSlots = {
 type Lease = { release(): Promise<void> }
 type Room = { used: number; leases: Lease[]; taking: Promise<void>; cancelRest: () => void }
 
-export function openWaitSlots(limits: Pick<Limits, 'hold'>, clock: Clock): WaitSlots {
+export function openWaitSlots(
+  limits: Pick<Limits, 'hold'>,
+  clock: Clock,
+  bucket: 'task.wait' | 'relay.wait' = 'task.wait',
+): WaitSlots {
   const rooms = new Map<string, Room>()
 
   // One after another per principal: the second of two waits at once often finds room in the block of the first.
@@ -28,7 +32,7 @@ export function openWaitSlots(limits: Pick<Limits, 'hold'>, clock: Clock): WaitS
     })
     try {
       await before
-      if (room.used > room.leases.length * BLOCK) room.leases.push(await limits.hold('task.wait', principal))
+      if (room.used > room.leases.length * BLOCK) room.leases.push(await limits.hold(bucket, principal))
     } finally {
       done()
     }
