@@ -1,0 +1,92 @@
+// Relay tokens and thread tokens as credentials (relay.md R26, R38, R114). Either opens the routes that name its kind and nothing else; what a token opens is read at each request,
+// so a revocation counts from its commit. Never looks up a token whose checksum is wrong.
+import { Problem } from '@countersign/sdk'
+import { parseKey, sha256 } from '../crypto/token.ts'
+import { type Scope, systemScope } from '../db/scope.ts'
+import { type Db, once } from '../db/tx.ts'
+import type { RequestInfo, Route } from '../http/route.ts'
+import type { GuestBearer } from '../identity/house.ts'
+import { partyScope } from './party.ts'
+import { type RelayTokenInUse, type ThreadTokenInUse, useRelayToken, useThreadToken } from './sql.ts'
+
+/** Of a thread token: what its side may do with it. */
+const THREAD_SCOPES = {
+  caller: ['threads:read', 'threads:close', 'threads:subscribe'],
+  owner: ['threads:read', 'threads:close', 'threads:respond'],
+} as const
+
+export type TokenScope = Scope & {
+  /** `rtk_…` or `ttk_…` */
+  readonly relayToken: string
+  /** The agent that a relay token opens. */
+  readonly relaySlug?: string
+  /** Of a thread token: when the first of its line was minted (R38). */
+  readonly firstMintedAt?: Date
+}
+export const isTokenScope = (scope: Scope): scope is TokenScope => 'relayToken' in scope
+
+type House = { db: Db }
+type Info = Pick<RequestInfo, 'id' | 'path'> & { address?: string }
+
+export const relayBearers = (house: House): GuestBearer[] =>
+  (['live', 'test'] as const).flatMap((environment) => [
+    {
+      prefix: `cs_${environment}_rly_`,
+      scopeOf: (request: Info, token: string, route: Route | undefined) => scopeOfRelayToken(house, request, token, route),
+    },
+    {
+      prefix: `cs_${environment}_thr_`,
+      scopeOf: (request: Info, token: string, route: Route | undefined) => scopeOfThreadToken(house, request, token, route),
+    },
+  ])
+
+const anonymous = (request: Info): Scope => ({ ...systemScope('anonymous'), requestId: request.id })
+
+async function scopeOfRelayToken(house: House, request: Info, token: string, route: Route | undefined): Promise<Scope> {
+  const [found] = parseKey(token) ? await once<RelayTokenInUse>(house.db, useRelayToken(sha256(token), inetOf(request.address))) : []
+  if (!found || found.tenant_state === 'erased') throw new Problem('key_invalid')
+  refuseRoute(route, 'relay')
+  if (found.ended || found.grant_state === 'revoked') throw new Problem('key_revoked')
+  if (found.expired || found.grant_over || found.grant_state === 'expired') throw new Problem('key_expired')
+  if (!found.address_allowed) throw new Problem('token_binding_failed')
+  return tokenScope(anonymous(request), found, found.scopes, { relayToken: found.id, relaySlug: found.slug })
+}
+
+async function scopeOfThreadToken(house: House, request: Info, token: string, route: Route | undefined): Promise<Scope> {
+  const [found] = parseKey(token) ? await once<ThreadTokenInUse>(house.db, useThreadToken(sha256(token))) : []
+  if (!found || found.tenant_state === 'erased') throw new Problem('key_invalid')
+  refuseRoute(route, 'thread')
+  if (found.expired) throw new Problem('key_expired')
+  const { side, thread_id: threadId, first_minted_at: firstMintedAt } = found
+  const own = { relayToken: found.id, relaySide: side, relayThread: threadId, firstMintedAt }
+  const scope = tokenScope(anonymous(request), found, THREAD_SCOPES[side], own, threadId)
+  // The owner's side acts in its own tenant as who minted the token; the confinement to the one relay grant stays.
+  return side === 'caller' ? scope : { ...scope, actor: actorOf(found.minted_by), displayName: 'thread token' }
+}
+
+/** A valid credential of a kind that the route never takes (R114). */
+function refuseRoute(route: Route | undefined, kind: 'relay' | 'thread'): void {
+  const accepted = route?.spec.credentials ?? []
+  if (!accepted.includes(kind)) throw new Problem('wrong_token_kind', { accepted: [...accepted] })
+}
+
+type Found = Pick<RelayTokenInUse, 'tenant_id' | 'tenant_state' | 'relay_grant_id' | 'label' | 'asker_agent'>
+
+const tokenScope = (
+  base: Scope,
+  found: Found,
+  scopes: readonly string[],
+  own: Pick<TokenScope, 'relayToken' | 'relaySlug' | 'firstMintedAt'> & Partial<Pick<Scope, 'relaySide'>>,
+  threadId?: string,
+): TokenScope => ({
+  ...partyScope(base, { ...found, party: found.relay_grant_id }, scopes, threadId),
+  actor: found.asker_agent === null ? { type: 'key', id: found.relay_grant_id } : { type: 'agent', id: found.asker_agent },
+  ...own,
+})
+
+const actorOf = (id: string): Scope['actor'] =>
+  id.startsWith('usr_') ? { type: 'user', id } : id.startsWith('agt_') ? { type: 'agent', id } : { type: 'key', id }
+
+/** As PostgreSQL reads it; who comes from nowhere that a list could name has none. */
+const inetOf = (address: string | undefined): string | null =>
+  address !== undefined && /^[0-9a-f.:/]+$/i.test(address) ? address : null

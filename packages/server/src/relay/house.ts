@@ -1,0 +1,34 @@
+// What this room needs from the outside; main wires it once. Holds nothing by itself.
+import type { Keyring } from '../crypto/keyring.ts'
+import type { Scope } from '../db/scope.ts'
+import type { Db, Tx } from '../db/tx.ts'
+import type { Door } from '../egress/fetch.ts'
+import type { Countersign } from '../identity/policies/countersign.ts'
+import type { Policies } from '../identity/policies/judge.ts'
+import type { Log } from '../std/log.ts'
+import type { TasksHouse } from '../tasks/house.ts'
+import type { MessageRow, ThreadRow } from './threads/sql.ts'
+import type { ThreadWaits } from './threads/wait.ts'
+
+/** In the transaction that changed a thread: what follows from it outside of this room's tables. */
+export type ThreadHook = (t: Tx, scope: Scope, thread: ThreadRow, told: Told) => Promise<void>
+/** One event of a thread as it was recorded, with the message that it tells of. */
+export type Told = { id: string; type: string; sequence: number; data: Record<string, unknown>; message: MessageRow | null }
+
+export type RelayHouse = {
+  db: Db
+  keyring: Keyring
+  log: Log
+  policies: Policies
+  /** The one decision path: acts on cards, requests and grants are judged, and wait for people where policy asks. */
+  countersign: Countersign
+  /** Questions to people: approvals are tasks of the one inbox. */
+  tasks: TasksHouse
+  /** The only way out. */
+  door: Door
+  /** Where people and agents reach the server, without a slash at the end; known once it listens. */
+  origin(): string
+  /** Called for each event of a thread, in its transaction and in order: deliveries are made here. Filled by main before anything is served. */
+  readonly follows: ThreadHook[]
+  waits: ThreadWaits
+}

@@ -1,0 +1,105 @@
+// The functions of the engine through which somebody of another tenant is found, and told (relay.md R7). Each names what it touches and answers no content.
+import { type Sql, sql } from '../db/sql.ts'
+import type { Scope, Tx } from '../db/tx.ts'
+
+export type CardPlace = { tenant_id: string; card_id: string; state: 'active' | 'paused' | 'retired'; visibility: string; tenant_state: string }
+export const cardPlace = (slug: string): Sql => sql`select * from countersign_engine.card_place(${slug}::text)`
+
+/** Where a relay grant, connection request or thread lies. `party` is the grant or request itself, or the grant of the thread. */
+export type Place = {
+  tenant_id: string
+  tenant_state: string
+  party: string
+  card_id: string
+  slug: string
+  asker_tenant: string | null
+  asker_agent: string | null
+  label: string
+  state: string
+}
+export const relayPlace = (id: string): Sql => sql`select * from countersign_engine.relay_place(${id}::text)`
+
+export type GrantBetween = {
+  tenant_id: string
+  tenant_state: string
+  relay_grant_id: string
+  card_id: string
+  card_state: string
+  scopes: string[]
+  asker_tenant: string | null
+  label: string
+  dpop_jkt: string | null
+  grant_over: boolean
+}
+export const grantBetween = (agentId: string, slug: string): Sql =>
+  sql`select * from countersign_engine.grant_between(${agentId}::text, ${slug}::text)`
+
+export type RelayTokenInUse = {
+  id: string
+  tenant_id: string
+  tenant_state: string
+  relay_grant_id: string
+  card_id: string
+  slug: string
+  card_state: string
+  scopes: string[]
+  grant_state: 'active' | 'revoked' | 'expired'
+  grant_over: boolean
+  expired: boolean
+  ended: boolean
+  address_allowed: boolean
+  dpop_jkt: string | null
+  asker_tenant: string | null
+  asker_agent: string | null
+  label: string
+  environment: 'live' | 'test'
+}
+export const useRelayToken = (hash: Buffer, address: string | null): Sql =>
+  sql`select * from countersign_engine.use_relay_token(${hash}::bytea, ${address}::inet)`
+
+export type ThreadTokenInUse = {
+  id: string
+  tenant_id: string
+  tenant_state: string
+  thread_id: string
+  relay_grant_id: string
+  side: 'caller' | 'owner'
+  expired: boolean
+  minted_by: string
+  first_minted_at: Date
+  asker_tenant: string | null
+  asker_agent: string | null
+  label: string
+}
+export const useThreadToken = (hash: Buffer): Sql => sql`select * from countersign_engine.use_thread_token(${hash}::bytea)`
+
+export type PlacedId = { tenant_id: string; id: string }
+export const askedRequests = (t: Tx, tenantId: string, below: string | null, limit: number) => t.rows<PlacedId>`
+  select tenant_id, id from countersign_engine.asked_requests(${tenantId}::uuid, ${below}::text, ${limit}::integer)`
+export const askedGrants = (t: Tx, tenantId: string, below: string | null, limit: number) => t.rows<PlacedId>`
+  select tenant_id, id from countersign_engine.asked_grants(${tenantId}::uuid, ${below}::text, ${limit}::integer)`
+
+/** Answers the caller's tenant; null where the caller has none. */
+export const mirrorThread = (t: Tx, threadId: string) =>
+  t.one<{ tenant: string | null }>`select countersign_engine.mirror_thread(${threadId}::text) as tenant`
+
+export const tellAsker = (t: Tx, party: string, bodies: readonly string[]) =>
+  t.one<{ tenant: string | null }>`select countersign_engine.tell_asker(${party}::text, ${bodies}::text[]) as tenant`
+
+export type DueThing = { what: 'thread' | 'grant' | 'request'; tenant_id: string; id: string }
+export const relayDue = (limit: number): Sql => sql`select * from countersign_engine.relay_due(${limit}::integer)`
+
+/** Whether a card is this agent's to serve, or was made by this person or stands for an agent of theirs. */
+export const reachesCard = (t: Tx, scope: Scope, cardId: string) => t.one<{ own: boolean }>`
+  select exists (
+    select from cards c left join agents a on a.tenant_id = c.tenant_id and a.id = c.agent_id
+    where c.tenant_id = ${scope.tenantId}::uuid and c.id = ${cardId}::text
+      and case when ${scope.agentId}::text is not null then coalesce(c.agent_id = ${scope.agentId}::text, true)
+        else c.created_by = ${scope.userId}::text or a.user_id = ${scope.userId}::text end
+  ) as own`
+
+export const ownsAgent = (t: Tx, scope: Scope, agentId: string | null) => t.one<{ own: boolean }>`
+  select exists (
+    select from agents a
+    where a.tenant_id = ${scope.tenantId}::uuid and a.id = ${agentId}::text and (a.id = ${scope.agentId}::text or a.user_id = ${scope.userId}::text)
+  ) as own`
