@@ -80,6 +80,78 @@ test('P63 T19 no agent key and no tenant-wide key decides, claims or overrides, 
   )
 })
 
+test('R72 R124 no key of an agent or of a tenant decides requests or listings, gives a relay grant, blocks, exports or erases', () => {
+  for (const action of ['connection_request.decide', 'card.review'])
+    for (const kind of ['agt', 'adm'] as const)
+      expect(() => authorise(key(kind, 'owner', [scopeOf(action)]), action)).toThrow(
+        expect.objectContaining({ code: 'agent_may_not_decide' }),
+      )
+  const ofPeople = [
+    'relay_grant.create',
+    'relay_grant.update',
+    'block.manage',
+    'thread.export',
+    'thread.erase',
+    'card_key.rotate',
+  ]
+  for (const action of ofPeople) expect([action, reach(key('agt', 'owner', [scopeOf(action)]), action)]).toEqual([action, 'none'])
+  for (const action of ['thread.start', 'thread.serve', 'thread.mint', 'relay_grant.rotate', 'connection_request.create'])
+    expect([action, reach(key('agt', 'member', [scopeOf(action)]), action)]).toEqual([action, 'own'])
+  for (const action of ['thread.export', 'thread.erase', 'card_key.rotate', 'relay_grant.create'])
+    expect([action, needsStepUp(action)]).toEqual([action, true])
+})
+
+const OF_TOKENS = ['thread.start', 'thread.send', 'thread.read', 'thread.close', 'thread.subscribe'] as const
+const party = (more: Partial<Scope>): Scope => ({
+  ...session(null),
+  userId: null,
+  relayParty: 'rgr_x',
+  relaySide: 'caller',
+  ...more,
+})
+const reached = (scope: Scope) => ACTIONS.filter((action) => reach(scope, action) !== 'none').toSorted()
+
+test('R26 R114 a relay token does what its scopes name, one by one, and nothing else whatever they say', () => {
+  for (const action of OF_TOKENS) {
+    const also = action === 'thread.read' ? ['thread.mint'] : []
+    expect([action, reached(party({ relayScopes: [scopeOf(action)] }))]).toEqual([action, [...also, action].toSorted()])
+  }
+  const every = party({ relayScopes: KEY_SCOPES })
+  expect(reached(every)).toEqual([...OF_TOKENS, 'thread.mint'].toSorted())
+  expect(reach(every, 'thread.read')).toBe('own')
+  expect(() => authorise(party({ relayScopes: ['threads:start'] }), 'thread.send')).toThrow(
+    expect.objectContaining({ code: 'scope_missing', members: { needed: 'threads:send' } }),
+  )
+  expect(() => authorise(party({ relayScopes: ['threads:start'] }), 'thread.mint')).toThrow(
+    expect.objectContaining({ code: 'scope_missing', members: { needed: 'threads:read' } }),
+  )
+  expect(() => authorise(every, 'relay_grant.revoke')).toThrow(expect.objectContaining({ code: 'forbidden' }))
+  // What somebody is in a tenant of their own does not widen what the token says.
+  expect(reached(party({ role: 'owner', isHost: true, relayScopes: [] }))).toEqual([])
+})
+
+test('R38 §12.9 a thread token opens its own side, and the other side’s act is no part of it', () => {
+  const caller = party({ relayThread: 'thr_x' })
+  const owner = party({ relayThread: 'thr_x', relaySide: 'owner' })
+  const both = ['thread.close', 'thread.mint', 'thread.read']
+  expect(reached(caller)).toEqual([...both, 'thread.send', 'thread.subscribe'])
+  expect(reached(owner)).toEqual([...both, 'thread.respond'])
+  expect(() => authorise(caller, 'thread.respond')).toThrow(expect.objectContaining({ code: 'not_participant' }))
+  expect(() => authorise(owner, 'thread.send')).toThrow(expect.objectContaining({ code: 'not_participant' }))
+  expect(() => authorise(owner, 'thread.start')).toThrow(expect.objectContaining({ code: 'forbidden' }))
+})
+
+test('R7 whoever came as a party of another tenant reaches there what is a party’s, as far as their own key or role goes, and never all', () => {
+  const asParty = (scope: Scope) => ({ ...scope, relayParty: 'rgr_x', relaySide: 'caller' as const })
+  expect(reach(asParty(key('agt', 'member', ['threads:*'])), 'thread.start')).toBe('own')
+  expect(reach(asParty(key('agt', 'member', ['threads:read'])), 'thread.start')).toBe('none')
+  expect(reach(asParty(key('agt', 'member', ['tasks:*', 'threads:*'])), 'thread.respond')).toBe('none')
+  const owner = asParty(session('owner', { isHost: true }))
+  expect(reach(owner, 'relay_grant.revoke')).toBe('own')
+  for (const action of ['task.read', 'card.publish', 'card.review', 'thread.serve', 'tenant.list', 'relay_grant.update'])
+    expect([action, reach(owner, action)]).toEqual([action, 'none'])
+})
+
 test('P60 an action without a row is a bug, and a refusal says who could', () => {
   expect(() => reach(session('owner'), 'task.fly')).toThrow(TypeError)
   expect(() => authorise(session('viewer'), 'agent.create')).toThrow(

@@ -116,12 +116,34 @@ export const MATRIX = {
   'vault.verify': /*                  */ '● ● – – – – – │ – – †',
   // Of one's own tenant; of all of them it is the row of the key ring.
   'vault.rotate': /*                  */ '● ● – – – – – │ – – †',
+  'card.read': /*                     */ '● ● ● ○ – ● ● │ – ○',
   'card.publish': /*                  */ '● ● ● ○ – – – │ – ○',
+  'card.submit': /*                   */ '● ● ● ○ – – – │ – ○',
+  // Of the people whom the review tenant asks, and never of the submitter’s side; the verb guards that.
+  'card.review': /*                   */ '● ● ● ○ ○ – – │ ● –',
+  'card_key.rotate': /*               */ '● ● – – – – – │ – – †',
+  'connection_request.read': /*       */ '● ● ● ○ – ● ● │ – ○',
+  'connection_request.create': /*     */ '● ● ● ○ – – – │ – ○',
   'connection_request.decide': /*     */ '● ● ● ○ – – – │ – –',
-  'relay_grant.rotate': /*            */ '● ● ● ○ – – – │ – –',
-  'relay_grant.revoke': /*            */ '● ● ● ○ – – – │ – –',
+  'relay_grant.read': /*              */ '● ● ● ○ – ● ● │ – ○',
+  'relay_grant.create': /*            */ '● ● ● ○ – – – │ – – †',
+  'relay_grant.update': /*            */ '● ● ● ○ – – – │ – –',
+  'relay_grant.rotate': /*            */ '● ● ● ○ – – – │ – ○',
+  'relay_grant.revoke': /*            */ '● ● ● ○ – – – │ – ○',
+  'thread.list': /*                   */ '● ● ● ○ – ● ● │ – ○',
   'thread.read': /*                   */ '● ● ● ○ – – – │ – ○',
+  'thread.start': /*                  */ '● ● ● ○ – – – │ – ○',
+  'thread.send': /*                   */ '● ● ● ○ – – – │ – ○',
+  'thread.respond': /*                */ '● ● ● ○ – – – │ – ○',
+  'thread.serve': /*                  */ '● ● ● ○ – – – │ – ○',
   'thread.close': /*                  */ '● ● ● ○ – – – │ – ○',
+  'thread.mint': /*                   */ '● ● ● ○ – – – │ – ○',
+  'thread.subscribe': /*              */ '● ● ● ○ – – – │ – ○',
+  'thread.export': /*                 */ '● ● – – – – – │ – – †',
+  'thread.erase': /*                  */ '● ● – – – – – │ – – †',
+  'contact.read': /*                  */ '● ● ● ○ – ● ● │ – ○',
+  'contact.update': /*                */ '● ● ● ○ – – – │ – ○',
+  'block.manage': /*                  */ '● ● – – – – – │ – –',
   'endpoint.read': /*                 */ '● ● ● – – ● ● │ – –',
   'delivery.read': /*                 */ '● ● ● – – ● ● │ – –',
   'endpoint.create': /*               */ '● ● ● – – – – │ – –',
@@ -168,6 +190,21 @@ const ACTS_OF_PEOPLE: readonly Action[] = [
   'task.withdraw_vote',
   'task.send_back',
   'task.override',
+  'connection_request.decide',
+  'card.review',
+]
+
+/** What a relay token may carry; the words of its scopes are theirs (R26). */
+const ACTS_OF_RELAY_TOKENS: readonly Action[] = ['thread.start', 'thread.send', 'thread.read', 'thread.close', 'thread.subscribe']
+/** What a thread token opens on its side of its one thread (R38). */
+const ACTS_OF_THREAD_TOKENS: Record<'caller' | 'owner', readonly Action[]> = {
+  caller: ['thread.read', 'thread.close', 'thread.mint', 'thread.send', 'thread.subscribe'],
+  owner: ['thread.read', 'thread.close', 'thread.mint', 'thread.respond'],
+}
+/** What anybody of another tenant does through a relay grant or request, by a key or session of their own tenant. */
+const ACTS_OF_PARTIES: readonly Action[] = [
+  ...(['connection_request.read', 'connection_request.create', 'relay_grant.read', 'relay_grant.rotate'] as const),
+  ...(['relay_grant.revoke', 'thread.list', 'thread.export', ...ACTS_OF_RELAY_TOKENS, 'thread.mint'] as const),
 ]
 
 /** What somebody may do at their one task without having signed in (tasks.md §2.4); how they got in may narrow it. */
@@ -225,14 +262,36 @@ export function reach(scope: Scope, action: string): Reach {
   const row = rowOf(action)
   if (scope.actor.type === 'system') return 'any'
   if (scope.guest) return isOfGuest(scope.guest, action) ? 'own' : 'none'
+  if (isTokenOfRelay(scope)) return mayOfToken(scope, action) ? 'own' : 'none'
+  if (scope.relayParty !== undefined) return narrower(isIn(ACTS_OF_PARTIES, action) ? 'own' : 'none', reachAtHome(scope, action))
   if (scope.breakGlass) return SEES.test(action) && row.ofPeople ? 'any' : 'none'
+  return reachAtHome(scope, action)
+}
+
+/** By the role or the key, in the tenant where they count. */
+function reachAtHome(scope: Scope, action: string): Reach {
+  const row = rowOf(action)
   if (!isKeyScope(scope)) return wider(reachOfRole(scope.role, action), scope.isHost ? row.host : 'none')
   if (!holdsScope(scope.scopes ?? [], scopeOf(action))) return 'none'
   return narrower(reachOfKind(scope, action), reachOfMaker(scope, row))
 }
 
+const isIn = (actions: readonly string[], action: string): boolean => actions.includes(action)
+
+/** A relay token or a thread token was shown: what they carry is all that counts. */
+const isTokenOfRelay = (scope: Scope): boolean => scope.relayThread !== undefined || scope.relayScopes !== undefined
+
+function mayOfToken({ relayThread, relaySide, relayScopes = [] }: Scope, action: string): boolean {
+  if (relayThread !== undefined) return relaySide !== undefined && isIn(ACTS_OF_THREAD_TOKENS[relaySide], action)
+  return neededOfRelayToken(action) !== null && relayScopes.includes(neededOfRelayToken(action) as string)
+}
+
+/** With the first answer a thread token may come (R39): whoever may read may have one. Null: no relay token does this. */
+const neededOfRelayToken = (action: string): string | null =>
+  action === 'thread.mint' ? scopeOf('thread.read') : isIn(ACTS_OF_RELAY_TOKENS, action) ? scopeOf(action) : null
+
 const isOfGuest = ({ acts }: Guest, action: string): boolean =>
-  (ACTS_OF_GUESTS as readonly string[]).includes(action) && (acts === null || acts.includes(action))
+  isIn(ACTS_OF_GUESTS, action) && (acts === null || acts.includes(action))
 
 function reachOfKind(scope: KeyScope, action: string): Reach {
   // What is the agent's alone is nobody's own.
@@ -246,19 +305,30 @@ function reachOfKind(scope: KeyScope, action: string): Reach {
 const reachOfMaker = ({ makerRole }: KeyScope, row: Row): Reach =>
   makerRole === null ? 'none' : row.ofPeople ? row.byRole[makerRole] : 'any'
 
-const isOfPeople = (action: string): boolean => (ACTS_OF_PEOPLE as readonly string[]).includes(action)
+const isOfPeople = (action: string): boolean => isIn(ACTS_OF_PEOPLE, action)
 
 /** Throws the refusal that fits; returning means that the scope reaches at least its own. */
 export function authorise(scope: Scope, action: string): void {
   if (reach(scope, action) !== 'none') return
   // Whoever relays the decisions of people calls the route of people, and the verb asks whose decision it is.
   if (action === 'task.decide' && isKeyScope(scope) && reach(scope, 'task.decide_for') !== 'none') return
+  if (isTokenOfRelay(scope)) throw refusalOfToken(scope, action)
   if (isKeyScope(scope)) {
     if (scope.keyKind !== 'usr' && isOfPeople(action)) throw new Problem('agent_may_not_decide')
     const needed = scopeOf(action)
     if (!holdsScope(scope.scopes ?? [], needed)) throw new Problem('scope_missing', { needed })
   }
   throw new Problem('forbidden', { action, detail: sentenceOf(action) })
+}
+
+function refusalOfToken({ relayThread }: Scope, action: string): Problem {
+  if (relayThread !== undefined)
+    return Object.values(ACTS_OF_THREAD_TOKENS).some((acts) => isIn(acts, action))
+      ? new Problem('not_participant', { action })
+      : new Problem('forbidden', { action, detail: 'A thread token opens its side of its one thread and nothing else.' })
+  const needed = neededOfRelayToken(action)
+  if (needed !== null) return new Problem('scope_missing', { needed })
+  return new Problem('forbidden', { action, detail: 'A relay token starts threads and follows them, and does nothing else.' })
 }
 
 /** For the reader who was refused: which roles could. */
