@@ -61,6 +61,7 @@ export type {
   WaitResult,
   WaitTasks,
 } from './shapes.ts'
+export { type Caller, type CallerKeys, type VerifyCallerOptions, verifyCaller } from './webhook/caller.ts'
 export type { WebhookMode } from './webhook/mode.ts'
 export {
   type NodeRequest,

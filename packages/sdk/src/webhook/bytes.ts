@@ -3,6 +3,9 @@
 /** A text that is not in the form it must have. */
 export class MalformedText extends Error {}
 
+/** A header that has to stand beside the signature and does not. */
+export class MissingText extends Error {}
+
 export const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text) as Uint8Array<ArrayBuffer> // an encoder never shares its buffer
 
 export function fromHex(text: string, length: number): Uint8Array<ArrayBuffer> {

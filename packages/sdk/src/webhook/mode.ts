@@ -1,7 +1,7 @@
 // The ways in which a delivery can be signed, one small record each: where its signature stands, what text was signed and how the key
 // is made of the secret. No mode compares anything: verify.ts does, for all of them alike.
 
-import { fromBase64, fromBase64Url, fromHex, MalformedText, utf8 } from './bytes.ts'
+import { fromBase64, fromBase64Url, fromHex, MalformedText, MissingText, utf8 } from './bytes.ts'
 
 /** How a delivery is signed; `standard` is the default of Countersign and of standardwebhooks.com. */
 export type WebhookMode = 'standard' | 'stripe' | 'github' | 'awaithumans' | 'foragent' | 'foragent-v1' | 'slack'
@@ -9,12 +9,13 @@ export type WebhookMode = 'standard' | 'stripe' | 'github' | 'awaithumans' | 'fo
 /** One signature that the delivery carries. */
 export type Candidate = { bytes: Uint8Array<ArrayBuffer>; algorithm: 'hmac' | 'ed25519' }
 
-/** What a delivery says of itself. `signedId` tells whether the id is covered by the signature. */
+/** What a delivery says of itself. */
 export type Claim = {
   candidates: Candidate[]
   signed: Uint8Array<ArrayBuffer>
   id: string | null
-  signedId: boolean
+  /** What the signature covers and no other delivery has: by this a second one is known. Null: the signature itself has to do. */
+  once: string | null
   timestamp: number | null
 }
 
@@ -24,8 +25,14 @@ export type Mode = {
   /** Whether it may be found by its header alone. A mode whose text and key another mode could produce has to be named. */
   detectable: boolean
   claim(header: (name: string) => string | null, signature: string, body: Uint8Array): Claim
-  key(secret: string): Promise<Uint8Array<ArrayBuffer>> | Uint8Array<ArrayBuffer>
+  /** What the secret may be as key bytes; more than one where its text can be read in two ways. */
+  keys(secret: string): Promise<readonly Key[]> | readonly Key[]
 }
+
+type Key = Uint8Array<ArrayBuffer>
+
+/** Beside the signature of version 2; without one of them there is none. */
+const STAMPS = ['x-foragent-timestamp', 'x-foragent-nonce', 'x-foragent-signature-version']
 
 const HKDF_SALT = 'awaithumans-webhook-v1'
 const HKDF_INFO = 'v1'
@@ -45,9 +52,9 @@ export const MODES: Record<WebhookMode, Mode> = {
         if (version === 'v1') return [{ bytes: fromBase64(text, 32), algorithm: 'hmac' }]
         return version === 'v1a' ? [{ bytes: fromBase64(text, 64), algorithm: 'ed25519' }] : []
       })
-      return { candidates, signed: joined(`${id}.${timestamp}.`, body), id, signedId: true, timestamp }
+      return { candidates, signed: joined(`${id}.${timestamp}.`, body), id, once: id, timestamp }
     },
-    key: whsec,
+    keys: whsec,
   },
   stripe: {
     headers: ['countersign-signature', 'humane-signature', 'x-humane-signature', 'stripe-signature'],
@@ -61,9 +68,9 @@ export const MODES: Record<WebhookMode, Mode> = {
       const candidates = parts
         .filter(([name]) => name === 'v1')
         .map(([, hex]): Candidate => ({ bytes: fromHex(hex ?? '', 32), algorithm: 'hmac' }))
-      return { candidates, signed: joined(`${timestamp}.`, body), id: header('webhook-id'), signedId: false, timestamp }
+      return { candidates, signed: joined(`${timestamp}.`, body), id: header('webhook-id'), once: null, timestamp }
     },
-    key: utf8,
+    keys: asText,
   },
   github: {
     headers: ['x-hub-signature-256'],
@@ -72,10 +79,10 @@ export const MODES: Record<WebhookMode, Mode> = {
       candidates: [sha256Prefixed(signature)],
       signed: joined('', body),
       id: header('webhook-id'),
-      signedId: false,
+      once: null,
       timestamp: null,
     }),
-    key: utf8,
+    keys: asText,
   },
   awaithumans: {
     headers: ['x-awaithumans-signature'],
@@ -84,22 +91,27 @@ export const MODES: Record<WebhookMode, Mode> = {
       candidates: [sha256Prefixed(signature)],
       signed: joined('', body),
       id: header('webhook-id'),
-      signedId: false,
+      once: null,
       timestamp: null,
     }),
-    key: hkdf,
+    keys: async (secret) => [await hkdf(secret)],
   },
   foragent: {
     headers: ['x-foragent-signature-v2'],
     detectable: true,
     claim(header, signature, body) {
-      const timestamp = seconds(needed(header('x-foragent-timestamp'), 'x-foragent-timestamp'))
-      const nonce = needed(header('x-foragent-nonce'), 'x-foragent-nonce')
+      const [time = '', nonce = '', version = ''] = STAMPS.map((name) => {
+        const value = header(name)
+        if (!value) throw new MissingText(name)
+        return value
+      })
+      const timestamp = seconds(time)
       if (!/^[0-9a-f]{32}$/.test(nonce)) throw new MalformedText('x-foragent-nonce')
+      if (version !== '2') throw new MalformedText('x-foragent-signature-version')
       const candidates: Candidate[] = [{ bytes: fromHex(signature, 32), algorithm: 'hmac' }]
-      return { candidates, signed: joined(`v2.${timestamp}.${nonce}.`, body), id: nonce, signedId: true, timestamp }
+      return { candidates, signed: joined(`v2.${timestamp}.${nonce}.`, body), id: header('webhook-id'), once: nonce, timestamp }
     },
-    key: utf8,
+    keys: asText,
   },
   'foragent-v1': {
     headers: ['x-foragent-signature'],
@@ -108,10 +120,10 @@ export const MODES: Record<WebhookMode, Mode> = {
       candidates: [{ bytes: fromHex(signature, 32), algorithm: 'hmac' }],
       signed: joined('', body),
       id: header('webhook-id'),
-      signedId: false,
+      once: null,
       timestamp: null,
     }),
-    key: utf8,
+    keys: asText,
   },
   slack: {
     headers: ['x-slack-signature'],
@@ -120,9 +132,9 @@ export const MODES: Record<WebhookMode, Mode> = {
       const timestamp = seconds(needed(header('x-slack-request-timestamp'), 'x-slack-request-timestamp'))
       if (!signature.startsWith('v0=')) throw new MalformedText('x-slack-signature')
       const candidates: Candidate[] = [{ bytes: fromHex(signature.slice(3), 32), algorithm: 'hmac' }]
-      return { candidates, signed: joined(`v0:${timestamp}:`, body), id: null, signedId: false, timestamp }
+      return { candidates, signed: joined(`v0:${timestamp}:`, body), id: null, once: null, timestamp }
     },
-    key: utf8,
+    keys: asText,
   },
 }
 
@@ -150,13 +162,28 @@ function joined(prefix: string, body: Uint8Array): Uint8Array<ArrayBuffer> {
   return all
 }
 
-function whsec(secret: string): Uint8Array<ArrayBuffer> {
-  return fromBase64(secret.startsWith('whsec_') ? secret.slice('whsec_'.length) : secret)
+function asText(secret: string): readonly Key[] {
+  return [utf8(secret)]
+}
+
+/** A secret of the receiver's own is its text; without `whsec_` it may also be the base64 that others write so. */
+function whsec(secret: string): readonly Key[] {
+  if (secret.startsWith('whsec_')) return [fromBase64(secret.slice('whsec_'.length))]
+  return isBase64(secret) ? [utf8(secret), fromBase64(secret)] : [utf8(secret)]
+}
+
+function isBase64(text: string): boolean {
+  try {
+    return fromBase64(text).length > 0
+  } catch (error) {
+    if (error instanceof MalformedText) return false
+    throw error
+  }
 }
 
 /** The key of a mode that shares its secret with others: HKDF-SHA256 with a salt and info of its own. */
 async function hkdf(secret: string): Promise<Uint8Array<ArrayBuffer>> {
-  const ikm = secret.startsWith('whsec_') ? whsec(secret) : fromBase64Url(secret)
+  const ikm = secret.startsWith('whsec_') ? fromBase64(secret.slice('whsec_'.length)) : fromBase64Url(secret)
   const key = await crypto.subtle.importKey('raw', ikm, 'HKDF', false, ['deriveBits'])
   const bits = await crypto.subtle.deriveBits(
     { name: 'HKDF', hash: 'SHA-256', salt: utf8(HKDF_SALT), info: utf8(HKDF_INFO) },

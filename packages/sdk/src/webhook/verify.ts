@@ -1,7 +1,7 @@
 // Proves that a delivery comes from who holds the secret and is not older than it may be. Works on the raw bytes of the body, in constant
 // time, and refuses in one of five ways and no other. It never parses the body before it is proved.
 
-import { fromBase64, MalformedText, utf8 } from './bytes.ts'
+import { fromBase64, MalformedText, MissingText, utf8 } from './bytes.ts'
 import { type Candidate, type Claim, MODES, type WebhookMode } from './mode.ts'
 
 /** Why a delivery was refused: `missing` or `malformed` means it cannot be one of ours, the others that it must not be trusted. */
@@ -43,8 +43,15 @@ export type VerifyOptions = {
   secrets: string | readonly string[]
   /** Found by the header where that is safe; `github`, `foragent-v1` and `slack` have to be named. */
   mode?: WebhookMode
+  /** Takes a delivery of mode `foragent` that has its signature of version 1 alone: no time and no nonce are signed then, and nothing tells a repeat. */
+  allowUnstamped?: boolean
   toleranceSeconds?: number
-  /** Answers whether this delivery was handled before. `id` is signed where the mode signs one, else it names the signature. */
+  /** A body beyond it is refused before anything is computed. Default 16 MiB. */
+  maxBytes?: number
+  /**
+   * Answers whether this delivery was handled before, and keeps the name until `expiresAt`. Asked once the signature has held. The name is the id, or the nonce,
+   * that the mode signs; where it signs none, the signature.
+   */
   seen?: (id: string, expiresAt: Date) => boolean | Promise<boolean>
   now?: () => Date
 }
@@ -62,6 +69,9 @@ export type VerifiedWebhook = {
 }
 
 const MAX_HEADER = 8_192
+const MAX_BODY = 16_777_216
+/** So long is a name kept at least, however short the tolerance. */
+const KEPT_MS = 600_000
 const MAX_CANDIDATES = 16
 
 /**
@@ -84,8 +94,8 @@ const MAX_CANDIDATES = 16
 export async function verifyWebhook(options: VerifyOptions): Promise<VerifiedWebhook> {
   const header = headerReader(options.headers)
   const body = bytesOf(options.body)
-  const mode = options.mode ?? detect(header)
-  if (!mode) throw new WebhookRefused('missing', 'no signature header')
+  if (body.length > (options.maxBytes ?? MAX_BODY)) throw new WebhookRefused('malformed', 'the body is too large')
+  const mode = modeOf(options, header)
   const signature = MODES[mode].headers.map(header).find((value) => value !== null)
   if (!signature) throw new WebhookRefused('missing', MODES[mode].headers.join(' or '))
   const claim = claimOf(mode, header, signature, body)
@@ -97,8 +107,9 @@ export async function verifyWebhook(options: VerifyOptions): Promise<VerifiedWeb
   if (claim.timestamp !== null && Math.abs(now - claim.timestamp * 1000) > tolerance)
     throw new WebhookRefused('stale', 'too old, or from the future')
   if (options.seen) {
-    const name = claim.signedId && claim.id ? claim.id : `${mode}:${signature}`
-    if (await options.seen(name, new Date(now + 2 * tolerance))) throw new WebhookRefused('replayed', 'handled before')
+    const name = claim.once ?? `${mode}:${signature}`
+    if (await options.seen(name, new Date(now + Math.max(2 * tolerance, KEPT_MS))))
+      throw new WebhookRefused('replayed', 'handled before')
   }
   const text = new TextDecoder().decode(body)
   return {
@@ -147,6 +158,15 @@ function secretsOf(secrets: string | readonly string[]): readonly string[] {
   return all
 }
 
+function modeOf({ mode: named, allowUnstamped = false }: VerifyOptions, header: Header): WebhookMode {
+  const mode = named ?? detect(header)
+  if (!mode) throw new WebhookRefused('missing', 'no signature header')
+  const unstamped = allowUnstamped && header('x-foragent-signature-v2') === null && header('x-foragent-signature') !== null
+  if (mode === 'foragent' && unstamped) return 'foragent-v1'
+  if (mode === 'foragent-v1' && !allowUnstamped) throw new WebhookRefused('missing', 'x-foragent-signature-v2')
+  return mode
+}
+
 function detect(header: Header): WebhookMode | null {
   const names = Object.keys(MODES) as WebhookMode[]
   return names.find((name) => MODES[name].detectable && MODES[name].headers.some((each) => header(each) !== null)) ?? null
@@ -161,6 +181,7 @@ function claimOf(mode: WebhookMode, header: Header, signature: string, body: Uin
     if (claim.candidates.length > MAX_CANDIDATES) throw new MalformedText('too many signatures')
     return claim
   } catch (error) {
+    if (error instanceof MissingText) throw new WebhookRefused('missing', error.message)
     if (error instanceof MalformedText) throw new WebhookRefused('malformed', error.message)
     throw error
   }
@@ -171,9 +192,10 @@ async function anyMatches(mode: WebhookMode, claim: Claim, secrets: readonly str
   let matches = false
   for (const secret of secrets) {
     const algorithm = secret.startsWith('whpk_') ? 'ed25519' : 'hmac'
-    const key = await importKey(mode, secret)
-    for (const candidate of claim.candidates) {
-      if (candidate.algorithm === algorithm && (await fits(key, candidate, claim))) matches = true
+    for (const key of await importKeys(mode, secret)) {
+      for (const candidate of claim.candidates) {
+        if (candidate.algorithm === algorithm && (await fits(key, candidate, claim))) matches = true
+      }
     }
   }
   return matches
@@ -183,15 +205,16 @@ async function anyMatches(mode: WebhookMode, claim: Claim, secrets: readonly str
 const fits = (key: CryptoKey, { bytes, algorithm }: Candidate, { signed }: Claim) =>
   crypto.subtle.verify(algorithm === 'hmac' ? 'HMAC' : 'Ed25519', key, bytes, signed)
 
-async function importKey(mode: WebhookMode, secret: string): Promise<CryptoKey> {
+async function importKeys(mode: WebhookMode, secret: string): Promise<CryptoKey[]> {
   try {
     if (secret.startsWith('whpk_')) {
-      return await crypto.subtle.importKey('raw', fromBase64(secret.slice('whpk_'.length), 32), { name: 'Ed25519' }, false, [
-        'verify',
-      ])
+      const bytes = fromBase64(secret.slice('whpk_'.length), 32)
+      return [await crypto.subtle.importKey('raw', bytes, { name: 'Ed25519' }, false, ['verify'])]
     }
-    const bytes = await MODES[mode].key(secret)
-    return await crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify'])
+    const all = await MODES[mode].keys(secret)
+    return await Promise.all(
+      all.map((bytes) => crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify'])),
+    )
   } catch (cause) {
     // The receiver's own setting, not the delivery: it must not look like an attack.
     throw new TypeError(`A secret given to verifyWebhook does not have the form that the mode ${mode} needs`, { cause })

@@ -34,13 +34,18 @@ const SCHEMES: Record<string, (vector: Vector) => Partial<VerifyOptions> & { mod
   'stripe-overlap': ({ expected }) => ({ mode: 'stripe', headers: { 'X-Humane-Signature': expected } }),
   github: ({ expected }) => ({ mode: 'github', headers: { 'X-Hub-Signature-256': expected } }),
   'awaithumans-webhook': ({ expected }) => ({ mode: 'awaithumans', headers: { 'X-Awaithumans-Signature': expected } }),
-  'foragent-v1': ({ expected }) => ({ mode: 'foragent-v1', headers: { 'X-ForAgent-Signature': expected } }),
+  'foragent-v1': ({ expected }) => ({
+    mode: 'foragent-v1',
+    allowUnstamped: true,
+    headers: { 'X-ForAgent-Signature': expected },
+  }),
   'foragent-v2': ({ inputs, expected }) => ({
     mode: 'foragent',
     headers: {
       'X-ForAgent-Signature-V2': expected,
       'X-ForAgent-Timestamp': String(inputs.timestamp),
       'X-ForAgent-Nonce': inputs.nonce,
+      'X-ForAgent-Signature-Version': '2',
     },
   }),
   'slack-v0': ({ inputs, expected }) => ({
