@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { expect, test } from 'vitest'
 import vectors from '../../../../test/vectors/signatures.json' with { type: 'json' }
 import {
@@ -5,6 +6,7 @@ import {
   compatibilitySigningKey,
   foragentHeaders,
   githubSignature,
+  isSigningSecret,
   signedHeaders,
   standardSignature,
   stripeSignature,
@@ -67,4 +69,48 @@ test('T70 T71 the compatibility key derives the signing key and signs both publi
   )
   for (const { inputs, expected } of of('awaithumans-webhook'))
     expect(compatibilitySignature(compatibilityKey, inputs.body)).toBe(expected)
+})
+
+test('R62 mode foragent with the standard signature beside it carries both; a2a is signed by a key pair alone, or not at all', () => {
+  const [secret] = of('foragent-v2').map((one) => one.key as string)
+  const body = Buffer.from('{}')
+  const one = { secrets: [secret as string], id: 'evt_1', timestamp: 1_767_225_600, body }
+  const both = signedHeaders({ ...one, mode: 'foragent', beside: 'standard' })
+  expect(both['webhook-signature']).toBe(standardSignature(one.secrets, 'evt_1', one.timestamp, body))
+  expect(Object.keys(both).filter((name) => name.startsWith('x-foragent-'))).toHaveLength(5)
+  expect(signedHeaders({ ...one, mode: 'foragent' })['webhook-signature']).toBeUndefined()
+  const seed = Buffer.alloc(32, 7)
+  expect(signedHeaders({ ...one, secrets: [], mode: 'a2a', seed })['webhook-signature']).toMatch(/^v1a,[^ ]+$/)
+  expect(() => signedHeaders({ ...one, mode: 'a2a' })).toThrow('unsigned')
+})
+
+test('R63 a secret is whsec_ with 24 to 64 bytes, or 20 to 128 printable characters that are the key themselves', () => {
+  const whsec = (bytes: number) => `whsec_${Buffer.alloc(bytes, 1).toString('base64')}`
+  for (const text of [whsec(24), whsec(64), 'x'.repeat(20), 'a b'.repeat(42)]) expect(isSigningSecret(text), text).toBe(true)
+  for (const text of [
+    whsec(23),
+    whsec(65),
+    'x'.repeat(19),
+    'x'.repeat(129),
+    `${'x'.repeat(20)}\n`,
+    `${whsec(24)}=`,
+    'whsec_!!!!',
+  ])
+    expect(isSigningSecret(text), text).toBe(false)
+  const own = 'correct horse battery staple'
+  const mac = createHmac('sha256', own).update('evt_1.1.{}').digest('base64')
+  expect(standardSignature([own], 'evt_1', 1, '{}')).toBe(`v1,${mac}`)
+})
+
+test('R64 the vector comes out in all three signatures', () => {
+  const secret = 'whsec_Q291bnRlcnNpZ24tcmVsYXktdGVzdC1rZXktMDAwMDE='
+  const body = '{"type":"relay.message","n":1}'
+  const nonce = '000102030405060708090a0b0c0d0e0f'
+  expect(foragentHeaders(secret, 1_767_225_600, nonce, body)).toMatchObject({
+    'x-foragent-signature': 'f27f954a00042e1dbd55bc3c27702b5a7313375a09c689c80d8a15ae27652900',
+    'x-foragent-signature-v2': 'a2bea0ba6d072d279be7114983ff9bf97df191e6e276e8419f0d04c892613aa5',
+  })
+  expect(standardSignature([secret], 'evt_01KE0000000000000000000000', 1_767_225_600, body)).toBe(
+    'v1,E5eNO+41e4Xc9UIwszI9kpFatEh5oXxw2kWT9r5kfEE=',
+  )
 })

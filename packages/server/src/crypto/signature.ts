@@ -10,10 +10,15 @@ export type SigningMode = (typeof SIGNING_MODES)[number]
 export const SIGNATURE_HEADERS = ['Countersign-Signature', 'Humane-Signature', 'X-Humane-Signature'] as const
 export type SignatureHeader = (typeof SIGNATURE_HEADERS)[number]
 
-/** Modes whose header holds several signatures; in the others two secrets cannot be live at once (P81). */
-export const hasRoomForTwo = (mode: SigningMode): boolean => mode === 'standard' || mode === 'stripe'
+/** What an endpoint that is bound to a card or a thread may have besides: the instance's own Ed25519 key signs, and there is no secret (relay.md R101). */
+export type SentMode = SigningMode | 'a2a'
 
-const secretBytes = (secret: string): Buffer => Buffer.from(secret.slice(WHSEC.length), 'base64')
+/** Modes whose header holds several signatures; in the others two secrets cannot be live at once (P81). */
+export const hasRoomForTwo = (mode: SentMode): boolean => mode === 'standard' || mode === 'stripe'
+
+/** A secret that somebody brought in words of their own is its text (relay.md R63). */
+const secretBytes = (secret: string): Buffer =>
+  secret.startsWith(WHSEC) ? Buffer.from(secret.slice(WHSEC.length), 'base64') : Buffer.from(secret)
 const joined = (prefix: string, body: string | Buffer): Buffer => Buffer.concat([Buffer.from(prefix), Buffer.from(body)])
 const hex = (key: string | Buffer, data: Buffer): string => hmacSha256(key, data).toString('hex')
 
@@ -57,7 +62,7 @@ export const compatibilitySignature = (key: Buffer, body: string | Buffer): stri
   `sha256=${hex(compatibilitySigningKey(key), Buffer.from(body))}`
 
 export type Signing = {
-  mode: SigningMode
+  mode: SentMode
   /** Live ones, newest first, as they were shown. */
   secrets: readonly string[]
   /** The same over attempts, replays and endpoints. */
@@ -69,6 +74,8 @@ export type Signing = {
   header?: SignatureHeader
   /** Of Ed25519. */
   seed?: Buffer
+  /** Of mode `foragent`: the signature of mode `standard` too, for receivers that know only that one. */
+  beside?: 'standard'
   /** The task that a body of mode `awaithumans` tells of. */
   taskId?: string | null
 }
@@ -77,11 +84,13 @@ export type Signing = {
 export function signedHeaders(signing: Signing): Record<string, string> {
   const { mode, secrets, id, timestamp, body } = signing
   const common = { 'webhook-id': id, 'webhook-timestamp': String(timestamp) }
+  const standard = () => ({ ...common, 'webhook-signature': standardSignature(secrets, id, timestamp, body, signing.seed) })
+  if (mode === 'a2a' && signing.seed) return standard()
   const [newest] = secrets
-  if (newest === undefined) throw new TypeError('Nothing leaves unsigned.')
+  if (mode === 'a2a' || newest === undefined) throw new TypeError('Nothing leaves unsigned.')
   switch (mode) {
     case 'standard':
-      return { ...common, 'webhook-signature': standardSignature(secrets, id, timestamp, body, signing.seed) }
+      return standard()
     case 'stripe':
       return { ...common, [(signing.header ?? SIGNATURE_HEADERS[0]).toLowerCase()]: stripeSignature(secrets, timestamp, body) }
     case 'github':
@@ -93,12 +102,22 @@ export function signedHeaders(signing: Signing): Record<string, string> {
         'x-awaithumans-signature': compatibilitySignature(secretBytes(newest), body),
       }
     case 'foragent':
-      return { ...common, ...foragentHeaders(newest, timestamp, randomBytes(16).toString('hex'), body) }
+      return {
+        ...(signing.beside === 'standard' ? standard() : common),
+        ...foragentHeaders(newest, timestamp, randomBytes(16).toString('hex'), body),
+      }
   }
 }
 
 /** How an endpoint's secret is written: 32 random bytes. */
 export const newSigningSecret = (): string => `${WHSEC}${randomBytes(32).toString('base64')}`
+
+/** Whether a text may be a secret (relay.md R63): `whsec_` and the base64 of 24 to 64 bytes, or 20 to 128 printable ASCII characters. */
+export function isSigningSecret(text: string): boolean {
+  if (!text.startsWith(WHSEC)) return /^[\x20-\x7e]{20,128}$/.test(text)
+  const bytes = secretBytes(text)
+  return bytes.length >= 24 && bytes.length <= 64 && bytes.toString('base64') === text.slice(WHSEC.length)
+}
 
 /** How a public key is written for receivers. */
 export const writtenPublicKey = (key: Buffer): string => `whpk_${key.toString('base64')}`
