@@ -1,0 +1,47 @@
+// R105: what a call may be written in, what it is answered in, and which types of parts an agent takes.
+import { A2A_CONTENT_TYPE } from '@a2a-js/sdk'
+import { ContentTypeNotSupportedError } from '@a2a-js/sdk/errors'
+import type { Part } from '../model.ts'
+
+const JSON_TYPE = 'application/json'
+const TAKEN: readonly string[] = [JSON_TYPE, A2A_CONTENT_TYPE]
+
+const mediaOf = (header: string): string => (header.split(';', 1)[0] as string).trim().toLowerCase()
+
+/** A body may come as JSON under both of its names, in UTF-8, without a coding; a call without a body needs no type. */
+export function refuseContentType(type: string | undefined, coding: string | undefined): void {
+  if (coding !== undefined && coding.trim().toLowerCase() !== 'identity')
+    throw new ContentTypeNotSupportedError('Send the body without Content-Encoding.')
+  if (type === undefined) return
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(type)?.[1]
+  if (!TAKEN.includes(mediaOf(type)) || (charset !== undefined && charset.toLowerCase() !== 'utf-8'))
+    throw new ContentTypeNotSupportedError(`Send ${TAKEN.join(' or ')} in UTF-8.`)
+}
+
+/** The type of an answer on HTTP+JSON. */
+export function answerTypeOf(accept: string | undefined, type: string | undefined): string {
+  const names = [...(accept ?? '').split(','), type ?? ''].map(mediaOf)
+  return names.includes(A2A_CONTENT_TYPE) ? A2A_CONTENT_TYPE : JSON_TYPE
+}
+
+/** What a part counts as when it names no type. */
+export function mediaTypeOf(part: Part): string {
+  if (part.media_type !== undefined) return mediaOf(part.media_type)
+  if (part.text !== undefined) return 'text/plain'
+  return 'data' in part ? JSON_TYPE : 'application/octet-stream'
+}
+
+const fits = (type: string, mode: string): boolean => {
+  const wanted = mediaOf(mode)
+  return wanted === '*/*' || wanted === type || (wanted.endsWith('/*') && type.startsWith(wanted.slice(0, -1)))
+}
+
+/** Against the input modes of the skill, or of the card where no skill is named. */
+export function refuseInputModes(parts: readonly Part[], modes: readonly string[]): void {
+  const strange = parts.map(mediaTypeOf).find((type) => !modes.some((mode) => fits(type, mode)))
+  if (strange !== undefined)
+    throw new ContentTypeNotSupportedError({
+      message: `This agent takes no ${strange.slice(0, 100)} here. It takes ${modes.join(', ')}.`,
+      metadata: { media_type: strange.slice(0, 100), accepted: modes.join(',') },
+    })
+}
