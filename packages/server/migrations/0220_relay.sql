@@ -245,6 +245,8 @@ create table countersign.threads (
   created_at timestamptz(3) not null,
   updated_at timestamptz(3) not null,
   ended_at timestamptz(3),
+  -- When it ends whatever happens: 90 days after its start, or sooner where its caller said so.
+  deadline_at timestamptz(3) not null,
   -- The next moment at which it ends by itself: idle, too old, answered and left alone (T15, T16); null once it ended.
   due_at timestamptz(3),
   -- When its contents are over at the latest, and when its envelope is (R58, R108).
@@ -589,7 +591,15 @@ as $$
   (select 'request', r.tenant_id, r.id from countersign.connection_requests r where r.state = 'pending' and r.expires_at <= countersign.now() order by r.expires_at limit at_most)
 $$;
 
-grant execute on function countersign_engine.card_place(text), countersign_engine.use_relay_token(bytea, inet), countersign_engine.use_thread_token(bytea),
+-- How far the watched threads of a process are: one statement for all its waits, whatever their tenants; answers numbers alone.
+create function countersign_engine.thread_sequences(asked_ids text[]) returns table (id text, sequence bigint)
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select h.id, h.sequence from countersign.threads h where h.id = any (asked_ids)
+$$;
+
+grant execute on function countersign_engine.thread_sequences(text[]), countersign_engine.card_place(text), countersign_engine.use_relay_token(bytea, inet), countersign_engine.use_thread_token(bytea),
   countersign_engine.relay_place(text), countersign_engine.grant_between(text, text), countersign_engine.asked_requests(uuid, text, integer),
   countersign_engine.asked_grants(uuid, text, integer), countersign_engine.mirror_thread(text), countersign_engine.tell_asker(text, text[]),
   countersign_engine.relay_due(integer) to countersign_runtime;

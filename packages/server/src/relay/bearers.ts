@@ -43,7 +43,9 @@ export const relayBearers = (house: House): GuestBearer[] =>
 const anonymous = (request: Info): Scope => ({ ...systemScope('anonymous'), requestId: request.id })
 
 async function scopeOfRelayToken(house: House, request: Info, token: string, route: Route | undefined): Promise<Scope> {
-  const [found] = parseKey(token) ? await once<RelayTokenInUse>(house.db, useRelayToken(sha256(token), inetOf(request.address))) : []
+  const [found] = parseKey(token)
+    ? await once<RelayTokenInUse>(house.db, useRelayToken(sha256(token), inetOf(request.address)))
+    : []
   if (!found || found.tenant_state === 'erased') throw new Problem('key_invalid')
   refuseRoute(route, 'relay')
   if (found.ended || found.grant_state === 'revoked') throw new Problem('key_revoked')

@@ -4,14 +4,7 @@
 /** Who of the two: the caller's side asked for the thread, the owner's side holds the card. */
 export type Side = 'caller' | 'owner'
 
-export const OPEN_STATES = [
-  'awaiting_approval',
-  'queued',
-  'delivering',
-  'waiting_owner',
-  'waiting_caller',
-  'responded',
-] as const
+export const OPEN_STATES = ['awaiting_approval', 'queued', 'delivering', 'waiting_owner', 'waiting_caller', 'responded'] as const
 export const ENDED_STATES = ['closed', 'failed', 'rejected', 'revoked', 'expired'] as const
 export type OpenState = (typeof OPEN_STATES)[number]
 export type EndedState = (typeof ENDED_STATES)[number]

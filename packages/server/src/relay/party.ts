@@ -5,7 +5,16 @@ import type { Scope } from '../db/scope.ts'
 import { type Db, once, type Tx, tx } from '../db/tx.ts'
 import { reach } from '../identity/matrix.ts'
 import type { Side } from './model.ts'
-import { type CardPlace, cardPlace, type GrantBetween, grantBetween, ownsAgent, type Place, reachesCard, relayPlace } from './sql.ts'
+import {
+  type CardPlace,
+  cardPlace,
+  type GrantBetween,
+  grantBetween,
+  ownsAgent,
+  type Place,
+  reachesCard,
+  relayPlace,
+} from './sql.ts'
 
 /** What a relay token may carry (R26). */
 export const RELAY_SCOPES = ['threads:start', 'threads:send', 'threads:read', 'threads:close', 'threads:subscribe'] as const
@@ -100,7 +109,12 @@ export async function enterThing(house: House, scope: Scope, id: string, action:
 }
 
 /** Whoever reaches their own alone is told nothing of what is not. */
-async function refuseOthers(house: House, scope: Scope, action: string, isOwn: (t: Tx) => Promise<{ own: boolean }>): Promise<void> {
+async function refuseOthers(
+  house: House,
+  scope: Scope,
+  action: string,
+  isOwn: (t: Tx) => Promise<{ own: boolean }>,
+): Promise<void> {
   if (reach(scope, action) !== 'own') return
   const { own } = await tx(house.db, scope, isOwn, { readOnly: true })
   if (!own) throw new Problem('not_found')

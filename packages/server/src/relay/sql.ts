@@ -2,7 +2,13 @@
 import { type Sql, sql } from '../db/sql.ts'
 import type { Scope, Tx } from '../db/tx.ts'
 
-export type CardPlace = { tenant_id: string; card_id: string; state: 'active' | 'paused' | 'retired'; visibility: string; tenant_state: string }
+export type CardPlace = {
+  tenant_id: string
+  card_id: string
+  state: 'active' | 'paused' | 'retired'
+  visibility: string
+  tenant_state: string
+}
 export const cardPlace = (slug: string): Sql => sql`select * from countersign_engine.card_place(${slug}::text)`
 
 /** Where a relay grant, connection request or thread lies. `party` is the grant or request itself, or the grant of the thread. */

@@ -1,0 +1,481 @@
+// The statements over threads and their messages. Every transition is one conditional update under the row's lock, and whoever changes a thread or one of its messages takes the
+// thread's row first, so that no two ever wait for each other (R30).
+import { type Sql, sql } from '../../db/sql.ts'
+import type { Scope, Tx } from '../../db/tx.ts'
+import type {
+  MessageKind,
+  MessageState,
+  PayloadState,
+  ResponseOutcome,
+  Side,
+  ThreadOutcome,
+  ThreadReason,
+  ThreadState,
+  Turn,
+} from '../model.ts'
+
+export type CardRow = {
+  id: string
+  slug: string
+  name: string
+  agent_id: string | null
+  environment: 'live' | 'test'
+  state: 'active' | 'paused' | 'retired'
+  paused_until: Date | null
+  version: number
+  visibility: string
+  delivery_mode: 'inbox' | 'push' | 'a2a'
+  on_exhausted: 'queue' | 'fail'
+  direct_messages: boolean
+  unapproved: 'refuse' | 'request'
+  retention_days: number | null
+  idle_seconds: number
+  reply_closes_after_seconds: number
+  max_message_bytes: number
+  limits: GrantLimits
+  content: CardContent
+}
+/** What of a version's content acceptance reads; the whole of it is cards/input.ts's. */
+export type CardContent = {
+  accepted_inputs: string[]
+  skills: { id: string; input_modes?: string[]; facts?: unknown[]; risk?: string }[]
+}
+export type GrantLimits = { max_open_threads?: number; messages_per_day?: number; bytes_per_day?: number; rate?: number }
+
+const CARD: Sql = sql`c.id, c.slug, c.name, c.agent_id, c.environment, c.state, c.paused_until, c.version, c.visibility, c.delivery_mode, c.on_exhausted,
+  c.direct_messages, c.unapproved, c.retention_days, c.idle_seconds, c.reply_closes_after_seconds, c.max_message_bytes, c.limits, v.content`
+
+export const findCard = (t: Tx, scope: Scope, by: { id?: string; slug?: string }) => t.maybe<CardRow>`
+  select ${CARD} from cards c join card_versions v on v.tenant_id = c.tenant_id and v.card_id = c.id and v.number = c.version
+  where c.tenant_id = ${scope.tenantId}::uuid and ${by.id === undefined ? sql`c.slug = ${by.slug ?? ''}::text` : sql`c.id = ${by.id}::text`}`
+
+export type GrantRow = {
+  id: string
+  card_id: string
+  asker_tenant: string | null
+  asker_agent: string | null
+  label: string
+  skills: string[] | null
+  scopes: string[]
+  limits: GrantLimits
+  state: 'active' | 'revoked' | 'expired'
+  is_over: boolean
+  sandbox: boolean
+  created_at: Date
+}
+
+/** Any number of acceptances share the row; a revocation waits for them and they for it, so none commits after it (G2). */
+export const shareGrant = (t: Tx, scope: Scope, id: string) => t.maybe<GrantRow>`
+  select id, card_id, asker_tenant, asker_agent, label, skills, scopes, limits, state, coalesce(expires_at <= ${t.now}::timestamptz, false) as is_over,
+    sandbox, created_at
+  from relay_grants where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text for share`
+
+export const countOpen = (t: Tx, scope: Scope, grantId: string) => t.one<{ n: number }>`
+  select count(*)::integer as n from threads where tenant_id = ${scope.tenantId}::uuid and relay_grant_id = ${grantId}::text and ended_at is null`
+
+/** Near its limit the starts of one relay grant take turns, so that the count holds. */
+export const lockStarts = (t: Tx, grantId: string) =>
+  t.run`select pg_advisory_xact_lock(hashtextextended('relay starts ' || ${grantId}::text, 0))`
+
+export type Usage = { messages: number; bytes: string }
+export const usageToday = (t: Tx, scope: Scope, grantId: string) => t.one<Usage>`
+  select coalesce(sum(messages), 0)::integer as messages, coalesce(sum(bytes), 0)::bigint as bytes
+  from relay_usage where tenant_id = ${scope.tenantId}::uuid and relay_grant_id = ${grantId}::text and day = ${t.now}::timestamptz::date`
+
+export const addUsage = (t: Tx, scope: Scope, grantId: string, part: number, bytes: number) => t.run`
+  insert into relay_usage as u (relay_grant_id, tenant_id, day, part, messages, bytes)
+  values (${grantId}::text, ${scope.tenantId}::uuid, ${t.now}::timestamptz::date, ${part}::smallint, 1, ${bytes}::bigint)
+  on conflict (tenant_id, relay_grant_id, day, part) do update set messages = u.messages + 1, bytes = u.bytes + excluded.bytes`
+
+export type ApprovalRow = { task_id: string; side: Side; expires_at: string }
+export type ThreadRow = {
+  id: string
+  tenant_id: string
+  card_id: string
+  card_version: number
+  slug: string
+  relay_grant_id: string
+  asker_tenant: string | null
+  asker_agent: string | null
+  label: string
+  context_id: string
+  face: 'native' | 'a2a' | 'mcp'
+  state: ThreadState
+  outcome: ThreadOutcome | null
+  reason: ThreadReason | null
+  turn: Turn
+  sequence: number
+  skill: string | null
+  operation_id: string | null
+  reference_thread_ids: string[]
+  accepted_output_modes: string[]
+  live: boolean
+  answered_at: Date | null
+  approval: ApprovalRow | null
+  error: { code: string; message: string } | null
+  claimed_until: Date | null
+  created_at: Date
+  updated_at: Date
+  ended_at: Date | null
+  deadline_at: Date
+  due_at: Date | null
+  expires_at: Date | null
+  kept_until: Date | null
+}
+
+const THREAD: Sql = sql`h.id, h.tenant_id, h.card_id, h.card_version, c.slug, h.relay_grant_id, g.asker_tenant, g.asker_agent, g.label, h.context_id, h.face,
+  h.state, h.outcome, h.reason, h.turn, h.sequence::float8 as sequence, h.skill, h.operation_id, h.reference_thread_ids, h.accepted_output_modes, h.live,
+  h.answered_at, h.approval, h.error, h.claimed_until, h.created_at, h.updated_at, h.ended_at, h.deadline_at, h.due_at, h.expires_at, h.kept_until`
+const THREADS: Sql = sql`threads h join relay_grants g on g.tenant_id = h.tenant_id and g.id = h.relay_grant_id
+  join cards c on c.tenant_id = h.tenant_id and c.id = h.card_id`
+
+export const findThread = (t: Tx, scope: Scope, id: string) => t.maybe<ThreadRow>`
+  select ${THREAD} from ${THREADS} where h.tenant_id = ${scope.tenantId}::uuid and h.id = ${id}::text`
+
+export const lockThread = (t: Tx, scope: Scope, id: string) => t.maybe<ThreadRow>`
+  select ${THREAD} from ${THREADS} where h.tenant_id = ${scope.tenantId}::uuid and h.id = ${id}::text for update of h`
+
+export type NewThread = Pick<
+  ThreadRow,
+  | 'id'
+  | 'card_id'
+  | 'card_version'
+  | 'relay_grant_id'
+  | 'context_id'
+  | 'face'
+  | 'state'
+  | 'turn'
+  | 'sequence'
+  | 'skill'
+  | 'operation_id'
+  | 'reference_thread_ids'
+  | 'accepted_output_modes'
+  | 'live'
+  | 'deadline_at'
+  | 'due_at'
+  | 'expires_at'
+>
+
+export const insertThread = (t: Tx, scope: Scope, one: NewThread) => t.run`
+  insert into threads (id, tenant_id, card_id, card_version, relay_grant_id, context_id, face, state, turn, sequence, skill, operation_id,
+    reference_thread_ids, accepted_output_modes, live, created_at, updated_at, deadline_at, due_at, expires_at)
+  values (${one.id}::text, ${scope.tenantId}::uuid, ${one.card_id}::text, ${one.card_version}::integer, ${one.relay_grant_id}::text, ${one.context_id}::text,
+    ${one.face}::text, ${one.state}::text, ${one.turn}::text, ${one.sequence}::bigint, ${one.skill}::text, ${one.operation_id}::text,
+    ${one.reference_thread_ids}::text[], ${one.accepted_output_modes}::text[], ${one.live}::boolean, ${t.now}::timestamptz, ${t.now}::timestamptz,
+    ${one.deadline_at}::timestamptz, ${one.due_at}::timestamptz, ${one.expires_at}::timestamptz)`
+
+export type ThreadChange = Pick<
+  ThreadRow,
+  | 'state'
+  | 'outcome'
+  | 'reason'
+  | 'turn'
+  | 'sequence'
+  | 'approval'
+  | 'error'
+  | 'answered_at'
+  | 'claimed_until'
+  | 'ended_at'
+  | 'due_at'
+  | 'expires_at'
+  | 'kept_until'
+>
+
+/** Under the lock that the caller holds. */
+export const updateThread = (t: Tx, scope: Scope, id: string, to: ThreadChange) => t.run`
+  update threads set state = ${to.state}::text, outcome = ${to.outcome}::text, reason = ${to.reason}::text, turn = ${to.turn}::text,
+    sequence = ${to.sequence}::bigint, approval = ${to.approval === null ? null : JSON.stringify(to.approval)}::jsonb,
+    error = ${to.error === null ? null : JSON.stringify(to.error)}::jsonb, answered_at = ${to.answered_at}::timestamptz,
+    claimed_until = ${to.claimed_until}::timestamptz, ended_at = ${to.ended_at}::timestamptz, due_at = ${to.due_at}::timestamptz,
+    expires_at = ${to.expires_at}::timestamptz, kept_until = ${to.kept_until}::timestamptz, updated_at = ${t.now}::timestamptz
+  where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
+
+export type MessageRow = {
+  id: string
+  thread_id: string
+  card_id: string
+  relay_grant_id: string
+  sequence: number
+  side: Side
+  kind: MessageKind
+  outcome: ResponseOutcome | null
+  state: MessageState
+  state_reason: string | null
+  skill: string | null
+  payload: Buffer | null
+  subject: string | null
+  payload_hash: string
+  payload_state: PayloadState
+  size_bytes: number
+  part_kinds: string[]
+  media_types: string[]
+  facts: Record<string, unknown> | null
+  client_message_id: string | null
+  operation_id: string | null
+  reference_thread_ids: string[]
+  artifact_id: string | null
+  artifact_name: string | null
+  artifact_description: string | null
+  append: boolean | null
+  last_chunk: boolean | null
+  created_by: string
+  created_at: Date
+  expires_at: Date | null
+  attempts: number
+  next_attempt_at: Date | null
+  claimed_by: string | null
+  claimed_until: Date | null
+  delivered_at: Date | null
+  delivered_via: string | null
+  task_id: string | null
+}
+
+const MESSAGE: Sql = sql`m.id, m.thread_id, m.card_id, m.relay_grant_id, m.sequence::float8 as sequence, m.side, m.kind, m.outcome, m.state, m.state_reason, m.skill,
+  m.payload, m.subject, m.payload_hash, m.payload_state, m.size_bytes, m.part_kinds, m.media_types, m.facts, m.client_message_id, m.operation_id,
+  m.reference_thread_ids, m.artifact_id, m.artifact_name, m.artifact_description, m.append, m.last_chunk, m.created_by, m.created_at, m.expires_at, m.attempts,
+  m.next_attempt_at, m.claimed_by, m.claimed_until, m.delivered_at, m.delivered_via, m.task_id`
+
+export const insertMessages = (t: Tx, scope: Scope, all: readonly MessageRow[]) => t.run`
+  insert into messages (id, tenant_id, thread_id, card_id, relay_grant_id, sequence, side, kind, outcome, state, state_reason, skill, payload, subject, payload_hash,
+    payload_state, size_bytes, part_kinds, media_types, facts, client_message_id, operation_id, reference_thread_ids, artifact_id, artifact_name,
+    artifact_description, append, last_chunk, created_by, created_at, expires_at, next_attempt_at, delivered_at, delivered_via, task_id)
+  select x.id, ${scope.tenantId}::uuid, x.thread_id, x.card_id, x.relay_grant_id, x.sequence, x.side, x.kind, x.outcome, x.state, x.state_reason, x.skill, p.payload,
+    x.subject, x.payload_hash, 'present', x.size_bytes, x.part_kinds, x.media_types, x.facts, x.client_message_id, x.operation_id, x.reference_thread_ids,
+    x.artifact_id, x.artifact_name, x.artifact_description, x.append, x.last_chunk, x.created_by, ${t.now}::timestamptz, x.expires_at, x.next_attempt_at,
+    x.delivered_at, x.delivered_via, x.task_id
+  from jsonb_to_recordset(${JSON.stringify(all.map(({ payload: _bytes, ...rest }) => rest))}::jsonb) as x (
+    id text, thread_id text, card_id text, relay_grant_id text, sequence bigint, side text, kind text, outcome text, state text, state_reason text, skill text,
+    subject text, payload_hash text, size_bytes integer, part_kinds text[], media_types text[], facts jsonb, client_message_id text, operation_id text,
+    reference_thread_ids text[], artifact_id text, artifact_name text, artifact_description text, append boolean, last_chunk boolean, created_by text,
+    expires_at timestamptz, next_attempt_at timestamptz, delivered_at timestamptz, delivered_via text, task_id text)
+  join unnest(${all.map((one) => one.id)}::text[], ${all.map((one) => one.payload)}::bytea[]) as p (id, payload) on p.id = x.id`
+
+export const findMessage = (t: Tx, scope: Scope, threadId: string, id: string) => t.maybe<MessageRow>`
+  select ${MESSAGE} from messages m where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = ${threadId}::text and m.id = ${id}::text`
+
+/** In order of sequence; what the owner's side holds back is not the caller's to see. */
+export const listMessages = (
+  t: Tx,
+  scope: Scope,
+  threadId: string,
+  after: number,
+  limit: number,
+  kinds: readonly MessageKind[],
+) => t.rows<MessageRow>`
+  select ${MESSAGE} from messages m
+  where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = ${threadId}::text and m.sequence > ${after}::bigint and m.kind = any (${kinds}::text[])
+    ${scope.relaySide === 'caller' ? sql`and not (m.side = 'owner' and m.state in ('held', 'refused'))` : sql``}
+  order by m.sequence limit ${limit}::integer`
+
+export const newestMessages = (t: Tx, scope: Scope, threadId: string, limit: number) => t.rows<MessageRow>`
+  select * from (
+    select ${MESSAGE} from messages m
+    where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = ${threadId}::text and m.kind <> 'artifact'
+      ${scope.relaySide === 'caller' ? sql`and not (m.side = 'owner' and m.state in ('held', 'refused'))` : sql``}
+    order by m.sequence desc limit ${limit}::integer) newest
+  order by sequence`
+
+/** What the caller sent and nobody has taken yet, lowest first. */
+export const listUndelivered = (t: Tx, scope: Scope, threadId: string) => t.rows<MessageRow>`
+  select ${MESSAGE} from messages m
+  where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = ${threadId}::text and m.side = 'caller' and m.state in ('held', 'queued', 'delivering', 'exhausted')
+  order by m.sequence`
+
+/** Under the thread's lock. */
+export const settleMessages = (
+  t: Tx,
+  scope: Scope,
+  ids: readonly string[],
+  to: { state: MessageState; reason: string | null; via: string | null },
+) => t.run`
+  update messages set state = ${to.state}::text, state_reason = ${to.reason}::text, claim_hash = null, claimed_until = null,
+    delivered_at = case when ${to.state}::text = 'delivered' then ${t.now}::timestamptz end,
+    delivered_via = case when ${to.state}::text = 'delivered' then ${to.via}::text end
+  where tenant_id = ${scope.tenantId}::uuid and id = any (${ids}::text[])`
+
+export const requeueMessage = (
+  t: Tx,
+  scope: Scope,
+  id: string,
+  to: { state: 'queued' | 'exhausted'; at: Date | null; reason: string | null },
+) => t.run`
+  update messages set state = ${to.state}::text, state_reason = ${to.reason}::text, claim_hash = null, claimed_until = null, next_attempt_at = ${to.at}::timestamptz
+  where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
+
+export type EventLine = { sequence: number; id: string; type: string; actor: string; data: string }
+export const insertThreadEvents = (
+  t: Tx,
+  scope: Scope,
+  thread: Pick<ThreadRow, 'id' | 'relay_grant_id'>,
+  all: readonly EventLine[],
+) => t.run`
+  insert into thread_events (thread_id, tenant_id, sequence, id, relay_grant_id, type, at, actor, data)
+  select ${thread.id}::text, ${scope.tenantId}::uuid, x.sequence, x.id, ${thread.relay_grant_id}::text, x.type, ${t.now}::timestamptz, x.actor::json, x.data::json
+  from unnest(${all.map((one) => one.sequence)}::bigint[], ${all.map((one) => one.id)}::text[], ${all.map((one) => one.type)}::text[],
+    ${all.map((one) => one.actor)}::text[], ${all.map((one) => one.data)}::text[]) as x (sequence, id, type, actor, data)`
+
+export type ThreadEventRow = {
+  id: string
+  sequence: number
+  type: string
+  at: Date
+  actor: { type: string; id: string }
+  data: Record<string, unknown>
+}
+export const listThreadEvents = (t: Tx, scope: Scope, threadId: string, after: number, limit: number) => t.rows<ThreadEventRow>`
+  select id, sequence::float8 as sequence, type, at, actor, data from thread_events
+  where tenant_id = ${scope.tenantId}::uuid and thread_id = ${threadId}::text and sequence > ${after}::bigint
+  order by sequence limit ${limit}::integer`
+
+/** How far the watched threads are, whatever their tenants. */
+export const threadSequences = (ids: readonly string[]): Sql =>
+  sql`select id, sequence::float8 as version from countersign_engine.thread_sequences(${ids}::text[])`
+
+/**
+ * Threads of a card whose lowest undelivered message may be taken now, those whose relay grant has had least before them first, oldest first within one; locked, so that no
+ * two claims meet. A thread that somebody else holds is left to them.
+ */
+export const lockClaimable = (t: Tx, scope: Scope, cardId: string, limit: number, skills: readonly string[] | null) => t.rows<{
+  thread_id: string
+  message_id: string
+}>`
+  with first as (
+    select distinct on (m.thread_id) m.thread_id, m.id, m.state, m.relay_grant_id, m.created_at, m.claimed_until, m.next_attempt_at, m.skill
+    from messages m
+    where m.tenant_id = ${scope.tenantId}::uuid and m.card_id = ${cardId}::text and m.side = 'caller' and m.state in ('held', 'queued', 'delivering')
+    order by m.thread_id, m.sequence
+  ), free as (
+    select f.thread_id, f.id, row_number() over (partition by f.relay_grant_id order by f.created_at, f.id) as turn, f.created_at
+    from first f
+    where (f.state = 'queued' or (f.state = 'delivering' and f.claimed_until <= ${t.now}::timestamptz))
+      and coalesce(f.next_attempt_at <= ${t.now}::timestamptz, true)
+      and (${skills}::text[] is null or f.skill = any (${skills}::text[]))
+  )
+  select h.id as thread_id, f.id as message_id from free f join threads h on h.tenant_id = ${scope.tenantId}::uuid and h.id = f.thread_id
+  where h.ended_at is null
+  order by f.turn, f.created_at limit ${limit}::integer
+  for update of h skip locked`
+
+/** Under the lock of its thread: only as it was when it was chosen. */
+export const claimMessages = (
+  t: Tx,
+  scope: Scope,
+  all: readonly { id: string; hash: Buffer }[],
+  by: string,
+  until: Date,
+) => t.rows<MessageRow>`
+  update messages m set state = 'delivering', attempts = m.attempts + 1, claim_hash = x.hash, claimed_by = ${by}::text, claimed_until = ${until}::timestamptz
+  from unnest(${all.map((one) => one.id)}::text[], ${all.map((one) => one.hash)}::bytea[]) as x (id, hash)
+  where m.tenant_id = ${scope.tenantId}::uuid and m.id = x.id
+    and (m.state = 'queued' or (m.state = 'delivering' and m.claimed_until <= ${t.now}::timestamptz))
+    and not exists (
+      select from messages e where e.tenant_id = m.tenant_id and e.thread_id = m.thread_id and e.side = 'caller' and e.sequence < m.sequence
+        and e.state in ('held', 'queued', 'delivering'))
+  returning ${MESSAGE}`
+
+/** The message of a claim, if that claim is the current one. */
+export const findClaimed = (t: Tx, scope: Scope, hash: Buffer) => t.maybe<MessageRow>`
+  select ${MESSAGE} from messages m where m.tenant_id = ${scope.tenantId}::uuid and m.claim_hash = ${hash}::bytea
+    and m.state = 'delivering' and m.claimed_until > ${t.now}::timestamptz`
+
+export const extendClaim = (t: Tx, scope: Scope, id: string, until: Date) => t.run`
+  update messages set claimed_until = ${until}::timestamptz where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
+
+export type WaitingRow = MessageRow & { thread_state: ThreadState; label: string; context_id: string }
+export const listWaiting = (
+  t: Tx,
+  scope: Scope,
+  cardId: string,
+  states: readonly MessageState[],
+  before: string | null,
+  limit: number,
+) => t.rows<WaitingRow>`
+  select ${MESSAGE}, h.state as thread_state, h.context_id, g.label
+  from messages m join threads h on h.tenant_id = m.tenant_id and h.id = m.thread_id join relay_grants g on g.tenant_id = m.tenant_id and g.id = m.relay_grant_id
+  where m.tenant_id = ${scope.tenantId}::uuid and m.card_id = ${cardId}::text and m.side = 'caller' and m.state = any (${states}::text[])
+    ${before === null ? sql`` : sql`and m.id > ${before}::text`}
+  order by m.id limit ${limit}::integer`
+
+export type ThreadFilter = {
+  state?: readonly ThreadState[]
+  slug?: string
+  context_id?: string
+  operation_id?: string
+  relay_grant_id?: string
+}
+
+export const listThreads = (t: Tx, scope: Scope, filter: ThreadFilter, before: string | null, limit: number) => t.rows<ThreadRow>`
+  select ${THREAD} from ${THREADS}
+  where h.tenant_id = ${scope.tenantId}::uuid
+    ${filter.state === undefined ? sql`` : sql`and h.state = any (${filter.state}::text[])`}
+    ${filter.slug === undefined ? sql`` : sql`and c.slug = ${filter.slug}::text`}
+    ${filter.context_id === undefined ? sql`` : sql`and h.context_id = ${filter.context_id}::text`}
+    ${filter.operation_id === undefined ? sql`` : sql`and h.operation_id = ${filter.operation_id}::text`}
+    ${filter.relay_grant_id === undefined ? sql`` : sql`and h.relay_grant_id = ${filter.relay_grant_id}::text`}
+    ${scope.agentId === null ? sql`` : sql`and (c.agent_id is null or c.agent_id = ${scope.agentId}::text)`}
+    ${before === null ? sql`` : sql`and h.id < ${before}::text`}
+  order by h.id desc limit ${limit}::integer`
+
+export type CallerThreadRow = {
+  thread_id: string
+  relay_grant_id: string
+  agent_id: string
+  slug: string
+  card_name: string
+  context_id: string
+  operation_id: string | null
+  skill: string | null
+  state: ThreadState
+  outcome: ThreadOutcome | null
+  reason: ThreadReason | null
+  turn: Turn
+  sequence: number
+  created_at: Date
+  updated_at: Date
+  ended_at: Date | null
+}
+
+/** The caller's own list. `agent`: of one agent alone; `user`: of those that they own. */
+export const listCallerThreads = (
+  t: Tx,
+  scope: Scope,
+  filter: ThreadFilter,
+  own: { agent: string | null; user: string | null },
+  before: string | null,
+  limit: number,
+) => t.rows<CallerThreadRow>`
+  select k.thread_id, k.relay_grant_id, k.agent_id, k.slug, k.card_name, k.context_id, k.operation_id, k.skill, k.state, k.outcome, k.reason, k.turn,
+    k.sequence::float8 as sequence, k.created_at, k.updated_at, k.ended_at
+  from caller_threads k
+  where k.tenant_id = ${scope.tenantId}::uuid
+    ${filter.state === undefined ? sql`` : sql`and k.state = any (${filter.state}::text[])`}
+    ${filter.slug === undefined ? sql`` : sql`and k.slug = ${filter.slug}::text`}
+    ${filter.context_id === undefined ? sql`` : sql`and k.context_id = ${filter.context_id}::text`}
+    ${filter.operation_id === undefined ? sql`` : sql`and k.operation_id = ${filter.operation_id}::text`}
+    ${filter.relay_grant_id === undefined ? sql`` : sql`and k.relay_grant_id = ${filter.relay_grant_id}::text`}
+    ${own.agent === null ? sql`` : sql`and k.agent_id = ${own.agent}::text`}
+    ${own.user === null ? sql`` : sql`and exists (select from agents a where a.tenant_id = k.tenant_id and a.id = k.agent_id and a.user_id = ${own.user}::text)`}
+    ${before === null ? sql`` : sql`and k.thread_id < ${before}::text`}
+  order by k.thread_id desc limit ${limit}::integer`
+
+export const openThreadsOf = (t: Tx, scope: Scope, grantId: string, limit: number) => t.rows<ThreadRow>`
+  select ${THREAD} from ${THREADS}
+  where h.tenant_id = ${scope.tenantId}::uuid and h.relay_grant_id = ${grantId}::text and h.ended_at is null
+  order by h.id limit ${limit}::integer for update of h`
+
+export const insertThreadToken = (
+  t: Tx,
+  scope: Scope,
+  one: {
+    id: string
+    thread: Pick<ThreadRow, 'id' | 'relay_grant_id'>
+    side: Side
+    hash: Buffer
+    by: string
+    first: Date
+    expiresAt: Date
+  },
+) => t.run`
+  insert into thread_tokens (id, tenant_id, thread_id, relay_grant_id, side, token_hash, minted_by, first_minted_at, created_at, expires_at)
+  values (${one.id}::text, ${scope.tenantId}::uuid, ${one.thread.id}::text, ${one.thread.relay_grant_id}::text, ${one.side}::text, ${one.hash}::bytea, ${one.by}::text,
+    ${one.first}::timestamptz, ${t.now}::timestamptz, ${one.expiresAt}::timestamptz)`
