@@ -1,7 +1,13 @@
 // docs/api.md: the contract table for people. Everything in it comes from the routes.
+import { acceptedBy, type CredentialKind } from './credential.ts'
 import { isMutating, isStream, type Route } from './route.ts'
 
-const AUTH = { none: '–', session: 'session', key: 'key', any: 'session or key' } as const
+const KINDS: Record<CredentialKind, string> = { session: 'session', key: 'key', relay: 'relay token', thread: 'thread token' }
+
+function whoOf({ spec }: Route): string {
+  const kinds = acceptedBy(spec).map((kind) => KINDS[kind])
+  return kinds.length === 0 ? '–' : `${spec.auth === 'none' ? 'anybody, or ' : ''}${kinds.join(' or ')}`
+}
 
 export function apiPage(routes: readonly Route[], rootRoutes: readonly Route[] = []): string {
   const tags = [...new Set([...routes, ...rootRoutes].map((one) => one.spec.tag))].sort()
@@ -41,7 +47,7 @@ const HEAD = '| Route | What it does | Who | Answers | Own problems |\n| --- | -
 
 function row(one: Route, prefix: string): string {
   const { spec } = one
-  const who = `${AUTH[spec.auth]}${spec.action ? ` with \`${spec.action}\`` : ''}${spec.stepUp ? ', recently proved' : ''}`
+  const who = `${whoOf(one)}${spec.action ? ` with \`${spec.action}\`` : ''}${spec.stepUp ? ', recently proved' : ''}`
   const answers = `${Object.keys(spec.answers).join(', ')}${isStream(one) ? ' (events)' : ''}${isMutating(one) && spec.secretOnce ? ', secret shown once' : ''}`
   const problems = (spec.problems ?? []).map((code) => `\`${code}\``).join(', ') || '–'
   return `| ${one.method} \`${prefix}${one.path.replaceAll(/:([a-z_]+)/g, '{$1}')}\` | ${spec.summary} | ${who} | ${answers} | ${problems} |`

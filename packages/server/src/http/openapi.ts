@@ -1,6 +1,7 @@
 // The OpenAPI 3.1 document of the contract table. Everything in it comes from the routes; a sentence that is not there is not made up here.
 import { PROBLEMS, type ProblemCode } from '@countersign/sdk'
 import * as z from 'zod'
+import { acceptedBy, type CredentialKind } from './credential.ts'
 import { isMutating, isStream, type Route } from './route.ts'
 import type { Shape } from './schema.ts'
 
@@ -92,20 +93,37 @@ export function openApiDocument(routes: readonly Route[], options: DocumentOptio
     ...(options.webhooks ? { webhooks: options.webhooks } : {}),
     components: {
       schemas: Object.fromEntries(Object.entries(components).sort(([a], [b]) => (a < b ? -1 : 1))),
-      securitySchemes: {
-        key: { type: 'http', scheme: 'bearer', description: 'A key of an agent or of the tenant.' },
-        session: {
-          type: 'apiKey',
-          in: 'cookie',
-          name: '__Host-countersign',
-          description: 'The cookie of a signed-in user; needs the same origin.',
-        },
-      },
+      securitySchemes: schemesOf([...routes, ...(options.rootRoutes ?? [])]),
     },
   }
 }
 
-const SECURITY = { none: [], session: [{ session: [] }], key: [{ key: [] }], any: [{ key: [] }, { session: [] }] } as const
+const SCHEMES: Record<CredentialKind, JsonSchema> = {
+  key: { type: 'http', scheme: 'bearer', description: 'A key of an agent or of the tenant.' },
+  session: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: '__Host-countersign',
+    description: 'The cookie of a signed-in user; needs the same origin.',
+  },
+  relay: { type: 'http', scheme: 'bearer', description: 'The token of a relay grant.' },
+  thread: { type: 'http', scheme: 'bearer', description: 'A token of one side of one thread.' },
+}
+const KINDS = Object.keys(SCHEMES) as CredentialKind[]
+
+/** Those of keys and sessions always; others once a route takes them. */
+const schemesOf = (routes: readonly Route[]): JsonSchema =>
+  Object.fromEntries(
+    KINDS.filter(
+      (kind) => kind === 'key' || kind === 'session' || routes.some(({ spec }) => acceptedBy(spec).includes(kind)),
+    ).map((kind) => [kind, SCHEMES[kind]]),
+  )
+
+/** One of them is enough; an empty one says that none is needed. */
+const securityOf = ({ spec }: Route): JsonSchema[] => [
+  ...(spec.auth === 'none' && spec.credentials ? [{}] : []),
+  ...KINDS.filter((kind) => acceptedBy(spec).includes(kind)).map((kind) => ({ [kind]: [] })),
+]
 
 function operation(one: Route, prefix: string, components: Components): JsonSchema {
   const { spec } = one
@@ -114,7 +132,7 @@ function operation(one: Route, prefix: string, components: Components): JsonSche
     summary: spec.summary,
     ...(spec.description ? { description: spec.description } : {}),
     tags: [spec.tag],
-    security: SECURITY[spec.auth],
+    security: securityOf(one),
     parameters: [
       ...parameters(spec.params ?? {}, 'path', components),
       ...parameters(spec.query ?? {}, 'query', components),
@@ -189,6 +207,7 @@ function refusals(one: Route): Record<string, JsonSchema> {
   const codes = new Set<ProblemCode>([
     ...(spec.auth === 'none' ? OPEN : COMMON),
     ...(Object.keys(spec.params ?? {}).length > 0 ? (['not_found'] as const) : []),
+    ...(spec.credentials ? (['wrong_token_kind'] as const) : []),
     ...(spec.problems ?? []),
   ])
   const byStatus = new Map<number, ProblemCode[]>()

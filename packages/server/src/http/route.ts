@@ -4,6 +4,7 @@ import type { ProblemCode } from '@countersign/sdk'
 import type * as z from 'zod'
 import type { Scope } from '../db/scope.ts'
 import type { BucketName } from './bucket.ts'
+import type { CredentialKind } from './credential.ts'
 import type { Parsed, ParsedShape, Shape } from './schema.ts'
 
 export { s } from './schema.ts'
@@ -77,13 +78,19 @@ export type Ask<P extends Shape = Shape, Q extends Shape = Shape, B extends z.Zo
   stream(write: (out: EventStream) => Promise<void>): Promise<typeof STREAMED>
 }
 
-/** How a verb's result becomes an answer, when that is more than "the first success status with the result as body". */
-/** A text that is no JSON: `return new Document('text/html', html)` on a route whose answer is a 'page'. HTML gets the headers of pages (P134). */
+type DocumentType = 'text/html' | 'text/css' | 'text/plain' | 'application/atom+xml' | `text/plain; ${string}` | JsonType
+type JsonType = 'application/json' | 'application/a2a+json' | 'application/jwk-set+json'
+
+/**
+ * A text that is sent as it is: `return new Document('text/html', html)` on a route whose answer is a 'page'. HTML gets the headers of pages (P134). JSON that was
+ * stored, because somebody signed those bytes, is one too.
+ */
 export class Document {
   readonly type: string
   readonly text: string
-  constructor(type: 'text/html' | 'text/css' | 'text/plain' | 'application/atom+xml' | `text/plain; ${string}`, text: string) {
-    this.type = type.includes(';') ? type : `${type}; charset=utf-8`
+  constructor(type: DocumentType, text: string) {
+    // JSON is UTF-8 and says nothing of it (RFC 8259 §11).
+    this.type = type.includes(';') || type.endsWith('json') ? type : `${type}; charset=utf-8`
     this.text = text
   }
 }
@@ -100,6 +107,7 @@ export class Download {
   }
 }
 
+/** How a verb's result becomes an answer, when that is more than "the first success status with the result as body". */
 export type Rendered = { status?: number; headers?: Record<string, string>; body: unknown }
 
 export type RouteSpec<
@@ -111,6 +119,17 @@ export type RouteSpec<
   tag: string
   description?: string
   auth: 'none' | 'session' | 'key' | 'any'
+  /**
+   * Every kind that the route takes, in place of what `auth` says of kinds; a good one of another kind is 401 `wrong_token_kind` (relay.md R114). `auth` still says
+   * whether anybody has to show one: with 'none' a credential is optional, and one that is shown counts (a cookie only where 'session' is listed).
+   */
+  credentials?: readonly CredentialKind[]
+  /**
+   * Takes whoever asks into the tenant where the thing lies, as a party of another tenant with `relayParty`: right after they are known, before limits, matrix and
+   * idempotency. `params` stand as in the path, not yet held against their schemas. What it returns is the scope from there on; the state of that tenant is its to
+   * look at. Never called for nobody, nor for who came through break-glass.
+   */
+  enter?(scope: Scope, params: Readonly<Record<string, string>>, request: RequestInfo): Promise<Scope>
   /** The cell of the matrix; required unless the route is open or concerns only the caller. */
   action?: string
   self?: true
@@ -156,7 +175,7 @@ export type Route = {
   readonly handler: (ask: Ask<Shape, Shape, z.ZodType>) => Promise<unknown>
 }
 
-const HEAD = /^(GET|POST|PUT|PATCH|DELETE) (\/(?:[a-z0-9_.*-]+|:[a-z_]+)(?:\/(?:[a-z0-9_.*-]+|:[a-z_]+))*|\/)$/
+const HEAD = /^(GET|POST|PUT|PATCH|DELETE) (\/(?:[a-z0-9_.*-]+|:[a-z_]+)(?:\/(?:[a-z0-9_.*-]+|:[a-z_]+))*\/?|\/)$/
 
 /**
  * One route: `route('POST /tasks/:id/claim', { … }, ({ scope, params }) => claimTask(house, scope, params.id))`.

@@ -10,6 +10,7 @@ import type { Answer } from './answer.ts'
 import { readBody, readBytes } from './body.ts'
 import { refuseCrossSite } from './browser.ts'
 import { BUCKETS, type BucketName } from './bucket.ts'
+import { kindOf, refuseOtherKind } from './credential.ts'
 import { sendDownload } from './download.ts'
 import type { Exchange } from './exchange.ts'
 import { inputReader, type ReadInput } from './input.ts'
@@ -108,9 +109,10 @@ export async function serve(
 
   if (spec.auth === 'none' && spec.bucket !== 'none')
     await limited({ bucket: spec.bucket ?? 'anonymous', key: exchange.address, cost: spec.cost })
-  if (spec.auth === 'none') service.handed.refuseGuest?.(exchange)
-  const scope =
-    spec.auth === 'none' ? { ...systemScope('anonymous'), requestId: exchange.id } : await authenticated(service, entry, exchange)
+  if (spec.auth === 'none' && !spec.credentials) service.handed.refuseGuest?.(exchange)
+  const asker = await whoAsks(service, entry, exchange)
+  gathered.scope = asker
+  const scope = await entered(entry, asker, params, exchange)
   gathered.scope = scope
   if (spec.auth !== 'none') {
     const wants = principalWants(entry, scope)
@@ -172,8 +174,29 @@ const REFUSED_KEYS: readonly string[] = [
   'proof_replayed',
 ] satisfies ProblemCode[]
 
+/** Whoever it is; where nobody has to be anybody, the system's scope without a tenant. */
+async function whoAsks(service: Service, entry: Entry, exchange: Exchange): Promise<Scope> {
+  const { auth, credentials } = entry.route.spec
+  if (auth !== 'none') return authenticated(service, entry, exchange)
+  const anonymous = { ...systemScope('anonymous'), requestId: exchange.id }
+  if (!credentials) return anonymous
+  if (exchange.header('authorization') !== undefined) return authenticated(service, entry, exchange)
+  if (!credentials.includes('session')) return anonymous
+  // A browser shows its cookie wherever it goes: one that counts no more must not keep it from what is open to everybody.
+  return authenticated(service, entry, exchange).catch((error: unknown) => {
+    if (error instanceof Problem && (error.code === 'unauthenticated' || error.code === 'session_ended')) return anonymous
+    throw error
+  })
+}
+
+/** The proof stays the asker's: what was signed is this request, in whichever tenant it acts. Break-glass sees one tenant and goes through no other door. */
+async function entered({ route }: Entry, asker: Scope, params: Record<string, string>, exchange: Exchange): Promise<Scope> {
+  if (!route.spec.enter || asker.breakGlass || asker.actor.type === 'system') return asker
+  const inside = await route.spec.enter(asker, params, exchange)
+  return { ...inside, requestId: exchange.id, ...(asker.proof ? { proof: asker.proof } : {}) }
+}
+
 async function authenticated(service: Service, entry: Entry, exchange: Exchange): Promise<Scope> {
-  const { auth } = entry.route.spec
   let scope: Scope | null
   try {
     scope = await service.handed.authenticate(exchange, entry.route)
@@ -184,11 +207,7 @@ async function authenticated(service: Service, entry: Entry, exchange: Exchange)
     throw error
   }
   if (scope === null) throw new Problem('unauthenticated')
-  const kind = scope.scopes === null ? 'session' : 'key'
-  if (auth !== 'any' && auth !== kind)
-    throw new Problem('forbidden', {
-      detail: auth === 'session' ? 'This needs a signed-in user, not a key.' : 'This needs a key, not a session.',
-    })
+  refuseOtherKind(entry.route.spec, scope)
   return scope.requestId === exchange.id ? scope : { ...scope, requestId: exchange.id }
 }
 
@@ -198,14 +217,18 @@ function principalWants(entry: Entry, scope: Scope): Want[] {
   // A wait is counted while it waits, by its verb, and not as a call (tasks.md T31).
   if (bucket === 'task.wait') return []
   const wants: Want[] = [
-    { bucket: scope.scopes === null ? 'api.user' : 'api.key', key: scope.principal, cost: entry.cost },
+    { bucket: kindOf(scope) === 'session' ? 'api.user' : 'api.key', key: scope.principal, cost: entry.cost },
     { bucket: 'api.tenant', key: scope.tenantId, cost: entry.cost },
   ]
   if (bucket && bucket !== 'none' && BUCKETS[bucket].kind !== 'concurrency') wants.push({ bucket, key: ownKey(bucket, scope) })
   return wants
 }
 
-const ownKey = (bucket: BucketName, scope: Scope) => (BUCKETS[bucket].by === 'tenant' ? scope.tenantId : scope.principal)
+function ownKey(bucket: BucketName, scope: Scope): string {
+  const { by } = BUCKETS[bucket]
+  if (by === 'relay grant') return scope.relayParty ?? scope.principal
+  return by === 'tenant' ? scope.tenantId : scope.principal
+}
 
 /** With an Idempotency-Key: the stored reply, or the verb with a place for its reply in its own transaction (P77). */
 async function once(running: Running, key: string, body: Json | undefined): Promise<Answer | typeof STREAMED> {

@@ -60,7 +60,7 @@ const scopeOf = (tenantId: string, principal: string, scopes: string[] | null): 
   stepUpAt: null,
 })
 
-/** `as` names who calls: agent (default), twin (same tenant), user (session), stranger (other tenant), nobody (no credential), bad (a refused key). */
+/** `as` names who calls: agent (default), twin (same tenant), user (session), stranger (other tenant), relay and thread (tokens of a grant of the other tenant), nobody (no credential), bad (a refused key). */
 export async function openDoor(routesOf: (db: Db) => Route[], options: Partial<AppOptions> = {}): Promise<Door> {
   const house = await database()
   const tenants = { a: newTenantUuid(), b: newTenantUuid() }
@@ -71,6 +71,8 @@ export async function openDoor(routesOf: (db: Db) => Route[], options: Partial<A
     twin: scopeOf(tenants.a, 'agt_2', ['tasks:*']),
     user: scopeOf(tenants.a, 'usr_1', null),
     stranger: scopeOf(tenants.b, 'agt_1', ['tasks:*']),
+    relay: { ...scopeOf(tenants.b, 'rgr_1', []), relayParty: 'rgr_1', relaySide: 'caller', relayScopes: ['threads:start'] },
+    thread: { ...scopeOf(tenants.b, 'ttk_1', []), relayParty: 'rgr_1', relaySide: 'caller', relayThread: 'thr_1' },
   }
   const start = async (db: Db) => {
     const app = buildApp({
