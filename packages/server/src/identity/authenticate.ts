@@ -39,7 +39,10 @@ async function findScope(house: IdentityHouse, request: Asked, route: Route | un
     // What the text alone tells costs no call of the database, and who was refused for it learns nothing of any key.
     const shown = await shownProof(house, request)
     const guest = guestBearerOf(house, bearer)
-    if (guest) return provenGuest(house, await guest.scopeOf(request, bearer, route), shown)
+    if (guest) {
+      const scope = await guest.scopeOf(request, bearer, route, shown?.proof ?? null)
+      return guest.judgesProof ? scope : provenGuest(house, scope, shown)
+    }
     return scopeOfKey(house, request, bearer, shown)
   }
   const token = request.cookie(cookieName(house.origin()))
@@ -65,7 +68,8 @@ const guestBearerOf = ({ bearers = [] }: IdentityHouse, bearer: string | undefin
 
 /** A guest's credential opens its own routes only: with it in hand not even what is open to everybody is answered. */
 export function refuseGuestBearer(house: IdentityHouse, request: Pick<Asked, 'header'>): void {
-  if (guestBearerOf(house, bearerOf(request)))
+  const guest = guestBearerOf(house, bearerOf(request))
+  if (guest && !guest.unseenWhereOpen)
     throw new Problem('forbidden', { detail: 'This token opens its one task and nothing else.' })
 }
 

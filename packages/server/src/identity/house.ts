@@ -1,4 +1,5 @@
 // What this room needs from the outside; main wires it once. Holds nothing by itself.
+import type { Proof } from '../crypto/dpop.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Scope } from '../db/scope.ts'
 import type { Db, Tx } from '../db/tx.ts'
@@ -15,6 +16,8 @@ export type IdentityHouse = {
   bearers?: readonly GuestBearer[]
   /** required: no agent of the installation comes with a bare key. Left out: each as its own setting says. */
   agentProof?: 'optional' | 'required'
+  /** Told of every key that stood in a URL or came in the clear, whether it is one of `keys` or not: whose token it is revokes it (P59). */
+  leaked?: readonly ((token: string, where: 'url' | 'plain_http') => Promise<void>)[]
   /** A server of `countersign dev`, with the desk of played parties at /dev. */
   hasDesk?: boolean
   /** Tells whoever was invited, in the transaction of the invitation; left out where nobody is told but by whoever invites. */
@@ -27,5 +30,15 @@ export type InvitationLetter = { to: string; link: string; role: string; tenant:
 export type GuestBearer = {
   prefix: string
   /** Throws what is said of one that does not count, and of a route that it does not open. */
-  scopeOf(request: Pick<RequestInfo, 'id' | 'path'>, token: string, route: Route | undefined): Promise<Scope>
+  scopeOf(
+    request: Pick<RequestInfo, 'id' | 'path' | 'address' | 'method' | 'header'>,
+    token: string,
+    route: Route | undefined,
+    /** Of the scheme DPoP, held against this request and this token; null where none came. */
+    proof: Proof | null,
+  ): Promise<Scope>
+  /** Left out: a proof has to be one of the scope's agent. true: `scopeOf` holds it against what the token is bound to, and sees that none counts twice. */
+  judgesProof?: true
+  /** Left out: with it in hand not even what is open to everybody is answered. true: there it is as though none had been shown. */
+  unseenWhereOpen?: true
 }

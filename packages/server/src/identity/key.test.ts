@@ -1,5 +1,8 @@
+import { Problem } from '@countersign/sdk'
 import { expect, test } from 'vitest'
 import { mintKey, parseKey, sha256 } from '../crypto/token.ts'
+import { refuseGuestBearer } from './authenticate.ts'
+import type { GuestBearer } from './house.ts'
 import { findKeyInUrl, warnExpiringKeys } from './key.ts'
 import { identityHouse, PASSWORD, type TestHouse } from './testing/house.ts'
 
@@ -224,6 +227,39 @@ test('P59 a key in a URL is found however it is written, and a real one is revok
   await t.client().get(`/agents?key=${second}`)
   expect(await usable(t, second)).toBe('ok')
   expect((await t.eventTypes()).at(-1)).toBe('key.exposed')
+})
+
+test('R114 a token that is no key of this room is told to whoever may know it, once, with where it stood, and a mistyped one to nobody', async () => {
+  const t = await identityHouse()
+  const told: string[][] = []
+  t.house.leaked = [async (token, where) => void told.push([token, where])]
+  const relay = mintKey('live', 'rly')
+  expect((await t.client().get(`/agents?access_token=${relay}`)).body.code).toBe('credential_in_url')
+  expect((await t.client().get(`/agents?access_token=${relay.slice(0, -1)}${relay.endsWith('a') ? 'b' : 'a'}`)).body.code).toBe(
+    'credential_in_url',
+  )
+  expect(told).toEqual([[relay, 'url']])
+})
+
+test('R85 R114 a bearer of another room is handed what it judges by, opens no open route, and is as though not shown where it says so', async () => {
+  const t = await identityHouse()
+  const asked: unknown[] = []
+  const bearer: GuestBearer = {
+    prefix: 'cs_live_rly_',
+    async scopeOf(request, token, _route, proof) {
+      asked.push([request.method, request.address, request.header('x-own'), token, proof])
+      throw new Problem('key_revoked')
+    },
+  }
+  t.house.bearers = [bearer]
+  const relay = mintKey('live', 'rly')
+  const refused = await t.client({ bearer: relay }).raw('/agents', { headers: { 'x-own': 'seen' } })
+  expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([401, 'key_revoked'])
+  expect(asked).toEqual([['GET', '127.0.0.1', 'seen', relay, null]])
+  const shown = { header: (name: string) => (name === 'authorization' ? `Bearer ${relay}` : undefined) }
+  expect(() => refuseGuestBearer(t.house, shown)).toThrow(expect.objectContaining({ code: 'forbidden' }))
+  bearer.unseenWhereOpen = true
+  expect(() => refuseGuestBearer(t.house, shown)).not.toThrow()
 })
 
 // The bound is of wall-clock time: a run that the machine held up is tried again.

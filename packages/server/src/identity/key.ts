@@ -349,6 +349,7 @@ export function findKeyInUrl(url: string): string | null {
 /** A key was seen where others can read it. If it is real it is revoked, unless the tenant switched that off (P59). */
 export async function exposeKey(house: IdentityHouse, token: string, where: 'url' | 'plain_http'): Promise<void> {
   if (!parseKey(token)) return
+  for (const told of house.leaked ?? []) await told(token, where)
   const nobody = systemScope('exposure')
   const key = await tx(house.db, nobody, (t) => useKey(t, sha256(token), null))
   if (!key || key.revoked) return

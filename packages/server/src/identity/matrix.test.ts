@@ -116,7 +116,7 @@ test('R26 R114 a relay token does what its scopes name, one by one, and nothing 
     const also = action === 'thread.read' ? ['thread.mint'] : []
     expect([action, reached(party({ relayScopes: [scopeOf(action)] }))]).toEqual([action, [...also, action].toSorted()])
   }
-  const every = party({ relayScopes: KEY_SCOPES })
+  const every = party({ relayScopes: OF_TOKENS.map(scopeOf) })
   expect(reached(every)).toEqual([...OF_TOKENS, 'thread.mint'].toSorted())
   expect(reach(every, 'thread.read')).toBe('own')
   expect(() => authorise(party({ relayScopes: ['threads:start'] }), 'thread.send')).toThrow(
@@ -128,6 +128,14 @@ test('R26 R114 a relay token does what its scopes name, one by one, and nothing 
   expect(() => authorise(every, 'relay_grant.revoke')).toThrow(expect.objectContaining({ code: 'forbidden' }))
   // What somebody is in a tenant of their own does not widen what the token says.
   expect(reached(party({ role: 'owner', isHost: true, relayScopes: [] }))).toEqual([])
+})
+
+test('R7 whoever was let in with other scopes than those of tokens reaches a party’s acts by them, and never the owner’s', () => {
+  expect(reached(party({ relayScopes: ['relay_grants:revoke'] }))).toEqual(['relay_grant.revoke'])
+  const every = reached(party({ relayScopes: KEY_SCOPES }))
+  expect(every).toContain('relay_grant.rotate')
+  for (const action of ['thread.respond', 'thread.serve', 'thread.erase', 'card.publish', 'relay_grant.update', 'task.read'])
+    expect(every).not.toContain(action)
 })
 
 test('R38 §12.9 a thread token opens its own side, and the other side’s act is no part of it', () => {

@@ -194,14 +194,14 @@ const ACTS_OF_PEOPLE: readonly Action[] = [
   'card.review',
 ]
 
-/** What a relay token may carry; the words of its scopes are theirs (R26). */
+/** What a relay token is given; the words of its scopes are theirs (R26). */
 const ACTS_OF_RELAY_TOKENS: readonly Action[] = ['thread.start', 'thread.send', 'thread.read', 'thread.close', 'thread.subscribe']
 /** What a thread token opens on its side of its one thread (R38). */
 const ACTS_OF_THREAD_TOKENS: Record<'caller' | 'owner', readonly Action[]> = {
   caller: ['thread.read', 'thread.close', 'thread.mint', 'thread.send', 'thread.subscribe'],
   owner: ['thread.read', 'thread.close', 'thread.mint', 'thread.respond'],
 }
-/** What anybody of another tenant does through a relay grant or request, by a key or session of their own tenant. */
+/** What anybody of another tenant does through a relay grant or request: by a key or session of their own, and by `relayScopes` that whoever let them in has narrowed to it. */
 const ACTS_OF_PARTIES: readonly Action[] = [
   ...(['connection_request.read', 'connection_request.create', 'relay_grant.read', 'relay_grant.rotate'] as const),
   ...(['relay_grant.revoke', 'thread.list', 'thread.export', ...ACTS_OF_RELAY_TOKENS, 'thread.mint'] as const),
@@ -286,9 +286,9 @@ function mayOfToken({ relayThread, relaySide, relayScopes = [] }: Scope, action:
   return neededOfRelayToken(action) !== null && relayScopes.includes(neededOfRelayToken(action) as string)
 }
 
-/** With the first answer a thread token may come (R39): whoever may read may have one. Null: no relay token does this. */
+/** With the first answer a thread token may come (R39): whoever may read may have one. Null: no party does this. */
 const neededOfRelayToken = (action: string): string | null =>
-  action === 'thread.mint' ? scopeOf('thread.read') : isIn(ACTS_OF_RELAY_TOKENS, action) ? scopeOf(action) : null
+  action === 'thread.mint' ? scopeOf('thread.read') : isIn(ACTS_OF_PARTIES, action) ? scopeOf(action) : null
 
 const isOfGuest = ({ acts }: Guest, action: string): boolean =>
   isIn(ACTS_OF_GUESTS, action) && (acts === null || acts.includes(action))
@@ -327,7 +327,8 @@ function refusalOfToken({ relayThread }: Scope, action: string): Problem {
       ? new Problem('not_participant', { action })
       : new Problem('forbidden', { action, detail: 'A thread token opens its side of its one thread and nothing else.' })
   const needed = neededOfRelayToken(action)
-  if (needed !== null) return new Problem('scope_missing', { needed })
+  if (needed !== null && (action === 'thread.mint' || isIn(ACTS_OF_RELAY_TOKENS, action)))
+    return new Problem('scope_missing', { needed })
   return new Problem('forbidden', { action, detail: 'A relay token starts threads and follows them, and does nothing else.' })
 }
 
