@@ -91,6 +91,9 @@ const MESSAGE = `{ direction: String, face: String, first: Bool, skill: String, 
   peer?: { tenant: String, agent: String, domains: Set<String>, card_signed: Bool, account_age_days: Long, external: Bool },
   delivery?: { mode: String, host: String }, endpoint?: { host: String }, ip?: ipaddr, now: Now }`
 
+/** What is done to a card or a thread and carries no message (R72). */
+const AROUND = (more: string) => `{ direction?: String, ${more}, ip?: ipaddr, now: Now }`
+
 const relay: Contribution = {
   types: '',
   declares: [],
@@ -99,6 +102,8 @@ const relay: Contribution = {
     'thread.start': `{ principal: [User, Agent, Key], resource: [Card], context: ${MESSAGE} }`,
     'thread.send': `{ principal: [User, Agent, Key], resource: [Thread], context: ${MESSAGE} }`,
     'thread.respond': `{ principal: [User, Agent, Key], resource: [Thread], context: ${MESSAGE} }`,
+    'card.publish': `{ principal: [User, Agent, Key], resource: [Card], context: ${AROUND('delivery?: { mode: String, host?: String }')} }`,
+    'thread.subscribe': `{ principal: [User, Agent, Key], resource: [Thread], context: ${AROUND('endpoint?: { host: String }')} }`,
   },
 }
 
