@@ -10,6 +10,16 @@ export type KeyEnvironment = 'live' | 'test'
 /** Finds a key anywhere in a text, as secret scanners do. */
 export const KEY_PATTERN = /\bcs_(live|test)_[a-z]{3}_[0-9A-Za-z]{36}\b/
 
+// Not by words: what stands beside a key may be a letter or a digit, as in a token that was pasted twice.
+const IN_URL = /cs_(?:live|test)_[a-z]{3}_[0-9A-Za-z]{36}/
+
+/** What looks like one of our keys in a URL, as it stands or percent-encoded (P59). */
+export function findKeyInUrl(url: string): string | null {
+  if (!url.includes('cs_') && !url.includes('%')) return null
+  const plain = url.replace(/%[0-7][0-9a-f]/gi, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)))
+  return (IN_URL.exec(plain) ?? IN_URL.exec(url))?.[0] ?? null
+}
+
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const ENTROPY_CHARACTERS = 30 // × log2(62) = 178 bits
 const KEY_LENGTH = 48

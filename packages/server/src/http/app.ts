@@ -8,7 +8,7 @@ import { Problem } from '@countersign/sdk'
 import { getRequestListener } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono } from 'hono'
-import { KEY_PATTERN } from '../crypto/token.ts'
+import { findKeyInUrl } from '../crypto/token.ts'
 import { newId } from '../std/id.ts'
 import type { TrustedProxies } from './address.ts'
 import { type Answer, baseHeaders, toResponse, writeAnswer } from './answer.ts'
@@ -280,8 +280,7 @@ function pathOf(request: Request): string {
 }
 
 async function refuseExposedKey({ path, query }: Exchange, options: AppOptions): Promise<void> {
-  if (!path.includes('cs_') && !query.includes('cs_')) return
-  const key = KEY_PATTERN.exec(`${path}?${query}`)?.[0]
+  const key = findKeyInUrl(`${path}?${query}`)
   if (!key) return
   await options.keyExposed?.(key)
   throw new Problem('credential_in_url')

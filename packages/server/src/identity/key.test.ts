@@ -1,9 +1,9 @@
 import { Problem } from '@countersign/sdk'
 import { expect, test } from 'vitest'
-import { mintKey, parseKey, sha256 } from '../crypto/token.ts'
+import { findKeyInUrl, mintKey, parseKey, sha256 } from '../crypto/token.ts'
 import { refuseGuestBearer } from './authenticate.ts'
 import type { GuestBearer } from './house.ts'
-import { findKeyInUrl, warnExpiringKeys } from './key.ts'
+import { warnExpiringKeys } from './key.ts'
 import { identityHouse, PASSWORD, type TestHouse } from './testing/house.ts'
 
 const agentOf = async (owner: { post(path: string, body: unknown): Promise<{ body: { id: string } }> }) =>

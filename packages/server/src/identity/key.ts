@@ -338,14 +338,6 @@ export async function warnExpiringKeys(house: Pick<IdentityHouse, 'db'>): Promis
   }
 }
 
-const IN_TEXT = /cs_(?:live|test)_[a-z]{3}_[0-9A-Za-z]{36}/g
-
-/** What looks like one of our keys in a URL, as it stands or percent-encoded (P59). */
-export function findKeyInUrl(url: string): string | null {
-  const plain = url.replace(/%[0-7][0-9a-f]/gi, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)))
-  return (plain.match(IN_TEXT) ?? url.match(IN_TEXT))?.[0] ?? null
-}
-
 /** A key was seen where others can read it. If it is real it is revoked, unless the tenant switched that off (P59). */
 export async function exposeKey(house: IdentityHouse, token: string, where: 'url' | 'plain_http'): Promise<void> {
   if (!parseKey(token)) return
