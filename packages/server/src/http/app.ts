@@ -18,6 +18,7 @@ import type { Buckets } from './bucket.ts'
 import { type Exchange, MAX_URL, openExchange, refuseLoop, refuseMalformed } from './exchange.ts'
 import { type Limits, openLimits } from './limit.ts'
 import { openApiDocument } from './openapi.ts'
+import { serveOwn } from './own.ts'
 import { logProblem, problemAnswer, problemOf } from './problem.ts'
 import { openReplies, type Replies, type ReplySealing } from './reply.ts'
 import { type Dialect, type Method, type Route, route, STREAMED, s } from './route.ts'
@@ -175,7 +176,7 @@ function makeDoor(options: AppOptions, service: Service, entries: Placed[], edge
     hono.on(entry.route.method, entry.pattern, async (c) => {
       const { here } = c.env
       here.entry = entry
-      const answer = await serve(service, entry, here.exchange, c.req.param(), here.gathered)
+      const answer = await (entry.route.spec.own ? serveOwn : serve)(service, entry, here.exchange, c.req.param(), here.gathered)
       return answer === STREAMED ? RESPONSE_ALREADY_SENT : send(here, answer, answer.isPage ? edge().page : edge().api)
     })
   hono.onError((error) => {
@@ -221,6 +222,9 @@ function makeDoor(options: AppOptions, service: Service, entries: Placed[], edge
       const problem = problemOf(error)
       status = problem.status
       logProblem(house.log, problem, fieldsOf(here))
+      const own = here.entry?.route.spec.refused?.(error, exchange)
+      if (own) status = own.status
+      if (own && !raw.outgoing?.headersSent) return send(here, own)
       const dialect = here.entry?.dialect ?? (/^\/api\/(?!v1(?:\/|$))/.test(exchange.path) ? 'compatible' : 'native')
       return raw.outgoing?.headersSent
         ? RESPONSE_ALREADY_SENT

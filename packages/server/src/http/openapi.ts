@@ -66,6 +66,8 @@ const OPEN: readonly ProblemCode[] = [
 
 export function openApiDocument(routes: readonly Route[], options: DocumentOptions): JsonSchema {
   const components: Components = { Problem }
+  // What speaks another protocol is described by that one's own documents.
+  const rootRoutes = (options.rootRoutes ?? []).filter((one) => !one.spec.own)
   const paths: Record<string, Record<string, JsonSchema>> = {}
   const place = (one: Route, prefix: string) => {
     const path = `${prefix}${one.path}`.replaceAll(/:([a-z_]+)/g, '{$1}')
@@ -76,8 +78,8 @@ export function openApiDocument(routes: readonly Route[], options: DocumentOptio
     if (one.spec.dialect !== 'compatible') place(one, '/api/v1')
     if (one.spec.dialect === 'compatible' || one.spec.dialect === 'both') place(one, '/api')
   }
-  for (const one of options.rootRoutes ?? []) place(one, '')
-  const tags = [...new Set([...routes, ...(options.rootRoutes ?? [])].map((one) => one.spec.tag))].sort()
+  for (const one of rootRoutes) place(one, '')
+  const tags = [...new Set([...routes, ...rootRoutes].map((one) => one.spec.tag))].sort()
   return {
     openapi: '3.1.0',
     info: {
@@ -93,7 +95,7 @@ export function openApiDocument(routes: readonly Route[], options: DocumentOptio
     ...(options.webhooks ? { webhooks: options.webhooks } : {}),
     components: {
       schemas: Object.fromEntries(Object.entries(components).sort(([a], [b]) => (a < b ? -1 : 1))),
-      securitySchemes: schemesOf([...routes, ...(options.rootRoutes ?? [])]),
+      securitySchemes: schemesOf([...routes, ...rootRoutes]),
     },
   }
 }

@@ -3,6 +3,7 @@
 import type { ProblemCode } from '@countersign/sdk'
 import type * as z from 'zod'
 import type { Scope } from '../db/scope.ts'
+import type { Answer } from './answer.ts'
 import type { BucketName } from './bucket.ts'
 import type { CredentialKind } from './credential.ts'
 import type { Parsed, ParsedShape, Shape } from './schema.ts'
@@ -107,6 +108,30 @@ export class Download {
   }
 }
 
+/** What a route with an order of its own takes for itself (`RouteSpec.own`); each throws what the caller is to be told. */
+export type Steps = {
+  readonly params: Readonly<Record<string, string>>
+  readonly request: RequestInfo
+  /** Every value that was sent under the name of a header. */
+  all(name: string): string[]
+  /** 413 for a body that says itself that it is longer. */
+  refuseLarge(maxBytes: number): void
+  /** Whoever asks, inside of the tenant that `enter` leads to. */
+  who(): Promise<Scope>
+  /** In the buckets of everybody, and in one of the route's own. */
+  count(scope: Scope, cost: number, bucket?: BucketName): Promise<void>
+  /** The body as it came; 413 once it is longer. */
+  read(scope: Scope, maxBytes: number): Promise<Uint8Array>
+  /** Aborted when the client leaves or the server stops. */
+  readonly signal: AbortSignal
+  /** Server-sent events that last as long as what they tell of. `open` runs before anything is sent; what it throws is the answer. */
+  stream(
+    scope: Scope,
+    headers: Readonly<Record<string, string>>,
+    open: () => Promise<(out: EventStream) => Promise<void>>,
+  ): Promise<typeof STREAMED>
+}
+
 /** How a verb's result becomes an answer, when that is more than "the first success status with the result as body". */
 export type Rendered = { status?: number; headers?: Record<string, string>; body: unknown }
 
@@ -163,6 +188,10 @@ export type RouteSpec<
   compatibleWords?: Partial<Record<ProblemCode, string>>
   /** Signed by its own means (callbacks): takes no cookie and needs no same-origin proof (P135). */
   selfAuthenticated?: true
+  /** Of another protocol, with an order of checks and a wire of its own: it is handed the steps, and its handler is never called. */
+  own?(steps: Steps): Promise<Answer | typeof STREAMED>
+  /** How a refusal of this route leaves, whatever refused. */
+  refused?(error: unknown, request: RequestInfo): Answer
   // A method, not a property: a route of a known result type stays a Route.
   render?(result: unknown, request: { dialect: Dialect }): Rendered
 }

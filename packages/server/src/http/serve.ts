@@ -138,7 +138,7 @@ export async function serve(
 }
 
 /** Reads go on while the database takes no writes; nothing else does (queue.md Q136). */
-const takerOf = ({ limits }: Service, { route }: Entry): Limits['take'] =>
+export const takerOf = ({ limits }: Service, { route }: Entry): Limits['take'] =>
   isMutating(route) && !route.spec.mixed ? limits.take : limits.takeForRead
 
 type Running = {
@@ -190,13 +190,18 @@ async function whoAsks(service: Service, entry: Entry, exchange: Exchange): Prom
 }
 
 /** The proof stays the asker's: what was signed is this request, in whichever tenant it acts. Break-glass sees one tenant and goes through no other door. */
-async function entered({ route }: Entry, asker: Scope, params: Record<string, string>, exchange: Exchange): Promise<Scope> {
+export async function entered(
+  { route }: Entry,
+  asker: Scope,
+  params: Record<string, string>,
+  exchange: Exchange,
+): Promise<Scope> {
   if (!route.spec.enter || asker.breakGlass || asker.actor.type === 'system') return asker
   const inside = await route.spec.enter(asker, params, exchange)
   return { ...inside, requestId: exchange.id, ...(asker.proof ? { proof: asker.proof } : {}) }
 }
 
-async function authenticated(service: Service, entry: Entry, exchange: Exchange): Promise<Scope> {
+export async function authenticated(service: Service, entry: Entry, exchange: Exchange): Promise<Scope> {
   let scope: Scope | null
   try {
     scope = await service.handed.authenticate(exchange, entry.route)
@@ -224,7 +229,7 @@ function principalWants(entry: Entry, scope: Scope): Want[] {
   return wants
 }
 
-function ownKey(bucket: BucketName, scope: Scope): string {
+export function ownKey(bucket: BucketName, scope: Scope): string {
   const { by } = BUCKETS[bucket]
   if (by === 'relay grant') return scope.relayParty ?? scope.principal
   return by === 'tenant' ? scope.tenantId : scope.principal
@@ -285,7 +290,7 @@ async function run(running: Running, attempt?: Attempt): Promise<Answer | typeof
       take: async (bucket: BucketName, key: string, cost?: number) => void (await service.limits.take({ bucket, key, cost })),
       clear: service.limits.clear,
     },
-    stream: (write) => streamed(running, signals.open(), write),
+    stream: (write) => streamed(running, signals.open(), () => write),
   } as Ask
   try {
     const result = await entry.route.handler(ask as Parameters<Route['handler']>[0])
@@ -349,7 +354,7 @@ function rendered({ route, dialect, status: usual }: Entry, control: Control, re
 }
 
 /** Made only for a verb that waits: aborted when the client leaves or the server stops. */
-function requestSignal(service: Service, { outgoing }: Exchange) {
+export function requestSignal(service: Service, { outgoing }: Exchange) {
   let controller: AbortController | undefined
   const onClose = () => controller?.abort('client')
   const onStop = () => controller?.abort('shutdown')
@@ -370,16 +375,23 @@ function requestSignal(service: Service, { outgoing }: Exchange) {
   }
 }
 
-async function streamed(
-  { service, scope, exchange, gathered, entry }: Running,
+type Write = Parameters<Ask['stream']>[0]
+
+/** `open`: what has to go well before anything is sent, and makes the writer. */
+export async function streamed(
+  { service, scope, exchange, gathered, entry }: Pick<Running, 'service' | 'scope' | 'exchange' | 'gathered' | 'entry'>,
   signal: AbortSignal,
-  write: Parameters<Ask['stream']>[0],
+  open: () => Write | Promise<Write>,
+  plain?: true,
 ): Promise<typeof STREAMED> {
   const { outgoing } = exchange
   if (!outgoing) throw new Problem('not_acceptable', { detail: 'Streams need a connection of their own.' })
   const held = entry.route.spec.auth === 'none' ? null : await service.limits.hold('stream', scope.principal)
   const { clock, log } = service.house
+  let isOpen = false
   try {
+    const write = await open()
+    isOpen = true
     const why = await runStream(
       {
         outgoing,
@@ -387,11 +399,13 @@ async function streamed(
         clock,
         signal,
         revoked: (fn) => service.handed.revoked?.(scope, fn) ?? (() => undefined),
+        ...(plain ? { plain } : {}),
       },
       write,
     )
     log.debug({ request_id: exchange.id, why }, 'a stream ended')
   } catch (error) {
+    if (!isOpen) throw error
     // The head is long gone; the client sees the stream end and comes back, the operator sees why.
     log.error({ request_id: exchange.id, route: entry.route.path, err: error }, 'a stream broke')
   } finally {

@@ -7,8 +7,11 @@ import type { EventStream } from './route.ts'
 
 const COMMENT_MS = 15_000
 const LONGEST_MS = 15 * 60_000
+/** Of a stream with a bound of its own (relay.md R98): whoever leaves so much unread for so long is sent away, and may come back for the rest. */
+const MOST_UNREAD = 256 * 1024
+const UNREAD_MS = 30_000
 
-export type StreamEnd = 'client' | 'shutdown' | 'expired' | 'revoked' | 'done'
+export type StreamEnd = 'client' | 'shutdown' | 'expired' | 'revoked' | 'slow' | 'done'
 
 export type StreamOptions = {
   outgoing: ServerResponse
@@ -18,6 +21,8 @@ export type StreamOptions = {
   signal: AbortSignal
   /** Calls back when the credential ended; returns how to stop listening. */
   revoked(fn: () => void): () => void
+  /** It lasts as long as what it tells of, a slow reader does not hold up its writer, and nothing but data and comments goes over it. */
+  plain?: true
 }
 
 /** Runs `write` until it returns or the stream ends; answers why it ended. What `write` throws is thrown on, after the stream was closed. */
@@ -29,7 +34,7 @@ export async function runStream(options: StreamOptions, write: (out: EventStream
   if (options.signal.aborted) onAbort()
   else options.signal.addEventListener('abort', onAbort, { once: true })
   const unsubscribe = options.revoked(() => finish('revoked'))
-  const cancelEnd = clock.timer(LONGEST_MS, () => finish('expired'))
+  const cancelEnd = options.plain ? () => undefined : clock.timer(LONGEST_MS, () => finish('expired'))
   let cancelComment: () => void = () => undefined
   const comment = () => {
     cancelComment = clock.timer(COMMENT_MS, () => {
@@ -44,7 +49,8 @@ export async function runStream(options: StreamOptions, write: (out: EventStream
     'Cache-Control': 'no-store, no-transform',
     'X-Accel-Buffering': 'no',
   })
-  outgoing.write('retry: 1000\n\n')
+  if (!options.plain) outgoing.write('retry: 1000\n\n')
+  else outgoing.flushHeaders()
   comment()
   const ended = new Promise<void>((resolve) => {
     if (end.signal.aborted) resolve()
@@ -54,7 +60,10 @@ export async function runStream(options: StreamOptions, write: (out: EventStream
     signal: end.signal,
     async send(event) {
       if (end.signal.aborted || outgoing.destroyed) return
-      if (!outgoing.write(frame(event))) await Promise.race([drained(outgoing), ended])
+      if (outgoing.write(frame(event)) || (options.plain && outgoing.writableLength <= MOST_UNREAD)) return
+      const cancel = options.plain ? clock.timer(UNREAD_MS, () => finish('slow')) : () => undefined
+      await Promise.race([drained(outgoing), ended])
+      cancel()
     },
   }
   try {
@@ -66,7 +75,9 @@ export async function runStream(options: StreamOptions, write: (out: EventStream
     cancelComment()
     unsubscribe()
     options.signal.removeEventListener('abort', onAbort)
-    outgoing.end()
+    // What a slow reader left unread would keep the connection, and its memory, for as long as it likes.
+    if (end.signal.reason === 'slow') outgoing.destroy()
+    else outgoing.end()
   }
 }
 
