@@ -317,6 +317,7 @@ create table countersign.messages (
 ) with (fillfactor = 80);
 create index messages_waiting on countersign.messages (tenant_id, card_id, created_at) where side = 'caller' and state in ('held', 'queued', 'delivering', 'exhausted');
 create index messages_undelivered on countersign.messages (tenant_id, thread_id, sequence) where side = 'caller' and state in ('held', 'queued', 'delivering');
+create index messages_claim on countersign.messages (tenant_id, claim_hash) where claim_hash is not null;
 create index messages_claimed on countersign.messages (claimed_until) where state = 'delivering';
 create index messages_expiring on countersign.messages (expires_at) where payload_state = 'present';
 create index messages_operation on countersign.messages (tenant_id, relay_grant_id, operation_id) where operation_id is not null;

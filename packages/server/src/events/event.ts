@@ -76,6 +76,10 @@ export async function recordMany(t: Tx, told: readonly Told[]): Promise<string[]
   return rows.map((row) => row.id)
 }
 
+/** Events as they would be written in the tenant of their scope, for a function of the engine that writes them there; without a side envelope. */
+export const composeEvents = (t: Tx, told: readonly Told[]): { id: string; body: string }[] =>
+  told.map((one) => writeEvent(t, one, null))
+
 async function originsOf(t: Tx, told: readonly Told[]): Promise<Map<Scope, string>> {
   const origins = new Map<Scope, string>()
   for (const scope of new Set(told.map((one) => one.scope))) {

@@ -36,7 +36,8 @@ export function partyScope(
   scopes: readonly string[],
   threadId?: string,
 ): Scope {
-  const { proof: _own, breakGlass: _door, ...rest } = base
+  // Where they came from lies in an envelope of their own tenant; here it would be a stranger's.
+  const { proof: _own, breakGlass: _door, origin: _from, ...rest } = base
   return {
     ...rest,
     tenantId: at.tenant_id,

@@ -288,7 +288,7 @@ export const settleMessages = (
   ids: readonly string[],
   to: { state: MessageState; reason: string | null; via: string | null },
 ) => t.run`
-  update messages set state = ${to.state}::text, state_reason = ${to.reason}::text, claim_hash = null, claimed_until = null,
+  update messages set state = ${to.state}::text, state_reason = ${to.reason}::text, claimed_until = null,
     delivered_at = case when ${to.state}::text = 'delivered' then ${t.now}::timestamptz end,
     delivered_via = case when ${to.state}::text = 'delivered' then ${to.via}::text end
   where tenant_id = ${scope.tenantId}::uuid and id = any (${ids}::text[])`
@@ -299,7 +299,7 @@ export const requeueMessage = (
   id: string,
   to: { state: 'queued' | 'exhausted'; at: Date | null; reason: string | null },
 ) => t.run`
-  update messages set state = ${to.state}::text, state_reason = ${to.reason}::text, claim_hash = null, claimed_until = null, next_attempt_at = ${to.at}::timestamptz
+  update messages set state = ${to.state}::text, state_reason = ${to.reason}::text, claimed_until = null, next_attempt_at = ${to.at}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
 
 export type EventLine = { sequence: number; id: string; type: string; actor: string; data: string }
@@ -377,6 +377,10 @@ export const claimMessages = (
 export const findClaimed = (t: Tx, scope: Scope, hash: Buffer) => t.maybe<MessageRow>`
   select ${MESSAGE} from messages m where m.tenant_id = ${scope.tenantId}::uuid and m.claim_hash = ${hash}::bytea
     and m.state = 'delivering' and m.claimed_until > ${t.now}::timestamptz`
+
+/** The fence stays behind until somebody else claims the message: so whoever repeats what they settled is told the same. */
+export const findOnceClaimed = (t: Tx, scope: Scope, hash: Buffer) => t.maybe<MessageRow>`
+  select ${MESSAGE} from messages m where m.tenant_id = ${scope.tenantId}::uuid and m.claim_hash = ${hash}::bytea`
 
 export const extendClaim = (t: Tx, scope: Scope, id: string, until: Date) => t.run`
   update messages set claimed_until = ${until}::timestamptz where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`

@@ -1,0 +1,222 @@
+// A message of a caller is taken (relay.md T1, T12, R30, R57): thread, message, event, usage and whatever follows commit together, and the answer leaves after that. What is refused
+// leaves nothing. Messages of different threads wait for no row in common.
+import { Problem } from '@countersign/sdk'
+import type { Scope } from '../../db/scope.ts'
+import { type Tx, tx } from '../../db/tx.ts'
+import { newId } from '../../std/id.ts'
+import { type FactDeclaration, readFacts } from '../cards/facts.ts'
+import type { RelayHouse } from '../house.ts'
+import type { ThreadState } from '../model.ts'
+import { changeThread, deadlineOf, dueOf, openThread } from './change.ts'
+import { judgeMessage } from './gate.ts'
+import { isAccepted, mediaTypeOf, mediaTypes, partKinds } from './parts.ts'
+import { keptFor, type Payload, payloadHash, sealPayload } from './payload.ts'
+import {
+  addUsage,
+  type CardRow,
+  countOpen,
+  findCard,
+  type GrantRow,
+  insertMessages,
+  insertThread,
+  lockStarts,
+  type MessageRow,
+  type NewThread,
+  shareGrant,
+  type ThreadRow,
+  usageToday,
+} from './sql.ts'
+import { tellThread } from './tell.ts'
+
+export type Face = 'native' | 'a2a' | 'mcp'
+export type SendInput = {
+  payload: Payload
+  skill?: string | undefined
+  operation_id?: string | undefined
+  client_message_id?: string | undefined
+  reference_thread_ids?: string[] | undefined
+  /** Where the caller's data part stands in its body, for what is said of a fact. */
+  dataAt?: (index: number) => string
+}
+export type StartInput = SendInput & {
+  context_id?: string | undefined
+  accepted_output_modes?: string[] | undefined
+  expires_in_seconds?: number | undefined
+  live?: boolean | undefined
+}
+export type Accepted = { thread: ThreadRow; message: MessageRow; card: CardRow }
+type Show<T> = (t: Tx, accepted: Accepted) => Promise<T>
+
+export const QUOTAS = { max_open_threads: 100, messages_per_day: 10_000, bytes_per_day: 1_073_741_824 } as const
+// So many starts of one relay grant may be on their way at once without taking turns.
+const NEAR_LIMIT = 64
+const PARTS_OF_USAGE = 16
+const MAX_MESSAGES = 10_000
+
+/** T1. `show` makes the answer inside the transaction. */
+export const startThread = <T>(house: RelayHouse, scope: Scope, slug: string, face: Face, input: StartInput, show: Show<T>): Promise<T> =>
+  tx(house.db, scope, async (t) => {
+    const card = await findCard(t, scope, { slug })
+    if (!card) throw new Problem('not_found')
+    refusePaused(card, t.now)
+    const grant = await takeGrant(t, scope, card)
+    const open = await withinOpen(t, scope, card, grant)
+    const id = newId('thr', t.now.getTime())
+    const deadline = deadlineOf(t.now, input.expires_in_seconds)
+    const made = await judge(house, t, scope, card, grant, { id, face, first: true, sequence: 2, open }, input)
+    const asks = made.judged.outcome.outcome === 'ask'
+    const state: ThreadState = asks ? 'awaiting_approval' : 'queued'
+    const row: NewThread = {
+      ...{ id, card_id: card.id, card_version: card.version, relay_grant_id: grant.id, face, state, turn: asks ? 'human' : 'owner', sequence: 2 },
+      context_id: input.context_id ?? newId('ctx', t.now.getTime()),
+      skill: input.skill ?? null,
+      operation_id: input.operation_id ?? null,
+      reference_thread_ids: input.reference_thread_ids ?? [],
+      accepted_output_modes: input.accepted_output_modes ?? [],
+      live: input.live ?? false,
+      deadline_at: deadline,
+      due_at: dueOf(t.now, state, deadline, card),
+      expires_at: made.message.expires_at,
+    }
+    await insertThread(t, scope, row)
+    const thread: ThreadRow = {
+      ...row,
+      ...{ tenant_id: scope.tenantId, slug: card.slug, asker_tenant: grant.asker_tenant, asker_agent: grant.asker_agent, label: grant.label },
+      ...{ outcome: null, reason: null, answered_at: null, approval: null, error: null, claimed_until: null },
+      ...{ created_at: t.now, updated_at: t.now, ended_at: null, kept_until: null },
+    }
+    await insertMessages(t, scope, [made.message])
+    await count(t, scope, grant, made.message)
+    await tellThread(house, t, scope, thread, 0, [
+      { type: 'thread.accepted', data: { state, context_id: thread.context_id, skill: thread.skill, ...made.decided } },
+      { type: 'message.accepted', message: made.message },
+    ])
+    return show(t, { thread, message: made.message, card })
+  })
+
+/** T12: any open thread takes it; while people are asked about an earlier message it waits behind that one. */
+export const sendMessage = <T>(house: RelayHouse, scope: Scope, threadId: string, face: Face, input: SendInput, show: Show<T>): Promise<T> =>
+  tx(house.db, scope, async (t) => {
+    const thread = await openThread(t, scope, threadId)
+    const card = await findCard(t, scope, { id: thread.card_id })
+    if (!card) throw new Problem('not_found')
+    refusePaused(card, t.now)
+    const grant = await takeGrant(t, scope, card)
+    if (thread.sequence >= MAX_MESSAGES) throw new Problem('quota_exceeded', { quota: 'messages_per_thread', limit: MAX_MESSAGES, resets_at: null })
+    const at = { id: thread.id, face, first: false, sequence: thread.sequence + 1, open: null }
+    const made = await judge(house, t, scope, card, grant, at, { ...input, skill: input.skill ?? thread.skill ?? undefined })
+    const asks = made.judged.outcome.outcome === 'ask'
+    const waits = thread.state === 'awaiting_approval'
+    await insertMessages(t, scope, [made.message])
+    await count(t, scope, grant, made.message)
+    const news = [{ type: 'message.accepted' as const, message: made.message, data: made.decided }]
+    const next = waits ? {} : ({ state: asks ? 'awaiting_approval' : 'queued' } as const)
+    const now = await changeThread(house, t, scope, thread, card, next, news)
+    return show(t, { thread: now, message: made.message, card })
+  })
+
+function refusePaused(card: CardRow, now: Date): void {
+  if (card.state === 'retired') throw new Problem('not_found')
+  if (card.state !== 'paused') return
+  const until = card.paused_until
+  const seconds = until ? Math.max(1, Math.ceil((until.getTime() - now.getTime()) / 1000)) : 3_600
+  throw new Problem('agent_paused', { until: until?.toISOString() ?? null, retry_after: seconds })
+}
+
+/** Held until the end of the transaction: a revocation comes before or after the whole of it. */
+async function takeGrant(t: Tx, scope: Scope, card: CardRow): Promise<GrantRow> {
+  const grant = scope.relayParty === undefined ? null : await shareGrant(t, scope, scope.relayParty)
+  if (!grant || grant.card_id !== card.id) throw new Problem('not_found')
+  if (grant.state === 'revoked') throw new Problem('key_revoked')
+  if (grant.state !== 'active' || grant.is_over) throw new Problem('key_expired')
+  return grant
+}
+
+const quota = (name: keyof typeof QUOTAS, card: CardRow, grant: GrantRow): number => grant.limits[name] ?? card.limits[name] ?? QUOTAS[name]
+
+/** How many are open; near the limit starts take turns, so that it holds whoever races. */
+async function withinOpen(t: Tx, scope: Scope, card: CardRow, grant: GrantRow): Promise<number> {
+  const limit = quota('max_open_threads', card, grant)
+  let { n } = await countOpen(t, scope, grant.id)
+  if (limit > 0 && n + NEAR_LIMIT >= limit) {
+    await lockStarts(t, grant.id)
+    n = (await countOpen(t, scope, grant.id)).n
+  }
+  if (limit > 0 && n >= limit) throw new Problem('quota_exceeded', { quota: 'max_open_threads', limit, resets_at: null, retry_after: 60 })
+  return n
+}
+
+type At = { id: string; face: Face; first: boolean; sequence: number; open: number | null }
+
+/** Everything that can refuse the message, in the order in which it is said; then the row that would be inserted. */
+async function judge(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, grant: GrantRow, at: At, input: SendInput) {
+  const { payload } = input
+  const skill = skillOf(card, grant, input.skill)
+  refuseModes(card, skill, payload)
+  const facts = skill?.facts ? readFacts({ facts: skill.facts as FactDeclaration[] }, payload.parts, input.dataAt) : {}
+  const used = await usageToday(t, scope, grant.id)
+  const kept = keptFor(card.retention_days, at.id, t.now)
+  const id = newId('msg', t.now.getTime())
+  const [sealed] = await sealPayload(house, t, scope, kept.subject, [{ id, payload }])
+  const { envelope, bytes } = sealed as { envelope: Buffer; bytes: number }
+  if (bytes > card.max_message_bytes) throw new Problem('body_too_large', { max_bytes: card.max_message_bytes })
+  refuseUsed(t.now, card, grant, used, bytes)
+  const hash = payloadHash(payload.parts, input.skill ?? null, at.id)
+  const judged = await judgeMessage(house, t, scope, {
+    ...{ action: at.first ? 'thread.start' : 'thread.send', card, grant, threadId: at.id, face: at.face, first: at.first, sequence: at.sequence },
+    ...{ skill: input.skill ?? null, parts: payload.parts, partKinds: partKinds(payload.parts), mediaTypes: mediaTypes(payload.parts) },
+    ...{ sizeBytes: bytes, payloadHash: hash, facts, openThreads: at.open ?? 0, messagesToday: used.messages },
+  })
+  const { outcome, policy_ids, policy_version } = judged.outcome
+  const message: MessageRow = {
+    ...{ id, thread_id: at.id, card_id: card.id, relay_grant_id: grant.id, sequence: at.sequence, side: 'caller', kind: 'message', outcome: null },
+    ...{ state: outcome === 'ask' ? 'held' : 'queued', state_reason: null, skill: input.skill ?? null, payload: envelope, subject: kept.subject },
+    ...{ payload_hash: hash, payload_state: 'present', size_bytes: bytes, part_kinds: partKinds(payload.parts), media_types: mediaTypes(payload.parts), facts },
+    ...{ client_message_id: input.client_message_id ?? null, operation_id: input.operation_id ?? null },
+    ...{ reference_thread_ids: input.reference_thread_ids ?? [], artifact_id: null, artifact_name: null, artifact_description: null },
+    ...{ append: null, last_chunk: null, created_by: scope.actor.id, created_at: t.now, expires_at: kept.expiresAt },
+    ...{ attempts: 0, next_attempt_at: null, claimed_by: null, claimed_until: null, delivered_at: null, delivered_via: null, task_id: null },
+  }
+  return { message, judged, decided: { decision: outcome, policy_ids, policy_version } }
+}
+
+/** One that the card has, and that the relay grant gives. */
+function skillOf(card: CardRow, grant: GrantRow, skill: string | undefined) {
+  if (skill === undefined) {
+    // Whoever was given some skills alone says which of them it means.
+    if (grant.skills !== null && grant.skills.length !== 1) refuse('/skill', 'required', 'This relay grant gives some skills alone: say which.')
+    return grant.skills === null ? undefined : card.content.skills.find((one) => one.id === grant.skills?.[0])
+  }
+  const found = card.content.skills.find((one) => one.id === skill)
+  if (!found) refuse('/skill', 'unknown', 'The card has no such skill.')
+  if (grant.skills !== null && !grant.skills.includes(skill)) throw new Problem('scope_missing', { needed: `skill:${skill}` })
+  return found
+}
+
+function refuseModes(card: CardRow, skill: { input_modes?: string[] } | undefined, { parts }: Payload): void {
+  const modes = skill?.input_modes ?? card.content.accepted_inputs
+  const at = parts.findIndex((part) => !isAccepted(mediaTypeOf(part), modes))
+  if (at >= 0) throw new Problem('media_type_unsupported', { supported: [...modes] })
+}
+
+function refuseUsed(now: Date, card: CardRow, grant: GrantRow, used: { messages: number; bytes: string }, bytes: number): void {
+  const resets = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate() + 1))
+  const over = (name: 'messages_per_day' | 'bytes_per_day', next: number) => {
+    const limit = quota(name, card, grant)
+    if (limit > 0 && next > limit)
+      throw new Problem('quota_exceeded', {
+        ...{ quota: name, limit, resets_at: resets.toISOString() },
+        retry_after: Math.ceil((resets.getTime() - now.getTime()) / 1000),
+      })
+  }
+  over('messages_per_day', used.messages + 1)
+  over('bytes_per_day', Number(used.bytes) + bytes)
+}
+
+/** The part is chosen by the message's id, so that equal messages of one moment seldom meet. */
+const count = (t: Tx, scope: Scope, grant: GrantRow, { id, size_bytes }: MessageRow) =>
+  addUsage(t, scope, grant.id, id.charCodeAt(id.length - 1) % PARTS_OF_USAGE, size_bytes)
+
+const refuse = (path: string, code: string, message: string): never => {
+  throw new Problem('validation_failed', { errors: [{ path, code, message }] })
+}

@@ -1,0 +1,196 @@
+// The hosted inbox, pulled (relay.md T4–T7, R41): any number of workers share it with disjoint claims, in order within a thread and in turns between relay grants. A claim is a lease
+// with a fence of its own; whoever comes late with an old one changes nothing.
+import { Problem } from '@countersign/sdk'
+import { randomToken, sha256 } from '../../crypto/token.ts'
+import type { Scope } from '../../db/scope.ts'
+import { type Tx, tx } from '../../db/tx.ts'
+import { timeUp } from '../../db/version-waits.ts'
+import { reach } from '../../identity/matrix.ts'
+import type { RelayHouse } from '../house.ts'
+import { isEnded } from '../model.ts'
+import { changeThread } from './change.ts'
+import { isWhole, openPayloads, type Payload } from './payload.ts'
+import {
+  type CardRow,
+  claimMessages,
+  extendClaim,
+  findCard,
+  findClaimed,
+  findOnceClaimed,
+  listUndelivered,
+  lockClaimable,
+  lockThread,
+  type MessageRow,
+  requeueMessage,
+  settleMessages,
+  type ThreadRow,
+} from './sql.ts'
+import type { News } from './tell.ts'
+import { inboxTopic } from './wait.ts'
+
+/** After so many leases without an answer nobody is handed the message any more; people can answer it. */
+export const MAX_LEASES = 10
+const RETRY_MS = [5_000, 300_000, 1_800_000, 7_200_000] as const
+
+export type ClaimInput = { limit: number; lease_seconds: number; wait_seconds: number; skills?: string[] | undefined }
+export type Claimed = { thread: ThreadRow; message: MessageRow; payload: Payload; token: string }
+
+/** The card that this scope may serve. */
+export async function servedCard(t: Tx, scope: Scope, slug: string): Promise<CardRow> {
+  const card = await findCard(t, scope, { slug })
+  const own = reach(scope, 'thread.serve') === 'any' || card?.agent_id === null || card?.agent_id === scope.agentId
+  if (!card || !own || card.state === 'retired') throw new Problem('not_found')
+  return card
+}
+
+/** Answers at once when there is something, else when there is, else nothing after `wait_seconds`. */
+export async function claim<T>(
+  house: RelayHouse,
+  scope: Scope,
+  slug: string,
+  input: ClaimInput,
+  signal: AbortSignal,
+  show: (t: Tx, all: Claimed[]) => Promise<T>,
+): Promise<T> {
+  const card = await tx(house.db, scope, (t) => servedCard(t, scope, slug), { readOnly: true })
+  if (card.delivery_mode !== 'inbox') throw new Problem('delivery_mode', { mode: card.delivery_mode })
+  const over = timeUp(house.db.clock, input.wait_seconds * 1000, signal)
+  let woken: () => void = () => undefined
+  const unsubscribe = house.db.listen.subscribe(inboxTopic(card.id), () => woken())
+  try {
+    for (;;) {
+      const rung = new Promise<void>((resolve) => {
+        woken = resolve
+      })
+      const isLast = input.wait_seconds === 0 || over.is()
+      const found = await tx(house.db, scope, async (t) => {
+        const all = await claimIn(house, t, scope, card, input)
+        // An answer that says nothing yet is no answer: the next one is what a repeat is told.
+        return all.length > 0 || isLast ? await show(t, all) : undefined
+      })
+      if (found !== undefined) return found
+      await Promise.race([rung, over.promise])
+    }
+  } finally {
+    over.cancel()
+    unsubscribe()
+  }
+}
+
+async function claimIn(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, input: ClaimInput): Promise<Claimed[]> {
+  const free = await lockClaimable(t, scope, card.id, input.limit, input.skills ?? null)
+  if (free.length === 0) return []
+  const tokens = new Map(free.map(({ message_id }) => [message_id, randomToken()]))
+  const until = new Date(t.now.getTime() + input.lease_seconds * 1000)
+  const rows = await claimMessages(
+    t,
+    scope,
+    [...tokens].map(([id, token]) => ({ id, hash: sha256(token) })),
+    scope.principal,
+    until,
+  )
+  const payloads = await openPayloads(house, t, scope, rows)
+  const claimed: Claimed[] = []
+  for (const message of rows) {
+    const locked = await lockThread(t, scope, message.thread_id)
+    if (!locked) continue
+    const payload = payloads.get(message.id)
+    const fault = faultOf(message, payload)
+    if (fault) {
+      await exhaust(house, t, scope, card, locked, message, fault)
+      continue
+    }
+    const thread = await changeThread(house, t, scope, locked, card, { state: 'delivering', claimedUntil: until })
+    claimed.push({ thread, message, payload: payload as Payload, token: tokens.get(message.id) as string })
+  }
+  return claimed
+}
+
+function faultOf(message: MessageRow, payload: Payload | undefined): string | null {
+  if (message.attempts > MAX_LEASES) return 'leases_exhausted'
+  if (!payload) return 'payload_expired'
+  return isWhole(message, payload) ? null : 'payload_mismatch'
+}
+
+/** T7: it waits for a person, and holds up nobody behind it. */
+export async function exhaust(
+  house: RelayHouse,
+  t: Tx,
+  scope: Scope,
+  card: CardRow,
+  thread: ThreadRow,
+  message: MessageRow,
+  reason: string,
+): Promise<ThreadRow> {
+  if (reason === 'payload_mismatch')
+    house.log.error({ thread_id: thread.id, message_id: message.id }, 'a message is not what was accepted; it goes nowhere')
+  await requeueMessage(t, scope, message.id, { state: 'exhausted', at: null, reason })
+  const news: News[] = [{ type: 'message.exhausted', message: { ...message, state: 'exhausted' }, data: { reason } }]
+  const next =
+    card.on_exhausted === 'fail'
+      ? ({ state: 'failed', reason: 'delivery_exhausted', claimedUntil: null } as const)
+      : ({ state: 'queued', claimedUntil: null } as const)
+  return changeThread(house, t, scope, thread, card, next, news)
+}
+
+export type SettleInput = { claim_token: string; action: 'ack' | 'extend' | 'release' | 'fail'; reason?: string | undefined; lease_seconds?: number | undefined }
+export type Settled = { claim_token: string; status: 'ok' | 'lease_stale'; message_id: string | null; lease_expires_at: string | null }
+
+export const settle = <T>(house: RelayHouse, scope: Scope, slug: string, items: readonly SettleInput[], show: (all: Settled[]) => T): Promise<T> =>
+  tx(house.db, scope, async (t) => {
+    const card = await servedCard(t, scope, slug)
+    const all: Settled[] = []
+    for (const item of items) all.push(await settleOne(house, t, scope, card, item))
+    return show(all)
+  })
+
+const AFTER: Record<SettleInput['action'], readonly MessageRow['state'][]> = {
+  ack: ['delivered'],
+  extend: [],
+  release: ['queued'],
+  fail: ['queued', 'exhausted'],
+}
+
+async function settleOne(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, item: SettleInput): Promise<Settled> {
+  const hash = sha256(item.claim_token)
+  const { claim_token } = item
+  const stale = { claim_token, status: 'lease_stale', message_id: null, lease_expires_at: null } as const
+  const seen = await findOnceClaimed(t, scope, hash)
+  if (!seen || seen.card_id !== card.id) return stale
+  const done = { claim_token, status: 'ok', message_id: seen.id, lease_expires_at: null } as const
+  const thread = await lockThread(t, scope, seen.thread_id)
+  const message = await findClaimed(t, scope, hash)
+  if (!thread || !message) {
+    const now = await findOnceClaimed(t, scope, hash)
+    return now && AFTER[item.action].includes(now.state) ? done : stale
+  }
+  if (isEnded(thread.state)) return stale
+  const { action, reason, lease_seconds = 60 } = item
+  if (action === 'extend') {
+    const until = new Date(t.now.getTime() + lease_seconds * 1000)
+    await extendClaim(t, scope, message.id, until)
+    return { ...done, lease_expires_at: until.toISOString() }
+  }
+  if (action === 'ack') await acknowledge(house, t, scope, card, thread, message, 'inbox')
+  else await giveBack(house, t, scope, card, thread, message, action === 'fail' ? (reason ?? 'failed') : null)
+  return done
+}
+
+/** T5. */
+export async function acknowledge(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, thread: ThreadRow, message: MessageRow, via: 'inbox' | 'push' | 'a2a'): Promise<ThreadRow> {
+  await settleMessages(t, scope, [message.id], { state: 'delivered', reason: null, via })
+  const left = (await listUndelivered(t, scope, thread.id)).some((one) => one.state === 'queued')
+  const next = { state: left ? 'queued' : 'waiting_owner', claimedUntil: null } as const
+  return changeThread(house, t, scope, thread, card, next, [{ type: 'message.delivered', message: { ...message, state: 'delivered' }, data: { via } }])
+}
+
+/** T6: a release costs nothing but the lease; a failure waits longer each time. */
+async function giveBack(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, thread: ThreadRow, message: MessageRow, failure: string | null): Promise<ThreadRow> {
+  if (failure !== null && message.attempts >= MAX_LEASES) return exhaust(house, t, scope, card, thread, message, failure)
+  const wait = RETRY_MS[Math.min(message.attempts, RETRY_MS.length) - 1] ?? 0
+  const at = failure === null ? null : new Date(t.now.getTime() + wait)
+  await requeueMessage(t, scope, message.id, { state: 'queued', at, reason: failure })
+  t.wake(inboxTopic(card.id))
+  const news: News[] = failure === null ? [] : [{ type: 'delivery.failed', data: { message_id: message.id, reason: failure, attempt: message.attempts } }]
+  return changeThread(house, t, scope, thread, card, { state: 'queued', claimedUntil: null }, news)
+}

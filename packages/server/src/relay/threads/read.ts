@@ -1,0 +1,232 @@
+// Reading threads (relay.md R34, R38, R53, R59, R97): by either side, in the order of the one counter, and waiting for the next number without a connection of the database.
+import { Problem } from '@countersign/sdk'
+import type { Scope } from '../../db/scope.ts'
+import { type Tx, tx } from '../../db/tx.ts'
+import { timeUp } from '../../db/version-waits.ts'
+import { openCursor, pageOf } from '../../http/cursor.ts'
+import type { EventStream } from '../../http/route.ts'
+import { reach } from '../../identity/matrix.ts'
+import type { RelayHouse } from '../house.ts'
+import { type Artifact, isEnded, type Message, type MessageKind } from '../model.ts'
+import { openPayloads } from './payload.ts'
+import { linksOf, showCallerThread, showEvent, showMessage, showOwnerThread, showThread } from './show.ts'
+import {
+  findMessage,
+  findThread,
+  listCallerThreads,
+  listMessages,
+  listThreadEvents,
+  listThreads,
+  type MessageRow,
+  newestMessages,
+  type ThreadFilter,
+  type ThreadRow,
+} from './sql.ts'
+
+const ALL_KINDS: readonly MessageKind[] = ['message', 'progress', 'artifact']
+const MOST = 10_000
+const STREAM_PAGE = 200
+
+/** `not_found` also once its envelope's time is over. */
+export async function seeThread(t: Tx, scope: Scope, id: string): Promise<ThreadRow> {
+  const row = await findThread(t, scope, id)
+  if (!row || (row.kept_until !== null && row.kept_until <= t.now)) throw new Problem('not_found')
+  return row
+}
+
+export async function getThread(
+  house: RelayHouse,
+  scope: Scope,
+  id: string,
+  query: { wait_seconds?: number | undefined; after?: number | undefined },
+  signal: AbortSignal,
+) {
+  const { wait_seconds = 0, after } = query
+  const row = await untilMoved(house, scope, id, (one) => isEnded(one.state) || one.sequence > (after ?? Number.POSITIVE_INFINITY), wait_seconds * 1000, signal)
+  return { ...showThread(row, house.origin()), links: linksOf(house.origin(), row) }
+}
+
+/** The thread once `enough` holds, or as it is when `ms` are over or the client has left. */
+export async function untilMoved(
+  house: RelayHouse,
+  scope: Scope,
+  id: string,
+  enough: (row: ThreadRow) => boolean,
+  ms: number,
+  signal: AbortSignal,
+): Promise<ThreadRow> {
+  const read = () => tx(house.db, scope, (t) => seeThread(t, scope, id), { readOnly: true })
+  if (ms === 0) return read()
+  const watch = house.waits.watch(scope.tenantId, id)
+  const over = timeUp(house.db.clock, ms, signal)
+  try {
+    for (;;) {
+      const row = await read()
+      if (enough(row) || over.is()) return row
+      await Promise.race([over.promise, watch.moved(row.sequence)])
+    }
+  } finally {
+    over.cancel()
+    watch.end()
+  }
+}
+
+export const listThreadMessages = (
+  house: RelayHouse,
+  scope: Scope,
+  id: string,
+  query: { limit: number; cursor?: string | undefined },
+): Promise<{ data: Message[]; next_cursor: string | null }> => {
+  const { limit, cursor } = query
+  const at = { tenantId: scope.tenantId, route: 'GET /threads/:id/messages', filter: { id } }
+  return tx(
+    house.db,
+    scope,
+    async (t) => {
+      await seeThread(t, scope, id)
+      const after = cursor === undefined ? 0 : openCursor<number>(house.keyring, at, cursor, t.now)
+      const rows = await listMessages(t, scope, id, after, limit + 1, ALL_KINDS)
+      const page = pageOf(house.keyring, at, rows, { limit, now: t.now, position: (row) => row.sequence })
+      return { ...page, data: await shown(house, t, scope, page.data) }
+    },
+    { readOnly: true },
+  )
+}
+
+export async function shown(house: RelayHouse, t: Tx, scope: Scope, rows: readonly MessageRow[]): Promise<Message[]> {
+  const payloads = await openPayloads(house, t, scope, rows)
+  return rows.map((row) => showMessage(row, payloads.get(row.id), t.now))
+}
+
+export const getMessage = (house: RelayHouse, scope: Scope, id: string, messageId: string): Promise<Message> =>
+  tx(
+    house.db,
+    scope,
+    async (t) => {
+      await seeThread(t, scope, id)
+      const row = await findMessage(t, scope, id, messageId)
+      const hidden = scope.relaySide === 'caller' && row?.side === 'owner' && (row.state === 'held' || row.state === 'refused')
+      if (!row || hidden) throw new Problem('not_found')
+      const [message] = await shown(house, t, scope, [row])
+      const state = (message as Message).payload_state
+      if (state !== 'present')
+        throw new Problem(state === 'erased' ? 'payload_erased' : 'payload_expired', { expired_at: row.expires_at?.toISOString() ?? null })
+      return message as Message
+    },
+    { readOnly: true },
+  )
+
+export const listArtifacts = (house: RelayHouse, scope: Scope, id: string): Promise<Artifact[]> =>
+  tx(
+    house.db,
+    scope,
+    async (t) => {
+      await seeThread(t, scope, id)
+      return mergeArtifacts(await shown(house, t, scope, await listMessages(t, scope, id, 0, MOST, ['artifact'])))
+    },
+    { readOnly: true },
+  )
+
+/** By `artifact_id`, in the order in which each first came: `append` adds parts, anything else replaces them (R53). */
+export function mergeArtifacts(messages: readonly Message[]): Artifact[] {
+  const merged = new Map<string, Artifact>()
+  for (const message of messages) {
+    const { artifact_id: id, parts } = message
+    if (id === undefined || parts === undefined) continue
+    const before = merged.get(id)
+    merged.set(id, {
+      artifact_id: id,
+      name: message.name ?? before?.name ?? null,
+      description: message.description ?? before?.description ?? null,
+      parts: message.append && before ? [...before.parts, ...parts] : parts,
+      is_complete: message.last_chunk !== false,
+      sequence: message.sequence as number,
+    })
+  }
+  return [...merged.values()]
+}
+
+/** A thread with its newest messages and its artifacts, read at one instant: what a snapshot of the A2A face is made of. */
+export const readWhole = (house: RelayHouse, scope: Scope, id: string, most = 100) =>
+  tx(
+    house.db,
+    scope,
+    async (t) => {
+      const thread = await seeThread(t, scope, id)
+      const messages = await shown(house, t, scope, await newestMessages(t, scope, id, most))
+      const artifacts = mergeArtifacts(await shown(house, t, scope, await listMessages(t, scope, id, 0, MOST, ['artifact'])))
+      return { thread: showThread(thread, house.origin()), messages, artifacts }
+    },
+    { readOnly: true, isolation: 'repeatable read' },
+  )
+
+export const listEvents = (house: RelayHouse, scope: Scope, id: string, query: { after?: number | undefined; limit: number }) =>
+  tx(
+    house.db,
+    scope,
+    async (t) => {
+      const thread = await seeThread(t, scope, id)
+      const { after = 0, limit } = query
+      const rows = await listThreadEvents(t, scope, id, after, limit)
+      return { data: rows.map((row) => showEvent(scope, thread.card_id, row)), sequence: thread.sequence }
+    },
+    { readOnly: true },
+  )
+
+/** Every event above `after`, each once and in order, until the thread has ended and all of them were sent. */
+export async function streamEvents(house: RelayHouse, scope: Scope, id: string, after: number, out: EventStream): Promise<void> {
+  const watch = house.waits.watch(scope.tenantId, id)
+  const left = new Promise<void>((resolve) => out.signal.addEventListener('abort', () => resolve(), { once: true }))
+  try {
+    for (let at = after; !out.signal.aborted; ) {
+      const { thread, events } = await tx(
+        house.db,
+        scope,
+        async (t) => ({ thread: await seeThread(t, scope, id), events: await listThreadEvents(t, scope, id, at, STREAM_PAGE) }),
+        { readOnly: true },
+      )
+      for (const row of events) {
+        await out.send({ id: String(row.sequence), event: row.type, data: { ...showEvent(scope, thread.card_id, row), previous_sequence: at } })
+        at = row.sequence
+      }
+      if (events.length === STREAM_PAGE) continue
+      if (isEnded(thread.state)) return
+      await Promise.race([left, watch.moved(at)])
+    }
+  } finally {
+    watch.end()
+  }
+}
+
+/** A resumption names a number that this thread has given. */
+export const checkResume = async (house: RelayHouse, scope: Scope, id: string, after: number): Promise<void> => {
+  const row = await tx(house.db, scope, (t) => seeThread(t, scope, id), { readOnly: true })
+  if (after > row.sequence)
+    throw new Problem('validation_failed', { errors: [{ path: '/after', code: 'too_big', message: `The thread has come to ${row.sequence}.` }] })
+}
+
+export type ThreadQuery = ThreadFilter & { side?: 'caller' | 'owner' | undefined; limit: number; cursor?: string | undefined }
+
+/** Envelopes of one side; `owner` unless said otherwise. */
+export async function listOwnThreads(house: RelayHouse, scope: Scope, query: ThreadQuery) {
+  const { limit, cursor, side = 'owner', ...filter } = query
+  const at = { tenantId: scope.tenantId, route: 'GET /threads', filter: { ...filter, side } }
+  return tx(
+    house.db,
+    scope,
+    async (t) => {
+      const before = cursor === undefined ? null : openCursor<string>(house.keyring, at, cursor, t.now)
+      const page = { limit, now: t.now }
+      if (side === 'owner') {
+        const rows = await listThreads(t, scope, filter, before, limit + 1)
+        const found = pageOf(house.keyring, at, rows, { ...page, position: (row) => row.id })
+        return { ...found, data: found.data.map(showOwnerThread) }
+      }
+      const own = { agent: scope.agentId, user: scope.agentId === null && reach(scope, 'thread.list') === 'own' ? scope.userId : null }
+      const rows = await listCallerThreads(t, scope, filter, own, before, limit + 1)
+      const found = pageOf(house.keyring, at, rows, { ...page, position: (row) => row.thread_id })
+      return { ...found, data: found.data.map(showCallerThread) }
+    },
+    { readOnly: true },
+  )
+}

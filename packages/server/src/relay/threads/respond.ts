@@ -1,0 +1,152 @@
+// The owner's side answers (relay.md T5, T8–T11, §3.2, R53): message, artifacts, settled deliveries and the next state in one transaction.
+import { Problem } from '@countersign/sdk'
+import { sha256 } from '../../crypto/token.ts'
+import type { Scope } from '../../db/scope.ts'
+import { type Tx, tx } from '../../db/tx.ts'
+import { newId } from '../../std/id.ts'
+import type { RelayHouse } from '../house.ts'
+import type { Part, ResponseOutcome } from '../model.ts'
+import { changeThread, type Next, openThread } from './change.ts'
+import { mediaTypes, partKinds } from './parts.ts'
+import { keptFor, type Payload, payloadHash, sealPayload } from './payload.ts'
+import {
+  type CardRow,
+  findCard,
+  findClaimed,
+  insertMessages,
+  listUndelivered,
+  type MessageRow,
+  settleMessages,
+  type ThreadRow,
+} from './sql.ts'
+import type { News } from './tell.ts'
+
+export type ArtifactInput = {
+  artifact_id: string
+  name?: string | undefined
+  description?: string | undefined
+  parts: Part[]
+  append?: boolean | undefined
+  last_chunk?: boolean | undefined
+}
+export type ResponseInput = {
+  outcome: ResponseOutcome
+  /** null: the response has artifacts or an end alone. */
+  payload: Payload | null
+  artifacts: readonly ArtifactInput[]
+  error?: { code: string; message: string } | undefined
+  claim_token?: string | undefined
+  /** Of the upstream's own message, where there is one. */
+  client_message_id?: string | undefined
+}
+export type Via = 'inbox' | 'person' | 'push' | 'a2a'
+export type Responded = { thread: ThreadRow; messages: MessageRow[] }
+
+const NEXT: Record<ResponseOutcome, Next> = {
+  progress: { state: 'waiting_owner', reason: 'progress' },
+  reply: { state: 'responded', reason: 'responded' },
+  ask: { state: 'waiting_caller', reason: 'asked' },
+  completed: { state: 'closed', outcome: 'completed', reason: 'completed' },
+  message: { state: 'closed', outcome: 'completed', reason: 'completed' },
+  failed: { state: 'failed', reason: 'agent_error' },
+  rejected: { state: 'rejected', reason: 'agent_rejected' },
+}
+
+export const respond = <T>(
+  house: RelayHouse,
+  scope: Scope,
+  threadId: string,
+  via: Via,
+  input: ResponseInput,
+  show: (t: Tx, done: Responded) => Promise<T>,
+): Promise<T> => tx(house.db, scope, async (t) => show(t, await respondIn(house, t, scope, threadId, via, input)))
+
+export async function respondIn(house: RelayHouse, t: Tx, scope: Scope, threadId: string, via: Via, input: ResponseInput): Promise<Responded> {
+  const thread = await openThread(t, scope, threadId)
+  if (thread.state === 'awaiting_approval') throw new Problem('state_conflict', { state: thread.state })
+  const card = await findCard(t, scope, { id: thread.card_id })
+  if (!card) throw new Problem('not_found')
+  const settled = await settle(t, scope, thread, via, input.claim_token)
+  const messages = await compose(house, t, scope, card, thread, settled.length, input)
+  await insertMessages(t, scope, messages)
+  const news: News[] = [...settled, ...messages.map(newsOf)]
+  const { outcome } = input
+  const next: Next = {
+    ...NEXT[outcome],
+    claimedUntil: null,
+    error: outcome === 'failed' ? (input.error ?? { code: 'agent_error', message: '' }) : thread.error,
+    answeredAt: thread.answered_at ?? t.now,
+  }
+  const first = messages.find((one) => one.kind !== 'artifact')
+  const now = await changeThread(house, t, scope, thread, card, next, news, first ? { message_id: first.id } : {})
+  return { thread: now, messages }
+}
+
+/** What the answer answers: the claim that it names, or everything that nobody has answered; a copy that somebody else holds is theirs no longer. */
+async function settle(t: Tx, scope: Scope, thread: ThreadRow, via: Via, claim: string | undefined): Promise<News[]> {
+  const claimed = claim === undefined ? null : await findClaimed(t, scope, sha256(claim))
+  if (claim !== undefined && claimed?.thread_id !== thread.id) throw new Problem('lease_stale')
+  const open = (claimed ? [claimed] : await listUndelivered(t, scope, thread.id)).filter((one) => one.state !== 'held')
+  if (open.length === 0) return []
+  await settleMessages(
+    t,
+    scope,
+    open.map((one) => one.id),
+    { state: 'delivered', reason: via === 'person' ? 'answered_in_inbox' : null, via },
+  )
+  return open.map((message) => ({ type: 'message.delivered', message: { ...message, state: 'delivered' }, data: { via } }))
+}
+
+const newsOf = (message: MessageRow): News =>
+  message.kind === 'artifact'
+    ? {
+        type: message.last_chunk === false ? 'artifact.updated' : 'artifact.completed',
+        message,
+        data: { artifact_id: message.artifact_id, append: message.append ?? false },
+      }
+    : { type: 'message.accepted', message, data: { outcome: message.outcome } }
+
+/** Artifacts before the message that refers to them. A final answer without any is one itself, so that readers of either find it (R53). */
+async function compose(
+  house: RelayHouse,
+  t: Tx,
+  scope: Scope,
+  card: CardRow,
+  thread: ThreadRow,
+  before: number,
+  { outcome, payload, artifacts, client_message_id }: ResponseInput,
+): Promise<MessageRow[]> {
+  const isAnswer = outcome === 'completed' || outcome === 'reply'
+  const own: readonly ArtifactInput[] =
+    artifacts.length === 0 && isAnswer && payload ? [{ artifact_id: 'response', parts: payload.parts }] : artifacts
+  const kind = outcome === 'progress' ? ('progress' as const) : ('message' as const)
+  const wanted = [
+    ...own.map((artifact) => ({ kind: 'artifact' as const, payload: { parts: artifact.parts }, artifact })),
+    ...(payload ? [{ kind, payload, artifact: null }] : []),
+  ]
+  if (wanted.length === 0) return []
+  const kept = keptFor(card.retention_days, thread.id, t.now)
+  const ids = wanted.map(() => newId('msg', t.now.getTime()))
+  const sealed = await sealPayload(
+    house,
+    t,
+    scope,
+    kept.subject,
+    wanted.map((one, i) => ({ id: ids[i] as string, payload: one.payload })),
+  )
+  return wanted.map(({ kind: of, payload: { parts }, artifact }, i) => {
+    const { envelope, bytes } = sealed[i] as { envelope: Buffer; bytes: number }
+    if (bytes > card.max_message_bytes) throw new Problem('body_too_large', { max_bytes: card.max_message_bytes })
+    return {
+      ...{ id: ids[i] as string, thread_id: thread.id, card_id: card.id, relay_grant_id: thread.relay_grant_id, sequence: thread.sequence + before + i + 1 },
+      ...{ side: 'owner', kind: of, outcome: of === 'artifact' ? null : outcome, state: 'delivered', state_reason: null, skill: thread.skill },
+      ...{ payload: envelope, subject: kept.subject, payload_hash: payloadHash(parts, thread.skill, thread.id), payload_state: 'present', size_bytes: bytes },
+      ...{ part_kinds: partKinds(parts), media_types: mediaTypes(parts), facts: null, client_message_id: of === 'artifact' ? null : (client_message_id ?? null) },
+      ...{ operation_id: null, reference_thread_ids: [], artifact_id: artifact?.artifact_id ?? null, artifact_name: artifact?.name ?? null },
+      ...{ artifact_description: artifact?.description ?? null, append: artifact ? (artifact.append ?? false) : null },
+      ...{ last_chunk: artifact ? (artifact.last_chunk ?? !artifact.append) : null, created_by: scope.actor.id, created_at: t.now },
+      ...{ expires_at: kept.expiresAt, attempts: 0, next_attempt_at: null, claimed_by: null, claimed_until: null },
+      ...{ delivered_at: t.now, delivered_via: null, task_id: null },
+    } satisfies MessageRow
+  })
+}

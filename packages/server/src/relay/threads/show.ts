@@ -1,0 +1,124 @@
+// Threads, messages and events as they are spoken (relay.md R33, R57). What is not the reader's is not there.
+import type { Scope } from '../../db/scope.ts'
+import { tenantWire } from '../../std/id.ts'
+import type { Message, Part, Thread, ThreadEvent } from '../model.ts'
+import { isReadable, type Payload } from './payload.ts'
+import type { CallerThreadRow, MessageRow, ThreadEventRow, ThreadRow } from './sql.ts'
+
+export const taskUrl = (origin: string, taskId: string): string => `${origin}/tasks/${taskId}`
+
+export const showThread = (row: ThreadRow, origin: string): Thread => ({
+  id: row.id,
+  agent: row.slug,
+  card_version: row.card_version,
+  relay_grant_id: row.relay_grant_id,
+  context_id: row.context_id,
+  state: row.state,
+  outcome: row.outcome,
+  reason: row.reason,
+  turn: row.turn,
+  sequence: row.sequence,
+  skill: row.skill,
+  operation_id: row.operation_id,
+  reference_thread_ids: row.reference_thread_ids,
+  caller: {
+    tenant_id: row.asker_tenant === null ? null : tenantWire(row.asker_tenant),
+    agent_id: row.asker_agent,
+    label: row.label,
+  },
+  approval: row.approval && { ...row.approval, url: taskUrl(origin, row.approval.task_id) },
+  error: row.error,
+  created_at: row.created_at.toISOString(),
+  updated_at: row.updated_at.toISOString(),
+  expires_at: row.expires_at?.toISOString() ?? null,
+  ended_at: row.ended_at?.toISOString() ?? null,
+})
+
+export const showCallerThread = (row: CallerThreadRow) => ({
+  id: row.thread_id,
+  side: 'caller' as const,
+  agent: row.slug,
+  relay_grant_id: row.relay_grant_id,
+  context_id: row.context_id,
+  state: row.state,
+  outcome: row.outcome,
+  reason: row.reason,
+  turn: row.turn,
+  sequence: row.sequence,
+  skill: row.skill,
+  operation_id: row.operation_id,
+  with: row.card_name,
+  created_at: row.created_at.toISOString(),
+  updated_at: row.updated_at.toISOString(),
+  ended_at: row.ended_at?.toISOString() ?? null,
+})
+
+export const showOwnerThread = (row: ThreadRow) => ({
+  id: row.id,
+  side: 'owner' as const,
+  agent: row.slug,
+  relay_grant_id: row.relay_grant_id,
+  context_id: row.context_id,
+  state: row.state,
+  outcome: row.outcome,
+  reason: row.reason,
+  turn: row.turn,
+  sequence: row.sequence,
+  skill: row.skill,
+  operation_id: row.operation_id,
+  with: row.label,
+  created_at: row.created_at.toISOString(),
+  updated_at: row.updated_at.toISOString(),
+  ended_at: row.ended_at?.toISOString() ?? null,
+})
+
+/** `payload`: as opened; undefined where it is gone. */
+export function showMessage(row: MessageRow, payload: Payload | undefined, now: Date): Message {
+  const { artifact_id, artifact_name, artifact_description, append, last_chunk } = row
+  const gone = row.payload_state !== 'present' ? row.payload_state : isReadable(row, now) && payload ? 'present' : 'expired'
+  return {
+    id: row.id,
+    thread_id: row.thread_id,
+    sequence: row.sequence,
+    side: row.side,
+    kind: row.kind,
+    outcome: row.outcome,
+    ...(payload ? { parts: payload.parts as Part[] } : {}),
+    ...(payload?.metadata ? { metadata: payload.metadata } : {}),
+    skill: row.skill,
+    client_message_id: row.client_message_id,
+    operation_id: row.operation_id,
+    reference_thread_ids: row.reference_thread_ids,
+    ...(artifact_id === null ? {} : { artifact_id, append: append ?? false, last_chunk: last_chunk ?? true }),
+    ...(artifact_name === null ? {} : { name: artifact_name }),
+    ...(artifact_description === null ? {} : { description: artifact_description }),
+    payload_hash: row.payload_hash,
+    payload_state: gone,
+    state: row.state,
+    created_at: row.created_at.toISOString(),
+    expires_at: row.expires_at?.toISOString() ?? null,
+  }
+}
+
+/** The caller is not told who of the owner's side it was. */
+export const showEvent = (scope: Scope, cardId: string, row: ThreadEventRow): ThreadEvent => ({
+  id: row.id,
+  sequence: row.sequence,
+  type: row.type,
+  at: row.at.toISOString(),
+  actor: scope.relaySide === 'caller' && row.actor.id !== scope.relayParty && row.actor.id !== scope.actor.id ? { type: 'agent', id: cardId } : row.actor,
+  data: row.data,
+})
+
+export const linksOf = (origin: string, thread: Pick<ThreadRow, 'id' | 'slug'>) => {
+  const inspect = `${origin}/api/v1/threads/${thread.id}`
+  return {
+    inspect,
+    messages: `${inspect}/messages`,
+    events: `${inspect}/events`,
+    stream: `${inspect}/events`,
+    access_tokens: `${inspect}/access-tokens`,
+    close: `${inspect}/close`,
+    a2a_task: `${origin}/agents/${thread.slug}/a2a/rest/tasks/${thread.id}`,
+  }
+}
