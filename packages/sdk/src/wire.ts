@@ -2,6 +2,74 @@
 
 export type Json = null | boolean | number | string | Json[] | { [member: string]: Json }
 
+/** Committed: the thread and every link of it answer from now on. */
+export type AcceptedMessage = {
+  thread_id: string
+  message_id: string
+  sequence: number | null
+  state:
+    | 'awaiting_approval'
+    | 'queued'
+    | 'delivering'
+    | 'waiting_owner'
+    | 'waiting_caller'
+    | 'responded'
+    | 'closed'
+    | 'failed'
+    | 'rejected'
+    | 'revoked'
+    | 'expired'
+  context_id: string
+  operation_id: string | null
+  payload_hash: string
+  expires_at: string | null
+  approval: {
+    task_id: string
+    side: 'caller' | 'owner'
+    url: string
+    expires_at: string
+  } | null
+  links: {
+    inspect: string
+    messages: string
+    events: string
+    stream: string
+    access_tokens: string
+    close: string
+    a2a_task: string
+  }
+  thread_access_token?: string | null
+  thread_access_token_expires_at?: string | null
+  secret_shown?: boolean
+  response?: {
+    outcome: 'reply' | 'progress' | 'ask' | 'completed' | 'failed' | 'rejected' | 'message' | null
+    state:
+      | 'awaiting_approval'
+      | 'queued'
+      | 'delivering'
+      | 'waiting_owner'
+      | 'waiting_caller'
+      | 'responded'
+      | 'closed'
+      | 'failed'
+      | 'rejected'
+      | 'revoked'
+      | 'expired'
+    parts: {
+      text?: string
+      /** Any JSON value. */
+      data?: Json
+      raw?: string
+      url?: string
+      media_type?: string
+      filename?: string
+      metadata?: { [member: string]: Json }
+    }[]
+    artifacts: ThreadArtifact[]
+  }
+  events_after?: number
+}
+
 export type AddedRootKey = {
   version: number
   fingerprint: string
@@ -235,6 +303,78 @@ export type Checkpoint = {
   note: string
   created_at: string
   cosignatures: string | null
+}
+
+export type ClaimedMessage = {
+  message: ThreadMessage
+  thread: {
+    id: string
+    agent: string
+    card_version: number
+    relay_grant_id: string
+    context_id: string
+    state:
+      | 'awaiting_approval'
+      | 'queued'
+      | 'delivering'
+      | 'waiting_owner'
+      | 'waiting_caller'
+      | 'responded'
+      | 'closed'
+      | 'failed'
+      | 'rejected'
+      | 'revoked'
+      | 'expired'
+    outcome: 'completed' | 'canceled' | null
+    reason:
+      | 'progress'
+      | 'reply_held'
+      | 'asked'
+      | 'responded'
+      | 'completed'
+      | 'closed_by_caller'
+      | 'closed_by_owner'
+      | 'agent_error'
+      | 'delivery_exhausted'
+      | 'outcome_unknown'
+      | 'reply_refused'
+      | 'deadline_passed'
+      | 'no_answer'
+      | 'approval_denied'
+      | 'approval_timeout'
+      | 'policy_denied'
+      | 'agent_rejected'
+      | 'grant_revoked'
+      | 'grant_expired'
+      | null
+    turn: 'caller' | 'owner' | 'human' | 'none'
+    sequence: number
+    skill: string | null
+    operation_id: string | null
+    reference_thread_ids: string[]
+    caller: {
+      tenant_id: string | null
+      agent_id: string | null
+      label: string
+    }
+    approval: {
+      task_id: string
+      side: 'caller' | 'owner'
+      url: string
+      expires_at: string
+    } | null
+    error: {
+      code: string
+      message: string
+    } | null
+    created_at: string
+    updated_at: string
+    expires_at: string | null
+    ended_at: string | null
+  }
+  /** The fence of this lease: name it in the answer and when you settle. */
+  claim_token: string
+  lease_expires_at: string
 }
 
 /** A remark on a task. */
@@ -1722,6 +1862,20 @@ export type OwnRun = {
   env: { [member: string]: string }
 }
 
+/** One content: `text`, `data`, `raw` or `url`. */
+export type Part = {
+  text?: string
+  /** Any JSON value. */
+  data?: Json
+  /** base64 */
+  raw?: string
+  /** https; passed on and never opened. */
+  url?: string
+  media_type?: string
+  filename?: string
+  metadata?: { [member: string]: Json }
+}
+
 export type PolicyCheck = {
   valid: boolean
   errors: PolicyFault[]
@@ -2322,6 +2476,54 @@ export type Replay = {
   created_by: string
   created_at: string
   ended_at: string | null
+}
+
+/** What the owner’s side said, and the state that it brought the thread to. */
+export type RespondedMessage = {
+  thread_id: string
+  message_id: string | null
+  sequence: number
+  state:
+    | 'awaiting_approval'
+    | 'queued'
+    | 'delivering'
+    | 'waiting_owner'
+    | 'waiting_caller'
+    | 'responded'
+    | 'closed'
+    | 'failed'
+    | 'rejected'
+    | 'revoked'
+    | 'expired'
+  outcome: 'completed' | 'canceled' | null
+  reason:
+    | 'progress'
+    | 'reply_held'
+    | 'asked'
+    | 'responded'
+    | 'completed'
+    | 'closed_by_caller'
+    | 'closed_by_owner'
+    | 'agent_error'
+    | 'delivery_exhausted'
+    | 'outcome_unknown'
+    | 'reply_refused'
+    | 'deadline_passed'
+    | 'no_answer'
+    | 'approval_denied'
+    | 'approval_timeout'
+    | 'policy_denied'
+    | 'agent_rejected'
+    | 'grant_revoked'
+    | 'grant_expired'
+    | null
+  turn: 'caller' | 'owner' | 'human' | 'none'
+  approval: {
+    task_id: string
+    side: 'caller' | 'owner'
+    url: string
+    expires_at: string
+  } | null
 }
 
 /** One change of what the human is asked to judge. */
@@ -3249,6 +3451,201 @@ export type TestSent = {
   delivery_id: string
 }
 
+/** A piece of work between two agents. */
+export type Thread = {
+  id: string
+  agent: string
+  card_version: number
+  relay_grant_id: string
+  context_id: string
+  state:
+    | 'awaiting_approval'
+    | 'queued'
+    | 'delivering'
+    | 'waiting_owner'
+    | 'waiting_caller'
+    | 'responded'
+    | 'closed'
+    | 'failed'
+    | 'rejected'
+    | 'revoked'
+    | 'expired'
+  outcome: 'completed' | 'canceled' | null
+  reason:
+    | 'progress'
+    | 'reply_held'
+    | 'asked'
+    | 'responded'
+    | 'completed'
+    | 'closed_by_caller'
+    | 'closed_by_owner'
+    | 'agent_error'
+    | 'delivery_exhausted'
+    | 'outcome_unknown'
+    | 'reply_refused'
+    | 'deadline_passed'
+    | 'no_answer'
+    | 'approval_denied'
+    | 'approval_timeout'
+    | 'policy_denied'
+    | 'agent_rejected'
+    | 'grant_revoked'
+    | 'grant_expired'
+    | null
+  turn: 'caller' | 'owner' | 'human' | 'none'
+  sequence: number
+  skill: string | null
+  operation_id: string | null
+  reference_thread_ids: string[]
+  caller: {
+    tenant_id: string | null
+    agent_id: string | null
+    label: string
+  }
+  approval: {
+    task_id: string
+    side: 'caller' | 'owner'
+    url: string
+    expires_at: string
+  } | null
+  error: {
+    code: string
+    message: string
+  } | null
+  created_at: string
+  updated_at: string
+  expires_at: string | null
+  ended_at: string | null
+  links: {
+    inspect: string
+    messages: string
+    events: string
+    stream: string
+    access_tokens: string
+    close: string
+    a2a_task: string
+  }
+}
+
+/** A result, merged from the pieces in which it came. */
+export type ThreadArtifact = {
+  artifact_id: string
+  name: string | null
+  description: string | null
+  parts: {
+    text?: string
+    /** Any JSON value. */
+    data?: Json
+    raw?: string
+    url?: string
+    media_type?: string
+    filename?: string
+    metadata?: { [member: string]: Json }
+  }[]
+  is_complete: boolean
+  sequence: number
+}
+
+/** One numbered fact of a thread. */
+export type ThreadEvent = {
+  id: string
+  sequence: number
+  type: string
+  at: string
+  actor: {
+    type: string
+    id: string
+  }
+  data: { [member: string]: Json }
+}
+
+/** A thread as one side’s list shows it: no content. */
+export type ThreadLine = {
+  id: string
+  side: 'caller' | 'owner'
+  agent: string
+  relay_grant_id: string
+  context_id: string
+  state:
+    | 'awaiting_approval'
+    | 'queued'
+    | 'delivering'
+    | 'waiting_owner'
+    | 'waiting_caller'
+    | 'responded'
+    | 'closed'
+    | 'failed'
+    | 'rejected'
+    | 'revoked'
+    | 'expired'
+  outcome: 'completed' | 'canceled' | null
+  reason:
+    | 'progress'
+    | 'reply_held'
+    | 'asked'
+    | 'responded'
+    | 'completed'
+    | 'closed_by_caller'
+    | 'closed_by_owner'
+    | 'agent_error'
+    | 'delivery_exhausted'
+    | 'outcome_unknown'
+    | 'reply_refused'
+    | 'deadline_passed'
+    | 'no_answer'
+    | 'approval_denied'
+    | 'approval_timeout'
+    | 'policy_denied'
+    | 'agent_rejected'
+    | 'grant_revoked'
+    | 'grant_expired'
+    | null
+  turn: 'caller' | 'owner' | 'human' | 'none'
+  sequence: number
+  skill: string | null
+  operation_id: string | null
+  /** The other side: the label of the relay grant, or the name on the card. */
+  with: string
+  created_at: string
+  updated_at: string
+  ended_at: string | null
+}
+
+/** What one side said; without `parts` once its payload is gone. */
+export type ThreadMessage = {
+  id: string
+  thread_id: string
+  sequence: number | null
+  side: 'caller' | 'owner'
+  kind: 'message' | 'progress' | 'artifact'
+  outcome: 'reply' | 'progress' | 'ask' | 'completed' | 'failed' | 'rejected' | 'message' | null
+  parts?: {
+    text?: string
+    /** Any JSON value. */
+    data?: Json
+    raw?: string
+    url?: string
+    media_type?: string
+    filename?: string
+    metadata?: { [member: string]: Json }
+  }[]
+  metadata?: { [member: string]: Json }
+  skill: string | null
+  client_message_id: string | null
+  operation_id: string | null
+  reference_thread_ids: string[]
+  artifact_id?: string
+  name?: string
+  description?: string
+  append?: boolean
+  last_chunk?: boolean
+  payload_hash: string
+  payload_state: 'present' | 'expired' | 'erased'
+  state: 'held' | 'queued' | 'delivering' | 'delivered' | 'exhausted' | 'withdrawn' | 'refused'
+  created_at: string
+  expires_at: string | null
+}
+
 export type Tick = {
   /** The duties that were looked at. */
   duties: string[]
@@ -3345,6 +3742,36 @@ export type VerifierTrial = {
   input_tokens: number
   output_tokens: number
   cost: number | null
+}
+
+/** A message of a caller that the owner’s side has not settled: no content. */
+export type WaitingMessage = {
+  message_id: string
+  thread_id: string
+  sequence: number
+  from: string
+  context_id: string
+  skill: string | null
+  state: string
+  state_reason: string | null
+  thread_state:
+    | 'awaiting_approval'
+    | 'queued'
+    | 'delivering'
+    | 'waiting_owner'
+    | 'waiting_caller'
+    | 'responded'
+    | 'closed'
+    | 'failed'
+    | 'rejected'
+    | 'revoked'
+    | 'expired'
+  size_bytes: number
+  age_seconds: number
+  attempts: number
+  claimed_by: string | null
+  claimed_until: string | null
+  created_at: string
 }
 
 export type Worker = {
@@ -8110,6 +8537,269 @@ export type Routes = {
     body: undefined
     answers: {
       200: ProxiedRequest
+    }
+  }
+  'POST /agents/:slug/threads': {
+    params: { slug: string }
+    query: Record<string, never>
+    body: {
+      text?: string
+      /** Any JSON value. */
+      data?: Json
+      parts?: Part[]
+      metadata?: { [member: string]: Json }
+      skill?: string
+      operation_id?: string
+      reference_thread_ids?: string[]
+      /** Waits for the answer: 200 with it when it comes in time, otherwise 202. */
+      sync?: {
+        wait_ms: number
+      }
+      /** The caller’s own name for a conversation, or one that an earlier thread had. */
+      context_id?: string
+      accepted_output_modes?: string[]
+      expires_in_seconds?: number
+      /** With scope `threads:read`: also a thread token, shown once. */
+      want_thread_token?: boolean
+      /** Rings: unanswered after the card’s `ring_seconds` it ends. */
+      live?: boolean
+    }
+    answers: {
+      200: AcceptedMessage
+      202: AcceptedMessage
+    }
+  }
+  'POST /agents/:slug/invoke': {
+    params: { slug: string }
+    query: Record<string, never>
+    body: {
+      text?: string
+      /** Any JSON value. */
+      data?: Json
+      parts?: Part[]
+      metadata?: { [member: string]: Json }
+      skill?: string
+      operation_id?: string
+      reference_thread_ids?: string[]
+      /** Waits for the answer: 200 with it when it comes in time, otherwise 202. */
+      sync?: {
+        wait_ms: number
+      }
+      /** The caller’s own name for a conversation, or one that an earlier thread had. */
+      context_id?: string
+      accepted_output_modes?: string[]
+      expires_in_seconds?: number
+      /** With scope `threads:read`: also a thread token, shown once. */
+      want_thread_token?: boolean
+      /** Rings: unanswered after the card’s `ring_seconds` it ends. */
+      live?: boolean
+    }
+    answers: {
+      200: AcceptedMessage
+      202: AcceptedMessage
+    }
+  }
+  'POST /threads/:id/messages': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      text?: string
+      /** Any JSON value. */
+      data?: Json
+      parts?: Part[]
+      metadata?: { [member: string]: Json }
+      skill?: string
+      operation_id?: string
+      reference_thread_ids?: string[]
+      /** Waits for the answer: 200 with it when it comes in time, otherwise 202. */
+      sync?: {
+        wait_ms: number
+      }
+    }
+    answers: {
+      200: AcceptedMessage
+      202: AcceptedMessage
+    }
+  }
+  'POST /threads/:id/messages/:mid/withdraw': {
+    params: { id: string; mid: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: ThreadMessage
+    }
+  }
+  'POST /threads/:id/access-tokens': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      side?: 'caller' | 'owner'
+    }
+    answers: {
+      201: {
+        thread_access_token?: string
+        secret_shown?: boolean
+        side: 'caller' | 'owner'
+        expires_at: string
+      }
+    }
+  }
+  'GET /threads': {
+    params: Record<string, never>
+    query: {
+      side?: 'caller' | 'owner'
+      state?: string
+      agent?: string
+      context_id?: string
+      operation_id?: string
+      relay_grant_id?: string
+      limit?: number
+      cursor?: string
+    }
+    body: undefined
+    answers: {
+      200: {
+        data: ThreadLine[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /threads/:id': {
+    params: { id: string }
+    query: { wait_seconds?: number; after?: number }
+    body: undefined
+    answers: {
+      200: Thread
+    }
+  }
+  'GET /threads/:id/messages': {
+    params: { id: string }
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: ThreadMessage[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /threads/:id/messages/:mid': {
+    params: { id: string; mid: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: ThreadMessage
+    }
+  }
+  'GET /threads/:id/artifacts': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: ThreadArtifact[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /threads/:id/events': {
+    params: { id: string }
+    query: { after?: number; limit?: number }
+    body: undefined
+    answers: {
+      200: {
+        data: ThreadEvent[]
+        sequence: number
+      }
+    }
+  }
+  'POST /threads/:id/responses': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      text?: string
+      /** Any JSON value. */
+      data?: Json
+      parts?: Part[]
+      metadata?: { [member: string]: Json }
+      outcome?: 'reply' | 'progress' | 'ask' | 'completed' | 'failed' | 'rejected' | 'message'
+      artifacts?: {
+        artifact_id: string
+        name?: string
+        description?: string
+        parts: Part[]
+        append?: boolean
+        last_chunk?: boolean
+      }[]
+      error?: {
+        code: string
+        message: string
+      }
+      claim_token?: string
+    }
+    answers: {
+      200: RespondedMessage
+      202: RespondedMessage
+    }
+  }
+  'POST /threads/:id/close': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      reason?: string
+    }
+    answers: {
+      200: Thread
+    }
+  }
+  'POST /agents/:slug/inbox/claim': {
+    params: { slug: string }
+    query: Record<string, never>
+    body: {
+      limit?: number
+      lease_seconds?: number
+      wait_seconds?: number
+      skills?: string[]
+    }
+    answers: {
+      200: {
+        data: ClaimedMessage[]
+      }
+    }
+  }
+  'POST /agents/:slug/inbox/settle': {
+    params: { slug: string }
+    query: Record<string, never>
+    body: {
+      claim_token: string
+      action: 'ack' | 'extend' | 'release' | 'fail'
+      reason?: string
+      lease_seconds?: number
+    }[]
+    answers: {
+      200: {
+        data: {
+          claim_token: string
+          status: 'ok' | 'lease_stale'
+          message_id: string | null
+          lease_expires_at: string | null
+        }[]
+      }
+    }
+  }
+  'GET /agents/:slug/inbox': {
+    params: { slug: string }
+    query: { state?: 'queued' | 'delivering' | 'exhausted' | 'held'; limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: WaitingMessage[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
     }
   }
   'POST /callbacks/:id/complete': {

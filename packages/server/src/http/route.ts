@@ -176,6 +176,10 @@ export type RouteSpec<
   cost?: number
   /** Bytes; 1 MiB unless said otherwise. */
   maxBody?: number
+  /** Also answers with server-sent events where the request's Accept names them; the handler then calls `ask.stream`. */
+  alsoStreams?: true
+  /** Having waited after its transaction, its answer may say more than what a repeat is told. */
+  grows?: true
   /** The verb gets the bytes of the body, unread, because they were signed; `body` then only describes them. */
   bytes?: true
   /** The header is checked and then ignored: for routes that end in a cookie or whose repetition is harmless. */

@@ -153,6 +153,7 @@ type Running = {
 
 function refuseAccept({ streams, route }: Entry, accept: string | undefined): void {
   if (accept === undefined || accept.includes('*/*') || Object.values(route.spec.answers).includes('page')) return
+  if (route.spec.alsoStreams && /text\/(\*|event-stream)/i.test(accept)) return
   if (streams ? /text\/(\*|event-stream)/i.test(accept) : /application\/(\*|json|problem\+json)/i.test(accept)) return
   throw new Problem('not_acceptable', { offered: [streams ? 'text/event-stream' : 'application/json'] })
 }
@@ -299,7 +300,7 @@ async function run(running: Running, attempt?: Attempt): Promise<Answer | typeof
     if (result instanceof Download)
       return sendDownload(result, { exchange, headers: { ...service.base(), ...gathered.headers }, signal: signals.open() })
     const answer = rendered(entry, control, result)
-    service.check?.(entry, answer, committed.answer)
+    service.check?.(entry, answer, entry.route.spec.grows ? undefined : committed.answer)
     return answer
   } finally {
     signals.close()

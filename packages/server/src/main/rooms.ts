@@ -58,6 +58,11 @@ import { holdJobs, holdSchedules } from '../proxy/holds/jobs.ts'
 import { holdRoutes } from '../proxy/holds/routes.ts'
 import { watchHolds } from '../proxy/holds/watch.ts'
 import { requestRoutes } from '../proxy/requests/routes.ts'
+import { relayBearers } from '../relay/bearers.ts'
+import type { RelayHouse } from '../relay/house.ts'
+import { relayJobs, relaySchedules } from '../relay/jobs.ts'
+import { relayRootRoutes, relayRoutes } from '../relay/routes.ts'
+import { openThreadWaits } from '../relay/threads/wait.ts'
 import { statusJobs, statusSchedules } from '../status/jobs.ts'
 import { incidentRoutes, type StatusHouse, statusRoutes } from '../status/routes.ts'
 import type { Log } from '../std/log.ts'
@@ -157,7 +162,7 @@ export function openRooms(ground: Ground): Rooms {
   const passwords = openPasswords({ keyring, cost: ground.passwordCost })
   const identity: IdentityHouse = {
     ...{ db, keyring, origin, passwords, agentProof: config.agentProof },
-    bearers: [embedBearer({ db }), ...runBearers({ db })],
+    bearers: [embedBearer({ db }), ...runBearers({ db }), ...relayBearers({ db })],
   }
   const door = openDoor({
     guard: guardOf(ground),
@@ -205,6 +210,11 @@ export function openRooms(ground: Ground): Rooms {
     runMaxSeconds: config.runMaxTtl,
     runEnds,
   }
+  const relay: RelayHouse = {
+    ...{ db, keyring, log, door, policies, countersign, tasks, origin },
+    follows: [],
+    waits: openThreadWaits(db, log),
+  }
   const gate: GateHouse = {
     vault,
     tasks,
@@ -235,6 +245,7 @@ export function openRooms(ground: Ground): Rooms {
       ...refreshJobs(vault),
       ...revocationJobs(vault),
       ...holdJobs(gate),
+      ...relayJobs(relay),
     ].map(holds.over),
     ...tenantJobs(breakGlass),
     ...statusJobs({ db, log }),
@@ -262,6 +273,7 @@ export function openRooms(ground: Ground): Rooms {
       ...vaultSchedules,
       ...refreshSchedules,
       ...holdSchedules,
+      ...relaySchedules,
     ],
     clock: db.clock,
     log,
@@ -304,6 +316,7 @@ export function openRooms(ground: Ground): Rooms {
       mcp,
       vault,
       gate,
+      relay,
     }),
     status,
     channels,
@@ -335,6 +348,7 @@ type Houses = {
   mcp: McpHouse
   vault: VaultHouse
   gate: GateHouse
+  relay: RelayHouse
 }
 
 const listRoutes = ({
@@ -352,6 +366,7 @@ const listRoutes = ({
   mcp,
   vault,
   gate,
+  relay,
 }: Houses): { routes: Route[]; rootRoutes: Route[] } => ({
   routes: [
     ...identityRoutes(identity),
@@ -382,6 +397,7 @@ const listRoutes = ({
     ...draftRoutes(gate),
     ...holdRoutes(gate),
     ...requestRoutes(vault),
+    ...relayRoutes(relay),
     ...receiverRoutes({ receiver }),
   ],
   rootRoutes: [
@@ -392,6 +408,7 @@ const listRoutes = ({
     embedPageRoute(embed),
     webhookKeyRoute(webhooks),
     ...mcpRoutes(mcp),
+    ...relayRootRoutes(relay),
   ],
 })
 
@@ -424,6 +441,7 @@ export function describeRoutes(): { routes: Route[]; rootRoutes: Route[] } {
     mcp: nobody,
     vault: nobody,
     gate: nobody as unknown as GateHouse,
+    relay: nobody as unknown as RelayHouse,
   })
 }
 

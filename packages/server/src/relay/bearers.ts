@@ -11,7 +11,7 @@ import { type RelayTokenInUse, type ThreadTokenInUse, useRelayToken, useThreadTo
 
 /** Of a thread token: what its side may do with it. */
 const THREAD_SCOPES = {
-  caller: ['threads:read', 'threads:close', 'threads:subscribe'],
+  caller: ['threads:read', 'threads:close', 'threads:send', 'threads:subscribe'],
   owner: ['threads:read', 'threads:close', 'threads:respond'],
 } as const
 
@@ -32,10 +32,12 @@ export const relayBearers = (house: House): GuestBearer[] =>
   (['live', 'test'] as const).flatMap((environment) => [
     {
       prefix: `cs_${environment}_rly_`,
+      unseenWhereOpen: true as const,
       scopeOf: (request: Info, token: string, route: Route | undefined) => scopeOfRelayToken(house, request, token, route),
     },
     {
       prefix: `cs_${environment}_thr_`,
+      unseenWhereOpen: true as const,
       scopeOf: (request: Info, token: string, route: Route | undefined) => scopeOfThreadToken(house, request, token, route),
     },
   ])

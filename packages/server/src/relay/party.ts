@@ -3,7 +3,7 @@
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../db/scope.ts'
 import { type Db, once, type Tx, tx } from '../db/tx.ts'
-import { reach } from '../identity/matrix.ts'
+import { reach, scopeOf } from '../identity/matrix.ts'
 import type { Side } from './model.ts'
 import {
   type CardPlace,
@@ -106,7 +106,10 @@ export async function enterThing(house: House, scope: Scope, id: string, action:
   }
   if (!isAsker) throw new Problem('not_found')
   await refuseOthers(house, scope, action, (t) => ownsAgent(t, scope, place.asker_agent))
-  return { scope: partyScope(scope, place, mayOf(scope, RELAY_SCOPES)), side: 'caller', place }
+  // The five words, and the one act of this route: what a key or a session may at home (R72).
+  const may: string[] =
+    reach(scope, action) === 'none' ? mayOf(scope, RELAY_SCOPES) : [...mayOf(scope, RELAY_SCOPES), scopeOf(action)]
+  return { scope: partyScope(scope, place, may), side: 'caller', place }
 }
 
 /** Whoever reaches their own alone is told nothing of what is not. */

@@ -109,3 +109,8 @@ export const ownsAgent = (t: Tx, scope: Scope, agentId: string | null) => t.one<
     select from agents a
     where a.tenant_id = ${scope.tenantId}::uuid and a.id = ${agentId}::text and (a.id = ${scope.agentId}::text or a.user_id = ${scope.userId}::text)
   ) as own`
+
+/** Of the newest request of this agent for the card. */
+export const findRequestState = (t: Tx, scope: Scope, cardId: string, agentId: string) => t.maybe<{ state: string }>`
+  select state from connection_requests where tenant_id = ${scope.tenantId}::uuid and card_id = ${cardId}::text and asker_agent = ${agentId}::text
+  order by id desc limit 1`

@@ -37,6 +37,8 @@ export type SendInput = {
   reference_thread_ids?: string[] | undefined
   /** Where the caller's data part stands in its body, for what is said of a fact. */
   dataAt?: (index: number) => string
+  /** Of the whole body, where there is one. */
+  bodyBytes?: number
 }
 export type StartInput = SendInput & {
   context_id?: string | undefined
@@ -54,7 +56,14 @@ const PARTS_OF_USAGE = 16
 const MAX_MESSAGES = 10_000
 
 /** T1. `show` makes the answer inside the transaction. */
-export const startThread = <T>(house: RelayHouse, scope: Scope, slug: string, face: Face, input: StartInput, show: Show<T>): Promise<T> =>
+export const startThread = <T>(
+  house: RelayHouse,
+  scope: Scope,
+  slug: string,
+  face: Face,
+  input: StartInput,
+  show: Show<T>,
+): Promise<T> =>
   tx(house.db, scope, async (t) => {
     const card = await findCard(t, scope, { slug })
     if (!card) throw new Problem('not_found')
@@ -67,7 +76,16 @@ export const startThread = <T>(house: RelayHouse, scope: Scope, slug: string, fa
     const asks = made.judged.outcome.outcome === 'ask'
     const state: ThreadState = asks ? 'awaiting_approval' : 'queued'
     const row: NewThread = {
-      ...{ id, card_id: card.id, card_version: card.version, relay_grant_id: grant.id, face, state, turn: asks ? 'human' : 'owner', sequence: 2 },
+      ...{
+        id,
+        card_id: card.id,
+        card_version: card.version,
+        relay_grant_id: grant.id,
+        face,
+        state,
+        turn: asks ? 'human' : 'owner',
+        sequence: 2,
+      },
       context_id: input.context_id ?? newId('ctx', t.now.getTime()),
       skill: input.skill ?? null,
       operation_id: input.operation_id ?? null,
@@ -81,7 +99,13 @@ export const startThread = <T>(house: RelayHouse, scope: Scope, slug: string, fa
     await insertThread(t, scope, row)
     const thread: ThreadRow = {
       ...row,
-      ...{ tenant_id: scope.tenantId, slug: card.slug, asker_tenant: grant.asker_tenant, asker_agent: grant.asker_agent, label: grant.label },
+      ...{
+        tenant_id: scope.tenantId,
+        slug: card.slug,
+        asker_tenant: grant.asker_tenant,
+        asker_agent: grant.asker_agent,
+        label: grant.label,
+      },
       ...{ outcome: null, reason: null, answered_at: null, approval: null, error: null, claimed_until: null },
       ...{ created_at: t.now, updated_at: t.now, ended_at: null, kept_until: null },
     }
@@ -95,14 +119,22 @@ export const startThread = <T>(house: RelayHouse, scope: Scope, slug: string, fa
   })
 
 /** T12: any open thread takes it; while people are asked about an earlier message it waits behind that one. */
-export const sendMessage = <T>(house: RelayHouse, scope: Scope, threadId: string, face: Face, input: SendInput, show: Show<T>): Promise<T> =>
+export const sendMessage = <T>(
+  house: RelayHouse,
+  scope: Scope,
+  threadId: string,
+  face: Face,
+  input: SendInput,
+  show: Show<T>,
+): Promise<T> =>
   tx(house.db, scope, async (t) => {
     const thread = await openThread(t, scope, threadId)
     const card = await findCard(t, scope, { id: thread.card_id })
     if (!card) throw new Problem('not_found')
     refusePaused(card, t.now)
     const grant = await takeGrant(t, scope, card)
-    if (thread.sequence >= MAX_MESSAGES) throw new Problem('quota_exceeded', { quota: 'messages_per_thread', limit: MAX_MESSAGES, resets_at: null })
+    if (thread.sequence >= MAX_MESSAGES)
+      throw new Problem('quota_exceeded', { quota: 'messages_per_thread', limit: MAX_MESSAGES, resets_at: null })
     const at = { id: thread.id, face, first: false, sequence: thread.sequence + 1, open: null }
     const made = await judge(house, t, scope, card, grant, at, { ...input, skill: input.skill ?? thread.skill ?? undefined })
     const asks = made.judged.outcome.outcome === 'ask'
@@ -127,12 +159,15 @@ function refusePaused(card: CardRow, now: Date): void {
 async function takeGrant(t: Tx, scope: Scope, card: CardRow): Promise<GrantRow> {
   const grant = scope.relayParty === undefined ? null : await shareGrant(t, scope, scope.relayParty)
   if (!grant || grant.card_id !== card.id) throw new Problem('not_found')
+  // As though policy had said no: a block is told to nobody (R120).
+  if (grant.is_blocked) throw new Problem('policy_denied', { reason: 'no_permit', policy_ids: [] })
   if (grant.state === 'revoked') throw new Problem('key_revoked')
   if (grant.state !== 'active' || grant.is_over) throw new Problem('key_expired')
   return grant
 }
 
-const quota = (name: keyof typeof QUOTAS, card: CardRow, grant: GrantRow): number => grant.limits[name] ?? card.limits[name] ?? QUOTAS[name]
+const quota = (name: keyof typeof QUOTAS, card: CardRow, grant: GrantRow): number =>
+  grant.limits[name] ?? card.limits[name] ?? QUOTAS[name]
 
 /** How many are open; near the limit starts take turns, so that it holds whoever races. */
 async function withinOpen(t: Tx, scope: Scope, card: CardRow, grant: GrantRow): Promise<number> {
@@ -142,7 +177,8 @@ async function withinOpen(t: Tx, scope: Scope, card: CardRow, grant: GrantRow): 
     await lockStarts(t, grant.id)
     n = (await countOpen(t, scope, grant.id)).n
   }
-  if (limit > 0 && n >= limit) throw new Problem('quota_exceeded', { quota: 'max_open_threads', limit, resets_at: null, retry_after: 60 })
+  if (limit > 0 && n >= limit)
+    throw new Problem('quota_exceeded', { quota: 'max_open_threads', limit, resets_at: null, retry_after: 60 })
   return n
 }
 
@@ -159,23 +195,72 @@ async function judge(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, gran
   const id = newId('msg', t.now.getTime())
   const [sealed] = await sealPayload(house, t, scope, kept.subject, [{ id, payload }])
   const { envelope, bytes } = sealed as { envelope: Buffer; bytes: number }
-  if (bytes > card.max_message_bytes) throw new Problem('body_too_large', { max_bytes: card.max_message_bytes })
+  if (Math.max(bytes, input.bodyBytes ?? 0) > card.max_message_bytes)
+    throw new Problem('body_too_large', { max_bytes: card.max_message_bytes })
   refuseUsed(t.now, card, grant, used, bytes)
   const hash = payloadHash(payload.parts, input.skill ?? null, at.id)
   const judged = await judgeMessage(house, t, scope, {
-    ...{ action: at.first ? 'thread.start' : 'thread.send', card, grant, threadId: at.id, face: at.face, first: at.first, sequence: at.sequence },
-    ...{ skill: input.skill ?? null, parts: payload.parts, partKinds: partKinds(payload.parts), mediaTypes: mediaTypes(payload.parts) },
+    ...{
+      action: at.first ? 'thread.start' : 'thread.send',
+      card,
+      grant,
+      threadId: at.id,
+      face: at.face,
+      first: at.first,
+      sequence: at.sequence,
+    },
+    ...{
+      skill: input.skill ?? null,
+      parts: payload.parts,
+      partKinds: partKinds(payload.parts),
+      mediaTypes: mediaTypes(payload.parts),
+    },
     ...{ sizeBytes: bytes, payloadHash: hash, facts, openThreads: at.open ?? 0, messagesToday: used.messages },
   })
   const { outcome, policy_ids, policy_version } = judged.outcome
   const message: MessageRow = {
-    ...{ id, thread_id: at.id, card_id: card.id, relay_grant_id: grant.id, sequence: at.sequence, side: 'caller', kind: 'message', outcome: null },
-    ...{ state: outcome === 'ask' ? 'held' : 'queued', state_reason: null, skill: input.skill ?? null, payload: envelope, subject: kept.subject },
-    ...{ payload_hash: hash, payload_state: 'present', size_bytes: bytes, part_kinds: partKinds(payload.parts), media_types: mediaTypes(payload.parts), facts },
+    ...{
+      id,
+      thread_id: at.id,
+      card_id: card.id,
+      relay_grant_id: grant.id,
+      sequence: at.sequence,
+      side: 'caller',
+      kind: 'message',
+      outcome: null,
+    },
+    ...{
+      state: outcome === 'ask' ? 'held' : 'queued',
+      state_reason: null,
+      skill: input.skill ?? null,
+      payload: envelope,
+      subject: kept.subject,
+    },
+    ...{
+      payload_hash: hash,
+      payload_state: 'present',
+      size_bytes: bytes,
+      part_kinds: partKinds(payload.parts),
+      media_types: mediaTypes(payload.parts),
+      facts,
+    },
     ...{ client_message_id: input.client_message_id ?? null, operation_id: input.operation_id ?? null },
-    ...{ reference_thread_ids: input.reference_thread_ids ?? [], artifact_id: null, artifact_name: null, artifact_description: null },
+    ...{
+      reference_thread_ids: input.reference_thread_ids ?? [],
+      artifact_id: null,
+      artifact_name: null,
+      artifact_description: null,
+    },
     ...{ append: null, last_chunk: null, created_by: scope.actor.id, created_at: t.now, expires_at: kept.expiresAt },
-    ...{ attempts: 0, next_attempt_at: null, claimed_by: null, claimed_until: null, delivered_at: null, delivered_via: null, task_id: null },
+    ...{
+      attempts: 0,
+      next_attempt_at: null,
+      claimed_by: null,
+      claimed_until: null,
+      delivered_at: null,
+      delivered_via: null,
+      task_id: null,
+    },
   }
   return { message, judged, decided: { decision: outcome, policy_ids, policy_version } }
 }
@@ -184,7 +269,8 @@ async function judge(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, gran
 function skillOf(card: CardRow, grant: GrantRow, skill: string | undefined) {
   if (skill === undefined) {
     // Whoever was given some skills alone says which of them it means.
-    if (grant.skills !== null && grant.skills.length !== 1) refuse('/skill', 'required', 'This relay grant gives some skills alone: say which.')
+    if (grant.skills !== null && grant.skills.length !== 1)
+      refuse('/skill', 'required', 'This relay grant gives some skills alone: say which.')
     return grant.skills === null ? undefined : card.content.skills.find((one) => one.id === grant.skills?.[0])
   }
   const found = card.content.skills.find((one) => one.id === skill)

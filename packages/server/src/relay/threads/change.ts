@@ -82,7 +82,14 @@ export async function changeThread(
   const all: News[] = [
     ...news,
     ...withdrawn,
-    ...(entered ? [{ type: `thread.${state}` as EventType, data: { state, outcome: to.outcome ?? null, reason: to.reason ?? null, ...data } }] : []),
+    ...(entered
+      ? [
+          {
+            type: `thread.${state}` as EventType,
+            data: { state, outcome: to.outcome ?? null, reason: to.reason ?? null, ...data },
+          },
+        ]
+      : []),
   ]
   const change: ThreadChange = {
     state,
@@ -115,14 +122,21 @@ async function withdraw(t: Tx, scope: Scope, thread: ThreadRow): Promise<News[]>
     left.map((one) => one.id),
     { state: 'withdrawn', reason: 'thread_ended', via: null },
   )
-  return left.map((message) => ({ type: 'message.withdrawn', message: { ...message, state: 'withdrawn' as MessageRow['state'] } }))
+  return left.map((message) => ({
+    type: 'message.withdrawn',
+    message: { ...message, state: 'withdrawn' as MessageRow['state'] },
+  }))
 }
 
 /** Why nothing can be added to an ended thread. */
 export function refuseEnded(thread: Pick<ThreadRow, 'state' | 'outcome' | 'reason'>): void {
   const { state, outcome, reason } = thread
   if (!isEnded(state)) return
-  throw new Problem(state === 'closed' ? 'thread_closed' : state === 'revoked' ? 'thread_revoked' : 'thread_ended', { state, outcome, reason })
+  throw new Problem(state === 'closed' ? 'thread_closed' : state === 'revoked' ? 'thread_revoked' : 'thread_ended', {
+    state,
+    outcome,
+    reason,
+  })
 }
 
 /**
@@ -137,6 +151,7 @@ export async function openThread(t: Tx, scope: Scope, id: string): Promise<Threa
   if (!thread || !grant) throw new Problem('not_found')
   refuseEnded(thread)
   // Its thread may not have ended yet where a grant had very many; nothing is written to it all the same.
-  if (grant.state !== 'active' || grant.is_over) throw new Problem('thread_revoked', { state: 'revoked', outcome: null, reason: 'grant_revoked' })
+  if (grant.state !== 'active' || grant.is_over)
+    throw new Problem('thread_revoked', { state: 'revoked', outcome: null, reason: 'grant_revoked' })
   return thread
 }

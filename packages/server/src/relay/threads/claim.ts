@@ -133,10 +133,26 @@ export async function exhaust(
   return changeThread(house, t, scope, thread, card, next, news)
 }
 
-export type SettleInput = { claim_token: string; action: 'ack' | 'extend' | 'release' | 'fail'; reason?: string | undefined; lease_seconds?: number | undefined }
-export type Settled = { claim_token: string; status: 'ok' | 'lease_stale'; message_id: string | null; lease_expires_at: string | null }
+export type SettleInput = {
+  claim_token: string
+  action: 'ack' | 'extend' | 'release' | 'fail'
+  reason?: string | undefined
+  lease_seconds?: number | undefined
+}
+export type Settled = {
+  claim_token: string
+  status: 'ok' | 'lease_stale'
+  message_id: string | null
+  lease_expires_at: string | null
+}
 
-export const settle = <T>(house: RelayHouse, scope: Scope, slug: string, items: readonly SettleInput[], show: (all: Settled[]) => T): Promise<T> =>
+export const settle = <T>(
+  house: RelayHouse,
+  scope: Scope,
+  slug: string,
+  items: readonly SettleInput[],
+  show: (all: Settled[]) => T,
+): Promise<T> =>
   tx(house.db, scope, async (t) => {
     const card = await servedCard(t, scope, slug)
     const all: Settled[] = []
@@ -177,20 +193,41 @@ async function settleOne(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, 
 }
 
 /** T5. */
-export async function acknowledge(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, thread: ThreadRow, message: MessageRow, via: 'inbox' | 'push' | 'a2a'): Promise<ThreadRow> {
+export async function acknowledge(
+  house: RelayHouse,
+  t: Tx,
+  scope: Scope,
+  card: CardRow,
+  thread: ThreadRow,
+  message: MessageRow,
+  via: 'inbox' | 'push' | 'a2a',
+): Promise<ThreadRow> {
   await settleMessages(t, scope, [message.id], { state: 'delivered', reason: null, via })
   const left = (await listUndelivered(t, scope, thread.id)).some((one) => one.state === 'queued')
   const next = { state: left ? 'queued' : 'waiting_owner', claimedUntil: null } as const
-  return changeThread(house, t, scope, thread, card, next, [{ type: 'message.delivered', message: { ...message, state: 'delivered' }, data: { via } }])
+  return changeThread(house, t, scope, thread, card, next, [
+    { type: 'message.delivered', message: { ...message, state: 'delivered' }, data: { via } },
+  ])
 }
 
 /** T6: a release costs nothing but the lease; a failure waits longer each time. */
-async function giveBack(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, thread: ThreadRow, message: MessageRow, failure: string | null): Promise<ThreadRow> {
+async function giveBack(
+  house: RelayHouse,
+  t: Tx,
+  scope: Scope,
+  card: CardRow,
+  thread: ThreadRow,
+  message: MessageRow,
+  failure: string | null,
+): Promise<ThreadRow> {
   if (failure !== null && message.attempts >= MAX_LEASES) return exhaust(house, t, scope, card, thread, message, failure)
   const wait = RETRY_MS[Math.min(message.attempts, RETRY_MS.length) - 1] ?? 0
   const at = failure === null ? null : new Date(t.now.getTime() + wait)
   await requeueMessage(t, scope, message.id, { state: 'queued', at, reason: failure })
   t.wake(inboxTopic(card.id))
-  const news: News[] = failure === null ? [] : [{ type: 'delivery.failed', data: { message_id: message.id, reason: failure, attempt: message.attempts } }]
+  const news: News[] =
+    failure === null
+      ? []
+      : [{ type: 'delivery.failed', data: { message_id: message.id, reason: failure, attempt: message.attempts } }]
   return changeThread(house, t, scope, thread, card, { state: 'queued', claimedUntil: null }, news)
 }

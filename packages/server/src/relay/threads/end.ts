@@ -37,7 +37,19 @@ export const closeThread = <T>(
     const answered = !how.canceled && (await newestMessages(t, scope, id, RECENT)).some((one) => one.outcome === 'reply')
     const reason: ThreadReason = sideOf(scope) === 'caller' ? 'closed_by_caller' : 'closed_by_owner'
     const outcome = answered ? 'completed' : 'canceled'
-    return show(t, await changeThread(house, t, scope, thread, card, { state: 'closed', outcome, reason, claimedUntil: null, approval: null }, [], noteOf(how.note)))
+    return show(
+      t,
+      await changeThread(
+        house,
+        t,
+        scope,
+        thread,
+        card,
+        { state: 'closed', outcome, reason, claimedUntil: null, approval: null },
+        [],
+        noteOf(how.note),
+      ),
+    )
   })
 
 const noteOf = (note: string | undefined) => (note === undefined ? {} : { note })
@@ -90,7 +102,7 @@ export const withdrawMessage = <T>(
 ): Promise<T> =>
   tx(house.db, scope, async (t) => {
     const seen = await findMessage(t, scope, threadId, messageId)
-    if (!seen || seen.side !== 'caller') throw new Problem('not_found')
+    if (seen?.side !== 'caller') throw new Problem('not_found')
     if (seen.state === 'withdrawn') return show(t, seen)
     const thread = await lockThread(t, scope, threadId)
     if (!thread) throw new Problem('not_found')
@@ -102,6 +114,8 @@ export const withdrawMessage = <T>(
     const gone: MessageRow = { ...message, state: 'withdrawn', state_reason: 'by_caller' }
     const left = await listUndelivered(t, scope, threadId)
     const next = left.length === 0 && thread.state === 'queued' ? ({ state: 'waiting_owner' } as const) : {}
-    await changeThread(house, t, scope, thread, await cardOf(t, scope, thread), next, [{ type: 'message.withdrawn', message: gone }])
+    await changeThread(house, t, scope, thread, await cardOf(t, scope, thread), next, [
+      { type: 'message.withdrawn', message: gone },
+    ])
     return show(t, gone)
   })

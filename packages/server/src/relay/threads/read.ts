@@ -42,7 +42,14 @@ export async function getThread(
   signal: AbortSignal,
 ) {
   const { wait_seconds = 0, after } = query
-  const row = await untilMoved(house, scope, id, (one) => isEnded(one.state) || one.sequence > (after ?? Number.POSITIVE_INFINITY), wait_seconds * 1000, signal)
+  const row = await untilMoved(
+    house,
+    scope,
+    id,
+    (one) => isEnded(one.state) || one.sequence > (after ?? Number.POSITIVE_INFINITY),
+    wait_seconds * 1000,
+    signal,
+  )
   return { ...showThread(row, house.origin()), links: linksOf(house.origin(), row) }
 }
 
@@ -110,7 +117,9 @@ export const getMessage = (house: RelayHouse, scope: Scope, id: string, messageI
       const [message] = await shown(house, t, scope, [row])
       const state = (message as Message).payload_state
       if (state !== 'present')
-        throw new Problem(state === 'erased' ? 'payload_erased' : 'payload_expired', { expired_at: row.expires_at?.toISOString() ?? null })
+        throw new Problem(state === 'erased' ? 'payload_erased' : 'payload_expired', {
+          expired_at: row.expires_at?.toISOString() ?? null,
+        })
       return message as Message
     },
     { readOnly: true },
@@ -186,7 +195,11 @@ export async function streamEvents(house: RelayHouse, scope: Scope, id: string, 
         { readOnly: true },
       )
       for (const row of events) {
-        await out.send({ id: String(row.sequence), event: row.type, data: { ...showEvent(scope, thread.card_id, row), previous_sequence: at } })
+        await out.send({
+          id: String(row.sequence),
+          event: row.type,
+          data: { ...showEvent(scope, thread.card_id, row), previous_sequence: at },
+        })
         at = row.sequence
       }
       if (events.length === STREAM_PAGE) continue
@@ -202,7 +215,9 @@ export async function streamEvents(house: RelayHouse, scope: Scope, id: string, 
 export const checkResume = async (house: RelayHouse, scope: Scope, id: string, after: number): Promise<void> => {
   const row = await tx(house.db, scope, (t) => seeThread(t, scope, id), { readOnly: true })
   if (after > row.sequence)
-    throw new Problem('validation_failed', { errors: [{ path: '/after', code: 'too_big', message: `The thread has come to ${row.sequence}.` }] })
+    throw new Problem('validation_failed', {
+      errors: [{ path: '/after', code: 'too_big', message: `The thread has come to ${row.sequence}.` }],
+    })
 }
 
 export type ThreadQuery = ThreadFilter & { side?: 'caller' | 'owner' | undefined; limit: number; cursor?: string | undefined }
@@ -222,7 +237,10 @@ export async function listOwnThreads(house: RelayHouse, scope: Scope, query: Thr
         const found = pageOf(house.keyring, at, rows, { ...page, position: (row) => row.id })
         return { ...found, data: found.data.map(showOwnerThread) }
       }
-      const own = { agent: scope.agentId, user: scope.agentId === null && reach(scope, 'thread.list') === 'own' ? scope.userId : null }
+      const own = {
+        agent: scope.agentId,
+        user: scope.agentId === null && reach(scope, 'thread.list') === 'own' ? scope.userId : null,
+      }
       const rows = await listCallerThreads(t, scope, filter, own, before, limit + 1)
       const found = pageOf(house.keyring, at, rows, { ...page, position: (row) => row.thread_id })
       return { ...found, data: found.data.map(showCallerThread) }

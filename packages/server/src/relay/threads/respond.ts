@@ -61,7 +61,14 @@ export const respond = <T>(
   show: (t: Tx, done: Responded) => Promise<T>,
 ): Promise<T> => tx(house.db, scope, async (t) => show(t, await respondIn(house, t, scope, threadId, via, input)))
 
-export async function respondIn(house: RelayHouse, t: Tx, scope: Scope, threadId: string, via: Via, input: ResponseInput): Promise<Responded> {
+export async function respondIn(
+  house: RelayHouse,
+  t: Tx,
+  scope: Scope,
+  threadId: string,
+  via: Via,
+  input: ResponseInput,
+): Promise<Responded> {
   const thread = await openThread(t, scope, threadId)
   if (thread.state === 'awaiting_approval') throw new Problem('state_conflict', { state: thread.state })
   const card = await findCard(t, scope, { id: thread.card_id })
@@ -138,13 +145,46 @@ async function compose(
     const { envelope, bytes } = sealed[i] as { envelope: Buffer; bytes: number }
     if (bytes > card.max_message_bytes) throw new Problem('body_too_large', { max_bytes: card.max_message_bytes })
     return {
-      ...{ id: ids[i] as string, thread_id: thread.id, card_id: card.id, relay_grant_id: thread.relay_grant_id, sequence: thread.sequence + before + i + 1 },
-      ...{ side: 'owner', kind: of, outcome: of === 'artifact' ? null : outcome, state: 'delivered', state_reason: null, skill: thread.skill },
-      ...{ payload: envelope, subject: kept.subject, payload_hash: payloadHash(parts, thread.skill, thread.id), payload_state: 'present', size_bytes: bytes },
-      ...{ part_kinds: partKinds(parts), media_types: mediaTypes(parts), facts: null, client_message_id: of === 'artifact' ? null : (client_message_id ?? null) },
-      ...{ operation_id: null, reference_thread_ids: [], artifact_id: artifact?.artifact_id ?? null, artifact_name: artifact?.name ?? null },
+      ...{
+        id: ids[i] as string,
+        thread_id: thread.id,
+        card_id: card.id,
+        relay_grant_id: thread.relay_grant_id,
+        sequence: thread.sequence + before + i + 1,
+      },
+      ...{
+        side: 'owner',
+        kind: of,
+        outcome: of === 'artifact' ? null : outcome,
+        state: 'delivered',
+        state_reason: null,
+        skill: thread.skill,
+      },
+      ...{
+        payload: envelope,
+        subject: kept.subject,
+        payload_hash: payloadHash(parts, thread.skill, thread.id),
+        payload_state: 'present',
+        size_bytes: bytes,
+      },
+      ...{
+        part_kinds: partKinds(parts),
+        media_types: mediaTypes(parts),
+        facts: null,
+        client_message_id: of === 'artifact' ? null : (client_message_id ?? null),
+      },
+      ...{
+        operation_id: null,
+        reference_thread_ids: [],
+        artifact_id: artifact?.artifact_id ?? null,
+        artifact_name: artifact?.name ?? null,
+      },
       ...{ artifact_description: artifact?.description ?? null, append: artifact ? (artifact.append ?? false) : null },
-      ...{ last_chunk: artifact ? (artifact.last_chunk ?? !artifact.append) : null, created_by: scope.actor.id, created_at: t.now },
+      ...{
+        last_chunk: artifact ? (artifact.last_chunk ?? !artifact.append) : null,
+        created_by: scope.actor.id,
+        created_at: t.now,
+      },
       ...{ expires_at: kept.expiresAt, attempts: 0, next_attempt_at: null, claimed_by: null, claimed_until: null },
       ...{ delivered_at: t.now, delivered_via: null, task_id: null },
     } satisfies MessageRow

@@ -106,7 +106,10 @@ export const showEvent = (scope: Scope, cardId: string, row: ThreadEventRow): Th
   sequence: row.sequence,
   type: row.type,
   at: row.at.toISOString(),
-  actor: scope.relaySide === 'caller' && row.actor.id !== scope.relayParty && row.actor.id !== scope.actor.id ? { type: 'agent', id: cardId } : row.actor,
+  actor:
+    scope.relaySide === 'caller' && row.actor.id !== scope.relayParty && row.actor.id !== scope.actor.id
+      ? { type: 'agent', id: cardId }
+      : row.actor,
   data: row.data,
 })
 

@@ -62,12 +62,15 @@ export type GrantRow = {
   is_over: boolean
   sandbox: boolean
   created_at: Date
+  is_blocked: boolean
 }
 
 /** Any number of acceptances share the row; a revocation waits for them and they for it, so none commits after it (G2). */
 export const shareGrant = (t: Tx, scope: Scope, id: string) => t.maybe<GrantRow>`
   select id, card_id, asker_tenant, asker_agent, label, skills, scopes, limits, state, coalesce(expires_at <= ${t.now}::timestamptz, false) as is_over,
-    sandbox, created_at
+    sandbox, created_at,
+    exists (select from blocks b where b.tenant_id = relay_grants.tenant_id
+      and (b.blocked_tenant = relay_grants.asker_tenant or b.blocked_agent = relay_grants.asker_agent)) as is_blocked
   from relay_grants where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text for share`
 
 export const countOpen = (t: Tx, scope: Scope, grantId: string) => t.one<{ n: number }>`

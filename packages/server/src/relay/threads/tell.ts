@@ -80,7 +80,13 @@ const dataOf = (thread: ThreadRow, { data, message }: News, sequence: number): E
   relay_grant_id: thread.relay_grant_id,
   sequence,
   ...(message
-    ? { message_id: message.id, side: message.side, kind: message.kind, payload_hash: message.payload_hash, size_bytes: message.size_bytes }
+    ? {
+        message_id: message.id,
+        side: message.side,
+        kind: message.kind,
+        payload_hash: message.payload_hash,
+        size_bytes: message.size_bytes,
+      }
     : {}),
   ...data,
 })

@@ -18,7 +18,13 @@ const LINE_MS = 86_400_000
 export type Minted = { thread_access_token: string; side: Side; expires_at: string }
 
 /** `side` must be the one on which this scope stands; the other is `not_participant`. Works on ended threads too: history stays readable. */
-export const mintToken = <T>(house: RelayHouse, scope: Scope, threadId: string, side: Side | undefined, show: (minted: Minted) => T): Promise<T> =>
+export const mintToken = <T>(
+  house: RelayHouse,
+  scope: Scope,
+  threadId: string,
+  side: Side | undefined,
+  show: (minted: Minted) => T,
+): Promise<T> =>
   tx(house.db, scope, async (t) => {
     const thread = await lockThread(t, scope, threadId)
     if (!thread || (thread.kept_until !== null && thread.kept_until <= t.now)) throw new Problem('not_found')
@@ -28,14 +34,18 @@ export const mintToken = <T>(house: RelayHouse, scope: Scope, threadId: string, 
     const minted = await mintIn(t, scope, thread, own, first)
     const card = await findCard(t, scope, { id: thread.card_id })
     if (!card) throw new Problem('not_found')
-    await changeThread(house, t, scope, thread, card, {}, [{ type: 'thread_token.minted', data: { side: own, expires_at: minted.expires_at } }])
+    await changeThread(house, t, scope, thread, card, {}, [
+      { type: 'thread_token.minted', data: { side: own, expires_at: minted.expires_at } },
+    ])
     return show(minted)
   })
 
 function firstOf(t: Tx, scope: Scope): Date {
   if (!isTokenScope(scope) || scope.firstMintedAt === undefined) return t.now
   if (t.now.getTime() - scope.firstMintedAt.getTime() >= LINE_MS)
-    throw new Problem('key_expired', { detail: 'This line of thread tokens is a day old: mint a new one with a key or a session.' })
+    throw new Problem('key_expired', {
+      detail: 'This line of thread tokens is a day old: mint a new one with a key or a session.',
+    })
   return scope.firstMintedAt
 }
 
@@ -44,6 +54,14 @@ export async function mintIn(t: Tx, scope: Scope, thread: ThreadRow, side: Side,
   const environment = 'live'
   const token = mintKey(environment, 'thr')
   const expiresAt = new Date(Math.min(t.now.getTime() + LIFE_MS, first.getTime() + LINE_MS))
-  await insertThreadToken(t, scope, { id: newId('ttk', t.now.getTime()), thread, side, hash: sha256(token), by: scope.actor.id, first, expiresAt })
+  await insertThreadToken(t, scope, {
+    id: newId('ttk', t.now.getTime()),
+    thread,
+    side,
+    hash: sha256(token),
+    by: scope.actor.id,
+    first,
+    expiresAt,
+  })
   return { thread_access_token: token, side, expires_at: expiresAt.toISOString() }
 }
