@@ -27,6 +27,14 @@ const routes = describeRoutes().routes.filter((one) => !one.spec.bytes)
 const mutating = routes.filter((one) => one.method !== 'GET')
 const YES_NO = { type: 'object', properties: { approve: { type: 'boolean' } }, required: ['approve'] }
 
+const CARD = {
+  slug: 'alpha',
+  name: 'Alpha',
+  summary: 'x',
+  skills: [{ id: 'x', name: 'x', description: 'x', tags: ['x'] }],
+  accepted_inputs: ['text/plain'],
+  expected_outputs: ['text/plain'],
+}
 const RULES = { provider: 'rules', rules: [{ schema: {}, message: 'No.' }] }
 
 /** A definition of a provider. */
@@ -118,6 +126,8 @@ const BODIES: Record<string, unknown> = {
   'POST /jobs/:id/reschedule': { run_at: '2030-01-01T00:00:00.000Z' },
   'POST /jobs/bulk-retry': { ids: [newId('job')] },
   'POST /jobs/bulk-cancel': { ids: [newId('job')] },
+  'POST /cards': { ...CARD, slug: 'beta' },
+  'PUT /cards/:id/delivery': { mode: 'inbox' },
   'PATCH /tenants/:id': { state: 'suspended', reason: 'They asked us to hold everything.' },
   'PATCH /queues/:name': { aging_seconds: 60 },
   'POST /schedules': { name: 'x', cron: '@hourly', kind: 'alpha' },
@@ -198,6 +208,7 @@ async function things(house: House): Promise<At> {
     ...(await routed(house)),
     ...(await vaulted(house)),
     ...webhook,
+    card: await cardOf(house),
     ...(await thingsOfHosts(house)),
     ...(await parkedJob(house)),
   }
@@ -242,6 +253,13 @@ async function proposed({ alice }: House): Promise<string> {
   const { status, body } = await alice.post('/api/v1/providers', { source: ALPHA })
   if (status !== 202) throw new Error(`no provider: ${JSON.stringify(body)}`)
   return body.digest
+}
+
+/** The public card of an agent. */
+async function cardOf({ alice }: House): Promise<string> {
+  const { status, body } = await alice.post('/api/v1/cards', CARD)
+  if (status !== 201) throw new Error(`no card: ${JSON.stringify(body)}`)
+  return body.id
 }
 
 /** A stored verifier, and a key of a provider by the name alpha. */

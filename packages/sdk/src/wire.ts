@@ -267,6 +267,159 @@ export type Capabilities = {
   features: string[]
 }
 
+/** An agent that others may find and ask to work with. */
+export type Card = {
+  id: string
+  /** The name in its address. */
+  slug: string
+  name: string
+  summary: string
+  skills: CardSkill[]
+  /** Media types. */
+  accepted_inputs: string[]
+  /** Media types. */
+  expected_outputs: string[]
+  description?: string
+  category?: string
+  provider?: {
+    name: string
+    url: string
+  }
+  limits?: RelayLimits
+  /** Public JWKs of P-256 to which messages are sealed. */
+  encryption_keys?: { [member: string]: Json }[]
+  documentation_url?: string
+  icon_url?: string
+  /** What is countersigned: who connects, or single messages too. */
+  approval: 'connection' | 'message'
+  visibility: 'public' | 'members' | 'grant_holders'
+  /** 0: messages are gone when their thread ends; none: kept as long as the thread. */
+  retention_days: number | 'none'
+  max_message_bytes: number
+  /** false switches off what the A2A face would offer. */
+  capabilities?: {
+    streaming?: boolean
+    push_notifications?: boolean
+    extended_card?: boolean
+  }
+  /** Whose keys serve it; null: any agent of the tenant that may. */
+  agent_id: string | null
+  /** What an A2A send without a relay grant does. */
+  unapproved: 'refuse' | 'request'
+  direct_messages: boolean
+  idle_seconds: number
+  reply_closes_after_seconds: number
+  ring_seconds: number
+  /** Answers for the handles of this tenant. */
+  primary: boolean
+  version: number
+  /** What `If-Match` of a change names. */
+  etag: string
+  state: 'active' | 'paused' | 'retired'
+  state_since: string
+  paused_reason: string | null
+  listing: 'direct_link_only' | 'submitted' | 'listed' | 'rejected'
+  listed_version: number | null
+  delivery: {
+    mode: 'inbox' | 'push' | 'a2a'
+    on_exhausted: 'queue' | 'fail'
+  }
+  environment: 'live' | 'test'
+  /** The base address of the agent, with its slash. */
+  url: string
+  /** Where anybody reads the card, if it is public. */
+  card_url: string
+  created_by: string
+  created_at: string
+  updated_at: string
+}
+
+export type CardChange = {
+  /** Until a relay grant exists. */
+  slug?: string
+  name?: string
+  summary?: string
+  skills?: CardSkill[]
+  /** Media types. */
+  accepted_inputs?: string[]
+  /** Media types. */
+  expected_outputs?: string[]
+  description?: string | null
+  category?: string | null
+  provider?: {
+    name: string
+    url: string
+  } | null
+  limits?: RelayLimits | null
+  encryption_keys?: { [member: string]: Json }[] | null
+  documentation_url?: string | null
+  icon_url?: string | null
+  /** What is countersigned: who connects, or single messages too. */
+  approval?: 'connection' | 'message'
+  visibility?: 'public' | 'members' | 'grant_holders'
+  /** 0: messages are gone when their thread ends; none: kept as long as the thread. */
+  retention_days?: number | 'none'
+  max_message_bytes?: number
+  /** false switches off what the A2A face would offer. */
+  capabilities?: {
+    streaming?: boolean
+    push_notifications?: boolean
+    extended_card?: boolean
+  }
+  /** Whose keys serve it; null: any agent of the tenant that may. */
+  agent_id?: string | null
+  /** What an A2A send without a relay grant does. */
+  unapproved?: 'refuse' | 'request'
+  direct_messages?: boolean
+  idle_seconds?: number
+  reply_closes_after_seconds?: number
+  ring_seconds?: number
+  /** Answers for the handles of this tenant. */
+  primary?: boolean
+  /** Save it although it looks as if a secret stood in it. */
+  confirm_public?: boolean
+}
+
+export type CardKeyRotation = {
+  /** Signs every current card anew. */
+  job_id: string
+  kid: string
+  retiring: string[]
+  /** When the older key leaves the key set. */
+  retires_at: string | null
+}
+
+export type CardSkill = {
+  id: string
+  name: string
+  description: string
+  tags: string[]
+  input_modes?: string[]
+  output_modes?: string[]
+  examples?: string[]
+  /** What policies may rely on, by name (R74). */
+  facts?: {
+    name: string
+    /** Into the first data part of a message (RFC 6901). */
+    pointer: string
+    type: 'long' | 'bool' | 'word'
+    /** Of a word, and of nothing else: which it may be. */
+    values?: string[]
+    required?: boolean
+  }[]
+  /** Of a message that needs an approval. */
+  risk?: 'low' | 'medium' | 'high' | 'critical'
+}
+
+export type CardVersion = {
+  number: number
+  is_current: boolean
+  content_sha256: string
+  author: string
+  created_at: string
+  signed_at: string
+}
+
 export type ChannelState = {
   channel: 'email' | 'slack' | 'webhook' | 'push'
   /** Whether it is set up for this tenant. */
@@ -1717,6 +1870,55 @@ export type MintedEmbed = {
   secret_shown?: boolean
 }
 
+export type NewCard = {
+  /** The name in its address. */
+  slug: string
+  name: string
+  summary: string
+  skills: CardSkill[]
+  /** Media types. */
+  accepted_inputs: string[]
+  /** Media types. */
+  expected_outputs: string[]
+  description?: string
+  category?: string
+  provider?: {
+    name: string
+    url: string
+  }
+  limits?: RelayLimits
+  /** Public JWKs of P-256 to which messages are sealed. */
+  encryption_keys?: { [member: string]: Json }[]
+  documentation_url?: string
+  icon_url?: string
+  /** What is countersigned: who connects, or single messages too. */
+  approval?: 'connection' | 'message'
+  visibility?: 'public' | 'members' | 'grant_holders'
+  /** 0: messages are gone when their thread ends; none: kept as long as the thread. */
+  retention_days?: number | 'none'
+  max_message_bytes?: number
+  /** false switches off what the A2A face would offer. */
+  capabilities?: {
+    streaming?: boolean
+    push_notifications?: boolean
+    extended_card?: boolean
+  }
+  /** Whose keys serve it; null: any agent of the tenant that may. */
+  agent_id?: string | null
+  /** What an A2A send without a relay grant does. */
+  unapproved?: 'refuse' | 'request'
+  direct_messages?: boolean
+  idle_seconds?: number
+  reply_closes_after_seconds?: number
+  ring_seconds?: number
+  /** Answers for the handles of this tenant. */
+  primary?: boolean
+  /** Save it although it looks as if a secret stood in it. */
+  confirm_public?: boolean
+  /** That of its agent, unless said. */
+  environment?: 'live' | 'test'
+}
+
 export type NewCompatibilityKey = {
   version: number
   origin: 'made' | 'imported'
@@ -2454,6 +2656,14 @@ export type RegisteredAgent = {
   /** For the person who is to answer for it: once, for ten minutes. */
   claim_url: string
   claim_expires_at: string
+}
+
+export type RelayLimits = {
+  max_open_threads?: number
+  messages_per_day?: number
+  bytes_per_day?: number
+  /** Messages a minute. */
+  rate?: number
 }
 
 export type Replay = {
@@ -3772,6 +3982,18 @@ export type WaitingMessage = {
   claimed_by: string | null
   claimed_until: string | null
   created_at: string
+}
+
+/** Both documents of a version as they are served, signatures and all. */
+export type WholeCardVersion = {
+  number: number
+  is_current: boolean
+  content_sha256: string
+  author: string
+  created_at: string
+  signed_at: string
+  document: { [member: string]: Json }
+  a2a_document: { [member: string]: Json }
 }
 
 export type Worker = {
@@ -8537,6 +8759,135 @@ export type Routes = {
     body: undefined
     answers: {
       200: ProxiedRequest
+    }
+  }
+  'GET /cards': {
+    params: Record<string, never>
+    query: {
+      state?: 'active' | 'paused' | 'retired'
+      agent_id?: string
+      visibility?: 'public' | 'members' | 'grant_holders'
+      limit?: number
+      cursor?: string
+    }
+    body: undefined
+    answers: {
+      200: {
+        data: Card[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /cards': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: NewCard
+    answers: {
+      201: Card
+    }
+  }
+  'GET /cards/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Card
+    }
+  }
+  'PATCH /cards/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: CardChange
+    answers: {
+      200: Card
+    }
+  }
+  'DELETE /cards/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'POST /cards/:id/pause': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      reason?: string
+    }
+    answers: {
+      200: Card
+    }
+  }
+  'POST /cards/:id/resume': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Card
+    }
+  }
+  'PUT /cards/:id/delivery': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      mode: 'inbox'
+      on_exhausted?: 'queue' | 'fail'
+    }
+    answers: {
+      200: Card
+    }
+  }
+  'GET /cards/:id/versions': {
+    params: { id: string }
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: CardVersion[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /cards/:id/versions/:n': {
+    params: { id: string; n: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: WholeCardVersion
+    }
+  }
+  'POST /cards/:id/versions/:n/restore': {
+    params: { id: string; n: string }
+    query: Record<string, never>
+    body: {
+      confirm_public?: boolean
+    }
+    answers: {
+      200: Card
+      201: Card
+    }
+  }
+  'POST /relay/keys/rotate': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      compromised?: boolean
+    }
+    answers: {
+      202: CardKeyRotation
+    }
+  }
+  'GET /agents/:slug/card': {
+    params: { slug: string }
+    query: { version?: number }
+    body: undefined
+    answers: {
+      200: undefined
+      304: undefined
     }
   }
   'POST /agents/:slug/threads': {

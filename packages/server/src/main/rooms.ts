@@ -59,6 +59,7 @@ import { holdRoutes } from '../proxy/holds/routes.ts'
 import { watchHolds } from '../proxy/holds/watch.ts'
 import { requestRoutes } from '../proxy/requests/routes.ts'
 import { relayBearers } from '../relay/bearers.ts'
+import { republishAll } from '../relay/cards/publish.ts'
 import type { RelayHouse } from '../relay/house.ts'
 import { relayJobs, relaySchedules } from '../relay/jobs.ts'
 import { relayRootRoutes, relayRoutes } from '../relay/routes.ts'
@@ -150,6 +151,8 @@ export type Rooms = {
   webhooks: WebhooksHouse
   /** What the verbs of the gate need. */
   gate: GateHouse
+  /** Before this process says that it is ready (relay.md R17). */
+  republishCards(): Promise<number>
   /** After the listener: running jobs end or are handed back, then what the rooms hold open is closed. */
   close(): Promise<void>
 }
@@ -318,6 +321,7 @@ export function openRooms(ground: Ground): Rooms {
       gate,
       relay,
     }),
+    republishCards: () => republishAll(relay),
     status,
     channels,
     webhooks,

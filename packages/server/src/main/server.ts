@@ -126,7 +126,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     if (config.probesPort !== null)
       beside.push(await listenForProbes(config, config.probesPort, { db, routes: rooms.rootRoutes, log }))
     gate = await openGate(config, { db, log, verbsOf: (node) => gateVerbs(rooms.gate, node) })
-    return app.listen(config.port, config.host)
+    // Cards say where this server is: they are right before anybody can ask for one, or as soon as it is known (relay.md R17).
+    if (serves && config.publicUrl) await rooms.republishCards()
+    const opened = await app.listen(config.port, config.host)
+    if (serves && !config.publicUrl) await rooms.republishCards()
+    return opened
   }
   const door = await listen().catch(async (error: unknown) => {
     for (const one of beside) await one.close()

@@ -102,7 +102,7 @@ const relay: Contribution = {
     'thread.start': `{ principal: [User, Agent, Key], resource: [Card], context: ${MESSAGE} }`,
     'thread.send': `{ principal: [User, Agent, Key], resource: [Thread], context: ${MESSAGE} }`,
     'thread.respond': `{ principal: [User, Agent, Key], resource: [Thread], context: ${MESSAGE} }`,
-    'card.publish': `{ principal: [User, Agent, Key], resource: [Card], context: ${AROUND('delivery?: { mode: String, host?: String }')} }`,
+    'card.publish': `{ principal: [User, Agent, Key], resource: [Card], context: ${AROUND('act?: String, visibility?: String, body_sha256?: String, delivery?: { mode: String, host?: String }')} }`,
     'thread.subscribe': `{ principal: [User, Agent, Key], resource: [Thread], context: ${AROUND('endpoint?: { host: String }')} }`,
   },
 }

@@ -1,5 +1,6 @@
 // The jobs of the relay: one verb each, ids alone in their payloads.
 import { defineKind, defineSchedule, type Kind, type Schedule } from '@countersign/queue'
+import { cardJobs } from './cards/jobs.ts'
 import type { RelayHouse } from './house.ts'
 import { sweepRelay } from './sweep.ts'
 
@@ -10,6 +11,7 @@ export const relayJobs = (house: RelayHouse): Kind[] => [
       await sweepRelay(house)
     },
   }) as Kind,
+  ...cardJobs(house),
 ]
 
 export const relaySchedules: Schedule[] = [

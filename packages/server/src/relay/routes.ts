@@ -1,9 +1,10 @@
 // The routes of the relay, each room's own.
 import type { Route } from '../http/route.ts'
+import { cardRootRoutes, cardRoutes } from './cards/routes.ts'
 import type { RelayHouse } from './house.ts'
 import { threadRoutes } from './threads/routes.ts'
 
-export const relayRoutes = (house: RelayHouse): Route[] => [...threadRoutes(house)]
+export const relayRoutes = (house: RelayHouse): Route[] => [...cardRoutes(house), ...threadRoutes(house)]
 
 /** At the root of the address, without `/api`: what stands at an agent's own base URL. */
-export const relayRootRoutes = (_house: RelayHouse): Route[] => []
+export const relayRootRoutes = (house: RelayHouse): Route[] => [...cardRootRoutes(house)]

@@ -59,6 +59,7 @@ export const SEALED: readonly SealedColumn[] = [
   { table: 'rotations', column: 'held', row: `id || '/' || generation` },
   { table: 'authorities', column: 'key', row: 'id' },
   { table: 'vault_canaries', column: 'material', row: 'id' },
+  { table: 'card_keys', column: 'private_key', row: 'kid' },
   ...['edited', 'request'].map((column) => ({ table: 'proxy_holds', column, row: 'id', subject: `'task:' || task_id` })),
   { table: 'event_origins', column: 'envelope', row: 'subject', subject: 'subject', isFixed: true },
   {
@@ -118,5 +119,8 @@ export const OTHER_BYTES: Readonly<Record<string, 'wrapped key' | 'hash' | 'publ
   'proxy_nodes.fingerprint': 'hash',
   'proxy_holds.digest': 'hash',
   'proxy_holds.edited_digest': 'hash',
+  'card_versions.content_hash': 'hash',
+  'card_versions.native': 'public bytes',
+  'card_versions.a2a': 'public bytes',
   'audit_export_chunks.bytes': 'public bytes',
 }

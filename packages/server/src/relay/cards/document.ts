@@ -9,12 +9,6 @@ export type Faces = { jsonrpc: boolean; rest: boolean; streaming: boolean; push_
 export const FACES: Faces = { jsonrpc: false, rest: false, streaming: false, push_notifications: false, extended_card: false }
 
 export const hasA2aFace = (faces: Faces): boolean => faces.jsonrpc || faces.rest
-/** Tells two states of the faces apart, for cards that were signed under another. */
-export const facesSaid = (faces: Faces): string =>
-  Object.entries(faces)
-    .flatMap(([name, isOn]) => (isOn ? [name] : []))
-    .join(' ')
-
 export const RELAY_EXTENSION = 'urn:countersign:a2a:relay:v1'
 
 export type Published = { number: number; origin: string; faces: Faces }

@@ -126,7 +126,7 @@ const settings = {
 const may = s.object({ ...removable, ...postures, ...settings }).partial().shape
 const confirm_public = s.optional(s.boolean()).describe('Save it although it looks as if a secret stood in it.')
 
-export const NewCard = s.named('NewCard', s.object({ slug: Slug, ...required, ...may, confirm_public }))
+export const NewCard = s.object({ slug: Slug, ...required, ...may, confirm_public })
 /** What is named is changed; null takes an optional field away. */
 export const CardChange = s.named(
   'CardChange',
@@ -148,6 +148,15 @@ export type NewCard = Parsed<typeof NewCard>
 export type Wishes = Parsed<typeof CardChange>
 
 const Said = s.object({ slug: Slug, ...required, ...s.object(removable).partial().shape, ...postures })
+/** What of a card its keepers are shown, beside where it stands. */
+export const CardShown = {
+  ...required,
+  ...s.object(removable).partial().shape,
+  ...postures,
+  capabilities: s.optional(postures.capabilities),
+  ...settings,
+}
+
 /** What a version of a card says: stored as it is, and what both documents are made of. */
 export type CardContent = Omit<Parsed<typeof Said>, 'capabilities'> & {
   capabilities?: Parsed<typeof postures.capabilities>

@@ -1,0 +1,62 @@
+// What anybody reads of a public card (R11, R13): the bytes that were signed, as they were stored, and the keys by which they are checked. What is not public, not there
+// or not a version is the same 404. Serialises nothing and writes nothing.
+import { Problem } from '@countersign/sdk'
+import { sha256 } from '../../crypto/token.ts'
+import { systemScope } from '../../db/scope.ts'
+import { type Tx, tx } from '../../db/tx.ts'
+import { Document, type ReplyControl, type RequestInfo } from '../../http/route.ts'
+import { placeOfCard } from '../party.ts'
+import type { CardsHouse } from './house.ts'
+import { findKeys, findServed } from './sql.ts'
+
+const CACHED = 'public, max-age=300'
+
+type Reading = { request: RequestInfo; reply: ReplyControl }
+
+/** `as`: which of the two documents. Undefined: the reader has it already (304). */
+export async function readCard(
+  house: CardsHouse,
+  slug: string,
+  { request, reply, version = null, as }: Reading & { version?: number | null; as: 'native' | 'a2a' },
+): Promise<Document | undefined> {
+  const found = await ofPublic(house, slug, (t, scope, cardId) => findServed(t, scope, cardId, version))
+  if (!found) throw new Problem('not_found')
+  const bytes = found[as]
+  const etag = `"${sha256(bytes).toString('base64url')}"`
+  reply.header('ETag', etag)
+  reply.header('Last-Modified', found.signed_at.toUTCString())
+  reply.header('Cache-Control', CACHED)
+  reply.header('Vary', 'Accept')
+  reply.header('Countersign-Card-Version', String(found.number))
+  if (isKnown(request, etag, found.signed_at)) {
+    reply.status(304)
+    return undefined
+  }
+  return new Document('application/json', bytes.toString('utf8'))
+}
+
+/** The public card keys of the tenant whose card this is (R14). */
+export async function readKeySet(house: CardsHouse, slug: string, reply: ReplyControl) {
+  const rows = await ofPublic(house, slug, findKeys)
+  reply.header('Cache-Control', CACHED)
+  return { keys: rows.map((row) => row.public_jwk) }
+}
+
+async function ofPublic<T>(
+  house: CardsHouse,
+  slug: string,
+  read: (t: Tx, scope: ReturnType<typeof systemScope>, cardId: string) => Promise<T>,
+): Promise<T> {
+  const place = await placeOfCard(house, slug)
+  if (place.visibility !== 'public') throw new Problem('not_found')
+  const scope = systemScope('relay', place.tenant_id)
+  return tx(house.db, scope, (t) => read(t, scope, place.card_id), { readOnly: true })
+}
+
+/** RFC 9110 §13.2.2: a tag says more than a time, and where one was sent the time is not looked at. */
+function isKnown(request: RequestInfo, etag: string, signedAt: Date): boolean {
+  const tags = request.header('if-none-match')
+  if (tags !== undefined) return tags.split(',').some((tag) => ['*', etag].includes(tag.trim().replace(/^W\//, '')))
+  const since = Date.parse(request.header('if-modified-since') ?? '')
+  return !Number.isNaN(since) && Math.floor(signedAt.getTime() / 1_000) * 1_000 <= since
+}

@@ -1,0 +1,63 @@
+// What the routes of cards take and answer.
+import { s } from '../../http/route.ts'
+import { CardShown, DELIVERY_MODES, NewCard, Slug } from './input.ts'
+
+export const CardBody = s.named(
+  'Card',
+  s.object({
+    id: s.id('card'),
+    slug: Slug,
+    ...CardShown,
+    version: s.int({ min: 1 }),
+    etag: s.text().describe('What `If-Match` of a change names.'),
+    state: s.oneOf('active', 'paused', 'retired'),
+    state_since: s.time(),
+    paused_reason: s.maybe(s.text()),
+    listing: s.oneOf('direct_link_only', 'submitted', 'listed', 'rejected'),
+    listed_version: s.maybe(s.int()),
+    delivery: s.object({ mode: s.oneOf(...DELIVERY_MODES), on_exhausted: s.oneOf('queue', 'fail') }),
+    environment: s.oneOf('live', 'test'),
+    url: s.text().describe('The base address of the agent, with its slash.'),
+    card_url: s.text().describe('Where anybody reads the card, if it is public.'),
+    created_by: s.text(),
+    created_at: s.time(),
+    updated_at: s.time(),
+  }),
+  'An agent that others may find and ask to work with.',
+)
+
+const version = {
+  number: s.int({ min: 1 }),
+  is_current: s.boolean(),
+  content_sha256: s.text(),
+  author: s.text(),
+  created_at: s.time(),
+  signed_at: s.time(),
+}
+export const CardVersion = s.named('CardVersion', s.object(version))
+export const WholeCardVersion = s.named(
+  'WholeCardVersion',
+  s.object({ ...version, document: s.jsonObject(), a2a_document: s.jsonObject() }),
+  'Both documents of a version as they are served, signatures and all.',
+)
+
+export const NewCardBody = s.named(
+  'NewCard',
+  s.object({ ...NewCard.shape, environment: s.optional(s.oneOf('live', 'test')).describe('That of its agent, unless said.') }),
+)
+
+export const KeyRotation = s.named(
+  'CardKeyRotation',
+  s.object({
+    job_id: s.text().describe('Signs every current card anew.'),
+    kid: s.text(),
+    retiring: s.array(s.text()),
+    retires_at: s.maybe(s.time()).describe('When the older key leaves the key set.'),
+  }),
+)
+
+export const CardKeySet = s.named(
+  'CardKeySet',
+  s.object({ keys: s.array(s.jsonObject()) }),
+  'The public keys of the signatures of a card (RFC 7517).',
+)
