@@ -216,6 +216,13 @@ export const SETTINGS = {
     'the table of docs',
     'Other limits than the built-in ones; those that guard sign-in can only be tightened, and 0 switches one of the relay off.',
   ),
+  relayCardAlgorithm: setting(
+    'RELAY_CARD_ALGORITHM',
+    kind.choice('ES256', 'EdDSA'),
+    'ES256',
+    'ES256',
+    'How cards of agents are signed; a tenant that has a key takes it over with its next rotation.',
+  ),
   callbackKeysFile: setting(
     'CALLBACK_KEYS_FILE',
     kind.path,

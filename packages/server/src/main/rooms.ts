@@ -215,6 +215,7 @@ export function openRooms(ground: Ground): Rooms {
   }
   const relay: RelayHouse = {
     ...{ db, keyring, log, door, policies, countersign, tasks, origin },
+    cardAlgorithm: config.relayCardAlgorithm,
     follows: [],
     waits: openThreadWaits(db, log),
   }

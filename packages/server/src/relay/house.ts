@@ -1,4 +1,5 @@
 // What this room needs from the outside; main wires it once. Holds nothing by itself.
+import type { CardAlgorithm } from '../crypto/card-signature.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Scope } from '../db/scope.ts'
 import type { Db, Tx } from '../db/tx.ts'
@@ -26,6 +27,8 @@ export type RelayHouse = {
   tasks: TasksHouse
   /** The only way out. */
   door: Door
+  /** Of keys that sign cards from now on (R14). */
+  cardAlgorithm: CardAlgorithm
   /** Where people and agents reach the server, without a slash at the end; known once it listens. */
   origin(): string
   /** Called for each event of a thread, in its transaction and in order: deliveries are made here. Filled by main before anything is served. */

@@ -276,3 +276,43 @@ test('R83 the address without its slash leads to the one with it', async () => {
   expect([answer.status, answer.headers.get('location')]).toEqual([308, '/agents/ada-travel/'])
   expect((await fetch(`${house.url}/agents/ADA`, { redirect: 'manual' })).status).toBe(404)
 })
+
+test('R71 R72 where policy asks, people see the whole of what is to be published, and agree to that and nothing else', async () => {
+  const house = await setup()
+  const text = `@id("cards") @ask("May {agent} publish?") permit (principal is Agent, action == Action::"card.publish", resource);
+    @id("no-secrets") forbid (principal is Agent, action == Action::"card.publish", resource) when { context has visibility && context.visibility == "members" };
+    @id("people") permit (principal is User, action, resource);`
+  const saved = await house.bob.post('/api/v1/policies', { text })
+  expect([saved.status, saved.body.errors]).toEqual([201, []])
+  await house.bob.post(`/api/v1/policies/${saved.body.version}/activate`, {})
+  const agent = await house.given.agent({ scopes: ['cards:*', 'tasks:*'] })
+  const publish = (card: object) => agent.post('/api/v1/cards', card)
+
+  const held = await publish(leastCard('of-agent'))
+  expect([held.status, held.body.code]).toEqual([428, 'approval_pending'])
+  expect((await read(house, 'of-agent')).status).toBe(404)
+  const task = await house.bob.get(`/api/v1/tasks/${held.body.task_id}`)
+  expect(task.body).toMatchObject({ origin: 'relay', payload: { action: 'card.publish', body: leastCard('of-agent') } })
+  const answer = { type: 'respond', response: { approve: true }, seen_revision: 1 }
+  expect((await house.bob.post(`/api/v1/tasks/${held.body.task_id}/decide`, answer)).status).toBe(200)
+
+  expect((await publish({ ...leastCard('of-agent'), summary: 'Other.' })).body.code).toBe('approval_pending')
+  expect(await publish(leastCard('of-agent'))).toMatchObject({ status: 201, body: { summary: 'Books travel.' } })
+  expect(await publish({ ...leastCard('of-members'), visibility: 'members' })).toMatchObject({
+    status: 403,
+    body: { code: 'policy_denied', policy_ids: ['no-secrets'] },
+  })
+})
+
+test('R72 an agent changes the card that it serves, and no other', async () => {
+  const house = await setup()
+  const agent = await house.given.agent({ scopes: ['cards:*'] })
+  const shared = await save(house, leastCard('of-everybody'))
+  expect((await agent.get(`/api/v1/cards/${shared.id}`)).status).toBe(200)
+  const change = (card: Shown) => agent.patch(`/api/v1/cards/${card.id}`, { summary: 'Mine.' }, { 'if-match': card.etag })
+  expect((await change(shared)).status).toBe(404)
+  const own = await agent.post('/api/v1/cards', leastCard('of-agent'))
+  expect(await change(own.body)).toMatchObject({ status: 200, body: { summary: 'Mine.', version: 2 } })
+  const other = await save(house, { ...leastCard('of-another'), agent_id: house.agent.id })
+  expect((await agent.get(`/api/v1/cards/${other.id}`)).status).toBe(404)
+})

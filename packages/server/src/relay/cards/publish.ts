@@ -49,7 +49,7 @@ export async function signingKeys(house: Signs, t: Tx, scope: Scope): Promise<Op
 /** Does nothing where the tenant has one. */
 export async function makeKey(house: Signs, t: Tx, scope: Scope): Promise<void> {
   const wrapping = await tenantKey(house, t, scope)
-  const { kid, alg, publicJwk, privateJwk } = makeCardKey(house.cardAlgorithm ?? 'ES256')
+  const { kid, alg, publicJwk, privateJwk } = makeCardKey(house.cardAlgorithm)
   const private_key = sealText(wrapping, place(scope, kid), privateJwk)
   await insertKeyIfNone(t, scope, { kid, alg, public_jwk: publicJwk, private_key })
 }

@@ -19,8 +19,8 @@ const rotate = async (house: House, body: object = {}) => {
   return answer.body as { job_id: string; kid: string; retiring: string[]; retires_at: string | null }
 }
 /** A session of now: it proved its presence when it began. */
-const published = async () => {
-  const house = await setup()
+const published = async (settings: Record<string, string> = {}) => {
+  const house = await setup({ settings })
   for (const card of [leastCard('one-a'), wholeCard('two-b')]) await house.alice.post('/api/v1/cards', card)
   return house
 }
@@ -76,6 +76,13 @@ test('R15 a compromised key leaves at once, together with its signatures; bytes,
   expect((await read(house, 'one-a')).etag).toBe(after.etag)
 })
 
+test('R14 EdDSA by setting', async () => {
+  const house = await published({ RELAY_CARD_ALGORITHM: 'EdDSA' })
+  const set = await keySet(house, 'two-b')
+  expect(set.keys).toMatchObject([{ alg: 'EdDSA', kty: 'OKP', crv: 'Ed25519' }])
+  expect(verifyDocument((await read(house, 'two-b')).wire, set)).toMatchObject({ ok: true })
+})
+
 test('R15 only owners and admins rotate, with a proof of presence', async () => {
   const house = await published()
   expect((await house.operator.post('/api/v1/relay/keys/rotate', {})).status).toBe(403)
@@ -102,7 +109,7 @@ test('R17 where the public address changed, cards are re-signed before anything 
 
 test('R17 a start that changes nothing signs nothing, and of two processes that start at once one signs', async () => {
   const house = await published()
-  const cards = { db: house.db, keyring: house.keyring }
+  const cards = { db: house.db, keyring: house.keyring, cardAlgorithm: 'ES256' as const }
   expect(await republishAll({ ...cards, origin: () => house.url })).toBe(0)
   const moved = { ...cards, origin: () => 'https://relay.example' }
   const [one, other] = await Promise.all([republishAll(moved), republishAll(moved)])

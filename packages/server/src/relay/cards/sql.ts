@@ -45,12 +45,15 @@ const seenBy = ({ user, agent }: Only): Sql => sql`(${user}::text is null or c.c
       select from agents a where a.tenant_id = c.tenant_id and a.id = c.agent_id and a.user_id = ${user}::text))
     and (${agent}::text is null or coalesce(c.agent_id = ${agent}::text, true))`
 
+/** Whoever changes a card: an agent only that which it serves. */
+const keptBy = (only: Only): Sql => sql`${seenBy(only)} and (${only.agent}::text is null or c.agent_id = ${only.agent}::text)`
+
 export const findCard = (t: Tx, scope: Scope, id: string, only: Only) => t.maybe<CardRow>`
   select ${COLUMNS} from ${CURRENT} where c.tenant_id = ${scope.tenantId}::uuid and c.id = ${id}::text and ${seenBy(only)}`
 
 // Two who save at once: the second waits and then finds that its If-Match is stale.
 export const lockCard = (t: Tx, scope: Scope, id: string, only: Only) => t.maybe<{ id: string }>`
-  select c.id from cards c where c.tenant_id = ${scope.tenantId}::uuid and c.id = ${id}::text and ${seenBy(only)} for no key update`
+  select c.id from cards c where c.tenant_id = ${scope.tenantId}::uuid and c.id = ${id}::text and ${keptBy(only)} for no key update`
 
 export type CardFilter = { state?: CardState; agent_id?: string; visibility?: Visibility }
 export const listCards = (
