@@ -77,7 +77,8 @@ export type House = {
 export type Given = {
   tenant(name?: string): Promise<string>
   user(options?: { role?: Role; tenantId?: string; email?: string; displayName?: string; password?: string }): Promise<Person>
-  agent(options?: { owner?: Person; name?: string; scopes?: string[] }): Promise<AgentCaller>
+  /** `tenantId`: that of its owner, where it is another. */
+  agent(options?: { owner?: Person; name?: string; scopes?: string[]; tenantId?: string }): Promise<AgentCaller>
   /** A key of `by` (alice unless said), as `POST /keys` takes it. Answers the body of the 201. */
   key(input: Record<string, unknown>, by?: Client): Promise<{ id: string; secret: string }>
   /** A task that the agent asked; answers its body. */
@@ -243,8 +244,8 @@ function makeGiven({ url, identity, tenantId, logs }: GivenHouse) {
       const origin = identity.origin()
       return Object.assign(clientOf(url, { cookie: `${cookieName(origin)}=${token}`, origin }), { id, email, displayName })
     },
-    async agent(own: { owner: Person; name?: string; scopes?: string[] }): Promise<AgentCaller> {
-      const scope = by(own.owner, tenantId)
+    async agent(own: { owner: Person; name?: string; scopes?: string[]; tenantId?: string }): Promise<AgentCaller> {
+      const scope = by(own.owner, own.tenantId ?? tenantId)
       const { id } = await createAgent(identity, scope, { name: own.name ?? 'refund-bot' })
       const key = await createKey(identity, scope, { kind: 'agt', agent_id: id, scopes: own.scopes })
       return Object.assign(clientOf(url, { bearer: key.secret }), { id, key: key.secret, keyId: key.id })
