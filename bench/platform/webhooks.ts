@@ -62,7 +62,7 @@ async function oneByOne(rig: Rig, deliveries: number): Promise<number> {
   const { tenantId } = scope
   const from = performance.now()
   for (const { id, generation } of rows) {
-    const [taken] = await takeMany(house, [{ id, generation, job: id, tenantId, lane: 'peer', fifo: false }])
+    const [taken] = await takeMany(house, [{ id, generation, job: id, tenantId, lane: 'peer', fifo: false, key: null }])
     if (taken === undefined || taken === 'done' || 'at' in taken) throw new Error(`${id} was not there to take`)
     const { took, url, headers, body, delays } = taken.letter
     const posted = await postSigned(house.door, { tenantId, url, headers, body })
@@ -79,7 +79,7 @@ async function oneByOne(rig: Rig, deliveries: number): Promise<number> {
       },
       ...{ address, family, status: outcome.status, class: outcome.class, excerpt: null },
     }
-    await settleMany(house, [{ tenantId, took, outcome, log }])
+    await settleMany(house, [{ tenantId, took, outcome, log, answer: null, boundTo: null, delays }])
   }
   const rate = rows.length / ((performance.now() - from) / 1000)
   // Their jobs and the rest of what was written are not part of the other figure.

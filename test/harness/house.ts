@@ -8,6 +8,7 @@ import type { Keyring } from '../../packages/server/src/crypto/keyring.ts'
 import { memorySource } from '../../packages/server/src/crypto/keyring-memory.ts'
 import { type Role, type Scope, systemScope } from '../../packages/server/src/db/scope.ts'
 import type { Db } from '../../packages/server/src/db/tx.ts'
+import type { Route } from '../../packages/server/src/http/route.ts'
 import type { Pages } from '../../packages/server/src/http/static.ts'
 import { createAgent } from '../../packages/server/src/identity/agent.ts'
 import type { IdentityHouse } from '../../packages/server/src/identity/house.ts'
@@ -16,6 +17,7 @@ import { openRing, type Ring } from '../../packages/server/src/identity/keys-at-
 import { cookieName, startSession } from '../../packages/server/src/identity/session.ts'
 import { createTenant, createUser } from '../../packages/server/src/identity/user.ts'
 import { type Config, readConfig } from '../../packages/server/src/main/config.ts'
+import type { Inside } from '../../packages/server/src/main/dev/desk.ts'
 import { type Server, startServer } from '../../packages/server/src/main/server.ts'
 import { openLog } from '../../packages/server/src/std/log.ts'
 import type { Cable } from './cable.ts'
@@ -98,6 +100,8 @@ export type SetupOptions = {
   login?: string
   /** false: as in production, answers are not held against the table; only then do calls that come together share a transaction. */
   checkAnswers?: boolean
+  /** Is handed the rooms of each process as it starts, and may serve routes beside theirs. */
+  beside?: (inside: Inside) => Route[]
 }
 
 /** Two hashes' worth of memory instead of 64 MiB: a suite signs in hundreds of times. */
@@ -149,6 +153,7 @@ export async function setup(options: SetupOptions = {}): Promise<House> {
       pages: options.pages ?? null,
       passwordCost: CHEAP,
       checkAnswers: options.checkAnswers ?? true,
+      ...(options.beside ? { beside: options.beside } : {}),
     })
     servers.push(server)
     return server

@@ -19,7 +19,10 @@ export type GuardOptions = Partial<Rules> & {
 
 /** Where a checked URL may be dialled: at these addresses and no other. */
 export type Route = { url: URL; host: string; port: number; addresses: readonly Uint8Array[] }
-export type Verdict = { route: Route } | { refused: 'url_invalid' | 'url_not_allowed' | 'unreachable' }
+export type Verdict =
+  | { route: Route }
+  /** `unresolved`: all but that the name leads nowhere just now. */
+  | { refused: 'url_invalid' | 'url_not_allowed' | 'unreachable'; unresolved?: true }
 
 export type Guard = {
   /** The whole check, resolution included: at every dial. Without a tenant only the exceptions of the installation count. */
@@ -62,8 +65,9 @@ export function openGuard(options: GuardOptions = {}): Guard {
       (target.here && isLoopback(address))
     try {
       const addresses = target.literal ? [target.literal] : await addressesOf(target.host)
+      if (!addresses) return { refused: 'url_not_allowed', unresolved: true }
       // One denied answer refuses the name: who can put one in can also reorder them.
-      if (!addresses?.every(passes)) return { refused: 'url_not_allowed' }
+      if (!addresses.every(passes)) return { refused: 'url_not_allowed' }
       return { route: { url, host: target.host, port: target.port, addresses } }
     } catch (error) {
       if (error instanceof NoNameServer) return { refused: 'unreachable' }
@@ -94,12 +98,21 @@ export function openGuard(options: GuardOptions = {}): Guard {
   return { check, checkMailServer }
 }
 
-/** For a kind message when a URL is saved (P100): the normalised form, or a 422 that names the field. Truth is asked for at every dial. */
-export async function checkUrl(guard: Guard, url: string, path: string, tenantId?: string): Promise<string> {
+/**
+ * For a kind message when a URL is saved (P100): the normalised form, or a 422 that names the field. Truth is asked for at every dial.
+ * `unresolved`: a name that does not resolve yet may be saved (relay.md R101).
+ */
+export async function checkUrl(
+  guard: Guard,
+  url: string,
+  path: string,
+  tenantId?: string,
+  unresolved?: 'saved',
+): Promise<string> {
   const verdict = await guard.check(url, tenantId)
   if ('route' in verdict) return verdict.route.url.href
   // No name server answers just now: that is no fault of the URL, and the dial asks again.
-  if (verdict.refused === 'unreachable') return (parseUrl(url) as URL).href
+  if (verdict.refused === 'unreachable' || (verdict.unresolved && unresolved === 'saved')) return (parseUrl(url) as URL).href
   const message =
     verdict.refused === 'url_invalid' ? 'This is not a URL that can be called.' : 'This address may not be called from here.'
   throw new Problem(verdict.refused, { errors: [{ path, code: verdict.refused, message }] })

@@ -16,10 +16,18 @@ export type Post = {
   ca?: string
   client?: { cert: string; key: string }
   pool?: { name: string; connections: number }
+  /** The reply is asked for and may have so many bytes; a longer one is a failure. Left out: a little of it is looked at. */
+  replyBytes?: number
   signal?: AbortSignal
 }
 
-export type Posted = { status: number; retryAfter: string | null; excerpt: string }
+export type Posted = {
+  status: number
+  retryAfter: string | null
+  excerpt: string
+  /** Where it was asked for. */
+  reply?: { type: string | null; body: Buffer }
+}
 export type Timed<T> = T & { timings: Timings }
 
 const READ_BYTES = 65_536
@@ -38,15 +46,17 @@ export async function postSigned(door: Door, post: Post): Promise<Timed<Posted |
     client: post.client,
     pool: post.pool,
     timings,
-    onLarge: 'cut',
+    onLarge: post.replyBytes === undefined ? 'cut' : 'fail',
     encoding: 'raw',
-    caps: { wholeMs: 15_000, ...post.caps, bodyBytes: READ_BYTES },
+    caps: { wholeMs: 15_000, ...post.caps, bodyBytes: post.replyBytes ?? READ_BYTES },
     signal: post.signal,
   })
   if ('failed' in answer) return { ...answer, timings }
   const [retryAfter = null] = [answer.headers['retry-after']].flat()
   const excerpt = scrubText(answer.body.toString('utf8')).slice(0, KEPT_CHARACTERS)
-  return { status: answer.status, retryAfter, excerpt, timings }
+  const [type = null] = [answer.headers['content-type']].flat()
+  const reply = post.replyBytes === undefined ? {} : { reply: { type, body: answer.body } }
+  return { status: answer.status, retryAfter, excerpt, ...reply, timings }
 }
 
 /** The same for a caller that wants a Problem of the class in place of a failure. */

@@ -105,6 +105,7 @@ import { revocationJobs } from '../vault/revocation/jobs.ts'
 import { revocationRoutes } from '../vault/revocation/routes.ts'
 import { vaultRoutes } from '../vault/routes.ts'
 import { runBearers } from '../vault/runs/self.ts'
+import { relayKeysRoute } from '../webhooks/bound/routes.ts'
 import { deliverCallbacks } from '../webhooks/callback.ts'
 import { deliveryRoutes } from '../webhooks/deliveries/routes.ts'
 import { endpointRoutes, webhookKeyRoute } from '../webhooks/endpoints/routes.ts'
@@ -412,6 +413,7 @@ const listRoutes = ({
     ...connectRoutes(vault),
     embedPageRoute(embed),
     webhookKeyRoute(webhooks),
+    relayKeysRoute(webhooks),
     ...mcpRoutes(mcp),
     ...relayRootRoutes(relay),
   ],
@@ -457,7 +459,7 @@ function webhooksOf({ db, keyring, log, origin }: Ground, tasks: TasksHouse, doo
     log,
     door,
     origin,
-    checkUrl: tasks.checkUrl,
+    checkUrl: (url, path, tenantId, unresolved) => checkUrl(door.guard, url, path, tenantId, unresolved),
     sources: {
       task: {
         render: (t, scope, id) => renderCallback(tasks, t, scope, id),

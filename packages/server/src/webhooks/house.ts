@@ -4,6 +4,7 @@ import type { Scope } from '../db/scope.ts'
 import type { Db, Tx } from '../db/tx.ts'
 import type { Door } from '../egress/fetch.ts'
 import type { Log } from '../std/log.ts'
+import type { BoundHooks } from './bound/hooks.ts'
 
 /** Where deliveries to an address of their own come from: what they say, who signs them, and whom their end concerns. */
 export type Source = {
@@ -21,7 +22,9 @@ export type WebhooksHouse = {
   door: Door
   /** Where people reach the server, without a slash at the end; known once it listens. */
   origin(): string
-  /** An address before it is stored: the normalised URL, or `url_invalid`, `url_not_allowed`. */
-  checkUrl(url: string, path: string, tenantId: string): string | Promise<string>
+  /** An address before it is stored: the normalised URL, or `url_invalid`, `url_not_allowed`. `unresolved`: one whose name leads nowhere yet is taken too. */
+  checkUrl(url: string, path: string, tenantId: string, unresolved?: 'saved'): string | Promise<string>
   sources: Readonly<Record<'task', Source>>
+  /** Left out where no room binds endpoints. */
+  bound?: BoundHooks
 }

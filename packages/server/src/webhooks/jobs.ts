@@ -1,5 +1,5 @@
 // The jobs of webhooks: ids in, one verb, a verdict out. When a delivery is tried again stands in its row; its job only sleeps until then.
-import { defineKind, defineSchedule, type Kind, type Schedule, snooze } from '@countersign/queue'
+import { defineKind, defineSchedule, discard, type Kind, type Schedule, snooze } from '@countersign/queue'
 import { once, tx } from '../db/tx.ts'
 import { isId } from '../std/id.ts'
 import { continueReplay, REPLAY } from './deliveries/replay.ts'
@@ -10,13 +10,13 @@ import { openDeliver } from './sending/deliver.ts'
 import { enqueueDeliveries, KIND, QUEUE } from './sending/sql.ts'
 import { deliveryScope } from './sending/take.ts'
 
-type Payload = { delivery_id: string; generation: number; lane: string; fifo: boolean }
+type Payload = { delivery_id: string; generation: number; lane: string; fifo: boolean; key: string | null }
 
 function readPayload(value: unknown): Payload {
-  const { delivery_id, generation, lane, fifo } = value as Partial<Payload>
+  const { delivery_id, generation, lane, fifo, key } = value as Partial<Payload>
   if (!isId('dlv', delivery_id) || !Number.isInteger(generation) || typeof lane !== 'string')
     throw new TypeError('a delivery, its generation and its lane')
-  return { delivery_id, generation: generation as number, lane, fifo: fifo === true }
+  return { delivery_id, generation: generation as number, lane, fifo: fifo === true, key: key ?? null }
 }
 
 function readId<P extends 'whe' | 'rpy', N extends string>(prefix: P, name: N): (value: unknown) => Record<N, string> {
@@ -45,9 +45,10 @@ export function webhookJobs(house: WebhooksHouse): Kind[] {
       backoff: { base: '500ms', cap: '1m' },
       deadline: '2m',
       async run({ id, tenantId, payload }, { signal }) {
-        const { delivery_id, generation, lane, fifo } = payload
-        const verdict = await deliver({ id: delivery_id, generation, job: id, tenantId, lane, fifo }, signal)
+        const { delivery_id, generation, lane, fifo, key } = payload
+        const verdict = await deliver({ id: delivery_id, generation, job: id, tenantId, lane, fifo, key }, signal)
         if (verdict === null) return undefined
+        if (verdict === 'exhausted') return discard('The schedule of the delivery is over.')
         return snooze('at' in verdict ? verdict.at : verdict.afterMs)
       },
     }) as Kind,

@@ -2,12 +2,12 @@
 // at most; never logged, never answered.
 import { openText, sealText, type WrappingKey } from '../crypto/seal.ts'
 import { Secret } from '../crypto/secret.ts'
-import type { SignatureHeader, SigningMode } from '../crypto/signature.ts'
-import type { Scope } from '../db/scope.ts'
+import type { SentMode, SignatureHeader } from '../crypto/signature.ts'
+import { NO_TENANT, type Scope } from '../db/scope.ts'
 import type { Db, Tx } from '../db/tx.ts'
 import { tenantKey } from '../identity/keys-at-rest/tenant-key.ts'
 import { tenantWire } from '../std/id.ts'
-import { type EndpointRow, findEndpointsByIds, findLiveSecrets } from './endpoints/sql.ts'
+import { type AnyEndpointRow, findEndpointsByIds, findLiveSecrets } from './endpoints/sql.ts'
 import type { WebhooksHouse } from './house.ts'
 import { delaysOf } from './schedule.ts'
 
@@ -15,7 +15,7 @@ export type Material = {
   id: string
   version: number
   url: string
-  mode: SigningMode
+  mode: SentMode
   header: SignatureHeader
   secrets: { secret: Secret; endsAt: Date | null }[]
   seed: Secret | null
@@ -26,6 +26,10 @@ export type Material = {
   maxInFlight: number
   ratePerSecond: number | null
   delays: readonly number[]
+  /** Of a bound one; null on a tenant's own. */
+  boundTo: string | null
+  /** Whose exceptions of the guard count on the way. */
+  guardedAs: string
 }
 
 export type Column = 'client_certificate' | 'headers' | 'signing_key'
@@ -41,6 +45,8 @@ export const sealColumn = (key: WrappingKey, scope: Scope, id: string, column: C
   sealText(key, place(scope, 'endpoints', column, id), text)
 export const openColumn = (key: WrappingKey, scope: Scope, id: string, column: Column, envelope: Buffer): string =>
   openText(key, place(scope, 'endpoints', column, id), envelope)
+export const openSecret = (key: WrappingKey, scope: Scope, id: string, n: number, envelope: Buffer): string =>
+  openText(key, place(scope, 'endpoint_secrets', 'material', `${id}/${n}`), envelope)
 export const sealSecret = (key: WrappingKey, scope: Scope, id: string, n: number, text: string): Buffer =>
   sealText(key, place(scope, 'endpoint_secrets', 'material', `${id}/${n}`), text)
 
@@ -74,7 +80,7 @@ export async function materialsOf(
     const own = secrets
       .filter((one) => one.endpoint_id === row.id)
       .map(({ n, material, ends_at }) => ({
-        secret: new Secret(openText(key, place(scope, 'endpoint_secrets', 'material', `${row.id}/${n}`), material)),
+        secret: new Secret(openSecret(key, scope, row.id, n, material)),
         endsAt: ends_at,
       }))
     const material = materialOf(key, scope, row, own)
@@ -86,7 +92,7 @@ export async function materialsOf(
   return found
 }
 
-function materialOf(key: WrappingKey, scope: Scope, row: EndpointRow, secrets: Material['secrets']): Material {
+function materialOf(key: WrappingKey, scope: Scope, row: AnyEndpointRow, secrets: Material['secrets']): Material {
   const opened = (column: Column): Secret | null => {
     const envelope = row[column]
     return envelope === null ? null : new Secret(openColumn(key, scope, row.id, column, envelope))
@@ -106,5 +112,7 @@ function materialOf(key: WrappingKey, scope: Scope, row: EndpointRow, secrets: M
     maxInFlight: row.max_in_flight,
     ratePerSecond: row.rate_per_second,
     delays: delaysOf(row.schedule, row.delays),
+    boundTo: row.bound_to,
+    guardedAs: row.side === 'caller' ? (row.caller_tenant ?? NO_TENANT) : scope.tenantId,
   }
 }

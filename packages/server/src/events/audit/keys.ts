@@ -1,4 +1,4 @@
-// The keys that sign checkpoints and receipts (P125, T156): derived from the root, never stored; their public halves are kept for ever, so that what was
+// The keys that sign checkpoints and receipts (P125, T156), and what the relay says of a caller (relay.md R14): derived from the root, never stored; their public halves are kept for ever, so that what was
 // signed yesterday verifies when the root key of yesterday is gone.
 import { Problem } from '@countersign/sdk'
 import { ed25519PublicKey, verifierKey } from '../../crypto/ed25519.ts'
@@ -6,10 +6,9 @@ import { sha256Hex } from '../../crypto/token.ts'
 import { systemScope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
 import type { AuditHouse } from './house.ts'
-import { listSigningKeys, putSigningKey } from './sql.ts'
+import { listSigningKeys, putSigningKey, type SigningPurpose } from './sql.ts'
 
 type KeyHouse = Pick<AuditHouse, 'db' | 'keyring'>
-type SigningPurpose = 'audit-sign' | 'receipt'
 export type SigningKey = { seed: Buffer; publicKey: Buffer; version: number; kid: string }
 export type PublishedKey = { kid: string; version: number; public_key: Buffer; created_at: Date; retired_at: Date | null }
 

@@ -69,8 +69,9 @@ export const describeSession = (t: Tx, pid: number) => t.maybe<{
 
 // ── keys
 
+export type SigningPurpose = 'audit-sign' | 'receipt' | 'relay-sign' | 'webhook-ed25519'
 export type SigningKeyRow = {
-  purpose: 'audit-sign' | 'receipt'
+  purpose: SigningPurpose
   version: number
   public_key: Buffer
   created_at: Date

@@ -6,7 +6,7 @@ import { record } from '../../events/event.ts'
 import { openCursor, pageOf } from '../../http/cursor.ts'
 import { read as readEndpoint } from '../endpoints/endpoint.ts'
 import type { WebhooksHouse } from '../house.ts'
-import { wakeNext } from '../sending/settle.ts'
+import { wakeNext } from '../sending/line.ts'
 import { enqueueDeliveries, findHead } from '../sending/sql.ts'
 import {
   type AttemptShown,
@@ -26,6 +26,12 @@ import {
   unblockIf,
 } from './sql.ts'
 
+/** What goes to an owner's agent is whole or thin as well. */
+const FORMS = {
+  ...({ full: 'full', thin: 'thin', callback: 'callback' } as const),
+  ...({ owner: 'full', owner_thin: 'thin', caller: 'full', caller_thin: 'thin', a2a: 'full' } as const),
+} satisfies Record<DeliveryRow['form'], string>
+
 export const showDelivery = (row: DeliveryRow) => ({
   id: row.id,
   endpoint_id: row.endpoint_id,
@@ -33,7 +39,7 @@ export const showDelivery = (row: DeliveryRow) => ({
   event_id: row.event_id,
   event_type: row.event_type,
   resource_id: row.resource_id,
-  form: row.form,
+  form: FORMS[row.form],
   state: row.state,
   attempts: row.attempts,
   trigger: row.trigger,

@@ -6,7 +6,7 @@ import { type Tx, tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
 import { openCursor, pageOf } from '../../http/cursor.ts'
 import { newId } from '../../std/id.ts'
-import { read as readEndpoint } from '../endpoints/endpoint.ts'
+import { findEndpointsByIds } from '../endpoints/sql.ts'
 import type { WebhooksHouse } from '../house.ts'
 import { enqueueDeliveries } from '../sending/sql.ts'
 import { deliveryScope } from '../sending/take.ts'
@@ -34,6 +34,7 @@ export type NewReplay = {
   endpoint_id?: string
   event_id?: string
   type?: string
+  thread_id?: string
   what?: 'exhausted' | 'any'
   since?: Date
   until?: Date
@@ -44,7 +45,7 @@ export type NewReplay = {
 export async function startReplay(house: WebhooksHouse, scope: Scope, input: NewReplay) {
   const filter = readFilter(input)
   return tx(house.db, scope, async (t) => {
-    if (filter.endpoint !== undefined) await readEndpoint(t, scope, filter.endpoint)
+    if (filter.endpoint !== undefined) await mustBeOurs(t, scope, filter.endpoint)
     await lockReplays(t, scope)
     const running = await findRunningReplay(t, scope, filter.endpoint ?? null)
     if (running) throw new Problem('replay_running', { replay_id: running.id })
@@ -64,13 +65,19 @@ export async function startReplay(house: WebhooksHouse, scope: Scope, input: New
   })
 }
 
+/** A tenant's own endpoint, or that of one of its agents. */
+async function mustBeOurs(t: Tx, scope: Scope, id: string): Promise<void> {
+  const [row] = await findEndpointsByIds(t, scope, [id])
+  if (!row || row.state === 'deleted' || row.side === 'caller') throw new Problem('not_found')
+}
+
 /** All of a tenant is never meant by leaving everything out. */
-function readFilter({ endpoint_id, event_id, type, what = 'any', since, until }: NewReplay): ReplayFilter {
+function readFilter({ endpoint_id, event_id, type, thread_id, what = 'any', since, until }: NewReplay): ReplayFilter {
   const fail = (path: string, code: string, message: string): never => {
     throw new Problem('validation_failed', { errors: [{ path, code, message }] })
   }
-  if (endpoint_id === undefined && event_id === undefined && since === undefined)
-    fail('', 'filter_missing', 'Name an endpoint, an event or a time.')
+  if (endpoint_id === undefined && event_id === undefined && thread_id === undefined && since === undefined)
+    fail('', 'filter_missing', 'Name an endpoint, an event, a thread or a time.')
   if (since && until && since > until) fail('/since', 'range_reversed', 'since lies after until.')
   if (what === 'exhausted' && until) fail('/until', 'unexpected', 'Exhausted deliveries are taken from since until now.')
   return {
@@ -78,6 +85,7 @@ function readFilter({ endpoint_id, event_id, type, what = 'any', since, until }:
     ...(endpoint_id === undefined ? {} : { endpoint: endpoint_id }),
     ...(event_id === undefined ? {} : { event: event_id }),
     ...(type === undefined ? {} : { type }),
+    ...(thread_id === undefined ? {} : { thread: thread_id }),
     ...(since === undefined ? {} : { since: since.toISOString() }),
     ...(until === undefined ? {} : { until: until.toISOString() }),
   }
@@ -155,6 +163,7 @@ async function show(t: Tx, scope: Scope, row: ReplayRow) {
     endpoint_id: filter.endpoint ?? null,
     event_id: filter.event ?? null,
     type: filter.type ?? null,
+    thread_id: filter.thread ?? null,
     what: filter.what,
     since: filter.since ? new Date(filter.since) : null,
     until: filter.until ? new Date(filter.until) : null,

@@ -6,7 +6,17 @@ import { cancelReplay, getReplay, listReplays, startReplay } from './replay.ts'
 
 const tag = 'webhooks'
 const State = s.oneOf('pending', 'sending', 'succeeded', 'exhausted', 'held', 'cancelled')
-const Class = s.oneOf('status', 'timeout', 'unreachable', 'tls', 'too_large', 'url_not_allowed', 'url_invalid', 'lost')
+const Class = s.oneOf(
+  'status',
+  'timeout',
+  'unreachable',
+  'tls',
+  'too_large',
+  'url_not_allowed',
+  'url_invalid',
+  'lost',
+  'answer_invalid',
+)
 const Trigger = s.oneOf('auto', 'manual', 'bulk', 'test')
 const ms = s.maybe(s.number())
 
@@ -66,6 +76,7 @@ const replayMembers = {
   endpoint_id: s.maybe(s.id('whe')),
   event_id: s.maybe(s.id('evt')),
   type: s.maybe(s.text()),
+  thread_id: s.maybe(s.id('thr')),
   what: s.oneOf('exhausted', 'any'),
   since: s.maybe(s.time()),
   until: s.maybe(s.time()),
@@ -185,6 +196,7 @@ export const deliveryRoutes = (house: WebhooksHouse): Route[] => [
         endpoint_id: s.optional(s.id('whe')),
         event_id: s.optional(s.id('evt')),
         type: s.optional(s.pattern(/^[a-z0-9_]+(\.[a-z0-9_]+)*$/, 'Must be an event type.')),
+        thread_id: s.optional(s.id('thr').describe('What was to go to the agent that answers in a thread.')),
         what: s.optional(
           s.oneOf('exhausted', 'any').describe('exhausted: by when they ended; any (default): by when they came to be.'),
         ),

@@ -1,6 +1,7 @@
 // The statements over deliveries as people read and steer them: lists, the log, figures, hold and release, replay, skip, cancel, and bulk replays.
 import { type Sql, sql } from '../../db/sql.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
+import type { Form } from '../sending/sql.ts'
 
 export type DeliveryState = 'pending' | 'sending' | 'succeeded' | 'exhausted' | 'held' | 'cancelled'
 export type Trigger = 'auto' | 'manual' | 'bulk' | 'test'
@@ -12,7 +13,7 @@ export type DeliveryRow = {
   event_id: string
   event_type: string
   resource_id: string | null
-  form: 'full' | 'thin' | 'callback'
+  form: Form
   state: DeliveryState
   attempts: number
   trigger: Trigger
@@ -58,8 +59,11 @@ export type DeliveryFilter = {
   until?: Date
 }
 
-const COLUMNS = sql`d.id, d.ord::text, d.endpoint_id, d.event_id, d.event_type, d.resource_id, d.form, d.state, d.attempts, d.trigger, d.fifo,
+export const DELIVERY = sql`d.id, d.ord::text, d.endpoint_id, d.event_id, d.event_type, d.resource_id, d.form, d.state, d.attempts, d.trigger, d.fifo,
   d.blocks, d.next_at, d.last_status, d.last_class, d.replay_id, d.target_url, d.created_at, d.succeeded_at, d.ended_at, d.generation`
+
+/** What goes to the other side of a thread is that side's to see, and in no list of the tenant (relay.md R70). */
+const OURS = sql`d.side is distinct from 'caller'`
 
 function matching(filter: DeliveryFilter): Sql {
   const { endpoint, event, type, resource, state, class: kind, replay, since, until } = filter
@@ -79,16 +83,16 @@ function matching(filter: DeliveryFilter): Sql {
 
 export const listDeliveriesBefore = (t: Tx, scope: Scope, filter: DeliveryFilter, before: string | null, limit: number) =>
   t.rows<DeliveryRow>`
-  select ${COLUMNS} from deliveries d
-  where d.tenant_id = ${scope.tenantId}::uuid and ${matching(filter)}
+  select ${DELIVERY} from deliveries d
+  where d.tenant_id = ${scope.tenantId}::uuid and ${OURS} and ${matching(filter)}
     ${before === null ? sql`` : sql`and d.ord < ${before}::bigint`}
   order by d.ord desc limit ${limit}::integer`
 
 export const findDelivery = (t: Tx, scope: Scope, id: string) => t.maybe<DeliveryRow>`
-  select ${COLUMNS} from deliveries d where d.tenant_id = ${scope.tenantId}::uuid and d.id = ${id}::text`
+  select ${DELIVERY} from deliveries d where d.tenant_id = ${scope.tenantId}::uuid and d.id = ${id}::text and ${OURS}`
 
 export const lockDelivery = (t: Tx, scope: Scope, id: string) => t.maybe<DeliveryRow>`
-  select ${COLUMNS} from deliveries d where d.tenant_id = ${scope.tenantId}::uuid and d.id = ${id}::text for no key update`
+  select ${DELIVERY} from deliveries d where d.tenant_id = ${scope.tenantId}::uuid and d.id = ${id}::text and ${OURS} for no key update`
 
 export const findAttempts = (t: Tx, scope: Scope, id: string) => t.rows<AttemptShown>`
   select n, trigger, started_at, ended_at, ms, dns_ms, connect_ms, tls_ms, first_byte_ms, address, family, status, class, excerpt
@@ -190,12 +194,12 @@ export const endDeliveryIf = (
 ) => t.maybe<DeliveryRow>`
   update deliveries d set state = ${to}::text, generation = d.generation + 1, blocks = false, again = false, ended_at = ${t.now}::timestamptz
   where d.tenant_id = ${scope.tenantId}::uuid and d.id = ${id}::text and d.state = any (${from}::text[])
-  returning ${COLUMNS}`
+  returning ${DELIVERY}`
 
 /** It was over and blocked its key; it still is over. */
 export const unblockIf = (t: Tx, scope: Scope, id: string) => t.maybe<DeliveryRow>`
   update deliveries d set blocks = false where d.tenant_id = ${scope.tenantId}::uuid and d.id = ${id}::text and d.blocks
-  returning ${COLUMNS}`
+  returning ${DELIVERY}`
 
 /* Bulk (P90) */
 
@@ -203,6 +207,7 @@ export type ReplayFilter = {
   endpoint?: string
   event?: string
   type?: string
+  thread?: string
   /** exhausted: those alone, by when they ended; any: by when they came to be. */
   what: 'exhausted' | 'any'
   since?: string
@@ -224,10 +229,11 @@ export type ReplayRow = {
 }
 
 const replayable = (filter: ReplayFilter, includeSucceeded: boolean): Sql => sql`
-  d.event_type not in ('endpoint.ping', 'endpoint.test')
+  d.event_type not in ('endpoint.ping', 'endpoint.test', 'relay.ping') and ${OURS}
   ${filter.endpoint === undefined ? sql`` : sql`and d.endpoint_id = ${filter.endpoint}::text`}
   ${filter.event === undefined ? sql`` : sql`and d.event_id = ${filter.event}::text`}
   ${filter.type === undefined ? sql`` : sql`and d.event_type = ${filter.type}::text`}
+  ${filter.thread === undefined ? sql`` : sql`and d.resource_id = ${filter.thread}::text and d.side is not null`}
   and (d.state in ('exhausted', 'cancelled') and (d.succeeded_at is null or ${includeSucceeded}::boolean)
     or (${includeSucceeded}::boolean and d.state = 'succeeded'))
   ${
@@ -295,7 +301,7 @@ export const replayProgress = (t: Tx, scope: Scope, id: string) => t.one<{ succe
   from deliveries where tenant_id = ${scope.tenantId}::uuid and replay_id = ${id}::text`
 
 export const endpointsOfEvent = (t: Tx, scope: Scope, eventId: string) => t.rows<{ id: string }>`
-  select id from deliveries where tenant_id = ${scope.tenantId}::uuid and event_id = ${eventId}::text and state <> 'held' order by id`
+  select d.id from deliveries d where d.tenant_id = ${scope.tenantId}::uuid and d.event_id = ${eventId}::text and d.state <> 'held' and ${OURS} order by d.id`
 
 export const pruneDeliveries = (before: Date, most: number): Sql => sql`
   select countersign_engine.prune_deliveries(${before}::timestamptz, ${most}::integer) as gone`

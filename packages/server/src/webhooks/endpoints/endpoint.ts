@@ -34,6 +34,7 @@ import {
   moveEndpointIf,
   publicKeyOf,
   type SecretRow,
+  UNBOUND,
   updateEndpoint,
 } from './sql.ts'
 import { pause, releaseHeld } from './switch.ts'
@@ -59,7 +60,7 @@ export async function createEndpoint(
     const { ed25519, ...columns } = settings
     const state: EndpointState = verify ? 'pending' : 'active'
     const pair = ed25519 ? newPair(key, scope, id) : { signing_key: null, public_key: null }
-    await insertEndpoint(t, scope, { ...columns, ...sealedOf(key, scope, id, wishes), ...pair, id, url, state })
+    await insertEndpoint(t, scope, { ...columns, ...sealedOf(key, scope, id, wishes), ...pair, ...UNBOUND, id, url, state })
     const secret = newSigningSecret()
     await insertSecret(t, scope, id, 1, sealSecret(key, scope, id, 1, secret))
     if (verify) await probe(t, scope, id, 'endpoint.ping')
@@ -115,7 +116,7 @@ export async function changeEndpoint(house: WebhooksHouse, scope: Scope, id: str
         : newPair(key, scope, id)
     const kept = { client_certificate: row.client_certificate, headers: row.headers, header_names: row.header_names }
     const sealed = { ...kept, ...changedSeals(key, scope, id, wishes) }
-    await updateEndpoint(t, scope, id, { ...columns, ...sealed, ...pair, url: url ?? row.url })
+    await updateEndpoint(t, scope, id, { ...columns, ...sealed, ...pair, auth_scheme: null, url: url ?? row.url })
     await tell(t, scope, 'endpoint.updated', id, { fields: Object.keys(wishes).sort() })
     return read(t, scope, id)
   })
@@ -198,7 +199,7 @@ async function probe(t: Tx, scope: Scope, endpointId: string, type: 'endpoint.pi
   return (await insertProbe(t, scope, { endpointId, eventId, type, trigger, body })).id
 }
 
-function newPair(key: WrappingKey, scope: Scope, id: string) {
+export function newPair(key: WrappingKey, scope: Scope, id: string) {
   const seed = randomBytes(32)
   return {
     signing_key: sealColumn(key, scope, id, 'signing_key', seed.toString('base64')),

@@ -1,4 +1,5 @@
 // The statements over endpoints, their secrets and their health. A transition is one conditional update; zero rows is an answer, and the verb says why.
+import type { SentMode, SigningMode } from '../../crypto/signature.ts'
 import { type Sql, sql } from '../../db/sql.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
 
@@ -9,7 +10,7 @@ export type EndpointRow = {
   label: string
   url: string
   events: string[]
-  mode: 'standard' | 'stripe' | 'github' | 'awaithumans' | 'foragent'
+  mode: SigningMode
   header: 'Countersign-Signature' | 'Humane-Signature' | 'X-Humane-Signature'
   thin: boolean | null
   ordering: 'none' | 'fifo'
@@ -34,22 +35,37 @@ export type EndpointRow = {
   updated_at: Date
 }
 
+/** What makes an endpoint one of a card or a thread (relay.md R62, R100); all null on a tenant's own. */
+export type Binding = {
+  bound_to: string | null
+  side: 'owner' | 'caller' | null
+  relay_grant_id: string | null
+  caller_tenant: string | null
+  client_id: string | null
+  auth_scheme: string | null
+}
+export const UNBOUND: Binding = {
+  ...{ bound_to: null, side: null, relay_grant_id: null, caller_tenant: null, client_id: null, auth_scheme: null },
+}
+export type AnyEndpointRow = Omit<EndpointRow, 'mode'> & { mode: SentMode } & Binding
+
 export type SecretRow = { endpoint_id: string; n: number; material: Buffer; created_at: Date; ends_at: Date | null }
 export type HealthRow = { timeouts: number; failing_since: Date | null; last_failure_at: Date | null; slowed_until: Date | null }
 
-const COLUMNS = sql`e.id, e.label, e.url, e.events, e.mode, e.header, e.thin, e.ordering, e.on_exhausted, e.schedule, e.delays, e.timeout_seconds,
+export const COLUMNS = sql`e.id, e.label, e.url, e.events, e.mode, e.header, e.thin, e.ordering, e.on_exhausted, e.schedule, e.delays, e.timeout_seconds,
   e.max_in_flight, e.rate_per_second, e.ca_pem, e.client_certificate, e.headers, e.header_names, e.signing_key, e.public_key, e.state,
-  e.state_reason, e.state_since, e.version, e.created_by, e.created_at, e.updated_at`
+  e.state_reason, e.state_since, e.version, e.created_by, e.created_at, e.updated_at, e.bound_to, e.side, e.relay_grant_id, e.caller_tenant,
+  e.client_id, e.auth_scheme`
 
 // Serialises the creates of one tenant, so that the bound on their number holds.
 export const lockEndpointsOf = (t: Tx, scope: Scope) => t.run`
   select pg_advisory_xact_lock(x'77686500'::integer, hashtext(${scope.tenantId}::text))`
 
 export const countEndpoints = (t: Tx, scope: Scope) => t.one<{ n: number }>`
-  select count(*)::integer as n from endpoints where tenant_id = ${scope.tenantId}::uuid and state <> 'deleted'`
+  select count(*)::integer as n from endpoints where tenant_id = ${scope.tenantId}::uuid and state <> 'deleted' and bound_to is null`
 
 export type NewEndpoint = Omit<
-  EndpointRow,
+  AnyEndpointRow,
   'state_reason' | 'state_since' | 'version' | 'created_by' | 'created_at' | 'updated_at'
 >
 
@@ -57,28 +73,33 @@ export const insertEndpoint = (t: Tx, scope: Scope, one: NewEndpoint) => t.run`
   with made as (
     insert into endpoints (id, tenant_id, label, url, events, mode, header, thin, ordering, on_exhausted, schedule, delays, timeout_seconds,
       max_in_flight, rate_per_second, ca_pem, client_certificate, headers, header_names, signing_key, public_key, state, state_since, created_by,
-      created_at, updated_at)
+      created_at, updated_at, bound_to, side, relay_grant_id, caller_tenant, client_id, auth_scheme)
     values (${one.id}::text, ${scope.tenantId}::uuid, ${one.label}::text, ${one.url}::text, ${one.events}::text[], ${one.mode}::text,
       ${one.header}::text, ${one.thin}::boolean, ${one.ordering}::text, ${one.on_exhausted}::text, ${one.schedule}::text,
       ${one.delays}::integer[], ${one.timeout_seconds}::smallint, ${one.max_in_flight}::smallint, ${one.rate_per_second}::real,
       ${one.ca_pem}::text, ${one.client_certificate}::bytea, ${one.headers}::bytea, ${one.header_names}::text[], ${one.signing_key}::bytea,
-      ${one.public_key}::text, ${one.state}::text, ${t.now}::timestamptz, ${scope.principal}::text, ${t.now}::timestamptz, ${t.now}::timestamptz)
+      ${one.public_key}::text, ${one.state}::text, ${t.now}::timestamptz, ${scope.principal}::text, ${t.now}::timestamptz, ${t.now}::timestamptz,
+      ${one.bound_to}::text, ${one.side}::text, ${one.relay_grant_id}::text, ${one.caller_tenant}::uuid, ${one.client_id}::text,
+      ${one.auth_scheme}::text)
     returning id
   )
   insert into endpoint_health (endpoint_id, tenant_id) select id, ${scope.tenantId}::uuid from made`
 
 export const findEndpoint = (t: Tx, scope: Scope, id: string) => t.maybe<EndpointRow>`
-  select ${COLUMNS} from endpoints e where e.tenant_id = ${scope.tenantId}::uuid and e.id = ${id}::text and e.state <> 'deleted'`
+  select ${COLUMNS} from endpoints e where e.tenant_id = ${scope.tenantId}::uuid and e.id = ${id}::text and e.state <> 'deleted' and e.bound_to is null`
 
 /** Two are enough to see that a label names no one of them. */
 export const findEndpointByLabel = (t: Tx, scope: Scope, label: string) => t.rows<EndpointRow>`
-  select ${COLUMNS} from endpoints e where e.tenant_id = ${scope.tenantId}::uuid and e.label = ${label}::text and e.state <> 'deleted' limit 2`
+  select ${COLUMNS} from endpoints e where e.tenant_id = ${scope.tenantId}::uuid and e.label = ${label}::text and e.state <> 'deleted'
+    and e.bound_to is null limit 2`
 
 export const lockEndpoint = (t: Tx, scope: Scope, id: string) => t.maybe<EndpointRow>`
   select ${COLUMNS} from endpoints e where e.tenant_id = ${scope.tenantId}::uuid and e.id = ${id}::text and e.state <> 'deleted'
+    and e.bound_to is null
   for no key update`
 
-export const findEndpointsByIds = (t: Tx, scope: Scope, ids: readonly string[]) => t.rows<EndpointRow>`
+/** Bound ones too. */
+export const findEndpointsByIds = (t: Tx, scope: Scope, ids: readonly string[]) => t.rows<AnyEndpointRow>`
   select ${COLUMNS} from endpoints e where e.tenant_id = ${scope.tenantId}::uuid and e.id = any (${ids}::text[])`
 
 export const listEndpointsBefore = (
@@ -90,7 +111,7 @@ export const listEndpointsBefore = (
 ) => t.rows<EndpointRow & HealthRow>`
   select ${COLUMNS}, h.timeouts, h.failing_since, h.last_failure_at, h.slowed_until
   from endpoints e join endpoint_health h on h.tenant_id = e.tenant_id and h.endpoint_id = e.id
-  where e.tenant_id = ${scope.tenantId}::uuid and e.state <> 'deleted'
+  where e.tenant_id = ${scope.tenantId}::uuid and e.state <> 'deleted' and e.bound_to is null
     ${filter.state === undefined ? sql`` : sql`and e.state = ${filter.state}::text`}
     ${filter.event === undefined ? sql`` : sql`and e.events && ${filter.event}::text[]`}
     ${before === null ? sql`` : sql`and e.id < ${before}::text`}
@@ -100,7 +121,7 @@ export const findHealth = (t: Tx, scope: Scope, id: string) => t.one<HealthRow>`
   select timeouts, failing_since, last_failure_at, slowed_until from endpoint_health
   where tenant_id = ${scope.tenantId}::uuid and endpoint_id = ${id}::text`
 
-type Changeable = Omit<NewEndpoint, 'id' | 'state'>
+type Changeable = Omit<NewEndpoint, 'id' | 'state' | Exclude<keyof Binding, 'auth_scheme'>>
 
 /** Writes what is given; the row is locked by its reader. */
 export const updateEndpoint = (t: Tx, scope: Scope, id: string, one: Changeable) => t.run`
@@ -109,7 +130,8 @@ export const updateEndpoint = (t: Tx, scope: Scope, id: string, one: Changeable)
     schedule = ${one.schedule}::text, delays = ${one.delays}::integer[], timeout_seconds = ${one.timeout_seconds}::smallint,
     max_in_flight = ${one.max_in_flight}::smallint, rate_per_second = ${one.rate_per_second}::real, ca_pem = ${one.ca_pem}::text,
     client_certificate = ${one.client_certificate}::bytea, headers = ${one.headers}::bytea, header_names = ${one.header_names}::text[],
-    signing_key = ${one.signing_key}::bytea, public_key = ${one.public_key}::text, version = version + 1, updated_at = ${t.now}::timestamptz
+    signing_key = ${one.signing_key}::bytea, public_key = ${one.public_key}::text, auth_scheme = ${one.auth_scheme}::text,
+    version = version + 1, updated_at = ${t.now}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and state <> 'deleted'`
 
 /** Zero rows: it is in none of these states any more. */
@@ -148,7 +170,7 @@ export const findLiveSecrets = (t: Tx, scope: Scope, endpointIds: readonly strin
   where tenant_id = ${scope.tenantId}::uuid and endpoint_id = any (${endpointIds}::text[]) and ${isLive(t)}
   order by endpoint_id, n desc`
 
-export const lastSecret = (t: Tx, scope: Scope, endpointId: string) => t.one<{ n: number }>`
+export const lastSecret = (t: Tx, scope: Scope, endpointId: string) => t.one<{ n: number | null }>`
   select max(n) as n from endpoint_secrets where tenant_id = ${scope.tenantId}::uuid and endpoint_id = ${endpointId}::text`
 
 export const endOlderSecrets = (t: Tx, scope: Scope, endpointId: string, endsAt: Date) => t.run`

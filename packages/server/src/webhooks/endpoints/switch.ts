@@ -10,8 +10,7 @@ export const RELEASE = 'webhook.release'
 
 /** By itself: 410, or failing for days. Answers whether it was on. */
 export async function switchOff(t: Tx, scope: Scope, endpointId: string, reason: 'gone' | 'failing'): Promise<boolean> {
-  if ((await moveEndpointIf(t, scope, endpointId, ['active', 'pending'], 'disabled', reason)) === 0) return false
-  await holdPendingOf(t, scope, endpointId)
+  if (!(await holdBack(t, scope, endpointId, reason))) return false
   await record(
     t,
     scope,
@@ -19,6 +18,13 @@ export async function switchOff(t: Tx, scope: Scope, endpointId: string, reason:
     { endpoint_id: endpointId, reason },
     { resource: { type: 'endpoint', id: endpointId } },
   )
+  return true
+}
+
+/** Off, without a word in the record. */
+export async function holdBack(t: Tx, scope: Scope, endpointId: string, reason: 'gone' | 'failing'): Promise<boolean> {
+  if ((await moveEndpointIf(t, scope, endpointId, ['active', 'pending'], 'disabled', reason)) === 0) return false
+  await holdPendingOf(t, scope, endpointId)
   return true
 }
 
@@ -38,10 +44,22 @@ export async function releaseHeld(
   from: readonly EndpointState[],
   since: Date | null,
 ): Promise<boolean> {
+  if (!(await letGo(t, scope, endpointId, from, since))) return false
+  await record(t, scope, 'endpoint.activated', { endpoint_id: endpointId }, { resource: { type: 'endpoint', id: endpointId } })
+  return true
+}
+
+/** The same without a word in the record. */
+export async function letGo(
+  t: Tx,
+  scope: Scope,
+  endpointId: string,
+  from: readonly EndpointState[],
+  since: Date | null,
+): Promise<boolean> {
   if ((await moveEndpointIf(t, scope, endpointId, from, 'active', null)) === 0) return false
   await resetHealth(t, scope, endpointId)
   if (since) await cancelHeldBefore(t, scope, endpointId, since)
   await enqueue(t, { kind: RELEASE, tenantId: scope.tenantId, payload: { endpoint_id: endpointId } })
-  await record(t, scope, 'endpoint.activated', { endpoint_id: endpointId }, { resource: { type: 'endpoint', id: endpointId } })
   return true
 }

@@ -3,11 +3,12 @@
 import { postSigned } from '../../egress/post.ts'
 import { together } from '../../http/together.ts'
 import type { Log } from '../../std/log.ts'
+import type { BoundAnswer } from '../bound/hooks.ts'
 import type { WebhooksHouse } from '../house.ts'
 import { type Outcome, outcomeOf } from './outcome.ts'
 import { type Happened, type Next, settleMany } from './settle.ts'
 import { openSlots } from './slots.ts'
-import type { AttemptRow } from './sql.ts'
+import type { AttemptRow, Took } from './sql.ts'
 import { type Asked, type Letter, type Taken, takeMany } from './take.ts'
 
 /** Requests of one process at a time. */
@@ -18,8 +19,8 @@ const TRANSACTIONS_AT_ONCE = 2
 const CONNECT_MS = 5_000
 const HEADERS_MS = 10_000
 
-/** When to come again, by the database's clock or in so many milliseconds; null: done. */
-export type Verdict = { at: Date } | { afterMs: number } | null
+/** When to come again, by the database's clock or in so many milliseconds; exhausted: nobody tries again; null: done. */
+export type Verdict = { at: Date } | { afterMs: number } | 'exhausted' | null
 
 export type Deliver = (asked: Asked, signal: AbortSignal) => Promise<Verdict>
 
@@ -53,16 +54,17 @@ async function send(house: WebhooksHouse, { tenantId, lane }: Asked, letter: Let
   const { took, url, headers, body, timeoutMs } = letter
   const began = performance.now()
   const posted = await postSigned(house.door, {
-    tenantId,
+    tenantId: letter.guardedAs ?? tenantId,
     url,
     headers,
     body,
     ca: letter.ca,
     client: letter.client,
     pool: { name: lane, connections: letter.connections },
+    replyBytes: letter.replyBytes,
     caps: {
       connectMs: Math.min(CONNECT_MS, timeoutMs),
-      headersMs: Math.min(HEADERS_MS, timeoutMs),
+      headersMs: took.side === null ? Math.min(HEADERS_MS, timeoutMs) : timeoutMs,
       idleMs: timeoutMs,
       wholeMs: timeoutMs,
     },
@@ -86,11 +88,15 @@ async function send(house: WebhooksHouse, { tenantId, lane }: Asked, letter: Let
     family: timings.family,
     status: outcome.status,
     class: outcome.class,
-    excerpt: 'excerpt' in posted ? readable(posted.excerpt) : null,
+    excerpt: 'excerpt' in posted && isKept(took, posted.status) ? readable(posted.excerpt) : null,
   }
   tellHost(house.log, tenantId, log, outcome)
-  return { tenantId, took, outcome, log }
+  const answer: BoundAnswer | null = 'reply' in posted && posted.reply ? { status: posted.status, ...posted.reply } : null
+  return { tenantId, took, outcome, log, answer, boundTo: letter.boundTo ?? null, delays: letter.delays }
 }
+
+/** What an agent answers is content of its thread, and lies nowhere else. */
+const isKept = (took: Took, status: number): boolean => took.side === null || status < 200 || status >= 300
 
 /** PostgreSQL keeps no NUL, and half a surrogate pair is no text. */
 const readable = (text: string): string | null =>

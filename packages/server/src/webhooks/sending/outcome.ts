@@ -5,7 +5,7 @@ import { nextDelayMs, readRetryAfter } from '../schedule.ts'
 import type { Answered } from './slots.ts'
 import type { Took } from './sql.ts'
 
-export type AttemptClass = Failed | 'status' | 'lost' | null
+export type AttemptClass = Failed | 'status' | 'lost' | 'answer_invalid' | null
 
 export type Outcome = {
   state: 'succeeded' | 'exhausted' | 'pending'
@@ -37,10 +37,19 @@ export function outcomeOf(
   if (took.once) return { ...failure, state: took.succeeded_before ? 'succeeded' : 'exhausted', tries: took.tries, afterMs: null }
   // Its endpoint is switched off in this very settlement, and what is pending is held; without an endpoint there is nobody to ask again.
   if (failure.gone) return { ...failure, state: took.endpoint_id ? 'pending' : 'exhausted', tries: took.tries, afterMs: 0 }
-  const tries = took.tries + 1
   const said = !('failed' in posted) && SAYS_WHEN.includes(posted.status) ? readRetryAfter(posted.retryAfter, now) : null
+  return { ...failure, ...tryAgain(took.tries + 1, delays, said) }
+}
+
+function tryAgain(tries: number, delays: readonly number[], said: number | null) {
   const afterMs = nextDelayMs(delays, tries, said)
-  return { ...failure, state: afterMs === null ? 'exhausted' : 'pending', tries, afterMs }
+  return { state: afterMs === null ? ('exhausted' as const) : ('pending' as const), tries, afterMs }
+}
+
+/** It was taken with 2xx, and what it answered is none of the answers that there are. */
+export function invalidAnswer(took: Pick<Took, 'tries' | 'once'>, outcome: Outcome, delays: readonly number[]): Outcome {
+  const failure = { ...outcome, class: 'answer_invalid' as const }
+  return took.once ? { ...failure, state: 'exhausted', afterMs: null } : { ...failure, ...tryAgain(took.tries + 1, delays, null) }
 }
 
 const howOf = (status: number): Answered => (SLOW_DOWN.includes(status) ? 'slow_down' : 'answered')

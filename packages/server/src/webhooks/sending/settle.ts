@@ -3,25 +3,37 @@
 import type { Scope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
+import type { BoundAnswer, BoundResult } from '../bound/hooks.ts'
+import { boundDelivery } from '../bound/letter.ts'
 import { type Failing, markFailing, markToldIfDue, markWorking } from '../endpoints/sql.ts'
-import { releaseHeld, switchOff } from '../endpoints/switch.ts'
+import { holdBack, releaseHeld, switchOff } from '../endpoints/switch.ts'
 import type { WebhooksHouse } from '../house.ts'
-import type { Outcome } from './outcome.ts'
+import { wakeNext } from './line.ts'
+import { invalidAnswer, type Outcome } from './outcome.ts'
 import {
   type AttemptRow,
-  enqueueDeliveries,
-  findNextInLine,
+  findHolding,
   insertAttempts,
   type Settled,
   type Settlement,
   settleDeliveries,
   type Took,
 } from './sql.ts'
-import { deliveryScope } from './take.ts'
+import { deliveryScope, holdKeys } from './take.ts'
 
-export type Happened = { tenantId: string; took: Took; outcome: Outcome; log: AttemptRow }
-/** When this job is to come again; null: it has nothing left to do. */
-export type Next = { at: Date } | null
+export type Happened = {
+  tenantId: string
+  took: Took
+  outcome: Outcome
+  log: AttemptRow
+  /** What came back, where it was asked for. */
+  answer: BoundAnswer | null
+  /** What the endpoint is bound to; null on a tenant's own. */
+  boundTo: string | null
+  delays: readonly number[]
+}
+/** When this job is to come again; exhausted: a dead letter; null: it has nothing left to do. */
+export type Next = { at: Date } | 'exhausted' | null
 
 const DAY_MS = 86_400_000
 /** All of these, and every try failed since: the endpoint is switched off (P91). */
@@ -29,18 +41,23 @@ const FAILING_MS = 5 * DAY_MS
 const APART_MS = DAY_MS / 2
 const EVENTS = 3
 
-export async function settleMany(house: WebhooksHouse, all: readonly Happened[]): Promise<Next[]> {
-  const [first] = all
+export async function settleMany(house: WebhooksHouse, happened: readonly Happened[]): Promise<Next[]> {
+  const [first] = happened
   if (!first) return []
   const scope = deliveryScope(first.tenantId)
   return tx(house.db, scope, async (t) => {
+    const all = await hearAnswers(house, t, scope, happened)
     await insertAttempts(
       t,
       scope,
       all.map((one) => one.log),
     )
-    const goneFrom = new Set(all.filter((one) => one.outcome.gone).flatMap((one) => one.took.endpoint_id ?? []))
-    for (const endpointId of goneFrom) await switchOff(t, scope, endpointId, 'gone')
+    const gone = new Map(
+      all
+        .filter((one) => one.outcome.gone && one.took.endpoint_id !== null)
+        .map(({ took }) => [took.endpoint_id as string, took]),
+    )
+    for (const [endpointId, took] of gone) await turnOff(t, scope, endpointId, took.side, 'gone')
     const settled = new Map(
       (
         await settleDeliveries(
@@ -52,15 +69,82 @@ export async function settleMany(house: WebhooksHouse, all: readonly Happened[])
     )
     await judgeHealth(t, scope, all, settled)
     await tellSources(house, t, scope, all, settled)
+    await tellBinders(house, t, scope, all, settled)
     await wakeNext(t, scope, [...settled.values()])
     await wakeAnswered(t, scope, all)
     return all.map(({ took }) => {
       const row = settled.get(took.id)
-      const isOurs = row !== undefined && row.generation === took.generation && row.state === 'pending'
-      return isOurs ? { at: row.next_at ?? t.now } : null
+      if (row === undefined || row.generation !== took.generation) return null
+      if (row.state === 'pending') return { at: row.next_at ?? t.now }
+      return row.state === 'exhausted' && took.side !== null ? 'exhausted' : null
     })
   })
 }
+
+// Threads first, deliveries second: whoever closes a thread goes the same way. An answer of an attempt that somebody else took over is not heard.
+/** What owners' agents answered is taken before the attempt is written down; what is no answer makes a failure of it. */
+async function hearAnswers(house: WebhooksHouse, t: Tx, scope: Scope, all: readonly Happened[]): Promise<readonly Happened[]> {
+  const bound = all.filter(({ took }) => took.side !== null)
+  if (bound.length === 0 || !house.bound) return all
+  await holdKeys(
+    house,
+    t,
+    scope,
+    bound.map(({ took }) => ({ key: took.resource_id })),
+  )
+  const answering = bound.filter(
+    ({ took, outcome, answer }) => took.side === 'owner' && outcome.class === null && answer !== null,
+  )
+  const holding =
+    answering.length === 0
+      ? []
+      : await findHolding(
+          t,
+          scope,
+          answering.map(({ took }) => took),
+        )
+  const heard = new Map<string, Happened>()
+  for (const one of answering.filter(({ took }) => holding.some((row) => row.id === took.id))) {
+    const verdict = await house.bound.answered(
+      t,
+      scope,
+      boundDelivery(one.took, one.boundTo as string),
+      one.answer as BoundAnswer,
+    )
+    if (verdict === 'taken') continue
+    const outcome = invalidAnswer(one.took, one.outcome, one.delays)
+    heard.set(one.took.id, { ...one, outcome, log: { ...one.log, class: outcome.class } })
+  }
+  return all.map((one) => heard.get(one.took.id) ?? one)
+}
+
+async function tellBinders(
+  house: WebhooksHouse,
+  t: Tx,
+  scope: Scope,
+  all: readonly Happened[],
+  settled: ReadonlyMap<string, Settled>,
+): Promise<void> {
+  for (const { took, outcome, boundTo } of all) {
+    const row = settled.get(took.id)
+    if (boundTo === null || !row) continue
+    await house.bound?.settled(t, scope, boundDelivery(took, boundTo), {
+      state: row.state as BoundResult['state'],
+      status: outcome.status,
+      class: outcome.class,
+      nextAt: row.state === 'pending' ? (row.next_at ?? t.now) : null,
+    })
+  }
+}
+
+/** What becomes of a caller's endpoint is nothing that the owner's record tells. */
+const turnOff = async (
+  t: Tx,
+  scope: Scope,
+  endpointId: string,
+  side: Took['side'],
+  reason: 'gone' | 'failing',
+): Promise<unknown> => (side === 'caller' ? holdBack(t, scope, endpointId, reason) : switchOff(t, scope, endpointId, reason))
 
 const settlementOf = ({ took, outcome }: Happened, now: Date): Settlement => ({
   id: took.id,
@@ -94,8 +178,11 @@ async function judgeHealth(t: Tx, scope: Scope, all: readonly Happened[], settle
   const exhausted = new Set(
     failures.filter(({ took }) => settled.get(took.id)?.state === 'exhausted').map(({ took }) => took.endpoint_id as string),
   )
+  const sides = new Map(failures.map(({ took }) => [took.endpoint_id as string, took.side]))
   for (const one of failing) {
-    if (shouldSwitchOff(one)) await switchOff(t, scope, one.endpoint_id, 'failing')
+    const side = sides.get(one.endpoint_id) ?? null
+    if (shouldSwitchOff(one)) await turnOff(t, scope, one.endpoint_id, side, 'failing')
+    else if (side === 'caller') continue
     else if (exhausted.has(one.endpoint_id) || one.last_failure_at.getTime() - one.failing_since.getTime() >= DAY_MS)
       await tellFailing(t, scope, one)
   }
@@ -128,23 +215,6 @@ async function tellSources(
     const delivery = { id: took.id, resourceId: took.resource_id as string, attempts: took.attempt, delivered }
     await house.sources[took.source].ended(t, scope, delivery)
   }
-}
-
-/** Whoever is next in a line whose head is over gets a job (P92). */
-export async function wakeNext(
-  t: Tx,
-  scope: Scope,
-  ended: readonly Pick<Settled, 'state' | 'fifo' | 'endpoint_id' | 'resource_id'>[],
-): Promise<void> {
-  const keys = ended.filter((one) => one.fifo && one.state !== 'pending')
-  if (keys.length === 0) return
-  const next = await findNextInLine(
-    t,
-    scope,
-    keys.map((one) => ({ endpoint_id: one.endpoint_id as string, resource_id: one.resource_id as string })),
-  )
-  const ids = [...new Set(next.map((one) => one.id))]
-  if (ids.length > 0) await enqueueDeliveries(t, scope, ids)
 }
 
 /** An endpoint that answers its ping begins (P82). */

@@ -2,9 +2,9 @@
 import { type Sql, sql } from '../../db/sql.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
 
-/** Whether any endpoint of the tenant may want an event: asked by the insert of every event. */
+/** Whether any endpoint of the tenant's own may want an event: asked by the insert of every event. */
 export const hasEndpoints = (scope: Scope): Sql => sql`
-  exists (select from endpoints where tenant_id = ${scope.tenantId}::uuid and state <> 'deleted')`
+  exists (select from endpoints where tenant_id = ${scope.tenantId}::uuid and state <> 'deleted' and bound_to is null)`
 
 export const QUEUE = 'webhooks'
 export const KIND = 'webhook.deliver'
@@ -24,16 +24,18 @@ export type Told = {
 }
 
 // 'dlv_' and a UUIDv7: the event's 48 bits of time, then random ones. Hexadecimal digits are Crockford digits.
-const newDeliveryId = (eventId: Sql): Sql => sql`(
+export const newDeliveryId = (eventId: Sql): Sql => sql`(
   select 'dlv_' || substr(${eventId}, 5, 10) || 'E' || upper(substr(r.hex, 1, 2)) || substr('89AB', 1 + floor(random() * 4)::integer, 1)
     || upper(substr(r.hex, 3, 10) || substr(r.hex, 31, 2))
   from (select replace(gen_random_uuid()::text, '-', '') as hex where ${eventId} is not null offset 0) r)`
 
 // How many of an endpoint run at once is the first part of its key (migration 0080).
-const enqueued = (scope: Scope, rows: Sql): Sql => sql`
+/** Rows: `id`, `ord`, `lane`, `slots`, `generation`, `fifo`, and `key` where a delivery is bound: what it is about. */
+export const enqueued = (scope: Scope, rows: Sql): Sql => sql`
   select countersign_queue.enqueue_many(jsonb_agg(jsonb_build_object(
     'kind', ${KIND}::text, 'queue', ${QUEUE}::text, 'tenant_id', ${scope.tenantId}::text, 'concurrency_key', r.slots || ':' || r.lane,
-    'payload', jsonb_build_object('delivery_id', r.id, 'generation', r.generation, 'lane', r.lane, 'fifo', r.fifo)) order by r.ord))
+    'payload', jsonb_strip_nulls(jsonb_build_object('delivery_id', r.id, 'generation', r.generation, 'lane', r.lane, 'fifo', r.fifo, 'key', r.key)))
+    order by r.ord))
   from ${rows} r having count(*) > 0`
 
 /** A delivery for each endpoint that wants one of these events, the bodies that they need, and the jobs of those that may leave now. */
@@ -46,7 +48,7 @@ export const insertDeliveriesOf = (t: Tx, scope: Scope, told: readonly Told[]) =
       case when h.timeouts >= ${TIMEOUTS_TO_ONE_SLOT}::integer then 1 else e.max_in_flight end as slots,
       case when o.large or coalesce(e.thin, o.sensitive) then 'thin' else 'full' end as form, ${newDeliveryId(sql`o.id`)} as delivery_id
     from told o
-    join endpoints e on e.tenant_id = ${scope.tenantId}::uuid and e.state <> 'deleted' and e.events && o.filters
+    join endpoints e on e.tenant_id = ${scope.tenantId}::uuid and e.state <> 'deleted' and e.bound_to is null and e.events && o.filters
     join endpoint_health h on h.tenant_id = e.tenant_id and h.endpoint_id = e.id
   ), bodies as (
     insert into event_bodies (event_id, tenant_id, form, bytes, created_at)
@@ -61,7 +63,7 @@ export const insertDeliveriesOf = (t: Tx, scope: Scope, told: readonly Told[]) =
     from matched m order by m.id, m.endpoint_id
     returning id, ord, endpoint_id as lane, state, generation, fifo
   )
-  ${enqueued(scope, sql`(select w.*, m.slots from written w join matched m on m.delivery_id = w.id where w.state = 'pending')`)}`
+  ${enqueued(scope, sql`(select w.*, m.slots, null::text as key from written w join matched m on m.delivery_id = w.id where w.state = 'pending')`)}`
 
 export type OwnDelivery = {
   event_id: string
@@ -85,7 +87,7 @@ export const insertOwnDeliveries = (t: Tx, scope: Scope, all: readonly OwnDelive
     from told o
     returning id, ord, generation, fifo
   )
-  ${enqueued(scope, sql`(select w.*, o.lane, ${slots}::integer as slots from written w join told o on o.delivery_id = w.id)`)}`
+  ${enqueued(scope, sql`(select w.*, o.lane, ${slots}::integer as slots, null::text as key from written w join told o on o.delivery_id = w.id)`)}`
 
 /** A delivery of our own making to one endpoint, whatever its state and its filters: a ping or a test. Answers its id. */
 export const insertProbe = (
@@ -102,7 +104,7 @@ export const insertProbe = (
       ${probe.trigger}::text, ${probe.trigger === 'test'}::boolean, ${t.now}::timestamptz, ${t.now}::timestamptz
     from endpoints e where e.tenant_id = ${scope.tenantId}::uuid and e.id = ${probe.endpointId}::text
     returning id, ord, endpoint_id as lane, generation, fifo
-  ), made as (${enqueued(scope, sql`(select w.*, 1 as slots from written w)`)})
+  ), made as (${enqueued(scope, sql`(select w.*, 1 as slots, null::text as key from written w)`)})
   select w.id from written w, made`
 
 /** Jobs for deliveries that are pending, as their rows say: after a release, a replay, or when the one before in their key is over. */
@@ -111,10 +113,14 @@ export const enqueueDeliveries = (t: Tx, scope: Scope, ids: readonly string[]) =
     scope,
     sql`(
     select d.id, d.ord, coalesce(d.endpoint_id, 'host:' || substring(d.target_url from '^[a-z]+://([^/?#]+)')) as lane, d.generation, d.fifo,
-      coalesce(e.max_in_flight, 10) as slots
+      coalesce(e.max_in_flight, 10) as slots, case when d.side is not null then d.resource_id end as key
     from deliveries d left join endpoints e on e.tenant_id = d.tenant_id and e.id = d.endpoint_id
     where d.tenant_id = ${scope.tenantId}::uuid and d.id = any (${ids}::text[]))`,
   )}`
+
+export type Form = 'full' | 'thin' | 'callback' | BoundForm
+/** Whose it is, and how much it says; `a2a` says it in the words of that protocol. */
+export type BoundForm = 'owner' | 'owner_thin' | 'caller' | 'caller_thin' | 'a2a'
 
 export type Claimed = { id: string; generation: number; job: string }
 export type Took = {
@@ -125,7 +131,7 @@ export type Took = {
   event_id: string
   event_type: string
   resource_id: string | null
-  form: 'full' | 'thin' | 'callback'
+  form: Form
   bytes: Buffer | null
   subject: string | null
   tries: number
@@ -138,6 +144,10 @@ export type Took = {
   source: 'task' | null
   target_url: string | null
   target_mode: 'standard' | 'awaithumans' | null
+  /** Of a bound one. */
+  side: 'owner' | 'caller' | null
+  relay_grant_id: string | null
+  message_id: string | null
   was_sending_since: Date | null
   was_paced: boolean
   timeouts: number | null
@@ -169,7 +179,7 @@ export const takeDeliveries = (t: Tx, scope: Scope, claimed: readonly Claimed[])
   )
   select d.id, d.generation, d.endpoint_id, d.endpoint_version, d.event_id, d.event_type, d.resource_id, d.form, b.bytes, b.subject, d.tries,
     d.attempts as attempt, d.trigger, d.once, d.fifo, d.started_at, d.succeeded_at is not null as succeeded_before, d.source, d.target_url,
-    d.target_mode, d.was_sending_since, d.was_paced, h.timeouts, h.failing_since, h.slowed_until
+    d.target_mode, d.side, d.relay_grant_id, d.message_id, d.was_sending_since, d.was_paced, h.timeouts, h.failing_since, h.slowed_until
   from taken d
   left join event_bodies b on b.tenant_id = d.tenant_id and b.event_id = d.event_id and b.form = d.form
   left join endpoint_health h on h.tenant_id = d.tenant_id and h.endpoint_id = d.endpoint_id`
@@ -226,6 +236,12 @@ export const insertAttempts = (t: Tx, scope: Scope, attempts: readonly AttemptRo
     started_at timestamptz, ms integer, dns_ms real, connect_ms real, tls_ms real, first_byte_ms real, address text, family smallint,
     status smallint, class text, excerpt text)
   on conflict do nothing`
+
+/** Which of these attempts still hold their delivery. */
+export const findHolding = (t: Tx, scope: Scope, all: readonly { id: string; attempt: number }[]) => t.rows<{ id: string }>`
+  select d.id from deliveries d
+  join unnest(${all.map((one) => one.id)}::text[], ${all.map((one) => one.attempt)}::integer[]) as o (id, attempt) on o.id = d.id
+  where d.tenant_id = ${scope.tenantId}::uuid and d.attempts = o.attempt and d.state in ('sending', 'cancelled')`
 
 export type Settlement = {
   id: string

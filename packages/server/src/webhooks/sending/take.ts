@@ -8,9 +8,11 @@ import { type Scope, systemScope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
 import { openContent, subjectKey, subjectKeys } from '../../identity/keys-at-rest/tenant-key.ts'
 import { tenantWire } from '../../std/id.ts'
+import { boundLetter } from '../bound/letter.ts'
 import type { WebhooksHouse } from '../house.ts'
 import { type Material, materialsOf } from '../material.ts'
 import { DELAYS } from '../schedule.ts'
+import { wakeNext } from './line.ts'
 import {
   type AttemptRow,
   type Claimed,
@@ -26,7 +28,7 @@ import {
   takeDeliveries,
 } from './sql.ts'
 
-export type Asked = Claimed & { tenantId: string; lane: string; fifo: boolean }
+export type Asked = Claimed & { tenantId: string; lane: string; fifo: boolean; key: string | null }
 
 export type Letter = {
   took: Took
@@ -36,6 +38,10 @@ export type Letter = {
   delays: readonly number[]
   timeoutMs: number
   connections: number
+  /** Of a bound one: what its endpoint is bound to, how much of an answer is read, and whose exceptions of the guard count. */
+  boundTo?: string
+  replyBytes?: number
+  guardedAs?: string
   ca?: string
   client?: { cert: string; key: string }
 }
@@ -61,6 +67,7 @@ export async function takeMany(house: WebhooksHouse, asked: readonly Asked[]): P
     const candidates: Asked[] = []
     const unsure: Asked[] = []
     const answers = new Map<string, Taken>()
+    await holdKeys(house, t, scope, asked)
     for (const one of [...asked].sort((a, b) => (a.id < b.id ? -1 : 1))) {
       const head = one.fifo ? await headOfLine(t, scope, one.id) : one.id
       // Whoever is not first in line has no job; the end of the one before gives it one (P92).
@@ -76,6 +83,12 @@ export async function takeMany(house: WebhooksHouse, asked: readonly Asked[]): P
     for (const [id, verdict] of await write(house, t, scope, took)) answers.set(id, verdict)
     return asked.map((one) => answers.get(one.id) ?? 'done')
   })
+}
+
+/** Before any delivery is locked: who changes a thread locks it first as well. */
+export async function holdKeys(house: WebhooksHouse, t: Tx, scope: Scope, all: readonly { key: string | null }[]): Promise<void> {
+  const keys = [...new Set(all.flatMap(({ key }) => key ?? []))].sort()
+  if (keys.length > 0) await house.bound?.hold(t, scope, keys)
 }
 
 const LOOKS = 3
@@ -143,7 +156,8 @@ async function write(house: WebhooksHouse, t: Tx, scope: Scope, took: readonly T
       if (start.getTime() - t.now.getTime() > NEAR_MS) {
         late.push({ id: one.id, next_at: start.toISOString() })
         answers.set(one.id, { at: start })
-      } else answers.set(one.id, { letter: letterOf(t, one, material) })
+      } else if (one.side === null) answers.set(one.id, { letter: letterOf(t, one, material) })
+      else answers.set(one.id, await boundOrOver(house, t, scope, one, material))
     }
   }
   if (late.length > 0) await putBack(t, scope, late)
@@ -160,8 +174,22 @@ async function paceOf(t: Tx, scope: Scope, own: readonly Took[], material: Mater
   return own.map((_, i) => new Date(first.getTime() + i * intervalMs))
 }
 
+async function boundOrOver(house: WebhooksHouse, t: Tx, scope: Scope, took: Took, material: Material): Promise<Taken> {
+  const letter = await boundLetter(house, t, scope, took, material)
+  if (letter === null) {
+    await wakeNext(t, scope, await cancelTaken(t, scope, took))
+    return 'done'
+  }
+  const { delays, maxInFlight: connections, url, guardedAs } = material
+  return { letter: { ...letter, took, url, delays, connections, guardedAs, boundTo: material.boundTo as string } }
+}
+
+const cancelTaken = (t: Tx, scope: Scope, { id, attempt, tries }: Took) =>
+  settleDeliveries(t, scope, [{ id, attempt, tries, state: 'cancelled', next_at: null, status: null, class: null }])
+
 function letterOf(t: Tx, took: Took, material: Material): Letter {
-  const { mode, header, seed, ca, client, timeoutMs } = material
+  const { header, seed, ca, client, timeoutMs } = material
+  const mode = material.mode as SigningMode
   const secrets = material.secrets.filter(({ endsAt }) => endsAt === null || endsAt > t.now).map(({ secret }) => secret.reveal())
   const body = took.bytes as Buffer
   const signed = signing(took, t.now, { mode, secrets, body })
@@ -199,8 +227,7 @@ async function ownLetter(house: WebhooksHouse, t: Tx, scope: Scope, took: Took):
   const source = house.sources[took.source as 'task']
   const text = await bodyOf(house, t, scope, took)
   if (text === null) {
-    const nothing = { tries: took.tries, next_at: null, status: null, class: null }
-    await settleDeliveries(t, scope, [{ id: took.id, attempt: took.attempt, state: 'cancelled', ...nothing }])
+    await cancelTaken(t, scope, took)
     return 'done'
   }
   const body = Buffer.from(text)

@@ -1,0 +1,114 @@
+// One attempt of a bound delivery, ready to leave (relay.md R61–R63, R101): the body that was rendered once, opened; what the attempt has of its own, asked of whoever
+// bound the endpoint; all of it in headers, signed. Changes no byte of a body.
+import { callerProof } from '../../crypto/caller-proof.ts'
+import { signedHeaders } from '../../crypto/signature.ts'
+import type { Scope, Tx } from '../../db/tx.ts'
+import { signingKey } from '../../events/audit/keys.ts'
+import { openContent, subjectKeys } from '../../identity/keys-at-rest/tenant-key.ts'
+import { tenantWire } from '../../std/id.ts'
+import type { WebhooksHouse } from '../house.ts'
+import type { Material } from '../material.ts'
+import type { Took } from '../sending/sql.ts'
+import type { BoundAttempt, BoundDelivery } from './hooks.ts'
+
+const LONGEST_WINDOW_MS = 25_000
+
+export type BoundLetter = {
+  body: Buffer
+  headers: Record<string, string>
+  timeoutMs: number
+  replyBytes?: number
+}
+
+/** Null: what it said is gone, or it may not leave any more. */
+export async function boundLetter(
+  house: WebhooksHouse,
+  t: Tx,
+  scope: Scope,
+  took: Took,
+  material: Material,
+): Promise<BoundLetter | null> {
+  const body = await bodyOf(house, t, scope, took)
+  if (body === null) return null
+  if (!house.bound) throw new Error('Nobody answers for what is bound.')
+  const attempt = await house.bound.attempt(t, scope, boundDelivery(took, material.boundTo as string))
+  if (attempt === null) return null
+  const { waitMs, replyBytes } = attempt
+  const timeoutMs = Math.max(material.timeoutMs, Math.min(waitMs ?? 0, LONGEST_WINDOW_MS))
+  const headers = {
+    ...(material.headers ? (JSON.parse(material.headers.reveal()) as Record<string, string>) : {}),
+    'content-type': material.mode === 'a2a' ? 'application/a2a+json' : 'application/json',
+    'webhook-attempt': String(took.attempt),
+    'countersign-delivery': took.id,
+    'idempotency-key': took.message_id ?? took.event_id,
+    ...(await spokenHeaders(house, t, attempt, new URL(material.url).origin)),
+    ...(await proofOf(house, t, took, material, body)),
+  }
+  return { body, headers, timeoutMs, ...(replyBytes === undefined ? {} : { replyBytes }) }
+}
+
+export const boundDelivery = (took: Took, boundTo: string): BoundDelivery => ({
+  id: took.id,
+  endpointId: took.endpoint_id as string,
+  boundTo,
+  side: took.side as 'owner' | 'caller',
+  key: took.resource_id as string,
+  eventId: took.event_id,
+  type: took.event_type,
+  messageId: took.message_id,
+  relayGrantId: took.relay_grant_id,
+  attempt: took.attempt,
+  trigger: took.trigger,
+})
+
+async function spokenHeaders(
+  house: WebhooksHouse,
+  t: Tx,
+  attempt: BoundAttempt,
+  audience: string,
+): Promise<Record<string, string>> {
+  const { caller, replyToken, waitMs } = attempt
+  const at = { issuer: house.origin(), audience, now: t.now }
+  return {
+    ...(caller ? { 'countersign-caller': callerProof(await signingKey(house, t, 'relay-sign'), caller, at) } : {}),
+    ...(replyToken === undefined ? {} : { 'countersign-reply-token': replyToken }),
+    ...(waitMs === undefined ? {} : { 'countersign-wait-ms': String(Math.max(0, Math.floor(waitMs))) }),
+  }
+}
+
+async function proofOf(
+  house: WebhooksHouse,
+  t: Tx,
+  took: Took,
+  material: Material,
+  body: Buffer,
+): Promise<Record<string, string>> {
+  const { mode, header, seed } = material
+  const secrets = material.secrets.filter(({ endsAt }) => endsAt === null || endsAt > t.now).map(({ secret }) => secret.reveal())
+  const own = seed ? Buffer.from(seed.reveal(), 'base64') : undefined
+  const pair = mode === 'a2a' ? (await signingKey(house, t, 'webhook-ed25519')).seed : own
+  return signedHeaders({
+    ...{ mode, header, secrets, body, id: took.event_id, timestamp: Math.floor(t.now.getTime() / 1_000) },
+    ...(mode === 'foragent' ? { beside: 'standard' as const } : {}),
+    ...(pair ? { seed: pair } : {}),
+  })
+}
+
+export const bodyPlace = (scope: Scope, eventId: string, form: string) => ({
+  tenant: tenantWire(scope.tenantId),
+  table: 'event_bodies',
+  column: 'bytes',
+  row: `${eventId}/${form}`,
+})
+
+async function bodyOf(
+  house: WebhooksHouse,
+  t: Tx,
+  scope: Scope,
+  { bytes, subject, event_id, form }: Took,
+): Promise<Buffer | null> {
+  if (bytes === null || subject === null) return null
+  const key = (await subjectKeys(house, t, scope, [subject])).get(subject)
+  const opened = openContent(key, bodyPlace(scope, event_id, form), bytes)
+  return opened.state === 'open' ? Buffer.from(opened.text) : null
+}

@@ -1,0 +1,152 @@
+// The statements over endpoints that are bound to a card or a thread, and over what goes to them. Each names the side: what is the other side's matches nothing.
+import { type Sql, sql } from '../../db/sql.ts'
+import type { Scope, Tx } from '../../db/tx.ts'
+import { type AttemptShown, DELIVERY, type DeliveryRow } from '../deliveries/sql.ts'
+import { type AnyEndpointRow, COLUMNS } from '../endpoints/sql.ts'
+import { type BoundForm, enqueued, newDeliveryId } from '../sending/sql.ts'
+import type { Side } from './hooks.ts'
+
+/** What endpoints are bound to, and whose they are. */
+export type Binding = { boundTo: string; side: Side }
+
+/* Endpoints */
+
+// Puts of one subject take turns, so that the bound on their number holds and the same address is there once.
+export const lockBinding = (t: Tx, scope: Scope, { boundTo }: Binding) => t.run`
+  select pg_advisory_xact_lock(x'62776865'::integer, hashtext(${`${scope.tenantId} ${boundTo}`}::text))`
+
+export const findBound = (t: Tx, scope: Scope, { boundTo, side }: Binding) => t.rows<AnyEndpointRow>`
+  select ${COLUMNS} from endpoints e
+  where e.tenant_id = ${scope.tenantId}::uuid and e.bound_to = ${boundTo}::text and e.side = ${side}::text and e.state <> 'deleted'
+  order by e.id`
+
+export const lockBound = (t: Tx, scope: Scope, { boundTo, side }: Binding, id: string) => t.maybe<AnyEndpointRow>`
+  select ${COLUMNS} from endpoints e
+  where e.tenant_id = ${scope.tenantId}::uuid and e.id = ${id}::text and e.bound_to = ${boundTo}::text and e.side = ${side}::text
+    and e.state <> 'deleted'
+  for no key update`
+
+// A caller names endpoints of its own relay grant; a tenant its own and those of its agents.
+/** Whose secret another endpoint is to have too. */
+export const findSecretHolder = (t: Tx, scope: Scope, id: string, side: Side, relayGrantId: string | null) => t.maybe<{
+  id: string
+}>`
+  select e.id from endpoints e
+  where e.tenant_id = ${scope.tenantId}::uuid and e.id = ${id}::text and e.state <> 'deleted'
+    and case when ${side}::text = 'caller' then e.side = 'caller' and e.relay_grant_id = ${relayGrantId}::text else e.side is distinct from 'caller' end`
+
+/* What is told */
+
+export type Listener = { id: string; mode: AnyEndpointRow['mode']; thin: boolean | null }
+
+/** Those of these subjects that want an event which passes these filters. */
+export const findListeners = (
+  t: Tx,
+  scope: Scope,
+  subjects: readonly string[],
+  side: Side,
+  filters: readonly string[],
+) => t.rows<Listener>`
+  select e.id, e.mode, e.thin from endpoints e
+  where e.tenant_id = ${scope.tenantId}::uuid and e.bound_to = any (${subjects}::text[]) and e.side = ${side}::text and e.state <> 'deleted'
+    and e.events && ${filters}::text[]
+  order by e.id`
+
+export type BoundTelling = {
+  eventId: string
+  type: string
+  side: Side
+  key: string
+  messageId: string | null
+  relayGrantId: string | null
+  trigger: 'auto' | 'test'
+  /** The subject whose key seals the bodies. */
+  sealedUnder: string
+}
+
+// The event's id, written so that it hangs on the row: of one that does not, the planner would make one delivery's id for all.
+const OF_ITS_OWN = sql`l.event_id`
+
+/** The bodies, a delivery for each endpoint, and the jobs of those that may leave now; each waits for the one before it in its key. Answers the deliveries. */
+export const insertBoundDeliveries = (
+  t: Tx,
+  scope: Scope,
+  told: BoundTelling,
+  listeners: readonly { endpoint_id: string; form: BoundForm }[],
+  bodies: readonly { form: BoundForm; bytes: Buffer }[],
+) => t.rows<{ id: string; endpoint_id: string }>`
+  with body as (
+    insert into event_bodies (event_id, tenant_id, form, bytes, subject, created_at)
+    select ${told.eventId}::text, ${scope.tenantId}::uuid, b.form, b.bytes, ${told.sealedUnder}::text, ${t.now}::timestamptz
+    from unnest(${bodies.map((one) => one.form)}::text[], ${bodies.map((one) => one.bytes)}::bytea[]) as b (form, bytes)
+    on conflict do nothing
+  ), listening as materialized (
+    select e.id, e.state, e.max_in_flight as slots, l.form, ${newDeliveryId(OF_ITS_OWN)} as delivery_id
+    from (select u.endpoint_id, u.form, left(${told.eventId}::text || u.endpoint_id, 30) as event_id
+      from unnest(${listeners.map((one) => one.endpoint_id)}::text[], ${listeners.map((one) => one.form)}::text[]) as u (endpoint_id, form)) l
+    join endpoints e on e.tenant_id = ${scope.tenantId}::uuid and e.id = l.endpoint_id and e.state <> 'deleted'
+  ), written as (
+    insert into deliveries (id, tenant_id, endpoint_id, event_id, event_type, resource_id, form, state, trigger, once, fifo, next_at, created_at, side,
+      relay_grant_id, message_id)
+    select l.delivery_id, ${scope.tenantId}::uuid, l.id, ${told.eventId}::text, ${told.type}::text, ${told.key}::text, l.form,
+      case l.state when 'active' then 'pending' else 'held' end, ${told.trigger}::text, ${told.trigger === 'test'}::boolean,
+      ${told.trigger === 'auto'}::boolean, ${t.now}::timestamptz, ${t.now}::timestamptz, ${told.side}::text, ${told.relayGrantId}::text,
+      ${told.messageId}::text
+    from listening l order by l.id
+    returning id, ord, endpoint_id, endpoint_id as lane, state, generation, fifo, resource_id as key
+  ), made as (${enqueued(scope, sql`(select w.*, l.slots from written w join listening l on l.delivery_id = w.id where w.state = 'pending')`)})
+  select w.id, w.endpoint_id from written w where (select count(*) from made) >= 0 order by w.endpoint_id`
+
+/* What is taken back */
+
+const about = (scope: Scope, key: string, side: Side): Sql =>
+  sql`d.tenant_id = ${scope.tenantId}::uuid and d.resource_id = ${key}::text and d.side = ${side}::text`
+
+/** What has not arrived arrives no more: all about a key, or what brings one of these messages. An attempt on its way may land. */
+export const cancelAbout = (t: Tx, scope: Scope, key: string, side: Side, messageIds: readonly string[] | null) => t.rows<{
+  state: string
+  fifo: boolean
+  endpoint_id: string | null
+  resource_id: string | null
+}>`
+  update deliveries d set state = 'cancelled', ended_at = ${t.now}::timestamptz, generation = d.generation + 1, blocks = false, again = false
+  where ${about(scope, key, side)} and d.state in ('pending', 'sending', 'held')
+    ${messageIds === null ? sql`` : sql`and d.message_id = any (${messageIds}::text[])`}
+  returning d.state, d.fifo, d.endpoint_id, d.resource_id`
+
+/** What was said about a key is gone: the bodies, and what anybody answered to them. */
+export const forgetAbout = (t: Tx, scope: Scope, key: string) => t.run`
+  with theirs as materialized (
+    select d.id, d.event_id from deliveries d where d.tenant_id = ${scope.tenantId}::uuid and d.resource_id = ${key}::text and d.side is not null
+  ), blanked as (
+    update delivery_attempts a set excerpt = null from theirs o
+    where a.tenant_id = ${scope.tenantId}::uuid and a.delivery_id = o.id and a.excerpt is not null
+  )
+  delete from event_bodies b
+  where b.tenant_id = ${scope.tenantId}::uuid and b.subject is not null and b.form not in ('full', 'thin', 'callback')
+    and b.event_id in (select o.event_id from theirs o)`
+
+/* What a side sees */
+
+export const listAbout = (
+  t: Tx,
+  scope: Scope,
+  key: string,
+  side: Side,
+  before: string | null,
+  limit: number,
+) => t.rows<DeliveryRow>`
+  select ${DELIVERY} from deliveries d
+  where ${about(scope, key, side)} ${before === null ? sql`` : sql`and d.ord < ${before}::bigint`}
+  order by d.ord desc limit ${limit}::integer`
+
+export const findAttemptsOf = (t: Tx, scope: Scope, ids: readonly string[]) => t.rows<AttemptShown & { delivery_id: string }>`
+  select delivery_id, n, trigger, started_at, ended_at, ms, dns_ms, connect_ms, tls_ms, first_byte_ms, address, family, status, class, excerpt
+  from delivery_attempts where tenant_id = ${scope.tenantId}::uuid and delivery_id = any (${ids}::text[]) order by delivery_id, n`
+
+export const lockAbout = (t: Tx, scope: Scope, key: string, side: Side, id: string) => t.maybe<DeliveryRow>`
+  select ${DELIVERY} from deliveries d where ${about(scope, key, side)} and d.id = ${id}::text for no key update`
+
+/** Those that used up their schedule, in their order. */
+export const findExhausted = (t: Tx, scope: Scope, key: string, side: Side, most: number) => t.rows<{ id: string }>`
+  select d.id from deliveries d where ${about(scope, key, side)} and d.state = 'exhausted' order by d.ord limit ${most}::integer`
