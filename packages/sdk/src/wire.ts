@@ -861,7 +861,17 @@ export type DeliveryAttempt = {
   family: number | null
   status: number | null
   /** Null: it succeeded. lost: the worker died, and nobody knows whether it arrived. */
-  class: 'status' | 'timeout' | 'unreachable' | 'tls' | 'too_large' | 'url_not_allowed' | 'url_invalid' | 'lost' | null
+  class:
+    | 'status'
+    | 'timeout'
+    | 'unreachable'
+    | 'tls'
+    | 'too_large'
+    | 'url_not_allowed'
+    | 'url_invalid'
+    | 'lost'
+    | 'answer_invalid'
+    | null
   excerpt: string | null
 }
 
@@ -2672,6 +2682,7 @@ export type Replay = {
   endpoint_id: string | null
   event_id: string | null
   type: string | null
+  thread_id: string | null
   what: 'exhausted' | 'any'
   since: string | null
   until: string | null
@@ -5512,7 +5523,16 @@ export type Routes = {
       type?: string
       resource?: string
       state?: 'pending' | 'sending' | 'succeeded' | 'exhausted' | 'held' | 'cancelled'
-      class?: 'status' | 'timeout' | 'unreachable' | 'tls' | 'too_large' | 'url_not_allowed' | 'url_invalid' | 'lost'
+      class?:
+        | 'status'
+        | 'timeout'
+        | 'unreachable'
+        | 'tls'
+        | 'too_large'
+        | 'url_not_allowed'
+        | 'url_invalid'
+        | 'lost'
+        | 'answer_invalid'
       replay?: string
       since?: string
       until?: string
@@ -5587,6 +5607,8 @@ export type Routes = {
       endpoint_id?: string
       event_id?: string
       type?: string
+      /** What was to go to the agent that answers in a thread. */
+      thread_id?: string
       /** exhausted: by when they ended; any (default): by when they came to be. */
       what?: 'exhausted' | 'any'
       since?: string
