@@ -41,7 +41,6 @@ import {
   moveCardIf,
   moveCardVersion,
   retireCardIfLive,
-  setDelivery,
   shareKeys,
   updateCard,
 } from './sql.ts'
@@ -123,7 +122,7 @@ export async function createCardIn(house: CardsHouse, t: Tx, scope: Scope, input
   if (one.is_primary) await clearPrimary(t, scope, id)
   if ((await insertCardIfFree(t, scope, one)) === 0) throw new Problem('slug_taken', { slug: content.slug })
   await publish(house, t, scope, { card_id: id, number: 1, content })
-  await tell(t, scope, 'card.created', id, { slug: content.slug, version: 1, visibility: content.visibility })
+  await tellCard(t, scope, 'card.created', id, { slug: content.slug, version: 1, visibility: content.visibility })
   return show(house, await seeCard(t, scope, id, 'card.read'))
 }
 
@@ -169,7 +168,7 @@ async function changeCardIn(house: CardsHouse, t: Tx, scope: Scope, row: CardRow
   await updateCard(t, scope, row.id, { ...columnsOf(content, settings), version })
   if (!isSame) await publish(house, t, scope, { card_id: row.id, number: version, content })
   const fields = [...changed, ...changedFields(row.content, content)].sort()
-  await tell(t, scope, 'card.saved', row.id, { slug: content.slug, version, fields })
+  await tellCard(t, scope, 'card.saved', row.id, { slug: content.slug, version, fields })
   return show(house, await seeCard(t, scope, row.id, 'card.read'))
 }
 
@@ -201,7 +200,7 @@ export const retireCard = (house: CardsHouse, scope: Scope, id: string): Promise
     async (t) => actOnCard('retire', await seeCard(t, scope, id, 'card.publish'), { card: id, act: 'retire' }),
     async (t) => {
       if (!(await lockCard(t, scope, id, ownOnly(scope, 'card.publish')))) throw new Problem('not_found')
-      if ((await retireCardIfLive(t, scope, id)) > 0) await tell(t, scope, 'card.retired', id, {})
+      if ((await retireCardIfLive(t, scope, id)) > 0) await tellCard(t, scope, 'card.retired', id, {})
       return null
     },
   )
@@ -221,38 +220,8 @@ const move = (house: CardsHouse, scope: Scope, id: string, { act, from, to, reas
     async (t) => {
       await takeCard(t, scope, id)
       if ((await moveCardIf(t, scope, id, from, to, reason)) > 0)
-        await tell(t, scope, to === 'paused' ? 'card.paused' : 'card.resumed', id, reason === null ? {} : { reason })
+        await tellCard(t, scope, to === 'paused' ? 'card.paused' : 'card.resumed', id, reason === null ? {} : { reason })
       return show(house, await seeCard(t, scope, id, 'card.read'))
-    },
-  )
-
-export type Delivery = { mode: DeliveryMode; on_exhausted?: 'queue' | 'fail' }
-
-/**
- * Where messages go (R40). `apply` is what a mode does beside that, in the same transaction: an endpoint of its own, an upstream; what it answers stands beside the
- * card. Without one the mode is the hosted inbox.
- */
-export const changeDelivery = <T extends object>(
-  house: CardsHouse,
-  scope: Scope,
-  id: string,
-  input: Delivery,
-  apply: (t: Tx, row: CardRow) => Promise<T>,
-): Promise<Card & T> =>
-  house.countersign(
-    scope,
-    async (t) => actOnCard('deliver', await seeCard(t, scope, id, 'card.publish'), { card: id, delivery: input }, input.mode),
-    async (t) => {
-      const row = await takeCard(t, scope, id)
-      const onExhausted = input.on_exhausted ?? row.on_exhausted
-      const isSame = row.delivery_mode === input.mode && row.on_exhausted === onExhausted
-      if (!isSame) {
-        await setDelivery(t, scope, id, input.mode, onExhausted)
-        await putContent(house, t, scope, row, { ...row.content, delivery: input.mode })
-        await tell(t, scope, 'card.delivery_changed', id, { mode: input.mode, on_exhausted: onExhausted })
-      }
-      const own = await apply(t, row)
-      return { ...show(house, await seeCard(t, scope, id, 'card.read')), ...own }
     },
   )
 
@@ -322,5 +291,5 @@ const columnsOf = (content: CardContent, { primary, ...settings }: CardSettings)
 })
 
 type Told = 'card.created' | 'card.saved' | 'card.delivery_changed' | 'card.paused' | 'card.resumed' | 'card.retired'
-const tell = (t: Tx, scope: Scope, type: Told, id: string, data: EventData): Promise<string> =>
+export const tellCard = (t: Tx, scope: Scope, type: Told, id: string, data: EventData): Promise<string> =>
   record(t, scope, type, { card_id: id, ...data }, { resource: { type: 'card', id } })

@@ -1,6 +1,7 @@
 // The routes of cards: those by which they are kept, and those at which anybody reads what is public.
 import { type Route, route, s } from '../../http/route.ts'
-import { changeCard, changeDelivery, createCard, getCard, listOwnCards, pauseCard, resumeCard, retireCard } from './card.ts'
+import { changeCard, createCard, getCard, listOwnCards, pauseCard, resumeCard, retireCard } from './card.ts'
+import { changeDelivery } from './delivery.ts'
 import { agentUrl, FACES, hasA2aFace } from './document.ts'
 import type { CardsHouse } from './house.ts'
 import { CardChange, Slug, VISIBILITIES } from './input.ts'
