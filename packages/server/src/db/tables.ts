@@ -209,6 +209,7 @@ export const TABLES: Record<string, Table> = {
       relay_grants_id: ID,
       relay_grants_asker: 'what a tenant was given by others is found by an engine function (R24)',
       relay_grants_due: 'what is due is found over all tenants, by an engine function (G3)',
+      relay_grants_ending: 'what ends soon is found over all tenants, by an engine function (R26)',
     },
   },
   relay_tokens: {

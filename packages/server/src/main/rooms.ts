@@ -58,10 +58,13 @@ import { holdJobs, holdSchedules } from '../proxy/holds/jobs.ts'
 import { holdRoutes } from '../proxy/holds/routes.ts'
 import { watchHolds } from '../proxy/holds/watch.ts'
 import { requestRoutes } from '../proxy/requests/routes.ts'
+import { relayActs } from '../relay/asks.ts'
 import { relayBearers } from '../relay/bearers.ts'
 import { republishAll } from '../relay/cards/publish.ts'
+import { endLeaked } from '../relay/grants/held.ts'
 import type { RelayHouse } from '../relay/house.ts'
 import { relayJobs, relaySchedules } from '../relay/jobs.ts'
+import { requestActs } from '../relay/requests/settle.ts'
 import { relayRootRoutes, relayRoutes } from '../relay/routes.ts'
 import { openThreadWaits } from '../relay/threads/wait.ts'
 import { statusJobs, statusSchedules } from '../status/jobs.ts'
@@ -220,6 +223,8 @@ export function openRooms(ground: Ground): Rooms {
     follows: [],
     waits: openThreadWaits(db, log),
   }
+  held.set('relay', relayActs({ creq_: requestActs(relay) }))
+  identity.leaked = [endLeaked(relay)]
   const gate: GateHouse = {
     vault,
     tasks,

@@ -103,6 +103,13 @@ const relay: Contribution = {
     'thread.send': `{ principal: [User, Agent, Key], resource: [Thread], context: ${MESSAGE} }`,
     'thread.respond': `{ principal: [User, Agent, Key], resource: [Thread], context: ${MESSAGE} }`,
     'card.publish': `{ principal: [User, Agent, Key], resource: [Card], context: ${AROUND('act?: String, visibility?: String, body_sha256?: String, delivery?: { mode: String, host?: String }')} }`,
+    // What is agreed to is exactly what was sent.
+    ...Object.fromEntries(
+      ['relay_grant.create', 'relay_grant.update', 'relay_grant.rotate', 'relay_grant.revoke'].map((action) => [
+        action,
+        `{ principal: [User, Agent, Key], resource: [RelayGrant], context: ${AROUND('body_sha256: String')} }`,
+      ]),
+    ),
     'thread.subscribe': `{ principal: [User, Agent, Key], resource: [Thread], context: ${AROUND('endpoint?: { host: String }')} }`,
   },
 }

@@ -1,10 +1,17 @@
 // The routes of the relay, each room's own.
 import type { Route } from '../http/route.ts'
 import { cardRootRoutes, cardRoutes } from './cards/routes.ts'
+import { grantRoutes } from './grants/routes.ts'
 import type { RelayHouse } from './house.ts'
+import { requestRoutes } from './requests/routes.ts'
 import { threadRoutes } from './threads/routes.ts'
 
-export const relayRoutes = (house: RelayHouse): Route[] => [...cardRoutes(house), ...threadRoutes(house)]
+export const relayRoutes = (house: RelayHouse): Route[] => [
+  ...cardRoutes(house),
+  ...requestRoutes(house),
+  ...grantRoutes(house),
+  ...threadRoutes(house),
+]
 
 /** At the root of the address, without `/api`: what stands at an agent's own base URL. */
 export const relayRootRoutes = (house: RelayHouse): Route[] => [...cardRootRoutes(house)]

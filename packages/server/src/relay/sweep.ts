@@ -2,7 +2,9 @@
 // is late changes nothing: every condition is read again under the row's lock.
 import { systemScope } from '../db/scope.ts'
 import { once, tx } from '../db/tx.ts'
+import { expireGrant } from './grants/end.ts'
 import type { RelayHouse } from './house.ts'
+import { expireRequest } from './requests/expire.ts'
 import { type DueThing, relayDue } from './sql.ts'
 import { endIfDue } from './threads/end.ts'
 
@@ -16,6 +18,8 @@ const ENDS: Ends = {
     const scope = systemScope('relay', tenantId)
     return tx(house.db, scope, (t) => endIfDue(house, t, scope, id))
   },
+  grant: expireGrant,
+  request: expireRequest,
 }
 
 /** Answers how many were due; as many again may be left. */

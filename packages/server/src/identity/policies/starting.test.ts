@@ -165,6 +165,8 @@ const message = (relay_grant?: object): Request => {
 
 test('P70 R71 a connection request asks; under an active relay grant agents write to each other, under no other', () => {
   expect(judge(message(), starting)).toMatchObject({ outcome: 'ask', policy_ids: ['relay-requests'] })
+  const asking = { ...message(), context: { ...message().context, direction: 'out' } }
+  expect(judge(asking, starting)).toMatchObject({ outcome: 'allow', policy_ids: ['relay-asks'] })
   expect(judge(message({ state: 'active' }), starting)).toMatchObject({ outcome: 'allow', policy_ids: ['relay-granted'] })
   expect(judge(message({ state: 'revoked' }), starting)).toMatchObject({ outcome: 'deny', reason: 'no_permit' })
 })
