@@ -530,6 +530,14 @@ export type ClaimedMessage = {
   lease_expires_at: string
 }
 
+export type CollectedRelayToken = {
+  /** Shown in this one answer. */
+  relay_token?: string
+  secret_shown?: false
+  relay_grant_id: string
+  expires_at: string
+}
+
 /** A remark on a task. */
 export type Comment = {
   id: string
@@ -688,6 +696,16 @@ export type Connection = {
   updated_at: string
 }
 
+export type ConnectionDecision = {
+  connection_request: ConnectionRequest
+  /** Null while more people have to agree. */
+  relay_grant: RelayGrant | null
+  /** Shown in this one answer. */
+  relay_token?: string
+  secret_shown?: false
+  expires_at: string | null
+}
+
 /** An agent asks people to connect a provider. */
 export type ConnectionProposal = {
   id: string
@@ -723,6 +741,37 @@ export type ConnectionProposal = {
   connection_id: string | null
   created_at: string
   expires_at: string
+}
+
+/** An agent of one owner asks to work with an agent of another. */
+export type ConnectionRequest = {
+  id: string
+  side: 'owner' | 'caller'
+  agent: string
+  card_id: string
+  state: 'pending' | 'approved' | 'denied' | 'withdrawn' | 'expired'
+  asker: {
+    tenant_id: string
+    agent_id: string
+    name: string
+  }
+  purpose: string
+  asked: RelayTerms
+  given: RelayTerms | null
+  relay_grant_id: string | null
+  issue: 'on_approve' | 'on_collect' | null
+  token_issued_at: string | null
+  /** Where the owner’s people answer it. */
+  task_url: string | null
+  note: string | null
+  created_at: string
+  decided_at: string | null
+  /** Until when it can be answered. */
+  expires_at: string
+  task_id?: string | null
+  note_visible?: boolean
+  decided_by?: string | null
+  policy_version?: number | null
 }
 
 export type DeadLetterDepth = {
@@ -1420,6 +1469,14 @@ export type Invitation = {
   expires_at: string
   accepted_at: string | null
   revoked_at: string | null
+}
+
+export type IssuedRelayToken = {
+  relay_grant: RelayGrant
+  /** Shown in this one answer. */
+  relay_token?: string
+  secret_shown?: false
+  expires_at: string
 }
 
 /** One piece of work and how it stands. */
@@ -2668,12 +2725,114 @@ export type RegisteredAgent = {
   claim_expires_at: string
 }
 
+/** What lets an agent of another owner work with one of yours, or one of yours with theirs. */
+export type RelayGrant = {
+  id: string
+  /** On which side of it you stand. */
+  side: 'owner' | 'caller'
+  agent: string
+  card_id: string
+  connection_request_id: string | null
+  asker: {
+    tenant_id: string | null
+    agent_id: string | null
+    label: string
+  }
+  label: string
+  purpose: string
+  /** Null: every skill of the card. */
+  skills: string[] | null
+  scopes: ('threads:start' | 'threads:send' | 'threads:read' | 'threads:close' | 'threads:subscribe')[]
+  limits: RelayLimits
+  bind: {
+    addresses: string[] | null
+    dpop_jkt: string | null
+  }
+  encryption: 'off' | 'optional' | 'required'
+  environment: 'live' | 'test'
+  sandbox: boolean
+  token_lifetime_seconds: number
+  state: 'active' | 'revoked' | 'expired'
+  is_expired: boolean
+  /** A rotation moves it on by the lifetime of the new token, up to `ends_at`. */
+  expires_at: string | null
+  /** What the owner has set; nothing goes beyond it. */
+  ends_at: string | null
+  version: number
+  created_by: string | null
+  created_at: string
+  ended_at: string | null
+  ended_reason: string | null
+  /** Newest first. */
+  tokens: RelayTokenEnds[]
+}
+
+export type RelayGrantRevoked = {
+  state: 'active' | 'revoked' | 'expired'
+  threads_revoked: number
+}
+
 export type RelayLimits = {
   max_open_threads?: number
   messages_per_day?: number
   bytes_per_day?: number
   /** Messages a minute. */
   rate?: number
+}
+
+export type RelayTerms = {
+  /** Null: every skill of the card. */
+  skills: string[] | null
+  scopes: ('threads:start' | 'threads:send' | 'threads:read' | 'threads:close' | 'threads:subscribe')[]
+  limits: RelayLimits
+  expires_in_seconds: number
+  bind: {
+    addresses: string[] | null
+    dpop_jkt: string | null
+  }
+  encryption: 'off'
+}
+
+/** The two ends of a relay token, that tell it from others. */
+export type RelayTokenEnds = {
+  id: string
+  prefix: string
+  last_four: string
+  scopes: ('threads:start' | 'threads:send' | 'threads:read' | 'threads:close' | 'threads:subscribe')[]
+  created_at: string
+  expires_at: string
+  /** After a rotation: until when it still works. Or when it was given up. */
+  ends_at: string | null
+  last_used_on: string | null
+  /** The network that it was last used from, never the address. */
+  last_used_range: string | null
+  is_live: boolean
+}
+
+/** RFC 7662, and what it opens. Of a token that is not yours to ask about nothing but `active: false`. */
+export type RelayTokenIntrospection = {
+  active: boolean
+  scope?: string
+  client_id?: string
+  token_type?: 'Bearer' | 'DPoP'
+  exp?: number
+  iat?: number
+  sub?: string
+  aud?: string
+  cnf?: {
+    jkt: string
+  }
+  relay_grant?: string
+  agent?: string
+  scopes?: ('threads:start' | 'threads:send' | 'threads:read' | 'threads:close' | 'threads:subscribe')[]
+  state?: 'active' | 'revoked' | 'expired'
+  is_expired?: boolean
+  expires_at?: string
+  last_used_on?: string | null
+  /** The start of the day on which it was last used. */
+  last_used_at?: string | null
+  prefix?: string
+  last_four?: string
 }
 
 export type Replay = {
@@ -8910,6 +9069,242 @@ export type Routes = {
     answers: {
       200: undefined
       304: undefined
+    }
+  }
+  'POST /agents/:slug/connection-requests': {
+    params: { slug: string }
+    query: Record<string, never>
+    body: {
+      purpose: string
+      /** Of people: which of their agents asks. An agent asks for itself. */
+      from_agent_id?: string
+      /** Ids of the card’s skills; all of them when left out. */
+      skills?: string[]
+      /** All five when left out. */
+      scopes?: ('threads:start' | 'threads:send' | 'threads:read' | 'threads:close' | 'threads:subscribe')[]
+      /** Of the grant and of each of its tokens, from when it is made; 90 days when left out. */
+      expires_in_seconds?: number
+      limits?: RelayLimits
+    }
+    answers: {
+      201: ConnectionRequest
+    }
+  }
+  'GET /connection-requests': {
+    params: Record<string, never>
+    query: {
+      side?: 'owner' | 'caller'
+      state?: 'pending' | 'approved' | 'denied' | 'withdrawn' | 'expired'
+      agent?: string
+      limit?: number
+      cursor?: string
+    }
+    body: undefined
+    answers: {
+      200: {
+        data: ConnectionRequest[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /connection-requests/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: ConnectionRequest
+    }
+  }
+  'POST /connection-requests/:id/approve': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      /** Ids of the card’s skills; all of them when left out. */
+      skills?: string[]
+      /** All five when left out. */
+      scopes?: ('threads:start' | 'threads:send' | 'threads:read' | 'threads:close' | 'threads:subscribe')[]
+      /** Of the grant and of each of its tokens, from when it is made; 90 days when left out. */
+      expires_in_seconds?: number
+      limits?: RelayLimits
+      bind?: {
+        /** Addresses or networks from which its tokens work. */
+        addresses?: string[] | null
+        /** Its tokens work only with proofs of this key (RFC 9449). */
+        dpop_jkt?: string | null
+      } | null
+      /** End-to-end encryption is not offered. */
+      encryption?: 'off'
+      note?: string
+      /** Whether the asking side reads the note. */
+      note_visible?: boolean
+      /** on_approve: this answer holds the token, to be handed over. on_collect: it is made when the asking side fetches it. */
+      issue?: 'on_approve' | 'on_collect'
+    }
+    answers: {
+      200: ConnectionDecision
+    }
+  }
+  'POST /connection-requests/:id/deny': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      note?: string
+      /** Whether the asking side reads the note. */
+      note_visible?: boolean
+    }
+    answers: {
+      200: ConnectionRequest
+    }
+  }
+  'POST /connection-requests/:id/withdraw': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: ConnectionRequest
+    }
+  }
+  'POST /connection-requests/:id/collect': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: CollectedRelayToken
+    }
+  }
+  'GET /relay-grants': {
+    params: Record<string, never>
+    query: {
+      side?: 'owner' | 'caller'
+      state?: 'active' | 'revoked' | 'expired'
+      agent?: string
+      limit?: number
+      cursor?: string
+    }
+    body: undefined
+    answers: {
+      200: {
+        data: RelayGrant[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /relay-grants': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      /** The slug or the id of the card. */
+      agent: string
+      label: string
+      purpose: string
+      /** Ids of the card’s skills; all of them when left out. */
+      skills?: string[]
+      /** All five when left out. */
+      scopes?: ('threads:start' | 'threads:send' | 'threads:read' | 'threads:close' | 'threads:subscribe')[]
+      /** Of the grant and of each of its tokens, from when it is made; 90 days when left out. */
+      expires_in_seconds?: number
+      limits?: RelayLimits
+      bind?: {
+        /** Addresses or networks from which its tokens work. */
+        addresses?: string[] | null
+        /** Its tokens work only with proofs of this key (RFC 9449). */
+        dpop_jkt?: string | null
+      } | null
+      /** End-to-end encryption is not offered. */
+      encryption?: 'off'
+    }
+    answers: {
+      201: IssuedRelayToken
+    }
+  }
+  'GET /relay-grants/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: RelayGrant
+    }
+  }
+  'PATCH /relay-grants/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      label?: string
+      limits?: RelayLimits
+      ends_at?: string | null
+    }
+    answers: {
+      200: RelayGrant
+    }
+  }
+  'POST /relay-grants/:id/rotate': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      overlap_seconds?: number
+      /** Also while an earlier rotation is open: the oldest of the three ends at once. */
+      force?: boolean
+    }
+    answers: {
+      200: IssuedRelayToken
+    }
+  }
+  'POST /relay-grants/:id/renew': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: IssuedRelayToken
+    }
+  }
+  'POST /relay-grants/:id/revoke': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      reason?: string
+    }
+    answers: {
+      200: RelayGrantRevoked
+    }
+  }
+  'POST /relay-tokens/introspect': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      /** Left out by who shows the token itself. */
+      token?: string
+      token_type_hint?: string
+    }
+    answers: {
+      200: RelayTokenIntrospection
+    }
+  }
+  'POST /relay-tokens/revoke': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      /** Left out by who shows the token itself. */
+      token?: string
+      token_type_hint?: string
+    }
+    answers: {
+      200: Record<string, never>
+    }
+  }
+  'POST /relay-tokens/rotate': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      /** Left out by who shows the token itself. */
+      token?: string
+      token_type_hint?: string
+      overlap_seconds?: number
+      force?: boolean
+    }
+    answers: {
+      200: IssuedRelayToken
     }
   }
   'POST /agents/:slug/threads': {
