@@ -7,7 +7,7 @@ import { buildIfStale } from '../scripts/build.mjs'
 const [area, ...args] = process.argv.slice(2)
 const file = area && fileURLToPath(new URL(`${area}.ts`, import.meta.url))
 if (!file || !existsSync(file)) {
-  process.stderr.write('usage: npm run bench -- tasks|queue|platform|proxy [--quick]\n')
+  process.stderr.write('usage: npm run bench -- tasks|queue|platform|proxy|relay [--quick]\n')
   process.exit(2)
 }
 await buildIfStale(area === 'queue' ? ['queue'] : ['sdk', 'queue', 'server'])

@@ -15,7 +15,10 @@ export type Caller = (method: string, path: string, body?: unknown) => Promise<A
 /** Connections of PgBouncer to the database, for all processes together. */
 const POOLED = 20
 const BIN = fileURLToPath(new URL('../packages/server/bin/countersign.mjs', import.meta.url))
-const LIMITS = ['api.key', 'api.user', 'api.tenant', 'anonymous'].map((bucket) => `${bucket}=10000000/1m+1000000`).join(',')
+const LIMITS = [
+  ...['api.key', 'api.user', 'api.tenant', 'anonymous'].map((bucket) => `${bucket}=10000000/1m+1000000`),
+  ...['request', 'request.day', 'start', 'send', 'token', 'serve'].map((bucket) => `relay.${bucket}=0`),
+].join(',')
 
 export type Bench = {
   /** Of the first process. */

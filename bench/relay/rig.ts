@@ -1,0 +1,78 @@
+// What the scenarios of the relay stand on: a built server with a card, many relay grants with their tokens, and an agent that serves. All of it is put there by the database's
+// superuser as if it had come to be by its routes; what is measured goes over HTTP.
+import pg from 'pg'
+import { canonical } from '../../packages/server/src/crypto/canonical.ts'
+import { mintKey, sha256 } from '../../packages/server/src/crypto/token.ts'
+import { newId } from '../../packages/server/src/std/id.ts'
+import type { Figure } from '../figure.ts'
+import { type Answer, type Bench, type Caller, caller } from '../server.ts'
+
+export type Run = {
+  bench: Bench
+  admin: pg.Client
+  quick: boolean
+  say(figure: Omit<Figure, 'bench' | 'peer_name' | 'peer'> & { peer?: number; peer_name?: string }): void
+}
+export type Stage = { slug: string; cardId: string; grants: { id: string; call: Caller; token: string }[] }
+
+const SCOPES = ['threads:start', 'threads:send', 'threads:read', 'threads:close', 'threads:subscribe']
+const CONTENT = {
+  name: 'Bench',
+  accepted_inputs: ['text/plain'],
+  expected_outputs: ['text/plain'],
+  skills: [{ id: 'echo', name: 'Echo', description: 'Says it again.', tags: ['bench'] }],
+}
+
+/** 400 bytes (§13). */
+export const TEXT = 'x'.repeat(400)
+// So that no quota is met.
+const LIMITS = { max_open_threads: 0, messages_per_day: 0, bytes_per_day: 0 }
+
+export async function stage({ bench, admin }: Run, grants: number): Promise<Stage> {
+  const { rows } = await admin.query<{ id: string; tenant_id: string; user_id: string }>(
+    'select id, tenant_id, user_id from countersign.agents order by created_at limit 1',
+  )
+  const [agent] = rows
+  if (!agent) throw new Error('The server has no agent.')
+  await admin.query("update countersign.keys set scopes = array['threads:*'] where agent_id = $1", [agent.id])
+  const cardId = newId('card')
+  const slug = `bench-${cardId.slice(-10).toLowerCase()}`
+  await admin.query(
+    `insert into countersign.cards (id, tenant_id, slug, name, environment, state_since, visibility, version, limits, created_by, created_at, updated_at)
+     values ($1, $2, $3, 'Bench', 'live', now(), 'public', 1, $4, $5, now(), now())`,
+    [cardId, agent.tenant_id, slug, LIMITS, agent.user_id],
+  )
+  const said = Buffer.from(canonical(CONTENT))
+  await admin.query(
+    `insert into countersign.card_versions (card_id, tenant_id, number, content, content_hash, native, a2a, origin, author, created_at, signed_at)
+     values ($1, $2, 1, $3, $4, $5, $5, $6, $7, now(), now())`,
+    [cardId, agent.tenant_id, CONTENT, sha256(said), said, bench.url, agent.user_id],
+  )
+  const made = []
+  for (let n = 0; n < grants; n++) {
+    const [id, token] = [newId('rgr'), mintKey('live', 'rly')]
+    await admin.query(
+      `insert into countersign.relay_grants (id, tenant_id, card_id, label, purpose, scopes, limits, environment, state, state_since, created_by, created_at)
+       values ($1, $2, $3, $4, 'bench', $5, $6, 'live', 'active', now(), $7, now())`,
+      [id, agent.tenant_id, cardId, `Caller ${n}`, SCOPES, LIMITS, agent.user_id],
+    )
+    await admin.query(
+      `insert into countersign.relay_tokens (id, tenant_id, relay_grant_id, token_hash, prefix, last_four, scopes, created_by, created_at, expires_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, now(), now() + interval '90 days')`,
+      [newId('rtk'), agent.tenant_id, id, sha256(token), token.slice(0, 16), token.slice(-4), SCOPES, agent.user_id],
+    )
+    made.push({ id, token, call: caller(bench.url, token) })
+  }
+  return { slug, cardId, grants: made }
+}
+
+export function expect(status: number, answer: Answer): Answer {
+  if (answer.status !== status) throw new Error(`expected ${status}, got ${answer.status}: ${JSON.stringify(answer.body)}`)
+  return answer
+}
+
+export async function connect(bench: Bench): Promise<pg.Client> {
+  const admin = new pg.Client({ connectionString: bench.adminUrl() })
+  await admin.connect()
+  return admin
+}
