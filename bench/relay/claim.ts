@@ -31,7 +31,11 @@ export async function claims(run: Run): Promise<void> {
         if (all.length > 0)
           expect(
             200,
-            await run.bench.agent('POST', `/agents/${slug}/inbox/settle`, all.map(({ claim_token }) => ({ claim_token, action: 'ack' }))),
+            await run.bench.agent(
+              'POST',
+              `/agents/${slug}/inbox/settle`,
+              all.map(({ claim_token }) => ({ claim_token, action: 'ack' })),
+            ),
           )
       }
     }),

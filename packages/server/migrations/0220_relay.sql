@@ -528,8 +528,8 @@ as $$
   order by g.id desc limit at_most
 $$;
 
--- Copies what a thread of the current tenant is now into its caller's list: the thread is named, everything else is read here.
-create function countersign_engine.mirror_thread(asked_thread text) returns uuid
+-- Copies what threads of the current tenant are now into the lists of their callers: the threads are named, everything else is read here.
+create function countersign_engine.mirror_threads(asked_threads text[]) returns void
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -540,43 +540,44 @@ as $$
   from countersign.threads h
   join countersign.relay_grants g on g.tenant_id = h.tenant_id and g.id = h.relay_grant_id
   join countersign.cards c on c.tenant_id = h.tenant_id and c.id = h.card_id
-  where h.tenant_id = (select nullif(current_setting('countersign.tenant', true), '')::uuid) and h.id = asked_thread and g.asker_tenant is not null
+  where h.tenant_id = (select nullif(current_setting('countersign.tenant', true), '')::uuid) and h.id = any (asked_threads) and g.asker_tenant is not null
+  order by h.id
   on conflict (tenant_id, thread_id) do update set state = excluded.state, outcome = excluded.outcome, reason = excluded.reason, turn = excluded.turn,
     sequence = excluded.sequence, updated_at = excluded.updated_at, ended_at = excluded.ended_at
-  returning k.tenant_id
 $$;
 
--- Events of the asking side, in its tenant, in the transaction of the owner's side: only of a relay grant or connection request of the current tenant, only of the
--- relay's own types, and only such that name that tenant themselves. The worker that tells endpoints of the proxy's events tells these as well.
-create function countersign_engine.tell_asker(party text, bodies text[]) returns uuid
+-- Events of the asking sides, in their tenants, in the transaction of the owner's side: `parties` and `bodies` in pairs. Only of relay grants and connection requests of the
+-- current tenant, only of the relay's own types, and only such that name the asking tenant themselves. The worker that tells endpoints of the proxy's events tells these as well.
+create function countersign_engine.tell_askers(parties text[], bodies text[]) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   here uuid := nullif(current_setting('countersign.tenant', true), '')::uuid;
-  asker uuid;
-  one text;
-  told jsonb;
+  strange bigint;
 begin
-  select g.asker_tenant into asker from countersign.relay_grants g where g.tenant_id = here and g.id = party;
-  if not found then
-    select r.asker_tenant into asker from countersign.connection_requests r where r.tenant_id = here and r.id = party;
-  end if;
-  if asker is null then
-    return null;
-  end if;
-  foreach one in array bodies loop
-    told := one::jsonb;
-    if told ->> 'tenant_id' is distinct from countersign.tenant_wire(asker) or told ->> 'type' !~ '^(thread|message|artifact|relay_grant|connection_request|payload|thread_token)\.' then
-      raise exception 'tell_asker: this is no event of the asking side' using errcode = 'insufficient_privilege';
-    end if;
+  with given as (
+    select coalesce(g.asker_tenant, r.asker_tenant) as asker, x.body, x.body::jsonb as said, x.nth
+    from unnest(parties, bodies) with ordinality as x (party, body, nth)
+    left join countersign.relay_grants g on g.tenant_id = here and g.id = x.party
+    left join countersign.connection_requests r on r.tenant_id = here and r.id = x.party
+  ), written as (
     insert into countersign.events (id, tenant_id, type, class, resource_type, resource_id, actor_id, decision, action, occurred_at, body)
-    values (told ->> 'id', asker, told ->> 'type', told ->> 'class', told -> 'resource' ->> 'type', told -> 'resource' ->> 'id', told -> 'actor' ->> 'id',
-      told -> 'decision' ->> 'outcome', told -> 'data' ->> 'action', (told ->> 'occurred_at')::timestamptz, one);
+    select w.said ->> 'id', w.asker, w.said ->> 'type', w.said ->> 'class', w.said -> 'resource' ->> 'type', w.said -> 'resource' ->> 'id',
+      w.said -> 'actor' ->> 'id', w.said -> 'decision' ->> 'outcome', w.said -> 'data' ->> 'action', (w.said ->> 'occurred_at')::timestamptz, w.body
+    from given w where w.asker is not null order by w.nth
+    returning id, tenant_id
+  ), untold as (
     insert into countersign.untold_events (event_id, tenant_id)
-    select told ->> 'id', asker where exists (select from countersign.endpoints e where e.tenant_id = asker and e.state <> 'deleted');
-  end loop;
-  return asker;
+    select w.id, w.tenant_id from written w
+    where exists (select from countersign.endpoints e where e.tenant_id = w.tenant_id and e.state <> 'deleted')
+  )
+  select count(*) into strange from given w
+  where w.asker is not null and (w.said ->> 'tenant_id' is distinct from countersign.tenant_wire(w.asker)
+    or w.said ->> 'type' !~ '^(thread|message|artifact|relay_grant|connection_request|payload|thread_token|approval|delivery)\.');
+  if strange > 0 then
+    raise exception 'tell_askers: this is no event of the asking side' using errcode = 'insufficient_privilege';
+  end if;
 end
 $$;
 
@@ -602,7 +603,7 @@ $$;
 
 grant execute on function countersign_engine.thread_sequences(text[]), countersign_engine.card_place(text), countersign_engine.use_relay_token(bytea, inet), countersign_engine.use_thread_token(bytea),
   countersign_engine.relay_place(text), countersign_engine.grant_between(text, text), countersign_engine.asked_requests(uuid, text, integer),
-  countersign_engine.asked_grants(uuid, text, integer), countersign_engine.mirror_thread(text), countersign_engine.tell_asker(text, text[]),
+  countersign_engine.asked_grants(uuid, text, integer), countersign_engine.mirror_threads(text[]), countersign_engine.tell_askers(text[], text[]),
   countersign_engine.relay_due(integer) to countersign_runtime;
 
 set local role countersign_owner;

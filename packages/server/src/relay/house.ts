@@ -14,7 +14,15 @@ import type { ThreadWaits } from './threads/wait.ts'
 /** In the transaction that changed a thread: what follows from it outside of this room's tables. */
 export type ThreadHook = (t: Tx, scope: Scope, thread: ThreadRow, told: Told) => Promise<void>
 /** One event of a thread as it was recorded, with the message that it tells of. */
-export type Told = { id: string; type: string; sequence: number; data: Record<string, unknown>; message: MessageRow | null }
+export type Told = {
+  id: string
+  type: string
+  sequence: number
+  data: Record<string, unknown>
+  message: MessageRow | null
+  /** Of a message whose sender waits for the answer: how long (R60). */
+  waitMs?: number
+}
 
 export type RelayHouse = {
   db: Db

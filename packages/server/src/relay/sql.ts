@@ -85,12 +85,18 @@ export const askedRequests = (t: Tx, tenantId: string, below: string | null, lim
 export const askedGrants = (t: Tx, tenantId: string, below: string | null, limit: number) => t.rows<PlacedId>`
   select tenant_id, id from countersign_engine.asked_grants(${tenantId}::uuid, ${below}::text, ${limit}::integer)`
 
-/** Answers the caller's tenant; null where the caller has none. */
-export const mirrorThread = (t: Tx, threadId: string) =>
-  t.one<{ tenant: string | null }>`select countersign_engine.mirror_thread(${threadId}::text) as tenant`
+export const mirrorThreads = (t: Tx, threadIds: readonly string[]) =>
+  t.run`select countersign_engine.mirror_threads(${threadIds}::text[])`
+
+/** Events of asking sides, each beside its relay grant or connection request. */
+export const tellAskers = (t: Tx, told: readonly { party: string; body: string }[]) =>
+  t.run`select countersign_engine.tell_askers(${told.map((one) => one.party)}::text[], ${told.map((one) => one.body)}::text[])`
 
 export const tellAsker = (t: Tx, party: string, bodies: readonly string[]) =>
-  t.one<{ tenant: string | null }>`select countersign_engine.tell_asker(${party}::text, ${bodies}::text[]) as tenant`
+  tellAskers(
+    t,
+    bodies.map((body) => ({ party, body })),
+  )
 
 export type DueThing = { what: 'thread' | 'grant' | 'request'; tenant_id: string; id: string }
 export const relayDue = (limit: number): Sql => sql`select * from countersign_engine.relay_due(${limit}::integer)`

@@ -18,9 +18,9 @@ import {
   shareGrant,
   type ThreadChange,
   type ThreadRow,
-  updateThread,
+  updateThreads,
 } from './sql.ts'
-import { type News, tellThread } from './tell.ts'
+import { type News, tellThreads } from './tell.ts'
 
 const DAY_MS = 86_400_000
 const DEADLINE_DAYS = 90
@@ -64,7 +64,10 @@ export function dueOf(now: Date, state: ThreadState, deadline: Date, card: Times
   return new Date(Math.min(idle, answered, deadline.getTime()))
 }
 
-/** Writes the change and what is told of it; `news` come first, the state entered last. Answers the row as it is now. */
+/** One thread's change: `news` come first, the state entered last, with `data`. */
+export type Change = { thread: ThreadRow; to: Next; news?: readonly News[]; data?: EventData }
+
+/** Writes the change and what is told of it. Answers the row as it is now. */
 export async function changeThread(
   house: RelayHouse,
   t: Tx,
@@ -75,57 +78,95 @@ export async function changeThread(
   news: readonly News[] = [],
   data: EventData = {},
 ): Promise<ThreadRow> {
+  const [now] = await changeThreads(house, t, scope, card, [{ thread, to, news, data }])
+  return now as ThreadRow
+}
+
+/** Any number of threads of one card, in as many statements as one takes. */
+export async function changeThreads(
+  house: RelayHouse,
+  t: Tx,
+  scope: Scope,
+  card: Times,
+  changes: readonly Change[],
+): Promise<ThreadRow[]> {
+  const ending = changes.filter(({ thread, to }) => isEnded(to.state ?? thread.state) && thread.ended_at === null)
+  const withdrawn = await withdraw(
+    t,
+    scope,
+    ending.map(({ thread }) => thread.id),
+  )
+  const made = changes.map(({ thread, to, news = [], data = {} }) => {
+    const { state } = to
+    const entered = { state: state ?? null, outcome: to.outcome ?? null, reason: to.reason ?? null, ...data }
+    const all: News[] = [
+      ...news,
+      ...(withdrawn.get(thread.id) ?? []),
+      ...(state === undefined ? [] : [{ type: `thread.${state}` as EventType, data: entered }]),
+    ]
+    const row = { ...thread, ...changeOf(t.now, thread, card, to, all.length), updated_at: t.now }
+    return { row, told: { thread: row, after: thread.sequence, news: all } }
+  })
+  await updateThreads(
+    t,
+    scope,
+    made.map(({ row }) => pick(row)),
+  )
+  await tellThreads(
+    house,
+    t,
+    scope,
+    made.map(({ told }) => told),
+  )
+  return made.map(({ row }) => row)
+}
+
+const pick = (row: ThreadRow): ThreadChange & { id: string } => {
+  const { id, state, outcome, reason, turn, sequence, approval, error } = row
+  const { answered_at, claimed_until, ended_at, due_at, expires_at, kept_until } = row
+  return {
+    ...{ id, state, outcome, reason, turn, sequence, approval, error },
+    ...{ answered_at, claimed_until, ended_at, due_at, expires_at, kept_until },
+  }
+}
+
+function changeOf(now: Date, thread: ThreadRow, card: Times, to: Next, events: number): ThreadChange {
   const state = to.state ?? thread.state
   const ends = isEnded(state) && thread.ended_at === null
-  const withdrawn = ends ? await withdraw(t, scope, thread) : []
-  const entered = to.state !== undefined
-  const all: News[] = [
-    ...news,
-    ...withdrawn,
-    ...(entered
-      ? [
-          {
-            type: `thread.${state}` as EventType,
-            data: { state, outcome: to.outcome ?? null, reason: to.reason ?? null, ...data },
-          },
-        ]
-      : []),
-  ]
-  const change: ThreadChange = {
+  const or = <T>(next: T | undefined, before: T): T => (next === undefined ? before : next)
+  return {
     state,
-    outcome: to.outcome === undefined ? thread.outcome : to.outcome,
-    reason: to.reason === undefined ? (entered ? null : thread.reason) : to.reason,
+    outcome: or(to.outcome, thread.outcome),
+    reason: or(to.reason, to.state === undefined ? thread.reason : null),
     turn: to.turn ?? TURN[state],
-    sequence: thread.sequence + all.length,
-    approval: to.approval === undefined ? thread.approval : to.approval,
-    error: to.error === undefined ? thread.error : to.error,
-    answered_at: to.answeredAt === undefined ? thread.answered_at : to.answeredAt,
-    claimed_until: to.claimedUntil === undefined ? thread.claimed_until : to.claimedUntil,
-    ended_at: ends ? t.now : thread.ended_at,
-    due_at: dueOf(t.now, state, thread.deadline_at, card),
+    sequence: thread.sequence + events,
+    approval: or(to.approval, thread.approval),
+    error: or(to.error, thread.error),
+    answered_at: or(to.answeredAt, thread.answered_at),
+    claimed_until: or(to.claimedUntil, thread.claimed_until),
+    ended_at: ends ? now : thread.ended_at,
+    due_at: dueOf(now, state, thread.deadline_at, card),
     expires_at: thread.expires_at,
-    kept_until: ends ? new Date(t.now.getTime() + ENVELOPE_DAYS * DAY_MS) : thread.kept_until,
+    kept_until: ends ? new Date(now.getTime() + ENVELOPE_DAYS * DAY_MS) : thread.kept_until,
   }
-  await updateThread(t, scope, thread.id, change)
-  const now = { ...thread, ...change, updated_at: t.now }
-  await tellThread(house, t, scope, now, thread.sequence, all)
-  return now
 }
 
 /** What nobody has taken when a thread ends is nobody's any more (T13). */
-async function withdraw(t: Tx, scope: Scope, thread: ThreadRow): Promise<News[]> {
-  const left = await listUndelivered(t, scope, thread.id)
-  if (left.length === 0) return []
-  await settleMessages(
-    t,
-    scope,
-    left.map((one) => one.id),
-    { state: 'withdrawn', reason: 'thread_ended', via: null },
-  )
-  return left.map((message) => ({
-    type: 'message.withdrawn',
-    message: { ...message, state: 'withdrawn' as MessageRow['state'] },
-  }))
+async function withdraw(t: Tx, scope: Scope, threadIds: readonly string[]): Promise<Map<string, News[]>> {
+  const left = threadIds.length === 0 ? [] : await listUndelivered(t, scope, threadIds)
+  if (left.length > 0)
+    await settleMessages(
+      t,
+      scope,
+      left.map((one) => one.id),
+      { state: 'withdrawn', reason: 'thread_ended', via: null },
+    )
+  const news = new Map<string, News[]>()
+  for (const message of left) {
+    const gone: MessageRow = { ...message, state: 'withdrawn' }
+    news.set(message.thread_id, [...(news.get(message.thread_id) ?? []), { type: 'message.withdrawn', message: gone }])
+  }
+  return news
 }
 
 /** Why nothing can be added to an ended thread. */

@@ -8,18 +8,18 @@ import { timeUp } from '../../db/version-waits.ts'
 import { reach } from '../../identity/matrix.ts'
 import type { RelayHouse } from '../house.ts'
 import { isEnded } from '../model.ts'
-import { changeThread } from './change.ts'
+import { changeThread, changeThreads } from './change.ts'
 import { isWhole, openPayloads, type Payload } from './payload.ts'
 import {
   type CardRow,
+  type ClaimedRow,
   claimMessages,
   extendClaim,
   findCard,
-  findClaimed,
   findOnceClaimed,
   listUndelivered,
   lockClaimable,
-  lockThread,
+  lockThreads,
   type MessageRow,
   requeueMessage,
   settleMessages,
@@ -90,20 +90,36 @@ async function claimIn(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, in
     until,
   )
   const payloads = await openPayloads(house, t, scope, rows)
-  const claimed: Claimed[] = []
+  const locked = new Map(
+    (
+      await lockThreads(
+        t,
+        scope,
+        rows.map((row) => row.thread_id),
+      )
+    ).map((thread) => [thread.id, thread]),
+  )
+  const good: MessageRow[] = []
   for (const message of rows) {
-    const locked = await lockThread(t, scope, message.thread_id)
-    if (!locked) continue
-    const payload = payloads.get(message.id)
-    const fault = faultOf(message, payload)
-    if (fault) {
-      await exhaust(house, t, scope, card, locked, message, fault)
-      continue
-    }
-    const thread = await changeThread(house, t, scope, locked, card, { state: 'delivering', claimedUntil: until })
-    claimed.push({ thread, message, payload: payload as Payload, token: tokens.get(message.id) as string })
+    const fault = faultOf(message, payloads.get(message.id))
+    const thread = locked.get(message.thread_id) as ThreadRow
+    if (fault) await exhaust(house, t, scope, card, thread, message, fault)
+    else good.push(message)
   }
-  return claimed
+  const to = { state: 'delivering', claimedUntil: until } as const
+  const threads = await changeThreads(
+    house,
+    t,
+    scope,
+    card,
+    good.map((message) => ({ thread: locked.get(message.thread_id) as ThreadRow, to })),
+  )
+  return good.map((message, i) => ({
+    thread: threads[i] as ThreadRow,
+    message,
+    payload: payloads.get(message.id) as Payload,
+    token: tokens.get(message.id) as string,
+  }))
 }
 
 function faultOf(message: MessageRow, payload: Payload | undefined): string | null {
@@ -155,8 +171,19 @@ export const settle = <T>(
 ): Promise<T> =>
   tx(house.db, scope, async (t) => {
     const card = await servedCard(t, scope, slug)
+    const hashes = items.map(({ claim_token }) => sha256(claim_token))
+    const seen = (await findOnceClaimed(t, scope, hashes)).filter((one) => one.card_id === card.id)
+    const threads = await lockThreads(t, scope, [...new Set(seen.map((one) => one.thread_id))])
+    // Read again under the locks: whoever came first has changed it by now.
+    const now = await findOnceClaimed(t, scope, hashes)
+    const acks: Taken[] = []
     const all: Settled[] = []
-    for (const item of items) all.push(await settleOne(house, t, scope, card, item))
+    for (const [i, item] of items.entries()) {
+      const message = now.find((one) => one.card_id === card.id && one.claim_hash.equals(hashes[i] as Buffer))
+      const thread = threads.find((one) => one.id === message?.thread_id)
+      all.push(message && thread ? await settleOne(house, t, scope, card, thread, message, item, acks) : staleOf(item))
+    }
+    await acknowledgeAll(house, t, scope, card, acks, 'inbox')
     return show(all)
   })
 
@@ -166,33 +193,69 @@ const AFTER: Record<SettleInput['action'], readonly MessageRow['state'][]> = {
   release: ['queued'],
   fail: ['queued', 'exhausted'],
 }
+const staleOf = ({ claim_token }: SettleInput): Settled => ({
+  ...{ claim_token, status: 'lease_stale', message_id: null, lease_expires_at: null },
+})
 
-async function settleOne(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, item: SettleInput): Promise<Settled> {
-  const hash = sha256(item.claim_token)
-  const { claim_token } = item
-  const stale = { claim_token, status: 'lease_stale', message_id: null, lease_expires_at: null } as const
-  const seen = await findOnceClaimed(t, scope, hash)
-  if (!seen || seen.card_id !== card.id) return stale
-  const done = { claim_token, status: 'ok', message_id: seen.id, lease_expires_at: null } as const
-  const thread = await lockThread(t, scope, seen.thread_id)
-  const message = await findClaimed(t, scope, hash)
-  if (!thread || !message) {
-    const now = await findOnceClaimed(t, scope, hash)
-    return now && AFTER[item.action].includes(now.state) ? done : stale
-  }
-  if (isEnded(thread.state)) return stale
-  const { action, reason, lease_seconds = 60 } = item
+export type Taken = { thread: ThreadRow; message: MessageRow }
+
+/** What is only acknowledged is gathered: many are one statement. */
+async function settleOne(
+  house: RelayHouse,
+  t: Tx,
+  scope: Scope,
+  card: CardRow,
+  thread: ThreadRow,
+  message: ClaimedRow,
+  item: SettleInput,
+  acks: Taken[],
+): Promise<Settled> {
+  const { action, reason, lease_seconds = 60, claim_token } = item
+  const done: Settled = { claim_token, status: 'ok', message_id: message.id, lease_expires_at: null }
+  const isMine = message.state === 'delivering' && message.claimed_until !== null && message.claimed_until > t.now
+  if (!isMine) return AFTER[action].includes(message.state) ? done : staleOf(item)
+  if (isEnded(thread.state)) return staleOf(item)
   if (action === 'extend') {
     const until = new Date(t.now.getTime() + lease_seconds * 1000)
     await extendClaim(t, scope, message.id, until)
     return { ...done, lease_expires_at: until.toISOString() }
   }
-  if (action === 'ack') await acknowledge(house, t, scope, card, thread, message, 'inbox')
+  if (action === 'ack') acks.push({ thread, message })
   else await giveBack(house, t, scope, card, thread, message, action === 'fail' ? (reason ?? 'failed') : null)
   return done
 }
 
-/** T5. */
+/** T5. A message of each thread at most. */
+export async function acknowledgeAll(
+  house: RelayHouse,
+  t: Tx,
+  scope: Scope,
+  card: CardRow,
+  taken: readonly Taken[],
+  via: 'inbox' | 'push' | 'a2a',
+): Promise<ThreadRow[]> {
+  if (taken.length === 0) return []
+  const ids = taken.map(({ message }) => message.id)
+  await settleMessages(t, scope, ids, { state: 'delivered', reason: null, via })
+  const left = await listUndelivered(
+    t,
+    scope,
+    taken.map(({ thread }) => thread.id),
+  )
+  const waiting = new Set(left.filter((one) => one.state === 'queued').map((one) => one.thread_id))
+  return changeThreads(
+    house,
+    t,
+    scope,
+    card,
+    taken.map(({ thread, message }) => ({
+      thread,
+      to: { state: waiting.has(thread.id) ? ('queued' as const) : ('waiting_owner' as const), claimedUntil: null },
+      news: [{ type: 'message.delivered', message: { ...message, state: 'delivered' }, data: { via } }],
+    })),
+  )
+}
+
 export async function acknowledge(
   house: RelayHouse,
   t: Tx,
@@ -202,12 +265,8 @@ export async function acknowledge(
   message: MessageRow,
   via: 'inbox' | 'push' | 'a2a',
 ): Promise<ThreadRow> {
-  await settleMessages(t, scope, [message.id], { state: 'delivered', reason: null, via })
-  const left = (await listUndelivered(t, scope, thread.id)).some((one) => one.state === 'queued')
-  const next = { state: left ? 'queued' : 'waiting_owner', claimedUntil: null } as const
-  return changeThread(house, t, scope, thread, card, next, [
-    { type: 'message.delivered', message: { ...message, state: 'delivered' }, data: { via } },
-  ])
+  const [now] = await acknowledgeAll(house, t, scope, card, [{ thread, message }], via)
+  return now as ThreadRow
 }
 
 /** T6: a release costs nothing but the lease; a failure waits longer each time. */

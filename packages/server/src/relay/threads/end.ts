@@ -5,7 +5,7 @@ import { type Tx, tx } from '../../db/tx.ts'
 import type { RelayHouse } from '../house.ts'
 import { isEnded, type ThreadReason } from '../model.ts'
 import { sideOf } from '../party.ts'
-import { changeThread, openThread, refuseEnded } from './change.ts'
+import { changeThread, changeThreads, openThread, refuseEnded } from './change.ts'
 import {
   findCard,
   findMessage,
@@ -73,8 +73,14 @@ export async function endThreadsOfGrant(
   const [first] = open
   if (!first) return 0
   const card = await cardOf(t, scope, first)
-  for (const thread of open)
-    await changeThread(house, t, scope, thread, card, { state: 'revoked', reason, claimedUntil: null, approval: null })
+  const to = { state: 'revoked', reason, claimedUntil: null, approval: null } as const
+  await changeThreads(
+    house,
+    t,
+    scope,
+    card,
+    open.map((thread) => ({ thread, to })),
+  )
   return open.length
 }
 
@@ -112,7 +118,7 @@ export const withdrawMessage = <T>(
       throw new Problem('already_delivered', { state: message?.state ?? 'delivered' })
     await settleMessages(t, scope, [messageId], { state: 'withdrawn', reason: 'by_caller', via: null })
     const gone: MessageRow = { ...message, state: 'withdrawn', state_reason: 'by_caller' }
-    const left = await listUndelivered(t, scope, threadId)
+    const left = await listUndelivered(t, scope, [threadId])
     const next = left.length === 0 && thread.state === 'queued' ? ({ state: 'waiting_owner' } as const) : {}
     await changeThread(house, t, scope, thread, await cardOf(t, scope, thread), next, [
       { type: 'message.withdrawn', message: gone },

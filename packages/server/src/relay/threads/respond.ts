@@ -93,7 +93,7 @@ export async function respondIn(
 async function settle(t: Tx, scope: Scope, thread: ThreadRow, via: Via, claim: string | undefined): Promise<News[]> {
   const claimed = claim === undefined ? null : await findClaimed(t, scope, sha256(claim))
   if (claim !== undefined && claimed?.thread_id !== thread.id) throw new Problem('lease_stale')
-  const open = (claimed ? [claimed] : await listUndelivered(t, scope, thread.id)).filter((one) => one.state !== 'held')
+  const open = (claimed ? [claimed] : await listUndelivered(t, scope, [thread.id])).filter((one) => one.state !== 'held')
   if (open.length === 0) return []
   await settleMessages(
     t,

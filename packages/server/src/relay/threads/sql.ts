@@ -138,6 +138,10 @@ export const findThread = (t: Tx, scope: Scope, id: string) => t.maybe<ThreadRow
 export const lockThread = (t: Tx, scope: Scope, id: string) => t.maybe<ThreadRow>`
   select ${THREAD} from ${THREADS} where h.tenant_id = ${scope.tenantId}::uuid and h.id = ${id}::text for update of h`
 
+/** In one order, as everybody who takes several does. */
+export const lockThreads = (t: Tx, scope: Scope, ids: readonly string[]) => t.rows<ThreadRow>`
+  select ${THREAD} from ${THREADS} where h.tenant_id = ${scope.tenantId}::uuid and h.id = any (${ids}::text[]) order by h.id for update of h`
+
 export type NewThread = Pick<
   ThreadRow,
   | 'id'
@@ -184,14 +188,15 @@ export type ThreadChange = Pick<
   | 'kept_until'
 >
 
-/** Under the lock that the caller holds. */
-export const updateThread = (t: Tx, scope: Scope, id: string, to: ThreadChange) => t.run`
-  update threads set state = ${to.state}::text, outcome = ${to.outcome}::text, reason = ${to.reason}::text, turn = ${to.turn}::text,
-    sequence = ${to.sequence}::bigint, approval = ${to.approval === null ? null : JSON.stringify(to.approval)}::jsonb,
-    error = ${to.error === null ? null : JSON.stringify(to.error)}::jsonb, answered_at = ${to.answered_at}::timestamptz,
-    claimed_until = ${to.claimed_until}::timestamptz, ended_at = ${to.ended_at}::timestamptz, due_at = ${to.due_at}::timestamptz,
-    expires_at = ${to.expires_at}::timestamptz, kept_until = ${to.kept_until}::timestamptz, updated_at = ${t.now}::timestamptz
-  where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
+/** Under the locks that the caller holds. */
+export const updateThreads = (t: Tx, scope: Scope, all: readonly (ThreadChange & { id: string })[]) => t.run`
+  update threads h set state = x.state, outcome = x.outcome, reason = x.reason, turn = x.turn, sequence = x.sequence, approval = x.approval, error = x.error,
+    answered_at = x.answered_at, claimed_until = x.claimed_until, ended_at = x.ended_at, due_at = x.due_at, expires_at = x.expires_at,
+    kept_until = x.kept_until, updated_at = ${t.now}::timestamptz
+  from jsonb_to_recordset(${JSON.stringify(all)}::jsonb) as x (
+    id text, state text, outcome text, reason text, turn text, sequence bigint, approval jsonb, error jsonb, answered_at timestamptz,
+    claimed_until timestamptz, ended_at timestamptz, due_at timestamptz, expires_at timestamptz, kept_until timestamptz)
+  where h.tenant_id = ${scope.tenantId}::uuid and h.id = x.id`
 
 export type MessageRow = {
   id: string
@@ -279,10 +284,10 @@ export const newestMessages = (t: Tx, scope: Scope, threadId: string, limit: num
   order by sequence`
 
 /** What the caller sent and nobody has taken yet, lowest first. */
-export const listUndelivered = (t: Tx, scope: Scope, threadId: string) => t.rows<MessageRow>`
+export const listUndelivered = (t: Tx, scope: Scope, threadIds: readonly string[]) => t.rows<MessageRow>`
   select ${MESSAGE} from messages m
-  where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = ${threadId}::text and m.side = 'caller' and m.state in ('held', 'queued', 'delivering', 'exhausted')
-  order by m.sequence`
+  where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = any (${threadIds}::text[]) and m.side = 'caller' and m.state in ('held', 'queued', 'delivering', 'exhausted')
+  order by m.thread_id, m.sequence`
 
 /** Under the thread's lock. */
 export const settleMessages = (
@@ -305,17 +310,21 @@ export const requeueMessage = (
   update messages set state = ${to.state}::text, state_reason = ${to.reason}::text, claimed_until = null, next_attempt_at = ${to.at}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
 
-export type EventLine = { sequence: number; id: string; type: string; actor: string; data: string }
-export const insertThreadEvents = (
-  t: Tx,
-  scope: Scope,
-  thread: Pick<ThreadRow, 'id' | 'relay_grant_id'>,
-  all: readonly EventLine[],
-) => t.run`
+export type EventLine = {
+  thread_id: string
+  relay_grant_id: string
+  sequence: number
+  id: string
+  type: string
+  actor: string
+  data: string
+}
+export const insertThreadEvents = (t: Tx, scope: Scope, all: readonly EventLine[]) => t.run`
   insert into thread_events (thread_id, tenant_id, sequence, id, relay_grant_id, type, at, actor, data)
-  select ${thread.id}::text, ${scope.tenantId}::uuid, x.sequence, x.id, ${thread.relay_grant_id}::text, x.type, ${t.now}::timestamptz, x.actor::json, x.data::json
-  from unnest(${all.map((one) => one.sequence)}::bigint[], ${all.map((one) => one.id)}::text[], ${all.map((one) => one.type)}::text[],
-    ${all.map((one) => one.actor)}::text[], ${all.map((one) => one.data)}::text[]) as x (sequence, id, type, actor, data)`
+  select x.thread_id, ${scope.tenantId}::uuid, x.sequence, x.id, x.relay_grant_id, x.type, ${t.now}::timestamptz, x.actor::json, x.data::json
+  from unnest(${all.map((one) => one.thread_id)}::text[], ${all.map((one) => one.relay_grant_id)}::text[], ${all.map((one) => one.sequence)}::bigint[],
+    ${all.map((one) => one.id)}::text[], ${all.map((one) => one.type)}::text[], ${all.map((one) => one.actor)}::text[], ${all.map((one) => one.data)}::text[])
+    as x (thread_id, relay_grant_id, sequence, id, type, actor, data)`
 
 export type ThreadEventRow = {
   id: string
@@ -382,8 +391,9 @@ export const findClaimed = (t: Tx, scope: Scope, hash: Buffer) => t.maybe<Messag
     and m.state = 'delivering' and m.claimed_until > ${t.now}::timestamptz`
 
 /** The fence stays behind until somebody else claims the message: so whoever repeats what they settled is told the same. */
-export const findOnceClaimed = (t: Tx, scope: Scope, hash: Buffer) => t.maybe<MessageRow>`
-  select ${MESSAGE} from messages m where m.tenant_id = ${scope.tenantId}::uuid and m.claim_hash = ${hash}::bytea`
+export type ClaimedRow = MessageRow & { claim_hash: Buffer }
+export const findOnceClaimed = (t: Tx, scope: Scope, hashes: readonly Buffer[]) => t.rows<ClaimedRow>`
+  select ${MESSAGE}, m.claim_hash from messages m where m.tenant_id = ${scope.tenantId}::uuid and m.claim_hash = any (${hashes}::bytea[])`
 
 export const extendClaim = (t: Tx, scope: Scope, id: string, until: Date) => t.run`
   update messages set claimed_until = ${until}::timestamptz where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`

@@ -1,72 +1,86 @@
-// What is written when a thread changes (relay.md R7, R34, R36): its numbered events, the same rows in the record of the owner's tenant, their copies in the caller's, the caller's list,
-// and whatever follows from them. All of it in the transaction of the change. Holds no payload and no secret.
+// What is written when threads change (relay.md R7, R34, R36): their numbered events, the same rows in the record of the owner's tenant, their copies in the callers', the callers'
+// lists, and whatever follows from them. All of it in the transaction of the change. Holds no payload and no secret.
 import type { Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
 import { composeEvents, type EventData, recordMany } from '../../events/event.ts'
 import type { EventType } from '../../events/types.ts'
 import type { RelayHouse } from '../house.ts'
-import { mirrorThread, tellAsker } from '../sql.ts'
+import { mirrorThreads, tellAskers } from '../sql.ts'
 import { insertThreadEvents, type MessageRow, type ThreadRow } from './sql.ts'
 import { inboxTopic, threadTopic } from './wait.ts'
 
-export type News = { type: EventType; data?: EventData; message?: MessageRow }
-
+export type News = { type: EventType; data?: EventData; message?: MessageRow; waitMs?: number }
 /** `after`: the sequence of the thread before them; they take the numbers that follow, in this order. */
-export async function tellThread(
+export type ThreadNews = { thread: ThreadRow; after: number; news: readonly News[] }
+
+type Line = News & { thread: ThreadRow; sequence: number; data: EventData }
+
+export async function tellThreads(
+  house: Pick<RelayHouse, 'follows'>,
+  t: Tx,
+  scope: Scope,
+  all: readonly ThreadNews[],
+): Promise<void> {
+  const lines = all.flatMap(({ thread, after, news }) =>
+    news.map((one, i): Line => ({ ...one, thread, sequence: after + i + 1, data: dataOf(thread, one, after + i + 1) })),
+  )
+  if (lines.length === 0) return
+  const resourceOf = ({ thread }: Line) => ({ resource: { type: 'thread', id: thread.id } })
+  const ids = await recordMany(
+    t,
+    lines.map((line) => ({ scope, type: line.type, data: line.data, options: resourceOf(line) })),
+  )
+  const actor = JSON.stringify({ type: scope.actor.type, id: scope.actor.id })
+  await insertThreadEvents(
+    t,
+    scope,
+    lines.map(({ thread, sequence, type, data }, i) => ({
+      ...{ thread_id: thread.id, relay_grant_id: thread.relay_grant_id, sequence, id: ids[i] as string, type },
+      ...{ actor, data: JSON.stringify(data) },
+    })),
+  )
+  await tellCallers(
+    t,
+    scope,
+    lines.filter(({ thread }) => thread.asker_tenant !== null),
+  )
+  for (const follow of house.follows)
+    for (const [i, { thread, type, sequence, data, message, waitMs }] of lines.entries()) {
+      const told = { id: ids[i] as string, type, sequence, data, message: message ?? null }
+      await follow(t, scope, thread, waitMs === undefined ? told : { ...told, waitMs })
+    }
+  for (const { thread, news } of all) {
+    t.wake(threadTopic(thread.id))
+    if (news.some(({ message }) => message?.side === 'caller' && message.state === 'queued')) t.wake(inboxTopic(thread.card_id))
+  }
+}
+
+export const tellThread = (
   house: Pick<RelayHouse, 'follows'>,
   t: Tx,
   scope: Scope,
   thread: ThreadRow,
   after: number,
   news: readonly News[],
-): Promise<void> {
-  const lines = news.map((one, i) => ({ ...one, sequence: after + i + 1, data: dataOf(thread, one, after + i + 1) }))
-  const resource = { type: 'thread', id: thread.id }
-  const ids = await recordMany(
-    t,
-    lines.map(({ type, data }) => ({ scope, type, data, options: { resource } })),
-  )
-  const events = lines.map((line, i) => ({ ...line, id: ids[i] as string }))
-  await insertThreadEvents(
-    t,
-    scope,
-    thread,
-    events.map(({ sequence, id, type, data }) => ({
-      ...{ sequence, id, type },
-      actor: JSON.stringify({ type: scope.actor.type, id: scope.actor.id }),
-      data: JSON.stringify(data),
-    })),
-  )
-  if (thread.asker_tenant !== null) await tellCaller(t, scope, thread, lines, thread.asker_tenant)
-  for (const follow of house.follows)
-    for (const { id, type, sequence, data, message } of events)
-      await follow(t, scope, thread, { id, type, sequence, data, message: message ?? null })
-  t.wake(threadTopic(thread.id))
-  if (news.some(({ message }) => message?.side === 'caller' && message.state === 'queued')) t.wake(inboxTopic(thread.card_id))
-}
+): Promise<void> => tellThreads(house, t, scope, [{ thread, after, news }])
 
-async function tellCaller(
-  t: Tx,
-  scope: Scope,
-  thread: ThreadRow,
-  lines: readonly { type: EventType; data: EventData }[],
-  asker: string,
-): Promise<void> {
-  await mirrorThread(t, thread.id)
+async function tellCallers(t: Tx, scope: Scope, lines: readonly Line[]): Promise<void> {
+  if (lines.length === 0) return
+  await mirrorThreads(t, [...new Set(lines.map(({ thread }) => thread.id))])
   // Both sides in one tenant have one record.
-  if (asker === thread.tenant_id) return
-  const there = { ...scope, tenantId: asker, actor: seenFromOutside(scope, thread) }
+  const outside = lines.filter(({ thread }) => thread.asker_tenant !== thread.tenant_id)
+  if (outside.length === 0) return
   const bodies = composeEvents(
     t,
-    lines.map(({ type, data }) => ({
-      ...{ scope: there, type, data },
+    outside.map(({ thread, type, data }) => ({
+      scope: { ...scope, tenantId: thread.asker_tenant as string, actor: seenFromOutside(scope, thread) },
+      ...{ type, data },
       options: { resource: { type: 'thread', id: thread.id }, onBehalfOf: [] },
     })),
   )
-  await tellAsker(
+  await tellAskers(
     t,
-    thread.relay_grant_id,
-    bodies.map(({ body }) => body),
+    bodies.map(({ body }, i) => ({ party: (outside[i] as Line).thread.relay_grant_id, body })),
   )
 }
 
