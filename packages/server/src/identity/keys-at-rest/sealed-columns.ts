@@ -60,6 +60,7 @@ export const SEALED: readonly SealedColumn[] = [
   { table: 'authorities', column: 'key', row: 'id' },
   { table: 'vault_canaries', column: 'material', row: 'id' },
   { table: 'card_keys', column: 'private_key', row: 'kid' },
+  { table: 'messages', column: 'payload', row: 'id', subject: 'subject', where: 'payload is not null' },
   ...['edited', 'request'].map((column) => ({ table: 'proxy_holds', column, row: 'id', subject: `'task:' || task_id` })),
   { table: 'event_origins', column: 'envelope', row: 'subject', subject: 'subject', isFixed: true },
   {
@@ -94,6 +95,9 @@ export const OTHER_BYTES: Readonly<Record<string, 'wrapped key' | 'hash' | 'publ
   'slack_links.token_hash': 'hash',
   'slack_bodies.body_hash': 'hash',
   'task_links.token_hash': 'hash',
+  'relay_tokens.token_hash': 'hash',
+  'thread_tokens.token_hash': 'hash',
+  'messages.claim_hash': 'hash',
   'mail_identities.code_hash': 'hash',
   'mails.to_hash': 'hash',
   'decisions.address_hash': 'hash',
