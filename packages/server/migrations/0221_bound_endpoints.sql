@@ -57,6 +57,41 @@ create policy caller on countersign.deliveries as restrictive to countersign_run
   with check (relay_grant_id is null or (select nullif(current_setting('countersign.relay_party', true), '')) is null
     or relay_grant_id = (select nullif(current_setting('countersign.relay_party', true), '')));
 
+-- One row an address of every thread that there ever was would stay for ever: what was taken away goes once its deliveries are gone.
+create index endpoints_taken_away on countersign.endpoints (updated_at) where bound_to is not null and state = 'deleted';
+grant select (bound_to, updated_at), delete on countersign.endpoints to countersign_engine;
+grant delete on countersign.endpoint_secrets to countersign_engine;
+select countersign.grant_engine('endpoint_health', 'select (tenant_id, endpoint_id)', 'delete');
+grant select (endpoint_id) on countersign.deliveries to countersign_engine;
+
+set local role countersign_engine;
+
+create function countersign_engine.prune_bound_endpoints(older_than timestamptz, most integer) returns integer
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  tenants uuid[];
+  ids text[];
+begin
+  select array_agg(x.tenant_id), array_agg(x.id) into tenants, ids from (
+    select e.tenant_id, e.id from countersign.endpoints e
+    where e.bound_to is not null and e.state = 'deleted' and e.updated_at < older_than
+      and not exists (select from countersign.deliveries d where d.tenant_id = e.tenant_id and d.endpoint_id = e.id)
+    order by e.updated_at limit most) x;
+  if ids is null then
+    return 0;
+  end if;
+  delete from countersign.endpoint_secrets s using unnest(tenants, ids) g (tenant, endpoint) where s.tenant_id = g.tenant and s.endpoint_id = g.endpoint;
+  delete from countersign.endpoint_health h using unnest(tenants, ids) g (tenant, endpoint) where h.tenant_id = g.tenant and h.endpoint_id = g.endpoint;
+  delete from countersign.endpoints e using unnest(tenants, ids) g (tenant, endpoint) where e.tenant_id = g.tenant and e.id = g.endpoint;
+  return cardinality(ids);
+end
+$$;
+grant execute on function countersign_engine.prune_bound_endpoints(timestamptz, integer) to countersign_runtime;
+
+set local role countersign_owner;
+
 -- The public halves of the keys that say who calls and that sign what is pushed to A2A clients (R14, R46, R101).
 alter table countersign.signing_keys drop constraint signing_keys_purpose_check;
 alter table countersign.signing_keys add constraint signing_keys_purpose_check

@@ -251,7 +251,10 @@ export const TABLES: Record<string, Table> = {
   incident_updates: { kind: 'installation' },
   incident_notices: { kind: 'tenant' },
   // webhooks
-  endpoints: { kind: 'tenant' },
+  endpoints: {
+    kind: 'tenant',
+    indexes: { endpoints_taken_away: 'those of threads that were taken away are pruned across tenants by age' },
+  },
   endpoint_secrets: { kind: 'tenant' },
   endpoint_health: { kind: 'tenant' },
   event_bodies: { kind: 'tenant', indexes: { event_bodies_created: 'pruned across tenants by age' } },

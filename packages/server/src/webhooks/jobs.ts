@@ -3,7 +3,7 @@ import { defineKind, defineSchedule, discard, type Kind, type Schedule, snooze }
 import { once, tx } from '../db/tx.ts'
 import { isId } from '../std/id.ts'
 import { continueReplay, REPLAY } from './deliveries/replay.ts'
-import { pruneDeliveries, releaseSome } from './deliveries/sql.ts'
+import { pruneBoundEndpoints, pruneDeliveries, releaseSome } from './deliveries/sql.ts'
 import { RELEASE } from './endpoints/switch.ts'
 import type { WebhooksHouse } from './house.ts'
 import { openDeliver } from './sending/deliver.ts'
@@ -71,7 +71,8 @@ export function webhookJobs(house: WebhooksHouse): Kind[] {
       async run() {
         const before = new Date(house.db.clock.now().getTime() - KEPT_DAYS * 86_400_000)
         const [row] = await once<{ gone: number }>(house.db, pruneDeliveries(before, PRUNED_AT_ONCE))
-        return (row?.gone ?? 0) >= PRUNED_AT_ONCE ? snooze(0) : undefined
+        const [taken] = await once<{ gone: number }>(house.db, pruneBoundEndpoints(before, PRUNED_AT_ONCE))
+        return Math.max(row?.gone ?? 0, taken?.gone ?? 0) >= PRUNED_AT_ONCE ? snooze(0) : undefined
       },
     }) as Kind,
   ]

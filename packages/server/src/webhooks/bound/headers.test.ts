@@ -44,6 +44,25 @@ test('R61 R62 §12.14 a message to an agent: the envelope, both signatures, its 
   const ours = { headers, body: got.body, secrets: secret as string, now: rig.house.clock.now }
   for (const mode of ['foragent', 'standard'] as const) expect((await verifyWebhook({ ...ours, mode })).id).toBe(body.id)
   expect(new Webhook(secret as string).verify(got.body, headers)).toEqual(body)
+
+  const kept = new Set<string>()
+  const refusal = (change: object, more: object = {}) =>
+    verifyWebhook({
+      ...{ ...ours, mode: 'foragent' as const, headers: { ...headers, ...change }, ...more },
+      seen: (name) => kept.has(name) || !kept.add(name),
+    }).then(
+      () => 'taken',
+      (error: { reason?: string }) => error.reason,
+    )
+  expect(await refusal({}, { body: `${got.body} ` })).toBe('mismatch')
+  expect(await refusal({ 'x-foragent-timestamp': String(Number(headers['x-foragent-timestamp']) + 1) })).toBe('mismatch')
+  expect(await refusal({ 'x-foragent-nonce': '0'.repeat(32) })).toBe('mismatch')
+  expect(await refusal({ 'x-foragent-signature-version': '3' })).toBe('malformed')
+  for (const name of ['x-foragent-signature-v2', 'x-foragent-timestamp', 'x-foragent-nonce', 'x-foragent-signature-version'])
+    expect(await refusal({ [name]: undefined }), name).toBe('missing')
+  const late = () => new Date(rig.house.clock.now().getTime() + 400_000)
+  expect(await refusal({}, { now: late })).toBe('stale')
+  expect([await refusal({}), await refusal({})]).toEqual(['taken', 'replayed'])
 })
 
 test('R61 what an attempt has of its own is in its headers: the same bytes and ids, another nonce and signature; the bytes lie sealed', async () => {

@@ -20,16 +20,15 @@ export type BoundLetter = {
   replyBytes?: number
 }
 
-/** Null: what it said is gone, or it may not leave any more. */
+/** Null: it may not leave any more. */
 export async function boundLetter(
   house: WebhooksHouse,
   t: Tx,
   scope: Scope,
   took: Took,
   material: Material,
+  body: Buffer,
 ): Promise<BoundLetter | null> {
-  const body = await bodyOf(house, t, scope, took)
-  if (body === null) return null
   if (!house.bound) throw new Error('Nobody answers for what is bound.')
   const attempt = await house.bound.attempt(t, scope, boundDelivery(took, material.boundTo as string))
   if (attempt === null) return null
@@ -101,14 +100,15 @@ export const bodyPlace = (scope: Scope, eventId: string, form: string) => ({
   row: `${eventId}/${form}`,
 })
 
-async function bodyOf(
-  house: WebhooksHouse,
-  t: Tx,
-  scope: Scope,
-  { bytes, subject, event_id, form }: Took,
-): Promise<Buffer | null> {
-  if (bytes === null || subject === null) return null
-  const key = (await subjectKeys(house, t, scope, [subject])).get(subject)
-  const opened = openContent(key, bodyPlace(scope, event_id, form), bytes)
-  return opened.state === 'open' ? Buffer.from(opened.text) : null
+/** Of those that are bound, what each says; one that is not in the answer says nothing any more. */
+export async function openBodies(house: WebhooksHouse, t: Tx, scope: Scope, took: readonly Took[]): Promise<Map<string, Buffer>> {
+  const sealed = took.filter((one) => one.side !== null)
+  const keys = await subjectKeys(house, t, scope, [...new Set(sealed.flatMap(({ subject }) => subject ?? []))])
+  const opened = new Map<string, Buffer>()
+  for (const { id, bytes, subject, event_id, form } of sealed) {
+    if (bytes === null || subject === null) continue
+    const content = openContent(keys.get(subject), bodyPlace(scope, event_id, form), bytes)
+    if (content.state === 'open') opened.set(id, Buffer.from(content.text))
+  }
+  return opened
 }

@@ -1,4 +1,5 @@
 // Again and in order (relay.md R67–R70, §12.15): the schedule, one message of a thread after the other, what is exhausted, replays, and who sees what.
+import { enqueue } from '@countersign/queue'
 import { expect, test } from 'vitest'
 import { clientOf } from '../../../../../test/harness/client.ts'
 import { DELAYS } from '../schedule.ts'
@@ -206,4 +207,30 @@ test('R67 410 switches an endpoint off and holds what is on its way; put again i
   expect((await rig.inTx((t) => rig.bound.list(t, rig.scope, { boundTo: rig.card, side: 'owner' })))[0]).toMatchObject({
     ...{ id: bound.endpoint.id, state: 'disabled', state_reason: 'gone' },
   })
+})
+
+test('R70 an endpoint of a thread that was taken away is gone with its secrets once its deliveries are; one that is there stays', async () => {
+  const there = await openReceiver()
+  const rig = await openBinder([there])
+  const { house, bound, scope, inTx } = rig
+  const thread = rig.thread()
+  await rig.put(thread, { url: `${there.origin}/a`, generate_secret: true })
+  const stays = await rig.put(rig.card, { url: `${there.origin}/agent`, generate_secret: true })
+  await rig.news(thread)
+  await house.runJobs()
+  await inTx((t) => bound.remove(t, scope, { boundTo: thread, side: 'caller' }, 'all'))
+  const left = async () =>
+    (await house.admin.query('select id from countersign.endpoints')).rows.map(({ id }: { id: string }) => id)
+  const prune = () => enqueue(house.db.pool, { kind: 'webhook.prune', tenantId: house.tenantId, payload: {} })
+  await house.clock.advance('89d')
+  await prune()
+  await house.runJobs()
+  expect(await left()).toHaveLength(2)
+  await house.clock.advance('2d')
+  await prune()
+  await house.runJobs()
+  expect(await left()).toEqual([stays.endpoint.id])
+  expect((await house.admin.query('select endpoint_id from countersign.endpoint_secrets')).rows).toEqual([
+    { endpoint_id: stays.endpoint.id },
+  ])
 })

@@ -303,5 +303,9 @@ export const replayProgress = (t: Tx, scope: Scope, id: string) => t.one<{ succe
 export const endpointsOfEvent = (t: Tx, scope: Scope, eventId: string) => t.rows<{ id: string }>`
   select d.id from deliveries d where d.tenant_id = ${scope.tenantId}::uuid and d.event_id = ${eventId}::text and d.state <> 'held' and ${OURS} order by d.id`
 
+/** Of what is bound to a card or a thread: an endpoint that was taken away, and to which nothing went for as long. */
+export const pruneBoundEndpoints = (before: Date, most: number): Sql => sql`
+  select countersign_engine.prune_bound_endpoints(${before}::timestamptz, ${most}::integer) as gone`
+
 export const pruneDeliveries = (before: Date, most: number): Sql => sql`
   select countersign_engine.prune_deliveries(${before}::timestamptz, ${most}::integer) as gone`

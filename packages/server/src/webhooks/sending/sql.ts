@@ -196,17 +196,21 @@ export type Present = { id: string; generation: number; state: string; next_at: 
 export const findPresent = (t: Tx, scope: Scope, ids: readonly string[]) => t.rows<Present>`
   select id, generation, state, next_at from deliveries where tenant_id = ${scope.tenantId}::uuid and id = any (${ids}::text[])`
 
-const headOf = (scope: Scope, id: string): Sql => sql`
+const headOf = (scope: Scope, id: Sql): Sql => sql`
   select h.id from deliveries d
   join deliveries h on h.tenant_id = d.tenant_id and h.endpoint_id = d.endpoint_id and h.resource_id = d.resource_id
     and h.fifo and (h.state in ('pending', 'sending', 'held') or h.blocks)
-  where d.tenant_id = ${scope.tenantId}::uuid and d.id = ${id}::text
+  where d.tenant_id = ${scope.tenantId}::uuid and d.id = ${id}
   order by h.ord limit 1`
 
-// Locks the head of the key: its end waits for us, or we for its end, so that whoever is next is seen by one of the two.
-/** The first delivery of this one's key that is not over (P92). */
-export const lockHead = (t: Tx, scope: Scope, id: string) => t.maybe<{ id: string }>`${headOf(scope, id)} for no key update of h`
-export const findHead = (t: Tx, scope: Scope, id: string) => t.maybe<{ id: string }>`${headOf(scope, id)}`
+// Locks the head of each key: its end waits for us, or we for its end, so that whoever is next is seen by one of the two. They are locked as they are named, one
+// after the other; a head that ended while we waited for it is not answered.
+/** Of each of these deliveries, in their order, the first of its key that is not over (P92). */
+export const lockHeads = (t: Tx, scope: Scope, ids: readonly string[]) => t.rows<{ id: string; head: string }>`
+  select w.id, h.id as head from unnest(${ids}::text[]) with ordinality as w (id, n)
+  cross join lateral (${headOf(scope, sql`w.id`)} for no key update of h) h
+  order by w.n`
+export const findHead = (t: Tx, scope: Scope, id: string) => t.maybe<{ id: string }>`${headOf(scope, sql`${id}::text`)}`
 
 export type AttemptRow = {
   delivery_id: string

@@ -8,7 +8,7 @@ import { type Scope, systemScope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
 import { openContent, subjectKey, subjectKeys } from '../../identity/keys-at-rest/tenant-key.ts'
 import { tenantWire } from '../../std/id.ts'
-import { boundLetter } from '../bound/letter.ts'
+import { boundLetter, openBodies } from '../bound/letter.ts'
 import type { WebhooksHouse } from '../house.ts'
 import { type Material, materialsOf } from '../material.ts'
 import { DELAYS } from '../schedule.ts'
@@ -20,7 +20,7 @@ import {
   holdDeliveries,
   insertAttempts,
   insertSealedBody,
-  lockHead,
+  lockHeads,
   putBack,
   reservePace,
   settleDeliveries,
@@ -68,11 +68,13 @@ export async function takeMany(house: WebhooksHouse, asked: readonly Asked[]): P
     const unsure: Asked[] = []
     const answers = new Map<string, Taken>()
     await holdKeys(house, t, scope, asked)
-    for (const one of [...asked].sort((a, b) => (a.id < b.id ? -1 : 1))) {
-      const head = one.fifo ? await headOfLine(t, scope, one.id) : one.id
+    const inOrder = [...asked].sort((a, b) => (a.id < b.id ? -1 : 1))
+    const heads = await headsOfLine(t, scope, inOrder)
+    for (const one of inOrder) {
+      const head = one.fifo ? heads.get(one.id) : one.id
       // Whoever is not first in line has no job; the end of the one before gives it one (P92).
       if (head === one.id) candidates.push(one)
-      else if (head === null) unsure.push(one)
+      else if (head === undefined) unsure.push(one)
       else answers.set(one.id, 'done')
     }
     const took = candidates.length === 0 ? [] : await takeDeliveries(t, scope, candidates)
@@ -93,14 +95,16 @@ export async function holdKeys(house: WebhooksHouse, t: Tx, scope: Scope, all: r
 
 const LOOKS = 3
 
-// A head that ends while we wait for its row matches no more, and the statement answers nothing; the next one sees who is first now. That our own job
+// A head that ends while we wait for its row matches no more, and the statement does not answer it; the next one sees who is first now. That our own job
 // was made after its end had looked for the next would otherwise leave us behind nobody.
-async function headOfLine(t: Tx, scope: Scope, id: string): Promise<string | null> {
-  for (let look = 0; look < LOOKS; look++) {
-    const head = await lockHead(t, scope, id)
-    if (head) return head.id
+async function headsOfLine(t: Tx, scope: Scope, asked: readonly Asked[]): Promise<Map<string, string>> {
+  const heads = new Map<string, string>()
+  let left = asked.filter((one) => one.fifo).map((one) => one.id)
+  for (let look = 0; look < LOOKS && left.length > 0; look++) {
+    for (const { id, head } of await lockHeads(t, scope, left)) heads.set(id, head)
+    left = left.filter((id) => !heads.has(id))
   }
-  return null
+  return heads
 }
 
 async function whyNot(t: Tx, scope: Scope, missing: readonly Asked[]): Promise<Map<string, Taken>> {
@@ -145,6 +149,7 @@ async function write(house: WebhooksHouse, t: Tx, scope: Scope, took: readonly T
   const materials = await materialsOf(house, t, scope, versions)
   const answers = new Map<string, Taken>()
   for (const one of took.filter((each) => each.endpoint_id === null)) answers.set(one.id, await ownLetter(house, t, scope, one))
+  const opened = await openBodies(house, t, scope, took)
   const late: { id: string; next_at: string }[] = []
   for (const [endpointId, material] of materials) {
     const own = took.filter((one) => one.endpoint_id === endpointId)
@@ -157,7 +162,7 @@ async function write(house: WebhooksHouse, t: Tx, scope: Scope, took: readonly T
         late.push({ id: one.id, next_at: start.toISOString() })
         answers.set(one.id, { at: start })
       } else if (one.side === null) answers.set(one.id, { letter: letterOf(t, one, material) })
-      else answers.set(one.id, await boundOrOver(house, t, scope, one, material))
+      else answers.set(one.id, await boundOrOver(house, t, scope, one, material, opened.get(one.id) ?? null))
     }
   }
   if (late.length > 0) await putBack(t, scope, late)
@@ -174,8 +179,15 @@ async function paceOf(t: Tx, scope: Scope, own: readonly Took[], material: Mater
   return own.map((_, i) => new Date(first.getTime() + i * intervalMs))
 }
 
-async function boundOrOver(house: WebhooksHouse, t: Tx, scope: Scope, took: Took, material: Material): Promise<Taken> {
-  const letter = await boundLetter(house, t, scope, took, material)
+async function boundOrOver(
+  house: WebhooksHouse,
+  t: Tx,
+  scope: Scope,
+  took: Took,
+  material: Material,
+  body: Buffer | null,
+): Promise<Taken> {
+  const letter = body && (await boundLetter(house, t, scope, took, material, body))
   if (letter === null) {
     await wakeNext(t, scope, await cancelTaken(t, scope, took))
     return 'done'
