@@ -222,9 +222,6 @@ function makeDoor(options: AppOptions, service: Service, entries: Placed[], edge
       const problem = problemOf(error)
       status = problem.status
       logProblem(house.log, problem, fieldsOf(here))
-      const own = here.entry?.route.spec.refused?.(error, exchange)
-      if (own) status = own.status
-      if (own && !raw.outgoing?.headersSent) return send(here, own)
       const dialect = here.entry?.dialect ?? (/^\/api\/(?!v1(?:\/|$))/.test(exchange.path) ? 'compatible' : 'native')
       return raw.outgoing?.headersSent
         ? RESPONSE_ALREADY_SENT

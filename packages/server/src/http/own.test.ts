@@ -5,6 +5,11 @@ import { type EventStream, type Route, route, type Steps } from './route.ts'
 import { openDoor, withOverrides } from './testing/door.ts'
 
 const out: EventStream[] = []
+const refused = (error: unknown) => ({
+  status: 418,
+  headers: { 'Content-Type': 'text/plain' },
+  body: `refused: ${problemOf(error).code}`,
+})
 type Own = (steps: Steps) => ReturnType<NonNullable<Route['spec']['own']>>
 
 const routesOf = (own: Own): Route[] =>
@@ -18,12 +23,7 @@ const routesOf = (own: Own): Route[] =>
         credentials: ['key', 'relay'],
         self: true,
         answers: { 200: 'page' },
-        own,
-        refused: (error) => ({
-          status: 418,
-          headers: { 'Content-Type': 'text/plain' },
-          body: `refused: ${problemOf(error).code}`,
-        }),
+        own: (steps) => own(steps).catch(refused),
       },
       async () => undefined,
     ),
@@ -36,7 +36,7 @@ async function door(own: Own, options = {}) {
 
 const said = (body: unknown) => ({ status: 200, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
 
-test('a route of another protocol takes the steps that it likes, and every refusal leaves as it writes them', async () => {
+test('a route of another protocol takes the steps that it likes, and answers refusals itself', async () => {
   const house = await door(async (steps) => {
     steps.refuseLarge(10)
     const scope = await steps.who()

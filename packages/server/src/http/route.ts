@@ -192,10 +192,8 @@ export type RouteSpec<
   compatibleWords?: Partial<Record<ProblemCode, string>>
   /** Signed by its own means (callbacks): takes no cookie and needs no same-origin proof (P135). */
   selfAuthenticated?: true
-  /** Of another protocol, with an order of checks and a wire of its own: it is handed the steps, and its handler is never called. */
+  /** Of another protocol, with an order of checks and a wire of its own: it is handed the steps, answers refusals itself, and its handler is never called. */
   own?(steps: Steps): Promise<Answer | typeof STREAMED>
-  /** How a refusal of this route leaves, whatever refused. */
-  refused?(error: unknown, request: RequestInfo): Answer
   // A method, not a property: a route of a known result type stays a Route.
   render?(result: unknown, request: { dialect: Dialect }): Rendered
 }
