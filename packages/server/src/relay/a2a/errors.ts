@@ -42,6 +42,8 @@ const OF_A2A: Record<string, Row> = {
   INVALID_REQUEST: row(C.INVALID_REQUEST, 400, 'INVALID_ARGUMENT'),
   METHOD_NOT_FOUND: row(C.METHOD_NOT_FOUND, 404, 'INVALID_ARGUMENT'),
   INVALID_PARAMS: row(C.INVALID_PARAMS, 400, 'INVALID_ARGUMENT'),
+  // No such agent, or no such place of its interface.
+  NOT_FOUND: row(C.METHOD_NOT_FOUND, 404, 'NOT_FOUND'),
 }
 
 /** Problems that A2A has a word of its own for. */
@@ -81,9 +83,9 @@ const TOLD = ['request_url', 'request_state', 'bucket', 'quota', 'limit', 'reset
 /** One thing that is wrong with the params; `field` as google.rpc writes it: `message.parts[0].text`. */
 export type Violation = { field: string; description: string }
 
-/** What our own checks refuse: the envelope, the method or the params. */
+/** What our own checks refuse: the place, the envelope, the method or the params. */
 export class Malformed extends Error {
-  readonly reason: 'PARSE_ERROR' | 'INVALID_REQUEST' | 'METHOD_NOT_FOUND' | 'INVALID_PARAMS'
+  readonly reason: 'PARSE_ERROR' | 'INVALID_REQUEST' | 'METHOD_NOT_FOUND' | 'INVALID_PARAMS' | 'NOT_FOUND'
   readonly violations: readonly Violation[]
   constructor(reason: Malformed['reason'], message: string, violations: readonly Violation[] = []) {
     super(message)
@@ -168,8 +170,8 @@ const violationOf = ({ path, message }: FieldError): Violation => ({
   description: message,
 })
 
-/** The statuses that JSON-RPC travels with as well; every other refusal of it is an answer like any. */
-const BARE: readonly number[] = [401, 403, 413, 429, 500, 503]
+/** The statuses that JSON-RPC travels with as well; every other refusal of it is an answer like any. What is no POST is no call of it at all. */
+const BARE: readonly number[] = [401, 403, 405, 413, 429, 500, 503]
 export const rpcStatusOf = (fault: Fault): number => (BARE.includes(fault.http) ? fault.http : 200)
 
 export type RpcId = string | number | null

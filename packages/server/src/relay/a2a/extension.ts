@@ -1,9 +1,10 @@
 // R88: the relay's extension of A2A: its name, what a caller may say under it, and which extensions of a call are active.
 import { Extensions } from '@a2a-js/sdk'
 import { ExtensionSupportRequiredError } from '@a2a-js/sdk/errors'
+import { RELAY_EXTENSION } from '../cards/document.ts'
 import { isObject, type WireObject } from './parts.ts'
 
-export const RELAY_EXTENSION = 'urn:countersign:a2a:relay:v1'
+export { RELAY_EXTENSION }
 export const EXTENSIONS_HEADER = 'A2A-Extensions'
 
 /** As a card declares it. */

@@ -2,6 +2,7 @@
 import { A2A_CONTENT_TYPE } from '@a2a-js/sdk'
 import { ContentTypeNotSupportedError } from '@a2a-js/sdk/errors'
 import type { Part } from '../model.ts'
+import { isAccepted, mediaTypeOf } from '../threads/parts.ts'
 
 const JSON_TYPE = 'application/json'
 const TAKEN: readonly string[] = [JSON_TYPE, A2A_CONTENT_TYPE]
@@ -24,21 +25,9 @@ export function answerTypeOf(accept: string | undefined, type: string | undefine
   return names.includes(A2A_CONTENT_TYPE) ? A2A_CONTENT_TYPE : JSON_TYPE
 }
 
-/** What a part counts as when it names no type. */
-export function mediaTypeOf(part: Part): string {
-  if (part.media_type !== undefined) return mediaOf(part.media_type)
-  if (part.text !== undefined) return 'text/plain'
-  return 'data' in part ? JSON_TYPE : 'application/octet-stream'
-}
-
-const fits = (type: string, mode: string): boolean => {
-  const wanted = mediaOf(mode)
-  return wanted === '*/*' || wanted === type || (wanted.endsWith('/*') && type.startsWith(wanted.slice(0, -1)))
-}
-
 /** Against the input modes of the skill, or of the card where no skill is named. */
 export function refuseInputModes(parts: readonly Part[], modes: readonly string[]): void {
-  const strange = parts.map(mediaTypeOf).find((type) => !modes.some((mode) => fits(type, mode)))
+  const strange = parts.map(mediaTypeOf).find((type) => !isAccepted(type, modes))
   if (strange !== undefined)
     throw new ContentTypeNotSupportedError({
       message: `This agent takes no ${strange.slice(0, 100)} here. It takes ${modes.join(', ')}.`,

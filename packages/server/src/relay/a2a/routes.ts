@@ -1,0 +1,62 @@
+// Where the A2A face stands: one place for each verb under /agents/{slug}/a2a, for the paths below are A2A's own and not of our table, and the metadata that a refused credential is
+// told of (RFC 9728).
+import { type Route, route, s, type Method as Verb } from '../../http/route.ts'
+import { agentUrl } from '../cards/document.ts'
+import { enterAgent, placeOfCard, RELAY_SCOPES } from '../party.ts'
+import type { Agents } from './agents.ts'
+import { answerA2a } from './bindings.ts'
+import type { A2aHouse } from './house.ts'
+
+const VERBS: readonly Verb[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
+const BELOW = /^\/agents\/[^/]+\/a2a(\/.*)?$/
+
+export function a2aRoutes(house: A2aHouse): Route[] {
+  const agents: Agents = new Map()
+  return [
+    ...VERBS.map((verb) =>
+      route(
+        `${verb} /agents/:slug/a2a/*`,
+        {
+          summary: 'Speak A2A 1.0 with an agent: JSON-RPC at jsonrpc, HTTP+JSON below rest',
+          tag: 'a2a',
+          auth: 'key',
+          credentials: ['key', 'relay'],
+          enter: enterAgent(house),
+          self: true,
+          params: { slug: s.text({ max: 64 }) },
+          answers: { 200: 'page' },
+          own: (steps) => answerA2a(house, agents, steps, BELOW.exec(steps.request.path)?.[1] ?? ''),
+        },
+        async () => undefined,
+      ),
+    ),
+    route(
+      'GET /.well-known/oauth-protected-resource/agents/:slug/',
+      {
+        summary: 'Which credentials an agent takes, and where they come from (RFC 9728)',
+        tag: 'a2a',
+        auth: 'none',
+        params: { slug: s.text({ max: 64 }) },
+        answers: {
+          200: s.object({
+            resource: s.text(),
+            authorization_servers: s.array(s.text()),
+            scopes_supported: s.array(s.text()),
+            bearer_methods_supported: s.array(s.text()),
+          }),
+        },
+      },
+      async ({ params }) => {
+        const { visibility } = await placeOfCard(house, params.slug)
+        if (visibility !== 'public') throw new Problem('not_found')
+        const origin = house.origin()
+        return {
+          resource: agentUrl(origin, params.slug),
+          authorization_servers: [origin],
+          scopes_supported: [...RELAY_SCOPES],
+          bearer_methods_supported: ['header'],
+        }
+      },
+    ),
+  ]
+}
