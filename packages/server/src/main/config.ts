@@ -365,6 +365,13 @@ export const SETTINGS = {
     '30',
     'For how long a proxy may use a credential again without asking; 0 asks for each request.',
   ),
+  relayA2aWaitSeconds: setting(
+    'RELAY_A2A_WAIT_SECONDS',
+    kind.count(1, 600),
+    55,
+    '55',
+    'How long a blocking SendMessage of A2A waits for its turn to come back before it answers with the task as it is.',
+  ),
   runMaxTtl: setting('RUN_MAX_TTL', kind.duration(60, 604_800), 604_800, '7d', 'How long a run may last at most.'),
   gateListen: setting(
     'GATE_LISTEN',

@@ -58,6 +58,8 @@ import { holdJobs, holdSchedules } from '../proxy/holds/jobs.ts'
 import { holdRoutes } from '../proxy/holds/routes.ts'
 import { watchHolds } from '../proxy/holds/watch.ts'
 import { requestRoutes } from '../proxy/requests/routes.ts'
+import type { A2aHouse } from '../relay/a2a/house.ts'
+import { a2aRoutes } from '../relay/a2a/routes.ts'
 import { relayActs } from '../relay/asks.ts'
 import { relayBearers } from '../relay/bearers.ts'
 import { republishAll } from '../relay/cards/publish.ts'
@@ -298,10 +300,13 @@ export function openRooms(ground: Ground): Rooms {
   const ownKinds = new Set(kinds.map(({ name }) => name))
   const jobs: JobsHouse = { db, keyring, queue, ownKinds, countersign, version: ground.version }
   for (const [action, continuation] of jobContinuations(jobs)) continuations.set(action, continuation)
+  const replies = openReplies({ db, sealing: replySealing(identity) })
+  const relayWaits = openWaitSlots(ground.limits, db.clock, 'relay.wait')
+  const a2a: A2aHouse = { ...relay, replies, slots: relayWaits, waitSeconds: config.relayA2aWaitSeconds }
   const mcp: McpHouse = {
     db,
     tools: [...taskTools(tasks), ...jobTools(jobs)],
-    replies: openReplies({ db, sealing: replySealing(identity) }),
+    replies,
     log,
     version: ground.version,
     origin,
@@ -327,6 +332,7 @@ export function openRooms(ground: Ground): Rooms {
       vault,
       gate,
       relay,
+      a2a,
     }),
     republishCards: () => republishAll(relay),
     status,
@@ -338,6 +344,7 @@ export function openRooms(ground: Ground): Rooms {
       await watch?.close()
       holds.close()
       await slots.close()
+      await relayWaits.close()
       await forms.close()
       await door.close()
     },
@@ -360,6 +367,7 @@ type Houses = {
   vault: VaultHouse
   gate: GateHouse
   relay: RelayHouse
+  a2a: A2aHouse
 }
 
 const listRoutes = ({
@@ -378,6 +386,7 @@ const listRoutes = ({
   vault,
   gate,
   relay,
+  a2a,
 }: Houses): { routes: Route[]; rootRoutes: Route[] } => ({
   routes: [
     ...identityRoutes(identity),
@@ -421,6 +430,7 @@ const listRoutes = ({
     relayKeysRoute(webhooks),
     ...mcpRoutes(mcp),
     ...relayRootRoutes(relay),
+    ...a2aRoutes(a2a),
   ],
 })
 
@@ -454,6 +464,7 @@ export function describeRoutes(): { routes: Route[]; rootRoutes: Route[] } {
     vault: nobody,
     gate: nobody as unknown as GateHouse,
     relay: nobody as unknown as RelayHouse,
+    a2a: nobody as unknown as A2aHouse,
   })
 }
 

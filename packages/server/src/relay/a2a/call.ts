@@ -1,12 +1,13 @@
 // One call of A2A once it is read: who calls, which agent, what for. It travels through the SDK's handler in the context that the SDK hands on, for the codec keeps less than
 // what was sent. Holds no credential.
 import { ServerCallContext } from '@a2a-js/sdk/server'
-import { Problem } from '@countersign/sdk'
 import type { Scope } from '../../db/scope.ts'
 import { authorise } from '../../identity/matrix.ts'
 import { isTokenScope } from '../bearers.ts'
 import type { CardContent } from '../cards/input.ts'
+import type { RelayHouse } from '../house.ts'
 import type { CardRow } from '../threads/sql.ts'
+import { refuseUnapproved as unapproved } from '../unapproved.ts'
 import type { Method } from './check.ts'
 import { RELAY_EXTENSION } from './extension.ts'
 import { isObject, type WireObject } from './parts.ts'
@@ -46,12 +47,8 @@ export const hasGrant = ({ scope, card }: Pick<Call, 'scope' | 'card'>): boolean
   scope.relayParty !== undefined && (!isTokenScope(scope) || scope.relaySlug === card.slug)
 
 /** R103: without a relay grant nothing is done, and the caller hears where to ask for one. */
-export function refuseUnapproved(call: Pick<Call, 'scope' | 'card'>, origin: string): void {
-  if (hasGrant(call)) return
-  throw new Problem('approval_required', {
-    request_url: `${origin}/api/v1/agents/${call.card.slug}/connection-requests`,
-    request_state: null,
-  })
+export async function refuseUnapproved(house: RelayHouse, call: Pick<Call, 'scope' | 'card'>): Promise<void> {
+  if (!hasGrant(call)) throw await unapproved(house, call.scope, call.card.slug)
 }
 
 /** R102: what the credential may. */

@@ -11,7 +11,7 @@ import { type SdkTask, taskOf } from './task.ts'
 
 export async function cancelTask(house: A2aHouse, call: Call, id: string): Promise<SdkTask> {
   const { scope } = call
-  refuseUnapproved(call, house.origin())
+  await refuseUnapproved(house, call)
   const seen = await tx(house.db, scope, (t) => seeThread(t, scope, id), { readOnly: true })
   await refuseScope(call, 'thread.close')
   if (isEnded(seen.state)) throw new TaskNotCancelableError('The task has ended.')

@@ -38,7 +38,7 @@ export async function* resubscribe(
   call: Call,
   threadId: string,
 ): AsyncGenerator<StreamResponse, void, undefined> {
-  refuseUnapproved(call, house.origin())
+  await refuseUnapproved(house, call)
   await refuseScope(call, 'thread.read')
   const thread = await tx(house.db, call.scope, (t) => seeThread(t, call.scope, threadId), { readOnly: true })
   const after = resumedFrom(call.lastEventId, thread.sequence)

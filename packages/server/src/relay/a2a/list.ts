@@ -17,7 +17,7 @@ const MOST_HISTORY = 100
 const MOST_PIECES = 10_000
 
 export async function getTask(house: A2aHouse, call: Call, id: string, historyLength: number | undefined): Promise<SdkTask> {
-  refuseUnapproved(call, house.origin())
+  await refuseUnapproved(house, call)
   await refuseScope(call, 'thread.read')
   // The status takes one of them.
   const most = Math.min(historyLength ?? MOST_HISTORY, MOST_HISTORY) + 1
@@ -27,7 +27,7 @@ export async function getTask(house: A2aHouse, call: Call, id: string, historyLe
 export type TaskList = { tasks: SdkTask[]; nextPageToken: string; pageSize: number; totalSize: number }
 
 export async function listOwnTasks(house: A2aHouse, call: Call): Promise<TaskList> {
-  refuseUnapproved(call, house.origin())
+  await refuseUnapproved(house, call)
   await refuseScope(call, 'thread.read')
   const { scope, params, card } = call
   const filter = filterOf(params)

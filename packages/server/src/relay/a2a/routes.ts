@@ -1,5 +1,6 @@
 // Where the A2A face stands: one place for each verb under /agents/{slug}/a2a, for the paths below are A2A's own and not of our table, and the metadata that a refused credential is
 // told of (RFC 9728).
+import { Problem } from '@countersign/sdk'
 import { type Route, route, s, type Method as Verb } from '../../http/route.ts'
 import { agentUrl } from '../cards/document.ts'
 import { enterAgent, placeOfCard, RELAY_SCOPES } from '../party.ts'

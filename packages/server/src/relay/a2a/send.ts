@@ -45,7 +45,7 @@ const hasAnswer = (row: ThreadRow): boolean => endsBlocking(taskStateOf(row))
 
 /** Takes the message; a repeat under its key hears what the first one made, whatever came of that since. */
 export async function accept(house: A2aHouse, call: Call): Promise<Sent> {
-  refuseUnapproved(call, house.origin())
+  await refuseUnapproved(house, call)
   const key = call.idempotencyKey
   if (key === null) return take(house, call, call.scope)
   // Both ways to send are one: a repeat may want the stream of what was sent without one.

@@ -6,7 +6,7 @@ import type { CardContent } from './input.ts'
 
 /** What of the A2A face is served; a card tells of nothing else. */
 export type Faces = { jsonrpc: boolean; rest: boolean; streaming: boolean; push_notifications: boolean; extended_card: boolean }
-export const FACES: Faces = { jsonrpc: false, rest: false, streaming: false, push_notifications: false, extended_card: false }
+export const FACES: Faces = { jsonrpc: true, rest: true, streaming: true, push_notifications: false, extended_card: false }
 
 export const hasA2aFace = (faces: Faces): boolean => faces.jsonrpc || faces.rest
 export const RELAY_EXTENSION = 'urn:countersign:a2a:relay:v1'
