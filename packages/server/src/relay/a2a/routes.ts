@@ -46,6 +46,7 @@ export function a2aRoutes(house: A2aHouse): Route[] {
             bearer_methods_supported: s.array(s.text()),
           }),
         },
+        problems: ['not_found'],
       },
       async ({ params }) => {
         const { visibility } = await placeOfCard(house, params.slug)
