@@ -21,6 +21,10 @@ const OPEN = [
   ...['interactions', 'events', 'options'].map((what) => `POST /channels/slack/${what}`),
   'GET /channels/slack/oauth/callback',
   ...['complete', 'fail', 'heartbeat'].map((what) => `POST /callbacks/{id}/${what}`),
+  // What the relay tells everybody of an agent whose card is public.
+  ...['GET /.well-known/oauth-protected-resource/agents/{slug}/', 'GET /.well-known/countersign/relay-keys.json'],
+  ...['agent-card.json', 'jwks.json'].map((file) => `GET /agents/{slug}/.well-known/${file}`),
+  ...['GET /agents/{slug}', 'GET /agents/{slug}/card'],
 ]
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete']
