@@ -2,6 +2,7 @@
 // take and settle the attempt.
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
+import type { Tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
 import { destroySubjectKey } from '../../identity/keys-at-rest/tenant-key.ts'
 import { openBinder, runOut } from '../testing/binder.ts'
@@ -143,6 +144,34 @@ test('R32 R42 what is taken back while it is on the wire may land: its answer is
   await rig.house.clock.advance('10s')
   await rig.house.runJobs()
   expect(there.got).toHaveLength(1)
+})
+
+test('R30 who ends a thread and who settles an attempt to it take turns at the thread: neither waits crosswise for the other', async () => {
+  const { there, rig, thread } = await given()
+  const lock = (t: Tx) => t.run`select pg_advisory_xact_lock(hashtext(${thread}::text))`
+  rig.room.hold = lock
+  there.answers = ['hang']
+  await rig.message(thread)
+  const running = rig.house.runJobs()
+  await expect.poll(() => there.got.length, { interval: 5, timeout: 10_000 }).toBe(1)
+  const settles = async () =>
+    (await rig.house.admin.query(`select count(*)::integer as n from pg_locks where locktype = 'advisory' and not granted`))
+      .rows[0].n
+  await rig.inTx(async (t) => {
+    await lock(t)
+    // The attempt ends now, and its settlement waits for the thread before it locks the delivery that we are about to take back.
+    there.release()
+    await expect.poll(settles, { interval: 5, timeout: 10_000 }).toBe(1)
+    expect(await rig.bound.cancel(t, rig.scope, thread, 'owner')).toBe(1)
+  })
+  await running
+  expect((await rig.seen('owner', thread))[0]).toMatchObject({
+    state: 'cancelled',
+    attempts: 1,
+    log: [{ n: 1, class: 'unreachable' }],
+  })
+  expect(rig.room.results.map(({ state }) => state)).toEqual(['cancelled'])
+  expect(rig.house.logs.join('\n')).not.toContain('deadlock')
 })
 
 test('R109 §12.22 with its thread forgotten, or its key destroyed, a stored delivery tells nothing any more, by no replay', async () => {

@@ -18,8 +18,6 @@ import { listBound, type Place, putBound, removeBound, rotateBound } from './end
 import type { Binding } from './sql.ts'
 import { type BoundWishes, type ConfigWishes, type Prepared, prepareBound, prepareConfig, type Whose } from './wishes.ts'
 
-export type Bound = ReturnType<typeof openBound>
-
 export const openBound = (house: WebhooksHouse) => ({
   /** Before the transaction: resolves a name. `at` is where the wishes stand in the body. */
   prepare: (whose: Whose, wishes: BoundWishes, at?: string) => prepareBound(house, whose, wishes, at),

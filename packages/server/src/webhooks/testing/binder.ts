@@ -17,16 +17,27 @@ export type Room = {
   attempts: BoundDelivery[]
   answers: (BoundAnswer & { delivery: BoundDelivery; text: string })[]
   results: (BoundResult & { id: string })[]
+  /** What locks a thread. */
+  hold: (t: Tx) => unknown
   /** What an attempt has of its own; null: it may not leave. */
   attempt: (delivery: BoundDelivery, t: Tx, scope: Scope) => BoundAttempt | null | Promise<BoundAttempt | null>
   answered: (delivery: BoundDelivery, t: Tx, scope: Scope) => 'taken' | 'invalid' | Promise<'taken' | 'invalid'>
 }
 
 function openRoom(): Room & { hooks: BoundHooks } {
-  const room: Room = { held: [], attempts: [], answers: [], results: [], attempt: () => ({}), answered: () => 'taken' }
+  const room: Room = {
+    held: [],
+    attempts: [],
+    answers: [],
+    results: [],
+    hold: () => undefined,
+    attempt: () => ({}),
+    answered: () => 'taken',
+  }
   const hooks: BoundHooks = {
-    async hold(_t, _scope, keys) {
+    async hold(t, _scope, keys) {
       room.held.push([...keys])
+      await room.hold(t)
     },
     async attempt(t, scope, delivery) {
       room.attempts.push(delivery)
