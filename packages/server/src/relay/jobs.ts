@@ -3,6 +3,7 @@ import { defineKind, defineSchedule, type Kind, type Schedule } from '@countersi
 import { cardJobs } from './cards/jobs.ts'
 import { grantJobs, grantSchedules } from './grants/jobs.ts'
 import type { RelayHouse } from './house.ts'
+import { expirePayloads } from './retention/retention.ts'
 import { sweepRelay } from './sweep.ts'
 
 export const relayJobs = (house: RelayHouse): Kind[] => [
@@ -12,11 +13,18 @@ export const relayJobs = (house: RelayHouse): Kind[] => [
       await sweepRelay(house)
     },
   }) as Kind,
+  defineKind('relay.retain', {
+    keepOutput: false,
+    async run(_job, { signal }) {
+      await expirePayloads(house, signal)
+    },
+  }) as Kind,
   ...cardJobs(house),
   ...grantJobs(house),
 ]
 
 export const relaySchedules: Schedule[] = [
   defineSchedule('relay-sweep', { cron: '*/5 * * * * *', kind: 'relay.sweep', overlap: 'skip' }),
+  defineSchedule('relay-retention', { cron: '7 * * * *', kind: 'relay.retain', overlap: 'skip' }),
   ...grantSchedules,
 ]

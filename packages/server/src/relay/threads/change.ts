@@ -5,8 +5,10 @@ import type { Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
 import type { EventData } from '../../events/event.ts'
 import type { EventType } from '../../events/types.ts'
+import { eraseSubject } from '../../identity/keys-at-rest/erasure/erase.ts'
 import type { RelayHouse } from '../house.ts'
 import { isEnded, type ThreadOutcome, type ThreadReason, type ThreadState, type Turn } from '../model.ts'
+import { blankAll } from '../retention/sql.ts'
 import {
   type ApprovalRow,
   type CardRow,
@@ -56,7 +58,7 @@ const TURN: Record<ThreadState, Turn> = {
 export const deadlineOf = (now: Date, seconds?: number): Date =>
   new Date(now.getTime() + (seconds === undefined ? DEADLINE_DAYS * DAY_MS : Math.min(seconds * 1000, DEADLINE_DAYS * DAY_MS)))
 
-type Times = Pick<CardRow, 'idle_seconds' | 'reply_closes_after_seconds'>
+type Times = Pick<CardRow, 'idle_seconds' | 'reply_closes_after_seconds' | 'retention_days'>
 export function dueOf(now: Date, state: ThreadState, deadline: Date, card: Times): Date | null {
   if (isEnded(state)) return null
   const idle = now.getTime() + card.idle_seconds * 1000
@@ -96,12 +98,14 @@ export async function changeThreads(
     scope,
     ending.map(({ thread }) => thread.id),
   )
+  const goes = card.retention_days === 0 ? ending.map(({ thread }) => thread.id) : []
   const made = changes.map(({ thread, to, news = [], data = {} }) => {
     const { state } = to
     const entered = { state: state ?? null, outcome: to.outcome ?? null, reason: to.reason ?? null, ...data }
     const all: News[] = [
       ...news,
       ...(withdrawn.get(thread.id) ?? []),
+      ...(goes.includes(thread.id) ? [{ type: 'payload.expired' as const }] : []),
       ...(state === undefined ? [] : [{ type: `thread.${state}` as EventType, data: entered }]),
     ]
     const row = { ...thread, ...changeOf(t.now, thread, card, to, all.length), updated_at: t.now }
@@ -118,7 +122,14 @@ export async function changeThreads(
     scope,
     made.map(({ told }) => told),
   )
+  if (goes.length > 0) await endContents(t, scope, goes)
   return made.map(({ row }) => row)
+}
+
+/** What was to be kept only while the thread was open (R108). */
+async function endContents(t: Tx, scope: Scope, threadIds: readonly string[]): Promise<void> {
+  for (const id of threadIds) await eraseSubject(t, scope, `thread:${id}`)
+  await blankAll(t, scope, threadIds)
 }
 
 const pick = (row: ThreadRow): ThreadChange & { id: string } => {

@@ -1,0 +1,78 @@
+// How long what agents said is kept (relay.md R108, R109): the key of a day is destroyed once the day is over, which makes all of it unreadable at once, in every backup too; then the
+// rows lose their envelopes. Later the thread itself goes. A hold stops both, in the transaction of each step. Killed and run again it goes on.
+import { type Scope, systemScope } from '../../db/scope.ts'
+import { tx } from '../../db/tx.ts'
+import { eraseSubject } from '../../identity/keys-at-rest/erasure/erase.ts'
+import type { RelayHouse } from '../house.ts'
+import { changeThread } from '../threads/change.ts'
+import { findCard, lockThread } from '../threads/sql.ts'
+import { blankExpired, findDaysOver, findExpired, findForgotten, findTenants, forgetThreads, isHeld } from './sql.ts'
+
+const BATCH = 200
+
+/** Every tenant. Answers how many threads lost contents, and how many went. */
+export async function expirePayloads(house: RelayHouse, signal?: AbortSignal): Promise<{ expired: number; forgotten: number }> {
+  const done = { expired: 0, forgotten: 0 }
+  for (let after: string | null = null; ; ) {
+    const tenants = await tx(house.db, systemScope('retention'), (t) => findTenants(t, after), { readOnly: true })
+    for (const { id } of tenants) {
+      const scope = systemScope('retention', id)
+      await destroyDays(house, scope, signal)
+      done.expired += await blank(house, scope, signal)
+      done.forgotten += await forget(house, scope, signal)
+    }
+    const last = tenants.at(-1)
+    if (!last) return done
+    after = last.id
+  }
+}
+
+async function destroyDays(house: RelayHouse, scope: Scope, signal?: AbortSignal): Promise<void> {
+  const days = await tx(house.db, scope, (t) => findDaysOver(t, scope), { readOnly: true })
+  for (const { subject } of days) {
+    signal?.throwIfAborted()
+    await tx(house.db, scope, async (t) => {
+      if (!(await isHeld(t, scope))) await eraseSubject(t, scope, subject)
+    })
+  }
+}
+
+async function blank(house: RelayHouse, scope: Scope, signal?: AbortSignal): Promise<number> {
+  for (let expired = 0; ; ) {
+    const found = await tx(house.db, scope, (t) => findExpired(t, scope, BATCH), { readOnly: true })
+    for (const { thread_id: id } of found) {
+      signal?.throwIfAborted()
+      const went = await tx(house.db, scope, async (t) => {
+        if (await isHeld(t, scope)) return false
+        const thread = await lockThread(t, scope, id)
+        const card = thread && (await findCard(t, scope, { id: thread.card_id }))
+        if (!thread || !card) return false
+        const messages = await blankExpired(t, scope, id)
+        await changeThread(house, t, scope, thread, card, {}, [{ type: 'payload.expired', data: { messages } }])
+        return true
+      })
+      // Held: what is left is left.
+      if (!went) return expired
+      expired++
+    }
+    if (found.length < BATCH) return expired
+  }
+}
+
+async function forget(house: RelayHouse, scope: Scope, signal?: AbortSignal): Promise<number> {
+  for (let forgotten = 0; ; ) {
+    signal?.throwIfAborted()
+    const gone = await tx(house.db, scope, async (t) => {
+      if (await isHeld(t, scope)) return []
+      const found = await findForgotten(t, scope, BATCH)
+      for (const { id } of found) await eraseSubject(t, scope, `thread:${id}`)
+      await forgetThreads(
+        t,
+        found.map(({ id }) => id),
+      )
+      return found
+    })
+    forgotten += gone.length
+    if (gone.length < BATCH) return forgotten
+  }
+}
