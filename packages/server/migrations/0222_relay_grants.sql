@@ -62,7 +62,37 @@ as $$
   select t.name, t.created_at from countersign.tenants t where t.id = asked_tenant and t.state <> 'erased'
 $$;
 
-grant execute on function countersign_engine.relay_token_place(bytea), countersign_engine.relay_grants_ending(integer),
+-- A proof of the key that a relay token is bound to (R26): each counts once, in the window and the ring of those of agents. Whose key it is the token has told.
+create function countersign_engine.use_relay_proof(thumb text, proof_id text, issued timestamptz) returns table (verdict text, at timestamptz)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  clock timestamptz := countersign.now();
+  turn integer := mod(floor(extract(epoch from clock) / 600)::bigint, 8);
+  last_turn integer := mod(turn + 7, 8);
+begin
+  if issued < clock - interval '61 seconds' + interval '1 millisecond' or issued > clock + interval '60 seconds' then
+    return query select 'stale', clock;
+  elsif issued < countersign_engine.proofs_since() then
+    return query select 'recovered', clock;
+  else
+    perform pg_advisory_xact_lock(hashtextextended(thumb || '.' || proof_id, 0));
+    if exists (
+      select from countersign.seen_proofs s
+      where s.slot in (turn, last_turn) and s.thumbprint = thumb and s.jti = proof_id and s.expires_at > clock
+    ) then
+      return query select 'replayed', clock;
+    else
+      delete from countersign.seen_proofs s where s.slot = turn and s.thumbprint = thumb and s.jti = proof_id;
+      insert into countersign.seen_proofs (slot, thumbprint, jti, expires_at) values (turn, thumb, proof_id, issued + interval '122 seconds');
+      return query select 'fresh', clock;
+    end if;
+  end if;
+end
+$$;
+
+grant execute on function countersign_engine.relay_token_place(bytea), countersign_engine.use_relay_proof(text, text, timestamptz), countersign_engine.relay_grants_ending(integer),
   countersign_engine.is_of_asking_side(uuid, text), countersign_engine.peer_tenant(uuid) to countersign_runtime;
 
 set local role countersign_owner;

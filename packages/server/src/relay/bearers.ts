@@ -1,13 +1,21 @@
 // Relay tokens and thread tokens as credentials (relay.md R26, R38, R114). Either opens the routes that name its kind and nothing else; what a token opens is read at each request,
 // so a revocation counts from its commit. Never looks up a token whose checksum is wrong.
 import { Problem } from '@countersign/sdk'
+import type { Proof } from '../crypto/dpop.ts'
 import { parseKey, sha256 } from '../crypto/token.ts'
-import { type Scope, systemScope } from '../db/scope.ts'
+import { type Proven, type Scope, systemScope } from '../db/scope.ts'
 import { type Db, once } from '../db/tx.ts'
 import type { RequestInfo, Route } from '../http/route.ts'
 import type { GuestBearer } from '../identity/house.ts'
 import { partyScope } from './party.ts'
-import { type RelayTokenInUse, type ThreadTokenInUse, useRelayToken, useThreadToken } from './sql.ts'
+import {
+  type ProofVerdict,
+  type RelayTokenInUse,
+  type ThreadTokenInUse,
+  useRelayProof,
+  useRelayToken,
+  useThreadToken,
+} from './sql.ts'
 
 /** Of a thread token: what its side may do with it. */
 const THREAD_SCOPES = {
@@ -33,7 +41,9 @@ export const relayBearers = (house: House): GuestBearer[] =>
     {
       prefix: `cs_${environment}_rly_`,
       unseenWhereOpen: true as const,
-      scopeOf: (request: Info, token: string, route: Route | undefined) => scopeOfRelayToken(house, request, token, route),
+      judgesProof: true as const,
+      scopeOf: (request: Info, token: string, route: Route | undefined, proof: Proof | null) =>
+        scopeOfRelayToken(house, request, token, { route, proof }),
     },
     {
       prefix: `cs_${environment}_thr_`,
@@ -44,7 +54,9 @@ export const relayBearers = (house: House): GuestBearer[] =>
 
 const anonymous = (request: Info): Scope => ({ ...systemScope('anonymous'), requestId: request.id })
 
-async function scopeOfRelayToken(house: House, request: Info, token: string, route: Route | undefined): Promise<Scope> {
+type Shown = { route: Route | undefined; proof: Proof | null }
+
+async function scopeOfRelayToken(house: House, request: Info, token: string, { route, proof }: Shown): Promise<Scope> {
   const [found] = parseKey(token)
     ? await once<RelayTokenInUse>(house.db, useRelayToken(sha256(token), inetOf(request.address)))
     : []
@@ -53,7 +65,21 @@ async function scopeOfRelayToken(house: House, request: Info, token: string, rou
   if (found.ended || found.grant_state === 'revoked') throw new Problem('key_revoked')
   if (found.expired || found.grant_over || found.grant_state === 'expired') throw new Problem('key_expired')
   if (!found.address_allowed) throw new Problem('token_binding_failed')
-  return tokenScope(anonymous(request), found, found.scopes, { relayToken: found.id, relaySlug: found.slug })
+  const scope = tokenScope(anonymous(request), found, found.scopes, { relayToken: found.id, relaySlug: found.slug })
+  const proven = await provenBy(house, found, proof)
+  return proven ? { ...scope, proof: proven } : scope
+}
+
+/** One that is bound to a key works with a proof of that key alone, and each proof once; one that is not has no use for a proof. */
+async function provenBy(house: House, { dpop_jkt: bound }: RelayTokenInUse, proof: Proof | null): Promise<Proven | null> {
+  if (bound === null && proof === null) return null
+  if (bound === null) throw new Problem('proof_invalid', { reason: 'unknown_key' })
+  if (proof?.key.thumbprint !== bound) throw new Problem('token_binding_failed')
+  const [seen] = await once<ProofVerdict>(house.db, useRelayProof({ thumbprint: bound, id: proof.id, issuedAt: proof.issuedAt }))
+  const { verdict, at } = seen as ProofVerdict
+  if (verdict === 'replayed') throw new Problem('proof_replayed')
+  if (verdict !== 'fresh') throw new Problem('proof_invalid', { reason: verdict === 'stale' ? 'time' : 'recovered', now: at })
+  return { thumbprint: bound, digest: proof.digest, nonce: null }
 }
 
 async function scopeOfThreadToken(house: House, request: Info, token: string, route: Route | undefined): Promise<Scope> {

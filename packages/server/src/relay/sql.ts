@@ -63,6 +63,10 @@ export type RelayTokenInUse = {
 export const useRelayToken = (hash: Buffer, address: string | null): Sql =>
   sql`select * from countersign_engine.use_relay_token(${hash}::bytea, ${address}::inet)`
 
+export type ProofVerdict = { verdict: 'fresh' | 'replayed' | 'stale' | 'recovered'; at: Date }
+export const useRelayProof = (one: { thumbprint: string; id: string; issuedAt: Date }): Sql =>
+  sql`select * from countersign_engine.use_relay_proof(${one.thumbprint}::text, ${one.id}::text, ${one.issuedAt}::timestamptz)`
+
 export type ThreadTokenInUse = {
   id: string
   tenant_id: string
