@@ -11,21 +11,44 @@ export type Sides = { id: string; card_id: string; asker_tenant: string | null }
 export async function tellSides(
   t: Tx,
   scope: Scope,
-  { id: party, card_id: cardId, asker_tenant: asker }: Sides,
+  sides: Sides,
   type: EventType,
   data: EventData,
   options: RecordOptions,
 ): Promise<void> {
-  const isOfAsker = scope.relaySide === 'caller'
-  const isApart = asker !== null && asker !== scope.tenantId
-  await record(t, isApart && isOfAsker ? unplaced(scope, scope.actor) : scope, type, data, options)
-  if (!isApart) return
-  const seen: Scope['actor'] = isOfAsker || scope.actor.type === 'system' ? scope.actor : { type: 'agent', id: cardId }
-  const there: Scope = { ...unplaced(scope, seen), tenantId: asker }
+  await tellOwner(t, scope, sides, type, data, options)
+  await tellOther(t, scope, sides, type, data, options)
+}
+
+const isApart = (scope: Scope, { asker_tenant }: Sides): boolean => asker_tenant !== null && asker_tenant !== scope.tenantId
+
+export const tellOwner = (
+  t: Tx,
+  scope: Scope,
+  sides: Sides,
+  type: EventType,
+  data: EventData,
+  options: RecordOptions,
+): Promise<string> =>
+  record(t, isApart(scope, sides) && scope.relaySide === 'caller' ? unplaced(scope, scope.actor) : scope, type, data, options)
+
+/** The asking side, where it is another tenant: both in one have one record. */
+export async function tellOther(
+  t: Tx,
+  scope: Scope,
+  sides: Sides,
+  type: EventType,
+  data: EventData,
+  options: RecordOptions,
+): Promise<void> {
+  if (!isApart(scope, sides)) return
+  const seen: Scope['actor'] =
+    scope.relaySide === 'caller' || scope.actor.type === 'system' ? scope.actor : { type: 'agent', id: sides.card_id }
+  const there: Scope = { ...unplaced(scope, seen), tenantId: sides.asker_tenant as string }
   const bodies = composeEvents(t, [{ scope: there, type, data, options: { ...options, decision: undefined, onBehalfOf: [] } }])
   await tellAsker(
     t,
-    party,
+    sides.id,
     bodies.map(({ body }) => body),
   )
   t.wake(eventTopic(there))

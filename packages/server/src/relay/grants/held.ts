@@ -7,7 +7,7 @@ import { once, type Tx, tx } from '../../db/tx.ts'
 import { isTokenScope } from '../bearers.ts'
 import type { RelayHouse } from '../house.ts'
 import { enterThing } from '../party.ts'
-import { tellSides } from '../tell.ts'
+import { tellOther, tellOwner } from '../tell.ts'
 import { type Rotation, rotateByToken, rotateGrant } from './rotate.ts'
 import { isOver } from './show.ts'
 import { endTokenIfLive, findGrant, findToken, type TokenPlace, tokenPlace } from './sql.ts'
@@ -106,7 +106,9 @@ async function endOne(
   const grant = ended && (await findGrant(t, scope, grantId))
   if (!grant) return
   const data = { relay_token_id: tokenId, relay_grant_id: grantId, agent: grant.slug, reason }
-  await tellSides(t, scope, grant, 'relay_token.revoked', data, { resource: { type: 'relay_grant', id: grantId } })
+  const options = { resource: { type: 'relay_grant', id: grantId } }
+  await tellOwner(t, scope, grant, 'relay_token.revoked', data, options)
+  await tellOther(t, scope, grant, 'relay_grant.updated', { ...data, fields: ['tokens'] }, options)
 }
 
 /** Seen where others can read it (P59). The grant stays: its owner or its caller rotates it. */
