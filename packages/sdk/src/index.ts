@@ -36,6 +36,25 @@ export type { LiveEvent, StreamOptions } from './live.ts'
 export { type FieldError, Problem, type ProblemBody, type ProblemMembers } from './problem.ts'
 export { type ProofOptions, type ProofSigner, thumbprintOf } from './proof.ts'
 export type { AskOptions, Through } from './question.ts'
+export { type CardFault, type CardKey, type CardKeys, CardRefused, type VerifiedCard, verifyCard } from './relay/card.ts'
+export type { EventsOptions, NumberedEvent } from './relay/events.ts'
+export {
+  type OnceOptions,
+  type Relay,
+  type RelayOptions,
+  relay,
+  type SendMessage,
+  type StartThread,
+  type WaitOptions,
+} from './relay/relay.ts'
+export {
+  type RelayHandler,
+  type RelayResponse,
+  type RelayServer,
+  type ServedMessage,
+  type ServeOptions,
+  serveRelay,
+} from './relay/serve.ts'
 export type { AnswerOf, ResponseSchema, StandardSchema } from './schema/schema.ts'
 export type {
   CreateTask,

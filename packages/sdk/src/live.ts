@@ -22,6 +22,8 @@ export type StreamOptions = {
   attempts?: number
   /** Called whenever a connection stands. */
   onOpen?: () => void
+  /** Asked when the server ends a stream by itself: true where nothing can follow. Without it the stream is opened again for ever. */
+  isOver?: (lastEventId: string) => Promise<boolean>
 }
 
 const QUIET_MS = 45_000 // the server says something at least every 15 s
@@ -56,6 +58,7 @@ export async function* streamEvents<T>(transport: Transport, path: string, optio
         lastEventId = id
         yield { id, event, data: JSON.parse(data) as T } // the record that this route sends
       }
+      if (!signal?.aborted && (await options.isOver?.(lastEventId))) return
     } catch (error) {
       if (signal?.aborted) return
       if (error instanceof Problem && !canRepeat(error)) throw error
