@@ -88,8 +88,8 @@ export type Prepared = Required<Pick<CreateInput, 'task' | 'key_reuse' | 'priori
   on_behalf_of: string | null
   verification: PreparedVerifiers
   asker: string
-  /** An act of a room that waits for people; policy has judged it. */
-  act: { origin: 'queue' | 'proxy' | 'relay' | 'vault'; ref: string } | null
+  /** An act of a room that waits for people; policy has judged it. `separate`: nobody of the asking side decides it, whatever the tenant's rules say. */
+  act: { origin: 'queue' | 'proxy' | 'relay' | 'vault'; ref: string; separate?: true } | null
   /** Roughly what the row will weigh. */
   bytes: number
 }

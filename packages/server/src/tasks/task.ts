@@ -157,7 +157,7 @@ async function draft(house: TasksHouse, t: Tx, p: Prepared, parent: WrappingKey,
   const id = newId('task', t.now.getTime())
   const origin = p.act?.origin ?? (scope.agentId === null ? 'user' : 'agent')
   const agreed = await agreeOnQuorum(house, t, scope, {
-    wanted: p.quorum,
+    wanted: p.quorum && p.act?.separate ? { ...p.quorum, separate: true } : p.quorum,
     row: { ...p, id, origin, agent_id: scope.agentId },
     content: p as Pick<Content, 'description' | 'payload' | 'action'>,
     asked: asked.asked,
@@ -198,7 +198,7 @@ async function draft(house: TasksHouse, t: Tx, p: Prepared, parent: WrappingKey,
     verdict: p.verdict && writeJson(p.verdict),
     action: sealed('action', content.action),
     quorum: agreed.quorum && JSON.stringify(agreed.quorum),
-    separate: agreed.separate,
+    separate: agreed.separate || p.act?.separate === true,
     assurance: p.assurance,
     unreachable: agreed.unreachable,
     timeout_seconds: p.timeout_seconds,

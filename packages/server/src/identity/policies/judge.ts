@@ -103,7 +103,7 @@ export const judgeOne = async (house: PolicyHouse, t: Tx, asked: Asked): Promise
   (await judgeAll(house, t, [asked]))[0] as Judged
 
 // An active set that this build does not understand decides nothing: `policy.active` says so at the start, and until it is mended everything is denied.
-const unreadable = (version: number | null): Outcome => ({
+export const unreadable = (version: number | null): Outcome => ({
   outcome: 'deny',
   policy_ids: [],
   policy_version: version ?? 0,

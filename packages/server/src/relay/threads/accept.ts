@@ -2,20 +2,24 @@
 // leaves nothing. Messages of different threads wait for no row in common.
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../../db/scope.ts'
-import { type Tx, tx } from '../../db/tx.ts'
-import { newId } from '../../std/id.ts'
+import type { Tx } from '../../db/tx.ts'
+import { keepDecisions } from '../../identity/policies/recorded.ts'
+import { newId, tenantWire } from '../../std/id.ts'
 import { type FactDeclaration, readFacts } from '../cards/facts.ts'
+import { type Asked, openAsk } from '../asks/ask.ts'
 import type { RelayHouse } from '../house.ts'
 import type { ThreadState } from '../model.ts'
 import { changeThread, deadlineOf, dueOf, openThread } from './change.ts'
-import { judgeMessage } from './gate.ts'
+import { type About, callerScope, decidedOf, type Face, judgeMessage, refuseDenied, throughGate } from './gate.ts'
 import { isAccepted, mediaTypeOf, mediaTypes, partKinds } from './parts.ts'
 import { keptFor, type Payload, payloadHash, sealPayload } from './payload.ts'
 import {
   addUsage,
   type CardRow,
   countOpen,
+  type ApprovalRow,
   findCard,
+  findPeer,
   type GrantRow,
   insertMessages,
   insertThread,
@@ -28,7 +32,7 @@ import {
 } from './sql.ts'
 import { tellThread } from './tell.ts'
 
-export type Face = 'native' | 'a2a' | 'mcp'
+export type { Face } from './gate.ts'
 export type SendInput = {
   payload: Payload
   skill?: string | undefined
@@ -46,7 +50,8 @@ export type StartInput = SendInput & {
   expires_in_seconds?: number | undefined
   live?: boolean | undefined
 }
-export type Accepted = { thread: ThreadRow; message: MessageRow; card: CardRow }
+/** `approval`: that of this message, where people are asked about it. */
+export type Accepted = { thread: ThreadRow; message: MessageRow; card: CardRow; approval: ApprovalRow | null }
 type Show<T> = (t: Tx, accepted: Accepted) => Promise<T>
 
 export const QUOTAS = { max_open_threads: 100, messages_per_day: 10_000, bytes_per_day: 1_073_741_824 } as const
@@ -64,17 +69,18 @@ export const startThread = <T>(
   input: StartInput,
   show: Show<T>,
 ): Promise<T> =>
-  tx(house.db, scope, async (t) => {
+  throughGate(house, scope, async (t) => {
     const card = await findCard(t, scope, { slug })
     if (!card) throw new Problem('not_found')
     refusePaused(card, t.now)
-    const grant = await takeGrant(t, scope, card)
+    const grant = await takeGrant(t, scope, card, 'thread.start')
     const open = await withinOpen(t, scope, card, grant)
     const id = newId('thr', t.now.getTime())
     const deadline = deadlineOf(t.now, input.expires_in_seconds)
     const made = await judge(house, t, scope, card, grant, { id, face, first: true, sequence: 2, open }, input)
     const asks = made.judged.outcome.outcome === 'ask'
     const state: ThreadState = asks ? 'awaiting_approval' : 'queued'
+    const asked = await askIf(house, t, scope, made)
     const row: NewThread = {
       ...{
         id,
@@ -84,7 +90,8 @@ export const startThread = <T>(
         face,
         state,
         turn: asks ? 'human' : 'owner',
-        sequence: 2,
+        sequence: asked ? 4 : 2,
+        approval: asked?.approval ?? null,
       },
       context_id: input.context_id ?? newId('ctx', t.now.getTime()),
       skill: input.skill ?? null,
@@ -106,16 +113,18 @@ export const startThread = <T>(
         asker_agent: grant.asker_agent,
         label: grant.label,
       },
-      ...{ outcome: null, reason: null, answered_at: null, approval: null, error: null, claimed_until: null },
+      ...{ outcome: null, reason: null, answered_at: null, error: null, claimed_until: null },
       ...{ created_at: t.now, updated_at: t.now, ended_at: null, kept_until: null },
     }
-    await insertMessages(t, scope, [made.message])
-    await count(t, scope, grant, made.message)
+    const message = { ...made.message, task_id: asked?.approval.task_id ?? null }
+    await insertMessages(t, scope, [message])
+    await count(t, scope, grant, message)
     await tellThread(house, t, scope, thread, 0, [
-      { type: 'thread.accepted', data: { state, context_id: thread.context_id, skill: thread.skill, ...made.decided } },
-      { type: 'message.accepted', message: made.message },
+      { type: 'thread.accepted', data: { state, context_id: thread.context_id, skill: thread.skill, ...decidedOf(made.judged) } },
+      { type: 'message.accepted', message },
+      ...(asked ? [asked.news, { type: 'thread.awaiting_approval' as const, data: { state, message_id: message.id, approval: { ...asked.approval } } }] : []),
     ])
-    return show(t, { thread, message: made.message, card })
+    return show(t, { thread, message, card, approval: asked?.approval ?? null })
   })
 
 /** T12: any open thread takes it; while people are asked about an earlier message it waits behind that one. */
@@ -127,24 +136,26 @@ export const sendMessage = <T>(
   input: SendInput,
   show: Show<T>,
 ): Promise<T> =>
-  tx(house.db, scope, async (t) => {
+  throughGate(house, scope, async (t) => {
     const thread = await openThread(t, scope, threadId)
     const card = await findCard(t, scope, { id: thread.card_id })
     if (!card) throw new Problem('not_found')
     refusePaused(card, t.now)
-    const grant = await takeGrant(t, scope, card)
+    const grant = await takeGrant(t, scope, card, 'thread.send')
     if (thread.sequence >= MAX_MESSAGES)
       throw new Problem('quota_exceeded', { quota: 'messages_per_thread', limit: MAX_MESSAGES, resets_at: null })
     const at = { id: thread.id, face, first: false, sequence: thread.sequence + 1, open: null }
     const made = await judge(house, t, scope, card, grant, at, { ...input, skill: input.skill ?? thread.skill ?? undefined })
-    const asks = made.judged.outcome.outcome === 'ask'
+    const asked = await askIf(house, t, scope, made)
     const waits = thread.state === 'awaiting_approval'
-    await insertMessages(t, scope, [made.message])
-    await count(t, scope, grant, made.message)
-    const news = [{ type: 'message.accepted' as const, message: made.message, data: made.decided }]
-    const next = waits ? {} : ({ state: asks ? 'awaiting_approval' : 'queued' } as const)
-    const now = await changeThread(house, t, scope, thread, card, next, news)
-    return show(t, { thread: now, message: made.message, card })
+    const message = { ...made.message, task_id: asked?.approval.task_id ?? null }
+    await insertMessages(t, scope, [message])
+    await count(t, scope, grant, message)
+    const news = [{ type: 'message.accepted' as const, message, data: decidedOf(made.judged) }, ...(asked ? [asked.news] : [])]
+    const next = waits ? {} : asked ? ({ state: 'awaiting_approval', approval: asked.approval } as const) : ({ state: 'queued' } as const)
+    const data = asked && !waits ? { message_id: message.id, approval: { ...asked.approval } } : {}
+    const now = await changeThread(house, t, scope, thread, card, next, news, data)
+    return show(t, { thread: now, message, card, approval: asked?.approval ?? null })
   })
 
 function refusePaused(card: CardRow, now: Date): void {
@@ -156,11 +167,11 @@ function refusePaused(card: CardRow, now: Date): void {
 }
 
 /** Held until the end of the transaction: a revocation comes before or after the whole of it. */
-async function takeGrant(t: Tx, scope: Scope, card: CardRow): Promise<GrantRow> {
+async function takeGrant(t: Tx, scope: Scope, card: CardRow, action: About['action']): Promise<GrantRow> {
   const grant = scope.relayParty === undefined ? null : await shareGrant(t, scope, scope.relayParty)
   if (!grant || grant.card_id !== card.id) throw new Problem('not_found')
   // As though policy had said no: a block is told to nobody (R120).
-  if (grant.is_blocked) throw new Problem('policy_denied', { reason: 'no_permit', policy_ids: [] })
+  if (grant.is_blocked) refuseDenied(null, { action, slug: card.slug, grant, threadId: null, payloadHash: null })
   if (grant.state === 'revoked') throw new Problem('key_revoked')
   if (grant.state !== 'active' || grant.is_over) throw new Problem('key_expired')
   return grant
@@ -199,25 +210,20 @@ async function judge(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, gran
     throw new Problem('body_too_large', { max_bytes: card.max_message_bytes })
   refuseUsed(t.now, card, grant, used, bytes)
   const hash = payloadHash(payload.parts, input.skill ?? null, at.id)
-  const judged = await judgeMessage(house, t, scope, {
-    ...{
-      action: at.first ? 'thread.start' : 'thread.send',
-      card,
-      grant,
-      threadId: at.id,
-      face: at.face,
-      first: at.first,
-      sequence: at.sequence,
-    },
-    ...{
-      skill: input.skill ?? null,
-      parts: payload.parts,
-      partKinds: partKinds(payload.parts),
-      mediaTypes: mediaTypes(payload.parts),
-    },
+  const about: About = {
+    action: at.first ? 'thread.start' : 'thread.send',
+    direction: 'in',
+    ...{ card, grant, threadId: at.id, face: at.face, first: at.first, sequence: at.sequence },
+    peer: await findPeer(t, grant.id, 'caller'),
+    skill: input.skill ?? null,
+    ...{ parts: payload.parts, partKinds: partKinds(payload.parts), mediaTypes: mediaTypes(payload.parts) },
     ...{ sizeBytes: bytes, payloadHash: hash, facts, openThreads: at.open ?? 0, messagesToday: used.messages },
-  })
-  const { outcome, policy_ids, policy_version } = judged.outcome
+  }
+  const judged = await judgeMessage(house, t, callerScope(scope, grant), about)
+  const { action } = about
+  refuseDenied(judged, { action, slug: card.slug, grant, threadId: at.first ? null : at.id, payloadHash: hash })
+  await keepDecisions(house, t, scope, [judged])
+  const { outcome } = judged.outcome
   const message: MessageRow = {
     ...{
       id,
@@ -262,7 +268,22 @@ async function judge(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, gran
       task_id: null,
     },
   }
-  return { message, judged, decided: { decision: outcome, policy_ids, policy_version } }
+  return { message, judged, about, card, grant, risk: skill?.risk ?? null }
+}
+
+type Made = Awaited<ReturnType<typeof judge>>
+
+/** In the inbox of whoever owns the agent. Nobody of the asking side decides it, but where somebody plays both sides to try it out (R6). */
+async function askIf(house: RelayHouse, t: Tx, scope: Scope, { message, judged, about, card, grant, risk }: Made): Promise<Asked | null> {
+  if (judged.outcome.outcome !== 'ask') return null
+  const sender = {
+    label: grant.label,
+    tenant: grant.asker_tenant === null ? null : tenantWire(grant.asker_tenant),
+    agent: grant.asker_agent,
+  }
+  const told = { ...{ what: 'send_in' as const, judged, about, sender, risk }, messageId: message.id, slug: card.slug, grantLabel: grant.label }
+  const asker = { ...callerScope(scope, grant), principal: grant.id }
+  return openAsk(house, t, asker, told, grant.sandbox ? null : { userId: about.peer?.user_id ?? null })
 }
 
 /** One that the card has, and that the relay grant gives. */

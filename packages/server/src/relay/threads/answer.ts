@@ -5,14 +5,14 @@ import type { RelayHouse } from '../house.ts'
 import { isEnded } from '../model.ts'
 import type { Accepted } from './accept.ts'
 import { mergeArtifacts, shown, untilMoved } from './read.ts'
-import { linksOf, showThread } from './show.ts'
+import { linksOf, showThread, taskUrl } from './show.ts'
 import { listMessages, type ThreadRow } from './sql.ts'
 import { mintIn } from './token.ts'
 
 const MOST = 1_000
 
 /** `withToken`: a thread token of the caller's side rides on it. */
-export async function showAccepted(house: RelayHouse, t: Tx, scope: Scope, { thread, message }: Accepted, withToken: boolean) {
+export async function showAccepted(house: RelayHouse, t: Tx, scope: Scope, { thread, message, approval: own }: Accepted, withToken: boolean) {
   const minted = withToken ? await mintIn(t, scope, thread, 'caller') : null
   const { state, context_id, approval } = showThread(thread, house.origin())
   return {
@@ -24,7 +24,7 @@ export async function showAccepted(house: RelayHouse, t: Tx, scope: Scope, { thr
     operation_id: message.operation_id,
     payload_hash: message.payload_hash,
     expires_at: message.expires_at?.toISOString() ?? null,
-    approval,
+    approval: own ? { ...own, url: taskUrl(house.origin(), own.task_id) } : approval,
     links: linksOf(house.origin(), thread),
     ...(minted ? { thread_access_token: minted.thread_access_token, thread_access_token_expires_at: minted.expires_at } : {}),
   }

@@ -6,6 +6,7 @@ import type { Tx } from '../../db/tx.ts'
 import type { EventData } from '../../events/event.ts'
 import type { EventType } from '../../events/types.ts'
 import { eraseSubject } from '../../identity/keys-at-rest/erasure/erase.ts'
+import { withdrawAsksOfThreads } from '../asks/ask.ts'
 import type { RelayHouse } from '../house.ts'
 import { isEnded, type ThreadOutcome, type ThreadReason, type ThreadState, type Turn } from '../model.ts'
 import { blankAll } from '../retention/sql.ts'
@@ -90,9 +91,16 @@ export async function changeThreads(
   t: Tx,
   scope: Scope,
   card: Times,
-  changes: readonly Change[],
+  wanted: readonly Change[],
 ): Promise<ThreadRow[]> {
+  const changes = wanted.map((one) => ({ ...one, to: whileAsked(one.thread, one.to) }))
   const ending = changes.filter(({ thread, to }) => isEnded(to.state ?? thread.state) && thread.ended_at === null)
+  await withdrawAsksOfThreads(
+    house,
+    t,
+    scope,
+    ending.map(({ thread }) => thread.id),
+  )
   const withdrawn = await withdraw(
     t,
     scope,
@@ -160,6 +168,14 @@ function changeOf(now: Date, thread: ThreadRow, card: Times, to: Next, events: n
     expires_at: thread.expires_at,
     kept_until: ends ? new Date(now.getTime() + ENVELOPE_DAYS * DAY_MS) : thread.kept_until,
   }
+}
+
+/** What was sent before goes on its way while people are asked about what came after it: the thread waits for them all the same. */
+function whileAsked(thread: ThreadRow, to: Next): Next {
+  const goesOn = to.state === 'queued' || to.state === 'delivering' || to.state === 'waiting_owner'
+  if (thread.state !== 'awaiting_approval' || thread.approval === null || to.approval !== undefined || !goesOn) return to
+  const { state: _state, reason: _reason, ...rest } = to
+  return rest
 }
 
 /** What nobody has taken when a thread ends is nobody's any more (T13). */

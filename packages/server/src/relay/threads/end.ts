@@ -2,6 +2,8 @@
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
+import { withdrawAsksOfMessage, withdrawAsksOfThreads } from '../asks/ask.ts'
+import { standing } from '../asks/send.ts'
 import type { RelayHouse } from '../house.ts'
 import { isEnded, type ThreadReason } from '../model.ts'
 import { sideOf } from '../party.ts'
@@ -10,7 +12,6 @@ import {
   findCard,
   findMessage,
   findThread,
-  listUndelivered,
   lockThread,
   type MessageRow,
   newestMessages,
@@ -32,6 +33,7 @@ export const closeThread = <T>(
   tx(house.db, scope, async (t) => {
     const seen = await findThread(t, scope, id)
     if (seen?.state === 'closed') return show(t, seen)
+    if (seen && !isEnded(seen.state)) await withdrawAsksOfThreads(house, t, scope, [id])
     const thread = await openThread(t, scope, id)
     const card = await cardOf(t, scope, thread)
     const answered = !how.canceled && (await newestMessages(t, scope, id, RECENT)).some((one) => one.outcome === 'reply')
@@ -110,6 +112,7 @@ export const withdrawMessage = <T>(
     const seen = await findMessage(t, scope, threadId, messageId)
     if (seen?.side !== 'caller') throw new Problem('not_found')
     if (seen.state === 'withdrawn') return show(t, seen)
+    if (seen.state === 'held') await withdrawAsksOfMessage(house, t, scope, messageId)
     const thread = await lockThread(t, scope, threadId)
     if (!thread) throw new Problem('not_found')
     refuseEnded(thread)
@@ -118,8 +121,8 @@ export const withdrawMessage = <T>(
       throw new Problem('already_delivered', { state: message?.state ?? 'delivered' })
     await settleMessages(t, scope, [messageId], { state: 'withdrawn', reason: 'by_caller', via: null })
     const gone: MessageRow = { ...message, state: 'withdrawn', state_reason: 'by_caller' }
-    const left = await listUndelivered(t, scope, [threadId])
-    const next = left.length === 0 && thread.state === 'queued' ? ({ state: 'waiting_owner' } as const) : {}
+    const waits = thread.state === 'queued' || thread.state === 'awaiting_approval'
+    const next = waits ? await standing(t, scope, thread) : {}
     await changeThread(house, t, scope, thread, await cardOf(t, scope, thread), next, [
       { type: 'message.withdrawn', message: gone },
     ])

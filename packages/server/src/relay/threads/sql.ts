@@ -65,6 +65,18 @@ export type GrantRow = {
   is_blocked: boolean
 }
 
+/** What policies of one side may know of the other; `user_id`: whose agent that is. */
+export type PeerRow = {
+  tenant_id: string | null
+  agent_id: string | null
+  since: Date | null
+  external: boolean
+  has_card: boolean
+  user_id: string | null
+}
+export const findPeer = (t: Tx, grantId: string, side: Side) => t.maybe<PeerRow>`
+  select tenant_id, agent_id, since, external, has_card, user_id from countersign_engine.relay_peer(${grantId}::text, ${side}::text)`
+
 /** Any number of acceptances share the row; a revocation waits for them and they for it, so none commits after it (G2). */
 export const shareGrant = (t: Tx, scope: Scope, id: string) => t.maybe<GrantRow>`
   select id, card_id, asker_tenant, asker_agent, label, skills, scopes, limits, state, coalesce(expires_at <= ${t.now}::timestamptz, false) as is_over,
@@ -161,15 +173,17 @@ export type NewThread = Pick<
   | 'deadline_at'
   | 'due_at'
   | 'expires_at'
+  | 'approval'
 >
 
 export const insertThread = (t: Tx, scope: Scope, one: NewThread) => t.run`
   insert into threads (id, tenant_id, card_id, card_version, relay_grant_id, context_id, face, state, turn, sequence, skill, operation_id,
-    reference_thread_ids, accepted_output_modes, live, created_at, updated_at, deadline_at, due_at, expires_at)
+    reference_thread_ids, accepted_output_modes, live, created_at, updated_at, deadline_at, due_at, expires_at, approval)
   values (${one.id}::text, ${scope.tenantId}::uuid, ${one.card_id}::text, ${one.card_version}::integer, ${one.relay_grant_id}::text, ${one.context_id}::text,
     ${one.face}::text, ${one.state}::text, ${one.turn}::text, ${one.sequence}::bigint, ${one.skill}::text, ${one.operation_id}::text,
     ${one.reference_thread_ids}::text[], ${one.accepted_output_modes}::text[], ${one.live}::boolean, ${t.now}::timestamptz, ${t.now}::timestamptz,
-    ${one.deadline_at}::timestamptz, ${one.due_at}::timestamptz, ${one.expires_at}::timestamptz)`
+    ${one.deadline_at}::timestamptz, ${one.due_at}::timestamptz, ${one.expires_at}::timestamptz,
+    ${one.approval === null ? null : JSON.stringify(one.approval)}::jsonb)`
 
 export type ThreadChange = Pick<
   ThreadRow,

@@ -9,7 +9,8 @@ import { mirrorThreads, tellAskers } from '../sql.ts'
 import { insertThreadEvents, type MessageRow, type ThreadRow } from './sql.ts'
 import { inboxTopic, threadTopic } from './wait.ts'
 
-export type News = { type: EventType; data?: EventData; message?: MessageRow; waitMs?: number }
+/** `own`: for the record of the owner's tenant alone. */
+export type News = { type: EventType; data?: EventData; message?: MessageRow; waitMs?: number; own?: EventData }
 /** `after`: the sequence of the thread before them; they take the numbers that follow, in this order. */
 export type ThreadNews = { thread: ThreadRow; after: number; news: readonly News[] }
 
@@ -28,7 +29,7 @@ export async function tellThreads(
   const resourceOf = ({ thread }: Line) => ({ resource: { type: 'thread', id: thread.id } })
   const ids = await recordMany(
     t,
-    lines.map((line) => ({ scope, type: line.type, data: line.data, options: resourceOf(line) })),
+    lines.map((line) => ({ scope, type: line.type, data: { ...line.data, ...line.own }, options: resourceOf(line) })),
   )
   const actor = JSON.stringify({ type: scope.actor.type, id: scope.actor.id })
   await insertThreadEvents(
@@ -64,11 +65,14 @@ export const tellThread = (
   news: readonly News[],
 ): Promise<void> => tellThreads(house, t, scope, [{ thread, after, news }])
 
+// Whom the owner's side asked, and how often it tried, is on its own record alone.
+const MIRRORED = /^(?:thread|message|artifact|payload|thread_token)\./
+
 async function tellCallers(t: Tx, scope: Scope, lines: readonly Line[]): Promise<void> {
   if (lines.length === 0) return
   await mirrorThreads(t, [...new Set(lines.map(({ thread }) => thread.id))])
   // Both sides in one tenant have one record.
-  const outside = lines.filter(({ thread }) => thread.asker_tenant !== thread.tenant_id)
+  const outside = lines.filter(({ thread, type }) => thread.asker_tenant !== thread.tenant_id && MIRRORED.test(type))
   if (outside.length === 0) return
   const bodies = composeEvents(
     t,

@@ -1,0 +1,64 @@
+// The statements over messages that wait for people. A transition is one conditional update; zero rows is an answer.
+import type { Scope, Tx } from '../../db/tx.ts'
+
+export type What = 'send_in' | 'send_out' | 'reply_out' | 'reply_in'
+export type AskState = 'open' | 'agreed' | 'refused' | 'expired' | 'withdrawn'
+export type MessageAsk = {
+  task_id: string
+  message_id: string
+  thread_id: string
+  relay_grant_id: string
+  what: What
+  action: string
+  payload_hash: string
+  edited_hash: string | null
+  policy_version: number
+  policy_ids: string[]
+  quorum: number
+  on_timeout: 'deny' | 'escalate'
+  state: AskState
+  opened_at: Date
+  expires_at: Date
+  escalated_at: Date | null
+}
+
+export type NewAsk = Omit<MessageAsk, 'edited_hash' | 'state' | 'opened_at' | 'escalated_at'>
+
+export const insertMessageAsk = (t: Tx, scope: Scope, one: NewAsk) => t.run`
+  insert into message_asks (task_id, tenant_id, message_id, thread_id, relay_grant_id, what, action, payload_hash, policy_version, policy_ids, quorum, on_timeout, state,
+    opened_at, expires_at)
+  values (${one.task_id}::text, ${scope.tenantId}::uuid, ${one.message_id}::text, ${one.thread_id}::text, ${one.relay_grant_id}::text, ${one.what}::text,
+    ${one.action}::text, ${one.payload_hash}::text, ${one.policy_version}::integer, ${one.policy_ids}::text[], ${one.quorum}::integer, ${one.on_timeout}::text, 'open',
+    ${t.now}::timestamptz, ${one.expires_at}::timestamptz)`
+
+export const findMessageAsk = (t: Tx, scope: Scope, taskId: string) => t.maybe<MessageAsk>`
+  select task_id, message_id, thread_id, relay_grant_id, what, action, payload_hash, edited_hash, policy_version, policy_ids, quorum, on_timeout, state, opened_at,
+    expires_at, escalated_at
+  from message_asks where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text`
+
+export const findAskOfMessage = (t: Tx, scope: Scope, messageId: string, what: What) => t.maybe<Pick<MessageAsk, 'task_id' | 'state' | 'expires_at'>>`
+  select task_id, state, expires_at from message_asks
+  where tenant_id = ${scope.tenantId}::uuid and message_id = ${messageId}::text and what = ${what}::text`
+
+/** Of two that end it, one does. */
+export const settleAskIf = (
+  t: Tx,
+  scope: Scope,
+  taskId: string,
+  to: { state: Exclude<AskState, 'open'>; editedHash?: string | null },
+) => t.run`
+  update message_asks set state = ${to.state}::text, settled_at = ${t.now}::timestamptz, edited_hash = ${to.editedHash ?? null}::text
+  where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text and state = 'open'`
+
+/** Once: whoever comes second finds escalated_at. */
+export const escalateAskIf = (t: Tx, scope: Scope, taskId: string, until: Date) => t.run`
+  update message_asks set escalated_at = ${t.now}::timestamptz, expires_at = ${until}::timestamptz
+  where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text and state = 'open' and on_timeout = 'escalate' and escalated_at is null`
+
+export const openAsksOfThreads = (t: Tx, scope: Scope, ids: readonly string[]) => t.rows<Pick<MessageAsk, 'task_id' | 'message_id' | 'what' | 'expires_at'>>`
+  select task_id, message_id, what, expires_at from message_asks
+  where tenant_id = ${scope.tenantId}::uuid and thread_id = any (${ids}::text[]) and state = 'open' order by task_id`
+
+export const openAsksOfGrant = (t: Tx, scope: Scope, grantId: string) => t.rows<Pick<MessageAsk, 'task_id'>>`
+  select task_id from message_asks
+  where tenant_id = ${scope.tenantId}::uuid and relay_grant_id = ${grantId}::text and state = 'open' order by task_id`
