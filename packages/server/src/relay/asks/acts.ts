@@ -4,8 +4,8 @@ import type { HeldActs } from '../../tasks/asks/held.ts'
 import type { RelayHouse } from '../house.ts'
 import { isTakenBack } from './ask.ts'
 import { settleSend } from './send.ts'
-import { escalateAskIf, findMessageAsk, type MessageAsk, settleAskIf, type What } from './sql.ts'
 import type { Settle } from './settle.ts'
+import { escalateAskIf, findMessageAsk, type MessageAsk, settleAskIf, type What } from './sql.ts'
 
 const SETTLES: Partial<Record<What, Settle>> = { send_in: settleSend }
 

@@ -38,7 +38,15 @@ export async function openAsk(
     ...{ quorum: asking.quorum, on_timeout: asking.on_timeout, expires_at: task.deadline_at },
   })
   const approval = { task_id: task.id, side: sideAsked(what), expires_at: task.deadline_at.toISOString() }
-  const data = { ...approval, message_id: messageId, action: about.action, payload_hash: about.payloadHash, quorum: asking.quorum, policy_ids, policy_version }
+  const data = {
+    ...approval,
+    message_id: messageId,
+    action: about.action,
+    payload_hash: about.payloadHash,
+    quorum: asking.quorum,
+    policy_ids,
+    policy_version,
+  }
   return { approval, news: { type: 'approval.requested', data } }
 }
 

@@ -1,10 +1,11 @@
 // The question that people are asked about a message (relay.md R75, R77): who sends it, under which relay grant, for which skill, with which facts, and its parts. What the other side
 // wrote is shown as data, never as markup; the title, which is kept plain, holds none of it.
+
+import { sha256Hex } from '../../crypto/token.ts'
+import { type Json, writeJson } from '../../http/json.ts'
+import type { Judged } from '../../identity/policies/judge.ts'
 import type { Asking } from '../../policy/decide.ts'
 import { fillAsk } from '../../policy/words.ts'
-import { writeJson, type Json } from '../../http/json.ts'
-import { sha256Hex } from '../../crypto/token.ts'
-import type { Judged } from '../../identity/policies/judge.ts'
 import type { CreateInput } from '../../tasks/creation.ts'
 import type { Part } from '../model.ts'
 import type { About } from '../threads/gate.ts'
@@ -35,7 +36,12 @@ const ASKS: Record<What, string> = {
   reply_in: 'May this answer of {card} reach {agent}?',
 }
 
-const RISKS: Record<string, NonNullable<CreateInput['risk']>> = { low: 'low', medium: 'normal', high: 'high', critical: 'critical' }
+const RISKS: Record<string, NonNullable<CreateInput['risk']>> = {
+  low: 'low',
+  medium: 'normal',
+  high: 'high',
+  critical: 'critical',
+}
 
 export function questionOf(told: Told): CreateInput {
   const { what, judged, about, messageId, sender, slug, grantLabel, risk } = told
@@ -54,7 +60,9 @@ export function questionOf(told: Told): CreateInput {
     description: [
       asking.quorum > 1 ? `${asking.quorum} people have to agree.` : null,
       `Asked by ${outcome.policy_ids.join(', ')} in version ${outcome.policy_version} of the policies.`,
-      shown.isWhole ? null : 'Parts that are too long to be shown are named by their digest. What is delivered is what the payload hash says, to the byte.',
+      shown.isWhole
+        ? null
+        : 'Parts that are too long to be shown are named by their digest. What is delivered is what the payload hash says, to the byte.',
       'It is delivered once if it is approved; anything that differs by a byte is asked anew.',
     ]
       .filter((line) => line !== null)
@@ -63,7 +71,9 @@ export function questionOf(told: Told): CreateInput {
       action: request.action,
       principal: `${request.principal.type} ${request.principal.id}`,
       resource: `${request.resource.type} ${request.resource.id}`,
-      context: Object.fromEntries(Object.entries(request.context).filter(([name, value]) => value !== undefined && name !== 'content')),
+      context: Object.fromEntries(
+        Object.entries(request.context).filter(([name, value]) => value !== undefined && name !== 'content'),
+      ),
       from: sender,
       agent: slug,
       relay_grant: { id: about.grant.id, label: grantLabel },
@@ -87,7 +97,13 @@ export function questionOf(told: Told): CreateInput {
     on_timeout: 'deny',
     quorum: asking.quorum > 1 ? asking.quorum : null,
     tags: ['approval', 'relay'],
-    metadata: { action: about.action, thread_id: about.threadId, message_id: messageId, payload_hash: about.payloadHash, quorum: asking.quorum },
+    metadata: {
+      action: about.action,
+      thread_id: about.threadId,
+      message_id: messageId,
+      payload_hash: about.payloadHash,
+      quorum: asking.quorum,
+    },
   }
 }
 

@@ -1,14 +1,24 @@
 // A caller's message that the owner's policy asked about (relay.md T2, T3): agreed, it waits to be delivered like any other; refused, left unanswered or denied by now, its thread is
 // rejected and no byte of it went anywhere. Locks the relay grant and then the thread, as whoever accepts does.
+
+import type { Scope } from '../../db/scope.ts'
+import type { Tx } from '../../db/tx.ts'
 import { isEnded } from '../model.ts'
 import { changeThread } from '../threads/change.ts'
 import { callerScope } from '../threads/gate.ts'
-import { findCard, findMessage, listUndelivered, lockThread, requeueMessage, settleMessages, shareGrant, type ThreadRow } from '../threads/sql.ts'
+import type { ApprovalRow } from '../threads/sql.ts'
+import {
+  findCard,
+  findMessage,
+  listUndelivered,
+  lockThread,
+  requeueMessage,
+  settleMessages,
+  shareGrant,
+  type ThreadRow,
+} from '../threads/sql.ts'
 import { aboutStored, decidedNews, REASON, type Settle, stillPasses, wholePayload } from './settle.ts'
 import { findAskOfMessage, settleAskIf } from './sql.ts'
-import type { Scope } from '../../db/scope.ts'
-import type { Tx } from '../../db/tx.ts'
-import type { ApprovalRow } from '../threads/sql.ts'
 
 export const settleSend: Settle = async (house, t, scope, task, ask, end) => {
   const grant = await shareGrant(t, scope, ask.relay_grant_id)
@@ -41,7 +51,11 @@ export const settleSend: Settle = async (house, t, scope, task, ask, end) => {
 }
 
 /** Where a thread stands by what its caller sent and nobody has taken: it waits for people while any of that does. */
-export async function standing(t: Tx, scope: Scope, thread: ThreadRow): Promise<{ state?: 'queued' | 'delivering' | 'waiting_owner'; approval: ApprovalRow | null }> {
+export async function standing(
+  t: Tx,
+  scope: Scope,
+  thread: ThreadRow,
+): Promise<{ state?: 'queued' | 'delivering' | 'waiting_owner'; approval: ApprovalRow | null }> {
   const left = (await listUndelivered(t, scope, [thread.id])).filter((one) => one.state !== 'exhausted')
   const held = left.find((one) => one.state === 'held')
   const ask = held && (await findAskOfMessage(t, scope, held.id, 'send_in'))

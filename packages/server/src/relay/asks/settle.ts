@@ -72,7 +72,13 @@ export async function aboutStored(
     card,
     grant,
     peer: await findPeer(t, grant.id, 'caller'),
-    ...{ threadId: thread.id, face: thread.face, first: how.action === 'thread.start', sequence: message.sequence, skill: message.skill },
+    ...{
+      threadId: thread.id,
+      face: thread.face,
+      first: how.action === 'thread.start',
+      sequence: message.sequence,
+      skill: message.skill,
+    },
     ...{ parts: payload.parts, partKinds: message.part_kinds, mediaTypes: message.media_types },
     ...{ sizeBytes: message.size_bytes, payloadHash: message.payload_hash },
     facts: (message.facts ?? {}) as About['facts'],
@@ -81,7 +87,13 @@ export async function aboutStored(
 }
 
 /** Null where what is there is not what people saw; that goes nowhere. */
-export async function wholePayload(house: RelayHouse, t: Tx, scope: Scope, message: MessageRow, ask: MessageAsk): Promise<Payload | null> {
+export async function wholePayload(
+  house: RelayHouse,
+  t: Tx,
+  scope: Scope,
+  message: MessageRow,
+  ask: MessageAsk,
+): Promise<Payload | null> {
   const payload = (await openPayloads(house, t, scope, [message])).get(message.id)
   if (payload && message.payload_hash === ask.payload_hash && isWhole(message, payload)) return payload
   house.log.error({ thread_id: message.thread_id, message_id: message.id }, 'a message is not what was approved; it goes nowhere')

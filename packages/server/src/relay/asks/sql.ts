@@ -36,7 +36,9 @@ export const findMessageAsk = (t: Tx, scope: Scope, taskId: string) => t.maybe<M
     expires_at, escalated_at
   from message_asks where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text`
 
-export const findAskOfMessage = (t: Tx, scope: Scope, messageId: string, what: What) => t.maybe<Pick<MessageAsk, 'task_id' | 'state' | 'expires_at'>>`
+export const findAskOfMessage = (t: Tx, scope: Scope, messageId: string, what: What) => t.maybe<
+  Pick<MessageAsk, 'task_id' | 'state' | 'expires_at'>
+>`
   select task_id, state, expires_at from message_asks
   where tenant_id = ${scope.tenantId}::uuid and message_id = ${messageId}::text and what = ${what}::text`
 
@@ -55,7 +57,9 @@ export const escalateAskIf = (t: Tx, scope: Scope, taskId: string, until: Date) 
   update message_asks set escalated_at = ${t.now}::timestamptz, expires_at = ${until}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text and state = 'open' and on_timeout = 'escalate' and escalated_at is null`
 
-export const openAsksOfThreads = (t: Tx, scope: Scope, ids: readonly string[]) => t.rows<Pick<MessageAsk, 'task_id' | 'message_id' | 'what' | 'expires_at'>>`
+export const openAsksOfThreads = (t: Tx, scope: Scope, ids: readonly string[]) => t.rows<
+  Pick<MessageAsk, 'task_id' | 'message_id' | 'what' | 'expires_at'>
+>`
   select task_id, message_id, what, expires_at from message_asks
   where tenant_id = ${scope.tenantId}::uuid and thread_id = any (${ids}::text[]) and state = 'open' order by task_id`
 

@@ -5,8 +5,8 @@ import type { Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
 import { keepDecisions } from '../../identity/policies/recorded.ts'
 import { newId, tenantWire } from '../../std/id.ts'
-import { type FactDeclaration, readFacts } from '../cards/facts.ts'
 import { type Asked, openAsk } from '../asks/ask.ts'
+import { type FactDeclaration, readFacts } from '../cards/facts.ts'
 import type { RelayHouse } from '../house.ts'
 import type { ThreadState } from '../model.ts'
 import { changeThread, deadlineOf, dueOf, openThread } from './change.ts'
@@ -14,10 +14,10 @@ import { type About, callerScope, decidedOf, type Face, judgeMessage, refuseDeni
 import { isAccepted, mediaTypeOf, mediaTypes, partKinds } from './parts.ts'
 import { keptFor, type Payload, payloadHash, sealPayload } from './payload.ts'
 import {
+  type ApprovalRow,
   addUsage,
   type CardRow,
   countOpen,
-  type ApprovalRow,
   findCard,
   findPeer,
   type GrantRow,
@@ -122,7 +122,15 @@ export const startThread = <T>(
     await tellThread(house, t, scope, thread, 0, [
       { type: 'thread.accepted', data: { state, context_id: thread.context_id, skill: thread.skill, ...decidedOf(made.judged) } },
       { type: 'message.accepted', message },
-      ...(asked ? [asked.news, { type: 'thread.awaiting_approval' as const, data: { state, message_id: message.id, approval: { ...asked.approval } } }] : []),
+      ...(asked
+        ? [
+            asked.news,
+            {
+              type: 'thread.awaiting_approval' as const,
+              data: { state, message_id: message.id, approval: { ...asked.approval } },
+            },
+          ]
+        : []),
     ])
     return show(t, { thread, message, card, approval: asked?.approval ?? null })
   })
@@ -152,7 +160,11 @@ export const sendMessage = <T>(
     await insertMessages(t, scope, [message])
     await count(t, scope, grant, message)
     const news = [{ type: 'message.accepted' as const, message, data: decidedOf(made.judged) }, ...(asked ? [asked.news] : [])]
-    const next = waits ? {} : asked ? ({ state: 'awaiting_approval', approval: asked.approval } as const) : ({ state: 'queued' } as const)
+    const next = waits
+      ? {}
+      : asked
+        ? ({ state: 'awaiting_approval', approval: asked.approval } as const)
+        : ({ state: 'queued' } as const)
     const data = asked && !waits ? { message_id: message.id, approval: { ...asked.approval } } : {}
     const now = await changeThread(house, t, scope, thread, card, next, news, data)
     return show(t, { thread: now, message, card, approval: asked?.approval ?? null })
@@ -274,14 +286,24 @@ async function judge(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, gran
 type Made = Awaited<ReturnType<typeof judge>>
 
 /** In the inbox of whoever owns the agent. Nobody of the asking side decides it, but where somebody plays both sides to try it out (R6). */
-async function askIf(house: RelayHouse, t: Tx, scope: Scope, { message, judged, about, card, grant, risk }: Made): Promise<Asked | null> {
+async function askIf(
+  house: RelayHouse,
+  t: Tx,
+  scope: Scope,
+  { message, judged, about, card, grant, risk }: Made,
+): Promise<Asked | null> {
   if (judged.outcome.outcome !== 'ask') return null
   const sender = {
     label: grant.label,
     tenant: grant.asker_tenant === null ? null : tenantWire(grant.asker_tenant),
     agent: grant.asker_agent,
   }
-  const told = { ...{ what: 'send_in' as const, judged, about, sender, risk }, messageId: message.id, slug: card.slug, grantLabel: grant.label }
+  const told = {
+    ...{ what: 'send_in' as const, judged, about, sender, risk },
+    messageId: message.id,
+    slug: card.slug,
+    grantLabel: grant.label,
+  }
   const asker = { ...callerScope(scope, grant), principal: grant.id }
   return openAsk(house, t, asker, told, grant.sandbox ? null : { userId: about.peer?.user_id ?? null })
 }

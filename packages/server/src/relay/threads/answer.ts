@@ -12,7 +12,13 @@ import { mintIn } from './token.ts'
 const MOST = 1_000
 
 /** `withToken`: a thread token of the caller's side rides on it. */
-export async function showAccepted(house: RelayHouse, t: Tx, scope: Scope, { thread, message, approval: own }: Accepted, withToken: boolean) {
+export async function showAccepted(
+  house: RelayHouse,
+  t: Tx,
+  scope: Scope,
+  { thread, message, approval: own }: Accepted,
+  withToken: boolean,
+) {
   const minted = withToken ? await mintIn(t, scope, thread, 'caller') : null
   const { state, context_id, approval } = showThread(thread, house.origin())
   return {

@@ -112,10 +112,10 @@ export const foreignScope = (tenantId: string, agent: { id: string; label: strin
 })
 
 /** As whom a caller is judged where it comes in, and named by the tasks about it. */
-export const callerScope = (
-  scope: Scope,
-  grant: Pick<GrantRow, 'id' | 'asker_agent' | 'label'>,
-): Scope => ({ ...foreignScope(scope.tenantId, { id: grant.asker_agent ?? grant.id, label: grant.label }, scope.requestId), address: scope.address ?? null })
+export const callerScope = (scope: Scope, grant: Pick<GrantRow, 'id' | 'asker_agent' | 'label'>): Scope => ({
+  ...foreignScope(scope.tenantId, { id: grant.asker_agent ?? grant.id, label: grant.label }, scope.requestId),
+  address: scope.address ?? null,
+})
 
 /** Ends the transaction of a message that policy refuses; `throughGate` says so and answers the problem. */
 class Denied extends Error {
@@ -175,10 +175,18 @@ export async function tellRefusedIn(
   const resource = threadId === null ? { type: 'relay_grant', id: grant.id } : { type: 'thread', id: threadId }
   if (judged) await tellDecided(house, t, scope, judged, payloadHash === null ? {} : { payload_hash: payloadHash })
   const decided = judged && { ...decidedOf(judged), outcome: judged.outcome.outcome }
-  await record(t, scope, 'thread.refused', { ...data, ...(decided ? { context_digest: decided.context_digest } : {}) }, {
-    resource,
-    ...(decided ? { decision: { outcome: decided.outcome, policy_ids: decided.policy_ids, policy_version: decided.policy_version } } : {}),
-  })
+  await record(
+    t,
+    scope,
+    'thread.refused',
+    { ...data, ...(decided ? { context_digest: decided.context_digest } : {}) },
+    {
+      resource,
+      ...(decided
+        ? { decision: { outcome: decided.outcome, policy_ids: decided.policy_ids, policy_version: decided.policy_version } }
+        : {}),
+    },
+  )
   const { asker_tenant: asker } = grant
   if (asker === null || asker === scope.tenantId) return
   const there = { ...scope, tenantId: asker }
