@@ -60,6 +60,7 @@ import { watchHolds } from '../proxy/holds/watch.ts'
 import { requestRoutes } from '../proxy/requests/routes.ts'
 import type { A2aHouse } from '../relay/a2a/house.ts'
 import { a2aRoutes } from '../relay/a2a/routes.ts'
+import { messageActs } from '../relay/asks/acts.ts'
 import { relayActs } from '../relay/asks.ts'
 import { relayBearers } from '../relay/bearers.ts'
 import { republishAll } from '../relay/cards/publish.ts'
@@ -225,7 +226,7 @@ export function openRooms(ground: Ground): Rooms {
     follows: [],
     waits: openThreadWaits(db, log),
   }
-  held.set('relay', relayActs({ creq_: requestActs(relay) }))
+  held.set('relay', relayActs({ creq_: requestActs(relay), msg_: messageActs(relay) }))
   identity.leaked = [endLeaked(relay)]
   const gate: GateHouse = {
     vault,

@@ -15,6 +15,7 @@ export function relayActs(keepers: Keepers): HeldActs {
   return {
     waiting: async (t, scope, taskId) => (await of(t, scope, taskId)).waiting(t, scope, taskId),
     escalated: async (t, scope, taskId, until) => (await of(t, scope, taskId)).escalated(t, scope, taskId, until),
+    refuseDecider: async (t, scope, task) => keeperOf(task.origin_ref).refuseDecider?.(t, scope, task),
     settled: (t, scope, task, end) => keeperOf(task.origin_ref).settled(t, scope, task, end),
     judgeEdit: (t, scope, task, args) => keeperOf(task.origin_ref).judgeEdit(t, scope, task, args),
   }

@@ -130,6 +130,7 @@ async function lookAt(
     throw await revisedSince(t, scope, row, input.seen_revision)
   const openUrl = `${house.origin()}/tasks/${row.id}`
   const have = fixing ? STRONGEST : assuranceOf(t, scope)
+  await house.held.get(row.origin)?.refuseDecider?.(t, scope, row)
   const steppedIn = refuseUnlessAllowed({ scope, row, person, reason: input.reason, around, have, openUrl })
   const content = opener.task(row)
   const deciding = { scope, row, content, person, steppedIn, have, type: input.type, args: input.args ?? null, openUrl }

@@ -4,6 +4,7 @@ import { enqueue } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
 import { type Scope, systemScope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
+import { withdrawAsksOfGrant } from '../asks/ask.ts'
 import type { RelayHouse } from '../house.ts'
 import { sideOf } from '../party.ts'
 import { endThreadsOfGrant } from '../threads/end.ts'
@@ -19,6 +20,8 @@ export type Revoked = { state: GrantRow['state']; threads_revoked: number }
 /** What has ended already stays as it ended. */
 export const revokeGrant = (house: RelayHouse, scope: Scope, id: string, reason: string | null): Promise<Revoked> =>
   judgedGrant(house, scope, { action: 'relay_grant.revoke', resource: id, body: {} }, async (t) => {
+    // The questions first, then the relay grant: whoever decides one takes them in that order.
+    await withdrawAsksOfGrant(house, t, scope, id)
     const revoked = await endGrantIfActive(t, scope, id, 'revoked', reason)
     if (revoked) return { state: 'revoked', threads_revoked: await settle(house, t, scope, revoked, 'relay_grant.revoked') }
     const row = await findGrant(t, scope, id)

@@ -14,6 +14,8 @@ export type HeldActs = {
   /** null: it waits no more. */
   waiting(t: Tx, scope: Scope, taskId: string): Promise<WaitingAct | null>
   escalated(t: Tx, scope: Scope, taskId: string, until: Date): Promise<void>
+  /** Throws what stands against this person beyond the rules of tasks: that they belong to the asking side of another tenant. */
+  refuseDecider?(t: Tx, scope: Scope, task: TaskRow): Promise<void>
   /** In the transaction of the task's end, whatever brought it about. */
   settled(t: Tx, scope: Scope, task: TaskRow, end: ActEnd): Promise<void>
   /** Edited arguments are judged as the act that they would be (T46): how many people policy wants for it; throws `edited_action_denied`. */
