@@ -2,7 +2,6 @@
 import { expect, test } from 'vitest'
 import type { Person } from '#harness'
 import { sealStep } from '../../events/audit/sealing.ts'
-import { openLog } from '../../std/log.ts'
 import { type Loose, openRelay, type RelayTest, relayAgent } from '../testing/relay.ts'
 
 const PEOPLE =
@@ -143,7 +142,7 @@ test('R82 each ask ends in an event with a receipt, also where nobody answered',
   await relay.house.clock.advance('601s')
   await relay.house.runJobs()
   const [decided] = await events(relay, 'approval.decided')
-  await sealStep({ db: relay.house.db, log: openLog({ level: 'silent', sink: () => undefined }) })
+  await sealStep({ db: relay.house.db })
   const receipt = await relay.house.bob.get(`/api/v1/events/${decided.id}/receipt`)
   expect(receipt.status).toBe(200)
   expect(receipt.body.receipt).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/)
