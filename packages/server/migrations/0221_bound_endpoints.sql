@@ -26,6 +26,8 @@ alter table countersign.deliveries
   add column relay_grant_id text collate "C",
   -- What a delivery to an owner's agent brings: its Idempotency-Key.
   add column message_id text collate "C",
+  -- So long somebody waits for what is answered to it (R60).
+  add column wait_until timestamptz(3),
   add constraint deliveries_bound check ((form in ('owner', 'owner_thin', 'caller', 'caller_thin', 'a2a')) = (side is not null));
 alter table countersign.deliveries drop constraint deliveries_form_check;
 alter table countersign.deliveries add constraint deliveries_form_check

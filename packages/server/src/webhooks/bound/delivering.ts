@@ -37,6 +37,8 @@ export type Telling = {
   key: string
   /** Of what is brought to an owner's agent. */
   messageId?: string | null
+  /** Somebody waits for what is answered, and for so long: told as what is left of it, and the attempt may last as long (R60). */
+  waitMs?: number
   /** Of the caller's side. */
   relayGrantId: string | null
   /** The subject whose key seals the bodies: with it they are gone. */
@@ -66,7 +68,9 @@ export async function deliverTo(
     form,
     bytes: sealText(sealing, bodyPlace(scope, eventId, form), render(t, scope, told, form)),
   }))
-  const row = { eventId, type, side, key, relayGrantId, sealedUnder, messageId: told.messageId ?? null, trigger: 'auto' as const }
+  const messageId = told.messageId ?? null
+  const waitUntil = told.waitMs === undefined ? null : new Date(t.now.getTime() + told.waitMs)
+  const row = { eventId, type, side, key, relayGrantId, sealedUnder, messageId, waitUntil, trigger: 'auto' as const }
   return insertBoundDeliveries(t, scope, row, listeners, bodies)
 }
 
@@ -104,6 +108,7 @@ export async function pingBound(
     side,
     key: boundTo,
     messageId: null,
+    waitUntil: null,
     relayGrantId: null,
     trigger: 'test' as const,
     sealedUnder,

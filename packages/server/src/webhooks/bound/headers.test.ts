@@ -151,15 +151,21 @@ test('R46 §12.14 who asked is told in a token of the instance for this origin, 
   })
 })
 
-test('R60 R67 what is left of a window is told, and the attempt may last as long and no longer than 25 seconds', async () => {
+test('R60 R67 what is left of a window is told while somebody waits, and not after it', async () => {
   const there = await openReceiver()
   const rig = await openBinder([there])
   await rig.put(rig.card, { url: `${there.origin}/agent`, generate_secret: true })
-  rig.room.attempt = ({ attempt }) => (attempt === 1 ? { waitMs: 1_234.5 } : {})
-  there.answers = [500]
-  await rig.message(rig.thread())
+  there.answers = [500, 500]
+  await rig.message(rig.thread(), { waitMs: 20_000 })
   await rig.house.runJobs()
-  await rig.house.clock.advance('6s')
+  await rig.house.clock.advance('8s')
   await rig.house.runJobs()
-  expect(there.got.map((got) => got.headers['countersign-wait-ms'])).toEqual(['1234', undefined])
+  await rig.house.clock.advance('6m')
+  await rig.house.runJobs()
+  const [first, second, third] = there.got.map((got) => got.headers['countersign-wait-ms'])
+  expect(Number(first)).toBeGreaterThan(10_000)
+  expect(Number(first)).toBeLessThanOrEqual(20_000)
+  expect(Number(second)).toBeGreaterThan(0)
+  expect(Number(second)).toBeLessThanOrEqual(12_000)
+  expect([third, there.got.length]).toEqual([undefined, 3])
 })

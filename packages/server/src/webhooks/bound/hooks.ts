@@ -28,8 +28,6 @@ export type BoundAttempt = {
   caller?: CallerClaims
   /** Made for this attempt: `Countersign-Reply-Token`. */
   replyToken?: string
-  /** What is left of a window in which somebody waits: `Countersign-Wait-Ms`. The attempt may last as long. */
-  waitMs?: number
   /** So much of an answer is read; without it none is. */
   replyBytes?: number
 }

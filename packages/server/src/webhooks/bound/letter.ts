@@ -32,7 +32,8 @@ export async function boundLetter(
   if (!house.bound) throw new Error('Nobody answers for what is bound.')
   const attempt = await house.bound.attempt(t, scope, boundDelivery(took, material.boundTo as string))
   if (attempt === null) return null
-  const { waitMs, replyBytes } = attempt
+  const { replyBytes } = attempt
+  const waitMs = waitOf(t, took)
   const timeoutMs = Math.max(material.timeoutMs, Math.min(waitMs ?? 0, LONGEST_WINDOW_MS))
   const headers = {
     ...(material.headers ? (JSON.parse(material.headers.reveal()) as Record<string, string>) : {}),
@@ -40,10 +41,17 @@ export async function boundLetter(
     'webhook-attempt': String(took.attempt),
     'countersign-delivery': took.id,
     'idempotency-key': took.message_id ?? took.event_id,
+    ...(waitMs === null ? {} : { 'countersign-wait-ms': String(waitMs) }),
     ...(await spokenHeaders(house, t, attempt, new URL(material.url).origin)),
     ...(await proofOf(house, t, took, material, body)),
   }
   return { body, headers, timeoutMs, ...(replyBytes === undefined ? {} : { replyBytes }) }
+}
+
+/** What is left of it; null: nobody waits, or nobody any more. */
+function waitOf(t: Tx, { wait_until }: Took): number | null {
+  const left = wait_until === null ? 0 : wait_until.getTime() - t.now.getTime()
+  return left > 0 ? left : null
 }
 
 export const boundDelivery = (took: Took, boundTo: string): BoundDelivery => ({
@@ -66,12 +74,11 @@ async function spokenHeaders(
   attempt: BoundAttempt,
   audience: string,
 ): Promise<Record<string, string>> {
-  const { caller, replyToken, waitMs } = attempt
+  const { caller, replyToken } = attempt
   const at = { issuer: house.origin(), audience, now: t.now }
   return {
     ...(caller ? { 'countersign-caller': callerProof(await signingKey(house, t, 'relay-sign'), caller, at) } : {}),
     ...(replyToken === undefined ? {} : { 'countersign-reply-token': replyToken }),
-    ...(waitMs === undefined ? {} : { 'countersign-wait-ms': String(Math.max(0, Math.floor(waitMs))) }),
   }
 }
 

@@ -58,6 +58,7 @@ export type BoundTelling = {
   side: Side
   key: string
   messageId: string | null
+  waitUntil: Date | null
   relayGrantId: string | null
   trigger: 'auto' | 'test'
   /** The subject whose key seals the bodies. */
@@ -87,11 +88,11 @@ export const insertBoundDeliveries = (
     join endpoints e on e.tenant_id = ${scope.tenantId}::uuid and e.id = l.endpoint_id and e.state <> 'deleted'
   ), written as (
     insert into deliveries (id, tenant_id, endpoint_id, event_id, event_type, resource_id, form, state, trigger, once, fifo, next_at, created_at, side,
-      relay_grant_id, message_id)
+      relay_grant_id, message_id, wait_until)
     select l.delivery_id, ${scope.tenantId}::uuid, l.id, ${told.eventId}::text, ${told.type}::text, ${told.key}::text, l.form,
       case l.state when 'active' then 'pending' else 'held' end, ${told.trigger}::text, ${told.trigger === 'test'}::boolean,
       ${told.trigger === 'auto'}::boolean, ${t.now}::timestamptz, ${t.now}::timestamptz, ${told.side}::text, ${told.relayGrantId}::text,
-      ${told.messageId}::text
+      ${told.messageId}::text, ${told.waitUntil}::timestamptz
     from listening l order by l.id
     returning id, ord, endpoint_id, endpoint_id as lane, state, generation, fifo, resource_id as key
   ), made as (${enqueued(scope, sql`(select w.*, l.slots from written w join listening l on l.delivery_id = w.id where w.state = 'pending')`)})

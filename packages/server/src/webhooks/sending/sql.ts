@@ -148,6 +148,7 @@ export type Took = {
   side: 'owner' | 'caller' | null
   relay_grant_id: string | null
   message_id: string | null
+  wait_until: Date | null
   was_sending_since: Date | null
   was_paced: boolean
   timeouts: number | null
@@ -179,7 +180,7 @@ export const takeDeliveries = (t: Tx, scope: Scope, claimed: readonly Claimed[])
   )
   select d.id, d.generation, d.endpoint_id, d.endpoint_version, d.event_id, d.event_type, d.resource_id, d.form, b.bytes, b.subject, d.tries,
     d.attempts as attempt, d.trigger, d.once, d.fifo, d.started_at, d.succeeded_at is not null as succeeded_before, d.source, d.target_url,
-    d.target_mode, d.side, d.relay_grant_id, d.message_id, d.was_sending_since, d.was_paced, h.timeouts, h.failing_since, h.slowed_until
+    d.target_mode, d.side, d.relay_grant_id, d.message_id, d.wait_until, d.was_sending_since, d.was_paced, h.timeouts, h.failing_since, h.slowed_until
   from taken d
   left join event_bodies b on b.tenant_id = d.tenant_id and b.event_id = d.event_id and b.form = d.form
   left join endpoint_health h on h.tenant_id = d.tenant_id and h.endpoint_id = d.endpoint_id`
