@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { setup } from '#harness'
 import type { Role, Scope } from '../../packages/server/src/db/scope.ts'
 import { systemScope } from '../../packages/server/src/db/scope.ts'
+import { acceptedBy } from '../../packages/server/src/http/credential.ts'
 import type { Route } from '../../packages/server/src/http/route.ts'
 import { isAction, KEY_SCOPES, type KeyScope, needsStepUp, ROLES, reach } from '../../packages/server/src/identity/matrix.ts'
 import { describeRoutes } from '../../packages/server/src/main/rooms.ts'
@@ -24,7 +25,7 @@ const pathOf = ({ path, spec }: Route): string =>
     return prefix ? newId(prefix as 'task') : 'nobody'
   })
 
-const REFUSED = ['forbidden', 'scope_missing', 'agent_may_not_decide', 'step_up_required']
+const REFUSED = ['wrong_token_kind', 'forbidden', 'scope_missing', 'agent_may_not_decide', 'step_up_required']
 
 /** Whether the matrix let this call through to its verb; what the verb then says of an empty body or an unknown id is not asked. */
 async function verdict(one: Route, caller: { raw(path: string, init?: RequestInit): Promise<Response> }): Promise<string> {
@@ -40,6 +41,7 @@ async function verdict(one: Route, caller: { raw(path: string, init?: RequestIni
     return 'allowed'
   }
   const text = await answer.text()
+  if (answer.status === 401 && text.includes('"wrong_token_kind"')) return 'wrong_token_kind'
   if (answer.status >= 500 || answer.status === 401 || answer.status === 429) return `${answer.status} ${text}`
   const code = answer.status === 403 ? (JSON.parse(text) as { code: string }).code : 'allowed'
   return REFUSED.includes(code) ? code : 'allowed'
@@ -71,8 +73,9 @@ test('P60 T17 every cell: each role calls each route, and the matrix lets throug
     const cells = await Promise.all(guarded.map(async (one) => [role, headOf(one), await verdict(one, person)]))
     expect(cells).toEqual(
       guarded.map((one) => {
-        const isOpen = one.spec.auth !== 'key' && reach(scope, one.spec.action as string) !== 'none'
-        return [role, headOf(one), isOpen ? 'allowed' : 'forbidden']
+        if (!acceptedBy(one.spec).includes('session'))
+          return [role, headOf(one), one.spec.credentials ? 'wrong_token_kind' : 'forbidden']
+        return [role, headOf(one), reach(scope, one.spec.action as string) === 'none' ? 'forbidden' : 'allowed']
       }),
     )
   }
@@ -106,7 +109,7 @@ test('P60 P63 T19 every cell of an agent key and of a tenant-wide key, with the 
         house.nobody.raw(path, { ...init, headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' } }),
     }
     for (const one of guarded) {
-      const allowed = one.spec.auth !== 'session' && reach(scope, one.spec.action as string) !== 'none'
+      const allowed = acceptedBy(one.spec).includes('key') && reach(scope, one.spec.action as string) !== 'none'
       const answer = await verdict(one, caller)
       expect([kind, headOf(one), allowed ? answer : REFUSED.includes(answer)]).toEqual([
         kind,

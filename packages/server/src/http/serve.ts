@@ -112,6 +112,8 @@ export async function serve(
   if (spec.auth === 'none' && !spec.credentials) service.handed.refuseGuest?.(exchange)
   const asker = await whoAsks(service, entry, exchange)
   gathered.scope = asker
+  // What somebody may not do at home they do nowhere: said before anything is said of the thing.
+  if (spec.enter && spec.action && isAtHome(asker)) await service.handed.authorise(asker, spec.action)
   const scope = await entered(entry, asker, params, exchange)
   gathered.scope = scope
   if (spec.auth !== 'none') {
@@ -136,6 +138,9 @@ export async function serve(
   if (key === null || spec.auth === 'none' || spec.idempotency === 'none') return run(request)
   return once(request, key, body)
 }
+
+/** With a role or a key's scopes in a tenant of their own; a token of the relay has none. */
+const isAtHome = (scope: Scope): boolean => ['session', 'key'].includes(kindOf(scope)) && scope.actor.type !== 'system'
 
 /** Reads go on while the database takes no writes; nothing else does (queue.md Q136). */
 export const takerOf = ({ limits }: Service, { route }: Entry): Limits['take'] =>
