@@ -17,7 +17,7 @@ export type Two = {
   connect(terms?: object): Promise<{ requestId: string; grantId: string; token: string }>
   /** With a bearer of any kind. */
   as(token: string): Client
-  events(tenantId: string, like?: string): Promise<{ type: string; body: Record<string, never> }[]>
+  events(tenantId: string, like?: string): Promise<{ type: string; body: Record<string, unknown> }[]>
 }
 
 const KEY = ['threads:*', 'connection_requests:*', 'relay_grants:*', 'cards:*']
