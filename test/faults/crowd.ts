@@ -105,7 +105,7 @@ type Open = { id: string; tags: string[]; deadline_at: string }
 const isMine = ({ tags, deadline_at }: Open): boolean => !tags.includes(LATE) || Date.parse(deadline_at) - Date.now() < NEARLY_MS
 
 /** Again after a cut connection or a 5xx, as the same request with the same key. */
-async function insist(call: () => Promise<Answer>): Promise<Answer> {
+export async function insist(call: () => Promise<Answer>): Promise<Answer> {
   for (;;) {
     const answer = await call().catch((error: unknown) => {
       if (error instanceof TypeError) return null // fetch: cut, or refused
@@ -116,7 +116,7 @@ async function insist(call: () => Promise<Answer>): Promise<Answer> {
   }
 }
 
-const breathe = () => new Promise<void>((resolve) => void setTimeout(resolve, 50))
+export const breathe = () => new Promise<void>((resolve) => void setTimeout(resolve, 50))
 
 /** Holds what was acknowledged against what is there. Answers what was lost: nothing. */
 export async function reckon(
