@@ -15,6 +15,8 @@ import { requireProof } from '../identity/proof.ts'
 import { recordLook } from '../identity/tenants/break-glass.ts'
 import { openWatch } from '../identity/watch.ts'
 import { gateVerbs } from '../proxy/gate/verbs.ts'
+import { isTokenScope } from '../relay/bearers.ts'
+import { openTokenWatch } from '../relay/watch.ts'
 import type { Log } from '../std/log.ts'
 import { startSealing } from './audit.ts'
 import { type Config, tlsFiles } from './config.ts'
@@ -89,6 +91,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { identity, channels, webhooks } = rooms
   identity.hasDesk = options.beside !== undefined
   const inside: Inside = { identity, channels, webhooks, db, knock: (request) => app.fetch(request), origin }
+  const ended = { key: openWatch(db).watch, token: openTokenWatch(db, log) }
   const app: App = buildApp({
     house: { db, log, clock, keyring },
     // Each listener has its own routes and no others; a process without the web answers probes alone (P19).
@@ -115,7 +118,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     looked: (scope, route, params, result) => recordLook(identity, scope, route, params, result),
     authorise,
     stepUp: (scope) => requireProof(scope, clock.now()),
-    revoked: openWatch(db).watch,
+    revoked: (scope, fn) => (isTokenScope(scope) ? ended.token(scope, fn) : ended.key(scope, fn)),
     keyExposed: (key) => exposeKey(identity, key, 'url'),
   })
   const beside: Listener[] = []

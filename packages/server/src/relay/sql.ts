@@ -124,3 +124,12 @@ export const ownsAgent = (t: Tx, scope: Scope, agentId: string | null) => t.one<
 export const findRequestState = (t: Tx, scope: Scope, cardId: string, agentId: string) => t.maybe<{ state: string }>`
   select state from connection_requests where tenant_id = ${scope.tenantId}::uuid and card_id = ${cardId}::text and asker_agent = ${agentId}::text
   order by id desc limit 1`
+
+/** Those that still open something: relay tokens with a live relay grant, and thread tokens. */
+export const liveTokens = (t: Tx, scope: Scope, ids: readonly string[]) => t.rows<{ id: string }>`
+  select k.id from relay_tokens k join relay_grants g on g.tenant_id = k.tenant_id and g.id = k.relay_grant_id
+  where k.tenant_id = ${scope.tenantId}::uuid and k.id = any (${ids}::text[]) and k.expires_at > ${t.now}::timestamptz
+    and coalesce(k.ends_at > ${t.now}::timestamptz, true) and g.state = 'active' and coalesce(g.expires_at > ${t.now}::timestamptz, true)
+  union all
+  select k.id from thread_tokens k
+  where k.tenant_id = ${scope.tenantId}::uuid and k.id = any (${ids}::text[]) and k.expires_at > ${t.now}::timestamptz`

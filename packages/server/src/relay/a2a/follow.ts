@@ -103,7 +103,7 @@ async function readPage(house: A2aHouse, { scope }: Call, threadId: string, afte
       const row = await seeThread(t, scope, threadId)
       const thread = showThread(row, house.origin())
       const events = (await listThreadEvents(t, scope, threadId, after, PAGE)).map((one) => showEvent(scope, row.card_id, one))
-      let before = previous ?? (events.length === 0 ? 0 : (await lastOfTypes(t, scope, threadId, after, TYPES)).sequence)
+      let before = previous ?? (await lastOfTypes(t, scope, threadId, after, TYPES)).sequence
       const made: Made[] = []
       for (const event of events.filter((one) => TYPES.includes(one.type))) {
         const id = event.data.message_id
