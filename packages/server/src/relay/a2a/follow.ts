@@ -137,16 +137,15 @@ function frameOf(house: A2aHouse, thread: Thread, event: ThreadEvent, message: M
   return { frame: { payload: { $case: 'statusUpdate', value } }, entered }
 }
 
-/** What the thread was right after this event; what the event does not say of an approval is so only as long as it is open. */
+/** What the thread was right after this event, by what the event says: so every reader is told the same, whenever it reads. */
 function enteredBy(house: A2aHouse, thread: Thread, { data }: ThreadEvent): Entered {
   const state = data.state as ThreadState
   const asked = data.approval as { task_id: string; side: 'caller' | 'owner'; expires_at: string } | undefined
-  const open = thread.state === 'awaiting_approval' ? thread.approval : null
   return {
     state,
     outcome: (data.outcome ?? null) as Thread['outcome'],
     reason: (data.reason ?? null) as Thread['reason'],
-    approval: state !== 'awaiting_approval' ? null : asked ? { ...asked, url: taskUrl(house.origin(), asked.task_id) } : open,
+    approval: state === 'awaiting_approval' && asked ? { ...asked, url: taskUrl(house.origin(), asked.task_id) } : null,
     error: state === 'failed' ? thread.error : null,
   }
 }
