@@ -78,12 +78,13 @@ test('G2 the caller gives it up as well, by key or by session; what is not their
   const two = await openTwo()
   const { house, caller, bea } = two
   for (const by of [caller, bea]) {
-    const { grantId } = await two.connect()
+    const { grantId, token } = await two.connect()
+    await openThreads(two, two.as(token), 2)
     expect((await house.stranger.post(at(grantId, 'revoke'), {})).status).toBe(404)
     expect((await house.member.post(at(grantId, 'revoke'), {})).status).toBe(404)
     const key = { 'idempotency-key': `${grantId}-r` }
     const revoked = await by.post(at(grantId, 'revoke'), {}, key)
-    expect(revoked.body).toEqual({ state: 'revoked', threads_revoked: 0 })
+    expect(revoked.body).toEqual({ state: 'revoked', threads_revoked: 2 })
     expect((await by.post(at(grantId, 'revoke'), {}, key)).headers.get('idempotency-replayed')).toBe('true')
   }
 })

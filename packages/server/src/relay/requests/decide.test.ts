@@ -263,3 +263,21 @@ test('R25 §12.5 a replay of the approval has everything but the token', async (
   expect(token).toMatch(/^cs_live_rly_/)
   expect(await counts(house)).toEqual({ grants: 1, tokens: 1 })
 })
+
+test('R78 where silence is to escalate, a second group is asked for as long again, and can still agree', async () => {
+  const two = await openTwo()
+  const { house, caller } = two
+  const text = `@id("asks") @ask("May {agent} be connected?") @expires("10m") @on_timeout("escalate") permit (principal is Agent, action == Action::"connection_request.create", resource);
+@id("people") permit (principal is User, action, resource);`
+  const saved = await house.bob.post('/api/v1/policies', { text })
+  await house.bob.post(`/api/v1/policies/${saved.body.version}/activate`, {})
+  const { id } = await asked(two)
+  const first = new Date((await caller.get(at(id))).body.expires_at).getTime()
+  await house.clock.advance('10m')
+  await house.runJobs()
+  const escalated = (await caller.get(at(id))).body
+  expect(escalated.state).toBe('pending')
+  expect(new Date(escalated.expires_at).getTime()).toBeGreaterThan(first)
+  await house.clock.advance('9m')
+  expect((await approve(house.bob, id)).body.connection_request).toMatchObject({ state: 'approved' })
+})

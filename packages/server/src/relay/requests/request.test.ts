@@ -175,3 +175,16 @@ async function activate(by: Client, text: string): Promise<void> {
   expect([saved.status, saved.body.errors]).toEqual([201, []])
   expect((await by.post(`/api/v1/policies/${saved.body.version}/activate`, {})).status).toBe(200)
 }
+
+test('C1 R52 with an Idempotency-Key the repeat is the same answer, and no second question', async () => {
+  const { house, caller, slug } = await openTwo()
+  const send = (purpose: string) =>
+    caller.post(`/api/v1/agents/${slug}/connection-requests`, { purpose }, { 'idempotency-key': 'ask-1' })
+  const first = await send('To book.')
+  const again = await send('To book.')
+  expect([first.status, again.status, again.headers.get('idempotency-replayed')]).toEqual([201, 201, 'true'])
+  expect(again.body).toEqual(first.body)
+  expect((await send('Something else.')).body.code).toBe('idempotency_mismatch')
+  const { n } = await house.admin.one<{ n: number }>`select count(*)::integer as n from connection_requests`
+  expect(n).toBe(1)
+})
