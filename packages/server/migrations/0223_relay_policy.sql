@@ -13,6 +13,8 @@ create table countersign.message_asks (
   payload_hash text not null check (payload_hash ~ '^sha256:[0-9a-f]{64}$'),
   -- Of what a person made of it, where they changed something.
   edited_hash text check (edited_hash ~ '^sha256:[0-9a-f]{64}$'),
+  -- Of a reply: what it does to its thread, beside the messages that wait.
+  response jsonb,
   policy_version integer not null,
   policy_ids text[] not null,
   quorum integer not null check (quorum >= 1),

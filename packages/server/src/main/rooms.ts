@@ -29,7 +29,7 @@ import type { KeyringHouse } from '../identity/keys-at-rest/root/root-key.ts'
 import { keyringRoutes } from '../identity/keys-at-rest/routes.ts'
 import { openPasswords, type PasswordCost } from '../identity/password.ts'
 import type { Continuation } from '../identity/policies/countersign.ts'
-import { openPolicies } from '../identity/policies/judge.ts'
+import { type FactsOf, openPolicies } from '../identity/policies/judge.ts'
 import { policyRoutes } from '../identity/policies/routes.ts'
 import { guardrailsText } from '../identity/policies/starting.ts'
 import { principalRoutes } from '../identity/principal/routes.ts'
@@ -63,6 +63,7 @@ import { a2aRoutes } from '../relay/a2a/routes.ts'
 import { messageActs } from '../relay/asks/acts.ts'
 import { relayActs } from '../relay/asks.ts'
 import { relayBearers } from '../relay/bearers.ts'
+import { factsOfCards } from '../relay/cards/fact-types.ts'
 import { republishAll } from '../relay/cards/publish.ts'
 import { endLeaked } from '../relay/grants/held.ts'
 import type { RelayHouse } from '../relay/house.ts'
@@ -167,6 +168,9 @@ export type Rooms = {
 const JOBS_AT_ONCE = 16
 const GRACE = '10s'
 
+/** A fact has one type in a tenant, whether a provider of it declares it or a card; where both do, whoever came second was refused. */
+const factsOf: FactsOf = async (t, scope) => ({ ...(await factsOfCards(t, scope)), ...(await factsOfTenant(t, scope)) })
+
 export function openRooms(ground: Ground): Rooms {
   const { config, db, keyring, log, origin } = ground
   const passwords = openPasswords({ keyring, cost: ground.passwordCost })
@@ -184,7 +188,7 @@ export function openRooms(ground: Ground): Rooms {
   const audit = auditHouse(ground)
   const forms = openForms()
   const slots = openWaitSlots(ground.limits, db.clock)
-  const policies = openPolicies(guardrailsText(config.policyGuardrailsFile), factsOfTenant)
+  const policies = openPolicies(guardrailsText(config.policyGuardrailsFile), factsOf)
   const byName = new Map<ChannelName, Channel>()
   const continuations = new Map<string, Continuation>()
   const held = new Map<string, HeldActs>()

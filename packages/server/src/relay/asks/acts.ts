@@ -6,11 +6,12 @@ import type { RelayHouse } from '../house.ts'
 import { isOfAskingSide } from '../requests/sql.ts'
 import { findPeer } from '../threads/sql.ts'
 import { isTakenBack } from './ask.ts'
+import { judgeEditedReply, settleReply } from './reply.ts'
 import { settleSend } from './send.ts'
 import type { Settle } from './settle.ts'
-import { escalateAskIf, findMessageAsk, type MessageAsk, settleAskIf, type What } from './sql.ts'
+import { escalateAskIf, findMessageAsk, type MessageAsk, settleAskIf, settleReplies, type What } from './sql.ts'
 
-const SETTLES: Partial<Record<What, Settle>> = { send_in: settleSend }
+const SETTLES: Partial<Record<What, Settle>> = { send_in: settleSend, reply_out: settleReply }
 
 /** Of another tenant that is the asking side; who belongs to this one alone is told apart by the task itself. */
 async function isOfOtherSide(t: Tx, { relay_grant_id, what }: MessageAsk, userId: string): Promise<boolean> {
@@ -34,10 +35,14 @@ export const messageActs = (house: RelayHouse): HeldActs => ({
   async settled(t, scope, task, end) {
     const ask = await findMessageAsk(t, scope, task.id)
     if (ask?.state !== 'open') return
-    if (isTakenBack(t, task.id)) await settleAskIf(t, scope, task.id, { state: 'withdrawn' })
-    else await (SETTLES[ask.what] as Settle)(house, t, scope, task, ask as MessageAsk, end)
+    if (isTakenBack(t, task.id)) {
+      await settleAskIf(t, scope, task.id, { state: 'withdrawn' })
+      await settleReplies(t, scope, task.id, 'withdrawn', 'thread_ended')
+    } else await (SETTLES[ask.what] as Settle)(house, t, scope, task, ask as MessageAsk, end)
   },
-  async judgeEdit(_t, _scope, task) {
-    throw new Problem('task_not_open', { status: task.status })
+  async judgeEdit(t, scope, task, args) {
+    const ask = await findMessageAsk(t, scope, task.id)
+    if (!ask) throw new Problem('task_not_open', { status: task.status })
+    return judgeEditedReply(house, t, scope, task, ask, args)
   },
 })

@@ -9,7 +9,7 @@ import type { RelayHouse } from '../house.ts'
 import type { ApprovalRow } from '../threads/sql.ts'
 import type { News } from '../threads/tell.ts'
 import { askingOf, questionOf, type Told } from './question.ts'
-import { findAskOfMessage, insertMessageAsk, openAsksOfGrant, openAsksOfThreads, type What } from './sql.ts'
+import { findAskOfMessage, insertMessageAsk, type NewAsk, openAsksOfGrant, openAsksOfThreads, type What } from './sql.ts'
 
 export type Asked = { approval: ApprovalRow; news: News }
 
@@ -23,6 +23,7 @@ export async function openAsk(
   asker: Scope,
   told: Told,
   behalf: { userId: string | null } | null,
+  response: NewAsk['response'] = null,
 ): Promise<Asked> {
   const { about, judged, messageId, what } = told
   const { policy_ids, policy_version } = judged.outcome
@@ -34,7 +35,7 @@ export async function openAsk(
   const task = await createTaskIn(house.tasks, t, { ...prepared, act })
   await insertMessageAsk(t, asker, {
     ...{ task_id: task.id, message_id: messageId, thread_id: about.threadId, relay_grant_id: about.grant.id, what },
-    ...{ action: about.action, payload_hash: about.payloadHash, policy_version, policy_ids },
+    ...{ action: about.action, payload_hash: about.payloadHash, response, policy_version, policy_ids },
     ...{ quorum: asking.quorum, on_timeout: asking.on_timeout, expires_at: task.deadline_at },
   })
   const approval = { task_id: task.id, side: sideAsked(what), expires_at: task.deadline_at.toISOString() }
@@ -47,7 +48,9 @@ export async function openAsk(
     policy_ids,
     policy_version,
   }
-  return { approval, news: { type: 'approval.requested', data } }
+  // Of a reply that may never come the caller learns nothing.
+  const news = response === null ? { data } : { data: { side: approval.side }, own: data }
+  return { approval, news: { type: 'approval.requested', ...news } }
 }
 
 // What ends with its thread is no answer of people: whoever settles asks is told so.

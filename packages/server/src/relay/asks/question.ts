@@ -23,6 +23,8 @@ export type Told = {
   grantLabel: string
   /** Of the card's skill; null where it says nothing. */
   risk: string | null
+  /** Of a reply: all of it is what `about` has, so an edit may take its place. */
+  editable?: boolean
 }
 
 /** Proposed arguments have at most 1 MiB; what is around the parts has the rest. */
@@ -49,7 +51,7 @@ export function questionOf(told: Told): CreateInput {
   const { request, outcome } = judged
   const shown = shownParts(about.parts)
   // An edit replaces the whole: so only where the whole is seen, and never the words of a peer (R80).
-  const editable = what === 'reply_out' && shown.isWhole
+  const editable = told.editable === true && shown.isWhole
   const words = wordsOf(told)
   const texts = asking.texts.length > 0 ? asking.texts : [ASKS[what]]
   return {

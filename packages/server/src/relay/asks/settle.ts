@@ -29,18 +29,17 @@ export async function decidedNews(
   task: TaskRow,
   ask: MessageAsk,
   end: ActEnd,
-  more: { reason: ThreadReason | null; message: MessageRow; editedHash?: string | null },
+  more: { reason: ThreadReason | null; message?: MessageRow; editedHash?: string | null },
 ): Promise<News> {
-  return {
-    type: 'approval.decided',
-    message: more.message,
-    data: {
-      ...{ task_id: task.id, side: sideAsked(ask.what), decision: end, action: ask.action, asked_hash: ask.payload_hash },
-      ...(more.editedHash ? { edited_hash: more.editedHash } : {}),
-      ...{ policy_version: ask.policy_version, policy_ids: ask.policy_ids, reason: more.reason },
-    },
-    own: await answersOf(t, scope, task),
+  const side = sideAsked(ask.what)
+  const data = {
+    ...{ task_id: task.id, side, decision: end, action: ask.action, asked_hash: ask.payload_hash },
+    ...(more.editedHash ? { edited_hash: more.editedHash } : {}),
+    ...{ policy_version: ask.policy_version, policy_ids: ask.policy_ids, reason: more.reason },
   }
+  const answers = await answersOf(t, scope, task)
+  const told = ask.response === null ? { data, own: answers } : { data: { side }, own: { ...data, ...answers } }
+  return { type: 'approval.decided', ...(more.message ? { message: more.message } : {}), ...told }
 }
 
 /** Each who answered, by the id of their decision, with what proved who they are. */

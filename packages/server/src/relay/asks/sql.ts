@@ -1,5 +1,7 @@
 // The statements over messages that wait for people. A transition is one conditional update; zero rows is an answer.
 import type { Scope, Tx } from '../../db/tx.ts'
+import type { ResponseOutcome } from '../model.ts'
+import type { MessageRow } from '../threads/sql.ts'
 
 export type What = 'send_in' | 'send_out' | 'reply_out' | 'reply_in'
 export type AskState = 'open' | 'agreed' | 'refused' | 'expired' | 'withdrawn'
@@ -12,6 +14,7 @@ export type MessageAsk = {
   action: string
   payload_hash: string
   edited_hash: string | null
+  response: { outcome: ResponseOutcome; error: { code: string; message: string } | null } | null
   policy_version: number
   policy_ids: string[]
   quorum: number
@@ -25,14 +28,14 @@ export type MessageAsk = {
 export type NewAsk = Omit<MessageAsk, 'edited_hash' | 'state' | 'opened_at' | 'escalated_at'>
 
 export const insertMessageAsk = (t: Tx, scope: Scope, one: NewAsk) => t.run`
-  insert into message_asks (task_id, tenant_id, message_id, thread_id, relay_grant_id, what, action, payload_hash, policy_version, policy_ids, quorum, on_timeout, state,
+  insert into message_asks (task_id, tenant_id, message_id, thread_id, relay_grant_id, what, action, payload_hash, response, policy_version, policy_ids, quorum, on_timeout, state,
     opened_at, expires_at)
   values (${one.task_id}::text, ${scope.tenantId}::uuid, ${one.message_id}::text, ${one.thread_id}::text, ${one.relay_grant_id}::text, ${one.what}::text,
-    ${one.action}::text, ${one.payload_hash}::text, ${one.policy_version}::integer, ${one.policy_ids}::text[], ${one.quorum}::integer, ${one.on_timeout}::text, 'open',
+    ${one.action}::text, ${one.payload_hash}::text, ${one.response === null ? null : JSON.stringify(one.response)}::jsonb, ${one.policy_version}::integer, ${one.policy_ids}::text[], ${one.quorum}::integer, ${one.on_timeout}::text, 'open',
     ${t.now}::timestamptz, ${one.expires_at}::timestamptz)`
 
 export const findMessageAsk = (t: Tx, scope: Scope, taskId: string) => t.maybe<MessageAsk>`
-  select task_id, message_id, thread_id, relay_grant_id, what, action, payload_hash, edited_hash, policy_version, policy_ids, quorum, on_timeout, state, opened_at,
+  select task_id, message_id, thread_id, relay_grant_id, what, action, payload_hash, edited_hash, response, policy_version, policy_ids, quorum, on_timeout, state, opened_at,
     expires_at, escalated_at
   from message_asks where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text`
 
@@ -66,3 +69,13 @@ export const openAsksOfThreads = (t: Tx, scope: Scope, ids: readonly string[]) =
 export const openAsksOfGrant = (t: Tx, scope: Scope, grantId: string) => t.rows<Pick<MessageAsk, 'task_id'>>`
   select task_id from message_asks
   where tenant_id = ${scope.tenantId}::uuid and relay_grant_id = ${grantId}::text and state = 'open' order by task_id`
+
+/** Under the thread's lock: a reply that people let go takes the number of the event that tells of it. */
+export const releaseReply = (t: Tx, scope: Scope, one: MessageRow) => t.run`
+  update messages set state = 'delivered', state_reason = null, delivered_at = ${t.now}::timestamptz, sequence = ${one.sequence}::bigint, payload = ${one.payload}::bytea,
+    payload_hash = ${one.payload_hash}::text, size_bytes = ${one.size_bytes}::integer, part_kinds = ${one.part_kinds}::text[], media_types = ${one.media_types}::text[]
+  where tenant_id = ${scope.tenantId}::uuid and id = ${one.id}::text and state = 'held'`
+
+export const settleReplies = (t: Tx, scope: Scope, taskId: string, state: 'refused' | 'withdrawn', reason: string) => t.run`
+  update messages set state = ${state}::text, state_reason = ${reason}::text
+  where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text and side = 'owner' and state = 'held'`

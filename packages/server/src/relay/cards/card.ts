@@ -9,6 +9,7 @@ import { ownOnly } from '../../identity/agent.ts'
 import { bodySha256, type CountersignedAct } from '../../identity/policies/countersign.ts'
 import { findAgent } from '../../identity/sql.ts'
 import { newId } from '../../std/id.ts'
+import { refuseFactClash } from './fact-types.ts'
 import type { CardsHouse } from './house.ts'
 import {
   type CardContent,
@@ -110,6 +111,7 @@ export async function createCard(house: CardsHouse, scope: Scope, input: Saved):
 export async function createCardIn(house: CardsHouse, t: Tx, scope: Scope, input: Saved): Promise<Card> {
   const content = readContent(NEW_CONTENT, input)
   await shareKeys(t, scope)
+  await refuseFactClash(house, t, scope, content)
   const settings = readCardSettings({ ...NEW_SETTINGS, agent_id: scope.agentId }, input)
   const agent = await serverOf(t, scope, settings.agent_id)
   const id = newId('card', t.now.getTime())
@@ -164,6 +166,7 @@ async function changeCardIn(house: CardsHouse, t: Tx, scope: Scope, row: CardRow
   )
   if (isSame && changed.length === 0) return show(house, row)
   const version = isSame ? row.version : row.version + 1
+  if (!isSame) await refuseFactClash(house, t, scope, content)
   if (settings.primary) await clearPrimary(t, scope, row.id)
   await updateCard(t, scope, row.id, { ...columnsOf(content, settings), version })
   if (!isSame) await publish(house, t, scope, { card_id: row.id, number: version, content })

@@ -250,3 +250,10 @@ export const lockKeys = (t: Tx, scope: Scope) => t.run`
   select pg_advisory_xact_lock(x'636b7900'::integer, hashtext(${scope.tenantId}::text))`
 export const shareKeys = (t: Tx, scope: Scope) => t.run`
   select pg_advisory_xact_lock_shared(x'636b7900'::integer, hashtext(${scope.tenantId}::text))`
+
+/** Of all versions, each name with the type that it was first given. */
+export const listFactsEver = (t: Tx, scope: Scope) => t.rows<{ name: string; type: 'long' | 'bool' | 'word' }>`
+  select distinct on (f ->> 'name') f ->> 'name' as name, f ->> 'type' as type
+  from card_versions v cross join lateral json_array_elements(v.content -> 'skills') as s cross join lateral json_array_elements(s -> 'facts') as f
+  where v.tenant_id = ${scope.tenantId}::uuid
+  order by f ->> 'name', v.created_at, v.card_id, v.number`

@@ -112,7 +112,7 @@ export const getMessage = (house: RelayHouse, scope: Scope, id: string, messageI
     async (t) => {
       await seeThread(t, scope, id)
       const row = await findMessage(t, scope, id, messageId)
-      const hidden = scope.relaySide === 'caller' && row?.side === 'owner' && (row.state === 'held' || row.state === 'refused')
+      const hidden = scope.relaySide === 'caller' && row?.side === 'owner' && row.sequence < 0
       if (!row || hidden) throw new Problem('not_found')
       const [message] = await shown(house, t, scope, [row])
       const state = (message as Message).payload_state

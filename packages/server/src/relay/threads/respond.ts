@@ -2,14 +2,18 @@
 import { Problem } from '@countersign/sdk'
 import { sha256 } from '../../crypto/token.ts'
 import type { Scope } from '../../db/scope.ts'
-import { type Tx, tx } from '../../db/tx.ts'
+import type { Tx } from '../../db/tx.ts'
 import { newId } from '../../std/id.ts'
+import { holdReply, judgeReply } from '../asks/hold.ts'
+import { openAsksOfThreads } from '../asks/sql.ts'
 import type { RelayHouse } from '../house.ts'
 import type { Part, ResponseOutcome } from '../model.ts'
 import { changeThread, type Next, openThread } from './change.ts'
+import { throughGate } from './gate.ts'
 import { mediaTypes, partKinds } from './parts.ts'
 import { keptFor, type Payload, payloadHash, sealPayload } from './payload.ts'
 import {
+  type ApprovalRow,
   type CardRow,
   findCard,
   findClaimed,
@@ -40,9 +44,10 @@ export type ResponseInput = {
   client_message_id?: string | undefined
 }
 export type Via = 'inbox' | 'person' | 'push' | 'a2a'
-export type Responded = { thread: ThreadRow; messages: MessageRow[] }
+/** `approval`: people are asked before the caller has it. */
+export type Responded = { thread: ThreadRow; messages: MessageRow[]; approval: ApprovalRow | null }
 
-const NEXT: Record<ResponseOutcome, Next> = {
+export const NEXT: Record<ResponseOutcome, Next> = {
   progress: { state: 'waiting_owner', reason: 'progress' },
   reply: { state: 'responded', reason: 'responded' },
   ask: { state: 'waiting_caller', reason: 'asked' },
@@ -59,8 +64,9 @@ export const respond = <T>(
   via: Via,
   input: ResponseInput,
   show: (t: Tx, done: Responded) => Promise<T>,
-): Promise<T> => tx(house.db, scope, async (t) => show(t, await respondIn(house, t, scope, threadId, via, input)))
+): Promise<T> => throughGate(house, scope, async (t) => show(t, await respondIn(house, t, scope, threadId, via, input)))
 
+/** Within `throughGate`, for policy may refuse it (R80). */
 export async function respondIn(
   house: RelayHouse,
   t: Tx,
@@ -71,10 +77,23 @@ export async function respondIn(
 ): Promise<Responded> {
   const thread = await openThread(t, scope, threadId)
   if (thread.state === 'awaiting_approval') throw new Problem('state_conflict', { state: thread.state })
+  if ((await openAsksOfThreads(t, scope, [thread.id])).some(({ what }) => what === 'reply_out'))
+    throw new Problem('state_conflict', { state: thread.state, reason: 'reply_held' })
   const card = await findCard(t, scope, { id: thread.card_id })
   if (!card) throw new Problem('not_found')
   const settled = await settle(t, scope, thread, via, input.claim_token)
   const messages = await compose(house, t, scope, card, thread, settled.length, input)
+  const judged = await judgeReply(house, t, scope, { card, thread, messages, input })
+  if (judged.outcome.outcome === 'ask') {
+    const held = await holdReply(house, t, scope, judged)
+    await insertMessages(t, scope, held.messages)
+    const next: Next = { state: 'waiting_owner', reason: 'reply_held', claimedUntil: null }
+    return {
+      thread: await changeThread(house, t, scope, thread, card, next, [...settled, held.news]),
+      messages: held.messages,
+      approval: held.approval,
+    }
+  }
   await insertMessages(t, scope, messages)
   const news: News[] = [...settled, ...messages.map(newsOf)]
   const { outcome } = input
@@ -86,7 +105,7 @@ export async function respondIn(
   }
   const first = messages.find((one) => one.kind !== 'artifact')
   const now = await changeThread(house, t, scope, thread, card, next, news, first ? { message_id: first.id } : {})
-  return { thread: now, messages }
+  return { thread: now, messages, approval: null }
 }
 
 /** What the answer answers: the claim that it names, or everything that nobody has answered; a copy that somebody else holds is theirs no longer. */
@@ -104,7 +123,7 @@ async function settle(t: Tx, scope: Scope, thread: ThreadRow, via: Via, claim: s
   return open.map((message) => ({ type: 'message.delivered', message: { ...message, state: 'delivered' }, data: { via } }))
 }
 
-const newsOf = (message: MessageRow): News =>
+export const newsOf = (message: MessageRow): News =>
   message.kind === 'artifact'
     ? {
         type: message.last_chunk === false ? 'artifact.updated' : 'artifact.completed',

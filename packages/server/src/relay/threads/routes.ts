@@ -26,7 +26,7 @@ import {
 } from './read.ts'
 import { type ArtifactInput, type Responded, respond } from './respond.ts'
 import * as shapes from './shapes.ts'
-import { linksOf, showMessage, showThread } from './show.ts'
+import { linksOf, showMessage, showThread, taskUrl } from './show.ts'
 import { mintToken } from './token.ts'
 
 const tag = 'threads'
@@ -332,7 +332,7 @@ export const threadRoutes = (house: RelayHouse): Route[] => {
           ...SIGHT,
         ],
       },
-      ({ scope, params: at, body }) => {
+      ({ scope, params: at, body, reply }) => {
         if (sideOf(scope) !== 'owner') throw new Problem('not_participant')
         const { outcome = 'reply', artifacts = [], error, claim_token } = body
         const said = body.text !== undefined || body.data !== undefined || body.parts !== undefined
@@ -348,7 +348,10 @@ export const threadRoutes = (house: RelayHouse): Route[] => {
           error,
           claim_token,
         }
-        return respond(house, scope, at.id, via, input, async (_t, done) => showResponded(house, done))
+        return respond(house, scope, at.id, via, input, async (_t, done) => {
+          if (done.approval) reply.status(202)
+          return showResponded(house, done)
+        })
       },
     ),
     route(
@@ -466,18 +469,18 @@ async function grown(
   return { ...accepted, ...answer }
 }
 
-const showResponded = (house: RelayHouse, { thread, messages }: Responded) => {
+const showResponded = (house: RelayHouse, { thread, messages, approval: held }: Responded) => {
   const message = messages.find((one) => one.kind !== 'artifact') ?? messages.at(-1) ?? null
   const { id, sequence, state, outcome, reason, turn, approval } = showThread(thread, house.origin())
   return {
     thread_id: id,
     message_id: message?.id ?? null,
-    sequence: message?.sequence ?? sequence,
+    sequence: held ? null : (message?.sequence ?? sequence),
     state,
     outcome,
     reason,
     turn,
-    approval,
+    approval: held ? { ...held, url: taskUrl(house.origin(), held.task_id) } : approval,
   }
 }
 

@@ -201,7 +201,7 @@ export const RespondedBody = s.named(
   s.object({
     thread_id: s.id('thr'),
     message_id: s.maybe(s.id('msg')),
-    sequence: s.int(),
+    sequence: s.maybe(s.int()),
     state: State,
     outcome: ThreadOutcome,
     reason: Reason,

@@ -79,7 +79,8 @@ export function showMessage(row: MessageRow, payload: Payload | undefined, now: 
   return {
     id: row.id,
     thread_id: row.thread_id,
-    sequence: row.sequence,
+    // Held, it has no number yet.
+    sequence: row.sequence < 0 ? null : row.sequence,
     side: row.side,
     kind: row.kind,
     outcome: row.outcome,

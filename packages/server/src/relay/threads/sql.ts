@@ -275,6 +275,11 @@ export const insertMessages = (t: Tx, scope: Scope, all: readonly MessageRow[]) 
 export const findMessage = (t: Tx, scope: Scope, threadId: string, id: string) => t.maybe<MessageRow>`
   select ${MESSAGE} from messages m where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = ${threadId}::text and m.id = ${id}::text`
 
+/** The pieces of a reply that waits for people, in their order. */
+export const heldReplies = (t: Tx, scope: Scope, taskId: string) => t.rows<MessageRow>`
+  select ${MESSAGE} from messages m where m.tenant_id = ${scope.tenantId}::uuid and m.task_id = ${taskId}::text and m.side = 'owner' and m.state = 'held'
+  order by m.sequence desc`
+
 /** In order of sequence; what the owner's side holds back is not the caller's to see. */
 export const listMessages = (
   t: Tx,
@@ -292,7 +297,7 @@ export const listMessages = (
 export const newestMessages = (t: Tx, scope: Scope, threadId: string, limit: number) => t.rows<MessageRow>`
   select * from (
     select ${MESSAGE} from messages m
-    where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = ${threadId}::text and m.kind <> 'artifact'
+    where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = ${threadId}::text and m.sequence > 0 and m.kind <> 'artifact'
       ${scope.relaySide === 'caller' ? sql`and not (m.side = 'owner' and m.state in ('held', 'refused'))` : sql``}
     order by m.sequence desc limit ${limit}::integer) newest
   order by sequence`
