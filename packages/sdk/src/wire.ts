@@ -2862,7 +2862,7 @@ export type Replay = {
 export type RespondedMessage = {
   thread_id: string
   message_id: string | null
-  sequence: number
+  sequence: number | null
   state:
     | 'awaiting_approval'
     | 'queued'
