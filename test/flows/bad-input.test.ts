@@ -128,6 +128,8 @@ const BODIES: Record<string, unknown> = {
   'POST /jobs/bulk-cancel': { ids: [newId('job')] },
   'POST /cards': { ...CARD, slug: 'beta' },
   'PUT /cards/:id/delivery': { mode: 'inbox' },
+  'POST /blocks': { domain: 'beta.example' },
+  'PUT /handles/:handle': { of: 'user' },
   'PATCH /tenants/:id': { state: 'suspended', reason: 'They asked us to hold everything.' },
   'PATCH /queues/:name': { aging_seconds: 60 },
   'POST /schedules': { name: 'x', cron: '@hourly', kind: 'alpha' },
@@ -137,7 +139,7 @@ const BODIES: Record<string, unknown> = {
   'POST /dead-letters/bulk-move': { filter: { ids: [newId('job')] } },
 }
 /** Put under a name that is new, it is made. */
-const MAKES = ['PUT /provider-keys/:name']
+const MAKES = ['PUT /provider-keys/:name', 'PUT /handles/:handle']
 const headOf = (one: Route) => `${one.method} ${one.path}`
 const named = (one: Route) => `${headOf(one)} (${one.spec.dialect ?? 'native'})`
 const bodyOf = (one: Route): unknown => BODIES[headOf(one)] ?? {}
@@ -209,6 +211,7 @@ async function things(house: House): Promise<At> {
     ...(await vaulted(house)),
     ...webhook,
     card: await cardOf(house),
+    ...(await met(house)),
     ...(await thingsOfHosts(house)),
     ...(await parkedJob(house)),
   }
@@ -253,6 +256,16 @@ async function proposed({ alice }: House): Promise<string> {
   const { status, body } = await alice.post('/api/v1/providers', { source: ALPHA })
   if (status !== 202) throw new Error(`no provider: ${JSON.stringify(body)}`)
   return body.digest
+}
+
+/** A peer: an agent of ours asked for the card. And somebody who is refused. */
+async function met({ alice, given }: House): Promise<Partial<Record<Part, string>>> {
+  const asker = await given.agent({ name: 'asker', scopes: ['connection_requests:*'] })
+  await asker.post('/api/v1/agents/alpha/connection-requests', { purpose: 'x' })
+  await alice.put('/api/v1/handles/alpha', { of: 'user', findable: true })
+  const [contact] = (await alice.get('/api/v1/contacts?direction=in')).body.data
+  const block = await alice.post('/api/v1/blocks', { domain: 'alpha.example' })
+  return { ctc: contact.id, blk: block.body.id }
 }
 
 /** The public card of an agent. */
@@ -672,7 +685,7 @@ test('§21 P9 A1 an id that is none, of another kind or of another tenant is one
     )
 
     // Kinds are the installation's: every tenant reads them. Versions of policies are counted in each tenant: everybody has a first. A public card is everybody's.
-    if (/^\/(kinds|policies)\/|^\/agents\/:slug\/card$/.test(one.path)) return
+    if (/^\/(kinds|policies)\/|^\/agents\/:slug\/card$/.test(one.path) || headOf(one) === 'GET /agents/:id') return
     const [foreign, random] = await Promise.all([call(stranger, pathOf(one, id)), call(stranger, pathOf(one, nobodys))])
     const told = await Promise.all(
       [foreign, random].map(async (answer) => `${answer.status} ${(await answer.text()).replace(lone, '')}`),

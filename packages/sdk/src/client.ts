@@ -19,6 +19,7 @@ import type {
   TaskListItem,
 } from './shapes.ts'
 import { type CallOptions, openTransport, type Query, type Transport } from './transport.ts'
+import type { Agent } from './wire.ts'
 
 /**
  * Where the server is and how to reach it. What is left out is looked up: `COUNTERSIGN_URL` and `COUNTERSIGN_KEY`, then the running
@@ -243,7 +244,10 @@ export class Countersign {
 
   readonly agents = {
     create: (body: RouteBody<'POST /agents'>, options: RequestOptions = {}) => this.call('POST /agents', { ...options, body }),
-    get: (agentId: string, options: RequestOptions = {}) => this.call('GET /agents/:id', { ...options, params: { id: agentId } }),
+    /** By its id; by a slug the same address answers a card (`call('GET /agents/:id')`). */
+    get: async (agentId: string, options: RequestOptions = {}): Promise<Agent> =>
+      // An id has a `_` and a slug none, so that an id is answered by an agent.
+      (await this.call('GET /agents/:id', { ...options, params: { id: agentId } })) as Agent,
     list: (query: RouteQuery<'GET /agents'> = {}, options: RequestOptions = {}) =>
       this.call('GET /agents', { ...options, query }),
     update: (agentId: string, body: RouteBody<'PATCH /agents/:id'>, options: RequestOptions = {}) =>

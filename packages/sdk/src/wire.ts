@@ -91,6 +91,34 @@ export type Agent = {
   updated_at: string
 }
 
+/** The card of an agent, and what stands between it and whoever asks. */
+export type AgentCard = {
+  /** The signed document, as `GET /agents/{slug}/card` has it. */
+  card: { [member: string]: Json }
+  viewer: {
+    request: {
+      id: string
+      state: 'pending' | 'approved' | 'denied' | 'withdrawn' | 'expired'
+    } | null
+    relay_grant: {
+      id: string
+      expires_at: string | null
+    } | null
+    /** What you could do here; policies of both sides are asked when you do it. */
+    may: (
+      | 'connection_request.create'
+      | 'thread.start'
+      | 'thread.send'
+      | 'thread.read'
+      | 'thread.close'
+      | 'thread.subscribe'
+      | 'card.publish'
+      | 'card.submit'
+    )[]
+    listing: 'direct_link_only' | 'submitted' | 'listed' | 'rejected' | null
+  }
+}
+
 export type AgentRegistration = {
   agent_id: string
   handle: string
@@ -215,6 +243,16 @@ export type Availability = {
     direct: ('email' | 'slack' | 'webhook' | 'push')[] | null
     shared: ('email' | 'slack' | 'webhook' | 'push')[] | null
   }
+}
+
+export type Block = {
+  id: string
+  tenant: string | null
+  agent: string | null
+  domain: string | null
+  reason: string | null
+  created_by: string
+  created_at: string
 }
 
 export type BreakGlass = {
@@ -772,6 +810,27 @@ export type ConnectionRequest = {
   note_visible?: boolean
   decided_by?: string | null
   policy_version?: number | null
+}
+
+/** A peer with whom a relay grant or request ever existed. */
+export type Contact = {
+  id: string
+  direction: 'in' | 'out'
+  /** An agent (in), a card (out), or a relay grant whose caller has no account here. */
+  peer: string
+  tenant: string | null
+  name: string
+  /** Of what is live between the two, else of the newest. */
+  state: 'active' | 'pending' | 'approved' | 'denied' | 'withdrawn' | 'expired' | 'revoked'
+  relay_grant_id: string | null
+  connection_request_id: string | null
+  since: string
+  last_thread: {
+    id: string
+    at: string
+  } | null
+  note: string | null
+  favourite: boolean
 }
 
 export type DeadLetterDepth = {
@@ -1381,6 +1440,32 @@ export type GrantRule = {
     op: 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge' | 'in' | 'like'
     value: number | string | boolean | (number | string | boolean)[]
   }[]
+}
+
+export type Handle = {
+  /** The name in its address. */
+  handle: string
+  of: 'tenant' | 'user'
+  user_id: string | null
+  card_id: string | null
+  findable: boolean
+  created_at: string
+}
+
+/** Where a handle leads. */
+export type HandleCard = {
+  /** The name in its address. */
+  handle: string
+  of: 'tenant' | 'user'
+  card: {
+    /** The name in its address. */
+    slug: string
+    name: string
+    summary: string | null
+    version: number
+    url: string
+    card_url: string
+  }
 }
 
 export type Heartbeat = {
@@ -4415,14 +4500,6 @@ export type Routes = {
     }
     answers: {
       201: Agent
-    }
-  }
-  'GET /agents/:id': {
-    params: { id: string }
-    query: Record<string, never>
-    body: undefined
-    answers: {
-      200: Agent
     }
   }
   'PATCH /agents/:id': {
@@ -9062,6 +9139,14 @@ export type Routes = {
       202: CardKeyRotation
     }
   }
+  'GET /agents/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Agent | AgentCard
+    }
+  }
   'GET /agents/:slug/card': {
     params: { slug: string }
     query: { version?: number }
@@ -9568,6 +9653,121 @@ export type Routes = {
         /** Hand it back as `cursor` for what follows; null at the end. */
         next_cursor: string | null
       }
+    }
+  }
+  'GET /contacts': {
+    params: Record<string, never>
+    query: {
+      direction?: 'in' | 'out'
+      state?: 'active' | 'pending' | 'approved' | 'denied' | 'withdrawn' | 'expired' | 'revoked'
+      favourite?: 'true' | 'false'
+      q?: string
+      limit?: number
+      cursor?: string
+    }
+    body: undefined
+    answers: {
+      200: {
+        data: Contact[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'PATCH /contacts/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      note?: string | null
+      favourite?: boolean
+    }
+    answers: {
+      200: Contact
+    }
+  }
+  'GET /blocks': {
+    params: Record<string, never>
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: Block[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /blocks': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      tenant?: string
+      agent?: string
+      domain?: string
+      reason?: string
+    }
+    answers: {
+      200: Block
+      201: Block
+    }
+  }
+  'GET /blocks/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Block
+    }
+  }
+  'DELETE /blocks/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'GET /handles': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: Handle[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /handles/:handle': {
+    params: { handle: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: HandleCard
+    }
+  }
+  'PUT /handles/:handle': {
+    params: { handle: string }
+    query: Record<string, never>
+    body: {
+      of: 'tenant' | 'user'
+      /** null: the primary card of the tenant. */
+      card_id?: string | null
+      /** Until it is true, nobody finds you by it. */
+      findable?: boolean
+    }
+    answers: {
+      200: Handle
+      201: Handle
+    }
+  }
+  'DELETE /handles/:handle': {
+    params: { handle: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
     }
   }
   'POST /callbacks/:id/complete': {

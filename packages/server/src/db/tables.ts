@@ -243,10 +243,23 @@ export const TABLES: Record<string, Table> = {
   message_asks: { kind: 'tenant' },
   held_messages: {
     kind: 'tenant',
-    indexes: { held_messages_start: 'a thread that is held lies nowhere else yet: its caller names it before its tenant is known (R7)' },
+    indexes: {
+      held_messages_start: 'a thread that is held lies nowhere else yet: its caller names it before its tenant is known (R7)',
+    },
   },
   blocks: { kind: 'tenant' },
   handles: { kind: 'tenant', indexes: { handles_once: 'a handle is one tenant’s in the whole installation (R19)' } },
+  listed_cards: {
+    kind: 'tenant',
+    indexes: { listed_cards_words: 'the listing of all tenants is searched by an engine function (R22)' },
+  },
+  card_domains: {
+    kind: 'tenant',
+    indexes: { card_domains_due: 'proofs to look at again are found over all tenants, by an engine function (R23)' },
+  },
+  card_health: { kind: 'tenant' },
+  card_claims: { kind: 'tenant' },
+  contacts: { kind: 'tenant' },
   // the way out
   egress_allows: { kind: 'tenant' },
   // status

@@ -69,7 +69,7 @@ export async function ownerOf(t: Tx, scope: Scope, wanted: string | undefined, p
 const ownerError = (path: string, message: string) =>
   new Problem('validation_failed', { errors: [{ path, code: 'unknown_user', message }] })
 
-export async function getAgent(house: IdentityHouse, scope: Scope, agentId: string): Promise<Agent> {
+export async function getAgent(house: Pick<IdentityHouse, 'db'>, scope: Scope, agentId: string): Promise<Agent> {
   const agent = await tx(house.db, scope, (t) => findAgent(t, scope, agentId, ownOnly(scope, 'agent.read')), { readOnly: true })
   if (!agent) throw new Problem('not_found')
   return agent

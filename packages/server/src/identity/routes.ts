@@ -1,6 +1,6 @@
 // The doors of this room: set-up, sign-in, oneself, users, invitations, agents and keys. Each reads, calls one verb and answers.
 import { type Route, route, s } from '../http/route.ts'
-import { changeAgent, createAgent, getAgent, listAgentsOf } from './agent.ts'
+import { changeAgent, createAgent, listAgentsOf } from './agent.ts'
 import { cliRoutes } from './cli/routes.ts'
 import type { IdentityHouse } from './house.ts'
 import { acceptInvitation, invite, listInvitationsOf, revokeInvitation } from './invitation.ts'
@@ -376,19 +376,6 @@ const agentRoutes = (house: IdentityHouse, list: List): Route[] => [
       answers: { 201: Agent },
     },
     ({ scope, body }) => createAgent(house, scope, body),
-  ),
-  route(
-    'GET /agents/:id',
-    {
-      summary: 'Read an agent',
-      tag: 'Agents',
-      auth: 'any',
-      action: 'agent.read',
-      params: { id: s.id('agt') },
-      answers: { 200: Agent },
-      problems: ['not_found'],
-    },
-    ({ scope, params }) => getAgent(house, scope, params.id),
   ),
   route(
     'PATCH /agents/:id',

@@ -1,5 +1,9 @@
 // The routes of cards: those by which they are kept, and those at which anybody reads what is public.
 import { type Route, route, s } from '../../http/route.ts'
+import { getAgent } from '../../identity/agent.ts'
+import { Agent } from '../../identity/shapes.ts'
+import { isId } from '../../std/id.ts'
+import { readAgentCard } from './agent.ts'
 import { changeCard, createCard, getCard, listOwnCards, pauseCard, resumeCard, retireCard } from './card.ts'
 import { changeDelivery } from './delivery.ts'
 import { agentUrl, FACES, hasA2aFace } from './document.ts'
@@ -7,7 +11,7 @@ import type { CardsHouse } from './house.ts'
 import { CardChange, Slug, VISIBILITIES } from './input.ts'
 import { readCard, readKeySet } from './read.ts'
 import { rotateCardKey } from './rotate.ts'
-import { CardBody, CardKeySet, CardVersion, KeyRotation, NewCardBody, WholeCardVersion } from './shapes.ts'
+import { AgentCard, CardBody, CardKeySet, CardVersion, KeyRotation, NewCardBody, WholeCardVersion } from './shapes.ts'
 import type { Card } from './show.ts'
 import { getCardVersion, listCardVersions, restoreCardVersion } from './version.ts'
 
@@ -175,6 +179,20 @@ export const cardRoutes = (house: CardsHouse): Route[] => [
       answers: { 202: KeyRotation },
     },
     ({ scope, body }) => rotateCardKey(house, scope, body),
+  ),
+  route(
+    'GET /agents/:id',
+    {
+      summary: 'Read an agent: one of yours by its id, or the card of anybody’s by its slug',
+      description: 'No slug has a `_`, and every id does.',
+      tag: 'Agents',
+      auth: 'any',
+      action: 'agent.read',
+      params: { id: s.either(s.id('agt'), Slug) },
+      answers: { 200: s.either(Agent, AgentCard) },
+      problems: ['not_found'],
+    },
+    ({ scope, params }) => (isId('agt', params.id) ? getAgent(house, scope, params.id) : readAgentCard(house, scope, params.id)),
   ),
   route(
     'GET /agents/:slug/card',

@@ -1,5 +1,6 @@
 // What the routes of cards take and answer.
 import { s } from '../../http/route.ts'
+import { MAY } from './agent.ts'
 import { CardShown, DELIVERY_MODES, NewCard, Slug } from './input.ts'
 
 export const CardBody = s.named(
@@ -60,4 +61,18 @@ export const CardKeySet = s.named(
   'CardKeySet',
   s.object({ keys: s.array(s.jsonObject()) }),
   'The public keys of the signatures of a card (RFC 7517).',
+)
+
+export const AgentCard = s.named(
+  'AgentCard',
+  s.object({
+    card: s.jsonObject().describe('The signed document, as `GET /agents/{slug}/card` has it.'),
+    viewer: s.object({
+      request: s.maybe(s.object({ id: s.id('creq'), state: s.oneOf('pending', 'approved', 'denied', 'withdrawn', 'expired') })),
+      relay_grant: s.maybe(s.object({ id: s.id('rgr'), expires_at: s.maybe(s.time()) })),
+      may: s.array(s.oneOf(...MAY)).describe('What you could do here; policies of both sides are asked when you do it.'),
+      listing: s.maybe(s.oneOf('direct_link_only', 'submitted', 'listed', 'rejected')),
+    }),
+  }),
+  'The card of an agent, and what stands between it and whoever asks.',
 )

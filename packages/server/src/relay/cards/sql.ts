@@ -257,3 +257,16 @@ export const listFactsEver = (t: Tx, scope: Scope) => t.rows<{ name: string; typ
   from card_versions v cross join lateral json_array_elements(v.content -> 'skills') as s cross join lateral json_array_elements(s -> 'facts') as f
   where v.tenant_id = ${scope.tenantId}::uuid
   order by f ->> 'name', v.created_at, v.card_id, v.number`
+
+export const findShown = (t: Tx, scope: Scope, cardId: string) => t.maybe<{ native: Buffer; listing: CardRow['listing'] }>`
+  select v.native, c.listing from ${CURRENT} where c.tenant_id = ${scope.tenantId}::uuid and c.id = ${cardId}::text`
+
+export type Viewer = {
+  request_id: string | null
+  request_state: string | null
+  relay_grant_id: string | null
+  grant_expires_at: Date | null
+}
+/** Of the current tenant; `agents` null: all of its agents. */
+export const cardViewer = (t: Tx, cardId: string, agents: readonly string[] | null) => t.one<Viewer>`
+  select * from countersign_engine.card_viewer(${cardId}::text, ${agents}::text[])`

@@ -139,8 +139,7 @@ export const escalateIfPending = (t: Tx, scope: Scope, id: string, until: Date) 
   where r.tenant_id = ${scope.tenantId}::uuid and r.id = ${id}::text and r.state = 'pending' and r.escalated_at is null`
 
 export const isBlocked = (t: Tx, scope: Scope, asker: { tenant: string; agent: string }) => t.one<{ blocked: boolean }>`
-  select exists (select from blocks b where b.tenant_id = ${scope.tenantId}::uuid
-    and (b.blocked_tenant = ${asker.tenant}::uuid or b.blocked_agent = ${asker.agent}::text)) as blocked`
+  select countersign_engine.is_blocked_by(${scope.tenantId}::uuid, ${asker.tenant}::uuid, ${asker.agent}::text) as blocked`
 
 /** Whoever made the card, and whose agent serves it: they may decide who reaches it. */
 export const ownersOfCard = (t: Tx, scope: Scope, cardId: string) => t.one<{ owners: string[] }>`

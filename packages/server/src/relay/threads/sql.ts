@@ -81,8 +81,8 @@ export const findPeer = (t: Tx, grantId: string, side: Side) => t.maybe<PeerRow>
 export const shareGrant = (t: Tx, scope: Scope, id: string) => t.maybe<GrantRow>`
   select id, card_id, asker_tenant, asker_agent, label, skills, scopes, limits, state, coalesce(expires_at <= ${t.now}::timestamptz, false) as is_over,
     sandbox, created_at,
-    exists (select from blocks b where b.tenant_id = relay_grants.tenant_id
-      and (b.blocked_tenant = relay_grants.asker_tenant or b.blocked_agent = relay_grants.asker_agent)) as is_blocked
+    asker_tenant is not null and exists (select from blocks b where b.tenant_id = relay_grants.tenant_id)
+      and countersign_engine.is_blocked_by(tenant_id, asker_tenant, asker_agent) as is_blocked
   from relay_grants where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text for share`
 
 export const countOpen = (t: Tx, scope: Scope, grantId: string) => t.one<{ n: number }>`
