@@ -46,6 +46,8 @@ import { openCallbackKeys, openCallbackReceiver, receiverRoutes } from '../jobs/
 import { jobsRoutes } from '../jobs/routes.ts'
 import type { McpHouse } from '../mcp/house.ts'
 import { jobTools } from '../mcp/jobs.ts'
+import { relayTools } from '../mcp/relay.ts'
+import { relayServeTools } from '../mcp/relay-serve.ts'
 import { mcpRoutes } from '../mcp/routes.ts'
 import { taskTools } from '../mcp/tasks.ts'
 import { draftRoutes } from '../proxy/drafts/routes.ts'
@@ -310,7 +312,7 @@ export function openRooms(ground: Ground): Rooms {
   const a2a: A2aHouse = { ...relay, replies, slots: relayWaits, waitSeconds: config.relayA2aWaitSeconds }
   const mcp: McpHouse = {
     db,
-    tools: [...taskTools(tasks), ...jobTools(jobs)],
+    tools: [...taskTools(tasks), ...relayTools(relay), ...relayServeTools(relay), ...jobTools(jobs)],
     replies,
     log,
     version: ground.version,

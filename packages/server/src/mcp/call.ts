@@ -9,6 +9,7 @@ import { type Json, writeJson } from '../http/json.ts'
 import { logProblem, problemAnswer, problemOf } from '../http/problem.ts'
 import { isKept } from '../http/reply.ts'
 import type { AskLimits } from '../http/route.ts'
+import { authorise } from '../identity/matrix.ts'
 import type { McpHouse } from './house.ts'
 import { type Call, IDEMPOTENCY_KEY, type Tool } from './tool.ts'
 
@@ -22,9 +23,13 @@ export async function callTool(house: McpHouse, tool: Tool, caller: Caller, args
   try {
     const input = inputOf(tool.input, args ?? {})
     if (tool.cost > 0) await limits.take('api.key', scope.principal, tool.cost)
-    if (tool.ownKey) return await run(tool, caller, scope, input)
     const { [IDEMPOTENCY_KEY]: key, ...own } = input
-    return await (typeof key === 'string' ? runOnce(house, tool, caller, own, key) : run(tool, caller, scope, own))
+    const inside = tool.enter ? await tool.enter(scope, input as never) : scope
+    if (inside !== scope) authorise(inside, tool.action)
+    for (const bucket of tool.buckets ?? []) await limits.take(bucket, inside.principal)
+    if (tool.ownKey) return await run(tool, caller, inside, input)
+    const there = { ...caller, scope: inside }
+    return await (typeof key === 'string' ? runOnce(house, tool, there, own, key) : run(tool, there, inside, own))
   } catch (error) {
     const problem = problemOf(error)
     logProblem(house.log, problem, { request_id: requestId, tool: tool.name, principal: scope.principal, tenant: scope.tenantId })

@@ -2,6 +2,7 @@
 // Holds no rule of its own, and never more than its verb: whoever may not call the route is not shown the tool.
 import type * as z from 'zod'
 import type { Scope } from '../db/scope.ts'
+import type { BucketName } from '../http/bucket.ts'
 import { s } from '../http/route.ts'
 import type { Shape } from '../http/schema.ts'
 
@@ -27,6 +28,10 @@ export type ToolSpec<I extends Shape> = {
   output: z.ZodType
   /** It acts on what all tenants share: shown where that may be done, for hosts and the tenant that the installation began with. */
   shared?: true
+  /** To where the thing lies that the input names, as `enter` of a route leads there: the action is judged once more on the other side, and a repeat is told there. */
+  enter?(scope: Scope, input: z.output<z.ZodObject<I>>): Promise<Scope>
+  /** Those of its route, counted where it entered. */
+  buckets?: readonly BucketName[]
   /** Calls that it counts as, beside the one of its request; 1 for what changes something, else 0. */
   cost?: number
   run(scope: Scope, input: z.output<z.ZodObject<I>>, call: Call): Promise<unknown>
@@ -45,6 +50,8 @@ export type Tool = {
   readonly shared?: true
   readonly input: z.ZodType
   readonly output: z.ZodType
+  readonly enter?: (scope: Scope, input: never) => Promise<Scope>
+  readonly buckets?: readonly BucketName[]
   readonly cost: number
   readonly run: (scope: Scope, input: never, call: Call) => Promise<unknown>
   readonly say?: (result: never) => unknown

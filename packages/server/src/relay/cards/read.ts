@@ -35,6 +35,13 @@ export async function readCard(
   return new Document('application/json', bytes.toString('utf8'))
 }
 
+/** What a public card says, for whoever reads no bytes. */
+export async function readPublicCard(house: CardsHouse, slug: string) {
+  const found = await ofPublic(house, slug, (t, scope, cardId) => findServed(t, scope, cardId, null))
+  if (!found) throw new Problem('not_found')
+  return { version: found.number, document: JSON.parse(found.native.toString('utf8')) as Record<string, unknown> }
+}
+
 /** The public card keys of the tenant whose card this is (R14). */
 export async function readKeySet(house: CardsHouse, slug: string, reply: ReplyControl) {
   const rows = await ofPublic(house, slug, findKeys)
