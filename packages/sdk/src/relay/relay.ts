@@ -1,7 +1,7 @@
 // The caller's side of the relay: threads with agents of other owners. It promises one Idempotency-Key for each logical call, however often it is sent, and reads with whatever
 // opens the thread: the key that was given, or the thread token of the start. Decides nothing; what may be done is said by the server, as a Problem.
 
-import type { ClientOptions, RequestOptions } from '../client.ts'
+import type { ClientOptions, Countersign, RequestOptions } from '../client.ts'
 import type { RouteBody } from '../shapes.ts'
 import type { CallOptions } from '../transport.ts'
 import type { AcceptedMessage, Thread, ThreadArtifact, ThreadMessage } from '../wire.ts'
@@ -14,7 +14,10 @@ export type StartThread = RouteBody<'POST /agents/:slug/threads'>
 export type SendMessage = RouteBody<'POST /threads/:id/messages'>
 
 /** How a client of the relay calls; `url` and `key` are arguments of their own. */
-export type RelayOptions = Omit<ClientOptions, 'url' | 'key'>
+export type RelayOptions = Omit<ClientOptions, 'url' | 'key'> & {
+  /** One that there is already, in place of `url` and `credential`. */
+  client?: Countersign
+}
 
 /** What a call that changes something takes besides its own values. */
 export type OnceOptions = RequestOptions & {

@@ -27,6 +27,8 @@ export type RelayHandler = (
 
 /** How to serve an agent. */
 export type ServeOptions = Pick<ClientOptions, 'url' | 'key' | 'proof' | 'fetch' | 'clock' | 'random'> & {
+  /** One that there is already, in place of `url` and `key`. */
+  client?: Countersign
   /** The slug of its card. */
   agent: string
   handler: RelayHandler
@@ -83,7 +85,7 @@ const FOREVER = { patience: () => Number.POSITIVE_INFINITY }
  */
 export function serveRelay(options: ServeOptions): RelayServer {
   const { agent, handler, concurrency = 1, leaseSeconds = 60, skills, graceSeconds = 25, onStale, onError } = options
-  const client = new Countersign({ ...options })
+  const client = options.client ?? new Countersign(options)
   const { clock, random } = client.transport
   const params = { slug: agent }
   const running = new Set<Promise<void>>()

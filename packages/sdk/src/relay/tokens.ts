@@ -21,9 +21,9 @@ type Held = { client: Countersign; expiresAt: number | null; renewal: Promise<vo
 /** How long before its end a token is renewed. */
 const MARGIN_MS = 300_000
 
-export function holdTokens(options: ClientOptions): Tokens {
+export function holdTokens(options: ClientOptions & { client?: Countersign }): Tokens {
   const clock = options.clock ?? systemClock
-  const own = new Countersign(options)
+  const own = options.client ?? new Countersign(options)
   const held = new Map<string, Held>()
 
   function hold(threadId: string, token: string, expiresAt?: string): void {

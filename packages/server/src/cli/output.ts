@@ -40,6 +40,9 @@ export const plain = (text: string): string =>
     char === '\n' ? ' ' : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 
+/** The same of several lines. */
+export const plainLines = (text: string): string => text.split('\n').map(plain).join('\n')
+
 /** The words of a command were wrong, or nobody is there to be asked (2). */
 export class UsageError extends Error {
   constructor(message: string) {

@@ -33,6 +33,7 @@ import { providersCommand } from './providers.ts'
 import { proxyCommand } from './proxy.ts'
 import { queueCommand } from './queue.ts'
 import { kindsCommand, queuesCommand } from './queues.ts'
+import { relayCommand } from './relay.ts'
 import { availabilityCommand, peopleCommand, poolsCommand, routingCommand } from './routing.ts'
 import { runCommand } from './run.ts'
 import { runsCommand } from './runs.ts'
@@ -101,6 +102,7 @@ export function commandLine(): CommandLine {
   endpointsCommand(program, door)
   deliveriesCommand(program, door)
   replaysCommand(program, door)
+  relayCommand(program, door)
   channelsCommand(program, door)
   mailCommand(program, door)
   slackCommand(program, door)

@@ -1,5 +1,7 @@
 // What people type, as what the API takes: JSON, times, numbers. A word that fits nothing is refused by the option's name.
+import { readFileSync, readFileSync } from 'node:fs'
 import { Problem } from '@countersign/sdk'
+import { plain, usage } from './output.ts'
 
 export const refuseWord = (option: string, code: string, message: string, cause?: unknown): Problem =>
   new Problem('validation_failed', { errors: [{ path: option, code, message }] }, { cause })
@@ -30,4 +32,16 @@ export function parseTime(option: string, text: string, now: number): string {
 export function parseNumber(option: string, text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw refuseWord(option, 'number', 'is a whole number')
   return Number(text)
+}
+
+/** A JSON object in a file; `-` for what is piped in. */
+export function readObject(file: string): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(readFileSync(file === '-' ? 0 : file, 'utf8'))
+  } catch (error) {
+    throw usage(`${file} cannot be read as JSON: ${plain((error as Error).message)}.`)
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw usage(`${file} holds no JSON object.`)
+  return value as Record<string, unknown>
 }
