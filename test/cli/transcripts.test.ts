@@ -108,7 +108,7 @@ function spoken(text: string, seen: string[]): string[] {
     .replace(/cs_(live|test)_([a-z]{3})_[0-9A-Za-z]{36}/g, '<$2 key>')
     .replace(/cs_(live|test)_([a-z]{3})_[0-9A-Za-z]*…[0-9A-Za-z]{4}/g, '<$2 key, cut>')
     .replace(
-      /\b(task|agt|key|usr|evt|dec|job|sch|cb|whe|dlv|rpy|ten|inv|bgl|cmt|ver|mid|conn|grt|run)_[0-7][0-9A-HJKMNP-TV-Z]{25}\b/g,
+      /\b(task|agt|key|usr|evt|dec|job|sch|cb|whe|dlv|rpy|ten|inv|bgl|cmt|ver|mid|conn|grt|run|card|creq|rgr|thr|msg)_[0-7][0-9A-HJKMNP-TV-Z]{25}\b/g,
       (id, kind: string) => {
         if (!seen.includes(id)) seen.push(id)
         return `<${kind} ${seen.filter((one) => one.startsWith(`${kind}_`)).indexOf(id) + 1}>`

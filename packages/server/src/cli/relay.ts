@@ -1,9 +1,9 @@
 // countersign relay …: cards, connections and threads with agents of other owners. What may be asked, given and said is the server's to say. What others wrote is shown inert.
 import { readFileSync } from 'node:fs'
-import { type RouteAnswer, type RouteBody, verifyCard } from '@countersign/sdk'
+import { CardRefused, Problem, type RouteAnswer, type RouteBody, verifyCard } from '@countersign/sdk'
 import type { Command } from 'commander'
 import { confirm } from './confirm.ts'
-import { plain, plainLines, print, table, usage } from './output.ts'
+import { EndsWith, plain, plainLines, print, table, usage } from './output.ts'
 import { serveCommands } from './relay-serve.ts'
 import { threadCommands } from './relay-threads.ts'
 import type { Door } from './tasks.ts'
@@ -72,7 +72,10 @@ function cards(relay: Command, door: Door): void {
         keys === undefined
           ? (await door.client().transport.call<object>('GET', `agents/${encodeURIComponent(slug)}/.well-known/jwks.json`)).body
           : readObject(keys)
-      const { kid } = await verifyCard(wire, set as unknown as Parameters<typeof verifyCard>[1])
+      const { kid } = await verifyCard(wire, set as unknown as Parameters<typeof verifyCard>[1]).catch((error: unknown) => {
+        if (!(error instanceof CardRefused)) throw error
+        throw new EndsWith(20, new Problem('verification_failed', { detail: error.message, reason: error.reason }))
+      })
       print(door.output(), { verified: true, agent: slug, kid }, () => plain(`${slug} is signed by ${kid}`))
     })
 }

@@ -1,5 +1,5 @@
 // What people type, as what the API takes: JSON, times, numbers. A word that fits nothing is refused by the option's name.
-import { readFileSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { Problem } from '@countersign/sdk'
 import { plain, usage } from './output.ts'
 
