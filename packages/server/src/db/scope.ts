@@ -77,6 +77,8 @@ export type Scope = {
   readonly breakGlass?: { readonly id: string; readonly endsAt: Date }
   /** The relay grant (`rgr_…`) or connection request (`creq_…`) through which somebody of another tenant acts here (relay.md R7): each transaction names it to the database, whose policies confine it to the rows of that one. */
   readonly relayParty?: string
+  /** They belong to another tenant, or to none: what policies say of everybody of this one does not speak of them. */
+  readonly isForeign?: true
   /** On which of the two sides of it. */
   readonly relaySide?: 'caller' | 'owner'
   /** The one thread that a thread token opens; left out where no thread token was shown. */

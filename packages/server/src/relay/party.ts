@@ -50,6 +50,7 @@ export function partyScope(
     displayName: at.label,
     tenantState: at.tenant_state,
     relayParty: at.party,
+    ...(at.tenant_id === base.tenantId ? {} : { isForeign: true as const }),
     relaySide: 'caller',
     relayScopes: scopes,
     ...(threadId === undefined ? {} : { relayThread: threadId }),

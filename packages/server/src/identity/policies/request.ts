@@ -21,7 +21,8 @@ export function requestOf({ scope, act }: Asked, agents: Agents, at: Date): Requ
   const tenant: Uid = { type: 'Tenant', id: tenantWire(scope.tenantId) }
   const { type, id, attrs = {}, parents = [] } = act.resource
   const resource: Entity = { uid: { type, id }, attrs, parents: type === 'Tenant' ? [] : [tenant, ...parents] }
-  const principal = principalOf(scope, tenant, agents)
+  const known = principalOf(scope, tenant, agents)
+  const principal = scope.isForeign ? { ...known, parents: [] } : known
   return {
     principal: principal.uid,
     action: act.action,

@@ -1,7 +1,8 @@
 // Connection requests between two owners (relay.md C1–C5, R24, R25, R71, R76, R78).
 import { expect, test } from 'vitest'
 import { type Client, clientOf } from '#harness'
-import { openTwo } from '../testing/two.ts'
+import { tenantWire } from '../../std/id.ts'
+import { agentOf, openTwo } from '../testing/two.ts'
 
 const at = (id: string, act = '') => `/api/v1/connection-requests/${id}${act && `/${act}`}`
 
@@ -157,6 +158,14 @@ test('C1 R78 people ask in the name of one of their agents, and members of their
   expect((await ask({ from_agent_id: caller.id }, bea)).body).toMatchObject({ state: 'pending', asker: { agent_id: caller.id } })
   const narrow = await house.given.key({ kind: 'agt', agent_id: caller.id, scopes: ['threads:*'] }, bea)
   expect((await ask({}, clientOf(house.url, { bearer: narrow.secret }))).body.code).toBe('scope_missing')
+})
+
+test('R71 what a tenant permits everybody of its own it does not permit agents of others', async () => {
+  const { house, ask } = await openTwo()
+  await activate(house.bob, `@id("us") permit (principal in Tenant::"${tenantWire(house.tenantId)}", action, resource);`)
+  expect((await ask()).body.code).toBe('policy_denied')
+  const ours = await agentOf(house, house.alice, ['connection_requests:*'], 'ours')
+  expect((await ask({}, ours)).body.state).toBe('approved')
 })
 
 test('R112 an asker has so many requests an hour and so many a day', async () => {
