@@ -1,5 +1,4 @@
--- Messages of the relay that wait for people (relay.md §5): what was asked about which message, under which policy, and what came of it; and what a caller's own policies hold back, in
--- the caller's tenant, until it is released or refused (R7).
+-- Messages of the relay that wait for people (relay.md §5): what was asked about which message, under which policy, and what came of it.
 
 create table countersign.message_asks (
   task_id text collate "C" not null,
@@ -33,53 +32,18 @@ create index message_asks_grant on countersign.message_asks (tenant_id, relay_gr
 select countersign.make_tenant_table('message_asks', array['select', 'insert', 'update']);
 select countersign.confine_to_party('message_asks', 'relay_grant_id');
 
--- `body` is an envelope of the whole message as it was sent, under a key of its own that ends with it.
-create table countersign.held_messages (
-  id text collate "C" not null,
-  tenant_id uuid not null references countersign.tenants,
-  thread_id text collate "C" not null,
-  relay_grant_id text collate "C" not null,
-  owner_tenant uuid not null,
-  card_id text collate "C" not null,
-  slug text collate "C" not null,
-  label text not null,
-  asker_agent text collate "C" not null,
-  -- It opens its thread; else it follows up on one that is there.
-  opens boolean not null,
-  face text not null check (face in ('native', 'a2a', 'mcp')),
-  state text not null check (state in ('held', 'released', 'sent', 'refused')),
-  reason text,
-  body bytea,
-  payload_hash text not null check (payload_hash ~ '^sha256:[0-9a-f]{64}$'),
-  skill text,
-  context_id text not null,
-  operation_id text,
-  scopes text[] not null,
-  task_id text collate "C" not null,
-  created_by text collate "C" not null,
-  created_at timestamptz(3) not null,
-  expires_at timestamptz(3) not null,
-  ended_at timestamptz(3),
-  primary key (tenant_id, id),
-  check ((state in ('held', 'released')) = (ended_at is null)),
-  check ((body is null) = (ended_at is not null))
-);
-create index held_messages_thread on countersign.held_messages (tenant_id, thread_id);
-create unique index held_messages_start on countersign.held_messages (thread_id) where opens;
-select countersign.make_tenant_table('held_messages', array['select', 'insert', 'update']);
-select countersign.grant_engine('held_messages', 'select (tenant_id, thread_id, relay_grant_id, asker_agent, opens)');
-
 set local role countersign_engine;
 
 -- What policies of the one side may know of the other (R73), and whose agent it is that asked (R78). Only of a relay grant that the current tenant is a side of.
 create function countersign_engine.relay_peer(asked_grant text, asked_side text)
-returns table (tenant_id uuid, agent_id text, since timestamptz, external boolean, has_card boolean, user_id text)
+returns table (tenant_id uuid, agent_id text, since timestamptz, external boolean, has_card boolean, user_id text, card_id text, granted_at timestamptz, scopes text[], sandbox boolean)
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
   select t.id, p.agent, t.created_at, g.asker_tenant is distinct from g.tenant_id, p.agent is not null and exists (
       select from countersign.cards c where c.tenant_id = p.tenant and c.agent_id = p.agent and c.state <> 'retired'),
-    (select a.user_id from countersign.agents a where a.tenant_id = p.tenant and a.id = p.agent)
+    (select a.user_id from countersign.agents a where a.tenant_id = p.tenant and a.id = p.agent),
+    g.card_id, g.created_at, g.scopes, g.sandbox
   from countersign.relay_grants g
   join countersign.cards own on own.tenant_id = g.tenant_id and own.id = g.card_id
   cross join lateral (select
@@ -90,15 +54,6 @@ as $$
     and (select nullif(current_setting('countersign.tenant', true), '')::uuid) in (g.tenant_id, g.asker_tenant)
 $$;
 
--- Where a thread lies that its caller's own policies hold back: it is nowhere else yet.
-create function countersign_engine.held_place(asked_thread text)
-returns table (tenant_id uuid, party text, asker_agent text)
-language sql stable security definer
-set search_path = pg_catalog, pg_temp
-as $$
-  select h.tenant_id, h.relay_grant_id, h.asker_agent from countersign.held_messages h where h.thread_id = asked_thread and h.opens
-$$;
-
-grant execute on function countersign_engine.relay_peer(text, text), countersign_engine.held_place(text) to countersign_runtime;
+grant execute on function countersign_engine.relay_peer(text, text) to countersign_runtime;
 
 set local role countersign_owner;

@@ -81,6 +81,8 @@ export type Scope = {
   readonly isForeign?: true
   /** On which of the two sides of it. */
   readonly relaySide?: 'caller' | 'owner'
+  /** The tenant that they come from; null where they have no account. */
+  readonly relayFrom?: string | null
   /** The one thread that a thread token opens; left out where no thread token was shown. */
   readonly relayThread?: string
   /** Of a relay token (`threads:start` …): all that it may. The scopes of a key stand in `scopes`. */

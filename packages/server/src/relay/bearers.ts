@@ -100,7 +100,7 @@ function refuseRoute(route: Route | undefined, kind: 'relay' | 'thread'): void {
   if (!accepted.includes(kind)) throw new Problem('wrong_token_kind', { accepted: [...accepted] })
 }
 
-type Found = Pick<RelayTokenInUse, 'tenant_id' | 'tenant_state' | 'relay_grant_id' | 'label' | 'asker_agent'>
+type Found = Pick<RelayTokenInUse, 'tenant_id' | 'tenant_state' | 'relay_grant_id' | 'label' | 'asker_agent' | 'asker_tenant'>
 
 const tokenScope = (
   base: Scope,

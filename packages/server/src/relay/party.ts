@@ -32,7 +32,7 @@ type House = { db: Db }
 /** Whoever acts stays who they are; everything else is the owner's. `scopes`: all that they may here. */
 export function partyScope(
   base: Scope,
-  at: Pick<Place, 'tenant_id' | 'tenant_state' | 'party' | 'label'>,
+  at: Pick<Place, 'tenant_id' | 'tenant_state' | 'party' | 'label'> & Partial<Pick<Place, 'asker_tenant'>>,
   scopes: readonly string[],
   threadId?: string,
 ): Scope {
@@ -51,6 +51,7 @@ export function partyScope(
     tenantState: at.tenant_state,
     relayParty: at.party,
     ...(at.tenant_id === base.tenantId ? {} : { isForeign: true as const }),
+    relayFrom: at.asker_tenant ?? null,
     relaySide: 'caller',
     relayScopes: scopes,
     ...(threadId === undefined ? {} : { relayThread: threadId }),

@@ -258,3 +258,75 @@ test('T2 T3 T13 of those who race, on connections of their own, one wins and not
     ]).toContain(`${row.thread} ${row.message} ${row.ask} ${row.status}`)
   }
 })
+
+test('R71 the side that sends is judged first, by its own policies: what those refuse the other side never hears of', async () => {
+  const relay = await openRelay()
+  const leaves = (
+    when: string,
+  ) => `@id("stays") forbid (principal is Agent, action == Action::"thread.start", resource) when { context.direction == "out"${when} };
+@id("else") permit (principal is Agent, action in [Action::"thread.start", Action::"thread.send"], resource);
+@id("people") permit (principal is User, action, resource);`
+  await activate(
+    relay.bea,
+    leaves(' && context has peer && context.peer.external && context has relay_grant && context.relay_grant.state == "active"'),
+  )
+  const refused = await relay.start({ text: 'hello' })
+  expect([refused.status, refused.body.code, refused.body.policy_ids]).toEqual([403, 'policy_denied', ['stays']])
+  expect(await theirs(relay, 'thread.refused')).toMatchObject([
+    { data: { agent: relay.card.slug, direction: 'out', reason: 'policy_denied' } },
+  ])
+  expect(await events(relay, 'thread.refused')).toEqual([])
+  expect(await relay.house.admin.rows`select id from threads`).toEqual([])
+  const byKey = await relay.caller.post(`/api/v1/agents/${relay.card.slug}/threads`, { text: 'hello' })
+  expect(byKey.body.code).toBe('policy_denied')
+  await activate(relay.bea, leaves(' && context.face == "a2a"'))
+  expect((await relay.start({ text: 'hello' })).status).toBe(202)
+  // Whoever has no account has no policies of their own.
+  await activate(relay.bea, leaves(''))
+  const outside = await relay.makeGrant({ agent: null })
+  expect((await relay.start({ text: 'hello' }, { token: outside.token })).status).toBe(202)
+})
+
+test('R79 §12.19 what somebody allows for a while passes without a person, names that policy version, and asks again once it is over', async () => {
+  const relay = await open()
+  const { house } = relay
+  const { body } = await relay.start({ text: 'hello', skill: 'echo' })
+  const said = await house.bob.post(`/api/v1/tasks/${body.approval.task_id}/decide`, {
+    type: 'accept',
+    seen_revision: 1,
+    remember: { for_seconds: 600 },
+  })
+  expect(said.status).toBe(200)
+  const next = await relay.start({ text: 'again', skill: 'echo' })
+  expect(next.body.state).toBe('queued')
+  const told = (await relay.server.get(`/api/v1/threads/${next.body.thread_id}/events`)).body.data
+  expect(told[0].data).toMatchObject({ decision: 'allow', policy_version: relay.version + 1 })
+  expect(told[0].data.policy_ids).toContainEqual(expect.stringMatching(/^remembered\./))
+  // Of this skill alone.
+  expect((await relay.start({ data: { amount: 1 }, skill: 'pay' })).body.state).toBe('awaiting_approval')
+  await house.clock.advance('601s')
+  expect((await relay.start({ text: 'again', skill: 'echo' })).body.state).toBe('awaiting_approval')
+})
+
+test('T2 T14 an approval and a revocation that race leave a revoked thread, and nothing that could be delivered', async () => {
+  const relay = await open()
+  for (let i = 0; i < 4; i++) {
+    const grant = await relay.makeGrant({ agent: null })
+    const { body } = await relay.start({ text: `${i}` }, { token: grant.token })
+    const [, revoked] = await Promise.all([
+      decide(relay, body.approval.task_id, 'accept'),
+      relay.house.alice.post(`/api/v1/relay-grants/${grant.id}/revoke`, {}),
+    ])
+    expect(revoked.status).toBe(200)
+    const [row] = await relay.house.admin.rows<Loose>`
+      select h.state as thread, h.approval, m.state as message, k.state as ask from threads h join messages m on m.thread_id = h.id
+      join message_asks k on k.message_id = m.id where h.id = ${body.thread_id}`
+    expect(row).toMatchObject({
+      thread: 'revoked',
+      approval: null,
+      message: 'withdrawn',
+      ask: expect.stringMatching(/^(agreed|withdrawn)$/),
+    })
+  }
+  expect(await relay.claim()).toEqual([])
+})

@@ -11,6 +11,7 @@ import type { RelayHouse } from '../house.ts'
 import type { ThreadState } from '../model.ts'
 import { changeThread, deadlineOf, dueOf, openThread } from './change.ts'
 import { type About, callerScope, decidedOf, type Face, judgeMessage, refuseDenied, throughGate } from './gate.ts'
+import { judgeOut } from './out.ts'
 import { isAccepted, mediaTypeOf, mediaTypes, partKinds } from './parts.ts'
 import { keptFor, type Payload, payloadHash, sealPayload } from './payload.ts'
 import {
@@ -61,21 +62,22 @@ const PARTS_OF_USAGE = 16
 const MAX_MESSAGES = 10_000
 
 /** T1. `show` makes the answer inside the transaction. */
-export const startThread = <T>(
+export const startThread = async <T>(
   house: RelayHouse,
   scope: Scope,
   slug: string,
   face: Face,
   input: StartInput,
   show: Show<T>,
-): Promise<T> =>
-  throughGate(house, scope, async (t) => {
+): Promise<T> => {
+  const id = newId('thr', house.db.now().getTime())
+  await judgeOut(house, scope, { id, face, first: true, slug }, input)
+  return throughGate(house, scope, async (t) => {
     const card = await findCard(t, scope, { slug })
     if (!card) throw new Problem('not_found')
     refusePaused(card, t.now)
     const grant = await takeGrant(t, scope, card, 'thread.start')
     const open = await withinOpen(t, scope, card, grant)
-    const id = newId('thr', t.now.getTime())
     const deadline = deadlineOf(t.now, input.expires_in_seconds)
     const made = await judge(house, t, scope, card, grant, { id, face, first: true, sequence: 2, open }, input)
     const asks = made.judged.outcome.outcome === 'ask'
@@ -134,17 +136,19 @@ export const startThread = <T>(
     ])
     return show(t, { thread, message, card, approval: asked?.approval ?? null })
   })
+}
 
 /** T12: any open thread takes it; while people are asked about an earlier message it waits behind that one. */
-export const sendMessage = <T>(
+export const sendMessage = async <T>(
   house: RelayHouse,
   scope: Scope,
   threadId: string,
   face: Face,
   input: SendInput,
   show: Show<T>,
-): Promise<T> =>
-  throughGate(house, scope, async (t) => {
+): Promise<T> => {
+  await judgeOut(house, scope, { id: threadId, face, first: false, slug: null }, input)
+  return throughGate(house, scope, async (t) => {
     const thread = await openThread(t, scope, threadId)
     const card = await findCard(t, scope, { id: thread.card_id })
     if (!card) throw new Problem('not_found')
@@ -169,6 +173,7 @@ export const sendMessage = <T>(
     const now = await changeThread(house, t, scope, thread, card, next, news, data)
     return show(t, { thread: now, message, card, approval: asked?.approval ?? null })
   })
+}
 
 function refusePaused(card: CardRow, now: Date): void {
   if (card.state === 'retired') throw new Problem('not_found')

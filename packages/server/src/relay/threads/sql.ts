@@ -74,8 +74,10 @@ export type PeerRow = {
   has_card: boolean
   user_id: string | null
 }
-export const findPeer = (t: Tx, grantId: string, side: Side) => t.maybe<PeerRow>`
-  select tenant_id, agent_id, since, external, has_card, user_id from countersign_engine.relay_peer(${grantId}::text, ${side}::text)`
+/** With what its own side may know of the relay grant. */
+export type GrantedRow = PeerRow & { card_id: string; granted_at: Date; scopes: string[]; sandbox: boolean }
+export const findPeer = (t: Tx, grantId: string, side: Side) => t.maybe<GrantedRow>`
+  select tenant_id, agent_id, since, external, has_card, user_id, card_id, granted_at, scopes, sandbox from countersign_engine.relay_peer(${grantId}::text, ${side}::text)`
 
 /** Any number of acceptances share the row; a revocation waits for them and they for it, so none commits after it (G2). */
 export const shareGrant = (t: Tx, scope: Scope, id: string) => t.maybe<GrantRow>`
