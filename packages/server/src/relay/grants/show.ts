@@ -4,8 +4,6 @@ import { tenantWire } from '../../std/id.ts'
 import type { Side } from '../model.ts'
 import { findTokens, type GrantRow, type TokenRow } from './sql.ts'
 
-export type ShownToken = Omit<TokenRow, 'relay_grant_id'>
-
 export async function showGrants(t: Tx, scope: Scope, rows: readonly GrantRow[], side: Side) {
   const tokens =
     rows.length === 0

@@ -9,8 +9,6 @@ const HOUR = 3_600
 const DAY = 86_400
 export const LIFE = { min: HOUR, max: 365 * DAY, usual: 90 * DAY }
 export const MOST_ADDRESSES = 20
-/** A name for the two with which work is handed in and nothing is read (R26). */
-export const WRITE_ONLY: readonly RelayScope[] = ['threads:start', 'threads:send']
 
 export type Bind = { addresses: string[] | null; dpop_jkt: string | null }
 export type Terms = {
