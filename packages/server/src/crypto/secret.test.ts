@@ -45,7 +45,7 @@ const LETS_GO: Readonly<Record<string, readonly string[]>> = {
   'into a request to a service of the tenant, or what is signed for one': [
     ...['tasks/channels/email/inbound.ts', 'tasks/verifiers/model.ts', 'webhooks/message.ts', 'webhooks/sending/take.ts'],
     ...['client', 'receive', 'install'].map((name) => `tasks/channels/slack/${name}.ts`),
-    ...['egress/mail.ts', 'egress/proxy.ts', 'crypto/keyring-transit.ts'],
+    ...['egress/mail.ts', 'egress/proxy.ts', 'crypto/keyring-transit.ts', 'webhooks/bound/letter.ts'],
   ],
   'a setting of this process, into what it opens with it': [
     ...['main/boot.ts', 'main/proxy.ts', 'main/roots.ts', 'main/rooms.ts', 'main/node/process.ts', 'main/node/beside.ts'],
