@@ -5,13 +5,15 @@ import { createQueue, defineKind, type Kind, park } from '@countersign/queue'
 import { drain } from '@countersign/queue/testing'
 import { isProblemCode, PROBLEMS } from '@countersign/sdk'
 import { expect, onTestFinished, test } from 'vitest'
-import { type Admin, type Client, clientOf, type House, type Person, setup } from '#harness'
+import { type Admin, type AgentCaller, type Client, clientOf, type House, type Person, setup } from '#harness'
 import { systemScope } from '../../packages/server/src/db/scope.ts'
 import { tx } from '../../packages/server/src/db/tx.ts'
 import { MAX_BODY } from '../../packages/server/src/http/body.ts'
+import { acceptedBy } from '../../packages/server/src/http/credential.ts'
 import type { Route } from '../../packages/server/src/http/route.ts'
 import { MATRIX } from '../../packages/server/src/identity/matrix.ts'
 import { describeRoutes } from '../../packages/server/src/main/rooms.ts'
+import { relayAgent } from '../../packages/server/src/relay/testing/relay.ts'
 import { newId, newTenantUuid, tenantWire } from '../../packages/server/src/std/id.ts'
 import { linksTo, readerOf } from '../../packages/server/src/tasks/links/links.fixture.ts'
 import { storeConnection } from '../../packages/server/src/vault/connections/store.ts'
@@ -130,6 +132,13 @@ const BODIES: Record<string, unknown> = {
   'PUT /cards/:id/delivery': { mode: 'inbox' },
   'POST /blocks': { domain: 'beta.example' },
   'PUT /handles/:handle': { of: 'user' },
+  'POST /agents/:slug/connection-requests': { purpose: 'x' },
+  'POST /relay-grants': { agent: 'alpha', label: 'x', purpose: 'x' },
+  'POST /agents/:slug/threads': { text: 'x' },
+  'POST /agents/:slug/invoke': { text: 'x', skill: 'x' },
+  'POST /threads/:id/messages': { text: 'x' },
+  'POST /threads/:id/responses': { text: 'x' },
+  'POST /agents/:slug/inbox/settle': [{ claim_token: 'x', action: 'ack' }],
   'PATCH /tenants/:id': { state: 'suspended', reason: 'They asked us to hold everything.' },
   'PATCH /queues/:name': { aging_seconds: 60 },
   'POST /schedules': { name: 'x', cron: '@hourly', kind: 'alpha' },
@@ -154,8 +163,25 @@ const BY_TOKEN: Readonly<Record<string, string>> = {
 
 /** Some rows of the matrix are the asking agent's alone. */
 const OF_AGENTS = ['task.revise', 'task.report_outcome', 'task.verify']
-const callerOf = (house: House, one: Route): Client =>
-  OF_AGENTS.includes(one.spec.action ?? '') || /^\/(?:runs|agents)\/self/.test(one.path) ? house.agent : house.alice
+/** What the asking side of the relay does with what it asked for. */
+const OF_ASKERS = /^\/connection-requests\/:id\/(?:withdraw|collect)$/
+function callerOf(house: Here, one: Route): Client {
+  if (OF_AGENTS.includes(one.spec.action ?? '') || /^\/(?:runs|agents)\/self/.test(one.path)) return house.agent
+  if (OF_ASKERS.test(one.path)) return house.asker
+  return takesPeople(one) ? house.alice : house.serving
+}
+const takesPeople = (one: Route): boolean => acceptedBy(one.spec).includes('session') || one.spec.auth === 'none'
+
+/** `serving`: an agent that serves the card of this tenant. `asker`: of another tenant, that wants to work with it. */
+type Here = House & { serving: AgentCaller; asker: AgentCaller }
+
+async function openHere(): Promise<Here> {
+  const house = await setup({ settings: NOWHERE })
+  const serving = await relayAgent(house, house.alice, 'serving')
+  const tenantId = await house.given.tenant('Askers')
+  const owner = await house.given.user({ role: 'owner', tenantId })
+  return Object.assign(house, { serving, asker: await relayAgent(house, owner, 'asker', tenantId) })
+}
 
 /** The prefix of ids that a part of the path wants, or that it wants none. */
 function partOf(schema: Schema | undefined, name: string): Part {
@@ -185,7 +211,7 @@ const nobodys: At = (part) => {
 const NOWHERE = { EGRESS_HTTP: '1', EGRESS_ALLOW: '127.0.0.1:9' }
 
 /** One thing of each kind, in the tenant of alice; what has a name is called alpha. */
-async function things(house: House): Promise<At> {
+async function things(house: Here): Promise<At> {
   const webhook = await webhookOf(house)
   const task = await house.given.task()
   const member = await house.given.user({ role: 'member' })
@@ -210,7 +236,7 @@ async function things(house: House): Promise<At> {
     ...(await routed(house)),
     ...(await vaulted(house)),
     ...webhook,
-    card: await cardOf(house),
+    ...(await relayed(house)),
     ...(await met(house)),
     ...(await thingsOfHosts(house)),
     ...(await parkedJob(house)),
@@ -258,21 +284,28 @@ async function proposed({ alice }: House): Promise<string> {
   return body.digest
 }
 
-/** A peer: an agent of ours asked for the card. And somebody who is refused. */
-async function met({ alice, given }: House): Promise<Partial<Record<Part, string>>> {
-  const asker = await given.agent({ name: 'asker', scopes: ['connection_requests:*'] })
-  await asker.post('/api/v1/agents/alpha/connection-requests', { purpose: 'x' })
+/** Whoever asked for the card is a peer from then on. And somebody who is refused, and a name to be found by. */
+async function met({ alice }: House): Promise<Partial<Record<Part, string>>> {
   await alice.put('/api/v1/handles/alpha', { of: 'user', findable: true })
   const [contact] = (await alice.get('/api/v1/contacts?direction=in')).body.data
   const block = await alice.post('/api/v1/blocks', { domain: 'alpha.example' })
   return { ctc: contact.id, blk: block.body.id }
 }
 
-/** The public card of an agent. */
-async function cardOf({ alice }: House): Promise<string> {
-  const { status, body } = await alice.post('/api/v1/cards', CARD)
-  if (status !== 201) throw new Error(`no card: ${JSON.stringify(body)}`)
-  return body.id
+/** The public card of an agent, what was asked of it and what it gave, and a thread with a message. */
+async function relayed({ alice, asker, url }: Here): Promise<Partial<Record<Part, string>>> {
+  const made = {
+    card: await alice.post('/api/v1/cards', CARD),
+    creq: await asker.post('/api/v1/agents/alpha/connection-requests', { purpose: 'x' }),
+    rgr: await alice.post('/api/v1/relay-grants', { agent: 'alpha', label: 'x', purpose: 'x' }),
+  }
+  for (const [part, { status, body }] of Object.entries(made))
+    if (status !== 201) throw new Error(`no ${part}: ${status} ${JSON.stringify(body)}`)
+  const caller = clientOf(url, { bearer: made.rgr.body.relay_token })
+  const thread = await caller.post('/api/v1/agents/alpha/threads', { text: 'x' })
+  if (thread.status !== 202) throw new Error(`no thread: ${JSON.stringify(thread.body)}`)
+  const { thread_id: thr, message_id: msg } = thread.body
+  return { card: made.card.body.id, creq: made.creq.body.id, rgr: made.rgr.body.relay_grant.id, thr, msg }
 }
 
 /** A stored verifier, and a key of a provider by the name alpha. */
@@ -458,7 +491,7 @@ const json = { 'content-type': 'application/json' }
 test('§21 T166 every mutating route refuses bodies that are no JSON, of another type, too large, or that JSON readers disagree about, and writes nothing', {
   timeout: 240_000,
 }, async () => {
-  const house = await setup({ settings: NOWHERE })
+  const house = await openHere()
   const id = await things(house)
   const before = await contents(house.admin)
   const { wrong, judge } = openJudge(house)
@@ -536,17 +569,26 @@ function announce({ url }: House, { credential }: Client, method: string, path: 
   })
 }
 
-/** The members of a route's body by name; those of a form that is not an object are none. */
-const membersOf = (one: Route): [string, Schema][] =>
-  Object.entries((one.spec.body as { shape?: Record<string, Schema> } | undefined)?.shape ?? {})
+type Formed = { shape?: Record<string, Schema>; element?: Formed }
+/** The members of a route's body by name, or of what it lists; those of a form that is neither are none. */
+const membersOf = ({ spec }: Route): [string, Schema][] => {
+  const body = spec.body as Formed | undefined
+  return Object.entries(body?.shape ?? body?.element?.shape ?? {})
+}
+
+/** The body with one member more or another, and where its members stand. */
+function bodyWith(one: Route, own: object): { body: unknown; at: string } {
+  const body = bodyOf(one)
+  return Array.isArray(body) ? { body: [{ ...body[0], ...own }], at: '/0' } : { body: { ...(body as object), ...own }, at: '' }
+}
 
 const LONG = 'x'.repeat(20_001)
 const STRANGE: unknown[] = [12_345.678, -1, 'x\u202ey', '', [], [[]], {}, { _: 1 }, true, LONG]
 
 test('§21 T166 every member of every body and query refuses what is not of its type, by its place; unknown members and fields are refused by theirs', {
-  timeout: 240_000,
+  timeout: 480_000,
 }, async () => {
-  const house = await setup({ settings: NOWHERE })
+  const house = await openHere()
   const id = await things(house)
   const before = await contents(house.admin)
   const { wrong, judge } = openJudge(house)
@@ -556,24 +598,30 @@ test('§21 T166 every member of every body and query refuses what is not of its 
     async (one) => {
       const path = pathOf(one, id)
       const compatible = one.spec.dialect === 'compatible'
-      const send = (body: unknown) =>
-        callerOf(house, one).raw(path, { method: one.method, body: JSON.stringify(body), headers: json })
+      const send = (own: object) =>
+        callerOf(house, one).raw(path, {
+          ...{ method: one.method, headers: json },
+          body: JSON.stringify(bodyWith(one, own).body),
+        })
+      const { at } = bodyWith(one, {})
       if (!compatible)
         await judge(
           `${named(one)} with an unknown member`,
-          () => send({ ...(bodyOf(one) as object), no_such: 1 }),
-          (status, { errors }) => status === 422 && errors.some(({ path: at, code }) => at === '/no_such' && code === 'unknown'),
+          () => send({ no_such: 1 }),
+          (status, { errors }) =>
+            status === 422 && errors.some(({ path, code }) => path === `${at}/no_such` && code === 'unknown'),
         )
       for (const [name, schema] of membersOf(one))
         for (const value of STRANGE.filter((strange) => !schema.safeParse(strange).success)) {
           asked.add(`${headOf(one)} ${name}`)
           const what = `${named(one)} with ${name}: ${JSON.stringify(value).slice(0, 20)}`
+          const place = `${at}/${name}`
           await judge(
             what,
-            () => send({ ...(bodyOf(one) as object), [name]: value }),
+            () => send({ [name]: value }),
             (status, { errors }) =>
               (status === 413 && value === LONG && one.spec.maxBody !== undefined) ||
-              (status === 422 && errors.some(({ path: at }) => at === `/${name}` || at.startsWith(`/${name}/`))),
+              (status === 422 && errors.some(({ path }) => path === place || path.startsWith(`${place}/`))),
           )
         }
     },
@@ -641,9 +689,14 @@ const isListOf = (schema: Schema): boolean => {
 test('§21 P9 A1 an id that is none, of another kind or of another tenant is one and the same 404 at every route, and changes nothing', {
   timeout: 240_000,
 }, async () => {
-  const house = await setup({ settings: NOWHERE })
+  const house = await openHere()
   const id = await things(house)
   const stranger = await house.stranger.person()
+  const key = await house.given.key(
+    { kind: 'agt', agent_id: (await stranger.post('/api/v1/agents', { name: 'x' })).body.id, scopes: ['threads:*', 'cards:*'] },
+    stranger,
+  )
+  const theirs = clientOf(house.url, { bearer: key.secret })
   await stranger.get('/api/v1/policies') // a first look gives a tenant the set that it starts with
   const before = await contents(house.admin)
   const { wrong, judge } = openJudge(house)
@@ -685,8 +738,10 @@ test('§21 P9 A1 an id that is none, of another kind or of another tenant is one
     )
 
     // Kinds are the installation's: every tenant reads them. Versions of policies are counted in each tenant: everybody has a first. A public card is everybody's.
-    if (/^\/(kinds|policies)\/|^\/agents\/:slug\/card$/.test(one.path) || headOf(one) === 'GET /agents/:id') return
-    const [foreign, random] = await Promise.all([call(stranger, pathOf(one, id)), call(stranger, pathOf(one, nobodys))])
+    if (/^\/(kinds|policies)\/|^\/agents\/:slug\/(card|threads|invoke|connection-requests)$/.test(one.path)) return
+    if (headOf(one) === 'GET /agents/:id') return
+    const other = takesPeople(one) || /^\/(?:runs|agents)\/self/.test(one.path) ? stranger : theirs
+    const [foreign, random] = await Promise.all([call(other, pathOf(one, id)), call(other, pathOf(one, nobodys))])
     const told = await Promise.all(
       [foreign, random].map(async (answer) => `${answer.status} ${(await answer.text()).replace(lone, '')}`),
     )
@@ -738,7 +793,7 @@ test('§21 P9 A1 an id that is none, of another kind or of another tenant is one
 test('§21 P54 P135 every route refuses a key that is malformed, wrong, expired or revoked, nobody, and a cookie without proof of the same origin', {
   timeout: 240_000,
 }, async () => {
-  const house = await setup({ settings: NOWHERE })
+  const house = await openHere()
   const id = await things(house)
   const [expired, revoked] = await Promise.all(
     [{ expires_in_seconds: 60 }, {}].map((more) => house.given.key({ kind: 'agt', agent_id: house.agent.id, ...more })),
