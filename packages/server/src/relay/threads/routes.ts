@@ -7,7 +7,7 @@ import type { RelayHouse } from '../house.ts'
 import type { Part } from '../model.ts'
 import { enterAgent, enterThread, sideOf } from '../party.ts'
 import { refuseUnapproved } from '../unapproved.ts'
-import { type Accepted, sendMessage, startThread } from './accept.ts'
+import { sendMessage, startThread } from './accept.ts'
 import { answerInTime, showAccepted } from './answer.ts'
 import { claim, settle } from './claim.ts'
 import { closeThread, withdrawMessage } from './end.ts'
@@ -502,5 +502,3 @@ function statesOf(text: string) {
     })
   return all.filter(shapes.isState)
 }
-
-export type { Accepted }

@@ -223,8 +223,6 @@ function errorOf(binding: Binding, body: any): RawAnswer['error'] {
 /** What a raw result is, on either binding. */
 export const resultOf = (binding: Binding, { body }: Pick<RawAnswer, 'body'>) => (binding === 'JSONRPC' ? body.result : body)
 
-export type Frame = { id: string | null; data: StreamResponse | Record<string, never> }
-
 /** A stream as it comes over the wire. */
 export function readFrames(response: Response, binding: Binding) {
   const frames: { id: string | null; data: Record<string, never> }[] = []
