@@ -3,13 +3,14 @@
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
+import { scopeOf } from '../../identity/matrix.ts'
 import { keepDecisions } from '../../identity/policies/recorded.ts'
 import { newId, tenantWire } from '../../std/id.ts'
 import { type Asked, openAsk } from '../asks/ask.ts'
 import { type FactDeclaration, readFacts } from '../cards/facts.ts'
 import type { RelayHouse } from '../house.ts'
 import type { ThreadState } from '../model.ts'
-import { changeThread, deadlineOf, dueOf, openThread } from './change.ts'
+import { changeThread, deadlineOf, dueOf, openThread, refuseInactive } from './change.ts'
 import { type About, callerScope, decidedOf, type Face, judgeMessage, refuseDenied, throughGate } from './gate.ts'
 import { judgeOut } from './out.ts'
 import { isAccepted, mediaTypeOf, mediaTypes, partKinds } from './parts.ts'
@@ -191,6 +192,9 @@ async function takeGrant(t: Tx, scope: Scope, card: CardRow, action: About['acti
   if (grant.is_blocked) refuseDenied(null, { action, slug: card.slug, grant, threadId: null, payloadHash: null })
   if (grant.state === 'revoked') throw new Problem('key_revoked')
   if (grant.state !== 'active' || grant.is_over) throw new Problem('key_expired')
+  // Also where an agent comes with a key of its own: it does no more than it was given.
+  if (!grant.scopes.includes(scopeOf(action))) throw new Problem('scope_missing', { needed: scopeOf(action) })
+  refuseInactive(grant)
   return grant
 }
 

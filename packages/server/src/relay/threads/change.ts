@@ -14,6 +14,7 @@ import {
   type ApprovalRow,
   type CardRow,
   findThread,
+  type GrantRow,
   listUndelivered,
   lockThread,
   type MessageRow,
@@ -221,5 +222,11 @@ export async function openThread(t: Tx, scope: Scope, id: string): Promise<Threa
   // Its thread may not have ended yet where a grant had very many; nothing is written to it all the same.
   if (grant.state !== 'active' || grant.is_over)
     throw new Problem('thread_revoked', { state: 'revoked', outcome: null, reason: 'grant_revoked' })
+  refuseInactive(grant)
   return thread
+}
+
+/** A tenant that is suspended or closing takes nothing, whichever side writes and whoever let it in (P11). */
+export function refuseInactive({ tenant_state: state }: Pick<GrantRow, 'tenant_state'>): void {
+  if (state !== 'active') throw new Problem('tenant_suspended', { state })
 }

@@ -63,6 +63,8 @@ export type GrantRow = {
   sandbox: boolean
   created_at: Date
   is_blocked: boolean
+  /** Of the owner (P11). */
+  tenant_state: string
 }
 
 /** What policies of one side may know of the other; `user_id`: whose agent that is. */
@@ -82,7 +84,7 @@ export const findPeer = (t: Tx, grantId: string, side: Side) => t.maybe<GrantedR
 /** Any number of acceptances share the row; a revocation waits for them and they for it, so none commits after it (G2). */
 export const shareGrant = (t: Tx, scope: Scope, id: string) => t.maybe<GrantRow>`
   select id, card_id, asker_tenant, asker_agent, label, skills, scopes, limits, state, coalesce(expires_at <= ${t.now}::timestamptz, false) as is_over,
-    sandbox, created_at,
+    sandbox, created_at, (select n.state from tenants n where n.id = relay_grants.tenant_id) as tenant_state,
     asker_tenant is not null and exists (select from blocks b where b.tenant_id = relay_grants.tenant_id)
       and countersign_engine.is_blocked_by(tenant_id, asker_tenant, asker_agent) as is_blocked
   from relay_grants where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text for share`

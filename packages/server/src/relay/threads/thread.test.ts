@@ -217,3 +217,21 @@ test('T15 T16 an answered thread closes as completed when it is left alone, an i
   await sweep()
   expect(await relay.thread(idle)).toMatchObject({ state: 'expired', reason: 'deadline_passed' })
 })
+
+test('R7 R114 an agent that comes with its own key does no more than its relay grant gives, and a suspended owner takes nothing', async () => {
+  const relay = await openRelay()
+  const { house, caller } = relay
+  const card = await relay.makeCard()
+  await relay.makeGrant({ card, scopes: ['threads:start', 'threads:read'] })
+  const started = await caller.post(`/api/v1/agents/${card.slug}/threads`, { text: 'with my own key' })
+  expect([started.status, started.body.state]).toEqual([202, 'queued'])
+  const { thread_id: id } = started.body
+  const more = await caller.post(`/api/v1/threads/${id}/messages`, { text: 'more' })
+  expect([more.status, more.body.code, more.body.needed]).toEqual([403, 'scope_missing', 'threads:send'])
+  await house.admin.run`update tenants set state = 'suspended' where id = ${house.tenantId}::uuid`
+  const late = await caller.post(`/api/v1/agents/${card.slug}/threads`, { text: 'again' })
+  const byToken = await relay.start()
+  expect([late.body.code, byToken.body.code]).toEqual(['tenant_suspended', 'tenant_suspended'])
+  expect((await caller.get(`/api/v1/threads/${id}`)).status).toBe(200)
+  expect((await house.admin.one<{ n: number }>`select count(*)::integer as n from threads`).n).toBe(1)
+})
