@@ -74,7 +74,7 @@ function cards(relay: Command, door: Door): void {
           : readObject(keys)
       const { kid } = await verifyCard(wire, set as unknown as Parameters<typeof verifyCard>[1]).catch((error: unknown) => {
         if (!(error instanceof CardRefused)) throw error
-        throw new EndsWith(20, new Problem('verification_failed', { detail: error.message, reason: error.reason }))
+        throw new EndsWith(20, new Problem('card_untrusted', { detail: error.message, reason: error.reason }))
       })
       print(door.output(), { verified: true, agent: slug, kid }, () => plain(`${slug} is signed by ${kid}`))
     })
