@@ -6,10 +6,10 @@ import type { Log } from '../std/log.ts'
 import { isTokenScope } from './bearers.ts'
 import { liveTokens } from './sql.ts'
 
-/** Woken by whoever ends a token; once a second in any case. */
-export const relayTokenTopic = (id: string): string => `relay_token:${id}`
+// Nobody wakes it: what is open hears of its end with the next sweep, within a second.
+const topicOf = (id: string): string => `relay_token:${id}`
 
-export type TokenWatch = (scope: Scope, fn: () => void) => () => void
+type TokenWatch = (scope: Scope, fn: () => void) => () => void
 
 export function openTokenWatch(db: Db, log?: Log): TokenWatch {
   const watchers = new Map<string, { tenantId: string; fns: Set<() => void> }>()
@@ -51,7 +51,7 @@ export function openTokenWatch(db: Db, log?: Log): TokenWatch {
     const own = () => fn() // the same function may watch twice
     group.fns.add(own)
     watchers.set(id, group)
-    const unsubscribe = db.listen.subscribe(relayTokenTopic(id), () => {
+    const unsubscribe = db.listen.subscribe(topicOf(id), () => {
       due.add(id)
       if (!looking) void look()
     })

@@ -1,8 +1,6 @@
-// R105: what a call may be written in, what it is answered in, and which types of parts an agent takes.
+// R105: what a call may be written in, and what it is answered in. Which types of parts an agent takes is said where messages are accepted.
 import { A2A_CONTENT_TYPE } from '@a2a-js/sdk'
 import { ContentTypeNotSupportedError } from '@a2a-js/sdk/errors'
-import type { Part } from '../model.ts'
-import { isAccepted, mediaTypeOf } from '../threads/parts.ts'
 
 const JSON_TYPE = 'application/json'
 const TAKEN: readonly string[] = [JSON_TYPE, A2A_CONTENT_TYPE]
@@ -23,14 +21,4 @@ export function refuseContentType(type: string | undefined, coding: string | und
 export function answerTypeOf(accept: string | undefined, type: string | undefined): string {
   const names = [...(accept ?? '').split(','), type ?? ''].map(mediaOf)
   return names.includes(A2A_CONTENT_TYPE) ? A2A_CONTENT_TYPE : JSON_TYPE
-}
-
-/** Against the input modes of the skill, or of the card where no skill is named. */
-export function refuseInputModes(parts: readonly Part[], modes: readonly string[]): void {
-  const strange = parts.map(mediaTypeOf).find((type) => !isAccepted(type, modes))
-  if (strange !== undefined)
-    throw new ContentTypeNotSupportedError({
-      message: `This agent takes no ${strange.slice(0, 100)} here. It takes ${modes.join(', ')}.`,
-      metadata: { media_type: strange.slice(0, 100), accepted: modes.join(',') },
-    })
 }

@@ -1,8 +1,7 @@
 import { ContentTypeNotSupportedError, ExtensionSupportRequiredError, VersionNotSupportedError } from '@a2a-js/sdk/errors'
 import { expect, test } from 'vitest'
-import type { Part } from '../model.ts'
 import { activate, activatedHeader, RELAY_EXTENSION, relayAskOf, withoutOurs } from './extension.ts'
-import { answerTypeOf, refuseContentType, refuseInputModes } from './media.ts'
+import { answerTypeOf, refuseContentType } from './media.ts'
 import { versionOf } from './version.ts'
 
 test.each<[string | undefined, string, string | null]>([
@@ -46,24 +45,6 @@ test.each([
   ['application/json', 'application/a2a+json; charset=utf-8', 'application/a2a+json'],
 ])('R105 Accept %s and Content-Type %s are answered in %s', (accept, type, answer) => {
   expect(answerTypeOf(accept, type)).toBe(answer)
-})
-
-test.each<[Part, string[], boolean]>([
-  [{ text: 'a' }, ['text/plain'], true],
-  [{ text: 'a' }, ['application/json'], false],
-  [{ text: 'a', media_type: 'text/markdown' }, ['text/*'], true],
-  [{ text: 'a', media_type: 'text/markdown; charset=utf-8' }, ['text/plain'], false],
-  [{ data: null }, ['application/json'], true],
-  [{ data: 1 }, ['text/plain'], false],
-  [{ raw: '' }, ['application/octet-stream'], true],
-  [{ url: 'https://a.example', media_type: 'IMAGE/PNG' }, ['image/png'], true],
-  [{ url: 'https://a.example' }, ['*/*'], true],
-])('R105 the part %j against %j is taken: %s', (part, modes, taken) => {
-  if (taken) refuseInputModes([part], modes)
-  else
-    expect(() => refuseInputModes([{ data: 1, media_type: modes[0] as string }, part], modes)).toThrow(
-      ContentTypeNotSupportedError,
-    )
 })
 
 test('R88 what was named and is declared is active and stands in one header', () => {

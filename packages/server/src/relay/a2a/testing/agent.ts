@@ -1,5 +1,5 @@
 // An agent behind the relay and one caller of it, over the whole server: the card by its route, and both sides as their programs act. For tests.
-import { type Message, SendMessageRequest, type StreamResponse, type Task } from '@a2a-js/sdk'
+import { type Message, SendMessageRequest, type Task } from '@a2a-js/sdk'
 import {
   type Client,
   ClientFactory,
@@ -15,7 +15,7 @@ import { RELAY_SCOPES } from '../../party.ts'
 export const BINDINGS = ['JSONRPC', 'HTTP+JSON'] as const
 export type Binding = (typeof BINDINGS)[number]
 
-export type Granted = { id: string; token: string; tokenId: string }
+type Granted = { id: string; token: string; tokenId: string }
 export type Agent = {
   house: House
   slug: string
@@ -94,7 +94,7 @@ async function insertGrant(
 }
 
 /** Nothing but the official client, the agent's base URL and a token (R2). */
-export async function clientOf(base: string, binding: Binding, token: string | null, own: typeof fetch = fetch): Promise<Client> {
+async function clientOf(base: string, binding: Binding, token: string | null, own: typeof fetch = fetch): Promise<Client> {
   const shown: typeof fetch = (input, init) => {
     const headers = new Headers(init?.headers)
     if (token !== null) headers.set('Authorization', `Bearer ${token}`)
@@ -107,7 +107,7 @@ export async function clientOf(base: string, binding: Binding, token: string | n
   return factory.createFromUrl(base)
 }
 
-export const SAY = { text: 'a quote, please' }
+const SAY = { text: 'a quote, please' }
 
 /** The least that a client sends. */
 export const message = (parts: object[] = [SAY], more: object = {}) => ({
@@ -121,7 +121,7 @@ export const message = (parts: object[] = [SAY], more: object = {}) => ({
 export const request = (own: { message?: object; configuration?: object; metadata?: object } = {}) =>
   SendMessageRequest.fromJSON({ ...own, message: own.message ?? message() } as never)
 
-export const isTask = (result: Message | Task): result is Task => 'status' in result
+const isTask = (result: Message | Task): result is Task => 'status' in result
 export const taskOf = (result: Message | Task): Task => {
   if (!isTask(result)) throw new Error('This is a message, not a task.')
   return result
@@ -154,7 +154,7 @@ const REST: Record<string, (params: Record<string, string>) => [string, string, 
 }
 export const OPERATIONS = Object.keys(REST)
 
-export type RawAnswer = {
+type RawAnswer = {
   status: number
   headers: Headers
   // biome-ignore lint/suspicious/noExplicitAny: a test reads any body
