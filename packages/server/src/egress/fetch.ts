@@ -2,6 +2,7 @@
 // Never follows a redirect unless it is told to, never uses a proxy but the one that the operator names to us (proxy.ts), never tells the caller what the other
 // side said in TLS or TCP.
 import { connect as netConnect, type Socket } from 'node:net'
+import type { Readable } from 'node:stream'
 import { Agent } from 'undici'
 import { sha256Hex } from '../crypto/token.ts'
 import type { Log } from '../std/log.ts'
@@ -64,9 +65,14 @@ export type EgressRequest = {
   signal?: AbortSignal
 }
 
+/** An answer whose body is read as it comes; `wholeMs` bounds nothing here, the others do. Whoever leaves early ends the request. */
+export type Streamed = Omit<Answer, 'body' | 'url'> & { body: AsyncIterable<Buffer> }
+
 export type Door = {
   readonly guard: Guard
   fetch(request: EgressRequest): Promise<Answer | Failure>
+  /** Follows no redirect. The body of the request is a buffer of its own where `timings` are to say whether it left. */
+  stream(request: Omit<EgressRequest, 'redirects' | 'onLarge' | 'encoding'>): Promise<Streamed | Failure>
   /** A bare connection of a checked route, for what is no HTTP: a server of mail. */
   dial(route: Route, ms: number): Promise<Socket>
   /** A checked connection for who streams HTTP over it themselves. */
@@ -137,7 +143,8 @@ export function openDoor(options: DoorOptions): Door {
       },
     })
 
-  async function hop(request: EgressRequest, route: Route, caps: Caps, signal: AbortSignal): Promise<Answer> {
+  /** Sends one request over a connection of its checked route. */
+  async function send(request: EgressRequest, route: Route, caps: Caps, signal?: AbortSignal) {
     const headers = {
       'user-agent': `Countersign/${options.version}`,
       ...lower(request.headers),
@@ -145,12 +152,7 @@ export function openDoor(options: DoorOptions): Door {
     }
     const { timings } = request
     if (timings && Buffer.isBuffer(request.body)) watchBody(request.body, timings)
-    const sent = performance.now()
-    const {
-      statusCode,
-      headers: got,
-      body,
-    } = await poolOf(request, route, caps).request({
+    return poolOf(request, route, caps).request({
       origin: route.url.origin,
       path: route.url.pathname + route.url.search,
       method: request.method ?? 'GET',
@@ -160,6 +162,12 @@ export function openDoor(options: DoorOptions): Door {
       bodyTimeout: caps.idleMs,
       signal,
     })
+  }
+
+  async function hop(request: EgressRequest, route: Route, caps: Caps, signal: AbortSignal): Promise<Answer> {
+    const { timings } = request
+    const sent = performance.now()
+    const { statusCode, headers: got, body } = await send(request, route, caps, signal)
     if (timings) timings.firstByteMs = rounded(performance.now() - sent)
     const { onLarge = 'fail', encoding = 'decompress' } = request
     const limits = { bytes: caps.bodyBytes, onLarge, encoding }
@@ -175,6 +183,20 @@ export function openDoor(options: DoorOptions): Door {
       // A reply that is left early says so by an event; unheard, it would end the process.
       body.on('error', () => undefined).destroy()
     }
+  }
+
+  async function openStream(request: EgressRequest): Promise<Streamed> {
+    const caps = { ...CAPS, ...request.caps }
+    const verdict = await guard.check(request.url, request.tenantId)
+    if ('refused' in verdict) throw new EgressError(verdict.refused === 'unreachable' ? 'unreachable' : 'url_not_allowed')
+    const { statusCode, headers, body } = await send(request, verdict.route, caps, request.signal)
+    body.on('error', () => undefined)
+    const coding = [headers['content-encoding']].flat()[0]?.trim().toLowerCase() || 'identity'
+    if (Object.values(headers).flat().length > MOST_HEADERS || coding !== 'identity') {
+      body.destroy()
+      throw new EgressError('too_large')
+    }
+    return { status: statusCode, headers, body: bounded(body, caps.bodyBytes) }
   }
 
   async function follow(request: EgressRequest, signal: AbortSignal): Promise<Answer> {
@@ -209,6 +231,15 @@ export function openDoor(options: DoorOptions): Door {
         return { failed }
       }
     },
+    async stream(request) {
+      try {
+        return await openStream(request)
+      } catch (error) {
+        const failed = classify(error)
+        log?.info({ err: error, failed, url: hostOf(request.url) }, 'a request out failed')
+        return { failed }
+      }
+    },
     dial: (route, ms) => dial(route, ms, {}, wire),
     async lane(request) {
       const lane = await openLane(guard, wire, request)
@@ -220,6 +251,20 @@ export function openDoor(options: DoorOptions): Door {
       await Promise.all([...pools.values()].map((pool) => pool.destroy()))
       pools.clear()
     },
+  }
+}
+
+/** So many bytes and no more; what is left unread when the reader goes is not waited for. */
+async function* bounded(body: Readable, bytes: number): AsyncGenerator<Buffer> {
+  let size = 0
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      size += chunk.length
+      if (size > bytes) throw new EgressError('too_large')
+      yield chunk
+    }
+  } finally {
+    body.destroy()
   }
 }
 
