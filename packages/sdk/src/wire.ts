@@ -418,6 +418,88 @@ export type CardChange = {
   confirm_public?: boolean
 }
 
+/** A card, and where messages for its agent go. */
+export type CardDelivery = {
+  id: string
+  /** The name in its address. */
+  slug: string
+  name: string
+  summary: string
+  skills: CardSkill[]
+  /** Media types. */
+  accepted_inputs: string[]
+  /** Media types. */
+  expected_outputs: string[]
+  description?: string
+  category?: string
+  provider?: {
+    name: string
+    url: string
+  }
+  limits?: RelayLimits
+  /** Public JWKs of P-256 to which messages are sealed. */
+  encryption_keys?: { [member: string]: Json }[]
+  documentation_url?: string
+  icon_url?: string
+  /** What is countersigned: who connects, or single messages too. */
+  approval: 'connection' | 'message'
+  visibility: 'public' | 'members' | 'grant_holders'
+  /** 0: messages are gone when their thread ends; none: kept as long as the thread. */
+  retention_days: number | 'none'
+  max_message_bytes: number
+  /** false switches off what the A2A face would offer. */
+  capabilities?: {
+    streaming?: boolean
+    push_notifications?: boolean
+    extended_card?: boolean
+  }
+  /** Whose keys serve it; null: any agent of the tenant that may. */
+  agent_id: string | null
+  /** What an A2A send without a relay grant does. */
+  unapproved: 'refuse' | 'request'
+  direct_messages: boolean
+  idle_seconds: number
+  reply_closes_after_seconds: number
+  ring_seconds: number
+  /** Answers for the handles of this tenant. */
+  primary: boolean
+  version: number
+  /** What `If-Match` of a change names. */
+  etag: string
+  state: 'active' | 'paused' | 'retired'
+  state_since: string
+  paused_reason: string | null
+  listing: 'direct_link_only' | 'submitted' | 'listed' | 'rejected'
+  listed_version: number | null
+  delivery: {
+    mode: 'inbox' | 'push' | 'a2a'
+    on_exhausted: 'queue' | 'fail'
+  }
+  environment: 'live' | 'test'
+  /** The base address of the agent, with its slash. */
+  url: string
+  /** Where anybody reads the card, if it is public. */
+  card_url: string
+  created_by: string
+  created_at: string
+  updated_at: string
+  endpoint: {
+    id: string
+    url: string
+    mode: string
+    state: string
+  } | null
+  upstream: {
+    card_url: string
+    connection_id: string | null
+    signed: boolean
+    checked_at: string
+  } | null
+  /** In the answer that made it, and nowhere else. */
+  secret?: string
+  secret_shown?: boolean
+}
+
 export type CardKeyRotation = {
   /** Signs every current card anew. */
   job_id: string
@@ -9087,17 +9169,6 @@ export type Routes = {
       200: Card
     }
   }
-  'PUT /cards/:id/delivery': {
-    params: { id: string }
-    query: Record<string, never>
-    body: {
-      mode: 'inbox'
-      on_exhausted?: 'queue' | 'fail'
-    }
-    answers: {
-      200: Card
-    }
-  }
   'GET /cards/:id/versions': {
     params: { id: string }
     query: { limit?: number; cursor?: string }
@@ -9768,6 +9839,37 @@ export type Routes = {
     body: undefined
     answers: {
       204: undefined
+    }
+  }
+  'PUT /cards/:id/delivery': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      mode: 'inbox' | 'push' | 'a2a'
+      /** What becomes of a thread whose message could not be delivered. */
+      on_exhausted?: 'queue' | 'fail'
+      /** push: where each message is posted to. */
+      url?: string
+      /** push: your own signing secret. */
+      secret?: string
+      /** push: an endpoint whose secret signs. */
+      endpoint_id?: string
+      /** push: a new secret, shown once. */
+      generate_secret?: boolean
+      /** push: both signatures (default), or the standard one alone. */
+      signature?: 'foragent' | 'standard'
+      /** push: ids and links without parts. */
+      thin?: boolean
+      /** a2a: the agent that the relay calls. */
+      upstream?: {
+        /** The card of an A2A 1.0 agent. */
+        card_url: string
+        /** Whose credentials are added to requests to the origin of the card. */
+        connection_id?: string
+      }
+    }
+    answers: {
+      200: CardDelivery
     }
   }
   'POST /callbacks/:id/complete': {

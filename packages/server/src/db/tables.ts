@@ -241,12 +241,6 @@ export const TABLES: Record<string, Table> = {
   },
   caller_threads: { kind: 'tenant' },
   message_asks: { kind: 'tenant' },
-  held_messages: {
-    kind: 'tenant',
-    indexes: {
-      held_messages_start: 'a thread that is held lies nowhere else yet: its caller names it before its tenant is known (R7)',
-    },
-  },
   message_sendings: { kind: 'tenant' },
   card_upstreams: { kind: 'tenant' },
   upstream_contexts: { kind: 'tenant' },

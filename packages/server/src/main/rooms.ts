@@ -67,6 +67,12 @@ import { relayActs } from '../relay/asks.ts'
 import { relayBearers } from '../relay/bearers.ts'
 import { factsOfCards } from '../relay/cards/fact-types.ts'
 import { republishAll } from '../relay/cards/publish.ts'
+import { followDeliveries } from '../relay/delivery/dispatch.ts'
+import type { DeliveryHouse } from '../relay/delivery/house.ts'
+import { deliveryJobs } from '../relay/delivery/jobs.ts'
+import { deliveryHooks } from '../relay/delivery/push.ts'
+import { cardDeliveryRoutes } from '../relay/delivery/routes.ts'
+import { HELD_CALLS, QUEUE as RELAY_CALLS } from '../relay/delivery/upstream/jobs.ts'
 import { endLeaked } from '../relay/grants/held.ts'
 import type { RelayHouse } from '../relay/house.ts'
 import { relayJobs, relaySchedules } from '../relay/jobs.ts'
@@ -114,6 +120,7 @@ import { revocationJobs } from '../vault/revocation/jobs.ts'
 import { revocationRoutes } from '../vault/revocation/routes.ts'
 import { vaultRoutes } from '../vault/routes.ts'
 import { runBearers } from '../vault/runs/self.ts'
+import { openBound } from '../webhooks/bound/bound.ts'
 import { relayKeysRoute } from '../webhooks/bound/routes.ts'
 import { deliverCallbacks } from '../webhooks/callback.ts'
 import { deliveryRoutes } from '../webhooks/deliveries/routes.ts'
@@ -130,6 +137,7 @@ import { proxyProbe } from './node/probe.ts'
 import { proxyOf } from './proxy.ts'
 import { replySealing } from './sealing.ts'
 import { openStatus, type Status } from './status.ts'
+import { openCredentials, openNaming } from './upstream-credentials.ts'
 
 export type Ground = {
   config: Config
@@ -244,6 +252,14 @@ export function openRooms(ground: Ground): Rooms {
   held.set('proxy', holdActs(gate))
   runEnds.push((t, scope, runId) => endHoldsOfRun(gate, t, scope, runId))
   const webhooks = webhooksOf(ground, tasks, door)
+  const delivery: DeliveryHouse = {
+    ...relay,
+    deliveries: openBound(webhooks),
+    credentialFor: openCredentials(vault),
+    mayNameConnection: openNaming(vault),
+  }
+  webhooks.bound = deliveryHooks(delivery)
+  relay.follows.push(followDeliveries(delivery))
   const channels = openChannels(config, log, tasks, webhooks)
   for (const channel of channels.all) byName.set(channel.name, channel)
   identity.invited = (t, scope, invitation) => writeInvitation(channels.email, t, scope, invitation)
@@ -265,6 +281,7 @@ export function openRooms(ground: Ground): Rooms {
       ...revocationJobs(vault),
       ...holdJobs(gate),
       ...relayJobs(relay),
+      ...deliveryJobs(delivery),
     ].map(holds.over),
     ...tenantJobs(breakGlass),
     ...statusJobs({ db, log }),
@@ -340,6 +357,7 @@ export function openRooms(ground: Ground): Rooms {
       gate,
       relay,
       a2a,
+      delivery,
     }),
     republishCards: () => republishAll(relay),
     status,
@@ -375,6 +393,7 @@ type Houses = {
   gate: GateHouse
   relay: RelayHouse
   a2a: A2aHouse
+  delivery: DeliveryHouse
 }
 
 const listRoutes = ({
@@ -394,6 +413,7 @@ const listRoutes = ({
   gate,
   relay,
   a2a,
+  delivery,
 }: Houses): { routes: Route[]; rootRoutes: Route[] } => ({
   routes: [
     ...identityRoutes(identity),
@@ -425,6 +445,7 @@ const listRoutes = ({
     ...holdRoutes(gate),
     ...requestRoutes(vault),
     ...relayRoutes(relay),
+    ...cardDeliveryRoutes(delivery),
     ...receiverRoutes({ receiver }),
   ],
   rootRoutes: [
@@ -472,6 +493,7 @@ export function describeRoutes(): { routes: Route[]; rootRoutes: Route[] } {
     gate: nobody as unknown as GateHouse,
     relay: nobody as unknown as RelayHouse,
     a2a: nobody as unknown as A2aHouse,
+    delivery: nobody as unknown as DeliveryHouse,
   })
 }
 
@@ -500,6 +522,7 @@ function sharesOf(kinds: readonly Kind[]) {
     ...Object.fromEntries([...names].map((name) => [name, {}])),
     [WEBHOOKS]: HELD_JOBS,
     [VERIFIERS]: HELD_VERIFICATIONS,
+    [RELAY_CALLS]: HELD_CALLS,
     [ROUTING_QUEUE]: ROUTING_JOBS,
   }
 }

@@ -7,6 +7,7 @@ import { type Json, readJson, writeJson } from '../../http/json.ts'
 import { logProblem, problemAnswer, problemOf } from '../../http/problem.ts'
 import { isKept } from '../../http/reply.ts'
 import { sendMessage, startThread } from '../threads/accept.ts'
+import { hopsOf } from '../threads/hops.ts'
 import { readContent } from '../threads/parts.ts'
 import { readWhole, seeThread, untilMoved } from '../threads/read.ts'
 import type { ThreadRow } from '../threads/sql.ts'
@@ -15,7 +16,7 @@ import { Malformed } from './errors.ts'
 import { RELAY_EXTENSION, relayAskOf, withoutOurs } from './extension.ts'
 import type { A2aHouse } from './house.ts'
 import { endsBlocking, taskStateOf } from './map.ts'
-import { member, partFromWire, type WireObject } from './parts.ts'
+import { isObject, member, partFromWire, type WireObject } from './parts.ts'
 import { directAnswerOf, directMessageOf, type SdkMessage, type SdkTask, taskOf } from './task.ts'
 
 /** What a send made: the same for every repeat under its key. */
@@ -137,6 +138,11 @@ function inputOf(call: Call, message: WireObject) {
 function keptMetadata(message: WireObject): WireObject | undefined {
   const own = withoutOurs(message.metadata)
   const { extensions } = message
-  if (!Array.isArray(extensions) || extensions.length === 0) return own
-  return { ...own, [RELAY_EXTENSION]: { extensions } }
+  const hops = hopsOf(isObject(message.metadata) ? message.metadata : undefined)
+  const ours = {
+    ...(Array.isArray(extensions) && extensions.length > 0 ? { extensions } : {}),
+    // How far it has come already (R47).
+    ...(hops > 0 ? { hops } : {}),
+  }
+  return Object.keys(ours).length === 0 ? own : { ...own, [RELAY_EXTENSION]: ours }
 }

@@ -5,7 +5,6 @@ import { Agent } from '../../identity/shapes.ts'
 import { isId } from '../../std/id.ts'
 import { readAgentCard } from './agent.ts'
 import { changeCard, createCard, getCard, listOwnCards, pauseCard, resumeCard, retireCard } from './card.ts'
-import { changeDelivery } from './delivery.ts'
 import { agentUrl, FACES, hasA2aFace } from './document.ts'
 import type { CardsHouse } from './house.ts'
 import { CardChange, Slug, VISIBILITIES } from './input.ts'
@@ -112,20 +111,6 @@ export const cardRoutes = (house: CardsHouse): Route[] => [
     'POST /cards/:id/resume',
     { ...write, summary: 'Resume a paused agent', params, answers: { 200: CardBody }, problems: CHANGED, render: withTag },
     ({ scope, params }) => resumeCard(house, scope, params.id),
-  ),
-  route(
-    'PUT /cards/:id/delivery',
-    {
-      ...write,
-      summary: 'Say where messages for an agent go',
-      description: 'inbox: they wait in the hosted inbox, for its workers to claim and for people to answer.',
-      params,
-      body: s.object({ mode: s.literal('inbox'), on_exhausted: s.optional(s.oneOf('queue', 'fail')) }),
-      answers: { 200: CardBody },
-      problems: CHANGED,
-      render: withTag,
-    },
-    ({ scope, params, body }) => changeDelivery(house, scope, params.id, body, async () => ({})),
   ),
   route(
     'GET /cards/:id/versions',

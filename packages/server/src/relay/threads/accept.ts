@@ -12,6 +12,7 @@ import type { RelayHouse } from '../house.ts'
 import type { ThreadState } from '../model.ts'
 import { changeThread, deadlineOf, dueOf, openThread, refuseInactive } from './change.ts'
 import { type About, callerScope, decidedOf, type Face, judgeMessage, refuseDenied, throughGate } from './gate.ts'
+import { refuseLoops } from './hops.ts'
 import { judgeOut } from './out.ts'
 import { isAccepted, mediaTypeOf, mediaTypes, partKinds } from './parts.ts'
 import { keptFor, type Payload, payloadHash, sealPayload } from './payload.ts'
@@ -45,6 +46,8 @@ export type SendInput = {
   dataAt?: (index: number) => string
   /** Of the whole body, where there is one. */
   bodyBytes?: number
+  /** How long the sender waits for the answer. */
+  waitMs?: number | undefined
 }
 export type StartInput = SendInput & {
   context_id?: string | undefined
@@ -124,7 +127,7 @@ export const startThread = async <T>(
     await count(t, scope, grant, message)
     await tellThread(house, t, scope, thread, 0, [
       { type: 'thread.accepted', data: { state, context_id: thread.context_id, skill: thread.skill, ...decidedOf(made.judged) } },
-      { type: 'message.accepted', message },
+      { type: 'message.accepted', message, ...waiting(input) },
       ...(asked
         ? [
             asked.news,
@@ -164,7 +167,10 @@ export const sendMessage = async <T>(
     const message = { ...made.message, task_id: asked?.approval.task_id ?? null }
     await insertMessages(t, scope, [message])
     await count(t, scope, grant, message)
-    const news = [{ type: 'message.accepted' as const, message, data: decidedOf(made.judged) }, ...(asked ? [asked.news] : [])]
+    const news = [
+      { type: 'message.accepted' as const, message, data: decidedOf(made.judged), ...waiting(input) },
+      ...(asked ? [asked.news] : []),
+    ]
     const next = waits
       ? {}
       : asked
@@ -175,6 +181,8 @@ export const sendMessage = async <T>(
     return show(t, { thread: now, message, card, approval: asked?.approval ?? null })
   })
 }
+
+const waiting = ({ waitMs }: SendInput) => (waitMs === undefined ? {} : { waitMs })
 
 function refusePaused(card: CardRow, now: Date): void {
   if (card.state === 'retired') throw new Problem('not_found')
@@ -219,6 +227,7 @@ type At = { id: string; face: Face; first: boolean; sequence: number; open: numb
 /** Everything that can refuse the message, in the order in which it is said; then the row that would be inserted. */
 async function judge(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, grant: GrantRow, at: At, input: SendInput) {
   const { payload } = input
+  refuseLoops(payload.metadata)
   const skill = skillOf(card, grant, input.skill)
   refuseModes(card, skill, payload)
   const facts = skill?.facts ? readFacts({ facts: skill.facts as FactDeclaration[] }, payload.parts, input.dataAt) : {}

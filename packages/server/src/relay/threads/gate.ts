@@ -152,6 +152,13 @@ export async function throughGate<T>(house: RelayHouse, scope: Scope, run: (t: T
   }
 }
 
+/** Where the transaction goes on: whether policy refused, told in it. What was judged must have written nothing. */
+export async function tellIfDenied(house: RelayHouse, t: Tx, scope: Scope, error: unknown): Promise<boolean> {
+  if (!(error instanceof Denied)) return false
+  await tellRefusedIn(house, t, scope, error.judged, error.about)
+  return true
+}
+
 export const problemOf = (judged: Judged | null): Problem =>
   judged ? denialOf(judged) : new Problem('policy_denied', { reason: 'no_permit', policy_ids: [] })
 

@@ -42,6 +42,10 @@ export type ResponseInput = {
   claim_token?: string | undefined
   /** Of the upstream's own message, where there is one. */
   client_message_id?: string | undefined
+  /** It answers no message that waits: what nobody has taken yet is still to be delivered. */
+  settlesNothing?: boolean
+  /** Its artifacts came before it: it is none itself. */
+  hasArtifacts?: boolean
 }
 export type Via = 'inbox' | 'person' | 'push' | 'a2a'
 /** `approval`: people are asked before the caller has it. */
@@ -81,7 +85,7 @@ export async function respondIn(
     throw new Problem('state_conflict', { state: thread.state, reason: 'reply_held' })
   const card = await findCard(t, scope, { id: thread.card_id })
   if (!card) throw new Problem('not_found')
-  const settled = await settle(t, scope, thread, via, input.claim_token)
+  const settled = input.settlesNothing ? [] : await settle(t, scope, thread, via, input.claim_token)
   const messages = await compose(house, t, scope, card, thread, settled.length, input)
   const judged = await judgeReply(house, t, scope, { card, thread, messages, input })
   if (judged.outcome.outcome === 'ask') {
@@ -98,14 +102,20 @@ export async function respondIn(
   const news: News[] = [...settled, ...messages.map(newsOf)]
   const { outcome } = input
   const next: Next = {
-    ...NEXT[outcome],
-    claimedUntil: null,
+    ...stateAfter(thread, input),
     error: outcome === 'failed' ? (input.error ?? { code: 'agent_error', message: '' }) : thread.error,
     answeredAt: thread.answered_at ?? t.now,
   }
   const first = messages.find((one) => one.kind !== 'artifact')
   const now = await changeThread(house, t, scope, thread, card, next, news, first ? { message_id: first.id } : {})
   return { thread: now, messages, approval: null }
+}
+
+/** A piece of a result is no news of the state, and news of earlier work leaves what waits where it is. */
+function stateAfter(thread: ThreadRow, { outcome, payload, settlesNothing }: ResponseInput): Next {
+  const waits = thread.state === 'queued' || thread.state === 'delivering'
+  const isPiece = outcome === 'progress' && settlesNothing === true && (waits || (thread.state === 'waiting_owner' && !payload))
+  return isPiece ? {} : { ...NEXT[outcome], claimedUntil: null }
 }
 
 /** What the answer answers: the claim that it names, or everything that nobody has answered; a copy that somebody else holds is theirs no longer. */
@@ -140,9 +150,9 @@ async function compose(
   card: CardRow,
   thread: ThreadRow,
   before: number,
-  { outcome, payload, artifacts, client_message_id }: ResponseInput,
+  { outcome, payload, artifacts, client_message_id, hasArtifacts }: ResponseInput,
 ): Promise<MessageRow[]> {
-  const isAnswer = outcome === 'completed' || outcome === 'reply'
+  const isAnswer = (outcome === 'completed' || outcome === 'reply') && hasArtifacts !== true
   const own: readonly ArtifactInput[] =
     artifacts.length === 0 && isAnswer && payload ? [{ artifact_id: 'response', parts: payload.parts }] : artifacts
   const kind = outcome === 'progress' ? ('progress' as const) : ('message' as const)

@@ -4,7 +4,6 @@ import { Problem } from '@countersign/sdk'
 import { type Json, writeJson } from '../../http/json.ts'
 import { type Ask, type Route, route, s } from '../../http/route.ts'
 import type { RelayHouse } from '../house.ts'
-import type { Part } from '../model.ts'
 import { enterAgent, enterThread, sideOf } from '../party.ts'
 import { refuseUnapproved } from '../unapproved.ts'
 import { sendMessage, startThread } from './accept.ts'
@@ -24,7 +23,8 @@ import {
   shown,
   streamEvents,
 } from './read.ts'
-import { type ArtifactInput, type Responded, respond } from './respond.ts'
+import { type Responded, respond } from './respond.ts'
+import { readResponse } from './response.ts'
 import * as shapes from './shapes.ts'
 import { linksOf, showMessage, showThread, taskUrl } from './show.ts'
 import { mintToken } from './token.ts'
@@ -33,6 +33,7 @@ const tag = 'threads'
 const params = { id: s.id('thr') }
 const agent = { slug: shapes.Slug }
 const STARTS = [
+  'loop_detected',
   'approval_required',
   'policy_denied',
   'policy_error',
@@ -46,13 +47,14 @@ const MAX_BODY = 8 * 1024 * 1024
 const SIGHT = ['wrong_token_kind'] as const
 
 type Sent = ContentInput & {
+  sync?: { wait_ms: number } | undefined
   skill?: string | undefined
   operation_id?: string | undefined
   reference_thread_ids?: string[] | undefined
 }
 
 /** What every message of a caller has in common. */
-function inputOf(body: Sent) {
+function inputOf(body: Sent, prefer: string | undefined) {
   return {
     payload: readContent(body),
     skill: body.skill,
@@ -60,6 +62,7 @@ function inputOf(body: Sent) {
     reference_thread_ids: body.reference_thread_ids,
     dataAt: (index: number) => (body.parts ? `/parts/${index}/data` : '/data'),
     bodyBytes: Buffer.byteLength(writeJson(body as unknown as Json)),
+    waitMs: waitMs(body.sync, prefer)?.ms,
   }
 }
 
@@ -103,7 +106,13 @@ export const threadRoutes = (house: RelayHouse): Route[] => {
             errors: [{ path: '/skill', code: 'required', message: 'An invocation names one skill.' }],
           })
         const { context_id, accepted_output_modes, expires_in_seconds, live, want_thread_token } = body
-        const input = { ...inputOf(body), context_id, accepted_output_modes, expires_in_seconds, live }
+        const input = {
+          ...inputOf(body, ask.request.header('prefer')),
+          context_id,
+          accepted_output_modes,
+          expires_in_seconds,
+          live,
+        }
         const wants = want_thread_token === true && (scope.relayScopes ?? []).includes('threads:read')
         ask.reply.status(202)
         const accepted = await startThread(house, scope, at.slug, 'native', input, async (t, made) => {
@@ -138,10 +147,17 @@ export const threadRoutes = (house: RelayHouse): Route[] => {
         const { scope, params: at, body } = ask
         if (sideOf(scope) !== 'caller') throw new Problem('not_participant')
         ask.reply.status(202)
-        const accepted = await sendMessage(house, scope, at.id, 'native', inputOf(body), async (t, made) => {
-          ask.reply.location(linksOf(house.origin(), made.thread).inspect)
-          return showAccepted(house, t, scope, made, false)
-        })
+        const accepted = await sendMessage(
+          house,
+          scope,
+          at.id,
+          'native',
+          inputOf(body, ask.request.header('prefer')),
+          async (t, made) => {
+            ask.reply.location(linksOf(house.origin(), made.thread).inspect)
+            return showAccepted(house, t, scope, made, false)
+          },
+        )
         return grown(house, ask, accepted, body.sync)
       },
     ),
@@ -334,21 +350,8 @@ export const threadRoutes = (house: RelayHouse): Route[] => {
       },
       ({ scope, params: at, body, reply }) => {
         if (sideOf(scope) !== 'owner') throw new Problem('not_participant')
-        const { outcome = 'reply', artifacts = [], error, claim_token } = body
-        const said = body.text !== undefined || body.data !== undefined || body.parts !== undefined
-        // An end may speak for itself; an answer may not.
-        const mayBeSilent = artifacts.length > 0 || outcome === 'failed' || outcome === 'rejected' || outcome === 'progress'
-        const payload = said || !mayBeSilent ? readContent(body) : null
-        for (const [i, one] of artifacts.entries()) readContent({ parts: one.parts }, `/artifacts/${i}`)
         const via = scope.userId !== null && scope.agentId === null ? ('person' as const) : ('inbox' as const)
-        const input = {
-          outcome,
-          payload,
-          artifacts: artifacts.map((one) => ({ ...one, parts: one.parts as Part[] }) as ArtifactInput),
-          error,
-          claim_token,
-        }
-        return respond(house, scope, at.id, via, input, async (_t, done) => {
+        return respond(house, scope, at.id, via, readResponse(body), async (_t, done) => {
           if (done.approval) reply.status(202)
           return showResponded(house, done)
         })

@@ -17,6 +17,8 @@ export type Receiver = {
   otherwise: Reply
   /** By path, before anything else. */
   byPath: Record<string, Reply>
+  /** What happens while whoever sent waits. */
+  beforeAnswer: (() => Promise<void>) | null
   /** Lets go what it holds. */
   release(): void
 }
@@ -30,14 +32,16 @@ export async function openReceiver(): Promise<Receiver> {
     answers: [],
     otherwise: 204,
     byPath: {},
+    beforeAnswer: null,
     release: () => void held.splice(0).map((response) => response.destroy()),
   }
   const server = createServer((request, response) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
+    request.on('end', async () => {
       const path = request.url ?? '/'
       here.got.push({ path, headers: request.headers, body: Buffer.concat(chunks).toString(), at: performance.now() })
+      await here.beforeAnswer?.()
       const reply = here.byPath[path] ?? here.answers.shift() ?? here.otherwise
       if (reply === 'hang') return void held.push(response)
       const { status, headers = {}, body = '' } = typeof reply === 'number' ? { status: reply } : reply

@@ -1,0 +1,130 @@
+// A message that may go to the owner's agent is sent on its way in the transaction that let it go (relay.md R40, R42): as it is accepted, as people release it, and when the card's
+// mode changes. Each message once, in the order of its thread; behind one that people are asked about nothing leaves.
+import { enqueue } from '@countersign/queue'
+import type { Scope, Tx } from '../../db/tx.ts'
+import type { ThreadHook, Told } from '../house.ts'
+import { isEnded } from '../model.ts'
+import { openPayloads } from '../threads/payload.ts'
+import { linksOf, showMessage, showThread } from '../threads/show.ts'
+import { listUndelivered, lockThread, type MessageRow, type ThreadRow } from '../threads/sql.ts'
+import type { DeliveryHouse } from './house.ts'
+import {
+  eventOf,
+  findSending,
+  forgetSendings,
+  insertSending,
+  type Mode,
+  modeOf,
+  nameDelivery,
+  threadsWithWaiting,
+} from './sql.ts'
+import { isOpenUpstream } from './upstream/sql.ts'
+
+export const CALL = 'relay.call'
+export const CANCEL = 'relay.call_cancel'
+export const MOVE = 'relay.move'
+
+/** A message may be ready with it: as it came, or as people agreed to it. */
+const LETS_GO = ['message.accepted', 'approval.decided']
+
+/** Registered among what follows the events of threads. */
+export const followDeliveries =
+  (house: DeliveryHouse): ThreadHook =>
+  async (t, scope, thread, told) => {
+    if (told.type === 'thread.queued' || (LETS_GO.includes(told.type) && told.message?.side === 'caller'))
+      return sendWaiting(house, t, scope, thread, told.waitMs ?? null)
+    if (isTakenBack(told) && told.message) return takeBack(house, t, scope, thread, told.message)
+    if (isEnded(thread.state) && told.type === `thread.${thread.state}` && (await isOpenUpstream(t, scope, thread.id)))
+      await enqueue(t, { kind: CANCEL, tenantId: scope.tenantId, payload: { thread_id: thread.id } })
+  }
+
+/** Somebody else than its delivery has settled it: withdrawn, or answered from the inbox. */
+const isTakenBack = ({ type, data }: Told): boolean =>
+  type === 'message.withdrawn' || (type === 'message.delivered' && data.via !== 'push' && data.via !== 'a2a')
+
+async function takeBack(house: DeliveryHouse, t: Tx, scope: Scope, thread: ThreadRow, message: MessageRow): Promise<void> {
+  const sending = await findSending(t, scope, message.id)
+  if (sending?.mode === 'push') await house.deliveries.cancel(t, scope, thread.id, 'owner', [message.id])
+}
+
+/** `waitMs`: how long the caller of the newest one waits for its answer. */
+export async function sendWaiting(
+  house: DeliveryHouse,
+  t: Tx,
+  scope: Scope,
+  thread: ThreadRow,
+  waitMs: number | null,
+): Promise<void> {
+  if (isEnded(thread.state) || thread.state === 'awaiting_approval') return
+  const mode = (await modeOf(t, scope, thread.card_id))?.mode ?? 'inbox'
+  if (mode === 'inbox') return
+  const waiting = await listUndelivered(t, scope, [thread.id])
+  const held = waiting.findIndex(({ state }) => state === 'held')
+  for (const message of (held < 0 ? waiting : waiting.slice(0, held)).filter(({ state }) => state === 'queued')) {
+    const isNewest = message === waiting.at(-1)
+    const until = waitMs !== null && isNewest ? new Date(t.now.getTime() + waitMs) : null
+    if ((await insertSending(t, scope, message, mode, until)) === 0) continue
+    if (mode === 'push') await deliver(house, t, scope, thread, message)
+    else await enqueueCall(t, scope, message)
+  }
+}
+
+export const enqueueCall = (t: Tx, scope: Scope, message: Pick<MessageRow, 'id' | 'thread_id'>) =>
+  enqueue(t, {
+    kind: CALL,
+    tenantId: scope.tenantId,
+    payload: { thread_id: message.thread_id, message_id: message.id },
+    uniqueKey: message.id,
+  })
+
+async function deliver(house: DeliveryHouse, t: Tx, scope: Scope, thread: ThreadRow, message: MessageRow): Promise<void> {
+  const event = await eventOf(t, scope, message)
+  const payload = (await openPayloads(house, t, scope, [message])).get(message.id)
+  // What is gone is nobody's to send; the inbox says so.
+  if (!event || !payload) return
+  const shown = showMessage(message, payload, t.now)
+  const { parts: _parts, metadata: _metadata, ...envelope } = shown
+  const [made] = await house.deliveries.deliver(t, scope, {
+    ...{ eventId: event.id, type: 'message.accepted', side: 'owner', subjects: [thread.card_id], key: thread.id },
+    ...{ messageId: message.id, relayGrantId: thread.relay_grant_id, sealedUnder: message.subject as string },
+    data: (form) => ({
+      agent: thread.slug,
+      thread: threadOf(house, thread),
+      message: form === 'thin' ? envelope : shown,
+      links: linksOf(house.origin(), thread),
+    }),
+  })
+  await nameDelivery(t, scope, message.id, made?.id ?? null)
+}
+
+function threadOf(house: DeliveryHouse, thread: ThreadRow) {
+  const { id, state, outcome, reason, context_id, sequence, caller, skill, operation_id } = showThread(thread, house.origin())
+  return { id, state, outcome, reason, context_id, sequence, caller, skill, operation_id }
+}
+
+const THREADS_AT_ONCE = 200
+
+/** What nobody has taken yet goes the card's way from now on (R40). An attempt on its way may land: its answer is heard, and nothing is sent twice. */
+export async function moveWaiting(house: DeliveryHouse, t: Tx, scope: Scope, cardId: string, mode: Mode): Promise<void> {
+  for (let after = ''; ; ) {
+    const found = await threadsWithWaiting(t, scope, cardId, after, THREADS_AT_ONCE)
+    for (const { id } of found) {
+      const thread = await lockThread(t, scope, id)
+      if (!thread || isEnded(thread.state)) continue
+      const waiting = (await listUndelivered(t, scope, [id])).filter(({ state }) => state === 'queued')
+      const others: string[] = []
+      for (const message of waiting) {
+        const sending = await findSending(t, scope, message.id)
+        if (sending && sending.mode !== mode) others.push(message.id)
+      }
+      if (others.length > 0) {
+        await house.deliveries.cancel(t, scope, id, 'owner', others)
+        await forgetSendings(t, scope, others)
+      }
+      await sendWaiting(house, t, scope, thread, null)
+    }
+    const last = found.at(-1)
+    if (!last || found.length < THREADS_AT_ONCE) return
+    after = last.id
+  }
+}

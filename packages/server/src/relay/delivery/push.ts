@@ -1,0 +1,160 @@
+// A card's agent is told of each message by a signed POST (relay.md R42, T4–T7): what the room of deliveries asks as an attempt begins, and tells as it ends, always under the lock of
+// the thread. A delivery never says more of a message than was accepted; an answer that comes too late changes nothing, and is on the record.
+import { Problem } from '@countersign/sdk'
+import { sha256 } from '../../crypto/token.ts'
+import type { Scope, Tx } from '../../db/tx.ts'
+import { record } from '../../events/event.ts'
+import { isEnded } from '../model.ts'
+import { changeThread, openThread } from '../threads/change.ts'
+import { acknowledge, exhaust } from '../threads/claim.ts'
+import { tellIfDenied } from '../threads/gate.ts'
+import { isWhole, openPayloads } from '../threads/payload.ts'
+import { respondIn } from '../threads/respond.ts'
+import {
+  type CardRow,
+  findCard,
+  findMessage,
+  lockThread,
+  type MessageRow,
+  requeueMessage,
+  shareGrant,
+  type ThreadRow,
+} from '../threads/sql.ts'
+import { mintIn } from '../threads/token.ts'
+import { claimsOf } from './caller.ts'
+import type { BoundAnswer, BoundAttempt, BoundDelivery, BoundResult, DeliveryHouse } from './house.ts'
+import { endRefused } from './refused.ts'
+import { type ReadReply, readReply } from './reply.ts'
+import { findSending, holdsMessage, holdThreads, takeMessage } from './sql.ts'
+
+/** Longer than any attempt: who comes back after it finds the message with somebody else. */
+const LEASE_MS = 120_000
+
+/** The fence of one attempt; names no secret and needs none. */
+const fenceOf = ({ id, attempt }: BoundDelivery): string => `${id}.${attempt}`
+
+export const deliveryHooks = (house: DeliveryHouse) => ({
+  hold: (t: Tx, scope: Scope, keys: readonly string[]): Promise<void> =>
+    holdThreads(
+      t,
+      scope,
+      keys.filter((key) => key.startsWith('thr_')),
+    ),
+  attempt: (t: Tx, scope: Scope, delivery: BoundDelivery) => begin(house, t, scope, delivery),
+  answered: (t: Tx, scope: Scope, delivery: BoundDelivery, answer: BoundAnswer) => hear(house, t, scope, delivery, answer),
+  settled: (t: Tx, scope: Scope, delivery: BoundDelivery, result: BoundResult) => settle(house, t, scope, delivery, result),
+})
+
+type Found = { thread: ThreadRow; message: MessageRow; card: CardRow }
+
+async function find(t: Tx, scope: Scope, { key, messageId }: BoundDelivery): Promise<Found | null> {
+  if (messageId === null) return null
+  const thread = await lockThread(t, scope, key)
+  const message = await findMessage(t, scope, key, messageId)
+  const card = thread && (await findCard(t, scope, { id: thread.card_id }))
+  return thread && message && card ? { thread, message, card } : null
+}
+
+/** T4. Null: nobody is to be told any more. */
+async function begin(house: DeliveryHouse, t: Tx, scope: Scope, delivery: BoundDelivery): Promise<BoundAttempt | null> {
+  // What is told to a caller, and a probe of the endpoint, is about no message of an owner.
+  if (delivery.side === 'caller' || delivery.messageId === null) return {}
+  const found = await find(t, scope, delivery)
+  if (!found || isEnded(found.thread.state)) return null
+  const { thread, message, card } = found
+  const isAgain = delivery.trigger !== 'auto'
+  const grant = await shareGrant(t, scope, thread.relay_grant_id)
+  if (grant?.state !== 'active' || grant.is_over || (card.delivery_mode !== 'push' && !isAgain)) return null
+  const fault = await faultOf(house, t, scope, message)
+  if (fault) {
+    if (message.state === 'queued' || message.state === 'delivering') await exhaust(house, t, scope, card, thread, message, fault)
+    return null
+  }
+  const until = new Date(t.now.getTime() + LEASE_MS)
+  const took = await takeMessage(t, scope, message.id, 'push', sha256(fenceOf(delivery)), until)
+  // Asked for once more by a person: what was answered long ago is sent all the same, and changes nothing.
+  if (took === 0 && !isAgain) return null
+  const now =
+    took === 0 ? thread : await changeThread(house, t, scope, thread, card, { state: 'delivering', claimedUntil: until })
+  const waits = (await findSending(t, scope, message.id))?.waits_until
+  const left = waits ? waits.getTime() - t.now.getTime() : 0
+  const { thread_access_token } = await mintIn(t, scope, now, 'owner')
+  return {
+    caller: claimsOf(thread, message),
+    replyToken: thread_access_token,
+    replyBytes: card.max_message_bytes,
+    ...(left > 0 && delivery.attempt === 1 ? { waitMs: left } : {}),
+  }
+}
+
+async function faultOf(house: DeliveryHouse, t: Tx, scope: Scope, message: MessageRow): Promise<string | null> {
+  const payload = (await openPayloads(house, t, scope, [message])).get(message.id)
+  if (!payload) return 'payload_expired'
+  return isWhole(message, payload) ? null : 'payload_mismatch'
+}
+
+/** What came back with 2xx: the owner's response, or that it was taken and is answered later. */
+async function hear(
+  house: DeliveryHouse,
+  t: Tx,
+  scope: Scope,
+  delivery: BoundDelivery,
+  answer: BoundAnswer,
+): Promise<'taken' | 'invalid'> {
+  if (delivery.messageId === null) return 'taken'
+  const read = readReply(answer)
+  if (read.is === 'taken') return 'taken'
+  if (read.is === 'invalid') return 'invalid'
+  const found = await find(t, scope, delivery)
+  if (!found) return 'taken'
+  try {
+    await openThread(t, scope, delivery.key)
+    // Before the answer is judged: what policy refuses leaves the message where it is, with the agent.
+    const { holds } = await holdsMessage(t, scope, delivery.messageId, sha256(fenceOf(delivery)))
+    if (holds) await acknowledge(house, t, scope, found.card, found.thread, found.message, 'push')
+    await respondIn(house, t, scope, delivery.key, 'push', { ...responseOf(read), settlesNothing: true })
+  } catch (error) {
+    if (await tellIfDenied(house, t, scope, error)) await endRefused(house, t, scope, found.thread.id, found.card)
+    else if (error instanceof Problem) await tellLate(t, scope, delivery, error.code)
+    else throw error
+  }
+  return 'taken'
+}
+
+/** A last word in a shape that nobody can read is a last word all the same: it is not asked for again. */
+function responseOf(read: Exclude<ReadReply, { is: 'taken' | 'invalid' }>) {
+  if (read.is === 'response') return read.input
+  const error = { code: 'agent_error', message: 'The agent ended its work with an answer that could not be read.' }
+  return { outcome: 'failed' as const, payload: null, artifacts: [], error }
+}
+
+/** The thread takes nothing any more; the record says that somebody answered. */
+const tellLate = (t: Tx, scope: Scope, { id, key, messageId, attempt }: BoundDelivery, reason: string) =>
+  record(
+    t,
+    scope,
+    'delivery.failed',
+    { thread_id: key, message_id: messageId, delivery_id: id, attempt, class: 'late', reason },
+    { resource: { type: 'thread', id: key } },
+  )
+
+/** T5–T7. */
+async function settle(house: DeliveryHouse, t: Tx, scope: Scope, delivery: BoundDelivery, result: BoundResult): Promise<void> {
+  if (delivery.side === 'caller' || delivery.messageId === null) return
+  const found = await find(t, scope, delivery)
+  if (!found || isEnded(found.thread.state)) return
+  const { thread, message, card } = found
+  if (!(await holdsMessage(t, scope, message.id, sha256(fenceOf(delivery)))).holds) return
+  if (result.state === 'succeeded') return void (await acknowledge(house, t, scope, card, thread, message, 'push'))
+  const failed = {
+    type: 'delivery.failed' as const,
+    data: {
+      ...{ message_id: message.id, delivery_id: delivery.id, attempt: delivery.attempt, class: result.class },
+      ...{ status: result.status, next_attempt_at: result.nextAt?.toISOString() ?? null },
+    },
+  }
+  const back = { state: 'queued', claimedUntil: null } as const
+  await requeueMessage(t, scope, message.id, { state: 'queued', at: result.nextAt, reason: result.class })
+  const now = await changeThread(house, t, scope, thread, card, back, [failed])
+  if (result.state === 'exhausted') await exhaust(house, t, scope, card, now, message, 'attempts_exhausted')
+}

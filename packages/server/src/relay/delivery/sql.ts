@@ -1,0 +1,75 @@
+// The statements over messages on their way to an owner's agent. Whoever changes one holds its thread.
+import type { Scope, Tx } from '../../db/tx.ts'
+import type { MessageRow } from '../threads/sql.ts'
+
+export type Mode = 'inbox' | 'push' | 'a2a'
+export type Stage = 'waiting' | 'calling' | 'following' | 'done'
+export type SendingRow = {
+  message_id: string
+  thread_id: string
+  mode: 'push' | 'a2a'
+  delivery_id: string | null
+  waits_until: Date | null
+  stage: Stage
+  tries: number
+  looks: number
+}
+
+/** Grants before threads, each in their order: as whoever revokes takes them. */
+export async function holdThreads(t: Tx, scope: Scope, ids: readonly string[]): Promise<void> {
+  await t.run`
+    select from relay_grants g where g.tenant_id = ${scope.tenantId}::uuid
+      and g.id in (select h.relay_grant_id from threads h where h.tenant_id = ${scope.tenantId}::uuid and h.id = any (${ids}::text[]))
+    order by g.id for share`
+  await t.run`
+    select from threads h where h.tenant_id = ${scope.tenantId}::uuid and h.id = any (${ids}::text[]) order by h.id for update`
+}
+
+export const modeOf = (t: Tx, scope: Scope, cardId: string) => t.maybe<{ mode: Mode }>`
+  select delivery_mode as mode from cards where tenant_id = ${scope.tenantId}::uuid and id = ${cardId}::text`
+
+export const findSending = (t: Tx, scope: Scope, messageId: string) => t.maybe<SendingRow>`
+  select message_id, thread_id, mode, delivery_id, waits_until, stage, tries, looks from message_sendings
+  where tenant_id = ${scope.tenantId}::uuid and message_id = ${messageId}::text`
+
+/** Zero rows: it is on its way already. */
+export const insertSending = (
+  t: Tx,
+  scope: Scope,
+  message: Pick<MessageRow, 'id' | 'thread_id' | 'relay_grant_id'>,
+  mode: 'push' | 'a2a',
+  waitsUntil: Date | null,
+) => t.run`
+  insert into message_sendings (message_id, tenant_id, thread_id, relay_grant_id, mode, waits_until, created_at)
+  values (${message.id}::text, ${scope.tenantId}::uuid, ${message.thread_id}::text, ${message.relay_grant_id}::text, ${mode}::text,
+    ${waitsUntil}::timestamptz, ${t.now}::timestamptz)
+  on conflict (tenant_id, message_id) do nothing`
+
+export const nameDelivery = (t: Tx, scope: Scope, messageId: string, deliveryId: string | null) => t.run`
+  update message_sendings set delivery_id = ${deliveryId}::text where tenant_id = ${scope.tenantId}::uuid and message_id = ${messageId}::text`
+
+export const forgetSendings = (t: Tx, scope: Scope, messageIds: readonly string[]) => t.run`
+  delete from message_sendings where tenant_id = ${scope.tenantId}::uuid and message_id = any (${messageIds}::text[])`
+
+/** The event that recorded a message has its number. */
+export const eventOf = (t: Tx, scope: Scope, message: Pick<MessageRow, 'thread_id' | 'sequence'>) => t.maybe<{ id: string }>`
+  select id from thread_events where tenant_id = ${scope.tenantId}::uuid and thread_id = ${message.thread_id}::text
+    and sequence = ${message.sequence}::bigint`
+
+/** Under its thread's lock: what waits, or what an earlier attempt of the same way began and never ended. */
+export const takeMessage = (t: Tx, scope: Scope, id: string, by: 'push' | 'a2a', hash: Buffer, until: Date) => t.run`
+  update messages set state = 'delivering', state_reason = null, attempts = attempts + 1, claim_hash = ${hash}::bytea, claimed_by = ${by}::text,
+    claimed_until = ${until}::timestamptz, next_attempt_at = null
+  where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and side = 'caller'
+    and (state in ('queued', 'exhausted') or (state = 'delivering' and claimed_by = ${by}::text))`
+
+/** Whether this very attempt still holds the message. */
+export const holdsMessage = (t: Tx, scope: Scope, id: string, hash: Buffer) => t.one<{ holds: boolean }>`
+  select exists (select from messages where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and state = 'delivering'
+    and claim_hash = ${hash}::bytea) as holds`
+
+export const threadsWithWaiting = (t: Tx, scope: Scope, cardId: string, after: string, limit: number) => t.rows<{ id: string }>`
+  select distinct m.thread_id as id from messages m
+  where m.tenant_id = ${scope.tenantId}::uuid and m.card_id = ${cardId}::text and m.side = 'caller' and m.state = 'queued'
+    and m.thread_id > ${after}::text
+  order by m.thread_id limit ${limit}::integer`

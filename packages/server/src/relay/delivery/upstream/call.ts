@@ -1,0 +1,110 @@
+// One message to an agent that answers elsewhere (relay.md R44, R45, T4): what is written before the request is, and which step comes next. A request of which nobody knows whether it
+// arrived is never sent again on a guess: it is looked for first (look.ts). Killed anywhere, the job's next run goes on from the row.
+import { type Outcome, snooze } from '@countersign/queue'
+import { randomToken, sha256 } from '../../../crypto/token.ts'
+import { systemScope } from '../../../db/scope.ts'
+import { type Scope, type Tx, tx } from '../../../db/tx.ts'
+import { isEnded } from '../../model.ts'
+import { changeThread } from '../../threads/change.ts'
+import { exhaust } from '../../threads/claim.ts'
+import { isWhole, openPayloads } from '../../threads/payload.ts'
+import { type CardRow, findCard, findMessage, findThread, listUndelivered, lockThread, shareGrant } from '../../threads/sql.ts'
+import type { DeliveryHouse } from '../house.ts'
+import { findSending, holdThreads, takeMessage } from '../sql.ts'
+import { followTask } from './follow.ts'
+import { lookFor } from './look.ts'
+import { pauseUpstream, refreshCard } from './pause.ts'
+import { PAUSED, type Plan } from './plan.ts'
+import { send } from './send.ts'
+import { contextBehind, findUpstream, moveStage, takeOver, taskBehind } from './sql.ts'
+
+export type CallPayload = { thread_id: string; message_id: string }
+type Begun = { is: 'over' } | { is: 'later'; at: Date | string } | ({ is: 'call' | 'look' | 'follow' } & Plan)
+
+/** Longer than any call without an answer. */
+const LEASE_MS = 120_000
+const BEHIND = '1s'
+
+export async function callUpstream(
+  house: DeliveryHouse,
+  tenantId: string,
+  payload: CallPayload,
+  signal: AbortSignal,
+): Promise<Outcome | undefined> {
+  const scope = systemScope('relay', tenantId)
+  const strange = await strangeCard(house, scope, payload.thread_id)
+  if (strange) {
+    await pauseUpstream(house, scope, strange.card, strange.reason)
+    return snooze(PAUSED)
+  }
+  const begun = await tx(house.db, scope, (t) => begin(house, t, scope, payload))
+  if (begun.is === 'over') return undefined
+  if (begun.is === 'later') return snooze(begun.at as Date)
+  if (begun.is === 'look') return lookFor(house, scope, begun, signal)
+  if (begun.is === 'follow') return followTask(house, scope, begun, signal)
+  return send(house, scope, begun, signal)
+}
+
+/** What its owner declared, looked at from time to time before anything is sent there. */
+async function strangeCard(
+  house: DeliveryHouse,
+  scope: Scope,
+  threadId: string,
+): Promise<{ card: CardRow; reason: string } | null> {
+  const at = await tx(
+    house.db,
+    scope,
+    async (t) => {
+      const thread = await findThread(t, scope, threadId)
+      const card = thread && (await findCard(t, scope, { id: thread.card_id }))
+      const upstream = card && (await findUpstream(t, scope, card.id))
+      return card && upstream && !isEnded(thread.state) && card.state === 'active' ? { card, upstream } : null
+    },
+    { readOnly: true },
+  )
+  const reason = at && (await refreshCard(house, scope, at.upstream))
+  return at && reason ? { card: at.card, reason } : null
+}
+
+/** T4, and the word that the request may have left, in one transaction before it does. */
+async function begin(house: DeliveryHouse, t: Tx, scope: Scope, { thread_id, message_id }: CallPayload): Promise<Begun> {
+  await holdThreads(t, scope, [thread_id])
+  const thread = await lockThread(t, scope, thread_id)
+  const message = await findMessage(t, scope, thread_id, message_id)
+  const sending = await findSending(t, scope, message_id)
+  if (!thread || !message || sending?.mode !== 'a2a' || sending.stage === 'done' || isEnded(thread.state)) return { is: 'over' }
+  const card = await findCard(t, scope, { id: thread.card_id })
+  const upstream = await findUpstream(t, scope, thread.card_id)
+  if (!card || !upstream) return { is: 'over' }
+  const grant = await shareGrant(t, scope, thread.relay_grant_id)
+  if (grant?.state !== 'active' || grant.is_over) return { is: 'over' }
+  const at = { cardId: card.id, grantId: thread.relay_grant_id, contextId: thread.context_id }
+  const behind = await taskBehind(t, scope, thread_id)
+  const plan = (contextId: string, taskId: string | null, now = thread): Plan => ({
+    ...{ call: { threadId: thread_id, messageId: message_id, card }, upstream, thread: now, message, sending },
+    ...{ contextId, taskId },
+  })
+  const openTask = behind && !behind.is_over ? behind.upstream_task_id : null
+  if (sending.stage === 'following') return { is: 'follow', ...plan('', behind?.upstream_task_id ?? null) }
+  if (card.state === 'paused') return { is: 'later', at: PAUSED }
+  const context = (await contextBehind(t, scope, at, randomToken())).id
+  if (sending.stage === 'calling') return { is: 'look', ...plan(context, openTask) }
+  if (message.state !== 'queued') return { is: 'over' }
+  if (message.next_attempt_at !== null && message.next_attempt_at > t.now) return { is: 'later', at: message.next_attempt_at }
+  const [first] = (await listUndelivered(t, scope, [thread_id])).filter(({ state }) => state !== 'exhausted')
+  if (first && first.id !== message_id) return { is: 'later', at: BEHIND }
+  const payload = (await openPayloads(house, t, scope, [message])).get(message_id)
+  const fault = !payload ? 'payload_expired' : isWhole(message, payload) ? null : 'payload_mismatch'
+  if (fault) {
+    await moveStage(t, scope, message_id, { stage: 'done' })
+    await exhaust(house, t, scope, card, thread, message, fault)
+    return { is: 'over' }
+  }
+  const tries = sending.tries + 1
+  const until = new Date(t.now.getTime() + LEASE_MS)
+  await takeMessage(t, scope, message_id, 'a2a', sha256(`${message_id}.${tries}`), until)
+  await moveStage(t, scope, message_id, { stage: 'calling', tries, looks: 0 })
+  if (openTask !== null) await takeOver(t, scope, thread_id, message_id)
+  const now = await changeThread(house, t, scope, thread, card, { state: 'delivering', claimedUntil: until })
+  return { is: 'call', ...plan(context, openTask, now), sending: { ...sending, tries } }
+}

@@ -1,0 +1,109 @@
+// The statements over agents that answer elsewhere: their cards, and what stands there behind a context and a thread of ours.
+import type { Scope, Tx } from '../../../db/tx.ts'
+import type { Stage } from '../sql.ts'
+
+export type UpstreamRow = {
+  card_id: string
+  card_url: string
+  connection_id: string | null
+  origin: string
+  /** As it was read from the wire. */
+  card: Record<string, unknown>
+  signers: string[]
+  answers_directly: boolean
+  checked_at: Date
+}
+
+export const findUpstream = (t: Tx, scope: Scope, cardId: string) => t.maybe<UpstreamRow>`
+  select card_id, card_url, connection_id, origin, card, signers, answers_directly, checked_at from card_upstreams
+  where tenant_id = ${scope.tenantId}::uuid and card_id = ${cardId}::text`
+
+export type NewUpstream = Pick<UpstreamRow, 'card_id' | 'card_url' | 'connection_id' | 'origin' | 'card' | 'signers'>
+
+export const putUpstream = (t: Tx, scope: Scope, one: NewUpstream) => t.run`
+  insert into card_upstreams as u (card_id, tenant_id, card_url, connection_id, origin, card, signers, checked_at, created_at)
+  values (${one.card_id}::text, ${scope.tenantId}::uuid, ${one.card_url}::text, ${one.connection_id}::text, ${one.origin}::text,
+    ${JSON.stringify(one.card)}::json, ${one.signers}::text[], ${t.now}::timestamptz, ${t.now}::timestamptz)
+  on conflict (tenant_id, card_id) do update set card_url = excluded.card_url, connection_id = excluded.connection_id, origin = excluded.origin,
+    card = excluded.card, signers = excluded.signers, checked_at = excluded.checked_at,
+    answers_directly = u.answers_directly and u.card_url = excluded.card_url`
+
+export const forgetUpstream = (t: Tx, scope: Scope, cardId: string) => t.run`
+  delete from card_upstreams where tenant_id = ${scope.tenantId}::uuid and card_id = ${cardId}::text`
+
+export const markDirect = (t: Tx, scope: Scope, cardId: string) => t.run`
+  update card_upstreams set answers_directly = true where tenant_id = ${scope.tenantId}::uuid and card_id = ${cardId}::text and not answers_directly`
+
+export const checkedAgain = (t: Tx, scope: Scope, cardId: string, card: Record<string, unknown>) => t.run`
+  update card_upstreams set card = ${JSON.stringify(card)}::json, checked_at = ${t.now}::timestamptz
+  where tenant_id = ${scope.tenantId}::uuid and card_id = ${cardId}::text`
+
+/** Zero rows: it is paused already. */
+export const pauseCardIfActive = (t: Tx, scope: Scope, cardId: string, reason: string) => t.run`
+  update cards set state = 'paused', state_since = ${t.now}::timestamptz, paused_reason = ${reason}::text, updated_at = ${t.now}::timestamptz
+  where tenant_id = ${scope.tenantId}::uuid and id = ${cardId}::text and state = 'active'`
+
+/** The context of theirs that stands behind one of ours; the one that is there counts. */
+export const contextBehind = (
+  t: Tx,
+  scope: Scope,
+  at: { cardId: string; grantId: string; contextId: string },
+  made: string,
+) => t.one<{ id: string }>`
+  insert into upstream_contexts (card_id, tenant_id, relay_grant_id, context_id, upstream_context_id, created_at)
+  values (${at.cardId}::text, ${scope.tenantId}::uuid, ${at.grantId}::text, ${at.contextId}::text, ${made}::text, ${t.now}::timestamptz)
+  on conflict (tenant_id, card_id, relay_grant_id, context_id) do update set upstream_context_id = upstream_contexts.upstream_context_id
+  returning upstream_context_id as id`
+
+export const renameContext = (
+  t: Tx,
+  scope: Scope,
+  at: { cardId: string; grantId: string; contextId: string },
+  theirs: string,
+) => t.run`
+  update upstream_contexts set upstream_context_id = ${theirs}::text
+  where tenant_id = ${scope.tenantId}::uuid and card_id = ${at.cardId}::text and relay_grant_id = ${at.grantId}::text
+    and context_id = ${at.contextId}::text and upstream_context_id <> ${theirs}::text`
+
+/** Digests of what was told of a task. */
+export type Seen = { status?: string; artifacts?: Record<string, { parts: number; digest: string }> }
+export type TaskBehind = {
+  upstream_task_id: string
+  seen: Seen
+  is_over: boolean
+  followed_by: string
+  polls: number
+}
+
+export const taskBehind = (t: Tx, scope: Scope, threadId: string) => t.maybe<TaskBehind>`
+  select upstream_task_id, seen, is_over, followed_by, polls from upstream_tasks
+  where tenant_id = ${scope.tenantId}::uuid and thread_id = ${threadId}::text`
+
+export const putTaskBehind = (
+  t: Tx,
+  scope: Scope,
+  thread: { id: string; relay_grant_id: string },
+  one: { taskId: string; followedBy: string },
+) => t.run`
+  insert into upstream_tasks as k (thread_id, tenant_id, relay_grant_id, upstream_task_id, followed_by, created_at)
+  values (${thread.id}::text, ${scope.tenantId}::uuid, ${thread.relay_grant_id}::text, ${one.taskId}::text, ${one.followedBy}::text, ${t.now}::timestamptz)
+  on conflict (tenant_id, thread_id) do update set followed_by = excluded.followed_by, polls = 0, is_over = false,
+    seen = case when k.upstream_task_id = excluded.upstream_task_id then k.seen else '{}' end, upstream_task_id = excluded.upstream_task_id`
+
+export const noteSeen = (t: Tx, scope: Scope, threadId: string, seen: Seen, isOver: boolean) => t.run`
+  update upstream_tasks set seen = ${JSON.stringify(seen)}::jsonb, is_over = ${isOver}::boolean
+  where tenant_id = ${scope.tenantId}::uuid and thread_id = ${threadId}::text`
+
+export const notePolls = (t: Tx, scope: Scope, threadId: string, polls: number) => t.run`
+  update upstream_tasks set polls = ${polls}::integer where tenant_id = ${scope.tenantId}::uuid and thread_id = ${threadId}::text`
+
+export const takeOver = (t: Tx, scope: Scope, threadId: string, messageId: string) => t.run`
+  update upstream_tasks set followed_by = ${messageId}::text, polls = 0 where tenant_id = ${scope.tenantId}::uuid and thread_id = ${threadId}::text`
+
+export const isOpenUpstream = async (t: Tx, scope: Scope, threadId: string): Promise<boolean> =>
+  (await taskBehind(t, scope, threadId))?.is_over === false
+
+export const moveStage = (t: Tx, scope: Scope, messageId: string, to: { stage: Stage; tries?: number; looks?: number }) => t.run`
+  update message_sendings set stage = ${to.stage}::text, tries = coalesce(${to.tries ?? null}::integer, tries),
+    looks = coalesce(${to.looks ?? null}::integer, looks)
+  where tenant_id = ${scope.tenantId}::uuid and message_id = ${messageId}::text`

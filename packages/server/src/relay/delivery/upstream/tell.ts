@@ -1,0 +1,250 @@
+// What an upstream says of a task, told to the caller once (relay.md R44): statuses, artifacts, chunks and direct messages one to one, whether they came on a stream, by a look, or both.
+// Under the lock of the thread; what was told stands in digests beside the task, so a look after a broken stream tells what is new and nothing twice.
+import { type Artifact, type StreamResponse, type Task, TaskState, type TaskStatus } from '@a2a-js/sdk'
+import { Problem } from '@countersign/sdk'
+import type { Scope, Tx } from '../../../db/tx.ts'
+import { record } from '../../../events/event.ts'
+import { isEnded, type ResponseOutcome } from '../../model.ts'
+import { changeThread } from '../../threads/change.ts'
+import { acknowledge } from '../../threads/claim.ts'
+import { tellIfDenied } from '../../threads/gate.ts'
+import { type ArtifactInput, type ResponseInput, respondIn } from '../../threads/respond.ts'
+import { type CardRow, findMessage, lockThread, type ThreadRow } from '../../threads/sql.ts'
+import type { DeliveryHouse } from '../house.ts'
+import { endRefused } from '../refused.ts'
+import { findSending, holdThreads } from '../sql.ts'
+import { contextBehind, markDirect, moveStage, noteSeen, putTaskBehind, renameContext, type Seen, taskBehind } from './sql.ts'
+import { artifactOf, digestOf, payloadOf } from './words.ts'
+
+/** go_on: more is to come; turn: the caller's, or it is over; left: somebody else follows it now, or nobody listens any more. */
+export type Heard = 'go_on' | 'turn' | 'left'
+export type Call = { threadId: string; messageId: string; card: CardRow }
+
+export async function hear(house: DeliveryHouse, t: Tx, scope: Scope, call: Call, said: StreamResponse): Promise<Heard> {
+  const { threadId, messageId } = call
+  await holdThreads(t, scope, [threadId])
+  const thread = await lockThread(t, scope, threadId)
+  const sending = await findSending(t, scope, messageId)
+  if (!thread || !sending || sending.stage === 'done') return 'left'
+  if (isEnded(thread.state)) {
+    await moveStage(t, scope, messageId, { stage: 'done' })
+    await tellLate(t, scope, threadId, messageId)
+    return 'left'
+  }
+  const payload = said.payload
+  if (payload?.$case === 'message') return hearMessage(house, t, scope, call, thread, payload.value)
+  const taskId = payload?.$case === 'task' ? payload.value.id : payload?.value.taskId
+  if (!payload || !taskId) return 'go_on'
+  if (sending.stage === 'calling') await accept(house, t, scope, call, thread, { taskId, contextId: payload.value.contextId })
+  const behind = await taskBehind(t, scope, threadId)
+  if (!behind || behind.followed_by !== messageId || behind.upstream_task_id !== taskId) return 'left'
+  const telling = { house, t, scope, call, seen: behind.seen }
+  const heard = await hearOf(telling, payload)
+  await noteSeen(t, scope, threadId, telling.seen, heard === 'turn' && isOver(payload))
+  if (heard === 'turn') await moveStage(t, scope, messageId, { stage: 'done' })
+  return heard
+}
+
+type Payload = NonNullable<StreamResponse['payload']>
+type Telling = { house: DeliveryHouse; t: Tx; scope: Scope; call: Call; seen: Seen }
+
+async function hearOf(telling: Telling, payload: Payload): Promise<Heard> {
+  if (payload.$case === 'artifactUpdate') {
+    const { artifact, append, lastChunk } = payload.value
+    if (artifact) await tellPiece(telling, artifact, { append, lastChunk })
+    return 'go_on'
+  }
+  if (payload.$case === 'task') await tellArtifacts(telling, payload.value)
+  return payload.$case === 'message' ? 'go_on' : tellStatus(telling, payload.value.status)
+}
+
+const statusOf = (payload: Payload): TaskStatus | undefined =>
+  payload.$case === 'task' || payload.$case === 'statusUpdate' ? payload.value.status : undefined
+const isOver = (payload: Payload): boolean => {
+  const state = statusOf(payload)?.state
+  return state !== undefined && ENDS.includes(state)
+}
+
+/** T5: what it is upstream is known from now on. */
+async function accept(
+  house: DeliveryHouse,
+  t: Tx,
+  scope: Scope,
+  call: Call,
+  thread: ThreadRow,
+  theirs: { taskId: string; contextId: string },
+): Promise<void> {
+  const { messageId, card } = call
+  await putTaskBehind(t, scope, thread, { taskId: theirs.taskId, followedBy: messageId })
+  const at = { cardId: card.id, grantId: thread.relay_grant_id, contextId: thread.context_id }
+  if (theirs.contextId) {
+    await contextBehind(t, scope, at, theirs.contextId)
+    await renameContext(t, scope, at, theirs.contextId)
+  }
+  await taken(house, t, scope, call, thread)
+  await moveStage(t, scope, messageId, { stage: 'following' })
+}
+
+async function taken(
+  house: DeliveryHouse,
+  t: Tx,
+  scope: Scope,
+  { threadId, messageId, card }: Call,
+  thread: ThreadRow,
+): Promise<void> {
+  const message = await findMessage(t, scope, threadId, messageId)
+  if (message && message.state !== 'delivered') await acknowledge(house, t, scope, card, thread, message, 'a2a')
+}
+
+/** The whole answer, without a task (§12.33). */
+async function hearMessage(
+  house: DeliveryHouse,
+  t: Tx,
+  scope: Scope,
+  call: Call,
+  thread: ThreadRow,
+  said: NonNullable<TaskStatus['message']>,
+): Promise<Heard> {
+  await markDirect(t, scope, call.card.id)
+  await moveStage(t, scope, call.messageId, { stage: 'done' })
+  await taken(house, t, scope, call, thread)
+  const how = { artifacts: [], settlesNothing: true, client_message_id: said.messageId }
+  await respondOrFail(house, t, scope, call, () => ({ outcome: 'message', payload: payloadOf(said), ...how }))
+  return 'turn'
+}
+
+const OUTCOME: Partial<Record<TaskState, ResponseOutcome>> = {
+  [TaskState.TASK_STATE_SUBMITTED]: 'progress',
+  [TaskState.TASK_STATE_WORKING]: 'progress',
+  [TaskState.TASK_STATE_INPUT_REQUIRED]: 'ask',
+  [TaskState.TASK_STATE_AUTH_REQUIRED]: 'ask',
+  [TaskState.TASK_STATE_COMPLETED]: 'completed',
+  [TaskState.TASK_STATE_FAILED]: 'failed',
+  [TaskState.TASK_STATE_REJECTED]: 'rejected',
+}
+const ENDS: readonly TaskState[] = [
+  TaskState.TASK_STATE_COMPLETED,
+  TaskState.TASK_STATE_FAILED,
+  TaskState.TASK_STATE_REJECTED,
+  TaskState.TASK_STATE_CANCELED,
+]
+
+async function tellStatus(telling: Telling, status: TaskStatus | undefined): Promise<Heard> {
+  if (!status) return 'go_on'
+  const { house, t, scope, call, seen } = telling
+  const { state, message } = status
+  const outcome = OUTCOME[state]
+  const isTurn = state === TaskState.TASK_STATE_CANCELED || (outcome !== undefined && outcome !== 'progress')
+  const digest = `${state} ${message?.messageId ?? ''}`
+  // What it asked before our message came stands there until it has read that.
+  if (seen.status === digest) return ENDS.includes(state) ? 'turn' : 'go_on'
+  seen.status = digest
+  if (state === TaskState.TASK_STATE_CANCELED) {
+    const thread = await lockThread(t, scope, call.threadId)
+    if (thread) {
+      const closed = { state: 'closed', outcome: 'canceled', reason: 'closed_by_owner', claimedUntil: null } as const
+      await changeThread(house, t, scope, thread, call.card, { ...closed, approval: null })
+    }
+    return 'turn'
+  }
+  if (outcome === undefined || (outcome === 'progress' && !message)) return isTurn ? 'turn' : 'go_on'
+  const isSilent = Object.keys(seen.artifacts ?? {}).length > 0
+  await respondOrFail(house, t, scope, call, () => ({
+    ...{ outcome, payload: payloadOf(message), artifacts: [], settlesNothing: true, hasArtifacts: isSilent },
+    ...(message ? { client_message_id: message.messageId } : {}),
+    ...(outcome === 'failed' ? { error: { code: 'agent_error', message: wordsOf(message) } } : {}),
+  }))
+  return isTurn ? 'turn' : 'go_on'
+}
+
+/** What the agent says of its failure, as far as it is text. */
+const wordsOf = (message: TaskStatus['message']): string =>
+  (message?.parts ?? [])
+    .flatMap(({ content }) => (content?.$case === 'text' ? [content.value] : []))
+    .join('\n')
+    .slice(0, 2_000)
+
+/** A look at the whole task: what is there beyond what was told. */
+async function tellArtifacts(telling: Telling, task: Task): Promise<void> {
+  for (const artifact of task.artifacts) {
+    const before = telling.seen.artifacts?.[artifact.artifactId]
+    const whole = asInput(artifact, { append: false, lastChunk: true })
+    if (!whole) {
+      await tellUnreadable(telling)
+      continue
+    }
+    if (!before) await tellInput(telling, whole)
+    else if (digestOf(whole.parts) !== before.digest) {
+      const isLonger = whole.parts.length > before.parts && digestOf(whole.parts.slice(0, before.parts)) === before.digest
+      await tellInput(telling, isLonger ? { ...whole, parts: whole.parts.slice(before.parts), append: true } : whole)
+    }
+  }
+}
+
+async function tellPiece(telling: Telling, artifact: Artifact, how: { append: boolean; lastChunk: boolean }): Promise<void> {
+  const piece = asInput(artifact, how)
+  if (piece) await tellInput(telling, piece)
+  else await tellUnreadable(telling)
+}
+
+function asInput(artifact: Artifact, how: { append: boolean; lastChunk: boolean }): ArtifactInput | null {
+  try {
+    return artifactOf(artifact, how)
+  } catch (error) {
+    if (error instanceof Problem) return null
+    throw error
+  }
+}
+
+async function tellInput({ house, t, scope, call, seen }: Telling, piece: ArtifactInput): Promise<void> {
+  const before = piece.append ? seen.artifacts?.[piece.artifact_id] : undefined
+  seen.artifacts = {
+    ...seen.artifacts,
+    [piece.artifact_id]: {
+      parts: (before?.parts ?? 0) + piece.parts.length,
+      digest: digestOf(piece.parts, before?.digest),
+    },
+  }
+  await respondOrFail(house, t, scope, call, () => ({
+    ...{ outcome: 'progress', payload: null, artifacts: [piece], settlesNothing: true },
+  }))
+}
+
+/** What is no content of ours ends the thread where it was the last word, and is told where it was not (§10). */
+async function respondOrFail(house: DeliveryHouse, t: Tx, scope: Scope, call: Call, input: () => ResponseInput): Promise<void> {
+  let outcome: ResponseOutcome = 'message'
+  try {
+    const made = input()
+    outcome = made.outcome
+    await respondIn(house, t, scope, call.threadId, 'a2a', made)
+  } catch (error) {
+    if (await tellIfDenied(house, t, scope, error)) return endRefused(house, t, scope, call.threadId, call.card)
+    if (!(error instanceof Problem) || !['validation_failed', 'body_too_large'].includes(error.code)) throw error
+    await tellInvalid(t, scope, call)
+    if (outcome !== 'progress') await failThread(house, t, scope, call, UNREADABLE)
+  }
+}
+
+export const UNREADABLE = 'The agent answered with something that could not be read.'
+/** In our words: what the agent said is nothing that could be shown. */
+export async function failThread(
+  house: DeliveryHouse,
+  t: Tx,
+  scope: Scope,
+  { threadId, card }: Call,
+  said: string,
+): Promise<void> {
+  const thread = await lockThread(t, scope, threadId)
+  if (!thread || isEnded(thread.state)) return
+  const error = { code: 'agent_error', message: said }
+  await changeThread(house, t, scope, thread, card, { state: 'failed', reason: 'agent_error', error, claimedUntil: null })
+}
+
+const tellUnreadable = ({ t, scope, call }: Telling) => tellInvalid(t, scope, call)
+
+const tellInvalid = (t: Tx, scope: Scope, { threadId, messageId }: Call) =>
+  tellFailure(t, scope, threadId, { message_id: messageId, class: 'answer_invalid' })
+const tellLate = (t: Tx, scope: Scope, threadId: string, messageId: string) =>
+  tellFailure(t, scope, threadId, { message_id: messageId, class: 'late' })
+export const tellFailure = (t: Tx, scope: Scope, threadId: string, data: Record<string, string | number | null>) =>
+  record(t, scope, 'delivery.failed', { thread_id: threadId, ...data }, { resource: { type: 'thread', id: threadId } })
