@@ -130,6 +130,8 @@ const BODIES: Record<string, unknown> = {
   'POST /jobs/bulk-cancel': { ids: [newId('job')] },
   'POST /cards': { ...CARD, slug: 'beta' },
   'PUT /cards/:id/delivery': { mode: 'inbox' },
+  'POST /cards/:id/listing': { action: 'submit' },
+  'POST /cards/:id/review': { version: 1, decision: 'list' },
   'POST /blocks': { domain: 'beta.example' },
   'PUT /handles/:handle': { of: 'user' },
   'POST /agents/:slug/connection-requests': { purpose: 'x' },
