@@ -358,6 +358,10 @@ export type Card = {
   paused_reason: string | null
   listing: 'direct_link_only' | 'submitted' | 'listed' | 'rejected'
   listed_version: number | null
+  /** Of a listed card: saved since, and waiting for its review. */
+  pending_version: number | null
+  /** What the reviewers said. */
+  listing_note: string | null
   delivery: {
     mode: 'inbox' | 'push' | 'a2a'
     on_exhausted: 'queue' | 'fail'
@@ -471,6 +475,10 @@ export type CardDelivery = {
   paused_reason: string | null
   listing: 'direct_link_only' | 'submitted' | 'listed' | 'rejected'
   listed_version: number | null
+  /** Of a listed card: saved since, and waiting for its review. */
+  pending_version: number | null
+  /** What the reviewers said. */
+  listing_note: string | null
   delivery: {
     mode: 'inbox' | 'push' | 'a2a'
     on_exhausted: 'queue' | 'fail'
@@ -507,6 +515,16 @@ export type CardKeyRotation = {
   retiring: string[]
   /** When the older key leaves the key set. */
   retires_at: string | null
+}
+
+export type CardReviewed = {
+  card_id: string
+  /** The name in its address. */
+  slug: string
+  listing: 'direct_link_only' | 'submitted' | 'listed' | 'rejected'
+  version: number
+  /** Of a listed card: saved since, and waiting for its review. */
+  pending_version: number | null
 }
 
 export type CardSkill = {
@@ -1979,6 +1997,45 @@ export type LinkView = {
   task: Task
   /** Of the page of a review link: what has been said, the oldest first. */
   comments: Comment[]
+}
+
+/** A reviewed version of a card, with what is known of it and since when. */
+export type ListedCard = {
+  /** The name in its address. */
+  slug: string
+  version: number
+  name: string
+  summary: string
+  category: string | null
+  provider: {
+    name: string
+    url: string
+  } | null
+  skills: {
+    id: string
+    name: string
+    tags: string[]
+  }[]
+  accepted_inputs: string[]
+  expected_outputs: string[]
+  url: string
+  card_url: string
+  listed_at: string
+  signed: {
+    at: string
+  }
+  verified_domains: {
+    domain: string
+    method: 'dns' | 'https'
+    verified_at: string
+    expires_at: string
+  }[]
+  health: {
+    state: 'ok' | 'degraded' | 'down'
+    reason: string | null
+    checked_at: string
+    p50_ms: number | null
+  } | null
 }
 
 export type MadeInvitation = {
@@ -9839,6 +9896,51 @@ export type Routes = {
     body: undefined
     answers: {
       204: undefined
+    }
+  }
+  'GET /listing': {
+    params: Record<string, never>
+    query: {
+      q?: string
+      skill?: string
+      tag?: string
+      input?: string
+      output?: string
+      verified?: 'true' | 'false'
+      healthy?: 'true' | 'false'
+      limit?: number
+      cursor?: string
+    }
+    body: undefined
+    answers: {
+      200: {
+        data: ListedCard[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /cards/:id/listing': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      action: 'submit' | 'withdraw'
+    }
+    answers: {
+      200: Card
+    }
+  }
+  'POST /cards/:id/review': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      version: number
+      decision: 'list' | 'reject' | 'delist'
+      /** Required to reject. */
+      note?: string
+    }
+    answers: {
+      200: CardReviewed
     }
   }
   'PUT /cards/:id/delivery': {

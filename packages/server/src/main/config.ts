@@ -216,6 +216,13 @@ export const SETTINGS = {
     'the table of docs',
     'Other limits than the built-in ones; those that guard sign-in can only be tightened, and 0 switches one of the relay off.',
   ),
+  relayReviewTenant: setting(
+    'RELAY_REVIEW_TENANT',
+    kind.tenant,
+    null,
+    'the first tenant',
+    'Whose people review the cards that are handed in for the listing.',
+  ),
   relayCardAlgorithm: setting(
     'RELAY_CARD_ALGORITHM',
     kind.choice('ES256', 'EdDSA'),

@@ -76,6 +76,7 @@ import { HELD_CALLS, QUEUE as RELAY_CALLS } from '../relay/delivery/upstream/job
 import { endLeaked } from '../relay/grants/held.ts'
 import type { RelayHouse } from '../relay/house.ts'
 import { relayJobs, relaySchedules } from '../relay/jobs.ts'
+import { reviewActs } from '../relay/listing/review.ts'
 import { requestActs } from '../relay/requests/settle.ts'
 import { relayRootRoutes, relayRoutes } from '../relay/routes.ts'
 import { openThreadWaits } from '../relay/threads/wait.ts'
@@ -237,10 +238,11 @@ export function openRooms(ground: Ground): Rooms {
   const relay: RelayHouse = {
     ...{ db, keyring, log, door, policies, countersign, tasks, origin },
     cardAlgorithm: config.relayCardAlgorithm,
+    reviewTenant: config.relayReviewTenant,
     follows: [],
     waits: openThreadWaits(db, log),
   }
-  held.set('relay', relayActs({ creq_: requestActs(relay), msg_: messageActs(relay) }))
+  held.set('relay', relayActs({ creq_: requestActs(relay), msg_: messageActs(relay), card_: reviewActs(relay) }))
   identity.leaked = [endLeaked(relay)]
   const gate: GateHouse = {
     vault,

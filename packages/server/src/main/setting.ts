@@ -5,6 +5,7 @@ import { type Allowed, parseAddress, parseAllowed, parseNetwork } from '../egres
 import { parseProxy } from '../egress/proxy.ts'
 import { BUCKETS, type Bucket, type BucketName, type Buckets } from '../http/bucket.ts'
 import { nearest } from '../http/nearest.ts'
+import { tenantUuid } from '../std/id.ts'
 
 /** What a default or a relative path may depend on. */
 export type Context = { cwd: string; isRoot: boolean }
@@ -163,6 +164,11 @@ const readEndpoint = (value: string): { host: string; port: number } | null => {
   const [, six, name, digits = ''] = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]{1,253})):(\d{1,5})$/i.exec(value) ?? []
   const host = six ?? name
   return host !== undefined && Number(digits) <= 65_535 ? { host, port: Number(digits) } : null
+}
+
+export const tenant: Kind<string> = {
+  type: 'id of a tenant',
+  parse: (value) => tenantUuid(value) ?? wants('an id such as ten_…'),
 }
 
 export const address: Kind<{ host: string; port: number }> = {

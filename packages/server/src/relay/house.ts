@@ -37,6 +37,8 @@ export type RelayHouse = {
   door: Door
   /** Of keys that sign cards from now on (R14). */
   cardAlgorithm: CardAlgorithm
+  /** Whose people review what is handed in for the listing; null: those of the installation's first tenant (R21). */
+  reviewTenant: string | null
   /** Where people and agents reach the server, without a slash at the end; known once it listens. */
   origin(): string
   /** Called for each event of a thread, in its transaction and in order: deliveries are made here. Filled by main before anything is served. */

@@ -1,8 +1,10 @@
 // The jobs of the relay: one verb each, ids alone in their payloads.
 import { defineKind, defineSchedule, type Kind, type Schedule } from '@countersign/queue'
 import { cardJobs } from './cards/jobs.ts'
+import { REVIEW } from './cards/review-job.ts'
 import { grantJobs, grantSchedules } from './grants/jobs.ts'
 import type { RelayHouse } from './house.ts'
+import { openReview } from './listing/review.ts'
 import { expirePayloads } from './retention/retention.ts'
 import { sweepRelay } from './sweep.ts'
 
@@ -17,6 +19,12 @@ export const relayJobs = (house: RelayHouse): Kind[] => [
     keepOutput: false,
     async run(_job, { signal }) {
       await expirePayloads(house, signal)
+    },
+  }) as Kind,
+  defineKind<{ card_id: string }>(REVIEW, {
+    keepOutput: false,
+    async run({ tenantId, payload }) {
+      await openReview(house, tenantId, payload.card_id)
     },
   }) as Kind,
   ...cardJobs(house),

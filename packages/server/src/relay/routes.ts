@@ -3,6 +3,7 @@ import type { Route } from '../http/route.ts'
 import { cardRootRoutes, cardRoutes } from './cards/routes.ts'
 import { grantRoutes } from './grants/routes.ts'
 import type { RelayHouse } from './house.ts'
+import { listingRoutes } from './listing/routes.ts'
 import { peerRoutes } from './peers/routes.ts'
 import { requestRoutes } from './requests/routes.ts'
 import { threadRoutes } from './threads/routes.ts'
@@ -13,6 +14,7 @@ export const relayRoutes = (house: RelayHouse): Route[] => [
   ...grantRoutes(house),
   ...threadRoutes(house),
   ...peerRoutes(house),
+  ...listingRoutes(house),
 ]
 
 /** At the root of the address, without `/api`: what stands at an agent's own base URL. */

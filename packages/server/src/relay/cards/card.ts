@@ -27,6 +27,7 @@ import {
   type Wishes,
 } from './input.ts'
 import { contentHash, publish } from './publish.ts'
+import { enqueueReview } from './review-job.ts'
 import { secretsIn } from './secrets-in.ts'
 import { type Card, etagOf, show } from './show.ts'
 import {
@@ -169,6 +170,7 @@ async function changeCardIn(house: CardsHouse, t: Tx, scope: Scope, row: CardRow
   if (!isSame) await refuseFactClash(house, t, scope, content)
   if (settings.primary) await clearPrimary(t, scope, row.id)
   await updateCard(t, scope, row.id, { ...columnsOf(content, settings), version })
+  if (row.listing !== 'direct_link_only') await enqueueReview(t, scope, row.id)
   if (!isSame) await publish(house, t, scope, { card_id: row.id, number: version, content })
   const fields = [...changed, ...changedFields(row.content, content)].sort()
   await tellCard(t, scope, 'card.saved', row.id, { slug: content.slug, version, fields })
@@ -186,6 +188,7 @@ export async function putContent(
   if (contentHash(content).equals(row.content_hash)) return null
   const version = row.version + 1
   await updateCard(t, scope, row.id, { ...columnsOf(content, settingsOf(row)), version })
+  if (row.listing !== 'direct_link_only') await enqueueReview(t, scope, row.id)
   await publish(house, t, scope, { card_id: row.id, number: version, content })
   return version
 }
@@ -203,7 +206,10 @@ export const retireCard = (house: CardsHouse, scope: Scope, id: string): Promise
     async (t) => actOnCard('retire', await seeCard(t, scope, id, 'card.publish'), { card: id, act: 'retire' }),
     async (t) => {
       if (!(await lockCard(t, scope, id, ownOnly(scope, 'card.publish')))) throw new Problem('not_found')
-      if ((await retireCardIfLive(t, scope, id)) > 0) await tellCard(t, scope, 'card.retired', id, {})
+      if ((await retireCardIfLive(t, scope, id)) > 0) {
+        await enqueueReview(t, scope, id)
+        await tellCard(t, scope, 'card.retired', id, {})
+      }
       return null
     },
   )
@@ -293,6 +299,14 @@ const columnsOf = (content: CardContent, { primary, ...settings }: CardSettings)
   limits: (content.limits ?? {}) as Limits,
 })
 
-type Told = 'card.created' | 'card.saved' | 'card.delivery_changed' | 'card.paused' | 'card.resumed' | 'card.retired'
+type Told =
+  | 'card.submitted'
+  | 'card.withdrawn'
+  | 'card.created'
+  | 'card.saved'
+  | 'card.delivery_changed'
+  | 'card.paused'
+  | 'card.resumed'
+  | 'card.retired'
 export const tellCard = (t: Tx, scope: Scope, type: Told, id: string, data: EventData): Promise<string> =>
   record(t, scope, type, { card_id: id, ...data }, { resource: { type: 'card', id } })

@@ -16,6 +16,8 @@ export const CardBody = s.named(
     paused_reason: s.maybe(s.text()),
     listing: s.oneOf('direct_link_only', 'submitted', 'listed', 'rejected'),
     listed_version: s.maybe(s.int()),
+    pending_version: s.maybe(s.int()).describe('Of a listed card: saved since, and waiting for its review.'),
+    listing_note: s.maybe(s.text()).describe('What the reviewers said.'),
     delivery: s.object({ mode: s.oneOf(...DELIVERY_MODES), on_exhausted: s.oneOf('queue', 'fail') }),
     environment: s.oneOf('live', 'test'),
     url: s.text().describe('The base address of the agent, with its slash.'),

@@ -21,6 +21,8 @@ export function show(house: Pick<CardsHouse, 'origin'>, row: CardRow) {
     paused_reason: row.paused_reason,
     listing: row.listing,
     listed_version: row.listed_version,
+    pending_version: row.listing === 'listed' ? row.submitted_version : null,
+    listing_note: row.listing_note,
     delivery: { mode: row.delivery_mode, on_exhausted: row.on_exhausted },
     environment: row.environment,
     agent_id: row.agent_id,

@@ -19,6 +19,8 @@ export type CardRow = {
   version: number
   listing: 'direct_link_only' | 'submitted' | 'listed' | 'rejected'
   listed_version: number | null
+  submitted_version: number | null
+  listing_note: string | null
   is_primary: boolean
   delivery_mode: DeliveryMode
   on_exhausted: 'queue' | 'fail'
@@ -36,7 +38,7 @@ export type CardRow = {
 }
 
 const COLUMNS: Sql = sql`c.id, c.agent_id, c.slug, c.name, c.environment, c.state, c.state_since, c.paused_reason, c.visibility, c.version, c.listing,
-  c.listed_version, c.is_primary, c.delivery_mode, c.on_exhausted, c.direct_messages, c.unapproved, c.idle_seconds, c.reply_closes_after_seconds,
+  c.listed_version, c.submitted_version, c.listing_note, c.is_primary, c.delivery_mode, c.on_exhausted, c.direct_messages, c.unapproved, c.idle_seconds, c.reply_closes_after_seconds,
   c.ring_seconds, c.created_by, c.created_at, c.updated_at, v.content, v.content_hash`
 const CURRENT: Sql = sql`cards c join card_versions v on v.tenant_id = c.tenant_id and v.card_id = c.id and v.number = c.version`
 
@@ -101,7 +103,7 @@ export const insertCardIfFree = (
     ${one.max_message_bytes}::integer, ${JSON.stringify(one.limits)}::jsonb, ${one.created_by}::text, ${t.now}::timestamptz, ${t.now}::timestamptz)
   on conflict (slug) do nothing`
 
-/** What is no longer public leaves the listing in the same statement. */
+/** What is no longer public leaves the listing in the same statement; of a listed card what was saved waits for its review. */
 export const updateCard = (t: Tx, scope: Scope, id: string, one: CardColumns & { version: number }) => t.run`
   update cards set agent_id = ${one.agent_id}::text, slug = ${one.slug}::text, name = ${one.name}::text, visibility = ${one.visibility}::text,
     version = ${one.version}::integer, is_primary = ${one.is_primary}::boolean, direct_messages = ${one.direct_messages}::boolean,
@@ -110,7 +112,8 @@ export const updateCard = (t: Tx, scope: Scope, id: string, one: CardColumns & {
     max_message_bytes = ${one.max_message_bytes}::integer, limits = ${JSON.stringify(one.limits)}::jsonb, updated_at = ${t.now}::timestamptz,
     listing = case when ${one.visibility}::text = 'public' then listing else 'direct_link_only' end,
     listed_version = case when ${one.visibility}::text = 'public' then listed_version end,
-    submitted_version = case when ${one.visibility}::text = 'public' then submitted_version end
+    submitted_version = case when ${one.visibility}::text <> 'public' then null when listing = 'listed' and ${one.version}::integer > version then ${one.version}::integer
+      else submitted_version end
   where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
 
 /** There is one primary card: the others are it no more. */
