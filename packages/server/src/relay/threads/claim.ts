@@ -64,7 +64,8 @@ export async function claim<T>(
       })
       const isLast = input.wait_seconds === 0 || over.is()
       const found = await tx(house.db, scope, async (t) => {
-        const all = await claimIn(house, t, scope, card, input)
+        // Whoever has hung up would take what nobody else gets before its lease is over.
+        const all = signal.aborted ? [] : await claimIn(house, t, scope, card, input)
         // An answer that says nothing yet is no answer: the next one is what a repeat is told.
         return all.length > 0 || isLast ? await show(t, all) : undefined
       })

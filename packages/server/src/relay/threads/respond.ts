@@ -85,7 +85,7 @@ export async function respondIn(
     throw new Problem('state_conflict', { state: thread.state, reason: 'reply_held' })
   const card = await findCard(t, scope, { id: thread.card_id })
   if (!card) throw new Problem('not_found')
-  const settled = input.settlesNothing ? [] : await settle(t, scope, thread, via, input.claim_token)
+  const settled = input.settlesNothing ? [] : await settle(t, scope, thread, via, input)
   const messages = await compose(house, t, scope, card, thread, settled.length, input)
   const judged = await judgeReply(house, t, scope, { card, thread, messages, input })
   if (judged.outcome.outcome === 'ask') {
@@ -112,16 +112,25 @@ export async function respondIn(
 }
 
 /** A piece of a result is no news of the state, and news of earlier work leaves what waits where it is. */
-function stateAfter(thread: ThreadRow, { outcome, payload, settlesNothing }: ResponseInput): Next {
+function stateAfter(thread: ThreadRow, { outcome, payload, settlesNothing, claim_token: claim }: ResponseInput): Next {
   const waits = thread.state === 'queued' || thread.state === 'delivering'
   const isPiece = outcome === 'progress' && settlesNothing === true && (waits || (thread.state === 'waiting_owner' && !payload))
-  return isPiece ? {} : { ...NEXT[outcome], claimedUntil: null }
+  if (isPiece) return {}
+  return outcome === 'progress' && claim !== undefined ? NEXT.progress : { ...NEXT[outcome], claimedUntil: null }
 }
 
 /** What the answer answers: the claim that it names, or everything that nobody has answered; a copy that somebody else holds is theirs no longer. */
-async function settle(t: Tx, scope: Scope, thread: ThreadRow, via: Via, claim: string | undefined): Promise<News[]> {
+async function settle(
+  t: Tx,
+  scope: Scope,
+  thread: ThreadRow,
+  via: Via,
+  { claim_token: claim, outcome }: ResponseInput,
+): Promise<News[]> {
   const claimed = claim === undefined ? null : await findClaimed(t, scope, sha256(claim))
   if (claim !== undefined && claimed?.thread_id !== thread.id) throw new Problem('lease_stale')
+  // T8: whoever tells how far it is works on, and keeps the lease under which it does.
+  if (outcome === 'progress' && claimed) return []
   const open = (claimed ? [claimed] : await listUndelivered(t, scope, [thread.id])).filter((one) => one.state !== 'held')
   if (open.length === 0) return []
   await settleMessages(

@@ -1,6 +1,10 @@
 // Threads over HTTP, from both sides: what is accepted, answered, claimed, read and ended (relay.md §2.5, §3, §4).
 import { expect, test, vi } from 'vitest'
+import { systemScope } from '../../db/scope.ts'
+import type { RelayHouse } from '../house.ts'
 import { type Loose, openRelay } from '../testing/relay.ts'
+import { claim } from './claim.ts'
+import { openThreadWaits } from './wait.ts'
 
 test('R57 a start is 202 once committed; every link of it answers, and the claimed message is what was sent', async () => {
   const relay = await openRelay()
@@ -234,4 +238,33 @@ test('R7 R114 an agent that comes with its own key does no more than its relay g
   expect([late.body.code, byToken.body.code]).toEqual(['tenant_suspended', 'tenant_suspended'])
   expect((await caller.get(`/api/v1/threads/${id}`)).status).toBe(200)
   expect((await house.admin.one<{ n: number }>`select count(*)::integer as n from threads`).n).toBe(1)
+})
+
+test('T8 progress keeps the lease under which it is told: the answer that follows settles that message and no newer one', async () => {
+  const relay = await openRelay()
+  const { thread_id: id } = (await relay.start({ text: 'first' })).body
+  const [claimed] = await relay.claim()
+  const { claim_token } = claimed
+  expect((await relay.respond(id, { outcome: 'progress', text: 'half', claim_token })).body).toMatchObject({
+    state: 'waiting_owner',
+  })
+  expect((await relay.respond(id, { outcome: 'progress', text: 'more', claim_token })).status).toBe(200)
+  await relay.bearer(relay.grant.token).post(`/api/v1/threads/${id}/messages`, { text: 'second' })
+  // The lowest undelivered one is still being worked on.
+  expect(await relay.claim()).toEqual([])
+  expect((await relay.respond(id, { text: 'the answer', claim_token })).body.state).toBe('responded')
+  expect((await relay.respond(id, { outcome: 'progress', text: 'late', claim_token })).body.code).toBe('lease_stale')
+  const [next] = await relay.claim()
+  expect(next.message.parts).toEqual([{ text: 'second' }])
+})
+
+test('R41 a worker that hangs up while it waits takes nothing with it', async () => {
+  const relay = await openRelay()
+  const { house, card } = relay
+  await relay.start({ text: 'for somebody who is there' })
+  const own = { ...house, follows: [], waits: openThreadWaits(house.db) } as unknown as RelayHouse
+  const gone = AbortSignal.abort('client')
+  const input = { limit: 10, lease_seconds: 60, wait_seconds: 25 }
+  expect(await claim(own, systemScope('worker', house.tenantId), card.slug, input, gone, async (_t, all) => all)).toEqual([])
+  expect(await relay.claim()).toHaveLength(1)
 })
