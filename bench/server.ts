@@ -18,6 +18,7 @@ const BIN = fileURLToPath(new URL('../packages/server/bin/countersign.mjs', impo
 const LIMITS = [
   ...['api.key', 'api.user', 'api.tenant', 'anonymous'].map((bucket) => `${bucket}=10000000/1m+1000000`),
   ...['request', 'request.day', 'start', 'send', 'token', 'serve'].map((bucket) => `relay.${bucket}=0`),
+  'stream=100000',
 ].join(',')
 
 export type Bench = {

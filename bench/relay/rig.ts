@@ -1,19 +1,38 @@
 // What the scenarios of the relay stand on: a built server with a card, many relay grants with their tokens, and an agent that serves. All of it is put there by the database's
 // superuser as if it had come to be by its routes; what is measured goes over HTTP.
 import pg from 'pg'
-import { canonical } from '../../packages/server/src/crypto/canonical.ts'
 import { mintKey, sha256 } from '../../packages/server/src/crypto/token.ts'
 import { newId } from '../../packages/server/src/std/id.ts'
 import type { Figure } from '../figure.ts'
 import { type Answer, type Bench, type Caller, caller } from '../server.ts'
+import type { Echo } from './echo.ts'
 
 export type Run = {
   bench: Bench
   admin: pg.Client
   quick: boolean
+  echo: Echo
   say(figure: Omit<Figure, 'bench' | 'peer_name' | 'peer'> & { peer?: number; peer_name?: string }): void
 }
 export type Stage = { slug: string; cardId: string; grants: { id: string; call: Caller; token: string }[] }
+
+/** Whoever publishes and revokes: the first person's key, with every right of the relay. */
+export async function personMay({ admin }: Run): Promise<void> {
+  await admin.query(
+    "update countersign.keys set scopes = scopes || array['cards:*', 'relay_grants:*', 'threads:*'] where kind = 'usr' and not scopes @> array['cards:*']",
+  )
+}
+
+/** A card by its route. */
+export async function publish(run: Run, more: object = {}): Promise<{ id: string; slug: string }> {
+  await personMay(run)
+  const slug = `bench-${crypto.randomUUID().slice(0, 8)}`
+  const { body } = expect(
+    201,
+    await run.bench.person('POST', '/cards', { ...CONTENT, slug, summary: 'Benchmarks.', limits: LIMITS, ...more }),
+  )
+  return { id: String(body.id), slug }
+}
 
 const SCOPES = ['threads:start', 'threads:send', 'threads:read', 'threads:close', 'threads:subscribe']
 const CONTENT = {
@@ -28,26 +47,16 @@ export const TEXT = 'x'.repeat(400)
 // So that no quota is met.
 const LIMITS = { max_open_threads: 0, messages_per_day: 0, bytes_per_day: 0 }
 
-export async function stage({ bench, admin }: Run, grants: number): Promise<Stage> {
+/** So many relay grants to a card, each with its token; a card of mode inbox unless one is named. */
+export async function stage(run: Run, grants: number, named?: { id: string; slug: string }): Promise<Stage> {
+  const { bench, admin } = run
   const { rows } = await admin.query<{ id: string; tenant_id: string; user_id: string }>(
     'select id, tenant_id, user_id from countersign.agents order by created_at limit 1',
   )
   const [agent] = rows
   if (!agent) throw new Error('The server has no agent.')
   await admin.query("update countersign.keys set scopes = array['threads:*'] where agent_id = $1", [agent.id])
-  const cardId = newId('card')
-  const slug = `bench-${cardId.slice(-10).toLowerCase()}`
-  await admin.query(
-    `insert into countersign.cards (id, tenant_id, slug, name, environment, state_since, visibility, version, limits, created_by, created_at, updated_at)
-     values ($1, $2, $3, 'Bench', 'live', now(), 'public', 1, $4, $5, now(), now())`,
-    [cardId, agent.tenant_id, slug, LIMITS, agent.user_id],
-  )
-  const said = Buffer.from(canonical(CONTENT))
-  await admin.query(
-    `insert into countersign.card_versions (card_id, tenant_id, number, content, content_hash, native, a2a, origin, author, created_at, signed_at)
-     values ($1, $2, 1, $3, $4, $5, $5, $6, $7, now(), now())`,
-    [cardId, agent.tenant_id, CONTENT, sha256(said), said, bench.url, agent.user_id],
-  )
+  const { id: cardId, slug } = named ?? (await publish(run))
   const made = []
   for (let n = 0; n < grants; n++) {
     const [id, token] = [newId('rgr'), mintKey('live', 'rly')]
