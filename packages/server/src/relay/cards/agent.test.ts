@@ -1,5 +1,6 @@
 // One address for agents: ids of ours, slugs of anybody's (R10).
 import { expect, test } from 'vitest'
+import { setup } from '#harness'
 import { agentOf, openTwo } from '../testing/two.ts'
 import { leastCard } from './testing/cards.ts'
 
@@ -38,4 +39,15 @@ test('R10 R11 what is neither id nor slug is not there, nor a card that this ten
   const random = await bea.get('/api/v1/agents/for-nobodys')
   expect([foreign.status, { ...foreign.body, request_id: '' }]).toEqual([random.status, { ...random.body, request_id: '' }])
   expect((await house.bob.get('/api/v1/agents/for-members')).body.card.slug).toBe('for-members')
+})
+
+test('P61 of the agents of one tenant a member sees their own by its id, an agent itself, an auditor all; the others are not there', async () => {
+  const house = await setup()
+  const member = await house.member.person()
+  const mine = await house.given.agent({ owner: member, name: 'mine' })
+  const at = (id: string) => `/api/v1/agents/${id}`
+  const { agent: theirs } = house
+  expect([(await member.get(at(mine.id))).body.name, (await mine.get(at(mine.id))).body.name]).toEqual(['mine', 'mine'])
+  for (const who of [member, mine]) expect((await who.get(at(theirs.id))).status).toBe(404)
+  for (const { id } of [mine, theirs]) expect((await house.auditor.get(at(id))).status).toBe(200)
 })
