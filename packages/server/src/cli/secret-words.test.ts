@@ -18,6 +18,7 @@ const NO_SECRETS = [
   ...['audit verify --keys', 'audit verify-receipt --keys', 'audit verify-receipt --audit-keys', 'receipt verify --keys'],
   ...['receipt verify --audit-keys', 'mail add --secret-file', 'slack connect --secrets', 'callbacks serve --keys-file'],
   ...['callbacks sign --keys-file', 'callbacks verify --keys-file', 'run --with-secret', 'agents import-did <key>'],
+  ...['relay card verify --keys', 'relay start --key', 'relay send --key'],
 ]
 
 test('V125 no command of the tree takes a secret as an option or an argument', () => {
