@@ -133,3 +133,9 @@ export const liveTokens = (t: Tx, scope: Scope, ids: readonly string[]) => t.row
   union all
   select k.id from thread_tokens k
   where k.tenant_id = ${scope.tenantId}::uuid and k.id = any (${ids}::text[]) and k.expires_at > ${t.now}::timestamptz`
+
+// Who accepts under a relay grant shares it, who ends it has it alone, and whoever comes after the one who waits stands behind them. Locks of the row would not do: those who share
+// one pass whoever waits for it, for as long as any of them holds it, so that busy callers could put off a revocation for ever. The state is read by a statement after the lock.
+const ofGrant = (id: string): Sql => sql`hashtextextended('relay grant ' || ${id}::text, 0)`
+export const shareGrantLock = (t: Tx, id: string) => t.run`select pg_advisory_xact_lock_shared(${ofGrant(id)})`
+export const wholeGrantLock = (t: Tx, id: string) => t.run`select pg_advisory_xact_lock(${ofGrant(id)})`

@@ -1,5 +1,6 @@
 // The statements over messages on their way to an owner's agent. Whoever changes one holds its thread.
 import type { Scope, Tx } from '../../db/tx.ts'
+import { shareGrantLock } from '../sql.ts'
 import type { MessageRow } from '../threads/sql.ts'
 
 export type Mode = 'inbox' | 'push' | 'a2a'
@@ -17,10 +18,9 @@ export type SendingRow = {
 
 /** Grants before threads, each in their order: as whoever revokes takes them. */
 export async function holdThreads(t: Tx, scope: Scope, ids: readonly string[]): Promise<void> {
-  await t.run`
-    select from relay_grants g where g.tenant_id = ${scope.tenantId}::uuid
-      and g.id in (select h.relay_grant_id from threads h where h.tenant_id = ${scope.tenantId}::uuid and h.id = any (${ids}::text[]))
-    order by g.id for share`
+  const grants = await t.rows<{ id: string }>`
+    select distinct h.relay_grant_id as id from threads h where h.tenant_id = ${scope.tenantId}::uuid and h.id = any (${ids}::text[]) order by 1`
+  for (const { id } of grants) await shareGrantLock(t, id)
   await t.run`
     select from threads h where h.tenant_id = ${scope.tenantId}::uuid and h.id = any (${ids}::text[]) order by h.id for update`
 }

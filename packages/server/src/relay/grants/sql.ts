@@ -3,6 +3,7 @@ import { type Sql, sql } from '../../db/sql.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
 import type { Limits } from '../cards/input.ts'
 import type { RelayScope } from '../party.ts'
+import { wholeGrantLock } from '../sql.ts'
 
 export type GrantState = 'active' | 'revoked' | 'expired'
 
@@ -75,7 +76,7 @@ export const findGrant = (t: Tx, scope: Scope, id: string) => t.maybe<GrantRow>`
 
 /** Rotation, renewal and the end of one grant take turns here; acceptance holds the same row FOR SHARE. */
 export const lockGrant = (t: Tx, scope: Scope, id: string) => t.maybe<GrantRow>`
-  select ${COLUMNS} from relay_grants g where g.tenant_id = ${scope.tenantId}::uuid and g.id = ${id}::text for update of g`
+  select ${COLUMNS} from relay_grants g where g.tenant_id = ${scope.tenantId}::uuid and g.id = ${id}::text for no key update of g`
 
 export const findActiveBetween = (t: Tx, scope: Scope, cardId: string, agentId: string) => t.maybe<GrantRow>`
   select ${COLUMNS} from relay_grants g
@@ -128,18 +129,21 @@ export const restartGrantIf = (t: Tx, scope: Scope, id: string, from: GrantState
   returning ${COLUMNS}`
 
 /** G2, G3: from the commit of this nothing is accepted under it. */
-export const endGrantIfActive = (
+export const endGrantIfActive = async (
   t: Tx,
   scope: Scope,
   id: string,
   to: 'revoked' | 'expired',
   reason: string | null,
-) => t.maybe<GrantRow>`
+): Promise<GrantRow | null> => {
+  await wholeGrantLock(t, id)
+  return t.maybe<GrantRow>`
   update relay_grants g set state = ${to}::text, state_since = ${t.now}::timestamptz, ended_by = ${scope.principal}::text, ended_reason = ${reason}::text,
     revision = g.revision + 1
   where g.tenant_id = ${scope.tenantId}::uuid and g.id = ${id}::text and g.state = 'active'
     and (${to}::text = 'revoked' or g.expires_at <= ${t.now}::timestamptz)
   returning ${COLUMNS}`
+}
 
 export type TokenRow = {
   id: string
