@@ -34,9 +34,9 @@ export const showThread = (row: ThreadRow, origin: string): Thread => ({
   ended_at: row.ended_at?.toISOString() ?? null,
 })
 
-export const showCallerThread = (row: CallerThreadRow) => ({
-  id: row.thread_id,
-  side: 'caller' as const,
+type Envelope = Omit<CallerThreadRow, 'thread_id' | 'agent_id' | 'card_name'>
+
+const envelope = (row: Envelope) => ({
   agent: row.slug,
   relay_grant_id: row.relay_grant_id,
   context_id: row.context_id,
@@ -47,29 +47,19 @@ export const showCallerThread = (row: CallerThreadRow) => ({
   sequence: row.sequence,
   skill: row.skill,
   operation_id: row.operation_id,
-  with: row.card_name,
   created_at: row.created_at.toISOString(),
   updated_at: row.updated_at.toISOString(),
   ended_at: row.ended_at?.toISOString() ?? null,
 })
 
+/** As each side's list shows it, beside who the other is. */
+export const showCallerThread = (row: CallerThreadRow) => ({
+  ...{ id: row.thread_id, side: 'caller' as const, with: row.card_name },
+  ...envelope(row),
+})
 export const showOwnerThread = (row: ThreadRow) => ({
-  id: row.id,
-  side: 'owner' as const,
-  agent: row.slug,
-  relay_grant_id: row.relay_grant_id,
-  context_id: row.context_id,
-  state: row.state,
-  outcome: row.outcome,
-  reason: row.reason,
-  turn: row.turn,
-  sequence: row.sequence,
-  skill: row.skill,
-  operation_id: row.operation_id,
-  with: row.label,
-  created_at: row.created_at.toISOString(),
-  updated_at: row.updated_at.toISOString(),
-  ended_at: row.ended_at?.toISOString() ?? null,
+  ...{ id: row.id, side: 'owner' as const, with: row.label },
+  ...envelope(row),
 })
 
 /** `payload`: as opened; undefined where it is gone. */
