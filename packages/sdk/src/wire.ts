@@ -9633,6 +9633,7 @@ export type Routes = {
       agent?: string
       context_id?: string
       operation_id?: string
+      q?: string
       relay_grant_id?: string
       limit?: number
       cursor?: string

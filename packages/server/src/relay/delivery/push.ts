@@ -78,7 +78,7 @@ async function begin(house: DeliveryHouse, t: Tx, scope: Scope, delivery: BoundD
     took === 0 ? thread : await changeThread(house, t, scope, thread, card, { state: 'delivering', claimedUntil: until })
   const waits = (await findSending(t, scope, message.id))?.waits_until
   const left = waits ? waits.getTime() - t.now.getTime() : 0
-  const { thread_access_token } = await mintIn(t, scope, now, 'owner')
+  const { thread_access_token } = await mintIn(t, scope, now, card, 'owner')
   return {
     caller: claimsOf(thread, message),
     replyToken: thread_access_token,

@@ -16,10 +16,10 @@ export async function showAccepted(
   house: RelayHouse,
   t: Tx,
   scope: Scope,
-  { thread, message, approval: own }: Accepted,
+  { thread, message, card, approval: own }: Accepted,
   withToken: boolean,
 ) {
-  const minted = withToken ? await mintIn(t, scope, thread, 'caller') : null
+  const minted = withToken ? await mintIn(t, scope, thread, card, 'caller') : null
   const { state, context_id, approval } = showThread(thread, house.origin())
   return {
     thread_id: thread.id,

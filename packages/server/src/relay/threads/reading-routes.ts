@@ -35,6 +35,11 @@ export const readingRoutes = (house: RelayHouse): Route[] => {
           agent: s.optional(shapes.Slug),
           context_id: s.optional(s.line({ max: 128 })),
           operation_id: s.optional(s.line({ max: 128 })),
+          q: s
+            .optional(s.line({ max: 128 }))
+            .describe(
+              'Stands in an id, in the names of work, context, skill or agent, or in who is on the other side; never in what was said.',
+            ),
           relay_grant_id: s.optional(s.id('rgr')),
           ...s.page(),
         },

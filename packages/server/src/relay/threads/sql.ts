@@ -445,8 +445,11 @@ export type ThreadFilter = {
   slug?: string
   context_id?: string
   operation_id?: string
+  q?: string
   relay_grant_id?: string
 }
+
+const like = (text: string) => `%${text.replace(/[\\%_]/g, '\\$&')}%`
 
 export const listThreads = (t: Tx, scope: Scope, filter: ThreadFilter, before: string | null, limit: number) => t.rows<ThreadRow>`
   select ${THREAD} from ${THREADS}
@@ -455,6 +458,7 @@ export const listThreads = (t: Tx, scope: Scope, filter: ThreadFilter, before: s
     ${filter.slug === undefined ? sql`` : sql`and c.slug = ${filter.slug}::text`}
     ${filter.context_id === undefined ? sql`` : sql`and h.context_id = ${filter.context_id}::text`}
     ${filter.operation_id === undefined ? sql`` : sql`and h.operation_id = ${filter.operation_id}::text`}
+    ${filter.q === undefined ? sql`` : sql`and concat_ws(' ', h.id, h.operation_id, h.context_id, h.skill, c.slug, g.label) ilike ${like(filter.q)}::text`}
     ${filter.relay_grant_id === undefined ? sql`` : sql`and h.relay_grant_id = ${filter.relay_grant_id}::text`}
     ${scope.agentId === null ? sql`` : sql`and (c.agent_id is null or c.agent_id = ${scope.agentId}::text)`}
     ${before === null ? sql`` : sql`and h.id < ${before}::text`}
@@ -496,6 +500,7 @@ export const listCallerThreads = (
     ${filter.slug === undefined ? sql`` : sql`and k.slug = ${filter.slug}::text`}
     ${filter.context_id === undefined ? sql`` : sql`and k.context_id = ${filter.context_id}::text`}
     ${filter.operation_id === undefined ? sql`` : sql`and k.operation_id = ${filter.operation_id}::text`}
+    ${filter.q === undefined ? sql`` : sql`and concat_ws(' ', k.thread_id, k.operation_id, k.context_id, k.skill, k.slug, k.card_name) ilike ${like(filter.q)}::text`}
     ${filter.relay_grant_id === undefined ? sql`` : sql`and k.relay_grant_id = ${filter.relay_grant_id}::text`}
     ${own.agent === null ? sql`` : sql`and k.agent_id = ${own.agent}::text`}
     ${own.user === null ? sql`` : sql`and exists (select from agents a where a.tenant_id = k.tenant_id and a.id = k.agent_id and a.user_id = ${own.user}::text)`}

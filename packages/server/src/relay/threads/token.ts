@@ -10,7 +10,7 @@ import type { RelayHouse } from '../house.ts'
 import type { Side } from '../model.ts'
 import { sideOf } from '../party.ts'
 import { changeThread } from './change.ts'
-import { findCard, insertThreadToken, lockThread, type ThreadRow } from './sql.ts'
+import { type CardRow, findCard, insertThreadToken, lockThread, type ThreadRow } from './sql.ts'
 
 const LIFE_MS = 3_600_000
 const LINE_MS = 86_400_000
@@ -31,9 +31,9 @@ export const mintToken = <T>(
     const own = sideOf(scope)
     if (side !== undefined && side !== own) throw new Problem('not_participant')
     const first = firstOf(t, scope)
-    const minted = await mintIn(t, scope, thread, own, first)
     const card = await findCard(t, scope, { id: thread.card_id })
     if (!card) throw new Problem('not_found')
+    const minted = await mintIn(t, scope, thread, card, own, first)
     await changeThread(house, t, scope, thread, card, {}, [
       { type: 'thread_token.minted', data: { side: own, expires_at: minted.expires_at } },
     ])
@@ -50,8 +50,14 @@ function firstOf(t: Tx, scope: Scope): Date {
 }
 
 /** In the transaction of something else: a start that wants one, an attempt of a delivery. */
-export async function mintIn(t: Tx, scope: Scope, thread: ThreadRow, side: Side, first = t.now): Promise<Minted> {
-  const environment = 'live'
+export async function mintIn(
+  t: Tx,
+  scope: Scope,
+  thread: ThreadRow,
+  { environment }: Pick<CardRow, 'environment'>,
+  side: Side,
+  first = t.now,
+): Promise<Minted> {
   const token = mintKey(environment, 'thr')
   const expiresAt = new Date(Math.min(t.now.getTime() + LIFE_MS, first.getTime() + LINE_MS))
   await insertThreadToken(t, scope, {
