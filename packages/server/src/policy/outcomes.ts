@@ -71,7 +71,7 @@ function valuesOf(plan: readonly Read[], request: Request): string {
 
 type Values = Readonly<Record<string, CedarValue | undefined>>
 
-function valueRead({ variable, path, lineage }: Read, request: Request, context: Values): unknown {
+function valueRead({ variable, path, lineage, presence }: Read, request: Request, context: Values): unknown {
   let value: unknown = variable === 'context' ? context : variable === 'action' ? request.action : { __entity: request[variable] }
   for (const name of path) {
     const uid = uidOf(value)
@@ -79,6 +79,7 @@ function valueRead({ variable, path, lineage }: Read, request: Request, context:
     if (typeof holder !== 'object' || holder === null || !Object.hasOwn(holder, name)) return undefined
     value = (holder as Record<string, unknown>)[name]
   }
+  if (presence) return value !== undefined
   const uid = lineage ? uidOf(value) : null
   return uid ? [value, ancestorsOf(request, uid)] : value
 }

@@ -261,11 +261,19 @@ test('V20 an outcome is kept under the values that the policies read, and under 
   expect(decide(enqueue({ said: { queue: 'a' }, partial: true }), by)).not.toBe(same)
 })
 
+test('V20 where a policy asks only whether something is there, its value makes no new outcome', () => {
+  const by = sets('@ask("a") permit (principal, action == Action::"job.enqueue", resource) when { context has content };')
+  const first: Outcome = decide(enqueue({ said: { content: 'one' } }), by)
+  expect([first.outcome, decide(enqueue({ said: { content: 'two' } }), by) === first]).toEqual(['ask', true])
+  expect(decide(enqueue({ said: { content: undefined } }), by).outcome).toBe('deny')
+})
+
 test('V20 kept outcomes agree with the engine over many requests', () => {
   const by = sets(
     `${STARTING}
     forbid (principal, action == Action::"job.enqueue", resource) when { context.tags.contains("never") || (context has content && context.content like "*drop*") };
     forbid (principal is Agent, action, resource) when { principal.labels.contains("frozen") };
+    forbid (principal is Agent, action, resource) when { principal has owner && context has content };
     forbid (principal, action == Action::"job.enqueue", resource == Kind::"off") unless { context.now.hour_utc < 12 };`,
     GUARDRAILS,
   )
@@ -277,7 +285,10 @@ test('V20 kept outcomes agree with the engine over many requests', () => {
       entities: [
         {
           uid: { type: 'Agent', id: 'agt_1' },
-          attrs: { handle: 'h', environment: 'live', labels: i % 7 === 0 ? ['frozen'] : [] },
+          attrs: {
+            ...{ handle: 'h', environment: 'live', labels: i % 7 === 0 ? ['frozen'] : [] },
+            ...(i % 17 === 0 ? { owner: { __entity: { type: 'User', id: 'usr_1' } } } : {}),
+          },
           parents: [],
         },
         { uid: { type: 'User', id: 'usr_1' }, attrs: {}, parents: [{ type: 'Role', id: i % 2 ? 'owner' : 'viewer' }] },

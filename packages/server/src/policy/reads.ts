@@ -4,8 +4,8 @@ import type { Expr, PolicyJson } from './engine.ts'
 
 export type Variable = 'principal' | 'resource' | 'context' | 'action'
 
-/** A chain from a variable: `context.target.host`. `lineage`: what it is in, too. */
-export type Read = { variable: Variable; path: readonly string[]; lineage: boolean }
+/** A chain from a variable: `context.target.host`. `lineage`: what it is in, too. `presence`: no more than whether it is there. */
+export type Read = { variable: Variable; path: readonly string[]; lineage: boolean; presence?: true }
 export type Reads = { all: Map<string, Read>; everything: boolean }
 
 export function readsOf(policy: PolicyJson): Reads {
@@ -22,7 +22,7 @@ export function readsOf(policy: PolicyJson): Reads {
 }
 
 function add(reads: Reads, read: Read): void {
-  reads.all.set(`${read.variable}.${read.path.join('\0')}${read.lineage ? ' in' : ''}`, read)
+  reads.all.set(`${read.variable}.${read.path.join('\0')}${read.lineage ? ' in' : ''}${read.presence ? ' has' : ''}`, read)
 }
 
 type Node = Record<string, unknown>
@@ -41,7 +41,7 @@ function walk(expr: Expr, reads: Reads): void {
       const { left, attr } = body as { left: Expr; attr: string | string[] }
       const of = chainOf(left)
       // What an expression chose may be an entity, and then it is its attribute that counts.
-      if (of) add(reads, { ...of, path: [...of.path, ...[attr].flat()], lineage: false })
+      if (of) add(reads, { ...of, path: [...of.path, ...[attr].flat()], lineage: false, presence: true })
       else reads.everything = true
       break
     }
