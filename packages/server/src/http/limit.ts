@@ -115,7 +115,7 @@ export function openLimits(options: { db: Db; keyring: Keyring; clock: Clock; bu
       const lefts: Left[] = []
       for (let rest = wants; rest.length > 0; ) {
         const first = rest[0] as Want
-        const cut = rest.findIndex((want) => buckets[want.bucket].kind !== 'gcra' || want.cost !== first.cost)
+        const cut = rest.findIndex((want) => buckets[want.bucket].kind !== 'gcra' || (want.cost ?? 1) !== (first.cost ?? 1))
         const run = cut < 0 ? rest : rest.slice(0, Math.max(1, cut))
         lefts.push(...(buckets[first.bucket].kind === 'gcra' ? await takeRates(run) : await takeCount(first)))
         rest = rest.slice(run.length)

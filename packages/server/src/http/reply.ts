@@ -3,9 +3,8 @@
 import { Problem } from '@countersign/sdk'
 import { canonical } from '../crypto/canonical.ts'
 import { sha256 } from '../crypto/token.ts'
-import { asProblem } from '../db/errors.ts'
 import type { Scope } from '../db/scope.ts'
-import { type Db, type Tx, tx } from '../db/tx.ts'
+import { type Db, once, type Tx, tx } from '../db/tx.ts'
 import { newId } from '../std/id.ts'
 import type { Answer } from './answer.ts'
 import { type Json, type JsonObject, readJson, writeJson } from './json.ts'
@@ -47,13 +46,6 @@ export function idempotencyKey(values: readonly string[]): string | null {
 
 export function openReplies(options: { db: Db; sealing: ReplySealing; keepMs?: number }): Replies {
   const { db, sealing, keepMs = 24 * 3_600_000 } = options
-  const query = async <T>(statement: { text: string; values: readonly unknown[] }): Promise<T[]> => {
-    try {
-      return (await db.pool.query(statement.text, statement.values as unknown[])).rows as T[]
-    } catch (error) {
-      throw asProblem(error)
-    }
-  }
   return {
     async begin(scope, call) {
       const attempt = newId('rpl')
@@ -65,7 +57,7 @@ export function openReplies(options: { db: Db; sealing: ReplySealing; keepMs?: n
         leaseMs: LEASE_MS,
         keepMs,
       }
-      const [begun] = await query<BegunReply>(beginReply(scope, row))
+      const [begun] = await once<BegunReply>(db, beginReply(scope, row))
       if (begun?.outcome === 'begun') return { attempt: attemptOf(db, sealing, scope, attempt) }
       if (begun?.outcome === 'mismatch') throw new Problem('idempotency_mismatch')
       if (begun?.outcome !== 'replay') throw new Problem('idempotency_in_flight', { retry_after: 1 })
@@ -76,7 +68,7 @@ export function openReplies(options: { db: Db; sealing: ReplySealing; keepMs?: n
     async sweep() {
       let total = 0
       for (;;) {
-        const [row] = await query<{ swept: number }>(sweepReplies(SWEEP_BATCH))
+        const [row] = await once<{ swept: number }>(db, sweepReplies(SWEEP_BATCH))
         total += row?.swept ?? 0
         if ((row?.swept ?? 0) < SWEEP_BATCH) return total
       }
