@@ -65,6 +65,9 @@ const NEAR_LIMIT = 64
 const PARTS_OF_USAGE = 16
 const MAX_MESSAGES = 10_000
 
+/** Which message it is. What its caller's own side held back comes in under the ids that it was given there. */
+export type Place = { id: string; messageId?: string; face: Face }
+
 /** T1. `show` makes the answer inside the transaction. */
 export const startThread = async <T>(
   house: RelayHouse,
@@ -76,70 +79,80 @@ export const startThread = async <T>(
 ): Promise<T> => {
   const id = newId('thr', house.db.now().getTime())
   await judgeOut(house, scope, { id, face, first: true, slug }, input)
-  return throughGate(house, scope, async (t) => {
-    const card = await findCard(t, scope, { slug })
-    if (!card) throw new Problem('not_found')
-    refusePaused(card, t.now)
-    const grant = await takeGrant(t, scope, card, 'thread.start')
-    const open = await withinOpen(t, scope, card, grant)
-    const deadline = deadlineOf(t.now, input.expires_in_seconds)
-    const made = await judge(house, t, scope, card, grant, { id, face, first: true, sequence: 2, open }, input)
-    const asks = made.judged.outcome.outcome === 'ask'
-    const state: ThreadState = asks ? 'awaiting_approval' : 'queued'
-    const asked = await askIf(house, t, scope, made)
-    const row: NewThread = {
-      ...{
-        id,
-        card_id: card.id,
-        card_version: card.version,
-        relay_grant_id: grant.id,
-        face,
-        state,
-        turn: asks ? 'human' : 'owner',
-        sequence: asked ? 4 : 2,
-        approval: asked?.approval ?? null,
-      },
-      context_id: input.context_id ?? newId('ctx', t.now.getTime()),
-      skill: input.skill ?? null,
-      operation_id: input.operation_id ?? null,
-      reference_thread_ids: input.reference_thread_ids ?? [],
-      accepted_output_modes: input.accepted_output_modes ?? [],
-      live: input.live ?? false,
-      deadline_at: deadline,
-      due_at: dueOf(t.now, state, deadline, card),
-      expires_at: made.message.expires_at,
-    }
-    await insertThread(t, scope, row)
-    const thread: ThreadRow = {
-      ...row,
-      ...{
-        tenant_id: scope.tenantId,
-        slug: card.slug,
-        asker_tenant: grant.asker_tenant,
-        asker_agent: grant.asker_agent,
-        label: grant.label,
-      },
-      ...{ outcome: null, reason: null, answered_at: null, error: null, claimed_until: null },
-      ...{ created_at: t.now, updated_at: t.now, ended_at: null, kept_until: null },
-    }
-    const message = { ...made.message, task_id: asked?.approval.task_id ?? null }
-    await insertMessages(t, scope, [message])
-    await count(t, scope, grant, message)
-    await tellThread(house, t, scope, thread, 0, [
-      { type: 'thread.accepted', data: { state, context_id: thread.context_id, skill: thread.skill, ...decidedOf(made.judged) } },
-      { type: 'message.accepted', message, ...waiting(input) },
-      ...(asked
-        ? [
-            asked.news,
-            {
-              type: 'thread.awaiting_approval' as const,
-              data: { state, message_id: message.id, approval: { ...asked.approval } },
-            },
-          ]
-        : []),
-    ])
-    return show(t, { thread, message, card, approval: asked?.approval ?? null })
-  })
+  return throughGate(house, scope, async (t) => show(t, await startIn(house, t, scope, slug, { id, face }, input)))
+}
+
+/** T1, where the owner's side judges it. Within `throughGate`, or as somebody who answers for what it throws. */
+export async function startIn(
+  house: RelayHouse,
+  t: Tx,
+  scope: Scope,
+  slug: string,
+  { id, messageId, face }: Place,
+  input: StartInput,
+): Promise<Accepted> {
+  const card = await findCard(t, scope, { slug })
+  if (!card) throw new Problem('not_found')
+  refusePaused(card, t.now)
+  const grant = await takeGrant(t, scope, card, 'thread.start')
+  const open = await withinOpen(t, scope, card, grant)
+  const deadline = deadlineOf(t.now, input.expires_in_seconds)
+  const made = await judge(house, t, scope, card, grant, { id, messageId, face, first: true, sequence: 2, open }, input)
+  const asks = made.judged.outcome.outcome === 'ask'
+  const state: ThreadState = asks ? 'awaiting_approval' : 'queued'
+  const asked = await askIf(house, t, scope, made)
+  const row: NewThread = {
+    ...{
+      id,
+      card_id: card.id,
+      card_version: card.version,
+      relay_grant_id: grant.id,
+      face,
+      state,
+      turn: asks ? 'human' : 'owner',
+      sequence: asked ? 4 : 2,
+      approval: asked?.approval ?? null,
+    },
+    context_id: input.context_id ?? newId('ctx', t.now.getTime()),
+    skill: input.skill ?? null,
+    operation_id: input.operation_id ?? null,
+    reference_thread_ids: input.reference_thread_ids ?? [],
+    accepted_output_modes: input.accepted_output_modes ?? [],
+    live: input.live ?? false,
+    deadline_at: deadline,
+    due_at: dueOf(t.now, state, deadline, card),
+    expires_at: made.message.expires_at,
+  }
+  await insertThread(t, scope, row)
+  const thread: ThreadRow = {
+    ...row,
+    ...{
+      tenant_id: scope.tenantId,
+      slug: card.slug,
+      asker_tenant: grant.asker_tenant,
+      asker_agent: grant.asker_agent,
+      label: grant.label,
+    },
+    ...{ outcome: null, reason: null, answered_at: null, error: null, claimed_until: null },
+    ...{ created_at: t.now, updated_at: t.now, ended_at: null, kept_until: null },
+  }
+  const message = { ...made.message, task_id: asked?.approval.task_id ?? null }
+  await insertMessages(t, scope, [message])
+  await count(t, scope, grant, message)
+  await tellThread(house, t, scope, thread, 0, [
+    { type: 'thread.accepted', data: { state, context_id: thread.context_id, skill: thread.skill, ...decidedOf(made.judged) } },
+    { type: 'message.accepted', message, ...waiting(input) },
+    ...(asked
+      ? [
+          asked.news,
+          {
+            type: 'thread.awaiting_approval' as const,
+            data: { state, message_id: message.id, approval: { ...asked.approval } },
+          },
+        ]
+      : []),
+  ])
+  return { thread, message, card, approval: asked?.approval ?? null }
 }
 
 /** T12: any open thread takes it; while people are asked about an earlier message it waits behind that one. */
@@ -152,34 +165,43 @@ export const sendMessage = async <T>(
   show: Show<T>,
 ): Promise<T> => {
   await judgeOut(house, scope, { id: threadId, face, first: false, slug: null }, input)
-  return throughGate(house, scope, async (t) => {
-    const thread = await openThread(t, scope, threadId)
-    const card = await findCard(t, scope, { id: thread.card_id })
-    if (!card) throw new Problem('not_found')
-    refusePaused(card, t.now)
-    const grant = await takeGrant(t, scope, card, 'thread.send')
-    if (thread.sequence >= MAX_MESSAGES)
-      throw new Problem('quota_exceeded', { quota: 'messages_per_thread', limit: MAX_MESSAGES, resets_at: null })
-    const at = { id: thread.id, face, first: false, sequence: thread.sequence + 1, open: null }
-    const made = await judge(house, t, scope, card, grant, at, { ...input, skill: input.skill ?? thread.skill ?? undefined })
-    const asked = await askIf(house, t, scope, made)
-    const waits = thread.state === 'awaiting_approval'
-    const message = { ...made.message, task_id: asked?.approval.task_id ?? null }
-    await insertMessages(t, scope, [message])
-    await count(t, scope, grant, message)
-    const news = [
-      { type: 'message.accepted' as const, message, data: decidedOf(made.judged), ...waiting(input) },
-      ...(asked ? [asked.news] : []),
-    ]
-    const next = waits
-      ? {}
-      : asked
-        ? ({ state: 'awaiting_approval', approval: asked.approval } as const)
-        : ({ state: 'queued' } as const)
-    const data = asked && !waits ? { message_id: message.id, approval: { ...asked.approval } } : {}
-    const now = await changeThread(house, t, scope, thread, card, next, news, data)
-    return show(t, { thread: now, message, card, approval: asked?.approval ?? null })
-  })
+  return throughGate(house, scope, async (t) => show(t, await sendIn(house, t, scope, { id: threadId, face }, input)))
+}
+
+/** T12, where the owner's side judges it: as `startIn`. */
+export async function sendIn(
+  house: RelayHouse,
+  t: Tx,
+  scope: Scope,
+  { id: threadId, messageId, face }: Place,
+  input: SendInput,
+): Promise<Accepted> {
+  const thread = await openThread(t, scope, threadId)
+  const card = await findCard(t, scope, { id: thread.card_id })
+  if (!card) throw new Problem('not_found')
+  refusePaused(card, t.now)
+  const grant = await takeGrant(t, scope, card, 'thread.send')
+  if (thread.sequence >= MAX_MESSAGES)
+    throw new Problem('quota_exceeded', { quota: 'messages_per_thread', limit: MAX_MESSAGES, resets_at: null })
+  const at = { id: thread.id, messageId, face, first: false, sequence: thread.sequence + 1, open: null }
+  const made = await judge(house, t, scope, card, grant, at, { ...input, skill: input.skill ?? thread.skill ?? undefined })
+  const asked = await askIf(house, t, scope, made)
+  const waits = thread.state === 'awaiting_approval'
+  const message = { ...made.message, task_id: asked?.approval.task_id ?? null }
+  await insertMessages(t, scope, [message])
+  await count(t, scope, grant, message)
+  const news = [
+    { type: 'message.accepted' as const, message, data: decidedOf(made.judged), ...waiting(input) },
+    ...(asked ? [asked.news] : []),
+  ]
+  const next = waits
+    ? {}
+    : asked
+      ? ({ state: 'awaiting_approval', approval: asked.approval } as const)
+      : ({ state: 'queued' } as const)
+  const data = asked && !waits ? { message_id: message.id, approval: { ...asked.approval } } : {}
+  const now = await changeThread(house, t, scope, thread, card, next, news, data)
+  return { thread: now, message, card, approval: asked?.approval ?? null }
 }
 
 const waiting = ({ waitMs }: SendInput) => (waitMs === undefined ? {} : { waitMs })
@@ -222,7 +244,7 @@ async function withinOpen(t: Tx, scope: Scope, card: CardRow, grant: GrantRow): 
   return n
 }
 
-type At = { id: string; face: Face; first: boolean; sequence: number; open: number | null }
+type At = { id: string; messageId: string | undefined; face: Face; first: boolean; sequence: number; open: number | null }
 
 /** Everything that can refuse the message, in the order in which it is said; then the row that would be inserted. */
 async function judge(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, grant: GrantRow, at: At, input: SendInput) {
@@ -233,7 +255,7 @@ async function judge(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, gran
   const facts = skill?.facts ? readFacts({ facts: skill.facts as FactDeclaration[] }, payload.parts, input.dataAt) : {}
   const used = await usageToday(t, scope, grant.id)
   const kept = keptFor(card.retention_days, at.id, t.now)
-  const id = newId('msg', t.now.getTime())
+  const id = at.messageId ?? newId('msg', t.now.getTime())
   const [sealed] = await sealPayload(house, t, scope, kept.subject, [{ id, payload }])
   const { envelope, bytes } = sealed as { envelope: Buffer; bytes: number }
   if (Math.max(bytes, input.bodyBytes ?? 0) > card.max_message_bytes)
