@@ -4,9 +4,10 @@ import { Problem } from '@countersign/sdk'
 import type { Proof } from '../crypto/dpop.ts'
 import { parseKey, sha256 } from '../crypto/token.ts'
 import { type Proven, type Scope, systemScope } from '../db/scope.ts'
-import { type Db, once } from '../db/tx.ts'
+import { type Db, once, tx } from '../db/tx.ts'
 import type { RequestInfo, Route } from '../http/route.ts'
 import type { GuestBearer } from '../identity/house.ts'
+import { findRole } from '../identity/policies/sql.ts'
 import { partyScope } from './party.ts'
 import {
   type ProofVerdict,
@@ -90,8 +91,18 @@ async function scopeOfThreadToken(house: House, request: Info, token: string, ro
   const { side, thread_id: threadId, first_minted_at: firstMintedAt } = found
   const own = { relayToken: found.id, relaySide: side, relayThread: threadId, firstMintedAt }
   const scope = tokenScope(anonymous(request), found, THREAD_SCOPES[side], own, threadId)
-  // The owner's side acts in its own tenant as who minted the token; the confinement to the one relay grant stays.
-  return side === 'caller' ? scope : { ...scope, actor: actorOf(found.minted_by), displayName: 'thread token' }
+  return side === 'caller' ? scope : ownerScope(house, scope, found.minted_by)
+}
+
+/** The owner's side acts in its own tenant as who minted the token, and only while they belong there; the confinement to the one relay grant stays. */
+async function ownerScope(house: House, scope: TokenScope, mintedBy: string): Promise<TokenScope> {
+  const { isForeign: _own, ...rest } = scope
+  const own = { ...rest, actor: actorOf(mintedBy), displayName: 'thread token' }
+  if (own.actor.type !== 'user') return own
+  const inside = systemScope('relay', scope.tenantId)
+  const found = await tx(house.db, inside, (t) => findRole(t, inside, mintedBy), { readOnly: true })
+  if (!found) throw new Problem('key_revoked')
+  return { ...own, principal: mintedBy, userId: mintedBy, role: found.role as Scope['role'] }
 }
 
 /** A valid credential of a kind that the route never takes (R114). */
@@ -114,8 +125,9 @@ const tokenScope = (
   ...own,
 })
 
-const actorOf = (id: string): Scope['actor'] =>
-  id.startsWith('usr_') ? { type: 'user', id } : id.startsWith('agt_') ? { type: 'agent', id } : { type: 'key', id }
+const TYPES = { usr: 'user', agt: 'agent', key: 'key' } as const
+/** One that rode on a delivery is the agent's that it was delivered to: nobody minted it. */
+const actorOf = (id: string): Scope['actor'] => ({ type: TYPES[id.slice(0, 3) as keyof typeof TYPES] ?? 'system', id })
 
 /** As PostgreSQL reads it; who comes from nowhere that a list could name has none. */
 const inetOf = (address: string | undefined): string | null =>

@@ -207,7 +207,10 @@ test('R40 answered from the inbox by a person, the agent’s undelivered copy is
   there.answers = [503]
   const { thread_id: id } = (await start()).body
   await house.runJobs()
-  const answered = await house.alice.post(`/api/v1/threads/${id}/responses`, { text: 'by hand' })
+  const session = await house.alice.post(`/api/v1/threads/${id}/responses`, { text: 'by hand' })
+  expect([session.status, session.body.code]).toEqual([401, 'wrong_token_kind'])
+  const minted = (await house.alice.post(`/api/v1/threads/${id}/access-tokens`, {})).body.thread_access_token
+  const answered = await relay.bearer(minted).post(`/api/v1/threads/${id}/responses`, { text: 'by hand' })
   expect(answered.status).toBe(200)
   await house.clock.advance('10m')
   await house.runJobs()

@@ -231,6 +231,28 @@ test('R38 §12.9 a thread token lives an hour and renews itself for a day; after
   expect([late.status, late.body.code]).toEqual([401, 'key_expired'])
 })
 
+test('R38 R40 R71 a person answers with a token of theirs and is judged as that person; once they have left it opens nothing', async () => {
+  const relay = await openRelay()
+  const { house, bearer } = relay
+  const first = (await relay.start()).body.thread_id
+  const second = (await relay.start()).body.thread_id
+  const tokenOf = async (id: string) => (await house.bob.post(`/api/v1/threads/${id}/access-tokens`, {})).body.thread_access_token
+  const own = await tokenOf(first)
+  expect((await bearer(own).post(`/api/v1/threads/${first}/responses`, { outcome: 'progress', text: 'I am on it' })).status).toBe(
+    200,
+  )
+  const saved = await house.alice.post('/api/v1/policies', {
+    text: '@id("agents-answer") forbid (principal is User, action == Action::"thread.respond", resource);\n@id("rest") permit (principal, action, resource);',
+  })
+  expect((await house.alice.post(`/api/v1/policies/${saved.body.version}/activate`, {})).status).toBe(200)
+  const refused = await bearer(own).post(`/api/v1/threads/${first}/responses`, { text: 'by hand' })
+  expect([refused.status, refused.body.code]).toEqual([403, 'policy_denied'])
+  expect((await relay.respond(second, { text: 'by the agent' })).status).toBe(200)
+  await house.admin.run`update roles set deactivated_at = countersign.now() where user_id = ${house.bob.id}`
+  const left = await bearer(own).get(`/api/v1/threads/${first}`)
+  expect([left.status, left.body.code]).toEqual([401, 'key_revoked'])
+})
+
 test('R50 a context is the caller’s own word, and the same word under another relay grant is another context', async () => {
   const relay = await openRelay()
   const other = await relay.makeCard()

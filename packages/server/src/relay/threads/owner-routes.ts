@@ -25,10 +25,11 @@ export const ownerRoutes = (house: RelayHouse): Route[] => {
       'POST /threads/:id/responses',
       {
         summary: 'Answer as the owner’s side',
-        description: '`progress` keeps the turn; `reply` and `ask` give it to the caller; the others end the thread.',
+        description:
+          '`progress` keeps the turn; `reply` and `ask` give it to the caller; the others end the thread. A person answers with a thread token of theirs.',
         tag,
-        auth: 'any',
-        credentials: ['session', 'key', 'thread'],
+        auth: 'key',
+        credentials: ['key', 'thread'],
         enter: enter('thread.respond'),
         action: 'thread.respond',
         bucket: 'relay.serve',
@@ -49,7 +50,7 @@ export const ownerRoutes = (house: RelayHouse): Route[] => {
       },
       ({ scope, params: at, body, reply }) => {
         if (sideOf(scope) !== 'owner') throw new Problem('not_participant')
-        const via = scope.userId !== null && scope.agentId === null ? ('person' as const) : ('inbox' as const)
+        const via = scope.actor.type === 'user' ? ('person' as const) : ('inbox' as const)
         return respond(house, scope, at.id, via, readResponse(body), async (_t, done) => {
           if (done.approval) reply.status(202)
           return showResponded(house, done)
@@ -86,6 +87,7 @@ export const ownerRoutes = (house: RelayHouse): Route[] => {
           'At most one a thread, each under a lease: answer it, or settle it, before the lease is over. Waits up to 25 s for the first.',
         tag,
         auth: 'key',
+        credentials: ['key'],
         action: 'thread.serve',
         bucket: 'relay.serve',
         idempotency: 'none',
@@ -119,6 +121,7 @@ export const ownerRoutes = (house: RelayHouse): Route[] => {
           '`ack`: taken, the answer comes later. `extend`: the lease. `release`: for somebody else. `fail`: for somebody else, later.',
         tag,
         auth: 'key',
+        credentials: ['key'],
         action: 'thread.serve',
         bucket: 'relay.serve',
         params: agent,
