@@ -100,6 +100,8 @@ export type SetupOptions = {
   login?: string
   /** false: as in production, answers are not held against the table; only then do calls that come together share a transaction. */
   checkAnswers?: boolean
+  /** true: with the agent `sandbox`, which answers where `settings.ROLES` has a worker. */
+  sandbox?: boolean
   /** Is handed the rooms of each process as it starts, and may serve routes beside theirs. */
   beside?: (inside: Inside) => Route[]
 }
@@ -153,6 +155,7 @@ export async function setup(options: SetupOptions = {}): Promise<House> {
       pages: options.pages ?? null,
       passwordCost: CHEAP,
       checkAnswers: options.checkAnswers ?? true,
+      sandbox: options.sandbox ?? false,
       ...(options.beside ? { beside: options.beside } : {}),
     })
     servers.push(server)

@@ -4256,6 +4256,32 @@ export type Tick = {
   took_ms: number
 }
 
+export type Tried = {
+  relay_grant: RelayGrant
+  agent: string
+  /** Shown in this one answer. It reaches this agent and no other. */
+  relay_token?: string
+  commands?: TryCommands
+  secret_shown?: false
+  expires_at: string
+  links: {
+    card: string
+    threads: string
+    /** In the dashboard: its threads, live. */
+    threads_page: string
+  }
+}
+
+/** Each starts a thread and shows the answer, as it is pasted. They hold the token. */
+export type TryCommands = {
+  /** One line for a shell. */
+  curl: string
+  /** One line for a shell, where these commands are installed. */
+  cli: string
+  /** A module of JavaScript over @a2a-js/sdk. */
+  a2a: string
+}
+
 export type User = {
   id: string
   display_name: string
@@ -9942,6 +9968,19 @@ export type Routes = {
     }
     answers: {
       200: CardReviewed
+    }
+  }
+  'POST /relay/sandbox': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      /** The slug or the id of a card of your own; the agent `sandbox` when left out. */
+      agent?: string
+      /** In whose name; an agent of yours is made for it when left out. */
+      from_agent_id?: string
+    }
+    answers: {
+      201: Tried
     }
   }
   'PUT /cards/:id/delivery': {

@@ -79,6 +79,8 @@ import { relayJobs, relaySchedules } from '../relay/jobs.ts'
 import { reviewActs } from '../relay/listing/review.ts'
 import { requestActs } from '../relay/requests/settle.ts'
 import { relayRootRoutes, relayRoutes } from '../relay/routes.ts'
+import { startSandbox } from '../relay/sandbox/answerer.ts'
+import { ensureSandbox } from '../relay/sandbox/card.ts'
 import { openThreadWaits } from '../relay/threads/wait.ts'
 import { statusJobs, statusSchedules } from '../status/jobs.ts'
 import { incidentRoutes, type StatusHouse, statusRoutes } from '../status/routes.ts'
@@ -172,6 +174,8 @@ export type Rooms = {
   gate: GateHouse
   /** Before this process says that it is ready (relay.md R17). */
   republishCards(): Promise<number>
+  /** Once it is known where this server is: the sandbox is there, and this process answers for it where it does such work (relay.md R3). */
+  openSandbox(): Promise<void>
   /** After the listener: running jobs end or are handed back, then what the rooms hold open is closed. */
   close(): Promise<void>
 }
@@ -338,6 +342,7 @@ export function openRooms(ground: Ground): Rooms {
     origin,
     origins: config.cors?.origins ?? new Set(),
   }
+  let sandbox: ReturnType<typeof startSandbox> | null = null
   return {
     identity,
     audit,
@@ -362,11 +367,18 @@ export function openRooms(ground: Ground): Rooms {
       delivery,
     }),
     republishCards: () => republishAll(relay),
+    async openSandbox() {
+      // Nothing else waits for it: a database that takes no writes now is served all the same.
+      if (config.roles.includes('web'))
+        await ensureSandbox(relay).catch((error: unknown) => log.warn({ err: error }, 'the sandbox could not be made'))
+      if (config.roles.includes('worker')) sandbox = startSandbox(relay)
+    },
     status,
     channels,
     webhooks,
     gate,
     async close() {
+      await sandbox?.close()
       await queue.close({ grace: GRACE })
       await watch?.close()
       holds.close()

@@ -42,6 +42,8 @@ export type ServerOptions = {
   checkAnswers?: boolean
   /** What `countersign dev` serves beside the routes of the rooms. */
   beside?: (inside: Inside) => Route[]
+  /** false: without the agent `sandbox`, for tests that count what is there. */
+  sandbox?: boolean
   /** Told once, when a migration made this version too old for its queue: its jobs have stopped, and so should the process. */
   outdated?: (error: unknown) => void
 }
@@ -133,6 +135,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     if (serves && config.publicUrl) await rooms.republishCards()
     const opened = await app.listen(config.port, config.host)
     if (serves && !config.publicUrl) await rooms.republishCards()
+    if (options.sandbox !== false) await rooms.openSandbox()
     return opened
   }
   const door = await listen().catch(async (error: unknown) => {

@@ -6,6 +6,7 @@ import type { RelayHouse } from './house.ts'
 import { listingRoutes } from './listing/routes.ts'
 import { peerRoutes } from './peers/routes.ts'
 import { requestRoutes } from './requests/routes.ts'
+import { sandboxRoutes } from './sandbox/routes.ts'
 import { threadRoutes } from './threads/routes.ts'
 
 export const relayRoutes = (house: RelayHouse): Route[] => [
@@ -15,6 +16,7 @@ export const relayRoutes = (house: RelayHouse): Route[] => [
   ...threadRoutes(house),
   ...peerRoutes(house),
   ...listingRoutes(house),
+  ...sandboxRoutes(house),
 ]
 
 /** At the root of the address, without `/api`: what stands at an agent's own base URL. */

@@ -51,13 +51,13 @@ export async function ownCard(t: Tx, scope: Scope, named: string, action: string
 
 type Caller = Pick<GrantRow, 'request_id' | 'asker_tenant' | 'asker_agent' | 'label' | 'purpose'>
 
-/** From its commit on the caller is let in, as narrowly as the terms say. */
+/** From its commit on the caller is let in, as narrowly as the terms say. `sandbox`: to try something out, and over when its first life is (R6). */
 export async function openGrant(
   t: Tx,
   scope: Scope,
   card: Pick<CardRow, 'id' | 'slug' | 'environment'>,
   terms: Terms,
-  caller: Caller,
+  { sandbox = false, ...caller }: Caller & { sandbox?: boolean },
 ): Promise<GrantRow> {
   const row = await insertGrant(t, scope, {
     ...caller,
@@ -69,7 +69,7 @@ export async function openGrant(
     addresses: terms.bind.addresses?.map((one) => cidrOf(one) as string) ?? null,
     dpop_jkt: terms.bind.dpop_jkt,
     environment: card.environment,
-    sandbox: false,
+    sandbox,
     token_seconds: terms.expires_in_seconds,
   })
   await tellGrant(t, scope, 'relay_grant.created', row, { skills: row.skills, scopes: row.scopes })
@@ -126,6 +126,8 @@ export const changeGrant = (house: House, scope: Scope, id: string, wishes: Gran
     const wanted = versionOf(ifMatch)
     if (wanted !== null && wanted !== row.revision) throw new Problem('version_conflict', { version: row.revision })
     refuseEnded(row, t.now)
+    if (row.sandbox && wishes.ends_at !== undefined && (wishes.ends_at === null || wishes.ends_at > (row.ends_at as Date)))
+      refuseFaulty([{ path: '/ends_at', code: 'too_late', message: 'What is for trying out ends a day after it was made.' }])
     const change = {
       label: wishes.label ?? row.label,
       limits: wishes.limits ?? row.limits,

@@ -56,6 +56,8 @@ export const renewGrant = (house: RelayHouse, scope: Scope, id: string) =>
     const before = (await expireIn(house, t, scope, id)) ?? (await takeGrant(t, scope, id))
     if (before.state !== 'expired')
       throw new Problem(before.state === 'active' ? 'state_conflict' : 'grant_ended', { state: before.state })
+    if (before.sandbox)
+      throw new Problem('grant_ended', { state: 'expired', detail: 'What was for trying out is over; make another.' })
     // An end that the owner once set has come: whoever renews sets another, or none.
     const row = await restartGrantIf(t, scope, id, 'expired', null)
     if (!row) throw new Problem('grant_ended', { state: 'expired', detail: 'It expired more than 30 days ago.' })

@@ -64,11 +64,12 @@ export type NewGrant = Pick<
 
 export const insertGrant = (t: Tx, scope: Scope, one: NewGrant) => t.one<GrantRow>`
   insert into relay_grants as g (id, tenant_id, card_id, request_id, asker_tenant, asker_agent, label, purpose, skills, scopes, limits, addresses, dpop_jkt,
-    environment, sandbox, token_seconds, state, state_since, expires_at, created_by, created_at)
+    environment, sandbox, token_seconds, state, state_since, expires_at, ends_at, created_by, created_at)
   values (${one.id}::text, ${scope.tenantId}::uuid, ${one.card_id}::text, ${one.request_id}::text, ${one.asker_tenant}::uuid, ${one.asker_agent}::text,
     ${one.label}::text, ${one.purpose}::text, ${one.skills}::text[], ${one.scopes}::text[], ${JSON.stringify(one.limits)}::jsonb, ${one.addresses}::text[]::cidr[],
     ${one.dpop_jkt}::text, ${one.environment}::text, ${one.sandbox}::boolean, ${one.token_seconds}::integer, 'active', ${t.now}::timestamptz,
-    ${t.now}::timestamptz + make_interval(secs => ${one.token_seconds}::integer), ${scope.principal}::text, ${t.now}::timestamptz)
+    ${t.now}::timestamptz + make_interval(secs => ${one.token_seconds}::integer),
+    case when ${one.sandbox}::boolean then ${t.now}::timestamptz + make_interval(secs => ${one.token_seconds}::integer) end, ${scope.principal}::text, ${t.now}::timestamptz)
   returning ${COLUMNS}`
 
 export const findGrant = (t: Tx, scope: Scope, id: string) => t.maybe<GrantRow>`

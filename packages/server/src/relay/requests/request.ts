@@ -124,7 +124,14 @@ async function refuseStanding(
 
 const duplicate = (id: string, state: string): Problem => new Problem('duplicate_request', { existing_id: id, state })
 
-const outbound = ({ place, slug, asker, purpose, wishes }: Way) => {
+/** Before the asking side's own policies. */
+export const outbound = ({
+  place,
+  slug,
+  asker,
+  purpose,
+  wishes,
+}: Pick<Way, 'place' | 'slug' | 'asker' | 'purpose' | 'wishes'>) => {
   const asked = usualTerms(wishes)
   const peer = {
     tenant: tenantWire(place.tenant_id),
