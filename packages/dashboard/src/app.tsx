@@ -75,6 +75,9 @@ const SetupPage = later('SetupPage', () => import('./pages/setup-page.tsx'))
 const VersionPage = later('VersionPage', () => import('./policies/version-page.tsx'))
 const RoutingPeoplePage = later('RoutingPeoplePage', () => import('./routing/people-page.tsx'))
 const SlackLinkPage = later('SlackLinkPage', () => import('./slack/link-page.tsx'))
+const ThreadPage = later('ThreadPage', () => import('./relay/thread-page.tsx'))
+const ThreadsPage = later('ThreadsPage', () => import('./relay/threads-page.tsx'))
+const UndeliveredPage = later('UndeliveredPage', () => import('./relay/undelivered-page.tsx'))
 const TenantPage = later('TenantPage', () => import('./tenants/tenant-page.tsx'))
 const DeliveryPage = later('DeliveryPage', () => import('./webhooks/delivery-page.tsx'))
 const WebhookPage = later('WebhookPage', () => import('./webhooks/endpoint-page.tsx'))
@@ -150,6 +153,9 @@ function Inside() {
             <Route path="/traffic" component={TrafficPage} />
             <Route path="/traffic/runs/:id">{({ id }) => <DraftPage key={id} id={id} />}</Route>
             <Route path="/traffic/:id">{({ id }) => <TrafficRequestPage key={id} id={id} />}</Route>
+            <Route path="/threads" component={ThreadsPage} />
+            <Route path="/threads/:id">{({ id }) => <ThreadPage key={id} id={id} />}</Route>
+            <Route path="/undelivered" component={UndeliveredPage} />
             <Route path="/routing" component={RoutingPage} />
             <Route path="/routing/people" component={RoutingPeoplePage} />
             <Route path="/channels" component={ChannelsPage} />

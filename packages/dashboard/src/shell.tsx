@@ -41,6 +41,10 @@ const GROUPS: { name: string; places: Place[] }[] = [
     ],
   },
   {
+    name: t('Relay'),
+    places: [{ name: t('Threads'), path: paths.threads(), keys: 'g j', also: [paths.undelivered()], for: 'thread.list' }],
+  },
+  {
     name: t('Control'),
     places: [
       { name: t('Policies'), path: paths.policies(), keys: 'g o' },

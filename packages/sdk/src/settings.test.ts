@@ -75,6 +75,8 @@ test('T139 a key in a page is refused, a page without one speaks to its own orig
   expect(() => resolveSettings({ key: `cs_live_agt_${'0'.repeat(36)}` })).toThrow(
     expect.objectContaining({ code: 'settings_invalid' }),
   )
+  const threadToken = `cs_live_thr_${'0'.repeat(36)}`
+  expect(resolveSettings({ key: threadToken }).key).toBe(threadToken)
   expect(resolveSettings({ key: 'ey.embed.token' }).key).toBe('ey.embed.token')
   expect(resolveSettings({})).toEqual({ url: 'https://app.example', key: null })
 })

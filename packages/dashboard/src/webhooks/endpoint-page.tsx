@@ -59,7 +59,11 @@ export function WebhookPage({ id }: { id: string }) {
       <Log endpoint={endpoint} now={now} />
       <div className="grid items-start gap-5 lg:grid-cols-2">
         <SecretsCard endpoint={endpoint} now={now} />
-        <ReplayCard endpoint={endpoint} exhausted={stats.data?.exhausted ?? 0} />
+        <ReplayCard
+          of={{ endpoint_id: endpoint.id }}
+          exhausted={stats.data?.exhausted ?? 0}
+          why={endpoint.state === 'active' ? undefined : t('Resume the endpoint first.')}
+        />
       </div>
       <Settings endpoint={endpoint} />
     </div>

@@ -1,4 +1,4 @@
-// Many deliveries of an endpoint once more: what used up its schedule, how far the replay is, and its end when one has seen enough.
+// Many deliveries once more, of an endpoint or of a type of event: what used up its schedule, how far the replay is, and its end when one has seen enough.
 import { useState } from 'react'
 import { api } from '../api.ts'
 import { figure } from '../jobs/frame.tsx'
@@ -11,7 +11,7 @@ import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 import { SelectField } from '../ui/select-field.tsx'
-import { type Endpoint, LIVE, type Replay, useWebhookAct } from './frame.tsx'
+import { LIVE, type Replay, useWebhookAct } from './frame.tsx'
 
 const SPANS = [
   { value: '3600', label: t('the last hour') },
@@ -20,7 +20,10 @@ const SPANS = [
   { value: '7776000', label: t('all that is kept') },
 ]
 
-export function ReplayCard({ endpoint, exhausted }: { endpoint: Endpoint; exhausted: number }) {
+type Props = { of: { endpoint_id: string } | { type: string }; exhausted: number; why?: string | undefined }
+
+/** `why`: what stands in the way. */
+export function ReplayCard({ of, exhausted, why: closedBy }: Props) {
   const me = useUser()
   const [span, setSpan] = useState('86400')
   const { rows, query } = useList<Replay>(
@@ -28,21 +31,22 @@ export function ReplayCard({ endpoint, exhausted }: { endpoint: Endpoint; exhaus
     (cursor) => api.call('GET /replays', { query: { cursor } }),
     LIVE,
   )
-  const own = rows.filter((one) => one.endpoint_id === endpoint.id).slice(0, 3)
+  const isOwn = (one: Replay) =>
+    'endpoint_id' in of ? one.endpoint_id === of.endpoint_id : one.type === of.type && one.endpoint_id === null
+  const own = rows.filter(isOwn).slice(0, 3)
   const start = useWebhookAct(() => {
     const since = new Date(Date.now() - Number(span) * 1000).toISOString()
-    return api.call('POST /replays', { body: { endpoint_id: endpoint.id, what: 'exhausted', since } })
+    return api.call('POST /replays', { body: { ...of, what: 'exhausted', since } })
   })
   const cancel = useWebhookAct((id: string) => api.call('DELETE /replays/:id', { params: { id } }))
   const closed = closedTo(me, 'delivery.replay', t('replay deliveries'))
   const why =
-    endpoint.state !== 'active'
-      ? t('Resume the endpoint first.')
-      : exhausted === 0
-        ? t('Nothing used up its schedule.')
-        : own.some((one) => one.state === 'running')
-          ? t('A replay is running.')
-          : undefined
+    closedBy ??
+    (exhausted === 0
+      ? t('Nothing used up its schedule.')
+      : own.some((one) => one.state === 'running')
+        ? t('A replay is running.')
+        : undefined)
   return (
     <Card title={t('Replay')}>
       <p className="text-muted">
