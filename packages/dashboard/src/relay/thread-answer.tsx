@@ -1,7 +1,7 @@
 // A person answers in a thread in place of the agent (relay.md R40): the hosted inbox, as a form. What is typed is sent once and as it is; a policy may want others to see it first.
 import { useMutation } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
-import { api } from '../api.ts'
+import type { api } from '../api.ts'
 import { closedTo, useUser } from '../me.ts'
 import { placeErrors } from '../problem.ts'
 import { t } from '../text/t.ts'
@@ -22,13 +22,14 @@ const OUTCOMES = [
 ] as const
 type Outcome = (typeof OUTCOMES)[number]['value']
 
-export function ThreadAnswer({ id, onSent }: { id: string; onSent: () => void }) {
+/** `client`: whoever reads the thread, by its token: a session answers nothing here (R114). */
+export function ThreadAnswer({ id, client, onSent }: { id: string; client: typeof api; onSent: () => void }) {
   const me = useUser()
   const [text, setText] = useState('')
   const [outcome, setOutcome] = useState<Outcome>('reply')
   const send = useMutation({
     mutationFn: () =>
-      api.call('POST /threads/:id/responses', {
+      client.call('POST /threads/:id/responses', {
         params: { id },
         body: {
           outcome,

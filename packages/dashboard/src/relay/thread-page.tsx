@@ -105,7 +105,9 @@ function Whole({ view, reader, thread }: { view: View; reader: Reader; thread: S
         <div className="flex min-w-0 flex-col gap-5">
           <Conversation {...{ messages, events, side, who, nameOf, now }} />
           <More query={query} />
-          {own && isOpen(thread) && thread.state !== 'awaiting_approval' && <ThreadAnswer id={thread.id} onSent={refresh} />}
+          {own && isOpen(thread) && thread.state !== 'awaiting_approval' && (
+            <ThreadAnswer id={thread.id} client={reader.client} onSent={refresh} />
+          )}
         </div>
         <div className="flex min-w-0 flex-col gap-5">
           <Artifacts artifacts={artifacts} />
