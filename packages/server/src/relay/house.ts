@@ -12,9 +12,10 @@ import type { MessageRow, ThreadRow } from './threads/sql.ts'
 import type { ThreadWaits } from './threads/wait.ts'
 
 /** In the transaction that changed a thread: what follows from it outside of this room's tables. */
-export type ThreadHook = (t: Tx, scope: Scope, thread: ThreadRow, told: Told) => Promise<void>
-/** One event of a thread as it was recorded, with the message that it tells of. */
+export type ThreadHook = (t: Tx, scope: Scope, told: readonly Told[]) => Promise<void>
+/** One event of a thread as it was recorded, with the thread as it is now and the message that it tells of. */
 export type Told = {
+  thread: ThreadRow
   id: string
   type: string
   sequence: number
@@ -41,7 +42,7 @@ export type RelayHouse = {
   reviewTenant: string | null
   /** Where people and agents reach the server, without a slash at the end; known once it listens. */
   origin(): string
-  /** Called for each event of a thread, in its transaction and in order: deliveries are made here. Filled by main before anything is served. */
+  /** Called with the events of threads that were written together, in their transaction and in order: deliveries are made here. Filled by main before anything is served. */
   readonly follows: ThreadHook[]
   waits: ThreadWaits
 }

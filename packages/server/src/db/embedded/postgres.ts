@@ -47,6 +47,8 @@ const SETTINGS = {
   max_connections: '100',
   shared_buffers: '128MB',
   io_method: 'sync',
+  // Tables that were empty a moment ago are planned as though they still were until somebody counts them: a claim of fifty messages took 0.5 s where it takes 5 ms.
+  autovacuum_naptime: '5s',
   max_logical_replication_workers: '0',
   timezone: 'UTC',
   log_timezone: 'UTC',

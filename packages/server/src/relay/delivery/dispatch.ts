@@ -10,15 +10,15 @@ import { listUndelivered, lockThread, type MessageRow, type ThreadRow } from '..
 import type { DeliveryHouse } from './house.ts'
 import {
   eventOf,
+  findPushed,
   findSending,
   forgetSendings,
   insertSending,
   type Mode,
-  modeOf,
   nameDelivery,
   threadsWithWaiting,
 } from './sql.ts'
-import { isOpenUpstream } from './upstream/sql.ts'
+import { openUpstream } from './upstream/sql.ts'
 
 export const CALL = 'relay.call'
 export const CANCEL = 'relay.call_cancel'
@@ -30,21 +30,36 @@ const LETS_GO = ['message.accepted', 'approval.decided']
 /** Registered among what follows the events of threads. */
 export const followDeliveries =
   (house: DeliveryHouse): ThreadHook =>
-  async (t, scope, thread, told) => {
-    if (told.type === 'thread.queued' || (LETS_GO.includes(told.type) && told.message?.side === 'caller'))
-      return sendWaiting(house, t, scope, thread, told.waitMs ?? null)
-    if (isTakenBack(told) && told.message) return takeBack(house, t, scope, thread, told.message)
-    if (isEnded(thread.state) && told.type === `thread.${thread.state}` && (await isOpenUpstream(t, scope, thread.id)))
-      await enqueue(t, { kind: CANCEL, tenantId: scope.tenantId, payload: { thread_id: thread.id } })
+  async (t, scope, told) => {
+    await takeBack(
+      house,
+      t,
+      scope,
+      told.filter((one) => isTakenBack(one)),
+    )
+    const going = new Map<string, Told>()
+    for (const one of told)
+      if (one.type === 'thread.queued' || (LETS_GO.includes(one.type) && one.message?.side === 'caller'))
+        going.set(one.thread.id, { ...going.get(one.thread.id), ...one })
+    for (const { thread, waitMs } of going.values()) await sendWaiting(house, t, scope, thread, waitMs ?? null)
+    const ended = told.filter(({ thread, type }) => isEnded(thread.state) && type === `thread.${thread.state}`)
+    for (const { thread_id } of await openUpstream(
+      t,
+      scope,
+      ended.map(({ thread }) => thread.id),
+    ))
+      await enqueue(t, { kind: CANCEL, tenantId: scope.tenantId, payload: { thread_id } })
   }
 
 /** Somebody else than its delivery has settled it: withdrawn, or answered from the inbox. */
-const isTakenBack = ({ type, data }: Told): boolean =>
-  type === 'message.withdrawn' || (type === 'message.delivered' && data.via !== 'push' && data.via !== 'a2a')
+const isTakenBack = ({ type, data, message }: Told): boolean =>
+  message !== null &&
+  (type === 'message.withdrawn' || (type === 'message.delivered' && data.via !== 'push' && data.via !== 'a2a'))
 
-async function takeBack(house: DeliveryHouse, t: Tx, scope: Scope, thread: ThreadRow, message: MessageRow): Promise<void> {
-  const sending = await findSending(t, scope, message.id)
-  if (sending?.mode === 'push') await house.deliveries.cancel(t, scope, thread.id, 'owner', [message.id])
+async function takeBack(house: DeliveryHouse, t: Tx, scope: Scope, gone: readonly Told[]): Promise<void> {
+  const ids = gone.flatMap(({ message }) => message?.id ?? [])
+  for (const { thread_id, message_id } of await findPushed(t, scope, ids))
+    await house.deliveries.cancel(t, scope, thread_id, 'owner', [message_id])
 }
 
 /** `waitMs`: how long the caller of the newest one waits for its answer. */
@@ -56,7 +71,7 @@ export async function sendWaiting(
   waitMs: number | null,
 ): Promise<void> {
   if (isEnded(thread.state) || thread.state === 'awaiting_approval') return
-  const mode = (await modeOf(t, scope, thread.card_id))?.mode ?? 'inbox'
+  const { delivery_mode: mode } = thread
   if (mode === 'inbox') return
   const waiting = await listUndelivered(t, scope, [thread.id])
   const held = waiting.findIndex(({ state }) => state === 'held')

@@ -25,12 +25,21 @@ export async function holdThreads(t: Tx, scope: Scope, ids: readonly string[]): 
     select from threads h where h.tenant_id = ${scope.tenantId}::uuid and h.id = any (${ids}::text[]) order by h.id for update`
 }
 
-export const modeOf = (t: Tx, scope: Scope, cardId: string) => t.maybe<{ mode: Mode }>`
-  select delivery_mode as mode from cards where tenant_id = ${scope.tenantId}::uuid and id = ${cardId}::text`
-
 export const findSending = (t: Tx, scope: Scope, messageId: string) => t.maybe<SendingRow>`
   select message_id, thread_id, mode, delivery_id, waits_until, stage, tries, looks from message_sendings
   where tenant_id = ${scope.tenantId}::uuid and message_id = ${messageId}::text`
+
+/** Those of these messages that were on their way to an endpoint. */
+export const findPushed = async (
+  t: Tx,
+  scope: Scope,
+  messageIds: readonly string[],
+): Promise<Pick<SendingRow, 'message_id' | 'thread_id'>[]> =>
+  messageIds.length === 0
+    ? []
+    : t.rows`
+  select message_id, thread_id from message_sendings
+  where tenant_id = ${scope.tenantId}::uuid and message_id = any (${messageIds}::text[]) and mode = 'push' order by message_id`
 
 /** Zero rows: it is on its way already. */
 export const insertSending = (

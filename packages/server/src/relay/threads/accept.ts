@@ -129,6 +129,7 @@ export async function startIn(
     ...{
       tenant_id: scope.tenantId,
       slug: card.slug,
+      delivery_mode: card.delivery_mode,
       asker_tenant: grant.asker_tenant,
       asker_agent: grant.asker_agent,
       label: grant.label,

@@ -78,8 +78,14 @@ export async function claim<T>(
   }
 }
 
+// Of threads that others hold at this moment some more are looked at, and where all were held, many more.
+const LOOKS = 4
+const LOOKS_AGAIN = 64
+
 async function claimIn(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, input: ClaimInput): Promise<Claimed[]> {
-  const free = await lockClaimable(t, scope, card.id, input.limit, input.skills ?? null)
+  const { limit, skills = null } = input
+  let free = await lockClaimable(t, scope, card.id, { limit, looks: limit * LOOKS, skills })
+  if (free.length === 0) free = await lockClaimable(t, scope, card.id, { limit, looks: limit * LOOKS_AGAIN, skills })
   if (free.length === 0) return []
   const tokens = new Map(free.map(({ message_id }) => [message_id, randomToken()]))
   const until = new Date(t.now.getTime() + input.lease_seconds * 1000)
@@ -91,21 +97,14 @@ async function claimIn(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, in
     until,
   )
   const payloads = await openPayloads(house, t, scope, rows)
-  const locked = new Map(
-    (
-      await lockThreads(
-        t,
-        scope,
-        rows.map((row) => row.thread_id),
-      )
-    ).map((thread) => [thread.id, thread]),
-  )
-  const good: MessageRow[] = []
-  for (const message of rows) {
+  const claimed = new Map(rows.map((message) => [message.id, message]))
+  const good: Taken[] = []
+  for (const { message_id, ...thread } of free) {
+    const message = claimed.get(message_id)
+    if (!message) continue
     const fault = faultOf(message, payloads.get(message.id))
-    const thread = locked.get(message.thread_id) as ThreadRow
     if (fault) await exhaust(house, t, scope, card, thread, message, fault)
-    else good.push(message)
+    else good.push({ thread, message })
   }
   const to = { state: 'delivering', claimedUntil: until } as const
   const threads = await changeThreads(
@@ -113,9 +112,9 @@ async function claimIn(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, in
     t,
     scope,
     card,
-    good.map((message) => ({ thread: locked.get(message.thread_id) as ThreadRow, to })),
+    good.map(({ thread }) => ({ thread, to })),
   )
-  return good.map((message, i) => ({
+  return good.map(({ message }, i) => ({
     thread: threads[i] as ThreadRow,
     message,
     payload: payloads.get(message.id) as Payload,

@@ -2,16 +2,17 @@
 // thread's row first, so that no two ever wait for each other (R30).
 import { type Sql, sql } from '../../db/sql.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
-import type {
-  MessageKind,
-  MessageState,
-  PayloadState,
-  ResponseOutcome,
-  Side,
-  ThreadOutcome,
-  ThreadReason,
-  ThreadState,
-  Turn,
+import {
+  ENDED_STATES,
+  type MessageKind,
+  type MessageState,
+  type PayloadState,
+  type ResponseOutcome,
+  type Side,
+  type ThreadOutcome,
+  type ThreadReason,
+  type ThreadState,
+  type Turn,
 } from '../model.ts'
 import { shareGrantLock } from '../sql.ts'
 
@@ -117,6 +118,8 @@ export type ThreadRow = {
   card_id: string
   card_version: number
   slug: string
+  /** Of the card, as it is now. */
+  delivery_mode: CardRow['delivery_mode']
   relay_grant_id: string
   asker_tenant: string | null
   asker_agent: string | null
@@ -146,7 +149,7 @@ export type ThreadRow = {
   kept_until: Date | null
 }
 
-export const THREAD: Sql = sql`h.id, h.tenant_id, h.card_id, h.card_version, c.slug, h.relay_grant_id, g.asker_tenant, g.asker_agent, g.label, h.context_id, h.face,
+export const THREAD: Sql = sql`h.id, h.tenant_id, h.card_id, h.card_version, c.slug, c.delivery_mode, h.relay_grant_id, g.asker_tenant, g.asker_agent, g.label, h.context_id, h.face,
   h.state, h.outcome, h.reason, h.turn, h.sequence::float8 as sequence, h.skill, h.operation_id, h.reference_thread_ids, h.accepted_output_modes, h.live,
   h.answered_at, h.approval, h.error, h.claimed_until, h.created_at, h.updated_at, h.ended_at, h.deadline_at, h.due_at, h.expires_at, h.kept_until`
 export const THREADS: Sql = sql`threads h join relay_grants g on g.tenant_id = h.tenant_id and g.id = h.relay_grant_id
@@ -370,30 +373,56 @@ export const listThreadEvents = (t: Tx, scope: Scope, threadId: string, after: n
 export const threadSequences = (ids: readonly string[]): Sql =>
   sql`select id, sequence::float8 as version from countersign_engine.thread_sequences(${ids}::text[])`
 
+const ready = (t: Tx, scope: Scope, cardId: string, skills: readonly string[] | null): Sql => sql`
+  m.tenant_id = ${scope.tenantId}::uuid and m.card_id = ${cardId}::text and m.side = 'caller' and coalesce(m.next_attempt_at <= ${t.now}::timestamptz, true)
+  and (${skills}::text[] is null or m.skill = any (${skills}::text[]))
+  and m.sequence = (
+    select e.sequence from messages e where e.tenant_id = m.tenant_id and e.thread_id = m.thread_id and e.side = 'caller'
+      and e.state in ('held', 'queued', 'delivering') order by e.sequence limit 1)`
+
+// Relay grants are found one after the other by the index, and of each as many messages are looked at as it may get: what a claim costs does not grow with what waits. A thread that
+// somebody else holds is left to them, so more are looked at than are wanted.
 /**
- * Threads of a card whose lowest undelivered message may be taken now, those whose relay grant has had least before them first, oldest first within one; locked, so that no
- * two claims meet. A thread that somebody else holds is left to them.
+ * Threads of a card whose lowest undelivered message may be taken now, each under its lock, in order: those whose relay grant has had least before them first, oldest first within
+ * one. `looks`: how many are looked at.
  */
-export const lockClaimable = (t: Tx, scope: Scope, cardId: string, limit: number, skills: readonly string[] | null) => t.rows<{
-  thread_id: string
-  message_id: string
-}>`
-  with first as (
-    select distinct on (m.thread_id) m.thread_id, m.id, m.state, m.relay_grant_id, m.created_at, m.claimed_until, m.next_attempt_at, m.skill
-    from messages m
-    where m.tenant_id = ${scope.tenantId}::uuid and m.card_id = ${cardId}::text and m.side = 'caller' and m.state in ('held', 'queued', 'delivering')
-    order by m.thread_id, m.sequence
+export const lockClaimable = (
+  t: Tx,
+  scope: Scope,
+  cardId: string,
+  { limit, looks, skills }: { limit: number; looks: number; skills: readonly string[] | null },
+) => t.rows<ThreadRow & { message_id: string }>`
+  with recursive waiting (relay_grant_id) as (
+    (select m.relay_grant_id from messages m
+      where m.tenant_id = ${scope.tenantId}::uuid and m.card_id = ${cardId}::text and m.side = 'caller' and m.state = 'queued'
+      order by m.relay_grant_id limit 1)
+    union all
+    select (select m.relay_grant_id from messages m
+      where m.tenant_id = ${scope.tenantId}::uuid and m.card_id = ${cardId}::text and m.side = 'caller' and m.state = 'queued'
+        and m.relay_grant_id > w.relay_grant_id
+      order by m.relay_grant_id limit 1)
+    from waiting w where w.relay_grant_id is not null
+  ), share as (
+    select 1 + ${looks}::integer / greatest(1, count(*))::integer as each from waiting where relay_grant_id is not null
   ), free as (
-    select f.thread_id, f.id, row_number() over (partition by f.relay_grant_id order by f.created_at, f.id) as turn, f.created_at
-    from first f
-    where (f.state = 'queued' or (f.state = 'delivering' and f.claimed_until <= ${t.now}::timestamptz))
-      and coalesce(f.next_attempt_at <= ${t.now}::timestamptz, true)
-      and (${skills}::text[] is null or f.skill = any (${skills}::text[]))
+    select f.thread_id, f.id, f.relay_grant_id, f.created_at from waiting w cross join lateral (
+      select m.thread_id, m.id, m.relay_grant_id, m.created_at from messages m
+      where m.relay_grant_id = w.relay_grant_id and m.state = 'queued' and ${ready(t, scope, cardId, skills)}
+      order by m.created_at, m.id limit (select each from share)) f
+    where w.relay_grant_id is not null
+    union all
+    (select m.thread_id, m.id, m.relay_grant_id, m.created_at from messages m
+      where m.state = 'delivering' and m.claimed_until <= ${t.now}::timestamptz and ${ready(t, scope, cardId, skills)}
+      order by m.claimed_until limit ${looks}::integer)
+  ), first as (
+    select f.thread_id, f.id from (
+      select x.*, row_number() over (partition by x.relay_grant_id order by x.created_at, x.id) as turn from free x) f
+    order by f.turn, f.created_at, f.id limit ${looks}::integer
   )
-  select h.id as thread_id, f.id as message_id from free f join threads h on h.tenant_id = ${scope.tenantId}::uuid and h.id = f.thread_id
-  where h.ended_at is null
-  order by f.turn, f.created_at limit ${limit}::integer
-  for update of h skip locked`
+  select k.*, f.id as message_id from first f cross join lateral (
+    select ${THREAD} from ${THREADS}
+    where h.tenant_id = ${scope.tenantId}::uuid and h.id = f.thread_id and h.state <> all (${ENDED_STATES}::text[]) for update of h skip locked) k
+  limit ${limit}::integer`
 
 /** Under the lock of its thread: only as it was when it was chosen. */
 export const claimMessages = (
@@ -407,9 +436,9 @@ export const claimMessages = (
   from unnest(${all.map((one) => one.id)}::text[], ${all.map((one) => one.hash)}::bytea[]) as x (id, hash)
   where m.tenant_id = ${scope.tenantId}::uuid and m.id = x.id
     and (m.state = 'queued' or (m.state = 'delivering' and m.claimed_until <= ${t.now}::timestamptz))
-    and not exists (
-      select from messages e where e.tenant_id = m.tenant_id and e.thread_id = m.thread_id and e.side = 'caller' and e.sequence < m.sequence
-        and e.state in ('held', 'queued', 'delivering'))
+    and m.sequence = (
+      select e.sequence from messages e where e.tenant_id = m.tenant_id and e.thread_id = m.thread_id and e.side = 'caller'
+        and e.state in ('held', 'queued', 'delivering') order by e.sequence limit 1)
   returning ${MESSAGE}`
 
 /** The message of a claim, if that claim is the current one. */

@@ -45,11 +45,11 @@ export async function tellThreads(
     scope,
     lines.filter(({ thread }) => thread.asker_tenant !== null),
   )
-  for (const follow of house.follows)
-    for (const [i, { thread, type, sequence, data, message, waitMs }] of lines.entries()) {
-      const told = { id: ids[i] as string, type, sequence, data, message: message ?? null }
-      await follow(t, scope, thread, waitMs === undefined ? told : { ...told, waitMs })
-    }
+  const told = lines.map(({ thread, type, sequence, data, message, waitMs }, i) => ({
+    ...{ thread, id: ids[i] as string, type, sequence, data, message: message ?? null },
+    ...(waitMs === undefined ? {} : { waitMs }),
+  }))
+  for (const follow of house.follows) await follow(t, scope, told)
   for (const { thread, news } of all) {
     t.wake(threadTopic(thread.id))
     if (news.some(({ message }) => message?.side === 'caller' && message.state === 'queued')) t.wake(inboxTopic(thread.card_id))

@@ -100,8 +100,13 @@ export const notePolls = (t: Tx, scope: Scope, threadId: string, polls: number) 
 export const takeOver = (t: Tx, scope: Scope, threadId: string, messageId: string) => t.run`
   update upstream_tasks set followed_by = ${messageId}::text, polls = 0 where tenant_id = ${scope.tenantId}::uuid and thread_id = ${threadId}::text`
 
-export const isOpenUpstream = async (t: Tx, scope: Scope, threadId: string): Promise<boolean> =>
-  (await taskBehind(t, scope, threadId))?.is_over === false
+/** Those of these threads whose tasks upstream are not over. */
+export const openUpstream = async (t: Tx, scope: Scope, threadIds: readonly string[]): Promise<{ thread_id: string }[]> =>
+  threadIds.length === 0
+    ? []
+    : t.rows`
+  select thread_id from upstream_tasks
+  where tenant_id = ${scope.tenantId}::uuid and thread_id = any (${threadIds}::text[]) and not is_over order by thread_id`
 
 export const moveStage = (t: Tx, scope: Scope, messageId: string, to: { stage: Stage; tries?: number; looks?: number }) => t.run`
   update message_sendings set stage = ${to.stage}::text, tries = coalesce(${to.tries ?? null}::integer, tries),
