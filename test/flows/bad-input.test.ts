@@ -131,6 +131,7 @@ const BODIES: Record<string, unknown> = {
   'POST /cards': { ...CARD, slug: 'beta' },
   'PUT /cards/:id/delivery': { mode: 'inbox' },
   'POST /cards/:id/listing': { action: 'submit' },
+  'POST /cards/:id/domains': { domain: 'beta.example' },
   'POST /cards/:id/review': { version: 1, decision: 'list' },
   'POST /blocks': { domain: 'beta.example' },
   'PUT /handles/:handle': { of: 'user' },
@@ -307,7 +308,8 @@ async function relayed({ alice, asker, url }: Here): Promise<Partial<Record<Part
   const thread = await caller.post('/api/v1/agents/alpha/threads', { text: 'x' })
   if (thread.status !== 202) throw new Error(`no thread: ${JSON.stringify(thread.body)}`)
   const { thread_id: thr, message_id: msg } = thread.body
-  return { card: made.card.body.id, creq: made.creq.body.id, rgr: made.rgr.body.relay_grant.id, thr, msg }
+  const domain = await alice.post(`/api/v1/cards/${made.card.body.id}/domains`, { domain: 'alpha.example' })
+  return { dom: domain.body.id, card: made.card.body.id, creq: made.creq.body.id, rgr: made.rgr.body.relay_grant.id, thr, msg }
 }
 
 /** A stored verifier, and a key of a provider by the name alpha. */

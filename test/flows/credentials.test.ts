@@ -24,7 +24,7 @@ const OPEN = [
   // What the relay tells everybody of an agent whose card is public.
   ...['GET /.well-known/oauth-protected-resource/agents/{slug}/', 'GET /.well-known/countersign/relay-keys.json'],
   ...['agent-card.json', 'jwks.json'].map((file) => `GET /agents/{slug}/.well-known/${file}`),
-  ...['GET /agents/{slug}', 'GET /agents/{slug}/card', 'GET /handles/{handle}', 'GET /listing'],
+  ...['GET /agents/{slug}', 'GET /agents/{slug}/card', 'GET /agents/{slug}/health', 'GET /handles/{handle}', 'GET /listing'],
 ]
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete']

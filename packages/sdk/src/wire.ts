@@ -119,6 +119,21 @@ export type AgentCard = {
   }
 }
 
+/** How an agent was when it was last looked at, newest first. */
+export type AgentHealth = {
+  /** null: nobody has looked yet. Only listed agents are looked at. */
+  state: 'ok' | 'degraded' | 'down' | null
+  /** down: card_differs, no_claim, unreachable, card_vanished, key_changed or credential_refused; degraded: paused. */
+  reason: string | null
+  checked_at: string | null
+  history: {
+    checked_at: string
+    state: 'ok' | 'degraded' | 'down'
+    reason: string | null
+    ms: number
+  }[]
+}
+
 export type AgentRegistration = {
   agent_id: string
   handle: string
@@ -506,6 +521,35 @@ export type CardDelivery = {
   /** In the answer that made it, and nowhere else. */
   secret?: string
   secret_shown?: boolean
+}
+
+/** A domain that belongs to whoever owns a card, or is to be proved to. */
+export type CardDomain = {
+  id: string
+  card_id: string
+  domain: string
+  method: 'dns' | 'https'
+  state: 'pending' | 'verified' | 'expired'
+  /** Publish one of the two: which of them is looked at, `method` says. Leave it there: it is looked at each week. */
+  challenge: {
+    dns: {
+      name: string
+      type: 'TXT'
+      value: string
+    }
+    https: {
+      url: string
+      line: string
+    }
+  }
+  /** When it was found last. */
+  verified_at: string | null
+  /** 90 days after that. */
+  expires_at: string | null
+  checked_at: string | null
+  /** Of the last look, where it found nothing. */
+  failed_at: string | null
+  created_at: string
 }
 
 export type CardKeyRotation = {
@@ -9981,6 +10025,54 @@ export type Routes = {
     }
     answers: {
       201: Tried
+    }
+  }
+  'GET /cards/:id/domains': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: CardDomain[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /cards/:id/domains': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      domain: string
+      method?: 'dns' | 'https'
+    }
+    answers: {
+      200: CardDomain
+      201: CardDomain
+    }
+  }
+  'POST /cards/:id/domains/:domain_id/verify': {
+    params: { id: string; domain_id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: CardDomain
+    }
+  }
+  'DELETE /cards/:id/domains/:domain_id': {
+    params: { id: string; domain_id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'GET /agents/:slug/health': {
+    params: { slug: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: AgentHealth
     }
   }
   'PUT /cards/:id/delivery': {

@@ -257,6 +257,7 @@ export const TABLES: Record<string, Table> = {
   },
   card_health: { kind: 'tenant' },
   card_claims: { kind: 'tenant' },
+  relay_limited: { kind: 'tenant' },
   contacts: { kind: 'tenant' },
   // the way out
   egress_allows: { kind: 'tenant' },

@@ -5,8 +5,9 @@ import { connect } from 'node:net'
 import { randomInt } from '../crypto/token.ts'
 
 export type NameServer = { address: string; port: number }
-export const TYPES = { A: 1, CNAME: 5, AAAA: 28 } as const
-export type DnsRecord = { name: string; type: number; address?: Uint8Array; target?: string }
+export const TYPES = { A: 1, CNAME: 5, TXT: 16, AAAA: 28 } as const
+/** `text`: of one record, its pieces put together; bytes outside of ASCII stand as they are (latin1). */
+export type DnsRecord = { name: string; type: number; address?: Uint8Array; target?: string; text?: string }
 export type DnsAnswer = { rcode: number; records: DnsRecord[] }
 
 /** No name server said anything in time. */
@@ -125,9 +126,22 @@ export function decodeAnswer(message: Buffer): DnsAnswer {
     if (type === TYPES.CNAME) records.push({ name, type, target: decodeName(message, from).name })
     else if ((type === TYPES.A && until - from === 4) || (type === TYPES.AAAA && until - from === 16))
       records.push({ name, type, address: Uint8Array.from(message.subarray(from, until)) })
+    else if (type === TYPES.TXT) records.push({ name, type, text: decodeTexts(message.subarray(from, until)) })
     at = until
   }
   return { rcode: message.readUInt16BE(2) & 15, records }
+}
+
+/** Pieces of up to 255 bytes, each behind its length (RFC 1035 §3.3.14). */
+function decodeTexts(bytes: Buffer): string {
+  const pieces: string[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 1 + bytes.readUInt8(at)
+    if (end > bytes.length) throw new RangeError('A DNS text ends behind its record.')
+    pieces.push(bytes.toString('latin1', at + 1, end))
+    at = end
+  }
+  return pieces.join('')
 }
 
 function decodeName(message: Buffer, from: number): { name: string; end: number } {

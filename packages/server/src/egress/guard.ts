@@ -4,7 +4,7 @@ import { Problem } from '@countersign/sdk'
 import type { Log } from '../std/log.ts'
 import { type Allowed, isAllowed, isLoopback, isPublic, type Network, parseAddress, parseNetwork } from './address.ts'
 import { askDns, type NameServer, NoNameServer, TYPES } from './dns.ts'
-import { resolveName } from './resolve.ts'
+import { resolveName, resolveTexts } from './resolve.ts'
 import { judgeUrl, parseUrl, type Rules } from './url.ts'
 
 export type GuardOptions = Partial<Rules> & {
@@ -29,6 +29,8 @@ export type Guard = {
   check(url: unknown, tenantId?: string): Promise<Verdict>
   /** The same for a server of mail, which has ports of its own. The route's URL is a place to dial, not an address of the web. */
   checkMailServer(host: string, port: number, tenantId?: string): Promise<Verdict>
+  /** The texts (TXT) at a name of the DNS; null: no name server answered. Opens nothing that they name. */
+  textsAt(name: string): Promise<string[] | null>
 }
 
 /** SMTP with TLS from the start, submission, and the two that some providers have beside them. */
@@ -95,7 +97,14 @@ export function openGuard(options: GuardOptions = {}): Guard {
     })
   }
 
-  return { check, checkMailServer }
+  const textsAt = (name: string): Promise<string[] | null> =>
+    resolveTexts(name, servers).catch((error: unknown) => {
+      if (error instanceof NoNameServer) return null
+      if (error instanceof RangeError) return []
+      throw error
+    })
+
+  return { check, checkMailServer, textsAt }
 }
 
 /**

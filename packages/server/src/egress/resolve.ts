@@ -1,10 +1,11 @@
-// The addresses of a name, all of them, from our own resolver (P100). Fails closed: an answer that is odd in any way is a refusal.
-import { askDns, type NameServer, TYPES } from './dns.ts'
+// The addresses of a name, all of them, from our own resolver (P100), and what texts stand at one. Fails closed: an answer that is odd in any way is a refusal.
+import { askDns, type DnsRecord, type NameServer, TYPES } from './dns.ts'
 import { isRefusedName } from './url.ts'
 
 const WHOLE_MS = 3_000
 const MOST_ADDRESSES = 16
 const MOST_CNAMES = 8
+const MOST_TEXTS = 100
 
 /** Null: the name has no addresses that could be trusted. Throws NoNameServer when nobody answered. */
 export async function resolveName(host: string, servers: readonly NameServer[]): Promise<Uint8Array[] | null> {
@@ -15,7 +16,19 @@ export async function resolveName(host: string, servers: readonly NameServer[]):
   return addresses.length > 0 && addresses.length <= MOST_ADDRESSES ? addresses : null
 }
 
+/** The texts at a name; none where there is none, or the answer is odd. Throws NoNameServer when nobody answered. */
+export async function resolveTexts(name: string, servers: readonly NameServer[]): Promise<string[]> {
+  const found = await followTo(name, TYPES.TXT, servers, performance.now() + WHOLE_MS)
+  return (found ?? []).flatMap(({ text }) => (text === undefined ? [] : [text])).slice(0, MOST_TEXTS)
+}
+
 async function follow(host: string, type: number, servers: readonly NameServer[], until: number): Promise<Uint8Array[] | null> {
+  const found = await followTo(host, type, servers, until)
+  return found?.flatMap(({ address }) => (address ? [address] : [])) ?? null
+}
+
+/** The records of this type at the end of the chain that the name begins. */
+async function followTo(host: string, type: number, servers: readonly NameServer[], until: number): Promise<DnsRecord[] | null> {
   const seen = new Set([host])
   for (let name = host; ; ) {
     const asked = name
@@ -26,7 +39,7 @@ async function follow(host: string, type: number, servers: readonly NameServer[]
       seen.add(next)
       name = next
     }
-    const found = records.flatMap((record) => (record.name === name && record.address ? [record.address] : []))
+    const found = records.filter((record) => record.name === name && record.type === type)
     // A server that left the end of the chain out is asked for it.
     if (found.length > 0 || name === asked) return found
   }

@@ -19,6 +19,7 @@ export const RELAY_EVENTS = {
   'domain.verified': { class: 'audit', says: 'A domain was proved to belong to a card.' },
   'domain.failed': { class: 'audit', says: 'The proof of a domain was not found.' },
   'domain.expired': { class: 'audit', says: 'The proof of a domain is too old to count.' },
+  'domain.removed': { class: 'audit', says: 'A domain was given up: its proof counts no more.' },
   'connection_request.created': {
     class: 'audit',
     says: 'An agent of another owner asked to be connected, or one of ours asked another.',

@@ -3,6 +3,7 @@ import { defineKind, defineSchedule, type Kind, type Schedule } from '@countersi
 import { cardJobs } from './cards/jobs.ts'
 import { REVIEW } from './cards/review-job.ts'
 import { grantJobs, grantSchedules } from './grants/jobs.ts'
+import { healthSchedules } from './health/jobs.ts'
 import type { RelayHouse } from './house.ts'
 import { openReview } from './listing/review.ts'
 import { expirePayloads } from './retention/retention.ts'
@@ -35,4 +36,5 @@ export const relaySchedules: Schedule[] = [
   defineSchedule('relay-sweep', { cron: '*/5 * * * * *', kind: 'relay.sweep', overlap: 'skip' }),
   defineSchedule('relay-retention', { cron: '7 * * * *', kind: 'relay.retain', overlap: 'skip' }),
   ...grantSchedules,
+  ...healthSchedules,
 ]

@@ -1,7 +1,9 @@
 // The routes of the relay, each room's own.
 import type { Route } from '../http/route.ts'
 import { cardRootRoutes, cardRoutes } from './cards/routes.ts'
+import { domainRoutes } from './domains/routes.ts'
 import { grantRoutes } from './grants/routes.ts'
+import { healthRoutes } from './health/routes.ts'
 import type { RelayHouse } from './house.ts'
 import { listingRoutes } from './listing/routes.ts'
 import { peerRoutes } from './peers/routes.ts'
@@ -17,6 +19,8 @@ export const relayRoutes = (house: RelayHouse): Route[] => [
   ...peerRoutes(house),
   ...listingRoutes(house),
   ...sandboxRoutes(house),
+  ...domainRoutes(house),
+  ...healthRoutes(house),
 ]
 
 /** At the root of the address, without `/api`: what stands at an agent's own base URL. */

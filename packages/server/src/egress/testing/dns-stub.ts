@@ -4,10 +4,10 @@ import { createServer, type Socket } from 'node:net'
 import { parseAddress } from '../address.ts'
 import { encodeName, type NameServer, TYPES } from '../dns.ts'
 
-export type StubRecord = { name?: string; cname?: string; address?: string }
+export type StubRecord = { name?: string; cname?: string; address?: string; text?: string }
 export type StubReply = { rcode?: number; records?: StubRecord[]; silent?: boolean }
 /** `nth` counts the questions for this name and type, from 0. */
-export type Zone = (name: string, type: 'A' | 'AAAA', nth: number) => StubReply
+export type Zone = (name: string, type: 'A' | 'AAAA' | 'TXT', nth: number) => StubReply
 
 const NXDOMAIN = 3
 
@@ -21,7 +21,7 @@ export async function openDnsStub(zone: Zone): Promise<NameServer & { asked: str
       at += 1 + length
     }
     const name = labels.join('.')
-    const type = query.readUInt16BE(at + 1) === TYPES.A ? 'A' : 'AAAA'
+    const type = query.readUInt16BE(at + 1) === TYPES.A ? 'A' : query.readUInt16BE(at + 1) === TYPES.TXT ? 'TXT' : 'AAAA'
     const key = `${type} ${name}`
     const reply = zone(name, type, asked.filter((one) => one === key).length)
     asked.push(key)
@@ -61,14 +61,14 @@ export async function openDnsStub(zone: Zone): Promise<NameServer & { asked: str
   return { address: '127.0.0.1', port, asked, close }
 }
 
-function encodeReply(question: Buffer, name: string, type: 'A' | 'AAAA', reply: StubReply): Buffer {
+function encodeReply(question: Buffer, name: string, type: 'A' | 'AAAA' | 'TXT', reply: StubReply): Buffer {
   const records = (reply.records ?? []).flatMap((record) => {
     const owner = encodeName(record.name ?? name)
     const address = record.address === undefined ? null : parseAddress(record.address)
     if (address && address.length !== (type === 'A' ? 4 : 16)) return []
-    const data = address ? Buffer.from(address) : encodeName(record.cname ?? '')
+    const data = address ? Buffer.from(address) : record.text === undefined ? encodeName(record.cname ?? '') : pieces(record.text)
     const fixed = Buffer.alloc(10)
-    fixed.writeUInt16BE(address ? TYPES[type] : TYPES.CNAME, 0)
+    fixed.writeUInt16BE(address || record.text !== undefined ? TYPES[type] : TYPES.CNAME, 0)
     fixed.writeUInt16BE(1, 2)
     fixed.writeUInt16BE(data.length, 8)
     return [Buffer.concat([owner, fixed, data])]
@@ -79,3 +79,7 @@ function encodeReply(question: Buffer, name: string, type: 'A' | 'AAAA', reply: 
   header.writeUInt16BE(0, 10)
   return Buffer.concat([header, question.subarray(12), ...records])
 }
+
+/** As name servers cut a long text. */
+const pieces = (text: string): Buffer =>
+  Buffer.concat((text.match(/.{1,200}/gs) ?? ['']).flatMap((piece) => [Buffer.of(piece.length), Buffer.from(piece, 'latin1')]))

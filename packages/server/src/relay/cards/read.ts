@@ -19,7 +19,7 @@ export async function readCard(
   slug: string,
   { request, reply, version = null, as }: Reading & { version?: number | null; as: 'native' | 'a2a' },
 ): Promise<Document | undefined> {
-  const found = await ofPublic(house, slug, (t, scope, cardId) => findServed(t, scope, cardId, version))
+  const found = await ofPublicCard(house, slug, (t, scope, cardId) => findServed(t, scope, cardId, version))
   if (!found) throw new Problem('not_found')
   const bytes = found[as]
   const etag = `"${sha256(bytes).toString('base64url')}"`
@@ -37,19 +37,26 @@ export async function readCard(
 
 /** What a public card says, for whoever reads no bytes. */
 export async function readPublicCard(house: CardsHouse, slug: string) {
-  const found = await ofPublic(house, slug, (t, scope, cardId) => findServed(t, scope, cardId, null))
+  const found = await ofPublicCard(house, slug, (t, scope, cardId) => findServed(t, scope, cardId, null))
   if (!found) throw new Problem('not_found')
   return { version: found.number, document: JSON.parse(found.native.toString('utf8')) as Record<string, unknown> }
 }
 
+/** Both documents of a public card as anybody is answered them now, and the keys beside them. */
+export const readServed = (house: CardsHouse, slug: string) =>
+  ofPublicCard(house, slug, async (t, scope, cardId) => ({
+    served: await findServed(t, scope, cardId, null),
+    keys: (await findKeys(t, scope)).map((row) => row.public_jwk),
+  }))
+
 /** The public card keys of the tenant whose card this is (R14). */
 export async function readKeySet(house: CardsHouse, slug: string, reply: ReplyControl) {
-  const rows = await ofPublic(house, slug, findKeys)
+  const rows = await ofPublicCard(house, slug, findKeys)
   reply.header('Cache-Control', CACHED)
   return { keys: rows.map((row) => row.public_jwk) }
 }
 
-async function ofPublic<T>(
+export async function ofPublicCard<T>(
   house: CardsHouse,
   slug: string,
   read: (t: Tx, scope: ReturnType<typeof systemScope>, cardId: string) => Promise<T>,

@@ -44,6 +44,8 @@ export type Deliveries = {
   list(t: Tx, scope: Scope, binding: Binding): Promise<ShownEndpoint[]>
   remove(t: Tx, scope: Scope, binding: Binding, which: 'all'): Promise<number>
   deliver(t: Tx, scope: Scope, told: Telling): Promise<{ id: string }[]>
+  /** One signed request to each endpoint of a card; what came of it reaches `settled`. */
+  ping(t: Tx, scope: Scope, binding: Binding): Promise<{ id: string }[]>
   cancel(t: Tx, scope: Scope, key: string, side: Side, messageIds?: readonly string[] | null): Promise<number>
 }
 
@@ -53,6 +55,7 @@ export type BoundDelivery = {
   boundTo: string
   side: Side
   key: string
+  type: string
   messageId: string | null
   attempt: number
   trigger: 'auto' | 'manual' | 'bulk' | 'test'

@@ -3,6 +3,7 @@ import { defineKind, type Kind } from '@countersign/queue'
 import { systemScope } from '../../db/scope.ts'
 import { tx } from '../../db/tx.ts'
 import { isId } from '../../std/id.ts'
+import { healthJobs } from '../health/jobs.ts'
 import { findCard } from '../threads/sql.ts'
 import { MOVE, moveWaiting } from './dispatch.ts'
 import type { DeliveryHouse } from './house.ts'
@@ -28,4 +29,5 @@ export const deliveryJobs = (house: DeliveryHouse): Kind[] => [
     },
   }) as Kind,
   ...upstreamJobs(house),
+  ...healthJobs(house),
 ]

@@ -4,6 +4,7 @@ import { Problem } from '@countersign/sdk'
 import { sha256 } from '../../crypto/token.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
+import { notePing } from '../health/note.ts'
 import { isEnded } from '../model.ts'
 import { changeThread, openThread } from '../threads/change.ts'
 import { acknowledge, exhaust } from '../threads/claim.ts'
@@ -27,6 +28,8 @@ import { endRefused } from './refused.ts'
 import { type ReadReply, readReply } from './reply.ts'
 import { findSending, holdsMessage, holdThreads, takeMessage } from './sql.ts'
 
+/** Asks whether an endpoint is there, and is about no message (R23). */
+const PING = 'relay.ping'
 /** Longer than any attempt: who comes back after it finds the message with somebody else. */
 const LEASE_MS = 120_000
 
@@ -140,6 +143,8 @@ const tellLate = (t: Tx, scope: Scope, { id, key, messageId, attempt }: BoundDel
 
 /** T5–T7. */
 async function settle(house: DeliveryHouse, t: Tx, scope: Scope, delivery: BoundDelivery, result: BoundResult): Promise<void> {
+  if (delivery.type === PING && (result.state === 'succeeded' || result.state === 'exhausted'))
+    return notePing(t, scope, delivery.boundTo, result.state === 'succeeded')
   if (delivery.side === 'caller' || delivery.messageId === null) return
   const found = await find(t, scope, delivery)
   if (!found || isEnded(found.thread.state)) return

@@ -6,6 +6,7 @@ import type { Scope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
 import { timeUp } from '../../db/version-waits.ts'
 import { reach } from '../../identity/matrix.ts'
+import { noteWorker } from '../health/claimed.ts'
 import type { RelayHouse } from '../house.ts'
 import { isEnded } from '../model.ts'
 import { changeThread, changeThreads } from './change.ts'
@@ -54,6 +55,7 @@ export async function claim<T>(
 ): Promise<T> {
   const card = await tx(house.db, scope, (t) => servedCard(t, scope, slug), { readOnly: true })
   if (card.delivery_mode !== 'inbox') throw new Problem('delivery_mode', { mode: card.delivery_mode })
+  await noteWorker(house, scope, card.id)
   const over = timeUp(house.db.clock, input.wait_seconds * 1000, signal)
   let woken: () => void = () => undefined
   const unsubscribe = house.db.listen.subscribe(inboxTopic(card.id), () => woken())

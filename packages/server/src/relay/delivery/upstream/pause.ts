@@ -18,6 +18,24 @@ const SAYS: Record<string, string> = {
   credential_refused: 'It refuses the credentials of the connection.',
 }
 
+/** `other`: not what its owner declared; why it may not be called. `away`: it cannot be asked just now. */
+export type SeenUpstream = { is: 'same'; card: Record<string, unknown> } | { is: 'other'; reason: string } | { is: 'away' }
+
+export async function seeUpstream(house: DeliveryHouse, scope: Scope, upstream: UpstreamRow): Promise<SeenUpstream> {
+  const answer = await fetchCard(house, scope.tenantId, upstream)
+  if ('failed' in answer) return { is: 'away' }
+  if (VANISHED.includes(answer.status)) return { is: 'other', reason: 'card_vanished' }
+  if (answer.status === 401 || answer.status === 403) return { is: 'other', reason: 'credential_refused' }
+  const card = answer.status === 200 ? readCard(answer.body) : null
+  if (!card || interfacesOf(card).length === 0) return { is: 'away' }
+  const signers = await signersOf(house, scope.tenantId, upstream.origin, card)
+  const isKnown =
+    upstream.signers.length === 0 || (signers !== 'mismatch' && signers.some((one) => upstream.signers.includes(one)))
+  if (!isKnown) return { is: 'other', reason: 'key_changed' }
+  await tx(house.db, scope, (t) => checkedAgain(t, scope, upstream.card_id, card))
+  return { is: 'same', card }
+}
+
 /** Null: it is as it was, or cannot be asked just now; otherwise why it may not be called. `force`: however long ago it was looked at. */
 export async function refreshCard(
   house: DeliveryHouse,
@@ -27,18 +45,8 @@ export async function refreshCard(
 ): Promise<string | null> {
   const now = house.db.clock.now().getTime()
   if (!force && now - upstream.checked_at.getTime() < FRESH_MS) return null
-  const answer = await fetchCard(house, scope.tenantId, upstream)
-  if ('failed' in answer) return null
-  if (VANISHED.includes(answer.status)) return 'card_vanished'
-  if (answer.status === 401 || answer.status === 403) return 'credential_refused'
-  const card = answer.status === 200 ? readCard(answer.body) : null
-  if (!card || interfacesOf(card).length === 0) return null
-  const signers = await signersOf(house, scope.tenantId, upstream.origin, card)
-  const isKnown =
-    upstream.signers.length === 0 || (signers !== 'mismatch' && signers.some((one) => upstream.signers.includes(one)))
-  if (!isKnown) return 'key_changed'
-  await tx(house.db, scope, (t) => checkedAgain(t, scope, upstream.card_id, card))
-  return null
+  const seen = await seeUpstream(house, scope, upstream)
+  return seen.is === 'other' ? seen.reason : null
 }
 
 export async function pauseUpstream(house: DeliveryHouse, scope: Scope, card: CardRow, reason: string): Promise<void> {
