@@ -38,6 +38,11 @@ export type AcceptedMessage = {
     close: string
     a2a_task: string
   }
+  callback?: {
+    endpoint_id: string
+    secret?: string
+    secret_shown?: boolean
+  }
   thread_access_token?: string | null
   thread_access_token_expires_at?: string | null
   secret_shown?: boolean
@@ -4192,6 +4197,105 @@ export type ThreadArtifact = {
   }[]
   is_complete: boolean
   sequence: number
+}
+
+/** Where the caller of a thread wants to be told of it. */
+export type ThreadCallback = {
+  /** An https address. */
+  url: string
+  /** Your own signing secret. */
+  secret?: string
+  /** An endpoint under the same relay grant whose secret signs. */
+  endpoint_id?: string
+  /** A new secret, shown once. */
+  generate_secret?: boolean
+  /** Names, `thread.*`, or all where left out. */
+  events?: string[]
+  /** Both signatures (default), or the standard one alone. */
+  signature?: 'foragent' | 'standard'
+  /** Ids and links without parts. */
+  thin?: boolean
+  /** Signs with a key pair of its own besides. */
+  ed25519?: boolean
+}
+
+/** What one side was sent of a thread, attempt by attempt. */
+export type ThreadDelivery = {
+  id: string
+  endpoint_id: string | null
+  event_id: string
+  event_type: string
+  form: 'full' | 'thin' | 'callback'
+  state: 'pending' | 'sending' | 'succeeded' | 'exhausted' | 'held' | 'cancelled'
+  attempts: number
+  trigger: 'auto' | 'manual' | 'bulk' | 'test'
+  next_attempt_at: string | null
+  last_status: number | null
+  last_class: string | null
+  created_at: string
+  succeeded_at: string | null
+  ended_at: string | null
+  log: {
+    n: number
+    trigger: 'auto' | 'manual' | 'bulk' | 'test'
+    started_at: string
+    ended_at: string
+    ms: number
+    dns_ms: number | null
+    connect_ms: number | null
+    tls_ms: number | null
+    first_byte_ms: number | null
+    family: number | null
+    status: number | null
+    class: string | null
+    excerpt: string | null
+  }[]
+}
+
+/** Where the caller of a thread is told of it. */
+export type ThreadEndpoint = {
+  id: string
+  url: string
+  events: string[]
+  signature: 'foragent' | 'standard' | 'a2a'
+  thin: boolean
+  state: 'pending' | 'active' | 'paused' | 'disabled'
+  state_reason: string | null
+  state_since: string
+  public_key: string | null
+  /** Of an A2A push config: the name that its client gave it. */
+  config_id: string | null
+  secrets: {
+    n: number
+    created_at: string
+    ends_at: string | null
+  }[]
+  created_at: string
+  updated_at: string
+}
+
+export type ThreadEndpointMade = {
+  id: string
+  url: string
+  events: string[]
+  signature: 'foragent' | 'standard' | 'a2a'
+  thin: boolean
+  state: 'pending' | 'active' | 'paused' | 'disabled'
+  state_reason: string | null
+  state_since: string
+  public_key: string | null
+  /** Of an A2A push config: the name that its client gave it. */
+  config_id: string | null
+  secrets: {
+    n: number
+    created_at: string
+    ends_at: string | null
+  }[]
+  created_at: string
+  updated_at: string
+  /** In the answer that made it, and nowhere else. */
+  secret?: string
+  secret_shown?: boolean
 }
 
 /** One numbered fact of a thread. */
@@ -9606,6 +9710,8 @@ export type Routes = {
       sync?: {
         wait_ms: number
       }
+      /** Where you want to be told of the thread; with scope `threads:subscribe`. */
+      callback?: ThreadCallback
       /** The caller’s own name for a conversation, or one that an earlier thread had. */
       context_id?: string
       accepted_output_modes?: string[]
@@ -9636,6 +9742,8 @@ export type Routes = {
       sync?: {
         wait_ms: number
       }
+      /** Where you want to be told of the thread; with scope `threads:subscribe`. */
+      callback?: ThreadCallback
       /** The caller’s own name for a conversation, or one that an earlier thread had. */
       context_id?: string
       accepted_output_modes?: string[]
@@ -9666,6 +9774,8 @@ export type Routes = {
       sync?: {
         wait_ms: number
       }
+      /** Where you want to be told of the thread; with scope `threads:subscribe`. */
+      callback?: ThreadCallback
     }
     answers: {
       200: AcceptedMessage
@@ -9765,6 +9875,47 @@ export type Routes = {
       200: {
         data: ThreadEvent[]
         sequence: number
+      }
+    }
+  }
+  'GET /threads/:id/endpoints': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: ThreadEndpoint[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'POST /threads/:id/endpoints': {
+    params: { id: string }
+    query: Record<string, never>
+    body: ThreadCallback
+    answers: {
+      200: ThreadEndpointMade
+      201: ThreadEndpointMade
+    }
+  }
+  'DELETE /threads/:id/endpoints': {
+    params: { id: string }
+    query: { endpoint_id?: string; url?: string }
+    body: undefined
+    answers: {
+      204: undefined
+    }
+  }
+  'GET /threads/:id/deliveries': {
+    params: { id: string }
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: ThreadDelivery[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
       }
     }
   }

@@ -276,7 +276,13 @@ export const TABLES: Record<string, Table> = {
   endpoint_health: { kind: 'tenant' },
   event_bodies: { kind: 'tenant', indexes: { event_bodies_created: 'pruned across tenants by age' } },
   replays: { kind: 'tenant' },
-  deliveries: { kind: 'tenant', indexes: { deliveries_created: 'pruned across tenants by age' } },
+  deliveries: {
+    kind: 'tenant',
+    indexes: {
+      deliveries_created: 'pruned across tenants by age',
+      deliveries_caller: 'what a caller was told by the tenants that its threads lie in is found by an engine function (R70)',
+    },
+  },
   delivery_attempts: {
     kind: 'tenant',
     indexes: { delivery_attempts_recent: 'the last hour of all tenants is counted for the status page (P142)' },

@@ -73,6 +73,7 @@ import { deliveryJobs } from '../relay/delivery/jobs.ts'
 import { deliveryHooks } from '../relay/delivery/push.ts'
 import { cardDeliveryRoutes } from '../relay/delivery/routes.ts'
 import { HELD_CALLS, QUEUE as RELAY_CALLS } from '../relay/delivery/upstream/jobs.ts'
+import { followEndpoints } from '../relay/endpoints/tell.ts'
 import { endLeaked } from '../relay/grants/held.ts'
 import type { RelayHouse } from '../relay/house.ts'
 import { relayJobs, relaySchedules } from '../relay/jobs.ts'
@@ -239,11 +240,14 @@ export function openRooms(ground: Ground): Rooms {
     runMaxSeconds: config.runMaxTtl,
     runEnds,
   }
+  const webhooks = webhooksOf(ground, tasks, door)
+  const bound = openBound(webhooks)
   const relay: RelayHouse = {
     ...{ db, keyring, log, door, policies, countersign, tasks, origin },
     cardAlgorithm: config.relayCardAlgorithm,
     reviewTenant: config.relayReviewTenant,
     follows: [],
+    callbacks: bound,
     waits: openThreadWaits(db, log),
   }
   held.set('relay', relayActs({ creq_: requestActs(relay), msg_: messageActs(relay), card_: reviewActs(relay) }))
@@ -257,15 +261,14 @@ export function openRooms(ground: Ground): Rooms {
   }
   held.set('proxy', holdActs(gate))
   runEnds.push((t, scope, runId) => endHoldsOfRun(gate, t, scope, runId))
-  const webhooks = webhooksOf(ground, tasks, door)
   const delivery: DeliveryHouse = {
     ...relay,
-    deliveries: openBound(webhooks),
+    deliveries: bound,
     credentialFor: openCredentials(vault),
     mayNameConnection: openNaming(vault),
   }
   webhooks.bound = deliveryHooks(delivery)
-  relay.follows.push(followDeliveries(delivery))
+  relay.follows.push(followDeliveries(delivery), followEndpoints(relay))
   const channels = openChannels(config, log, tasks, webhooks)
   for (const channel of channels.all) byName.set(channel.name, channel)
   identity.invited = (t, scope, invitation) => writeInvitation(channels.email, t, scope, invitation)

@@ -8,6 +8,7 @@ import type { Countersign } from '../identity/policies/countersign.ts'
 import type { Policies } from '../identity/policies/judge.ts'
 import type { Log } from '../std/log.ts'
 import type { TasksHouse } from '../tasks/house.ts'
+import type { Callbacks } from './endpoints/house.ts'
 import type { MessageRow, ThreadRow } from './threads/sql.ts'
 import type { ThreadWaits } from './threads/wait.ts'
 
@@ -44,5 +45,7 @@ export type RelayHouse = {
   origin(): string
   /** Called with the events of threads that were written together, in their transaction and in order: deliveries are made here. Filled by main before anything is served. */
   readonly follows: ThreadHook[]
+  /** Where callers want to be told, and what is on its way there. */
+  callbacks: Callbacks
   waits: ThreadWaits
 }

@@ -8,6 +8,7 @@ import { tellAsker } from './sql.ts'
 /** Of a relay grant or a connection request. */
 export type Sides = { id: string; card_id: string; asker_tenant: string | null }
 
+/** Answers the id of the owner's event. */
 export async function tellSides(
   t: Tx,
   scope: Scope,
@@ -15,9 +16,10 @@ export async function tellSides(
   type: EventType,
   data: EventData,
   options: RecordOptions,
-): Promise<void> {
-  await tellOwner(t, scope, sides, type, data, options)
+): Promise<string> {
+  const id = await tellOwner(t, scope, sides, type, data, options)
   await tellOther(t, scope, sides, type, data, options)
+  return id
 }
 
 const isApart = (scope: Scope, { asker_tenant }: Sides): boolean => asker_tenant !== null && asker_tenant !== scope.tenantId

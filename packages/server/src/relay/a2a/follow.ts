@@ -3,12 +3,13 @@
 import type { StreamResponse } from '@a2a-js/sdk'
 import { UnsupportedOperationError } from '@a2a-js/sdk/errors'
 import { tx } from '../../db/tx.ts'
-import { isEnded, type Message, THREAD_STATES, type Thread, type ThreadEvent, type ThreadState } from '../model.ts'
+import { isEnded, type Message, type Thread, type ThreadEvent, type ThreadState } from '../model.ts'
 import { readWhole, seeThread, shown, untilMoved } from '../threads/read.ts'
-import { showEvent, showThread, taskUrl } from '../threads/show.ts'
+import { showEvent, showThread } from '../threads/show.ts'
 import { findMessage, listThreadEvents } from '../threads/sql.ts'
 import { type Call, knowsRelay, refuseScope, refuseUnapproved } from './call.ts'
 import { Malformed } from './errors.ts'
+import { ARTIFACTS, type Entered, enteredBy, TYPES } from './frames.ts'
 import type { A2aHouse } from './house.ts'
 import { endsSendStream, taskStateOf } from './map.ts'
 import { accept } from './send.ts'
@@ -18,9 +19,6 @@ import { artifactUpdateOf, directAnswerOf, directMessageOf, statusUpdateOf, task
 const PAGE = 100
 /** How long a card that may answer without a task holds the first frame back (R93). */
 const DIRECT_MS = 1_000
-const ARTIFACTS = ['artifact.updated', 'artifact.completed']
-/** The events that frames are made of. */
-const TYPES = ['thread.accepted', ...THREAD_STATES.map((state) => `thread.${state}`), ...ARTIFACTS]
 
 type Follow = { threadId: string; after: number | null; endsWithTurn: boolean; mayBeDirect: boolean }
 
@@ -91,7 +89,6 @@ async function* frames(house: A2aHouse, call: Call, follow: Follow): AsyncGenera
   }
 }
 
-type Entered = Pick<Thread, 'state' | 'outcome' | 'reason' | 'approval' | 'error'>
 type Made = { frame: StreamResponse; entered: Entered | null }
 
 /** The next events as frames. `previous`: of the last frame before them, if it is known. */
@@ -135,17 +132,4 @@ function frameOf(house: A2aHouse, thread: Thread, event: ThreadEvent, message: M
   const spoken = message?.side === 'owner' ? message : null
   const value = statusUpdateOf(thread, event, entered, spoken, { previous })
   return { frame: { payload: { $case: 'statusUpdate', value } }, entered }
-}
-
-/** What the thread was right after this event, by what the event says: so every reader is told the same, whenever it reads. */
-function enteredBy(house: A2aHouse, thread: Thread, { data }: ThreadEvent): Entered {
-  const state = data.state as ThreadState
-  const asked = data.approval as { task_id: string; side: 'caller' | 'owner'; expires_at: string } | undefined
-  return {
-    state,
-    outcome: (data.outcome ?? null) as Thread['outcome'],
-    reason: (data.reason ?? null) as Thread['reason'],
-    approval: state === 'awaiting_approval' && asked ? { ...asked, url: taskUrl(house.origin(), asked.task_id) } : null,
-    error: state === 'failed' ? thread.error : null,
-  }
 }

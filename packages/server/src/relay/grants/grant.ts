@@ -82,7 +82,7 @@ export const tellGrant = (
   type: Extract<EventType, `relay_grant.${string}`>,
   row: GrantRow,
   more: EventData = {},
-): Promise<void> => {
+): Promise<string> => {
   const data = {
     relay_grant_id: row.id,
     agent: row.slug,

@@ -1,30 +1,31 @@
 // A new token under the same relay grant (relay.md G1, R27), and the way back for one that expired (G3). The old one works until the overlap ends; both sides are told.
 import { Problem } from '@countersign/sdk'
 import { type Scope, type Tx, tx } from '../../db/tx.ts'
+import { tellGrantWide } from '../endpoints/tell.ts'
 import type { RelayHouse } from '../house.ts'
 import { sideOf } from '../party.ts'
 import { judgedGrant } from './act.ts'
 import { expireIn } from './end.ts'
-import { refuseCaller, refuseEnded, takeGrant, tellGrant } from './grant.ts'
+import { refuseCaller, refuseEnded, takeGrant } from './grant.ts'
 import { showGrant } from './show.ts'
 import { endTokens, findTokens, restartGrantIf } from './sql.ts'
 import { mintToken } from './token.ts'
 
-type House = Pick<RelayHouse, 'db' | 'countersign'>
+type House = Pick<RelayHouse, 'db' | 'countersign' | 'callbacks' | 'origin'>
 export type Rotation = { overlap_seconds: number; force?: boolean }
 
 const MOST_LIVE = 2
 
 export const rotateGrant = (house: House, scope: Scope, id: string, rotation: Rotation) =>
   judgedGrant(house, scope, { action: 'relay_grant.rotate', resource: id, body: rotation }, (t) =>
-    rotateIn(t, scope, id, rotation),
+    rotateIn(house, t, scope, id, rotation),
   )
 
 /** By a token for itself: what it holds is the right (R28). */
-export const rotateByToken = (house: Pick<RelayHouse, 'db'>, scope: Scope, id: string, rotation: Rotation) =>
-  tx(house.db, scope, (t) => rotateIn(t, scope, id, rotation))
+export const rotateByToken = (house: House, scope: Scope, id: string, rotation: Rotation) =>
+  tx(house.db, scope, (t) => rotateIn(house, t, scope, id, rotation))
 
-async function rotateIn(t: Tx, scope: Scope, id: string, { overlap_seconds: overlap, force = false }: Rotation) {
+async function rotateIn(house: House, t: Tx, scope: Scope, id: string, { overlap_seconds: overlap, force = false }: Rotation) {
   const before = await takeGrant(t, scope, id)
   refuseEnded(before, t.now)
   const live = (await findTokens(t, scope, [id])).filter((one) => one.is_live)
@@ -40,7 +41,7 @@ async function rotateIn(t: Tx, scope: Scope, id: string, { overlap_seconds: over
   const row = await restartGrantIf(t, scope, id, 'active', before.ends_at)
   if (!row) throw new Problem('grant_ended', { state: before.state })
   const { token, expiresAt } = await mintToken(t, scope, row)
-  await tellGrant(t, scope, 'relay_grant.rotated', row, {
+  await tellGrantWide(house, t, scope, 'relay_grant.rotated', row, {
     by: sideOf(scope),
     overlap_seconds: overlap,
     old_ends_at: oldEndsAt.toISOString(),
@@ -62,7 +63,7 @@ export const renewGrant = (house: RelayHouse, scope: Scope, id: string) =>
     const row = await restartGrantIf(t, scope, id, 'expired', null)
     if (!row) throw new Problem('grant_ended', { state: 'expired', detail: 'It expired more than 30 days ago.' })
     const { token, expiresAt } = await mintToken(t, scope, row)
-    await tellGrant(t, scope, 'relay_grant.rotated', row, {
+    await tellGrantWide(house, t, scope, 'relay_grant.rotated', row, {
       by: 'owner',
       renewed: true,
       overlap_seconds: 0,

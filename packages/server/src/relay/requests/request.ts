@@ -291,7 +291,7 @@ async function letIn(house: RelayHouse, t: Tx, way: Way, seen: Seen): Promise<Re
   return approved
 }
 
-const tellCreated = (t: Tx, { acting }: Way, { judged: { outcome } }: Seen, row: RequestRow): Promise<void> => {
+const tellCreated = (t: Tx, { acting }: Way, { judged: { outcome } }: Seen, row: RequestRow): Promise<string> => {
   const { policy_ids, policy_version } = outcome
   const decision = { outcome: outcome.outcome, policy_ids, policy_version }
   return tellRequest(t, acting, 'connection_request.created', row, { skills: row.asked.skills ?? undefined }, decision)
@@ -304,7 +304,7 @@ export const tellRequest = (
   row: RequestRow,
   more: Parameters<typeof tellSides>[4] = {},
   decision?: { outcome: string; policy_ids: string[]; policy_version: number },
-): Promise<void> => {
+): Promise<string> => {
   const data = {
     connection_request_id: row.id,
     agent: row.slug,

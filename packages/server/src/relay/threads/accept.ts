@@ -48,6 +48,8 @@ export type SendInput = {
   bodyBytes?: number
   /** How long the sender waits for the answer. */
   waitMs?: number | undefined
+  /** Puts what the sender wants to be told by, before anything is told. Answers the thread as it is then. */
+  bind?: ((t: Tx, thread: ThreadRow) => Promise<ThreadRow>) | undefined
 }
 export type StartInput = SendInput & {
   context_id?: string | undefined
@@ -124,7 +126,7 @@ export async function startIn(
     expires_at: made.message.expires_at,
   }
   await insertThread(t, scope, row)
-  const thread: ThreadRow = {
+  const opened: ThreadRow = {
     ...row,
     ...{
       tenant_id: scope.tenantId,
@@ -136,7 +138,9 @@ export async function startIn(
     },
     ...{ outcome: null, reason: null, answered_at: null, error: null, claimed_until: null },
     ...{ created_at: t.now, updated_at: t.now, ended_at: null, kept_until: null },
+    has_endpoints: false,
   }
+  const thread = (await input.bind?.(t, opened)) ?? opened
   const message = { ...made.message, task_id: asked?.approval.task_id ?? null }
   await insertMessages(t, scope, [message])
   await count(t, scope, grant, message)
@@ -177,16 +181,17 @@ export async function sendIn(
   { id: threadId, messageId, face }: Place,
   input: SendInput,
 ): Promise<Accepted> {
-  const thread = await openThread(t, scope, threadId)
-  const card = await findCard(t, scope, { id: thread.card_id })
+  const open = await openThread(t, scope, threadId)
+  const card = await findCard(t, scope, { id: open.card_id })
   if (!card) throw new Problem('not_found')
   refusePaused(card, t.now)
   const grant = await takeGrant(t, scope, card, 'thread.send')
-  if (thread.sequence >= MAX_MESSAGES)
+  if (open.sequence >= MAX_MESSAGES)
     throw new Problem('quota_exceeded', { quota: 'messages_per_thread', limit: MAX_MESSAGES, resets_at: null })
-  const at = { id: thread.id, messageId, face, first: false, sequence: thread.sequence + 1, open: null }
-  const made = await judge(house, t, scope, card, grant, at, { ...input, skill: input.skill ?? thread.skill ?? undefined })
+  const at = { id: open.id, messageId, face, first: false, sequence: open.sequence + 1, open: null }
+  const made = await judge(house, t, scope, card, grant, at, { ...input, skill: input.skill ?? open.skill ?? undefined })
   const asked = await askIf(house, t, scope, made)
+  const thread = (await input.bind?.(t, open)) ?? open
   const waits = thread.state === 'awaiting_approval'
   const message = { ...made.message, task_id: asked?.approval.task_id ?? null }
   await insertMessages(t, scope, [message])

@@ -2,6 +2,7 @@
 import { Problem } from '@countersign/sdk'
 import { type Json, writeJson } from '../../http/json.ts'
 import { type Ask, type Route, route, s } from '../../http/route.ts'
+import { carryCallback } from '../endpoints/with-message.ts'
 import type { RelayHouse } from '../house.ts'
 import { enterAgent, enterThread, sideOf } from '../party.ts'
 import { refuseUnapproved } from '../unapproved.ts'
@@ -26,6 +27,9 @@ const STARTS = [
   'agent_paused',
   'wrong_token_kind',
   'token_binding_failed',
+  'callback_secret_missing',
+  'url_invalid',
+  'url_not_allowed',
 ] as const
 const ENDED = ['thread_closed', 'thread_revoked', 'thread_ended'] as const
 const MAX_BODY = 8 * 1024 * 1024
@@ -77,7 +81,7 @@ export const callerRoutes = (house: RelayHouse): Route[] => {
         maxBody: MAX_BODY,
         params: agent,
         body: shapes.StartBody,
-        secretOnce: ['thread_access_token'],
+        secretOnce: ['thread_access_token', 'callback.secret'],
         grows: true,
         answers: { 202: shapes.AcceptedBody, 200: shapes.AcceptedBody },
         problems: ['not_found', 'scope_missing', ...STARTS],
@@ -91,7 +95,9 @@ export const callerRoutes = (house: RelayHouse): Route[] => {
             errors: [{ path: '/skill', code: 'required', message: 'An invocation names one skill.' }],
           })
         const { context_id, accepted_output_modes, expires_in_seconds, live, want_thread_token } = body
+        const carried = await carryCallback(house, scope, at.slug, body.callback)
         const input = {
+          bind: carried.bind,
           ...inputOf(body, ask.request.header('prefer')),
           context_id,
           accepted_output_modes,
@@ -102,7 +108,8 @@ export const callerRoutes = (house: RelayHouse): Route[] => {
         ask.reply.status(202)
         const accepted = await startThread(house, scope, at.slug, 'native', input, async (t, made) => {
           ask.reply.location(linksOf(house.origin(), made.thread).inspect)
-          return showAccepted(house, t, scope, made, wants)
+          const { accepted: now, ...callback } = await carried.told(t, made)
+          return { ...(await showAccepted(house, t, scope, now, wants)), ...callback }
         })
         return grown(house, ask, accepted, body.sync)
       },
@@ -124,6 +131,7 @@ export const callerRoutes = (house: RelayHouse): Route[] => {
         maxBody: MAX_BODY,
         params,
         body: shapes.SendBody,
+        secretOnce: ['callback.secret'],
         grows: true,
         answers: { 202: shapes.AcceptedBody, 200: shapes.AcceptedBody },
         problems: ['not_found', 'scope_missing', 'not_participant', ...ENDED, ...STARTS],
@@ -131,18 +139,14 @@ export const callerRoutes = (house: RelayHouse): Route[] => {
       async (ask) => {
         const { scope, params: at, body } = ask
         if (sideOf(scope) !== 'caller') throw new Problem('not_participant')
+        const carried = await carryCallback(house, scope, at.id, body.callback)
+        const input = { ...inputOf(body, ask.request.header('prefer')), bind: carried.bind }
         ask.reply.status(202)
-        const accepted = await sendMessage(
-          house,
-          scope,
-          at.id,
-          'native',
-          inputOf(body, ask.request.header('prefer')),
-          async (t, made) => {
-            ask.reply.location(linksOf(house.origin(), made.thread).inspect)
-            return showAccepted(house, t, scope, made, false)
-          },
-        )
+        const accepted = await sendMessage(house, scope, at.id, 'native', input, async (t, made) => {
+          ask.reply.location(linksOf(house.origin(), made.thread).inspect)
+          const { accepted: now, ...callback } = await carried.told(t, made)
+          return { ...(await showAccepted(house, t, scope, now, false)), ...callback }
+        })
         return grown(house, ask, accepted, body.sync)
       },
     ),

@@ -1,5 +1,6 @@
 // What the routes of threads take and answer (relay.md §3.1, §3.2, §4.1).
 import { s } from '../../http/route.ts'
+import { BoundCallback, CallbackBody } from '../endpoints/shapes.ts'
 import { RESPONSE_OUTCOMES, THREAD_REASONS, THREAD_STATES } from '../model.ts'
 import { Content, PartBody } from './parts.ts'
 
@@ -15,6 +16,7 @@ const sent = {
   operation_id: s.optional(visible(128)),
   reference_thread_ids: s.optional(ThreadIds),
   sync: s.optional(Sync).describe('Waits for the answer: 200 with it when it comes in time, otherwise 202.'),
+  callback: s.optional(CallbackBody).describe('Where you want to be told of the thread; with scope `threads:subscribe`.'),
 }
 export const SendBody = s.object(sent)
 export const StartBody = s.object({
@@ -181,6 +183,7 @@ export const AcceptedBody = s.named(
     expires_at: s.maybe(s.text()),
     approval: s.maybe(ApprovalBody),
     links: Links,
+    callback: s.optional(BoundCallback),
     thread_access_token: s.optional(s.maybe(s.text())),
     thread_access_token_expires_at: s.optional(s.maybe(s.text())),
     secret_shown: s.optional(s.boolean()),

@@ -147,11 +147,14 @@ export type ThreadRow = {
   due_at: Date | null
   expires_at: Date | null
   kept_until: Date | null
+  /** Somebody wants to be told of it. */
+  has_endpoints: boolean
 }
 
 export const THREAD: Sql = sql`h.id, h.tenant_id, h.card_id, h.card_version, c.slug, c.delivery_mode, h.relay_grant_id, g.asker_tenant, g.asker_agent, g.label, h.context_id, h.face,
   h.state, h.outcome, h.reason, h.turn, h.sequence::float8 as sequence, h.skill, h.operation_id, h.reference_thread_ids, h.accepted_output_modes, h.live,
-  h.answered_at, h.approval, h.error, h.claimed_until, h.created_at, h.updated_at, h.ended_at, h.deadline_at, h.due_at, h.expires_at, h.kept_until`
+  h.answered_at, h.approval, h.error, h.claimed_until, h.created_at, h.updated_at, h.ended_at, h.deadline_at, h.due_at, h.expires_at, h.kept_until,
+  h.has_endpoints`
 export const THREADS: Sql = sql`threads h join relay_grants g on g.tenant_id = h.tenant_id and g.id = h.relay_grant_id
   join cards c on c.tenant_id = h.tenant_id and c.id = h.card_id`
 

@@ -26,6 +26,7 @@ import {
   listAbout,
   lockAbout,
 } from './sql.ts'
+import { BOUND_EVENTS } from './wishes.ts'
 
 export type Telling = {
   eventId: string
@@ -47,6 +48,8 @@ export type Telling = {
   data(form: 'full' | 'thin'): unknown
   /** A StreamResponse of A2A; left out where that face tells nothing of it. */
   stream?(): unknown
+  /** Of all that would hear of it, these endpoints alone. */
+  only?: readonly string[]
 }
 
 /** Answers the deliveries that came of it. */
@@ -58,8 +61,11 @@ export async function deliverTo(
 ): Promise<{ id: string; endpoint_id: string }[]> {
   const { eventId, type, side, subjects, key, sealedUnder, relayGrantId } = told
   const found = await findListeners(t, scope, subjects, side, filtersOf(type))
+  // A push config hears of every step, other endpoints of what they can ask for by name.
+  const isNamed = BOUND_EVENTS[side].includes(type)
   const listeners = found
-    .filter(({ mode }) => mode !== 'a2a' || told.stream !== undefined)
+    .filter(({ mode }) => (mode === 'a2a' ? told.stream !== undefined : isNamed))
+    .filter(({ id }) => told.only?.includes(id) ?? true)
     .map((one) => ({ endpoint_id: one.id, form: formOf(side, one) }))
   if (listeners.length === 0) return []
   const forms = [...new Set(listeners.map(({ form }) => form))]

@@ -1,4 +1,5 @@
 // The statements over endpoints that are bound to a card or a thread, and over what goes to them. Each names the side: what is the other side's matches nothing.
+import { NO_TENANT } from '../../db/scope.ts'
 import { type Sql, sql } from '../../db/sql.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
 import { type AttemptShown, DELIVERY, type DeliveryRow } from '../deliveries/sql.ts'
@@ -82,17 +83,17 @@ export const insertBoundDeliveries = (
     from unnest(${bodies.map((one) => one.form)}::text[], ${bodies.map((one) => one.bytes)}::bytea[]) as b (form, bytes)
     on conflict do nothing
   ), listening as materialized (
-    select e.id, e.state, e.max_in_flight as slots, l.form, ${newDeliveryId(OF_ITS_OWN)} as delivery_id
+    select e.id, e.state, e.max_in_flight as slots, nullif(e.caller_tenant, ${NO_TENANT}::uuid) as caller_tenant, l.form, ${newDeliveryId(OF_ITS_OWN)} as delivery_id
     from (select u.endpoint_id, u.form, left(${told.eventId}::text || u.endpoint_id, 30) as event_id
       from unnest(${listeners.map((one) => one.endpoint_id)}::text[], ${listeners.map((one) => one.form)}::text[]) as u (endpoint_id, form)) l
     join endpoints e on e.tenant_id = ${scope.tenantId}::uuid and e.id = l.endpoint_id and e.state <> 'deleted'
   ), written as (
     insert into deliveries (id, tenant_id, endpoint_id, event_id, event_type, resource_id, form, state, trigger, once, fifo, next_at, created_at, side,
-      relay_grant_id, message_id, wait_until)
+      relay_grant_id, message_id, wait_until, caller_tenant)
     select l.delivery_id, ${scope.tenantId}::uuid, l.id, ${told.eventId}::text, ${told.type}::text, ${told.key}::text, l.form,
       case l.state when 'active' then 'pending' else 'held' end, ${told.trigger}::text, ${told.trigger === 'test'}::boolean,
       ${told.trigger === 'auto'}::boolean, ${t.now}::timestamptz, ${t.now}::timestamptz, ${told.side}::text, ${told.relayGrantId}::text,
-      ${told.messageId}::text, ${told.waitUntil}::timestamptz
+      ${told.messageId}::text, ${told.waitUntil}::timestamptz, l.caller_tenant
     from listening l order by l.id
     returning id, ord, endpoint_id, endpoint_id as lane, state, generation, fifo, resource_id as key
   ), made as (${enqueued(scope, sql`(select w.*, l.slots from written w join listening l on l.delivery_id = w.id where w.state = 'pending')`)})
