@@ -130,6 +130,7 @@ const BODIES: Record<string, unknown> = {
   'POST /jobs/bulk-cancel': { ids: [newId('job')] },
   'POST /cards': { ...CARD, slug: 'beta' },
   'PUT /cards/:id/delivery': { mode: 'inbox' },
+  'POST /cards/import': { url: 'https://alpha.example/card.json' },
   'POST /cards/:id/listing': { action: 'submit' },
   'POST /cards/:id/domains': { domain: 'beta.example' },
   'POST /cards/:id/review': { version: 1, decision: 'list' },

@@ -520,6 +520,7 @@ export type CardDelivery = {
   upstream: {
     card_url: string
     connection_id: string | null
+    /** By a key that is pinned for its origin, or in the key set of its own origin. */
     signed: boolean
     checked_at: string
   } | null
@@ -1632,6 +1633,106 @@ export type Hold = {
   expires_at: string
   /** The request that went out with the approval. */
   sent: string | null
+}
+
+/** A draft made of the card of an A2A agent, and what was found there. */
+export type ImportedCard = {
+  id: string
+  /** The name in its address. */
+  slug: string
+  name: string
+  summary: string
+  skills: CardSkill[]
+  /** Media types. */
+  accepted_inputs: string[]
+  /** Media types. */
+  expected_outputs: string[]
+  description?: string
+  category?: string
+  provider?: {
+    name: string
+    url: string
+  }
+  limits?: RelayLimits
+  /** Public JWKs of P-256 to which messages are sealed. */
+  encryption_keys?: { [member: string]: Json }[]
+  documentation_url?: string
+  icon_url?: string
+  /** What is countersigned: who connects, or single messages too. */
+  approval: 'connection' | 'message'
+  visibility: 'public' | 'members' | 'grant_holders'
+  /** 0: messages are gone when their thread ends; none: kept as long as the thread. */
+  retention_days: number | 'none'
+  max_message_bytes: number
+  /** false switches off what the A2A face would offer. */
+  capabilities?: {
+    streaming?: boolean
+    push_notifications?: boolean
+    extended_card?: boolean
+  }
+  /** Whose keys serve it; null: any agent of the tenant that may. */
+  agent_id: string | null
+  /** What an A2A send without a relay grant does. */
+  unapproved: 'refuse' | 'request'
+  direct_messages: boolean
+  idle_seconds: number
+  reply_closes_after_seconds: number
+  ring_seconds: number
+  /** Answers for the handles of this tenant. */
+  primary: boolean
+  version: number
+  /** What `If-Match` of a change names. */
+  etag: string
+  state: 'active' | 'paused' | 'retired'
+  state_since: string
+  paused_reason: string | null
+  listing: 'direct_link_only' | 'submitted' | 'listed' | 'rejected'
+  listed_version: number | null
+  /** Of a listed card: saved since, and waiting for its review. */
+  pending_version: number | null
+  /** What the reviewers said. */
+  listing_note: string | null
+  delivery: {
+    mode: 'inbox' | 'push' | 'a2a'
+    on_exhausted: 'queue' | 'fail'
+  }
+  environment: 'live' | 'test'
+  /** The base address of the agent, with its slash. */
+  url: string
+  /** Where anybody reads the card, if it is public. */
+  card_url: string
+  created_by: string
+  created_at: string
+  updated_at: string
+  upstream: {
+    card_url: string
+    connection_id: string | null
+    /** By a key that is pinned for its origin, or in the key set of its own origin. */
+    signed: boolean
+    checked_at: string
+  }
+  report: {
+    card_url: string
+    verification: {
+      /** `card_verification` of your tenant. */
+      mode: 'ignore' | 'prefer' | 'require'
+      signed: boolean
+      /** The names of the keys that verified. */
+      signers: string[]
+      /** Whose keys those are: pinned by the operator, or of the card’s own origin. */
+      keys: 'pinned' | 'origin' | null
+    }
+    interfaces: {
+      url: string
+      binding: string
+      version: string
+    }[]
+    /** Where the draft says less than the card, or something else. */
+    changed: {
+      path: string
+      message: string
+    }[]
+  }
 }
 
 export type ImportedConnections = {
@@ -4085,6 +4186,8 @@ export type Tenant = {
   vault_export: boolean
   /** How long a grant may last. */
   grant_max_seconds: number
+  /** How cards of agents elsewhere are taken: not verified, verified where they are signed, or only where they verify. */
+  card_verification: 'ignore' | 'prefer' | 'require'
 }
 
 /** What a host sees of a tenant: its name and its state, nothing that lives in it. */
@@ -5407,6 +5510,7 @@ export type Routes = {
       proof_nonce?: boolean
       vault_export?: boolean
       grant_max_seconds?: number
+      card_verification?: 'ignore' | 'prefer' | 'require'
     }
     answers: {
       200: Tenant
@@ -10224,6 +10328,21 @@ export type Routes = {
     body: undefined
     answers: {
       200: AgentHealth
+    }
+  }
+  'POST /cards/import': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      /** Where its card is: …/.well-known/agent-card.json. */
+      url: string
+      /** Made of its name unless said. */
+      slug?: string
+      /** Whose credentials are added to requests to the origin of the card. */
+      connection_id?: string
+    }
+    answers: {
+      201: ImportedCard
     }
   }
   'PUT /cards/:id/delivery': {

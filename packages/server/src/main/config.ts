@@ -230,6 +230,20 @@ export const SETTINGS = {
     'ES256',
     'How cards of agents are signed; a tenant that has a key takes it over with its next rotation.',
   ),
+  relayCardKeysFile: setting(
+    'RELAY_CARD_KEYS_FILE',
+    kind.path,
+    null,
+    'none',
+    'The keys by which cards of agents elsewhere are verified, in JSON: a key set for each origin, read at the start. Of an origin that is not named its own key set counts.',
+  ),
+  relayRequestsNeedDomain: setting(
+    'RELAY_REQUESTS_NEED_DOMAIN',
+    kind.flag,
+    false,
+    '0',
+    'Whether a tenant has to have proved a domain before its agents may ask others for a connection.',
+  ),
   callbackKeysFile: setting(
     'CALLBACK_KEYS_FILE',
     kind.path,

@@ -138,6 +138,7 @@ import { auditHouse, witnessOf } from './audit.ts'
 import { type Channels, openChannels } from './channels.ts'
 import type { Config } from './config.ts'
 import { proxyProbe } from './node/probe.ts'
+import { readPinnedKeys } from './pinned-keys.ts'
 import { proxyOf } from './proxy.ts'
 import { replySealing } from './sealing.ts'
 import { openStatus, type Status } from './status.ts'
@@ -266,6 +267,7 @@ export function openRooms(ground: Ground): Rooms {
     deliveries: bound,
     credentialFor: openCredentials(vault),
     mayNameConnection: openNaming(vault),
+    pinnedKeys: readPinnedKeys(config.relayCardKeysFile),
   }
   webhooks.bound = deliveryHooks(delivery)
   relay.follows.push(followDeliveries(delivery), followEndpoints(relay))

@@ -17,6 +17,7 @@ import { listMyTenants, switchTenant } from './membership.ts'
 import {
   AbsoluteSeconds,
   BreakGlass,
+  CardVerification,
   IdleSeconds,
   MadeTenant,
   Membership,
@@ -122,6 +123,7 @@ const ownRoutes = (house: IdentityHouse): Route[] => [
         proof_nonce: s.optional(s.boolean()),
         vault_export: s.optional(s.boolean()),
         grant_max_seconds: s.optional(s.int({ min: 3_600, max: 31_536_000 })),
+        card_verification: s.optional(CardVerification),
       }),
       answers: { 200: Tenant },
       problems: ['step_up_required'],

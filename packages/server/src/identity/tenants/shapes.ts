@@ -31,6 +31,7 @@ export const MadeTenant = s.named(
 export const Profile = s.oneOf('standard', 'strict', 'custom')
 export const IdleSeconds = s.int({ min: 300, max: 2_592_000 })
 export const AbsoluteSeconds = s.int({ min: 1_800, max: 2_592_000 })
+export const CardVerification = s.oneOf('ignore', 'prefer', 'require')
 export const Tenant = s.named(
   'Tenant',
   s.object({
@@ -42,6 +43,9 @@ export const Tenant = s.named(
     proof_nonce: s.boolean().describe('Whether a proof of an agent has to repeat a nonce of this server.'),
     vault_export: s.boolean().describe('Whether people may take stored credentials out, field by field.'),
     grant_max_seconds: s.int().describe('How long a grant may last.'),
+    card_verification: CardVerification.describe(
+      'How cards of agents elsewhere are taken: not verified, verified where they are signed, or only where they verify.',
+    ),
   }),
 )
 export const Membership = s.named(

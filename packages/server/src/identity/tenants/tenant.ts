@@ -172,6 +172,7 @@ export type SettingsChange = Partial<
     | 'proof_nonce'
     | 'vault_export'
     | 'grant_max_seconds'
+    | 'card_verification'
   >
 >
 

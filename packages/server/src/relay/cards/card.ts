@@ -97,7 +97,8 @@ export const actOnCard = (
   body,
 })
 
-type Saved = NewCard & { environment?: 'live' | 'test' }
+/** `delivery`: what its documents say, for whoever sets it in the same transaction. */
+type Saved = NewCard & { environment?: 'live' | 'test'; delivery?: DeliveryMode }
 
 export async function createCard(house: CardsHouse, scope: Scope, input: Saved): Promise<Card> {
   if (isReserved(input.slug)) throw invalid('/slug', 'reserved', 'This slug is reserved.')

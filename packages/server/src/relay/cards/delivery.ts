@@ -4,7 +4,7 @@ import { actOnCard, putContent, seeCard, takeCard, tellCard } from './card.ts'
 import type { CardsHouse } from './house.ts'
 import type { DeliveryMode } from './input.ts'
 import { type Card, show } from './show.ts'
-import { type CardRow, setDelivery } from './sql.ts'
+import { type CardRow, setDelivery, setDeliveryHost } from './sql.ts'
 
 export type Delivery = { mode: DeliveryMode; on_exhausted?: 'queue' | 'fail' }
 
@@ -17,6 +17,8 @@ export const changeDelivery = <T extends object>(
   scope: Scope,
   id: string,
   input: Delivery,
+  /** Of what leaves this installation: where it goes. */
+  host: string | null,
   apply: (t: Tx, row: CardRow) => Promise<T>,
 ): Promise<Card & T> =>
   house.countersign(
@@ -26,6 +28,7 @@ export const changeDelivery = <T extends object>(
       const row = await takeCard(t, scope, id)
       const onExhausted = input.on_exhausted ?? row.on_exhausted
       const isSame = row.delivery_mode === input.mode && row.on_exhausted === onExhausted
+      await setDeliveryHost(t, scope, id, host)
       if (!isSame) {
         await setDelivery(t, scope, id, input.mode, onExhausted)
         await putContent(house, t, scope, row, { ...row.content, delivery: input.mode })

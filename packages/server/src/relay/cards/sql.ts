@@ -144,6 +144,11 @@ export const setDelivery = (t: Tx, scope: Scope, id: string, mode: DeliveryMode,
   update cards set delivery_mode = ${mode}::text, on_exhausted = ${onExhausted}::text, updated_at = ${t.now}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
 
+/** What policies are told of where messages go. */
+export const setDeliveryHost = (t: Tx, scope: Scope, id: string, host: string | null) => t.run`
+  update cards set delivery_host = ${host}::text
+  where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and delivery_host is distinct from ${host}::text`
+
 export const hasGrants = (t: Tx, scope: Scope, id: string) => t.one<{ has: boolean }>`
   select exists (select from relay_grants g where g.tenant_id = ${scope.tenantId}::uuid and g.card_id = ${id}::text) as has`
 

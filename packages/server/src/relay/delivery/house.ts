@@ -75,8 +75,12 @@ export type CredentialFor = (tenantId: string, connectionId: string, origin: str
 /** Throws `forbidden` or `not_found` for whoever may not have others act with the connection. */
 export type MayNameConnection = (scope: Scope, connectionId: string) => Promise<void>
 
+/** The keys that the operator knows cards of this origin by; null: none are pinned for it. */
+export type PinnedKeys = (origin: string) => readonly Readonly<Record<string, unknown>>[] | null
+
 export type DeliveryHouse = RelayHouse &
   CardsHouse & {
+    pinnedKeys: PinnedKeys
     deliveries: Deliveries
     credentialFor: CredentialFor
     mayNameConnection: MayNameConnection

@@ -1,9 +1,11 @@
-// The route by which an owner says where messages for an agent go.
+// The routes by which an owner says where messages for an agent go, and takes over the card of one that answers elsewhere.
 import { type Route, route, s } from '../../http/route.ts'
+import { Slug } from '../cards/input.ts'
 import { CardBody } from '../cards/shapes.ts'
 import type { Card } from '../cards/show.ts'
 import type { DeliveryHouse } from './house.ts'
 import { setDelivery } from './settings.ts'
+import { importCard } from './upstream/import.ts'
 
 const HELD = ['policy_denied', 'policy_error', 'approval_pending', 'human_denied', 'too_many_open', 'busy'] as const
 
@@ -26,21 +28,76 @@ const DeliveryBody = s.object({
     .describe('a2a: the agent that the relay calls.'),
 })
 
+const Upstream = s.object({
+  card_url: s.text(),
+  connection_id: s.maybe(s.text()),
+  signed: s.boolean().describe('By a key that is pinned for its origin, or in the key set of its own origin.'),
+  checked_at: s.time(),
+})
+
+const ImportedCard = s.named(
+  'ImportedCard',
+  s.object({
+    ...CardBody.shape,
+    upstream: Upstream,
+    report: s.object({
+      card_url: s.text(),
+      verification: s.object({
+        mode: s.oneOf('ignore', 'prefer', 'require').describe('`card_verification` of your tenant.'),
+        signed: s.boolean(),
+        signers: s.array(s.text()).describe('The names of the keys that verified.'),
+        keys: s
+          .maybe(s.oneOf('pinned', 'origin'))
+          .describe('Whose keys those are: pinned by the operator, or of the card’s own origin.'),
+      }),
+      interfaces: s.array(s.object({ url: s.text(), binding: s.text(), version: s.text() })),
+      changed: s
+        .array(s.object({ path: s.text(), message: s.text() }))
+        .describe('Where the draft says less than the card, or something else.'),
+    }),
+  }),
+  'A draft made of the card of an A2A agent, and what was found there.',
+)
+
 const CardDelivery = s.named(
   'CardDelivery',
   s.object({
     ...CardBody.shape,
     endpoint: s.maybe(s.object({ id: s.id('whe'), url: s.text(), mode: s.text(), state: s.text() })),
-    upstream: s.maybe(
-      s.object({ card_url: s.text(), connection_id: s.maybe(s.text()), signed: s.boolean(), checked_at: s.time() }),
-    ),
+    upstream: s.maybe(Upstream),
     secret: s.optional(s.text()).describe('In the answer that made it, and nowhere else.'),
     secret_shown: s.optional(s.boolean()),
   }),
   'A card, and where messages for its agent go.',
 )
 
+const FETCHED = ['card_untrusted', 'url_invalid', 'url_not_allowed', 'unreachable', 'timeout', 'too_large', 'tls'] as const
+const withTag = (result: unknown) => ({ headers: { ETag: (result as Card).etag }, body: result })
+
 export const cardDeliveryRoutes = (house: DeliveryHouse): Route[] => [
+  route(
+    'POST /cards/import',
+    {
+      tag: 'cards',
+      auth: 'any',
+      action: 'card.publish',
+      summary: 'Make a draft of the card of an A2A agent elsewhere',
+      description:
+        'It is read through the guard, verified as your tenant wants it, and saved with `visibility: grant_holders` and the delivery mode `a2a`: nobody else reads it until you make it public.',
+      body: s.object({
+        url: s.text({ min: 1, max: 2_048 }).describe('Where its card is: …/.well-known/agent-card.json.'),
+        slug: s.optional(Slug).describe('Made of its name unless said.'),
+        connection_id: s.optional(s.id('conn')).describe('Whose credentials are added to requests to the origin of the card.'),
+      }),
+      answers: { 201: ImportedCard },
+      problems: ['not_found', 'forbidden', 'slug_taken', 'state_conflict', ...FETCHED, ...HELD],
+      render: withTag,
+    },
+    ({ scope, body, reply }) => {
+      reply.status(201)
+      return importCard(house, scope, body)
+    },
+  ),
   route(
     'PUT /cards/:id/delivery',
     {
@@ -54,21 +111,8 @@ export const cardDeliveryRoutes = (house: DeliveryHouse): Route[] => [
       body: DeliveryBody,
       secretOnce: ['secret'],
       answers: { 200: CardDelivery },
-      problems: [
-        'not_found',
-        'forbidden',
-        'state_conflict',
-        'callback_secret_missing',
-        'card_untrusted',
-        'url_invalid',
-        'url_not_allowed',
-        'unreachable',
-        'timeout',
-        'too_large',
-        'tls',
-        ...HELD,
-      ],
-      render: (result: unknown) => ({ headers: { ETag: (result as Card).etag }, body: result }),
+      problems: ['not_found', 'forbidden', 'state_conflict', 'callback_secret_missing', ...FETCHED, ...HELD],
+      render: withTag,
     },
     ({ scope, params, body }) => setDelivery(house, scope, params.id, body),
   ),

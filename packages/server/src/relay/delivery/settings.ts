@@ -8,7 +8,7 @@ import type { Card } from '../cards/show.ts'
 import { MOVE, moveWaiting } from './dispatch.ts'
 import type { DeliveryHouse, EndpointWishes, ShownEndpoint } from './house.ts'
 import { readUpstreamCard, type UpstreamWishes } from './upstream/card.ts'
-import { forgetUpstream, putUpstream } from './upstream/sql.ts'
+import { forgetUpstream, type NewUpstream, putUpstream } from './upstream/sql.ts'
 
 export type DeliveryWishes = {
   mode: 'inbox' | 'push' | 'a2a'
@@ -35,7 +35,7 @@ export async function setDelivery(house: DeliveryHouse, scope: Scope, id: string
   // Both ask the network, so they come before the transaction.
   const endpoint =
     mode === 'push' ? await house.deliveries.prepare({ side: 'owner', tenantId: scope.tenantId }, endpointOf(wishes)) : null
-  const upstream = mode === 'a2a' ? await readUpstreamCard(house, scope.tenantId, named as UpstreamWishes) : null
+  const upstream = mode === 'a2a' ? await readUpstreamCard(house, scope, named as UpstreamWishes) : null
   // What policies and people are shown; never a secret.
   const asked: Delivery & Record<string, unknown> = {
     ...{ mode, ...(on_exhausted ? { on_exhausted } : {}) },
@@ -43,7 +43,8 @@ export async function setDelivery(house: DeliveryHouse, scope: Scope, id: string
     ...(mode === 'a2a' ? { card_url: named?.card_url, connection_id: named?.connection_id ?? null } : {}),
   }
   const binding = { boundTo: id, side: 'owner' as const }
-  return changeDelivery(house, scope, id, asked, async (t) => {
+  const host = mode === 'push' ? hostOf(wishes.url as string) : upstream && hostOf(upstream.origin)
+  return changeDelivery(house, scope, id, asked, host, async (t) => {
     const put = endpoint ? await house.deliveries.put(t, scope, { ...binding, relayGrantId: null }, endpoint) : null
     if (!endpoint) await house.deliveries.remove(t, scope, binding, 'all')
     if (upstream) await putUpstream(t, scope, { ...upstream, card_id: id })
@@ -52,16 +53,18 @@ export async function setDelivery(house: DeliveryHouse, scope: Scope, id: string
     await enqueue(t, { kind: MOVE, tenantId: scope.tenantId, payload: { card_id: id }, runAt: ONCE_MORE })
     return {
       endpoint: put && shownEndpoint(put.endpoint),
-      upstream: upstream && {
-        card_url: upstream.card_url,
-        connection_id: upstream.connection_id,
-        signed: upstream.signers.length > 0,
-        checked_at: t.now,
-      },
+      upstream: upstream && shownUpstream(upstream, t.now),
       ...(put?.secret ? { secret: put.secret } : {}),
     }
   })
 }
+
+const hostOf = (url: string): string | null => URL.parse(url)?.host ?? null
+
+export const shownUpstream = (
+  { card_url, connection_id, signers }: Pick<NewUpstream, 'card_url' | 'connection_id' | 'signers'>,
+  checkedAt: Date,
+): ShownUpstream => ({ card_url, connection_id, signed: signers.length > 0, checked_at: checkedAt })
 
 const shownEndpoint = ({ id, url, mode, state }: ShownEndpoint): ShownEndpoint => ({ id, url, mode, state })
 

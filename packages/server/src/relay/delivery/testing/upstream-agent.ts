@@ -40,6 +40,17 @@ export type UpstreamAgent = {
   instead: ((method: string, response: ServerResponse) => boolean) | null
   streaming: boolean
   key: CardKeyPair | null
+  /** Signs beside it, as during a rotation. */
+  also: CardKeyPair | null
+  /** Where its signatures say that their keys are; its own key set unless said. */
+  jku: string | null
+  /** What the card says beside or in place of what it says by itself, before it is signed, and after. */
+  said: Record<string, unknown>
+  forged: Record<string, unknown>
+  /** Of its key set. */
+  keySetStatus: number
+  /** What was fetched with GET. */
+  fetched: string[]
   cardStatus: number
   canceled: string[]
 }
@@ -47,6 +58,7 @@ export type UpstreamAgent = {
 export async function openUpstreamAgent(own: { streaming?: boolean } = {}): Promise<UpstreamAgent> {
   const agent: UpstreamAgent = {
     ...{ origin: '', port: 0, cardUrl: '', ran: [], calls: [], before: null, instead: null, key: null, cardStatus: 200 },
+    ...{ also: null, jku: null, said: {}, forged: {}, keySetStatus: 200, fetched: [] },
     ...{ streaming: own.streaming ?? true, canceled: [] },
     execute: (_context, say) => {
       say.task('TASK_STATE_WORKING')
@@ -100,13 +112,19 @@ export async function openUpstreamAgent(own: { streaming?: boolean } = {}): Prom
   }
 
   const server = createServer((request, response) => {
+    if (request.method === 'GET') agent.fetched.push(request.url ?? '')
     if (request.url === '/card.json') {
-      const document = card()
-      const signer = agent.key && { ...agent.key, jku: `${agent.origin}/jwks.json` }
-      const signed = signer ? { ...document, signatures: signDocument(document, [signer]) } : document
+      const document = { ...card(), ...agent.said }
+      const signers = [agent.key, agent.also].flatMap((key) =>
+        key ? [{ ...key, jku: agent.jku ?? `${agent.origin}/jwks.json` }] : [],
+      )
+      const signatures = signers.length > 0 ? { signatures: signDocument(document, signers) } : {}
+      const signed = { ...document, ...signatures, ...agent.forged }
       response.writeHead(agent.cardStatus, { 'Content-Type': 'application/json' }).end(JSON.stringify(signed))
     } else if (request.url === '/jwks.json')
-      response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify({ keys: [agent.key?.publicJwk] }))
+      response
+        .writeHead(agent.keySetStatus, { 'Content-Type': 'application/json' })
+        .end(JSON.stringify({ keys: [agent.key, agent.also].flatMap((key) => (key ? [key.publicJwk] : [])) }))
     else rpc(request, response).catch(() => response.destroy())
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

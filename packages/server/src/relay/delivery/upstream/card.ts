@@ -1,12 +1,12 @@
-// The card of an agent that answers elsewhere (relay.md R44, R117, R118): read through the door, understood by the SDK's codec, and verified where it is signed, by keys of its own
-// origin alone. Follows no redirect; takes no key from anywhere else; answers nothing of what the other side said.
+// The card of an agent that answers elsewhere (relay.md R44, R117, R118): read through the door, understood by the SDK's codec, and verified where it is signed. Follows no redirect and answers nothing of what the other side said.
 import { AgentCard } from '@a2a-js/sdk'
 import { Problem } from '@countersign/sdk'
-import { verifyDocument } from '../../../crypto/card-signature.ts'
+import type { Scope } from '../../../db/scope.ts'
 import type { Answer } from '../../../egress/fetch.ts'
 import { checkUrl } from '../../../egress/guard.ts'
 import type { DeliveryHouse } from '../house.ts'
 import type { NewUpstream } from './sql.ts'
+import { isRefused, type Trust, trustOf } from './trust.ts'
 
 export type UpstreamWishes = { card_url: string; connection_id?: string | undefined }
 type Read = Omit<NewUpstream, 'card_id'>
@@ -15,8 +15,13 @@ const CARD_BYTES = 262_144
 const BINDINGS = ['JSONRPC', 'HTTP+JSON']
 
 /** For a person who is saving it: says what is wrong with which field. */
-export async function readUpstreamCard(house: DeliveryHouse, tenantId: string, wishes: UpstreamWishes): Promise<Read> {
-  const at = '/upstream/card_url'
+export async function readUpstreamCard(
+  house: DeliveryHouse,
+  scope: Scope,
+  wishes: UpstreamWishes,
+  at = '/upstream/card_url',
+): Promise<Read & { trust: Trust }> {
+  const { tenantId } = scope
   const card_url = await checkUrl(house.door.guard, wishes.card_url, at, tenantId)
   const connection_id = wishes.connection_id ?? null
   const { origin } = new URL(card_url)
@@ -28,10 +33,17 @@ export async function readUpstreamCard(house: DeliveryHouse, tenantId: string, w
   const [first] = interfacesOf(card)
   if (!first) throw refused(at, 'no_interface', 'The card names no interface of A2A 1.0 over JSON-RPC or HTTP+JSON.')
   await checkUrl(house.door.guard, first.url, at, tenantId)
-  const signers = await signersOf(house, tenantId, origin, card)
-  if (signers === 'mismatch') throw new Problem('card_untrusted', { detail: 'A signature of the card is not of this card.' })
-  return { card_url, connection_id, origin, card, signers }
+  const trust = await trustOf(house, scope, origin, card)
+  if (isRefused(trust)) throw new Problem('card_untrusted', { detail: untrusted(trust) })
+  return { card_url, connection_id, origin, card, signers: trust.signers, trust }
 }
+
+const untrusted = ({ fault }: Trust): string =>
+  fault === 'mismatch'
+    ? 'A signature of the card is not of this card.'
+    : fault === 'away'
+      ? 'The keys of the card cannot be read just now.'
+      : 'No key that is known for the origin of the card has signed it.'
 
 export const fetchCard = async (
   house: DeliveryHouse,
@@ -64,47 +76,6 @@ export const interfacesOf = (card: Record<string, unknown>) =>
   AgentCard.fromJSON(card).supportedInterfaces.filter(
     ({ protocolBinding, protocolVersion }) => BINDINGS.includes(protocolBinding) && /^1\.0(\.|$)/.test(protocolVersion),
   )
-
-/** The keys that verified; none where nothing is signed or no key is to be had. */
-export async function signersOf(
-  house: DeliveryHouse,
-  tenantId: string,
-  origin: string,
-  card: Record<string, unknown>,
-): Promise<string[] | 'mismatch'> {
-  const signatures = Array.isArray(card.signatures) ? (card.signatures as unknown[]).slice(0, 4) : []
-  const signers = new Set<string>()
-  for (const one of signatures) {
-    const keys = await keysOf(house, tenantId, origin, one)
-    if (!keys) continue
-    const verified = verifyDocument({ ...card, signatures: [one] }, { keys })
-    if (verified.ok) signers.add(verified.kid)
-    else if (verified.reason === 'mismatch') return 'mismatch'
-  }
-  return [...signers].sort()
-}
-
-/** The set that the signature names, where that is of the card's own origin. */
-async function keysOf(house: DeliveryHouse, tenantId: string, origin: string, signature: unknown) {
-  const { protected: header } = (signature ?? {}) as { protected?: unknown }
-  const said = typeof header === 'string' ? parsed(Buffer.from(header, 'base64url')) : null
-  const jku = (said as { jku?: unknown } | null)?.jku
-  if (typeof jku !== 'string' || !URL.canParse(jku) || new URL(jku).origin !== origin) return null
-  const answer = await house.door.fetch({ tenantId, url: jku, caps: { bodyBytes: CARD_BYTES, wholeMs: 10_000 } })
-  if ('failed' in answer || answer.status !== 200) return null
-  const keys = (parsed(answer.body) as { keys?: unknown } | null)?.keys
-  return Array.isArray(keys)
-    ? keys.filter((one): one is Record<string, unknown> => typeof one === 'object' && one !== null)
-    : null
-}
-
-function parsed(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'))
-  } catch {
-    return null
-  }
-}
 
 const refused = (path: string, code: string, message: string) =>
   new Problem('validation_failed', { errors: [{ path, code, message }] })

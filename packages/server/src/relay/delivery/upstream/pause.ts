@@ -6,8 +6,9 @@ import { record } from '../../../events/event.ts'
 import { createTask } from '../../../tasks/task.ts'
 import type { CardRow } from '../../threads/sql.ts'
 import type { DeliveryHouse } from '../house.ts'
-import { fetchCard, interfacesOf, readCard, signersOf } from './card.ts'
+import { fetchCard, interfacesOf, readCard } from './card.ts'
 import { checkedAgain, pauseCardIfActive, type UpstreamRow } from './sql.ts'
+import { isRefused, trustOf } from './trust.ts'
 
 const FRESH_MS = 900_000
 const VANISHED = [404, 410]
@@ -15,11 +16,12 @@ const VANISHED = [404, 410]
 const SAYS: Record<string, string> = {
   card_vanished: 'Its card is not at its address any more.',
   key_changed: 'Its card is signed by another key than the one that was there when it was set up.',
+  card_untrusted: 'Its card is not signed by a key that is known for its origin.',
   credential_refused: 'It refuses the credentials of the connection.',
 }
 
 /** `other`: not what its owner declared; why it may not be called. `away`: it cannot be asked just now. */
-export type SeenUpstream = { is: 'same'; card: Record<string, unknown> } | { is: 'other'; reason: string } | { is: 'away' }
+export type SeenUpstream = { is: 'same' } | { is: 'other'; reason: string } | { is: 'away' }
 
 export async function seeUpstream(house: DeliveryHouse, scope: Scope, upstream: UpstreamRow): Promise<SeenUpstream> {
   const answer = await fetchCard(house, scope.tenantId, upstream)
@@ -28,12 +30,14 @@ export async function seeUpstream(house: DeliveryHouse, scope: Scope, upstream: 
   if (answer.status === 401 || answer.status === 403) return { is: 'other', reason: 'credential_refused' }
   const card = answer.status === 200 ? readCard(answer.body) : null
   if (!card || interfacesOf(card).length === 0) return { is: 'away' }
-  const signers = await signersOf(house, scope.tenantId, upstream.origin, card)
-  const isKnown =
-    upstream.signers.length === 0 || (signers !== 'mismatch' && signers.some((one) => upstream.signers.includes(one)))
-  if (!isKnown) return { is: 'other', reason: 'key_changed' }
-  await tx(house.db, scope, (t) => checkedAgain(t, scope, upstream.card_id, card))
-  return { is: 'same', card }
+  const trust = await trustOf(house, scope, upstream.origin, card)
+  if (trust.fault === 'away') return { is: 'away' }
+  const isOther =
+    trust.mode !== 'ignore' && upstream.signers.length > 0 && !trust.signers.some((one) => upstream.signers.includes(one))
+  if (isOther) return { is: 'other', reason: 'key_changed' }
+  if (isRefused(trust)) return { is: 'other', reason: 'card_untrusted' }
+  await tx(house.db, scope, (t) => checkedAgain(t, scope, upstream.card_id, card, trust.signers))
+  return { is: 'same' }
 }
 
 /** Null: it is as it was, or cannot be asked just now; otherwise why it may not be called. `force`: however long ago it was looked at. */

@@ -34,9 +34,21 @@ export const forgetUpstream = (t: Tx, scope: Scope, cardId: string) => t.run`
 export const markDirect = (t: Tx, scope: Scope, cardId: string) => t.run`
   update card_upstreams set answers_directly = true where tenant_id = ${scope.tenantId}::uuid and card_id = ${cardId}::text and not answers_directly`
 
-export const checkedAgain = (t: Tx, scope: Scope, cardId: string, card: Record<string, unknown>) => t.run`
-  update card_upstreams set card = ${JSON.stringify(card)}::json, checked_at = ${t.now}::timestamptz
+/** Who signed it beside a key that is known is known from then on: so keys are exchanged. */
+export const checkedAgain = (
+  t: Tx,
+  scope: Scope,
+  cardId: string,
+  card: Record<string, unknown>,
+  signers: readonly string[],
+) => t.run`
+  update card_upstreams set card = ${JSON.stringify(card)}::json, checked_at = ${t.now}::timestamptz,
+    signers = case when ${signers}::text[] = '{}' then signers else ${signers}::text[] end
   where tenant_id = ${scope.tenantId}::uuid and card_id = ${cardId}::text`
+
+export type CardVerification = 'ignore' | 'prefer' | 'require'
+export const findVerification = (t: Tx, scope: Scope) => t.one<{ mode: CardVerification }>`
+  select card_verification as mode from tenants where id = ${scope.tenantId}::uuid`
 
 /** Zero rows: it is paused already. */
 export const pauseCardIfActive = (t: Tx, scope: Scope, cardId: string, reason: string) => t.run`
