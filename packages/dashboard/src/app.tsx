@@ -78,6 +78,10 @@ const SlackLinkPage = later('SlackLinkPage', () => import('./slack/link-page.tsx
 const ThreadPage = later('ThreadPage', () => import('./relay/thread-page.tsx'))
 const ThreadsPage = later('ThreadsPage', () => import('./relay/threads-page.tsx'))
 const UndeliveredPage = later('UndeliveredPage', () => import('./relay/undelivered-page.tsx'))
+const ConnectionRequestPage = later('ConnectionRequestPage', () => import('./relay/request-page.tsx'))
+const ConnectionRequestsPage = later('ConnectionRequestsPage', () => import('./relay/requests-page.tsx'))
+const RelayGrantPage = later('RelayGrantPage', () => import('./relay/relay-grant-page.tsx'))
+const RelayGrantsPage = later('RelayGrantsPage', () => import('./relay/relay-grants-page.tsx'))
 const TenantPage = later('TenantPage', () => import('./tenants/tenant-page.tsx'))
 const DeliveryPage = later('DeliveryPage', () => import('./webhooks/delivery-page.tsx'))
 const WebhookPage = later('WebhookPage', () => import('./webhooks/endpoint-page.tsx'))
@@ -156,6 +160,10 @@ function Inside() {
             <Route path="/threads" component={ThreadsPage} />
             <Route path="/threads/:id">{({ id }) => <ThreadPage key={id} id={id} />}</Route>
             <Route path="/undelivered" component={UndeliveredPage} />
+            <Route path="/relay-grants" component={RelayGrantsPage} />
+            <Route path="/relay-grants/:id">{({ id }) => <RelayGrantPage key={id} id={id} />}</Route>
+            <Route path="/connection-requests" component={ConnectionRequestsPage} />
+            <Route path="/connection-requests/:id">{({ id }) => <ConnectionRequestPage key={id} id={id} />}</Route>
             <Route path="/routing" component={RoutingPage} />
             <Route path="/routing/people" component={RoutingPeoplePage} />
             <Route path="/channels" component={ChannelsPage} />

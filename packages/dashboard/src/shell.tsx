@@ -42,7 +42,16 @@ const GROUPS: { name: string; places: Place[] }[] = [
   },
   {
     name: t('Relay'),
-    places: [{ name: t('Threads'), path: paths.threads(), keys: 'g j', also: [paths.undelivered()], for: 'thread.list' }],
+    places: [
+      { name: t('Threads'), path: paths.threads(), keys: 'g j', also: [paths.undelivered()], for: 'thread.list' },
+      {
+        name: t('Relay grants'),
+        path: paths.relayGrants(),
+        keys: 'g g',
+        also: [paths.connectionRequests()],
+        for: 'relay_grant.read',
+      },
+    ],
   },
   {
     name: t('Control'),

@@ -3141,6 +3141,62 @@ export type RelayGrant = {
   tokens: RelayTokenEnds[]
 }
 
+/** A relay grant, and what of its quotas is used. */
+export type RelayGrantInUse = {
+  id: string
+  /** On which side of it you stand. */
+  side: 'owner' | 'caller'
+  agent: string
+  card_id: string
+  connection_request_id: string | null
+  asker: {
+    tenant_id: string | null
+    agent_id: string | null
+    label: string
+  }
+  label: string
+  purpose: string
+  /** Null: every skill of the card. */
+  skills: string[] | null
+  scopes: ('threads:start' | 'threads:send' | 'threads:read' | 'threads:close' | 'threads:subscribe')[]
+  limits: RelayLimits
+  bind: {
+    addresses: string[] | null
+    dpop_jkt: string | null
+  }
+  encryption: 'off' | 'optional' | 'required'
+  environment: 'live' | 'test'
+  sandbox: boolean
+  token_lifetime_seconds: number
+  state: 'active' | 'revoked' | 'expired'
+  is_expired: boolean
+  /** A rotation moves it on by the lifetime of the new token, up to `ends_at`. */
+  expires_at: string | null
+  /** What the owner has set; nothing goes beyond it. */
+  ends_at: string | null
+  version: number
+  created_by: string | null
+  created_at: string
+  ended_at: string | null
+  ended_reason: string | null
+  /** Newest first. */
+  tokens: RelayTokenEnds[]
+  /** What of its quotas is used. */
+  usage: {
+    open_threads: number
+    messages_today: number
+    bytes_today: number
+    /** Those in force: its own, else the card’s, else everybody’s. 0: none. */
+    limits: {
+      max_open_threads: number
+      messages_per_day: number
+      bytes_per_day: number
+    }
+    /** When the day of both begins anew (UTC). */
+    resets_at: string
+  }
+}
+
 export type RelayGrantRevoked = {
   state: 'active' | 'revoked' | 'expired'
   threads_revoked: number
@@ -9715,7 +9771,7 @@ export type Routes = {
     query: Record<string, never>
     body: undefined
     answers: {
-      200: RelayGrant
+      200: RelayGrantInUse
     }
   }
   'PATCH /relay-grants/:id': {

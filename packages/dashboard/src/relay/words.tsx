@@ -104,6 +104,10 @@ export const RequestBadge = ({ state }: Pick<ConnectionRequest, 'state'>) => (
   <Badge tone={REQUEST[state].tone}>{REQUEST[state].word}</Badge>
 )
 
+/** Agreed to, and nobody has the token yet. */
+export const isCollectable = ({ side, state, issue, token_issued_at }: ConnectionRequest): boolean =>
+  side === 'caller' && state === 'approved' && issue === 'on_collect' && token_issued_at === null
+
 const CARD: Record<Card['state'], Look> = {
   active: { word: t('In use'), tone: 'good' },
   paused: { word: t('Paused'), tone: 'warn' },

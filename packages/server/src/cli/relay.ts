@@ -10,7 +10,7 @@ import type { Door } from './tasks.ts'
 import { parseNumber, parseSeconds, readObject } from './words.ts'
 
 type Card = RouteAnswer<'GET /cards/:id'>
-type Grant = RouteAnswer<'GET /relay-grants/:id'>
+type Grant = RouteAnswer<'GET /relay-grants'>['data'][number]
 type Issued = RouteAnswer<'POST /relay-grants/:id/rotate'>
 type Asked = RouteAnswer<'GET /connection-requests/:id'>
 

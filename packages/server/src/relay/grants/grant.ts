@@ -1,7 +1,7 @@
 // Relay grants (relay.md §2.4): made by an owner for a caller without an account here (R29), read by both sides, changed by the owner. What an owner agreed to is
 // requests/. Whoever is neither side of one is told that there is none.
 import { Problem } from '@countersign/sdk'
-import { type Scope, type Tx, tx } from '../../db/tx.ts'
+import type { Scope, Tx } from '../../db/tx.ts'
 import type { EventData } from '../../events/event.ts'
 import type { EventType } from '../../events/types.ts'
 import { reach } from '../../identity/matrix.ts'
@@ -106,9 +106,6 @@ export async function takeGrant(t: Tx, scope: Scope, id: string): Promise<GrantR
   if (!row) throw new Problem('not_found')
   return row
 }
-
-export const getGrant = (house: Pick<RelayHouse, 'db'>, scope: Scope, id: string) =>
-  tx(house.db, scope, async (t) => showGrant(t, scope, await seeGrant(t, scope, id), sideOf(scope)), { readOnly: true })
 
 /** What is over stays over; how it ended is told. */
 export const refuseEnded = (row: GrantRow, now: Date): void => {

@@ -3,11 +3,12 @@ import { type Route, route, s } from '../../http/route.ts'
 import { Limits } from '../cards/input.ts'
 import type { RelayHouse } from '../house.ts'
 import { revokeGrant } from './end.ts'
-import { changeGrant, createGrant, enterGrant, getGrant } from './grant.ts'
+import { changeGrant, createGrant, enterGrant } from './grant.ts'
 import { listGrantsOf } from './list.ts'
 import { renewGrant, rotateGrant } from './rotate.ts'
-import { binding, GrantBody, GrantState, Issued, Overlap, Side, Slug, wishes } from './shapes.ts'
+import { binding, GrantBody, GrantInUse, GrantState, Issued, Overlap, Side, Slug, wishes } from './shapes.ts'
 import { tokenRoutes } from './token-routes.ts'
+import { getGrantInUse } from './usage.ts'
 
 const tag = 'approval'
 const params = { id: s.id('rgr') }
@@ -60,11 +61,11 @@ export const grantRoutes = (house: RelayHouse): Route[] => [
       action: 'relay_grant.read',
       enter: enterGrant(house, 'relay_grant.read'),
       params,
-      answers: { 200: GrantBody },
+      answers: { 200: GrantInUse },
       problems: ['not_found'],
     },
     async ({ scope, params, reply }) => {
-      const grant = await getGrant(house, scope, params.id)
+      const grant = await getGrantInUse(house, scope, params.id)
       reply.header('ETag', `"${grant.version}"`)
       return grant
     },

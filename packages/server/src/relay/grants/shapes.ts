@@ -85,6 +85,25 @@ export const GrantBody = s.named(
   'What lets an agent of another owner work with one of yours, or one of yours with theirs.',
 )
 
+export const GrantInUse = s.named(
+  'RelayGrantInUse',
+  s.object({
+    ...GrantBody.shape,
+    usage: s
+      .object({
+        open_threads: s.int(),
+        messages_today: s.int(),
+        bytes_today: s.int(),
+        limits: s
+          .object({ max_open_threads: s.int(), messages_per_day: s.int(), bytes_per_day: s.int() })
+          .describe('Those in force: its own, else the card’s, else everybody’s. 0: none.'),
+        resets_at: s.time().describe('When the day of both begins anew (UTC).'),
+      })
+      .describe('What of its quotas is used.'),
+  }),
+  'A relay grant, and what of its quotas is used.',
+)
+
 export const Issued = s.named(
   'IssuedRelayToken',
   s.object({
