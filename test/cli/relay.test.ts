@@ -1,8 +1,10 @@
 // The command on both sides of a thread, against a server of this test: what strangers wrote steers no terminal, a program answers from behind NAT, and a tail ends with its thread.
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { seal } from '../../packages/server/src/relay/testing/leaving.ts'
 import { type Loose, openRelay } from '../../packages/server/src/relay/testing/relay.ts'
 import { buildCommand, start } from '../harness/process.ts'
 
@@ -131,4 +133,60 @@ test('R126 R24 a request is made, agreed to more narrowly, its token fetched onc
   expect((await said(personal, ['grants', 'revoke', grant.id, '--yes'])).text).toContain('revoked, and 0 open threads')
   const again = await json(asker.key, ['request', 'ada-travel', '--purpose', 'once more'])
   expect((await said(personal, ['deny', again.id, '--reason', 'no'])).text).toContain('denied')
+})
+
+test('R110 R109 R126 one side is exported to a file that verifies with no server, and erased with a receipt, by a person who signs in for it', {
+  timeout: 180_000,
+}, async () => {
+  const there = await openRelay()
+  const { house } = there
+  const cli = await buildCommand()
+  const home = mkdtempSync(join(tmpdir(), 'cli-leaving-'))
+  onTestFinished(() => rmSync(home, { recursive: true, force: true }))
+  const password = randomBytes(12).toString('hex')
+  const ada = await house.given.user({ role: 'owner', password })
+  const { body } = await ada.post('/api/v1/keys', { kind: 'usr', name: 'mine', scopes: ['*'] })
+  const run = async (words: string[]) => {
+    const env = {
+      HOME: home,
+      COUNTERSIGN_HOME: home,
+      COUNTERSIGN_URL: house.url,
+      COUNTERSIGN_KEY: body.token,
+      PASSWORD: password,
+    }
+    const running = start(process.execPath, [cli, ...words], { env })
+    const { code } = await running.ended
+    return { out: running.stdout(), err: running.stderr(), code }
+  }
+  const { thread_id: id } = (await there.start({ text: 'hello' })).body
+  const file = join(home, 'side.jsonl')
+  // Sealing and jobs, as the server's own loops do them, while the command waits.
+  let left = false
+  const working = (async () => {
+    while (!left) {
+      await seal(house)
+      await house.runJobs()
+      await new Promise((resume) => setTimeout(resume, 100))
+    }
+  })()
+  onTestFinished(() => {
+    left = true
+    return working
+  })
+  const signIn = ['--email', ada.email, '--password-from-env', 'PASSWORD']
+  const exported = await run(['relay', 'export', id, '--out', file, '--json', ...signIn])
+  expect([exported.code, exported.err]).toEqual([0, ''])
+  expect(JSON.parse(exported.out)).toMatchObject({ v: 1, subject: 'thread', subject_id: id, state: 'ready', file })
+  const verified = await run(['audit', 'verify', file])
+  expect([verified.code, verified.out]).toEqual([0, expect.stringContaining('1 threads, 1 messages')])
+  const plan = await run(['relay', 'erase', id, '--plan', ...signIn])
+  expect([plan.code, plan.out]).toEqual([0, expect.stringContaining('takes away 1 messages of 1 threads (1 open)')])
+  const erased = await run(['relay', 'erase', id, '--yes', '--json', ...signIn])
+  expect([erased.code, JSON.parse(erased.out)]).toMatchObject([
+    0,
+    { state: 'done', counts: { messages: 1 }, receipt: { receipt: expect.any(String) } },
+  ])
+  const again = await run(['relay', 'export', id, '--out', file, ...signIn])
+  expect(again.code).toBe(0)
+  expect((await run(['audit', 'verify', file])).out).toMatch(/erased +1 messages, on request/)
 })

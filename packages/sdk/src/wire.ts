@@ -1315,6 +1315,36 @@ export type EndpointWithSecret = {
   secret_shown?: boolean
 }
 
+/** What an erasure takes away, and how it stands. */
+export type Erasure = {
+  id: string
+  subject: 'thread' | 'relay_grant' | 'card'
+  subject_id: string
+  state: 'planned' | 'running' | 'done' | 'cancelled'
+  plan: {
+    threads: number
+    open_threads: number
+    messages: number
+    tasks: number
+    deliveries: number
+    exports: number
+  }
+  stays: string[]
+  counts: {
+    threads: number
+    messages: number
+    tasks: number
+    deliveries: number
+    keys: number
+  } | null
+  event_id: string | null
+  planned_by: string
+  created_at: string
+  confirmed_by: string | null
+  confirmed_at: string | null
+  finished_at: string | null
+}
+
 /** What happened, who did it and to what. It holds ids, states and names of fields, never content. */
 export type Event = {
   id: string
@@ -1441,6 +1471,26 @@ export type ExplainedRequest = {
     result: 'passed' | 'refused' | 'asks' | 'not_reached' | 'not_tried'
     detail: { [member: string]: Json }
   }[]
+}
+
+/** One side of a thread, a relay grant or a card, taken out as JSON Lines. */
+export type Export = {
+  id: string
+  subject: 'thread' | 'relay_grant' | 'card'
+  subject_id: string
+  side: 'owner' | 'caller'
+  state: 'running' | 'ready' | 'failed' | 'expired'
+  requested_by: string
+  event_id: string
+  threads: number
+  written: number
+  bytes: number
+  checkpoint_size: number | null
+  lines_hash: string | null
+  error: string | null
+  created_at: string
+  finished_at: string | null
+  expires_at: string | null
 }
 
 export type FetchedSignIn = {
@@ -2080,6 +2130,14 @@ export type KindStats = {
 export type Labels = {
   roles: string[]
   access_levels: string[]
+}
+
+/** What is held is neither erased nor does it expire. */
+export type LegalHold = {
+  id: string
+  subject: 'tenant' | 'card' | 'relay_grant' | 'thread'
+  reason: string | null
+  held: true
 }
 
 /** What a person does from the page of a review link besides answering. */
@@ -10384,6 +10442,148 @@ export type Routes = {
     body: undefined
     answers: {
       200: AgentHealth
+    }
+  }
+  'POST /exports': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      subject: 'thread' | 'relay_grant' | 'card'
+      /** Of the thread, the relay grant or the card. */
+      id: string
+    }
+    answers: {
+      202: Export
+    }
+  }
+  'GET /exports': {
+    params: Record<string, never>
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: Export[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /exports/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Export
+    }
+  }
+  'GET /exports/:id/pieces/:n': {
+    params: { id: string; n: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        n: number
+        text: string
+        next: number | null
+      }
+    }
+  }
+  'POST /erasures': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      subject: 'thread' | 'relay_grant' | 'card'
+      /** Of the thread, the relay grant or the card. */
+      id: string
+    }
+    answers: {
+      202: Erasure
+    }
+  }
+  'GET /erasures': {
+    params: Record<string, never>
+    query: { limit?: number; cursor?: string }
+    body: undefined
+    answers: {
+      200: {
+        data: Erasure[]
+        /** Hand it back as `cursor` for what follows; null at the end. */
+        next_cursor: string | null
+      }
+    }
+  }
+  'GET /erasures/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        id: string
+        subject: 'thread' | 'relay_grant' | 'card'
+        subject_id: string
+        state: 'planned' | 'running' | 'done' | 'cancelled'
+        plan: {
+          threads: number
+          open_threads: number
+          messages: number
+          tasks: number
+          deliveries: number
+          exports: number
+        }
+        stays: string[]
+        counts: {
+          threads: number
+          messages: number
+          tasks: number
+          deliveries: number
+          keys: number
+        } | null
+        event_id: string | null
+        planned_by: string
+        created_at: string
+        confirmed_by: string | null
+        confirmed_at: string | null
+        finished_at: string | null
+        receipt: {
+          receipt: string
+          kid: string
+          sealed: boolean
+        } | null
+      }
+    }
+  }
+  'POST /erasures/:id/confirm': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      202: Erasure
+    }
+  }
+  'POST /erasures/:id/cancel': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: Erasure
+    }
+  }
+  'PUT /holds/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      reason?: string
+    }
+    answers: {
+      200: LegalHold
+    }
+  }
+  'DELETE /holds/:id': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
     }
   }
   'POST /cards/import': {

@@ -46,8 +46,8 @@ var SIGNATURE = /^— ([^\s+]+) ([A-Za-z0-9+/=]+)$/;
 var keyId = (name, key) => createHash2("sha256").update(`${name}
 `).update(ALGORITHM).update(key).digest().subarray(0, 4);
 var verifierKey = (name, key) => `${name}+${keyId(name, key).toString("hex")}+${Buffer.concat([ALGORITHM, key]).toString("base64")}`;
-function parseVerifier(text) {
-  const [, name, id, encoded] = VERIFIER.exec(text.trim()) ?? [];
+function parseVerifier(text2) {
+  const [, name, id, encoded] = VERIFIER.exec(text2.trim()) ?? [];
   if (!name || !id || !encoded) return null;
   const bytes = Buffer.from(encoded, "base64");
   const key = bytes.subarray(1);
@@ -55,8 +55,8 @@ function parseVerifier(text) {
   return { name, id: keyId(name, key), key };
 }
 function parseCheckpoint(note) {
-  const [text, tail] = note.split("\n\n");
-  const [origin, size, root, ...rest] = (text ?? "").split("\n");
+  const [text2, tail] = note.split("\n\n");
+  const [origin, size, root, ...rest] = (text2 ?? "").split("\n");
   const lines = (tail ?? "").split("\n").filter((line) => line !== "");
   if (!origin || !size || !root || rest.length > 0 || lines.length === 0 || !/^(0|[1-9]\d{0,14})$/.test(size)) return null;
   const hash4 = Buffer.from(root, "base64");
@@ -66,7 +66,7 @@ function parseCheckpoint(note) {
     const bytes = Buffer.from(encoded, "base64");
     return { name, id: bytes.subarray(0, 4), signature: bytes.subarray(4) };
   });
-  return { origin, size: Number(size), root: hash4, text: `${text}
+  return { origin, size: Number(size), root: hash4, text: `${text2}
 `, signatures };
 }
 var isSignedBy = (note, verifiers) => note.signatures.some(
@@ -176,9 +176,9 @@ function growTree() {
 // packages/server/src/std/id.ts
 var ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 var BODY = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
-function decode(text) {
+function decode(text2) {
   let value = 0n;
-  for (const char of text) value = value << 5n | BigInt(ALPHABET.indexOf(char));
+  for (const char of text2) value = value << 5n | BigInt(ALPHABET.indexOf(char));
   const bytes = new Uint8Array(16);
   for (let i = 15; i >= 0; i--) {
     bytes[i] = Number(value & 255n);
@@ -189,7 +189,7 @@ function decode(text) {
 var pool = new Uint8Array(4096);
 var used = pool.length;
 var toUuid = (bytes) => Buffer.from(bytes).toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-var isId = (prefix, text) => typeof text === "string" && text.startsWith(`${prefix}_`) && BODY.test(text.slice(prefix.length + 1));
+var isId = (prefix, text2) => typeof text2 === "string" && text2.startsWith(`${prefix}_`) && BODY.test(text2.slice(prefix.length + 1));
 var tenantUuid = (wire) => isId("ten", wire) ? toUuid(decode(wire.slice(4))) : null;
 
 // packages/server/src/events/audit/verify.ts
@@ -321,9 +321,9 @@ function verifiersFor(note, closing, { keys = [], publicKeys = [] }) {
   return { trusted, verifiers: verifiersOf(trusted ? [...keys, ...published] : closing.verifier_keys) };
 }
 function verifiersOf(keys) {
-  return keys.map((text) => {
-    const verifier = parseVerifier(text);
-    if (!verifier) throw new Bad("unreadable", `"${text.slice(0, 80)}" is not the key of a verifier.`);
+  return keys.map((text2) => {
+    const verifier = parseVerifier(text2);
+    if (!verifier) throw new Bad("unreadable", `"${text2.slice(0, 80)}" is not the key of a verifier.`);
     return verifier;
   });
 }
@@ -376,8 +376,8 @@ var HASH = Buffer.from('","hash":"');
 var EVENT = Buffer.from('","event":');
 var DIGEST = Buffer.from('","digest":"');
 var BRACE = 125;
-function isAt(bytes, at, text) {
-  for (let i = 0; i < text.length; i++) if (bytes[at + i] !== text[i]) return false;
+function isAt(bytes, at, text2) {
+  for (let i = 0; i < text2.length; i++) if (bytes[at + i] !== text2[i]) return false;
   return true;
 }
 function readLine(bytes) {
@@ -412,8 +412,8 @@ async function* linesOf(chunks) {
   }
   if (rest.length > 0) yield [rest];
 }
-function uuidOf(text) {
-  const uuid = tenantUuid(text.slice(-30));
+function uuidOf(text2) {
+  const uuid = tenantUuid(text2.slice(-30));
   if (!uuid) throw new Bad("unreadable", "Nothing says whose log this is.");
   return uuid;
 }
@@ -424,24 +424,236 @@ function tenantOf(event) {
 
 // packages/server/src/events/audit/verify-file.ts
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from "node:fs";
-var CHUNK = 1048576;
-async function verifyFile(file2, options = {}) {
-  const last = lastLine(file2);
-  return verifyLog(() => createReadStream(file2, { highWaterMark: CHUNK }), last, options);
+
+// packages/server/src/crypto/canonical.ts
+var EXACT_NUMBER = /* @__PURE__ */ Symbol.for("countersign.number");
+var SURROGATE = /[\ud800-\udfff]/;
+var LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
+function text(value) {
+  if (SURROGATE.test(value) && LONE_SURROGATE.test(value)) throw new TypeError("A lone surrogate has no canonical JSON.");
+  return JSON.stringify(value);
 }
-function lastLine(file2) {
-  const fd = openSync(file2, "r");
-  try {
-    const { size } = fstatSync(fd);
-    const length = Math.min(size, CHUNK);
-    const bytes = Buffer.alloc(length);
-    readSync(fd, bytes, 0, length, size - length);
-    let end = bytes.length;
-    while (end > 0 && (bytes[end - 1] === 10 || bytes[end - 1] === 13)) end -= 1;
-    return bytes.subarray(bytes.subarray(0, end).lastIndexOf(10) + 1, end);
-  } finally {
-    closeSync(fd);
+function canonical(value) {
+  if (value === null || typeof value === "boolean") return String(value);
+  if (typeof value === "string") return text(value);
+  if (typeof value === "number") {
+    if (!Number.isFinite(value)) throw new TypeError("NaN and Infinity have no canonical JSON.");
+    return JSON.stringify(value);
   }
+  if (typeof value !== "object") throw new TypeError(`A ${typeof value} has no canonical JSON.`);
+  if (EXACT_NUMBER in value) return String(value[EXACT_NUMBER]);
+  if ("toJSON" in value && typeof value.toJSON === "function") return canonical(value.toJSON());
+  if (Array.isArray(value)) return `[${value.map((item) => canonical(item)).join(",")}]`;
+  let said = "";
+  for (const name of Object.keys(value).sort()) {
+    const member = value[name];
+    if (member !== void 0) said += `${said === "" ? "" : ","}${text(name)}:${canonical(member)}`;
+  }
+  return `{${said}}`;
+}
+
+// packages/server/src/crypto/token.ts
+import { createHmac, hash as hash3, randomInt as nodeRandomInt, randomBytes, timingSafeEqual } from "node:crypto";
+var sha256 = (data) => hash3("sha256", data, "buffer");
+var sha256Hex = (data) => hash3("sha256", data, "hex");
+
+// packages/server/src/http/json.ts
+var Digits = class {
+  text;
+  constructor(text2) {
+    this.text = text2;
+  }
+  get [EXACT_NUMBER]() {
+    return this.text;
+  }
+  /** What JSON.stringify sees: a text, for a rounded number would be another number. `writeJson` writes the number itself. */
+  toJSON() {
+    return this.text;
+  }
+  toString() {
+    return this.text;
+  }
+  valueOf() {
+    return Number(this.text);
+  }
+};
+var JsonRefused = class extends Error {
+  at;
+  constructor(why, at) {
+    super(why);
+    this.name = "JsonRefused";
+    this.at = at;
+  }
+};
+var MAX_DEPTH = 64;
+var MAX_KEYS = 1e4;
+var utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+function readJson(text2) {
+  const reader = new Reader(text2);
+  const value = reader.value(0);
+  reader.end();
+  return value;
+}
+var NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+var PLAIN = /[ !#-[\]-\ud7ff\ue000-\uffff]*/y;
+var RUN = /[ !#-[\]-\uffff]+/y;
+var LONE_SURROGATE2 = new RegExp("\\p{Surrogate}", "u");
+var ESCAPES = { '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "	" };
+var HEX4 = /^[0-9a-fA-F]{4}$/;
+var Reader = class {
+  text;
+  at = 0;
+  keys = 0;
+  constructor(text2) {
+    this.text = text2;
+  }
+  refuse(why) {
+    throw new JsonRefused(why, this.at);
+  }
+  space() {
+    for (; ; ) {
+      const code = this.text.charCodeAt(this.at);
+      if (code !== 32 && code !== 10 && code !== 13 && code !== 9) return code;
+      this.at++;
+    }
+  }
+  end() {
+    this.space();
+    if (this.at < this.text.length) this.refuse("Something follows the end of the JSON value.");
+  }
+  value(depth) {
+    const code = this.space();
+    if (code === 123) return this.object(depth + 1);
+    if (code === 91) return this.array(depth + 1);
+    if (code === 34) return this.string();
+    if (code === 45 || code >= 48 && code <= 57) return this.number();
+    if (this.word("true")) return true;
+    if (this.word("false")) return false;
+    if (this.word("null")) return null;
+    return this.refuse(Number.isNaN(code) ? "The JSON ends too early." : "A JSON value was expected.");
+  }
+  word(word) {
+    if (!this.text.startsWith(word, this.at)) return false;
+    this.at += word.length;
+    return true;
+  }
+  deeper(depth) {
+    if (depth > MAX_DEPTH) this.refuse(`The JSON is nested deeper than ${MAX_DEPTH} levels.`);
+    this.at++;
+  }
+  object(depth) {
+    this.deeper(depth);
+    const object = {};
+    if (this.space() === 125) {
+      this.at++;
+      return object;
+    }
+    for (; ; ) {
+      if (this.space() !== 34) this.refuse("A member name in double quotes was expected.");
+      const name = this.string();
+      if (name === "__proto__") this.refuse("A member may not be called __proto__.");
+      if (Object.hasOwn(object, name)) this.refuse(`The member ${JSON.stringify(name.slice(0, 64))} stands twice.`);
+      if (++this.keys > MAX_KEYS) this.refuse(`The JSON has more than ${MAX_KEYS.toLocaleString("en")} members.`);
+      if (this.space() !== 58) this.refuse("A colon was expected.");
+      this.at++;
+      object[name] = this.value(depth);
+      const code = this.space();
+      this.at++;
+      if (code === 125) return object;
+      if (code !== 44) {
+        this.at--;
+        this.refuse("A comma or a closing brace was expected.");
+      }
+    }
+  }
+  array(depth) {
+    this.deeper(depth);
+    const array = [];
+    if (this.space() === 93) {
+      this.at++;
+      return array;
+    }
+    for (; ; ) {
+      array.push(this.value(depth));
+      const code = this.space();
+      this.at++;
+      if (code === 93) return array;
+      if (code !== 44) {
+        this.at--;
+        this.refuse("A comma or a closing bracket was expected.");
+      }
+    }
+  }
+  number() {
+    NUMBER.lastIndex = this.at;
+    const text2 = NUMBER.exec(this.text)?.[0];
+    if (text2 === void 0) return this.refuse("A number was expected.");
+    this.at += text2.length;
+    const next = this.text.charCodeAt(this.at);
+    if (next >= 48 && next <= 57 || next === 46) this.refuse("This is not a number as JSON writes it.");
+    const value = Number(text2);
+    return String(value) === text2 || sameDecimal(String(value), text2) ? value : new Digits(text2);
+  }
+  string() {
+    const from = ++this.at;
+    PLAIN.lastIndex = from;
+    PLAIN.exec(this.text);
+    const until = PLAIN.lastIndex;
+    if (this.text.charCodeAt(until) === 34) {
+      this.at = until + 1;
+      return this.text.slice(from, until);
+    }
+    return this.hardString(from, until);
+  }
+  hardString(from, until) {
+    let out = this.text.slice(from, until);
+    this.at = until;
+    for (; ; ) {
+      const code = this.text.charCodeAt(this.at);
+      if (Number.isNaN(code)) this.refuse("A text is not closed.");
+      if (code === 34) {
+        this.at++;
+        if (LONE_SURROGATE2.test(out)) this.refuse("A text holds half of a surrogate pair.");
+        return out;
+      }
+      if (code < 32) this.refuse("A control character stands unescaped in a text.");
+      if (code === 92) {
+        out += this.escape();
+        continue;
+      }
+      RUN.lastIndex = this.at;
+      out += RUN.exec(this.text)[0];
+      this.at = RUN.lastIndex;
+    }
+  }
+  escape() {
+    const letter = this.text[this.at + 1] ?? "";
+    if (letter !== "u") {
+      const char = ESCAPES[letter];
+      if (char === void 0) return this.refuse("This escape is unknown to JSON.");
+      this.at += 2;
+      return char;
+    }
+    const hex2 = this.text.slice(this.at + 2, this.at + 6);
+    if (!HEX4.test(hex2)) this.refuse("Four hexadecimal digits were expected.");
+    if (hex2 === "0000") this.refuse("U+0000 may not stand in a text.");
+    this.at += 6;
+    return String.fromCharCode(Number.parseInt(hex2, 16));
+  }
+};
+function sameDecimal(a, b) {
+  if (a === "Infinity" || a === "-Infinity") return false;
+  const x = decimal(a);
+  const y = decimal(b);
+  return x.digits === y.digits && (x.digits === "" || x.negative === y.negative && x.exponent === y.exponent);
+}
+function decimal(text2) {
+  const [, sign, whole = "", fraction = "", exponent = "0"] = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(
+    text2
+  );
+  const all2 = (whole + fraction).replace(/^0+/, "");
+  const digits = all2.replace(/0+$/, "");
+  return { negative: sign === "-", digits, exponent: Number(exponent) - fraction.length + (all2.length - digits.length) };
 }
 
 // packages/server/src/crypto/assertion.ts
@@ -449,7 +661,7 @@ import { createHash as createHash4, createPublicKey as createPublicKey2, verify 
 var USER_VERIFIED = 4;
 var decisionChallenge = (decisionSha256, nonce) => createHash4("sha256").update("countersign/decision/v1\n").update(Buffer.from(decisionSha256, "hex")).update(nonce).digest();
 function verifyAssertion(passkey, decisionSha256) {
-  const read2 = (text) => Buffer.from(text, "base64url");
+  const read2 = (text2) => Buffer.from(text2, "base64url");
   const clientData = read2(passkey.client_data_json);
   const authenticator = read2(passkey.authenticator_data);
   const expected = decisionChallenge(decisionSha256, read2(passkey.nonce)).toString("base64url");
@@ -477,10 +689,6 @@ function publicKeyOf(der) {
   }
 }
 
-// packages/server/src/crypto/token.ts
-import { createHmac, hash as hash3, randomInt as nodeRandomInt, randomBytes, timingSafeEqual } from "node:crypto";
-var sha256 = (data) => hash3("sha256", data, "buffer");
-
 // packages/server/src/events/audit/verify-receipt.ts
 var Failed = class extends Error {
   part;
@@ -489,12 +697,12 @@ var Failed = class extends Error {
     this.part = part;
   }
 };
-function verifyReceipt(text, keys) {
+function verifyReceipt(text2, keys) {
   const checked = [];
   const absent = [];
   let receipt = null;
   try {
-    const jws = parseJws(tokenOf(text));
+    const jws = parseJws(tokenOf(text2));
     if (jws?.header.typ !== "countersign-receipt+jws") throw new Failed("form", "This is not a receipt.");
     const key = findKey(keys.receipt, jws.header.kid);
     if (!key) throw new Failed("key", `The keys that you gave do not hold ${jws.header.kid}.`);
@@ -570,18 +778,18 @@ function checkNote(seal, tenantId, audit, checked, absent) {
   checked.push("checkpoint");
 }
 var hex = (bytes) => bytes.toString("hex");
-function readObject(text) {
+function readObject(text2) {
   try {
-    const value = JSON.parse(text);
+    const value = JSON.parse(text2);
     return typeof value === "object" && value !== null && !Array.isArray(value) ? value : null;
   } catch (error) {
     if (error instanceof SyntaxError) return null;
     throw error;
   }
 }
-var tokenOf = (text) => {
-  const { receipt } = readObject(text) ?? {};
-  return typeof receipt === "string" ? receipt : text;
+var tokenOf = (text2) => {
+  const { receipt } = readObject(text2) ?? {};
+  return typeof receipt === "string" ? receipt : text2;
 };
 function findKey(published, kid) {
   const { keys } = published ?? {};
@@ -604,6 +812,194 @@ function saysOf({ task_id, event_id, seal, decisions = [] }, absent) {
   return `${what} is genuine, ${sealed}.${attested.join("")}${absent.length > 0 ? ` Not in it, so not checked: ${absent.join(", ")}.` : ""}`;
 }
 
+// packages/server/src/events/audit/verify-side.ts
+var EXPORT_TYPE = "countersign-relay-export+jws";
+var FIRST2 = '{"export":';
+var Bad2 = class extends Error {
+  fault;
+  line;
+  constructor(fault, says, line = null) {
+    super(says);
+    this.fault = fault;
+    this.line = line;
+  }
+};
+var isSide = (firstLine) => firstLine.subarray(0, FIRST2.length).toString() === FIRST2;
+async function verifySide(lines, last, options = {}) {
+  const state = {
+    ...{
+      verdict: "sound",
+      says: "",
+      first_bad_line: null,
+      export: null,
+      threads: 0,
+      messages: 0,
+      events: 0,
+      digests: 0,
+      receipts: 0
+    },
+    ...{ expired: [], erased: [], key: null }
+  };
+  try {
+    await judge2(lines, last, options, state);
+    const { subject, subject_id, side } = state.export;
+    state.says = `Sound: this is the ${side}’s side of the ${subject?.replace("_", " ")} ${subject_id}, as it was signed.`;
+    return state;
+  } catch (error) {
+    if (!(error instanceof Bad2)) throw error;
+    return { ...state, verdict: error.fault, says: error.message, first_bad_line: error.line };
+  }
+}
+async function judge2(lines, last, options, state) {
+  const closing = readLine2(last)?.checkpoint;
+  if (!closing) throw new Bad2("truncated", "The export has no closing line: its end is missing.");
+  const note = typeof closing.note === "string" ? parseCheckpoint(closing.note) : null;
+  if (!note) throw new Bad2("unreadable", "The closing line holds no note of a checkpoint.");
+  const verifiers = verifiersFor2(note, closing, options, state);
+  if (!isSignedBy(note, verifiers)) throw new Bad2("bad_signature", "No key that counts signed the note.");
+  checkSignature2(closing, verifiers);
+  const uuid = tenantUuid(note.origin.slice(-30));
+  if (!uuid) throw new Bad2("unreadable", "Nothing says whose record this is.");
+  const check = { note, link: chainHex(uuid), hashes: /* @__PURE__ */ new Map(), keys: { keys: closing.receipt_keys } };
+  let [count, hash4] = [0, Buffer.alloc(32)];
+  for await (const bytes of lines) {
+    const line = readLine2(bytes);
+    if (!line) throw new Bad2("unreadable", `Line ${count + 1} is no line of an export.`, count + 1);
+    if (line.checkpoint) break;
+    count++;
+    hash4 = sha256(Buffer.concat([hash4, bytes]));
+    checkLine(line, count, check, state);
+  }
+  if (count < closing.lines) throw new Bad2("truncated", `${closing.lines - count} lines are missing.`);
+  if (count > closing.lines || hash4.toString("hex") !== closing.lines_hash)
+    throw new Bad2("altered", "The lines are not those that were signed: one was changed, added, left out or moved.");
+  if (state.export?.id !== closing.export_id) throw new Bad2("altered", "The first line is of another export.", 1);
+}
+function checkLine(line, at, check, state) {
+  if (line.export) state.export = line.export;
+  if (line.thread) {
+    state.threads++;
+    check.hashes.clear();
+  }
+  if (line.sealed) checkSealed(line.sealed, at, check, state);
+  if (line.message) checkMessage(line.message, at, check, state);
+  if (line.receipt) {
+    const { valid, says } = verifyReceipt(line.receipt.receipt, { receipt: check.keys });
+    if (!valid) throw new Bad2("altered", `The receipt of ${line.receipt.task_id} is not genuine: ${says}`, at);
+    state.receipts++;
+  }
+}
+function checkSealed({ seq, prev_hash, hash: hash4, event, digest, proof }, at, check, state) {
+  const { note, link, hashes } = check;
+  const own = event === void 0 ? digest : digestHex(Buffer.from(event));
+  if (own === void 0 || link(seq, prev_hash, own) !== hash4)
+    throw new Bad2("altered", `Event ${seq} is not what was sealed.`, at);
+  const ways = proof.map((one) => Buffer.from(one, "hex"));
+  if (!provesInclusion(seq - 1, note.size, leafHash(Buffer.from(hash4, "hex")), ways, note.root))
+    throw new Bad2("forked", `Event ${seq} is not in the record that the note signs.`, at);
+  state.events++;
+  if (event === void 0) {
+    state.digests++;
+    return;
+  }
+  const { type, data = {} } = JSON.parse(event);
+  if (/^(?:message\.accepted|artifact\.)/.test(type) && typeof data.message_id === "string")
+    hashes.set(data.message_id, String(data.payload_hash));
+}
+function checkMessage(said, at, { hashes }, state) {
+  state.messages++;
+  if (said.payload_state === "expired") state.expired.push(said.id);
+  if (said.payload_state === "erased") state.erased.push(said.id);
+  const sealed = hashes.get(said.id);
+  if (sealed !== void 0 && sealed !== said.payload_hash)
+    throw new Bad2("altered", `The record has another hash of ${said.id}.`, at);
+  if (said.parts === void 0) {
+    if (said.payload_state === "present")
+      throw new Bad2("altered", `${said.id} says that its contents are here, and they are not.`, at);
+    return;
+  }
+  const { parts, skill, thread_id } = said;
+  if (`sha256:${sha256Hex(canonical({ parts, skill, thread_id }))}` !== said.payload_hash)
+    throw new Bad2("altered", `${said.id} is not what was accepted.`, at);
+}
+function verifiersFor2(note, closing, { keys = [], publicKeys = [] }, state) {
+  const brought = [...keys, ...publicKeys.map((key) => verifierKey(note.origin, key))];
+  state.key = brought.length > 0 ? "trusted" : "from the file";
+  return (brought.length > 0 ? brought : closing.verifier_keys).map((text2) => {
+    const verifier = parseVerifier(text2);
+    if (!verifier) throw new Bad2("unreadable", `"${text2.slice(0, 80)}" is not the key of a verifier.`);
+    return verifier;
+  });
+}
+function checkSignature2(closing, verifiers) {
+  const { export_id, lines, lines_hash, note, receipt_keys } = closing;
+  const jws = parseJws(closing.signature);
+  const said = canonical({ v: 1, export_id, lines, lines_hash, note, receipt_keys });
+  if (jws?.header.typ !== EXPORT_TYPE || jws.payload !== said || !verifiers.some(({ key }) => jws.verify(key)))
+    throw new Bad2("bad_signature", "The signature of the closing line is wrong.");
+}
+function readLine2(bytes) {
+  try {
+    const line = parsed(bytes.toString("utf8"));
+    return typeof line === "object" && line !== null ? line : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+function parsed(text2) {
+  try {
+    return readJson(text2);
+  } catch (error) {
+    if (error instanceof JsonRefused) return JSON.parse(text2);
+    throw error;
+  }
+}
+
+// packages/server/src/events/audit/verify-file.ts
+var CHUNK = 1048576;
+async function verifyFile(file2, options = {}) {
+  const last = lastLine(file2);
+  if (isSide(firstBytes(file2))) return verifySide(linesOf2(file2), last, options);
+  return verifyLog(() => createReadStream(file2, { highWaterMark: CHUNK }), last, options);
+}
+async function* linesOf2(file2) {
+  let rest = Buffer.alloc(0);
+  for await (const chunk of createReadStream(file2, { highWaterMark: CHUNK })) {
+    const bytes = Buffer.concat([rest, chunk]);
+    let at = 0;
+    for (let end = bytes.indexOf(10); end !== -1; end = bytes.indexOf(10, at)) {
+      yield bytes.subarray(at, end);
+      at = end + 1;
+    }
+    rest = bytes.subarray(at);
+  }
+  if (rest.length > 0) yield rest;
+}
+function firstBytes(file2) {
+  const fd = openSync(file2, "r");
+  try {
+    const bytes = Buffer.alloc(16);
+    return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
+  } finally {
+    closeSync(fd);
+  }
+}
+function lastLine(file2) {
+  const fd = openSync(file2, "r");
+  try {
+    const { size } = fstatSync(fd);
+    const length = Math.min(size, CHUNK);
+    const bytes = Buffer.alloc(length);
+    readSync(fd, bytes, 0, length, size - length);
+    let end = bytes.length;
+    while (end > 0 && (bytes[end - 1] === 10 || bytes[end - 1] === 13)) end -= 1;
+    return bytes.subarray(bytes.subarray(0, end).lastIndexOf(10) + 1, end);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 // packages/server/src/events/audit/standalone.ts
 var USAGE = `node verify.mjs <export.ndjson> [--keys audit-keys.json] [--key <verifier key>] [--against <older note>]
 node verify.mjs --receipt <receipt> --receipt-keys receipt-keys.json [--keys audit-keys.json]
@@ -617,10 +1013,10 @@ var read = (path) => path === void 0 ? void 0 : readFileSync(path, "utf8");
 async function main() {
   const [receipt] = all("--receipt");
   if (receipt) {
-    const keys = { receipt: JSON.parse(read(all("--receipt-keys")[0]) ?? "{}"), audit: parsed(read(all("--keys")[0])) };
-    const { valid, failed, says: says2 } = verifyReceipt(read(receipt), keys);
-    process.stdout.write(valid ? `${says2}
-` : `Not genuine (${failed}): ${says2}
+    const keys = { receipt: JSON.parse(read(all("--receipt-keys")[0]) ?? "{}"), audit: parsed2(read(all("--keys")[0])) };
+    const { valid, failed, says } = verifyReceipt(read(receipt), keys);
+    process.stdout.write(valid ? `${says}
+` : `Not genuine (${failed}): ${says}
 `);
     return valid ? 0 : 1;
   }
@@ -629,12 +1025,13 @@ async function main() {
     return EXIT.unreadable;
   }
   const options = verifierOptions({ keys: all("--key"), keyFile: read(all("--keys")[0]), against: read(all("--against")[0]) });
-  const { verdict, says, first_bad_seq } = await verifyFile(file, options);
-  process.stdout.write(`${verdict}: ${says}${first_bad_seq === null ? "" : ` (first bad: ${first_bad_seq})`}
+  const said = await verifyFile(file, options);
+  const bad = "first_bad_line" in said ? said.first_bad_line : said.first_bad_seq;
+  process.stdout.write(`${said.verdict}: ${said.says}${bad === null ? "" : ` (first bad: ${bad})`}
 `);
-  return EXIT[verdict];
+  return EXIT[said.verdict];
 }
-var parsed = (text) => text === void 0 ? void 0 : JSON.parse(text);
+var parsed2 = (text2) => text2 === void 0 ? void 0 : JSON.parse(text2);
 process.exitCode = await main().catch((error) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}
 `);

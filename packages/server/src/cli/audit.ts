@@ -6,6 +6,7 @@ import { type Countersign, Problem } from '@countersign/sdk'
 import type { Command } from 'commander'
 import type { LogVerdict } from '../events/audit/verify.ts'
 import type { ReceiptVerdict } from '../events/audit/verify-receipt.ts'
+import type { SideVerdict } from '../events/audit/verify-side.ts'
 import { print } from './output.ts'
 import type { Door } from './tasks.ts'
 
@@ -146,7 +147,7 @@ const filesOf = ({ key, keys, against }: VerifyFlags) => ({
 })
 
 /** A file that cannot be opened is unreadable, by the same exit code as one that makes no sense. */
-async function readable(verify: () => Promise<LogVerdict>): Promise<LogVerdict> {
+async function readable(verify: () => Promise<LogVerdict | SideVerdict>): Promise<LogVerdict | SideVerdict> {
   try {
     return await verify()
   } catch (error) {
@@ -174,12 +175,41 @@ async function checkReceipt({ client, output }: Door, file: string, { keys, audi
 const describeReceipt = ({ valid, failed, says, checked }: ReceiptVerdict): string =>
   valid ? `genuine   ${says}\nchecked   ${checked.join(', ')}` : `not genuine: ${failed}\n${says}`
 
-function describeVerdict({ verdict, says, first_bad_seq, events, digests, size, root, key }: LogVerdict): string {
+function describeVerdict(said: LogVerdict | SideVerdict): string {
+  if ('first_bad_line' in said) return describeSide(said)
+  const { verdict, says, first_bad_seq, events, digests, size, root, key } = said
   const lines = [
     `${verdict}  ${says}`,
     first_bad_seq === null ? '' : `first bad ${first_bad_seq}`,
     `events    ${events}${digests > 0 ? `, of ${digests} only the digest: their text was removed when its time was over` : ''}`,
     size === null ? '' : `log       ${size} events, root ${root}`,
+    key === 'from the file' && verdict === 'sound'
+      ? 'key       from the file itself: name one that you kept with --keys to know who signed'
+      : '',
+  ]
+  return lines.filter(Boolean).join('\n')
+}
+
+function describeSide({
+  verdict,
+  says,
+  first_bad_line,
+  threads,
+  messages,
+  events,
+  digests,
+  receipts,
+  expired,
+  erased,
+  key,
+}: SideVerdict): string {
+  const lines = [
+    `${verdict}  ${says}`,
+    first_bad_line === null ? '' : `first bad line ${first_bad_line}`,
+    `holds     ${threads} threads, ${messages} messages, ${events} sealed events, ${receipts} receipts`,
+    digests > 0 ? `digests   ${digests} events by digest alone: their text was removed when its time was over` : '',
+    expired.length > 0 ? `expired   ${expired.length} messages, whose time was over: ${expired.slice(0, 5).join(', ')}` : '',
+    erased.length > 0 ? `erased    ${erased.length} messages, on request: ${erased.slice(0, 5).join(', ')}` : '',
     key === 'from the file' && verdict === 'sound'
       ? 'key       from the file itself: name one that you kept with --keys to know who signed'
       : '',

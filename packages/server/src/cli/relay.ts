@@ -4,6 +4,7 @@ import { CardRefused, Problem, type RouteAnswer, type RouteBody, verifyCard } fr
 import type { Command } from 'commander'
 import { confirm } from './confirm.ts'
 import { EndsWith, plain, plainLines, print, table, usage } from './output.ts'
+import { leavingCommands } from './relay-leaving.ts'
 import { serveCommands } from './relay-serve.ts'
 import { threadCommands } from './relay-threads.ts'
 import type { Door } from './tasks.ts'
@@ -31,6 +32,7 @@ export function relayCommand(program: Command, door: Door): void {
   requests(relay, door)
   threadCommands(relay, door)
   serveCommands(relay, door)
+  leavingCommands(relay, door)
 }
 
 function cards(relay: Command, door: Door): void {

@@ -259,6 +259,13 @@ export const TABLES: Record<string, Table> = {
   card_claims: { kind: 'tenant' },
   relay_limited: { kind: 'tenant' },
   contacts: { kind: 'tenant' },
+  holds: { kind: 'tenant' },
+  exports: {
+    kind: 'tenant',
+    indexes: { exports_subject: 'what is erased goes from the exports of both sides, by an engine function (R109)' },
+  },
+  export_chunks: { kind: 'tenant' },
+  erasures: { kind: 'tenant' },
   // the way out
   egress_allows: { kind: 'tenant' },
   // status

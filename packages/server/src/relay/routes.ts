@@ -2,8 +2,11 @@
 import type { Route } from '../http/route.ts'
 import { cardRootRoutes, cardRoutes } from './cards/routes.ts'
 import { domainRoutes } from './domains/routes.ts'
+import { erasureRoutes } from './erasures/routes.ts'
+import { exportRoutes } from './exports/routes.ts'
 import { grantRoutes } from './grants/routes.ts'
 import { healthRoutes } from './health/routes.ts'
+import { holdRoutes } from './holds/routes.ts'
 import type { RelayHouse } from './house.ts'
 import { listingRoutes } from './listing/routes.ts'
 import { peerRoutes } from './peers/routes.ts'
@@ -21,6 +24,9 @@ export const relayRoutes = (house: RelayHouse): Route[] => [
   ...sandboxRoutes(house),
   ...domainRoutes(house),
   ...healthRoutes(house),
+  ...exportRoutes(house),
+  ...erasureRoutes(house),
+  ...holdRoutes(house),
 ]
 
 /** At the root of the address, without `/api`: what stands at an agent's own base URL. */

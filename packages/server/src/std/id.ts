@@ -4,7 +4,7 @@ type OfWork = 'task' | 'dec' | 'job' | 'cb' | 'sch' | 'cmt'
 type OfChannels = 'emb' | 'emo' | 'slk' | 'lnk' | 'mid' | 'ltr'
 type OfRouting = 'ver' | 'vrn' | 'ntc' | 'pool' | 'abs'
 type OfTheRelay = 'card' | 'creq' | 'rgr' | 'rtk' | 'ttk' | 'thr' | 'ctx' | 'msg' | 'ctc' | 'blk' | 'dom'
-type OfTheRecord = 'rwp' | 'evt' | 'whe' | 'dlv' | 'rpy' | 'inc' | 'upd' | 'aex'
+type OfTheRecord = 'rwp' | 'evt' | 'whe' | 'dlv' | 'rpy' | 'inc' | 'upd' | 'aex' | 'exp' | 'ers'
 type OfTheVault = 'conn' | 'grt' | 'clt' | 'atz' | 'run' | 'aut' | 'hld' | 'nod' | 'rot' | 'prp'
 export type IdPrefix = OfTheVault | OfPeople | OfWork | OfChannels | OfRouting | OfTheRecord | OfTheRelay
 

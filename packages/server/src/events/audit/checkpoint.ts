@@ -4,7 +4,7 @@ import { Problem } from '@countersign/sdk'
 import { signCheckpoint } from '../../crypto/ed25519.ts'
 import { consistencyRanges, inclusionRanges, nodesOf, nodesOfRanges, rangeHash } from '../../crypto/merkle.ts'
 import { type Scope, systemScope } from '../../db/scope.ts'
-import { tx } from '../../db/tx.ts'
+import { type Tx, tx } from '../../db/tx.ts'
 import { openCursor, pageOf } from '../../http/cursor.ts'
 import { tenantWire } from '../../std/id.ts'
 import { findEvent } from '../sql.ts'
@@ -171,4 +171,11 @@ export async function getConsistency(house: AuditHouse, scope: Scope, { from, to
     },
     { readOnly: true },
   )
+}
+
+/** The ways of these events (by their sequence) to the root of one checkpoint, each as its proof. */
+export async function provePlaces(t: Tx, scope: Scope, size: number, seqs: readonly number[]): Promise<Buffer[][]> {
+  const ranges = seqs.map((seq) => inclusionRanges(seq - 1, size))
+  const hashOf = await readNodes(t, scope, nodesOfRanges(ranges.flat()))
+  return ranges.map((all) => all.map(([lo, hi]) => rangeHash(lo, hi, hashOf)))
 }

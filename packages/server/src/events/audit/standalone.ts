@@ -29,9 +29,10 @@ async function main(): Promise<number> {
     return EXIT.unreadable
   }
   const options = verifierOptions({ keys: all('--key'), keyFile: read(all('--keys')[0]), against: read(all('--against')[0]) })
-  const { verdict, says, first_bad_seq } = await verifyFile(file, options)
-  process.stdout.write(`${verdict}: ${says}${first_bad_seq === null ? '' : ` (first bad: ${first_bad_seq})`}\n`)
-  return EXIT[verdict]
+  const said = await verifyFile(file, options)
+  const bad = 'first_bad_line' in said ? said.first_bad_line : said.first_bad_seq
+  process.stdout.write(`${said.verdict}: ${said.says}${bad === null ? '' : ` (first bad: ${bad})`}\n`)
+  return EXIT[said.verdict]
 }
 
 const parsed = (text: string | undefined): unknown => (text === undefined ? undefined : JSON.parse(text))

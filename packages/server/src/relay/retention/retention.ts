@@ -1,12 +1,15 @@
 // How long what agents said is kept (relay.md R108, R109): the key of a day is destroyed once the day is over, which makes all of it unreadable at once, in every backup too; then the
-// rows lose their envelopes. Later the thread itself goes. A hold stops both, in the transaction of each step. Killed and run again it goes on.
+// rows lose their envelopes. Later the thread itself goes. A hold stops both, in the transaction of each step: of the whole tenant for all of it, else for what is held, which leaves the
+// key of its day before that goes. Killed and run again it goes on.
 import { type Scope, systemScope } from '../../db/scope.ts'
 import { tx } from '../../db/tx.ts'
 import { eraseSubject } from '../../identity/keys-at-rest/erasure/erase.ts'
+import { heldSubject, keepHeld, leaveDay } from '../holds/hold.ts'
+import { isHeld } from '../holds/sql.ts'
 import type { RelayHouse } from '../house.ts'
 import { changeThread } from '../threads/change.ts'
 import { findCard, lockThread } from '../threads/sql.ts'
-import { blankExpired, findDaysOver, findExpired, findForgotten, findTenants, forgetThreads, isHeld } from './sql.ts'
+import { blankExpired, findDaysOver, findEmptyKeys, findExpired, findForgotten, findTenants, forgetThreads } from './sql.ts'
 
 const BATCH = 200
 
@@ -17,6 +20,7 @@ export async function expirePayloads(house: RelayHouse, signal?: AbortSignal): P
     const tenants = await tx(house.db, systemScope('retention'), (t) => findTenants(t, after), { readOnly: true })
     for (const { id } of tenants) {
       const scope = systemScope('retention', id)
+      await keepHeld(house, id, signal)
       await destroyDays(house, scope, signal)
       done.expired += await blank(house, scope, signal)
       done.forgotten += await forget(house, scope, signal)
@@ -32,7 +36,9 @@ async function destroyDays(house: RelayHouse, scope: Scope, signal?: AbortSignal
   for (const { subject } of days) {
     signal?.throwIfAborted()
     await tx(house.db, scope, async (t) => {
-      if (!(await isHeld(t, scope))) await eraseSubject(t, scope, subject)
+      if (await isHeld(t, scope)) return
+      await leaveDay(house, t, scope, subject)
+      await eraseSubject(t, scope, subject)
     })
   }
 }
@@ -48,6 +54,9 @@ async function blank(house: RelayHouse, scope: Scope, signal?: AbortSignal): Pro
         const card = thread && (await findCard(t, scope, { id: thread.card_id }))
         if (!thread || !card) return false
         const messages = await blankExpired(t, scope, id)
+        // Somebody set a hold since it was found.
+        if (messages === 0) return true
+        for (const { subject } of await findEmptyKeys(t, scope, id)) await eraseSubject(t, scope, subject)
         await changeThread(house, t, scope, thread, card, {}, [{ type: 'payload.expired', data: { messages } }])
         return true
       })
@@ -65,7 +74,7 @@ async function forget(house: RelayHouse, scope: Scope, signal?: AbortSignal): Pr
     const gone = await tx(house.db, scope, async (t) => {
       if (await isHeld(t, scope)) return []
       const found = await findForgotten(t, scope, BATCH)
-      for (const { id } of found) await eraseSubject(t, scope, `thread:${id}`)
+      for (const { id } of found) for (const subject of [`thread:${id}`, heldSubject(id)]) await eraseSubject(t, scope, subject)
       await forgetThreads(
         t,
         found.map(({ id }) => id),

@@ -1,15 +1,9 @@
 // The statements of retention: what is over, and what remains of it (relay.md R108, R109).
 import type { Scope, Tx } from '../../db/tx.ts'
+import { MESSAGE_HELD, THREAD_HELD } from '../holds/sql.ts'
 
 export const findTenants = (t: Tx, after: string | null) => t.rows<{ id: string }>`
   select id from countersign_engine.list_tenants(${after}::uuid, null::uuid, 200::integer)`
-
-// Whoever sets a hold waits for the transaction that goes on, and the next one finds the hold.
-export const isHeld = async (t: Tx, scope: Scope): Promise<boolean> =>
-  (
-    await t.maybe<{ held: boolean }>`
-    select held_at is not null as held from audit_retention where tenant_id = ${scope.tenantId}::uuid for share`
-  )?.held ?? false
 
 /** Days that are wholly over and whose key has not been destroyed. */
 export const findDaysOver = (t: Tx, scope: Scope) => t.rows<{ subject: string }>`
@@ -22,21 +16,30 @@ export const findDaysOver = (t: Tx, scope: Scope) => t.rows<{ subject: string }>
 export const findExpired = (t: Tx, scope: Scope, limit: number) => t.rows<{ thread_id: string }>`
   select distinct m.thread_id from messages m
   where m.tenant_id = ${scope.tenantId}::uuid and m.payload_state = 'present' and m.expires_at < date_trunc('day', ${t.now}::timestamptz at time zone 'UTC') at time zone 'UTC'
+    and not ${MESSAGE_HELD}
   limit ${limit}::integer`
 
 /** The envelopes go for the room that they take. Answers how many messages. */
 export const blankExpired = (t: Tx, scope: Scope, threadId: string) => t.run`
-  update messages set payload = null, payload_state = 'expired'
-  where tenant_id = ${scope.tenantId}::uuid and thread_id = ${threadId}::text and payload_state = 'present'
-    and expires_at < date_trunc('day', ${t.now}::timestamptz at time zone 'UTC') at time zone 'UTC'`
+  update messages m set payload = null, payload_state = 'expired'
+  where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = ${threadId}::text and m.payload_state = 'present' and not ${MESSAGE_HELD}
+    and m.expires_at < date_trunc('day', ${t.now}::timestamptz at time zone 'UTC') at time zone 'UTC'`
 
 export const blankAll = (t: Tx, scope: Scope, threadIds: readonly string[]) => t.run`
   update messages set payload = null, payload_state = 'expired'
   where tenant_id = ${scope.tenantId}::uuid and thread_id = any (${threadIds}::text[]) and payload_state = 'present'`
 
 export const findForgotten = (t: Tx, scope: Scope, limit: number) => t.rows<{ id: string }>`
-  select id from threads where tenant_id = ${scope.tenantId}::uuid and kept_until <= ${t.now}::timestamptz order by kept_until limit ${limit}::integer
-  for update skip locked`
+  select h.id from threads h
+  where h.tenant_id = ${scope.tenantId}::uuid and h.kept_until <= ${t.now}::timestamptz and not ${THREAD_HELD}
+  order by h.kept_until limit ${limit}::integer
+  for update of h skip locked`
 
 /** With its messages, events and tokens, here and in its caller's list. */
 export const forgetThreads = (t: Tx, ids: readonly string[]) => t.run`select countersign_engine.forget_threads(${ids}::text[])`
+
+/** Keys that sealed contents of this thread alone, and that nothing needs any more. */
+export const findEmptyKeys = (t: Tx, scope: Scope, threadId: string) => t.rows<{ subject: string }>`
+  select k.subject from subject_keys k
+  where k.tenant_id = ${scope.tenantId}::uuid and k.destroyed_at is null and k.subject in ('held:' || ${threadId}::text, 'thread:' || ${threadId}::text)
+    and not exists (select from messages m where m.tenant_id = k.tenant_id and m.thread_id = ${threadId}::text and m.subject = k.subject and m.payload_state = 'present')`

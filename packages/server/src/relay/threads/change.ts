@@ -7,6 +7,7 @@ import type { EventData } from '../../events/event.ts'
 import type { EventType } from '../../events/types.ts'
 import { eraseSubject } from '../../identity/keys-at-rest/erasure/erase.ts'
 import { withdrawAsksOfThreads } from '../asks/ask.ts'
+import { expireOnceFree, expireUnread, heldAmong, isHeld } from '../holds/sql.ts'
 import type { RelayHouse } from '../house.ts'
 import { isEnded, type ThreadOutcome, type ThreadReason, type ThreadState, type Turn } from '../model.ts'
 import { blankAll } from '../retention/sql.ts'
@@ -107,7 +108,8 @@ export async function changeThreads(
     scope,
     ending.map(({ thread }) => thread.id),
   )
-  const goes = card.retention_days === 0 ? ending.map(({ thread }) => thread.id) : []
+  const over = card.retention_days === 0 ? ending.map(({ thread }) => thread.id) : []
+  const goes = over.length === 0 ? [] : await freeOf(t, scope, over)
   const made = changes.map(({ thread, to, news = [], data = {} }) => {
     const { state } = to
     const entered = { state: state ?? null, outcome: to.outcome ?? null, reason: to.reason ?? null, ...data }
@@ -133,6 +135,17 @@ export async function changeThreads(
   )
   if (goes.length > 0) await endContents(t, scope, goes)
   return made.map(({ row }) => row)
+}
+
+/** Of threads whose contents are over those that no hold keeps; the contents of the others go once it is lifted. */
+async function freeOf(t: Tx, scope: Scope, threadIds: readonly string[]): Promise<string[]> {
+  if (await isHeld(t, scope)) {
+    await expireUnread(t, scope, threadIds)
+    return []
+  }
+  const held = (await heldAmong(t, scope, threadIds)).map(({ id }) => id)
+  if (held.length > 0) await expireOnceFree(t, scope, held)
+  return threadIds.filter((id) => !held.includes(id))
 }
 
 /** What was to be kept only while the thread was open (R108). */

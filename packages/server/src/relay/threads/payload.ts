@@ -27,7 +27,8 @@ export function keptFor(days: number | null, threadId: string, now: Date): { sub
 export const payloadHash = (parts: readonly Part[], skill: string | null, threadId: string): string =>
   `sha256:${sha256Hex(canonical({ parts, skill, thread_id: threadId }))}`
 
-const place = (scope: Scope, id: string) => ({
+/** Where an envelope of a message belongs. */
+export const payloadPlace = (scope: Scope, id: string) => ({
   tenant: tenantWire(scope.tenantId),
   table: 'messages',
   column: 'payload',
@@ -45,7 +46,7 @@ export async function sealPayload(
   const key = await subjectKey(house, t, scope, subject)
   return all.map(({ id, payload }) => {
     const text = writeJson(payload)
-    return { envelope: sealText(key, place(scope, id), text), bytes: Buffer.byteLength(text) }
+    return { envelope: sealText(key, payloadPlace(scope, id), text), bytes: Buffer.byteLength(text) }
   })
 }
 
@@ -72,7 +73,7 @@ export const isReadable = (row: MessageRow, now: Date): boolean =>
 
 function openOne(key: WrappingKey, scope: Scope, row: MessageRow): Payload {
   try {
-    return readJson(openText(key, place(scope, row.id), row.payload as Buffer)) as unknown as Payload
+    return readJson(openText(key, payloadPlace(scope, row.id), row.payload as Buffer)) as unknown as Payload
   } catch (error) {
     if (error instanceof EnvelopeError) throw new Problem('internal', {}, { cause: error })
     throw error

@@ -12,7 +12,15 @@ import { tenantUuid, tenantWire } from '../../../std/id.ts'
 import { destroyUserKeys } from '../root/sql.ts'
 import { signingKey, verifySignature } from '../signing-keys.ts'
 import { destroySubjectKey } from '../tenant-key.ts'
-import { destroyRetiredKeys, destroySubjectKeysOf, destroyTenantKeys, lockLedger, markWritten, unwrittenErasures } from './sql.ts'
+import {
+  destroyRetiredKeys,
+  destroySubjectKeysOf,
+  destroyTenantKeys,
+  eraseThread,
+  lockLedger,
+  markWritten,
+  unwrittenErasures,
+} from './sql.ts'
 
 type House = { db: Db; keyring: Keyring }
 
@@ -132,7 +140,7 @@ function parse(text: string): Line | null {
   }
 }
 
-/** Destroys in this database what the ledger says is erased. May run any number of times; answers how many keys it still found. */
+/** Destroys in this database what the ledger says is erased. May run any number of times; answers how many keys, and threads with contents, it still found. */
 export async function applyErasures(house: House, file: string): Promise<{ entries: number; destroyed: number }> {
   const entries = await readErasures(house, file)
   let destroyed = 0
@@ -147,6 +155,8 @@ export async function applyErasures(house: House, file: string): Promise<{ entri
     if (!tenantId) continue
     const scope = systemScope('erasures', tenantId)
     destroyed += await tx(house.db, scope, async (t) => {
+      const threadId = /^erased_thread:(.+)$/.exec(subject ?? '')?.[1]
+      if (threadId) return Number((await eraseThread(t, threadId)).messages > 0)
       if (subject) return Number(await destroySubjectKey(t, scope, subject))
       return (await destroyRetiredKeys(t, scope)) + (await destroyTenantKeys(t, scope)) + (await destroySubjectKeysOf(t, scope))
     })

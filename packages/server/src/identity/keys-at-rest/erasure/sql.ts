@@ -24,3 +24,7 @@ export const destroyRetiredKeys = (t: Tx, scope: Scope) => t.run`
 export const destroySubjectKeysOf = (t: Tx, scope: Scope) => t.run`
   update subject_keys set wrapped = null, destroyed_at = ${t.now}::timestamptz, destroyed_by = ${scope.principal}::text
   where tenant_id = ${scope.tenantId}::uuid and wrapped is not null`
+
+/** Contents that lie under keys of whole days go row by row: what a thread of the current tenant said. */
+export const eraseThread = (t: Tx, threadId: string) => t.one<{ messages: number }>`
+  select countersign.erase_thread(${threadId}::text) as messages`
