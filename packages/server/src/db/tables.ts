@@ -240,7 +240,25 @@ export const TABLES: Record<string, Table> = {
     },
   },
   caller_threads: { kind: 'tenant' },
-  message_asks: { kind: 'tenant' },
+  message_asks: {
+    kind: 'tenant',
+    indexes: {
+      message_asks_elsewhere: 'what ends a thread ends the question about it in the other tenant, by an engine function (R80)',
+      message_asks_elsewhere_grant:
+        'what ends a relay grant ends the questions about its threads in the other tenant, by an engine function (R80)',
+    },
+  },
+  held_messages: {
+    kind: 'tenant',
+    indexes: {
+      held_messages_id: ID,
+      held_messages_thread:
+        'what waits on the side of a caller is looked for from the tenant of the owner, by an engine function (R7)',
+      held_messages_grant:
+        'what waits on the side of a caller ends with its relay grant, in the tenant of the owner, by an engine function (G2)',
+      held_messages_due: 'what is due is found over all tenants, by an engine function (T15)',
+    },
+  },
   message_sendings: { kind: 'tenant' },
   card_upstreams: { kind: 'tenant' },
   upstream_contexts: { kind: 'tenant' },

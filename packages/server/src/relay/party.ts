@@ -102,7 +102,7 @@ export async function enterThing(house: House, scope: Scope, id: string, action:
   }
   const isAsker = place.asker_tenant === scope.tenantId && (scope.agentId === null || scope.agentId === place.asker_agent)
   const isOwner = place.tenant_id === scope.tenantId
-  if (isOwner && !(isAsker && scope.agentId !== null)) {
+  if (isOwner && !place.is_held && !(isAsker && scope.agentId !== null)) {
     await refuseOthers(house, scope, action, (t) => reachesCard(t, scope, place.card_id))
     return { scope: { ...scope, relaySide: 'owner' }, side: 'owner', place }
   }

@@ -22,8 +22,12 @@ export type Place = {
   asker_agent: string | null
   label: string
   state: string
+  /** A thread that waits on its caller's side: to its owner's there is none. */
+  is_held: boolean
 }
-export const relayPlace = (id: string): Sql => sql`select * from countersign_engine.relay_place(${id}::text)`
+export const relayPlace = (id: string): Sql =>
+  sql`select *, false as is_held from countersign_engine.relay_place(${id}::text)
+    union all select *, true from countersign_engine.held_place(${id}::text) limit 1`
 
 export type GrantBetween = {
   tenant_id: string

@@ -3,6 +3,8 @@
 import { systemScope } from '../db/scope.ts'
 import { once, tx } from '../db/tx.ts'
 import { expireGrant } from './grants/end.ts'
+import { expireHeld } from './held/end.ts'
+import { heldDue } from './held/sql.ts'
 import type { RelayHouse } from './house.ts'
 import { expireRequest } from './requests/expire.ts'
 import { type DueThing, relayDue } from './sql.ts'
@@ -26,5 +28,7 @@ const ENDS: Ends = {
 export async function sweepRelay(house: RelayHouse): Promise<number> {
   const due = await once<DueThing>(house.db, relayDue(AT_ONCE))
   for (const { what, tenant_id, id } of due) await ENDS[what]?.(house, tenant_id, id)
-  return due.length
+  const held = await once<{ tenant_id: string; id: string }>(house.db, heldDue(AT_ONCE))
+  for (const { tenant_id, id } of held) await expireHeld(house, tenant_id, id)
+  return due.length + held.length
 }

@@ -62,6 +62,7 @@ export const SEALED: readonly SealedColumn[] = [
   { table: 'card_keys', column: 'private_key', row: 'kid' },
   { table: 'messages', column: 'payload', row: 'id', subject: 'subject', where: 'payload is not null' },
   { table: 'export_chunks', column: 'bytes', row: `export_id || '/' || n`, subject: `'export:' || export_id`, isFixed: true },
+  { table: 'held_messages', column: 'payload', row: 'id', subject: 'subject', where: 'payload is not null' },
   ...['edited', 'request'].map((column) => ({ table: 'proxy_holds', column, row: 'id', subject: `'task:' || task_id` })),
   { table: 'event_origins', column: 'envelope', row: 'subject', subject: 'subject', isFixed: true },
   {

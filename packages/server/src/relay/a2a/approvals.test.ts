@@ -137,3 +137,42 @@ test('R91 §12.31 natively and over A2A a thread says the same at every step', a
   await open.ended
   expect(open.frames.map(stateIn)).toEqual(['TASK_STATE_SUBMITTED', 'TASK_STATE_REJECTED'])
 })
+
+test.each(BINDINGS)(
+  'R7 §12.20 what the caller’s own side asks about is AUTH_REQUIRED from its own tenant, listed, and goes on in the same stream: %s',
+  async (binding) => {
+    const relay = await openRelay()
+    const leaves = ASKS.replace('resource);', 'resource) when { context.direction == "out" };')
+    const saved = await relay.bea.post('/api/v1/policies', {
+      text: `${leaves}\n@id("rest") permit (principal is Agent, action, resource) when { context has direction && context.direction == "in" };`,
+    })
+    expect((await relay.bea.post(`/api/v1/policies/${saved.body.version}/activate`, {})).status).toBe(200)
+    const agent = agentOf(relay)
+    const open = readFrames(
+      await rawResponse(agent, binding, { method: 'SendStreamingMessage', params: { message: message() } }),
+      binding,
+    )
+    await expect.poll(() => open.frames.map(stateIn)).toEqual(['TASK_STATE_AUTH_REQUIRED'])
+    const { task } = (open.frames[0] as Loose).data
+    const { approval } = task.metadata[RELAY_EXTENSION]
+    expect(approval.side).toBe('caller')
+    expect(await relay.house.admin.rows`select id from threads`).toEqual([])
+    const asked = async (method: string, params: object) =>
+      resultOf(binding, await raw(agent, binding, { method, params })) as Loose
+    const got = await asked('GetTask', { id: task.id })
+    expect([got.status.state, got.history.length]).toEqual(['TASK_STATE_AUTH_REQUIRED', 1])
+    const listed = await asked('ListTasks', { status: 'TASK_STATE_AUTH_REQUIRED' })
+    expect([listed.totalSize, listed.tasks.map(({ id }: Loose) => id)]).toEqual([1, [task.id]])
+    expect((await relay.bea.post(`/api/v1/tasks/${approval.task_id}/decide`, { type: 'accept', seen_revision: 1 })).status).toBe(
+      200,
+    )
+    await relay.respond(task.id, { outcome: 'completed', text: 'welcome' })
+    await open.ended
+    expect(open.frames.map(stateIn).slice(-1)).toEqual(['TASK_STATE_COMPLETED'])
+    const second = await send(relay, binding)
+    expect(second.status.state).toBe('TASK_STATE_AUTH_REQUIRED')
+    const canceled = await asked('CancelTask', { id: second.id })
+    expect(canceled.status.state).toBe('TASK_STATE_CANCELED')
+    expect((await asked('ListTasks', {})).totalSize).toBe(2)
+  },
+)

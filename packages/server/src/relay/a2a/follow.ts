@@ -3,10 +3,11 @@
 import type { StreamResponse } from '@a2a-js/sdk'
 import { UnsupportedOperationError } from '@a2a-js/sdk/errors'
 import { tx } from '../../db/tx.ts'
+import { eventsAfter } from '../held/read.ts'
 import { isEnded, type Message, type Thread, type ThreadEvent, type ThreadState } from '../model.ts'
 import { readWhole, seeThread, shown, untilMoved } from '../threads/read.ts'
 import { showEvent, showThread } from '../threads/show.ts'
-import { findMessage, listThreadEvents } from '../threads/sql.ts'
+import { findMessage } from '../threads/sql.ts'
 import { type Call, knowsRelay, refuseScope, refuseUnapproved } from './call.ts'
 import { Malformed } from './errors.ts'
 import { ARTIFACTS, type Entered, enteredBy, TYPES } from './frames.ts'
@@ -99,7 +100,7 @@ async function readPage(house: A2aHouse, { scope }: Call, threadId: string, afte
     async (t) => {
       const row = await seeThread(t, scope, threadId)
       const thread = showThread(row, house.origin())
-      const events = (await listThreadEvents(t, scope, threadId, after, PAGE)).map((one) => showEvent(scope, row.card_id, one))
+      const events = (await eventsAfter(t, scope, row, after, PAGE)).map((one) => showEvent(scope, row.card_id, one))
       let before = previous ?? (await lastOfTypes(t, scope, threadId, after, TYPES)).sequence
       const made: Made[] = []
       for (const event of events.filter((one) => TYPES.includes(one.type))) {

@@ -2,6 +2,7 @@
 
 import { tx } from '../../db/tx.ts'
 import { openCursor, sealCursor } from '../../http/cursor.ts'
+import { heldMessages } from '../held/read.ts'
 import { mergeArtifacts, readWhole, shown } from '../threads/read.ts'
 import { showThread } from '../threads/show.ts'
 import { listMessages, newestMessages } from '../threads/sql.ts'
@@ -50,7 +51,8 @@ export async function listOwnTasks(house: A2aHouse, call: Call): Promise<TaskLis
       const tasks: SdkTask[] = []
       for (const row of rows.slice(0, pageSize)) {
         const most = Math.min(historyLength ?? MOST_HISTORY, MOST_HISTORY) + 1
-        const messages = await shown(house, t, scope, await newestMessages(t, scope, row.id, most))
+        const newest = [...(await newestMessages(t, scope, row.id, most)), ...(await heldMessages(t, scope, row))].slice(-most)
+        const messages = await shown(house, t, scope, newest)
         const pieces = withArtifacts ? await listMessages(t, scope, row.id, 0, MOST_PIECES, ['artifact']) : []
         const artifacts = mergeArtifacts(await shown(house, t, scope, pieces))
         tasks.push(

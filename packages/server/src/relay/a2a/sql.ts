@@ -1,8 +1,8 @@
 // Statements of the A2A face alone: a caller's threads with one agent in the order of their last change, and the numbers that frames have.
 import { type Sql, sql } from '../../db/sql.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
+import { type CallerRow, callerThreads } from '../held/sql.ts'
 import type { ThreadOutcome, ThreadState } from '../model.ts'
-import { THREAD, THREADS, type ThreadRow } from '../threads/sql.ts'
 
 export type TaskFilter = {
   states: readonly { state: ThreadState; outcome: ThreadOutcome | null }[] | null
@@ -25,14 +25,14 @@ const matching = (t: Tx, scope: Scope, { states, contextId, changedSince }: Task
 
 export type TaskPlace = { at: string; id: string }
 
-export const listTasks = (t: Tx, scope: Scope, filter: TaskFilter, after: TaskPlace | null, limit: number) => t.rows<ThreadRow>`
-  select ${THREAD} from ${THREADS}
+export const listTasks = (t: Tx, scope: Scope, filter: TaskFilter, after: TaskPlace | null, limit: number) => t.rows<CallerRow>`
+  select h.* from ${callerThreads(null)}
   where ${matching(t, scope, filter)}
     ${after === null ? sql`` : sql`and (h.updated_at, h.id) < (${after.at}::timestamptz, ${after.id}::text)`}
   order by h.updated_at desc, h.id desc limit ${limit}::integer`
 
 export const countTasks = (t: Tx, scope: Scope, filter: TaskFilter) => t.one<{ n: number }>`
-  select count(*)::integer as n from ${THREADS} where ${matching(t, scope, filter)}`
+  select count(*)::integer as n from ${callerThreads(null)} where ${matching(t, scope, filter)}`
 
 /** The number of the last event of these types up to `upTo`; 0 before the first. */
 export const lastOfTypes = (t: Tx, scope: Scope, threadId: string, upTo: number, types: readonly string[]) => t.one<{

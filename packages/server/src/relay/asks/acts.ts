@@ -2,6 +2,8 @@
 import { Problem } from '@countersign/sdk'
 import type { Tx } from '../../db/tx.ts'
 import type { HeldActs } from '../../tasks/asks/held.ts'
+import { settleOut } from '../held/release.ts'
+import { settleHeldIf } from '../held/sql.ts'
 import type { RelayHouse } from '../house.ts'
 import { isOfAskingSide } from '../requests/sql.ts'
 import { findPeer } from '../threads/sql.ts'
@@ -11,7 +13,7 @@ import { settleSend } from './send.ts'
 import type { Settle } from './settle.ts'
 import { escalateAskIf, findMessageAsk, type MessageAsk, settleAskIf, settleReplies, type What } from './sql.ts'
 
-const SETTLES: Partial<Record<What, Settle>> = { send_in: settleSend, reply_out: settleReply }
+const SETTLES: Partial<Record<What, Settle>> = { send_in: settleSend, send_out: settleOut, reply_out: settleReply }
 
 /** Of another tenant that is the asking side; who belongs to this one alone is told apart by the task itself. */
 async function isOfOtherSide(t: Tx, { relay_grant_id, what }: MessageAsk, userId: string): Promise<boolean> {
@@ -38,6 +40,7 @@ export const messageActs = (house: RelayHouse): HeldActs => ({
     if (isTakenBack(t, task.id)) {
       await settleAskIf(t, scope, task.id, { state: 'withdrawn' })
       await settleReplies(t, scope, task.id, 'withdrawn', 'thread_ended')
+      if (ask.what === 'send_out') await settleHeldIf(t, scope, ask.message_id, { state: 'withdrawn', reason: 'thread_ended' })
     } else await (SETTLES[ask.what] as Settle)(house, t, scope, task, ask as MessageAsk, end)
   },
   async judgeEdit(t, scope, task, args) {

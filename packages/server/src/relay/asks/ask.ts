@@ -1,10 +1,12 @@
 // People are asked about a message (relay.md R75, R76): one task in the inbox of the tenant whose policy asks, in the transaction of the message that it is about. Judges nothing, for
 // that was done; a message is asked about once, and an agreed ask permits one delivery of exactly what people saw.
-import type { Scope } from '../../db/scope.ts'
+import { across } from '../../db/across.ts'
+import { type Scope, systemScope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
 import { withdrawTaskIn } from '../../tasks/change.ts'
 import { prepareTask } from '../../tasks/creation.ts'
 import { createTaskIn } from '../../tasks/task.ts'
+import { askedElsewhere, withdrawReady } from '../held/sql.ts'
 import type { RelayHouse } from '../house.ts'
 import type { ApprovalRow } from '../threads/sql.ts'
 import type { News } from '../threads/tell.ts'
@@ -60,20 +62,52 @@ export const isTakenBack = (t: Tx, taskId: string): boolean => takenBack.get(t)?
 const ENDED = 'The thread that this message belongs to has ended: there is nothing left that could be delivered.'
 
 /** With the end of a thread, in its transaction. Called before the thread is locked, for whoever decides holds the task first. */
-export const withdrawAsksOfThreads = async (house: RelayHouse, t: Tx, scope: Scope, ids: readonly string[]): Promise<void> =>
-  ids.length === 0 ? undefined : withdraw(house, t, scope, await openAsksOfThreads(t, scope, ids))
+export async function withdrawAsksOfThreads(house: RelayHouse, t: Tx, scope: Scope, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return
+  await withdrawAsks(house, t, scope, await openAsksOfThreads(t, scope, ids))
+  await withdrawElsewhere(house, t, scope, { threads: ids })
+}
 
 /** The same before a relay grant is taken back. */
-export const withdrawAsksOfGrant = async (house: RelayHouse, t: Tx, scope: Scope, grantId: string): Promise<void> =>
-  withdraw(house, t, scope, await openAsksOfGrant(t, scope, grantId))
+export async function withdrawAsksOfGrant(house: RelayHouse, t: Tx, scope: Scope, grantId: string): Promise<void> {
+  await withdrawAsks(house, t, scope, await openAsksOfGrant(t, scope, grantId))
+  await withdrawElsewhere(house, t, scope, { grant: grantId })
+}
+
+/** What people of the callers' sides are asked about it, in their tenants. */
+async function withdrawElsewhere(
+  house: RelayHouse,
+  t: Tx,
+  scope: Scope,
+  of: { grant?: string; threads?: readonly string[] },
+): Promise<void> {
+  const found = await askedElsewhere(t, of)
+  for (const tenantId of new Set(found.map((one) => one.tenant_id))) {
+    const there = systemScope('relay', tenantId)
+    const own = found.filter((one) => one.tenant_id === tenantId)
+    await across(t, scope, there, async () => {
+      await withdrawAsks(
+        house,
+        t,
+        there,
+        own.flatMap(({ task_id }) => (task_id ? [{ task_id }] : [])),
+      )
+      await withdrawReady(
+        t,
+        there,
+        own.map((one) => one.thread_id),
+      )
+    })
+  }
+}
 
 /** With a message that its sender takes back. */
 export const withdrawAsksOfMessage = async (house: RelayHouse, t: Tx, scope: Scope, messageId: string): Promise<void> => {
   const ask = await findAskOfMessage(t, scope, messageId, 'send_in')
-  if (ask?.state === 'open') await withdraw(house, t, scope, [ask])
+  if (ask?.state === 'open') await withdrawAsks(house, t, scope, [ask])
 }
 
-async function withdraw(house: RelayHouse, t: Tx, scope: Scope, asks: readonly { task_id: string }[]): Promise<void> {
+export async function withdrawAsks(house: RelayHouse, t: Tx, scope: Scope, asks: readonly { task_id: string }[]): Promise<void> {
   const own = takenBack.get(t) ?? new Set<string>()
   takenBack.set(t, own)
   for (const { task_id } of asks) {

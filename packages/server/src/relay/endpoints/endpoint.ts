@@ -47,7 +47,9 @@ export async function tellBound(
   thread: ThreadRow,
   { endpoint, replaced }: Put,
 ): Promise<ThreadRow> {
-  if (replaced) return { ...thread, has_endpoints: true }
+  // Of a thread that waits on its caller's side nothing is told on the other.
+  const isApart = 'is_apart' in thread && thread.is_apart === true
+  if (replaced || isApart) return { ...thread, has_endpoints: true }
   await countEvent(t, scope, thread.id)
   const now = { ...thread, has_endpoints: true, sequence: thread.sequence + 1 }
   const data = { endpoint_id: endpoint.id, side: 'caller', mode: endpoint.mode }

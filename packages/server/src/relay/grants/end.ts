@@ -6,6 +6,7 @@ import { type Scope, systemScope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
 import { withdrawAsksOfGrant } from '../asks/ask.ts'
 import { tellGrantWide } from '../endpoints/tell.ts'
+import { endHeldOfGrant } from '../held/end.ts'
 import type { RelayHouse } from '../house.ts'
 import { sideOf } from '../party.ts'
 import { endThreadsOfGrant } from '../threads/end.ts'
@@ -41,6 +42,7 @@ async function settle(
   const reason = type === 'relay_grant.revoked' ? 'grant_revoked' : 'grant_expired'
   const ended = await endThreadsOfGrant(house, t, scope, row.id, reason, AT_ONCE)
   if (ended === AT_ONCE) await enqueueRest(t, scope, row.id)
+  await endHeldOfGrant(house, t, scope, row, reason)
   const by = { by: scope.actor.type === 'system' ? 'system' : sideOf(scope), threads: ended }
   // Of one that has expired its threads tell.
   if (type === 'relay_grant.revoked') await tellGrantWide(house, t, scope, type, row, by)

@@ -4,6 +4,7 @@
 import { type Scope, systemScope } from '../../db/scope.ts'
 import { tx } from '../../db/tx.ts'
 import { eraseSubject } from '../../identity/keys-at-rest/erasure/erase.ts'
+import { clearHeld } from '../held/sql.ts'
 import { heldSubject, keepHeld, leaveDay } from '../holds/hold.ts'
 import { isHeld } from '../holds/sql.ts'
 import type { RelayHouse } from '../house.ts'
@@ -12,6 +13,8 @@ import { findCard, lockThread } from '../threads/sql.ts'
 import { blankExpired, findDaysOver, findEmptyKeys, findExpired, findForgotten, findTenants, forgetThreads } from './sql.ts'
 
 const BATCH = 200
+/** As of a thread that has ended (R58). */
+const ENVELOPE_DAYS = 400
 
 /** Every tenant. Answers how many threads lost contents, and how many went. */
 export async function expirePayloads(house: RelayHouse, signal?: AbortSignal): Promise<{ expired: number; forgotten: number }> {
@@ -22,6 +25,9 @@ export async function expirePayloads(house: RelayHouse, signal?: AbortSignal): P
       const scope = systemScope('retention', id)
       await keepHeld(house, id, signal)
       await destroyDays(house, scope, signal)
+      await tx(house.db, scope, async (t) => {
+        if (!(await isHeld(t, scope))) await clearHeld(t, scope, ENVELOPE_DAYS)
+      })
       done.expired += await blank(house, scope, signal)
       done.forgotten += await forget(house, scope, signal)
     }

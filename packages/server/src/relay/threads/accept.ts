@@ -3,11 +3,13 @@
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
+import { writeJson } from '../../http/json.ts'
 import { scopeOf } from '../../identity/matrix.ts'
 import { keepDecisions } from '../../identity/policies/recorded.ts'
 import { newId, tenantWire } from '../../std/id.ts'
 import { type Asked, openAsk } from '../asks/ask.ts'
 import { type FactDeclaration, readFacts } from '../cards/facts.ts'
+import { holdSend, holdStart, type OwnerSide } from '../held/hold.ts'
 import type { RelayHouse } from '../house.ts'
 import type { ThreadState } from '../model.ts'
 import { changeThread, deadlineOf, dueOf, openThread, refuseInactive } from './change.ts'
@@ -70,6 +72,8 @@ const MAX_MESSAGES = 10_000
 /** Which message it is. What its caller's own side held back comes in under the ids that it was given there. */
 export type Place = { id: string; messageId?: string; face: Face }
 
+const OWNER: OwnerSide = { admit: (...asked) => admit(...asked), sendIn: (...sent) => sendIn(...sent) }
+
 /** T1. `show` makes the answer inside the transaction. */
 export const startThread = async <T>(
   house: RelayHouse,
@@ -80,8 +84,16 @@ export const startThread = async <T>(
   show: Show<T>,
 ): Promise<T> => {
   const id = newId('thr', house.db.now().getTime())
-  await judgeOut(house, scope, { id, face, first: true, slug }, input)
-  return throughGate(house, scope, async (t) => show(t, await startIn(house, t, scope, slug, { id, face }, input)))
+  const out = await judgeOut(house, scope, { id, face, first: true, slug }, input)
+  return throughGate(house, scope, async (t) => {
+    const place = { id, face }
+    return show(
+      t,
+      out
+        ? await holdStart(house, t, scope, OWNER, { out, place, slug }, input)
+        : await startIn(house, t, scope, slug, place, input),
+    )
+  })
 }
 
 /** T1, where the owner's side judges it. Within `throughGate`, or as somebody who answers for what it throws. */
@@ -169,8 +181,14 @@ export const sendMessage = async <T>(
   input: SendInput,
   show: Show<T>,
 ): Promise<T> => {
-  await judgeOut(house, scope, { id: threadId, face, first: false, slug: null }, input)
-  return throughGate(house, scope, async (t) => show(t, await sendIn(house, t, scope, { id: threadId, face }, input)))
+  const out = await judgeOut(house, scope, { id: threadId, face, first: false, slug: null }, input)
+  return throughGate(house, scope, async (t) => {
+    const place = { id: threadId, face }
+    return show(
+      t,
+      out ? await holdSend(house, t, scope, OWNER, { out, place }, input) : await sendIn(house, t, scope, place, input),
+    )
+  })
 }
 
 /** T12, where the owner's side judges it: as `startIn`. */
@@ -250,15 +268,39 @@ async function withinOpen(t: Tx, scope: Scope, card: CardRow, grant: GrantRow): 
   return n
 }
 
+/** What the owner's side refuses without asking anybody; reads alone. */
+export async function admit(
+  t: Tx,
+  scope: Scope,
+  by: { id?: string; slug?: string },
+  action: 'thread.start' | 'thread.send',
+  input: SendInput,
+): Promise<{ card: CardRow; grant: GrantRow }> {
+  const card = await findCard(t, scope, by)
+  if (!card) throw new Problem('not_found')
+  refusePaused(card, t.now)
+  const grant = await takeGrant(t, scope, card, action)
+  fit(card, grant, input)
+  if (Math.max(Buffer.byteLength(writeJson(input.payload)), input.bodyBytes ?? 0) > card.max_message_bytes)
+    throw new Problem('body_too_large', { max_bytes: card.max_message_bytes })
+  return { card, grant }
+}
+
+/** Whether it is what the card takes: its skill, and the facts that policies read. */
+function fit(card: CardRow, grant: GrantRow, input: SendInput) {
+  refuseLoops(input.payload.metadata)
+  const skill = skillOf(card, grant, input.skill)
+  refuseModes(card, skill, input.payload)
+  const facts = skill?.facts ? readFacts({ facts: skill.facts as FactDeclaration[] }, input.payload.parts, input.dataAt) : {}
+  return { skill, facts }
+}
+
 type At = { id: string; messageId: string | undefined; face: Face; first: boolean; sequence: number; open: number | null }
 
 /** Everything that can refuse the message, in the order in which it is said; then the row that would be inserted. */
 async function judge(house: RelayHouse, t: Tx, scope: Scope, card: CardRow, grant: GrantRow, at: At, input: SendInput) {
   const { payload } = input
-  refuseLoops(payload.metadata)
-  const skill = skillOf(card, grant, input.skill)
-  refuseModes(card, skill, payload)
-  const facts = skill?.facts ? readFacts({ facts: skill.facts as FactDeclaration[] }, payload.parts, input.dataAt) : {}
+  const { skill, facts } = fit(card, grant, input)
   const used = await usageToday(t, scope, grant.id)
   const kept = keptFor(card.retention_days, at.id, t.now)
   const id = at.messageId ?? newId('msg', t.now.getTime())

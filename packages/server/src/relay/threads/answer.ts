@@ -24,7 +24,8 @@ export async function showAccepted(
   return {
     thread_id: thread.id,
     message_id: message.id,
-    sequence: message.sequence as number | null,
+    // What its own side holds back has no number yet.
+    sequence: message.home === undefined ? (message.sequence as number | null) : null,
     state,
     context_id,
     operation_id: message.operation_id,

@@ -4,10 +4,13 @@ import type { Scope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
 import { withdrawAsksOfMessage, withdrawAsksOfThreads } from '../asks/ask.ts'
 import { standing } from '../asks/send.ts'
+import { closeHeldThread } from '../held/end.ts'
+import { withdrawHeld } from '../held/withdraw.ts'
 import type { RelayHouse } from '../house.ts'
 import { isEnded, type ThreadReason } from '../model.ts'
 import { sideOf } from '../party.ts'
 import { changeThread, changeThreads, openThread, refuseEnded } from './change.ts'
+import { seeThread } from './read.ts'
 import {
   findCard,
   findMessage,
@@ -33,6 +36,13 @@ export const closeThread = <T>(
   tx(house.db, scope, async (t) => {
     const seen = await findThread(t, scope, id)
     if (seen?.state === 'closed') return show(t, seen)
+    if (!seen) {
+      const apart = await seeThread(t, scope, id)
+      if (apart.state === 'closed') return show(t, apart)
+      refuseEnded(apart)
+      // In the meantime it may have gone in.
+      if (await closeHeldThread(house, t, scope, id)) return show(t, await seeThread(t, scope, id))
+    }
     if (seen && !isEnded(seen.state)) await withdrawAsksOfThreads(house, t, scope, [id])
     const thread = await openThread(t, scope, id)
     const card = await cardOf(t, scope, thread)
@@ -110,6 +120,10 @@ export const withdrawMessage = <T>(
 ): Promise<T> =>
   tx(house.db, scope, async (t) => {
     const seen = await findMessage(t, scope, threadId, messageId)
+    if (!seen) {
+      const held = await withdrawHeld(house, t, scope, threadId, messageId)
+      if (held) return show(t, held)
+    }
     if (seen?.side !== 'caller') throw new Problem('not_found')
     if (seen.state === 'withdrawn') return show(t, seen)
     if (seen.state === 'held') await withdrawAsksOfMessage(house, t, scope, messageId)

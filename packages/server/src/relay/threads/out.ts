@@ -1,5 +1,5 @@
 // A message before the policies of the side that sends it (relay.md R71): judged in the caller's own tenant, before the owner's side is asked anything. What is refused there is on the
-// record of that tenant alone. Whoever has no account has no policies, and within one tenant a message is judged once, where it comes in.
+// record of that tenant alone, and what people are asked about waits there (held/). Whoever has no account has no policies, and within one tenant a message is judged once, where it comes in.
 import { type Scope, systemScope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
@@ -12,43 +12,54 @@ import type { SendInput } from './accept.ts'
 import { type About, decidedOf, type Face, judgeMessage, problemOf } from './gate.ts'
 import { mediaTypes, partKinds } from './parts.ts'
 import { payloadHash } from './payload.ts'
-import { findPeer, type GrantedRow } from './sql.ts'
+import { findGranted, type GrantedRow } from './sql.ts'
 
 /** `slug` null: the thread is known by its id alone. */
 type Sent = { id: string; face: Face; first: boolean; slug: string | null }
 
-/** Throws `policy_denied` or `policy_error`. What its own policies would ask about is not sent either: nobody has agreed to it. */
-export async function judgeOut(house: RelayHouse, scope: Scope, sent: Sent, input: SendInput): Promise<void> {
+/** Why a message does not go in at once: its own policies ask about it, or something of its thread waits already. */
+export type Out = { own: Scope; who: Scope; judged: Judged; about: About }
+
+/** Null: it goes in. Throws `policy_denied` or `policy_error`. */
+export async function judgeOut(house: RelayHouse, scope: Scope, sent: Sent, input: SendInput): Promise<Out | null> {
   const { relayFrom: home, relayParty: grantId } = scope
-  if (!home || grantId === undefined || home === scope.tenantId) return
+  if (!home || grantId === undefined || home === scope.tenantId) return null
   const own = systemScope('relay', home)
-  const refused = await tx(house.db, own, async (t) => {
-    // Beside what policies may know of the other side, what the relay grant is.
-    const granted = await findPeer(t, grantId, 'owner')
+  const out = await tx(house.db, own, async (t): Promise<(Out & { waits: boolean }) | null> => {
+    // Beside what policies may know of the other side, what the relay grant is, and whether something of the thread waits.
+    const granted = await findGranted(t, own, grantId, sent.first ? null : sent.id)
     if (!granted) return null
     const agent = scope.actor.type === 'agent' ? scope.actor.id : grantId
     const who: Scope = {
-      ...own,
-      principal: agent,
-      actor: { type: 'agent', id: agent },
-      agentId: agent,
-      displayName: scope.displayName,
+      ...senderOf(home, { id: agent, label: scope.displayName }),
       address: scope.address ?? null,
       requestId: scope.requestId,
     }
     const about = outAbout(granted, grantId, sent, input)
     const judged = await judgeMessage(house, t, who, about)
-    if (judged.outcome.outcome === 'allow') {
-      await keepDecisions(house, t, own, [judged])
-      return null
-    }
-    await tellOut(house, t, who, judged, about, sent.slug)
-    return judged
+    if (judged.outcome.outcome === 'deny') await tellOut(house, t, who, judged, about, sent.slug)
+    else await keepDecisions(house, t, own, [judged])
+    return { own, who, judged, about, waits: granted.waits }
   })
-  if (refused) throw problemOf(refused)
+  if (out?.judged.outcome.outcome === 'deny') throw problemOf(out.judged)
+  return out && (out.judged.outcome.outcome === 'ask' || out.waits) ? out : null
 }
 
-function outAbout(granted: GrantedRow, grantId: string, { id, face, first }: Sent, { payload, skill }: SendInput): About {
+/** As whom an agent is judged in its own tenant. */
+export const senderOf = (tenantId: string, agent: { id: string; label: string }): Scope => ({
+  ...systemScope('relay', tenantId),
+  principal: agent.id,
+  actor: { type: 'agent', id: agent.id },
+  agentId: agent.id,
+  displayName: agent.label,
+})
+
+export function outAbout(
+  granted: GrantedRow,
+  grantId: string,
+  { id, face, first }: Sent,
+  { payload, skill }: Pick<SendInput, 'payload' | 'skill'>,
+): About {
   const { parts } = payload
   return {
     ...{ action: first ? 'thread.start' : 'thread.send', direction: 'out', card: { id: granted.card_id }, peer: granted },

@@ -27,10 +27,12 @@ export function keptFor(days: number | null, threadId: string, now: Date): { sub
 export const payloadHash = (parts: readonly Part[], skill: string | null, threadId: string): string =>
   `sha256:${sha256Hex(canonical({ parts, skill, thread_id: threadId }))}`
 
+/** `held_messages`: of the caller's tenant, what its own side holds back. */
+type Table = 'messages' | 'held_messages'
 /** Where an envelope of a message belongs. */
-export const payloadPlace = (scope: Scope, id: string) => ({
+export const payloadPlace = (scope: Scope, id: string, table: Table = 'messages') => ({
   tenant: tenantWire(scope.tenantId),
-  table: 'messages',
+  table,
   column: 'payload',
   row: id,
 })
@@ -42,11 +44,12 @@ export async function sealPayload(
   scope: Scope,
   subject: string,
   all: readonly { id: string; payload: Payload }[],
+  table: Table = 'messages',
 ): Promise<{ envelope: Buffer; bytes: number }[]> {
   const key = await subjectKey(house, t, scope, subject)
   return all.map(({ id, payload }) => {
     const text = writeJson(payload)
-    return { envelope: sealText(key, payloadPlace(scope, id), text), bytes: Buffer.byteLength(text) }
+    return { envelope: sealText(key, payloadPlace(scope, id, table), text), bytes: Buffer.byteLength(text) }
   })
 }
 
@@ -55,31 +58,34 @@ export async function openPayloads(
   house: KeyHouse,
   t: Tx,
   scope: Scope,
-  rows: readonly MessageRow[],
+  rows: readonly SealedRow[],
+  table: Table = 'messages',
 ): Promise<Map<string, Payload>> {
   const present = rows.filter((row) => isReadable(row, t.now))
   const keys = await subjectKeys(house, t, scope, [...new Set(present.map((row) => row.subject as string))])
   const opened = new Map<string, Payload>()
   for (const row of present) {
     const key = keys.get(row.subject as string)
-    if (key) opened.set(row.id, openOne(key, scope, row))
+    if (key) opened.set(row.id, openOne(key, scope, row, table))
   }
   return opened
 }
 
 /** Reads refuse at the time itself, however far the job that destroys is behind (§10). */
-export const isReadable = (row: MessageRow, now: Date): boolean =>
+export const isReadable = (row: SealedRow, now: Date): boolean =>
   row.payload !== null && row.subject !== null && (row.expires_at === null || row.expires_at > now)
 
-function openOne(key: WrappingKey, scope: Scope, row: MessageRow): Payload {
+function openOne(key: WrappingKey, scope: Scope, row: SealedRow, table: Table): Payload {
   try {
-    return readJson(openText(key, payloadPlace(scope, row.id), row.payload as Buffer)) as unknown as Payload
+    return readJson(openText(key, payloadPlace(scope, row.id, table), row.payload as Buffer)) as unknown as Payload
   } catch (error) {
     if (error instanceof EnvelopeError) throw new Problem('internal', {}, { cause: error })
     throw error
   }
 }
 
+type SealedRow = Pick<MessageRow, 'id' | 'payload' | 'subject' | 'expires_at'>
+
 /** Whether what is about to go out is what was accepted. */
-export const isWhole = (row: MessageRow, payload: Payload): boolean =>
+export const isWhole = (row: Pick<MessageRow, 'payload_hash' | 'skill' | 'thread_id'>, payload: Payload): boolean =>
   payloadHash(payload.parts, row.skill, row.thread_id) === row.payload_hash

@@ -6,6 +6,9 @@ import { timeUp } from '../../db/version-waits.ts'
 import { openCursor, pageOf } from '../../http/cursor.ts'
 import type { EventStream } from '../../http/route.ts'
 import { reach } from '../../identity/matrix.ts'
+import { homeOf } from '../held/end.ts'
+import { eventsAfter, heldMessages, openHeld } from '../held/read.ts'
+import { type CallerRow, findCallerThread } from '../held/sql.ts'
 import type { RelayHouse } from '../house.ts'
 import { type Artifact, isEnded, type Message, type MessageKind } from '../model.ts'
 import { openPayloads } from './payload.ts'
@@ -15,7 +18,6 @@ import {
   findThread,
   listCallerThreads,
   listMessages,
-  listThreadEvents,
   listThreads,
   type MessageRow,
   newestMessages,
@@ -28,8 +30,9 @@ const MOST = 10_000
 const STREAM_PAGE = 200
 
 /** `not_found` also once its envelope's time is over. */
-export async function seeThread(t: Tx, scope: Scope, id: string): Promise<ThreadRow> {
-  const row = await findThread(t, scope, id)
+export async function seeThread(t: Tx, scope: Scope, id: string): Promise<ThreadRow | CallerRow> {
+  // To its caller a thread is also what waits of it on the caller's own side.
+  const row = homeOf(scope) ? await findCallerThread(t, scope, id) : await findThread(t, scope, id)
   if (!row || (row.kept_until !== null && row.kept_until <= t.now)) throw new Problem('not_found')
   return row
 }
@@ -90,19 +93,26 @@ export const listThreadMessages = (
     house.db,
     scope,
     async (t) => {
-      await seeThread(t, scope, id)
+      const thread = await seeThread(t, scope, id)
       const after = cursor === undefined ? 0 : openCursor<number>(house.keyring, at, cursor, t.now)
       const rows = await listMessages(t, scope, id, after, limit + 1, ALL_KINDS)
       const page = pageOf(house.keyring, at, rows, { limit, now: t.now, position: (row) => row.sequence })
-      return { ...page, data: await shown(house, t, scope, page.data) }
+      const held = page.next_cursor === null ? await heldMessages(t, scope, thread) : []
+      return { ...page, data: await shown(house, t, scope, [...page.data, ...held]) }
     },
     { readOnly: true },
   )
 }
 
 export async function shown(house: RelayHouse, t: Tx, scope: Scope, rows: readonly MessageRow[]): Promise<Message[]> {
-  const payloads = await openPayloads(house, t, scope, rows)
-  return rows.map((row) => showMessage(row, payloads.get(row.id), t.now))
+  const payloads = await openPayloads(
+    house,
+    t,
+    scope,
+    rows.filter((row) => row.home === undefined),
+  )
+  const apart = await openHeld(house, t, scope, rows)
+  return rows.map((row) => showMessage(row, payloads.get(row.id) ?? apart.get(row.id), t.now))
 }
 
 export const getMessage = (house: RelayHouse, scope: Scope, id: string, messageId: string): Promise<Message> =>
@@ -110,8 +120,9 @@ export const getMessage = (house: RelayHouse, scope: Scope, id: string, messageI
     house.db,
     scope,
     async (t) => {
-      await seeThread(t, scope, id)
-      const row = await findMessage(t, scope, id, messageId)
+      const thread = await seeThread(t, scope, id)
+      const row =
+        (await findMessage(t, scope, id, messageId)) ?? (await heldMessages(t, scope, thread)).find((one) => one.id === messageId)
       const hidden = scope.relaySide === 'caller' && row?.side === 'owner' && row.sequence < 0
       if (!row || hidden) throw new Problem('not_found')
       const [message] = await shown(house, t, scope, [row])
@@ -162,7 +173,8 @@ export const readWhole = (house: RelayHouse, scope: Scope, id: string, most = 10
     scope,
     async (t) => {
       const thread = await seeThread(t, scope, id)
-      const messages = await shown(house, t, scope, await newestMessages(t, scope, id, most))
+      const newest = [...(await newestMessages(t, scope, id, most)), ...(await heldMessages(t, scope, thread))].slice(-most)
+      const messages = await shown(house, t, scope, newest)
       const artifacts = mergeArtifacts(await shown(house, t, scope, await listMessages(t, scope, id, 0, MOST, ['artifact'])))
       return { thread: showThread(thread, house.origin()), messages, artifacts }
     },
@@ -176,7 +188,7 @@ export const listEvents = (house: RelayHouse, scope: Scope, id: string, query: {
     async (t) => {
       const thread = await seeThread(t, scope, id)
       const { after = 0, limit } = query
-      const rows = await listThreadEvents(t, scope, id, after, limit)
+      const rows = await eventsAfter(t, scope, thread, after, limit)
       return { data: rows.map((row) => showEvent(scope, thread.card_id, row)), sequence: thread.sequence }
     },
     { readOnly: true },
@@ -191,7 +203,10 @@ export async function streamEvents(house: RelayHouse, scope: Scope, id: string, 
       const { thread, events } = await tx(
         house.db,
         scope,
-        async (t) => ({ thread: await seeThread(t, scope, id), events: await listThreadEvents(t, scope, id, at, STREAM_PAGE) }),
+        async (t) => {
+          const thread = await seeThread(t, scope, id)
+          return { thread, events: await eventsAfter(t, scope, thread, at, STREAM_PAGE) }
+        },
         { readOnly: true },
       )
       for (const row of events) {

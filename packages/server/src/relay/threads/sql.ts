@@ -83,6 +83,14 @@ export type GrantedRow = PeerRow & { card_id: string; granted_at: Date; scopes: 
 export const findPeer = (t: Tx, grantId: string, side: Side) => t.maybe<GrantedRow>`
   select tenant_id, agent_id, since, external, has_card, user_id, card_id, granted_at, scopes, sandbox from countersign_engine.relay_peer(${grantId}::text, ${side}::text)`
 
+/** In the tenant of the caller. `threadId`: of a follow-up; `waits`: something of it has not gone in, or never began. */
+export const findGranted = (t: Tx, scope: Scope, grantId: string, threadId: string | null) => t.maybe<
+  GrantedRow & { waits: boolean }
+>`
+  select tenant_id, agent_id, since, external, has_card, user_id, card_id, granted_at, scopes, sandbox, exists (
+    select from held_messages m where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = ${threadId}::text and (m.starts or m.state in ('asked', 'ready'))) as waits
+  from countersign_engine.relay_peer(${grantId}::text, 'owner'::text)`
+
 /** Any number of acceptances share it; a revocation waits for those that are on their way, and the next ones for it, so none commits after it (G2). */
 export const shareGrant = async (t: Tx, scope: Scope, id: string): Promise<GrantRow | null> => {
   await shareGrantLock(t, id)
@@ -264,6 +272,8 @@ export type MessageRow = {
   delivered_at: Date | null
   delivered_via: string | null
   task_id: string | null
+  /** Of one that waits on its caller's side: the tenant in which it lies. */
+  home?: string
 }
 
 const MESSAGE: Sql = sql`m.id, m.thread_id, m.card_id, m.relay_grant_id, m.sequence::float8 as sequence, m.side, m.kind, m.outcome, m.state, m.state_reason, m.skill,
@@ -374,7 +384,8 @@ export const listThreadEvents = (t: Tx, scope: Scope, threadId: string, after: n
 
 /** How far the watched threads are, whatever their tenants. */
 export const threadSequences = (ids: readonly string[]): Sql =>
-  sql`select id, sequence::float8 as version from countersign_engine.thread_sequences(${ids}::text[])`
+  sql`select id, sequence::float8 as version from countersign_engine.thread_sequences(${ids}::text[])
+    union all select id, sequence::float8 from countersign_engine.held_sequences(${ids}::text[])`
 
 const ready = (t: Tx, scope: Scope, cardId: string, skills: readonly string[] | null): Sql => sql`
   m.tenant_id = ${scope.tenantId}::uuid and m.card_id = ${cardId}::text and m.side = 'caller' and coalesce(m.next_attempt_at <= ${t.now}::timestamptz, true)
@@ -515,6 +526,20 @@ export type CallerThreadRow = {
   ended_at: Date | null
 }
 
+// What waits on this side stands in its list as it is here; once it goes in, the owner's side says what it is.
+const CALLER_LIST: Sql = sql`(
+  select l.tenant_id, l.thread_id, l.relay_grant_id, l.agent_id, l.slug, l.card_name, l.context_id, l.operation_id, l.skill,
+    case when w.at is null or l.ended_at is not null then l.state else 'awaiting_approval' end as state, l.outcome,
+    case when w.at is null or l.ended_at is not null then l.reason end as reason,
+    case when w.at is null or l.ended_at is not null then l.turn else 'human' end as turn, l.sequence, l.created_at, greatest(l.updated_at, w.at) as updated_at, l.ended_at
+  from caller_threads l left join lateral (
+    select max(m.updated_at) as at from held_messages m where m.tenant_id = l.tenant_id and m.thread_id = l.thread_id and m.state in ('asked', 'ready')) w on true
+  union all
+  select m.tenant_id, m.thread_id, m.relay_grant_id, m.agent_id, m.slug, m.card_name, m.context_id, m.operation_id, m.skill, coalesce(m.thread_state, 'awaiting_approval'),
+    m.thread_outcome, m.thread_reason, case when m.ended_at is null then 'human' else 'none' end, case when m.ended_at is null then 0 else 1 end,
+    m.created_at, m.updated_at, m.ended_at
+  from held_messages m where m.starts)`
+
 /** The caller's own list. `agent`: of one agent alone; `user`: of those that they own. */
 export const listCallerThreads = (
   t: Tx,
@@ -526,7 +551,7 @@ export const listCallerThreads = (
 ) => t.rows<CallerThreadRow>`
   select k.thread_id, k.relay_grant_id, k.agent_id, k.slug, k.card_name, k.context_id, k.operation_id, k.skill, k.state, k.outcome, k.reason, k.turn,
     k.sequence::float8 as sequence, k.created_at, k.updated_at, k.ended_at
-  from caller_threads k
+  from ${CALLER_LIST} k
   where k.tenant_id = ${scope.tenantId}::uuid
     ${filter.state === undefined ? sql`` : sql`and k.state = any (${filter.state}::text[])`}
     ${filter.slug === undefined ? sql`` : sql`and k.slug = ${filter.slug}::text`}

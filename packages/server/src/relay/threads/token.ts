@@ -10,6 +10,7 @@ import type { RelayHouse } from '../house.ts'
 import type { Side } from '../model.ts'
 import { sideOf } from '../party.ts'
 import { changeThread } from './change.ts'
+import { seeThread } from './read.ts'
 import { type CardRow, findCard, insertThreadToken, lockThread, type ThreadRow } from './sql.ts'
 
 const LIFE_MS = 3_600_000
@@ -26,14 +27,16 @@ export const mintToken = <T>(
   show: (minted: Minted) => T,
 ): Promise<T> =>
   tx(house.db, scope, async (t) => {
-    const thread = await lockThread(t, scope, threadId)
-    if (!thread || (thread.kept_until !== null && thread.kept_until <= t.now)) throw new Problem('not_found')
+    const thread = (await lockThread(t, scope, threadId)) ?? (await seeThread(t, scope, threadId))
+    if (thread.kept_until !== null && thread.kept_until <= t.now) throw new Problem('not_found')
     const own = sideOf(scope)
     if (side !== undefined && side !== own) throw new Problem('not_participant')
     const first = firstOf(t, scope)
     const card = await findCard(t, scope, { id: thread.card_id })
     if (!card) throw new Problem('not_found')
     const minted = await mintIn(t, scope, thread, card, own, first)
+    // Of a thread that waits on its caller's side nothing is told on the other.
+    if ('is_apart' in thread && thread.is_apart) return show(minted)
     await changeThread(house, t, scope, thread, card, {}, [
       { type: 'thread_token.minted', data: { side: own, expires_at: minted.expires_at } },
     ])

@@ -1,0 +1,85 @@
+// How a thread ends that waits on its caller's side (relay.md T13–T15, R32): closed or taken back by its caller, with its relay grant, or because its time is over. The owner's side
+// never knew of it and is told nothing.
+import { across } from '../../db/across.ts'
+import { type Scope, systemScope } from '../../db/scope.ts'
+import { type Tx, tx } from '../../db/tx.ts'
+import { record } from '../../events/event.ts'
+import { withdrawAsks } from '../asks/ask.ts'
+import type { RelayHouse } from '../house.ts'
+import { threadTopic } from '../threads/wait.ts'
+import { endHeldThreadIf, type HeldEnd, listHeld, lockHeld, nameEnd, openHeldStarts, settleHeldIf } from './sql.ts'
+
+/** In the caller's tenant, under the lock of the thread. Its other messages are taken back with their questions. False: it has ended, or gone in. */
+export async function endHeldThread(house: RelayHouse, t: Tx, scope: Scope, threadId: string, end: HeldEnd): Promise<boolean> {
+  if ((await endHeldThreadIf(t, scope, threadId, end)) === 0) return false
+  const rows = await listHeld(t, scope, threadId)
+  for (const one of rows.filter(({ state }) => state === 'asked' || state === 'ready'))
+    await settleHeldIf(t, scope, one.id, { state: 'withdrawn', reason: 'thread_ended' })
+  await withdrawAsks(
+    house,
+    t,
+    scope,
+    rows.flatMap(({ state, task_id }) => (state === 'asked' && task_id ? [{ task_id }] : [])),
+  )
+  const [first] = rows
+  const data = { thread_id: threadId, agent: first?.slug ?? null, relay_grant_id: first?.relay_grant_id ?? null, ...end }
+  const id = await record(t, scope, `thread.${end.state}`, data, { resource: { type: 'thread', id: threadId } })
+  await nameEnd(t, scope, threadId, id)
+  t.wake(threadTopic(threadId))
+  return true
+}
+
+/** By its caller. False: it does not wait here. */
+export async function closeHeldThread(house: RelayHouse, t: Tx, scope: Scope, threadId: string): Promise<boolean> {
+  const home = homeOf(scope)
+  if (home === null) return false
+  return across(t, scope, home, async () => {
+    await takeQuestionsBack(house, t, home, threadId)
+    await lockHeld(t, threadId)
+    const by = { ...home, principal: scope.actor.id, actor: scope.actor }
+    return endHeldThread(house, t, by, threadId, { state: 'closed', outcome: 'canceled', reason: 'closed_by_caller' })
+  })
+}
+
+/** What a relay grant that ends leaves behind on its caller's side (T14). */
+export async function endHeldOfGrant(
+  house: RelayHouse,
+  t: Tx,
+  scope: Scope,
+  { id, asker_tenant }: { id: string; asker_tenant: string | null },
+  reason: 'grant_revoked' | 'grant_expired',
+): Promise<void> {
+  if (asker_tenant === null || asker_tenant === scope.tenantId) return
+  const home = systemScope('relay', asker_tenant)
+  await across(t, scope, home, async () => {
+    for (const { thread_id } of await openHeldStarts(t, home, id))
+      await endHeldThread(house, t, home, thread_id, { state: 'revoked', outcome: null, reason })
+  })
+}
+
+/** T15: it waited longer than it may. */
+export function expireHeld(house: RelayHouse, tenantId: string, threadId: string): Promise<boolean> {
+  const scope = systemScope('relay', tenantId)
+  return tx(house.db, scope, async (t) => {
+    const [first] = await listHeld(t, scope, threadId)
+    if (!first?.starts || first.deadline_at > t.now) return false
+    await takeQuestionsBack(house, t, scope, threadId)
+    await lockHeld(t, threadId)
+    return endHeldThread(house, t, scope, threadId, { state: 'expired', outcome: null, reason: 'deadline_passed' })
+  })
+}
+
+/** Before the lock, for whoever decides one holds it first. */
+const takeQuestionsBack = async (house: RelayHouse, t: Tx, scope: Scope, threadId: string): Promise<void> =>
+  withdrawAsks(
+    house,
+    t,
+    scope,
+    (await listHeld(t, scope, threadId)).flatMap(({ state, task_id }) => (state === 'asked' && task_id ? [{ task_id }] : [])),
+  )
+
+/** Of a caller with an account elsewhere; nobody else has a side that could hold anything back. */
+export const homeOf = (scope: Scope): Scope | null =>
+  scope.relaySide === 'caller' && scope.relayFrom && scope.relayFrom !== scope.tenantId
+    ? systemScope('relay', scope.relayFrom)
+    : null
