@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { setup } from '#harness'
-import { countersign, type Running, startDev, temporaryFolder } from '../harness/process.ts'
+import { countersign, type Running, start, startDev, temporaryFolder } from '../harness/process.ts'
 
 type Ready = { url: string; setup_url: string | null; agent_key: string }
 type Json = Record<string, unknown>
@@ -144,6 +144,30 @@ test('T148 what mail and Slack send is there, and a press is taken as from Slack
     expect([args.join(' '), (await run.ended).code, run.stderr()]).toEqual([args.join(' '), 0, ''])
   }
   await expect.poll(async () => (await look()).mail.mails.length, { timeout: 60_000 }).toBe(2)
+}, 180_000)
+
+test('R5 the line about the sandbox starts a thread as it is pasted, and shows the answer', async () => {
+  const home = join(temporaryFolder(), 'home')
+  const dev = countersign(['dev', '--port', '0'], { env: { COUNTERSIGN_HOME: home, HOME: join(home, '..') } })
+  const line = await dev.line(/^ {4}curl .*agents\/sandbox/)
+  const pasted = start('sh', ['-c', line.trim()], {})
+  expect(await pasted.ended).toMatchObject({ code: 0 })
+  expect([pasted.stderr(), JSON.parse(pasted.stdout())]).toMatchObject([
+    '',
+    { state: 'responded', response: { outcome: 'reply', parts: [{ text: 'hello' }] } },
+  ])
+  await stop(dev)
+  // The next start prints another that works, and what was said under the first is the first operator's to read.
+  const { ready } = await startDev(home)
+  const again = start('sh', ['-c', (ready as unknown as { sandbox: string }).sandbox], {})
+  expect(await again.ended).toMatchObject({ code: 0 })
+  expect(JSON.parse(again.stdout()).response.parts).toEqual([{ text: 'hello' }])
+  const call = await signUp(ready)
+  const threads = (await call('GET', '/threads?side=caller&agent=sandbox')).body.data as Json[]
+  expect(threads.map(({ state, side }) => [state, side])).toEqual([
+    ['responded', 'caller'],
+    ['responded', 'caller'],
+  ])
 }, 180_000)
 
 test('T67 a receiver on this machine is reached from `dev`, our own port is not', async () => {

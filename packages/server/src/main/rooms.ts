@@ -9,6 +9,7 @@ import {
   type Receiver,
 } from '@countersign/queue'
 import type { Keyring } from '../crypto/keyring.ts'
+import type { Scope } from '../db/scope.ts'
 import type { Db } from '../db/tx.ts'
 import { type Door, openDoor } from '../egress/fetch.ts'
 import { checkUrl, openGuard } from '../egress/guard.ts'
@@ -82,6 +83,7 @@ import { requestActs } from '../relay/requests/settle.ts'
 import { relayRootRoutes, relayRoutes } from '../relay/routes.ts'
 import { startSandbox } from '../relay/sandbox/answerer.ts'
 import { ensureSandbox } from '../relay/sandbox/card.ts'
+import { type Tried, tryAgent } from '../relay/sandbox/try.ts'
 import { openThreadWaits } from '../relay/threads/wait.ts'
 import { statusJobs, statusSchedules } from '../status/jobs.ts'
 import { incidentRoutes, type StatusHouse, statusRoutes } from '../status/routes.ts'
@@ -178,6 +180,8 @@ export type Rooms = {
   republishCards(): Promise<number>
   /** Once it is known where this server is: the sandbox is there, and this process answers for it where it does such work (relay.md R3). */
   openSandbox(): Promise<void>
+  /** A relay grant to try something out with, for somebody who starts the server rather than signing in. */
+  tryAgent(scope: Scope): Promise<Tried>
   /** After the listener: running jobs end or are handed back, then what the rooms hold open is closed. */
   close(): Promise<void>
 }
@@ -378,6 +382,7 @@ export function openRooms(ground: Ground): Rooms {
         await ensureSandbox(relay).catch((error: unknown) => log.warn({ err: error }, 'the sandbox could not be made'))
       if (config.roles.includes('worker')) sandbox = startSandbox(relay)
     },
+    tryAgent: (scope) => tryAgent(relay, scope, {}),
     status,
     channels,
     webhooks,

@@ -61,6 +61,8 @@ export type Server = {
   gate: Gate | null
   /** Where agents reach the proxy, once somebody knows: runs are told it. */
   tellProxy(url: string): void
+  /** See `Rooms.tryAgent`. */
+  tryAgent: Rooms['tryAgent']
   /** Ends waits and streams at once and lets running work finish. */
   close(): Promise<void>
 }
@@ -155,6 +157,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     identity,
     queue: rooms.queue,
     gate,
+    tryAgent: rooms.tryAgent,
     tellProxy(url) {
       rooms.gate.vault.proxyUrl = url
     },

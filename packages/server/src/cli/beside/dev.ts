@@ -3,7 +3,8 @@
 import { writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { developmentKey } from '../../identity/development.ts'
+import { Problem } from '@countersign/sdk'
+import { developmentKey, developmentScope } from '../../identity/development.ts'
 import { issueSetupLink } from '../../identity/setup.ts'
 import { boot, type Running } from '../../main/boot.ts'
 import { type Config, type Environment, processContext, readConfig } from '../../main/config.ts'
@@ -58,10 +59,12 @@ export async function develop({ awaithumans, bare, ...flags }: DevFlags, output:
     // This process is the only one, so a link of an earlier start may die: nobody could read it again.
     const link = config.setupToken ? await setupLink(running, config) : await issueSetupLink(running.server.identity)
     const ready = { ready: true, url, setup_url: link, agent_key: key, pid: process.pid, proxy_url: proxy?.url ?? null }
+    const tried = await tryIn(running)
     writeFileSync(file, `${JSON.stringify(ready)}\n`, { mode: 0o600 })
     if (awaithumans) leave.push(announce(url, key, running.db.clock.now()))
     const { json, stdout } = output
-    stdout(json ? `${JSON.stringify(ready)}\n` : welcome(ready, context.cwd, desk !== null, performance.now() - started))
+    const told = { ...ready, sandbox: tried?.commands.curl ?? null }
+    stdout(json ? `${JSON.stringify(told)}\n` : welcome(told, context.cwd, desk !== null, performance.now() - started))
   } catch (error) {
     await proxy?.close()
     await running?.close()
@@ -95,9 +98,19 @@ async function listen(config: Config, lastPort: number | null, desk: Desk | null
   }
 }
 
-type Ready = { url: string; setup_url: string | null; agent_key: string; proxy_url: string | null }
+/** Null where this start has no sandbox: a database that takes no writes, or policies that refuse it. */
+async function tryIn({ server }: Running) {
+  try {
+    return await server.tryAgent(await developmentScope(server.identity))
+  } catch (error) {
+    if (error instanceof Problem) return null
+    throw error
+  }
+}
 
-function welcome({ url, setup_url, agent_key, proxy_url }: Ready, folder: string, hasDesk: boolean, ms: number): string {
+type Ready = { url: string; setup_url: string | null; agent_key: string; proxy_url: string | null; sandbox: string | null }
+
+function welcome({ url, setup_url, agent_key, proxy_url, sandbox }: Ready, folder: string, hasDesk: boolean, ms: number): string {
   const { file, run, text } = snippetFor(runtimeOf(folder))
   const sample = text.replace('<url>', url).trimEnd().split('\n')
   return `
@@ -111,7 +124,7 @@ ${proxy_url ? `  Proxy       ${proxy_url}  agents' calls leave here, with creden
 ${sample.map((line) => (line === '' ? '' : `    ${line}`)).join('\n')}
 
   It finds this server by itself. From elsewhere: COUNTERSIGN_URL=${url} COUNTERSIGN_KEY=<agent key>
-  Ctrl-C stops everything.
+${sandbox ? `  This starts a thread with an agent that comes with the server, and shows its answer:\n\n    ${sandbox}\n\n` : ''}  Ctrl-C stops everything.
 
 `
 }

@@ -64,7 +64,7 @@ test('R3 one call gives a relay token of a day, commands that work as they are a
   const day = new Date(tried.expires_at).getTime() - new Date(tried.relay_grant.created_at).getTime()
   expect(day).toBe(86_400_000)
   for (const text of Object.values(tried.commands)) expect(text).toContain(token)
-  expect(tried.links.threads_page).toBe(`${house.url}/threads?agent=sandbox`)
+  expect(tried.links.threads_page).toBe(`${house.url}/threads?side=caller&agent=sandbox`)
   const other = await house.alice.post('/api/v1/cards', {
     ...{ slug: 'other', name: 'Other', summary: 'Other.', accepted_inputs: ['text/plain'], expected_outputs: ['text/plain'] },
     skills: [{ id: 'x', name: 'X', description: 'X.', tags: ['x'] }],
@@ -91,6 +91,28 @@ test('R3 a repeat answers the same live relay grant with another token, and neve
   expect(JSON.stringify(replayed)).not.toContain(third.relay_token)
   expect(JSON.stringify(await house.admin.rows`select * from events`)).not.toContain(token)
   expect(house.logs.join('\n')).not.toContain(token)
+})
+
+test('R3 in the last hour of a relay grant a repeat begins another day, and its threads end with it', async () => {
+  const { house, tried, say } = await openSandbox()
+  const own = await house.given.key({ kind: 'usr', name: 'alice', scopes: ['connection_requests:*'] })
+  const again = async () =>
+    (
+      await clientOf(house.url, { bearer: own.secret }).post('/api/v1/relay/sandbox', {
+        from_agent_id: tried.relay_grant.asker.agent_id,
+      })
+    ).body
+  const { thread_id: id } = await say('echo still here')
+  await house.clock.advance('22h')
+  expect((await again()).relay_grant.id).toBe(tried.relay_grant.id)
+  await house.clock.advance('61m')
+  const next = await again()
+  expect(next.relay_grant.id).not.toBe(tried.relay_grant.id)
+  expect(new Date(next.expires_at).getTime() - new Date(next.relay_grant.created_at).getTime()).toBe(86_400_000)
+  expect(await house.admin.one`select state, reason from threads where id = ${id}`).toEqual({
+    state: 'revoked',
+    reason: 'grant_expired',
+  })
 })
 
 test('R3 ten calls of one person at once make one agent and one relay grant', async () => {
@@ -148,6 +170,7 @@ test('R4 `artifact` answers a text, data and a file, and `chunks 3` one artifact
     ['raw', 'media_type', 'filename'],
   ])
   const { response, thread_id: id } = await say('chunks 3')
+  expect([response.state, textOf({ response })]).toEqual(['responded', 'One artifact in 3 pieces.'])
   expect(response.artifacts).toMatchObject([
     {
       artifact_id: 'chunks',

@@ -10,7 +10,15 @@ import { judgedGrant } from '../grants/act.ts'
 import { expireIn } from '../grants/end.ts'
 import { openGrant, ownCard, takeGrant } from '../grants/grant.ts'
 import { type ShownGrant, showGrant } from '../grants/show.ts'
-import { type CardRow, endTokens, findActiveBetween, findCard, findTokens } from '../grants/sql.ts'
+import {
+  type CardRow,
+  endTokens,
+  findActiveBetween,
+  findCard,
+  findTokens,
+  type GrantRow,
+  updateGrantIfActive,
+} from '../grants/sql.ts'
 import { usualTerms } from '../grants/terms.ts'
 import { mintToken } from '../grants/token.ts'
 import type { RelayHouse } from '../house.ts'
@@ -100,14 +108,23 @@ const tryOwn = (house: RelayHouse, scope: Scope, { to, userId, visitor }: Own): 
     },
   )
 
+const LAST_MS = 3_600_000
+const isPast = ({ expires_at: at }: GrantRow, now: Date): boolean => at !== null && at <= now
+
 type Given = { card: CardRow; visitor: Visitor; tenantId: string; side: Side }
 
 /** The live one of before, with another token, or a new one. */
 async function give(house: RelayHouse, t: Tx, scope: Scope, { card, visitor, tenantId, side }: Given): Promise<Tried> {
   await lockTries(t, scope, visitor.id)
   const before = await findActiveBetween(t, scope, card.id, visitor.id)
-  const isOver = before?.expires_at && before.expires_at <= t.now && (await expireIn(house, t, scope, before.id))
-  if (before && !isOver && !before.sandbox) throw new Problem('duplicate_request', { existing_id: before.id, state: 'approved' })
+  if (before && !before.sandbox && !isPast(before, t.now))
+    throw new Problem('duplicate_request', { existing_id: before.id, state: 'approved' })
+  // In its last hour another day begins.
+  const isOver = before !== null && isPast(before, new Date(t.now.getTime() + LAST_MS))
+  if (before && isOver) {
+    if (!isPast(before, t.now)) await updateGrantIfActive(t, scope, before.id, { ...before, ends_at: t.now }, t.now)
+    await expireIn(house, t, scope, before.id)
+  }
   const caller = {
     request_id: null,
     asker_tenant: tenantId,
@@ -124,6 +141,7 @@ async function give(house: RelayHouse, t: Tx, scope: Scope, { card, visitor, ten
   if (live.length >= MOST_LIVE) await endTokens(t, scope, grant.id, t.now, live[0]?.id)
   const { token, expiresAt } = await mintToken(t, scope, grant)
   const origin = house.origin()
+  const its = new URLSearchParams({ side, agent: card.slug })
   return {
     relay_grant: await showGrant(t, scope, grant, side),
     agent: card.slug,
@@ -132,8 +150,8 @@ async function give(house: RelayHouse, t: Tx, scope: Scope, { card, visitor, ten
     commands: commandsFor(origin, card.slug, token),
     links: {
       card: `${origin}/agents/${card.slug}/card`,
-      threads: `${origin}/api/v1/threads?agent=${card.slug}`,
-      threads_page: `${origin}/threads?agent=${card.slug}`,
+      threads: `${origin}/api/v1/threads?${its}`,
+      threads_page: `${origin}/threads?${its}`,
     },
   }
 }

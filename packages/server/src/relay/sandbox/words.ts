@@ -14,6 +14,8 @@ const TABLE = 'name,amount\nlamp,2\nchair,4\n'
 export function stepsFor(parts: readonly Part[], wasAsked: boolean): Step[] {
   if (wasAsked) return [{ say: { outcome: 'completed', parts: saidAgain(parts, 'You said: ') } }]
   const { word, rest } = firstWord(parts)
+  // Whoever had to agree has: what stands behind the word is done.
+  if (word === 'approve') return rest === '' ? [{ say: { text: 'Approved.' } }] : stepsFor([{ text: rest }], false)
   switch (word) {
     case 'artifact':
       return [{ say: { outcome: 'completed', text: 'A text, data and a file.', artifacts: artifacts() } }]
@@ -78,7 +80,7 @@ const chunks = (n: number): Step[] => [
     const chunk = { artifact_id: 'chunks', name: 'One text in pieces', append: i > 0, last_chunk: i === n - 1 }
     return { say: { outcome: 'progress' as const, artifacts: [{ ...chunk, parts: [{ text: `piece ${i + 1} of ${n}\n` }] }] } }
   }),
-  { say: { outcome: 'completed', text: `One artifact in ${n} pieces.` }, isWhole: true },
+  { say: { text: `One artifact in ${n} pieces.` }, isWhole: true },
 ]
 
 const slow = (n: number): Step[] => [
