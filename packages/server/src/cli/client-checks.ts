@@ -65,7 +65,7 @@ async function checkServer(client: Countersign, profile: string | undefined): Pr
 }
 
 /** The server's clock lies between sending and answer: only what is outside of both is a difference. */
-function checkClock(server: number, sent: number, answered: number): ClientFinding {
+export function checkClock(server: number, sent: number, answered: number): ClientFinding {
   const off = server < sent ? sent - server : server > answered ? server - answered : 0
   if (off <= CLOCK_MS) return ok('client.clock', 'The clock of this machine and the server’s agree.')
   const what = `The clock of this machine is ${Math.round(off / 1000)} s from the server’s.`

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { processContext } from '../main/config.ts'
 import type { Report } from './beside/doctor.ts'
 import { checkClient } from './client-checks.ts'
+import type { ClientFinding } from './client-finding.ts'
 import { print } from './output.ts'
 import { profileOf } from './profiles.ts'
 import type { Door } from './tasks.ts'
@@ -54,6 +55,10 @@ const isServers = ({
 const WIDTH = 18
 
 const shown = ({ findings, mended }: Report): string => [...mended.map(mendedLine), ...findings.map(findingLine)].join('\n')
+
+/** Of whoever else looks at something and says how to mend it. */
+export const findingsShown = (findings: readonly ClientFinding[]): string =>
+  findings.map((one) => findingLine({ ...one, runbook: null })).join('\n')
 
 const mendedLine = ({ code, statement, refused }: Report['mended'][number]): string =>
   `${refused === null ? 'mended' : 'could not mend'} ${code}: ${statement}${refused === null ? '' : `\n       ${refused}`}`

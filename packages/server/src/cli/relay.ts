@@ -4,8 +4,10 @@ import { CardRefused, Problem, type RouteAnswer, type RouteBody, verifyCard } fr
 import type { Command } from 'commander'
 import { confirm } from './confirm.ts'
 import { EndsWith, plain, plainLines, print, table, usage } from './output.ts'
+import { relayDoctorCommand } from './relay-doctor.ts'
 import { leavingCommands } from './relay-leaving.ts'
 import { serveCommands } from './relay-serve.ts'
+import { smokeCommand } from './relay-smoke.ts'
 import { threadCommands } from './relay-threads.ts'
 import type { Door } from './tasks.ts'
 import { parseNumber, parseSeconds, readObject } from './words.ts'
@@ -33,6 +35,8 @@ export function relayCommand(program: Command, door: Door): void {
   threadCommands(relay, door)
   serveCommands(relay, door)
   leavingCommands(relay, door)
+  smokeCommand(relay, door)
+  relayDoctorCommand(relay, door)
 }
 
 function cards(relay: Command, door: Door): void {
