@@ -134,6 +134,8 @@ const BODIES: Record<string, unknown> = {
   'POST /cards/:id/listing': { action: 'submit' },
   'POST /cards/:id/domains': { domain: 'beta.example' },
   'POST /cards/:id/review': { version: 1, decision: 'list' },
+  'POST /agents/:slug/report': { reason: 'spam' },
+  'POST /contacts/:id/report': { reason: 'spam' },
   'POST /blocks': { domain: 'beta.example' },
   'PUT /handles/:handle': { of: 'user' },
   'POST /agents/:slug/connection-requests': { purpose: 'x' },

@@ -960,6 +960,18 @@ export type ConnectionRequest = {
   note_visible?: boolean
   decided_by?: string | null
   policy_version?: number | null
+  /** How its asker asks, everywhere; for the owner’s people, where a request is read. */
+  conduct?: {
+    score: number
+    /** Cards of others, in seven days. */
+    cards_asked: number
+    /** In thirty days. */
+    refusals: number
+    /** How often it ran into a limit of the relay, in seven days. */
+    times_limited: number
+    /** What its tenant has proved to be its own. */
+    domains: string[]
+  }
 }
 
 /** A peer with whom a relay grant or request ever existed. */
@@ -2575,6 +2587,13 @@ export type Part = {
   media_type?: string
   filename?: string
   metadata?: { [member: string]: Json }
+}
+
+/** The people of the installation were asked to look after it. */
+export type PeerReported = {
+  peer: string
+  reason: 'spam' | 'impersonation' | 'harmful' | 'broken' | 'other'
+  reported_at: string
 }
 
 export type PolicyCheck = {
@@ -10251,6 +10270,30 @@ export type Routes = {
     }
     answers: {
       200: Contact
+    }
+  }
+  'POST /contacts/:id/report': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      reason: 'spam' | 'impersonation' | 'harmful' | 'broken' | 'other'
+      /** For the people who look after it; the other side does not read it. */
+      note?: string
+    }
+    answers: {
+      201: PeerReported
+    }
+  }
+  'POST /agents/:slug/report': {
+    params: { slug: string }
+    query: Record<string, never>
+    body: {
+      reason: 'spam' | 'impersonation' | 'harmful' | 'broken' | 'other'
+      /** For the people who look after it; the other side does not read it. */
+      note?: string
+    }
+    answers: {
+      201: PeerReported
     }
   }
   'GET /blocks': {

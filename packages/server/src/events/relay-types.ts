@@ -46,6 +46,7 @@ export const RELAY_EVENTS = {
     says: 'Whoever holds a relay token gave it up, or it was seen where others can read it.',
   },
   'contact.updated': { class: 'audit', says: 'Somebody noted something about a peer.' },
+  'peer.reported': { class: 'audit', says: 'A peer was reported to the operator.' },
   'block.created': { class: 'audit', says: 'A peer was blocked.' },
   'block.removed': { class: 'audit', says: 'A peer is blocked no more.' },
   'thread.accepted': { class: 'audit', says: 'An agent of another owner opened a thread; what it says is on its way.' },

@@ -9,6 +9,7 @@ import { getRequestListener } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono } from 'hono'
 import { findKeyInUrl } from '../crypto/token.ts'
+import type { Scope } from '../db/scope.ts'
 import { newId } from '../std/id.ts'
 import type { TrustedProxies } from './address.ts'
 import { type Answer, baseHeaders, toResponse, writeAnswer } from './answer.ts'
@@ -60,6 +61,8 @@ export type AppOptions = Handed & {
   webhooks?: Record<string, unknown>
   /** By what our own requests are known when they come back (P105). */
   installation?: string
+  /** Somebody ran into a limit. */
+  limited?(scope: Scope, problem: Problem): void
   /** A key of ours stood in a URL (P59): the place to revoke it. */
   keyExposed?(key: string): Promise<void>
 }
@@ -222,6 +225,7 @@ function makeDoor(options: AppOptions, service: Service, entries: Placed[], edge
       const problem = problemOf(error)
       status = problem.status
       logProblem(house.log, problem, fieldsOf(here))
+      if (status === 429 && here.gathered.scope) options.limited?.(here.gathered.scope, problem)
       const dialect = here.entry?.dialect ?? (/^\/api\/(?!v1(?:\/|$))/.test(exchange.path) ? 'compatible' : 'native')
       return raw.outgoing?.headersSent
         ? RESPONSE_ALREADY_SENT

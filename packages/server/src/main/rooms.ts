@@ -251,6 +251,7 @@ export function openRooms(ground: Ground): Rooms {
     ...{ db, keyring, log, door, policies, countersign, tasks, origin },
     cardAlgorithm: config.relayCardAlgorithm,
     reviewTenant: config.relayReviewTenant,
+    requestsNeedDomain: config.relayRequestsNeedDomain,
     follows: [],
     callbacks: bound,
     waits: openThreadWaits(db, log),

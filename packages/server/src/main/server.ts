@@ -16,6 +16,7 @@ import { recordLook } from '../identity/tenants/break-glass.ts'
 import { openWatch } from '../identity/watch.ts'
 import { gateVerbs } from '../proxy/gate/verbs.ts'
 import { isTokenScope } from '../relay/bearers.ts'
+import { openLimitedNotes } from '../relay/requests/conduct.ts'
 import { openTokenWatch } from '../relay/watch.ts'
 import type { Log } from '../std/log.ts'
 import { startSealing } from './audit.ts'
@@ -124,6 +125,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     stepUp: (scope) => requireProof(scope, clock.now()),
     revoked: (scope, fn) => (isTokenScope(scope) ? ended.token(scope, fn) : ended.key(scope, fn)),
     keyExposed: (key) => exposeKey(identity, key, 'url'),
+    limited: openLimitedNotes(db, log),
   })
   const beside: Listener[] = []
   let gate: Gate | null = null

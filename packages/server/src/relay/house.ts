@@ -41,6 +41,8 @@ export type RelayHouse = {
   cardAlgorithm: CardAlgorithm
   /** Whose people review what is handed in for the listing; null: those of the installation's first tenant (R21). */
   reviewTenant: string | null
+  /** Whether whoever asks others for a connection has to have proved a domain (R121). */
+  requestsNeedDomain: boolean
   /** Where people and agents reach the server, without a slash at the end; known once it listens. */
   origin(): string
   /** Called with the events of threads that were written together, in their transaction and in order: deliveries are made here. Filled by main before anything is served. */

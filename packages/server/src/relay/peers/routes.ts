@@ -5,10 +5,22 @@ import type { RelayHouse } from '../house.ts'
 import { createBlock, getBlock, listBlocks, removeBlock } from './block.ts'
 import { changeContact, listContacts } from './contact.ts'
 import { claimHandle, listHandles, readHandle, releaseHandle } from './handle.ts'
+import { REASONS, reportCard, reportContact } from './report.ts'
 import { BlockBody, ContactBody, ContactState, Domain, HandleBody, HandleCard } from './shapes.ts'
 
 const tag = 'peers'
 const block = { tag, auth: 'session', action: 'block.manage' } as const
+
+const report = { tag, auth: 'any', action: 'contact.update', bucket: 'relay.request' } as const
+const Report = s.object({
+  reason: s.oneOf(...REASONS),
+  note: s.optional(s.text({ min: 1, max: 2_000 })).describe('For the people who look after it; the other side does not read it.'),
+})
+const Reported = s.named(
+  'PeerReported',
+  s.object({ peer: s.text(), reason: s.oneOf(...REASONS), reported_at: s.time() }),
+  'The people of the installation were asked to look after it.',
+)
 
 export const peerRoutes = (house: RelayHouse): Route[] => [
   route(
@@ -48,6 +60,36 @@ export const peerRoutes = (house: RelayHouse): Route[] => [
       problems: ['not_found'],
     },
     ({ scope, params, body }) => changeContact(house, scope, params.id, body),
+  ),
+  route(
+    'POST /contacts/:id/report',
+    {
+      ...report,
+      summary: 'Tell the operator of a peer that ought not to be here',
+      params: { id: s.id('ctc') },
+      body: Report,
+      answers: { 201: Reported },
+      problems: ['not_found'],
+    },
+    ({ scope, params, body, reply }) => {
+      reply.status(201)
+      return reportContact(house, scope, params.id, body)
+    },
+  ),
+  route(
+    'POST /agents/:slug/report',
+    {
+      ...report,
+      summary: 'Tell the operator of a public card that ought not to be here',
+      params: { slug: Slug },
+      body: Report,
+      answers: { 201: Reported },
+      problems: ['not_found'],
+    },
+    ({ scope, params, body, reply }) => {
+      reply.status(201)
+      return reportCard(house, scope, params.slug, body)
+    },
   ),
   route(
     'GET /blocks',

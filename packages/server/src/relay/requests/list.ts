@@ -11,6 +11,7 @@ import type { RelayHouse } from '../house.ts'
 import type { Side } from '../model.ts'
 import { sideOf } from '../party.ts'
 import { askedRequests } from '../sql.ts'
+import { conductOf } from './conduct.ts'
 import { type ShownRequest, showRequest } from './show.ts'
 import { findRequest, listRequests, type RequestRow, type RequestState } from './sql.ts'
 
@@ -40,7 +41,16 @@ export async function listRequestsOf(house: RelayHouse, scope: Scope, { limit, c
       asked: (t, from, most) => askedRequests(t, scope.tenantId, from, most),
       find: findRequest,
       fits: (row) => (state === undefined || row.state === state) && (agent === undefined || row.slug === agent),
-      show: async (_t, _scope, found, of) => found.map((row) => showRequest(house, row, of)),
+      show: async (t, _scope, found, of) => {
+        const known =
+          of === 'owner'
+            ? await conductOf(
+                t,
+                found.map((row) => row.asker_tenant),
+              )
+            : null
+        return found.map((row) => showRequest(house, row, of, known?.get(row.asker_tenant)))
+      },
       agentsOf: (t, userId) => agentsOf(t, scope, userId),
     },
     { below, limit: limit + 1 },
@@ -55,7 +65,9 @@ export const getRequest = (house: RelayHouse, scope: Scope, id: string): Promise
     async (t) => {
       const row = await findRequest(t, scope, id)
       if (!row) throw new Problem('not_found')
-      return showRequest(house, row, sideOf(scope))
+      const side = sideOf(scope)
+      const known = side === 'owner' ? await conductOf(t, [row.asker_tenant]) : null
+      return showRequest(house, row, side, known?.get(row.asker_tenant))
     },
     { readOnly: true },
   )

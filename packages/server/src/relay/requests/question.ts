@@ -10,6 +10,7 @@ import { RUNNERS } from '../../tasks/routing/sql.ts'
 import type { CardRow } from '../grants/sql.ts'
 import type { Terms } from '../grants/terms.ts'
 import type { RelayHouse } from '../house.ts'
+import type { Conduct } from './conduct.ts'
 
 export const ACTION = 'connection_request.create'
 export const EDITABLE: readonly (keyof Terms)[] = ['skills', 'scopes', 'expires_in_seconds', 'limits', 'bind']
@@ -24,6 +25,8 @@ export type Question = {
   asking: Asking
   policy: { ids: readonly string[]; version: number }
   hash: string
+  /** How the asking side asks elsewhere (R121); null: nothing is known of it. */
+  conduct: Conduct | null
   /** Beside those who run the work: whose card it is. */
   owners: readonly string[]
 }
@@ -45,7 +48,7 @@ export async function prepareQuestion({ tasks }: Pick<RelayHouse, 'tasks'>, scop
   }
 }
 
-function inputOf({ card, from, purpose, asked, asking, policy, hash }: Question): CreateInput {
+function inputOf({ card, from, purpose, asked, asking, policy, hash, conduct }: Question): CreateInput {
   const words = { agent: from.agentName, skill: asked.skills?.join(', ') }
   const texts = asking.texts.length > 0 ? asking.texts : ['May {agent} be connected?']
   return {
@@ -64,6 +67,7 @@ function inputOf({ card, from, purpose, asked, asking, policy, hash }: Question)
     payload: {
       agent: card.slug,
       asker: { agent_id: from.agentId, agent: from.agentName, owner: from.tenantName },
+      ...(conduct && { conduct: { ...conduct } }),
       purpose,
       asked: asked as unknown as Record<string, unknown>,
       payload_hash: hash,

@@ -23,6 +23,7 @@ import type { RelayHouse } from '../house.ts'
 import { partyScope, placeOfCard } from '../party.ts'
 import type { CardPlace } from '../sql.ts'
 import { tellSides } from '../tell.ts'
+import { type Conduct, conductOf } from './conduct.ts'
 import { ACTION, prepareQuestion } from './question.ts'
 import { type ShownRequest, showRequest } from './show.ts'
 import {
@@ -32,6 +33,7 @@ import {
   insertIfNonePending,
   isBlocked,
   ownersOfCard,
+  peerProofs,
   peerTenant,
   type RequestRow,
   setGrant,
@@ -63,6 +65,7 @@ export async function askConnection(house: RelayHouse, caller: Scope, slug: stri
   if (place.visibility !== 'public' && place.tenant_id !== scope.tenantId) throw new Problem('not_found')
   const agent = await askingAgent(house, scope, input.from_agent_id)
   const { purpose, from_agent_id: _, ...wishes } = input
+  await refuseUnproved(house, scope, place)
   const id = newId('creq', house.db.now().getTime())
   const way: Way = {
     ...{ id, slug, place, purpose, wishes },
@@ -72,13 +75,25 @@ export async function askConnection(house: RelayHouse, caller: Scope, slug: stri
   // What would be refused anyway bothers nobody at home.
   const stale = await tx(house.db, way.acting, async (t) => refuseStanding(house, t, way, await cardOf(t, way)))
   if (stale?.task_id) await expireTask(house.tasks, place.tenant_id, stale.task_id)
-  await house.countersign(scope, outbound(way), async () => null)
+  await house.countersign(
+    scope,
+    (t) => outbound(t, way),
+    async () => null,
+  )
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const made = await open(house, way)
     if (made instanceof Problem) throw made
     if (made) return showRequest(house, made, 'caller')
   }
   throw new Problem('busy', { retry_after: 1 })
+}
+
+/** Where the operator wants to know who asks: whoever proved no domain asks nobody but themselves (R121). */
+async function refuseUnproved(house: RelayHouse, scope: Scope, place: CardPlace): Promise<void> {
+  if (!house.requestsNeedDomain || place.tenant_id === scope.tenantId) return
+  const { domains } = await tx(house.db, scope, (t) => peerProofs(t, scope.tenantId, ''), { readOnly: true })
+  if (domains.length === 0)
+    throw new Problem('policy_denied', { action: ACTION, reason: 'domain_proof_required', policy_ids: [] })
 }
 
 /** An agent asks for itself; people name one of theirs. */
@@ -125,20 +140,12 @@ async function refuseStanding(
 const duplicate = (id: string, state: string): Problem => new Problem('duplicate_request', { existing_id: id, state })
 
 /** Before the asking side's own policies. */
-export const outbound = ({
-  place,
-  slug,
-  asker,
-  purpose,
-  wishes,
-}: Pick<Way, 'place' | 'slug' | 'asker' | 'purpose' | 'wishes'>) => {
+export async function outbound(
+  t: Tx,
+  { place, slug, asker, purpose, wishes }: Pick<Way, 'place' | 'slug' | 'asker' | 'purpose' | 'wishes'>,
+) {
   const asked = usualTerms(wishes)
-  const peer = {
-    tenant: tenantWire(place.tenant_id),
-    agent: slug,
-    account_age_days: 0,
-    external: place.tenant_id !== asker.tenantId,
-  }
+  const peer = await peerOf(t, { tenantId: place.tenant_id, agent: slug, proves: place.card_id }, asker.tenantId)
   return {
     ...{ origin: 'relay' as const, action: ACTION, resource: { type: 'Card', id: place.card_id } },
     context: contextOf('out', asked, purpose, peer),
@@ -146,7 +153,32 @@ export const outbound = ({
   }
 }
 
-type Peer = { tenant: string; agent: string; account_age_days: number; external: boolean }
+type Peer = {
+  tenant: string
+  agent: string
+  account_age_days: number
+  external: boolean
+  domains: string[]
+  card_signed: boolean
+}
+
+/** As policies of the one side may know the other (R73). Signed counts with a domain that is proved for the card: who signs is then who owns the name. */
+async function peerOf(
+  t: Tx,
+  { tenantId, agent, proves }: { tenantId: string; agent: string; proves: string },
+  from: string,
+): Promise<Peer> {
+  const tenant = await peerTenant(t, tenantId)
+  const { domains, card_proved } = await peerProofs(t, tenantId, proves)
+  return {
+    tenant: tenantWire(tenantId),
+    agent,
+    account_age_days: tenant ? Math.max(0, Math.floor((t.now.getTime() - tenant.created_at.getTime()) / DAY_MS)) : 0,
+    external: tenantId !== from,
+    domains,
+    card_signed: card_proved,
+  }
+}
 
 const contextOf = (direction: 'in' | 'out', asked: Terms, purpose: string, peer: Peer): Act['context'] => ({
   direction,
@@ -157,7 +189,7 @@ const contextOf = (direction: 'in' | 'out', asked: Terms, purpose: string, peer:
   payload_hash: hashOf(asked, purpose),
   facts: {},
   content: purpose,
-  peer: { ...peer, domains: [], card_signed: false },
+  peer,
 })
 
 const hashOf = (asked: Terms, purpose: string): string => `sha256:${sha256Hex(canonical({ asked, purpose }))}`
@@ -165,7 +197,7 @@ const hashOf = (asked: Terms, purpose: string): string => `sha256:${sha256Hex(ca
 /** The same to whoever is blocked and to whom policy refuses: it names nothing of the owner's. */
 const refusedThere = (): Problem => new Problem('policy_denied', { action: ACTION, reason: 'no_permit', policy_ids: [] })
 
-type Seen = { card: CardRow; asked: Terms; judged: Judged; tenantName: string; owners: string[] }
+type Seen = { conduct: Conduct | null; card: CardRow; asked: Terms; judged: Judged; tenantName: string; owners: string[] }
 
 /** Null: what it is judged by changed meanwhile, or somebody asked the same at this moment; look again. */
 async function open(house: RelayHouse, way: Way): Promise<RequestRow | Problem | null> {
@@ -197,10 +229,10 @@ class AskedMeanwhile extends Error {}
 const questionOf = (
   house: RelayHouse,
   { id, asker, purpose, place, judgedAs }: Way,
-  { card, asked, judged, tenantName, owners }: Seen,
+  { card, asked, judged, tenantName, owners, conduct }: Seen,
 ) =>
   prepareQuestion(house, judgedAs, {
-    ...{ id, card, purpose, asked, owners },
+    ...{ id, card, purpose, asked, owners, conduct },
     from: {
       tenantName,
       agentId: asker.agent.id,
@@ -221,16 +253,12 @@ async function look(house: RelayHouse, t: Tx, way: Way): Promise<Seen | null> {
   const asked = usualTerms(wishes)
   refuseFaulty(termErrors(asked, card.skills))
   const peer = await peerTenant(t, asker.tenantId)
-  const age = peer ? Math.floor((t.now.getTime() - peer.created_at.getTime()) / DAY_MS) : 0
-  const about = {
-    tenant: tenantWire(asker.tenantId),
-    agent: asker.agent.id,
-    account_age_days: age,
-    external: place.tenant_id !== asker.tenantId,
-  }
+  const who = { tenantId: asker.tenantId, agent: asker.agent.id, proves: asker.agent.id }
+  const about = await peerOf(t, who, place.tenant_id)
+  const conduct = (await conductOf(t, [asker.tenantId])).get(asker.tenantId) ?? null
   const act: Act = { action: ACTION, resource: { type: 'Card', id: card.id }, context: contextOf('in', asked, purpose, about) }
   const judged = await judgeOne(house, t, { scope: judgedAs, act })
-  return { card, asked, judged, tenantName: peer?.name ?? '', owners: (await ownersOfCard(t, acting, card.id)).owners }
+  return { card, asked, judged, conduct, tenantName: peer?.name ?? '', owners: (await ownersOfCard(t, acting, card.id)).owners }
 }
 
 const rowOf = ({ id, asker, purpose, acting }: Way, { card, asked, judged }: Seen) => ({

@@ -63,6 +63,17 @@ export const RequestBody = s.named(
     note_visible: s.optional(s.boolean()),
     decided_by: s.optional(s.maybe(s.text())),
     policy_version: s.optional(s.maybe(s.int())),
+    conduct: s
+      .optional(
+        s.object({
+          score: s.int({ min: 0, max: 100 }),
+          cards_asked: s.int().describe('Cards of others, in seven days.'),
+          refusals: s.int().describe('In thirty days.'),
+          times_limited: s.int().describe('How often it ran into a limit of the relay, in seven days.'),
+          domains: s.array(s.text()).describe('What its tenant has proved to be its own.'),
+        }),
+      )
+      .describe('How its asker asks, everywhere; for the owner’s people, where a request is read.'),
   }),
   'An agent of one owner asks to work with an agent of another.',
 )

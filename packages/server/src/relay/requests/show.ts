@@ -1,11 +1,13 @@
 // A connection request as each side sees it: what was asked beside what was given (relay.md R24), and of the note what is meant for the asking side (C4).
 import { tenantWire } from '../../std/id.ts'
 import type { Side } from '../model.ts'
+import type { Conduct } from './conduct.ts'
 import type { RequestRow } from './sql.ts'
 
 export type ShownRequest = ReturnType<typeof showRequest>
 
-export const showRequest = (house: { origin(): string }, row: RequestRow, side: Side) => ({
+/** `conduct`: for the owner's people alone. */
+export const showRequest = (house: { origin(): string }, row: RequestRow, side: Side, conduct?: Conduct) => ({
   id: row.id,
   side,
   agent: row.slug,
@@ -24,6 +26,7 @@ export const showRequest = (house: { origin(): string }, row: RequestRow, side: 
   decided_at: row.state === 'pending' ? null : row.state_since,
   expires_at: row.expires_at,
   // Of the owner's people and policies the other side learns nothing.
+  ...(side === 'owner' && conduct ? { conduct } : {}),
   ...(side === 'owner'
     ? { task_id: row.task_id, note_visible: row.note_visible, decided_by: row.decided_by, policy_version: row.policy_version }
     : {}),

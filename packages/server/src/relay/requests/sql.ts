@@ -155,5 +155,19 @@ export const findAskingAgent = (t: Tx, scope: Scope, id: string, ownedBy: string
 export const isOfAskingSide = (t: Tx, askerTenant: string, userId: string) => t.one<{ is: boolean }>`
   select countersign_engine.is_of_asking_side(${askerTenant}::uuid, ${userId}::text) as is`
 
+export type ConductRow = { tenant_id: string; cards_asked: number; refusals: number; times_limited: number; domains: string[] }
+export const findConduct = (t: Tx, tenants: readonly string[]) => t.rows<ConductRow>`
+  select a.id as tenant_id, c.cards_asked, c.refusals, c.times_limited, p.domains
+  from unnest(${tenants}::uuid[]) as a (id) cross join lateral countersign_engine.asker_conduct(a.id) c
+    cross join lateral countersign_engine.peer_proofs(a.id, '') p`
+
+export const addLimited = (t: Tx, scope: Scope, times: number) => t.run`
+  insert into relay_limited as l (day, tenant_id, times) values ((${t.now}::timestamptz at time zone 'UTC')::date, ${scope.tenantId}::uuid, ${times}::integer)
+  on conflict (tenant_id, day) do update set times = l.times + excluded.times`
+
+/** `peer`: an agent of the tenant, or a card. */
+export const peerProofs = (t: Tx, tenantId: string, peer: string) => t.one<{ domains: string[]; card_proved: boolean }>`
+  select domains, card_proved from countersign_engine.peer_proofs(${tenantId}::uuid, ${peer}::text)`
+
 export const peerTenant = (t: Tx, tenantId: string) => t.maybe<{ name: string; created_at: Date }>`
   select name, created_at from countersign_engine.peer_tenant(${tenantId}::uuid)`

@@ -83,7 +83,11 @@ async function trySandbox(house: RelayHouse, caller: Scope, visitor: Visitor): P
   const place = await placeOfCard(house, SANDBOX)
   const asker = { agent: { ...visitor, user_id: scope.userId, state: 'active', environment: 'live' }, tenantId: scope.tenantId }
   // What its own policies say of asking others holds here too.
-  await house.countersign(scope, outbound({ place, slug: SANDBOX, asker, purpose: PURPOSE, wishes: {} }), async () => null)
+  await house.countersign(
+    scope,
+    (t) => outbound(t, { place, slug: SANDBOX, asker, purpose: PURPOSE, wishes: {} }),
+    async () => null,
+  )
   const party = partyScope(scope, { ...place, party: visitor.id, label: visitor.name }, [])
   const there: Scope = { ...party, relayParty: undefined, relayScopes: undefined }
   return tx(house.db, there, async (t) => {

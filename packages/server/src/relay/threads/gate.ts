@@ -18,7 +18,7 @@ export type Face = 'native' | 'a2a' | 'mcp'
 export type About = {
   action: 'thread.start' | 'thread.send' | 'thread.respond'
   direction: 'in' | 'out'
-  card: { id: string; delivery_mode?: string }
+  card: { id: string; delivery_mode?: string; delivery_host?: string | null }
   grant: Pick<GrantRow, 'id' | 'state' | 'created_at' | 'scopes' | 'sandbox'>
   /** The other side, as far as policies may know it. */
   peer: PeerRow | null
@@ -68,17 +68,19 @@ const contextOf = (about: About, now: Date) => ({
     sandbox: about.grant.sandbox,
   },
   peer: about.peer ? peerOf(about.peer, now) : undefined,
-  delivery: about.card.delivery_mode === undefined ? undefined : { mode: about.card.delivery_mode, host: '' },
+  delivery:
+    about.card.delivery_mode === undefined ? undefined : { mode: about.card.delivery_mode, host: about.card.delivery_host ?? '' },
 })
 
 const daysSince = (at: Date, now: Date): number => Math.max(0, Math.floor((now.getTime() - at.getTime()) / DAY_MS))
 
 /** A caller without an account has no tenant, no agent and no age. */
-const peerOf = ({ tenant_id, agent_id, since, external, has_card }: PeerRow, now: Date) => ({
+const peerOf = ({ tenant_id, agent_id, since, external, domains, card_proved }: PeerRow, now: Date) => ({
   tenant: tenant_id === null ? '' : tenantWire(tenant_id),
   agent: agent_id ?? '',
-  domains: [] as string[],
-  card_signed: has_card,
+  domains: [...domains],
+  // Who signs is who owns a name only where a domain is proved for that card (R118).
+  card_signed: card_proved,
   account_age_days: since === null ? 0 : daysSince(since, now),
   external,
 })

@@ -27,6 +27,7 @@ export type CardRow = {
   version: number
   visibility: string
   delivery_mode: 'inbox' | 'push' | 'a2a'
+  delivery_host: string | null
   on_exhausted: 'queue' | 'fail'
   direct_messages: boolean
   unapproved: 'refuse' | 'request'
@@ -44,7 +45,7 @@ export type CardContent = {
 }
 export type GrantLimits = { max_open_threads?: number; messages_per_day?: number; bytes_per_day?: number; rate?: number }
 
-const CARD: Sql = sql`c.id, c.slug, c.name, c.agent_id, c.environment, c.state, c.paused_until, c.version, c.visibility, c.delivery_mode, c.on_exhausted,
+const CARD: Sql = sql`c.id, c.slug, c.name, c.agent_id, c.environment, c.state, c.paused_until, c.version, c.visibility, c.delivery_mode, c.delivery_host, c.on_exhausted,
   c.direct_messages, c.unapproved, c.retention_days, c.idle_seconds, c.reply_closes_after_seconds, c.max_message_bytes, c.limits, v.content`
 
 export const findCard = (t: Tx, scope: Scope, by: { id?: string; slug?: string }) => t.maybe<CardRow>`
@@ -77,11 +78,16 @@ export type PeerRow = {
   external: boolean
   has_card: boolean
   user_id: string | null
+  domains: string[]
+  /** A domain is proved for the card of that agent. */
+  card_proved: boolean
 }
 /** With what its own side may know of the relay grant. */
 export type GrantedRow = PeerRow & { card_id: string; granted_at: Date; scopes: string[]; sandbox: boolean }
 export const findPeer = (t: Tx, grantId: string, side: Side) => t.maybe<GrantedRow>`
-  select tenant_id, agent_id, since, external, has_card, user_id, card_id, granted_at, scopes, sandbox from countersign_engine.relay_peer(${grantId}::text, ${side}::text)`
+  select p.tenant_id, p.agent_id, p.since, p.external, p.has_card, p.user_id, p.card_id, p.granted_at, p.scopes, p.sandbox, k.domains, k.card_proved
+  from countersign_engine.relay_peer(${grantId}::text, ${side}::text) p
+  cross join lateral countersign_engine.peer_proofs(p.tenant_id, ${side === 'caller' ? sql`p.agent_id` : sql`p.card_id`}) k`
 
 /** In the tenant of the caller. `threadId`: of a follow-up; `waits`: something of it has not gone in, or never began. */
 export const findGranted = (t: Tx, scope: Scope, grantId: string, threadId: string | null) => t.maybe<
