@@ -16,7 +16,7 @@ import { openLog } from '../../packages/server/src/std/log.ts'
 import { openFanOut } from '../../packages/server/src/webhooks/fan-out.ts'
 import type { WebhooksHouse } from '../../packages/server/src/webhooks/house.ts'
 import { webhookJobs } from '../../packages/server/src/webhooks/jobs.ts'
-import { HELD_JOBS } from '../../packages/server/src/webhooks/sending/deliver.ts'
+import { HELD_JOBS, openDeliver } from '../../packages/server/src/webhooks/sending/deliver.ts'
 
 export type Arrival = [path: string, id: string, at: number]
 export type Rig = {
@@ -58,7 +58,7 @@ export async function openRig(): Promise<Rig> {
   db.fanOut = openFanOut(house.origin)
   const tenantId = newTenantUuid()
   await admin.query('insert into countersign.tenants (id, name) values ($1, $2)', [tenantId, 'bench'])
-  const queue = createQueue({ database: db.pool, kinds: webhookJobs(house), log })
+  const queue = createQueue({ database: db.pool, kinds: webhookJobs(house, openDeliver(house)), log })
   return {
     ...{ db, admin, house, queue, scope: systemScope('bench', tenantId), origin: `http://127.0.0.1:${port}` },
     work: () => void queue.work({ queues: { default: {}, webhooks: HELD_JOBS }, concurrency: 4 }),

@@ -9,6 +9,7 @@ import {
   type Receiver,
 } from '@countersign/queue'
 import type { Keyring } from '../crypto/keyring.ts'
+import { openRunner } from '../db/runner.ts'
 import type { Scope } from '../db/scope.ts'
 import type { Db } from '../db/tx.ts'
 import { type Door, openDoor } from '../egress/fetch.ts'
@@ -74,6 +75,7 @@ import { deliveryJobs } from '../relay/delivery/jobs.ts'
 import { deliveryHooks } from '../relay/delivery/push.ts'
 import { cardDeliveryRoutes } from '../relay/delivery/routes.ts'
 import { HELD_CALLS, QUEUE as RELAY_CALLS } from '../relay/delivery/upstream/jobs.ts'
+import { openRunCall } from '../relay/delivery/upstream/run.ts'
 import { followEndpoints } from '../relay/endpoints/tell.ts'
 import { endLeaked } from '../relay/grants/held.ts'
 import type { RelayHouse } from '../relay/house.ts'
@@ -134,7 +136,7 @@ import { endpointRoutes, webhookKeyRoute } from '../webhooks/endpoints/routes.ts
 import { openFanOut } from '../webhooks/fan-out.ts'
 import type { WebhooksHouse } from '../webhooks/house.ts'
 import { webhookJobs, webhookSchedules } from '../webhooks/jobs.ts'
-import { HELD_JOBS } from '../webhooks/sending/deliver.ts'
+import { HELD_JOBS, openDeliver } from '../webhooks/sending/deliver.ts'
 import { QUEUE as WEBHOOKS } from '../webhooks/sending/sql.ts'
 import { auditHouse, witnessOf } from './audit.ts'
 import { type Channels, openChannels } from './channels.ts'
@@ -187,6 +189,8 @@ export type Rooms = {
 }
 
 const JOBS_AT_ONCE = 16
+/** Of what the relay accepts, without the queue; what is beyond waits for its job. */
+const RUNS = { most: 64, mostOfLane: 25 }
 const GRACE = '10s'
 
 /** A fact has one type in a tenant, whether a provider of it declares it or a card; where both do, whoever came second was refused. */
@@ -267,14 +271,20 @@ export function openRooms(ground: Ground): Rooms {
   }
   held.set('proxy', holdActs(gate))
   runEnds.push((t, scope, runId) => endHoldsOfRun(gate, t, scope, runId))
+  const runner = config.roles.includes('worker') ? openRunner({ ...RUNS, log }) : null
   const delivery: DeliveryHouse = {
     ...relay,
     deliveries: bound,
     credentialFor: openCredentials(vault),
     mayNameConnection: openNaming(vault),
     pinnedKeys: readPinnedKeys(config.relayCardKeysFile),
+    runner,
+    call: (...run) => runCall(...run),
   }
   webhooks.bound = deliveryHooks(delivery)
+  const runCall = openRunCall(delivery)
+  const deliver = openDeliver(webhooks)
+  if (runner) webhooks.fast = { runner, deliver }
   relay.follows.push(followDeliveries(delivery), followEndpoints(relay))
   const channels = openChannels(config, log, tasks, webhooks)
   for (const channel of channels.all) byName.set(channel.name, channel)
@@ -289,7 +299,7 @@ export function openRooms(ground: Ground): Rooms {
       ...taskJobs(tasks),
       ...emailJobs(channels.email),
       ...slackJobs(channels.slack),
-      ...webhookJobs(webhooks),
+      ...webhookJobs(webhooks, deliver),
       ...identityJobs(identity),
       ...vaultJobs(vault),
       ...authorizationJobs(vault),
@@ -390,7 +400,7 @@ export function openRooms(ground: Ground): Rooms {
     gate,
     async close() {
       await sandbox?.close()
-      await queue.close({ grace: GRACE })
+      await Promise.all([queue.close({ grace: GRACE }), runner?.close()])
       await watch?.close()
       holds.close()
       await slots.close()

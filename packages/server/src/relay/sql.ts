@@ -141,5 +141,6 @@ export const liveTokens = (t: Tx, scope: Scope, ids: readonly string[]) => t.row
 // Who accepts under a relay grant shares it, who ends it has it alone, and whoever comes after the one who waits stands behind them. Locks of the row would not do: those who share
 // one pass whoever waits for it, for as long as any of them holds it, so that busy callers could put off a revocation for ever. The state is read by a statement after the lock.
 const ofGrant = (id: string): Sql => sql`hashtextextended('relay grant ' || ${id}::text, 0)`
+export const grantShare = (id: Sql): Sql => sql`pg_advisory_xact_lock_shared(hashtextextended('relay grant ' || ${id}, 0))`
 export const shareGrantLock = (t: Tx, id: string) => t.run`select pg_advisory_xact_lock_shared(${ofGrant(id)})`
 export const wholeGrantLock = (t: Tx, id: string) => t.run`select pg_advisory_xact_lock(${ofGrant(id)})`

@@ -1,10 +1,12 @@
 // What this room needs from the outside; main wires it once. Holds nothing by itself.
 import type { Keyring } from '../crypto/keyring.ts'
+import type { Runner } from '../db/runner.ts'
 import type { Scope } from '../db/scope.ts'
 import type { Db, Tx } from '../db/tx.ts'
 import type { Door } from '../egress/fetch.ts'
 import type { Log } from '../std/log.ts'
 import type { BoundHooks } from './bound/hooks.ts'
+import type { Deliver } from './sending/deliver.ts'
 
 /** Where deliveries to an address of their own come from: what they say, who signs them, and whom their end concerns. */
 export type Source = {
@@ -27,4 +29,6 @@ export type WebhooksHouse = {
   sources: Readonly<Record<'task', Source>>
   /** Left out where no room binds endpoints. */
   bound?: BoundHooks
+  /** Where this process runs jobs: what it writes, it also begins (relay.md R43). */
+  fast?: { runner: Runner; deliver: Deliver }
 }

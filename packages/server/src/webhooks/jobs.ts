@@ -6,17 +6,17 @@ import { continueReplay, REPLAY } from './deliveries/replay.ts'
 import { pruneBoundEndpoints, pruneDeliveries, releaseSome } from './deliveries/sql.ts'
 import { RELEASE } from './endpoints/switch.ts'
 import type { WebhooksHouse } from './house.ts'
-import { openDeliver } from './sending/deliver.ts'
+import type { Deliver } from './sending/deliver.ts'
 import { enqueueDeliveries, KIND, QUEUE } from './sending/sql.ts'
 import { deliveryScope } from './sending/take.ts'
 
-type Payload = { delivery_id: string; generation: number; lane: string; fifo: boolean; key: string | null }
+type Payload = { delivery_id: string; generation: number; lane: string; fifo: boolean; key: string | null; offered: boolean }
 
 function readPayload(value: unknown): Payload {
-  const { delivery_id, generation, lane, fifo, key } = value as Partial<Payload>
+  const { delivery_id, generation, lane, fifo, key, offered } = value as Partial<Payload>
   if (!isId('dlv', delivery_id) || !Number.isInteger(generation) || typeof lane !== 'string')
     throw new TypeError('a delivery, its generation and its lane')
-  return { delivery_id, generation: generation as number, lane, fifo: fifo === true, key: key ?? null }
+  return { delivery_id, generation: generation as number, lane, fifo: fifo === true, key: key ?? null, offered: offered === true }
 }
 
 function readId<P extends 'whe' | 'rpy', N extends string>(prefix: P, name: N): (value: unknown) => Record<N, string> {
@@ -31,8 +31,7 @@ const RELEASED_AT_ONCE = 500
 const KEPT_DAYS = 90
 const PRUNED_AT_ONCE = 5_000
 
-export function webhookJobs(house: WebhooksHouse): Kind[] {
-  const deliver = openDeliver(house)
+export function webhookJobs(house: WebhooksHouse, deliver: Deliver): Kind[] {
   return [
     defineKind<unknown, Payload>(KIND, {
       queue: QUEUE,
@@ -45,8 +44,8 @@ export function webhookJobs(house: WebhooksHouse): Kind[] {
       backoff: { base: '500ms', cap: '1m' },
       deadline: '2m',
       async run({ id, tenantId, payload }, { signal }) {
-        const { delivery_id, generation, lane, fifo, key } = payload
-        const verdict = await deliver({ id: delivery_id, generation, job: id, tenantId, lane, fifo, key }, signal)
+        const { delivery_id, ...rest } = payload
+        const verdict = await deliver({ id: delivery_id, job: id, tenantId, ...rest }, signal)
         if (verdict === null) return undefined
         if (verdict === 'exhausted') return discard('The schedule of the delivery is over.')
         return snooze('at' in verdict ? verdict.at : verdict.afterMs)

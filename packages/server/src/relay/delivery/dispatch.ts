@@ -8,16 +8,7 @@ import { openPayloads } from '../threads/payload.ts'
 import { linksOf, showMessage, showThread } from '../threads/show.ts'
 import { listUndelivered, lockThread, type MessageRow, type ThreadRow } from '../threads/sql.ts'
 import type { DeliveryHouse } from './house.ts'
-import {
-  eventOf,
-  findPushed,
-  findSending,
-  forgetSendings,
-  insertSending,
-  type Mode,
-  nameDelivery,
-  threadsWithWaiting,
-} from './sql.ts'
+import { eventOf, findPushed, findSending, forgetSendings, insertSending, type Mode, threadsWithWaiting } from './sql.ts'
 import { openUpstream } from './upstream/sql.ts'
 
 export const CALL = 'relay.call'
@@ -40,8 +31,8 @@ export const followDeliveries =
     const going = new Map<string, Told>()
     for (const one of told)
       if (one.type === 'thread.queued' || (LETS_GO.includes(one.type) && one.message?.side === 'caller'))
-        going.set(one.thread.id, { ...going.get(one.thread.id), ...one })
-    for (const { thread, waitMs } of going.values()) await sendWaiting(house, t, scope, thread, waitMs ?? null)
+        going.set(one.thread.id, { ...one, ...going.get(one.thread.id) })
+    for (const { thread, waitMs, ...told } of going.values()) await sendWaiting(house, t, scope, thread, { waitMs, ...told })
     const ended = told.filter(({ thread, type }) => isEnded(thread.state) && type === `thread.${thread.state}`)
     for (const { thread_id } of await openUpstream(
       t,
@@ -62,46 +53,69 @@ async function takeBack(house: DeliveryHouse, t: Tx, scope: Scope, gone: readonl
     await house.deliveries.cancel(t, scope, thread_id, 'owner', [message_id])
 }
 
-/** `waitMs`: how long the caller of the newest one waits for its answer. */
+/** What told of it, where it was just accepted: its event, and how long its caller waits for the answer. */
+type Just = { id: string; message: MessageRow | null; waitMs?: number | undefined }
+
 export async function sendWaiting(
   house: DeliveryHouse,
   t: Tx,
   scope: Scope,
   thread: ThreadRow,
-  waitMs: number | null,
+  just: Just | null,
 ): Promise<void> {
   if (isEnded(thread.state) || thread.state === 'awaiting_approval') return
   const { delivery_mode: mode } = thread
   if (mode === 'inbox') return
-  const waiting = await listUndelivered(t, scope, [thread.id])
+  const waiting = isFirst(thread, just) ? [just.message] : await listUndelivered(t, scope, [thread.id])
   const held = waiting.findIndex(({ state }) => state === 'held')
   for (const message of (held < 0 ? waiting : waiting.slice(0, held)).filter(({ state }) => state === 'queued')) {
-    const isNewest = message === waiting.at(-1)
-    const until = waitMs !== null && isNewest ? new Date(t.now.getTime() + waitMs) : null
-    if ((await insertSending(t, scope, message, mode, until)) === 0) continue
-    if (mode === 'push') await deliver(house, t, scope, thread, message)
-    else await enqueueCall(t, scope, message)
+    const waitMs = message === waiting.at(-1) ? just?.waitMs : undefined
+    const isOffered = mode === 'a2a' && (house.runner?.hasRoom(thread.card_id) ?? false)
+    const runsUntil = isOffered ? new Date(t.now.getTime() + OFFERED_MS) : null
+    if ((await insertSending(t, scope, message, mode, runsUntil)) === 0) continue
+    const eventId = just?.message?.id === message.id ? just.id : null
+    if (mode === 'push') await deliver(house, t, scope, thread, message, eventId, waitMs)
+    else await enqueueCall(t, scope, message, runsUntil)
+    if (isOffered) house.runner?.offer(t, thread.card_id, (signal) => house.call(scope.tenantId, message, signal))
   }
 }
 
-export const enqueueCall = (t: Tx, scope: Scope, message: Pick<MessageRow, 'id' | 'thread_id'>) =>
+/** Nothing else was ever sent to it. */
+const isFirst = (thread: ThreadRow, just: Just | null): just is Just & { message: MessageRow } =>
+  just?.message?.sequence === FIRST && thread.sequence === FIRST
+const FIRST = 2
+/** How long the process that accepted a message has it to itself before its job comes (R43). */
+const OFFERED_MS = 5_000
+
+/** `at`: when its job is to come; one that waits comes then instead. */
+export const enqueueCall = (t: Tx, scope: Scope, message: Pick<MessageRow, 'id' | 'thread_id'>, at: Date | null = null) =>
   enqueue(t, {
     kind: CALL,
     tenantId: scope.tenantId,
     payload: { thread_id: message.thread_id, message_id: message.id },
-    uniqueKey: message.id,
+    unique: { key: message.id, onConflict: 'replace' },
+    ...(at ? { runAt: at } : {}),
   })
 
-async function deliver(house: DeliveryHouse, t: Tx, scope: Scope, thread: ThreadRow, message: MessageRow): Promise<void> {
-  const event = await eventOf(t, scope, message)
+async function deliver(
+  house: DeliveryHouse,
+  t: Tx,
+  scope: Scope,
+  thread: ThreadRow,
+  message: MessageRow,
+  toldBy: string | null,
+  waitMs: number | undefined,
+): Promise<void> {
+  const eventId = toldBy ?? (await eventOf(t, scope, message))?.id
   const payload = (await openPayloads(house, t, scope, [message])).get(message.id)
   // What is gone is nobody's to send; the inbox says so.
-  if (!event || !payload) return
+  if (!eventId || !payload) return
   const shown = showMessage(message, payload, t.now)
   const { parts: _parts, metadata: _metadata, ...envelope } = shown
-  const [made] = await house.deliveries.deliver(t, scope, {
-    ...{ eventId: event.id, type: 'message.accepted', side: 'owner', subjects: [thread.card_id], key: thread.id },
+  await house.deliveries.deliver(t, scope, {
+    ...{ eventId, type: 'message.accepted', side: 'owner', subjects: [thread.card_id], key: thread.id },
     ...{ messageId: message.id, relayGrantId: thread.relay_grant_id, sealedUnder: message.subject as string },
+    ...(waitMs === undefined ? {} : { waitMs }),
     data: (form) => ({
       agent: thread.slug,
       thread: threadOf(house, thread),
@@ -109,7 +123,6 @@ async function deliver(house: DeliveryHouse, t: Tx, scope: Scope, thread: Thread
       links: linksOf(house.origin(), thread),
     }),
   })
-  await nameDelivery(t, scope, message.id, made?.id ?? null)
 }
 
 function threadOf(house: DeliveryHouse, thread: ThreadRow) {

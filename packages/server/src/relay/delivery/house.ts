@@ -1,9 +1,12 @@
 // What deliveries need beside the relay's house; main hands it in, for the rooms that know endpoints and stored credentials are none that the relay may know. Holds nothing by itself.
+
 import type { CallerClaims } from '../../crypto/caller-proof.ts'
+import type { Runner } from '../../db/runner.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
 import type { CardsHouse } from '../cards/house.ts'
 import type { RelayHouse } from '../house.ts'
 import type { Side } from '../model.ts'
+import type { RunCall } from './upstream/run.ts'
 
 export type EndpointWishes = {
   url: string
@@ -26,6 +29,8 @@ export type Telling = {
   subjects: readonly string[]
   key: string
   messageId?: string | null
+  /** Somebody waits for the answer, and for so long (R60). */
+  waitMs?: number
   relayGrantId: string | null
   sealedUnder: string
   data(form: 'full' | 'thin'): unknown
@@ -60,7 +65,7 @@ export type BoundDelivery = {
   attempt: number
   trigger: 'auto' | 'manual' | 'bulk' | 'test'
 }
-export type BoundAttempt = { caller?: CallerClaims; replyToken?: string; waitMs?: number; replyBytes?: number }
+export type BoundAttempt = { caller?: CallerClaims; replyToken?: string; replyBytes?: number }
 export type BoundAnswer = { status: number; type: string | null; body: Buffer }
 export type BoundResult = {
   state: 'succeeded' | 'exhausted' | 'pending' | 'held' | 'cancelled'
@@ -84,4 +89,7 @@ export type DeliveryHouse = RelayHouse &
     deliveries: Deliveries
     credentialFor: CredentialFor
     mayNameConnection: MayNameConnection
+    /** Where this process runs jobs: what it accepts, it also begins (R43). */
+    runner: Runner | null
+    call: RunCall
   }

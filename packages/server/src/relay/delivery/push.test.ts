@@ -88,6 +88,24 @@ test('R42 R46 a message is posted signed, once, and what is answered is the owne
   ])
 })
 
+test('R60 the agent is told how long its caller still waits; one attempt is made meanwhile, and the next comes by the schedule', async () => {
+  const { there, house, start } = await given()
+  there.answers = [503]
+  there.otherwise = json({ outcome: 'reply', text: 'at last' })
+  const waiting = start({ text: 'soon?', sync: { wait_ms: 4_000 } })
+  await expect.poll(() => house.jobKinds()).toContain('webhook.deliver')
+  await house.runJobs()
+  expect(there.got).toHaveLength(1)
+  const said = Number(there.got[0]?.headers['countersign-wait-ms'])
+  expect(said).toBeGreaterThan(0)
+  expect(said).toBeLessThanOrEqual(4_000)
+  await house.clock.advance('6s')
+  expect((await waiting).status).toBe(202)
+  await house.runJobs()
+  expect(there.got).toHaveLength(2)
+  expect(there.got[1]?.headers['countersign-wait-ms']).toBeUndefined()
+})
+
 test('R42 202 is taken: the thread waits for the owner, and the reply token of that attempt answers', async () => {
   const { there, relay, house, start } = await given()
   there.otherwise = 202

@@ -14,11 +14,11 @@ import { respondIn } from '../threads/respond.ts'
 import {
   type CardRow,
   findCard,
+  findGrant,
   findMessage,
   lockThread,
   type MessageRow,
   requeueMessage,
-  shareGrant,
   type ThreadRow,
 } from '../threads/sql.ts'
 import { mintIn } from '../threads/token.ts'
@@ -26,7 +26,7 @@ import { claimsOf } from './caller.ts'
 import type { BoundAnswer, BoundAttempt, BoundDelivery, BoundResult, DeliveryHouse } from './house.ts'
 import { endRefused } from './refused.ts'
 import { type ReadReply, readReply } from './reply.ts'
-import { findSending, holdsMessage, holdThreads, takeMessage } from './sql.ts'
+import { holdsMessage, holdThreads, takeMessage } from './sql.ts'
 
 /** Asks whether an endpoint is there, and is about no message (R23). */
 const PING = 'relay.ping'
@@ -37,12 +37,13 @@ const LEASE_MS = 120_000
 const fenceOf = ({ id, attempt }: BoundDelivery): string => `${id}.${attempt}`
 
 export const deliveryHooks = (house: DeliveryHouse) => ({
-  hold: (t: Tx, scope: Scope, keys: readonly string[]): Promise<void> =>
-    holdThreads(
+  hold: async (t: Tx, scope: Scope, keys: readonly string[]): Promise<void> => {
+    await holdThreads(
       t,
       scope,
       keys.filter((key) => key.startsWith('thr_')),
-    ),
+    )
+  },
   attempt: (t: Tx, scope: Scope, delivery: BoundDelivery) => begin(house, t, scope, delivery),
   answered: (t: Tx, scope: Scope, delivery: BoundDelivery, answer: BoundAnswer) => hear(house, t, scope, delivery, answer),
   settled: (t: Tx, scope: Scope, delivery: BoundDelivery, result: BoundResult) => settle(house, t, scope, delivery, result),
@@ -66,7 +67,8 @@ async function begin(house: DeliveryHouse, t: Tx, scope: Scope, delivery: BoundD
   if (!found || isEnded(found.thread.state)) return null
   const { thread, message, card } = found
   const isAgain = delivery.trigger !== 'auto'
-  const grant = await shareGrant(t, scope, thread.relay_grant_id)
+  // Shared since its key was held.
+  const grant = await findGrant(t, scope, thread.relay_grant_id)
   if (grant?.state !== 'active' || grant.is_over || (card.delivery_mode !== 'push' && !isAgain)) return null
   const fault = await faultOf(house, t, scope, message)
   if (fault) {
@@ -79,14 +81,11 @@ async function begin(house: DeliveryHouse, t: Tx, scope: Scope, delivery: BoundD
   if (took === 0 && !isAgain) return null
   const now =
     took === 0 ? thread : await changeThread(house, t, scope, thread, card, { state: 'delivering', claimedUntil: until })
-  const waits = (await findSending(t, scope, message.id))?.waits_until
-  const left = waits ? waits.getTime() - t.now.getTime() : 0
   const { thread_access_token } = await mintIn(t, scope, now, card, 'owner')
   return {
     caller: claimsOf(thread, message),
     replyToken: thread_access_token,
     replyBytes: card.max_message_bytes,
-    ...(left > 0 && delivery.attempt === 1 ? { waitMs: left } : {}),
   }
 }
 

@@ -1,7 +1,8 @@
 // The statements over messages on their way to an owner's agent. Whoever changes one holds its thread.
+import { sql } from '../../db/sql.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
-import { shareGrantLock } from '../sql.ts'
-import type { MessageRow } from '../threads/sql.ts'
+import { grantShare } from '../sql.ts'
+import { lockThreads, type MessageRow, type ThreadRow } from '../threads/sql.ts'
 
 export type Mode = 'inbox' | 'push' | 'a2a'
 export type Stage = 'waiting' | 'calling' | 'following' | 'done'
@@ -9,24 +10,25 @@ export type SendingRow = {
   message_id: string
   thread_id: string
   mode: 'push' | 'a2a'
-  delivery_id: string | null
-  waits_until: Date | null
+  /** Until when the process that accepted it has it to itself. */
+  runs_until: Date | null
   stage: Stage
   tries: number
   looks: number
 }
 
-/** Grants before threads, each in their order: as whoever revokes takes them. */
-export async function holdThreads(t: Tx, scope: Scope, ids: readonly string[]): Promise<void> {
-  const grants = await t.rows<{ id: string }>`
-    select distinct h.relay_grant_id as id from threads h where h.tenant_id = ${scope.tenantId}::uuid and h.id = any (${ids}::text[]) order by 1`
-  for (const { id } of grants) await shareGrantLock(t, id)
-  await t.run`
-    select from threads h where h.tenant_id = ${scope.tenantId}::uuid and h.id = any (${ids}::text[]) order by h.id for update`
+/** Grants before threads, each in their order: as whoever revokes takes them. Answers the threads as they are under their locks. */
+export async function holdThreads(t: Tx, scope: Scope, ids: readonly string[]): Promise<ThreadRow[]> {
+  await shareGrantsOf(t, scope, ids)
+  return lockThreads(t, scope, ids)
 }
 
+const shareGrantsOf = (t: Tx, scope: Scope, ids: readonly string[]) => t.run`
+  select ${grantShare(sql`g.id`)} from (
+    select distinct h.relay_grant_id as id from threads h where h.tenant_id = ${scope.tenantId}::uuid and h.id = any (${ids}::text[]) order by 1 offset 0) g`
+
 export const findSending = (t: Tx, scope: Scope, messageId: string) => t.maybe<SendingRow>`
-  select message_id, thread_id, mode, delivery_id, waits_until, stage, tries, looks from message_sendings
+  select message_id, thread_id, mode, runs_until, stage, tries, looks from message_sendings
   where tenant_id = ${scope.tenantId}::uuid and message_id = ${messageId}::text`
 
 /** Those of these messages that were on their way to an endpoint. */
@@ -47,15 +49,12 @@ export const insertSending = (
   scope: Scope,
   message: Pick<MessageRow, 'id' | 'thread_id' | 'relay_grant_id'>,
   mode: 'push' | 'a2a',
-  waitsUntil: Date | null,
+  runsUntil: Date | null,
 ) => t.run`
-  insert into message_sendings (message_id, tenant_id, thread_id, relay_grant_id, mode, waits_until, created_at)
+  insert into message_sendings (message_id, tenant_id, thread_id, relay_grant_id, mode, runs_until, created_at)
   values (${message.id}::text, ${scope.tenantId}::uuid, ${message.thread_id}::text, ${message.relay_grant_id}::text, ${mode}::text,
-    ${waitsUntil}::timestamptz, ${t.now}::timestamptz)
+    ${runsUntil}::timestamptz, ${t.now}::timestamptz)
   on conflict (tenant_id, message_id) do nothing`
-
-export const nameDelivery = (t: Tx, scope: Scope, messageId: string, deliveryId: string | null) => t.run`
-  update message_sendings set delivery_id = ${deliveryId}::text where tenant_id = ${scope.tenantId}::uuid and message_id = ${messageId}::text`
 
 export const forgetSendings = (t: Tx, scope: Scope, messageIds: readonly string[]) => t.run`
   delete from message_sendings where tenant_id = ${scope.tenantId}::uuid and message_id = any (${messageIds}::text[])`

@@ -100,13 +100,16 @@ export const findGranted = (t: Tx, scope: Scope, grantId: string, threadId: stri
 /** Any number of acceptances share it; a revocation waits for those that are on their way, and the next ones for it, so none commits after it (G2). */
 export const shareGrant = async (t: Tx, scope: Scope, id: string): Promise<GrantRow | null> => {
   await shareGrantLock(t, id)
-  return t.maybe<GrantRow>`
+  return findGrant(t, scope, id)
+}
+
+/** Under a share of it that this transaction has. */
+export const findGrant = (t: Tx, scope: Scope, id: string) => t.maybe<GrantRow>`
     select id, card_id, asker_tenant, asker_agent, label, skills, scopes, limits, state, coalesce(expires_at <= ${t.now}::timestamptz, false) as is_over,
       sandbox, created_at, (select n.state from tenants n where n.id = relay_grants.tenant_id) as tenant_state,
       asker_tenant is not null and exists (select from blocks b where b.tenant_id = relay_grants.tenant_id)
         and countersign_engine.is_blocked_by(tenant_id, asker_tenant, asker_agent) as is_blocked
     from relay_grants where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
-}
 
 export const countOpen = (t: Tx, scope: Scope, grantId: string) => t.one<{ n: number }>`
   select count(*)::integer as n from threads where tenant_id = ${scope.tenantId}::uuid and relay_grant_id = ${grantId}::text and ended_at is null`

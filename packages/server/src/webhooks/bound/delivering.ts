@@ -10,7 +10,7 @@ import { askAgain, endDeliveryIf } from '../deliveries/sql.ts'
 import { filtersOf } from '../filter.ts'
 import type { WebhooksHouse } from '../house.ts'
 import { wakeNext } from '../sending/line.ts'
-import { type BoundForm, enqueueDeliveries } from '../sending/sql.ts'
+import { type BoundForm, enqueueDeliveries, RUNNER } from '../sending/sql.ts'
 import type { Side } from './hooks.ts'
 import { bodyPlace } from './letter.ts'
 import {
@@ -25,6 +25,7 @@ import {
   type Listener,
   listAbout,
   lockAbout,
+  type WrittenDelivery,
 } from './sql.ts'
 import { BOUND_EVENTS } from './wishes.ts'
 
@@ -66,7 +67,11 @@ export async function deliverTo(
   const listeners = found
     .filter(({ mode }) => (mode === 'a2a' ? told.stream !== undefined : isNamed))
     .filter(({ id }) => told.only?.includes(id) ?? true)
-    .map((one) => ({ endpoint_id: one.id, form: formOf(side, one) }))
+    .map((one) => ({
+      ...{ endpoint_id: one.id, form: formOf(side, one) },
+      // What is told to callers goes by the queue, which knows how much of it a tenant may have on its way.
+      offered: side === 'owner' && (house.fast?.runner.hasRoom(one.id) ?? false),
+    }))
   if (listeners.length === 0) return []
   const forms = [...new Set(listeners.map(({ form }) => form))]
   const sealing = await subjectKey(house, t, scope, sealedUnder)
@@ -77,7 +82,22 @@ export async function deliverTo(
   const messageId = told.messageId ?? null
   const waitUntil = told.waitMs === undefined ? null : new Date(t.now.getTime() + told.waitMs)
   const row = { eventId, type, side, key, relayGrantId, sealedUnder, messageId, waitUntil, trigger: 'auto' as const }
-  return insertBoundDeliveries(t, scope, row, listeners, bodies)
+  const written = await insertBoundDeliveries(t, scope, row, listeners, bodies)
+  for (const one of written)
+    if (one.state === 'pending' && listeners.some(({ endpoint_id, offered }) => offered && endpoint_id === one.endpoint_id))
+      offer(house, t, scope, one, key)
+  return written
+}
+
+/** To this process itself, once it is committed (R43). */
+function offer(
+  { fast }: WebhooksHouse,
+  t: Tx,
+  { tenantId }: Scope,
+  { id, endpoint_id: lane, generation }: WrittenDelivery,
+  key: string,
+) {
+  fast?.runner.offer(t, lane, (signal) => fast.deliver({ id, generation, job: RUNNER, tenantId, lane, fifo: true, key }, signal))
 }
 
 const formOf = (side: Side, { mode, thin }: Listener): BoundForm => {

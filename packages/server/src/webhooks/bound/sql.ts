@@ -66,6 +66,8 @@ export type BoundTelling = {
   sealedUnder: string
 }
 
+export type WrittenDelivery = { id: string; endpoint_id: string; state: 'pending' | 'held'; generation: number }
+
 // The event's id, written so that it hangs on the row: of one that does not, the planner would make one delivery's id for all.
 const OF_ITS_OWN = sql`l.event_id`
 
@@ -74,18 +76,20 @@ export const insertBoundDeliveries = (
   t: Tx,
   scope: Scope,
   told: BoundTelling,
-  listeners: readonly { endpoint_id: string; form: BoundForm }[],
+  listeners: readonly { endpoint_id: string; form: BoundForm; offered?: boolean }[],
   bodies: readonly { form: BoundForm; bytes: Buffer }[],
-) => t.rows<{ id: string; endpoint_id: string }>`
+) => t.rows<WrittenDelivery>`
   with body as (
     insert into event_bodies (event_id, tenant_id, form, bytes, subject, created_at)
     select ${told.eventId}::text, ${scope.tenantId}::uuid, b.form, b.bytes, ${told.sealedUnder}::text, ${t.now}::timestamptz
     from unnest(${bodies.map((one) => one.form)}::text[], ${bodies.map((one) => one.bytes)}::bytea[]) as b (form, bytes)
     on conflict do nothing
   ), listening as materialized (
-    select e.id, e.state, e.max_in_flight as slots, nullif(e.caller_tenant, ${NO_TENANT}::uuid) as caller_tenant, l.form, ${newDeliveryId(OF_ITS_OWN)} as delivery_id
-    from (select u.endpoint_id, u.form, left(${told.eventId}::text || u.endpoint_id, 30) as event_id
-      from unnest(${listeners.map((one) => one.endpoint_id)}::text[], ${listeners.map((one) => one.form)}::text[]) as u (endpoint_id, form)) l
+    select e.id, e.state, e.max_in_flight as slots, nullif(e.caller_tenant, ${NO_TENANT}::uuid) as caller_tenant, l.form, l.offered,
+      ${newDeliveryId(OF_ITS_OWN)} as delivery_id
+    from (select u.endpoint_id, u.form, u.offered, left(${told.eventId}::text || u.endpoint_id, 30) as event_id
+      from unnest(${listeners.map((one) => one.endpoint_id)}::text[], ${listeners.map((one) => one.form)}::text[],
+        ${listeners.map((one) => one.offered === true)}::boolean[]) as u (endpoint_id, form, offered)) l
     join endpoints e on e.tenant_id = ${scope.tenantId}::uuid and e.id = l.endpoint_id and e.state <> 'deleted'
   ), written as (
     insert into deliveries (id, tenant_id, endpoint_id, event_id, event_type, resource_id, form, state, trigger, once, fifo, next_at, created_at, side,
@@ -96,8 +100,8 @@ export const insertBoundDeliveries = (
       ${told.messageId}::text, ${told.waitUntil}::timestamptz, l.caller_tenant
     from listening l order by l.id
     returning id, ord, endpoint_id, endpoint_id as lane, state, generation, fifo, resource_id as key
-  ), made as (${enqueued(scope, sql`(select w.*, l.slots from written w join listening l on l.delivery_id = w.id where w.state = 'pending')`)})
-  select w.id, w.endpoint_id from written w where (select count(*) from made) >= 0 order by w.endpoint_id`
+  ), made as (${enqueued(scope, sql`(select w.*, l.slots, l.offered from written w join listening l on l.delivery_id = w.id where w.state = 'pending')`, sql`r.offered`)})
+  select w.id, w.endpoint_id, w.state, w.generation from written w where (select count(*) from made) >= 0 order by w.endpoint_id`
 
 /* What is taken back */
 

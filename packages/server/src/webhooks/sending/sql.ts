@@ -30,11 +30,16 @@ export const newDeliveryId = (eventId: Sql): Sql => sql`(
   from (select replace(gen_random_uuid()::text, '-', '') as hex where ${eventId} is not null offset 0) r)`
 
 // How many of an endpoint run at once is the first part of its key (migration 0080).
-/** Rows: `id`, `ord`, `lane`, `slots`, `generation`, `fifo`, and `key` where a delivery is bound: what it is about. */
-export const enqueued = (scope: Scope, rows: Sql): Sql => sql`
-  select countersign_queue.enqueue_many(jsonb_agg(jsonb_build_object(
+/** How long the process that wrote a delivery has it to itself before its job comes (relay.md R43). */
+export const OFFERED_MS = 5_000
+const NOT_OFFERED = sql`false`
+
+/** Rows: `id`, `ord`, `lane`, `slots`, `generation`, `fifo`, and `key` where a delivery is bound: what it is about. `offered`: of a row, whether it is begun without its job. */
+export const enqueued = (scope: Scope, rows: Sql, offered: Sql = NOT_OFFERED): Sql => sql`
+  select countersign_queue.enqueue_many(jsonb_agg(case when ${offered} then jsonb_build_object('delay_ms', ${OFFERED_MS}::integer) else '{}' end || jsonb_build_object(
     'kind', ${KIND}::text, 'queue', ${QUEUE}::text, 'tenant_id', ${scope.tenantId}::text, 'concurrency_key', r.slots || ':' || r.lane,
-    'payload', jsonb_strip_nulls(jsonb_build_object('delivery_id', r.id, 'generation', r.generation, 'lane', r.lane, 'fifo', r.fifo, 'key', r.key)))
+    'payload', jsonb_strip_nulls(jsonb_build_object('delivery_id', r.id, 'generation', r.generation, 'lane', r.lane, 'fifo', r.fifo, 'key', r.key,
+      'offered', case when ${offered} then true end)))
     order by r.ord))
   from ${rows} r having count(*) > 0`
 
@@ -157,6 +162,9 @@ export type Took = {
 }
 
 const NOT_OURS_FOR = sql`interval '10 minutes'`
+/** As whom the process that wrote a delivery takes it. Longer than any attempt: whoever has died by then is not waited for. */
+export const RUNNER = 'runner'
+const LOST_AFTER = sql`interval '45 seconds'`
 
 // Locks the rows in order of id, so that two batches never wait crosswise. What another worker still sends is left to it; a row that this very job was
 // sending is its own lost attempt. Endpoints that are not active keep all but the probes that are to wake them.
@@ -168,7 +176,8 @@ export const takeDeliveries = (t: Tx, scope: Scope, claimed: readonly Claimed[])
   ), held as materialized (
     select d.id, d.state, d.started_at, d.paced, w.job from deliveries d join wanted w on w.id = d.id
     where d.tenant_id = ${scope.tenantId}::uuid and d.generation = w.generation and d.next_at <= ${t.now}::timestamptz
-      and (d.state = 'pending' or (d.state = 'sending' and (d.sent_by = w.job or d.started_at < ${t.now}::timestamptz - ${NOT_OURS_FOR})))
+      and (d.state = 'pending' or (d.state = 'sending' and (d.sent_by = w.job or d.started_at < ${t.now}::timestamptz - ${NOT_OURS_FOR}
+        or (d.sent_by = ${RUNNER}::text and d.started_at < ${t.now}::timestamptz - ${LOST_AFTER}))))
     order by d.id for no key update of d
   ), taken as (
     update deliveries d set state = 'sending', attempts = d.attempts + 1, sent_by = h.job, started_at = ${t.now}::timestamptz, paced = false

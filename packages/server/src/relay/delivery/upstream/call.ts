@@ -7,79 +7,90 @@ import { type Scope, type Tx, tx } from '../../../db/tx.ts'
 import { isEnded } from '../../model.ts'
 import { changeThread } from '../../threads/change.ts'
 import { exhaust } from '../../threads/claim.ts'
-import { isWhole, openPayloads } from '../../threads/payload.ts'
-import { type CardRow, findCard, findMessage, findThread, listUndelivered, lockThread, shareGrant } from '../../threads/sql.ts'
+import { isWhole, openPayloads, type Payload } from '../../threads/payload.ts'
+import {
+  type CardRow,
+  findCard,
+  findGrant,
+  findMessage,
+  listUndelivered,
+  type MessageRow,
+  type ThreadRow,
+} from '../../threads/sql.ts'
 import type { DeliveryHouse } from '../house.ts'
 import { findSending, holdThreads, takeMessage } from '../sql.ts'
 import { followTask } from './follow.ts'
 import { lookFor } from './look.ts'
-import { pauseUpstream, refreshCard } from './pause.ts'
+import { isStale, pauseUpstream, refreshCard } from './pause.ts'
 import { PAUSED, type Plan } from './plan.ts'
-import { send } from './send.ts'
-import { contextBehind, findUpstream, moveStage, takeOver, taskBehind } from './sql.ts'
+import { requestIn, send } from './send.ts'
+import { contextBehind, findUpstream, moveStage, RUNS_MS, takeOver, taskBehind, type UpstreamRow } from './sql.ts'
 
 export type CallPayload = { thread_id: string; message_id: string }
-type Begun = { is: 'over' } | { is: 'later'; at: Date | string } | ({ is: 'call' | 'look' | 'follow' } & Plan)
+/** Whoever accepted it, while it has it to itself, or the job. */
+export type Caller = 'runner' | 'job'
+type Begun =
+  | { is: 'over' }
+  | { is: 'unseen'; card: CardRow; upstream: UpstreamRow }
+  | { is: 'later'; at: Date | string }
+  | ({ is: 'call' | 'look' | 'follow' } & Plan)
 
 /** Longer than any call without an answer. */
 const LEASE_MS = 120_000
 const BEHIND = '1s'
+/** How often the job looks whether the process that has the message still has it. */
+const LOOK_AGAIN_MS = 15_000
 
 export async function callUpstream(
   house: DeliveryHouse,
   tenantId: string,
   payload: CallPayload,
   signal: AbortSignal,
+  by: Caller = 'job',
 ): Promise<Outcome | undefined> {
   const scope = systemScope('relay', tenantId)
-  const strange = await strangeCard(house, scope, payload.thread_id)
-  if (strange) {
-    await pauseUpstream(house, scope, strange.card, strange.reason)
-    return snooze(PAUSED)
+  let begun = await tx(house.db, scope, (t) => begin(house, t, scope, payload, { by, isSeen: false }))
+  if (begun.is === 'unseen') {
+    // What its owner declared, looked at from time to time before anything is sent there.
+    const reason = await refreshCard(house, scope, begun.upstream)
+    if (reason) {
+      await pauseUpstream(house, scope, begun.card, reason)
+      return snooze(PAUSED)
+    }
+    begun = await tx(house.db, scope, (t) => begin(house, t, scope, payload, { by, isSeen: true }))
   }
-  const begun = await tx(house.db, scope, (t) => begin(house, t, scope, payload))
-  if (begun.is === 'over') return undefined
+  if (begun.is === 'over' || begun.is === 'unseen') return undefined
   if (begun.is === 'later') return snooze(begun.at as Date)
   if (begun.is === 'look') return lookFor(house, scope, begun, signal)
   if (begun.is === 'follow') return followTask(house, scope, begun, signal)
   return send(house, scope, begun, signal)
 }
 
-/** What its owner declared, looked at from time to time before anything is sent there. */
-async function strangeCard(
-  house: DeliveryHouse,
-  scope: Scope,
-  threadId: string,
-): Promise<{ card: CardRow; reason: string } | null> {
-  const at = await tx(
-    house.db,
-    scope,
-    async (t) => {
-      const thread = await findThread(t, scope, threadId)
-      const card = thread && (await findCard(t, scope, { id: thread.card_id }))
-      const upstream = card && (await findUpstream(t, scope, card.id))
-      return card && upstream && !isEnded(thread.state) && card.state === 'active' ? { card, upstream } : null
-    },
-    { readOnly: true },
-  )
-  const reason = at && (await refreshCard(house, scope, at.upstream))
-  return at && reason ? { card: at.card, reason } : null
-}
-
 /** T4, and the word that the request may have left, in one transaction before it does. */
-async function begin(house: DeliveryHouse, t: Tx, scope: Scope, { thread_id, message_id }: CallPayload): Promise<Begun> {
-  await holdThreads(t, scope, [thread_id])
-  const thread = await lockThread(t, scope, thread_id)
-  const message = await findMessage(t, scope, thread_id, message_id)
+async function begin(
+  house: DeliveryHouse,
+  t: Tx,
+  scope: Scope,
+  { thread_id, message_id }: CallPayload,
+  { by, isSeen }: { by: Caller; isSeen: boolean },
+): Promise<Begun> {
+  const [thread] = await holdThreads(t, scope, [thread_id])
   const sending = await findSending(t, scope, message_id)
-  if (!thread || !message || sending?.mode !== 'a2a' || sending.stage === 'done' || isEnded(thread.state)) return { is: 'over' }
+  if (sending?.stage === 'done') return { is: 'over' }
+  const runs = sending?.runs_until ?? null
+  if (by === 'runner' && (runs === null || runs <= t.now)) return { is: 'over' }
+  if (by === 'job' && runs !== null && runs > t.now)
+    return { is: 'later', at: new Date(Math.min(runs.getTime(), t.now.getTime() + LOOK_AGAIN_MS)) }
+  const message = await findMessage(t, scope, thread_id, message_id)
+  if (!thread || !message || sending?.mode !== 'a2a' || isEnded(thread.state)) return { is: 'over' }
   const card = await findCard(t, scope, { id: thread.card_id })
   const upstream = await findUpstream(t, scope, thread.card_id)
   if (!card || !upstream) return { is: 'over' }
-  const grant = await shareGrant(t, scope, thread.relay_grant_id)
+  if (!isSeen && card.state === 'active' && isStale(upstream, t.now)) return { is: 'unseen', card, upstream }
+  const grant = await findGrant(t, scope, thread.relay_grant_id)
   if (grant?.state !== 'active' || grant.is_over) return { is: 'over' }
   const at = { cardId: card.id, grantId: thread.relay_grant_id, contextId: thread.context_id }
-  const behind = await taskBehind(t, scope, thread_id)
+  const behind = isFirst(thread, message) ? null : await taskBehind(t, scope, thread_id)
   const plan = (contextId: string, taskId: string | null, now = thread): Plan => ({
     ...{ call: { threadId: thread_id, messageId: message_id, card }, upstream, thread: now, message, sending },
     ...{ contextId, taskId },
@@ -91,7 +102,9 @@ async function begin(house: DeliveryHouse, t: Tx, scope: Scope, { thread_id, mes
   if (sending.stage === 'calling') return { is: 'look', ...plan(context, openTask) }
   if (message.state !== 'queued') return { is: 'over' }
   if (message.next_attempt_at !== null && message.next_attempt_at > t.now) return { is: 'later', at: message.next_attempt_at }
-  const [first] = (await listUndelivered(t, scope, [thread_id])).filter(({ state }) => state !== 'exhausted')
+  const [first] = isFirst(thread, message)
+    ? [message]
+    : (await listUndelivered(t, scope, [thread_id])).filter(({ state }) => state !== 'exhausted')
   if (first && first.id !== message_id) return { is: 'later', at: BEHIND }
   const payload = (await openPayloads(house, t, scope, [message])).get(message_id)
   const fault = !payload ? 'payload_expired' : isWhole(message, payload) ? null : 'payload_mismatch'
@@ -103,8 +116,13 @@ async function begin(house: DeliveryHouse, t: Tx, scope: Scope, { thread_id, mes
   const tries = sending.tries + 1
   const until = new Date(t.now.getTime() + LEASE_MS)
   await takeMessage(t, scope, message_id, 'a2a', sha256(`${message_id}.${tries}`), until)
-  await moveStage(t, scope, message_id, { stage: 'calling', tries, looks: 0 })
+  const runsUntil = by === 'runner' ? new Date(t.now.getTime() + RUNS_MS) : null
+  await moveStage(t, scope, message_id, { stage: 'calling', tries, looks: 0, runsUntil })
   if (openTask !== null) await takeOver(t, scope, thread_id, message_id)
   const now = await changeThread(house, t, scope, thread, card, { state: 'delivering', claimedUntil: until })
-  return { is: 'call', ...plan(context, openTask, now), sending: { ...sending, tries } }
+  const made = { ...plan(context, openTask, now), sending: { ...sending, tries } }
+  return { is: 'call', ...made, request: await requestIn(house, t, made, payload as Payload) }
 }
+
+/** Nothing came before it, and nothing after it yet. */
+const isFirst = (thread: ThreadRow, message: MessageRow): boolean => message.sequence === 2 && thread.sequence === 2

@@ -11,6 +11,8 @@ import { checkedAgain, pauseCardIfActive, type UpstreamRow } from './sql.ts'
 import { isRefused, trustOf } from './trust.ts'
 
 const FRESH_MS = 900_000
+export const isStale = ({ checked_at }: Pick<UpstreamRow, 'checked_at'>, now: Date): boolean =>
+  now.getTime() - checked_at.getTime() >= FRESH_MS
 const VANISHED = [404, 410]
 
 const SAYS: Record<string, string> = {
@@ -47,8 +49,7 @@ export async function refreshCard(
   upstream: UpstreamRow,
   { force = false }: { force?: boolean } = {},
 ): Promise<string | null> {
-  const now = house.db.clock.now().getTime()
-  if (!force && now - upstream.checked_at.getTime() < FRESH_MS) return null
+  if (!force && !isStale(upstream, house.db.now())) return null
   const seen = await seeUpstream(house, scope, upstream)
   return seen.is === 'other' ? seen.reason : null
 }

@@ -2,9 +2,10 @@
 import type { Outcome } from '@countersign/queue'
 import { type Scope, type Tx, tx } from '../../../db/tx.ts'
 import { isEnded } from '../../model.ts'
-import { lockThread, type MessageRow, type ThreadRow } from '../../threads/sql.ts'
+import type { MessageRow, ThreadRow } from '../../threads/sql.ts'
 import type { DeliveryHouse } from '../house.ts'
 import { holdThreads, type SendingRow } from '../sql.ts'
+import type { UpstreamRequest } from './send.ts'
 import type { UpstreamRow } from './sql.ts'
 import type { Call } from './tell.ts'
 
@@ -17,6 +18,8 @@ export type Plan = {
   sending: SendingRow
   contextId: string
   taskId: string | null
+  /** As it was made with the claim; made anew where it is sent again. */
+  request?: UpstreamRequest
 }
 
 /** While a person has not looked, the message comes back so often. */
@@ -27,7 +30,6 @@ type InTx = (t: Tx, thread: ThreadRow) => Promise<Outcome | undefined>
 /** On the rows as they are now; nothing, where the thread ended meanwhile. */
 export const settle = (house: DeliveryHouse, scope: Scope, { call }: Plan, fn: InTx): Promise<Outcome | undefined> =>
   tx(house.db, scope, async (t) => {
-    await holdThreads(t, scope, [call.threadId])
-    const thread = await lockThread(t, scope, call.threadId)
+    const [thread] = await holdThreads(t, scope, [call.threadId])
     return !thread || isEnded(thread.state) ? undefined : fn(t, thread)
   })

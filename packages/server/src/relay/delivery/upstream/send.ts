@@ -5,11 +5,11 @@ import { isJsonRpcError, isRestError } from '@a2a-js/sdk/errors'
 import { type Outcome, snooze } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
 import { callerProof } from '../../../crypto/caller-proof.ts'
-import { type Scope, tx } from '../../../db/tx.ts'
+import { type Scope, type Tx, tx } from '../../../db/tx.ts'
 import { signingKey } from '../../../events/audit/keys.ts'
 import { changeThread } from '../../threads/change.ts'
 import { acknowledge, exhaust } from '../../threads/claim.ts'
-import { openPayloads } from '../../threads/payload.ts'
+import { openPayloads, type Payload } from '../../threads/payload.ts'
 import { requeueMessage } from '../../threads/sql.ts'
 import { claimsOf } from '../caller.ts'
 import type { DeliveryHouse } from '../house.ts'
@@ -32,7 +32,7 @@ export async function send(house: DeliveryHouse, scope: Scope, plan: Plan, signa
   let opened: Opened | null = null
   try {
     opened = await openClient(house, scope.tenantId, plan.upstream)
-    const request = await requestOf(house, scope, plan)
+    const request = plan.request ?? (await requestOf(house, scope, plan))
     const options = { signal: ended, serviceParameters: request.headers }
     if (opened.isStreaming) {
       const heard = await readStream(house, scope, plan.call, opened.client.sendMessageStream(request.body, options), signal)
@@ -58,32 +58,36 @@ const hasTask = (house: DeliveryHouse, scope: Scope, { call }: Plan): Promise<bo
 export const streamed = (answer: SendMessageResult): StreamResponse =>
   'messageId' in answer ? { payload: { $case: 'message', value: answer } } : { payload: { $case: 'task', value: answer } }
 
-async function requestOf(house: DeliveryHouse, scope: Scope, plan: Plan) {
-  const { thread, message, upstream, contextId, taskId } = plan
-  return tx(house.db, scope, async (t) => {
-    const payload = (await openPayloads(house, t, scope, [message])).get(message.id)
+const requestOf = (house: DeliveryHouse, scope: Scope, plan: Plan): Promise<UpstreamRequest> =>
+  tx(house.db, scope, async (t) => {
+    const payload = (await openPayloads(house, t, scope, [plan.message])).get(plan.message.id)
     if (!payload) throw new Unreached('payload_expired')
-    const said = messageFor(message, payload, { contextId, taskId })
-    const at = { issuer: house.origin(), audience: upstream.origin, now: t.now }
-    const proof = callerProof(await signingKey(house, t, 'relay-sign'), claimsOf(thread, message), at)
-    return {
-      body: {
-        tenant: '',
-        message: said.message,
-        configuration: {
-          acceptedOutputModes: thread.accepted_output_modes,
-          taskPushNotificationConfig: undefined,
-          returnImmediately: true,
-        },
-        metadata: undefined,
-      },
-      headers: {
-        'Idempotency-Key': nameOf(message),
-        'Countersign-Caller': proof,
-        ...(said.extensions.length > 0 ? { 'A2A-Extensions': said.extensions.join(', ') } : {}),
-      },
-    }
+    return requestIn(house, t, plan, payload)
   })
+
+export type UpstreamRequest = Awaited<ReturnType<typeof requestIn>>
+export async function requestIn(house: DeliveryHouse, t: Tx, plan: Omit<Plan, 'request'>, payload: Payload) {
+  const { thread, message, upstream, contextId, taskId } = plan
+  const said = messageFor(message, payload, { contextId, taskId })
+  const at = { issuer: house.origin(), audience: upstream.origin, now: t.now }
+  const proof = callerProof(await signingKey(house, t, 'relay-sign'), claimsOf(thread, message), at)
+  return {
+    body: {
+      tenant: '',
+      message: said.message,
+      configuration: {
+        acceptedOutputModes: thread.accepted_output_modes,
+        taskPushNotificationConfig: undefined,
+        returnImmediately: true,
+      },
+      metadata: undefined,
+    },
+    headers: {
+      'Idempotency-Key': nameOf(message),
+      'Countersign-Caller': proof,
+      ...(said.extensions.length > 0 ? { 'A2A-Extensions': said.extensions.join(', ') } : {}),
+    } as Record<string, string>,
+  }
 }
 
 const BUSY = [429, 503]

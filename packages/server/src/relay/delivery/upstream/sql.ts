@@ -120,7 +120,22 @@ export const openUpstream = async (t: Tx, scope: Scope, threadIds: readonly stri
   select thread_id from upstream_tasks
   where tenant_id = ${scope.tenantId}::uuid and thread_id = any (${threadIds}::text[]) and not is_over order by thread_id`
 
-export const moveStage = (t: Tx, scope: Scope, messageId: string, to: { stage: Stage; tries?: number; looks?: number }) => t.run`
+/** `runsUntil`: whose it is from now on; left out: as before. */
+export type ToStage = { stage: Stage; tries?: number; looks?: number; runsUntil?: Date | null }
+export const moveStage = (t: Tx, scope: Scope, messageId: string, to: ToStage) => t.run`
   update message_sendings set stage = ${to.stage}::text, tries = coalesce(${to.tries ?? null}::integer, tries),
-    looks = coalesce(${to.looks ?? null}::integer, looks)
+    looks = coalesce(${to.looks ?? null}::integer, looks),
+    runs_until = case when ${to.runsUntil !== undefined}::boolean then ${to.runsUntil ?? null}::timestamptz else runs_until end
   where tenant_id = ${scope.tenantId}::uuid and message_id = ${messageId}::text`
+
+/** How long a process keeps a call without a word. */
+export const RUNS_MS = 30_000
+
+export const runOn = (t: Tx, scope: Scope, messageId: string, until: Date) => t.run`
+  update message_sendings set runs_until = ${until}::timestamptz
+  where tenant_id = ${scope.tenantId}::uuid and message_id = ${messageId}::text and runs_until is not null and stage in ('calling', 'following')`
+
+/** Zero rows: it is over, or the job has it already. */
+export const giveToJob = (t: Tx, scope: Scope, messageId: string) => t.run`
+  update message_sendings set runs_until = null
+  where tenant_id = ${scope.tenantId}::uuid and message_id = ${messageId}::text and runs_until is not null and stage <> 'done'`

@@ -22,8 +22,7 @@ export type Call = { threadId: string; messageId: string; card: CardRow }
 
 export async function hear(house: DeliveryHouse, t: Tx, scope: Scope, call: Call, said: StreamResponse): Promise<Heard> {
   const { threadId, messageId } = call
-  await holdThreads(t, scope, [threadId])
-  const thread = await lockThread(t, scope, threadId)
+  const [thread] = await holdThreads(t, scope, [threadId])
   const sending = await findSending(t, scope, messageId)
   if (!thread || !sending || sending.stage === 'done') return 'left'
   if (isEnded(thread.state)) {
