@@ -344,6 +344,12 @@ export type Card = {
     url: string
   }
   limits?: RelayLimits
+  /** What holders of a live relay grant are told beside the rest (R86). */
+  extended?: {
+    description?: string
+    /** Beside those that everybody reads of. */
+    skills?: CardSkill[]
+  }
   /** Public JWKs of P-256 to which messages are sealed. */
   encryption_keys?: { [member: string]: Json }[]
   documentation_url?: string
@@ -413,6 +419,11 @@ export type CardChange = {
     url: string
   } | null
   limits?: RelayLimits | null
+  extended?: {
+    description?: string
+    /** Beside those that everybody reads of. */
+    skills?: CardSkill[]
+  } | null
   encryption_keys?: { [member: string]: Json }[] | null
   documentation_url?: string | null
   icon_url?: string | null
@@ -461,6 +472,12 @@ export type CardDelivery = {
     url: string
   }
   limits?: RelayLimits
+  /** What holders of a live relay grant are told beside the rest (R86). */
+  extended?: {
+    description?: string
+    /** Beside those that everybody reads of. */
+    skills?: CardSkill[]
+  }
   /** Public JWKs of P-256 to which messages are sealed. */
   encryption_keys?: { [member: string]: Json }[]
   documentation_url?: string
@@ -1716,6 +1733,12 @@ export type ImportedCard = {
     url: string
   }
   limits?: RelayLimits
+  /** What holders of a live relay grant are told beside the rest (R86). */
+  extended?: {
+    description?: string
+    /** Beside those that everybody reads of. */
+    skills?: CardSkill[]
+  }
   /** Public JWKs of P-256 to which messages are sealed. */
   encryption_keys?: { [member: string]: Json }[]
   documentation_url?: string
@@ -2398,6 +2421,12 @@ export type NewCard = {
     url: string
   }
   limits?: RelayLimits
+  /** What holders of a live relay grant are told beside the rest (R86). */
+  extended?: {
+    description?: string
+    /** Beside those that everybody reads of. */
+    skills?: CardSkill[]
+  }
   /** Public JWKs of P-256 to which messages are sealed. */
   encryption_keys?: { [member: string]: Json }[]
   documentation_url?: string

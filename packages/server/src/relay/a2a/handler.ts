@@ -1,10 +1,10 @@
 // The SDK's request handler over the verbs of this room (R89): its operations, one light instance for each card and version. It keeps no executor, no bus and no store: the work is
 // done elsewhere, days later, and all truth is in the database.
 import { AgentCard } from '@a2a-js/sdk'
-import { PushNotificationNotSupportedError, UnsupportedOperationError } from '@a2a-js/sdk/errors'
 import type { A2ARequestHandler, ServerCallContext } from '@a2a-js/sdk/server'
 import { type Call, callOf } from './call.ts'
 import { cancelTask } from './cancel.ts'
+import { createConfig, deleteConfig, getConfig, listConfigs } from './configs.ts'
 import { resubscribe, sendAndFollow } from './follow.ts'
 import type { A2aHouse } from './house.ts'
 import { getTask, listOwnTasks } from './list.ts'
@@ -20,19 +20,13 @@ export function relayHandler(house: A2aHouse, document: unknown): A2ARequestHand
     listTasks: (_params, context) => told(context, (call) => listOwnTasks(house, call)),
     cancelTask: ({ id }, context) => told(context, (call) => cancelTask(house, call, id)),
     resubscribe: ({ id }, context) => resubscribe(house, callOf(context), id),
-    createTaskPushNotificationConfig: (_params, context) => told(context, noPush),
-    getTaskPushNotificationConfig: (_params, context) => told(context, noPush),
-    listTaskPushNotificationConfigs: (_params, context) => told(context, noPush),
-    deleteTaskPushNotificationConfig: (_params, context) => told(context, noPush),
-    getAuthenticatedExtendedAgentCard: (_params, context) =>
-      told(context, async () => {
-        throw new UnsupportedOperationError('This agent has no extended card.')
-      }),
+    createTaskPushNotificationConfig: (_params, context) => told(context, (call) => createConfig(house, call)),
+    getTaskPushNotificationConfig: (_params, context) => told(context, (call) => getConfig(house, call)),
+    listTaskPushNotificationConfigs: (_params, context) => told(context, (call) => listConfigs(house, call)),
+    deleteTaskPushNotificationConfig: (_params, context) => told(context, (call) => deleteConfig(house, call)),
+    // Answered before it comes here, for its bytes are signed.
+    getAuthenticatedExtendedAgentCard: async () => card,
   }
-}
-
-const noPush = async (): Promise<never> => {
-  throw new PushNotificationNotSupportedError()
 }
 
 /** Runs one operation; what it throws is kept beside the envelope that the SDK makes of it. */

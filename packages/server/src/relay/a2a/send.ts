@@ -12,6 +12,7 @@ import { readContent } from '../threads/parts.ts'
 import { readWhole, seeThread, untilMoved } from '../threads/read.ts'
 import type { ThreadRow } from '../threads/sql.ts'
 import { type Call, objectOf, refuseScope, refuseUnapproved } from './call.ts'
+import { carryConfig } from './configs.ts'
 import { Malformed } from './errors.ts'
 import { RELAY_EXTENSION, relayAskOf, withoutOurs } from './extension.ts'
 import type { A2aHouse } from './house.ts'
@@ -87,19 +88,27 @@ async function take(house: A2aHouse, call: Call, scope: Scope): Promise<Sent> {
   if (taskId === undefined || taskId === '') return start(house, call, scope, message)
   await refuseOtherContext(house, call, taskId, member(message, 'contextId') as string | undefined)
   await refuseScope(call, 'thread.send')
-  return sendMessage(house, scope, taskId, 'a2a', inputOf(call, message), async (_t, { thread }) => shownSent(thread, false))
+  const carried = await carryConfig(house, call, scope, taskId)
+  const input = { ...inputOf(call, message), bind: carried.bind }
+  return sendMessage(house, scope, taskId, 'a2a', input, async (t, made) =>
+    shownSent((await carried.told(t, made)).accepted.thread, false),
+  )
 }
 
 async function start(house: A2aHouse, call: Call, scope: Scope, message: WireObject): Promise<Sent> {
   await refuseScope(call, 'thread.start')
   const contextId = member(message, 'contextId') as string | undefined
   const modes = member(objectOf(call.params.configuration), 'acceptedOutputModes') as string[] | undefined
+  const carried = await carryConfig(house, call, scope, call.card.slug)
   const input = {
     ...inputOf(call, message),
+    bind: carried.bind,
     ...(contextId ? { context_id: contextId } : {}),
     ...(modes ? { accepted_output_modes: modes } : {}),
   }
-  return startThread(house, scope, call.card.slug, 'a2a', input, async (_t, { thread }) => shownSent(thread, true))
+  return startThread(house, scope, call.card.slug, 'a2a', input, async (t, made) =>
+    shownSent((await carried.told(t, made)).accepted.thread, true),
+  )
 }
 
 const shownSent = (thread: ThreadRow, first: boolean): Sent => ({ thread_id: thread.id, sequence: thread.sequence, first })

@@ -76,12 +76,13 @@ test('R83 R84 the A2A card tells of the faces that are served, in their order, a
   expect(a2aOf(leastCard('ada'), { ...ALL, jsonrpc: false, rest: false })).not.toHaveProperty('supportedInterfaces')
 })
 
-test('R84 what the owner switched off is not in the card', () => {
-  expect(a2aOf(leastCard('ada')).capabilities).toMatchObject({
-    streaming: true,
-    pushNotifications: true,
-    extendedAgentCard: true,
-  })
+test('R84 what the owner switched off is not in the card, nor an extended card that says nothing', () => {
+  const more = { ...leastCard('ada'), extended: { description: 'For those who work with us.' } }
+  expect(a2aOf(more).capabilities).toMatchObject({ streaming: true, pushNotifications: true, extendedAgentCard: true })
+  expect(a2aOf(leastCard('ada')).capabilities).not.toHaveProperty('extendedAgentCard')
+  expect(a2aOf({ ...more, capabilities: { extended_card: false } }).capabilities).not.toHaveProperty('extendedAgentCard')
+  for (const document of [a2aOf(more), nativeDocument(contentOf(more), { number: 1, origin, faces: ALL })])
+    expect(JSON.stringify(document)).not.toContain('For those')
   expect(a2aOf(wholeCard('ada')).capabilities).not.toHaveProperty('pushNotifications')
   expect(a2aOf({ ...leastCard('ada'), capabilities: { streaming: false } }).capabilities).not.toHaveProperty('streaming')
 })

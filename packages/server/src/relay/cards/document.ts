@@ -6,7 +6,7 @@ import type { CardContent } from './input.ts'
 
 /** What of the A2A face is served; a card tells of nothing else. */
 export type Faces = { jsonrpc: boolean; rest: boolean; streaming: boolean; push_notifications: boolean; extended_card: boolean }
-export const FACES: Faces = { jsonrpc: true, rest: true, streaming: true, push_notifications: false, extended_card: false }
+export const FACES: Faces = { jsonrpc: true, rest: true, streaming: true, push_notifications: true, extended_card: true }
 
 export const hasA2aFace = (faces: Faces): boolean => faces.jsonrpc || faces.rest
 export const RELAY_EXTENSION = 'urn:countersign:a2a:relay:v1'
@@ -19,7 +19,7 @@ export const jwksUrl = (origin: string, slug: string): string => `${agentUrl(ori
 const agentCardUrl = (origin: string, slug: string): string => `${agentUrl(origin, slug)}.well-known/agent-card.json`
 
 export function nativeDocument(content: CardContent, { number, origin, faces }: Published): Document {
-  const { slug, ...said } = content
+  const { slug, extended: _forGrantHolders, ...said } = content
   const api = `${origin}/api/v1/agents/${slug}`
   return {
     slug,
@@ -92,10 +92,15 @@ function interfacesOf(slug: string, origin: string, faces: Faces): Document[] {
 
 /** Whether an operation of the A2A face is there for this card: the card and the behaviour ask this one question (R84). */
 export const offers = (
-  content: Pick<CardContent, 'capabilities'>,
+  content: Pick<CardContent, 'capabilities' | 'extended'>,
   faces: Faces,
   name: 'streaming' | 'push_notifications' | 'extended_card',
-): boolean => faces[name] && content.capabilities?.[name] !== false
+): boolean => {
+  const said = content.capabilities?.[name]
+  // One that says nothing more has no extended card, unless its owner declares one all the same.
+  const isThere = name !== 'extended_card' || said === true || content.extended !== undefined
+  return faces[name] && isThere && said !== false
+}
 
 function capabilitiesOf(content: CardContent, { origin, faces }: Published): Document {
   const isStreaming = offers(content, faces, 'streaming')
@@ -120,6 +125,21 @@ function capabilitiesOf(content: CardContent, { origin, faces }: Published): Doc
       },
     ],
   }
+}
+
+/** What somebody with a live relay grant is told (R86): all of the card, and what that relay grant gives. */
+export function extendedDocument(content: CardContent, published: Published, granted: Document): Document {
+  const { description, skills = [] } = content.extended ?? {}
+  const whole = { ...content, skills: [...content.skills, ...skills], ...(description && { description }) }
+  const document = a2aDocument(whole, published)
+  const { extensions, ...capabilities } = document.capabilities as { extensions: { params: Document }[] }
+  const [own, ...others] = extensions
+  const params = {
+    ...own?.params,
+    relay_grant: granted,
+    ...(content.encryption_keys && { encryption_keys: content.encryption_keys }),
+  }
+  return { ...document, capabilities: { ...capabilities, extensions: [{ ...own, params }, ...others] } }
 }
 
 /** What goes over the wire: each byte of it is covered by its signatures, or is one of them. */

@@ -92,6 +92,12 @@ const removable = {
   category: s.pattern(/^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/, 'Must be a word of a-z, 0-9 and single hyphens.').max(40),
   provider: s.object({ name: line(120), url: Https }),
   limits: Limits,
+  extended: s
+    .object({
+      description: s.optional(text(4_000)),
+      skills: s.optional(s.array(Skill, { min: 1, max: 64 })).describe('Beside those that everybody reads of.'),
+    })
+    .describe('What holders of a live relay grant are told beside the rest (R86).'),
   encryption_keys: s.array(s.jsonObject(), { min: 1, max: 8 }).describe('Public JWKs of P-256 to which messages are sealed.'),
   documentation_url: Https,
   icon_url: Https,
@@ -138,6 +144,7 @@ export const CardChange = s.named(
     category: s.nullish(removable.category),
     provider: s.nullish(removable.provider),
     limits: s.nullish(removable.limits),
+    extended: s.nullish(removable.extended),
     encryption_keys: s.nullish(removable.encryption_keys),
     documentation_url: s.nullish(removable.documentation_url),
     icon_url: s.nullish(removable.icon_url),
@@ -201,13 +208,15 @@ export function readCardSettings(present: CardSettings, wishes: Wishes): CardSet
 
 /** One spelling for one meaning: nothing that is null, and no `required: false` (R16). */
 function tidy(content: Record<string, unknown>): Record<string, unknown> {
-  const { skills, ...rest } = content as { skills?: Skill[] }
+  const { skills, extended, ...rest } = content as { skills?: Skill[]; extended?: { skills?: Skill[] } | null }
   const kept = Object.entries(rest).filter(([, value]) => value !== null)
   return {
     ...Object.fromEntries(kept),
-    ...(skills && { skills: skills.map(({ facts, ...skill }) => ({ ...skill, ...(facts && { facts: facts.map(tidyFact) }) })) }),
+    ...(skills && { skills: skills.map(tidySkill) }),
+    ...(extended && { extended: { ...extended, ...(extended.skills && { skills: extended.skills.map(tidySkill) }) } }),
   }
 }
+const tidySkill = ({ facts, ...skill }: Skill) => ({ ...skill, ...(facts && { facts: facts.map(tidyFact) }) })
 const tidyFact = ({ required: isRequired, ...fact }: Parsed<typeof Fact>) => ({ ...fact, ...(isRequired && { required: true }) })
 
 const fault = (path: string, code: string, message: string): FieldError => ({ path, code, message })
@@ -215,11 +224,18 @@ const fault = (path: string, code: string, message: string): FieldError => ({ pa
 /** What no schema tells of one member. */
 function faultsOf(content: CardContent): FieldError[] {
   const errors = content.skills.flatMap((skill, i) => skillFaults(skill, `/skills/${i}`))
+  const more = content.extended?.skills ?? []
+  errors.push(...more.flatMap((skill, i) => skillFaults(skill, `/extended/skills/${i}`)))
   errors.push(
     ...repeated(
       content.skills.map((skill) => skill.id),
       '/skills',
       '/id',
+    ),
+    ...more.flatMap(({ id }, i) =>
+      [...content.skills, ...more.slice(0, i)].some((other) => other.id === id)
+        ? [fault(`/extended/skills/${i}/id`, 'repeated', 'Stands there already.')]
+        : [],
     ),
   )
   for (const name of ['accepted_inputs', 'expected_outputs'] as const) errors.push(...repeated(content[name], `/${name}`))
@@ -230,7 +246,7 @@ function faultsOf(content: CardContent): FieldError[] {
   }
   for (const [path, url] of Object.entries(urls))
     if (url !== undefined && !isPlain(url)) errors.push(fault(path, 'invalid', 'Must be an https address without a user in it.'))
-  for (const name of ['limits', 'capabilities'] as const)
+  for (const name of ['limits', 'capabilities', 'extended'] as const)
     if (content[name] && Object.keys(content[name]).length === 0) errors.push(fault(`/${name}`, 'empty', 'Leave it out.'))
   content.encryption_keys?.forEach((key, i) => {
     const why = keyFault(key)

@@ -9,7 +9,7 @@ import { type Scope, type Tx, tx } from '../../db/tx.ts'
 import { nextTenants } from '../../identity/keys-at-rest/rewrap/sql.ts'
 import { tenantKey } from '../../identity/keys-at-rest/tenant-key.ts'
 import { tenantWire } from '../../std/id.ts'
-import { a2aDocument, FACES, jwksUrl, nativeDocument, wireOf } from './document.ts'
+import { a2aDocument, extendedDocument, FACES, jwksUrl, nativeDocument, wireOf } from './document.ts'
 import type { CardsHouse } from './house.ts'
 import type { CardContent } from './input.ts'
 import {
@@ -65,6 +65,24 @@ export function signedBytes(house: Signs, keys: readonly OpenKey[], content: Car
     return wireOf(made, signDocument(made, signers))
   }) as [Buffer, Buffer]
   return { native, a2a, origin }
+}
+
+/** For one reader and kept nowhere; `granted`: what the relay grant of that reader gives. */
+export function signedExtended(
+  house: Signs,
+  keys: readonly OpenKey[],
+  { content, number }: { content: CardContent; number: number },
+  granted: Record<string, unknown>,
+): Buffer {
+  const origin = house.origin()
+  const made = extendedDocument(content, { number, origin, faces: FACES }, granted)
+  return wireOf(
+    made,
+    signDocument(
+      made,
+      keys.map((key) => ({ ...key, jku: jwksUrl(origin, content.slug) })),
+    ),
+  )
 }
 
 export async function publish(

@@ -17,7 +17,7 @@ export type Carried = {
   told(t: Tx, accepted: Accepted): Promise<{ accepted: Accepted; callback?: { endpoint_id: string; secret?: string } }>
 }
 
-const NOTHING: Carried = { told: async (_t, accepted) => ({ accepted }) }
+export const NOTHING: Carried = { told: async (_t, accepted) => ({ accepted }) }
 
 /** `about`: the thread, or for a first message its agent's card. */
 export async function carryCallback(

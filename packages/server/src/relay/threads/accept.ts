@@ -396,15 +396,18 @@ async function askIf(
   return openAsk(house, t, asker, told, grant.sandbox ? null : { userId: about.peer?.user_id ?? null })
 }
 
+/** Holders of a relay grant know of those, too, that not everybody is told of (R86). */
+const skillsOf = ({ content }: CardRow) => [...content.skills, ...(content.extended?.skills ?? [])]
+
 /** One that the card has, and that the relay grant gives. */
 function skillOf(card: CardRow, grant: GrantRow, skill: string | undefined) {
   if (skill === undefined) {
     // Whoever was given some skills alone says which of them it means.
     if (grant.skills !== null && grant.skills.length !== 1)
       refuse('/skill', 'required', 'This relay grant gives some skills alone: say which.')
-    return grant.skills === null ? undefined : card.content.skills.find((one) => one.id === grant.skills?.[0])
+    return grant.skills === null ? undefined : skillsOf(card).find((one) => one.id === grant.skills?.[0])
   }
-  const found = card.content.skills.find((one) => one.id === skill)
+  const found = skillsOf(card).find((one) => one.id === skill)
   if (!found) refuse('/skill', 'unknown', 'The card has no such skill.')
   if (grant.skills !== null && !grant.skills.includes(skill)) throw new Problem('scope_missing', { needed: `skill:${skill}` })
   return found

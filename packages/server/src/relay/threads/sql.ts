@@ -41,8 +41,10 @@ export type CardRow = {
 /** What of a version's content acceptance reads; the whole of it is cards/input.ts's. */
 export type CardContent = {
   accepted_inputs: string[]
-  skills: { id: string; input_modes?: string[]; facts?: unknown[]; risk?: string }[]
+  skills: CardSkill[]
+  extended?: { skills?: CardSkill[] | undefined } | undefined
 }
+type CardSkill = { id: string; input_modes?: string[]; facts?: unknown[]; risk?: string }
 export type GrantLimits = { max_open_threads?: number; messages_per_day?: number; bytes_per_day?: number; rate?: number }
 
 const CARD: Sql = sql`c.id, c.slug, c.name, c.agent_id, c.environment, c.state, c.paused_until, c.version, c.visibility, c.delivery_mode, c.delivery_host, c.on_exhausted,
