@@ -3,7 +3,7 @@ import { createHmac, hash, randomInt as nodeRandomInt, randomBytes, timingSafeEq
 import { crc32 } from 'node:zlib'
 
 /** agent, personal, tenant-wide, SCIM, relay grant, thread, worker, proxy, embed mint */
-export const KEY_KINDS = ['agt', 'usr', 'adm', 'scm', 'rly', 'thr', 'wrk', 'prx', 'emb'] as const
+export const KEY_KINDS = ['agt', 'usr', 'adm', 'scm', 'rly', 'thr', 'wrk', 'prx', 'emb', 'chd'] as const
 export type KeyKind = (typeof KEY_KINDS)[number]
 export type KeyEnvironment = 'live' | 'test'
 

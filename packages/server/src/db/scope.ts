@@ -87,6 +87,8 @@ export type Scope = {
   readonly relayThread?: string
   /** Of a relay token (`threads:start` …): all that it may. The scopes of a key stand in `scopes`. */
   readonly relayScopes?: readonly string[]
+  /** Of a child key: the slug of the one agent that it opens (R114). */
+  readonly audience?: string
   /** Runs inside each writing transaction of this scope just before COMMIT with what the transaction returns: the stored reply of P77 rides on it. */
   readonly beforeCommit?: (t: Tx, result: unknown) => Promise<void>
 }

@@ -212,6 +212,10 @@ export const TABLES: Record<string, Table> = {
       relay_grants_ending: 'what ends soon is found over all tenants, by an engine function (R26)',
     },
   },
+  child_keys: {
+    kind: 'tenant',
+    indexes: { child_keys_hash: 'found by the hash of a token before the tenant is known' },
+  },
   relay_tokens: {
     kind: 'tenant',
     indexes: {

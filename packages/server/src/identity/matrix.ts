@@ -363,7 +363,8 @@ export function scopeOf(action: string): string {
   return `${PLURALS[area] ?? `${area}s`}:${verb}`
 }
 
-const holdsScope = (scopes: readonly string[], needed: string): boolean =>
+/** Whether one of these scopes is that one, or all of its kind. */
+export const holdsScope = (scopes: readonly string[], needed: string): boolean =>
   scopes.includes(needed) || (scopes.includes(`${needed.split(':')[0]}:*`) && !SCOPES_BY_NAME.includes(needed))
 
 const reachableByKeys = ACTIONS.filter(

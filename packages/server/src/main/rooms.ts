@@ -21,6 +21,8 @@ import { eventRoutes } from '../events/routes.ts'
 import type { Limits } from '../http/limit.ts'
 import { openReplies } from '../http/reply.ts'
 import type { Route } from '../http/route.ts'
+import { childBearers, endLeakedChild } from '../identity/children/child.ts'
+import { clientOf } from '../identity/children/client.ts'
 import { readAllows } from '../identity/egress/allow.ts'
 import { egressRoutes } from '../identity/egress/routes.ts'
 import type { IdentityHouse } from '../identity/house.ts'
@@ -81,6 +83,8 @@ import { endLeaked } from '../relay/grants/held.ts'
 import type { RelayHouse } from '../relay/house.ts'
 import { relayJobs, relaySchedules } from '../relay/jobs.ts'
 import { reviewActs } from '../relay/listing/review.ts'
+import { oauthRootRoutes, oauthRoutes } from '../relay/oauth/routes.ts'
+import type { OauthHouse } from '../relay/oauth/token.ts'
 import { requestActs } from '../relay/requests/settle.ts'
 import { relayRootRoutes, relayRoutes } from '../relay/routes.ts'
 import { startSandbox } from '../relay/sandbox/answerer.ts'
@@ -201,7 +205,7 @@ export function openRooms(ground: Ground): Rooms {
   const passwords = openPasswords({ keyring, cost: ground.passwordCost })
   const identity: IdentityHouse = {
     ...{ db, keyring, origin, passwords, agentProof: config.agentProof },
-    bearers: [embedBearer({ db }), ...runBearers({ db }), ...relayBearers({ db })],
+    bearers: [embedBearer({ db }), ...runBearers({ db }), ...relayBearers({ db }), ...childBearers({ db })],
   }
   const door = openDoor({
     guard: guardOf(ground),
@@ -261,7 +265,7 @@ export function openRooms(ground: Ground): Rooms {
     waits: openThreadWaits(db, log),
   }
   held.set('relay', relayActs({ creq_: requestActs(relay), msg_: messageActs(relay), card_: reviewActs(relay) }))
-  identity.leaked = [endLeaked(relay)]
+  identity.leaked = [endLeaked(relay), endLeakedChild({ db })]
   const gate: GateHouse = {
     vault,
     tasks,
@@ -362,6 +366,7 @@ export function openRooms(ground: Ground): Rooms {
     origin,
     origins: config.cors?.origins ?? new Set(),
   }
+  const oauth: OauthHouse = { ...relay, client: clientOf(identity) }
   let sandbox: ReturnType<typeof startSandbox> | null = null
   return {
     identity,
@@ -384,6 +389,7 @@ export function openRooms(ground: Ground): Rooms {
       gate,
       relay,
       a2a,
+      oauth,
       delivery,
     }),
     republishCards: () => republishAll(relay),
@@ -428,6 +434,7 @@ type Houses = {
   gate: GateHouse
   relay: RelayHouse
   a2a: A2aHouse
+  oauth: OauthHouse
   delivery: DeliveryHouse
 }
 
@@ -448,6 +455,7 @@ const listRoutes = ({
   gate,
   relay,
   a2a,
+  oauth,
   delivery,
 }: Houses): { routes: Route[]; rootRoutes: Route[] } => ({
   routes: [
@@ -481,6 +489,7 @@ const listRoutes = ({
     ...requestRoutes(vault),
     ...relayRoutes(relay),
     ...cardDeliveryRoutes(delivery),
+    ...oauthRoutes(oauth),
     ...receiverRoutes({ receiver }),
   ],
   rootRoutes: [
@@ -493,6 +502,7 @@ const listRoutes = ({
     relayKeysRoute(webhooks),
     ...mcpRoutes(mcp),
     ...relayRootRoutes(relay),
+    ...oauthRootRoutes(oauth),
     ...a2aRoutes(a2a),
   ],
 })
@@ -528,6 +538,7 @@ export function describeRoutes(): { routes: Route[]; rootRoutes: Route[] } {
     gate: nobody as unknown as GateHouse,
     relay: nobody as unknown as RelayHouse,
     a2a: nobody as unknown as A2aHouse,
+    oauth: nobody as unknown as OauthHouse,
     delivery: nobody as unknown as DeliveryHouse,
   })
 }

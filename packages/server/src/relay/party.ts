@@ -72,12 +72,18 @@ export const enterAgent =
     const slug = params.slug ?? ''
     if (scope.relayParty !== undefined) return scope
     if (scope.agentId === null) return scope
+    refuseAudience(scope, slug)
     const [found] = await once<GrantBetween>(house.db, grantBetween(scope.agentId, slug))
     if (!found || found.grant_over) return scope
     const { dpop_jkt: bound } = found
     if (bound !== null && scope.proof?.thumbprint !== bound) throw new Problem('token_binding_failed')
     return partyScope(scope, { ...found, party: found.relay_grant_id }, mayOf(scope, found.scopes))
   }
+
+/** A child key is for one agent alone (R114). */
+function refuseAudience({ audience }: Scope, slug: string): void {
+  if (audience !== undefined && audience !== slug) throw new Problem('wrong_token_kind', { accepted: ['key'] })
+}
 
 /** Where the card of a slug lies, for whoever may know of it. Throws `not_found`. */
 export async function placeOfCard(house: House, slug: string): Promise<CardPlace> {
@@ -94,7 +100,7 @@ export type Entered = { scope: Scope; side: Side; place: Place }
  */
 export async function enterThing(house: House, scope: Scope, id: string, action: string): Promise<Entered> {
   const [place] = await once<Place>(house.db, relayPlace(id))
-  if (!place) throw new Problem('not_found')
+  if (!place || (scope.audience !== undefined && scope.audience !== place.slug)) throw new Problem('not_found')
   if (scope.relayThread !== undefined && scope.relayThread !== id) throw new Problem('not_found')
   if (scope.relayParty !== undefined) {
     if (scope.relayParty !== place.party) throw new Problem('not_found')

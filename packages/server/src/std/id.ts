@@ -1,5 +1,5 @@
 // Ids as they are spoken and stored: a prefix and 26 Crockford characters of a UUIDv7. Only the tenant's is a uuid inside. Never guesses: a lower-case or cut id is not an id.
-type OfPeople = 'ten' | 'usr' | 'agt' | 'key' | 'ses' | 'inv' | 'req' | 'rpl' | 'bgl'
+type OfPeople = 'ten' | 'usr' | 'agt' | 'key' | 'ses' | 'inv' | 'req' | 'rpl' | 'bgl' | 'chk'
 type OfWork = 'task' | 'dec' | 'job' | 'cb' | 'sch' | 'cmt'
 type OfChannels = 'emb' | 'emo' | 'slk' | 'lnk' | 'mid' | 'ltr'
 type OfRouting = 'ver' | 'vrn' | 'ntc' | 'pool' | 'abs'
