@@ -130,7 +130,7 @@ export async function setup(options: SetupOptions = {}): Promise<House> {
   const settings = Object.entries({
     ENVIRONMENT: 'development',
     PORT: '0',
-    ROLES: 'web,callbacks',
+    ROLES: 'web,callbacks,relay',
     HOME: home,
     LIMITS: WIDE,
     ...options.settings,

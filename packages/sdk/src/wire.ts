@@ -10704,6 +10704,20 @@ export type Routes = {
       200: CardDelivery
     }
   }
+  'POST /oauth/token': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      grant_type: 'client_credentials'
+      resource: string
+      scope?: string
+      client_id?: string
+      client_secret?: string
+    }
+    answers: {
+      200: undefined
+    }
+  }
   'POST /callbacks/:id/complete': {
     params: { id: string }
     query: Record<string, never>

@@ -80,7 +80,8 @@ export async function boot(
     const db = await openDb({ url: runtimeUrl, listen: config.listenUrl?.reveal() ?? true, log, ...(clock ? { clock } : {}) })
     try {
       await prove(config, db, log)
-      if (config.roles.includes('web') || config.roles.includes('worker')) await giveStartingSets(db)
+      if (config.roles.includes('web') || config.roles.includes('worker') || config.roles.includes('relay'))
+        await giveStartingSets(db)
       const ring = await openKeyring(config, db, log, config.roles)
       told(ring.keyring)
       let outdated: (error: unknown) => void = () => undefined

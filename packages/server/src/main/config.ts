@@ -35,9 +35,9 @@ const setting = <T, D extends T | null>(
   also?: string,
 ): Setting<T | D> => ({ name: PREFIX + name, kind: of as Kind<NonNullable<T | D>>, fallback, shown, says, also })
 
-export type ProcessRole = 'web' | 'worker' | 'maintenance' | 'callbacks' | 'proxy'
+export type ProcessRole = 'web' | 'worker' | 'maintenance' | 'callbacks' | 'relay' | 'proxy'
 /** The proxy is a process of its own (V79): no other does its work beside theirs. */
-const ALL_ROLES: ProcessRole[] = ['web', 'worker', 'maintenance', 'callbacks']
+const ALL_ROLES: ProcessRole[] = ['web', 'worker', 'maintenance', 'callbacks', 'relay']
 
 export const SETTINGS = {
   environment: setting(
@@ -56,10 +56,10 @@ export const SETTINGS = {
   ),
   roles: setting(
     'ROLES',
-    kind.choices('web', 'worker', 'maintenance', 'callbacks', 'proxy'),
+    kind.choices('web', 'worker', 'maintenance', 'callbacks', 'relay', 'proxy'),
     ALL_ROLES,
     'all but proxy',
-    'What this process does: answer requests, run jobs, keep the house, take callbacks (docs/deploy.md); or `proxy` alone (docs/proxy/operate.md).',
+    'What this process does: answer requests, run jobs, keep the house, take callbacks, speak with agents of other owners (docs/deploy.md); or `proxy` alone (docs/proxy/operate.md).',
   ),
   agentProof: setting(
     'AGENT_PROOF',

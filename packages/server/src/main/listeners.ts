@@ -25,11 +25,26 @@ export const isReceiverOnly = ({ roles }: Config): boolean => roles.every((role)
 /** A process that lets agents' calls out and does nothing else: it never sees a root key. */
 export const isProxyOnly = ({ roles }: Config): boolean => roles.every((role) => role === 'proxy')
 
-/** What the web's listener serves of the rooms' routes. */
-export const webRoutes = (config: Config, routes: readonly Route[]): Route[] => {
-  if (!config.roles.includes('web')) return []
-  const takesCallbacks = config.roles.includes('callbacks') && !hasOwnReceiver(config)
+// What agents of other owners need and nothing else (relay.md R48): their own paths, the token endpoint, the key sets, and the documents that a refused credential is sent to.
+const OF_RELAY = /^\/(?:(?:agents|threads|relay-tokens)\/|oauth\/token$)/
+const OF_RELAY_ROOT = /^\/(?:agents\/|\.well-known\/(?:countersign\/relay-keys\.json$|oauth-))/
+const OF_A2A = /^\/agents\/:slug\/a2a\//
+
+/** The listener of the web, of the relay, or both on one address. */
+export const hasListener = ({ roles }: Config): boolean => roles.includes('web') || roles.includes('relay')
+
+/** What that listener serves of the rooms' routes. */
+export const servedRoutes = (config: Config, routes: readonly Route[]): Route[] => {
+  const { roles } = config
+  if (!roles.includes('web')) return roles.includes('relay') ? routes.filter(({ path }) => OF_RELAY.test(path)) : []
+  const takesCallbacks = roles.includes('callbacks') && !hasOwnReceiver(config)
   return routes.filter((one) => takesCallbacks || !isReceiver(one))
+}
+
+/** The same at the root of the address. Without either, probes alone answer. */
+export const servedRootRoutes = ({ roles }: Config, routes: readonly Route[]): Route[] => {
+  if (roles.includes('web')) return routes.filter(({ path }) => roles.includes('relay') || !OF_A2A.test(path))
+  return routes.filter((one) => isProbe(one) || (roles.includes('relay') && OF_RELAY_ROOT.test(one.path)))
 }
 
 export const isProbe = (one: Route): boolean => one.method === 'GET' && PROBES.includes(one.path)

@@ -23,7 +23,15 @@ import { startSealing } from './audit.ts'
 import { type Config, tlsFiles } from './config.ts'
 import type { Inside } from './dev/desk.ts'
 import { type Gate, openGate } from './gate.ts'
-import { hasOwnReceiver, isProbe, type Listener, listenForCallbacks, listenForProbes, webRoutes } from './listeners.ts'
+import {
+  hasListener,
+  hasOwnReceiver,
+  type Listener,
+  listenForCallbacks,
+  listenForProbes,
+  servedRootRoutes,
+  servedRoutes,
+} from './listeners.ts'
 import { openRooms, type Rooms } from './rooms.ts'
 import { replySealing } from './sealing.ts'
 
@@ -100,8 +108,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const app: App = buildApp({
     house: { db, log, clock, keyring },
     // Each listener has its own routes and no others; a process without the web answers probes alone (P19).
-    routes: [...webRoutes(config, rooms.routes), ...(options.beside?.(inside) ?? [])],
-    rootRoutes: serves ? rooms.rootRoutes : rooms.rootRoutes.filter(isProbe),
+    routes: [...servedRoutes(config, rooms.routes), ...(options.beside?.(inside) ?? [])],
+    rootRoutes: servedRootRoutes(config, rooms.rootRoutes),
     describes: serves,
     sealing: replySealing(identity),
     publicUrl: config.publicUrl?.origin,
@@ -110,7 +118,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     hstsPreload: config.hstsPreload,
     tls: tlsFiles(config),
     trustedProxies: config.trustedProxies,
-    cors: config.cors,
+    // Agents are no pages: where only they are served no page of elsewhere reads anything.
+    cors: serves ? config.cors : null,
     buckets: config.limits,
     pages,
     accessLog: true,
@@ -136,9 +145,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       beside.push(await listenForProbes(config, config.probesPort, { db, routes: rooms.rootRoutes, log }))
     gate = await openGate(config, { db, log, verbsOf: (node) => gateVerbs(rooms.gate, node) })
     // Cards say where this server is: they are right before anybody can ask for one, or as soon as it is known (relay.md R17).
-    if (serves && config.publicUrl) await rooms.republishCards()
+    if (hasListener(config) && config.publicUrl) await rooms.republishCards()
     const opened = await app.listen(config.port, config.host)
-    if (serves && !config.publicUrl) await rooms.republishCards()
+    if (hasListener(config) && !config.publicUrl) await rooms.republishCards()
     if (options.sandbox !== false) await rooms.openSandbox()
     return opened
   }

@@ -56,7 +56,7 @@ export async function examineOrSay(config: Config, db: Db, log: Log): Promise<Fi
 }
 
 // A login that only takes callbacks or only keeps the house reads no such rows, and its process uses none (P18).
-const readsRows = ({ roles }: Config): boolean => roles.includes('web') || roles.includes('worker')
+const readsRows = ({ roles }: Config): boolean => roles.includes('web') || roles.includes('worker') || roles.includes('relay')
 
 const checkRows = async (config: Config, db: Db, log: Log): Promise<Finding[]> => [
   ...(readsRows(config) ? [...(await checkExceptions(db)), await checkActivePolicies(db)] : []),

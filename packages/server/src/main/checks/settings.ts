@@ -20,7 +20,8 @@ export const checkSettings = (config: Config, now: Date): Finding[] => [
 ]
 
 function checkPublicUrl({ environment, publicUrl, roles }: Config): Finding {
-  if (!roles.includes('web') && !roles.includes('worker')) return ok('url.public', 'No link is made here.')
+  if (!roles.includes('web') && !roles.includes('worker') && !roles.includes('relay'))
+    return ok('url.public', 'No link is made here.')
   if (environment === 'development') return ok('url.public', publicUrl?.origin ?? 'http://localhost, as this is development.')
   if (publicUrl === null)
     return fail('url.public', 'PUBLIC_URL is not set.', 'Set COUNTERSIGN_PUBLIC_URL to the https origin that people use.')
