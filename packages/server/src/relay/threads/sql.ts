@@ -86,18 +86,19 @@ export type PeerRow = {
 }
 /** With what its own side may know of the relay grant. */
 export type GrantedRow = PeerRow & { card_id: string; granted_at: Date; scopes: string[]; sandbox: boolean }
-export const findPeer = (t: Tx, grantId: string, side: Side) => t.maybe<GrantedRow>`
-  select p.tenant_id, p.agent_id, p.since, p.external, p.has_card, p.user_id, p.card_id, p.granted_at, p.scopes, p.sandbox, k.domains, k.card_proved
-  from countersign_engine.relay_peer(${grantId}::text, ${side}::text) p
+const PEER: Sql = sql`p.tenant_id, p.agent_id, p.since, p.external, p.has_card, p.user_id, p.card_id, p.granted_at, p.scopes, p.sandbox, k.domains, k.card_proved`
+/** Of a caller its agent proves, of an owner the card that was asked for. */
+const peerAs = (grantId: string, side: Side): Sql => sql`countersign_engine.relay_peer(${grantId}::text, ${side}::text) p
   cross join lateral countersign_engine.peer_proofs(p.tenant_id, ${side === 'caller' ? sql`p.agent_id` : sql`p.card_id`}) k`
+export const findPeer = (t: Tx, grantId: string, side: Side) => t.maybe<GrantedRow>`select ${PEER} from ${peerAs(grantId, side)}`
 
 /** In the tenant of the caller. `threadId`: of a follow-up; `waits`: something of it has not gone in, or never began. */
 export const findGranted = (t: Tx, scope: Scope, grantId: string, threadId: string | null) => t.maybe<
   GrantedRow & { waits: boolean }
 >`
-  select tenant_id, agent_id, since, external, has_card, user_id, card_id, granted_at, scopes, sandbox, exists (
+  select ${PEER}, exists (
     select from held_messages m where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = ${threadId}::text and (m.starts or m.state in ('asked', 'ready'))) as waits
-  from countersign_engine.relay_peer(${grantId}::text, 'owner'::text)`
+  from ${peerAs(grantId, 'owner')}`
 
 /** Any number of acceptances share it; a revocation waits for those that are on their way, and the next ones for it, so none commits after it (G2). */
 export const shareGrant = async (t: Tx, scope: Scope, id: string): Promise<GrantRow | null> => {
