@@ -129,6 +129,7 @@ const BODIES: Record<string, unknown> = {
   'POST /jobs/bulk-retry': { ids: [newId('job')] },
   'POST /jobs/bulk-cancel': { ids: [newId('job')] },
   'POST /cards': { ...CARD, slug: 'beta' },
+  'POST /cards/preview': { ...CARD, slug: 'beta' },
   'PUT /cards/:id/delivery': { mode: 'inbox' },
   'POST /cards/import': { url: 'https://alpha.example/card.json' },
   'POST /cards/:id/listing': { action: 'submit' },

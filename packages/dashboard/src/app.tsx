@@ -82,6 +82,12 @@ const ConnectionRequestPage = later('ConnectionRequestPage', () => import('./rel
 const ConnectionRequestsPage = later('ConnectionRequestsPage', () => import('./relay/requests-page.tsx'))
 const RelayGrantPage = later('RelayGrantPage', () => import('./relay/relay-grant-page.tsx'))
 const RelayGrantsPage = later('RelayGrantsPage', () => import('./relay/relay-grants-page.tsx'))
+const AgentPage = later('AgentPage', () => import('./relay/agent-page.tsx'))
+const CardPage = later('CardPage', () => import('./relay/card-page.tsx'))
+const CardsPage = later('CardsPage', () => import('./relay/cards-page.tsx'))
+const ListingPage = later('ListingPage', () => import('./relay/listing-page.tsx'))
+const NewCardPage = later('NewCardPage', () => import('./relay/new-card-page.tsx'))
+const TryPage = later('TryPage', () => import('./relay/try-page.tsx'))
 const TenantPage = later('TenantPage', () => import('./tenants/tenant-page.tsx'))
 const DeliveryPage = later('DeliveryPage', () => import('./webhooks/delivery-page.tsx'))
 const WebhookPage = later('WebhookPage', () => import('./webhooks/endpoint-page.tsx'))
@@ -164,6 +170,12 @@ function Inside() {
             <Route path="/relay-grants/:id">{({ id }) => <RelayGrantPage key={id} id={id} />}</Route>
             <Route path="/connection-requests" component={ConnectionRequestsPage} />
             <Route path="/connection-requests/:id">{({ id }) => <ConnectionRequestPage key={id} id={id} />}</Route>
+            <Route path="/cards" component={CardsPage} />
+            <Route path="/cards/new" component={NewCardPage} />
+            <Route path="/cards/:id">{({ id }) => <CardPage key={id} id={id} />}</Route>
+            <Route path="/cards/:id/try">{({ id }) => <TryPage key={id} id={id} />}</Route>
+            <Route path="/listing" component={ListingPage} />
+            <Route path="/listing/:slug">{({ slug }) => <AgentPage key={slug} slug={slug} />}</Route>
             <Route path="/routing" component={RoutingPage} />
             <Route path="/routing/people" component={RoutingPeoplePage} />
             <Route path="/channels" component={ChannelsPage} />

@@ -73,6 +73,7 @@ export const paths = {
   cards: () => '/cards',
   newCard: () => '/cards/new',
   card: (id: string) => `/cards/${encodeURIComponent(id)}`,
+  tryCard: (id: string) => `/cards/${encodeURIComponent(id)}/try`,
   listing: () => '/listing',
   /** The card of anybody's agent, by its slug. */
   listed: (slug: string) => `/listing/${encodeURIComponent(slug)}`,

@@ -51,6 +51,7 @@ const GROUPS: { name: string; places: Place[] }[] = [
         also: [paths.connectionRequests()],
         for: 'relay_grant.read',
       },
+      { name: t('Cards'), path: paths.cards(), keys: 'g z', also: [paths.listing()], for: 'card.read' },
     ],
   },
   {

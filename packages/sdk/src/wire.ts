@@ -546,6 +546,25 @@ export type CardDelivery = {
   secret_shown?: boolean
 }
 
+/** Where messages for an agent go. Never a secret. */
+export type CardDeliveryTargets = {
+  mode: 'inbox' | 'push' | 'a2a'
+  on_exhausted: 'queue' | 'fail'
+  endpoint: {
+    id: string
+    url: string
+    mode: string
+    state: string
+  } | null
+  upstream: {
+    card_url: string
+    connection_id: string | null
+    /** By a key that is pinned for its origin, or in the key set of its own origin. */
+    signed: boolean
+    checked_at: string
+  } | null
+}
+
 /** A domain that belongs to whoever owns a card, or is to be proved to. */
 export type CardDomain = {
   id: string
@@ -582,6 +601,17 @@ export type CardKeyRotation = {
   retiring: string[]
   /** When the older key leaves the key set. */
   retires_at: string | null
+}
+
+/** Both documents of a card as they would be, before they are signed. */
+export type CardPreview = {
+  document: { [member: string]: Json }
+  a2a_document: { [member: string]: Json }
+  /** What looks like a secret, by JSON Pointer. */
+  secrets: {
+    path: string
+    kind: string
+  }[]
 }
 
 export type CardReviewed = {
@@ -9624,6 +9654,66 @@ export type Routes = {
       201: Card
     }
   }
+  'POST /cards/preview': {
+    params: Record<string, never>
+    query: Record<string, never>
+    body: {
+      /** The name in its address. */
+      slug: string
+      name: string
+      summary: string
+      skills: CardSkill[]
+      /** Media types. */
+      accepted_inputs: string[]
+      /** Media types. */
+      expected_outputs: string[]
+      description?: string
+      category?: string
+      provider?: {
+        name: string
+        url: string
+      }
+      limits?: RelayLimits
+      /** What holders of a live relay grant are told beside the rest (R86). */
+      extended?: {
+        description?: string
+        /** Beside those that everybody reads of. */
+        skills?: CardSkill[]
+      }
+      /** Public JWKs of P-256 to which messages are sealed. */
+      encryption_keys?: { [member: string]: Json }[]
+      documentation_url?: string
+      icon_url?: string
+      /** What is countersigned: who connects, or single messages too. */
+      approval?: 'connection' | 'message'
+      visibility?: 'public' | 'members' | 'grant_holders'
+      /** 0: messages are gone when their thread ends; none: kept as long as the thread. */
+      retention_days?: number | 'none'
+      max_message_bytes?: number
+      /** false switches off what the A2A face would offer. */
+      capabilities?: {
+        streaming?: boolean
+        push_notifications?: boolean
+        extended_card?: boolean
+      }
+      /** Whose keys serve it; null: any agent of the tenant that may. */
+      agent_id?: string | null
+      /** What an A2A send without a relay grant does. */
+      unapproved?: 'refuse' | 'request'
+      direct_messages?: boolean
+      idle_seconds?: number
+      reply_closes_after_seconds?: number
+      ring_seconds?: number
+      /** Answers for the handles of this tenant. */
+      primary?: boolean
+      /** Save it although it looks as if a secret stood in it. */
+      confirm_public?: boolean
+      card_id?: string
+    }
+    answers: {
+      200: CardPreview
+    }
+  }
   'GET /cards/:id': {
     params: { id: string }
     query: Record<string, never>
@@ -10656,6 +10746,14 @@ export type Routes = {
     body: undefined
     answers: {
       204: undefined
+    }
+  }
+  'GET /cards/:id/delivery': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: CardDeliveryTargets
     }
   }
   'POST /cards/import': {

@@ -155,8 +155,12 @@ const ANSWERS: Record<string, string> = {
 const askedWord = ({ decision }: Asked): string =>
   decision === null ? t('People are asked') : (ANSWERS[decision] ?? wireWord(decision))
 
-/** Results of a thread, each merged from its pieces. */
-export function Artifacts({ artifacts }: { artifacts: readonly ThreadArtifact[] }) {
+type ArtifactsProps = { artifacts: readonly ThreadArtifact[]; messages: readonly ThreadMessage[] }
+
+/** Results of a thread, each merged from its pieces. An answer that is also the result (R53) stands in the conversation, and once is enough. */
+export function Artifacts({ artifacts: all, messages }: ArtifactsProps) {
+  const said = new Set(messages.filter(({ kind }) => kind === 'message').map(({ parts }) => JSON.stringify(parts)))
+  const artifacts = all.filter(({ artifact_id, parts }) => artifact_id !== 'response' || !said.has(JSON.stringify(parts)))
   if (artifacts.length === 0) return null
   return (
     <Card title={t('Results')}>

@@ -21,10 +21,11 @@ const POLL_MS = 5_000
 /** Events that come together are shown together. */
 const TOGETHER_MS = 50
 
-const useReader = (id: string) =>
+const useReader = (id: string, enabled: boolean) =>
   useQuery({
     queryKey: ['relay-reader', id],
     queryFn: () => openReader(id),
+    enabled,
     // Who leaves the page leaves the token.
     gcTime: 0,
     staleTime: Number.POSITIVE_INFINITY,
@@ -36,29 +37,38 @@ const useReader = (id: string) =>
 async function openReader(id: string): Promise<Reader> {
   const { side, thread_access_token: key } = await api.call('POST /threads/:id/access-tokens', { params: { id }, body: {} })
   // Without a key the calls would be refused, and the page would say so.
-  return { side, client: createClient({ url: location.origin, key: key ?? null, credentials: 'omit' }) }
+  return readerOf(side, key ?? null)
 }
 
-export function useThread(id: string) {
+/** By a thread token, and by no cookie. */
+export const readerOf = (side: Side, key: string | null): Reader => ({
+  side,
+  client: createClient({ url: location.origin, key, credentials: 'omit' }),
+})
+
+/** `given`: who reads it, where that is known already. */
+export function useThread(id: string, given?: Reader) {
   const params = { id }
-  const reader = useReader(id)
-  const client = reader.data?.client
+  const opened = useReader(id, given === undefined)
+  const reader = given ?? opened.data
+  const client = reader?.client
+  const key = ['relay', 'thread', id, given ? 'as-given' : 'own']
   const [live, setLive] = useState<LiveState>('connecting')
   const events = useEvents(id, client, setLive)
   const options = { enabled: client !== undefined, refetchInterval: live === 'lost' ? POLL_MS : (false as const) }
   const read = async <T>(act: (by: typeof api) => Promise<T>) => act(client as typeof api)
   const thread = useQuery({
-    queryKey: ['relay', 'thread', id, 'envelope'],
+    queryKey: [...key, 'envelope'],
     queryFn: () => read((by) => by.call('GET /threads/:id', { params })),
     ...options,
   })
   const messages = useList<ThreadMessage>(
-    ['relay', 'thread', id, 'messages'],
+    [...key, 'messages'],
     (cursor) => read((by) => by.call('GET /threads/:id/messages', { params, query: { limit: PAGE, cursor } })),
     options,
   )
   const artifacts = useQuery<ThreadArtifact[]>({
-    queryKey: ['relay', 'thread', id, 'artifacts'],
+    queryKey: [...key, 'artifacts'],
     queryFn: () => read(async (by) => (await by.call('GET /threads/:id/artifacts', { params })).data),
     ...options,
   })
@@ -68,8 +78,8 @@ export function useThread(id: string) {
     if (wantsMore) void query.fetchNextPage()
   }, [wantsMore, query.fetchNextPage])
   return {
-    ...{ reader: reader.data, thread: thread.data, messages: rows, query, artifacts: artifacts.data ?? [], events, live },
-    error: reader.error ?? thread.error ?? query.error ?? artifacts.error,
+    ...{ reader, thread: thread.data, messages: rows, query, artifacts: artifacts.data ?? [], events, live },
+    error: opened.error ?? thread.error ?? query.error ?? artifacts.error,
   }
 }
 

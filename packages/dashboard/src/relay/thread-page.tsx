@@ -110,7 +110,7 @@ function Whole({ view, reader, thread }: { view: View; reader: Reader; thread: S
           )}
         </div>
         <div className="flex min-w-0 flex-col gap-5">
-          <Artifacts artifacts={artifacts} />
+          <Artifacts artifacts={artifacts} messages={messages} />
           <ThreadTimeline
             {...{ events, now }}
             next={nextOf(thread, side, waiting)}

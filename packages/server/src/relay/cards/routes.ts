@@ -7,10 +7,20 @@ import { readAgentCard } from './agent.ts'
 import { changeCard, createCard, getCard, listOwnCards, pauseCard, resumeCard, retireCard } from './card.ts'
 import { agentUrl, FACES, hasA2aFace } from './document.ts'
 import type { CardsHouse } from './house.ts'
-import { CardChange, Slug, VISIBILITIES } from './input.ts'
+import { CardChange, NewCard, Slug, VISIBILITIES } from './input.ts'
+import { previewCard } from './preview.ts'
 import { readCard, readKeySet } from './read.ts'
 import { rotateCardKey } from './rotate.ts'
-import { AgentCard, CardBody, CardKeySet, CardVersion, KeyRotation, NewCardBody, WholeCardVersion } from './shapes.ts'
+import {
+  AgentCard,
+  CardBody,
+  CardKeySet,
+  CardPreview,
+  CardVersion,
+  KeyRotation,
+  NewCardBody,
+  WholeCardVersion,
+} from './shapes.ts'
 import type { Card } from './show.ts'
 import { getCardVersion, listCardVersions, restoreCardVersion } from './version.ts'
 
@@ -60,6 +70,21 @@ export const cardRoutes = (house: CardsHouse): Route[] => [
       reply.status(201)
       return createCard(house, scope, body)
     },
+  ),
+  route(
+    'POST /cards/preview',
+    {
+      ...write,
+      summary: 'See a card as it would be published, without saving it',
+      description:
+        'Both documents, not signed, and what in them looks like a secret. `card_id` names the card that this would be a change of. Nothing is stored.',
+      body: s.object({ ...NewCard.shape, card_id: s.optional(s.id('card')) }),
+      maxBody: MOST_BODY,
+      idempotency: 'none',
+      answers: { 200: CardPreview },
+      problems: ['not_found'],
+    },
+    ({ scope, body }) => previewCard(house, scope, body),
   ),
   route(
     'GET /cards/:id',

@@ -44,6 +44,16 @@ export const WholeCardVersion = s.named(
   'Both documents of a version as they are served, signatures and all.',
 )
 
+export const CardPreview = s.named(
+  'CardPreview',
+  s.object({
+    document: s.jsonObject(),
+    a2a_document: s.jsonObject(),
+    secrets: s.array(s.object({ path: s.text(), kind: s.text() })).describe('What looks like a secret, by JSON Pointer.'),
+  }),
+  'Both documents of a card as they would be, before they are signed.',
+)
+
 export const NewCardBody = s.named(
   'NewCard',
   s.object({ ...NewCard.shape, environment: s.optional(s.oneOf('live', 'test')).describe('That of its agent, unless said.') }),

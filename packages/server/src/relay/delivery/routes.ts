@@ -4,7 +4,7 @@ import { Slug } from '../cards/input.ts'
 import { CardBody } from '../cards/shapes.ts'
 import type { Card } from '../cards/show.ts'
 import type { DeliveryHouse } from './house.ts'
-import { setDelivery } from './settings.ts'
+import { getDelivery, setDelivery } from './settings.ts'
 import { importCard } from './upstream/import.ts'
 
 const HELD = ['policy_denied', 'policy_error', 'approval_pending', 'human_denied', 'too_many_open', 'busy'] as const
@@ -59,12 +59,20 @@ const ImportedCard = s.named(
   'A draft made of the card of an A2A agent, and what was found there.',
 )
 
+const Targets = {
+  endpoint: s.maybe(s.object({ id: s.id('whe'), url: s.text(), mode: s.text(), state: s.text() })),
+  upstream: s.maybe(Upstream),
+}
+const DeliveryTargets = s.named(
+  'CardDeliveryTargets',
+  s.object({ ...CardBody.shape.delivery.shape, ...Targets }),
+  'Where messages for an agent go. Never a secret.',
+)
 const CardDelivery = s.named(
   'CardDelivery',
   s.object({
     ...CardBody.shape,
-    endpoint: s.maybe(s.object({ id: s.id('whe'), url: s.text(), mode: s.text(), state: s.text() })),
-    upstream: s.maybe(Upstream),
+    ...Targets,
     secret: s.optional(s.text()).describe('In the answer that made it, and nowhere else.'),
     secret_shown: s.optional(s.boolean()),
   }),
@@ -75,6 +83,19 @@ const FETCHED = ['card_untrusted', 'url_invalid', 'url_not_allowed', 'unreachabl
 const withTag = (result: unknown) => ({ headers: { ETag: (result as Card).etag }, body: result })
 
 export const cardDeliveryRoutes = (house: DeliveryHouse): Route[] => [
+  route(
+    'GET /cards/:id/delivery',
+    {
+      tag: 'cards',
+      auth: 'any',
+      action: 'card.read',
+      summary: 'Read where messages for an agent go',
+      params: { id: s.id('card') },
+      answers: { 200: DeliveryTargets },
+      problems: ['not_found'],
+    },
+    ({ scope, params }) => getDelivery(house, scope, params.id),
+  ),
   route(
     'POST /cards/import',
     {

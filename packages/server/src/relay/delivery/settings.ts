@@ -2,13 +2,14 @@
 // chooses it, and what nobody has taken yet moves with it. A secret is in the one answer that made it.
 import { enqueue } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
-import type { Scope } from '../../db/tx.ts'
+import { type Scope, tx } from '../../db/tx.ts'
+import { seeCard } from '../cards/card.ts'
 import { changeDelivery, type Delivery } from '../cards/delivery.ts'
 import type { Card } from '../cards/show.ts'
 import { MOVE, moveWaiting } from './dispatch.ts'
 import type { DeliveryHouse, EndpointWishes, ShownEndpoint } from './house.ts'
 import { readUpstreamCard, type UpstreamWishes } from './upstream/card.ts'
-import { forgetUpstream, type NewUpstream, putUpstream } from './upstream/sql.ts'
+import { findUpstream, forgetUpstream, type NewUpstream, putUpstream } from './upstream/sql.ts'
 
 export type DeliveryWishes = {
   mode: 'inbox' | 'push' | 'a2a'
@@ -65,6 +66,29 @@ export const shownUpstream = (
   { card_url, connection_id, signers }: Pick<NewUpstream, 'card_url' | 'connection_id' | 'signers'>,
   checkedAt: Date,
 ): ShownUpstream => ({ card_url, connection_id, signed: signers.length > 0, checked_at: checkedAt })
+
+/** For whoever may read the card. */
+export const getDelivery = (house: DeliveryHouse, scope: Scope, id: string) =>
+  tx(
+    house.db,
+    scope,
+    async (t) => {
+      const card = await seeCard(t, scope, id, 'card.read')
+      const [endpoint] = await house.deliveries.list(t, scope, { boundTo: id, side: 'owner' })
+      const upstream = await findUpstream(t, scope, id)
+      return {
+        ...{ mode: card.delivery_mode, on_exhausted: card.on_exhausted },
+        endpoint: endpoint ? shownEndpoint(endpoint) : null,
+        upstream: upstream && {
+          card_url: upstream.card_url,
+          connection_id: upstream.connection_id,
+          signed: upstream.signers.length > 0,
+          checked_at: upstream.checked_at,
+        },
+      }
+    },
+    { readOnly: true },
+  )
 
 const shownEndpoint = ({ id, url, mode, state }: ShownEndpoint): ShownEndpoint => ({ id, url, mode, state })
 
