@@ -29,6 +29,10 @@ export const relayPlace = (id: string): Sql =>
   sql`select *, false as is_held from countersign_engine.relay_place(${id}::text)
     union all select *, true from countersign_engine.held_place(${id}::text) limit 1`
 
+/** Where a thread lies that is there. */
+export const placeOfThread = (t: Tx, id: string) => t.maybe<{ tenant_id: string; party: string }>`
+  select tenant_id, party from countersign_engine.relay_place(${id}::text)`
+
 export type GrantBetween = {
   tenant_id: string
   tenant_state: string

@@ -8,12 +8,13 @@ import type { RelayHouse } from '../house.ts'
 import { isOfAskingSide } from '../requests/sql.ts'
 import { findPeer } from '../threads/sql.ts'
 import { isTakenBack } from './ask.ts'
+import { settleComing } from './came.ts'
 import { judgeEditedReply, settleReply } from './reply.ts'
 import { settleSend } from './send.ts'
 import type { Settle } from './settle.ts'
 import { escalateAskIf, findMessageAsk, type MessageAsk, settleAskIf, settleReplies, type What } from './sql.ts'
 
-const SETTLES: Partial<Record<What, Settle>> = { send_in: settleSend, send_out: settleOut, reply_out: settleReply }
+const SETTLES: Record<What, Settle> = { send_in: settleSend, send_out: settleOut, reply_out: settleReply, reply_in: settleComing }
 
 /** Of another tenant that is the asking side; who belongs to this one alone is told apart by the task itself. */
 async function isOfOtherSide(t: Tx, { relay_grant_id, what }: MessageAsk, userId: string): Promise<boolean> {
@@ -41,7 +42,7 @@ export const messageActs = (house: RelayHouse): HeldActs => ({
       await settleAskIf(t, scope, task.id, { state: 'withdrawn' })
       await settleReplies(t, scope, task.id, 'withdrawn', 'thread_ended')
       if (ask.what === 'send_out') await settleHeldIf(t, scope, ask.message_id, { state: 'withdrawn', reason: 'thread_ended' })
-    } else await (SETTLES[ask.what] as Settle)(house, t, scope, task, ask as MessageAsk, end)
+    } else await SETTLES[ask.what](house, t, scope, task, ask as MessageAsk, end)
   },
   async judgeEdit(t, scope, task, args) {
     const ask = await findMessageAsk(t, scope, task.id)

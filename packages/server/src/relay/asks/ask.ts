@@ -11,7 +11,15 @@ import type { RelayHouse } from '../house.ts'
 import type { ApprovalRow } from '../threads/sql.ts'
 import type { News } from '../threads/tell.ts'
 import { askingOf, questionOf, type Told } from './question.ts'
-import { findAskOfMessage, insertMessageAsk, type NewAsk, openAsksOfGrant, openAsksOfThreads, type What } from './sql.ts'
+import {
+  findAskOfMessage,
+  insertMessageAsk,
+  type NewAsk,
+  openAsksOfGrant,
+  openAsksOfThreads,
+  settleReplies,
+  type What,
+} from './sql.ts'
 
 export type Asked = { approval: ApprovalRow; news: News }
 
@@ -98,6 +106,8 @@ async function withdrawElsewhere(
         own.map((one) => one.thread_id),
       )
     })
+    // An answer that they were asked about lies here.
+    for (const { task_id } of own) if (task_id !== null) await settleReplies(t, scope, task_id, 'withdrawn', 'thread_ended')
   }
 }
 

@@ -118,13 +118,19 @@ export async function holdReply(house: RelayHouse, t: Tx, scope: Scope, judged: 
   }
   const response = { outcome: input.outcome, error: input.error ?? null }
   const { approval, news } = await openAsk(house, t, asker, told, null, response)
-  const held = messages.map(
-    (one, i): MessageRow => ({
-      ...one,
-      ...{ state: 'held', delivered_at: null, task_id: approval.task_id },
-      // Below zero and told apart from every other of its thread.
-      sequence: -(thread.sequence * 1_000 + i + 1),
-    }),
-  )
-  return { messages: held, news, approval }
+  return { messages: heldBack(thread, messages, approval.task_id), news, approval }
 }
+
+/** `taskId` null: it is refused at once. */
+export const heldBack = (
+  thread: Pick<ThreadRow, 'sequence'>,
+  messages: readonly MessageRow[],
+  taskId: string | null,
+): MessageRow[] =>
+  messages.map((one, i) => ({
+    ...one,
+    ...(taskId === null ? { state: 'refused' as const, state_reason: 'policy_denied' } : { state: 'held' as const }),
+    ...{ delivered_at: null, task_id: taskId },
+    // Below zero and told apart from every other of its thread.
+    sequence: -(thread.sequence * 1_000 + i + 1),
+  }))

@@ -22,10 +22,12 @@ import {
   shareGrant,
   type ThreadRow,
 } from '../threads/sql.ts'
+import type { News } from '../threads/tell.ts'
+import { comeIn } from './coming.ts'
 import { replyAbout, responderAgain } from './hold.ts'
 import { askingOf } from './question.ts'
 import { decidedNews, REASON, type Settle, stillPasses } from './settle.ts'
-import { type MessageAsk, releaseReply, settleAskIf, settleReplies } from './sql.ts'
+import { type MessageAsk, reholdReply, releaseReply, settleAskIf, settleReplies } from './sql.ts'
 
 export const settleReply: Settle = async (house, t, scope, task, ask, end) => {
   const grant = await shareGrant(t, scope, ask.relay_grant_id)
@@ -51,8 +53,44 @@ export const settleReply: Settle = async (house, t, scope, task, ask, end) => {
     await changeThread(house, t, scope, thread, card, next, [decided])
     return
   }
-  const released = await release(house, t, scope, thread, messages, edited)
-  const { outcome, error } = ask.response as NonNullable<MessageAsk['response']>
+  const final = await asEdited(house, t, scope, messages, edited)
+  const response = ask.response as NonNullable<MessageAsk['response']>
+  // The other side has policies too.
+  const about = await aboutReply(house, t, scope, { card, thread, messages: final, ask, parts: edited })
+  const held = await comeIn(house, t, scope, { card, thread, about, leadId: ask.message_id, response })
+  if (held !== null) {
+    if (held === 'denied') await settleReplies(t, scope, task.id, 'refused', 'policy_denied')
+    else for (const one of final) await reholdReply(t, scope, one, held.approval.task_id)
+    const next = held === 'denied' ? ({ state: 'failed', reason: 'reply_refused', claimedUntil: null } as const) : {}
+    await changeThread(house, t, scope, thread, card, next, [decided])
+    return
+  }
+  await goOut(house, t, scope, { card, thread, messages: final, response, before: [decided] })
+}
+
+type Going = {
+  card: CardRow
+  thread: ThreadRow
+  messages: readonly MessageRow[]
+  response: NonNullable<MessageAsk['response']>
+  /** What is told before it. */
+  before: readonly News[]
+}
+
+/** To its caller: each message takes the number of the event that tells of it. */
+export async function goOut(
+  house: RelayHouse,
+  t: Tx,
+  scope: Scope,
+  { card, thread, messages, response: { outcome, error }, before }: Going,
+): Promise<void> {
+  const released = messages.map(
+    (one, i): MessageRow => ({
+      ...one,
+      ...{ state: 'delivered', sequence: thread.sequence + before.length + i + 1, delivered_at: t.now },
+    }),
+  )
+  for (const row of released) await releaseReply(t, scope, row)
   const lead = released.find((one) => one.kind !== 'artifact')
   const next = {
     ...NEXT[outcome],
@@ -60,7 +98,16 @@ export const settleReply: Settle = async (house, t, scope, task, ask, end) => {
     error: outcome === 'failed' ? (error ?? { code: 'agent_error', message: '' }) : thread.error,
     answeredAt: thread.answered_at ?? t.now,
   }
-  await changeThread(house, t, scope, thread, card, next, [decided, ...released.map(newsOf)], lead ? { message_id: lead.id } : {})
+  await changeThread(
+    house,
+    t,
+    scope,
+    thread,
+    card,
+    next,
+    [...before, ...released.map(newsOf)],
+    lead ? { message_id: lead.id } : {},
+  )
 }
 
 /** Null: as it was. */
@@ -77,54 +124,56 @@ const partsOf = (args: Readonly<Record<string, unknown>>): Part[] =>
 
 type Now = { card: CardRow; thread: ThreadRow; messages: readonly MessageRow[]; ask: MessageAsk; parts: Part[] | null }
 
-async function passesNow(house: RelayHouse, t: Tx, scope: Scope, { card, thread, messages, ask, parts }: Now): Promise<boolean> {
+/** Whether all of it is what people saw. */
+export async function isAsAsked(house: RelayHouse, t: Tx, scope: Scope, messages: readonly MessageRow[]): Promise<boolean> {
   const payloads = await openPayloads(house, t, scope, messages)
-  const isAsApproved = messages.every((one) => {
+  const isWholly = messages.every((one) => {
     const payload = payloads.get(one.id)
     return payload !== undefined && isWhole(one, payload)
   })
-  if (!isAsApproved) {
-    house.log.error({ thread_id: thread.id, message_id: ask.message_id }, 'a reply is not what was approved; it goes nowhere')
-    return false
-  }
+  if (!isWholly) house.log.error({ messages: messages.map(({ id }) => id) }, 'a reply is not what was approved; it goes nowhere')
+  return isWholly
+}
+
+/** As it was judged when it came; `parts`: as it was edited. */
+export async function aboutReply(house: RelayHouse, t: Tx, scope: Scope, { card, thread, messages, ask, parts }: Now) {
+  const payloads = await openPayloads(house, t, scope, messages)
   const said = parts ?? messages.filter((one) => one.kind !== 'artifact').flatMap((one) => payloads.get(one.id)?.parts ?? [])
-  const bytes = messages.reduce((sum, one) => sum + one.size_bytes, 0)
-  const about = await replyAbout(t, scope, {
+  return replyAbout(t, scope, {
     card,
     thread,
     parts: said,
     payloadHash: parts ? payloadHash(parts, thread.skill, thread.id) : ask.payload_hash,
-    bytes,
+    bytes: messages.reduce((sum, one) => sum + one.size_bytes, 0),
   })
-  const who = await responderAgain(t, scope, messages[0]?.created_by ?? '', card)
-  return stillPasses(house, t, scope, who, about)
+}
+
+async function passesNow(house: RelayHouse, t: Tx, scope: Scope, now: Now): Promise<boolean> {
+  if (!(await isAsAsked(house, t, scope, now.messages))) return false
+  const who = await responderAgain(t, scope, now.messages[0]?.created_by ?? '', now.card)
+  return stillPasses(house, t, scope, who, await aboutReply(house, t, scope, now))
 }
 
 /** Each under its own key as before; the artifact that stands for the whole answer is edited with it. */
-async function release(
+async function asEdited(
   house: RelayHouse,
   t: Tx,
   scope: Scope,
-  thread: ThreadRow,
   messages: readonly MessageRow[],
   edited: Part[] | null,
 ): Promise<MessageRow[]> {
-  const released: MessageRow[] = []
-  for (const [i, held] of messages.entries()) {
-    // After the event that tells of the decision.
-    const row = { ...held, state: 'delivered' as const, sequence: thread.sequence + i + 2, delivered_at: t.now }
-    if (edited) {
-      const [sealed] = await sealPayload(house, t, scope, row.subject as string, [{ id: row.id, payload: { parts: edited } }])
-      const { envelope, bytes } = sealed as { envelope: Buffer; bytes: number }
-      Object.assign(row, {
-        ...{ payload: envelope, size_bytes: bytes, payload_hash: payloadHash(edited, row.skill, row.thread_id) },
-        ...{ part_kinds: partKinds(edited), media_types: mediaTypes(edited) },
-      })
-    }
-    await releaseReply(t, scope, row)
-    released.push(row)
+  if (!edited) return [...messages]
+  const rows: MessageRow[] = []
+  for (const row of messages) {
+    const [sealed] = await sealPayload(house, t, scope, row.subject as string, [{ id: row.id, payload: { parts: edited } }])
+    const { envelope, bytes } = sealed as { envelope: Buffer; bytes: number }
+    rows.push({
+      ...row,
+      ...{ payload: envelope, size_bytes: bytes, payload_hash: payloadHash(edited, row.skill, row.thread_id) },
+      ...{ part_kinds: partKinds(edited), media_types: mediaTypes(edited) },
+    })
   }
-  return released
+  return rows
 }
 
 /** How many people policy wants for it as it was edited. */

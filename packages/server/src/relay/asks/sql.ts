@@ -66,6 +66,13 @@ export const openAsksOfThreads = (t: Tx, scope: Scope, ids: readonly string[]) =
   select task_id, message_id, what, expires_at from message_asks
   where tenant_id = ${scope.tenantId}::uuid and thread_id = any (${ids}::text[]) and state = 'open' order by task_id`
 
+/** Whether an answer of the owner's side waits for people, of whichever side. */
+export const hasHeldReply = (t: Tx, scope: Scope, threadId: string) => t.one<{ is: boolean }>`
+  select exists (
+    select from message_asks where tenant_id = ${scope.tenantId}::uuid and thread_id = ${threadId}::text and state = 'open' and what = 'reply_out')
+    or exists (
+    select from messages where tenant_id = ${scope.tenantId}::uuid and thread_id = ${threadId}::text and side = 'owner' and state = 'held') as is`
+
 export const openAsksOfGrant = (t: Tx, scope: Scope, grantId: string) => t.rows<Pick<MessageAsk, 'task_id'>>`
   select task_id from message_asks
   where tenant_id = ${scope.tenantId}::uuid and relay_grant_id = ${grantId}::text and state = 'open' order by task_id`
@@ -74,6 +81,12 @@ export const openAsksOfGrant = (t: Tx, scope: Scope, grantId: string) => t.rows<
 export const releaseReply = (t: Tx, scope: Scope, one: MessageRow) => t.run`
   update messages set state = 'delivered', state_reason = null, delivered_at = ${t.now}::timestamptz, sequence = ${one.sequence}::bigint, payload = ${one.payload}::bytea,
     payload_hash = ${one.payload_hash}::text, size_bytes = ${one.size_bytes}::integer, part_kinds = ${one.part_kinds}::text[], media_types = ${one.media_types}::text[]
+  where tenant_id = ${scope.tenantId}::uuid and id = ${one.id}::text and state = 'held'`
+
+/** As the owner's people let it go, it waits for those of the other side. */
+export const reholdReply = (t: Tx, scope: Scope, one: MessageRow, taskId: string) => t.run`
+  update messages set task_id = ${taskId}::text, payload = ${one.payload}::bytea, payload_hash = ${one.payload_hash}::text, size_bytes = ${one.size_bytes}::integer,
+    part_kinds = ${one.part_kinds}::text[], media_types = ${one.media_types}::text[]
   where tenant_id = ${scope.tenantId}::uuid and id = ${one.id}::text and state = 'held'`
 
 export const settleReplies = (t: Tx, scope: Scope, taskId: string, state: 'refused' | 'withdrawn', reason: string) => t.run`

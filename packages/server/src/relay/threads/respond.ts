@@ -4,8 +4,9 @@ import { sha256 } from '../../crypto/token.ts'
 import type { Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
 import { newId } from '../../std/id.ts'
-import { holdReply, judgeReply } from '../asks/hold.ts'
-import { openAsksOfThreads } from '../asks/sql.ts'
+import { comeIn } from '../asks/coming.ts'
+import { heldBack, holdReply, type JudgedReply, judgeReply } from '../asks/hold.ts'
+import { hasHeldReply } from '../asks/sql.ts'
 import type { RelayHouse } from '../house.ts'
 import type { Part, ResponseOutcome } from '../model.ts'
 import { changeThread, type Next, openThread } from './change.ts'
@@ -81,7 +82,7 @@ export async function respondIn(
 ): Promise<Responded> {
   const thread = await openThread(t, scope, threadId)
   if (thread.state === 'awaiting_approval') throw new Problem('state_conflict', { state: thread.state })
-  if ((await openAsksOfThreads(t, scope, [thread.id])).some(({ what }) => what === 'reply_out'))
+  if ((await hasHeldReply(t, scope, thread.id)).is)
     throw new Problem('state_conflict', { state: thread.state, reason: 'reply_held' })
   const card = await findCard(t, scope, { id: thread.card_id })
   if (!card) throw new Problem('not_found')
@@ -98,6 +99,8 @@ export async function respondIn(
       approval: held.approval,
     }
   }
+  const held = await comeIn(house, t, scope, comingOf(judged))
+  if (held !== null) return holdComing(house, t, scope, judged, held, settled)
   await insertMessages(t, scope, messages)
   const news: News[] = [...settled, ...messages.map(newsOf)]
   const { outcome } = input
@@ -109,6 +112,28 @@ export async function respondIn(
   const first = messages.find((one) => one.kind !== 'artifact')
   const now = await changeThread(house, t, scope, thread, card, next, news, first ? { message_id: first.id } : {})
   return { thread: now, messages, approval: null }
+}
+
+const comingOf = ({ reply: { card, thread, input }, about, leadId }: JudgedReply) => ({
+  ...{ card, thread, about, leadId },
+  response: { outcome: input.outcome, error: input.error ?? null },
+})
+
+/** It stays here, unread by its caller, until people of that side let it come; what they may not have ends its thread (R80). */
+async function holdComing(
+  house: RelayHouse,
+  t: Tx,
+  scope: Scope,
+  { reply: { card, thread, messages } }: JudgedReply,
+  held: { approval: ApprovalRow } | 'denied',
+  settled: News[],
+): Promise<Responded> {
+  const kept = heldBack(thread, messages, held === 'denied' ? null : held.approval.task_id)
+  await insertMessages(t, scope, kept)
+  const next: Next =
+    held === 'denied' ? { state: 'failed', reason: 'reply_refused' } : { state: 'waiting_owner', reason: 'reply_held' }
+  const now = await changeThread(house, t, scope, thread, card, { ...next, claimedUntil: null }, settled)
+  return { thread: now, messages: kept, approval: held === 'denied' ? null : held.approval }
 }
 
 /** A piece of a result is no news of the state, and news of earlier work leaves what waits where it is. */
