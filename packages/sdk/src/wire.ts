@@ -3786,6 +3786,19 @@ export type SlackMember = {
   linked_by: 'mail' | 'sign_in' | null
 }
 
+export type StandingPermission = {
+  /** Of the policy: decisions that used it name it. */
+  id: string
+  state: 'draft' | 'active' | 'ended'
+  /** Of the policies in which it stands. */
+  version: number
+  until: string | null
+  /** The permit in words. */
+  says: string
+  /** The permit in Cedar. */
+  text: string
+}
+
 export type StartedAuthorization = {
   authorization_id: string
   status: 'pending' | 'waiting_for_user' | 'processing' | 'completed' | 'failed' | 'expired' | 'cancelled'
@@ -10010,6 +10023,45 @@ export type Routes = {
     }
     answers: {
       200: RelayGrantRevoked
+    }
+  }
+  'GET /relay-grants/:id/standing-permissions': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: {
+        data: StandingPermission[]
+      }
+    }
+  }
+  'POST /relay-grants/:id/standing-permissions': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      task_id: string
+      /** By the name of a fact that is a number. */
+      ceilings?: { [member: string]: number }
+      for_seconds: number
+    }
+    answers: {
+      201: StandingPermission
+    }
+  }
+  'POST /relay-grants/:id/standing-permissions/:pid/activate': {
+    params: { id: string; pid: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: StandingPermission
+    }
+  }
+  'DELETE /relay-grants/:id/standing-permissions/:pid': {
+    params: { id: string; pid: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      204: undefined
     }
   }
   'POST /relay-tokens/introspect': {

@@ -161,7 +161,7 @@ export function pass(checked: Checked): Checked {
 }
 
 /** Somebody else took the number meanwhile. */
-async function inTurn<T>(act: () => Promise<T>): Promise<T> {
+export async function inTurn<T>(act: () => Promise<T>): Promise<T> {
   try {
     return await act()
   } catch (error) {

@@ -7,7 +7,24 @@ import { type PolicyHouse, schemaOf } from './judge.ts'
 import { findVersion, pass, policiesTopic } from './policy.ts'
 import { insertActivation, insertPolicy } from './sql.ts'
 
-const PREFIX = 'remembered.'
+const PREFIXES = ['remembered.', 'standing.']
+
+/** The active text with one policy more, as a version that nobody has activated. */
+export async function draftPolicy(
+  house: PolicyHouse,
+  t: Tx,
+  scope: Scope,
+  policy: { id: string; text: string },
+): Promise<number> {
+  const active = await findVersion(house, t, scope, 'active')
+  const text = `${active.text.trimEnd()}\n\n${policy.text}\n`
+  pass(checkPolicies(text, await schemaOf(house, t, scope)))
+  const { version } = await insertPolicy(t, scope, { text, note: `A draft with ${policy.id}.`, origin: 'saved' })
+  const resource = { type: 'policy', id: String(version) }
+  await record(t, scope, 'policy.saved', { version, policies: readPolicies(text).policies.length }, { resource })
+  t.wake(policiesTopic(scope.tenantId))
+  return version
+}
 
 export const rememberPolicy = (house: PolicyHouse, t: Tx, scope: Scope, policy: { id: string; text: string }): Promise<number> =>
   replace(house, t, scope, policy.id, policy.text) as Promise<number>
@@ -21,7 +38,9 @@ async function replace(house: PolicyHouse, t: Tx, scope: Scope, id: string, adde
   const { policies } = readPolicies(active.text)
   if (added === null && !policies.some((policy) => policy.id === id)) return null
   const over = policies.filter(
-    (policy) => policy.id === id || (policy.id.startsWith(PREFIX) && policy.notes.until !== null && policy.notes.until <= t.now),
+    (policy) =>
+      policy.id === id ||
+      (PREFIXES.some((prefix) => policy.id.startsWith(prefix)) && policy.notes.until !== null && policy.notes.until <= t.now),
   )
   const left = over.reduce((text, policy) => text.replace(policy.text, ''), active.text).trimEnd()
   const text = `${left}${added === null ? '' : `\n\n${added}`}\n`

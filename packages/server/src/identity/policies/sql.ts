@@ -52,6 +52,10 @@ export const listPolicies = (t: Tx, scope: Scope, page: { before: number | null;
   order by p.version desc
   limit ${page.limit}::integer`
 
+/** Versions that hold something, newest first: found by the text that names it. */
+export const findVersionsWith = (t: Tx, scope: Scope, words: string, limit: number) => t.rows<{ version: number; text: string }>`
+  select version, text from policies where tenant_id = ${scope.tenantId}::uuid and position(${words}::text in text) > 0 order by version desc limit ${limit}::integer`
+
 export type NewPolicy = { text: string; note: string | null; origin: 'starting' | 'saved' }
 
 // The next number is read and taken in one statement; of two saves at once the second meets the primary key and is told so.

@@ -7,6 +7,7 @@ import { changeGrant, createGrant, enterGrant } from './grant.ts'
 import { listGrantsOf } from './list.ts'
 import { renewGrant, rotateGrant } from './rotate.ts'
 import { binding, GrantBody, GrantInUse, GrantState, Issued, Overlap, Side, Slug, wishes } from './shapes.ts'
+import { standingRoutes } from './standing-routes.ts'
 import { tokenRoutes } from './token-routes.ts'
 import { getGrantInUse } from './usage.ts'
 
@@ -141,5 +142,6 @@ export const grantRoutes = (house: RelayHouse): Route[] => [
     },
     ({ scope, params, body }) => revokeGrant(house, scope, params.id, body.reason ?? null),
   ),
+  ...standingRoutes(house),
   ...tokenRoutes(house),
 ]

@@ -56,14 +56,31 @@ const uid = (spoken: string): string => {
 const TARGET = ['queue', 'kind', 'tool', 'direction', 'face', 'skill']
 const TARGET_OF = ['scheme', 'host', 'port', 'method', 'path']
 
+/** Of a message between agents: only under its relay grant. */
+const ofRelay = ({ relay_grant }: Record<string, unknown>): (readonly [string, unknown])[] => {
+  const { id } = (relay_grant ?? {}) as { id?: unknown }
+  return id === undefined ? [] : [['context has relay_grant && context.relay_grant.id', id]]
+}
+
+/** What a message says of itself may be that or less; what it did not say is asked about. */
+const withinFacts = (facts: Record<string, unknown>): string[] =>
+  Object.entries(facts).flatMap(([name, value]) => {
+    const has = `context.facts has ${name} && context.facts.${name}`
+    if (typeof value === 'number') return [`${has} <= ${value}`]
+    if (typeof value === 'boolean') return [`${has} == ${value}`]
+    return typeof value === 'string' ? [`${has} == ${quoted(value)}`] : []
+  })
+
 function permitOf(taskId: string, { action, principal, resource, context }: Asked, until: Date): string {
   const target = (context.target ?? {}) as Record<string, unknown>
   const conditions = [
     ...TARGET.filter((name) => name in context).map((name) => [`context.${name}`, context[name]] as const),
     ...TARGET_OF.filter((name) => name in target).map((name) => [`context.target.${name}`, target[name]] as const),
+    ...ofRelay(context),
   ].flatMap(([name, value]) =>
     typeof value === 'string' ? [`${name} == ${quoted(value)}`] : typeof value === 'number' ? [`${name} == ${value}`] : [],
   )
+  if (context.relay_grant !== undefined) conditions.push(...withinFacts((context.facts ?? {}) as Record<string, unknown>))
   return [
     `@id(${quoted(idOf(taskId))})`,
     `@note(${quoted(`Remembered with the approval of ${taskId}.`)})`,
