@@ -137,6 +137,9 @@ const BODIES: Record<string, unknown> = {
   'POST /cards/:id/review': { version: 1, decision: 'list' },
   'POST /agents/:slug/report': { reason: 'spam' },
   'POST /contacts/:id/report': { reason: 'spam' },
+  'POST /exports': { subject: 'relay_grant', id: newId('rgr') },
+  'POST /erasures': { subject: 'relay_grant', id: newId('rgr') },
+  'POST /threads/:id/endpoints': { url: 'http://127.0.0.1:9/', generate_secret: true },
   'POST /blocks': { domain: 'beta.example' },
   'PUT /handles/:handle': { of: 'user' },
   'POST /agents/:slug/connection-requests': { purpose: 'x' },
@@ -313,7 +316,21 @@ async function relayed({ alice, asker, url }: Here): Promise<Partial<Record<Part
   if (thread.status !== 202) throw new Error(`no thread: ${JSON.stringify(thread.body)}`)
   const { thread_id: thr, message_id: msg } = thread.body
   const domain = await alice.post(`/api/v1/cards/${made.card.body.id}/domains`, { domain: 'alpha.example' })
-  return { dom: domain.body.id, card: made.card.body.id, creq: made.creq.body.id, rgr: made.rgr.body.relay_grant.id, thr, msg }
+  const [exported, erasure] = await Promise.all(
+    ['/api/v1/exports', '/api/v1/erasures'].map((path) => alice.post(path, { subject: 'thread', id: thr })),
+  )
+  if (exported?.status !== 202 || erasure?.status !== 202)
+    throw new Error(`nothing leaves: ${JSON.stringify([exported?.body, erasure?.body])}`)
+  return {
+    exp: exported.body.id,
+    ers: erasure.body.id,
+    dom: domain.body.id,
+    card: made.card.body.id,
+    creq: made.creq.body.id,
+    rgr: made.rgr.body.relay_grant.id,
+    thr,
+    msg,
+  }
 }
 
 /** A stored verifier, and a key of a provider by the name alpha. */
@@ -746,7 +763,7 @@ test('§21 P9 A1 an id that is none, of another kind or of another tenant is one
     )
 
     // Kinds are the installation's: every tenant reads them. Versions of policies are counted in each tenant: everybody has a first. A public card is everybody's.
-    if (/^\/(kinds|policies)\/|^\/agents\/:slug\/(card|threads|invoke|connection-requests)$/.test(one.path)) return
+    if (/^\/(kinds|policies)\/|^\/agents\/:slug\/(card|health|report|threads|invoke|connection-requests)$/.test(one.path)) return
     if (headOf(one) === 'GET /agents/:id') return
     const other = takesPeople(one) || /^\/(?:runs|agents)\/self/.test(one.path) ? stranger : theirs
     const [foreign, random] = await Promise.all([call(other, pathOf(one, id)), call(other, pathOf(one, nobodys))])

@@ -25,6 +25,8 @@ const OPEN = [
   ...['GET /.well-known/oauth-protected-resource/agents/{slug}/', 'GET /.well-known/countersign/relay-keys.json'],
   ...['agent-card.json', 'jwks.json'].map((file) => `GET /agents/{slug}/.well-known/${file}`),
   ...['GET /agents/{slug}', 'GET /agents/{slug}/card', 'GET /agents/{slug}/health', 'GET /handles/{handle}', 'GET /listing'],
+  // Clients of OAuth show their key in its own form (RFC 6749 §2.3), and are refused in its words.
+  ...['GET /.well-known/oauth-authorization-server', 'POST /oauth/token'],
 ]
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete']

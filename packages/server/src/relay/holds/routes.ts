@@ -6,7 +6,7 @@ import { liftHold, setHold } from './hold.ts'
 const tag = 'leaving'
 const params = {
   id: s.pattern(
-    /^(ten|thr|rgr|card)_[0-7][0-9A-HJKMNP-TV-Z]{25}$/,
+    /^(?:thr|rgr|card|ten)_[0-7][0-9A-HJKMNP-TV-Z]{25}$/,
     'The id of the tenant, of a thread, a relay grant or a card.',
   ),
 }
