@@ -53,6 +53,32 @@ test('R56 §12.35 relay smoke ends 0: card, signature, refusals, a thread on bot
   expect(text).toMatch(/^ok +smoke\.ready[\s\S]*^warn +smoke\.thread/m)
 })
 
+test('R5 §12.35 relay try: a card, a start, an approval that they give themselves, an answer as it comes and a close, each with its time', {
+  timeout: 120_000,
+}, async () => {
+  const { house, run } = await open()
+  const tried = await run(['try', '--yes'])
+  const steps = [...tried.text.matchAll(/^ +([\d.]+) s {2}(\w+)/gm)].map(([, , step]) => step)
+  expect([tried.code, steps]).toEqual([
+    0,
+    ['card', 'connect', 'start', 'approve', 'stream', 'stream', 'stream', 'answer', 'close'],
+  ])
+  expect(tried.text).toContain(`${house.url}/threads?side=caller&agent=sandbox`)
+  const { json, code } = await run(['try', '--yes', '--json'])
+  expect([code, json]).toMatchObject([0, { v: 1, agent: 'sandbox' }])
+  expect(json.ms).toBeLessThan(60_000)
+  expect(json.steps.find(({ step }: Loose) => step === 'start').text).toContain('awaiting_approval')
+  expect(json.steps.at(-1).text).toBe('closed, completed')
+  expect(tried.text + JSON.stringify(json)).not.toMatch(/cs_(live|test)_/)
+  expect(await house.admin.rows`select state, outcome from threads`).toEqual([
+    { state: 'closed', outcome: 'completed' },
+    { state: 'closed', outcome: 'completed' },
+  ])
+  // Where nobody can be asked and nobody said yes, nothing is approved.
+  const silent = await run(['try'])
+  expect([silent.code, silent.text]).toMatchObject([2, expect.stringContaining('needs --yes')])
+})
+
 test('R56 relay smoke fails where the card is not what was signed, and where nothing answers', { timeout: 120_000 }, async () => {
   const { house, run } = await open()
   await house.admin

@@ -9,6 +9,7 @@ import { leavingCommands } from './relay-leaving.ts'
 import { serveCommands } from './relay-serve.ts'
 import { smokeCommand } from './relay-smoke.ts'
 import { threadCommands } from './relay-threads.ts'
+import { tryCommand } from './relay-try.ts'
 import type { Door } from './tasks.ts'
 import { parseNumber, parseSeconds, readObject } from './words.ts'
 
@@ -19,6 +20,7 @@ type Asked = RouteAnswer<'GET /connection-requests/:id'>
 
 const EXAMPLES = `
 Examples:
+  $ countersign relay try
   $ countersign relay card publish card.json
   $ countersign relay request translator --purpose "to translate invoices"
   $ countersign relay approve creq_01J… --skills translate --expires 30d
@@ -35,6 +37,7 @@ export function relayCommand(program: Command, door: Door): void {
   threadCommands(relay, door)
   serveCommands(relay, door)
   leavingCommands(relay, door)
+  tryCommand(relay, door)
   smokeCommand(relay, door)
   relayDoctorCommand(relay, door)
 }

@@ -6,6 +6,7 @@ import {
   Role,
   SendMessageRequest,
   type StreamResponse,
+  SubscribeToTaskRequest,
   type Task,
   TaskState,
 } from '@a2a-js/sdk'
@@ -121,4 +122,27 @@ test('R4 `message` is a direct Message, `artifact` and `chunks` are artifacts of
   expect(pieces).toEqual(['piece 1 of 3\n', 'piece 2 of 3\n', 'piece 3 of 3\n'])
   expect(stateOf(await client.sendMessage(saying('fail')))).toBe(TaskState.TASK_STATE_FAILED)
   expect(stateOf(await client.sendMessage(saying('reject')))).toBe(TaskState.TASK_STATE_REJECTED)
+})
+
+test('R4 §12.27 `approve` is AUTH_REQUIRED at once; after a yes the open stream goes on without another message, a no ends it', async () => {
+  const { house, token } = await openSandbox()
+  const client = await connect(`${house.url}/agents/sandbox/`, token, 'JSONRPC')
+  const decide = async (type: string) => {
+    const [task] = (await house.alice.get('/api/v1/tasks?status=open')).body.data
+    expect((await house.alice.post(`/api/v1/tasks/${task.id}/decide`, { type, seen_revision: 1 })).status).toBe(200)
+  }
+  const asked = taskOf(await client.sendMessage(saying('approve ask')))
+  expect(stateOf(asked)).toBe(TaskState.TASK_STATE_AUTH_REQUIRED)
+  expect(textOf(asked.status?.message)).toContain(`${house.url}/tasks/`)
+  const states: (TaskState | undefined)[] = []
+  for await (const { payload } of client.resubscribeTask(SubscribeToTaskRequest.fromJSON({ id: asked.id }))) {
+    if (payload?.$case !== 'task' && payload?.$case !== 'statusUpdate') continue
+    states.push(stateOf(payload.value))
+    if (states.length === 1) await decide('accept')
+    if (states.at(-1) === TaskState.TASK_STATE_INPUT_REQUIRED) break
+  }
+  expect([states[0], states.at(-1)]).toEqual([TaskState.TASK_STATE_AUTH_REQUIRED, TaskState.TASK_STATE_INPUT_REQUIRED])
+  const refused = taskOf(await client.sendMessage(saying('approve')))
+  await decide('deny')
+  expect(stateOf(await client.getTask(GetTaskRequest.fromJSON({ id: refused.id })))).toBe(TaskState.TASK_STATE_REJECTED)
 })

@@ -7,7 +7,7 @@ import type { RelayHouse } from '../house.ts'
 import { type Claimed, claim, settle } from '../threads/claim.ts'
 import { respond } from '../threads/respond.ts'
 import { readResponse } from '../threads/response.ts'
-import { SANDBOX, sandboxScope } from './card.ts'
+import { SANDBOX, sandboxScope } from './place.ts'
 import { lastSaid } from './sql.ts'
 import { type Step, stepsFor } from './words.ts'
 

@@ -1,20 +1,14 @@
 // The agent `sandbox` (relay.md R3): a tenant and a card that every installation has, so that one person can try everything. Made at the start, by whichever process comes first. Nobody
 // signs in to that tenant, and it is on no list of tenants; the card is one like any other, and so are its grants.
-import { type Scope, systemScope } from '../../db/scope.ts'
-import { type Tx, tx } from '../../db/tx.ts'
+import { type Scope, type Tx, tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
 import { tenantWire } from '../../std/id.ts'
 import { createCardIn, putContent, takeCard } from '../cards/card.ts'
 import { type NewCard, readContent } from '../cards/input.ts'
 import { contentHash } from '../cards/publish.ts'
 import type { RelayHouse } from '../house.ts'
+import { SANDBOX, sandboxScope } from './place.ts'
 import { findSandboxCard, insertSandboxTenant } from './sql.ts'
-
-/** The same on every installation; migration 0243 leaves it out of lists. */
-export const SANDBOX_TENANT = '00000000-0000-7000-8000-73616e64626f'
-export const SANDBOX = 'sandbox'
-
-export const sandboxScope = (): Scope => systemScope(SANDBOX, SANDBOX_TENANT)
 
 const skill = (id: string, name: string, description: string, examples: string[]) => ({
   ...{ id, name, description, examples },

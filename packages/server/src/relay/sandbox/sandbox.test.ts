@@ -6,7 +6,7 @@ import { tx } from '../../db/tx.ts'
 import { homeTenant } from '../../identity/sql.ts'
 import { listTenants } from '../../identity/tenants/sql.ts'
 import { type Loose, relayAgent } from '../testing/relay.ts'
-import { SANDBOX_TENANT } from './card.ts'
+import { SANDBOX_TENANT } from './place.ts'
 import { openSandbox } from './testing/sandbox.ts'
 
 test('R3 the sandbox is there at the start, once, whatever number of processes start at the same time', async () => {
@@ -189,6 +189,46 @@ test('R4 `ask` asks back, and the next message completes whatever it begins with
   const went = await caller.post(`/api/v1/threads/${asked.thread_id}/messages`, { text: 'fail', sync: { wait_ms: 10_000 } })
   expect([went.status, went.body.response.outcome, textOf(went.body)]).toEqual([200, 'completed', 'You said: fail'])
   expect(await thread(asked.thread_id)).toMatchObject({ state: 'closed', outcome: 'completed' })
+})
+
+test('R4 `approve` waits in the visitor’s own inbox, who decides it themselves; agreed, what stands behind it is done; refused, nothing reached the sandbox', async () => {
+  const { house, say, thread } = await openSandbox()
+  const decide = async (id: string, type: string) => {
+    const { revision } = (await house.alice.get(`/api/v1/tasks/${id}`)).body
+    return house.alice.post(`/api/v1/tasks/${id}/decide`, { type, seen_revision: revision })
+  }
+  const held = await say('approve echo signed', { sync: undefined })
+  expect(held).toMatchObject({ state: 'awaiting_approval', approval: { side: 'caller' } })
+  const open = (await house.alice.get('/api/v1/tasks?status=open')).body.data
+  expect(open).toMatchObject([
+    { id: held.approval.task_id, task: 'The message begins with “approve”, so the sandbox asks: may visitor send it?' },
+  ])
+  expect(await house.admin.rows`select id from threads`).toEqual([])
+  expect((await decide(held.approval.task_id, 'accept')).status).toBe(200)
+  await expect.poll(async () => (await thread(held.thread_id)).state).toBe('responded')
+  expect((await house.admin.one<{ n: number }>`select count(*)::int as n from threads`).n).toBe(1)
+
+  const refused = await say('approve', { sync: undefined })
+  expect((await decide(refused.approval.task_id, 'deny')).status).toBe(200)
+  expect(await thread(refused.thread_id)).toMatchObject({ state: 'rejected', reason: 'approval_denied' })
+  expect((await house.admin.one<{ n: number }>`select count(*)::int as n from threads`).n).toBe(1)
+  const more = await say('approve', { sync: undefined })
+  expect((await decide(more.approval.task_id, 'accept')).status).toBe(200)
+  await expect.poll(async () => (await thread(more.thread_id)).state).toBe('responded')
+})
+
+test('R4 nobody but the sandbox asks because of a word', async () => {
+  const { house } = await openSandbox()
+  const agent = await relayAgent(house, house.alice, 'server')
+  const card = {
+    ...{ slug: 'mine', name: 'Mine', summary: 'Mine.', accepted_inputs: ['text/plain'], expected_outputs: ['text/plain'] },
+    skills: [{ id: 'x', name: 'X', description: 'X.', tags: ['x'] }],
+  }
+  expect((await house.alice.post('/api/v1/cards', { ...card, agent_id: agent.id })).status).toBe(201)
+  const tried = await house.alice.post('/api/v1/relay/sandbox', { agent: 'mine' })
+  const caller = clientOf(house.url, { bearer: tried.body.relay_token })
+  const started = await caller.post('/api/v1/agents/mine/threads', { text: 'approve this' })
+  expect([started.status, started.body.state]).toEqual([202, 'queued'])
 })
 
 test('R4 `message`, `fail` and `reject` are those ends, and `silent` is taken and never answered', async () => {

@@ -25,8 +25,8 @@ import type { RelayHouse } from '../house.ts'
 import type { Side } from '../model.ts'
 import { partyScope, placeOfCard } from '../party.ts'
 import { outbound } from '../requests/request.ts'
-import { SANDBOX } from './card.ts'
 import { type Commands, commandsFor } from './commands.ts'
+import { SANDBOX } from './place.ts'
 import { findOwnAgent, isOwnCard, lockTries } from './sql.ts'
 
 export type TryInput = { agent?: string; from_agent_id?: string }

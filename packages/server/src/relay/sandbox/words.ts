@@ -2,6 +2,7 @@
 // nothing and knows no clock.
 import type { Part } from '../model.ts'
 import type { ResponseWishes } from '../threads/response.ts'
+import { firstWord } from './approve.ts'
 
 /** One answer, after so many seconds of work. `isWhole`: its artifacts came before it. */
 export type Step = { after?: number; say: ResponseWishes; isWhole?: true }
@@ -46,15 +47,6 @@ export function stepsFor(parts: readonly Part[], wasAsked: boolean): Step[] {
     default:
       return [{ say: { parts: [...parts] } }]
   }
-}
-
-/** The word that holds a message until the visitor has agreed to it. */
-export const wantsApproval = (parts: readonly Part[]): boolean => firstWord(parts).word === 'approve'
-
-function firstWord(parts: readonly Part[]): { word: string; rest: string } {
-  const text = parts.find((part) => part.text !== undefined)?.text?.trim() ?? ''
-  const [, word = '', rest = ''] = /^(\S*)\s*([\s\S]*)$/.exec(text) ?? []
-  return { word: word.toLowerCase(), rest: rest.trim() }
 }
 
 function within(rest: string, usual: number, most: number): number {

@@ -8,6 +8,7 @@ import { tellDecided } from '../../identity/policies/denial.ts'
 import type { Judged } from '../../identity/policies/judge.ts'
 import { keepDecisions } from '../../identity/policies/recorded.ts'
 import type { RelayHouse } from '../house.ts'
+import { askVisitor } from '../sandbox/approve.ts'
 import type { SendInput } from './accept.ts'
 import { type About, decidedOf, type Face, judgeMessage, problemOf } from './gate.ts'
 import { mediaTypes, partKinds } from './parts.ts'
@@ -36,7 +37,7 @@ export async function judgeOut(house: RelayHouse, scope: Scope, sent: Sent, inpu
       requestId: scope.requestId,
     }
     const about = outAbout(granted, grantId, sent, input)
-    const judged = await judgeMessage(house, t, who, about)
+    const judged = askVisitor(scope, granted, await judgeMessage(house, t, who, about), about.parts)
     if (judged.outcome.outcome === 'deny') await tellOut(house, t, who, judged, about, sent.slug)
     else await keepDecisions(house, t, own, [judged])
     return { own, who, judged, about, waits: granted.waits }
