@@ -3,7 +3,7 @@
 import { Problem, relay, verifyCard } from '@countersign/sdk'
 import type { Command } from 'commander'
 import { confirm } from './confirm.ts'
-import { plain, print } from './output.ts'
+import { plain, print, usage } from './output.ts'
 import type { Door } from './tasks.ts'
 
 type Step = { step: string; ms: number; text: string }
@@ -18,6 +18,7 @@ export function tryCommand(group: Command, door: Door): void {
     .description('the whole of it in a minute, with an agent that every server has; you approve your own message')
     .option('--yes', 'approve it without being asked')
     .action(async ({ yes }: { yes?: true }) => {
+      if (!yes && !process.stdin.isTTY) throw usage('Approving your own message needs --yes where nobody can be asked.')
       const { json, stdout } = door.output()
       const told = (one: Step) => (json ? undefined : stdout(`${line(one)}\n`))
       const tried = await tryAll(door, yes, told)
