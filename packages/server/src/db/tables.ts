@@ -232,6 +232,7 @@ export const TABLES: Record<string, Table> = {
     kind: 'tenant',
     indexes: {
       messages_claimed: 'leases that are over are found over all tenants, by an engine function (T6)',
+      messages_delivered: 'the last minutes of all tenants are measured for the status page (R111)',
       messages_expiring: 'what expires is found over all tenants, by an engine function (R108)',
     },
   },
@@ -263,7 +264,10 @@ export const TABLES: Record<string, Table> = {
       held_messages_due: 'what is due is found over all tenants, by an engine function (T15)',
     },
   },
-  message_sendings: { kind: 'tenant' },
+  message_sendings: {
+    kind: 'tenant',
+    indexes: { message_sendings_recent: 'the last minutes of all tenants are measured for the status page (R111)' },
+  },
   card_upstreams: { kind: 'tenant' },
   upstream_contexts: { kind: 'tenant' },
   upstream_tasks: { kind: 'tenant' },

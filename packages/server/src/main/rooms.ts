@@ -90,6 +90,7 @@ import { relayRootRoutes, relayRoutes } from '../relay/routes.ts'
 import { startSandbox } from '../relay/sandbox/answerer.ts'
 import { ensureSandbox } from '../relay/sandbox/card.ts'
 import { type Tried, tryAgent } from '../relay/sandbox/try.ts'
+import { relayProbe } from '../relay/status/probe.ts'
 import { openThreadWaits } from '../relay/threads/wait.ts'
 import { statusJobs, statusSchedules } from '../status/jobs.ts'
 import { incidentRoutes, type StatusHouse, statusRoutes } from '../status/routes.ts'
@@ -350,7 +351,13 @@ export function openRooms(ground: Ground): Rooms {
   const watch = config.roles.includes('worker') ? watchHolds(gate) : null
   if (config.roles.includes('maintenance')) queue.maintain()
   // Rooms hand their probes in here, each with its name, its title and one sentence.
-  const status = openStatus(ground, queue, meter, config.gateListen === null ? [] : [proxyProbe])
+  const status = openStatus(
+    ground,
+    queue,
+    meter,
+    [relayProbe, ...(config.gateListen === null ? [] : [proxyProbe])],
+    () => relay.waits.size,
+  )
   const ownKinds = new Set(kinds.map(({ name }) => name))
   const jobs: JobsHouse = { db, keyring, queue, ownKinds, countersign, version: ground.version }
   for (const [action, continuation] of jobContinuations(jobs)) continuations.set(action, continuation)

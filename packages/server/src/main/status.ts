@@ -4,6 +4,7 @@ import type { PrometheusMeter, Queue } from '@countersign/queue'
 import { readCertificates } from '../crypto/certificate.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Db } from '../db/tx.ts'
+import { openRelayCounts, relayBoard } from '../relay/status/probe.ts'
 import { openBoards } from '../status/board.ts'
 import { countAnswers, observeStatus, type Seen } from '../status/metrics.ts'
 import { type Monitor, openMonitor } from '../status/monitor.ts'
@@ -32,20 +33,39 @@ export type Status = {
   start(): Monitor | null
 }
 
-export function openStatus(ground: Ground, queue: Queue, meter: PrometheusMeter, handed: readonly Probe[]): Status {
+export function openStatus(
+  ground: Ground,
+  queue: Queue,
+  meter: PrometheusMeter,
+  handed: readonly Probe[],
+  openStreams: () => number,
+): Status {
   const { config, db, keyring, log, version, origin } = ground
   const probes = [...ownProbes(ground, queue), ...handed]
   const boards = openBoards({ db, log, probes, file: config.statusSnapshotFile })
+  const counts = openRelayCounts(() => db.clock.now().getTime())
+  const count = countAnswers(meter)
   observeStatus(meter, { db, version, current: () => boards.current() })
   return {
     house: {
       ...{ db, log, keyring, queue, version, boards, origin },
       view: config.statusPublic,
+      relay({ components, away_since }, full) {
+        const here = { counts, openStreams: openStreams(), build: version, away: away_since !== null }
+        return relayBoard(
+          components.find((one) => one.name === 'relay'),
+          here,
+          full,
+        )
+      },
       securityTxtFile: config.securityTxtFile,
       metrics: () => meter.text(),
       examine: () => examine(config, db, log),
     },
-    observe: countAnswers(meter),
+    observe(seen) {
+      count(seen)
+      counts.observe(seen)
+    },
     start: () => (config.roles.includes('maintenance') ? openMonitor({ db, log, probes }) : null),
   }
 }

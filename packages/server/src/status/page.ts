@@ -6,7 +6,8 @@ import { bars, pace } from './chart.ts'
 import type { Incident } from './incident.ts'
 import { runbookOf } from './runbook.ts'
 
-export type View = { board: Board; full: boolean; name: string; now: Date }
+export type RelayView = Readonly<Record<string, string | number | null | undefined>>
+export type View = { board: Board; relay: RelayView; full: boolean; name: string; now: Date }
 
 const WORDS: Record<Shown, string> = { ok: 'Works', warn: 'Needs attention', outage: 'Not working', unknown: 'Not known' }
 const TITLES: Record<Shown, string> = { ok: 'All well', warn: 'Attention', outage: 'Trouble', unknown: 'Not known' }
@@ -61,6 +62,7 @@ ${board.components.map((one) => component(one, view)).join('\n')}
 <p class="scale"><span>90 days ago</span><span>today</span></p>
 <p class="legend"><span class="key ok"></span>worked <span class="key warn"></span>slow <span class="key outage"></span>not working <span class="key none"></span>not measured</p>
 </section>
+${relayPart(view.relay)}
 ${pace(board.latency)}
 <section aria-labelledby="past">
 <h2 id="past">The last two weeks</h2>
@@ -91,6 +93,32 @@ function component(one: Component, { full, now }: View): string {
 ${bars(one)}
 <p class="uptime">${uptime}</p>
 </li>`
+}
+
+const PARTS: Record<string, string> = {
+  api: 'API',
+  a2a: 'A2A',
+  inbox: 'Inbox',
+  push: 'Push',
+  upstream: 'Upstream agents',
+  streams: 'Streams',
+  approvals: 'Approvals',
+}
+const PART_STATES: Record<string, Shown> = { ok: 'ok', degraded: 'warn', down: 'outage' }
+
+/** Agents of different owners: each part by itself, and the figures where they are shown (relay.md R111). */
+function relayPart(relay: RelayView): string {
+  const parts = Object.entries(PARTS).map(([name, title]) => {
+    const state = PART_STATES[String(relay[name])] ?? 'unknown'
+    return `<li><div class="head">${mark(state)}<h3>${title}</h3><p class="state ${state}">${WORDS[state]}</p></div></li>`
+  })
+  const said = Object.entries(relay).flatMap(([name, value]) =>
+    name in PARTS || value === null || value === undefined
+      ? []
+      : [`${name.replaceAll('_', ' ')} ${typeof value === 'number' ? value.toLocaleString('en') : value}`],
+  )
+  const figures = said.length > 0 ? `<p class="quiet">${escaped(list(said))}.</p>` : ''
+  return `<section aria-labelledby="relay"><h2 id="relay">Relay</h2><ul class="components">${parts.join('')}</ul>${figures}</section>`
 }
 
 /** 99.99 % is not 100 %: cut, never rounded up. */

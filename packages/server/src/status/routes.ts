@@ -7,10 +7,10 @@ import { tx } from '../db/tx.ts'
 import { openCursor, pageOf } from '../http/cursor.ts'
 import { Document, type Route, route, s } from '../http/route.ts'
 import type { Log } from '../std/log.ts'
-import type { Boards } from './board.ts'
+import type { Board, Boards } from './board.ts'
 import { statusFeed } from './feed.ts'
 import { changeIncident, getIncident, listIncidents, openIncident, type Place } from './incident.ts'
-import { statusPage } from './page.ts'
+import { type RelayView, statusPage } from './page.ts'
 import { type PublicView, publicBoard } from './public.ts'
 import { openReadiness, type ReadinessHouse } from './readiness.ts'
 import { runbookOf } from './runbook.ts'
@@ -25,6 +25,8 @@ export type StatusHouse = ReadinessHouse & {
   keyring: Keyring
   version: string
   boards: Boards
+  /** How the relay stands, with its figures where they are to be shown; its room's to say. */
+  relay(board: Board, full: boolean): RelayView
   view: PublicView
   securityTxtFile: string | null
   origin(): string
@@ -79,11 +81,26 @@ function pageRoutes(house: StatusHouse): Route[] {
   const name = () => new URL(house.origin()).host
   return [
     route('GET /status', { ...open, summary: 'The status page', answers: { 200: 'page' } }, async () => {
-      const view = { board: await board(), full: house.view === 'full', name: name(), now: now() }
+      const found = await board()
+      const full = house.view === 'full'
+      const view = { board: found, relay: house.relay(found, full), full, name: name(), now: now() }
       return new Document('text/html', statusPage(view))
     }),
-    route('GET /status.json', { ...open, summary: 'The status page, for programs', answers: { 200: PublicStatus } }, async () =>
-      publicBoard(await board(), house.view),
+    route(
+      'GET /status.json',
+      {
+        ...open,
+        summary: 'The status page, for programs',
+        description:
+          'A session or a key is not needed; with one, and with STATUS_PUBLIC=full for everybody, the relay’s figures are there.',
+        credentials: ['session', 'key'],
+        answers: { 200: PublicStatus },
+      },
+      async ({ scope }) => {
+        const found = await board()
+        const full = house.view === 'full' || scope.actor.type !== 'system'
+        return { ...publicBoard(found, house.view), relay: house.relay(found, full) }
+      },
     ),
     route('GET /status.css', { ...open, summary: 'The style sheet of the status page', answers: { 200: 'page' } }, async () => {
       return new Document('text/css', STYLESHEET)

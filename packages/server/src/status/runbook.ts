@@ -3,7 +3,7 @@ const PAGES: Record<string, readonly string[]> = {
   'database-away': ['database', 'db.reach', 'db.replica', 'db.pooler', 'db.clock', 'db.version'],
   'schema-differs': ['schema', 'db.schema', 'db.rls', 'db.role'],
   'work-waits': ['queue'],
-  'deliveries-fail': ['webhooks', 'egress.dns', 'egress.proxy', 'egress.allow'],
+  'deliveries-fail': ['webhooks', 'relay', 'egress.dns', 'egress.proxy', 'egress.allow'],
   'record-unsealed': ['record', 'audit.seal', 'audit.head'],
   'root-key-away': ['key.root'],
   'certificate-ends': ['certificate', 'http.tls'],

@@ -102,11 +102,40 @@ const board = {
   latency: Pace,
 }
 
+const PartState = s.oneOf('ok', 'degraded', 'down')
+const figure = () => s.optional(s.maybe(s.number({ min: 0 })))
+export const RelayStatus = s.named(
+  'RelayStatus',
+  s.object({
+    ...{
+      api: PartState,
+      a2a: PartState,
+      inbox: PartState,
+      push: PartState,
+      upstream: PartState,
+      streams: PartState,
+      approvals: PartState,
+    },
+    queue_depth: figure(),
+    oldest_queued_seconds: figure(),
+    accept_p50_ms: figure(),
+    accept_p99_ms: figure(),
+    deliver_p50_ms: figure(),
+    deliver_p99_ms: figure(),
+    first_attempt_ratio: figure(),
+    exhausted_count: figure(),
+    open_streams: s.optional(s.int({ min: 0 })),
+    build: s.optional(s.text()),
+  }),
+  'How the relay stands, part by part; figures of the last five minutes for the signed-in, or for everybody with STATUS_PUBLIC=full.',
+)
+
 export const PublicStatus = s.named(
   'PublicStatus',
   s.object({
     ...board,
     components: s.array(s.object({ ...component, measured: s.optional(s.record(s.maybe(s.number()))) })),
+    relay: RelayStatus,
     incidents: s.array(
       s.object({
         id: s.id('inc'),
