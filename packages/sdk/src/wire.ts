@@ -9983,6 +9983,14 @@ export type Routes = {
       200: RelayGrantInUse
     }
   }
+  'GET /connection-grants/:id/introspect': {
+    params: { id: string }
+    query: Record<string, never>
+    body: undefined
+    answers: {
+      200: RelayGrantInUse
+    }
+  }
   'PATCH /relay-grants/:id': {
     params: { id: string }
     query: Record<string, never>
@@ -10007,6 +10015,18 @@ export type Routes = {
       200: IssuedRelayToken
     }
   }
+  'POST /connection-grants/:id/rotate': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      overlap_seconds?: number
+      /** Also while an earlier rotation is open: the oldest of the three ends at once. */
+      force?: boolean
+    }
+    answers: {
+      200: IssuedRelayToken
+    }
+  }
   'POST /relay-grants/:id/renew': {
     params: { id: string }
     query: Record<string, never>
@@ -10016,6 +10036,16 @@ export type Routes = {
     }
   }
   'POST /relay-grants/:id/revoke': {
+    params: { id: string }
+    query: Record<string, never>
+    body: {
+      reason?: string
+    }
+    answers: {
+      200: RelayGrantRevoked
+    }
+  }
+  'POST /connection-grants/:id/revoke': {
     params: { id: string }
     query: Record<string, never>
     body: {

@@ -188,6 +188,15 @@ export type RouteSpec<
   secretOnce?: readonly string[]
   /** compatible: under /api only; native (default): under /api/v1, and under /api unless a compatible route stands there. */
   dialect?: Dialect | 'both'
+  /**
+   * What clients of another service call members of ours (relay.md §3.4), each by their name: `takes` in the body (`a`, or `a.b` inside of an object), `calls` in the answer and
+   * `heads` among its headers, both for who sends `Countersign-Compat: foragent`.
+   */
+  aliases?: {
+    takes?: Readonly<Record<string, string>>
+    calls?: Readonly<Record<string, string>>
+    heads?: Readonly<Record<string, string>>
+  }
   /** Problems that the other clients know by another word on this route alone (tasks.md §3.4). */
   compatibleWords?: Partial<Record<ProblemCode, string>>
   /** Signed by its own means (callbacks): takes no cookie and needs no same-origin proof (P135). */

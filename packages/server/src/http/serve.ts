@@ -6,6 +6,7 @@ import { type Scope, systemScope } from '../db/scope.ts'
 import type { Db, Tx } from '../db/tx.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Log } from '../std/log.ts'
+import { ourNames, withTheirNames } from './aliases.ts'
 import type { Answer } from './answer.ts'
 import { readBody, readBytes } from './body.ts'
 import { refuseCrossSite } from './browser.ts'
@@ -31,6 +32,7 @@ import {
   type ReplyControl,
   type RequestInfo,
   type Route,
+  type RouteSpec,
   STREAMED,
 } from './route.ts'
 import { runStream } from './stream.ts'
@@ -127,7 +129,8 @@ export async function serve(
   const see = (seen: Uint8Array) => refuseOtherBody(scope.proof, exchange.header('content-digest'), seen)
   const bytes = spec.bytes ? await readBytes(exchange, spec.maxBody) : NO_BYTES
   if (spec.bytes) see(bytes)
-  const body = isMutating(entry.route) && !spec.bytes ? await readBody(exchange, spec.maxBody, see) : undefined
+  const sent = isMutating(entry.route) && !spec.bytes ? await readBody(exchange, spec.maxBody, see) : undefined
+  const body = ourNames(spec.aliases, sent)
   const ignored: string[] = []
   const input = entry.read({ params, query: exchange.query, body }, entry.dialect, ignored)
   if (ignored.length > 0) gathered.headers['Countersign-Ignored'] = ignored.map(encodeURIComponent).join(', ').slice(0, 4_000)
@@ -135,9 +138,14 @@ export async function serve(
   const request: Running = { service, entry, exchange, scope, input, bytes, gathered }
   if (entry.streams && exchange.method === 'HEAD')
     return { status: 200, headers: { 'Content-Type': 'text/event-stream; charset=utf-8' }, body: null }
-  if (key === null || spec.auth === 'none' || spec.idempotency === 'none') return run(request)
-  return once(request, key, body)
+  const answer =
+    key === null || spec.auth === 'none' || spec.idempotency === 'none' ? await run(request) : await once(request, key, body)
+  return spec.aliases && answer !== STREAMED ? named(spec, exchange, gathered, answer) : answer
 }
+
+/** Headers that the verb set count as well as those of the answer. */
+const named = (spec: RouteSpec, exchange: Exchange, { headers }: Gathered, answer: Answer): Answer =>
+  withTheirNames(spec, exchange, { ...answer, headers: { ...headers, ...answer.headers } })
 
 /** With a role or a key's scopes in a tenant of their own; a token of the relay has none. */
 const isAtHome = (scope: Scope): boolean => ['session', 'key'].includes(kindOf(scope)) && scope.actor.type !== 'system'

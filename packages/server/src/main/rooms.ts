@@ -90,6 +90,7 @@ import { relayRootRoutes, relayRoutes } from '../relay/routes.ts'
 import { startSandbox } from '../relay/sandbox/answerer.ts'
 import { ensureSandbox } from '../relay/sandbox/card.ts'
 import { type Tried, tryAgent } from '../relay/sandbox/try.ts'
+import { type StarterHouse, starterRoutes } from '../relay/starter/routes.ts'
 import { relayProbe } from '../relay/status/probe.ts'
 import { openThreadWaits } from '../relay/threads/wait.ts'
 import { statusJobs, statusSchedules } from '../status/jobs.ts'
@@ -168,6 +169,8 @@ export type Ground = {
   loopback?: boolean
   /** The dashboard's page for embeds, as it was built; null where none is served. */
   embedPage: string | null
+  /** The bytes that /openapi.json answers. */
+  openApi(): Promise<string>
   /** A migration made this version too old for its queue (Q144). */
   outdated(error: unknown): void
 }
@@ -397,6 +400,7 @@ export function openRooms(ground: Ground): Rooms {
       relay,
       a2a,
       oauth,
+      starter: { routes: () => describeRoutes().routes, description: ground.openApi, buckets: config.limits },
       delivery,
     }),
     republishCards: () => republishAll(relay),
@@ -442,6 +446,7 @@ type Houses = {
   relay: RelayHouse
   a2a: A2aHouse
   oauth: OauthHouse
+  starter: StarterHouse
   delivery: DeliveryHouse
 }
 
@@ -463,6 +468,7 @@ const listRoutes = ({
   relay,
   a2a,
   oauth,
+  starter,
   delivery,
 }: Houses): { routes: Route[]; rootRoutes: Route[] } => ({
   routes: [
@@ -509,6 +515,7 @@ const listRoutes = ({
     relayKeysRoute(webhooks),
     ...mcpRoutes(mcp),
     ...relayRootRoutes(relay),
+    ...starterRoutes(starter),
     ...oauthRootRoutes(oauth),
     ...a2aRoutes(a2a),
   ],
@@ -546,6 +553,7 @@ export function describeRoutes(): { routes: Route[]; rootRoutes: Route[] } {
     relay: nobody as unknown as RelayHouse,
     a2a: nobody as unknown as A2aHouse,
     oauth: nobody as unknown as OauthHouse,
+    starter: nobody as unknown as StarterHouse,
     delivery: nobody as unknown as DeliveryHouse,
   })
 }

@@ -97,6 +97,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     version,
     origin,
     embedPage,
+    openApi: async () => (await app.fetch(new Request(`${origin()}/openapi.json`))).text(),
     passwordCost: options.passwordCost,
     loopback: options.beside !== undefined,
     outdated: options.outdated ?? (() => undefined),

@@ -4,6 +4,7 @@ import { cardRootRoutes, cardRoutes } from './cards/routes.ts'
 import { domainRoutes } from './domains/routes.ts'
 import { erasureRoutes } from './erasures/routes.ts'
 import { exportRoutes } from './exports/routes.ts'
+import { forAgentLeads, withForAgentNames } from './foragent.ts'
 import { grantRoutes } from './grants/routes.ts'
 import { healthRoutes } from './health/routes.ts'
 import { holdRoutes } from './holds/routes.ts'
@@ -14,20 +15,21 @@ import { requestRoutes } from './requests/routes.ts'
 import { sandboxRoutes } from './sandbox/routes.ts'
 import { threadRoutes } from './threads/routes.ts'
 
-export const relayRoutes = (house: RelayHouse): Route[] => [
-  ...cardRoutes(house),
-  ...requestRoutes(house),
-  ...grantRoutes(house),
-  ...threadRoutes(house),
-  ...peerRoutes(house),
-  ...listingRoutes(house),
-  ...sandboxRoutes(house),
-  ...domainRoutes(house),
-  ...healthRoutes(house),
-  ...exportRoutes(house),
-  ...erasureRoutes(house),
-  ...holdRoutes(house),
-]
+export const relayRoutes = (house: RelayHouse): Route[] =>
+  withForAgentNames([
+    ...cardRoutes(house),
+    ...requestRoutes(house),
+    ...grantRoutes(house),
+    ...threadRoutes(house),
+    ...peerRoutes(house),
+    ...listingRoutes(house),
+    ...sandboxRoutes(house),
+    ...domainRoutes(house),
+    ...healthRoutes(house),
+    ...exportRoutes(house),
+    ...erasureRoutes(house),
+    ...holdRoutes(house),
+  ])
 
 /** At the root of the address, without `/api`: what stands at an agent's own base URL. */
-export const relayRootRoutes = (house: RelayHouse): Route[] => [...cardRootRoutes(house)]
+export const relayRootRoutes = (house: RelayHouse): Route[] => [...cardRootRoutes(house), ...forAgentLeads(house)]

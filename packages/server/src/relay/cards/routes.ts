@@ -209,7 +209,7 @@ export const cardRoutes = (house: CardsHouse): Route[] => [
     {
       summary: 'Read the public card of an agent',
       description: 'The bytes that were signed. `If-None-Match` and `If-Modified-Since` give 304.',
-      tag,
+      tag: 'publicCard',
       auth: 'none',
       params: { slug: Slug },
       query: { version: s.optional(s.int({ min: 1, max: 999_999_999 })) },
@@ -227,7 +227,7 @@ export const cardRootRoutes = (house: CardsHouse): Route[] => [
     'GET /agents/:slug',
     {
       summary: 'Go to the base address of an agent, which ends in a slash',
-      tag,
+      tag: 'publicCard',
       auth: 'none',
       params: { slug: Slug },
       answers: { 308: 'page' },
@@ -242,7 +242,7 @@ export const cardRootRoutes = (house: CardsHouse): Route[] => [
     'GET /agents/:slug/.well-known/jwks.json',
     {
       summary: 'Read the keys by which the card of an agent is signed',
-      tag,
+      tag: 'publicCard',
       auth: 'none',
       params: { slug: Slug },
       answers: { 200: CardKeySet },
@@ -259,7 +259,7 @@ export const agentCardRoute = (house: CardsHouse): Route =>
     'GET /agents/:slug/.well-known/agent-card.json',
     {
       summary: 'Read the A2A card of an agent',
-      tag,
+      tag: 'publicCard',
       auth: 'none',
       params: { slug: Slug },
       answers: { 200: 'page', 304: null },
