@@ -144,6 +144,7 @@ const BODIES: Record<string, unknown> = {
   'PUT /handles/:handle': { of: 'user' },
   'POST /agents/:slug/connection-requests': { purpose: 'x' },
   'POST /relay-grants': { agent: 'alpha', label: 'x', purpose: 'x' },
+  'POST /relay-grants/:id/standing-permissions': { task_id: newId('task'), for_seconds: 600 },
   'POST /agents/:slug/threads': { text: 'x' },
   'POST /agents/:slug/invoke': { text: 'x', skill: 'x' },
   'POST /threads/:id/messages': { text: 'x' },

@@ -282,3 +282,18 @@ test('T2 T13 an approval and a close that race leave one of the two, whole', asy
     expect([row.threads, row.held]).toEqual(row.threads === 1 ? [1, 0] : [0, 1])
   }
 })
+
+test('R81 a draft runs over recorded decisions of the relay, on the side that made them: each changed outcome is listed, and nothing changes', async () => {
+  const relay = await open()
+  const { body } = await relay.start({ text: 'hello' })
+  const saved = await relay.bea.post('/api/v1/policies', { text: REST })
+  const dry = await relay.bea.post(`/api/v1/policies/${saved.body.version}/dry-run`, {})
+  expect(dry.body.changed).toMatchObject([
+    {
+      action: 'thread.start',
+      before: { outcome: 'ask', policy_ids: ['leaves'] },
+      after: { outcome: 'allow', policy_ids: ['rest'] },
+    },
+  ])
+  expect((await seen(relay, body.thread_id)).state).toBe('awaiting_approval')
+})
