@@ -126,9 +126,18 @@ export async function reloadTenantKeys(house: KeyHouse): Promise<void> {
   }
 }
 
+// What a transaction has read it need not read again: whoever destroys a key meanwhile comes after it. Gone with the transaction.
+const readIn = new WeakMap<Tx, Map<string, WrappingKey>>()
+const nameIn = (scope: Scope, subject: string): string => `${scope.tenantId} ${subject}`
+function keepIn(t: Tx, scope: Scope, subject: string, key: WrappingKey): void {
+  readIn.set(t, (readIn.get(t) ?? new Map()).set(nameIn(scope, subject), key))
+}
+
 /** The key of one subject, `task:<id>` or `user:<id>`, for writing; made on first use. `content_erased` if it was destroyed. */
 export async function subjectKey(house: KeyHouse, t: Tx, scope: Scope, subject: string): Promise<WrappingKey> {
   if (!SUBJECT.test(subject)) throw new TypeError('A subject is written <kind>:<id>.')
+  const known = readIn.get(t)?.get(nameIn(scope, subject))
+  if (known) return known
   const parent = await tenantKey(house, t, scope)
   let rows = await findSubjectKeys(t, scope, [subject])
   if (rows.length === 0) {
@@ -137,6 +146,7 @@ export async function subjectKey(house: KeyHouse, t: Tx, scope: Scope, subject: 
   }
   const key = await unwrapSubject(house, t, scope, parent, subject, rows)
   if (!key) throw new Problem('content_erased')
+  keepIn(t, scope, subject, key)
   return key
 }
 
@@ -147,20 +157,29 @@ export async function subjectKeys(
   scope: Scope,
   subjects: readonly string[],
 ): Promise<Map<string, WrappingKey>> {
-  const rows = subjects.length === 0 ? [] : await findSubjectKeys(t, scope, subjects)
-  if (!rows.some((row) => row.wrapped)) return new Map()
-  const parent = await tenantKey(house, t, scope)
   const keys = new Map<string, WrappingKey>()
+  for (const subject of subjects) {
+    const known = readIn.get(t)?.get(nameIn(scope, subject))
+    if (known) keys.set(subject, known)
+  }
+  const missing = subjects.filter((subject) => !keys.has(subject))
+  const rows = missing.length === 0 ? [] : await findSubjectKeys(t, scope, missing)
+  if (!rows.some((row) => row.wrapped)) return keys
+  const parent = await tenantKey(house, t, scope)
   for (const [subject, own] of groupBySubject(rows)) {
     const key = await unwrapSubject(house, t, scope, parent, subject, own)
-    if (key) keys.set(subject, key)
+    if (!key) continue
+    keys.set(subject, key)
+    keepIn(t, scope, subject, key)
   }
   return keys
 }
 
 /** All that the subject's key sealed is unreadable from the commit on (P128). False: there was nothing left to destroy. */
-export const destroySubjectKey = async (t: Tx, scope: Scope, subject: string): Promise<boolean> =>
-  (await destroySubjectKeysIfAlive(t, scope, subject)) > 0
+export async function destroySubjectKey(t: Tx, scope: Scope, subject: string): Promise<boolean> {
+  readIn.get(t)?.delete(nameIn(scope, subject))
+  return (await destroySubjectKeysIfAlive(t, scope, subject)) > 0
+}
 
 export type Opened = { state: 'open'; text: string } | { state: 'content_erased' }
 
