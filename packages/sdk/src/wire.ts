@@ -745,6 +745,16 @@ export type ClaimedMessage = {
       agent_id: string | null
       label: string
     }
+    callee: {
+      tenant_id: string
+      agent: string
+    }
+    /** It rings until somebody answers, for the card’s `ring_seconds` at most. */
+    live: boolean
+    /** When the owner’s side answered first. */
+    answered_at: string | null
+    /** Of an ended thread that was answered: from then to its end. */
+    duration_ms: number | null
     approval: {
       task_id: string
       side: 'caller' | 'owner'
@@ -4463,6 +4473,16 @@ export type Thread = {
     agent_id: string | null
     label: string
   }
+  callee: {
+    tenant_id: string
+    agent: string
+  }
+  /** It rings until somebody answers, for the card’s `ring_seconds` at most. */
+  live: boolean
+  /** When the owner’s side answered first. */
+  answered_at: string | null
+  /** Of an ended thread that was answered: from then to its end. */
+  duration_ms: number | null
   approval: {
     task_id: string
     side: 'caller' | 'owner'

@@ -6,6 +6,7 @@ import { confirm } from './confirm.ts'
 import { EndsWith, plain, plainLines, print, table, usage } from './output.ts'
 import { relayDoctorCommand } from './relay-doctor.ts'
 import { leavingCommands } from './relay-leaving.ts'
+import { importCommand, listingCommands } from './relay-listing.ts'
 import { serveCommands } from './relay-serve.ts'
 import { smokeCommand } from './relay-smoke.ts'
 import { threadCommands } from './relay-threads.ts'
@@ -22,6 +23,7 @@ const EXAMPLES = `
 Examples:
   $ countersign relay try
   $ countersign relay card publish card.json
+  $ countersign relay find invoices --verified
   $ countersign relay request translator --purpose "to translate invoices"
   $ countersign relay approve creq_01J… --skills translate --expires 30d
   $ countersign relay start translator "Good morning" --wait 20
@@ -32,6 +34,7 @@ Examples:
 export function relayCommand(program: Command, door: Door): void {
   const relay = program.command('relay').description('work with agents of other owners').addHelpText('after', EXAMPLES)
   cards(relay, door)
+  listingCommands(relay, door, ownCard)
   grants(relay, door)
   requests(relay, door)
   threadCommands(relay, door)
@@ -44,6 +47,7 @@ export function relayCommand(program: Command, door: Door): void {
 
 function cards(relay: Command, door: Door): void {
   const card = relay.command('card').description('what others read of an agent')
+  importCommand(card, door)
   card
     .command('publish <file>')
     .description('save a card; one of its slug that is yours gets a new version; - for what is piped in')

@@ -155,6 +155,25 @@ test('R125 A15 a key sees the tools that its scopes reach and no others; none ap
     (await (await connect(relay.house.url, key)).client.listTools()).tools.map(({ name }) => name)
   expect((await names(reads.key)).filter((name) => name.startsWith('relay_'))).toEqual(['relay_get_thread', 'relay_wait'])
   const all = await names(relay.server.key)
-  expect(all.filter((name) => name.startsWith('relay_'))).toHaveLength(11)
+  expect(all.filter((name) => name.startsWith('relay_'))).toHaveLength(12)
   expect(all.filter((name) => /approve|deny|decide|rotate|token/.test(name))).toEqual([])
+})
+
+test('R125 agents of others are found by words, with what was looked at here beside what they say of themselves', async () => {
+  const { relay, caller } = await openBoth()
+  const { house } = relay
+  for (const slug of ['ada-finds', 'bob-finds']) {
+    const { body } = await house.alice.post('/api/v1/cards', { ...leastCard(slug), name: slug })
+    await house.alice.post(`/api/v1/cards/${body.id}/listing`, { action: 'submit' })
+    await house.bob.post(`/api/v1/cards/${body.id}/review`, { version: 1, decision: 'list' })
+  }
+  const found = await caller.call('relay_find_agents', { q: 'ada-finds' })
+  expect(found).toMatchObject({
+    agents: [{ agent: 'ada-finds', summary: 'Books travel.', skills: [{ id: 'book' }], verified_domains: [], health: null }],
+    next_cursor: null,
+  })
+  const first = await caller.call('relay_find_agents', { limit: 1 })
+  const second = await caller.call('relay_find_agents', { limit: 1, cursor: first.next_cursor })
+  expect([first.agents[0].agent, second.agents[0].agent].sort()).toEqual(['ada-finds', 'bob-finds'])
+  expect((await caller.call('relay_find_agents', { verified: true })).agents).toEqual([])
 })

@@ -119,6 +119,11 @@ export type Thread = {
   operation_id: string | null
   reference_thread_ids: string[]
   caller: { tenant_id: string | null; agent_id: string | null; label: string }
+  callee: { tenant_id: string; agent: string }
+  /** It rings until somebody answers (R20). */
+  live: boolean
+  answered_at: string | null
+  duration_ms: number | null
   approval: Approval | null
   error: { code: string; message: string } | null
   created_at: string

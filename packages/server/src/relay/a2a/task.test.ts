@@ -21,6 +21,8 @@ const THREAD: Thread = {
   operation_id: null,
   reference_thread_ids: [],
   caller: { tenant_id: null, agent_id: null, label: 'buyer' },
+  callee: { tenant_id: 'ten_01JD8Z6V3QK8W2N4T6Y8B0C2E4', agent: 'ada' },
+  ...{ live: false, answered_at: null, duration_ms: null },
   approval: null,
   error: null,
   created_at: '2026-01-01T00:00:00.000Z',

@@ -12,7 +12,7 @@ import { type FactDeclaration, readFacts } from '../cards/facts.ts'
 import { holdSend, holdStart, type OwnerSide } from '../held/hold.ts'
 import type { RelayHouse } from '../house.ts'
 import type { ThreadState } from '../model.ts'
-import { changeThread, deadlineOf, dueOf, openThread, refuseInactive } from './change.ts'
+import { changeThread, deadlineOf, dueOf, openThread, refuseInactive, ringing, ringsUntil } from './change.ts'
 import { type About, callerScope, decidedOf, type Face, judgeMessage, refuseDenied, throughGate } from './gate.ts'
 import { refuseLoops } from './hops.ts'
 import { judgeOut } from './out.ts'
@@ -115,6 +115,7 @@ export async function startIn(
   const asks = made.judged.outcome.outcome === 'ask'
   const state: ThreadState = asks ? 'awaiting_approval' : 'queued'
   const asked = await askIf(house, t, scope, made)
+  const rings = input.live && !asked ? ringsUntil(t.now, card) : null
   const row: NewThread = {
     ...{
       id,
@@ -124,7 +125,7 @@ export async function startIn(
       face,
       state,
       turn: asks ? 'human' : 'owner',
-      sequence: asked ? 4 : 2,
+      sequence: asked ? 4 : rings ? 3 : 2,
       approval: asked?.approval ?? null,
     },
     context_id: input.context_id ?? newId('ctx', t.now.getTime()),
@@ -134,7 +135,7 @@ export async function startIn(
     accepted_output_modes: input.accepted_output_modes ?? [],
     live: input.live ?? false,
     deadline_at: deadline,
-    due_at: dueOf(t.now, state, deadline, card),
+    due_at: rings ?? dueOf(t.now, state, deadline, card),
     expires_at: made.message.expires_at,
   }
   await insertThread(t, scope, row)
@@ -159,6 +160,7 @@ export async function startIn(
   await tellThread(house, t, scope, thread, 0, [
     { type: 'thread.accepted', data: { state, context_id: thread.context_id, skill: thread.skill, ...decidedOf(made.judged) } },
     { type: 'message.accepted', message, ...waiting(input) },
+    ...(rings ? [ringing(rings)] : []),
     ...(asked
       ? [
           asked.news,

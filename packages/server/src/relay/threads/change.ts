@@ -61,13 +61,22 @@ const TURN: Record<ThreadState, Turn> = {
 export const deadlineOf = (now: Date, seconds?: number): Date =>
   new Date(now.getTime() + (seconds === undefined ? DEADLINE_DAYS * DAY_MS : Math.min(seconds * 1000, DEADLINE_DAYS * DAY_MS)))
 
-type Times = Pick<CardRow, 'idle_seconds' | 'reply_closes_after_seconds' | 'retention_days'>
+type Times = Pick<CardRow, 'idle_seconds' | 'reply_closes_after_seconds' | 'retention_days' | 'ring_seconds'>
 export function dueOf(now: Date, state: ThreadState, deadline: Date, card: Times): Date | null {
   if (isEnded(state)) return null
   const idle = now.getTime() + card.idle_seconds * 1000
   const answered = state === 'responded' ? now.getTime() + card.reply_closes_after_seconds * 1000 : Number.POSITIVE_INFINITY
   return new Date(Math.min(idle, answered, deadline.getTime()))
 }
+
+/** A live thread rings from the moment at which its message may go to the owner's side, until somebody answers (R20). */
+export const ringsUntil = (now: Date, card: Times): Date => new Date(now.getTime() + card.ring_seconds * 1000)
+export const ringing = (until: Date): News => ({ type: 'thread.ringing', data: { until: until.toISOString() } })
+/** People have let it in just now. */
+const startsToRing = (thread: ThreadRow, to: Next): boolean =>
+  thread.live && thread.answered_at === null && thread.state === 'awaiting_approval' && to.state === 'queued'
+const stillRings = (thread: ThreadRow, state: ThreadState, answeredAt: Date | null): boolean =>
+  thread.live && answeredAt === null && thread.state !== 'awaiting_approval' && state !== 'awaiting_approval' && !isEnded(state)
 
 /** One thread's change: `news` come first, the state entered last, with `data`. */
 export type Change = { thread: ThreadRow; to: Next; news?: readonly News[]; data?: EventData }
@@ -116,6 +125,7 @@ export async function changeThreads(
     const all: News[] = [
       ...news,
       ...(withdrawn.get(thread.id) ?? []),
+      ...(startsToRing(thread, to) ? [ringing(ringsUntil(t.now, card))] : []),
       ...(goes.includes(thread.id) ? [{ type: 'payload.expired' as const }] : []),
       ...(state === undefined ? [] : [{ type: `thread.${state}` as EventType, data: entered }]),
     ]
@@ -167,6 +177,7 @@ function changeOf(now: Date, thread: ThreadRow, card: Times, to: Next, events: n
   const state = to.state ?? thread.state
   const ends = isEnded(state) && thread.ended_at === null
   const or = <T>(next: T | undefined, before: T): T => (next === undefined ? before : next)
+  const answeredAt = or(to.answeredAt, thread.answered_at)
   return {
     state,
     outcome: or(to.outcome, thread.outcome),
@@ -175,10 +186,14 @@ function changeOf(now: Date, thread: ThreadRow, card: Times, to: Next, events: n
     sequence: thread.sequence + events,
     approval: or(to.approval, thread.approval),
     error: or(to.error, thread.error),
-    answered_at: or(to.answeredAt, thread.answered_at),
+    answered_at: answeredAt,
     claimed_until: or(to.claimedUntil, thread.claimed_until),
     ended_at: ends ? now : thread.ended_at,
-    due_at: dueOf(now, state, thread.deadline_at, card),
+    due_at: startsToRing(thread, to)
+      ? ringsUntil(now, card)
+      : stillRings(thread, state, answeredAt)
+        ? thread.due_at
+        : dueOf(now, state, thread.deadline_at, card),
     expires_at: thread.expires_at,
     kept_until: ends ? new Date(now.getTime() + ENVELOPE_DAYS * DAY_MS) : thread.kept_until,
   }

@@ -96,6 +96,9 @@ export async function endThreadsOfGrant(
   return open.length
 }
 
+const isRinging = (thread: ThreadRow): boolean =>
+  thread.live && thread.answered_at === null && thread.state !== 'awaiting_approval'
+
 /** T15, T16: by what the row says now, whoever was asked to look. Answers whether it ended. */
 export async function endIfDue(house: RelayHouse, t: Tx, scope: Scope, id: string): Promise<boolean> {
   const thread = await lockThread(t, scope, id)
@@ -105,7 +108,7 @@ export async function endIfDue(house: RelayHouse, t: Tx, scope: Scope, id: strin
   const closes = isAnswered && t.now.getTime() - thread.updated_at.getTime() < card.idle_seconds * 1000
   const next = closes
     ? ({ state: 'closed', outcome: 'completed', reason: 'completed' } as const)
-    : ({ state: 'expired', reason: thread.live && thread.answered_at === null ? 'no_answer' : 'deadline_passed' } as const)
+    : ({ state: 'expired', reason: isRinging(thread) ? 'no_answer' : 'deadline_passed' } as const)
   await changeThread(house, t, scope, thread, card, { ...next, claimedUntil: null, approval: null })
   return true
 }

@@ -26,6 +26,10 @@ export const showThread = (row: ThreadRow, origin: string): Thread => ({
     agent_id: row.asker_agent,
     label: row.label,
   },
+  callee: { tenant_id: tenantWire(row.tenant_id), agent: row.slug },
+  live: row.live,
+  answered_at: row.answered_at?.toISOString() ?? null,
+  duration_ms: durationOf(row),
   approval: row.approval && { ...row.approval, url: taskUrl(origin, row.approval.task_id) },
   error: row.error,
   created_at: row.created_at.toISOString(),
@@ -33,6 +37,10 @@ export const showThread = (row: ThreadRow, origin: string): Thread => ({
   expires_at: row.expires_at?.toISOString() ?? null,
   ended_at: row.ended_at?.toISOString() ?? null,
 })
+
+/** Of a thread that was answered, from then on. */
+const durationOf = ({ answered_at, ended_at }: ThreadRow): number | null =>
+  answered_at && ended_at ? Math.max(0, ended_at.getTime() - answered_at.getTime()) : null
 
 type Envelope = Omit<CallerThreadRow, 'thread_id' | 'agent_id' | 'card_name'>
 

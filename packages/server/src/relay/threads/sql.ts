@@ -34,6 +34,7 @@ export type CardRow = {
   retention_days: number | null
   idle_seconds: number
   reply_closes_after_seconds: number
+  ring_seconds: number
   max_message_bytes: number
   limits: GrantLimits
   content: CardContent
@@ -48,7 +49,7 @@ type CardSkill = { id: string; input_modes?: string[]; facts?: unknown[]; risk?:
 export type GrantLimits = { max_open_threads?: number; messages_per_day?: number; bytes_per_day?: number; rate?: number }
 
 const CARD: Sql = sql`c.id, c.slug, c.name, c.agent_id, c.environment, c.state, c.paused_until, c.version, c.visibility, c.delivery_mode, c.delivery_host, c.on_exhausted,
-  c.direct_messages, c.unapproved, c.retention_days, c.idle_seconds, c.reply_closes_after_seconds, c.max_message_bytes, c.limits, v.content`
+  c.direct_messages, c.unapproved, c.retention_days, c.idle_seconds, c.reply_closes_after_seconds, c.ring_seconds, c.max_message_bytes, c.limits, v.content`
 
 export const findCard = (t: Tx, scope: Scope, by: { id?: string; slug?: string }) => t.maybe<CardRow>`
   select ${CARD} from cards c join card_versions v on v.tenant_id = c.tenant_id and v.card_id = c.id and v.number = c.version
