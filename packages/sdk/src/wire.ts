@@ -6485,7 +6485,7 @@ export type Routes = {
       endpoint_id?: string
       event_id?: string
       type?: string
-      /** What was to go to the agent that answers in a thread. */
+      /** What was to go to one’s own side of a thread. */
       thread_id?: string
       /** exhausted: by when they ended; any (default): by when they came to be. */
       what?: 'exhausted' | 'any'

@@ -303,7 +303,10 @@ export const TABLES: Record<string, Table> = {
   // webhooks
   endpoints: {
     kind: 'tenant',
-    indexes: { endpoints_taken_away: 'those of threads that were taken away are pruned across tenants by age' },
+    indexes: {
+      endpoints_caller_id: 'an endpoint of a caller is named before the tenant that its thread lies in is known (R66)',
+      endpoints_taken_away: 'those of threads that were taken away are pruned across tenants by age',
+    },
   },
   endpoint_secrets: { kind: 'tenant' },
   endpoint_health: { kind: 'tenant' },
@@ -313,6 +316,7 @@ export const TABLES: Record<string, Table> = {
     kind: 'tenant',
     indexes: {
       deliveries_created: 'pruned across tenants by age',
+      deliveries_caller_id: 'a delivery of a caller is named before the tenant that its thread lies in is known (R70)',
       deliveries_caller: 'what a caller was told by the tenants that its threads lie in is found by an engine function (R70)',
     },
   },

@@ -205,6 +205,8 @@ const ACTS_OF_THREAD_TOKENS: Record<'caller' | 'owner', readonly Action[]> = {
 const ACTS_OF_PARTIES: readonly Action[] = [
   ...(['connection_request.read', 'connection_request.create', 'relay_grant.read', 'relay_grant.rotate'] as const),
   ...(['relay_grant.revoke', 'thread.list', 'thread.export', ...ACTS_OF_RELAY_TOKENS, 'thread.mint'] as const),
+  // Upon what they are told themselves.
+  ...(['delivery.read', 'delivery.replay', 'delivery.skip', 'delivery.cancel', 'endpoint.rotate', 'endpoint.test'] as const),
 ]
 
 /** What somebody may do at their one task without having signed in (tasks.md §2.4); how they got in may narrow it. */

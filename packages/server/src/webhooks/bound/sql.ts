@@ -95,7 +95,7 @@ export const insertBoundDeliveries = (
     insert into deliveries (id, tenant_id, endpoint_id, event_id, event_type, resource_id, form, state, trigger, once, fifo, next_at, created_at, side,
       relay_grant_id, message_id, wait_until, caller_tenant)
     select l.delivery_id, ${scope.tenantId}::uuid, l.id, ${told.eventId}::text, ${told.type}::text, ${told.key}::text, l.form,
-      case l.state when 'active' then 'pending' else 'held' end, ${told.trigger}::text, ${told.trigger === 'test'}::boolean,
+      case when l.state = 'active' or ${told.type}::text = 'endpoint.test' then 'pending' else 'held' end, ${told.trigger}::text, ${told.trigger === 'test'}::boolean,
       ${told.trigger === 'auto'}::boolean, ${t.now}::timestamptz, ${t.now}::timestamptz, ${told.side}::text, ${told.relayGrantId}::text,
       ${told.messageId}::text, ${told.waitUntil}::timestamptz, l.caller_tenant
     from listening l order by l.id

@@ -4,6 +4,8 @@ import type { Scope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
 import { openCursor, pageOf } from '../../http/cursor.ts'
+import { tellOwn } from '../callers/enter.ts'
+import { listCallerDeliveries } from '../callers/sql.ts'
 import { read as readEndpoint } from '../endpoints/endpoint.ts'
 import type { WebhooksHouse } from '../house.ts'
 import { wakeNext } from '../sending/line.ts'
@@ -73,7 +75,10 @@ export async function listDeliveries(
     scope,
     async (t) => {
       const before = cursor === undefined ? null : openCursor<string>(house.keyring, at, cursor, t.now)
-      const rows = await listDeliveriesBefore(t, scope, filter, before, limit + 1)
+      const ours = await listDeliveriesBefore(t, scope, filter, before, limit + 1)
+      // What this tenant's agents were told as callers lies where their threads lie (relay.md R70).
+      const theirs = await listCallerDeliveries(t, filter, before, limit + 1)
+      const rows = [...ours, ...theirs].sort((a, b) => (BigInt(a.ord) < BigInt(b.ord) ? 1 : -1)).slice(0, limit + 1)
       const page = pageOf(house.keyring, at, rows, { limit, now: t.now, position: (row) => row.ord })
       return { ...page, data: page.data.map(showDelivery) }
     },
@@ -187,10 +192,10 @@ async function lockOrThrow(t: Tx, scope: Scope, id: string): Promise<DeliveryRow
 const conflict = (row: DeliveryRow, detail: string) => new Problem('state_conflict', { state: row.state, detail })
 
 const tell = (t: Tx, scope: Scope, type: 'delivery.replayed' | 'delivery.skipped' | 'delivery.cancelled', row: DeliveryRow) =>
-  record(
+  tellOwn(
     t,
     scope,
     type,
     { delivery_id: row.id, endpoint_id: row.endpoint_id, event_id: row.event_id },
-    { resource: { type: 'delivery', id: row.id } },
+    { type: 'delivery', id: row.id },
   )

@@ -2,10 +2,11 @@
 import { enqueue } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../../db/scope.ts'
-import { type Tx, tx } from '../../db/tx.ts'
+import { once, type Tx, tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
 import { openCursor, pageOf } from '../../http/cursor.ts'
 import { newId } from '../../std/id.ts'
+import { type CallerPlace, callerPlace, countOfCallers, nextOfCallers, progressOfCallers } from '../callers/sql.ts'
 import { findEndpointsByIds } from '../endpoints/sql.ts'
 import type { WebhooksHouse } from '../house.ts'
 import { enqueueDeliveries } from '../sending/sql.ts'
@@ -29,6 +30,8 @@ import {
 
 export const REPLAY = 'webhook.replay'
 const PER_SECOND = 20
+/** Of what lies with other tenants; more than these are taken all the same, and not counted beforehand. */
+const MOST_ELSEWHERE = 1_000_000
 
 export type NewReplay = {
   endpoint_id?: string
@@ -44,13 +47,16 @@ export type NewReplay = {
 
 export async function startReplay(house: WebhooksHouse, scope: Scope, input: NewReplay) {
   const filter = readFilter(input)
+  const { endpoint_id: named } = input
+  const theirs = named !== undefined && (await once<CallerPlace>(house.db, callerPlace(named, scope.tenantId))).length > 0
   return tx(house.db, scope, async (t) => {
-    if (filter.endpoint !== undefined) await mustBeOurs(t, scope, filter.endpoint)
+    if (filter.endpoint !== undefined && !theirs) await mustBeOurs(t, scope, filter.endpoint)
     await lockReplays(t, scope)
     const running = await findRunningReplay(t, scope, filter.endpoint ?? null)
     if (running) throw new Problem('replay_running', { replay_id: running.id })
     const include_succeeded = input.include_succeeded ?? false
-    const { n: total } = await countReplayable(t, scope, filter, include_succeeded)
+    const ours = await countReplayable(t, scope, filter, include_succeeded)
+    const total = ours.n + (await countOfCallers(t, filter, include_succeeded, MOST_ELSEWHERE)).n
     const id = newId('rpy', t.now.getTime())
     await insertReplay(t, scope, { id, filter, include_succeeded, per_second: input.per_second ?? PER_SECOND, total })
     if (total > 0) await enqueue(t, { kind: REPLAY, tenantId: scope.tenantId, payload: { replay_id: id } })
@@ -133,26 +139,43 @@ export const cancelReplay = (house: WebhooksHouse, scope: Scope, id: string): Pr
   })
 
 /** One second's worth. False: there is nothing left to do. */
-export const continueReplay = (house: WebhooksHouse, tenantId: string, id: string): Promise<boolean> => {
+export const continueReplay = async (house: WebhooksHouse, tenantId: string, id: string): Promise<boolean> => {
   const scope = deliveryScope(tenantId)
+  const next = await tx(house.db, scope, async (t) => {
+    const row = await lockReplay(t, scope, id)
+    if (row?.state !== 'running') return null
+    const { filter, include_succeeded, position, created_at, per_second } = row
+    const ours = (await nextReplayable(t, scope, row, per_second)).map((one) => ({ ...one, at: null }))
+    const elsewhere = await nextOfCallers(t, filter, include_succeeded, position, created_at, per_second)
+    const all = [...ours, ...elsewhere.map((one) => ({ id: one.id, ord: one.ord, at: one }))]
+    return all.sort((a, b) => (BigInt(a.ord) < BigInt(b.ord) ? -1 : 1)).slice(0, per_second)
+  })
+  if (next === null) return false
+  // Each where it lies, and before it is counted: one that fails on the way is asked for twice, and none is left out.
+  let sent = 0
+  for (const { at, id: deliveryId } of next) {
+    if (at === null) continue
+    const there = { ...deliveryScope(at.tenant_id), relayParty: at.relay_grant_id, relaySide: 'caller' as const }
+    sent += await tx(house.db, there, (t) => startAgain(t, there, id, [deliveryId]))
+  }
+  const here = next.filter(({ at }) => at === null).map((one) => one.id)
   return tx(house.db, scope, async (t) => {
     const row = await lockReplay(t, scope, id)
     if (row?.state !== 'running') return false
-    const next = await nextReplayable(t, scope, row, row.per_second)
-    const ids = next.map((one) => one.id)
-    const asked = await askAgain(t, scope, ids, { trigger: 'bulk', replayId: id })
-    if (asked.length > 0)
-      await enqueueDeliveries(
-        t,
-        scope,
-        asked.map((one) => one.id),
-      )
+    const started = sent + (await startAgain(t, scope, id, here))
     const last = next.at(-1)
-    if (last) await advanceReplay(t, scope, id, last.ord, asked.length)
+    if (last) await advanceReplay(t, scope, id, last.ord, started)
     if (next.length === row.per_second) return true
     await endReplayIfRunning(t, scope, id, 'done')
     return false
   })
+}
+
+async function startAgain(t: Tx, scope: Scope, replayId: string, ids: readonly string[]): Promise<number> {
+  if (ids.length === 0) return 0
+  const asked = (await askAgain(t, scope, ids, { trigger: 'bulk', replayId })).map((one) => one.id)
+  if (asked.length > 0) await enqueueDeliveries(t, scope, asked)
+  return asked.length
 }
 
 async function show(t: Tx, scope: Scope, row: ReplayRow) {
@@ -171,9 +194,16 @@ async function show(t: Tx, scope: Scope, row: ReplayRow) {
     per_second: row.per_second,
     total: row.total,
     started: row.started,
-    ...(await replayProgress(t, scope, row.id)),
+    ...sum(await replayProgress(t, scope, row.id), await progressOfCallers(t, row.id)),
     created_by: row.created_by,
     created_at: row.created_at,
     ended_at: row.ended_at,
   }
 }
+
+type Progress = { succeeded: number; failed: number; waiting: number }
+const sum = (a: Progress, b: Progress): Progress => ({
+  succeeded: a.succeeded + b.succeeded,
+  failed: a.failed + b.failed,
+  waiting: a.waiting + b.waiting,
+})

@@ -1,5 +1,6 @@
 // The routes of deliveries and replays: schemas and one verb each.
 import { type Route, route, s } from '../../http/route.ts'
+import { enterOwn } from '../callers/enter.ts'
 import type { WebhooksHouse } from '../house.ts'
 import { cancelDelivery, getDelivery, listDeliveries, replayDelivery, replayEvent, skipDelivery } from './delivery.ts'
 import { cancelReplay, getReplay, listReplays, startReplay } from './replay.ts'
@@ -123,13 +124,21 @@ export const deliveryRoutes = (house: WebhooksHouse): Route[] => [
   ),
   route(
     'GET /deliveries/:id',
-    { ...read, summary: 'Read a delivery with its log', params, answers: { 200: DeliveryDetail }, problems: ['not_found'] },
+    {
+      ...read,
+      enter: enterOwn(house, 'delivery.read'),
+      summary: 'Read a delivery with its log',
+      params,
+      answers: { 200: DeliveryDetail },
+      problems: ['not_found'],
+    },
     ({ scope, params }) => getDelivery(house, scope, params.id),
   ),
   route(
     'POST /deliveries/:id/replay',
     {
       ...replay,
+      enter: enterOwn(house, 'delivery.replay'),
       summary: 'Send a delivery once more',
       description: 'One attempt with the same bytes and the same webhook-id, also of what succeeded.',
       params,
@@ -144,6 +153,7 @@ export const deliveryRoutes = (house: WebhooksHouse): Route[] => [
       summary: 'Let the next delivery of a FIFO key go',
       tag,
       auth: 'any',
+      enter: enterOwn(house, 'delivery.skip'),
       action: 'delivery.skip',
       params,
       answers: { 200: DeliveryBody },
@@ -157,6 +167,7 @@ export const deliveryRoutes = (house: WebhooksHouse): Route[] => [
       summary: 'Cancel a delivery',
       tag,
       auth: 'any',
+      enter: enterOwn(house, 'delivery.cancel'),
       action: 'delivery.cancel',
       params,
       answers: { 200: DeliveryBody },
@@ -196,7 +207,7 @@ export const deliveryRoutes = (house: WebhooksHouse): Route[] => [
         endpoint_id: s.optional(s.id('whe')),
         event_id: s.optional(s.id('evt')),
         type: s.optional(s.pattern(/^[a-z0-9_]+(\.[a-z0-9_]+)*$/, 'Must be an event type.')),
-        thread_id: s.optional(s.id('thr').describe('What was to go to the agent that answers in a thread.')),
+        thread_id: s.optional(s.id('thr').describe('What was to go to one’s own side of a thread.')),
         what: s.optional(
           s.oneOf('exhausted', 'any').describe('exhausted: by when they ended; any (default): by when they came to be.'),
         ),

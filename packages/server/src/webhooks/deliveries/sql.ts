@@ -64,6 +64,9 @@ export const DELIVERY = sql`d.id, d.ord::text, d.endpoint_id, d.event_id, d.even
 
 /** What goes to the other side of a thread is that side's to see, and in no list of the tenant (relay.md R70). */
 const OURS = sql`d.side is distinct from 'caller'`
+/** One's own: who acts as the caller of a relay grant has what that one was told. */
+const own = (scope: Scope): Sql =>
+  scope.relaySide === 'caller' ? sql`d.side = 'caller' and d.relay_grant_id = ${scope.relayParty ?? ''}::text` : OURS
 
 function matching(filter: DeliveryFilter): Sql {
   const { endpoint, event, type, resource, state, class: kind, replay, since, until } = filter
@@ -89,10 +92,10 @@ export const listDeliveriesBefore = (t: Tx, scope: Scope, filter: DeliveryFilter
   order by d.ord desc limit ${limit}::integer`
 
 export const findDelivery = (t: Tx, scope: Scope, id: string) => t.maybe<DeliveryRow>`
-  select ${DELIVERY} from deliveries d where d.tenant_id = ${scope.tenantId}::uuid and d.id = ${id}::text and ${OURS}`
+  select ${DELIVERY} from deliveries d where d.tenant_id = ${scope.tenantId}::uuid and d.id = ${id}::text and ${own(scope)}`
 
 export const lockDelivery = (t: Tx, scope: Scope, id: string) => t.maybe<DeliveryRow>`
-  select ${DELIVERY} from deliveries d where d.tenant_id = ${scope.tenantId}::uuid and d.id = ${id}::text and ${OURS} for no key update`
+  select ${DELIVERY} from deliveries d where d.tenant_id = ${scope.tenantId}::uuid and d.id = ${id}::text and ${own(scope)} for no key update`
 
 export const findAttempts = (t: Tx, scope: Scope, id: string) => t.rows<AttemptShown>`
   select n, trigger, started_at, ended_at, ms, dns_ms, connect_ms, tls_ms, first_byte_ms, address, family, status, class, excerpt
@@ -298,7 +301,7 @@ export const replayProgress = (t: Tx, scope: Scope, id: string) => t.one<{ succe
   select count(*) filter (where state = 'succeeded')::integer as succeeded,
     count(*) filter (where state in ('exhausted', 'cancelled'))::integer as failed,
     count(*) filter (where state in ('pending', 'sending', 'held'))::integer as waiting
-  from deliveries where tenant_id = ${scope.tenantId}::uuid and replay_id = ${id}::text`
+  from deliveries d where d.tenant_id = ${scope.tenantId}::uuid and d.replay_id = ${id}::text and ${OURS}`
 
 export const endpointsOfEvent = (t: Tx, scope: Scope, eventId: string) => t.rows<{ id: string }>`
   select d.id from deliveries d where d.tenant_id = ${scope.tenantId}::uuid and d.event_id = ${eventId}::text and d.state <> 'held' and ${OURS} order by d.id`

@@ -6,10 +6,12 @@ import { hasRoomForTwo, newSigningSecret, writtenPublicKey } from '../../crypto/
 import { randomBytes } from '../../crypto/token.ts'
 import type { Scope } from '../../db/scope.ts'
 import { once, type Tx, tx } from '../../db/tx.ts'
-import { type EventData, record } from '../../events/event.ts'
+import type { EventData } from '../../events/event.ts'
 import { openCursor, pageOf } from '../../http/cursor.ts'
 import { tenantKey } from '../../identity/keys-at-rest/tenant-key.ts'
 import { newId, tenantWire } from '../../std/id.ts'
+import { probeBound } from '../bound/probe.ts'
+import { tellOwn } from '../callers/enter.ts'
 import { cancelOpenOf } from '../deliveries/sql.ts'
 import { filtersOf } from '../filter.ts'
 import type { WebhooksHouse } from '../house.ts'
@@ -18,10 +20,12 @@ import { delaysOf, totalsOf } from '../schedule.ts'
 import { insertProbe } from '../sending/sql.ts'
 import { DEFAULTS, readSettings, type Settings, type Wishes } from './input.ts'
 import {
+  type Binding,
   countEndpoints,
   type EndpointRow,
   type EndpointState,
   findEndpoint,
+  findEndpointsByIds,
   findHealth,
   findLiveSecrets,
   forgetSecrets,
@@ -31,6 +35,7 @@ import {
   listEndpointsBefore,
   lockEndpoint,
   lockEndpointsOf,
+  lockOwnEndpoint,
   moveEndpointIf,
   publicKeyOf,
   type SecretRow,
@@ -157,8 +162,12 @@ export const resumeEndpoint = (
 /** One request now, whatever the filters say. An endpoint that waits for its first answer gets its ping again. */
 export const testEndpoint = (house: WebhooksHouse, scope: Scope, id: string): Promise<{ delivery_id: string }> =>
   tx(house.db, scope, async (t) => {
-    const row = await lockOrThrow(t, scope, id)
-    const delivery = await probe(t, scope, id, row.state === 'pending' ? 'endpoint.ping' : 'endpoint.test')
+    const row = await lockOwnOrThrow(t, scope, id)
+    const { side } = row
+    const delivery =
+      side === null
+        ? await probe(t, scope, id, row.state === 'pending' ? 'endpoint.ping' : 'endpoint.test')
+        : await probeBound(house, t, scope, { id, side, boundTo: row.bound_to as string })
     await tell(t, scope, 'endpoint.tested', id, { delivery_id: delivery })
     return { delivery_id: delivery }
   })
@@ -172,6 +181,12 @@ export async function webhookKeys(house: WebhooksHouse, endpointId: string) {
 }
 
 const conflict = (row: EndpointRow, detail: string) => new Problem('state_conflict', { state: row.state, detail })
+
+export async function lockOwnOrThrow(t: Tx, scope: Scope, id: string): Promise<EndpointRow & Binding> {
+  const row = await lockOwnEndpoint(t, scope, id)
+  if (!row) throw new Problem('not_found')
+  return row
+}
 
 export async function lockOrThrow(t: Tx, scope: Scope, id: string): Promise<EndpointRow> {
   const row = await lockEndpoint(t, scope, id)
@@ -187,8 +202,8 @@ type Told =
   | 'endpoint.secret_rotated'
   | 'endpoint.secret_revoked'
 
-export const tell = (t: Tx, scope: Scope, type: Told, id: string, data: EventData): Promise<string> =>
-  record(t, scope, type, { endpoint_id: id, ...data }, { resource: { type: 'endpoint', id } })
+export const tell = (t: Tx, scope: Scope, type: Told, id: string, data: EventData): Promise<void> =>
+  tellOwn(t, scope, type, { endpoint_id: id, ...data }, { type: 'endpoint', id })
 
 /** Of our own making: it stands in no record, so its id names nothing but itself. */
 async function probe(t: Tx, scope: Scope, endpointId: string, type: 'endpoint.ping' | 'endpoint.test'): Promise<string> {
@@ -230,6 +245,13 @@ export async function read(t: Tx, scope: Scope, id: string): Promise<Endpoint> {
   const row = await findEndpoint(t, scope, id)
   if (!row) throw new Problem('not_found')
   return show(row, await findHealth(t, scope, id), await findLiveSecrets(t, scope, [id]))
+}
+
+/** Of one that is bound as well. */
+export async function readOwn(t: Tx, scope: Scope, id: string): Promise<Endpoint> {
+  const [row] = await findEndpointsByIds(t, scope, [id])
+  if (!row) throw new Problem('not_found')
+  return show(row as EndpointRow, await findHealth(t, scope, id), await findLiveSecrets(t, scope, [id]))
 }
 
 function show(row: EndpointRow, health: HealthRow, secrets: readonly SecretRow[]) {

@@ -1,5 +1,6 @@
 // The routes of endpoints: schemas and one verb each.
 import { type Route, route, s } from '../../http/route.ts'
+import { enterOwn } from '../callers/enter.ts'
 import { endpointStats } from '../deliveries/delivery.ts'
 import type { WebhooksHouse } from '../house.ts'
 import {
@@ -103,6 +104,7 @@ export const endpointRoutes = (house: WebhooksHouse): Route[] => [
       description: 'Both secrets sign until the overlap ends. A second rotation meanwhile is refused, unless forced.',
       tag,
       auth: 'any',
+      enter: enterOwn(house, 'endpoint.rotate'),
       action: 'endpoint.rotate',
       stepUp: true,
       params,
@@ -166,6 +168,7 @@ export const endpointRoutes = (house: WebhooksHouse): Route[] => [
       description: 'One request, whatever its filters say. A pending endpoint that answers it becomes active.',
       tag,
       auth: 'any',
+      enter: enterOwn(house, 'endpoint.test'),
       action: 'endpoint.test',
       params,
       answers: { 202: s.named('TestSent', s.object({ delivery_id: s.id('dlv') })) },

@@ -6,7 +6,7 @@ import { type Tx, tx } from '../../db/tx.ts'
 import { tenantKey } from '../../identity/keys-at-rest/tenant-key.ts'
 import type { WebhooksHouse } from '../house.ts'
 import { sealSecret } from '../material.ts'
-import { type Endpoint, lockOrThrow, read, tell } from './endpoint.ts'
+import { type Endpoint, lockOrThrow, lockOwnOrThrow, read, readOwn, tell } from './endpoint.ts'
 import { bumpVersion, endOlderSecrets, findLiveSecrets, insertSecret, lastSecret, revokeSecretIfLive } from './sql.ts'
 
 const OVERLAP_SECONDS = 86_400
@@ -19,9 +19,9 @@ export const rotateSecret = (
   input: Rotation,
 ): Promise<Endpoint & { secret: string }> =>
   tx(house.db, scope, async (t) => {
-    const { n, secret, overlap } = await rotateIn(house, t, scope, await lockOrThrow(t, scope, id), input)
+    const { n, secret, overlap } = await rotateIn(house, t, scope, await lockOwnOrThrow(t, scope, id), input)
     await tell(t, scope, 'endpoint.secret_rotated', id, { n, overlap_seconds: overlap })
-    return { ...(await read(t, scope, id)), secret }
+    return { ...(await readOwn(t, scope, id)), secret }
   })
 
 export type Rotation = { overlap_seconds?: number; force?: boolean }

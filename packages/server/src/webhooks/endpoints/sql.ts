@@ -98,6 +98,16 @@ export const lockEndpoint = (t: Tx, scope: Scope, id: string) => t.maybe<Endpoin
     and e.bound_to is null
   for no key update`
 
+/** One's own, and those of one's own side of cards and threads: what an A2A client keeps is none of them. */
+export const lockOwnEndpoint = (t: Tx, scope: Scope, id: string) => t.maybe<EndpointRow & Binding>`
+  select ${COLUMNS} from endpoints e where e.tenant_id = ${scope.tenantId}::uuid and e.id = ${id}::text and e.state <> 'deleted' and e.mode <> 'a2a'
+    and ${
+      scope.relaySide === 'caller'
+        ? sql`e.side = 'caller' and e.relay_grant_id = ${scope.relayParty ?? ''}::text`
+        : sql`e.side is distinct from 'caller'`
+    }
+  for no key update`
+
 /** Bound ones too. */
 export const findEndpointsByIds = (t: Tx, scope: Scope, ids: readonly string[]) => t.rows<AnyEndpointRow>`
   select ${COLUMNS} from endpoints e where e.tenant_id = ${scope.tenantId}::uuid and e.id = any (${ids}::text[])`
