@@ -76,7 +76,7 @@ async function freePort(): Promise<number> {
 
 test('R44 R127 an A2A server haggles with the agent behind NAT, for whoever asks it to', { timeout: 90_000 }, async () => {
   const port = await freePort()
-  const settings = { ROLES: 'web,worker', EGRESS_HTTP: '1', EGRESS_ALLOW: `127.0.0.1:${port}` }
+  const settings = { ROLES: 'web,relay,worker', EGRESS_HTTP: '1', EGRESS_ALLOW: `127.0.0.1:${port}` }
   const there: RelayTest = await openRelay({ settings })
   const { house, server } = there
   const a2a = join(root, 'examples/relay-a2a')

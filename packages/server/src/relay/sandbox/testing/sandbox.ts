@@ -21,7 +21,7 @@ export type Sandbox = {
 
 export async function openSandbox(options: SetupOptions = {}): Promise<Sandbox> {
   const { settings, ...rest } = options
-  const house = await setup({ sandbox: true, ...rest, settings: { ROLES: 'web,worker', ...settings } })
+  const house = await setup({ sandbox: true, ...rest, settings: { ROLES: 'web,relay,worker', ...settings } })
   const visitor = await relayAgent(house, house.alice, 'visitor')
   const made = await house.alice.post('/api/v1/relay/sandbox', { from_agent_id: visitor.id })
   if (made.status !== 201) throw new Error(`${made.status} ${JSON.stringify(made.body)}`)
