@@ -16,7 +16,11 @@ beforeAll(async () => {
 const SCOPES = ['connection_requests:*', 'relay_grants:*', 'threads:*', 'tasks:*', 'cards:*', 'agents:*']
 
 async function open(options: SetupOptions = {}) {
-  const house = await setup({ sandbox: true, ...options, settings: { ROLES: 'web,relay,worker,maintenance', ...options.settings } })
+  const house = await setup({
+    sandbox: true,
+    ...options,
+    settings: { ROLES: 'web,relay,worker,maintenance', ...options.settings },
+  })
   const { secret } = await house.given.key({ kind: 'usr', name: 'terminal', scopes: SCOPES })
   return { house, key: secret, run: runner(house, secret) }
 }
