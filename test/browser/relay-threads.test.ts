@@ -1,6 +1,7 @@
 // The pages of threads (relay.md R128) in a real browser: both sides read the same thread live, a person answers in place of the agent, and what a hostile peer wrote stays text.
 import { expect, test } from 'vitest'
-import { openRelay, type RelayTest } from '../../packages/server/src/relay/testing/relay.ts'
+import { message, rawResponse, readFrames } from '../../packages/server/src/relay/a2a/testing/agent.ts'
+import { type Loose, openRelay, type RelayTest } from '../../packages/server/src/relay/testing/relay.ts'
 import { accessibility, browse, noFaults, overflow, pagesBuilt, picture, useBrowser } from './browser.ts'
 
 useBrowser()
@@ -81,5 +82,39 @@ test('R40 R128 a person answers from the hosted inbox in place of the agent, by 
   expect(await accessibility(page)).toEqual([])
   expect(await claim()).toEqual([])
   expect(await thread(body.thread_id)).toMatchObject({ state: 'responded' })
+  noFaults(surf)
+})
+
+const ASKS = `@id("asks") @ask("May {agent} write to us?") permit (principal is Agent, action in [Action::"thread.start", Action::"thread.send"], resource);
+@id("people") permit (principal is User, action, resource);
+@id("server") permit (principal is Agent, action in [Action::"thread.respond", Action::"thread.serve", Action::"thread.read"], resource);`
+
+test('§12.27 R77 a click on the page of its question lets an open stream go on to its end, and decision and receipt stand beside the message', {
+  timeout: 90_000,
+}, async () => {
+  const relay = await open()
+  const { house, card, grant, respond } = relay
+  const saved = await house.bob.post('/api/v1/policies', { text: ASKS })
+  expect((await house.bob.post(`/api/v1/policies/${saved.body.version}/activate`, {})).status).toBe(200)
+  const agent = { house, slug: card.slug, grant }
+  const params = { message: message() }
+  const stream = readFrames(await rawResponse(agent, 'JSONRPC', { method: 'SendStreamingMessage', params }), 'JSONRPC')
+  await expect.poll(() => stream.frames.length).toBe(1)
+  const { task } = (stream.frames[0] as Loose).data
+  const surf = await browse(house.url, { as: house.bob })
+  const { page } = surf
+  await page.goto(`/threads/${task.id}`)
+  await page.getByText('People of your side are asked, until', { exact: false }).waitFor()
+  await page.getByRole('link', { name: 'Answer the question' }).click()
+  await page.getByRole('button', { name: 'Accept', exact: true }).click()
+  await page.getByRole('form', { name: 'Accept it' }).getByRole('button', { name: 'Accept' }).click()
+  await page.getByText('settled it', { exact: false }).first().waitFor()
+  await respond(task.id, { outcome: 'completed', text: 'welcome' })
+  await stream.ended
+  expect((stream.frames.at(-1) as Loose).data.statusUpdate.status.state).toBe('TASK_STATE_COMPLETED')
+  await page.goto(`/threads/${task.id}`)
+  await page.getByText('Approved by people').click()
+  await page.getByRole('button', { name: 'Save the receipt' }).waitFor()
+  expect(await accessibility(page)).toEqual([])
   noFaults(surf)
 })

@@ -14,7 +14,7 @@ type Part = NonNullable<ThreadMessage['parts']>[number]
 /** Longer than this, a text is cut until somebody wants all of it. */
 const SHORT = 4_000
 /** Nobody reads more than this in a page, and a browser would be busy with it. */
-const LONGEST = 100_000
+const LONGEST = 20_000
 
 export const Parts = ({ parts }: { parts: readonly Part[] }) => (
   <div className="flex min-w-0 flex-col gap-2">

@@ -1,11 +1,14 @@
 // Editing what was proposed: a form for the members that may differ, where a form can ask for them; else the arguments as JSON. What comes out is all of them.
-import { useId, useState } from 'react'
+import { lazy, Suspense, useId, useState } from 'react'
 import type { Kept } from '../draft-store.ts'
 import { Digits, readExact, type Shown, writeExact } from '../exact.ts'
 import { AnswerForm } from '../form/form.tsx'
+import { placeErrors } from '../problem.ts'
+import { readTerms, TERMS_ACTION } from '../relay/terms-asked.ts'
 import { rich } from '../text/rich.tsx'
 import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
+import { Refusal } from '../ui/refusal.tsx'
 import { INPUT } from '../ui/text-field.tsx'
 import type { Action } from './action.ts'
 import { editableForm, sendable } from './compare.ts'
@@ -19,9 +22,23 @@ type Props = {
   onEdited: (args: Map<string, Shown>) => void
 }
 
+/** Of the relay, whose words few need. */
+const NarrowTerms = lazy(async () => ({ default: (await import('../relay/narrow-terms.tsx')).NarrowTerms }))
+
 const NEXT = t('Compare and confirm')
 
 export function EditArguments({ action, error, kept, onKeep, onEdited }: Props) {
+  const terms = action.name === TERMS_ACTION ? readTerms(action.args) : null
+  // What the server then refuses stands in words beside it.
+  if (terms)
+    return (
+      <>
+        <Refusal error={error} placed={placeErrors(error, [], '/args')} />
+        <Suspense fallback={null}>
+          <NarrowTerms asked={terms} onEdited={onEdited} />
+        </Suspense>
+      </>
+    )
   const schema = editableForm(action.args, action.schema, action.editable)
   if (!schema) return <EditJson action={action} kept={kept} onKeep={onKeep} onEdited={onEdited} />
   return (

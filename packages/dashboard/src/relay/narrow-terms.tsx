@@ -1,0 +1,126 @@
+// Giving less than what was asked (relay.md R24), as a form in place of JSON: skills, scopes, for how long, limits, and where from. What it says is the arguments that people edit;
+// the server refuses what is more.
+import { type FormEvent, useState } from 'react'
+import { readExact, type Shown } from '../exact.ts'
+import { t } from '../text/t.ts'
+import { Button } from '../ui/button.tsx'
+import { visible } from '../ui/marks.ts'
+import { TextField } from '../ui/text-field.tsx'
+import { LIMIT_NAMES, LIMITS, SCOPES } from './terms.tsx'
+import type { Terms } from './terms-asked.ts'
+
+const DAY = 86_400
+
+type Props = { asked: Terms; onEdited: (args: Map<string, Shown>) => void }
+
+export function NarrowTerms({ asked, onEdited }: Props) {
+  const [skills, setSkills] = useState(asked.skills)
+  const [named, setNamed] = useState('')
+  const [scopes, setScopes] = useState(asked.scopes)
+  const [days, setDays] = useState(String(asked.expires_in_seconds / DAY))
+  const [limits, setLimits] = useState<Record<string, string>>(
+    Object.fromEntries(LIMIT_NAMES.map((name) => [name, asked.limits[name] === undefined ? '' : String(asked.limits[name])])),
+  )
+  const [addresses, setAddresses] = useState(asked.bind.addresses?.join(', ') ?? '')
+  const onSubmit = (event: FormEvent) => {
+    event.preventDefault()
+    const own = list(named)
+    const terms: Terms = {
+      skills: asked.skills === null ? (own.length > 0 ? own : null) : skills,
+      scopes,
+      expires_in_seconds: Math.round(Number(days) * DAY),
+      limits: Object.fromEntries(
+        Object.entries(limits)
+          .filter(([, value]) => value.trim() !== '')
+          .map(([name, value]) => [name, Number(value)]),
+      ),
+      bind: { ...asked.bind, addresses: list(addresses).length > 0 ? list(addresses) : null },
+    }
+    const shown = readExact(JSON.stringify(terms))
+    if (shown instanceof Map) onEdited(shown)
+  }
+  return (
+    <form onSubmit={onSubmit} noValidate className="flex flex-col gap-4">
+      {asked.skills === null ? (
+        <TextField
+          label={t('Skills')}
+          hint={t('Every skill was asked for. Ids with commas between give these alone.')}
+          value={named}
+          onChange={(event) => setNamed(event.target.value)}
+        />
+      ) : (
+        <Boxes
+          legend={t('Skills')}
+          all={asked.skills}
+          chosen={skills ?? []}
+          nameOf={visible}
+          onChange={(next) => setSkills(next)}
+        />
+      )}
+      <Boxes legend={t('It may')} all={asked.scopes} chosen={scopes} nameOf={(one) => SCOPES[one]} onChange={setScopes} />
+      <TextField
+        label={t('For how many days')}
+        inputMode="decimal"
+        value={days}
+        onChange={(event) => setDays(event.target.value)}
+      />
+      <fieldset className="grid gap-3 sm:grid-cols-2">
+        <legend className="mb-1 font-medium">{t('Limits')}</legend>
+        {LIMIT_NAMES.map((name) => (
+          <TextField
+            key={name}
+            label={LIMITS[name]}
+            inputMode="numeric"
+            value={limits[name] ?? ''}
+            onChange={(event) => setLimits({ ...limits, [name]: event.target.value })}
+          />
+        ))}
+      </fieldset>
+      <TextField
+        label={t('Only from these addresses')}
+        hint={t('Addresses or networks with commas between. Empty: from anywhere.')}
+        value={addresses}
+        onChange={(event) => setAddresses(event.target.value)}
+      />
+      <div>
+        <Button
+          type="submit"
+          tone="primary"
+          reason={scopes.length === 0 || skills?.length === 0 ? t('Leave at least one of each, or deny it.') : undefined}
+        >
+          {t('Compare and confirm')}
+        </Button>
+      </div>
+    </form>
+  )
+}
+
+const list = (text: string): string[] =>
+  text
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '')
+
+type BoxesProps<T extends string> = {
+  legend: string
+  all: readonly T[]
+  chosen: readonly T[]
+  nameOf: (one: T) => string
+  onChange: (chosen: T[]) => void
+}
+
+const Boxes = <T extends string>({ legend, all, chosen, nameOf, onChange }: BoxesProps<T>) => (
+  <fieldset className="flex flex-col gap-1">
+    <legend className="mb-1 font-medium">{legend}</legend>
+    {all.map((one) => (
+      <label key={one} className="flex items-center gap-2">
+        <input
+          type="checkbox"
+          checked={chosen.includes(one)}
+          onChange={() => onChange(all.filter((other) => (other === one ? !chosen.includes(one) : chosen.includes(other))))}
+        />
+        <span className="wrap-anywhere">{nameOf(one)}</span>
+      </label>
+    ))}
+  </fieldset>
+)
