@@ -75,7 +75,10 @@ export type Scope = {
   readonly proof?: Proven
   /** The open door through which a host reads here (P12). Every transaction of such a scope is read only. */
   readonly breakGlass?: { readonly id: string; readonly endsAt: Date }
-  /** The relay grant (`rgr_…`) or connection request (`creq_…`) through which somebody of another tenant acts here (relay.md R7): each transaction names it to the database, whose policies confine it to the rows of that one. */
+  /**
+   * The relay grant (`rgr_…`) or connection request (`creq_…`) through which somebody of another tenant acts here (relay.md R7): each transaction names it to the database, whose policies
+   * confine it to the rows of that one. Several, with a space between them, for a transaction that several share.
+   */
   readonly relayParty?: string
   /** They belong to another tenant, or to none: what policies say of everybody of this one does not speak of them. */
   readonly isForeign?: true

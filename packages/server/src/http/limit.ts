@@ -12,14 +12,15 @@ import {
   type BucketRow,
   deleteBucket,
   findBuckets,
-  type GcraRow,
+  type Rate,
+  type RateRow,
   releaseLease,
   renewLease,
   sweepBuckets,
   type TakenRow,
   takeBackOff,
-  takeGcra,
   takeLease,
+  takeRates,
   takeWindow,
 } from './sql.ts'
 import { together } from './together.ts'
@@ -42,6 +43,8 @@ export type Limits = {
 }
 
 const LEASE_MS = 90_000
+// Statements about rates that may be under way; who comes meanwhile goes with the next.
+const AT_ONCE = 2
 const RENEW_MS = 30_000
 // A row of failures outlives its longest wait by far, so that who comes back after a pause does not start from nothing.
 const FAILURES_IDLE_MS = 24 * 3_600_000
@@ -65,30 +68,33 @@ export function openLimits(options: { db: Db; keyring: Keyring; clock: Clock; bu
     })
   }
 
-  // The row's lock lets equal calls through one after the other in any case: so those that wait for it here share a statement.
-  const rates = together<Want[], (GcraRow | null)[]>({
-    groupOf: (wants) => wants.map((want) => `${rowKey(want)} ${want.cost ?? 1}`).join('\n'),
-    atOnce: 1,
+  // The rows' locks let calls through one after the other in any case: so those that come meanwhile share a statement.
+  const rates = together<Want[], (RateRow | null)[]>({
+    groupOf: () => '',
+    atOnce: AT_ONCE,
     async run(calls) {
-      const wants = calls[0] as Want[]
-      const rules = wants.map((want) => gcraRow(rowKey(want), buckets[want.bucket] as Gcra))
-      const cost = wants[0]?.cost ?? 1
-      const rows = await query<GcraRow>(takeGcra(rules, cost, calls.length))
-      const step = rules.map(({ unit }) => unit * cost)
-      return calls.map((_, call) =>
-        wants.map((_, i) => {
-          const row = rows[i]
-          return row && call < row.granted ? { ...row, tat: row.tat - (row.granted - 1 - call) * (step[i] as number) } : null
+      const places = new Map<string, number>()
+      const rules: Rate[] = []
+      const wants = calls.flatMap((call, n) =>
+        call.map((want) => {
+          const key = rowKey(want)
+          const place = places.get(key) ?? rules.push(rateOf(key, buckets[want.bucket] as Gcra))
+          places.set(key, place)
+          return { call: n, place, cost: want.cost ?? 1 }
         }),
       )
+      const taken: (RateRow | undefined)[] = []
+      for (const row of await query<RateRow>(takeRates(rules, wants))) taken[row.nth] = row
+      let first = 0
+      return calls.map((call) => call.map(() => taken[first++] ?? null))
     },
   })
 
-  const takeRates = async (wants: Want[]): Promise<Left[]> => {
+  const takeAll = async (wants: Want[]): Promise<Left[]> => {
     const rows = await rates(wants)
     const refused = wants.find((_, i) => !rows[i])
     if (refused) return refuse(refused)
-    return wants.map((want, i) => leftOfRate(want.bucket, buckets[want.bucket] as Gcra, rows[i] as GcraRow))
+    return wants.map((want, i) => leftOfRate(want.bucket, buckets[want.bucket] as Gcra, rows[i] as RateRow))
   }
 
   const takeCount = async (want: Want): Promise<Left[]> => {
@@ -115,9 +121,9 @@ export function openLimits(options: { db: Db; keyring: Keyring; clock: Clock; bu
       const lefts: Left[] = []
       for (let rest = wants; rest.length > 0; ) {
         const first = rest[0] as Want
-        const cut = rest.findIndex((want) => buckets[want.bucket].kind !== 'gcra' || (want.cost ?? 1) !== (first.cost ?? 1))
+        const cut = rest.findIndex((want) => buckets[want.bucket].kind !== 'gcra')
         const run = cut < 0 ? rest : rest.slice(0, Math.max(1, cut))
-        lefts.push(...(buckets[first.bucket].kind === 'gcra' ? await takeRates(run) : await takeCount(first)))
+        lefts.push(...(buckets[first.bucket].kind === 'gcra' ? await takeAll(run) : await takeCount(first)))
         rest = rest.slice(run.length)
       }
       return lefts
@@ -171,7 +177,12 @@ function keepLease(clock: Clock, everyMs: number, lease: { renew(): Promise<unkn
   }
 }
 
-const gcraRow = (key: string, { limit, per, burst }: Gcra) => ({ key, unit: (per * 1000) / limit, burst, idle: 2 * per * 1000 })
+const rateOf = (key: string, { limit, per, burst }: Gcra): Rate => ({
+  key,
+  unit: (per * 1000) / limit,
+  burst,
+  idle: 2 * per * 1000,
+})
 
 function takeOne(key: string, bucket: Bucket): Sql {
   if (bucket.kind === 'window') return takeWindow(key, { limit: bucket.limit, per: bucket.per * 1000 })
@@ -193,7 +204,7 @@ function waitMs(bucket: Bucket, cost: number, row: BucketRow | undefined): numbe
   return tat + unit * cost - unit * bucket.burst - row.now
 }
 
-function leftOfRate(name: BucketName, bucket: Gcra, row: GcraRow): Left {
+function leftOfRate(name: BucketName, bucket: Gcra, row: RateRow): Left {
   const unit = (bucket.per * 1000) / bucket.limit
   const ahead = Math.max(0, row.tat - row.at)
   const remaining = Math.max(0, Math.floor(bucket.burst - ahead / unit))

@@ -261,5 +261,5 @@ test('P72 P77 limits and the reply cost a call two round trips beside its own tr
     return query(asked, ...rest)
   }) as typeof pool.query
   expect((await house.call('/api/v1/things', keyed('k'))).status).toBe(201)
-  expect(seen.map((text) => /take_gcra|begin_reply/.exec(text)?.[0])).toEqual(['take_gcra', 'begin_reply'])
+  expect(seen.map((text) => /take_rates|begin_reply/.exec(text)?.[0])).toEqual(['take_rates', 'begin_reply'])
 })

@@ -6,22 +6,23 @@ import type { Tx } from '../db/tx.ts'
 
 /** What a take knows of its bucket afterwards; times in milliseconds. */
 export type TakenRow = { at: number; used: number; first: number | null }
-/** The bucket after the last of the `granted` calls that it let through. */
-export type GcraRow = { nth: number; at: number; tat: number; granted: number }
+/** One want that was let through, by its number. */
+export type RateRow = { nth: number; at: number; tat: number }
 export type BucketRow = { key: string; now: number; tat: number | null; hits: number[] | null }
 
 const ms = (value: number) => sql`(${value}::float8 * interval '1 millisecond')`
 const epoch = (value: Sql) => sql`(extract(epoch from ${value}) * 1000)::float8`
 const now = sql`countersign.now()`
 
-/** So many calls that cost the same, on the same buckets, in one round trip (0020_http.sql says how). */
-export const takeGcra = (
-  buckets: readonly { key: string; unit: number; burst: number; idle: number }[],
-  cost: number,
-  calls: number,
-): Sql => sql`
-  select nth, at, tat, granted from countersign.take_gcra(${buckets.map((one) => one.key)}::text[], ${buckets.map((one) => one.unit)}::float8[],
-    ${buckets.map((one) => one.burst)}::float8[], ${buckets.map((one) => one.idle)}::float8[], ${cost}::float8, ${calls}::integer)`
+export type Rate = { key: string; unit: number; burst: number; idle: number }
+/** `call`: whose want it is. `place`: of its bucket among the rates, from 1. */
+export type RateWant = { call: number; place: number; cost: number }
+
+/** The wants of any number of calls, in one round trip (0231_rates_together.sql says how). */
+export const takeRates = (rates: readonly Rate[], wants: readonly RateWant[]): Sql => sql`
+  select nth, at, tat from countersign.take_rates(${rates.map((one) => one.key)}::text[], ${rates.map((one) => one.unit)}::float8[],
+    ${rates.map((one) => one.burst)}::float8[], ${rates.map((one) => one.idle)}::float8[], ${wants.map((one) => one.call)}::integer[],
+    ${wants.map((one) => one.place)}::integer[], ${wants.map((one) => one.cost)}::float8[])`
 
 // In each `on conflict do update` PostgreSQL locks the row first and evaluates the expressions on its newest version afterwards, and countersign.now()
 // is volatile: so of any number of processes each sees the bucket as the one before left it, with a time that is not older. No read precedes the write.

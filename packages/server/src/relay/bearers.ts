@@ -6,6 +6,7 @@ import { parseKey, sha256 } from '../crypto/token.ts'
 import { type Proven, type Scope, systemScope } from '../db/scope.ts'
 import { type Db, once, tx } from '../db/tx.ts'
 import type { RequestInfo, Route } from '../http/route.ts'
+import { together } from '../http/together.ts'
 import type { GuestBearer } from '../identity/house.ts'
 import { findRole } from '../identity/policies/sql.ts'
 import { partyScope } from './party.ts'
@@ -14,7 +15,7 @@ import {
   type RelayTokenInUse,
   type ThreadTokenInUse,
   useRelayProof,
-  useRelayToken,
+  useRelayTokens,
   useThreadToken,
 } from './sql.ts'
 
@@ -58,9 +59,7 @@ const anonymous = (request: Info): Scope => ({ ...systemScope('anonymous'), requ
 type Shown = { route: Route | undefined; proof: Proof | null }
 
 async function scopeOfRelayToken(house: House, request: Info, token: string, { route, proof }: Shown): Promise<Scope> {
-  const [found] = parseKey(token)
-    ? await once<RelayTokenInUse>(house.db, useRelayToken(sha256(token), inetOf(request.address)))
-    : []
+  const found = parseKey(token) ? await askToken(house.db, { hash: sha256(token), address: inetOf(request.address) }) : undefined
   if (!found || found.tenant_state === 'erased') throw new Problem('key_invalid')
   refuseRoute(route, 'relay')
   if (found.ended || found.grant_state === 'revoked') throw new Problem('key_revoked')
@@ -69,6 +68,31 @@ async function scopeOfRelayToken(house: House, request: Info, token: string, { r
   const scope = tokenScope(anonymous(request), found, found.scopes, { relayToken: found.id, relaySlug: found.slug })
   const proven = await provenBy(house, found, proof)
   return proven ? { ...scope, proof: proven } : scope
+}
+
+type Credential = { hash: Buffer; address: string | null }
+const ASKING = 2
+const asking = new WeakMap<Db, (one: Credential) => Promise<RelayTokenInUse | undefined>>()
+
+/** Whoever comes while a look-up is under way is answered by the next one, as with keys; what a token opens is read at each request all the same. */
+function askToken(db: Db, credential: Credential): Promise<RelayTokenInUse | undefined> {
+  const ask = asking.get(db) ?? together({ groupOf: () => '', atOnce: ASKING, run: (all) => findTokens(db, all) })
+  asking.set(db, ask)
+  return ask(credential)
+}
+
+async function findTokens(db: Db, all: readonly Credential[]): Promise<(RelayTokenInUse | undefined)[]> {
+  const names = all.map(({ hash, address }) => `${hash.toString('hex')} ${address}`)
+  const asked = [...new Map(all.map((one, i) => [names[i] as string, one]))].sort(([a], [b]) => (a < b ? -1 : 1))
+  const rows = await once<RelayTokenInUse & { nth: number }>(
+    db,
+    useRelayTokens(
+      asked.map(([, one]) => one.hash),
+      asked.map(([, one]) => one.address),
+    ),
+  )
+  const found = new Map(rows.map((row) => [asked[row.nth - 1]?.[0], row]))
+  return names.map((name) => found.get(name))
 }
 
 /** One that is bound to a key works with a proof of that key alone, and each proof once; one that is not has no use for a proof. */

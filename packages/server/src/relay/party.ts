@@ -132,13 +132,21 @@ async function refuseOthers(
   if (!own) throw new Problem('not_found')
 }
 
-/** `RouteSpec.enter` of the routes under `/threads/:id`. */
+/** `RouteSpec.enter` of the routes under `/threads/:id`. A thread token is in its thread already. */
 export const enterThread =
   (house: House, action: string) =>
   async (scope: Scope, params: { id?: string }): Promise<Scope> =>
     scope.relayThread !== undefined && scope.relayThread === params.id
       ? scope
       : (await enterThing(house, scope, params.id ?? '', action)).scope
+
+/** Of those by which callers write: a relay token is in the tenant already, and finds nothing there but the threads of its own relay grant, by the verb's own look. */
+export const enterOwnThread =
+  (house: House, action: string) =>
+  (scope: Scope, params: { id?: string }): Promise<Scope> =>
+    scope.relayParty !== undefined && scope.relayThread === undefined
+      ? Promise.resolve(scope)
+      : enterThread(house, action)(scope, params)
 
 /** Which side this scope stands on. */
 export const sideOf = (scope: Scope): Side => scope.relaySide ?? 'owner'

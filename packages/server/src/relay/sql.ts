@@ -68,8 +68,10 @@ export type RelayTokenInUse = {
   label: string
   environment: 'live' | 'test'
 }
-export const useRelayToken = (hash: Buffer, address: string | null): Sql =>
-  sql`select * from countersign_engine.use_relay_token(${hash}::bytea, ${address}::inet)`
+/** Of any number of requests, each by its place among them. */
+export const useRelayTokens = (hashes: readonly Buffer[], addresses: readonly (string | null)[]): Sql => sql`
+  select used.*, asked.nth::integer from unnest(${hashes}::bytea[], ${addresses}::inet[]) with ordinality as asked (hash, address, nth)
+  cross join lateral countersign_engine.use_relay_token(asked.hash, asked.address) as used`
 
 export type ProofVerdict = { verdict: 'fresh' | 'replayed' | 'stale' | 'recovered'; at: Date }
 export const useRelayProof = (one: { thumbprint: string; id: string; issuedAt: Date }): Sql =>
@@ -147,4 +149,7 @@ export const liveTokens = (t: Tx, scope: Scope, ids: readonly string[]) => t.row
 const ofGrant = (id: string): Sql => sql`hashtextextended('relay grant ' || ${id}::text, 0)`
 export const grantShare = (id: Sql): Sql => sql`pg_advisory_xact_lock_shared(hashtextextended('relay grant ' || ${id}, 0))`
 export const shareGrantLock = (t: Tx, id: string) => t.run`select pg_advisory_xact_lock_shared(${ofGrant(id)})`
+/** Those that can be had at once: whoever waits for one of them to end it is not passed. */
+export const tryShareGrantLocks = (t: Tx, ids: readonly string[]) => t.rows<{ id: string }>`
+  select x.id from unnest(${ids}::text[]) as x (id) where pg_try_advisory_xact_lock_shared(hashtextextended('relay grant ' || x.id, 0))`
 export const wholeGrantLock = (t: Tx, id: string) => t.run`select pg_advisory_xact_lock(${ofGrant(id)})`

@@ -5,7 +5,7 @@ import { decide, type Sets } from '../../policy/decide.ts'
 import type { Schema } from '../../policy/schema.ts'
 import { agentsAmong, type Judged, type PolicyHouse, policySchema, setsOf, unreadable } from './judge.ts'
 import { type Asked, requestOf } from './request.ts'
-import { findActive } from './sql.ts'
+import { type ActiveRow, findActive } from './sql.ts'
 
 const kept = new WeakMap<Sets, { facts: FactTypes; schema: Schema; sets: Sets }>()
 
@@ -19,10 +19,10 @@ export function setsWithFacts(sets: Sets, facts: FactTypes): Sets {
   return made
 }
 
-/** For an act whose context has facts. One without costs no more than any other act. */
-export async function judgeFacts(house: PolicyHouse, t: Tx, asked: Asked): Promise<Judged> {
+/** For an act whose context has facts. One without costs no more than any other act. `read`: what is active, where the caller has read it in this transaction. */
+export async function judgeFacts(house: PolicyHouse, t: Tx, asked: Asked, read?: ActiveRow): Promise<Judged> {
   const { scope, act } = asked
-  const { version, agents } = await findActive(t, scope, agentsAmong([asked]))
+  const { version, agents } = read ?? (await findActive(t, scope, agentsAmong([asked])))
   const sets = await setsOf(house, t, scope, version)
   const request = requestOf(asked, new Map(agents.map((agent) => [agent.id, agent])), t.now)
   if (!sets) return { request, outcome: unreadable(version) }

@@ -4,7 +4,7 @@ import { type Json, writeJson } from '../../http/json.ts'
 import { type Ask, type Route, route, s } from '../../http/route.ts'
 import { carryCallback } from '../endpoints/with-message.ts'
 import type { RelayHouse } from '../house.ts'
-import { enterAgent, enterThread, sideOf } from '../party.ts'
+import { enterAgent, enterOwnThread, enterThread, sideOf } from '../party.ts'
 import { refuseUnapproved } from '../unapproved.ts'
 import { sendMessage, startThread } from './accept.ts'
 import { answerInTime, showAccepted } from './answer.ts'
@@ -125,7 +125,7 @@ export const callerRoutes = (house: RelayHouse): Route[] => {
         tag,
         auth: 'key',
         credentials: ['relay', 'key'],
-        enter: enter('thread.send'),
+        enter: enterOwnThread(house, 'thread.send'),
         action: 'thread.send',
         bucket: 'relay.send',
         maxBody: MAX_BODY,

@@ -25,7 +25,7 @@ import {
   type ThreadRow,
   updateThreads,
 } from './sql.ts'
-import { type News, tellThreads } from './tell.ts'
+import { type News, type ThreadNews, tellThreads } from './tell.ts'
 
 const DAY_MS = 86_400_000
 const DEADLINE_DAYS = 90
@@ -78,8 +78,8 @@ const startsToRing = (thread: ThreadRow, to: Next): boolean =>
 const stillRings = (thread: ThreadRow, state: ThreadState, answeredAt: Date | null): boolean =>
   thread.live && answeredAt === null && thread.state !== 'awaiting_approval' && state !== 'awaiting_approval' && !isEnded(state)
 
-/** One thread's change: `news` come first, the state entered last, with `data`. */
-export type Change = { thread: ThreadRow; to: Next; news?: readonly News[]; data?: EventData }
+/** One thread's change: `news` come first, the state entered last, with `data`. `by`: who brought it about, where several share a transaction. */
+export type Change = { thread: ThreadRow; to: Next; news?: readonly News[]; data?: EventData; by?: Scope }
 
 /** Writes the change and what is told of it. Answers the row as it is now. */
 export async function changeThread(
@@ -119,33 +119,49 @@ export async function changeThreads(
   )
   const over = card.retention_days === 0 ? ending.map(({ thread }) => thread.id) : []
   const goes = over.length === 0 ? [] : await freeOf(t, scope, over)
-  const made = changes.map(({ thread, to, news = [], data = {} }) => {
-    const { state } = to
-    const entered = { state: state ?? null, outcome: to.outcome ?? null, reason: to.reason ?? null, ...data }
-    const all: News[] = [
-      ...news,
-      ...(withdrawn.get(thread.id) ?? []),
-      ...(startsToRing(thread, to) ? [ringing(ringsUntil(t.now, card))] : []),
-      ...(goes.includes(thread.id) ? [{ type: 'payload.expired' as const }] : []),
-      ...(state === undefined ? [] : [{ type: `thread.${state}` as EventType, data: entered }]),
-    ]
-    const row = { ...thread, ...changeOf(t.now, thread, card, to, all.length), updated_at: t.now }
-    return { row, told: { thread: row, after: thread.sequence, news: all } }
-  })
-  await updateThreads(
-    t,
-    scope,
-    made.map(({ row }) => pick(row)),
+  const steps = changes.map((one) =>
+    stepOf(t.now, card, one, [
+      ...(withdrawn.get(one.thread.id) ?? []),
+      ...(goes.includes(one.thread.id) ? [{ type: 'payload.expired' as const }] : []),
+    ]),
   )
+  await writeSteps(t, scope, steps)
   await tellThreads(
     house,
     t,
     scope,
-    made.map(({ told }) => told),
+    steps.map(({ told }) => told),
   )
   if (goes.length > 0) await endContents(t, scope, goes)
-  return made.map(({ row }) => row)
+  return steps.map(({ row }) => row)
 }
+
+/** A thread as a change leaves it, and what is told of that. */
+export type Step = { row: ThreadRow; told: ThreadNews }
+
+/** Writes nothing. `besides`: what follows from it, told before the state that is entered. */
+export function stepOf(now: Date, card: Times, change: Change, besides: readonly News[] = []): Step {
+  const { thread, news = [], data = {}, by } = change
+  const to = whileAsked(thread, change.to)
+  const { state } = to
+  const entered = { state: state ?? null, outcome: to.outcome ?? null, reason: to.reason ?? null, ...data }
+  const all: News[] = [
+    ...news,
+    ...besides,
+    ...(startsToRing(thread, to) ? [ringing(ringsUntil(now, card))] : []),
+    ...(state === undefined ? [] : [{ type: `thread.${state}` as EventType, data: entered }]),
+  ]
+  const row = { ...thread, ...changeOf(now, thread, card, to, all.length), updated_at: now }
+  return { row, told: { thread: row, after: thread.sequence, news: all, ...(by ? { by } : {}) } }
+}
+
+/** Under the locks that the caller holds. What ends a thread goes through `changeThreads`, for more follows from it. */
+export const writeSteps = (t: Tx, scope: Scope, steps: readonly Step[]) =>
+  updateThreads(
+    t,
+    scope,
+    steps.map(({ row }) => pick(row)),
+  )
 
 /** Of threads whose contents are over those that no hold keeps; the contents of the others go once it is lifted. */
 async function freeOf(t: Tx, scope: Scope, threadIds: readonly string[]): Promise<string[]> {

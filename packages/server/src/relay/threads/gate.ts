@@ -8,6 +8,7 @@ import { digestOf } from '../../identity/policies/countersign.ts'
 import { denialOf, tellDecided } from '../../identity/policies/denial.ts'
 import { judgeFacts } from '../../identity/policies/facts-schema.ts'
 import type { Judged } from '../../identity/policies/judge.ts'
+import type { ActiveRow } from '../../identity/policies/sql.ts'
 import { tenantWire } from '../../std/id.ts'
 import type { RelayHouse } from '../house.ts'
 import type { Part } from '../model.ts'
@@ -39,10 +40,11 @@ export type About = {
 
 const DAY_MS = 86_400_000
 
-export function judgeMessage(house: RelayHouse, t: Tx, scope: Scope, about: About): Promise<Judged> {
+/** `active`: the policies in force, where they were read in this transaction. */
+export function judgeMessage(house: RelayHouse, t: Tx, scope: Scope, about: About, active?: ActiveRow): Promise<Judged> {
   const { action, card } = about
   const resource = action === 'thread.start' ? { type: 'Card', id: card.id } : { type: 'Thread', id: about.threadId }
-  return judgeFacts(house, t, { scope, act: { action, resource, context: contextOf(about, t.now) } })
+  return judgeFacts(house, t, { scope, act: { action, resource, context: contextOf(about, t.now) } }, active)
 }
 
 const contextOf = (about: About, now: Date) => ({
@@ -120,7 +122,7 @@ export const callerScope = (scope: Scope, grant: Pick<GrantRow, 'id' | 'asker_ag
 })
 
 /** Ends the transaction of a message that policy refuses; `throughGate` says so and answers the problem. */
-class Denied extends Error {
+export class Denied extends Error {
   readonly judged: Judged | null
   readonly about: Refusal
   constructor(judged: Judged | null, about: Refusal) {
@@ -149,9 +151,14 @@ export async function throughGate<T>(house: RelayHouse, scope: Scope, run: (t: T
     return await tx(house.db, scope, run)
   } catch (error) {
     if (!(error instanceof Denied)) throw error
-    await tellRefused(house, scope, error)
-    throw problemOf(error.judged)
+    throw await problemOfDenied(house, scope, error)
   }
+}
+
+/** Tells the attempt in a transaction of its own, and says what its sender hears. */
+export async function problemOfDenied(house: RelayHouse, scope: Scope, denied: Denied): Promise<Problem> {
+  await tellRefused(house, scope, denied)
+  return problemOf(denied.judged)
 }
 
 /** Where the transaction goes on: whether policy refused, told in it. What was judged must have written nothing. */

@@ -38,6 +38,8 @@ export const payloadPlace = (scope: Scope, id: string, table: Table = 'messages'
 })
 
 /** `bytes`: of the JSON that was sealed. */
+export type Sealed = { envelope: Buffer; bytes: number }
+
 export async function sealPayload(
   house: KeyHouse,
   t: Tx,
@@ -45,12 +47,22 @@ export async function sealPayload(
   subject: string,
   all: readonly { id: string; payload: Payload }[],
   table: Table = 'messages',
-): Promise<{ envelope: Buffer; bytes: number }[]> {
-  const key = await subjectKey(house, t, scope, subject)
-  return all.map(({ id, payload }) => {
+): Promise<Sealed[]> {
+  const seal = openSealer(house, t, scope, table)
+  const sealed: Sealed[] = []
+  for (const { id, payload } of all) sealed.push(await seal(subject, id, payload))
+  return sealed
+}
+
+/** Seals any number of messages of a transaction, and asks for each subject's key once. */
+export function openSealer(house: KeyHouse, t: Tx, scope: Scope, table: Table = 'messages') {
+  const keys = new Map<string, WrappingKey>()
+  return async (subject: string, id: string, payload: Payload): Promise<Sealed> => {
+    const key = keys.get(subject) ?? (await subjectKey(house, t, scope, subject))
+    keys.set(subject, key)
     const text = writeJson(payload)
     return { envelope: sealText(key, payloadPlace(scope, id, table), text), bytes: Buffer.byteLength(text) }
-  })
+  }
 }
 
 /** What each message says; one whose payload is gone, or whose key is, is not in the answer. */

@@ -127,11 +127,6 @@ export const usageToday = (t: Tx, scope: Scope, grantId: string) => t.one<Usage>
   select coalesce(sum(messages), 0)::integer as messages, coalesce(sum(bytes), 0)::bigint as bytes
   from relay_usage where tenant_id = ${scope.tenantId}::uuid and relay_grant_id = ${grantId}::text and day = ${t.now}::timestamptz::date`
 
-export const addUsage = (t: Tx, scope: Scope, grantId: string, part: number, bytes: number) => t.run`
-  insert into relay_usage as u (relay_grant_id, tenant_id, day, part, messages, bytes)
-  values (${grantId}::text, ${scope.tenantId}::uuid, ${t.now}::timestamptz::date, ${part}::smallint, 1, ${bytes}::bigint)
-  on conflict (tenant_id, relay_grant_id, day, part) do update set messages = u.messages + 1, bytes = u.bytes + excluded.bytes`
-
 export type ApprovalRow = { task_id: string; side: Side; expires_at: string }
 export type ThreadRow = {
   id: string
@@ -210,15 +205,6 @@ export type NewThread = Pick<
   | 'expires_at'
   | 'approval'
 >
-
-export const insertThread = (t: Tx, scope: Scope, one: NewThread) => t.run`
-  insert into threads (id, tenant_id, card_id, card_version, relay_grant_id, context_id, face, state, turn, sequence, skill, operation_id,
-    reference_thread_ids, accepted_output_modes, live, created_at, updated_at, deadline_at, due_at, expires_at, approval)
-  values (${one.id}::text, ${scope.tenantId}::uuid, ${one.card_id}::text, ${one.card_version}::integer, ${one.relay_grant_id}::text, ${one.context_id}::text,
-    ${one.face}::text, ${one.state}::text, ${one.turn}::text, ${one.sequence}::bigint, ${one.skill}::text, ${one.operation_id}::text,
-    ${one.reference_thread_ids}::text[], ${one.accepted_output_modes}::text[], ${one.live}::boolean, ${t.now}::timestamptz, ${t.now}::timestamptz,
-    ${one.deadline_at}::timestamptz, ${one.due_at}::timestamptz, ${one.expires_at}::timestamptz,
-    ${one.approval === null ? null : JSON.stringify(one.approval)}::jsonb)`
 
 export type ThreadChange = Pick<
   ThreadRow,

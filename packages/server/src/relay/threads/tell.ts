@@ -11,10 +11,13 @@ import { inboxTopic, threadTopic } from './wait.ts'
 
 /** `own`: for the record of the owner's tenant alone. */
 export type News = { type: EventType; data?: EventData; message?: MessageRow; waitMs?: number; own?: EventData }
-/** `after`: the sequence of the thread before them; they take the numbers that follow, in this order. */
-export type ThreadNews = { thread: ThreadRow; after: number; news: readonly News[] }
+/**
+ * `after`: the sequence of the thread before them; they take the numbers that follow, in this order. `by`: who brought them about, where several
+ * share a transaction.
+ */
+export type ThreadNews = { thread: ThreadRow; after: number; news: readonly News[]; by?: Scope }
 
-type Line = News & { thread: ThreadRow; sequence: number; data: EventData }
+type Line = News & { by: Scope; thread: ThreadRow; sequence: number; data: EventData }
 
 export async function tellThreads(
   house: Pick<RelayHouse, 'follows'>,
@@ -22,27 +25,25 @@ export async function tellThreads(
   scope: Scope,
   all: readonly ThreadNews[],
 ): Promise<void> {
-  const lines = all.flatMap(({ thread, after, news }) =>
-    news.map((one, i): Line => ({ ...one, thread, sequence: after + i + 1, data: dataOf(thread, one, after + i + 1) })),
+  const lines = all.flatMap(({ thread, after, news, by = scope }) =>
+    news.map((one, i): Line => ({ ...one, by, thread, sequence: after + i + 1, data: dataOf(thread, one, after + i + 1) })),
   )
   if (lines.length === 0) return
   const resourceOf = ({ thread }: Line) => ({ resource: { type: 'thread', id: thread.id } })
   const ids = await recordMany(
     t,
-    lines.map((line) => ({ scope, type: line.type, data: { ...line.data, ...line.own }, options: resourceOf(line) })),
+    lines.map((line) => ({ scope: line.by, type: line.type, data: { ...line.data, ...line.own }, options: resourceOf(line) })),
   )
-  const actor = JSON.stringify({ type: scope.actor.type, id: scope.actor.id })
   await insertThreadEvents(
     t,
     scope,
-    lines.map(({ thread, sequence, type, data }, i) => ({
+    lines.map(({ thread, sequence, type, data, by: { actor } }, i) => ({
       ...{ thread_id: thread.id, relay_grant_id: thread.relay_grant_id, sequence, id: ids[i] as string, type },
-      ...{ actor, data: JSON.stringify(data) },
+      ...{ actor: JSON.stringify({ type: actor.type, id: actor.id }), data: JSON.stringify(data) },
     })),
   )
   await tellCallers(
     t,
-    scope,
     lines.filter(({ thread }) => thread.asker_tenant !== null),
   )
   const told = lines.map(({ thread, type, sequence, data, message, waitMs }, i) => ({
@@ -68,7 +69,7 @@ export const tellThread = (
 // Whom the owner's side asked, and how often it tried, is on its own record alone.
 const MIRRORED = /^(?:thread|message|artifact|payload|thread_token)\./
 
-async function tellCallers(t: Tx, scope: Scope, lines: readonly Line[]): Promise<void> {
+async function tellCallers(t: Tx, lines: readonly Line[]): Promise<void> {
   if (lines.length === 0) return
   await mirrorThreads(t, [...new Set(lines.map(({ thread }) => thread.id))])
   // Both sides in one tenant have one record.
@@ -76,8 +77,8 @@ async function tellCallers(t: Tx, scope: Scope, lines: readonly Line[]): Promise
   if (outside.length === 0) return
   const bodies = composeEvents(
     t,
-    outside.map(({ thread, type, data }) => ({
-      scope: { ...scope, tenantId: thread.asker_tenant as string, actor: seenFromOutside(scope, thread) },
+    outside.map(({ thread, type, data, by }) => ({
+      scope: { ...by, tenantId: thread.asker_tenant as string, actor: seenFromOutside(by, thread) },
       ...{ type, data },
       options: { resource: { type: 'thread', id: thread.id }, onBehalfOf: [] },
     })),
