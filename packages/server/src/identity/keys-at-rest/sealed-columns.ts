@@ -91,6 +91,7 @@ export const OTHER_BYTES: Readonly<Record<string, 'wrapped key' | 'hash' | 'publ
   'key_tokens.token_hash': 'hash',
   'agent_registrations.token_hash': 'hash',
   'cli_sign_ins.secret_hash': 'hash',
+  'child_keys.token_hash': 'hash',
   'cli_sign_ins.code_hash': 'hash',
   'invitations.token_hash': 'hash',
   'embed_tokens.token_hash': 'hash',
