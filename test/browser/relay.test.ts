@@ -150,7 +150,7 @@ test('§12.36 HTML, images of Markdown, marks of direction, escapes and 1 MiB of
   const { house, start, claim, respond, makeGrant, makeCard, bea } = relay
   const card = await makeCard({ content: { accepted_inputs: ['*/*'], expected_outputs: ['*/*'] } })
   const grant = await makeGrant({ agent: null, card })
-  const line = HOSTILE.replaceAll(/[\n\u001b\u0007]/g, ' ').slice(0, 200)
+  const line = HOSTILE.replaceAll(/\p{Cc}/gu, ' ').slice(0, 200)
   await house.admin.run`update relay_grants set label = ${line}, purpose = ${HOSTILE} where id = ${grant.id}`
   const huge = 'A'.repeat(500_000)
   const parts = [
