@@ -44,12 +44,13 @@ test('R69 R70 §12.15 after ten failures one is exhausted, in its own side’s l
   const { there, relay, house, bea, alice, start, runOut } = await given()
   there.otherwise = 500
   const { thread_id: id } = await start()
-  await relay.respond(id, { text: 'one' })
+  // Of a thread that stays open meanwhile: an answered one would end, and tell of that too.
+  await relay.respond(id, { outcome: 'ask', text: 'which one?' })
   await runOut()
   expect(there.got).toHaveLength(10)
   const [lost, ...none] = await list(bea, '&state=exhausted')
   expect([lost, none]).toMatchObject([
-    { event_type: 'thread.responded', state: 'exhausted', attempts: 10, resource_id: id, last_status: 500 },
+    { event_type: 'thread.waiting_caller', state: 'exhausted', attempts: 10, resource_id: id, last_status: 500 },
     [],
   ])
   expect(await list(alice)).toEqual([])
