@@ -21,6 +21,18 @@ async function past(house: House): Promise<void> {
     ['queue', { lag_p95_ms: 34, oldest_due_ms: 12, workers: 3 }],
     ['webhooks', { first_attempt_share: 0.998, first_attempts: 412 }],
     ['record', { oldest_unsealed_s: 0.4, waiting: 2 }],
+    [
+      'relay',
+      {
+        inbox_level: 0,
+        push_level: 0,
+        upstream_level: 0,
+        approvals_level: 0,
+        queue_depth: 3,
+        oldest_queued_s: 0.2,
+        exhausted: 0,
+      },
+    ],
   ] as const) {
     for (let day = 0; day < 80; day++)
       for (let n = 0; n < 12; n++) {
@@ -70,7 +82,7 @@ test('P142 the status page is read without a script, on a phone and in the dark,
   const wide = await browse(house.url, { width: 1100, height: 1500 })
   await wide.page.goto('/status')
   await expect.poll(() => wide.page.getByRole('heading', { level: 1 }).textContent()).toBe('Everything works.')
-  expect(await wide.page.getByRole('img').count()).toBe(6)
+  expect(await wide.page.getByRole('img').count()).toBe(7)
   expect(await wide.page.getByRole('img', { name: /^Database: not working for a time on / }).count()).toBe(1)
   expect(await wide.page.getByText('PostgreSQL 18.5').count()).toBe(1)
   expect(await accessibility(wide.page)).toEqual([])

@@ -27,6 +27,9 @@ const OPEN = [
   ...['GET /agents/{slug}', 'GET /agents/{slug}/card', 'GET /agents/{slug}/health', 'GET /handles/{handle}', 'GET /listing'],
   // Clients of OAuth show their key in its own form (RFC 6749 §2.3), and are refused in its words.
   ...['GET /.well-known/oauth-authorization-server', 'POST /oauth/token'],
+  // What builders begin with, and the pages that clients of ForAgent know (R54, R56).
+  ...['relay-contract', 'manifest', 'foragent-relay-contract', 'foragent-openapi'].map((name) => `GET /starter/${name}.json`),
+  ...['create', 'recover', 'docs', 'security'].map((page) => `GET /${page}`),
 ]
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete']

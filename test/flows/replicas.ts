@@ -16,6 +16,7 @@ import { openDnsStub } from '../../packages/server/src/egress/testing/dns-stub.t
 import { HOST, knock } from '../../packages/server/src/main/node/testing/edge.ts'
 import { makeAuthority } from '../../packages/server/src/proxy/testing/authority.ts'
 import { untilClosed } from '../../packages/server/src/proxy/testing/world.ts'
+import { SANDBOX_TENANT } from '../../packages/server/src/relay/sandbox/card.ts'
 import { giveClient, giveProvider, oauthProvider } from '../../packages/server/src/vault/authorizations/testing/provider.ts'
 import { openVendor, type Vendor } from '../../packages/server/src/vault/authorizations/testing/vendor.ts'
 import { storeConnection } from '../../packages/server/src/vault/connections/store.ts'
@@ -55,7 +56,7 @@ export async function openReplicas({ lifeSeconds, proxies = 2 }: { lifeSeconds: 
   const agent = clientOf((servers[0] as Process).url, { bearer })
   const agentId = (await agent.get('/api/v1/agents/self')).body.agent.id as string
 
-  const { id: tenantId } = await data.admin.one<{ id: string }>`select id from tenants`
+  const { id: tenantId } = await data.admin.one<{ id: string }>`select id from tenants where id <> ${SANDBOX_TENANT}::uuid`
   const { id: userId } = await data.admin.one<{ id: string }>`select id from users`
   const keyring = makeKeyring(parseKeyText(readFileSync(join(home, 'keys', 'root.key'), 'utf8'), 'root.key'))
   const house = { db: data.db, keyring, admin: data.admin, tenantId, server: { identity: { db: data.db, keyring } } }

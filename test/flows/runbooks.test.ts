@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { commandLine } from '../../packages/server/src/cli/program.ts'
 import { proxyProbe } from '../../packages/server/src/main/node/probe.ts'
+import { relayProbe } from '../../packages/server/src/relay/status/probe.ts'
 import {
   certificateProbe,
   databaseProbe,
@@ -25,7 +26,7 @@ const never = () => {
 }
 const PROBES = [
   ...[databaseProbe, schemaProbe, queueProbe({ health: never } as never), webhooksProbe, recordProbe],
-  ...[certificateProbe(never), securityTxtProbe('none'), proxyProbe],
+  ...[certificateProbe(never), securityTxtProbe('none'), proxyProbe, relayProbe],
 ]
 
 /** The codes of the doctor's page. */

@@ -107,6 +107,7 @@ const COMPONENTS: Readonly<Record<string, { title: string; says: string }>> = {
   record: { title: t('Record'), says: t('How soon what happened is sealed against change.') },
   schema: { title: t('Schema'), says: t('Whether the database is that of this version.') },
   webhooks: { title: t('Webhooks'), says: t('How many deliveries are taken at the first attempt.') },
+  relay: { title: t('Relay'), says: t('Whether messages between agents of different owners arrive, and how soon.') },
 }
 
 function ComponentRow({ component }: { component: Component }) {

@@ -77,6 +77,7 @@ export const standingRoutes = (house: RelayHouse): Route[] => [
       description: 'From the next message on people are asked again.',
       tag,
       auth: 'session',
+      stepUp: true,
       action: 'policy.activate',
       params: one,
       answers: { 204: null },
