@@ -82,8 +82,8 @@ async function play(): Promise<void> {
   const endpoint = await person.api<{ id: string; secret: string }>('POST', '/endpoints', {
     ...{ url: `https://${HOST}:${shop.port}/hooks`, events: ['proxy.allowed'], ca_pem: shop.ca },
   })
-  const { data: agents } = await person.api<{ data: { id: string; name: string }[] }>('GET', '/agents')
-  const agent = agents[0] as { id: string; name: string }
+  const self = await fetch(`${dev.url}/api/v1/agents/self`, { headers: { authorization: `Bearer ${dev.agent_key}` } })
+  const { agent } = (await self.json()) as { agent: { id: string; name: string } }
   await person.api('POST', '/grants', {
     ...{ agent_id: agent.id, provider: 'shop', reason: 'It answers complaints' },
     rules: [{ effect: 'allow', methods: ['POST'], paths: ['/v1/refunds'] }],

@@ -13,7 +13,7 @@ import { countWrapsOf } from '../../packages/server/src/identity/keys-at-rest/re
 import { REWRAP } from '../../packages/server/src/identity/keys-at-rest/rewrap/start.ts'
 import { keptOwner } from '../../packages/server/src/identity/keys-at-rest/root/prove.ts'
 import { userOwner } from '../../packages/server/src/identity/keys-at-rest/user-key.ts'
-import { SANDBOX_TENANT } from '../../packages/server/src/relay/sandbox/card.ts'
+import { SANDBOX_TENANT } from '../../packages/server/src/relay/sandbox/place.ts'
 import { tenantWire } from '../../packages/server/src/std/id.ts'
 import { openServers, type Process } from '../harness/installation.ts'
 import { cli, start, temporaryFolder } from '../harness/process.ts'

@@ -16,7 +16,7 @@ import { openDnsStub } from '../../packages/server/src/egress/testing/dns-stub.t
 import { HOST, knock } from '../../packages/server/src/main/node/testing/edge.ts'
 import { makeAuthority } from '../../packages/server/src/proxy/testing/authority.ts'
 import { untilClosed } from '../../packages/server/src/proxy/testing/world.ts'
-import { SANDBOX_TENANT } from '../../packages/server/src/relay/sandbox/card.ts'
+import { SANDBOX_TENANT } from '../../packages/server/src/relay/sandbox/place.ts'
 import { giveClient, giveProvider, oauthProvider } from '../../packages/server/src/vault/authorizations/testing/provider.ts'
 import { openVendor, type Vendor } from '../../packages/server/src/vault/authorizations/testing/vendor.ts'
 import { storeConnection } from '../../packages/server/src/vault/connections/store.ts'
