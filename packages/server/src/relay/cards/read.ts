@@ -3,13 +3,41 @@
 import { Problem } from '@countersign/sdk'
 import { sha256 } from '../../crypto/token.ts'
 import { systemScope } from '../../db/scope.ts'
-import { type Tx, tx } from '../../db/tx.ts'
+import { type Db, type Tx, tx } from '../../db/tx.ts'
 import { Document, type ReplyControl, type RequestInfo } from '../../http/route.ts'
+import { together } from '../../http/together.ts'
 import { placeOfCard } from '../party.ts'
 import type { CardsHouse } from './house.ts'
 import { findKeys, findServed } from './sql.ts'
 
 const CACHED = 'public, max-age=300'
+
+type Served = Awaited<ReturnType<typeof findServed>>
+type Serving = (asked: { slug: string; version: number | null }) => Promise<Served>
+const serving = new WeakMap<Db, Serving>()
+
+// Everybody is answered the same bytes, so whoever asks for them while others wait shares their read; nothing is kept after it.
+/** Null: it is not there, or not public. */
+function servingOf(house: CardsHouse): Serving {
+  const known = serving.get(house.db)
+  if (known) return known
+  const made: Serving = together<{ slug: string; version: number | null }, Served>({
+    groupOf: ({ slug, version }) => `${slug} ${version}`,
+    atOnce: 1,
+    async run(all) {
+      const [{ slug, version }] = all as [{ slug: string; version: number | null }]
+      const found = await ofPublicCard(house, slug, (t, scope, cardId) => findServed(t, scope, cardId, version)).catch(absent)
+      return all.map(() => found)
+    },
+  })
+  serving.set(house.db, made)
+  return made
+}
+
+const absent = (error: unknown): null => {
+  if (error instanceof Problem && error.code === 'not_found') return null
+  throw error
+}
 
 type Reading = { request: RequestInfo; reply: ReplyControl }
 
@@ -19,7 +47,7 @@ export async function readCard(
   slug: string,
   { request, reply, version = null, as }: Reading & { version?: number | null; as: 'native' | 'a2a' },
 ): Promise<Document | undefined> {
-  const found = await ofPublicCard(house, slug, (t, scope, cardId) => findServed(t, scope, cardId, version))
+  const found = await servingOf(house)({ slug, version })
   if (!found) throw new Problem('not_found')
   const bytes = found[as]
   const etag = `"${sha256(bytes).toString('base64url')}"`
