@@ -9,7 +9,12 @@ export type VersionWaits = {
   watch(tenantId: string, id: string): VersionWatch
   readonly size: number
 }
-export type VersionWatch = { moved(beyond: number): Promise<void>; end(): void }
+export type VersionWatch = {
+  moved(beyond: number): Promise<void>
+  /** For whoever knows a version that was true before it registered: what came between is found now, and not by the next sweep. */
+  look(): void
+  end(): void
+}
 
 export type VersionWaitOptions = {
   listen: Pick<Listen, 'subscribe'>
@@ -96,6 +101,7 @@ export function openVersionWaits({ listen, topicOf, read: readVersions, what, lo
             own.add(bell)
           })
         },
+        look: () => look(id),
         end() {
           for (const bell of own) one.bells.delete(bell)
           if (--one.watches === 0) {

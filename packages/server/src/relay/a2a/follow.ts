@@ -5,6 +5,7 @@ import { UnsupportedOperationError } from '@a2a-js/sdk/errors'
 import { tx } from '../../db/tx.ts'
 import { eventsAfter } from '../held/read.ts'
 import { isEnded, type Message, type Thread, type ThreadEvent, type ThreadState } from '../model.ts'
+import { readTogether } from '../threads/page.ts'
 import { readWhole, seeThread, shown, untilMoved } from '../threads/read.ts'
 import { showEvent, showThread } from '../threads/show.ts'
 import { findMessage } from '../threads/sql.ts'
@@ -93,32 +94,26 @@ async function* frames(house: A2aHouse, call: Call, follow: Follow): AsyncGenera
 type Made = { frame: StreamResponse; entered: Entered | null }
 
 /** The next events as frames. `previous`: of the last frame before them, if it is known. */
-async function readPage(house: A2aHouse, { scope }: Call, threadId: string, after: number, previous: number | null) {
-  return tx(
-    house.db,
-    scope,
-    async (t) => {
-      const row = await seeThread(t, scope, threadId)
-      const thread = showThread(row, house.origin())
-      const events = (await eventsAfter(t, scope, row, after, PAGE)).map((one) => showEvent(scope, row.card_id, one))
-      let before = previous ?? (await lastOfTypes(t, scope, threadId, after, TYPES)).sequence
-      const made: Made[] = []
-      for (const event of events.filter((one) => TYPES.includes(one.type))) {
-        const id = event.data.message_id
-        const found = typeof id === 'string' ? await findMessage(t, scope, threadId, id) : undefined
-        const isSaid = found && (found.side === 'caller' || (found.state !== 'held' && found.state !== 'refused'))
-        const [message = null] = isSaid ? await shown(house, t, scope, [found]) : []
-        const one = frameOf(house, thread, event, message, before)
-        if (!one) continue
-        made.push(one)
-        before = event.sequence
-      }
-      const at = events.at(-1)?.sequence ?? after
-      return { thread, made, at, previous: before, isFull: events.length === PAGE }
-    },
-    { readOnly: true },
-  )
-}
+const readPage = (house: A2aHouse, { scope }: Call, threadId: string, after: number, previous: number | null) =>
+  readTogether(house, scope, threadId, `frames ${after} ${previous}`, async (t) => {
+    const row = await seeThread(t, scope, threadId)
+    const thread = showThread(row, house.origin())
+    const events = (await eventsAfter(t, scope, row, after, PAGE)).map((one) => showEvent(scope, row.card_id, one))
+    let before = previous ?? (await lastOfTypes(t, scope, threadId, after, TYPES)).sequence
+    const made: Made[] = []
+    for (const event of events.filter((one) => TYPES.includes(one.type))) {
+      const id = event.data.message_id
+      const found = typeof id === 'string' ? await findMessage(t, scope, threadId, id) : undefined
+      const isSaid = found && (found.side === 'caller' || (found.state !== 'held' && found.state !== 'refused'))
+      const [message = null] = isSaid ? await shown(house, t, scope, [found]) : []
+      const one = frameOf(house, thread, event, message, before)
+      if (!one) continue
+      made.push(one)
+      before = event.sequence
+    }
+    const at = events.at(-1)?.sequence ?? after
+    return { thread, made, at, previous: before, isFull: events.length === PAGE }
+  })
 
 function frameOf(house: A2aHouse, thread: Thread, event: ThreadEvent, message: Message | null, previous: number): Made | null {
   if (ARTIFACTS.includes(event.type)) {

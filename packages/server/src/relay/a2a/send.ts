@@ -20,8 +20,8 @@ import { endsBlocking, taskStateOf } from './map.ts'
 import { isObject, member, partFromWire, type WireObject } from './parts.ts'
 import { directAnswerOf, directMessageOf, type SdkMessage, type SdkTask, taskOf } from './task.ts'
 
-/** What a send made: the same for every repeat under its key. */
-export type Sent = { thread_id: string; sequence: number; first: boolean }
+/** What a send made: the same for every repeat under its key. `answered`: whether the turn was the caller's at that number already. */
+export type Sent = { thread_id: string; sequence: number; first: boolean; answered?: boolean }
 
 export async function send(house: A2aHouse, call: Call): Promise<SdkTask | SdkMessage> {
   const configuration = objectOf(call.params.configuration)
@@ -33,7 +33,8 @@ export async function send(house: A2aHouse, call: Call): Promise<SdkTask | SdkMe
   const leave = await house.slots.hold(call.scope.principal)
   try {
     const sent = await accept(house, call)
-    await untilMoved(house, call.scope, sent.thread_id, hasAnswer, house.waitSeconds * 1_000, call.signal)
+    const seen = sent.answered === false ? sent.sequence : null
+    await untilMoved(house, call.scope, sent.thread_id, hasAnswer, house.waitSeconds * 1_000, call.signal, seen)
     const view = await readWhole(house, call.scope, sent.thread_id)
     const direct = sent.first ? directAnswerOf(view) : null
     if (direct) return directMessageOf(view.thread, direct)
@@ -111,7 +112,10 @@ async function start(house: A2aHouse, call: Call, scope: Scope, message: WireObj
   )
 }
 
-const shownSent = (thread: ThreadRow, first: boolean): Sent => ({ thread_id: thread.id, sequence: thread.sequence, first })
+const shownSent = (thread: ThreadRow, first: boolean): Sent => ({
+  ...{ thread_id: thread.id, sequence: thread.sequence, first },
+  answered: hasAnswer(thread),
+})
 
 async function refuseOtherContext(
   house: A2aHouse,

@@ -11,6 +11,7 @@ import { eventsAfter, heldMessages, openHeld } from '../held/read.ts'
 import { type CallerRow, findCallerThread } from '../held/sql.ts'
 import type { RelayHouse } from '../house.ts'
 import { type Artifact, isEnded, type Message, type MessageKind } from '../model.ts'
+import { readTogether } from './page.ts'
 import { openPayloads } from './payload.ts'
 import { linksOf, showCallerThread, showEvent, showMessage, showOwnerThread, showThread } from './show.ts'
 import {
@@ -56,7 +57,7 @@ export async function getThread(
   return { ...showThread(row, house.origin()), links: linksOf(house.origin(), row) }
 }
 
-/** The thread once `enough` holds, or as it is when `ms` are over or the client has left. */
+/** The thread once `enough` holds, or as it is when `ms` are over or the client has left. `seen`: a number at which it did not hold. */
 export async function untilMoved(
   house: RelayHouse,
   scope: Scope,
@@ -64,12 +65,17 @@ export async function untilMoved(
   enough: (row: ThreadRow) => boolean,
   ms: number,
   signal: AbortSignal,
+  seen: number | null = null,
 ): Promise<ThreadRow> {
   const read = () => tx(house.db, scope, (t) => seeThread(t, scope, id), { readOnly: true })
   if (ms === 0) return read()
   const watch = house.waits.watch(scope.tenantId, id)
   const over = timeUp(house.db.clock, ms, signal)
   try {
+    if (seen !== null) {
+      watch.look()
+      await Promise.race([over.promise, watch.moved(seen)])
+    }
     for (;;) {
       const row = await read()
       if (enough(row) || over.is()) return row
@@ -200,15 +206,10 @@ export async function streamEvents(house: RelayHouse, scope: Scope, id: string, 
   const left = new Promise<void>((resolve) => out.signal.addEventListener('abort', () => resolve(), { once: true }))
   try {
     for (let at = after; !out.signal.aborted; ) {
-      const { thread, events } = await tx(
-        house.db,
-        scope,
-        async (t) => {
-          const thread = await seeThread(t, scope, id)
-          return { thread, events: await eventsAfter(t, scope, thread, at, STREAM_PAGE) }
-        },
-        { readOnly: true },
-      )
+      const { thread, events } = await readTogether(house, scope, id, `events ${at}`, async (t) => {
+        const thread = await seeThread(t, scope, id)
+        return { thread, events: await eventsAfter(t, scope, thread, at, STREAM_PAGE) }
+      })
       for (const row of events) {
         await out.send({
           id: String(row.sequence),
