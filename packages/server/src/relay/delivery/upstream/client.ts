@@ -15,6 +15,8 @@ export type Opened = { client: Client; wire: Wire; isStreaming: boolean }
 /** Of one answer, streams included. */
 const ANSWER_BYTES = 16_777_216
 const HEADERS_MS = 30_000
+/** Of one tenant to one agent: each stream that is open has one to itself, so that whoever works long keeps nobody else waiting. */
+const MOST_CONNECTIONS = 256
 /** A stream says something at least so often, a comment if nothing else, or it is taken for dead. */
 const IDLE_MS = 90_000
 
@@ -42,6 +44,7 @@ export async function openClient(house: DeliveryHouse, tenantId: string, upstrea
       headers: { ...namesOf(init.headers), ...(await opensOf(house, tenantId, upstream, url)) },
       ...(typeof init.body === 'string' ? { body: Buffer.from(init.body) } : {}),
       timings: wire.timings,
+      pool: { name: 'relay', connections: MOST_CONNECTIONS },
       caps: { headersMs: HEADERS_MS, idleMs: IDLE_MS, bodyBytes: ANSWER_BYTES },
       ...(init.signal ? { signal: init.signal } : {}),
     })

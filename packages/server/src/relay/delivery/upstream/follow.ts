@@ -14,20 +14,41 @@ import { type Call, failThread, type Heard, hear } from './tell.ts'
 
 const LONGEST_POLL_MS = 60_000
 
-/** Reads until the turn changes, somebody else follows, or the stream ends. */
+/** Reads what `open` opens until the turn changes, somebody else follows, or the stream ends. */
 export async function readStream(
   house: DeliveryHouse,
   scope: Scope,
   call: Call,
-  stream: AsyncIterable<StreamResponse>,
   signal: AbortSignal,
+  open: (signal: AbortSignal) => AsyncIterable<StreamResponse>,
 ): Promise<Heard> {
-  for await (const said of stream) {
-    const heard = await tx(house.db, scope, (t) => hear(house, t, scope, call, said))
-    if (heard !== 'go_on') return heard
-    if (signal.aborted) return 'go_on'
+  const leave = new AbortController()
+  let heard: Heard = 'go_on'
+  const frames = open(AbortSignal.any([signal, leave.signal]))[Symbol.asyncIterator]()
+  try {
+    while (heard === 'go_on' && !signal.aborted) {
+      const { done, value } = await frames.next()
+      if (done) break
+      heard = await tx(house.db, scope, (t) => hear(house, t, scope, call, value))
+    }
+    return heard
+  } finally {
+    if (heard === 'turn') void letEnd(frames, leave)
+    else leave.abort()
   }
-  return 'go_on'
+}
+
+/** Whoever said its last word ends its stream right after it: left to do so, its connection is good for the next call. */
+const LAST_MS = 1_000
+async function letEnd(frames: AsyncIterator<StreamResponse>, leave: AbortController): Promise<void> {
+  AbortSignal.timeout(LAST_MS).addEventListener('abort', () => leave.abort(), { once: true })
+  try {
+    while (!(await frames.next()).done);
+  } catch {
+    // It was heard; how it ends is nobody's matter any more.
+  } finally {
+    leave.abort()
+  }
 }
 
 /** `later`: it was seen just now. */
@@ -61,15 +82,11 @@ async function subscribed(
   id: string,
   signal: AbortSignal,
 ): Promise<Heard> {
-  const leave = new AbortController()
   try {
-    const options = { signal: AbortSignal.any([signal, leave.signal]) }
-    return await readStream(house, scope, call, client.resubscribeTask({ tenant: '', id }, options), signal)
+    return await readStream(house, scope, call, signal, (own) => client.resubscribeTask({ tenant: '', id }, { signal: own }))
   } catch (error) {
     house.log.debug({ err: error, thread_id: call.threadId }, 'the stream of a task upstream broke')
     return 'go_on'
-  } finally {
-    leave.abort()
   }
 }
 

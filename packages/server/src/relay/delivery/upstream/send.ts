@@ -27,27 +27,26 @@ const DELAYS_S = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400] 
 
 /** Sends it, and reads what comes as long as it comes. */
 export async function send(house: DeliveryHouse, scope: Scope, plan: Plan, signal: AbortSignal): Promise<Outcome | undefined> {
-  const leave = new AbortController()
-  const ended = AbortSignal.any([signal, leave.signal])
   let opened: Opened | null = null
   try {
     opened = await openClient(house, scope.tenantId, plan.upstream)
     const request = plan.request ?? (await requestOf(house, scope, plan))
-    const options = { signal: ended, serviceParameters: request.headers }
+    const { client } = opened
+    const serviceParameters = request.headers
     if (opened.isStreaming) {
-      const heard = await readStream(house, scope, plan.call, opened.client.sendMessageStream(request.body, options), signal)
+      const heard = await readStream(house, scope, plan.call, signal, (own) =>
+        client.sendMessageStream(request.body, { signal: own, serviceParameters }),
+      )
       if (heard !== 'go_on') return undefined
       return (await hasTask(house, scope, plan)) ? snooze(0) : await unknown(house, scope, plan)
     }
-    const answer = await opened.client.sendMessage(request.body, options)
+    const answer = await client.sendMessage(request.body, { signal, serviceParameters })
     const heard = await tx(house.db, scope, (t) => hear(house, t, scope, plan.call, streamed(answer)))
     return heard === 'go_on' ? followTask(house, scope, { ...plan, taskId: null }, signal, 'later') : undefined
   } catch (error) {
     // Whoever stops this process, or takes the job, finds in the row how far it came.
     if (await hasTask(house, scope, plan)) return snooze(error instanceof Problem ? HELD : 0)
     return await fateOf(house, scope, plan, opened, error)
-  } finally {
-    leave.abort()
   }
 }
 
