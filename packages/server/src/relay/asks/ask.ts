@@ -14,6 +14,7 @@ import { askingOf, questionOf, type Told } from './question.ts'
 import {
   findAskOfMessage,
   insertMessageAsk,
+  isAsked,
   type NewAsk,
   openAsksOfGrant,
   openAsksOfThreads,
@@ -71,7 +72,7 @@ const ENDED = 'The thread that this message belongs to has ended: there is nothi
 
 /** With the end of a thread, in its transaction. Called before the thread is locked, for whoever decides holds the task first. */
 export async function withdrawAsksOfThreads(house: RelayHouse, t: Tx, scope: Scope, ids: readonly string[]): Promise<void> {
-  if (ids.length === 0) return
+  if (ids.length === 0 || !(await isAsked(t, scope, ids)).is) return
   await withdrawAsks(house, t, scope, await openAsksOfThreads(t, scope, ids))
   await withdrawElsewhere(house, t, scope, { threads: ids })
 }

@@ -17,9 +17,12 @@ import {
   type ApprovalRow,
   type CardRow,
   findPeer,
+  type GrantRow,
   type MessageRow,
+  type PeerRow,
   shareGrant,
   type ThreadRow,
+  type Usage,
   usageToday,
 } from '../threads/sql.ts'
 import type { News } from '../threads/tell.ts'
@@ -29,17 +32,12 @@ export type Reply = { card: CardRow; thread: ThreadRow; messages: readonly Messa
 export type JudgedReply = Judged & { reply: Reply; about: About; leadId: string }
 
 /** Throws inside `throughGate` where it is denied. */
-export async function judgeReply(house: RelayHouse, t: Tx, scope: Scope, reply: Reply): Promise<JudgedReply> {
+export async function judgeReply(house: RelayHouse, t: Tx, scope: Scope, reply: Reply, known: Known): Promise<JudgedReply> {
   const { card, thread, messages, input } = reply
   const parts = partsOf(input)
   const lead = messages.find((one) => one.kind !== 'artifact') ?? messages.at(-1)
-  const about = await replyAbout(t, scope, {
-    card,
-    thread,
-    parts,
-    payloadHash: payloadHash(parts, thread.skill, thread.id),
-    bytes: messages.reduce((sum, one) => sum + one.size_bytes, 0),
-  })
+  const whole = { card, thread, parts, payloadHash: payloadHash(parts, thread.skill, thread.id) }
+  const about = aboutOf({ ...whole, bytes: messages.reduce((sum, one) => sum + one.size_bytes, 0) }, known)
   const judged = await judgeMessage(house, t, responder(scope, card), about)
   const grant = { id: thread.relay_grant_id, asker_tenant: null }
   refuseDenied(judged, { action: about.action, slug: card.slug, grant, threadId: thread.id, payloadHash: about.payloadHash })
@@ -61,12 +59,19 @@ type Whole = {
   payloadHash: string
   bytes: number
 }
-export async function replyAbout(t: Tx, scope: Scope, { card, thread, parts, payloadHash: hash, bytes }: Whole): Promise<About> {
+export async function replyAbout(t: Tx, scope: Scope, whole: Whole): Promise<About> {
+  const { thread } = whole
   const grant = await shareGrant(t, scope, thread.relay_grant_id)
   if (!grant) throw new Error(`The relay grant of thread ${thread.id} is not there.`)
   const used = await usageToday(t, scope, grant.id)
+  return aboutOf(whole, { grant, used, peer: await findPeer(t, grant.id, 'caller') })
+}
+
+/** What of a judgement is no part of the answer, read under a share of the relay grant. */
+export type Known = { grant: GrantRow; peer: PeerRow | null; used: Pick<Usage, 'messages'> }
+function aboutOf({ card, thread, parts, payloadHash: hash, bytes }: Whole, { grant, peer, used }: Known): About {
   return {
-    ...{ action: 'thread.respond', direction: 'out', card, grant, peer: await findPeer(t, grant.id, 'caller') },
+    ...{ action: 'thread.respond', direction: 'out', card, grant, peer },
     ...{ threadId: thread.id, face: thread.face, first: false, sequence: thread.sequence + 1, skill: thread.skill },
     ...{ parts, partKinds: partKinds(parts), mediaTypes: mediaTypes(parts), sizeBytes: bytes, payloadHash: hash, facts: {} },
     ...{ openThreads: 0, messagesToday: used.messages },

@@ -1,7 +1,7 @@
 // The statements over messages that wait for people. A transition is one conditional update; zero rows is an answer.
 import type { Scope, Tx } from '../../db/tx.ts'
 import type { ResponseOutcome } from '../model.ts'
-import type { MessageRow } from '../threads/sql.ts'
+import { type GrantedRow, type MessageRow, PEER, peerAs } from '../threads/sql.ts'
 
 export type What = 'send_in' | 'send_out' | 'reply_out' | 'reply_in'
 export type AskState = 'open' | 'agreed' | 'refused' | 'expired' | 'withdrawn'
@@ -60,18 +60,29 @@ export const escalateAskIf = (t: Tx, scope: Scope, taskId: string, until: Date) 
   update message_asks set escalated_at = ${t.now}::timestamptz, expires_at = ${until}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text and state = 'open' and on_timeout = 'escalate' and escalated_at is null`
 
+/** Whether people of either side are asked about any of these threads. */
+export const isAsked = (t: Tx, scope: Scope, ids: readonly string[]) => t.one<{ is: boolean }>`
+  select exists (
+      select from message_asks where tenant_id = ${scope.tenantId}::uuid and thread_id = any (${ids}::text[]) and state = 'open')
+    or exists (select from countersign_engine.asked_elsewhere(null::text, ${ids}::text[])) as is`
+
 export const openAsksOfThreads = (t: Tx, scope: Scope, ids: readonly string[]) => t.rows<
   Pick<MessageAsk, 'task_id' | 'message_id' | 'what' | 'expires_at'>
 >`
   select task_id, message_id, what, expires_at from message_asks
   where tenant_id = ${scope.tenantId}::uuid and thread_id = any (${ids}::text[]) and state = 'open' order by task_id`
 
-/** Whether an answer of the owner's side waits for people, of whichever side. */
-export const hasHeldReply = (t: Tx, scope: Scope, threadId: string) => t.one<{ is: boolean }>`
-  select exists (
-    select from message_asks where tenant_id = ${scope.tenantId}::uuid and thread_id = ${threadId}::text and state = 'open' and what = 'reply_out')
+/** Before an answer of the owner's side: whether one waits for people, of whichever side; how much this caller sent today, and who it is. */
+export const findAnswered = (t: Tx, scope: Scope, grantId: string, threadId: string) => t.maybe<
+  GrantedRow & { has_held: boolean; messages: number }
+>`
+  select ${PEER}, exists (
+      select from message_asks where tenant_id = ${scope.tenantId}::uuid and thread_id = ${threadId}::text and state = 'open' and what = 'reply_out')
     or exists (
-    select from messages where tenant_id = ${scope.tenantId}::uuid and thread_id = ${threadId}::text and side = 'owner' and state = 'held') as is`
+      select from messages where tenant_id = ${scope.tenantId}::uuid and thread_id = ${threadId}::text and side = 'owner' and state = 'held') as has_held,
+    (select coalesce(sum(u.messages), 0)::integer from relay_usage u
+      where u.tenant_id = ${scope.tenantId}::uuid and u.relay_grant_id = ${grantId}::text and u.day = ${t.now}::timestamptz::date) as messages
+  from ${peerAs(grantId, 'caller')}`
 
 export const openAsksOfGrant = (t: Tx, scope: Scope, grantId: string) => t.rows<Pick<MessageAsk, 'task_id'>>`
   select task_id from message_asks

@@ -1,32 +1,24 @@
 // A card's agent is told of each message by a signed POST (relay.md R42, T4–T7): what the room of deliveries asks as an attempt begins, and tells as it ends, always under the lock of
 // the thread. A delivery never says more of a message than was accepted; an answer that comes too late changes nothing, and is on the record.
-import { Problem } from '@countersign/sdk'
+import type { Problem } from '@countersign/sdk'
 import { sha256 } from '../../crypto/token.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
 import { notePing } from '../health/note.ts'
 import { isEnded } from '../model.ts'
-import { changeThread, openThread } from '../threads/change.ts'
-import { acknowledge, exhaust } from '../threads/claim.ts'
-import { tellIfDenied } from '../threads/gate.ts'
+import { changeThread, refuseClosed, writeBefore } from '../threads/change.ts'
+import { acknowledge, acknowledgeFirst, exhaust } from '../threads/claim.ts'
+import { isSaid, tellIfDenied } from '../threads/gate.ts'
+import { lockedThread, rememberLocked } from '../threads/locked.ts'
 import { isWhole, openPayloads } from '../threads/payload.ts'
-import { respondIn } from '../threads/respond.ts'
-import {
-  type CardRow,
-  findCard,
-  findGrant,
-  findMessage,
-  lockThread,
-  type MessageRow,
-  requeueMessage,
-  type ThreadRow,
-} from '../threads/sql.ts'
+import { type Answered, respondTo } from '../threads/respond.ts'
+import { type CardRow, findCard, findGrant, lockThread, type MessageRow, requeueMessage, type ThreadRow } from '../threads/sql.ts'
 import { mintIn } from '../threads/token.ts'
 import { claimsOf } from './caller.ts'
 import type { BoundAnswer, BoundAttempt, BoundDelivery, BoundResult, DeliveryHouse } from './house.ts'
 import { endRefused } from './refused.ts'
 import { type ReadReply, readReply } from './reply.ts'
-import { holdsMessage, holdThreads, takeMessage } from './sql.ts'
+import { type FencedRow, findFenced, holdThreads, takeMessage } from './sql.ts'
 
 /** Asks whether an endpoint is there, and is about no message (R23). */
 const PING = 'relay.ping'
@@ -38,26 +30,27 @@ const fenceOf = ({ id, attempt }: BoundDelivery): string => `${id}.${attempt}`
 
 export const deliveryHooks = (house: DeliveryHouse) => ({
   hold: async (t: Tx, scope: Scope, keys: readonly string[]): Promise<void> => {
-    await holdThreads(
-      t,
-      scope,
-      keys.filter((key) => key.startsWith('thr_')),
-    )
+    const threads = keys.filter((key) => key.startsWith('thr_'))
+    if (threads.length > 0) rememberLocked(t, await holdThreads(t, scope, threads))
   },
   attempt: (t: Tx, scope: Scope, delivery: BoundDelivery) => begin(house, t, scope, delivery),
   answered: (t: Tx, scope: Scope, delivery: BoundDelivery, answer: BoundAnswer) => hear(house, t, scope, delivery, answer),
   settled: (t: Tx, scope: Scope, delivery: BoundDelivery, result: BoundResult) => settle(house, t, scope, delivery, result),
 })
 
-type Found = { thread: ThreadRow; message: MessageRow; card: CardRow }
+type Found = { thread: ThreadRow; message: FencedRow; card: CardRow }
 
 async function find(t: Tx, scope: Scope, { key, messageId }: BoundDelivery): Promise<Found | null> {
   if (messageId === null) return null
-  const thread = await lockThread(t, scope, key)
-  const message = await findMessage(t, scope, key, messageId)
+  const thread = lockedThread(t, key) ?? (await lockThread(t, scope, key))
+  const message = await findFenced(t, scope, key, messageId)
   const card = thread && (await findCard(t, scope, { id: thread.card_id }))
   return thread && message && card ? { thread, message, card } : null
 }
+
+/** Whether this very attempt still holds the message. */
+const isHeld = ({ message: { state, claim_hash } }: Found, delivery: BoundDelivery): boolean =>
+  state === 'delivering' && claim_hash !== null && claim_hash.equals(sha256(fenceOf(delivery)))
 
 /** T4. Null: nobody is to be told any more. */
 async function begin(house: DeliveryHouse, t: Tx, scope: Scope, delivery: BoundDelivery): Promise<BoundAttempt | null> {
@@ -108,17 +101,24 @@ async function hear(
   if (read.is === 'taken') return 'taken'
   if (read.is === 'invalid') return 'invalid'
   const found = await find(t, scope, delivery)
-  if (!found) return 'taken'
+  const grant = found && (await findGrant(t, scope, found.thread.relay_grant_id))
+  if (!found || !grant) return 'taken'
+  const { card, message } = found
+  const answered: Answered = { thread: found.thread, card, grant, before: [] }
   try {
-    await openThread(t, scope, delivery.key)
+    refuseClosed(answered.thread, grant)
     // Before the answer is judged: what policy refuses leaves the message where it is, with the agent.
-    const { holds } = await holdsMessage(t, scope, delivery.messageId, sha256(fenceOf(delivery)))
-    if (holds) await acknowledge(house, t, scope, found.card, found.thread, found.message, 'push')
-    await respondIn(house, t, scope, delivery.key, 'push', { ...responseOf(read), settlesNothing: true })
+    if (isHeld(found, delivery)) {
+      const step = await acknowledgeFirst(t, scope, card, { thread: found.thread, message }, 'push')
+      answered.before.push(step)
+      answered.thread = step.row
+    }
+    await respondTo(house, t, scope, answered, 'push', { ...responseOf(read), settlesNothing: true })
   } catch (error) {
+    if (!isSaid(error)) throw error
+    await writeBefore(house, t, scope, answered.before.splice(0))
     if (await tellIfDenied(house, t, scope, error)) await endRefused(house, t, scope, found.thread.id, found.card)
-    else if (error instanceof Problem) await tellLate(t, scope, delivery, error.code)
-    else throw error
+    else await tellLate(t, scope, delivery, (error as Problem).code)
   }
   return 'taken'
 }
@@ -148,7 +148,7 @@ async function settle(house: DeliveryHouse, t: Tx, scope: Scope, delivery: Bound
   const found = await find(t, scope, delivery)
   if (!found || isEnded(found.thread.state)) return
   const { thread, message, card } = found
-  if (!(await holdsMessage(t, scope, message.id, sha256(fenceOf(delivery)))).holds) return
+  if (!isHeld(found, delivery)) return
   if (result.state === 'succeeded') return void (await acknowledge(house, t, scope, card, thread, message, 'push'))
   const failed = {
     type: 'delivery.failed' as const,

@@ -1,8 +1,8 @@
 // The statements over messages on their way to an owner's agent. Whoever changes one holds its thread.
-import { sql } from '../../db/sql.ts'
+import { type Sql, sql } from '../../db/sql.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
 import { grantShare } from '../sql.ts'
-import { lockThreads, type MessageRow, type ThreadRow } from '../threads/sql.ts'
+import { lockThreads, MESSAGE, type MessageRow, type ThreadRow } from '../threads/sql.ts'
 
 export type Mode = 'inbox' | 'push' | 'a2a'
 export type Stage = 'waiting' | 'calling' | 'following' | 'done'
@@ -30,6 +30,13 @@ const shareGrantsOf = (t: Tx, scope: Scope, ids: readonly string[]) => t.run`
 export const findSending = (t: Tx, scope: Scope, messageId: string) => t.maybe<SendingRow>`
   select message_id, thread_id, mode, runs_until, stage, tries, looks from message_sendings
   where tenant_id = ${scope.tenantId}::uuid and message_id = ${messageId}::text`
+
+/** With the message itself. */
+export type SentRow = MessageRow & Omit<SendingRow, 'message_id' | 'thread_id'>
+export const findSent = (t: Tx, scope: Scope, messageId: string) => t.maybe<SentRow>`
+  select ${MESSAGE}, s.mode, s.runs_until, s.stage, s.tries, s.looks
+  from message_sendings s join messages m on m.tenant_id = s.tenant_id and m.id = s.message_id
+  where s.tenant_id = ${scope.tenantId}::uuid and s.message_id = ${messageId}::text`
 
 /** Those of these messages that were on their way to an endpoint. */
 export const findPushed = async (
@@ -65,16 +72,19 @@ export const eventOf = (t: Tx, scope: Scope, message: Pick<MessageRow, 'thread_i
     and sequence = ${message.sequence}::bigint`
 
 /** Under its thread's lock: what waits, or what an earlier attempt of the same way began and never ended. */
-export const takeMessage = (t: Tx, scope: Scope, id: string, by: 'push' | 'a2a', hash: Buffer, until: Date) => t.run`
+export const takenMessage = (scope: Scope, id: string, by: 'push' | 'a2a', hash: Buffer, until: Date): Sql => sql`
   update messages set state = 'delivering', state_reason = null, attempts = attempts + 1, claim_hash = ${hash}::bytea, claimed_by = ${by}::text,
     claimed_until = ${until}::timestamptz, next_attempt_at = null
   where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and side = 'caller'
     and (state in ('queued', 'exhausted') or (state = 'delivering' and claimed_by = ${by}::text))`
+export const takeMessage = (t: Tx, scope: Scope, id: string, by: 'push' | 'a2a', hash: Buffer, until: Date) =>
+  t.run`${takenMessage(scope, id, by, hash, until)}`
 
-/** Whether this very attempt still holds the message. */
-export const holdsMessage = (t: Tx, scope: Scope, id: string, hash: Buffer) => t.one<{ holds: boolean }>`
-  select exists (select from messages where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and state = 'delivering'
-    and claim_hash = ${hash}::bytea) as holds`
+/** With the fence of whoever took it last. */
+export type FencedRow = MessageRow & { claim_hash: Buffer | null }
+export const findFenced = (t: Tx, scope: Scope, threadId: string, id: string) => t.maybe<FencedRow>`
+  select ${MESSAGE}, m.claim_hash from messages m
+  where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = ${threadId}::text and m.id = ${id}::text`
 
 export const threadsWithWaiting = (t: Tx, scope: Scope, cardId: string, after: string, limit: number) => t.rows<{ id: string }>`
   select distinct m.thread_id as id from messages m

@@ -11,6 +11,7 @@ import { expireOnceFree, expireUnread, heldAmong, isHeld } from '../holds/sql.ts
 import type { RelayHouse } from '../house.ts'
 import { isEnded, type ThreadOutcome, type ThreadReason, type ThreadState, type Turn } from '../model.ts'
 import { blankAll } from '../retention/sql.ts'
+import { rememberChanged } from './locked.ts'
 import {
   type ApprovalRow,
   type CardRow,
@@ -81,7 +82,7 @@ const stillRings = (thread: ThreadRow, state: ThreadState, answeredAt: Date | nu
 /** One thread's change: `news` come first, the state entered last, with `data`. `by`: who brought it about, where several share a transaction. */
 export type Change = { thread: ThreadRow; to: Next; news?: readonly News[]; data?: EventData; by?: Scope }
 
-/** Writes the change and what is told of it. Answers the row as it is now. */
+/** Writes the change and what is told of it. Answers the row as it is now. `before`: of this thread, made and not written yet; it goes with this one. */
 export async function changeThread(
   house: RelayHouse,
   t: Tx,
@@ -91,8 +92,9 @@ export async function changeThread(
   to: Next,
   news: readonly News[] = [],
   data: EventData = {},
+  before: readonly Step[] = [],
 ): Promise<ThreadRow> {
-  const [now] = await changeThreads(house, t, scope, card, [{ thread, to, news, data }])
+  const [now] = await changeThreads(house, t, scope, card, [{ thread, to, news, data }], before)
   return now as ThreadRow
 }
 
@@ -103,6 +105,7 @@ export async function changeThreads(
   scope: Scope,
   card: Times,
   wanted: readonly Change[],
+  before: readonly Step[] = [],
 ): Promise<ThreadRow[]> {
   const changes = wanted.map((one) => ({ ...one, to: whileAsked(one.thread, one.to) }))
   const ending = changes.filter(({ thread, to }) => isEnded(to.state ?? thread.state) && thread.ended_at === null)
@@ -130,7 +133,7 @@ export async function changeThreads(
     house,
     t,
     scope,
-    steps.map(({ told }) => told),
+    [...before, ...steps].map(({ told }) => told),
   )
   if (goes.length > 0) await endContents(t, scope, goes)
   return steps.map(({ row }) => row)
@@ -156,12 +159,23 @@ export function stepOf(now: Date, card: Times, change: Change, besides: readonly
 }
 
 /** Under the locks that the caller holds. What ends a thread goes through `changeThreads`, for more follows from it. */
-export const writeSteps = (t: Tx, scope: Scope, steps: readonly Step[]) =>
-  updateThreads(
+export async function writeSteps(t: Tx, scope: Scope, steps: readonly Step[]): Promise<void> {
+  const rows = steps.map(({ row }) => row)
+  await updateThreads(t, scope, rows.map(pick))
+  rememberChanged(t, rows)
+}
+
+/** What was to go with a next change of one thread, where none came. */
+export async function writeBefore(house: RelayHouse, t: Tx, scope: Scope, before: readonly Step[]): Promise<void> {
+  if (before.length === 0) return
+  await writeSteps(t, scope, before.slice(-1))
+  await tellThreads(
+    house,
     t,
     scope,
-    steps.map(({ row }) => pick(row)),
+    before.map(({ told }) => told),
   )
+}
 
 /** Of threads whose contents are over those that no hold keeps; the contents of the others go once it is lifted. */
 async function freeOf(t: Tx, scope: Scope, threadIds: readonly string[]): Promise<string[]> {
@@ -256,18 +270,26 @@ export function refuseEnded(thread: Pick<ThreadRow, 'state' | 'outcome' | 'reaso
  * The thread of this id under its lock, with its relay grant held live: the grant first and then the thread, as whoever revokes takes them. Throws `not_found`, or why nothing can
  * be added any more.
  */
-export async function openThread(t: Tx, scope: Scope, id: string): Promise<ThreadRow> {
+export const openThread = async (t: Tx, scope: Scope, id: string): Promise<ThreadRow> => (await openWhole(t, scope, id)).thread
+
+/** With its relay grant as it is under that share. */
+export async function openWhole(t: Tx, scope: Scope, id: string): Promise<{ thread: ThreadRow; grant: GrantRow }> {
   const seen = await findThread(t, scope, id)
   if (!seen || (seen.kept_until !== null && seen.kept_until <= t.now)) throw new Problem('not_found')
   const grant = await shareGrant(t, scope, seen.relay_grant_id)
   const thread = await lockThread(t, scope, id)
   if (!thread || !grant) throw new Problem('not_found')
+  refuseClosed(thread, grant)
+  return { thread, grant }
+}
+
+/** The same of a thread that is held with its relay grant already: throws why nothing can be added any more. */
+export function refuseClosed(thread: ThreadRow, grant: GrantRow): void {
   refuseEnded(thread)
   // Its thread may not have ended yet where a grant had very many; nothing is written to it all the same.
   if (grant.state !== 'active' || grant.is_over)
     throw new Problem('thread_revoked', { state: 'revoked', outcome: null, reason: 'grant_revoked' })
   refuseInactive(grant)
-  return thread
 }
 
 /** A tenant that is suspended or closing takes nothing, whichever side writes and whoever let it in (P11). */

@@ -9,7 +9,7 @@ import { reach } from '../../identity/matrix.ts'
 import { noteWorker } from '../health/claimed.ts'
 import type { RelayHouse } from '../house.ts'
 import { isEnded } from '../model.ts'
-import { changeThread, changeThreads } from './change.ts'
+import { type Change, changeThread, changeThreads, type Step, stepOf } from './change.ts'
 import { isWhole, openPayloads, type Payload } from './payload.ts'
 import {
   type CardRow,
@@ -236,7 +236,16 @@ export async function acknowledgeAll(
   taken: readonly Taken[],
   via: 'inbox' | 'push' | 'a2a',
 ): Promise<ThreadRow[]> {
-  if (taken.length === 0) return []
+  return taken.length === 0 ? [] : changeThreads(house, t, scope, card, await taking(t, scope, taken, via))
+}
+
+/** The same of one whose thread changes once more right away: its messages are settled, and the thread's change is written with the next one. */
+export async function acknowledgeFirst(t: Tx, scope: Scope, card: CardRow, taken: Taken, via: 'push' | 'a2a'): Promise<Step> {
+  const [change] = await taking(t, scope, [taken], via)
+  return stepOf(t.now, card, change as Change)
+}
+
+async function taking(t: Tx, scope: Scope, taken: readonly Taken[], via: 'inbox' | 'push' | 'a2a'): Promise<Change[]> {
   const ids = taken.map(({ message }) => message.id)
   await settleMessages(t, scope, ids, { state: 'delivered', reason: null, via })
   const left = await listUndelivered(
@@ -245,17 +254,11 @@ export async function acknowledgeAll(
     taken.map(({ thread }) => thread.id),
   )
   const waiting = new Set(left.filter((one) => one.state === 'queued').map((one) => one.thread_id))
-  return changeThreads(
-    house,
-    t,
-    scope,
-    card,
-    taken.map(({ thread, message }) => ({
-      thread,
-      to: { state: waiting.has(thread.id) ? ('queued' as const) : ('waiting_owner' as const), claimedUntil: null },
-      news: [{ type: 'message.delivered', message: { ...message, state: 'delivered' }, data: { via } }],
-    })),
-  )
+  return taken.map(({ thread, message }) => ({
+    thread,
+    to: { state: waiting.has(thread.id) ? ('queued' as const) : ('waiting_owner' as const), claimedUntil: null },
+    news: [{ type: 'message.delivered', message: { ...message, state: 'delivered' }, data: { via } }],
+  }))
 }
 
 export async function acknowledge(

@@ -161,6 +161,9 @@ export async function problemOfDenied(house: RelayHouse, scope: Scope, denied: D
   return problemOf(denied.judged)
 }
 
+/** Whether the transaction can go on: it was refused by a rule, and nothing of the database failed. */
+export const isSaid = (error: unknown): boolean => error instanceof Denied || error instanceof Problem
+
 /** Where the transaction goes on: whether policy refused, told in it. What was judged must have written nothing. */
 export async function tellIfDenied(house: RelayHouse, t: Tx, scope: Scope, error: unknown): Promise<boolean> {
   if (!(error instanceof Denied)) return false

@@ -3,13 +3,14 @@ import { Problem } from '@countersign/sdk'
 import { sha256 } from '../../crypto/token.ts'
 import type { Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
+import type { EventData } from '../../events/event.ts'
 import { newId } from '../../std/id.ts'
 import { comeIn } from '../asks/coming.ts'
 import { heldBack, holdReply, type JudgedReply, judgeReply } from '../asks/hold.ts'
-import { hasHeldReply } from '../asks/sql.ts'
+import { findAnswered } from '../asks/sql.ts'
 import type { RelayHouse } from '../house.ts'
 import type { Part, ResponseOutcome } from '../model.ts'
-import { changeThread, type Next, openThread } from './change.ts'
+import { changeThread, type Next, openWhole, refuseClosed, type Step, writeBefore } from './change.ts'
 import { throughGate } from './gate.ts'
 import { mediaTypes, partKinds } from './parts.ts'
 import { keptFor, type Payload, payloadHash, sealPayload } from './payload.ts'
@@ -18,6 +19,7 @@ import {
   type CardRow,
   findCard,
   findClaimed,
+  type GrantRow,
   insertMessages,
   listUndelivered,
   type MessageRow,
@@ -80,27 +82,51 @@ export async function respondIn(
   via: Via,
   input: ResponseInput,
 ): Promise<Responded> {
-  const thread = await openThread(t, scope, threadId)
-  if (thread.state === 'awaiting_approval') throw new Problem('state_conflict', { state: thread.state })
-  if ((await hasHeldReply(t, scope, thread.id)).is)
-    throw new Problem('state_conflict', { state: thread.state, reason: 'reply_held' })
+  const { thread, grant } = await openWhole(t, scope, threadId)
   const card = await findCard(t, scope, { id: thread.card_id })
   if (!card) throw new Problem('not_found')
+  return respondTo(house, t, scope, { thread, grant, card, before: [] }, via, input)
+}
+
+/** A thread that is held with its relay grant, as all of it is now; `before`: what goes with its next change, emptied as that is written. */
+export type Answered = { thread: ThreadRow; grant: GrantRow; card: CardRow; before: Step[] }
+
+/** The same for whoever holds the thread and has read what belongs to it in this transaction. */
+export async function respondTo(
+  house: RelayHouse,
+  t: Tx,
+  scope: Scope,
+  answered: Answered,
+  via: Via,
+  input: ResponseInput,
+): Promise<Responded> {
+  const { thread, grant, card, before } = answered
+  refuseClosed(thread, grant)
+  if (thread.state === 'awaiting_approval') throw new Problem('state_conflict', { state: thread.state })
+  const asked = await findAnswered(t, scope, grant.id, thread.id)
+  if (!asked) throw new Error(`The relay grant of thread ${thread.id} is not there.`)
+  if (asked.has_held) throw new Problem('state_conflict', { state: thread.state, reason: 'reply_held' })
   const settled = input.settlesNothing ? [] : await settle(t, scope, thread, via, input)
   const messages = await compose(house, t, scope, card, thread, settled.length, input)
-  const judged = await judgeReply(house, t, scope, { card, thread, messages, input })
+  const judged = await judgeReply(house, t, scope, { card, thread, messages, input }, { grant, peer: asked, used: asked })
+  const change = async (...[to, news, data]: [Next, readonly News[], EventData?]) => {
+    const now = await changeThread(house, t, scope, thread, card, to, news, data, before.splice(0))
+    answered.thread = now
+    return now
+  }
   if (judged.outcome.outcome === 'ask') {
+    await writeBefore(house, t, scope, before.splice(0))
     const held = await holdReply(house, t, scope, judged)
     await insertMessages(t, scope, held.messages)
     const next: Next = { state: 'waiting_owner', reason: 'reply_held', claimedUntil: null }
     return {
-      thread: await changeThread(house, t, scope, thread, card, next, [...settled, held.news]),
+      thread: await change(next, [...settled, held.news]),
       messages: held.messages,
       approval: held.approval,
     }
   }
   const held = await comeIn(house, t, scope, comingOf(judged))
-  if (held !== null) return holdComing(house, t, scope, judged, held, settled)
+  if (held !== null) return holdComing(t, scope, judged, held, settled, change)
   await insertMessages(t, scope, messages)
   const news: News[] = [...settled, ...messages.map(newsOf)]
   const { outcome } = input
@@ -110,8 +136,7 @@ export async function respondIn(
     answeredAt: thread.answered_at ?? t.now,
   }
   const first = messages.find((one) => one.kind !== 'artifact')
-  const now = await changeThread(house, t, scope, thread, card, next, news, first ? { message_id: first.id } : {})
-  return { thread: now, messages, approval: null }
+  return { thread: await change(next, news, first ? { message_id: first.id } : {}), messages, approval: null }
 }
 
 const comingOf = ({ reply: { card, thread, input }, about, leadId }: JudgedReply) => ({
@@ -121,18 +146,18 @@ const comingOf = ({ reply: { card, thread, input }, about, leadId }: JudgedReply
 
 /** It stays here, unread by its caller, until people of that side let it come; what they may not have ends its thread (R80). */
 async function holdComing(
-  house: RelayHouse,
   t: Tx,
   scope: Scope,
-  { reply: { card, thread, messages } }: JudgedReply,
+  { reply: { thread, messages } }: JudgedReply,
   held: { approval: ApprovalRow } | 'denied',
   settled: News[],
+  change: (to: Next, news: readonly News[]) => Promise<ThreadRow>,
 ): Promise<Responded> {
   const kept = heldBack(thread, messages, held === 'denied' ? null : held.approval.task_id)
   await insertMessages(t, scope, kept)
   const next: Next =
     held === 'denied' ? { state: 'failed', reason: 'reply_refused' } : { state: 'waiting_owner', reason: 'reply_held' }
-  const now = await changeThread(house, t, scope, thread, card, { ...next, claimedUntil: null }, settled)
+  const now = await change({ ...next, claimedUntil: null }, settled)
   return { thread: now, messages: kept, approval: held === 'denied' ? null : held.approval }
 }
 

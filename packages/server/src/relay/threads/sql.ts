@@ -48,7 +48,7 @@ export type CardContent = {
 type CardSkill = { id: string; input_modes?: string[]; facts?: unknown[]; risk?: string }
 export type GrantLimits = { max_open_threads?: number; messages_per_day?: number; bytes_per_day?: number; rate?: number }
 
-const CARD: Sql = sql`c.id, c.slug, c.name, c.agent_id, c.environment, c.state, c.paused_until, c.version, c.visibility, c.delivery_mode, c.delivery_host, c.on_exhausted,
+export const CARD: Sql = sql`c.id, c.slug, c.name, c.agent_id, c.environment, c.state, c.paused_until, c.version, c.visibility, c.delivery_mode, c.delivery_host, c.on_exhausted,
   c.direct_messages, c.unapproved, c.retention_days, c.idle_seconds, c.reply_closes_after_seconds, c.ring_seconds, c.max_message_bytes, c.limits, v.content`
 
 export const findCard = (t: Tx, scope: Scope, by: { id?: string; slug?: string }) => t.maybe<CardRow>`
@@ -87,9 +87,9 @@ export type PeerRow = {
 }
 /** With what its own side may know of the relay grant. */
 export type GrantedRow = PeerRow & { card_id: string; granted_at: Date; scopes: string[]; sandbox: boolean }
-const PEER: Sql = sql`p.tenant_id, p.agent_id, p.since, p.external, p.has_card, p.user_id, p.card_id, p.granted_at, p.scopes, p.sandbox, k.domains, k.card_proved`
+export const PEER: Sql = sql`p.tenant_id, p.agent_id, p.since, p.external, p.has_card, p.user_id, p.card_id, p.granted_at, p.scopes, p.sandbox, k.domains, k.card_proved`
 /** Of a caller its agent proves, of an owner the card that was asked for. */
-const peerAs = (grantId: string, side: Side): Sql => sql`countersign_engine.relay_peer(${grantId}::text, ${side}::text) p
+export const peerAs = (grantId: string, side: Side): Sql => sql`countersign_engine.relay_peer(${grantId}::text, ${side}::text) p
   cross join lateral countersign_engine.peer_proofs(p.tenant_id, ${side === 'caller' ? sql`p.agent_id` : sql`p.card_id`}) k`
 export const findPeer = (t: Tx, grantId: string, side: Side) => t.maybe<GrantedRow>`select ${PEER} from ${peerAs(grantId, side)}`
 
@@ -275,7 +275,7 @@ export type MessageRow = {
   home?: string
 }
 
-const MESSAGE: Sql = sql`m.id, m.thread_id, m.card_id, m.relay_grant_id, m.sequence::float8 as sequence, m.side, m.kind, m.outcome, m.state, m.state_reason, m.skill,
+export const MESSAGE: Sql = sql`m.id, m.thread_id, m.card_id, m.relay_grant_id, m.sequence::float8 as sequence, m.side, m.kind, m.outcome, m.state, m.state_reason, m.skill,
   m.payload, m.subject, m.payload_hash, m.payload_state, m.size_bytes, m.part_kinds, m.media_types, m.facts, m.client_message_id, m.operation_id,
   m.reference_thread_ids, m.artifact_id, m.artifact_name, m.artifact_description, m.append, m.last_chunk, m.created_by, m.created_at, m.expires_at, m.attempts,
   m.next_attempt_at, m.claimed_by, m.claimed_until, m.delivered_at, m.delivered_via, m.task_id`

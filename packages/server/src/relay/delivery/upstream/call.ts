@@ -8,23 +8,15 @@ import { isEnded } from '../../model.ts'
 import { changeThread } from '../../threads/change.ts'
 import { exhaust } from '../../threads/claim.ts'
 import { isWhole, openPayloads, type Payload } from '../../threads/payload.ts'
-import {
-  type CardRow,
-  findCard,
-  findGrant,
-  findMessage,
-  listUndelivered,
-  type MessageRow,
-  type ThreadRow,
-} from '../../threads/sql.ts'
+import { type CardRow, findGrant, listUndelivered, type MessageRow, type ThreadRow } from '../../threads/sql.ts'
 import type { DeliveryHouse } from '../house.ts'
-import { findSending, holdThreads, takeMessage } from '../sql.ts'
+import { findSent, holdThreads } from '../sql.ts'
 import { followTask } from './follow.ts'
 import { lookFor } from './look.ts'
 import { isStale, pauseUpstream, refreshCard } from './pause.ts'
 import { PAUSED, type Plan } from './plan.ts'
 import { requestIn, send } from './send.ts'
-import { contextBehind, findUpstream, moveStage, RUNS_MS, takeOver, taskBehind, type UpstreamRow } from './sql.ts'
+import { beginCall, contextBehind, findCardBehind, moveStage, RUNS_MS, takeOver, taskBehind, type UpstreamRow } from './sql.ts'
 
 export type CallPayload = { thread_id: string; message_id: string }
 /** Whoever accepted it, while it has it to itself, or the job. */
@@ -75,31 +67,33 @@ async function begin(
   { by, isSeen }: { by: Caller; isSeen: boolean },
 ): Promise<Begun> {
   const [thread] = await holdThreads(t, scope, [thread_id])
-  const sending = await findSending(t, scope, message_id)
-  if (sending?.stage === 'done') return { is: 'over' }
-  const runs = sending?.runs_until ?? null
+  const message = await findSent(t, scope, message_id)
+  if (!message || message.stage === 'done') return { is: 'over' }
+  const runs = message.runs_until
   if (by === 'runner' && (runs === null || runs <= t.now)) return { is: 'over' }
   if (by === 'job' && runs !== null && runs > t.now)
     return { is: 'later', at: new Date(Math.min(runs.getTime(), t.now.getTime() + LOOK_AGAIN_MS)) }
-  const message = await findMessage(t, scope, thread_id, message_id)
-  if (!thread || !message || sending?.mode !== 'a2a' || isEnded(thread.state)) return { is: 'over' }
-  const card = await findCard(t, scope, { id: thread.card_id })
-  const upstream = await findUpstream(t, scope, thread.card_id)
-  if (!card || !upstream) return { is: 'over' }
-  if (!isSeen && card.state === 'active' && isStale(upstream, t.now)) return { is: 'unseen', card, upstream }
+  if (!thread || message.thread_id !== thread.id || message.mode !== 'a2a' || isEnded(thread.state)) return { is: 'over' }
+  const card = await findCardBehind(t, scope, thread.card_id)
+  if (!card) return { is: 'over' }
+  if (!isSeen && card.state === 'active' && isStale(card, t.now)) return { is: 'unseen', card, upstream: card }
   const grant = await findGrant(t, scope, thread.relay_grant_id)
   if (grant?.state !== 'active' || grant.is_over) return { is: 'over' }
   const at = { cardId: card.id, grantId: thread.relay_grant_id, contextId: thread.context_id }
   const behind = isFirst(thread, message) ? null : await taskBehind(t, scope, thread_id)
   const plan = (contextId: string, taskId: string | null, now = thread): Plan => ({
-    ...{ call: { threadId: thread_id, messageId: message_id, card }, upstream, thread: now, message, sending },
-    ...{ contextId, taskId },
+    ...{
+      call: { threadId: thread_id, messageId: message_id, card, contextId, isDirect: card.answers_directly },
+      upstream: card,
+      thread: now,
+      message,
+    },
+    ...{ sending: message, contextId, taskId },
   })
   const openTask = behind && !behind.is_over ? behind.upstream_task_id : null
-  if (sending.stage === 'following') return { is: 'follow', ...plan('', behind?.upstream_task_id ?? null) }
+  if (message.stage === 'following') return { is: 'follow', ...plan('', behind?.upstream_task_id ?? null) }
   if (card.state === 'paused') return { is: 'later', at: PAUSED }
-  const context = (await contextBehind(t, scope, at, randomToken())).id
-  if (sending.stage === 'calling') return { is: 'look', ...plan(context, openTask) }
+  if (message.stage === 'calling') return { is: 'look', ...plan((await contextBehind(t, scope, at, randomToken())).id, openTask) }
   if (message.state !== 'queued') return { is: 'over' }
   if (message.next_attempt_at !== null && message.next_attempt_at > t.now) return { is: 'later', at: message.next_attempt_at }
   const [first] = isFirst(thread, message)
@@ -113,14 +107,14 @@ async function begin(
     await exhaust(house, t, scope, card, thread, message, fault)
     return { is: 'over' }
   }
-  const tries = sending.tries + 1
+  const tries = message.tries + 1
   const until = new Date(t.now.getTime() + LEASE_MS)
-  await takeMessage(t, scope, message_id, 'a2a', sha256(`${message_id}.${tries}`), until)
   const runsUntil = by === 'runner' ? new Date(t.now.getTime() + RUNS_MS) : null
-  await moveStage(t, scope, message_id, { stage: 'calling', tries, looks: 0, runsUntil })
+  const hash = sha256(`${message_id}.${tries}`)
+  const context = (await beginCall(t, scope, message_id, { ...at, made: randomToken() }, { hash, until, tries, runsUntil })).id
   if (openTask !== null) await takeOver(t, scope, thread_id, message_id)
   const now = await changeThread(house, t, scope, thread, card, { state: 'delivering', claimedUntil: until })
-  const made = { ...plan(context, openTask, now), sending: { ...sending, tries } }
+  const made = { ...plan(context, openTask, now), sending: { ...message, tries } }
   return { is: 'call', ...made, request: await requestIn(house, t, made, payload as Payload) }
 }
 

@@ -15,7 +15,7 @@ export type Plan = {
   upstream: UpstreamRow
   thread: ThreadRow
   message: MessageRow
-  sending: SendingRow
+  sending: Pick<SendingRow, 'tries' | 'looks'>
   contextId: string
   taskId: string | null
   /** As it was made with the claim; made anew where it is sent again. */

@@ -1,6 +1,8 @@
 // The statements over agents that answer elsewhere: their cards, and what stands there behind a context and a thread of ours.
+import { type Sql, sql } from '../../../db/sql.ts'
 import type { Scope, Tx } from '../../../db/tx.ts'
-import type { Stage } from '../sql.ts'
+import { CARD, type CardRow } from '../../threads/sql.ts'
+import { type Stage, takenMessage } from '../sql.ts'
 
 export type UpstreamRow = {
   card_id: string
@@ -17,6 +19,14 @@ export type UpstreamRow = {
 export const findUpstream = (t: Tx, scope: Scope, cardId: string) => t.maybe<UpstreamRow>`
   select card_id, card_url, connection_id, origin, card, signers, answers_directly, checked_at from card_upstreams
   where tenant_id = ${scope.tenantId}::uuid and card_id = ${cardId}::text`
+
+/** With the card that it stands behind. */
+export type CardBehind = CardRow & UpstreamRow
+export const findCardBehind = (t: Tx, scope: Scope, cardId: string) => t.maybe<CardBehind>`
+  select ${CARD}, u.card_id, u.card_url, u.connection_id, u.origin, u.card, u.signers, u.answers_directly, u.checked_at
+  from cards c join card_versions v on v.tenant_id = c.tenant_id and v.card_id = c.id and v.number = c.version
+  join card_upstreams u on u.tenant_id = c.tenant_id and u.card_id = c.id
+  where c.tenant_id = ${scope.tenantId}::uuid and c.id = ${cardId}::text`
 
 export type NewUpstream = Pick<UpstreamRow, 'card_id' | 'card_url' | 'connection_id' | 'origin' | 'card' | 'signers'>
 
@@ -55,27 +65,37 @@ export const pauseCardIfActive = (t: Tx, scope: Scope, cardId: string, reason: s
   update cards set state = 'paused', state_since = ${t.now}::timestamptz, paused_reason = ${reason}::text, updated_at = ${t.now}::timestamptz
   where tenant_id = ${scope.tenantId}::uuid and id = ${cardId}::text and state = 'active'`
 
-/** The context of theirs that stands behind one of ours; the one that is there counts. */
-export const contextBehind = (
-  t: Tx,
-  scope: Scope,
-  at: { cardId: string; grantId: string; contextId: string },
-  made: string,
-) => t.one<{ id: string }>`
-  insert into upstream_contexts (card_id, tenant_id, relay_grant_id, context_id, upstream_context_id, created_at)
-  values (${at.cardId}::text, ${scope.tenantId}::uuid, ${at.grantId}::text, ${at.contextId}::text, ${made}::text, ${t.now}::timestamptz)
-  on conflict (tenant_id, card_id, relay_grant_id, context_id) do update set upstream_context_id = upstream_contexts.upstream_context_id
-  returning upstream_context_id as id`
+type ContextPlace = { cardId: string; grantId: string; contextId: string }
 
-export const renameContext = (
+const putContext = (t: Tx, scope: Scope, at: ContextPlace, theirs: string, counts: Sql): Sql => sql`
+  insert into upstream_contexts (card_id, tenant_id, relay_grant_id, context_id, upstream_context_id, created_at)
+  values (${at.cardId}::text, ${scope.tenantId}::uuid, ${at.grantId}::text, ${at.contextId}::text, ${theirs}::text, ${t.now}::timestamptz)
+  on conflict (tenant_id, card_id, relay_grant_id, context_id) do update set upstream_context_id = ${counts}
+  returning upstream_context_id as id`
+const THERE: Sql = sql`upstream_contexts.upstream_context_id`
+
+/** The context of theirs that stands behind one of ours; the one that is there counts. */
+export const contextBehind = (t: Tx, scope: Scope, at: ContextPlace, made: string) => t.one<{ id: string }>`
+  ${putContext(t, scope, at, made, THERE)}`
+
+/** Theirs, as they say it. */
+export const renameContext = (t: Tx, scope: Scope, at: ContextPlace, theirs: string) => t.run`
+  ${putContext(t, scope, at, theirs, sql`excluded.upstream_context_id`)}`
+
+/** Under its thread's lock, at once: the message is taken, its sending has come to the call, and the context of theirs is named. */
+export const beginCall = (
   t: Tx,
   scope: Scope,
-  at: { cardId: string; grantId: string; contextId: string },
-  theirs: string,
-) => t.run`
-  update upstream_contexts set upstream_context_id = ${theirs}::text
-  where tenant_id = ${scope.tenantId}::uuid and card_id = ${at.cardId}::text and relay_grant_id = ${at.grantId}::text
-    and context_id = ${at.contextId}::text and upstream_context_id <> ${theirs}::text`
+  messageId: string,
+  at: ContextPlace & { made: string },
+  to: { hash: Buffer; until: Date; tries: number; runsUntil: Date | null },
+) => t.one<{ id: string }>`
+  with context as (${putContext(t, scope, at, at.made, THERE)}),
+  taken as (${takenMessage(scope, messageId, 'a2a', to.hash, to.until)}),
+  moved as (
+    update message_sendings set stage = 'calling', tries = ${to.tries}::integer, looks = 0, runs_until = ${to.runsUntil}::timestamptz
+    where tenant_id = ${scope.tenantId}::uuid and message_id = ${messageId}::text)
+  select id from context`
 
 /** Digests of what was told of a task. */
 export type Seen = { status?: string; artifacts?: Record<string, { parts: number; digest: string }> }
@@ -96,11 +116,12 @@ export const putTaskBehind = (
   scope: Scope,
   thread: { id: string; relay_grant_id: string },
   one: { taskId: string; followedBy: string },
-) => t.run`
+) => t.one<TaskBehind>`
   insert into upstream_tasks as k (thread_id, tenant_id, relay_grant_id, upstream_task_id, followed_by, created_at)
   values (${thread.id}::text, ${scope.tenantId}::uuid, ${thread.relay_grant_id}::text, ${one.taskId}::text, ${one.followedBy}::text, ${t.now}::timestamptz)
   on conflict (tenant_id, thread_id) do update set followed_by = excluded.followed_by, polls = 0, is_over = false,
-    seen = case when k.upstream_task_id = excluded.upstream_task_id then k.seen else '{}' end, upstream_task_id = excluded.upstream_task_id`
+    seen = case when k.upstream_task_id = excluded.upstream_task_id then k.seen else '{}' end, upstream_task_id = excluded.upstream_task_id
+  returning upstream_task_id, seen, is_over, followed_by, polls`
 
 export const noteSeen = (t: Tx, scope: Scope, threadId: string, seen: Seen, isOver: boolean) => t.run`
   update upstream_tasks set seen = ${JSON.stringify(seen)}::jsonb, is_over = ${isOver}::boolean

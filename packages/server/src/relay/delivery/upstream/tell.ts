@@ -5,47 +5,65 @@ import { Problem } from '@countersign/sdk'
 import type { Scope, Tx } from '../../../db/tx.ts'
 import { record } from '../../../events/event.ts'
 import { isEnded, type ResponseOutcome } from '../../model.ts'
-import { changeThread } from '../../threads/change.ts'
-import { acknowledge } from '../../threads/claim.ts'
-import { tellIfDenied } from '../../threads/gate.ts'
-import { type ArtifactInput, type ResponseInput, respondIn } from '../../threads/respond.ts'
-import { type CardRow, findMessage, lockThread, type ThreadRow } from '../../threads/sql.ts'
+import { changeThread, writeBefore } from '../../threads/change.ts'
+import { acknowledgeFirst } from '../../threads/claim.ts'
+import { isSaid, tellIfDenied } from '../../threads/gate.ts'
+import { type Answered, type ArtifactInput, type ResponseInput, respondTo } from '../../threads/respond.ts'
+import { type CardRow, findCard, findGrant, lockThread, type ThreadRow } from '../../threads/sql.ts'
 import type { DeliveryHouse } from '../house.ts'
 import { endRefused } from '../refused.ts'
-import { findSending, holdThreads } from '../sql.ts'
-import { contextBehind, markDirect, moveStage, noteSeen, putTaskBehind, renameContext, type Seen, taskBehind } from './sql.ts'
+import { findSent, holdThreads, type SentRow } from '../sql.ts'
+import { markDirect, moveStage, noteSeen, putTaskBehind, renameContext, type Seen, type TaskBehind, taskBehind } from './sql.ts'
 import { artifactOf, digestOf, payloadOf } from './words.ts'
 
 /** go_on: more is to come; turn: the caller's, or it is over; left: somebody else follows it now, or nobody listens any more. */
 export type Heard = 'go_on' | 'turn' | 'left'
-export type Call = { threadId: string; messageId: string; card: CardRow }
+/** `contextId`: theirs, as the request named it; '' where none was sent in this run. `isDirect`: that they answer without a task is known. */
+export type Call = { threadId: string; messageId: string; card: CardRow; contextId: string; isDirect: boolean }
 
 export async function hear(house: DeliveryHouse, t: Tx, scope: Scope, call: Call, said: StreamResponse): Promise<Heard> {
   const { threadId, messageId } = call
   const [thread] = await holdThreads(t, scope, [threadId])
-  const sending = await findSending(t, scope, messageId)
-  if (!thread || !sending || sending.stage === 'done') return 'left'
+  const message = await findSent(t, scope, messageId)
+  if (!thread || !message || message.stage === 'done') return 'left'
   if (isEnded(thread.state)) {
     await moveStage(t, scope, messageId, { stage: 'done' })
     await tellLate(t, scope, threadId, messageId)
     return 'left'
   }
   const payload = said.payload
-  if (payload?.$case === 'message') return hearMessage(house, t, scope, call, thread, payload.value)
+  const telling: Telling = { ...{ house, t, scope, call, message, seen: {} }, ...(await answeredOf(t, scope, thread)) }
+  if (payload?.$case === 'message') return hearMessage(telling, payload.value)
   const taskId = payload?.$case === 'task' ? payload.value.id : payload?.value.taskId
   if (!payload || !taskId) return 'go_on'
-  if (sending.stage === 'calling') await accept(house, t, scope, call, thread, { taskId, contextId: payload.value.contextId })
-  const behind = await taskBehind(t, scope, threadId)
+  const isNew = message.stage === 'calling'
+  const behind = isNew
+    ? await accept(telling, { taskId, contextId: payload.value.contextId })
+    : await taskBehind(t, scope, threadId)
   if (!behind || behind.followed_by !== messageId || behind.upstream_task_id !== taskId) return 'left'
-  const telling = { house, t, scope, call, seen: behind.seen }
+  telling.seen = behind.seen
   const heard = await hearOf(telling, payload)
+  await written(telling)
   await noteSeen(t, scope, threadId, telling.seen, heard === 'turn' && isOver(payload))
   if (heard === 'turn') await moveStage(t, scope, messageId, { stage: 'done' })
+  else if (isNew) await moveStage(t, scope, messageId, { stage: 'following' })
   return heard
 }
 
 type Payload = NonNullable<StreamResponse['payload']>
-type Telling = { house: DeliveryHouse; t: Tx; scope: Scope; call: Call; seen: Seen }
+/** With the thread as it is now, under its lock, and what is told with its next change. */
+type Telling = Answered & { house: DeliveryHouse; t: Tx; scope: Scope; call: Call; message: SentRow; seen: Seen }
+
+async function answeredOf(t: Tx, scope: Scope, thread: ThreadRow): Promise<Answered> {
+  const card = await findCard(t, scope, { id: thread.card_id })
+  // Shared since its thread was held.
+  const grant = await findGrant(t, scope, thread.relay_grant_id)
+  if (!card || !grant) throw new Error(`The card or the relay grant of thread ${thread.id} is not there.`)
+  return { thread, card, grant, before: [] }
+}
+
+/** What nothing came after is written by itself. */
+const written = ({ house, t, scope, before }: Telling): Promise<void> => writeBefore(house, t, scope, before.splice(0))
 
 async function hearOf(telling: Telling, payload: Payload): Promise<Heard> {
   if (payload.$case === 'artifactUpdate') {
@@ -65,50 +83,33 @@ const isOver = (payload: Payload): boolean => {
 }
 
 /** T5: what it is upstream is known from now on. */
-async function accept(
-  house: DeliveryHouse,
-  t: Tx,
-  scope: Scope,
-  call: Call,
-  thread: ThreadRow,
-  theirs: { taskId: string; contextId: string },
-): Promise<void> {
-  const { messageId, card } = call
-  await putTaskBehind(t, scope, thread, { taskId: theirs.taskId, followedBy: messageId })
+async function accept(telling: Telling, theirs: { taskId: string; contextId: string }): Promise<TaskBehind> {
+  const { t, scope, call, thread, card } = telling
+  const behind = await putTaskBehind(t, scope, thread, { taskId: theirs.taskId, followedBy: call.messageId })
   const at = { cardId: card.id, grantId: thread.relay_grant_id, contextId: thread.context_id }
-  if (theirs.contextId) {
-    await contextBehind(t, scope, at, theirs.contextId)
-    await renameContext(t, scope, at, theirs.contextId)
-  }
-  await taken(house, t, scope, call, thread)
-  await moveStage(t, scope, messageId, { stage: 'following' })
+  if (theirs.contextId && theirs.contextId !== call.contextId) await renameContext(t, scope, at, theirs.contextId)
+  await taken(telling)
+  return behind
 }
 
-async function taken(
-  house: DeliveryHouse,
-  t: Tx,
-  scope: Scope,
-  { threadId, messageId, card }: Call,
-  thread: ThreadRow,
-): Promise<void> {
-  const message = await findMessage(t, scope, threadId, messageId)
-  if (message && message.state !== 'delivered') await acknowledge(house, t, scope, card, thread, message, 'a2a')
+/** Settled now, and told with what the agent says. */
+async function taken(telling: Telling): Promise<void> {
+  const { t, scope, card, thread, message } = telling
+  if (message.state === 'delivered') return
+  const step = await acknowledgeFirst(t, scope, card, { thread, message }, 'a2a')
+  telling.before.push(step)
+  telling.thread = step.row
 }
 
 /** The whole answer, without a task (§12.33). */
-async function hearMessage(
-  house: DeliveryHouse,
-  t: Tx,
-  scope: Scope,
-  call: Call,
-  thread: ThreadRow,
-  said: NonNullable<TaskStatus['message']>,
-): Promise<Heard> {
-  await markDirect(t, scope, call.card.id)
+async function hearMessage(telling: Telling, said: NonNullable<TaskStatus['message']>): Promise<Heard> {
+  const { t, scope, call } = telling
+  if (!call.isDirect) await markDirect(t, scope, call.card.id)
   await moveStage(t, scope, call.messageId, { stage: 'done' })
-  await taken(house, t, scope, call, thread)
+  await taken(telling)
   const how = { artifacts: [], settlesNothing: true, client_message_id: said.messageId }
-  await respondOrFail(house, t, scope, call, () => ({ outcome: 'message', payload: payloadOf(said), ...how }))
+  await respondOrFail(telling, () => ({ outcome: 'message', payload: payloadOf(said), ...how }))
+  await written(telling)
   return 'turn'
 }
 
@@ -130,7 +131,7 @@ const ENDS: readonly TaskState[] = [
 
 async function tellStatus(telling: Telling, status: TaskStatus | undefined): Promise<Heard> {
   if (!status) return 'go_on'
-  const { house, t, scope, call, seen } = telling
+  const { house, t, scope, seen } = telling
   const { state, message } = status
   const outcome = OUTCOME[state]
   const isTurn = state === TaskState.TASK_STATE_CANCELED || (outcome !== undefined && outcome !== 'progress')
@@ -139,16 +140,15 @@ async function tellStatus(telling: Telling, status: TaskStatus | undefined): Pro
   if (seen.status === digest) return ENDS.includes(state) ? 'turn' : 'go_on'
   seen.status = digest
   if (state === TaskState.TASK_STATE_CANCELED) {
-    const thread = await lockThread(t, scope, call.threadId)
-    if (thread) {
-      const closed = { state: 'closed', outcome: 'canceled', reason: 'closed_by_owner', claimedUntil: null } as const
-      await changeThread(house, t, scope, thread, call.card, { ...closed, approval: null })
-    }
+    const closed = { state: 'closed', outcome: 'canceled', reason: 'closed_by_owner', claimedUntil: null } as const
+    const { thread, card, before } = telling
+    if (!isEnded(thread.state))
+      telling.thread = await changeThread(house, t, scope, thread, card, { ...closed, approval: null }, [], {}, before.splice(0))
     return 'turn'
   }
   if (outcome === undefined || (outcome === 'progress' && !message)) return isTurn ? 'turn' : 'go_on'
   const isSilent = Object.keys(seen.artifacts ?? {}).length > 0
-  await respondOrFail(house, t, scope, call, () => ({
+  await respondOrFail(telling, () => ({
     ...{ outcome, payload: payloadOf(message), artifacts: [], settlesNothing: true, hasArtifacts: isSilent },
     ...(message ? { client_message_id: message.messageId } : {}),
     ...(outcome === 'failed' ? { error: { code: 'agent_error', message: wordsOf(message) } } : {}),
@@ -195,7 +195,8 @@ function asInput(artifact: Artifact, how: { append: boolean; lastChunk: boolean 
   }
 }
 
-async function tellInput({ house, t, scope, call, seen }: Telling, piece: ArtifactInput): Promise<void> {
+async function tellInput(telling: Telling, piece: ArtifactInput): Promise<void> {
+  const { seen } = telling
   const before = piece.append ? seen.artifacts?.[piece.artifact_id] : undefined
   seen.artifacts = {
     ...seen.artifacts,
@@ -204,23 +205,32 @@ async function tellInput({ house, t, scope, call, seen }: Telling, piece: Artifa
       digest: digestOf(piece.parts, before?.digest),
     },
   }
-  await respondOrFail(house, t, scope, call, () => ({
+  await respondOrFail(telling, () => ({
     ...{ outcome: 'progress', payload: null, artifacts: [piece], settlesNothing: true },
   }))
 }
 
 /** What is no content of ours ends the thread where it was the last word, and is told where it was not (§10). */
-async function respondOrFail(house: DeliveryHouse, t: Tx, scope: Scope, call: Call, input: () => ResponseInput): Promise<void> {
+async function respondOrFail(telling: Telling, input: () => ResponseInput): Promise<void> {
+  const { house, t, scope, call } = telling
   let outcome: ResponseOutcome = 'message'
+  // An earlier piece of the same answer was the last that could be told.
+  if (isEnded(telling.thread.state)) return
   try {
     const made = input()
     outcome = made.outcome
-    await respondIn(house, t, scope, call.threadId, 'a2a', made)
+    await respondTo(house, t, scope, telling, 'a2a', made)
   } catch (error) {
-    if (await tellIfDenied(house, t, scope, error)) return endRefused(house, t, scope, call.threadId, call.card)
-    if (!(error instanceof Problem) || !['validation_failed', 'body_too_large'].includes(error.code)) throw error
-    await tellInvalid(t, scope, call)
-    if (outcome !== 'progress') await failThread(house, t, scope, call, UNREADABLE)
+    if (!isSaid(error)) throw error
+    // What came before the answer stands, whatever becomes of it.
+    await written(telling)
+    if (await tellIfDenied(house, t, scope, error)) await endRefused(house, t, scope, call.threadId, call.card)
+    else {
+      if (!['validation_failed', 'body_too_large'].includes((error as Problem).code)) throw error
+      await tellInvalid(t, scope, call)
+      if (outcome !== 'progress') await failThread(house, t, scope, call, UNREADABLE)
+    }
+    telling.thread = (await lockThread(t, scope, call.threadId)) ?? telling.thread
   }
 }
 
