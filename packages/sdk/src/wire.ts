@@ -3802,6 +3802,14 @@ export type StandingPermission = {
   state: 'draft' | 'active' | 'ended'
   /** Of the policies in which it stands. */
   version: number
+  /** What it allows: messages to the agent, or its answers. */
+  actions: string[]
+  /** null: what names none. */
+  skill: string | null
+  /** What a fact may be at most. */
+  ceilings: { [member: string]: number }
+  /** Facts that have to be as they were when people were asked. */
+  facts: { [member: string]: Json }
   until: string | null
   /** The permit in words. */
   says: string

@@ -32,8 +32,10 @@ test('R79 a draft allows nothing; activated it lets pass what it names up to its
   const made = await draft(relay)
   expect([made.status, made.body.state]).toEqual([201, 'draft'])
   expect(made.body.text).toContain('context.facts.amount <= 1000')
+  const says = { actions: ['thread.start', 'thread.send'], skill: 'pay', ceilings: { amount: 1_000 }, facts: {} }
+  expect(made.body).toMatchObject(says)
   expect((await pay(10)).state).toBe('awaiting_approval')
-  expect((await house.bob.get(path)).body.data).toMatchObject([{ id: made.body.id, state: 'draft' }])
+  expect((await house.bob.get(path)).body.data).toMatchObject([{ id: made.body.id, state: 'draft', ...says }])
   const dry = await house.bob.post(`/api/v1/policies/${made.body.version}/dry-run`, {})
   expect(dry.body.changed).toContainEqual(
     expect.objectContaining({

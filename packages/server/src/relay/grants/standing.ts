@@ -14,9 +14,10 @@ import { EVERY, findTask } from '../../tasks/sql.ts'
 import { findMessageAsk } from '../asks/sql.ts'
 import type { RelayHouse } from '../house.ts'
 import { enterThing } from '../party.ts'
+import { type Said, saidOf } from './standing-said.ts'
 
 export type StandingInput = { task_id: string; ceilings?: Record<string, number> | undefined; for_seconds: number }
-export type Standing = {
+export type Standing = Said & {
   id: string
   state: 'draft' | 'active' | 'ended'
   /** In which it stands: the active one, or the draft. */
@@ -109,8 +110,10 @@ async function findDraft(t: Tx, scope: Scope, id: string): Promise<{ version: nu
 }
 
 const shownOf = (id: string, version: number, state: Standing['state'], text: string): Standing => {
-  const [shown] = showPolicies(readPolicies(text).policies)
-  return { id, state, version, until: shown?.until ?? null, says: shown?.says ?? '', text }
+  const [policy] = readPolicies(text).policies
+  if (!policy) throw new Error(`The policy ${id} is there and cannot be read.`)
+  const [shown] = showPolicies([policy])
+  return { id, state, version, ...saidOf(policy.json), until: shown?.until ?? null, says: shown?.says ?? '', text }
 }
 
 type Asked = {
