@@ -21,7 +21,6 @@ type Props = {
   events: readonly ThreadEvent[]
   side: Side
   who: Who
-  nameOf: (id: string) => string
   now: number
 }
 
@@ -35,7 +34,7 @@ const OUTCOMES: Record<NonNullable<ThreadMessage['outcome']>, string | null> = {
   rejected: t('rejected'),
 }
 
-export function Conversation({ messages, events, side, who, nameOf, now }: Props) {
+export function Conversation({ messages, events, side, who, now }: Props) {
   // Pieces of artifacts are shown whole, in a place of their own.
   const said = messages.filter(({ kind }) => kind !== 'artifact')
   return (
@@ -45,7 +44,7 @@ export function Conversation({ messages, events, side, who, nameOf, now }: Props
       <ol className="flex min-w-0 flex-col gap-3">
         {said.map((message) => (
           <li key={message.id} className={`flex min-w-0 ${message.side === side ? 'sm:pl-10' : 'sm:pr-10'}`}>
-            <Said {...{ message, now, nameOf }} side={side} from={who(message.side)} decided={decidedOf(events, message)} />
+            <Said {...{ message, now }} side={side} from={who(message.side)} decided={decidedOf(events, message)} />
           </li>
         ))}
       </ol>
@@ -58,11 +57,10 @@ type SaidProps = {
   side: Side
   from: string
   decided: Decided
-  nameOf: (id: string) => string
   now: number
 }
 
-function Said({ message, side, from, decided, nameOf, now }: SaidProps) {
+function Said({ message, side, from, decided, now }: SaidProps) {
   const { payload_state: payload, parts, outcome, skill } = message
   const word = outcome === null ? null : OUTCOMES[outcome]
   return (
@@ -94,15 +92,15 @@ function Said({ message, side, from, decided, nameOf, now }: SaidProps) {
           {payload === 'erased' ? t('The content was erased.') : t('The content is gone: its time was over.')}
         </p>
       )}
-      <Judgement decided={decided} hash={message.payload_hash} side={side} nameOf={nameOf} />
+      <Judgement decided={decided} hash={message.payload_hash} side={side} />
     </article>
   )
 }
 
-type JudgementProps = { decided: Decided; hash: string; side: Side; nameOf: (id: string) => string }
+type JudgementProps = { decided: Decided; hash: string; side: Side }
 
 /** Decision and receipt of one message. */
-function Judgement({ decided, hash, side, nameOf }: JudgementProps) {
+function Judgement({ decided, hash, side }: JudgementProps) {
   const { outcome, policies, version, asked } = decided
   return (
     <details className="border-t border-line pt-2 text-sm">
@@ -119,15 +117,6 @@ function Judgement({ decided, hash, side, nameOf }: JudgementProps) {
             {t('{policies}, in version {version} of the policies.', { policies: policies.join(', ') || t('no policy'), version })}
           </p>
         )}
-        {asked?.answered.map((one) => (
-          <p key={`${one.user_id} ${one.at}`}>
-            {t('{name}: {answer}, proved by {assurance}.', {
-              name: one.user_id === null ? t('Somebody') : visible(nameOf(one.user_id)),
-              answer: wireWord(one.type),
-              assurance: wireWord(one.assurance),
-            })}
-          </p>
-        ))}
         {asked?.taskId && asked.side === side && (
           <>
             <Link href={paths.task(asked.taskId)} className="self-start underline underline-offset-4">

@@ -15,17 +15,14 @@ const EVENTS = [
     policy_ids: ['two-eyes'],
     policy_version: 3,
   }),
-  event(4, 'approval.decided', {
-    ...{ task_id: 'task_1', side: 'owner', decision: 'agreed' },
-    answered: { dec_1: { user_id: 'usr_1', type: 'accept', assurance: 'session', at: '2026-11-23T09:01:00Z' } },
-  }),
+  event(4, 'approval.decided', { task_id: 'task_1', side: 'owner', decision: 'agreed' }),
   event(5, 'message.accepted', { message_id: 'msg_2', decision: 'allow', policy_ids: ['shipped'], policy_version: 4 }),
 ]
 
 test('R75 beside each message stands what was decided of it, of the first what was decided of its thread', () => {
   expect(decidedOf(EVENTS, { id: 'msg_1', sequence: 2 })).toMatchObject({
     ...{ outcome: 'ask', policies: ['two-eyes'], version: 3 },
-    asked: { taskId: 'task_1', side: 'owner', decision: 'agreed', answered: [{ user_id: 'usr_1', type: 'accept' }] },
+    asked: { taskId: 'task_1', side: 'owner', decision: 'agreed' },
   })
   expect(decidedOf(EVENTS, { id: 'msg_2', sequence: 5 })).toEqual({
     ...{ outcome: 'allow', policies: ['shipped'], version: 4, asked: null },

@@ -6,7 +6,6 @@ export type Asked = {
   side: string
   /** Null: it waits. */
   decision: string | null
-  answered: { user_id: string | null; type: string; assurance: string; at: string }[]
 }
 export type Decided = { outcome: string | null; policies: string[]; version: number | null; asked: Asked | null }
 
@@ -42,7 +41,6 @@ export function decidedOf(events: readonly ThreadEvent[], message: Pick<ThreadMe
           taskId,
           side: text(requested.data.side) ?? 'owner',
           decision: text(ended?.data.decision),
-          answered: Object.values((ended?.data.answered ?? {}) as Record<string, Asked['answered'][number]>),
         }
       : null,
   }

@@ -160,12 +160,10 @@ function Start({ card, token, again, onStarted }: StartProps) {
 
 /** The thread from one side. */
 function Seen({ id, given, token }: { id: string; given?: Reader; token: string }) {
-  const me = useUser()
   const now = useNow()
   const { reader, thread, messages, events, artifacts, query, error } = useThread(id, given)
   if (!thread || !reader) return error ? <Refusal error={error} /> : <p className="text-muted">{t('Loading…')}</p>
   const who = (side: Side) => (side === 'caller' ? thread.caller.label : thread.agent)
-  const nameOf = (one: string) => (one === me.id ? t('You') : one)
   const refresh = () => void query.refetch()
   return (
     <>
@@ -180,7 +178,7 @@ function Seen({ id, given, token }: { id: string; given?: Reader; token: string 
       <p role="status" className="text-sm text-muted">
         <AgentText text={nextOf(thread, reader.side, undefined)} />
       </p>
-      <Conversation {...{ messages, events, who, nameOf, now }} side={reader.side} />
+      <Conversation {...{ messages, events, who, now }} side={reader.side} />
       <Artifacts artifacts={artifacts} messages={messages} />
       {reader.side === 'owner' && isOpen(thread) && thread.state !== 'awaiting_approval' && (
         <ThreadAnswer id={id} client={reader.client} onSent={refresh} />
