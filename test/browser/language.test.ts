@@ -94,7 +94,7 @@ const PLACES = [
   ...['/routing', '/routing/people', '/channels', '/channels/endpoints', '/channels/slack', '/channels/mail', '/channels/embeds'],
   ...['/settings', '/settings/tasks', '/tenants', '/installation', '/keyring'],
   ...['/connections', '/providers', '/grants', '/grants/new', '/traffic'],
-  ...['/threads', '/undelivered', '/relay-grants', '/connection-requests', '/cards', '/cards/new', '/listing'],
+  ...['/threads', '/undelivered', '/relay-grants', '/connection-requests', '/cards', '/cards/new', '/cards/import', '/listing'],
 ]
 
 test('T164 a language is one file: in another one no word of the pages stands outside of a message', {

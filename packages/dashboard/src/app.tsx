@@ -85,6 +85,7 @@ const RelayGrantsPage = later('RelayGrantsPage', () => import('./relay/relay-gra
 const AgentPage = later('AgentPage', () => import('./relay/agent-page.tsx'))
 const CardPage = later('CardPage', () => import('./relay/card-page.tsx'))
 const CardsPage = later('CardsPage', () => import('./relay/cards-page.tsx'))
+const ImportCardPage = later('ImportCardPage', () => import('./relay/import-card-page.tsx'))
 const ListingPage = later('ListingPage', () => import('./relay/listing-page.tsx'))
 const NewCardPage = later('NewCardPage', () => import('./relay/new-card-page.tsx'))
 const TryPage = later('TryPage', () => import('./relay/try-page.tsx'))
@@ -172,6 +173,7 @@ function Inside() {
             <Route path="/connection-requests/:id">{({ id }) => <ConnectionRequestPage key={id} id={id} />}</Route>
             <Route path="/cards" component={CardsPage} />
             <Route path="/cards/new" component={NewCardPage} />
+            <Route path="/cards/import" component={ImportCardPage} />
             <Route path="/cards/:id">{({ id }) => <CardPage key={id} id={id} />}</Route>
             <Route path="/cards/:id/try">{({ id }) => <TryPage key={id} id={id} />}</Route>
             <Route path="/listing" component={ListingPage} />

@@ -72,6 +72,7 @@ export const paths = {
   connectionRequest: (id: string) => `/connection-requests/${encodeURIComponent(id)}`,
   cards: () => '/cards',
   newCard: () => '/cards/new',
+  importCard: () => '/cards/import',
   card: (id: string) => `/cards/${encodeURIComponent(id)}`,
   tryCard: (id: string) => `/cards/${encodeURIComponent(id)}/try`,
   listing: () => '/listing',

@@ -12,6 +12,7 @@ import { imageOf } from '../image.ts'
 import { useLive } from '../live.tsx'
 import { useUser } from '../me.ts'
 import { paths } from '../paths.ts'
+import { AllowFromNowOn } from '../relay/allow-from-now-on.tsx'
 import { NoticesCard } from '../routing/notices-card.tsx'
 import { hidesParts, RevealCard, type Revealed } from '../routing/reveal-card.tsx'
 import { Changes } from '../talk/changes.tsx'
@@ -129,6 +130,7 @@ function TaskView({ task, shown }: Read) {
             />
           )}
           <Votes task={task} />
+          <AllowFromNowOn task={task} payload={member('payload')} />
           <TaskActs task={task} />
           {isOver && <Erase task={task} />}
           <NoticesCard task={task} />

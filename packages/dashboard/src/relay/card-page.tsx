@@ -23,6 +23,7 @@ import { Refusal } from '../ui/refusal.tsx'
 import { CardEditor } from './card-editor.tsx'
 import { CardVersions } from './card-versions.tsx'
 import { DeliveryCard } from './delivery-card.tsx'
+import { DomainsCard } from './domains-card.tsx'
 import { InboxCard } from './inbox-card.tsx'
 import { CardBadge, LIVE, ListingBadge, useRelayAct, visibilityWord } from './words.tsx'
 
@@ -85,6 +86,7 @@ export function CardPage({ id }: { id: string }) {
                 <div className="flex min-w-0 flex-col gap-5">
                   <InboxCard slug={card.slug} />
                   <DeliveryCard card={card} />
+                  <DomainsCard card={card} />
                 </div>
               </div>
             </>

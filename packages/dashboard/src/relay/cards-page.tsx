@@ -1,4 +1,4 @@
-// The cards of our agents (relay.md R128): how each stands, whether it is found, and the way to a new one.
+// The cards of our agents (relay.md R128): how each stands, whether it is found, and the ways to a new one.
 import type { Card } from '@countersign/sdk'
 import { Link, useLocation } from 'wouter'
 import { api } from '../api.ts'
@@ -22,6 +22,7 @@ export function CardsPage() {
   const now = useNow()
   const [, go] = useLocation()
   const closed = closedTo(me, 'card.read', t('see cards'))
+  const publish = closedTo(me, 'card.publish', t('publish cards'))
   const { rows, query } = useList<Card>(
     ['relay', 'cards'],
     (cursor) => api.call('GET /cards', { query: { limit: 50, cursor } }),
@@ -37,9 +38,14 @@ export function CardsPage() {
     <CardsFrame
       title={t('Our cards')}
       aside={
-        <Button tone="primary" reason={closedTo(me, 'card.publish', t('publish cards'))} onClick={() => go(paths.newCard())}>
-          {t('New card')}
-        </Button>
+        <div className="flex flex-wrap gap-2">
+          <Button reason={publish} onClick={() => go(paths.importCard())}>
+            {t('Import a card')}
+          </Button>
+          <Button tone="primary" reason={publish} onClick={() => go(paths.newCard())}>
+            {t('New card')}
+          </Button>
+        </div>
       }
     >
       <Refusal error={query.error} />

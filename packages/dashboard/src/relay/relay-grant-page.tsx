@@ -18,6 +18,7 @@ import { Described, type Row } from '../ui/described.tsx'
 import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
 import { RelayGrantActs } from './relay-grant-acts.tsx'
+import { StandingCard } from './standing-card.tsx'
 import { AskedGiven } from './terms.tsx'
 import { LIVE, RelayGrantBadge } from './words.tsx'
 
@@ -65,6 +66,7 @@ export function RelayGrantPage({ id }: { id: string }) {
             </div>
             <div className="flex min-w-0 flex-col gap-5">
               <UsageCard grant={grant} />
+              <StandingCard grant={grant} now={now} />
               <FactsCard grant={grant} />
             </div>
           </div>

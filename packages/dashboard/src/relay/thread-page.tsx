@@ -19,6 +19,7 @@ import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
 import { Artifacts, Conversation } from './conversation.tsx'
 import { type LiveState, type Reader, type Side, useThread } from './reading.ts'
+import { callWord, Ringing, rings, ringsNext, ringsUntil } from './ringing.tsx'
 import { nextOf } from './story.ts'
 import { ThreadAnswer } from './thread-answer.tsx'
 import { ThreadTimeline } from './thread-timeline.tsx'
@@ -73,6 +74,8 @@ function Whole({ view, reader, thread }: { view: View; reader: Reader; thread: S
   const who = (of: Side) => (of === 'caller' ? thread.caller.label : thread.agent)
   const own = side === 'owner'
   const refresh = () => void query.refetch()
+  const isRinging = rings(thread)
+  const until = ringsUntil(events)
   return (
     <>
       <div className="flex flex-wrap items-start justify-between gap-3">
@@ -80,6 +83,7 @@ function Whole({ view, reader, thread }: { view: View; reader: Reader; thread: S
           <AgentText text={own ? thread.caller.label : thread.agent} />
         </h1>
         <div className="flex flex-wrap items-center gap-2 pt-1">
+          {isRinging && <Badge tone="warn">{t('Rings')}</Badge>}
           <ThreadBadge thread={thread} />
           <LiveBadge state={live} />
         </div>
@@ -101,9 +105,10 @@ function Whole({ view, reader, thread }: { view: View; reader: Reader; thread: S
           </Link>
         </Banner>
       )}
+      {isRinging && <Ringing {...{ thread, side, until, now }} client={reader.client} onSent={refresh} />}
       <div className="grid grid-cols-1 items-start gap-5 lg:grid-cols-[1fr_minmax(20rem,24rem)]">
         <div className="flex min-w-0 flex-col gap-5">
-          <Conversation {...{ messages, events, side, who, nameOf, now }} />
+          <Conversation {...{ messages, events, side, who, now }} />
           <More query={query} />
           {own && isOpen(thread) && thread.state !== 'awaiting_approval' && (
             <ThreadAnswer id={thread.id} client={reader.client} onSent={refresh} />
@@ -113,7 +118,7 @@ function Whole({ view, reader, thread }: { view: View; reader: Reader; thread: S
           <Artifacts artifacts={artifacts} messages={messages} />
           <ThreadTimeline
             {...{ events, now }}
-            next={nextOf(thread, side, waiting)}
+            next={isRinging ? ringsNext(side, until) : nextOf(thread, side, waiting)}
             inAudit={own && Object.hasOwn(me.may, 'event.list')}
             inDeliveries={own && Object.hasOwn(me.may, 'delivery.read')}
             whoOf={({ actor }) =>
@@ -191,6 +196,7 @@ function FactsCard({ thread, side }: { thread: Shown; side: Side }) {
       </Link>,
     ],
     ...(thread.skill === null ? [] : [[t('Skill'), <AgentText key="skill" text={thread.skill} />] as Row]),
+    ...(thread.live ? [[t('Call'), callWord(thread)] as Row] : []),
     [t('Context'), <AgentText key="context" text={thread.context_id} />],
     ...(thread.operation_id === null ? [] : [[t('Operation'), <AgentText key="operation" text={thread.operation_id} />] as Row]),
     ...(thread.reference_thread_ids.length === 0
