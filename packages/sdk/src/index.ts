@@ -45,6 +45,7 @@ export {
   relay,
   type SendMessage,
   type StartThread,
+  type ThreadEndpoints,
   type WaitOptions,
 } from './relay/relay.ts'
 export {

@@ -4,11 +4,19 @@
 import type { ClientOptions, Countersign, RequestOptions } from '../client.ts'
 import type { RouteBody } from '../shapes.ts'
 import type { CallOptions } from '../transport.ts'
-import type { AcceptedMessage, Thread, ThreadArtifact, ThreadMessage } from '../wire.ts'
+import type {
+  AcceptedMessage,
+  Thread,
+  ThreadArtifact,
+  ThreadCallback,
+  ThreadEndpoint,
+  ThreadEndpointMade,
+  ThreadMessage,
+} from '../wire.ts'
 import { type EventsOptions, followThread, isEnded, type NumberedEvent } from './events.ts'
 import { holdTokens } from './tokens.ts'
 
-/** What begins a thread: `text`, `data` or `parts`, and what goes with it. */
+/** What begins a thread: `text`, `data` or `parts`, and what goes with it; `callback` says where to tell of it. */
 export type StartThread = RouteBody<'POST /agents/:slug/threads'>
 /** What goes on with one. */
 export type SendMessage = RouteBody<'POST /threads/:id/messages'>
@@ -36,6 +44,15 @@ export type WaitOptions = {
   signal?: AbortSignal
 }
 
+/** Where a thread tells of itself: signed requests, which `verifyWebhook` checks. By an agent's key or a thread token; a relay token names one with a start or a message alone. */
+export type ThreadEndpoints = {
+  list(threadId: string, options?: RequestOptions): Promise<ThreadEndpoint[]>
+  /** The same address again is the same endpoint. A secret that was made stands in this answer alone. */
+  create(threadId: string, callback: ThreadCallback, options?: OnceOptions): Promise<ThreadEndpointMade>
+  /** What waits for it goes nowhere. */
+  delete(threadId: string, which: { endpoint_id: string } | { url: string }, options?: OnceOptions): Promise<void>
+}
+
 /** Threads with agents of other owners, by one credential. */
 export type Relay = {
   /** Starts a thread. With `want_thread_token` (a relay token needs it to read) the token is kept here and used for this thread. */
@@ -53,6 +70,7 @@ export type Relay = {
   close(threadId: string, options?: OnceOptions & { reason?: string }): Promise<Thread>
   /** Takes a message back that nobody has yet. */
   withdraw(threadId: string, messageId: string, options?: OnceOptions): Promise<ThreadMessage>
+  readonly endpoints: ThreadEndpoints
   /** Goes on with a thread whose token was kept elsewhere. */
   hold(threadId: string, threadToken: string, expiresAt?: string): void
 }
@@ -135,6 +153,15 @@ export function relay(url: string | undefined, credential: string | null | undef
     },
     withdraw: (id, mid, once = {}) =>
       tokens.own.call('POST /threads/:id/messages/:mid/withdraw', { params: { id, mid }, ...sending(once) }),
+    endpoints: {
+      list: async (id, call = {}) =>
+        (await (await tokens.of(id)).call('GET /threads/:id/endpoints', { ...at(id), ...call })).data,
+      create: async (id, body, once = {}) =>
+        (await tokens.of(id)).call('POST /threads/:id/endpoints', { ...at(id), body, ...sending(once) }),
+      async delete(id, which, once = {}) {
+        await (await tokens.of(id)).call('DELETE /threads/:id/endpoints', { ...at(id), query: which, ...sending(once) })
+      },
+    },
     hold: (id, token, expiresAt) => tokens.hold(id, token, expiresAt),
   }
 }

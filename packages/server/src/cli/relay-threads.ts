@@ -1,7 +1,11 @@
-// countersign relay start, send, thread, tail, close, inbox: threads as either side sees them. Every text of a message is shown inert, and marked with its side.
+// countersign relay start, send, thread, tail, close, inbox: threads as either side sees them. Every text of a message is shown inert, and marked with its side. A secret that signs
+// what a thread tells comes from the environment or a pipe, or is made by the server and shown once.
+import { readFileSync } from 'node:fs'
 import { type RouteAnswer, relay } from '@countersign/sdk'
 import type { Command } from 'commander'
+import { processContext } from '../main/config.ts'
 import { asLine, plain, plainLines, print, table, usage } from './output.ts'
+import { needPrivateLine } from './private-line.ts'
 import type { Door } from './tasks.ts'
 import { parseJson, parseNumber, readObject } from './words.ts'
 
@@ -9,7 +13,8 @@ type Thread = RouteAnswer<'GET /threads/:id'>
 type Message = RouteAnswer<'GET /threads/:id/messages'>['data'][number]
 type Accepted = RouteAnswer<'POST /threads/:id/messages'>
 type Waiting = RouteAnswer<'GET /agents/:slug/inbox'>['data'][number]
-type SayOptions = { data?: string; file?: string; skill?: string; wait?: string; key?: string }
+type SayOptions = { data?: string; file?: string; skill?: string; wait?: string; key?: string } & CallbackOptions
+type CallbackOptions = { callback?: string; events?: string; secretFromEnv?: string; secretFromStdin?: true }
 
 const callsOf = (door: Door) => relay(undefined, null, { client: door.client() })
 
@@ -23,12 +28,16 @@ export function threadCommands(group: Command, door: Door): void {
         ...(context === undefined ? {} : { context_id: context }),
         ...(wantToken ? { want_thread_token: true } : {}),
       }
-      const body = { ...contentOf(text, options), ...more }
+      const body = { ...contentOf(text, options), ...callbackOf(door, options), ...more }
       print(door.output(), await callsOf(door).start(agent, body, onceOf(options)), accepted)
     })
   saying(group.command('send <thread> [text]').description('go on with a thread')).action(
     async (id: string, text: string | undefined, options: SayOptions) =>
-      print(door.output(), await callsOf(door).send(id, contentOf(text, options), onceOf(options)), accepted),
+      print(
+        door.output(),
+        await callsOf(door).send(id, { ...contentOf(text, options), ...callbackOf(door, options) }, onceOf(options)),
+        accepted,
+      ),
   )
   group
     .command('thread <thread>')
@@ -81,6 +90,10 @@ const saying = (command: Command): Command =>
     .option('--skill <id>', 'one of the skills on the card')
     .option('--wait <seconds>', 'wait so long for the answer, at most 25')
     .option('--key <text>', 'idempotency key: under the same one it acts once')
+    .option('--callback <url>', 'tell of the thread there, signed; its secret is made and shown once, unless you bring one')
+    .option('--events <names>', 'with --callback: thread.*, artifact.completed …, with commas between; all where left out')
+    .option('--secret-from-env <name>', 'with --callback: the secret stands in this variable')
+    .option('--secret-from-stdin', 'with --callback: the secret is piped in')
 
 function contentOf(text: string | undefined, { data, file, skill, wait }: SayOptions): object {
   if ([text, data, file].filter((one) => one !== undefined).length !== 1) throw usage('Give a text, --data or --file.')
@@ -90,13 +103,34 @@ function contentOf(text: string | undefined, { data, file, skill, wait }: SayOpt
   return { ...said, ...(skill === undefined ? {} : { skill }), ...sync }
 }
 
+function callbackOf(door: Door, { callback, events, secretFromEnv, secretFromStdin, file }: SayOptions): object {
+  if (callback === undefined) {
+    if (events ?? secretFromEnv ?? secretFromStdin) throw usage('Say with --callback where to.')
+    return {}
+  }
+  if (secretFromStdin && file === '-') throw usage('Only one thing is piped in: --file - or --secret-from-stdin.')
+  const secret = secretOf(secretFromEnv, secretFromStdin)
+  if (secret !== null) needPrivateLine(door.client())
+  const heard = events === undefined ? {} : { events: events.split(',').map((one) => one.trim()) }
+  return { callback: { url: callback, ...heard, ...(secret === null ? { generate_secret: true } : { secret }) } }
+}
+
+function secretOf(fromEnv: string | undefined, fromStdin: true | undefined): string | null {
+  if (fromEnv !== undefined && fromStdin) throw usage('Take the secret from one place: --secret-from-env or --secret-from-stdin.')
+  const text = fromStdin ? readFileSync(0, 'utf8') : fromEnv === undefined ? null : (processContext().env[fromEnv] ?? '')
+  if (text !== null && text.trim() === '') throw usage(fromStdin ? 'Nothing was piped in.' : `${fromEnv} is not set.`)
+  return text === null ? null : text.trim()
+}
+
 const onceOf = ({ key }: SayOptions) => (key === undefined ? {} : { idempotencyKey: key })
 
-const accepted = ({ thread_id: id, state, approval, thread_access_token: token, response }: Accepted): string =>
+const accepted = ({ thread_id: id, state, approval, thread_access_token: token, response, callback }: Accepted): string =>
   [
     `${id}  ${response?.state ?? state}`,
     ...(approval ? [`people have to agree first: ${plain(approval.url)}`] : []),
     ...(token ? [token, 'Keep it now: it is not shown again.'] : []),
+    ...(callback ? [`told at ${callback.endpoint_id}`] : []),
+    ...(callback?.secret ? [callback.secret, 'Keep it now: it is not shown again.'] : []),
     ...(response ? response.parts.map((part) => `  ${partLine(part)}`) : []),
   ].join('\n')
 

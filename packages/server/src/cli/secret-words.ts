@@ -10,7 +10,7 @@ const OWN = /cs_(?:live|test)_[a-z]{3}_[0-9A-Za-z]{20,}|whsec_[A-Za-z0-9+/]{20,}
 
 /** Options that are called like a secret and name something else: an idempotency key, an id, a public key. */
 const NAMES: Readonly<Record<string, readonly string[]>> = {
-  '--key': ['tasks create', 'evidence', 'audit verify'],
+  '--key': ['tasks create', 'evidence', 'audit verify', 'relay start', 'relay send'],
 }
 
 /** Words behind `--` belong to somebody else's program. */

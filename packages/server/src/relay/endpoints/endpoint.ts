@@ -10,7 +10,7 @@ import { findThread, lockThread, shareGrant, type ThreadRow } from '../threads/s
 import { tellThread } from '../threads/tell.ts'
 import type { CallbackWishes, PreparedCallback, ShownCallback } from './house.ts'
 import { judgeSubscribe } from './judge.ts'
-import { countEvent, markThread } from './sql.ts'
+import { countEvent, markThread, unmarkThread } from './sql.ts'
 
 type House = Pick<RelayHouse, 'callbacks'>
 export type Put = { endpoint: ShownCallback; secret: string | null; replaced: boolean }
@@ -113,6 +113,13 @@ export const removeEndpoint = <T>(
     const thread = await seen(t, scope, threadId)
     return show(await house.callbacks.remove(t, scope, placeOf(thread), which))
   })
+}
+
+/** With the contents of its thread: where its caller wanted to be told, and what is stored of what was sent to either side (R100, R109). */
+export async function forgetTelling(house: House, t: Tx, scope: Scope, threadId: string): Promise<void> {
+  await house.callbacks.remove(t, scope, { boundTo: threadId, side: 'caller' }, 'all')
+  await house.callbacks.forget(t, scope, threadId)
+  await unmarkThread(t, scope, threadId)
 }
 
 /** Endpoints of a thread are the caller's: the owner's side has those of its card. */

@@ -120,6 +120,8 @@ export type Callbacks = {
     binding: Binding,
     which: { id: string } | { url: string } | { clientId: string } | 'all',
   ): Promise<number>
+  /** What was said about a key, of both sides: unreadable from the commit on, also to what is still to be sent again. */
+  forget(t: Tx, scope: Scope, key: string): Promise<void>
   deliver(t: Tx, scope: Scope, told: CallerTelling): Promise<{ id: string; endpoint_id: string }[]>
   deliveries(
     t: Tx,

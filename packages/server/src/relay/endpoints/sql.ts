@@ -5,6 +5,9 @@ import type { Scope, Tx } from '../../db/tx.ts'
 export const markThread = (t: Tx, scope: Scope, id: string) => t.run`
   update threads set has_endpoints = true where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and not has_endpoints`
 
+export const unmarkThread = (t: Tx, scope: Scope, id: string) => t.run`
+  update threads set has_endpoints = false where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and has_endpoints`
+
 /** Room for one more event, without a change of the thread: how long it has been idle stays as it is. */
 export const countEvent = (t: Tx, scope: Scope, id: string) => t.run`
   update threads set sequence = sequence + 1 where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`

@@ -1,5 +1,6 @@
 // Erasures of what agents said (relay.md R109): planned with counts, confirmed, done at once by a job, and told with a signed receipt. Takes the contents of threads, what repeats
-// them in questions to people, in stored deliveries and in exports; leaves envelopes, hashes, decisions and the record, which verifies as before. A hold stops it.
+// them in questions to people, in stored deliveries and in exports, and where they told; of another tenant's threads what one's own side keeps: what it held back, its questions, its
+// exports. Leaves envelopes, hashes, decisions and the record, which verifies as before. A hold stops it.
 import { enqueue } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
 import { type Scope, systemScope } from '../../db/scope.ts'
@@ -11,6 +12,8 @@ import { eraseSubject } from '../../identity/keys-at-rest/erasure/erase.ts'
 import { newId } from '../../std/id.ts'
 import { eraseIn } from '../../tasks/erasure/erase.ts'
 import { withdrawAsksOfThreads } from '../asks/ask.ts'
+import { forgetTelling } from '../endpoints/endpoint.ts'
+import { endKept } from '../held/end.ts'
 import { heldSubject } from '../holds/hold.ts'
 import { heldAmong, isHeld, ownsThing } from '../holds/sql.ts'
 import type { RelayHouse } from '../house.ts'
@@ -30,6 +33,8 @@ import {
   finishIfRunning,
   holdsOf,
   insertErasure,
+  keepsOf,
+  keptAbout,
   listErasures,
   namesOf,
   noteErasure,
@@ -37,7 +42,6 @@ import {
   replanIfPlanned,
   type Subject,
   tasksAbout,
-  threadsAbout,
 } from './sql.ts'
 
 export const ERASE = 'relay.erase'
@@ -58,6 +62,7 @@ const STAYS = [
   'Decisions and receipts, which hold digests alone.',
   'The record, which holds no contents and whose seals would break.',
   'What the other side took out or wrote down elsewhere, and what it keeps of questions to its own people.',
+  'Of a thread that another tenant keeps: what was accepted there, which that tenant erases, and a question about an answer that still waits for people.',
 ]
 
 export type Erasure = ErasureRow & { stays: readonly string[] }
@@ -77,7 +82,7 @@ export const planErasure = (house: RelayHouse, scope: Scope, input: { subject: S
           },
         ],
       })
-    if (!(await ownsThing(t, scope, id))) throw new Problem('not_found')
+    if (!(await ownsThing(t, scope, id)) && !(await keepsOf(t, scope, id)).some) throw new Problem('not_found')
     await refuseHeld(t, scope, id)
     const plan = await countAbout(t, scope, id)
     const made = await insertErasure(t, scope, { id: newId('ers', t.now.getTime()), subject, subject_id: id, plan })
@@ -166,7 +171,7 @@ export async function runErasure(house: RelayHouse, tenantId: string, id: string
   if ((await tx(house.db, scope, (t) => dropExports(t, names))).running > 0) return false
   let counts = row.counts ?? NONE
   for (let after = ''; ; ) {
-    const found = await tx(house.db, scope, (t) => threadsAbout(t, scope, row.subject_id, after, BATCH), { readOnly: true })
+    const found = await tx(house.db, scope, (t) => keptAbout(t, scope, row.subject_id, after, BATCH), { readOnly: true })
     for (const thread of found) {
       signal?.throwIfAborted()
       const before: Counts = counts
@@ -203,7 +208,7 @@ async function eraseOne(house: RelayHouse, t: Tx, scope: Scope, id: string, eras
   if (seen && !isEnded(seen.state)) await withdrawAsksOfThreads(house, t, scope, [id])
   let thread = await lockThread(t, scope, id)
   const card = thread && (await findCard(t, scope, { id: thread.card_id }))
-  if (!thread || !card) return NONE
+  if (!thread || !card) return eraseKept(house, t, scope, id)
   if (!isEnded(thread.state)) {
     const end = { state: 'closed', outcome: 'canceled', reason: 'closed_by_owner', claimedUntil: null, approval: null } as const
     thread = await changeThread(house, t, scope, thread, card, end, [], { erasure_id: erasureId })
@@ -211,6 +216,7 @@ async function eraseOne(house: RelayHouse, t: Tx, scope: Scope, id: string, eras
   const { messages } = await eraseThread(t, id)
   const tasks = await eraseTasks(t, scope, id)
   const { n: deliveries } = await countDeliveries(t, scope, id)
+  await forgetTelling(house, t, scope, id)
   let keys = 0
   for (const subject of [`thread:${id}`, heldSubject(id)]) if (await eraseSubject(t, scope, subject)) keys++
   if (messages > 0) {
@@ -221,7 +227,16 @@ async function eraseOne(house: RelayHouse, t: Tx, scope: Scope, id: string, eras
   return messages + tasks + keys === 0 ? NONE : { threads: 1, messages, tasks, deliveries, keys }
 }
 
-/** Questions to people show what was said: theirs goes with it. */
+/** Of a thread that lies elsewhere, or never began: what was held back here, and what people here were asked. */
+async function eraseKept(house: RelayHouse, t: Tx, scope: Scope, id: string): Promise<Counts> {
+  await endKept(house, t, scope, id)
+  const { messages } = await eraseThread(t, id)
+  const tasks = await eraseTasks(t, scope, id)
+  if (messages > 0) await noteErasure(t, scope, id)
+  return messages + tasks === 0 ? NONE : { threads: 1, messages, tasks, deliveries: 0, keys: 0 }
+}
+
+/** Questions to people show what was said: theirs goes with it. One about an answer that still waits for people stays until they have decided. */
 async function eraseTasks(t: Tx, scope: Scope, threadId: string): Promise<number> {
   let erased = 0
   for (const { task_id } of await tasksAbout(t, scope, threadId)) if (await eraseIn(t, scope, task_id, 'asked')) erased++

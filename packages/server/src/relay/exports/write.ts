@@ -18,6 +18,8 @@ import { EVERY, findTask, isFinal } from '../../tasks/sql.ts'
 import { threadsAbout } from '../erasures/sql.ts'
 import { showGrant } from '../grants/show.ts'
 import { findGrant } from '../grants/sql.ts'
+import { messageOfHeld } from '../held/show.ts'
+import { findCallerThread, heldAbout } from '../held/sql.ts'
 import type { RelayHouse } from '../house.ts'
 import type { MessageKind } from '../model.ts'
 import { partyScope } from '../party.ts'
@@ -71,6 +73,7 @@ export async function writeExport(house: RelayHouse, tenantId: string, id: strin
     if (!last || found.length < PAGE) break
     after = last.id
   }
+  if (row.side === 'caller') await writeHeld(job)
   await close(job)
   return true
 }
@@ -147,6 +150,28 @@ async function writeThread(job: Job, id: string): Promise<void> {
     if (!last || events.length < PAGE) break
     after = last.sequence
   }
+  await writeDecisions(job, id)
+}
+
+/** What the caller's own side held back: the owner's has no row of it. */
+async function writeHeld(job: Job): Promise<void> {
+  const { house, own, there, row, out } = job
+  const held = await read(house, own, (t) => heldAbout(t, own, row.subject_id))
+  for (const id of new Set(held.map((one) => one.thread_id))) {
+    const thread = await read(house, there, (t) => findCallerThread(t, there, id))
+    if (thread?.is_apart) {
+      out.thread()
+      await out.put({ thread: showThread(thread, house.origin()) })
+      await writeSealed(job, id)
+      await writeDecisions(job, id)
+    }
+    const rows = held.filter((one) => one.thread_id === id).map((one) => messageOfHeld(own.tenantId, one))
+    for (const message of await read(house, there, (t) => shown(house, t, there, rows))) await out.put({ message })
+  }
+}
+
+async function writeDecisions(job: Job, id: string): Promise<void> {
+  const { house, own, out } = job
   const asks = await read(house, own, (t) => asksOf(t, own, id))
   for (const ask of asks) await out.put({ decision: { thread_id: id, ...ask } })
   for (const task of new Set(asks.map((one) => one.task_id))) await writeReceipt(job, task)

@@ -45,12 +45,13 @@ export type HeldRow = {
   updated_at: Date
   ended_at: Date | null
   expires_at: Date
+  erased_at: Date | null
 }
 
 const HELD: Sql = sql`m.id, m.thread_id, m.relay_grant_id, m.owner_tenant, m.starts, m.card_id, m.card_version, m.slug, m.card_name, m.label, m.agent_id, m.face, m.context_id,
   m.skill, m.operation_id, m.client_message_id, m.reference_thread_ids, m.accepted_output_modes, m.live, m.deadline_at, m.payload, m.subject, m.payload_hash, m.size_bytes,
   m.body_bytes, m.part_kinds, m.media_types, m.state, m.state_reason, m.task_id, m.approval, m.thread_state, m.thread_outcome, m.thread_reason, m.event_id, m.created_at,
-  m.updated_at, m.ended_at, m.expires_at`
+  m.updated_at, m.ended_at, m.expires_at, m.erased_at`
 
 /** One after the other, whoever sends, decides or ends: so what comes after what waits is behind it. */
 export const lockHeld = (t: Tx, threadId: string) =>
@@ -58,7 +59,7 @@ export const lockHeld = (t: Tx, threadId: string) =>
 
 export type NewHeld = Omit<
   HeldRow,
-  'state_reason' | 'thread_state' | 'thread_outcome' | 'thread_reason' | 'event_id' | 'created_at' | 'updated_at' | 'ended_at'
+  'state_reason' | 'thread_state' | 'thread_outcome' | 'thread_reason' | 'event_id' | 'created_at' | 'updated_at' | 'ended_at' | 'erased_at'
 >
 export const insertHeld = (t: Tx, scope: Scope, one: NewHeld) => t.run`
   insert into held_messages (id, tenant_id, thread_id, relay_grant_id, owner_tenant, starts, card_id, card_version, slug, card_name, label, agent_id, face, context_id, skill,
@@ -70,6 +71,11 @@ export const insertHeld = (t: Tx, scope: Scope, one: NewHeld) => t.run`
     ${one.live}::boolean, ${one.deadline_at}::timestamptz, ${one.payload}::bytea, ${one.subject}::text, ${one.payload_hash}::text, ${one.size_bytes}::integer,
     ${one.body_bytes}::integer, ${one.part_kinds}::text[], ${one.media_types}::text[], ${one.state}::text, ${one.task_id}::text,
     ${one.approval === null ? null : JSON.stringify(one.approval)}::jsonb, ${t.now}::timestamptz, ${t.now}::timestamptz, ${one.expires_at}::timestamptz)`
+
+/** Of a thread or a relay grant, in the order of the threads and in which they were sent. */
+export const heldAbout = (t: Tx, scope: Scope, id: string) => t.rows<HeldRow>`
+  select ${HELD} from held_messages m
+  where m.tenant_id = ${scope.tenantId}::uuid and ${id.startsWith('thr_') ? sql`m.thread_id` : sql`m.relay_grant_id`} = ${id}::text order by m.thread_id, m.position`
 
 /** In the order in which they were sent. */
 export const listHeld = (t: Tx, scope: Scope, threadId: string) => t.rows<HeldRow>`

@@ -1,16 +1,26 @@
 // How long what agents said is kept (relay.md R108, R109): the key of a day is destroyed once the day is over, which makes all of it unreadable at once, in every backup too; then the
-// rows lose their envelopes. Later the thread itself goes. A hold stops both, in the transaction of each step: of the whole tenant for all of it, else for what is held, which leaves the
+// rows lose their envelopes, and where a thread tells and what was sent of it goes with its last contents. Later the thread itself goes. A hold stops both, in the transaction of each step: of the whole tenant for all of it, else for what is held, which leaves the
 // key of its day before that goes. Killed and run again it goes on.
 import { type Scope, systemScope } from '../../db/scope.ts'
 import { tx } from '../../db/tx.ts'
 import { eraseSubject } from '../../identity/keys-at-rest/erasure/erase.ts'
+import { forgetTelling } from '../endpoints/endpoint.ts'
 import { clearHeld } from '../held/sql.ts'
 import { heldSubject, keepHeld, leaveDay } from '../holds/hold.ts'
 import { isHeld } from '../holds/sql.ts'
 import type { RelayHouse } from '../house.ts'
 import { changeThread } from '../threads/change.ts'
 import { findCard, lockThread } from '../threads/sql.ts'
-import { blankExpired, findDaysOver, findEmptyKeys, findExpired, findForgotten, findTenants, forgetThreads } from './sql.ts'
+import {
+  blankExpired,
+  findDaysOver,
+  findEmptyKeys,
+  findExpired,
+  findForgotten,
+  findTelling,
+  findTenants,
+  forgetThreads,
+} from './sql.ts'
 
 const BATCH = 200
 /** As of a thread that has ended (R58). */
@@ -29,6 +39,7 @@ export async function expirePayloads(house: RelayHouse, signal?: AbortSignal): P
         if (!(await isHeld(t, scope))) await clearHeld(t, scope, ENVELOPE_DAYS)
       })
       done.expired += await blank(house, scope, signal)
+      await endTelling(house, scope, signal)
       done.forgotten += await forget(house, scope, signal)
     }
     const last = tenants.at(-1)
@@ -74,13 +85,30 @@ async function blank(house: RelayHouse, scope: Scope, signal?: AbortSignal): Pro
   }
 }
 
+/** Threads that have ended and hold no contents any more tell nobody any more, once what is on its way has arrived or is given up (R100). */
+async function endTelling(house: RelayHouse, scope: Scope, signal?: AbortSignal): Promise<void> {
+  for (;;) {
+    signal?.throwIfAborted()
+    const ended = await tx(house.db, scope, async (t) => {
+      if (await isHeld(t, scope)) return 0
+      const found = await findTelling(t, scope, BATCH)
+      for (const { id } of found) await forgetTelling(house, t, scope, id)
+      return found.length
+    })
+    if (ended < BATCH) return
+  }
+}
+
 async function forget(house: RelayHouse, scope: Scope, signal?: AbortSignal): Promise<number> {
   for (let forgotten = 0; ; ) {
     signal?.throwIfAborted()
     const gone = await tx(house.db, scope, async (t) => {
       if (await isHeld(t, scope)) return []
       const found = await findForgotten(t, scope, BATCH)
-      for (const { id } of found) for (const subject of [`thread:${id}`, heldSubject(id)]) await eraseSubject(t, scope, subject)
+      for (const { id } of found) {
+        await forgetTelling(house, t, scope, id)
+        for (const subject of [`thread:${id}`, heldSubject(id)]) await eraseSubject(t, scope, subject)
+      }
       await forgetThreads(
         t,
         found.map(({ id }) => id),

@@ -29,6 +29,16 @@ export const blankAll = (t: Tx, scope: Scope, threadIds: readonly string[]) => t
   update messages set payload = null, payload_state = 'expired'
   where tenant_id = ${scope.tenantId}::uuid and thread_id = any (${threadIds}::text[]) and payload_state = 'present'`
 
+/** Ended, without contents, with endpoints, and with nothing on its way to them. */
+export const findTelling = (t: Tx, scope: Scope, limit: number) => t.rows<{ id: string }>`
+  select h.id from threads h
+  where h.tenant_id = ${scope.tenantId}::uuid and h.has_endpoints and h.ended_at is not null and not ${THREAD_HELD}
+    and not exists (select from messages m where m.tenant_id = h.tenant_id and m.thread_id = h.id and m.payload_state = 'present')
+    and not exists (
+      select from deliveries d where d.tenant_id = h.tenant_id and d.resource_id = h.id and d.side = 'caller' and d.state in ('pending', 'sending'))
+  order by h.ended_at limit ${limit}::integer
+  for update of h skip locked`
+
 export const findForgotten = (t: Tx, scope: Scope, limit: number) => t.rows<{ id: string }>`
   select h.id from threads h
   where h.tenant_id = ${scope.tenantId}::uuid and h.kept_until <= ${t.now}::timestamptz and not ${THREAD_HELD}
