@@ -8,7 +8,8 @@ import { build } from 'esbuild'
 import { expect, onTestFinished, test } from 'vitest'
 import { start } from '../../../test/harness/process.ts'
 import { openRelay, type RelayTest } from '../../server/src/relay/testing/relay.ts'
-import { Forbidden, type NumberedEvent, type RelayOptions, relay, type ServeOptions, serveRelay } from '../src/index.ts'
+import { openReceiver } from '../../server/src/webhooks/testing/receiver.ts'
+import { Forbidden, type NumberedEvent, type RelayOptions, relay, type ServeOptions, serveRelay, verifyWebhook } from '../src/index.ts'
 
 const soon = { timeout: 20_000, interval: 20 }
 
@@ -358,4 +359,35 @@ test('R127 SIGTERM: it takes nothing more, ends what it has, and the process end
   await worker.line(/drained/)
   expect(await worker.ended).toMatchObject({ code: 0 })
   expect(await there.thread(id)).toMatchObject({ state: 'closed', outcome: 'completed' })
+})
+
+test('R127 a thread tells at an address: named with the start or added later, listed, proven by verifyWebhook, and taken away', async () => {
+  const receiver = await openReceiver()
+  const settings = { EGRESS_HTTP: '1', EGRESS_ALLOW: `127.0.0.1:${receiver.port}` }
+  const there = await openRelay({ settings })
+  const calls = callsOf(there)
+  const callback = { url: `${receiver.origin}/told`, generate_secret: true, events: ['thread.responded'] }
+  const started = await calls.start(there.card.slug, { text: 'hello', want_thread_token: true, callback })
+  const { thread_id: id } = started
+  const secret = started.callback?.secret as string
+  const own = `own ${crypto.randomUUID()}`
+  const made = await calls.endpoints.create(id, { url: `${receiver.origin}/second`, secret: own, signature: 'standard' })
+  expect(made).toMatchObject({ state: 'active', signature: 'standard' })
+  expect(made.secret).toBeUndefined()
+  const listed = await calls.endpoints.list(id)
+  expect(listed.map((one) => [one.id, one.url])).toEqual([
+    [started.callback?.endpoint_id, callback.url],
+    [made.id, `${receiver.origin}/second`],
+  ])
+  expect(JSON.stringify(listed)).not.toContain(own)
+  expect(JSON.stringify(listed)).not.toContain(secret)
+  await calls.endpoints.delete(id, { url: `${receiver.origin}/second` })
+  await expect(calls.endpoints.delete(id, { endpoint_id: made.id })).rejects.toMatchObject({ code: 'not_found', status: 404 })
+  await there.respond(id, { text: 'the answer' })
+  await there.house.runJobs()
+  expect(receiver.got.map(({ path }) => path)).toEqual(['/told'])
+  const [got] = receiver.got
+  const headers = got?.headers as Record<string, string>
+  await verifyWebhook({ headers, body: got?.body as string, secrets: secret, mode: 'foragent', now: there.house.clock.now })
+  expect(JSON.parse(got?.body as string)).toMatchObject({ type: 'thread.responded', data: { thread: { id } } })
 })

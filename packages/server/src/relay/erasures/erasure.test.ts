@@ -10,7 +10,7 @@ import { applyErasures, writeErasures } from '../../identity/keys-at-rest/erasur
 import { tenantWire } from '../../std/id.ts'
 import { openReceiver } from '../../webhooks/testing/receiver.ts'
 import { leastCard } from '../cards/testing/cards.ts'
-import { exported, seal, verifySideText } from '../testing/leaving.ts'
+import { askBeforeLeaving, exported, seal, verifySideText } from '../testing/leaving.ts'
 import { type Card, type Loose, openRelay, type RelayTest } from '../testing/relay.ts'
 
 async function erase(house: House, by: Pick<Client, 'get' | 'post'>, body: object): Promise<Loose> {
@@ -194,4 +194,59 @@ test('R109 an erasure waits for an export of the same thing that is being writte
   await house.clock.advance('6s')
   await house.runJobs()
   expect(await state()).toBe('done')
+})
+
+test('R100 R109 an erased thread tells nobody any more: its endpoints go, with what was sent of it and what anybody answered', async () => {
+  const { there, relay, house, card, grant } = await given()
+  const word = `cnry${randomBytes(8).toString('hex')}`
+  there.byPath = { '/told': { status: 500, body: word } }
+  const callback = { url: `${there.origin}/told`, generate_secret: true }
+  const { thread_id: id } = (await relay.start({ text: 'hello', callback }, { card, token: grant.token })).body
+  await relay.respond(id, { outcome: 'reply', text: word })
+  await house.runJobs()
+  expect(there.got.some(({ path, body }) => path === '/told' && body.includes(word))).toBe(true)
+  await erase(house, house.alice, { subject: 'thread', id })
+  there.got.length = 0
+  await house.clock.advance('80h')
+  await house.runJobs()
+  expect(there.got).toEqual([])
+  expect(await house.admin.rows`select state from endpoints where bound_to = ${id}`).toEqual([{ state: 'deleted' }])
+  expect(await holdsWord(house, word)).toEqual([])
+  expect((await relay.caller.get(`/api/v1/threads/${id}/endpoints`)).body.data).toEqual([])
+})
+
+test('R109 R110 a caller takes out and erases what its own side held back: its people are asked no more, and a restored backup loses it too', {
+  timeout: 60_000,
+}, async () => {
+  const relay = await openRelay()
+  const { house, bea, caller } = relay
+  await askBeforeLeaving(bea)
+  const word = `cnry${randomBytes(8).toString('hex')}`
+  const { thread_id: id, message_id: mid, approval } = (await relay.start({ text: word })).body
+  const side = await exported(house, bea, { subject: 'thread', id })
+  expect(side).toContain(word)
+  expect(await verifySideText(side)).toMatchObject({ verdict: 'sound', threads: 1, messages: 1 })
+  const kept = await house.admin.one<{ payload: Buffer }>`select payload from held_messages where id = ${mid}`
+  const planned = await erase(house, bea, { subject: 'thread', id })
+  expect(planned).toMatchObject({ plan: { threads: 1, open_threads: 1, messages: 1, tasks: 1, exports: 1 } })
+  expect((await bea.get(`/api/v1/erasures/${planned.id}`)).body).toMatchObject({
+    state: 'done',
+    counts: { threads: 1, messages: 1, tasks: 1 },
+  })
+  expect((await caller.get(`/api/v1/threads/${id}`)).body).toMatchObject({ state: 'closed', outcome: 'canceled' })
+  const one = await caller.get(`/api/v1/threads/${id}/messages/${mid}`)
+  expect([one.status, one.body.code]).toEqual([410, 'payload_erased'])
+  expect((await bea.get(`/api/v1/tasks/${approval.task_id}`)).body).toMatchObject({ status: 'cancelled' })
+  expect(await holdsWord(house, word)).toEqual([])
+  expect(await house.admin.rows`select 1 from export_chunks`).toEqual([])
+  expect(await verifySideText(await exported(house, bea, { subject: 'thread', id }))).toMatchObject({ verdict: 'sound', erased: [mid] })
+
+  const folder = mkdtempSync(join(tmpdir(), 'ledger-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'erasures.jsonl')
+  await writeErasures(house, file)
+  await house.admin.run`update held_messages set payload = ${kept.payload}, erased_at = null where id = ${mid}`
+  expect((await caller.get(`/api/v1/threads/${id}/messages/${mid}`)).body.parts).toEqual([{ text: word }])
+  await applyErasures(house, file)
+  expect((await caller.get(`/api/v1/threads/${id}/messages/${mid}`)).body.code).toBe('payload_erased')
 })

@@ -1,5 +1,7 @@
 // How long what agents said is kept (relay.md R108, R109, §12.21).
 import { expect, test } from 'vitest'
+import { openReceiver } from '../../webhooks/testing/receiver.ts'
+import { askBeforeLeaving } from '../testing/leaving.ts'
 import { type Loose, openRelay, type RelayTest, relayAgent } from '../testing/relay.ts'
 
 const retain = async ({ house }: RelayTest) => {
@@ -83,4 +85,70 @@ test('R109 a hold stops it: nothing is destroyed while it stands', async () => {
   await retain(relay)
   expect((await house.admin.one<{ n: number }>`select count(*)::integer as n from messages where payload is not null`).n).toBe(3)
   expect(await house.admin.rows`select 1 from subject_keys where subject like 'relay_day:%' and wrapped is null`).toEqual([])
+})
+
+test('R100 R109 endpoints of a thread are listed until its payloads expire; then they go, with what was sent and what anybody answered to it', async () => {
+  const there = await openReceiver()
+  const relay = await openRelay({ settings: { EGRESS_HTTP: '1', EGRESS_ALLOW: `127.0.0.1:${there.port}` } })
+  const { house } = relay
+  const callback = { url: `${there.origin}/told`, generate_secret: true }
+  there.otherwise = { status: 200, body: 'you told me: the answer' }
+  const { thread_id: id } = (await relay.start({ text: 'what is kept', callback })).body
+  await relay.respond(id, { text: 'the answer', outcome: 'completed' })
+  await house.runJobs()
+  expect(there.got.length).toBeGreaterThan(0)
+  const listed = async () =>
+    (await house.admin.rows<{ state: string }>`select state from endpoints where bound_to = ${id}`).map((row) => row.state)
+  const stored = () => house.admin.rows`select 1 from event_bodies where subject is not null`
+  await retain(relay)
+  expect((await relay.caller.get(`/api/v1/threads/${id}/endpoints`)).body.data).toHaveLength(1)
+  expect([await listed(), (await stored()).length > 0]).toEqual([['active'], true])
+  await house.clock.advance('31d')
+  await house.clock.advance('1m')
+  await retain(relay)
+  expect(await listed()).toEqual(['deleted'])
+  expect(await stored()).toEqual([])
+  expect(await house.admin.rows`select 1 from delivery_attempts where excerpt is not null`).toEqual([])
+  expect(await house.admin.rows`select 1 from endpoint_secrets`).toEqual([])
+})
+
+test('R100 R108 what is kept for no day still tells of the end, for as long as the schedule takes; then its endpoints go', async () => {
+  const there = await openReceiver()
+  const relay = await openRelay({ settings: { EGRESS_HTTP: '1', EGRESS_ALLOW: `127.0.0.1:${there.port}` } })
+  const { house } = relay
+  const card = await relay.makeCard({ retention_days: 0 })
+  const { token } = await relay.makeGrant({ card })
+  const callback = { url: `${there.origin}/told`, generate_secret: true, events: ['thread.closed'] }
+  there.otherwise = 503
+  const { thread_id: id } = (await relay.start({ text: 'brief', callback }, { card, token })).body
+  await relay.respond(id, { text: 'the answer', outcome: 'completed' })
+  await house.runJobs()
+  await retain(relay)
+  const states = () => house.admin.rows`select state from endpoints where bound_to = ${id}`
+  expect(await states()).toEqual([{ state: 'active' }])
+  there.otherwise = 204
+  await house.clock.advance('10m')
+  await house.runJobs()
+  expect(there.got.map(({ body }) => JSON.parse(body).type)).toContain('thread.closed')
+  await retain(relay)
+  expect(await states()).toEqual([{ state: 'deleted' }])
+})
+
+test('R109 what a caller’s own side held back expires with its day there, and its envelope stays for 400 days', async () => {
+  const relay = await openRelay()
+  const { house, bea } = relay
+  await askBeforeLeaving(bea)
+  const { body } = await relay.start({ text: 'not without people' })
+  await bea.post(`/api/v1/tasks/${body.approval.task_id}/decide`, { type: 'deny', reason: 'no', seen_revision: 1 })
+  const rows = () => house.admin.rows<{ gone: boolean }>`select payload is null as gone from held_messages`
+  await house.clock.advance('29d')
+  await retain(relay)
+  expect(await rows()).toEqual([{ gone: false }])
+  await house.clock.advance('3d')
+  await retain(relay)
+  expect(await rows()).toEqual([{ gone: true }])
+  expect(await house.admin.rows`select wrapped from subject_keys where subject like 'relay_day:%'`).toEqual([{ wrapped: null }])
+  await house.clock.advance('400d')
+  await retain(relay)
+  expect(await rows()).toEqual([])
 })

@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Client, House } from '#harness'
+import { expect } from 'vitest'
+import type { Client, House, Person } from '#harness'
 import { signDue } from '../../events/audit/checkpoint.ts'
 import { sealStep } from '../../events/audit/sealing.ts'
 import type { VerifyOptions } from '../../events/audit/verify.ts'
@@ -38,4 +39,16 @@ export async function verifySideText(text: string, options: VerifyOptions = {}):
   } finally {
     rmSync(folder, { recursive: true })
   }
+}
+
+/** From now on people of this tenant are asked before an agent of it writes to others. */
+export async function askBeforeLeaving(owner: Pick<Person, 'post'>): Promise<void> {
+  const saved = await owner.post('/api/v1/policies', {
+    text: `@id("leaves") @ask("May {agent} write to {connection}?")
+permit (principal is Agent, action in [Action::"thread.start", Action::"thread.send"], resource) when { context.direction == "out" };
+@id("rest") permit (principal is Agent, action, resource) unless { context has direction && context.direction == "out" };
+@id("people") permit (principal is User, action, resource);`,
+  })
+  expect([saved.status, saved.body.errors]).toEqual([201, []])
+  expect((await owner.post(`/api/v1/policies/${saved.body.version}/activate`, {})).status).toBe(200)
 }
