@@ -63,3 +63,50 @@ end
 $$;
 
 set local role countersign_owner;
+
+-- Once a day whoever runs a tenant is told by mail what was given up (relay.md R69).
+alter table countersign.letters drop constraint letters_kind_check;
+alter table countersign.letters add constraint letters_kind_check check (kind in ('invitation', 'exhausted'));
+create table countersign.exhausted_reports (
+  tenant_id uuid not null references countersign.tenants,
+  -- The last day of which a report was made, and up to when it tells.
+  day date not null,
+  told_until timestamptz(3) not null,
+  primary key (tenant_id)
+);
+select countersign.make_tenant_table('exhausted_reports', array['select', 'insert', 'update']);
+create index deliveries_given_up on countersign.deliveries (ended_at) where state = 'exhausted';
+
+set local role countersign_engine;
+
+-- What was given up since, of one tenant or over all: its own deliveries, and those to it as a caller, which lie with the owners of its threads. Numbers and ids of endpoints.
+create function countersign_engine.exhausted_since(since timestamptz, asked_tenant uuid)
+returns table (tenant_id uuid, endpoint_id text, side text, many integer, last_status smallint)
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select x.tenant, x.endpoint_id, x.side, count(*)::integer, (array_agg(x.last_status order by x.ended_at desc))[1]
+  from (
+    select case when d.side = 'caller' then d.caller_tenant else d.tenant_id end as tenant, d.endpoint_id, d.side, d.last_status, d.ended_at
+    from countersign.deliveries d where d.state = 'exhausted' and d.ended_at > since) x
+  where x.tenant is not null and (asked_tenant is null or x.tenant = asked_tenant)
+  group by x.tenant, x.endpoint_id, x.side
+$$;
+grant execute on function countersign_engine.exhausted_since(timestamptz, uuid) to countersign_runtime;
+
+set local role countersign_owner;
+
+-- Whether clients of tenants are shown the names of ForAgent (R55).
+alter table countersign.tenants add column relay_compat text not null default 'none' check (relay_compat in ('none', 'foragent'));
+
+set local role countersign_engine;
+
+create function countersign_engine.compat_tenants() returns setof uuid
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select t.id from countersign.tenants t where t.relay_compat = 'foragent'
+$$;
+grant execute on function countersign_engine.compat_tenants() to countersign_runtime;
+
+set local role countersign_owner;

@@ -165,6 +165,7 @@ export const TABLES: Record<string, Table> = {
   mails: { kind: 'tenant' },
   mail_replies: { kind: 'tenant' },
   letters: { kind: 'tenant' },
+  exhausted_reports: { kind: 'tenant' },
   // vault
   providers: { kind: 'tenant' },
   provider_names: { kind: 'tenant' },
@@ -317,6 +318,7 @@ export const TABLES: Record<string, Table> = {
     indexes: {
       deliveries_created: 'pruned across tenants by age',
       deliveries_caller_id: 'a delivery of a caller is named before the tenant that its thread lies in is known (R70)',
+      deliveries_given_up: 'what was given up is found over all tenants, once a day, by an engine function (R69)',
       deliveries_caller: 'what a caller was told by the tenants that its threads lie in is found by an engine function (R70)',
     },
   },

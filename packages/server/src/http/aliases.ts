@@ -1,5 +1,5 @@
 // The names that clients of another service have for members of ours (relay.md §3.4): in requests they are taken for ours wherever a route lists them; in answers they stand
-// beside ours for who asks for it. Knows no route; what is neither ours nor listed stays an error.
+// beside ours for who asks for it, and where the setting of a tenant says so. Knows no route; what is neither ours nor listed stays an error.
 
 import type { Answer } from './answer.ts'
 import type { Exchange } from './exchange.ts'
@@ -27,12 +27,11 @@ export function ourNames(aliases: RouteSpec['aliases'], body: Json | undefined):
 
 const WANTED = 'foragent'
 
-export function withTheirNames(
-  { aliases }: Pick<RouteSpec, 'aliases'>,
-  exchange: Pick<Exchange, 'header'>,
-  answer: Answer,
-): Answer {
-  if (!aliases || exchange.header('countersign-compat')?.trim().toLowerCase() !== WANTED || answer.status >= 300) return answer
+export const wantsTheirNames = (exchange: Pick<Exchange, 'header'>): boolean =>
+  exchange.header('countersign-compat')?.trim().toLowerCase() === WANTED
+
+export function withTheirNames({ aliases }: Pick<RouteSpec, 'aliases'>, answer: Answer): Answer {
+  if (!aliases) return answer
   const headers = { ...answer.headers }
   for (const [alias, ours] of Object.entries(aliases.heads ?? {})) {
     const value = headers[ours]

@@ -6,7 +6,7 @@ import { type Scope, systemScope } from '../db/scope.ts'
 import type { Db, Tx } from '../db/tx.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Log } from '../std/log.ts'
-import { ourNames, withTheirNames } from './aliases.ts'
+import { ourNames, wantsTheirNames, withTheirNames } from './aliases.ts'
 import type { Answer } from './answer.ts'
 import { readBody, readBytes } from './body.ts'
 import { refuseCrossSite } from './browser.ts'
@@ -51,6 +51,8 @@ export type Handed = {
   stepUp?(scope: Scope): void | Promise<void>
   /** Before the answer of a scope that came through break-glass leaves: what it shows goes on the record (P12). */
   looked?(scope: Scope, route: Route, params: Record<string, unknown>, result: unknown): Promise<void>
+  /** Whether answers to this scope have names of another service beside ours. */
+  compat?(scope: Scope): Promise<boolean>
   /** Calls `fn` when the session or key of this scope ended. */
   revoked?(scope: Scope, fn: () => void): () => void
 }
@@ -140,12 +142,15 @@ export async function serve(
     return { status: 200, headers: { 'Content-Type': 'text/event-stream; charset=utf-8' }, body: null }
   const answer =
     key === null || spec.auth === 'none' || spec.idempotency === 'none' ? await run(request) : await once(request, key, body)
-  return spec.aliases && answer !== STREAMED ? named(spec, exchange, gathered, answer) : answer
+  return spec.aliases && answer !== STREAMED && answer.status < 300 ? named(service, spec, exchange, gathered, answer) : answer
 }
 
 /** Headers that the verb set count as well as those of the answer. */
-const named = (spec: RouteSpec, exchange: Exchange, { headers }: Gathered, answer: Answer): Answer =>
-  withTheirNames(spec, exchange, { ...answer, headers: { ...headers, ...answer.headers } })
+async function named(service: Service, spec: RouteSpec, exchange: Exchange, gathered: Gathered, answer: Answer): Promise<Answer> {
+  const { headers, scope } = gathered
+  const isWanted = wantsTheirNames(exchange) || (scope !== null && (await service.handed.compat?.(scope)) === true)
+  return isWanted ? withTheirNames(spec, { ...answer, headers: { ...headers, ...answer.headers } }) : answer
+}
 
 /** With a role or a key's scopes in a tenant of their own; a token of the relay has none. */
 const isAtHome = (scope: Scope): boolean => ['session', 'key'].includes(kindOf(scope)) && scope.actor.type !== 'system'

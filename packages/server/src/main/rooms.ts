@@ -39,7 +39,7 @@ import { guardrailsText } from '../identity/policies/starting.ts'
 import { principalRoutes } from '../identity/principal/routes.ts'
 import { identityRoutes } from '../identity/routes.ts'
 import type { BreakGlassHouse } from '../identity/tenants/break-glass.ts'
-import { openHolds } from '../identity/tenants/held.ts'
+import { openCompat, openHolds } from '../identity/tenants/held.ts'
 import { tenantJobs } from '../identity/tenants/jobs.ts'
 import { tenantRoutes } from '../identity/tenants/routes.ts'
 import { ROUTING_QUEUE } from '../identity/user.ts'
@@ -101,7 +101,7 @@ import { openQuestions } from '../tasks/break-glass.ts'
 import { callbackSecret, renderCallback, tellOfCallback } from '../tasks/callback.ts'
 import type { Channel, ChannelName } from '../tasks/channels/channel.ts'
 import { emailJobs } from '../tasks/channels/email/jobs.ts'
-import { writeInvitation } from '../tasks/channels/email/letter.ts'
+import { writeExhausted, writeInvitation } from '../tasks/channels/email/letter.ts'
 import { emailRoutes } from '../tasks/channels/email/routes.ts'
 import { slackJobs } from '../tasks/channels/slack/jobs.ts'
 import { slackRoutes } from '../tasks/channels/slack/routes.ts'
@@ -186,6 +186,8 @@ export type Rooms = {
   webhooks: WebhooksHouse
   /** What the verbs of the gate need. */
   gate: GateHouse
+  /** Whether answers to this scope have names of ForAgent beside ours (relay.md R55). */
+  compat(scope: Scope): Promise<boolean>
   /** Before this process says that it is ready (relay.md R17). */
   republishCards(): Promise<number>
   /** Once it is known where this server is: the sandbox is there, and this process answers for it where it does such work (relay.md R3). */
@@ -297,8 +299,10 @@ export function openRooms(ground: Ground): Rooms {
   const channels = openChannels(config, log, tasks, webhooks)
   for (const channel of channels.all) byName.set(channel.name, channel)
   identity.invited = (t, scope, invitation) => writeInvitation(channels.email, t, scope, invitation)
+  webhooks.tell = (t, scope, report) => writeExhausted(channels.email, t, scope, report)
   db.fanOut = openFanOut(origin)
   const holds = openHolds(db)
+  const compat = openCompat(db)
   const ring: KeyringHouse = { db, keyring, ring: ground.ring, log }
   const breakGlass: BreakGlassHouse = { ...identity, questions: openQuestions(tasks) }
   // What runs in a tenant waits while it is not active (P11); what ends that state does not.
@@ -415,11 +419,14 @@ export function openRooms(ground: Ground): Rooms {
     channels,
     webhooks,
     gate,
+    // The owner's tenant of what is asked about, and the asker's own.
+    compat: async ({ tenantId, relayFrom }) => (await compat.has(tenantId)) || (relayFrom ? compat.has(relayFrom) : false),
     async close() {
       await sandbox?.close()
       await Promise.all([queue.close({ grace: GRACE }), runner?.close()])
       await watch?.close()
       holds.close()
+      compat.close()
       await slots.close()
       await relayWaits.close()
       await forms.close()

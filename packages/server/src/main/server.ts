@@ -131,6 +131,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     authenticate: (request, route) => authenticate(identity, request, route),
     refuseGuest: (request) => refuseGuestBearer(identity, request),
     looked: (scope, route, params, result) => recordLook(identity, scope, route, params, result),
+    compat: (scope) => rooms.compat(scope),
     authorise,
     stepUp: (scope) => requireProof(scope, clock.now()),
     revoked: (scope, fn) => (isTokenScope(scope) ? ended.token(scope, fn) : ended.key(scope, fn)),

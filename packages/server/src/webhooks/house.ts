@@ -6,6 +6,7 @@ import type { Db, Tx } from '../db/tx.ts'
 import type { Door } from '../egress/fetch.ts'
 import type { Log } from '../std/log.ts'
 import type { BoundHooks } from './bound/hooks.ts'
+import type { TellExhausted } from './deliveries/exhausted.ts'
 import type { Deliver } from './sending/deliver.ts'
 
 /** Where deliveries to an address of their own come from: what they say, who signs them, and whom their end concerns. */
@@ -29,6 +30,8 @@ export type WebhooksHouse = {
   sources: Readonly<Record<'task', Source>>
   /** Left out where no room binds endpoints. */
   bound?: BoundHooks
+  /** How whoever runs a tenant learns once a day of what was given up; left out where nobody can be told. */
+  tell?: TellExhausted
   /** Where this process runs jobs: what it writes, it also begins (relay.md R43). */
   fast?: { runner: Runner; deliver: Deliver }
 }

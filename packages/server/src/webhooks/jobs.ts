@@ -2,6 +2,7 @@
 import { defineKind, defineSchedule, discard, type Kind, type Schedule, snooze } from '@countersign/queue'
 import { once, tx } from '../db/tx.ts'
 import { isId } from '../std/id.ts'
+import { reportExhausted } from './deliveries/exhausted.ts'
 import { continueReplay, REPLAY } from './deliveries/replay.ts'
 import { pruneBoundEndpoints, pruneDeliveries, releaseSome } from './deliveries/sql.ts'
 import { RELEASE } from './endpoints/switch.ts'
@@ -65,6 +66,12 @@ export function webhookJobs(house: WebhooksHouse, deliver: Deliver): Kind[] {
       run: async ({ tenantId, payload }) =>
         (await continueReplay(house, tenantId, payload.replay_id)) ? snooze('1s') : undefined,
     }) as Kind,
+    defineKind('webhook.report', {
+      keepOutput: false,
+      async run(_job, { signal }) {
+        await reportExhausted(house, signal)
+      },
+    }) as Kind,
     defineKind('webhook.prune', {
       keepOutput: false,
       async run() {
@@ -92,5 +99,6 @@ const release = (house: WebhooksHouse, tenantId: string, endpointId: string): Pr
 }
 
 export const webhookSchedules: readonly Schedule[] = [
+  defineSchedule('webhook-report', { cron: '40 6 * * *', kind: 'webhook.report', overlap: 'skip' }),
   defineSchedule('webhook-prune', { cron: '23 * * * *', kind: 'webhook.prune', overlap: 'skip' }),
 ]

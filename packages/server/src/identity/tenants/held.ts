@@ -2,7 +2,8 @@
 // at most goes by where the wake-up was lost. Never runs a job, and never lets one of a held tenant through on an old answer for longer than that.
 import { type Kind, snooze } from '@countersign/queue'
 import { type Db, once } from '../../db/tx.ts'
-import { heldTenants } from './sql.ts'
+import type { Sql } from '../../db/sql.ts'
+import { compatTenants, heldTenants } from './sql.ts'
 import { STATES_TOPIC } from './tenant.ts'
 
 export type Holds = {
@@ -15,24 +16,33 @@ export type Holds = {
 const FRESH_MS = 1_000
 const LATER = '1m'
 
-export function openHolds(db: Db): Holds {
-  let last: { at: number; held: Promise<Set<string>> } | undefined
+/** A few tenants among many, asked for at most once in a second, and at once after a change. */
+export function openTenantSet(db: Db, which: () => Sql): { has(tenantId: string): Promise<boolean>; close(): void } {
+  let last: { at: number; found: Promise<Set<string>> } | undefined
   const unsubscribe = db.listen.subscribe(STATES_TOPIC, () => {
     last = undefined
   })
-  const held = (): Promise<Set<string>> => {
+  const found = (): Promise<Set<string>> => {
     const now = db.clock.now().getTime()
     if (!last || now - last.at >= FRESH_MS || now < last.at) {
-      const asked = once<{ id: string }>(db, heldTenants()).then((rows) => new Set(rows.map((row) => row.id)))
-      last = { at: now, held: asked }
+      const asked = once<{ id: string }>(db, which()).then((rows) => new Set(rows.map((row) => row.id)))
+      last = { at: now, found: asked }
       // Who asks next asks anew; whoever asked now hears why.
       asked.catch(() => {
         last = undefined
       })
     }
-    return last.held
+    return last.found
   }
-  const isHeld = async (tenantId: string) => (await held()).has(tenantId)
+  return { has: async (tenantId) => (await found()).has(tenantId), close: unsubscribe }
+}
+
+/** Those whose clients are shown the names of ForAgent (relay.md R55). */
+export const openCompat = (db: Db) => openTenantSet(db, compatTenants)
+
+export function openHolds(db: Db): Holds {
+  const held = openTenantSet(db, heldTenants)
+  const isHeld = (tenantId: string) => held.has(tenantId)
   return {
     isHeld,
     over: (kind) =>
@@ -40,6 +50,6 @@ export function openHolds(db: Db): Holds {
       kind.batch
         ? kind
         : { ...kind, run: async (job, ctx) => ((await isHeld(job.tenantId)) ? snooze(LATER) : kind.run(job, ctx)) },
-    close: unsubscribe,
+    close: held.close,
   }
 }

@@ -32,6 +32,7 @@ export const Profile = s.oneOf('standard', 'strict', 'custom')
 export const IdleSeconds = s.int({ min: 300, max: 2_592_000 })
 export const AbsoluteSeconds = s.int({ min: 1_800, max: 2_592_000 })
 export const CardVerification = s.oneOf('ignore', 'prefer', 'require')
+export const RelayCompat = s.oneOf('none', 'foragent')
 export const Tenant = s.named(
   'Tenant',
   s.object({
@@ -45,6 +46,9 @@ export const Tenant = s.named(
     grant_max_seconds: s.int().describe('How long a grant may last.'),
     card_verification: CardVerification.describe(
       'How cards of agents elsewhere are taken: not verified, verified where they are signed, or only where they verify.',
+    ),
+    relay_compat: RelayCompat.describe(
+      '`foragent`: answers of the relay about your agents, and to yours, have the names of ForAgent beside ours, as with the header `Countersign-Compat`.',
     ),
   }),
 )

@@ -33,19 +33,21 @@ export type Settings = {
   vault_export: boolean
   grant_max_seconds: number
   card_verification: 'ignore' | 'prefer' | 'require'
+  relay_compat: 'none' | 'foragent'
 }
 
 // Two changes of one tenant take turns: the second reads what the first left.
 export const findSettings = (t: Tx, scope: Scope, lock: 'for update' | 'unlocked' = 'unlocked') => t.maybe<Settings>`
   select id, name, state, state_since, state_reason, created_at, session_profile, session_idle_seconds, session_absolute_seconds, revoke_exposed_keys,
-    proof_nonce, vault_export, grant_max_seconds, card_verification
+    proof_nonce, vault_export, grant_max_seconds, card_verification, relay_compat
   from tenants where id = ${scope.tenantId}::uuid ${lock === 'for update' ? sql`for update` : sql``}`
 
 export const updateSettings = (t: Tx, scope: Scope, next: Settings) => t.run`
   update tenants set name = ${next.name}::text, session_profile = ${next.session_profile}::text,
     session_idle_seconds = ${next.session_idle_seconds}::integer, session_absolute_seconds = ${next.session_absolute_seconds}::integer,
     revoke_exposed_keys = ${next.revoke_exposed_keys}::boolean, proof_nonce = ${next.proof_nonce}::boolean, vault_export = ${next.vault_export}::boolean,
-    grant_max_seconds = ${next.grant_max_seconds}::integer, card_verification = ${next.card_verification}::text
+    grant_max_seconds = ${next.grant_max_seconds}::integer, card_verification = ${next.card_verification}::text,
+    relay_compat = ${next.relay_compat}::text
   where id = ${scope.tenantId}::uuid`
 
 export const setStateIf = (t: Tx, scope: Scope, from: readonly TenantState[], to: TenantState, reason: string | null) => t.run`
@@ -71,6 +73,9 @@ export const revokeAllKeys = (t: Tx, scope: Scope) => t.rows<{ id: string }>`
 
 /** By itself: a worker asks it beside its jobs. */
 export const heldTenants = (): Sql => sql`select id from countersign_engine.held_tenants() as id`
+
+/** Whose clients are shown names of ForAgent. */
+export const compatTenants = (): Sql => sql`select id from countersign_engine.compat_tenants() as id`
 
 /* Memberships */
 

@@ -173,6 +173,7 @@ export type SettingsChange = Partial<
     | 'vault_export'
     | 'grant_max_seconds'
     | 'card_verification'
+    | 'relay_compat'
   >
 >
 
@@ -184,6 +185,7 @@ export const changeOwnTenant = (house: IdentityHouse, scope: Scope, change: Sett
     const names = (Object.keys(change) as (keyof SettingsChange)[]).filter((name) => next[name] !== before[name])
     if (names.length > 0) {
       await updateSettings(t, scope, next)
+      if (names.includes('relay_compat')) t.wake(STATES_TOPIC)
       const pick = (row: Settings) => Object.fromEntries(names.filter((one) => one !== 'name').map((name) => [name, row[name]]))
       const resource = { type: 'tenant', id: tenantWire(scope.tenantId) }
       await record(t, scope, 'settings.changed', { fields: names }, { resource, before: pick(before), after: pick(next) })

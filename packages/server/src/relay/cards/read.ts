@@ -56,6 +56,7 @@ export async function readCard(
   reply.header('Cache-Control', CACHED)
   reply.header('Vary', 'Accept')
   reply.header('Countersign-Card-Version', String(found.number))
+  if (as === 'native' && found.is_compatible) reply.header('X-ForAgent-Card-Version', String(found.number))
   if (isKnown(request, etag, found.signed_at)) {
     reply.status(304)
     return undefined

@@ -186,8 +186,10 @@ export const findVersion = (t: Tx, scope: Scope, cardId: string, number: number)
 
 /** What is served: of a version, or of the current one. */
 export const findServed = (t: Tx, scope: Scope, cardId: string, number: number | null) =>
-  t.maybe<Pick<VersionRow, 'number' | 'native' | 'a2a' | 'signed_at'>>`
-  select v.number, v.native, v.a2a, v.signed_at from cards c
+  t.maybe<Pick<VersionRow, 'number' | 'native' | 'a2a' | 'signed_at'> & { is_compatible: boolean }>`
+  select v.number, v.native, v.a2a, v.signed_at,
+    exists (select from tenants x where x.id = c.tenant_id and x.relay_compat = 'foragent') as is_compatible
+  from cards c
   join card_versions v on v.tenant_id = c.tenant_id and v.card_id = c.id and v.number = coalesce(${number}::integer, c.version)
   where c.tenant_id = ${scope.tenantId}::uuid and c.id = ${cardId}::text`
 

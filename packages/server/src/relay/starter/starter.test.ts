@@ -56,6 +56,31 @@ test('R54 pages and files of ForAgent lead to ours', async () => {
   }
 })
 
+test('R55 with the setting relay_compat of a tenant answers about its agents, and to them, have the names of ForAgent; nobody else’s do', async () => {
+  const relay = await openRelay()
+  const { house, card, grant, caller, bea } = relay
+  const send = async () => (await relay.bearer(grant.token).post(`/api/v1/agents/${card.slug}/threads`, { text: 'hello' })).body
+  const cardVersion = async () => (await house.nobody.raw(`/api/v1/agents/${card.slug}/card`)).headers.get('x-foragent-card-version')
+  const owner = await house.given.user({ role: 'owner' })
+  const set = async (who: Pick<typeof owner, 'patch'>, relay_compat: string) => {
+    const changed = await who.patch('/api/v1/tenant', { relay_compat })
+    expect([changed.status, changed.body.relay_compat]).toEqual([200, relay_compat])
+  }
+  const { thread_id: id } = await send()
+  const named = async () => 'threadId' in (await caller.get(`/api/v1/threads/${id}`)).body
+  expect([(await send()).threadId, await named(), await cardVersion()]).toEqual([undefined, false, null])
+  await set(owner, 'foragent')
+  await expect.poll(async () => (await send()).threadId).toMatch(/^thr_/)
+  expect([await named(), await cardVersion()]).toEqual([true, '1'])
+  await set(owner, 'none')
+  await expect.poll(named).toBe(false)
+  // Of the asker’s own tenant: its clients, and the card of the other as before.
+  await set(bea, 'foragent')
+  await expect.poll(named).toBe(true)
+  expect([(await send()).threadId !== undefined, await cardVersion()]).toEqual([true, null])
+  expect((await owner.patch('/api/v1/tenant', { relay_compat: 'other' })).status).toBe(422)
+})
+
 test('R54 R55 requests may use the names of ForAgent; answers have them beside ours for who asks, and for nobody else', async () => {
   const relay = await openRelay()
   const { house, card, grant, caller } = relay

@@ -312,3 +312,32 @@ export const pruneBoundEndpoints = (before: Date, most: number): Sql => sql`
 
 export const pruneDeliveries = (before: Date, most: number): Sql => sql`
   select countersign_engine.prune_deliveries(${before}::timestamptz, ${most}::integer) as gone`
+
+export type ExhaustedRow = {
+  tenant_id: string
+  endpoint_id: string | null
+  side: 'owner' | 'caller' | null
+  many: number
+  last_status: number | null
+}
+/** Over all tenants, or of one. */
+export const exhaustedSince = (since: Date, tenantId: string | null): Sql =>
+  sql`select tenant_id, endpoint_id, side, many, last_status from countersign_engine.exhausted_since(${since}::timestamptz, ${tenantId}::uuid)`
+
+export const listExhausted = (t: Tx, since: Date, tenantId: string) => t.rows<ExhaustedRow>`
+  select * from (${exhaustedSince(since, tenantId)}) x order by x.many desc, x.endpoint_id`
+
+export const findReport = (t: Tx, scope: Scope) => t.maybe<{ told_until: Date }>`
+  select told_until from exhausted_reports where tenant_id = ${scope.tenantId}::uuid`
+
+// Of two processes that report on the same day the second waits for the row, and then matches nothing.
+export const takeReport = (t: Tx, scope: Scope) => t.run`
+  insert into exhausted_reports (tenant_id, day, told_until)
+  values (${scope.tenantId}::uuid, (${t.now}::timestamptz at time zone 'UTC')::date, ${t.now}::timestamptz)
+  on conflict (tenant_id) do update set day = excluded.day, told_until = excluded.told_until where exhausted_reports.day < excluded.day`
+
+/** Verified addresses of those who may steer endpoints and cards. */
+export const findRunners = (t: Tx, scope: Scope) => t.rows<{ email: string }>`
+  select distinct on (r.user_id) e.email from roles r join user_emails e on e.user_id = r.user_id
+  where r.tenant_id = ${scope.tenantId}::uuid and r.role in ('owner', 'admin', 'operator') and r.deactivated_at is null and e.verified_at is not null
+  order by r.user_id, e.email`

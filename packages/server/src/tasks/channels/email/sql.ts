@@ -154,12 +154,13 @@ export const findMailByName = (t: Tx, scope: Scope, name: { message_id?: string;
 export const markBounced = (t: Tx, scope: Scope, id: string) => t.run`
   update mails set bounced_at = coalesce(bounced_at, ${t.now}::timestamptz) where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
 
-export const insertLetter = (t: Tx, scope: Scope, id: string, kind: 'invitation', body: Buffer) => t.run`
+export type LetterKind = 'invitation' | 'exhausted'
+export const insertLetter = (t: Tx, scope: Scope, id: string, kind: LetterKind, body: Buffer) => t.run`
   insert into letters (id, tenant_id, kind, body, created_at)
   values (${id}::text, ${scope.tenantId}::uuid, ${kind}::text, ${body}::bytea, ${t.now}::timestamptz)`
 
-export const findLetter = (t: Tx, scope: Scope, id: string) => t.maybe<{ id: string; body: Buffer | null }>`
-  select id, body from letters where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
+export const findLetter = (t: Tx, scope: Scope, id: string) => t.maybe<{ id: string; kind: LetterKind; body: Buffer | null }>`
+  select id, kind, body from letters where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
 
 /** Sent or not to be sent: nobody reads it again. */
 export const endLetter = (t: Tx, scope: Scope, id: string, isSent: boolean) => t.run`
