@@ -54,6 +54,7 @@ export const RELAY_EVENTS = {
     class: 'audit',
     says: 'A thread or a message was refused, by policy or for want of a relay grant; nothing of it was delivered.',
   },
+  'thread.viewed': { class: 'audit', says: 'A person read what was said in a thread.' },
   'thread.ringing': { class: 'audit', says: 'A live thread waits for somebody to answer at once.' },
   'thread.awaiting_approval': { class: 'audit', says: 'A message of a thread waits for people.' },
   'thread.queued': { class: 'audit', says: 'A message of a thread waits to be delivered.' },

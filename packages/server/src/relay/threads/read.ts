@@ -25,6 +25,7 @@ import {
   type ThreadFilter,
   type ThreadRow,
 } from './sql.ts'
+import { isPerson, noteView } from './view.ts'
 
 const ALL_KINDS: readonly MessageKind[] = ['message', 'progress', 'artifact']
 const MOST = 10_000
@@ -104,9 +105,11 @@ export const listThreadMessages = (
       const rows = await listMessages(t, scope, id, after, limit + 1, ALL_KINDS)
       const page = pageOf(house.keyring, at, rows, { limit, now: t.now, position: (row) => row.sequence })
       const held = page.next_cursor === null ? await heldMessages(t, scope, thread) : []
-      return { ...page, data: await shown(house, t, scope, [...page.data, ...held]) }
+      const data = await shown(house, t, scope, [...page.data, ...held])
+      await noteView(t, scope, thread, data)
+      return { ...page, data }
     },
-    { readOnly: true },
+    { readOnly: !isPerson(scope) },
   )
 }
 
@@ -137,9 +140,10 @@ export const getMessage = (house: RelayHouse, scope: Scope, id: string, messageI
         throw new Problem(state === 'erased' ? 'payload_erased' : 'payload_expired', {
           expired_at: row.expires_at?.toISOString() ?? null,
         })
+      await noteView(t, scope, thread, [message as Message])
       return message as Message
     },
-    { readOnly: true },
+    { readOnly: !isPerson(scope) },
   )
 
 export const listArtifacts = (house: RelayHouse, scope: Scope, id: string): Promise<Artifact[]> =>
@@ -147,10 +151,12 @@ export const listArtifacts = (house: RelayHouse, scope: Scope, id: string): Prom
     house.db,
     scope,
     async (t) => {
-      await seeThread(t, scope, id)
-      return mergeArtifacts(await shown(house, t, scope, await listMessages(t, scope, id, 0, MOST, ['artifact'])))
+      const thread = await seeThread(t, scope, id)
+      const pieces = await shown(house, t, scope, await listMessages(t, scope, id, 0, MOST, ['artifact']))
+      await noteView(t, scope, thread, pieces)
+      return mergeArtifacts(pieces)
     },
-    { readOnly: true },
+    { readOnly: !isPerson(scope) },
   )
 
 /** By `artifact_id`, in the order in which each first came: `append` adds parts, anything else replaces them (R53). */

@@ -584,3 +584,8 @@ export const insertThreadToken = (
   insert into thread_tokens (id, tenant_id, thread_id, relay_grant_id, side, token_hash, minted_by, first_minted_at, created_at, expires_at)
   values (${one.id}::text, ${scope.tenantId}::uuid, ${one.thread.id}::text, ${one.thread.relay_grant_id}::text, ${one.side}::text, ${one.hash}::bytea, ${one.by}::text,
     ${one.first}::timestamptz, ${t.now}::timestamptz, ${one.expiresAt}::timestamptz)`
+
+/** Up to where a person has read it, as their own side's record has it. */
+export const findView = (t: Tx, scope: Scope, threadId: string) => t.one<{ sequence: number | null }>`
+  select max((e.body::jsonb #>> '{data,sequence}')::float8) as sequence from events e
+  where e.tenant_id = ${scope.tenantId}::uuid and e.resource_id = ${threadId}::text and e.type = 'thread.viewed' and e.actor_id = ${scope.actor.id}::text`
