@@ -3,9 +3,11 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { verifyWebhook } from '@countersign/sdk'
 import { expect, onTestFinished, test } from 'vitest'
 import { seal } from '../../packages/server/src/relay/testing/leaving.ts'
 import { type Loose, openRelay } from '../../packages/server/src/relay/testing/relay.ts'
+import { openReceiver } from '../../packages/server/src/webhooks/testing/receiver.ts'
 import { buildCommand, start } from '../harness/process.ts'
 
 const soon = { timeout: 20_000, interval: 50 }
@@ -14,8 +16,9 @@ async function openShell(url: string) {
   const cli = await buildCommand()
   const home = mkdtempSync(join(tmpdir(), 'cli-relay-'))
   onTestFinished(() => rmSync(home, { recursive: true, force: true }))
-  const run = (key: string, words: string[]) =>
+  const run = (key: string, words: string[], input?: string) =>
     start(process.execPath, [cli, 'relay', ...words], {
+      ...(input === undefined ? {} : { input }),
       env: { HOME: home, COUNTERSIGN_HOME: home, COUNTERSIGN_URL: url, COUNTERSIGN_KEY: key },
     })
   const said = async (key: string, words: string[]): Promise<{ text: string; code: number | null }> => {
@@ -189,4 +192,37 @@ test('R110 R109 R126 one side is exported to a file that verifies with no server
   const again = await run(['relay', 'export', id, '--out', file, ...signIn])
   expect(again.code).toBe(0)
   expect((await run(['audit', 'verify', file])).out).toMatch(/erased +1 messages, on request/)
+})
+
+test('R126 R66 a thread tells where the command says: its secret is made and shown once, or piped in, and never a word', {
+  timeout: 120_000,
+}, async () => {
+  const receiver = await openReceiver()
+  const there = await openRelay({ settings: { EGRESS_HTTP: '1', EGRESS_ALLOW: `127.0.0.1:${receiver.port}` } })
+  const { house, card, caller } = there
+  const { run, said, json } = await openShell(house.url)
+  const url = `${receiver.origin}/told`
+  const begun = await json(caller.key, ['start', card.slug, 'hello', '--callback', url, '--events', 'thread.responded', '--key', 'once'])
+  expect(begun).toMatchObject({ v: 1, callback: { endpoint_id: expect.stringMatching(/^whe_/), secret: expect.stringMatching(/^whsec_/) } })
+  const shown = await said(caller.key, ['start', card.slug, 'hello', '--callback', url])
+  expect(shown.text).toMatch(/told at whe_\w+\nwhsec_\S+\nKeep it now: it is not shown again\./)
+
+  const own = `own ${randomBytes(16).toString('hex')}`
+  const piping = run(caller.key, ['send', begun.thread_id, 'again', '--callback', `${url}/2`, '--secret-from-stdin'], own)
+  expect(await piping.ended).toMatchObject({ code: 0 })
+  expect(piping.stdout()).toMatch(/told at whe_\w+\n$/)
+  expect(piping.stdout() + piping.stderr()).not.toContain(own)
+  await there.respond(begun.thread_id, { text: 'the answer' })
+  await house.runJobs()
+  const second = receiver.got.find(({ path }) => path === '/told/2')
+  const headers = second?.headers as Record<string, string>
+  await verifyWebhook({ headers, body: second?.body as string, secrets: own, mode: 'foragent', now: house.clock.now })
+  for (const words of [
+    ['--events', 'thread.*'],
+    ['--callback', url, '--secret', own],
+    ['--callback', url, '--secret-from-env', 'NOT_THERE'],
+  ]) {
+    const { text, code } = await said(caller.key, ['start', card.slug, 'hello', ...words])
+    expect([words[0], code, text.includes(own)]).toEqual([words[0], 2, false])
+  }
 })

@@ -30,8 +30,10 @@ export type VaultTest = {
   connect(own?: Partial<NewConnection> & { owner?: Person; value?: string }): Promise<ConnectionRow & { value: string }>
 }
 
-export async function openVault(options: SetupOptions = {}): Promise<VaultTest> {
-  const house = await setup(options)
+export const openVault = async (options: SetupOptions = {}): Promise<VaultTest> => vaultIn(await setup(options))
+
+/** Of a house that stands already. */
+export async function vaultIn(house: House): Promise<VaultTest> {
   const scope = systemScope('given', house.tenantId)
   const define = async (definition: Definition, version = 1) => {
     const text = canonical(definition)
