@@ -105,8 +105,8 @@ async function forget(house: RelayHouse, scope: Scope, signal?: AbortSignal): Pr
     const gone = await tx(house.db, scope, async (t) => {
       if (await isHeld(t, scope)) return []
       const found = await findForgotten(t, scope, BATCH)
-      for (const { id } of found) {
-        await forgetTelling(house, t, scope, id)
+      for (const { id, has_endpoints } of found) {
+        if (has_endpoints) await forgetTelling(house, t, scope, id)
         for (const subject of [`thread:${id}`, heldSubject(id)]) await eraseSubject(t, scope, subject)
       }
       await forgetThreads(

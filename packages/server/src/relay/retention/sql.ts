@@ -39,8 +39,8 @@ export const findTelling = (t: Tx, scope: Scope, limit: number) => t.rows<{ id: 
   order by h.ended_at limit ${limit}::integer
   for update of h skip locked`
 
-export const findForgotten = (t: Tx, scope: Scope, limit: number) => t.rows<{ id: string }>`
-  select h.id from threads h
+export const findForgotten = (t: Tx, scope: Scope, limit: number) => t.rows<{ id: string; has_endpoints: boolean }>`
+  select h.id, h.has_endpoints from threads h
   where h.tenant_id = ${scope.tenantId}::uuid and h.kept_until <= ${t.now}::timestamptz and not ${THREAD_HELD}
   order by h.kept_until limit ${limit}::integer
   for update of h skip locked`

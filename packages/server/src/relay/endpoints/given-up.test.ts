@@ -1,11 +1,11 @@
 // What was given up reaches whoever runs the tenant by mail (relay.md R69).
 import { expect, test } from 'vitest'
 import type { House } from '#harness'
-import { leastCard } from '../../relay/cards/testing/cards.ts'
-import { openRelay } from '../../relay/testing/relay.ts'
 import { addIdentity } from '../../tasks/channels/email/testing/rig.ts'
 import { openSink } from '../../tasks/channels/email/testing/sink.ts'
-import { openReceiver } from '../testing/receiver.ts'
+import { openReceiver } from '../../webhooks/testing/receiver.ts'
+import { leastCard } from '../cards/testing/cards.ts'
+import { openRelay } from '../testing/relay.ts'
 
 const report = async (house: House, times = 1) => {
   for (let n = 0; n < times; n++) await house.server.queue.enqueueMany([{ kind: 'webhook.report' }])
