@@ -18,12 +18,12 @@ import {
   AbsoluteSeconds,
   BreakGlass,
   CardVerification,
-  RelayCompat,
   IdleSeconds,
   MadeTenant,
   Membership,
   Profile,
   Reason,
+  RelayCompat,
   Tenant,
   TenantPlate,
 } from './shapes.ts'

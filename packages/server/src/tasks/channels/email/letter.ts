@@ -86,7 +86,7 @@ const exhausted = (house: EmailHouse, { many, endpoints }: ExhaustedLetter) =>
   platformMail({
     subject: `${times(many)} given up`,
     lines: [
-      `${times(many)} did not arrive, although each was tried for as long as its schedule says.`,
+      `${times(many)} did not arrive. Each was tried for as long as its schedule says.`,
       ...endpoints.slice(0, MOST_LINES).map(({ id, side, many: n, lastStatus }) => {
         const whose = side === 'owner' ? ' (messages to an agent of yours)' : side === 'caller' ? ' (news of threads that your agents started)' : ''
         return `${id ?? 'Callbacks of tasks'}${whose}: ${n}${lastStatus === null ? '' : `, last answered with ${lastStatus}`}`
