@@ -202,8 +202,21 @@ test('R126 R66 a thread tells where the command says: its secret is made and sho
   const { house, card, caller } = there
   const { run, said, json } = await openShell(house.url)
   const url = `${receiver.origin}/told`
-  const begun = await json(caller.key, ['start', card.slug, 'hello', '--callback', url, '--events', 'thread.responded', '--key', 'once'])
-  expect(begun).toMatchObject({ v: 1, callback: { endpoint_id: expect.stringMatching(/^whe_/), secret: expect.stringMatching(/^whsec_/) } })
+  const begun = await json(caller.key, [
+    'start',
+    card.slug,
+    'hello',
+    '--callback',
+    url,
+    '--events',
+    'thread.responded',
+    '--key',
+    'once',
+  ])
+  expect(begun).toMatchObject({
+    v: 1,
+    callback: { endpoint_id: expect.stringMatching(/^whe_/), secret: expect.stringMatching(/^whsec_/) },
+  })
   const shown = await said(caller.key, ['start', card.slug, 'hello', '--callback', url])
   expect(shown.text).toMatch(/told at whe_\w+\nwhsec_\S+\nKeep it now: it is not shown again\./)
 

@@ -300,7 +300,10 @@ test('R123 of the relay nothing secret and nothing that agents said is found in 
     const { token } = await relay.makeGrant({ card: at })
     keep(`a relay token of ${at.slug}`, token)
     const callback = { url: `${there.origin}/told`, secret: marked('own secret of a callback') }
-    const body = { parts: [{ text: marked('a text') }, { data: { deep: marked('data') } }], metadata: { note: marked('metadata') } }
+    const body = {
+      parts: [{ text: marked('a text') }, { data: { deep: marked('data') } }],
+      metadata: { note: marked('metadata') },
+    }
     const started = await relay.start({ ...body, callback, want_thread_token: true }, { card: at, token, key: marked('start') })
     expect(started.status, JSON.stringify(started.body)).toBe(202)
     const { thread_id: id, thread_access_token } = started.body
@@ -330,8 +333,16 @@ test('R123 of the relay nothing secret and nothing that agents said is found in 
     }
   }
   const [asked] = ids as [string]
-  await relay.respond(asked, { outcome: 'progress', text: marked('progress'), artifacts: [{ artifact_id: 'a', parts: [{ text: marked('piece') }] }] })
-  await relay.respond(asked, { outcome: 'reply', text: marked('reply'), artifacts: [{ artifact_id: 'a', parts: [{ url: MARK }] }] })
+  await relay.respond(asked, {
+    outcome: 'progress',
+    text: marked('progress'),
+    artifacts: [{ artifact_id: 'a', parts: [{ text: marked('piece') }] }],
+  })
+  await relay.respond(asked, {
+    outcome: 'reply',
+    text: marked('reply'),
+    artifacts: [{ artifact_id: 'a', parts: [{ url: MARK }] }],
+  })
   await relay.respond(asked, { outcome: 'reply', text: marked('reply') })
   // PostgreSQL itself is made to refuse, with the row in its mouth.
   await house.admin.query("alter table countersign.messages add constraint boom check (operation_id <> 'boom') not valid")

@@ -69,7 +69,8 @@ test('R124 what a person reads of a thread is on the record of their own side, a
   await relay.respond(id, { text: 'one' })
   const reader = async (who: Person) =>
     relay.bearer((await who.post(`/api/v1/threads/${id}/access-tokens`, {})).body.thread_access_token)
-  const views = async (who: Pick<Person, 'get'>): Promise<Loose[]> => (await who.get('/api/v1/events?type=thread.viewed')).body.data
+  const views = async (who: Pick<Person, 'get'>): Promise<Loose[]> =>
+    (await who.get('/api/v1/events?type=thread.viewed')).body.data
   const [alice, other] = [await reader(house.alice), await reader(bea)]
   for (const agent of [caller, server]) expect((await agent.get(`/api/v1/threads/${id}/messages`)).status).toBe(200)
   expect(await views(house.alice)).toEqual([])

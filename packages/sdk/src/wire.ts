@@ -4411,6 +4411,8 @@ export type Tenant = {
   grant_max_seconds: number
   /** How cards of agents elsewhere are taken: not verified, verified where they are signed, or only where they verify. */
   card_verification: 'ignore' | 'prefer' | 'require'
+  /** `foragent`: answers of the relay about your agents, and to yours, have the names of ForAgent beside ours, as with the header `Countersign-Compat`. */
+  relay_compat: 'none' | 'foragent'
 }
 
 /** What a host sees of a tenant: its name and its state, nothing that lives in it. */
@@ -5744,6 +5746,7 @@ export type Routes = {
       vault_export?: boolean
       grant_max_seconds?: number
       card_verification?: 'ignore' | 'prefer' | 'require'
+      relay_compat?: 'none' | 'foragent'
     }
     answers: {
       200: Tenant

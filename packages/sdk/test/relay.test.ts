@@ -9,7 +9,15 @@ import { expect, onTestFinished, test } from 'vitest'
 import { start } from '../../../test/harness/process.ts'
 import { openRelay, type RelayTest } from '../../server/src/relay/testing/relay.ts'
 import { openReceiver } from '../../server/src/webhooks/testing/receiver.ts'
-import { Forbidden, type NumberedEvent, type RelayOptions, relay, type ServeOptions, serveRelay, verifyWebhook } from '../src/index.ts'
+import {
+  Forbidden,
+  type NumberedEvent,
+  type RelayOptions,
+  relay,
+  type ServeOptions,
+  serveRelay,
+  verifyWebhook,
+} from '../src/index.ts'
 
 const soon = { timeout: 20_000, interval: 20 }
 

@@ -68,9 +68,9 @@ set local role countersign_owner;
 alter table countersign.letters drop constraint letters_kind_check;
 alter table countersign.letters add constraint letters_kind_check check (kind in ('invitation', 'exhausted'));
 create table countersign.exhausted_reports (
-  tenant_id uuid not null references countersign.tenants,
-  -- The last day of which a report was made, and up to when it tells.
+  -- The last on which a report was made, and up to when it tells.
   day date not null,
+  tenant_id uuid not null references countersign.tenants,
   told_until timestamptz(3) not null,
   primary key (tenant_id)
 );

@@ -73,7 +73,17 @@ test('V125 ids, idempotency keys, files and the words of a child are no secrets'
     ['--json', 'mail', 'add', '--secret-file', 'smtp.txt'],
     ['run', '--', 'curl', '--token', 'x'],
     ['login', 'openai', '--from-env', 'OPENAI_API_KEY'],
-    ['relay', 'start', 'translator', 'hello', '--key', 'order-1042', '--callback', 'https://example.com/told', '--secret-from-stdin'],
+    [
+      'relay',
+      'start',
+      'translator',
+      'hello',
+      '--key',
+      'order-1042',
+      '--callback',
+      'https://example.com/told',
+      '--secret-from-stdin',
+    ],
   ])
     expect(() => refuseSecrets(words)).not.toThrow()
 })

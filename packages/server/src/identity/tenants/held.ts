@@ -1,8 +1,8 @@
 // Whose jobs wait because their tenant is not active (P11). A worker asks before each job and is answered from memory; a change wakes it, and a second
 // at most goes by where the wake-up was lost. Never runs a job, and never lets one of a held tenant through on an old answer for longer than that.
 import { type Kind, snooze } from '@countersign/queue'
-import { type Db, once } from '../../db/tx.ts'
 import type { Sql } from '../../db/sql.ts'
+import { type Db, once } from '../../db/tx.ts'
 import { compatTenants, heldTenants } from './sql.ts'
 import { STATES_TOPIC } from './tenant.ts'
 

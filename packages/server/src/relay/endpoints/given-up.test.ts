@@ -13,6 +13,7 @@ const report = async (house: House, times = 1) => {
 }
 /** The whole schedule, however its waits are spread. */
 async function runOut(house: House) {
+  await house.runJobs()
   for (const wait of ['10s', '6m', '35m', '140m', '6h', '12h', '16h', '23h', '27h']) {
     await house.clock.advance(wait)
     await house.runJobs()
@@ -44,7 +45,9 @@ test('R69 what was given up is mailed once a day to whoever runs the tenant, on 
   await relay.respond(id, { outcome: 'ask', text: 'which one?' })
   await runOut(house)
   const exhausted = async () =>
-    (await house.admin.rows<{ side: string }>`select side from deliveries where state = 'exhausted' order by side`).map(({ side }) => side)
+    (await house.admin.rows<{ side: string }>`select side from deliveries where state = 'exhausted' order by side`).map(
+      ({ side }) => side,
+    )
   await expect.poll(exhausted).toEqual(['caller', 'owner'])
 
   await report(house, 2)
@@ -54,7 +57,7 @@ test('R69 what was given up is mailed once a day to whoever runs the tenant, on 
   expect(mail?.text).toMatch(/whe_\w+ \(messages to an agent of yours\): 1, last answered with 503/)
   expect(mail?.text).toContain(`${house.url}/webhooks`)
   // Neither where it led, nor what it said, nor anything of the other side.
-  for (const word of ['127.0.0.1:' + there.port, 'anybody there', 'which one', 'threads that your agents started'])
+  for (const word of [`127.0.0.1:${there.port}`, 'anybody there', 'which one', 'threads that your agents started'])
     expect(mail?.raw).not.toContain(word)
   expect(to('works@example.com')).toEqual([])
   const after = sink.took.length

@@ -239,7 +239,10 @@ test('R109 R110 a caller takes out and erases what its own side held back: its p
   expect((await bea.get(`/api/v1/tasks/${approval.task_id}`)).body).toMatchObject({ status: 'cancelled' })
   expect(await holdsWord(house, word)).toEqual([])
   expect(await house.admin.rows`select 1 from export_chunks`).toEqual([])
-  expect(await verifySideText(await exported(house, bea, { subject: 'thread', id }))).toMatchObject({ verdict: 'sound', erased: [mid] })
+  expect(await verifySideText(await exported(house, bea, { subject: 'thread', id }))).toMatchObject({
+    verdict: 'sound',
+    erased: [mid],
+  })
 
   const folder = mkdtempSync(join(tmpdir(), 'ledger-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))

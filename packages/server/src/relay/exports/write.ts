@@ -126,7 +126,7 @@ const read = <T>(house: RelayHouse, scope: Scope, work: (t: Tx) => Promise<T>): 
   tx(house.db, scope, work, { readOnly: true })
 
 async function writeThread(job: Job, id: string): Promise<void> {
-  const { house, own, there, out } = job
+  const { house, there, out } = job
   const thread = await read(house, there, (t) => findThread(t, there, id))
   if (!thread) return
   out.thread()

@@ -32,7 +32,11 @@ export const messageOfHeld = (home: string, row: Held): Shown => ({
   ...{ sequence: -1, side: 'caller', kind: 'message', outcome: null, skill: row.skill },
   state: row.state === 'asked' || row.state === 'ready' ? 'held' : row.state,
   ...{ state_reason: row.state_reason ?? null, payload: row.payload, subject: row.subject, payload_hash: row.payload_hash },
-  ...{ payload_state: row.payload !== null ? 'present' : row.erased_at ? 'erased' : 'expired', size_bytes: row.size_bytes, part_kinds: row.part_kinds },
+  ...{
+    payload_state: row.payload !== null ? 'present' : row.erased_at ? 'erased' : 'expired',
+    size_bytes: row.size_bytes,
+    part_kinds: row.part_kinds,
+  },
   ...{ media_types: row.media_types, facts: null, client_message_id: row.client_message_id, operation_id: row.operation_id },
   ...{ reference_thread_ids: row.reference_thread_ids, artifact_id: null, artifact_name: null, artifact_description: null },
   ...{ append: null, last_chunk: null, created_by: row.agent_id, created_at: row.created_at, expires_at: row.expires_at },

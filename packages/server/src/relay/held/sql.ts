@@ -59,7 +59,15 @@ export const lockHeld = (t: Tx, threadId: string) =>
 
 export type NewHeld = Omit<
   HeldRow,
-  'state_reason' | 'thread_state' | 'thread_outcome' | 'thread_reason' | 'event_id' | 'created_at' | 'updated_at' | 'ended_at' | 'erased_at'
+  | 'state_reason'
+  | 'thread_state'
+  | 'thread_outcome'
+  | 'thread_reason'
+  | 'event_id'
+  | 'created_at'
+  | 'updated_at'
+  | 'ended_at'
+  | 'erased_at'
 >
 export const insertHeld = (t: Tx, scope: Scope, one: NewHeld) => t.run`
   insert into held_messages (id, tenant_id, thread_id, relay_grant_id, owner_tenant, starts, card_id, card_version, slug, card_name, label, agent_id, face, context_id, skill,

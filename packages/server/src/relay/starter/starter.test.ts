@@ -60,7 +60,8 @@ test('R55 with the setting relay_compat of a tenant answers about its agents, an
   const relay = await openRelay()
   const { house, card, grant, caller, bea } = relay
   const send = async () => (await relay.bearer(grant.token).post(`/api/v1/agents/${card.slug}/threads`, { text: 'hello' })).body
-  const cardVersion = async () => (await house.nobody.raw(`/api/v1/agents/${card.slug}/card`)).headers.get('x-foragent-card-version')
+  const cardVersion = async () =>
+    (await house.nobody.raw(`/api/v1/agents/${card.slug}/card`)).headers.get('x-foragent-card-version')
   const owner = await house.given.user({ role: 'owner' })
   const set = async (who: Pick<typeof owner, 'patch'>, relay_compat: string) => {
     const changed = await who.patch('/api/v1/tenant', { relay_compat })

@@ -20,7 +20,13 @@ export async function noteView(t: Tx, scope: Scope, thread: ThreadRow, messages:
   const note = async () => {
     if (((await findView(t, own, id)).sequence ?? -1) >= sequence) return
     const side = scope.relaySide === 'caller' ? 'caller' : 'owner'
-    await record(t, own, 'thread.viewed', { thread_id: id, agent: slug, relay_grant_id, side, sequence }, { resource: { type: 'thread', id } })
+    await record(
+      t,
+      own,
+      'thread.viewed',
+      { thread_id: id, agent: slug, relay_grant_id, side, sequence },
+      { resource: { type: 'thread', id } },
+    )
   }
   await (home ? across(t, scope, own, note) : note())
 }

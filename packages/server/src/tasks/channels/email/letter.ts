@@ -54,8 +54,13 @@ export async function sendLetter(house: EmailHouse, tenantId: string, id: string
       if (!letter?.body || !row) return null
       const key = await tenantKey(house.tasks, t, scope)
       const said = JSON.parse(openText(key, place(scope, id), letter.body)) as { to: string; expiresAt?: string }
-      const mail = letter.kind === 'invitation' ? invites(said as unknown as InvitationLetter) : exhausted(house, said as ExhaustedLetter)
-      return { ...{ to: said.to, until: said.expiresAt, mail }, sender: { row, secret: openIdentity(key, scope, 'secret', row) }, now: t.now }
+      const mail =
+        letter.kind === 'invitation' ? invites(said as unknown as InvitationLetter) : exhausted(house, said as ExhaustedLetter)
+      return {
+        ...{ to: said.to, until: said.expiresAt, mail },
+        sender: { row, secret: openIdentity(key, scope, 'secret', row) },
+        now: t.now,
+      }
     },
     { readOnly: true },
   )
@@ -88,7 +93,12 @@ const exhausted = (house: EmailHouse, { many, endpoints }: ExhaustedLetter) =>
     lines: [
       `${times(many)} did not arrive. Each was tried for as long as its schedule says.`,
       ...endpoints.slice(0, MOST_LINES).map(({ id, side, many: n, lastStatus }) => {
-        const whose = side === 'owner' ? ' (messages to an agent of yours)' : side === 'caller' ? ' (news of threads that your agents started)' : ''
+        const whose =
+          side === 'owner'
+            ? ' (messages to an agent of yours)'
+            : side === 'caller'
+              ? ' (news of threads that your agents started)'
+              : ''
         return `${id ?? 'Callbacks of tasks'}${whose}: ${n}${lastStatus === null ? '' : `, last answered with ${lastStatus}`}`
       }),
       ...(endpoints.length > MOST_LINES ? [`And ${endpoints.length - MOST_LINES} more endpoints.`] : []),
