@@ -181,11 +181,12 @@ test.each(BINDINGS)('R94 a wait that is over first answers with the task as it i
   expect(read.metadata[RELAY_EXTENSION]).not.toHaveProperty('wait_limit_reached')
 })
 
-test.each(BINDINGS)('R95 returnImmediately answers with the task as it was stored: %s', async (binding) => {
-  const agent = await openAgent()
-  const task = taskOf(await (await agent.client(binding)).sendMessage(request(now)))
-  expect([stateOf(task), task.status?.message, task.history.length]).toEqual([TaskState.TASK_STATE_SUBMITTED, undefined, 1])
-})
+for (const binding of BINDINGS)
+  test(`R95 returnImmediately answers with the task as it was stored: ${binding}`, async () => {
+    const agent = await openAgent()
+    const task = taskOf(await (await agent.client(binding)).sendMessage(request(now)))
+    expect([stateOf(task), task.status?.message, task.history.length]).toEqual([TaskState.TASK_STATE_SUBMITTED, undefined, 1])
+  })
 
 test.each(BINDINGS)('R93 §12.33 an answer without a task is a Message, and a stream of exactly that one: %s', async (binding) => {
   const agent = await openAgent({ card: { direct_messages: true } })

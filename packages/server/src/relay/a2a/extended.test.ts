@@ -12,9 +12,8 @@ const EXTENDED = {
   skills: [{ id: 'inside', name: 'Inside', description: 'Prices inside.', tags: ['sales'] }],
 }
 
-test.each(BINDINGS)(
-  'R86 who holds a live relay grant reads the whole card, signed, with the limits of that grant: %s',
-  async (binding) => {
+for (const binding of BINDINGS)
+  test(`R86 who holds a live relay grant reads the whole card, signed, with the limits of that grant: ${binding}`, async () => {
     const agent = await openAgent({ card: { extended: EXTENDED } })
     await agent.house.admin.run`update relay_grants set limits = '{"rate": 7}'::jsonb where id = ${agent.grant.id}`
     const answer = await raw(agent, binding, CALL)
@@ -40,8 +39,7 @@ test.each(BINDINGS)(
       },
     })
     expect(sent.error).toBeNull()
-  },
-)
+  })
 
 test.each(BINDINGS)(
   'R86 whoever has no relay grant reads what everybody reads, and the card tells nobody more: %s',

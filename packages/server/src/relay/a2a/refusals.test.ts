@@ -24,20 +24,21 @@ const callOf = (method: string, id: string): RawCall => {
   return { method, params: params[method] ?? { id } }
 }
 
-test.each(BINDINGS)('R87 §12.25 versions: absent, 1.0, 1.0.7, 99.0 and the query parameter: %s', async (binding) => {
-  const agent = await openAgent()
-  const tried = async (version: string, query = '') => {
-    const { error, status } = await raw(agent, binding, { method: 'ListTasks', headers: { 'A2A-Version': version }, query })
-    return [error?.reason ?? 'fine', status]
-  }
-  const refused = ['VERSION_NOT_SUPPORTED', binding === 'JSONRPC' ? 200 : 400]
-  expect(await tried('')).toEqual(refused)
-  expect(await tried('1.0')).toEqual(['fine', 200])
-  expect(await tried('1.0.7')).toEqual(['fine', 200])
-  expect(await tried('99.0')).toEqual(refused)
-  expect(await tried('0.3')).toEqual(refused)
-  expect(await tried('', '?A2A-Version=1.0')).toEqual(['fine', 200])
-})
+for (const binding of BINDINGS)
+  test(`R87 §12.25 versions: absent, 1.0, 1.0.7, 99.0 and the query parameter: ${binding}`, async () => {
+    const agent = await openAgent()
+    const tried = async (version: string, query = '') => {
+      const { error, status } = await raw(agent, binding, { method: 'ListTasks', headers: { 'A2A-Version': version }, query })
+      return [error?.reason ?? 'fine', status]
+    }
+    const refused = ['VERSION_NOT_SUPPORTED', binding === 'JSONRPC' ? 200 : 400]
+    expect(await tried('')).toEqual(refused)
+    expect(await tried('1.0')).toEqual(['fine', 200])
+    expect(await tried('1.0.7')).toEqual(['fine', 200])
+    expect(await tried('99.0')).toEqual(refused)
+    expect(await tried('0.3')).toEqual(refused)
+    expect(await tried('', '?A2A-Version=1.0')).toEqual(['fine', 200])
+  })
 
 test.each(BINDINGS)(
   'R102 §12.26 every operation answers 401 and a challenge to whatever is no live token of this kind, before it reads the body: %s',
@@ -248,20 +249,24 @@ test.each(BINDINGS)(
   },
 )
 
-test.each(BINDINGS)('R105 parts are held against the input modes of the card, or of the skill: %s', async (binding) => {
-  const agent = await openAgent()
-  const tried = async (part: object, skill?: string) => {
-    const metadata = skill ? { [RELAY_EXTENSION]: { skill } } : undefined
-    const { error } = await raw(agent, binding, { method: 'SendMessage', params: { message: message([part]), metadata, ...now } })
-    return error?.reason ?? 'fine'
-  }
-  expect(await tried({ text: 'a' })).toBe('fine')
-  expect(await tried({ data: 1 })).toBe('fine')
-  expect(await tried({ raw: 'aGk=', mediaType: 'image/png' })).toBe('CONTENT_TYPE_NOT_SUPPORTED')
-  expect(await tried({ raw: 'aGk=', mediaType: 'image/png' }, 'draw')).toBe('fine')
-  expect(await tried({ text: 'a' }, 'draw')).toBe('CONTENT_TYPE_NOT_SUPPORTED')
-  expect(await tried({ text: 'a' }, 'unknown')).toBe('INVALID_PARAMS')
-})
+for (const binding of BINDINGS)
+  test(`R105 parts are held against the input modes of the card, or of the skill: ${binding}`, async () => {
+    const agent = await openAgent()
+    const tried = async (part: object, skill?: string) => {
+      const metadata = skill ? { [RELAY_EXTENSION]: { skill } } : undefined
+      const { error } = await raw(agent, binding, {
+        method: 'SendMessage',
+        params: { message: message([part]), metadata, ...now },
+      })
+      return error?.reason ?? 'fine'
+    }
+    expect(await tried({ text: 'a' })).toBe('fine')
+    expect(await tried({ data: 1 })).toBe('fine')
+    expect(await tried({ raw: 'aGk=', mediaType: 'image/png' })).toBe('CONTENT_TYPE_NOT_SUPPORTED')
+    expect(await tried({ raw: 'aGk=', mediaType: 'image/png' }, 'draw')).toBe('fine')
+    expect(await tried({ text: 'a' }, 'draw')).toBe('CONTENT_TYPE_NOT_SUPPORTED')
+    expect(await tried({ text: 'a' }, 'unknown')).toBe('INVALID_PARAMS')
+  })
 
 test.each(BINDINGS)('R107 §10 bad params are refused with their place, and nothing is stored: %s', async (binding) => {
   const agent = await openAgent()

@@ -45,9 +45,8 @@ const taskOf = (result: object): Task => result as Task
 const textOf = (one: Loose): string | undefined => one?.parts[0].content.value
 const stateOf = (one: Loose) => one.status?.state
 
-test.each(BINDINGS)(
-  'R2 the caller’s part by nothing but the official client, and the same threads natively: %s',
-  async (binding) => {
+for (const binding of BINDINGS)
+  test(`R2 the caller’s part by nothing but the official client, and the same threads natively: ${binding}`, async () => {
     const { house, token, thread, messages, events } = await openSandbox()
     const client = await connect(`${house.url}/agents/sandbox/`, token, binding)
     const card = (await client.getAgentCard()) as Loose
@@ -98,8 +97,7 @@ test.each(BINDINGS)(
     const canceled = await client.cancelTask(CancelTaskRequest.fromJSON({ id: silent.id }))
     expect(stateOf(canceled)).toBe(TaskState.TASK_STATE_CANCELED)
     expect(await thread(silent.id)).toMatchObject({ state: 'closed', outcome: 'canceled', reason: 'closed_by_caller' })
-  },
-)
+  })
 
 test('R4 `message` is a direct Message, `artifact` and `chunks` are artifacts of the task, `fail` and `reject` its ends', async () => {
   const { house, token } = await openSandbox()
