@@ -15,6 +15,8 @@ export const isPerson = (scope: Scope): boolean => scope.actor.type === 'user' &
 export async function noteView(t: Tx, scope: Scope, thread: ThreadRow, messages: readonly Message[]): Promise<void> {
   if (!isPerson(scope) || !messages.some(({ parts }) => parts !== undefined)) return
   const home = homeOf(scope)
+  // Nobody is named to the other side.
+  if (!home && scope.isForeign) return
   const own = home ? { ...home, principal: scope.actor.id, actor: scope.actor } : scope
   const { id, slug, relay_grant_id, sequence } = thread
   const note = async () => {
