@@ -14,6 +14,8 @@ import {
   type Place,
   reachesCard,
   relayPlace,
+  type WaitingBetween,
+  waitingBetween,
 } from './sql.ts'
 
 /** What a relay token may carry (R26). */
@@ -80,6 +82,16 @@ export const enterAgent =
     return partyScope(scope, { ...found, party: found.relay_grant_id }, mayOf(scope, found.scopes))
   }
 
+/** Of what nobody has agreed to yet. */
+const WAITING: readonly RelayScope[] = ['threads:read', 'threads:close']
+
+/** An agent without a live relay grant still reads what it sent without one, and takes it back (R103). */
+export async function enterWaiting(house: House, scope: Scope, slug: string): Promise<Scope> {
+  if (scope.relayParty !== undefined || scope.agentId === null) return scope
+  const [found] = await once<WaitingBetween>(house.db, waitingBetween(scope.agentId, slug))
+  return found ? partyScope(scope, found, mayOf(scope, WAITING)) : scope
+}
+
 /** A child key is for one agent alone (R114). */
 function refuseAudience({ audience }: Scope, slug: string): void {
   if (audience !== undefined && audience !== slug) throw new Problem('wrong_token_kind', { accepted: ['key'] })
@@ -114,6 +126,7 @@ export async function enterThing(house: House, scope: Scope, id: string, action:
   }
   if (!isAsker) throw new Problem('not_found')
   await refuseOthers(house, scope, action, (t) => ownsAgent(t, scope, place.asker_agent))
+  if (place.is_waiting) return { scope: partyScope(scope, place, mayOf(scope, WAITING)), side: 'caller', place }
   // The five words, and the one act of this route: what a key or a session may at home (R72).
   const may: string[] =
     reach(scope, action) === 'none' ? mayOf(scope, RELAY_SCOPES) : [...mayOf(scope, RELAY_SCOPES), scopeOf(action)]

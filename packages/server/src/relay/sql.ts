@@ -24,10 +24,13 @@ export type Place = {
   state: string
   /** A thread that waits on its caller's side: to its owner's there is none. */
   is_held: boolean
+  /** And so does its relay grant: nobody has agreed to it (R103). */
+  is_waiting: boolean
 }
 export const relayPlace = (id: string): Sql =>
-  sql`select *, false as is_held from countersign_engine.relay_place(${id}::text)
-    union all select *, true from countersign_engine.held_place(${id}::text) limit 1`
+  sql`select *, false as is_held, false as is_waiting from countersign_engine.relay_place(${id}::text)
+    union all select *, true, false from countersign_engine.held_place(${id}::text)
+    union all select *, true, true from countersign_engine.waiting_place(${id}::text) limit 1`
 
 /** Where a thread lies that is there. */
 export const placeOfThread = (t: Tx, id: string) => t.maybe<{ tenant_id: string; party: string }>`
@@ -47,6 +50,11 @@ export type GrantBetween = {
 }
 export const grantBetween = (agentId: string, slug: string): Sql =>
   sql`select * from countersign_engine.grant_between(${agentId}::text, ${slug}::text)`
+
+/** What an agent sent to a card last, before there was a relay grant (R103): `party` is the one that it opens, or has opened. */
+export type WaitingBetween = Pick<Place, 'tenant_id' | 'tenant_state' | 'party' | 'label'> & { asker_tenant: string }
+export const waitingBetween = (agentId: string, slug: string): Sql =>
+  sql`select * from countersign_engine.waiting_between(${agentId}::text, ${slug}::text)`
 
 export type RelayTokenInUse = {
   id: string
@@ -131,8 +139,12 @@ export const ownsAgent = (t: Tx, scope: Scope, agentId: string | null) => t.one<
   ) as own`
 
 /** Of the newest request of this agent for the card. */
-export const findRequestState = (t: Tx, scope: Scope, cardId: string, agentId: string) => t.maybe<{ state: string }>`
-  select state from connection_requests where tenant_id = ${scope.tenantId}::uuid and card_id = ${cardId}::text and asker_agent = ${agentId}::text
+export const findRequestState = (t: Tx, scope: Scope, cardId: string, agentId: string) => t.maybe<{
+  id: string
+  state: string
+  thread_id: string | null
+}>`
+  select id, state, thread_id from connection_requests where tenant_id = ${scope.tenantId}::uuid and card_id = ${cardId}::text and asker_agent = ${agentId}::text
   order by id desc limit 1`
 
 /** Those that still open something: relay tokens with a live relay grant, and thread tokens. */

@@ -27,7 +27,12 @@ export async function refuseUnapproved(house: RelayHouse, scope: Scope, slug: st
   if (!isOwn)
     // The refusal is the answer; this transaction is none.
     await tx(house.db, withoutReply(scope), async (t) => void (await record(t, scope, 'thread.refused', asker, { resource })))
-  return new Problem('approval_required', { request_url, request_state: state?.state ?? null })
+  // A message waits already: what comes of it is told where it was asked for.
+  const waits = state?.state === 'pending' && state.thread_id !== null
+  return new Problem('approval_required', {
+    request_url: waits ? `${house.origin()}/api/v1/connection-requests/${state.id}` : request_url,
+    request_state: state?.state ?? null,
+  })
 }
 
 function withoutReply({ beforeCommit: _reply, ...scope }: Scope): Scope {

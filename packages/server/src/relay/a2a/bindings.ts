@@ -10,6 +10,7 @@ import { logProblem, problemOf } from '../../http/problem.ts'
 import { idempotencyKey } from '../../http/reply.ts'
 import type { EventStream, STREAMED, Steps } from '../../http/route.ts'
 import { FACES, offers } from '../cards/document.ts'
+import { enterWaiting } from '../party.ts'
 import { type Agent, type Agents, seeAgent } from './agents.ts'
 import { type Call, contextOf } from './call.ts'
 import { checkParams, type Method } from './check.ts'
@@ -52,9 +53,13 @@ async function walkThrough(house: A2aHouse, agents: Agents, steps: Steps, path: 
   const body = await readBody(steps, scope, agent)
   const asked = walk.isRpc ? askedByRpc(steps, body, agent, walk) : askedByRest(steps, path, body, agent)
   refuseCapability(agent, asked)
+  const asks = asksWith(asked, scope, agent)
   const active = activate(steps.request.header('a2a-extensions'), agent.extensions)
-  await steps.count(scope, WRITES.includes(asked.method) ? 2 : 1, bucketOf(asked))
-  const call = callFor(steps, agent, scope, asked, active)
+  await steps.count(scope, WRITES.includes(asked.method) ? 2 : 1, asks ? 'relay.request' : bucketOf(asked))
+  if (asks) await steps.count(scope, 0, 'relay.request.day')
+  // Without a live relay grant there is still what was sent without one, to be read or taken back.
+  const reader = SENDS.includes(asked.method) ? scope : await enterWaiting(house, scope, agent.card.slug)
+  const call = callFor(steps, agent, reader, asked, active)
   if (asked.method === 'GetExtendedAgentCard') return whole(house, walk, call)
   return STREAMS.includes(asked.method) ? stream(steps, agent, walk, call) : once(agent, walk, asked, call)
 }
@@ -111,6 +116,10 @@ function refuseCapability({ card }: Agent, { method, params }: Asked): void {
   if (method === 'GetExtendedAgentCard' && !offers(card.content, FACES, 'extended_card'))
     throw new UnsupportedOperationError('This agent has no extended card.')
 }
+
+/** Whoever has no relay grant asks for one with the message, where the card lets it (R103). */
+const asksWith = ({ method }: Asked, { relayParty }: Scope, { card }: Agent): boolean =>
+  SENDS.includes(method) && relayParty === undefined && card.unapproved === 'request'
 
 /** Those of the relay grant, beside everybody's. */
 function bucketOf({ method, params }: Asked): BucketName | undefined {

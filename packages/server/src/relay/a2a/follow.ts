@@ -5,6 +5,7 @@ import { UnsupportedOperationError } from '@a2a-js/sdk/errors'
 import { tx } from '../../db/tx.ts'
 import { eventsAfter } from '../held/read.ts'
 import { isEnded, type Message, type Thread, type ThreadEvent, type ThreadState } from '../model.ts'
+import { readerOf } from '../requests/with-message.ts'
 import { readTogether } from '../threads/page.ts'
 import { readWhole, seeThread, shown, untilMoved } from '../threads/read.ts'
 import { showEvent, showThread } from '../threads/show.ts'
@@ -27,8 +28,9 @@ type Follow = { threadId: string; after: number | null; endsWithTurn: boolean; m
 export async function* sendAndFollow(house: A2aHouse, call: Call): AsyncGenerator<StreamResponse, void, undefined> {
   const sent = await accept(house, call)
   const mayBeDirect = sent.first && call.card.direct_messages
-  if (mayBeDirect) await untilMoved(house, call.scope, sent.thread_id, hasSpoken, DIRECT_MS, call.signal)
-  yield* frames(house, call, { threadId: sent.thread_id, after: null, endsWithTurn: true, mayBeDirect: sent.first })
+  const scope = await readerOf(house, call.scope, sent.thread_id)
+  if (mayBeDirect) await untilMoved(house, scope, sent.thread_id, hasSpoken, DIRECT_MS, call.signal)
+  yield* frames(house, { ...call, scope }, { threadId: sent.thread_id, after: null, endsWithTurn: true, mayBeDirect: sent.first })
 }
 
 const hasSpoken = ({ state }: { state: ThreadState }): boolean => !['queued', 'delivering', 'awaiting_approval'].includes(state)

@@ -7,6 +7,7 @@ import { type Json, readJson, writeJson } from '../../http/json.ts'
 import { logProblem, problemAnswer, problemOf } from '../../http/problem.ts'
 import { isKept } from '../../http/reply.ts'
 import { sendMessage, startThread } from '../threads/accept.ts'
+import { readerOf, startAsking } from '../requests/with-message.ts'
 import { hopsOf } from '../threads/hops.ts'
 import { readContent } from '../threads/parts.ts'
 import { readWhole, seeThread, untilMoved } from '../threads/read.ts'
@@ -28,14 +29,15 @@ export async function send(house: A2aHouse, call: Call): Promise<SdkTask | SdkMe
   const historyLength = member(configuration, 'historyLength') as number | undefined
   if (member(configuration, 'returnImmediately') === true) {
     const { thread_id } = await accept(house, call)
-    return taskOf(await readWhole(house, call.scope, thread_id), { historyLength })
+    return taskOf(await readWhole(house, await readerOf(house, call.scope, thread_id), thread_id), { historyLength })
   }
   const leave = await house.slots.hold(call.scope.principal)
   try {
     const sent = await accept(house, call)
     const seen = sent.answered === false ? sent.sequence : null
-    await untilMoved(house, call.scope, sent.thread_id, hasAnswer, house.waitSeconds * 1_000, call.signal, seen)
-    const view = await readWhole(house, call.scope, sent.thread_id)
+    const reader = await readerOf(house, call.scope, sent.thread_id)
+    await untilMoved(house, reader, sent.thread_id, hasAnswer, house.waitSeconds * 1_000, call.signal, seen)
+    const view = await readWhole(house, reader, sent.thread_id)
     const direct = sent.first ? directAnswerOf(view) : null
     if (direct) return directMessageOf(view.thread, direct)
     return taskOf(view, { historyLength, ...(endsBlocking(taskStateOf(view.thread)) ? {} : { waitLimitReached: true }) })
@@ -48,7 +50,7 @@ const hasAnswer = (row: ThreadRow): boolean => endsBlocking(taskStateOf(row))
 
 /** Takes the message; a repeat under its key hears what the first one made, whatever came of that since. */
 export async function accept(house: A2aHouse, call: Call): Promise<Sent> {
-  await refuseUnapproved(house, call)
+  if (!mayAsk(call)) await refuseUnapproved(house, call)
   const key = call.idempotencyKey
   if (key === null) return take(house, call, call.scope)
   // Both ways to send are one: a repeat may want the stream of what was sent without one.
@@ -72,6 +74,12 @@ export async function accept(house: A2aHouse, call: Call): Promise<Sent> {
     })
     throw error
   }
+}
+
+/** A first message of an agent's own key: it may ask, if the owner lets it. */
+function mayAsk({ scope, card, params }: Call): boolean {
+  const taskId = member(objectOf(params.message), 'taskId')
+  return scope.relayParty === undefined && card.unapproved === 'request' && (taskId === undefined || taskId === '')
 }
 
 const stored = (sent: Sent) => ({ status: 200, headers: { 'Content-Type': 'application/json' }, body: writeJson(sent) })
@@ -100,14 +108,19 @@ async function start(house: A2aHouse, call: Call, scope: Scope, message: WireObj
   await refuseScope(call, 'thread.start')
   const contextId = member(message, 'contextId') as string | undefined
   const modes = member(objectOf(call.params.configuration), 'acceptedOutputModes') as string[] | undefined
-  const carried = await carryConfig(house, call, scope, call.card.slug)
-  const input = {
+  const said = {
     ...inputOf(call, message),
-    bind: carried.bind,
     ...(contextId ? { context_id: contextId } : {}),
     ...(modes ? { accepted_output_modes: modes } : {}),
   }
-  return startThread(house, scope, call.card.slug, 'a2a', input, async (t, made) =>
+  const { slug } = call.card
+  if (scope.relayParty === undefined) {
+    const isAlone = member(objectOf(call.params.configuration), 'taskPushNotificationConfig') === undefined
+    const sending = { slug, face: 'a2a' as const, input: said, isAlone }
+    return startAsking(house, scope, sending, async (_t, made) => shownSent(made.thread, true))
+  }
+  const carried = await carryConfig(house, call, scope, slug)
+  return startThread(house, scope, slug, 'a2a', { ...said, bind: carried.bind }, async (t, made) =>
     shownSent((await carried.told(t, made)).accepted.thread, true),
   )
 }

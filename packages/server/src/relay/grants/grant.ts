@@ -51,17 +51,20 @@ export async function ownCard(t: Tx, scope: Scope, named: string, action: string
 
 type Caller = Pick<GrantRow, 'request_id' | 'asker_tenant' | 'asker_agent' | 'label' | 'purpose'>
 
-/** From its commit on the caller is let in, as narrowly as the terms say. `sandbox`: to try something out, and over when its first life is (R6). */
+/** `sandbox`: to try something out, and over when its first life is (R6). `id`: where it was given out before. `only_thread`: for that one alone. */
+type How = { sandbox?: boolean; id?: string; only_thread?: string | null }
+
+/** From its commit on the caller is let in, as narrowly as the terms say. */
 export async function openGrant(
   t: Tx,
   scope: Scope,
   card: Pick<CardRow, 'id' | 'slug' | 'environment'>,
   terms: Terms,
-  { sandbox = false, ...caller }: Caller & { sandbox?: boolean },
+  { sandbox = false, id = newId('rgr', t.now.getTime()), only_thread = null, ...caller }: Caller & How,
 ): Promise<GrantRow> {
   const row = await insertGrant(t, scope, {
     ...caller,
-    id: newId('rgr', t.now.getTime()),
+    id,
     card_id: card.id,
     skills: terms.skills,
     scopes: terms.scopes,
@@ -71,6 +74,7 @@ export async function openGrant(
     environment: card.environment,
     sandbox,
     token_seconds: terms.expires_in_seconds,
+    only_thread,
   })
   await tellGrant(t, scope, 'relay_grant.created', row, { skills: row.skills, scopes: row.scopes })
   return row

@@ -26,6 +26,8 @@ export type GrantRow = {
   environment: 'live' | 'test'
   sandbox: boolean
   token_seconds: number
+  /** Made for one thread: it ends with that one (R103). */
+  only_thread: string | null
   state: GrantState
   state_since: Date
   /** The nearer of the life of its newest token and of `ends_at`. */
@@ -41,7 +43,7 @@ export type GrantRow = {
 
 const COLUMNS: Sql = sql`g.id, g.tenant_id, g.card_id, (select c.slug from cards c where c.tenant_id = g.tenant_id and c.id = g.card_id) as slug, g.request_id,
   g.asker_tenant, g.asker_agent, g.label, g.purpose, g.skills, g.scopes, g.limits, g.addresses::text[] as addresses, g.dpop_jkt, g.encryption, g.environment,
-  g.sandbox, g.token_seconds, g.state, g.state_since, g.expires_at, g.ends_at, g.revision, g.created_by, g.created_at, g.ended_by, g.ended_reason`
+  g.sandbox, g.token_seconds, g.only_thread, g.state, g.state_since, g.expires_at, g.ends_at, g.revision, g.created_by, g.created_at, g.ended_by, g.ended_reason`
 
 export type NewGrant = Pick<
   GrantRow,
@@ -60,17 +62,26 @@ export type NewGrant = Pick<
   | 'environment'
   | 'sandbox'
   | 'token_seconds'
+  | 'only_thread'
 >
 
 export const insertGrant = (t: Tx, scope: Scope, one: NewGrant) => t.one<GrantRow>`
   insert into relay_grants as g (id, tenant_id, card_id, request_id, asker_tenant, asker_agent, label, purpose, skills, scopes, limits, addresses, dpop_jkt,
-    environment, sandbox, token_seconds, state, state_since, expires_at, ends_at, created_by, created_at)
+    environment, sandbox, token_seconds, only_thread, state, state_since, expires_at, ends_at, created_by, created_at)
   values (${one.id}::text, ${scope.tenantId}::uuid, ${one.card_id}::text, ${one.request_id}::text, ${one.asker_tenant}::uuid, ${one.asker_agent}::text,
     ${one.label}::text, ${one.purpose}::text, ${one.skills}::text[], ${one.scopes}::text[], ${JSON.stringify(one.limits)}::jsonb, ${one.addresses}::text[]::cidr[],
-    ${one.dpop_jkt}::text, ${one.environment}::text, ${one.sandbox}::boolean, ${one.token_seconds}::integer, 'active', ${t.now}::timestamptz,
+    ${one.dpop_jkt}::text, ${one.environment}::text, ${one.sandbox}::boolean, ${one.token_seconds}::integer, ${one.only_thread}::text, 'active', ${t.now}::timestamptz,
     ${t.now}::timestamptz + make_interval(secs => ${one.token_seconds}::integer),
     case when ${one.sandbox}::boolean then ${t.now}::timestamptz + make_interval(secs => ${one.token_seconds}::integer) end, ${scope.principal}::text, ${t.now}::timestamptz)
   returning ${COLUMNS}`
+
+/** Once what it was opened for has gone in. */
+export const setScopes = (t: Tx, scope: Scope, id: string, scopes: readonly RelayScope[]) => t.one<GrantRow>`
+  update relay_grants g set scopes = ${[...scopes]}::text[] where g.tenant_id = ${scope.tenantId}::uuid and g.id = ${id}::text returning ${COLUMNS}`
+
+export const endNow = (t: Tx, scope: Scope, id: string) => t.run`
+  update relay_grants g set expires_at = ${t.now}::timestamptz, ends_at = ${t.now}::timestamptz
+  where g.tenant_id = ${scope.tenantId}::uuid and g.id = ${id}::text and g.state = 'active'`
 
 export const findGrant = (t: Tx, scope: Scope, id: string) => t.maybe<GrantRow>`
   select ${COLUMNS} from relay_grants g where g.tenant_id = ${scope.tenantId}::uuid and g.id = ${id}::text`

@@ -6,6 +6,7 @@ import { type Tx, tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
 import { withdrawAsks } from '../asks/ask.ts'
 import type { RelayHouse } from '../house.ts'
+import { withdrawWith } from '../requests/asker.ts'
 import { threadTopic } from '../threads/wait.ts'
 import { endHeldThreadIf, type HeldEnd, listHeld, lockHeld, nameEnd, openHeldStarts, settleHeldIf } from './sql.ts'
 
@@ -33,11 +34,12 @@ export async function endHeldThread(house: RelayHouse, t: Tx, scope: Scope, thre
 export async function closeHeldThread(house: RelayHouse, t: Tx, scope: Scope, threadId: string): Promise<boolean> {
   const home = homeOf(scope)
   if (home === null) return false
+  const end = { state: 'closed', outcome: 'canceled', reason: 'closed_by_caller' } as const
   return across(t, scope, home, async () => {
-    await takeQuestionsBack(house, t, home, threadId)
+    await takeQuestionsBack(house, t, home, threadId, end)
     await lockHeld(t, threadId)
     const by = { ...home, principal: scope.actor.id, actor: scope.actor }
-    return endHeldThread(house, t, by, threadId, { state: 'closed', outcome: 'canceled', reason: 'closed_by_caller' })
+    return (await endHeldThread(house, t, by, threadId, end)) || (await endedSo(t, home, threadId, end))
   })
 }
 
@@ -77,20 +79,34 @@ export function expireHeld(house: RelayHouse, tenantId: string, threadId: string
   return tx(house.db, scope, async (t) => {
     const [first] = await listHeld(t, scope, threadId)
     if (!first?.starts || first.deadline_at > t.now) return false
-    await takeQuestionsBack(house, t, scope, threadId)
+    const end = { state: 'expired', outcome: null, reason: 'deadline_passed' } as const
+    await takeQuestionsBack(house, t, scope, threadId, end)
     await lockHeld(t, threadId)
-    return endHeldThread(house, t, scope, threadId, { state: 'expired', outcome: null, reason: 'deadline_passed' })
+    return (await endHeldThread(house, t, scope, threadId, end)) || (await endedSo(t, scope, threadId, end))
   })
 }
 
 /** Before the lock, for whoever decides one holds it first. */
-const takeQuestionsBack = async (house: RelayHouse, t: Tx, scope: Scope, threadId: string): Promise<void> =>
-  withdrawAsks(
+async function takeQuestionsBack(house: RelayHouse, t: Tx, scope: Scope, threadId: string, end: HeldEnd): Promise<void> {
+  const asked = (await listHeld(t, scope, threadId)).filter(({ state }) => state === 'asked')
+  await withdrawAsks(
     house,
     t,
     scope,
-    (await listHeld(t, scope, threadId)).flatMap(({ state, task_id }) => (state === 'asked' && task_id ? [{ task_id }] : [])),
+    asked.flatMap(({ task_id }) => (task_id ? [{ task_id }] : [])),
   )
+  for (const { request_id, owner_tenant, agent_id } of asked)
+    if (request_id !== null) await withdrawWith(house, t, scope, { request_id, owner_tenant, agent_id, end })
+}
+
+/** With the connection request that it waited for. */
+const endedSo = async (t: Tx, scope: Scope, threadId: string, end: HeldEnd): Promise<boolean> => {
+  const [first] = await listHeld(t, scope, threadId)
+  return first?.request_id != null && first.thread_reason === end.reason && first.ended_at?.getTime() === t.now.getTime()
+}
+
+/** The connection request of a message, and how its thread ends. */
+export type RequestOf = { request_id: string; owner_tenant: string; agent_id: string; end: HeldEnd }
 
 /** Of a caller with an account elsewhere; nobody else has a side that could hold anything back. */
 export const homeOf = (scope: Scope): Scope | null =>

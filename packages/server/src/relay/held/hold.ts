@@ -115,7 +115,7 @@ async function hold(
       ...{ accepted_output_modes: thread.accepted_output_modes, live: thread.live, deadline_at: thread.deadline_at },
       ...{ payload: envelope, subject, payload_hash: about.payloadHash, size_bytes: bytes, body_bytes: input.bodyBytes ?? 0 },
       ...{ part_kinds: [...about.partKinds], media_types: [...about.mediaTypes], expires_at: expiresAt as Date },
-      ...{ state: 'ready', task_id: null, approval: null },
+      ...{ state: 'ready', task_id: null, request_id: null, approval: null },
     }
     const approval = judged.outcome.outcome === 'ask' ? await ask(house, t, out, card, grant, id) : null
     const made: NewHeld = approval ? { ...row, state: 'asked', task_id: approval.task_id, approval } : row

@@ -36,6 +36,8 @@ export type HeldRow = {
   state: 'asked' | 'ready' | 'refused' | 'withdrawn'
   state_reason: string | null
   task_id: string | null
+  /** Of the other side: the connection request that it waits for. */
+  request_id: string | null
   approval: ApprovalRow | null
   thread_state: 'closed' | 'rejected' | 'revoked' | 'expired' | null
   thread_outcome: ThreadRow['outcome']
@@ -50,7 +52,7 @@ export type HeldRow = {
 
 const HELD: Sql = sql`m.id, m.thread_id, m.relay_grant_id, m.owner_tenant, m.starts, m.card_id, m.card_version, m.slug, m.card_name, m.label, m.agent_id, m.face, m.context_id,
   m.skill, m.operation_id, m.client_message_id, m.reference_thread_ids, m.accepted_output_modes, m.live, m.deadline_at, m.payload, m.subject, m.payload_hash, m.size_bytes,
-  m.body_bytes, m.part_kinds, m.media_types, m.state, m.state_reason, m.task_id, m.approval, m.thread_state, m.thread_outcome, m.thread_reason, m.event_id, m.created_at,
+  m.body_bytes, m.part_kinds, m.media_types, m.state, m.state_reason, m.task_id, m.request_id, m.approval, m.thread_state, m.thread_outcome, m.thread_reason, m.event_id, m.created_at,
   m.updated_at, m.ended_at, m.expires_at, m.erased_at`
 
 /** One after the other, whoever sends, decides or ends: so what comes after what waits is behind it. */
@@ -72,12 +74,12 @@ export type NewHeld = Omit<
 export const insertHeld = (t: Tx, scope: Scope, one: NewHeld) => t.run`
   insert into held_messages (id, tenant_id, thread_id, relay_grant_id, owner_tenant, starts, card_id, card_version, slug, card_name, label, agent_id, face, context_id, skill,
     operation_id, client_message_id, reference_thread_ids, accepted_output_modes, live, deadline_at, payload, subject, payload_hash, size_bytes, body_bytes, part_kinds,
-    media_types, state, task_id, approval, created_at, updated_at, expires_at)
+    media_types, state, task_id, request_id, approval, created_at, updated_at, expires_at)
   values (${one.id}::text, ${scope.tenantId}::uuid, ${one.thread_id}::text, ${one.relay_grant_id}::text, ${one.owner_tenant}::uuid, ${one.starts}::boolean, ${one.card_id}::text,
     ${one.card_version}::integer, ${one.slug}::text, ${one.card_name}::text, ${one.label}::text, ${one.agent_id}::text, ${one.face}::text, ${one.context_id}::text,
     ${one.skill}::text, ${one.operation_id}::text, ${one.client_message_id}::text, ${one.reference_thread_ids}::text[], ${one.accepted_output_modes}::text[],
     ${one.live}::boolean, ${one.deadline_at}::timestamptz, ${one.payload}::bytea, ${one.subject}::text, ${one.payload_hash}::text, ${one.size_bytes}::integer,
-    ${one.body_bytes}::integer, ${one.part_kinds}::text[], ${one.media_types}::text[], ${one.state}::text, ${one.task_id}::text,
+    ${one.body_bytes}::integer, ${one.part_kinds}::text[], ${one.media_types}::text[], ${one.state}::text, ${one.task_id}::text, ${one.request_id}::text,
     ${one.approval === null ? null : JSON.stringify(one.approval)}::jsonb, ${t.now}::timestamptz, ${t.now}::timestamptz, ${one.expires_at}::timestamptz)`
 
 /** Of a thread or a relay grant, in the order of the threads and in which they were sent. */

@@ -31,7 +31,7 @@ export const enterDeciding =
     return { ...scope, relaySide: 'owner' }
   }
 
-export type Approval = TermsIn & { issue: 'on_approve' | 'on_collect'; note?: string; note_visible?: boolean }
+export type Approval = TermsIn & { issue: 'on_approve' | 'on_collect'; note?: string; note_visible?: boolean; lasting?: boolean }
 
 /** With several people to agree, an answer before the last of them leaves it pending. */
 export async function approveRequest(
@@ -41,11 +41,11 @@ export async function approveRequest(
   approval: Approval,
   from: Provenance,
 ): Promise<Decided> {
-  const { issue, note, note_visible: noteVisible, ...wishes } = approval
+  const { issue, note, note_visible: noteVisible, lasting, ...wishes } = approval
   const { row, given } = await tx(house.db, scope, (t) => readOpen(t, scope, id, wishes), { readOnly: true })
   const isLess = canonical(argsOf(given)) !== canonical(argsOf(row.asked))
   const decision = isLess ? { type: 'edit' as const, args: argsOf(given) } : { type: 'accept' as const }
-  const own: Deciding = { issue, note: note ?? null, noteVisible: noteVisible ?? false }
+  const own: Deciding = { issue, note: note ?? null, noteVisible: noteVisible ?? false, ...(lasting === undefined ? {} : { lasting }) }
   return decide(house, scope, row, own, decision, from)
 }
 

@@ -10,6 +10,7 @@ import { RUNNERS } from '../../tasks/routing/sql.ts'
 import type { CardRow } from '../grants/sql.ts'
 import type { Terms } from '../grants/terms.ts'
 import type { RelayHouse } from '../house.ts'
+import type { Part } from '../model.ts'
 import type { Conduct } from './conduct.ts'
 
 export const ACTION = 'connection_request.create'
@@ -27,6 +28,8 @@ export type Question = {
   hash: string
   /** How the asking side asks elsewhere (R121); null: nothing is known of it. */
   conduct: Conduct | null
+  /** What waits for the answer (R103). */
+  message: { skill: string | null; parts: readonly Part[]; payload_hash: string } | null
   /** Beside those who run the work: whose card it is. */
   owners: readonly string[]
 }
@@ -48,7 +51,7 @@ export async function prepareQuestion({ tasks }: Pick<RelayHouse, 'tasks'>, scop
   }
 }
 
-function inputOf({ card, from, purpose, asked, asking, policy, hash, conduct }: Question): CreateInput {
+function inputOf({ card, from, purpose, asked, asking, policy, hash, conduct, message }: Question): CreateInput {
   const words = { agent: from.agentName, skill: asked.skills?.join(', ') }
   const texts = asking.texts.length > 0 ? asking.texts : ['May {agent} be connected?']
   return {
@@ -60,7 +63,9 @@ function inputOf({ card, from, purpose, asked, asking, policy, hash, conduct }: 
       asking.quorum > 1 ? `${asking.quorum} people have to agree.` : null,
       `${plain(from.agentName)} of ${plain(from.tenantName)}${from.isExternal ? ', another owner,' : ''} asks to work with ${plain(card.name)}.`,
       `Asked by ${policy.ids.join(', ')} in version ${policy.version} of the policies.`,
-      'You may give less than what is asked for, and never more. From then on the two exchange messages as narrowly as you say, until somebody revokes it.',
+      message === null
+        ? 'You may give less than what is asked for, and never more. From then on the two exchange messages as narrowly as you say, until somebody revokes it.'
+        : 'Who agrees lets in the message below and the thread that it starts, and nothing after that. Where the connection is to last, approve the connection request itself and say so.',
     ]
       .filter((line) => line !== null)
       .join('\n\n'),
@@ -70,6 +75,7 @@ function inputOf({ card, from, purpose, asked, asking, policy, hash, conduct }: 
       ...(conduct && { conduct: { ...conduct } }),
       purpose,
       asked: asked as unknown as Record<string, unknown>,
+      ...(message && { message: { ...message, parts: [...message.parts] } }),
       payload_hash: hash,
       asked_by: { policies: [...policy.ids], version: policy.version },
     },

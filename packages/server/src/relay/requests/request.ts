@@ -20,6 +20,7 @@ import { openGrant } from '../grants/grant.ts'
 import { type CardRow, findActiveBetween, findCard } from '../grants/sql.ts'
 import { refuseFaulty, type Terms, type TermsIn, termErrors, usualTerms } from '../grants/terms.ts'
 import type { RelayHouse } from '../house.ts'
+import type { Part } from '../model.ts'
 import { partyScope, placeOfCard } from '../party.ts'
 import type { CardPlace } from '../sql.ts'
 import { tellSides } from '../tell.ts'
@@ -56,9 +57,30 @@ type Way = {
   acting: Scope
   judgedAs: Scope
   slug: string
+  first: First | null
 }
 
-export async function askConnection(house: RelayHouse, caller: Scope, slug: string, input: Asked): Promise<ShownRequest> {
+/** A message that waits for it (R103). `hold` runs in the transaction that makes the request, as `acting`. */
+export type First = {
+  thread_id: string
+  opens_grant_id: string
+  skill: string | null
+  parts: readonly Part[]
+  payload_hash: string
+  hold(t: Tx, acting: Scope, row: RequestRow): Promise<void>
+}
+
+export const askConnection = async (house: RelayHouse, caller: Scope, slug: string, input: Asked): Promise<ShownRequest> =>
+  showRequest(house, await askFor(house, caller, slug, input, null), 'caller')
+
+/** `first`: the message that it is made of. */
+export async function askFor(
+  house: RelayHouse,
+  caller: Scope,
+  slug: string,
+  input: Asked,
+  first: First | null,
+): Promise<RequestRow> {
   // Its stored reply lies with the asker, and the request with the owner: kept after the answer, for the one that waits is the answer to a repeat.
   const scope: Scope = { ...caller, beforeCommit: undefined }
   const place = await placeOfCard(house, slug)
@@ -68,7 +90,7 @@ export async function askConnection(house: RelayHouse, caller: Scope, slug: stri
   await refuseUnproved(house, scope, place)
   const id = newId('creq', house.db.now().getTime())
   const way: Way = {
-    ...{ id, slug, place, purpose, wishes },
+    ...{ id, slug, place, purpose, wishes, first },
     asker: { agent, tenantId: scope.tenantId },
     ...scopesThere(scope, place, id, agent),
   }
@@ -83,7 +105,7 @@ export async function askConnection(house: RelayHouse, caller: Scope, slug: stri
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const made = await open(house, way)
     if (made instanceof Problem) throw made
-    if (made) return showRequest(house, made, 'caller')
+    if (made) return made
   }
   throw new Problem('busy', { retry_after: 1 })
 }
@@ -228,11 +250,12 @@ class AskedMeanwhile extends Error {}
 
 const questionOf = (
   house: RelayHouse,
-  { id, asker, purpose, place, judgedAs }: Way,
+  { id, asker, purpose, place, judgedAs, first }: Way,
   { card, asked, judged, tenantName, owners, conduct }: Seen,
 ) =>
   prepareQuestion(house, judgedAs, {
     ...{ id, card, purpose, asked, owners, conduct },
+    message: first && { skill: first.skill, parts: first.parts, payload_hash: first.payload_hash },
     from: {
       tenantName,
       agentId: asker.agent.id,
@@ -261,13 +284,15 @@ async function look(house: RelayHouse, t: Tx, way: Way): Promise<Seen | null> {
   return { card, asked, judged, conduct, tenantName: peer?.name ?? '', owners: (await ownersOfCard(t, acting, card.id)).owners }
 }
 
-const rowOf = ({ id, asker, purpose, acting }: Way, { card, asked, judged }: Seen) => ({
+const rowOf = ({ id, asker, purpose, acting, first }: Way, { card, asked, judged }: Seen) => ({
   ...{ id, card_id: card.id, purpose, asked },
   asker_tenant: asker.tenantId,
   asker_agent: asker.agent.id,
   asker_name: asker.agent.name,
   asked_by: acting.actor.id,
   policy_version: judged.outcome.policy_version,
+  thread_id: first?.thread_id ?? null,
+  opens_grant_id: first?.opens_grant_id ?? null,
 })
 
 async function wait(house: RelayHouse, t: Tx, way: Way, seen: Seen, prepared: Prepared): Promise<RequestRow | null> {
@@ -282,6 +307,7 @@ async function wait(house: RelayHouse, t: Tx, way: Way, seen: Seen, prepared: Pr
   if (!row) throw new AskedMeanwhile()
   await keepDecisions(house, t, way.judgedAs, [seen.judged])
   await tellCreated(t, way, seen, row)
+  await way.first?.hold(t, way.acting, row)
   return row
 }
 
@@ -289,7 +315,8 @@ async function wait(house: RelayHouse, t: Tx, way: Way, seen: Seen, prepared: Pr
 async function letIn(house: RelayHouse, t: Tx, way: Way, seen: Seen): Promise<RequestRow> {
   const byPolicy = { ...systemScope('relay', way.acting.tenantId), requestId: way.acting.requestId }
   const row = await insertIfNonePending(t, way.acting, {
-    ...rowOf(way, seen),
+    // What was sent goes in by itself then, and has its own ids.
+    ...rowOf({ ...way, first: null }, seen),
     ...{
       given: seen.asked,
       state: 'approved',

@@ -8,10 +8,13 @@ import { EVERY, findTask, type TaskRow } from '../../tasks/sql.ts'
 import { expireIn } from '../grants/end.ts'
 import { openGrant } from '../grants/grant.ts'
 import { showGrant } from '../grants/show.ts'
-import { findActiveBetween, findCard, type GrantRow } from '../grants/sql.ts'
+import { endNow, findActiveBetween, findCard, type GrantRow, setScopes } from '../grants/sql.ts'
 import { narrowed, type Terms, termErrors, widerErrors } from '../grants/terms.ts'
 import { mintToken } from '../grants/token.ts'
+import type { HeldEnd } from '../held/sql.ts'
 import type { RelayHouse } from '../house.ts'
+import { RELAY_SCOPES } from '../party.ts'
+import { findThread } from '../threads/sql.ts'
 import { tellRequest } from './request.ts'
 import { readTerms } from './shapes.ts'
 import { showRequest } from './show.ts'
@@ -25,6 +28,7 @@ import {
   setGrant,
   settleIfPending,
 } from './sql.ts'
+import { endWaiting, letIn, withoutStart } from './with-message.ts'
 
 /** What the routes of this room say beside the decision, and are handed of what came of it. By the scope of one call, which nobody else has. */
 export type Deciding = {
@@ -33,6 +37,10 @@ export type Deciding = {
   noteVisible?: boolean
   /** The asking side takes it back. */
   withdrawn?: true
+  /** How the thread ends that takes it with it. */
+  end?: HeldEnd
+  /** Of one with a message: whether the connection outlives the thread of that. */
+  lasting?: boolean
   reply?: Decided
 }
 export type Decided = {
@@ -84,6 +92,7 @@ async function settle(house: RelayHouse, t: Tx, caller: Scope, task: TaskRow, en
     return
   }
   await tellRequest(t, scope, `connection_request.${to.state}`, settled, to.noteVisible && to.note ? { has_note: true } : {})
+  await endWaiting(house, t, scope, settled, to.state, own.end)
   own.reply = {
     connection_request: showRequest(house, settled, own.withdrawn ? 'caller' : 'owner'),
     relay_grant: null,
@@ -110,16 +119,21 @@ type Approving = { row: RequestRow; task: TaskRow; own: Deciding }
 async function approve(house: RelayHouse, t: Tx, scope: Scope, { row, task, own }: Approving): Promise<void> {
   await refuseAskingSide(t, scope, row)
   const said = await saidIn(house, t, scope, task)
-  const given = said?.type === 'edit' && said.args ? await givenBy(t, scope, row, said.args) : row.asked
-  const issue = own.issue ?? 'on_collect'
+  const agreed = said?.type === 'edit' && said.args ? await givenBy(t, scope, row, said.args) : row.asked
+  // Of a message, only that one unless somebody says more.
+  const only = own.lasting === true ? null : row.thread_id
+  const given = only === null ? agreed : { ...agreed, scopes: withoutStart(agreed.scopes) }
+  // For one thread its agent's own key will do.
+  const issue = only === null ? (own.issue ?? 'on_collect') : 'on_collect'
   const settled = await settleIfPending(t, scope, row.id, {
     ...{ state: 'approved', by: scope.actor.id, given, issue, note: own.note ?? null, noteVisible: own.noteVisible ?? false },
     until: task.deadline_at,
   })
   if (!settled) throw await decidedAlready(t, scope, row.id)
-  const grant = await grantFor(house, t, scope, settled, given)
-  let approved = await setGrant(t, scope, row.id, grant.id)
-  await tellRequest(t, scope, 'connection_request.approved', approved, { relay_grant_id: grant.id, issue })
+  const opened = await grantFor(house, t, scope, settled, given, only)
+  let approved = await setGrant(t, scope, row.id, opened.id)
+  await tellRequest(t, scope, 'connection_request.approved', approved, { relay_grant_id: opened.id, issue })
+  const grant = row.thread_id === null ? opened : await letFirstIn(house, t, scope, approved, given)
   const minted = issue === 'on_approve' ? await mintToken(t, scope, grant) : null
   if (minted) approved = (await issueIfNot(t, scope, row.id)) ?? approved
   own.reply = {
@@ -130,7 +144,26 @@ async function approve(house: RelayHouse, t: Tx, scope: Scope, { row, task, own 
   }
 }
 
-async function grantFor(house: RelayHouse, t: Tx, scope: Scope, row: RequestRow, given: Terms): Promise<GrantRow> {
+/** It is opened for the start that was agreed to, and gives what was given from then on. */
+async function letFirstIn(house: RelayHouse, t: Tx, scope: Scope, row: RequestRow, given: Terms): Promise<GrantRow> {
+  const grantId = row.opens_grant_id as string
+  await setScopes(t, scope, grantId, RELAY_SCOPES)
+  await letIn(house, t, scope, row)
+  const grant = await setScopes(t, scope, grantId, given.scopes)
+  // Refused after all: nothing is left that it would be for.
+  if (grant.only_thread === null || (await findThread(t, scope, grant.only_thread))) return grant
+  await endNow(t, scope, grantId)
+  return (await expireIn(house, t, scope, grantId)) ?? grant
+}
+
+async function grantFor(
+  house: RelayHouse,
+  t: Tx,
+  scope: Scope,
+  row: RequestRow,
+  given: Terms,
+  only: string | null,
+): Promise<GrantRow> {
   const card = await findCard(t, scope, { id: row.card_id })
   if (!card || card.state === 'retired')
     throw new Problem('state_conflict', { state: 'retired', detail: 'The card is out of use.' })
@@ -144,7 +177,8 @@ async function grantFor(house: RelayHouse, t: Tx, scope: Scope, row: RequestRow,
     label: row.asker_name,
     purpose: row.purpose,
   }
-  return openGrant(t, scope, card, given, caller)
+  const how = row.opens_grant_id === null ? {} : { id: row.opens_grant_id, only_thread: only }
+  return openGrant(t, scope, card, given, { ...caller, ...how })
 }
 
 /** Less than what was asked, in any place; more in none. */

@@ -32,6 +32,11 @@ export const Approval = s.object({
   ...wishes,
   ...binding,
   ...notes,
+  lasting: s
+    .optional(s.boolean())
+    .describe(
+      'Of a request that came with a message: whether the two stay connected. Without it the relay grant is for the thread of that message, starts no other and ends with it.',
+    ),
   issue: s
     .withDefault(s.oneOf('on_approve', 'on_collect'), 'on_approve')
     .describe(
@@ -54,6 +59,7 @@ export const RequestBody = s.named(
     relay_grant_id: s.maybe(s.id('rgr')),
     issue: s.maybe(s.oneOf('on_approve', 'on_collect')),
     token_issued_at: s.maybe(s.time()),
+    thread_id: s.maybe(s.id('thr')).describe('Of the message that it came with, and that waits for it.'),
     task_url: s.maybe(s.text()).describe('Where the owner’s people answer it.'),
     note: s.maybe(s.text()),
     created_at: s.time(),

@@ -20,6 +20,7 @@ export const showRequest = (house: { origin(): string }, row: RequestRow, side: 
   relay_grant_id: row.relay_grant_id,
   issue: row.issue,
   token_issued_at: row.issued_at,
+  thread_id: row.thread_id,
   task_url: row.task_id === null ? null : `${house.origin()}/tasks/${row.task_id}`,
   note: side === 'owner' || row.note_visible ? row.note : null,
   created_at: row.created_at,

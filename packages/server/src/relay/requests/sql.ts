@@ -30,13 +30,16 @@ export type RequestRow = {
   policy_version: number | null
   on_timeout: 'deny' | 'escalate'
   escalated_at: Date | null
+  /** Of the message that waits for it, and the relay grant that it opens (R103). */
+  thread_id: string | null
+  opens_grant_id: string | null
   created_at: Date
   expires_at: Date
 }
 
 const COLUMNS: Sql = sql`r.id, r.tenant_id, r.card_id, (select c.slug from cards c where c.tenant_id = r.tenant_id and c.id = r.card_id) as slug, r.asker_tenant,
   r.asker_agent, r.asker_name, r.asked_by, r.purpose, r.asked, r.given, r.state, r.state_since, r.issue, r.task_id, r.decided_by, r.note, r.note_visible,
-  r.relay_grant_id, r.issued_at, r.policy_version, r.on_timeout, r.escalated_at, r.created_at, r.expires_at`
+  r.relay_grant_id, r.issued_at, r.policy_version, r.on_timeout, r.escalated_at, r.thread_id, r.opens_grant_id, r.created_at, r.expires_at`
 
 export type NewRequest = Pick<
   RequestRow,
@@ -55,16 +58,19 @@ export type NewRequest = Pick<
   | 'decided_by'
   | 'policy_version'
   | 'on_timeout'
+  | 'thread_id'
+  | 'opens_grant_id'
   | 'expires_at'
 >
 
 /** Null: the same is waiting already (C1). */
 export const insertIfNonePending = (t: Tx, scope: Scope, one: NewRequest) => t.maybe<RequestRow>`
   insert into connection_requests as r (id, tenant_id, card_id, asker_tenant, asker_agent, asker_name, asked_by, purpose, asked, given, state, state_since, issue,
-    task_id, decided_by, policy_version, on_timeout, created_at, expires_at)
+    task_id, decided_by, policy_version, on_timeout, thread_id, opens_grant_id, created_at, expires_at)
   values (${one.id}::text, ${scope.tenantId}::uuid, ${one.card_id}::text, ${one.asker_tenant}::uuid, ${one.asker_agent}::text, ${one.asker_name}::text,
     ${one.asked_by}::text, ${one.purpose}::text, ${JSON.stringify(one.asked)}::jsonb, ${one.given && JSON.stringify(one.given)}::jsonb, ${one.state}::text,
-    ${t.now}::timestamptz, ${one.issue}::text, ${one.task_id}::text, ${one.decided_by}::text, ${one.policy_version}::integer, ${one.on_timeout}::text,
+    ${t.now}::timestamptz, ${one.issue}::text, ${one.task_id}::text, ${one.decided_by}::text, ${one.policy_version}::integer, ${one.on_timeout}::text, ${one.thread_id}::text,
+    ${one.opens_grant_id}::text,
     ${t.now}::timestamptz, ${one.expires_at}::timestamptz)
   on conflict (tenant_id, asker_agent, card_id) where state = 'pending' do nothing
   returning ${COLUMNS}`

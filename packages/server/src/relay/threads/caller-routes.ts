@@ -5,6 +5,7 @@ import { type Ask, type Route, route, s } from '../../http/route.ts'
 import { carryCallback } from '../endpoints/with-message.ts'
 import type { RelayHouse } from '../house.ts'
 import { enterAgent, enterOwnThread, enterThread, sideOf } from '../party.ts'
+import { startAsking } from '../requests/with-message.ts'
 import { refuseUnapproved } from '../unapproved.ts'
 import { sendMessage, startThread } from './accept.ts'
 import { answerInTime, showAccepted } from './answer.ts'
@@ -88,29 +89,44 @@ export const callerRoutes = (house: RelayHouse): Route[] => {
       },
       async (ask) => {
         const { scope, params: at, body } = ask
-        if (scope.relayParty === undefined || ('relaySlug' in scope && scope.relaySlug !== at.slug))
+        if (scope.relayParty !== undefined && 'relaySlug' in scope && scope.relaySlug !== at.slug)
           throw await refuseUnapproved(house, scope, at.slug)
         if (oneSkill && body.skill === undefined)
           throw new Problem('validation_failed', {
             errors: [{ path: '/skill', code: 'required', message: 'An invocation names one skill.' }],
           })
         const { context_id, accepted_output_modes, expires_in_seconds, live, want_thread_token } = body
-        const carried = await carryCallback(house, scope, at.slug, body.callback)
-        const input = {
-          bind: carried.bind,
+        const said = {
           ...inputOf(body, ask.request.header('prefer')),
-          context_id,
-          accepted_output_modes,
-          expires_in_seconds,
-          live,
+          ...{ context_id, accepted_output_modes, expires_in_seconds, live },
         }
-        const wants = want_thread_token === true && (scope.relayScopes ?? []).includes('threads:read')
         ask.reply.status(202)
-        const accepted = await startThread(house, scope, at.slug, 'native', input, async (t, made) => {
-          ask.reply.location(linksOf(house.origin(), made.thread).inspect)
-          const { accepted: now, ...callback } = await carried.told(t, made)
-          return { ...(await showAccepted(house, t, scope, now, wants)), ...callback }
-        })
+        if (scope.relayParty === undefined) {
+          const isAlone = body.callback === undefined && want_thread_token !== true
+          const count = async () => {
+            await ask.limits.take('relay.request', scope.principal)
+            await ask.limits.take('relay.request.day', scope.principal)
+          }
+          const sending = { slug: at.slug, face: 'native' as const, input: said, isAlone, count }
+          return startAsking(house, scope, sending, async (t, made, reader) => {
+            ask.reply.location(linksOf(house.origin(), made.thread).inspect)
+            return showAccepted(house, t, reader, made, false)
+          })
+        }
+        const carried = await carryCallback(house, scope, at.slug, body.callback)
+        const wants = want_thread_token === true && (scope.relayScopes ?? []).includes('threads:read')
+        const accepted = await startThread(
+          house,
+          scope,
+          at.slug,
+          'native',
+          { bind: carried.bind, ...said },
+          async (t, made) => {
+            ask.reply.location(linksOf(house.origin(), made.thread).inspect)
+            const { accepted: now, ...callback } = await carried.told(t, made)
+            return { ...(await showAccepted(house, t, scope, now, wants)), ...callback }
+          },
+        )
         return grown(house, ask, accepted, body.sync)
       },
     )

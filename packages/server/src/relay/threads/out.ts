@@ -8,12 +8,14 @@ import { tellDecided } from '../../identity/policies/denial.ts'
 import type { Judged } from '../../identity/policies/judge.ts'
 import { keepDecisions } from '../../identity/policies/recorded.ts'
 import type { RelayHouse } from '../house.ts'
+import { RELAY_SCOPES } from '../party.ts'
+import { peerProofs, peerTenant } from '../requests/sql.ts'
 import { askVisitor } from '../sandbox/approve.ts'
 import type { SendInput } from './accept.ts'
 import { type About, decidedOf, type Face, judgeMessage, problemOf } from './gate.ts'
 import { mediaTypes, partKinds } from './parts.ts'
 import { payloadHash } from './payload.ts'
-import { findGranted, type GrantedRow } from './sql.ts'
+import { type CardRow, findGranted, type GrantedRow } from './sql.ts'
 
 /** `slug` null: the thread is known by its id alone. */
 type Sent = { id: string; face: Face; first: boolean; slug: string | null }
@@ -44,6 +46,35 @@ export async function judgeOut(house: RelayHouse, scope: Scope, sent: Sent, inpu
   })
   if (out?.judged.outcome.outcome === 'deny') throw problemOf(out.judged)
   return out && (out.judged.outcome.outcome === 'ask' || out.waits) ? out : null
+}
+
+/** Of a first message without a relay grant (R103): as it would be judged under the one that it asks for. Throws as `judgeOut` does. */
+export async function judgeFirst(
+  house: RelayHouse,
+  scope: Scope,
+  sent: Sent,
+  to: { id: string; tenantId: string; card: Pick<CardRow, 'id' | 'agent_id'> },
+  input: SendInput,
+): Promise<'allow' | 'ask'> {
+  const own = systemScope('relay', scope.tenantId)
+  const who: Scope = {
+    ...senderOf(scope.tenantId, { id: scope.agentId as string, label: scope.displayName }),
+    ...{ address: scope.address ?? null, requestId: scope.requestId },
+  }
+  const judged = await tx(house.db, own, async (t) => {
+    const granted: GrantedRow = {
+      ...{ tenant_id: to.tenantId, agent_id: to.card.agent_id, external: true, has_card: true, user_id: null },
+      ...{ since: (await peerTenant(t, to.tenantId))?.created_at ?? null, ...(await peerProofs(t, to.tenantId, to.card.id)) },
+      ...{ card_id: to.card.id, granted_at: t.now, scopes: [...RELAY_SCOPES], sandbox: false },
+    }
+    const about = outAbout(granted, to.id, sent, input)
+    const made = await judgeMessage(house, t, who, about)
+    if (made.outcome.outcome === 'deny') await tellOut(house, t, who, made, about, sent.slug)
+    else await keepDecisions(house, t, own, [made])
+    return made
+  })
+  if (judged.outcome.outcome === 'deny') throw problemOf(judged)
+  return judged.outcome.outcome
 }
 
 /** As whom an agent is judged in its own tenant. */
