@@ -70,6 +70,7 @@ export const GrantBody = s.named(
     encryption: s.oneOf('off', 'optional', 'required'),
     environment: s.oneOf('live', 'test'),
     sandbox: s.boolean(),
+    only_thread: s.maybe(s.id('thr')).describe('Made for this thread alone: it starts no other, and ends with it.'),
     token_lifetime_seconds: s.int(),
     state: GrantState,
     is_expired: s.boolean(),

@@ -51,6 +51,7 @@ const shown = (row: GrantRow, side: Side, now: Date, tokens: readonly TokenRow[]
   encryption: row.encryption,
   environment: row.environment,
   sandbox: row.sandbox,
+  only_thread: row.only_thread,
   token_lifetime_seconds: row.token_seconds,
   state: row.state,
   is_expired: row.state === 'expired' || (row.state === 'active' && isOver(row, now)),

@@ -43,9 +43,13 @@ export async function approveRequest(
 ): Promise<Decided> {
   const { issue, note, note_visible: noteVisible, lasting, ...wishes } = approval
   const { row, given } = await tx(house.db, scope, (t) => readOpen(t, scope, id, wishes), { readOnly: true })
+  const lasts = lasting === true && row.thread_id !== null
+  if (lasting === false && row.thread_id === null)
+    refuseFaulty([{ path: '/lasting', code: 'not_allowed', message: 'It came with no message: what is agreed to lasts.' }])
+  const args = { ...argsOf(given), ...(row.thread_id === null ? {} : { lasting: lasts }) }
   const isLess = canonical(argsOf(given)) !== canonical(argsOf(row.asked))
-  const decision = isLess ? { type: 'edit' as const, args: argsOf(given) } : { type: 'accept' as const }
-  const own: Deciding = { issue, note: note ?? null, noteVisible: noteVisible ?? false, ...(lasting === undefined ? {} : { lasting }) }
+  const decision = isLess || lasts ? { type: 'edit' as const, args } : { type: 'accept' as const }
+  const own: Deciding = { issue, note: note ?? null, noteVisible: noteVisible ?? false }
   return decide(house, scope, row, own, decision, from)
 }
 

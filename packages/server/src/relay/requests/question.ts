@@ -65,7 +65,7 @@ function inputOf({ card, from, purpose, asked, asking, policy, hash, conduct, me
       `Asked by ${policy.ids.join(', ')} in version ${policy.version} of the policies.`,
       message === null
         ? 'You may give less than what is asked for, and never more. From then on the two exchange messages as narrowly as you say, until somebody revokes it.'
-        : 'Who agrees lets in the message below and the thread that it starts, and nothing after that. Where the connection is to last, approve the connection request itself and say so.',
+        : 'Who agrees lets in the message below and the thread that it starts, and nothing after that. Where the connection is to last, edit what is given and set `lasting` to true.',
     ]
       .filter((line) => line !== null)
       .join('\n\n'),
@@ -81,10 +81,10 @@ function inputOf({ card, from, purpose, asked, asking, policy, hash, conduct, me
     },
     action: {
       name: ACTION,
-      args: argsOf(asked),
+      args: message === null ? argsOf(asked) : { ...argsOf(asked), lasting: false },
       description: 'What is given, if it is approved.',
       allow: ['accept', 'edit', 'deny'],
-      editable: EDITABLE.map((name) => `/${name}`),
+      editable: [...EDITABLE, ...(message === null ? [] : ['lasting'])].map((name) => `/${name}`),
     },
     timeout_seconds: asking.expires_seconds,
     on_timeout: 'deny',

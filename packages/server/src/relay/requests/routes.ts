@@ -89,7 +89,7 @@ export const requestRoutes = (house: RelayHouse): Route[] => [
       body: Approval,
       answers: { 200: Decided },
       secretOnce: ['relay_token'],
-      problems: [...DECIDING, 'args_invalid', 'edited_action_denied'],
+      problems: [...DECIDING, 'args_invalid', 'edited_action_denied', 'agent_paused', 'quota_exceeded'],
     },
     ({ scope, params, body, request }) => approveRequest(house, scope, params.id, body, { address: request.address }),
   ),

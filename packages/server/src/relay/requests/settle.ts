@@ -39,8 +39,6 @@ export type Deciding = {
   withdrawn?: true
   /** How the thread ends that takes it with it. */
   end?: HeldEnd
-  /** Of one with a message: whether the connection outlives the thread of that. */
-  lasting?: boolean
   reply?: Decided
 }
 export type Decided = {
@@ -121,7 +119,7 @@ async function approve(house: RelayHouse, t: Tx, scope: Scope, { row, task, own 
   const said = await saidIn(house, t, scope, task)
   const agreed = said?.type === 'edit' && said.args ? await givenBy(t, scope, row, said.args) : row.asked
   // Of a message, only that one unless somebody says more.
-  const only = own.lasting === true ? null : row.thread_id
+  const only = said?.type === 'edit' && said.args?.lasting === true ? null : row.thread_id
   const given = only === null ? agreed : { ...agreed, scopes: withoutStart(agreed.scopes) }
   // For one thread its agent's own key will do.
   const issue = only === null ? (own.issue ?? 'on_collect') : 'on_collect'

@@ -105,11 +105,15 @@ export const Collected = s.named(
   }),
 )
 
-const Edited = s.object({ ...wishes, skills: s.optional(s.maybe(wishes.skills.unwrap())), bind: s.optional(s.maybe(Bind)) })
+const Edited = s.object({ ...wishes, skills: s.optional(s.maybe(wishes.skills.unwrap())), bind: s.optional(s.maybe(Bind)), lasting: s.optional(s.boolean()) })
 
 /** Of edited arguments, which no route has parsed. */
 export function readTerms(args: unknown): { terms: TermsIn } | { errors: FieldError[] } {
   const read = Edited.safeParse(args)
-  if (read.success) return { terms: read.data as TermsIn }
+  if (read.success) {
+    // Not of the terms, but of what they are given for.
+    const { lasting: _, ...terms } = read.data
+    return { terms: terms as TermsIn }
+  }
   return { errors: read.error.issues.map(({ path, code, message }) => fault(`/${path.join('/')}`, code, message)) }
 }

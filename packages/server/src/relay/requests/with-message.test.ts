@@ -10,7 +10,8 @@ type Loose = any
 
 async function asking(options: Parameters<typeof openTwo>[0] = {}): Promise<Two> {
   const two = await openTwo(options)
-  const saved = await two.house.alice.patch(`/api/v1/cards/${two.cardId}`, { unapproved: 'request' })
+  const { etag } = (await two.house.alice.get(`/api/v1/cards/${two.cardId}`)).body
+  const saved = await two.house.alice.patch(`/api/v1/cards/${two.cardId}`, { unapproved: 'request' }, { 'if-match': etag })
   expect(saved.status).toBe(200)
   return two
 }
@@ -93,7 +94,28 @@ test('R103 what is denied, not answered or taken back ends the thread, and no by
   expect((await two.caller.post(`/api/v1/threads/${closed.thread_id}/close`, {})).status).toBe(200)
   expect((await requests(two))[0]).toMatchObject({ state: 'withdrawn', thread_id: closed.thread_id })
   expect(await threadOf(two, closed.thread_id)).toMatchObject({ state: 'closed', reason: 'closed_by_caller' })
+  const { body: late } = await start(two)
+  const [last] = await requests(two)
+  await two.house.clock.advance('24h')
+  const later = await two.house.given.user({ role: 'admin' })
+  expect((await later.post(`/api/v1/connection-requests/${last.id}/approve`, {})).body.state).toBe('expired')
+  expect(await threadOf(two, late.thread_id)).toMatchObject({ state: 'rejected', reason: 'approval_timeout' })
   expect(await counts(two)).toMatchObject({ threads: 0, messages: 0, grants: 0 })
+})
+
+test('R103 R76 the inbox decides it: accepting is for this one, and `lasting` is edited like any other term', async () => {
+  for (const lasting of [false, true]) {
+    const two = await asking()
+    const { body: sent } = await start(two)
+    const id = (await requests(two))[0].task_url.split('/').at(-1)
+    const { action, revision } = (await two.house.bob.get(`/api/v1/tasks/${id}`)).body
+    expect(action.args.lasting).toBe(false)
+    const decision = lasting ? { type: 'edit', args: { ...action.args, lasting } } : { type: 'accept' }
+    const decided = await two.house.bob.post(`/api/v1/tasks/${id}/decide`, { ...decision, seen_revision: revision ?? 1 })
+    expect(decided.status).toBe(200)
+    expect((await threadOf(two, sent.thread_id)).state).toBe('queued')
+    expect((await start(two)).status).toBe(lasting ? 202 : 403)
+  }
 })
 
 test('R103 a second message while one waits is told where the first one asked; so is what may not ask', async () => {

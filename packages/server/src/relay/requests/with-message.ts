@@ -7,7 +7,7 @@ import { type Scope, systemScope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
 import { writeJson } from '../../http/json.ts'
-import { authorise, reach } from '../../identity/matrix.ts'
+import { reach } from '../../identity/matrix.ts'
 import { newId } from '../../std/id.ts'
 import { endHeldThread, type RequestOf } from '../held/end.ts'
 import { releaseReady } from '../held/release.ts'
@@ -43,7 +43,6 @@ export async function startAsking<T>(house: RelayHouse, scope: Scope, sending: S
   const card = await askable(house, scope, sending)
   if (!card || scope.agentId === null) throw await refusal()
   await sending.count?.()
-  await authorise(scope, 'thread.start')
   refusePaused(card, house.db.now())
   fit(card, ANYTHING, input.skill, input)
   const bytes = Math.max(Buffer.byteLength(writeJson(input.payload)), input.bodyBytes ?? 0)

@@ -32,6 +32,8 @@ const STARTS = [
   'url_invalid',
   'url_not_allowed',
 ] as const
+/** Where it asks for a connection first. */
+const ASKS = ['approval_pending', 'human_denied', 'too_many_open', 'busy'] as const
 const ENDED = ['thread_closed', 'thread_revoked', 'thread_ended'] as const
 const MAX_BODY = 8 * 1024 * 1024
 const SIGHT = ['wrong_token_kind'] as const
@@ -85,7 +87,7 @@ export const callerRoutes = (house: RelayHouse): Route[] => {
         secretOnce: ['thread_access_token', 'callback.secret'],
         grows: true,
         answers: { 202: shapes.AcceptedBody, 200: shapes.AcceptedBody },
-        problems: ['not_found', 'scope_missing', ...STARTS],
+        problems: ['not_found', 'scope_missing', ...STARTS, ...ASKS],
       },
       async (ask) => {
         const { scope, params: at, body } = ask
