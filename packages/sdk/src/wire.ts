@@ -368,7 +368,7 @@ export type Card = {
   }
   /** Whose keys serve it; null: any agent of the tenant that may. */
   agent_id: string | null
-  /** What an A2A send without a relay grant does. */
+  /** What a first message of an agent without a relay grant does: refuse it, or make a connection request and let it wait for that. */
   unapproved: 'refuse' | 'request'
   direct_messages: boolean
   idle_seconds: number
@@ -441,7 +441,7 @@ export type CardChange = {
   }
   /** Whose keys serve it; null: any agent of the tenant that may. */
   agent_id?: string | null
-  /** What an A2A send without a relay grant does. */
+  /** What a first message of an agent without a relay grant does: refuse it, or make a connection request and let it wait for that. */
   unapproved?: 'refuse' | 'request'
   direct_messages?: boolean
   idle_seconds?: number
@@ -496,7 +496,7 @@ export type CardDelivery = {
   }
   /** Whose keys serve it; null: any agent of the tenant that may. */
   agent_id: string | null
-  /** What an A2A send without a relay grant does. */
+  /** What a first message of an agent without a relay grant does: refuse it, or make a connection request and let it wait for that. */
   unapproved: 'refuse' | 'request'
   direct_messages: boolean
   idle_seconds: number
@@ -1006,6 +1006,8 @@ export type ConnectionRequest = {
   relay_grant_id: string | null
   issue: 'on_approve' | 'on_collect' | null
   token_issued_at: string | null
+  /** Of the message that it came with, and that waits for it. */
+  thread_id: string | null
   /** Where the owner’s people answer it. */
   task_url: string | null
   note: string | null
@@ -1797,7 +1799,7 @@ export type ImportedCard = {
   }
   /** Whose keys serve it; null: any agent of the tenant that may. */
   agent_id: string | null
-  /** What an A2A send without a relay grant does. */
+  /** What a first message of an agent without a relay grant does: refuse it, or make a connection request and let it wait for that. */
   unapproved: 'refuse' | 'request'
   direct_messages: boolean
   idle_seconds: number
@@ -2485,7 +2487,7 @@ export type NewCard = {
   }
   /** Whose keys serve it; null: any agent of the tenant that may. */
   agent_id?: string | null
-  /** What an A2A send without a relay grant does. */
+  /** What a first message of an agent without a relay grant does: refuse it, or make a connection request and let it wait for that. */
   unapproved?: 'refuse' | 'request'
   direct_messages?: boolean
   idle_seconds?: number
@@ -3271,6 +3273,8 @@ export type RelayGrant = {
   encryption: 'off' | 'optional' | 'required'
   environment: 'live' | 'test'
   sandbox: boolean
+  /** Made for this thread alone: it starts no other, and ends with it. */
+  only_thread: string | null
   token_lifetime_seconds: number
   state: 'active' | 'revoked' | 'expired'
   is_expired: boolean
@@ -3313,6 +3317,8 @@ export type RelayGrantInUse = {
   encryption: 'off' | 'optional' | 'required'
   environment: 'live' | 'test'
   sandbox: boolean
+  /** Made for this thread alone: it starts no other, and ends with it. */
+  only_thread: string | null
   token_lifetime_seconds: number
   state: 'active' | 'revoked' | 'expired'
   is_expired: boolean
@@ -9742,7 +9748,7 @@ export type Routes = {
       }
       /** Whose keys serve it; null: any agent of the tenant that may. */
       agent_id?: string | null
-      /** What an A2A send without a relay grant does. */
+      /** What a first message of an agent without a relay grant does: refuse it, or make a connection request and let it wait for that. */
       unapproved?: 'refuse' | 'request'
       direct_messages?: boolean
       idle_seconds?: number
@@ -9925,6 +9931,8 @@ export type Routes = {
       note?: string
       /** Whether the asking side reads the note. */
       note_visible?: boolean
+      /** Of a request that came with a message: whether the two stay connected. Without it the relay grant is for the thread of that message, starts no other and ends with it. */
+      lasting?: boolean
       /** on_approve: this answer holds the token, to be handed over. on_collect: it is made when the asking side fetches it. */
       issue?: 'on_approve' | 'on_collect'
     }

@@ -126,6 +126,8 @@ export async function enterThing(house: House, scope: Scope, id: string, action:
   }
   if (!isAsker) throw new Problem('not_found')
   await refuseOthers(house, scope, action, (t) => ownsAgent(t, scope, place.asker_agent))
+  if (place.is_waiting && !WAITING.some((one) => ACTION_OF[one] === action))
+    throw new Problem('scope_missing', { needed: scopeOf(action) })
   if (place.is_waiting) return { scope: partyScope(scope, place, mayOf(scope, WAITING)), side: 'caller', place }
   // The five words, and the one act of this route: what a key or a session may at home (R72).
   const may: string[] =

@@ -121,7 +121,11 @@ const postures = {
 /** What callers are not told: of the card's row alone. */
 const settings = {
   agent_id: s.maybe(s.id('agt')).describe('Whose keys serve it; null: any agent of the tenant that may.'),
-  unapproved: s.oneOf('refuse', 'request').describe('What a first message of an agent without a relay grant does: refuse it, or make a connection request and let it wait for that.'),
+  unapproved: s
+    .oneOf('refuse', 'request')
+    .describe(
+      'What a first message of an agent without a relay grant does: refuse it, or make a connection request and let it wait for that.',
+    ),
   direct_messages: s.boolean(),
   idle_seconds: seconds(3_600, 7_776_000),
   reply_closes_after_seconds: seconds(0, 7_776_000),

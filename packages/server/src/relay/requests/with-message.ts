@@ -14,7 +14,7 @@ import { releaseReady } from '../held/release.ts'
 import { messageOfHeld } from '../held/show.ts'
 import { findCallerThread, insertHeld, listHeld, lockHeld, type NewHeld, settleHeldIf } from '../held/sql.ts'
 import type { RelayHouse } from '../house.ts'
-import { enterAgent, enterThing, partyScope, placeOfCard, RELAY_SCOPES } from '../party.ts'
+import { enterAgent, enterThing, partyScope, placeOfCard, type RELAY_SCOPES } from '../party.ts'
 import { type Accepted, type StartInput, startIn } from '../threads/accept.ts'
 import { fit, refusePaused } from '../threads/accepting/weigh.ts'
 import { deadlineOf } from '../threads/change.ts'
@@ -81,7 +81,8 @@ const ANYTHING = { skills: null } as never
 
 async function askable(house: RelayHouse, scope: Scope, { slug, input, isAlone }: Sending): Promise<CardRow | null> {
   if (scope.relayParty !== undefined || scope.agentId === null || !isAlone) return null
-  if (reach(scope, 'connection_request.create') === 'none' || Buffer.byteLength(writeJson(input.payload)) > MOST_BYTES) return null
+  if (reach(scope, 'connection_request.create') === 'none' || Buffer.byteLength(writeJson(input.payload)) > MOST_BYTES)
+    return null
   const place = await placeOfCard(house, slug)
   // Within one tenant nothing has to wait anywhere else.
   if (place.visibility !== 'public' || place.tenant_id === scope.tenantId) return null
@@ -110,7 +111,12 @@ async function hold<T>(house: RelayHouse, t: Tx, holding: Holding, show: Show<T>
   const { caller, acting, card, first, row } = holding
   const home = systemScope('relay', caller.tenantId)
   const held = await across(t, acting, home, () => put(house, t, home, holding))
-  const at = { tenant_id: acting.tenantId, tenant_state: acting.tenantState, party: first.grantId, label: row.asker_name }
+  const at = {
+    tenant_id: acting.tenantId,
+    tenant_state: acting.tenantState as string,
+    party: first.grantId,
+    label: row.asker_name,
+  }
   const reader = partyScope(caller, { ...at, asker_tenant: caller.tenantId }, ['threads:read', 'threads:close'])
   const shown = await across(t, acting, reader, async () => {
     const thread = await findCallerThread(t, reader, first.threadId)
@@ -135,7 +141,11 @@ async function put(house: RelayHouse, t: Tx, home: Scope, { acting, card, sendin
     ...{ id, thread_id: first.threadId, relay_grant_id: first.grantId, owner_tenant: acting.tenantId, starts: true },
     ...{ card_id: card.id, card_version: card.version, slug: card.slug, card_name: card.name, label: row.asker_name },
     ...{ agent_id: row.asker_agent, face, context_id: input.context_id ?? newId('ctx', t.now.getTime()) },
-    ...{ skill: input.skill ?? null, operation_id: input.operation_id ?? null, client_message_id: input.client_message_id ?? null },
+    ...{
+      skill: input.skill ?? null,
+      operation_id: input.operation_id ?? null,
+      client_message_id: input.client_message_id ?? null,
+    },
     ...{ reference_thread_ids: input.reference_thread_ids ?? [], accepted_output_modes: input.accepted_output_modes ?? [] },
     ...{ live: input.live ?? false, deadline_at: deadline, payload: envelope, subject, payload_hash: first.hash },
     ...{ size_bytes: bytes, body_bytes: input.bodyBytes ?? 0, part_kinds: partKinds(input.payload.parts) },
@@ -192,7 +202,8 @@ export const endWaiting = (
       state: to === 'withdrawn' ? 'withdrawn' : 'refused',
       reason: to === 'withdrawn' ? 'by_caller' : end.reason,
     })
-    const by = to === 'withdrawn' ? { ...home, principal: row.asker_agent, actor: { type: 'agent' as const, id: row.asker_agent } } : home
+    const by =
+      to === 'withdrawn' ? { ...home, principal: row.asker_agent, actor: { type: 'agent' as const, id: row.asker_agent } } : home
     await endHeldThread(house, t, by, threadId, end)
   })
 

@@ -117,18 +117,11 @@ export const callerRoutes = (house: RelayHouse): Route[] => {
         }
         const carried = await carryCallback(house, scope, at.slug, body.callback)
         const wants = want_thread_token === true && (scope.relayScopes ?? []).includes('threads:read')
-        const accepted = await startThread(
-          house,
-          scope,
-          at.slug,
-          'native',
-          { bind: carried.bind, ...said },
-          async (t, made) => {
-            ask.reply.location(linksOf(house.origin(), made.thread).inspect)
-            const { accepted: now, ...callback } = await carried.told(t, made)
-            return { ...(await showAccepted(house, t, scope, now, wants)), ...callback }
-          },
-        )
+        const accepted = await startThread(house, scope, at.slug, 'native', { bind: carried.bind, ...said }, async (t, made) => {
+          ask.reply.location(linksOf(house.origin(), made.thread).inspect)
+          const { accepted: now, ...callback } = await carried.told(t, made)
+          return { ...(await showAccepted(house, t, scope, now, wants)), ...callback }
+        })
         return grown(house, ask, accepted, body.sync)
       },
     )
