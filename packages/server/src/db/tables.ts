@@ -200,6 +200,9 @@ export const TABLES: Record<string, Table> = {
     kind: 'tenant',
     indexes: {
       connection_requests_id: ID,
+      connection_requests_opens:
+        'the thread of a message that waits is found before its tenant is known, by an engine function (R103)',
+      connection_requests_message: 'what an agent sent a card last is found by an engine function (R103)',
       connection_requests_asker: 'what a tenant asked of others is found by an engine function (R24)',
       connection_requests_due: 'what is due is found over all tenants, by an engine function (C5)',
     },

@@ -6,7 +6,7 @@ import { type Tx, tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
 import { withdrawAsks } from '../asks/ask.ts'
 import type { RelayHouse } from '../house.ts'
-import { withdrawWith } from '../requests/asker.ts'
+import { withdrawWith } from '../requests/withdraw.ts'
 import { threadTopic } from '../threads/wait.ts'
 import { endHeldThreadIf, type HeldEnd, listHeld, lockHeld, nameEnd, openHeldStarts, settleHeldIf } from './sql.ts'
 
@@ -104,9 +104,6 @@ const endedSo = async (t: Tx, scope: Scope, threadId: string, end: HeldEnd): Pro
   const [first] = await listHeld(t, scope, threadId)
   return first?.request_id != null && first.thread_reason === end.reason && first.ended_at?.getTime() === t.now.getTime()
 }
-
-/** The connection request of a message, and how its thread ends. */
-export type RequestOf = { request_id: string; owner_tenant: string; agent_id: string; end: HeldEnd }
 
 /** Of a caller with an account elsewhere; nobody else has a side that could hold anything back. */
 export const homeOf = (scope: Scope): Scope | null =>

@@ -1,22 +1,19 @@
 // What the asking side does with its connection request (relay.md C5, R25): takes it back, or fetches the token, once. The token is made at that moment and never before, so that
 // it exists at the one who uses it alone.
 import { Problem } from '@countersign/sdk'
-import { across } from '../../db/across.ts'
-import { systemScope } from '../../db/scope.ts'
-import { once, type Scope, type Tx, tx } from '../../db/tx.ts'
+import { once, type Scope, tx } from '../../db/tx.ts'
 import { reach, scopeOf } from '../../identity/matrix.ts'
-import { withdrawTaskIn } from '../../tasks/change.ts'
 import { refuseEnded, takeGrant } from '../grants/grant.ts'
 import { restartGrantIf } from '../grants/sql.ts'
 import { mintToken } from '../grants/token.ts'
-import type { RequestOf } from '../held/end.ts'
 import type { RelayHouse } from '../house.ts'
 import { partyScope } from '../party.ts'
 import { ownsAgent, type Place, relayPlace } from '../sql.ts'
+import { type Deciding, deciding } from './deciding.ts'
 import { tellRequest } from './request.ts'
-import { type Deciding, deciding } from './settle.ts'
 import { type ShownRequest, showRequest } from './show.ts'
-import { findRequest, issueIfNot, lockRequest, type RequestRow } from './sql.ts'
+import { findRequest, issueIfNot, lockRequest } from './sql.ts'
+import { takeBack } from './withdraw.ts'
 
 const ASK = 'connection_request.create'
 
@@ -49,26 +46,6 @@ export const withdrawRequest = (house: RelayHouse, caller: Scope, id: string): P
     const now = await findRequest(t, scope, id)
     if (now?.state !== 'withdrawn') throw new Problem('request_already_decided', { state: now?.state ?? row.state })
     return showRequest(house, now, 'caller')
-  })
-}
-
-/** The task first, as whoever decides it does: two that meet wait for one another in one order. */
-async function takeBack(house: RelayHouse, t: Tx, scope: Scope, row: Pick<RequestRow, 'state' | 'task_id'>): Promise<void> {
-  if (row.state === 'pending' && row.task_id !== null)
-    await withdrawTaskIn(house.tasks, t, scope, row.task_id, 'Whoever asked has taken it back.')
-}
-
-/** With the thread of the message that it was made of, in the transaction that ends that. */
-export async function withdrawWith(house: RelayHouse, t: Tx, from: Scope, of: RequestOf): Promise<void> {
-  const scope: Scope = {
-    ...systemScope('relay', of.owner_tenant),
-    ...{ principal: of.request_id, actor: { type: 'agent', id: of.agent_id }, relayParty: of.request_id },
-    ...{ relaySide: 'caller', relayFrom: from.tenantId, isForeign: true },
-  }
-  deciding.set(scope, { withdrawn: true, end: of.end })
-  await across(t, from, scope, async () => {
-    const row = await findRequest(t, scope, of.request_id)
-    if (row) await takeBack(house, t, scope, row)
   })
 }
 

@@ -11,10 +11,10 @@ import { showGrant } from '../grants/show.ts'
 import { endNow, findActiveBetween, findCard, type GrantRow, setScopes } from '../grants/sql.ts'
 import { narrowed, type Terms, termErrors, widerErrors } from '../grants/terms.ts'
 import { mintToken } from '../grants/token.ts'
-import type { HeldEnd } from '../held/sql.ts'
 import type { RelayHouse } from '../house.ts'
 import { RELAY_SCOPES } from '../party.ts'
 import { findThread } from '../threads/sql.ts'
+import { type Deciding, deciding } from './deciding.ts'
 import { tellRequest } from './request.ts'
 import { readTerms } from './shapes.ts'
 import { showRequest } from './show.ts'
@@ -29,25 +29,6 @@ import {
   settleIfPending,
 } from './sql.ts'
 import { endWaiting, letIn, withoutStart } from './with-message.ts'
-
-/** What the routes of this room say beside the decision, and are handed of what came of it. By the scope of one call, which nobody else has. */
-export type Deciding = {
-  issue?: 'on_approve' | 'on_collect'
-  note?: string | null
-  noteVisible?: boolean
-  /** The asking side takes it back. */
-  withdrawn?: true
-  /** How the thread ends that takes it with it. */
-  end?: HeldEnd
-  reply?: Decided
-}
-export type Decided = {
-  connection_request: ReturnType<typeof showRequest>
-  relay_grant: Awaited<ReturnType<typeof showGrant>> | null
-  relay_token?: string
-  expires_at: Date | null
-}
-export const deciding = new WeakMap<Scope, Deciding>()
 
 export const requestActs = (house: RelayHouse): HeldActs => ({
   // How long it waits and what silence means stands with the request; its task says which one.

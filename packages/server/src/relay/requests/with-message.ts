@@ -9,7 +9,7 @@ import { record } from '../../events/event.ts'
 import { writeJson } from '../../http/json.ts'
 import { reach } from '../../identity/matrix.ts'
 import { newId } from '../../std/id.ts'
-import { endHeldThread, type RequestOf } from '../held/end.ts'
+import { endHeldThread } from '../held/end.ts'
 import { releaseReady } from '../held/release.ts'
 import { messageOfHeld } from '../held/show.ts'
 import { findCallerThread, insertHeld, listHeld, lockHeld, type NewHeld, settleHeldIf } from '../held/sql.ts'
@@ -26,6 +26,7 @@ import { type CardRow, findCard } from '../threads/sql.ts'
 import { refuseUnapproved } from '../unapproved.ts'
 import { askFor, type First } from './request.ts'
 import type { RequestRow } from './sql.ts'
+import type { RequestOf } from './withdraw.ts'
 
 /** What people read before they agree to anything; more than that asks for a connection first. */
 const MOST_BYTES = 64 * 1024
