@@ -45,14 +45,15 @@ export async function closeHeldThread(house: RelayHouse, t: Tx, scope: Scope, th
 
 /** Before its contents are erased: nothing of it waits any more, and one that never began is over, with where it was to be told. In the caller's tenant. */
 export async function endKept(house: RelayHouse, t: Tx, home: Scope, threadId: string): Promise<void> {
-  await takeQuestionsBack(house, t, home, threadId)
+  const end = { state: 'closed', outcome: 'canceled', reason: 'closed_by_caller' } as const
+  await takeQuestionsBack(house, t, home, threadId, end)
   await lockHeld(t, threadId)
   const rows = await listHeld(t, home, threadId)
   for (const one of rows.filter(({ state }) => state === 'asked' || state === 'ready'))
     await settleHeldIf(t, home, one.id, { state: 'withdrawn', reason: 'by_caller' })
   const first = rows.find(({ starts }) => starts)
   if (!first) return
-  await endHeldThread(house, t, home, threadId, { state: 'closed', outcome: 'canceled', reason: 'closed_by_caller' })
+  await endHeldThread(house, t, home, threadId, end)
   const there = systemScope('relay', first.owner_tenant)
   await across(t, home, there, () => house.callbacks.remove(t, there, { boundTo: threadId, side: 'caller' }, 'all'))
 }
