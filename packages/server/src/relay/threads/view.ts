@@ -1,5 +1,5 @@
 // What people read of what agents said stands on the record of their own side (relay.md R124): once for each person and thread, and again once more was said. Agents leave no such
-// event, for reading is their work; of who reads the other side is told nothing.
+// event, for reading is their work; of who reads the other side is told nothing. A thread token of the caller's side stands for its agent, whoever minted it: what is read with it is not written down.
 import { across } from '../../db/across.ts'
 import type { Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
