@@ -7,7 +7,7 @@ import { report } from './figure.ts'
 import { ACCEPTED, draw, keep, readKept, settingsOf } from './proxy/results.ts'
 import { openRig, type Rig } from './proxy/rig.ts'
 import { ROWS, type Row, type RowName } from './proxy/rows.ts'
-import { accept, check } from './tasks/regression.ts'
+import { accept, check } from './regression.ts'
 
 const QUICK_MS = 45_000
 /** Of the goal of a ratio to direct or to a peer, in a quick run. */

@@ -48,9 +48,3 @@ async function drained(theatre: Theatre, workers: Actor[], accepted: number): Pr
 }
 
 export const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
-
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 ? (sorted[middle] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
-}

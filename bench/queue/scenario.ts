@@ -1,7 +1,6 @@
 // What a scenario is given and gives: sizes that `--quick` and `--share` shrink, rounds in which the systems take turns, and figures that are the median.
-import { type Figure, report } from '../figure.ts'
+import { type Figure, median, report } from '../figure.ts'
 import type { SystemName } from './contenders.ts'
-import { median } from './play.ts'
 import type { Stage } from './stage.ts'
 
 export type Run = {

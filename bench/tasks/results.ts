@@ -6,6 +6,8 @@ import { drawPage } from './page.ts'
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const KEPT = at('../results/tasks.json')
+/** What later runs are held against with `--check`; only `--accept` writes it. */
+export const PUBLISHED = at('../results/tasks-accepted.json')
 const PAGE = at('../../docs/benchmarks')
 
 export type Settings = { at: string; share: number; servers: number; [name: string]: unknown }
