@@ -21,13 +21,6 @@ const MEASURES: Record<Row, (run: Run) => Promise<void>> = { streams, card, a2a,
 const QUICK_MS = 45_000
 const KEPT = fileURLToPath(new URL('results/relay.json', import.meta.url))
 
-const options = readOptions(process.argv.slice(2))
-if (typeof options === 'string') {
-  process.stderr.write(`${options}\nusage: npm run bench -- relay [row …] [--quick] [--check] [--keep]\n`)
-  process.exit(2)
-}
-await play(options)
-
 async function play({ names, quick, ...own }: Options): Promise<void> {
   const settings = settingsOf()
   const begun = performance.now()
@@ -75,3 +68,10 @@ const settingsOf = () => ({
   // Of whoever else uses the machine, in the minute before.
   ...{ memory_gb: Math.round(totalmem() / 2 ** 30), load_before: Number((loadavg()[0] ?? 0).toFixed(1)) },
 })
+
+const options = readOptions(process.argv.slice(2))
+if (typeof options === 'string') {
+  process.stderr.write(`${options}\nusage: npm run bench -- relay [row …] [--quick] [--check] [--keep]\n`)
+  process.exit(2)
+}
+await play(options)
