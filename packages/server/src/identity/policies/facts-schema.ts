@@ -1,6 +1,6 @@
 // The policies of a tenant under the schema that knows its facts (V17). What was parsed stays parsed; only the schema that a request is held against is another.
 import type { Tx } from '../../db/tx.ts'
-import type { FactTypes } from '../../policy/contributions.ts'
+import { type FactType, type FactTypes, GROUND_FACTS } from '../../policy/contributions.ts'
 import { decide, type Sets } from '../../policy/decide.ts'
 import type { Schema } from '../../policy/schema.ts'
 import { agentsAmong, type Judged, type PolicyHouse, policySchema, setsOf, unreadable } from './judge.ts'
@@ -24,8 +24,19 @@ export async function judgeFacts(house: PolicyHouse, t: Tx, asked: Asked, read?:
   const { scope, act } = asked
   const { version, agents } = read ?? (await findActive(t, scope, agentsAmong([asked])))
   const sets = await setsOf(house, t, scope, version)
-  const request = requestOf(asked, new Map(agents.map((agent) => [agent.id, agent])), t.now)
+  const facts = (act.context.facts ?? {}) as object
+  const hasFacts = Object.keys(facts).length > 0
+  const types = hasFacts ? await house.policies.facts(t, scope) : {}
+  const said = hasFacts ? { ...asked, act: { ...act, context: { ...act.context, facts: knownFacts(facts, types) } } } : asked
+  const request = requestOf(said, new Map(agents.map((agent) => [agent.id, agent])), t.now)
   if (!sets) return { request, outcome: unreadable(version) }
-  const hasFacts = Object.keys((act.context.facts ?? {}) as object).length > 0
-  return { request, outcome: decide(request, hasFacts ? setsWithFacts(sets, await house.policies.facts(t, scope)) : sets) }
+  if (!hasFacts) return { request, outcome: decide(request, sets) }
+  return { request, outcome: decide(request, setsWithFacts(sets, types)) }
 }
+
+/** What no policy of this tenant could name, or could read as what it is, is none of its facts: whoever declares it may be somebody else. */
+const knownFacts = (facts: object, types: FactTypes) =>
+  Object.fromEntries(Object.entries(facts).filter(([name, value]) => typeOf(name, types) === OF_VALUES[typeof value]))
+
+const typeOf = (name: string, types: FactTypes): FactType | undefined => ({ ...types, ...GROUND_FACTS })[name]
+const OF_VALUES: Readonly<Record<string, FactType>> = { number: 'long', boolean: 'bool', string: 'string' }

@@ -264,9 +264,16 @@ export const shareKeys = (t: Tx, scope: Scope) => t.run`
 /** Of all versions, each name with the type that it was first given. */
 export const listFactsEver = (t: Tx, scope: Scope) => t.rows<{ name: string; type: 'long' | 'bool' | 'word' }>`
   select distinct on (f ->> 'name') f ->> 'name' as name, f ->> 'type' as type
-  from card_versions v cross join lateral json_array_elements(v.content -> 'skills') as s cross join lateral json_array_elements(s -> 'facts') as f
+  from card_versions v cross join lateral (
+    select s from json_array_elements(v.content -> 'skills') as s
+    union all select s from json_array_elements(v.content -> 'extended' -> 'skills') as s) as k
+  cross join lateral json_array_elements(k.s -> 'facts') as f
   where v.tenant_id = ${scope.tenantId}::uuid
   order by f ->> 'name', v.created_at, v.card_id, v.number`
+
+/** Of cards of others to which this tenant has a relay grant. */
+export const listFactsOfPeers = (t: Tx) => t.rows<{ name: string; type: 'long' | 'bool' | 'word' }>`
+  select name, type from countersign_engine.facts_of_peers()`
 
 export const findShown = (t: Tx, scope: Scope, cardId: string) => t.maybe<{ native: Buffer; listing: CardRow['listing'] }>`
   select v.native, c.listing from ${CURRENT} where c.tenant_id = ${scope.tenantId}::uuid and c.id = ${cardId}::text`

@@ -13,9 +13,9 @@ import type { RelayHouse } from '../house.ts'
 import { sendIn, startIn } from '../threads/accept.ts'
 import { changeThread, openThread } from '../threads/change.ts'
 import { tellIfDenied } from '../threads/gate.ts'
-import { outAbout, senderOf } from '../threads/out.ts'
+import { declared, outAbout, senderOf } from '../threads/out.ts'
 import { isWhole, openPayloads, type Payload } from '../threads/payload.ts'
-import { findCard, findPeer, type ThreadRow } from '../threads/sql.ts'
+import { findCard, findGranted, type ThreadRow } from '../threads/sql.ts'
 import { endHeldThread } from './end.ts'
 import { deleteHeld, findHeld, type HeldRow, listHeld, lockHeld, settleHeldIf } from './sql.ts'
 
@@ -74,9 +74,10 @@ const UNFIT: readonly ProblemCode[] = [
 /** A problem of this moment alone, such as a quota, is thrown: then nothing is decided, and whoever decides may try again. */
 async function goIn(house: RelayHouse, t: Tx, scope: Scope, held: HeldRow): Promise<'in' | 'ended' | Reason> {
   const payload = await wholeOf(house, t, scope, held)
-  if (!payload || !(await passesOut(house, t, scope, held, payload))) return 'policy_denied'
+  if (!payload) return 'policy_denied'
   const party = partyOf(scope.tenantId, held)
   try {
+    if (!(await passesOut(house, t, scope, held, payload))) return 'policy_denied'
     await across(t, scope, party, () => accept(house, t, party, held, payload))
   } catch (error) {
     const owner = systemScope('relay', held.owner_tenant)
@@ -108,10 +109,16 @@ async function wholeOf(house: RelayHouse, t: Tx, scope: Scope, held: HeldRow): P
 
 /** As it was judged when it was sent, by the policies of this moment. */
 async function passesOut(house: RelayHouse, t: Tx, scope: Scope, held: HeldRow, payload: Payload): Promise<boolean> {
-  const granted = await findPeer(t, held.relay_grant_id, 'owner')
+  const granted = await findGranted(t, scope, held.relay_grant_id, held.thread_id)
   if (!granted) return false
   const sent = { id: held.thread_id, face: held.face, first: held.starts, slug: held.slug }
-  const about = outAbout(granted, held.relay_grant_id, sent, { payload, skill: held.skill ?? undefined })
+  const message = { payload, skill: held.skill ?? undefined }
+  const about = outAbout(
+    granted,
+    held.relay_grant_id,
+    sent,
+    await declared(house, t, granted, held.relay_grant_id, sent, message),
+  )
   const who = senderOf(scope.tenantId, { id: held.agent_id, label: held.label })
   return stillPasses(house, t, who, who, about)
 }

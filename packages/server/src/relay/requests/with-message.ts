@@ -45,10 +45,10 @@ export async function startAsking<T>(house: RelayHouse, scope: Scope, sending: S
   if (!card || scope.agentId === null) throw await refusal()
   await sending.count?.()
   refusePaused(card, house.db.now())
-  fit(card, ANYTHING, input.skill, input)
+  const { facts } = fit(card, ANYTHING, input.skill, input)
   const bytes = Math.max(Buffer.byteLength(writeJson(input.payload)), input.bodyBytes ?? 0)
   if (bytes > card.max_message_bytes) throw new Problem('body_too_large', { max_bytes: card.max_message_bytes })
-  const first = await judgedOut(house, scope, card, sending)
+  const first = await judgedOut(house, scope, { card, facts }, sending)
   if (!first) throw await refusal()
   const made: { shown?: T } = {}
   const held: First = {
@@ -95,13 +95,18 @@ async function askable(house: RelayHouse, scope: Scope, { slug, input, isAlone }
 type Judged = { threadId: string; grantId: string; hash: string }
 
 /** Null: its own side would ask its people, and two sides are not asked at once. */
-async function judgedOut(house: RelayHouse, scope: Scope, card: CardRow, { slug, face, input }: Sending): Promise<Judged | null> {
+async function judgedOut(
+  house: RelayHouse,
+  scope: Scope,
+  to: { card: CardRow; facts: ReturnType<typeof fit>['facts'] },
+  { slug, face, input }: Sending,
+): Promise<Judged | null> {
   const now = house.db.now().getTime()
   const threadId = newId('thr', now)
   const grantId = newId('rgr', now)
   const { tenant_id } = await placeOfCard(house, slug)
   const sent = { id: threadId, face, first: true, slug }
-  const judged = await judgeFirst(house, scope, sent, { id: grantId, tenantId: tenant_id, card }, input)
+  const judged = await judgeFirst(house, scope, sent, { id: grantId, tenantId: tenant_id, ...to }, input)
   if (judged !== 'allow') return null
   return { threadId, grantId, hash: payloadHash(input.payload.parts, input.skill ?? null, threadId) }
 }

@@ -7,6 +7,7 @@ import { type Json, writeJson } from '../../http/json.ts'
 import { tellDecided } from '../../identity/policies/denial.ts'
 import type { Judged } from '../../identity/policies/judge.ts'
 import { keepDecisions } from '../../identity/policies/recorded.ts'
+import { readFacts } from '../cards/facts.ts'
 import type { RelayHouse } from '../house.ts'
 import { RELAY_SCOPES } from '../party.ts'
 import { peerProofs, peerTenant } from '../requests/sql.ts'
@@ -15,7 +16,8 @@ import type { SendInput } from './accept.ts'
 import { type About, decidedOf, type Face, judgeMessage, problemOf } from './gate.ts'
 import { mediaTypes, partKinds } from './parts.ts'
 import { payloadHash } from './payload.ts'
-import { type CardRow, findGranted, type GrantedRow } from './sql.ts'
+import { skillsFor } from './skills.ts'
+import { type CardRow, findGranted, type SendingRow } from './sql.ts'
 
 /** `slug` null: the thread is known by its id alone. */
 type Sent = { id: string; face: Face; first: boolean; slug: string | null }
@@ -38,7 +40,7 @@ export async function judgeOut(house: RelayHouse, scope: Scope, sent: Sent, inpu
       address: scope.address ?? null,
       requestId: scope.requestId,
     }
-    const about = outAbout(granted, grantId, sent, input)
+    const about = outAbout(granted, grantId, sent, await declared(house, t, granted, grantId, sent, input))
     const judged = askVisitor(scope, granted, await judgeMessage(house, t, who, about), about.parts)
     if (judged.outcome.outcome === 'deny') await tellOut(house, t, who, judged, about, sent.slug)
     else await keepDecisions(house, t, own, [judged])
@@ -53,7 +55,7 @@ export async function judgeFirst(
   house: RelayHouse,
   scope: Scope,
   sent: Sent,
-  to: { id: string; tenantId: string; card: Pick<CardRow, 'id' | 'agent_id'> },
+  to: { id: string; tenantId: string; card: Pick<CardRow, 'id' | 'agent_id' | 'version'>; facts: About['facts'] },
   input: SendInput,
 ): Promise<'allow' | 'ask'> {
   const own = systemScope('relay', scope.tenantId)
@@ -62,12 +64,13 @@ export async function judgeFirst(
     ...{ address: scope.address ?? null, requestId: scope.requestId },
   }
   const judged = await tx(house.db, own, async (t) => {
-    const granted: GrantedRow = {
+    const granted: SendingRow = {
       ...{ tenant_id: to.tenantId, agent_id: to.card.agent_id, external: true, has_card: true, user_id: null },
       ...{ since: (await peerTenant(t, to.tenantId))?.created_at ?? null, ...(await peerProofs(t, to.tenantId, to.card.id)) },
       ...{ card_id: to.card.id, granted_at: t.now, scopes: [...RELAY_SCOPES], sandbox: false },
+      ...{ card_version: to.card.version, skills: null, thread_skill: null, last_sequence: null, open_threads: 0, messages: 0 },
     }
-    const about = outAbout(granted, to.id, sent, input)
+    const about = outAbout(granted, to.id, sent, { ...input, facts: to.facts })
     const made = await judgeMessage(house, t, who, about)
     if (made.outcome.outcome === 'deny') await tellOut(house, t, who, made, about, sent.slug)
     else await keepDecisions(house, t, own, [made])
@@ -86,17 +89,34 @@ export const senderOf = (tenantId: string, agent: { id: string; label: string })
   displayName: agent.label,
 })
 
+/** What its skill declares of it, as the owner's side reads it (R74); a follow-up that names no skill is one of its thread's. Throws 422 as that side would. */
+export async function declared<T extends Pick<SendInput, 'payload' | 'skill' | 'dataAt'>>(
+  house: RelayHouse,
+  t: Tx,
+  granted: SendingRow,
+  grantId: string,
+  { first }: Pick<Sent, 'first'>,
+  input: T,
+): Promise<T & { facts: About['facts'] }> {
+  const named = input.skill ?? (first ? undefined : (granted.thread_skill ?? undefined))
+  const only = granted.skills?.length === 1 ? granted.skills[0] : undefined
+  const skill = (await skillsFor(house, t, grantId, granted)).find(({ id }) => id === (named ?? only))
+  return { ...input, skill: named, facts: skill ? readFacts(skill, input.payload.parts, input.dataAt) : {} }
+}
+
 export function outAbout(
-  granted: GrantedRow,
+  granted: SendingRow,
   grantId: string,
   { id, face, first }: Sent,
-  { payload, skill }: Pick<SendInput, 'payload' | 'skill'>,
+  { payload, skill, facts }: Pick<SendInput, 'payload' | 'skill'> & Pick<About, 'facts'>,
 ): About {
   const { parts } = payload
   return {
     ...{ action: first ? 'thread.start' : 'thread.send', direction: 'out', card: { id: granted.card_id }, peer: granted },
     grant: { id: grantId, state: 'active', created_at: granted.granted_at, scopes: granted.scopes, sandbox: granted.sandbox },
-    ...{ threadId: id, face, first, sequence: 0, skill: skill ?? null, facts: {}, openThreads: 0, messagesToday: 0 },
+    // Of what waits behind others nobody knows the number yet.
+    ...{ threadId: id, face, first, sequence: first ? 2 : (granted.last_sequence ?? -1) + 1, skill: skill ?? null, facts },
+    ...{ openThreads: granted.open_threads, messagesToday: granted.messages },
     ...{ parts, partKinds: partKinds(parts), mediaTypes: mediaTypes(parts) },
     ...{
       sizeBytes: Buffer.byteLength(writeJson(payload as unknown as Json)),

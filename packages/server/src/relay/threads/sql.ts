@@ -93,13 +93,30 @@ export const peerAs = (grantId: string, side: Side): Sql => sql`countersign_engi
   cross join lateral countersign_engine.peer_proofs(p.tenant_id, ${side === 'caller' ? sql`p.agent_id` : sql`p.card_id`}) k`
 export const findPeer = (t: Tx, grantId: string, side: Side) => t.maybe<GrantedRow>`select ${PEER} from ${peerAs(grantId, side)}`
 
+/** Of a message on its way out, in the tenant of its caller. `skills`: of the relay grant; null: all. */
+export type SendingRow = GrantedRow & {
+  card_version: number
+  skills: string[] | null
+  thread_skill: string | null
+  last_sequence: number | null
+  open_threads: number
+  messages: number
+}
 /** In the tenant of the caller. `threadId`: of a follow-up; `waits`: something of it has not gone in, or never began. */
 export const findGranted = (t: Tx, scope: Scope, grantId: string, threadId: string | null) => t.maybe<
-  GrantedRow & { waits: boolean }
+  SendingRow & { waits: boolean }
 >`
-  select ${PEER}, exists (
+  select ${PEER}, q.card_version, q.skills, q.last_sequence, q.open_threads, q.messages, coalesce(q.thread_skill, (
+    select m.skill from held_messages m where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = ${threadId}::text and m.starts)) as thread_skill, exists (
     select from held_messages m where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = ${threadId}::text and (m.starts or m.state in ('asked', 'ready'))) as waits
-  from ${peerAs(grantId, 'owner')}`
+  from ${peerAs(grantId, 'owner')} cross join lateral countersign_engine.relay_sending(${grantId}::text, ${threadId}::text) q`
+
+type Skills = NonNullable<CardContent['extended']>['skills']
+/** As the caller of that relay grant may read them. */
+export const skillsOfVersion = (t: Tx, grantId: string, version: number) => t.maybe<{
+  content: { skills: CardContent['skills']; extended: Skills | null } | null
+}>`
+  select countersign_engine.relay_skills(${grantId}::text, ${version}::integer) as content`
 
 /** Any number of acceptances share it; a revocation waits for those that are on their way, and the next ones for it, so none commits after it (G2). */
 export const shareGrant = async (t: Tx, scope: Scope, id: string): Promise<GrantRow | null> => {
