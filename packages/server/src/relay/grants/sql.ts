@@ -233,13 +233,21 @@ export type CardRow = {
   state: 'active' | 'paused' | 'retired'
   environment: 'live' | 'test'
   skills: string[]
+  /** Those alone that everybody reads of. */
+  open_skills: string[]
 }
-/** With the skills of its newest version. */
+/** With the skills of its newest version; a relay grant gives those of the extended card too (R86). */
 export const findCard = (t: Tx, scope: Scope, by: { id?: string; slug?: string }) => t.maybe<CardRow>`
   select c.id, c.slug, c.name, c.state, c.environment,
-    array(select s.one ->> 'id' from json_array_elements(v.content -> 'skills') as s (one)) as skills
+    array(select s.one ->> 'id' from json_array_elements(v.content -> 'skills') as s (one)
+      union all select s.one ->> 'id' from json_array_elements(v.content -> 'extended' -> 'skills') as s (one)) as skills,
+    array(select s.one ->> 'id' from json_array_elements(v.content -> 'skills') as s (one)) as open_skills
   from cards c join card_versions v on v.tenant_id = c.tenant_id and v.card_id = c.id and v.number = c.version
   where c.tenant_id = ${scope.tenantId}::uuid and (c.id = ${by.id ?? null}::text or c.slug = ${by.slug ?? null}::text)`
+
+/** Whether that agent holds or held a relay grant to the card, and so has read all of it. */
+export const hasReadAll = (t: Tx, scope: Scope, cardId: string, agentId: string) => t.one<{ is: boolean }>`
+  select exists (select from relay_grants where tenant_id = ${scope.tenantId}::uuid and card_id = ${cardId}::text and asker_agent = ${agentId}::text) as is`
 
 /** The agents of a person, by which they are on the asking side of something. */
 export const agentsOf = async (t: Tx, scope: Scope, userId: string): Promise<string[]> =>

@@ -17,7 +17,7 @@ import { expireTask } from '../../tasks/deadline.ts'
 import { createTaskIn } from '../../tasks/task.ts'
 import { expireIn } from '../grants/end.ts'
 import { openGrant } from '../grants/grant.ts'
-import { type CardRow, findActiveBetween, findCard } from '../grants/sql.ts'
+import { type CardRow, findActiveBetween, findCard, hasReadAll } from '../grants/sql.ts'
 import { refuseFaulty, type Terms, type TermsIn, termErrors, usualTerms } from '../grants/terms.ts'
 import type { RelayHouse } from '../house.ts'
 import type { Part } from '../model.ts'
@@ -268,13 +268,19 @@ const questionOf = (
     hash: hashOf(asked, purpose),
   })
 
+/** What is told to holders of relay grants alone is confirmed to nobody else, not even by its name (R86). */
+const namable = async (t: Tx, { acting, asker: { agent } }: Way, card: CardRow): Promise<string[]> =>
+  card.skills.length > card.open_skills.length && (await hasReadAll(t, acting, card.id, agent.id)).is
+    ? card.skills
+    : card.open_skills
+
 /** Null: it is blocked. */
 async function look(house: RelayHouse, t: Tx, way: Way): Promise<Seen | null> {
   const { acting, judgedAs, asker, purpose, wishes, place } = way
   const card = await cardOf(t, way)
   if ((await isBlocked(t, acting, { tenant: asker.tenantId, agent: asker.agent.id })).blocked) return null
   const asked = usualTerms(wishes)
-  refuseFaulty(termErrors(asked, card.skills))
+  refuseFaulty(termErrors(asked, await namable(t, way, card)))
   const peer = await peerTenant(t, asker.tenantId)
   const who = { tenantId: asker.tenantId, agent: asker.agent.id, proves: asker.agent.id }
   const about = await peerOf(t, who, place.tenant_id)

@@ -45,7 +45,7 @@ export async function startAsking<T>(house: RelayHouse, scope: Scope, sending: S
   if (!card || scope.agentId === null) throw await refusal()
   await sending.count?.()
   refusePaused(card, house.db.now())
-  const { facts } = fit(card, ANYTHING, input.skill, input)
+  const { facts } = fit(openly(card), ANYTHING, input.skill, input)
   const bytes = Math.max(Buffer.byteLength(writeJson(input.payload)), input.bodyBytes ?? 0)
   if (bytes > card.max_message_bytes) throw new Problem('body_too_large', { max_bytes: card.max_message_bytes })
   const first = await judgedOut(house, scope, { card, facts }, sending)
@@ -79,6 +79,8 @@ export const readerOf = async (house: RelayHouse, scope: Scope, threadId: string
 
 /** Nothing of a relay grant that is not there yet stands in its way. */
 const ANYTHING = { skills: null } as never
+/** Whoever has none knows of no skill of the extended card. */
+const openly = (card: CardRow): CardRow => ({ ...card, content: { ...card.content, extended: undefined } })
 
 async function askable(house: RelayHouse, scope: Scope, { slug, input, isAlone }: Sending): Promise<CardRow | null> {
   if (scope.relayParty !== undefined || scope.agentId === null || !isAlone) return null
