@@ -10,7 +10,7 @@ import { joinEmbedded } from '../packages/server/src/db/embedded/postgres.ts'
 import { openPgBouncer } from '../test/chaos/pgbouncer.ts'
 
 export type Answer = { status: number; body: Record<string, unknown> }
-export type Caller = (method: string, path: string, body?: unknown) => Promise<Answer>
+export type Caller = (method: string, path: string, body?: unknown, more?: Record<string, string>) => Promise<Answer>
 
 /** Connections of PgBouncer to the database, for all processes together. */
 const POOLED = 20
@@ -149,12 +149,13 @@ async function signUp(url: string, setupUrl: string): Promise<string> {
 export function caller(url: string, key: string): Caller {
   const { hostname, port } = new URL(url)
   const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY })
-  return (method, path, body) =>
+  return (method, path, body, more) =>
     new Promise((resolve, reject) => {
       const text = body === undefined ? undefined : JSON.stringify(body)
       const headers = {
         authorization: `Bearer ${key}`,
         ...(text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
+        ...more,
       }
       const sent = request({ hostname, port, method, path: `/api/v1${path}`, agent, headers }, (response) => {
         const chunks: Buffer[] = []

@@ -47,8 +47,13 @@ export const TEXT = 'x'.repeat(400)
 // So that no quota is met.
 const LIMITS = { max_open_threads: 0, messages_per_day: 0, bytes_per_day: 0 }
 
-/** So many relay grants to a card, each with its token; a card of mode inbox unless one is named. */
-export async function stage(run: Run, grants: number, named?: { id: string; slug: string }): Promise<Stage> {
+/** So many relay grants to a card, each with its token: of strangers, or of agents of one other tenant. A card of mode inbox unless one is named. */
+export async function stage(
+  run: Run,
+  grants: number,
+  named?: { id: string; slug: string },
+  askers: 'strangers' | 'agents' = 'strangers',
+): Promise<Stage> {
   const { bench, admin } = run
   const { rows } = await admin.query<{ id: string; tenant_id: string; user_id: string }>(
     'select id, tenant_id, user_id from countersign.agents order by created_at limit 1',
@@ -57,13 +62,15 @@ export async function stage(run: Run, grants: number, named?: { id: string; slug
   if (!agent) throw new Error('The server has no agent.')
   await admin.query("update countersign.keys set scopes = array['threads:*'] where agent_id = $1", [agent.id])
   const { id: cardId, slug } = named ?? (await publish(run))
+  const tenant = askers === 'strangers' ? null : await anotherTenant(admin, agent.user_id)
   const made = []
   for (let n = 0; n < grants; n++) {
     const [id, token] = [newId('rgr'), mintKey('live', 'rly')]
+    const asker = tenant === null ? null : await addAgent(admin, tenant, agent.user_id)
     await admin.query(
-      `insert into countersign.relay_grants (id, tenant_id, card_id, label, purpose, scopes, limits, environment, state, state_since, created_by, created_at)
-       values ($1, $2, $3, $4, 'bench', $5, $6, 'live', 'active', now(), $7, now())`,
-      [id, agent.tenant_id, cardId, `Caller ${n}`, SCOPES, LIMITS, agent.user_id],
+      `insert into countersign.relay_grants (id, tenant_id, card_id, asker_tenant, asker_agent, label, purpose, scopes, limits, environment, state, state_since, created_by, created_at)
+       values ($1, $2, $3, $4, $5, $6, 'bench', $7, $8, 'live', 'active', now(), $9, now())`,
+      [id, agent.tenant_id, cardId, tenant, asker, `Caller ${n}`, SCOPES, LIMITS, agent.user_id],
     )
     await admin.query(
       `insert into countersign.relay_tokens (id, tenant_id, relay_grant_id, token_hash, prefix, last_four, scopes, created_by, created_at, expires_at)
@@ -73,6 +80,28 @@ export async function stage(run: Run, grants: number, named?: { id: string; slug
     made.push({ id, token, call: caller(bench.url, token) })
   }
   return { slug, cardId, grants: made }
+}
+
+async function anotherTenant(admin: pg.Client, userId: string): Promise<string> {
+  const { rows } = await admin.query<{ id: string }>(
+    "insert into countersign.tenants (id, name) values (gen_random_uuid(), 'Callers') returning id",
+  )
+  const { id } = rows[0] as { id: string }
+  await admin.query("insert into countersign.roles (tenant_id, user_id, role, given_by, given_at) values ($1, $2, 'owner', $2, now())", [
+    id,
+    userId,
+  ])
+  return id
+}
+
+async function addAgent(admin: pg.Client, tenant: string, userId: string): Promise<string> {
+  const id = newId('agt')
+  await admin.query(
+    `insert into countersign.agents (id, tenant_id, user_id, name, environment, state, state_since, state_by, created_at, created_by, updated_at)
+     values ($1, $2, $3, $1, 'live', 'active', now(), $3, now(), $3, now())`,
+    [id, tenant, userId],
+  )
+  return id
 }
 
 export function expect(status: number, answer: Answer): Answer {
