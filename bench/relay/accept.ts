@@ -9,7 +9,13 @@ const GRANTS = 200
 
 export async function accept(run: Run): Promise<void> {
   const strangers = await rate(run, await stage(run, GRANTS))
-  run.say({ metric: 'accept, messages', unit: '1/s', ours: strangers.perSecond, goal: '>= 1200', met: strangers.perSecond >= 1_200 })
+  run.say({
+    metric: 'accept, messages',
+    unit: '1/s',
+    ours: strangers.perSecond,
+    goal: '>= 1200',
+    met: strangers.perSecond >= 1_200,
+  })
   run.say({ metric: 'accept p99', unit: 'ms', ours: strangers.p99, goal: null, met: null })
   run.say({ metric: 'accept, processor time of the server a message', unit: 'ms', ours: strangers.cpu, goal: null, met: null })
   const agents = await rate(run, await stage(run, GRANTS, undefined, 'agents'))

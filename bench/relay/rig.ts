@@ -87,10 +87,10 @@ async function anotherTenant(admin: pg.Client, userId: string): Promise<string> 
     "insert into countersign.tenants (id, name) values (gen_random_uuid(), 'Callers') returning id",
   )
   const { id } = rows[0] as { id: string }
-  await admin.query("insert into countersign.roles (tenant_id, user_id, role, given_by, given_at) values ($1, $2, 'owner', $2, now())", [
-    id,
-    userId,
-  ])
+  await admin.query(
+    "insert into countersign.roles (tenant_id, user_id, role, given_by, given_at) values ($1, $2, 'owner', $2, now())",
+    [id, userId],
+  )
   return id
 }
 

@@ -1,6 +1,6 @@
 import { Problem } from '@countersign/sdk'
 import { expect, test } from 'vitest'
-import type { Scope } from '../db/scope.ts'
+import { type Scope, systemScope } from '../db/scope.ts'
 import { type Db, type Tx, tx } from '../db/tx.ts'
 import { newId } from '../std/id.ts'
 import { openReplies } from './reply.ts'
@@ -145,7 +145,7 @@ test('P77 A22 of 50 equal calls that race over two processes one has the effect;
 test('P77 A22 after a process died mid-way the key is in flight for its lease, then the next call runs, once', async () => {
   const house = await open()
   const { call: calls } = house
-  const scope = { ...(await import('../db/scope.ts')).systemScope('x', house.tenants.a), principal: 'agt_1' }
+  const scope = { ...systemScope('x', house.tenants.a), principal: 'agt_1' }
   const replies = openReplies({ db: house.db, sealing: { seal: async () => Buffer.from('x'), open: async () => '' } })
   const call = { route: 'POST /things', method: 'POST', path: '/api/v1/things', query: '', body: { text: 'a' }, key: 'died' }
   // The row that a process leaves which is killed between its commit and that of the effect.
@@ -251,15 +251,105 @@ test('P77 a verb whose transaction returns something else than its handler is fo
   expect(house.logs.join('')).toContain('a replay would answer otherwise')
 })
 
-test('P72 P77 limits and the reply cost a call two round trips beside its own transaction', async () => {
-  const house = await open()
-  const { pool } = house.db
+/** The texts of what is asked outside of transactions. */
+function listenIn({ db: { pool } }: Door): string[] {
   const seen: string[] = []
   const query = pool.query.bind(pool) as (...args: unknown[]) => unknown
   pool.query = ((asked: string | { text: string }, ...rest: unknown[]) => {
     seen.push(typeof asked === 'string' ? asked : asked.text)
     return query(asked, ...rest)
   }) as typeof pool.query
+  return seen
+}
+
+test('P72 P77 limits and the reply cost a call two round trips beside its own transaction', async () => {
+  const house = await open()
+  const seen = listenIn(house)
   expect((await house.call('/api/v1/things', keyed('k'))).status).toBe(201)
-  expect(seen.map((text) => /take_rates|begin_reply/.exec(text)?.[0])).toEqual(['take_rates', 'begin_reply'])
+  expect(seen.map((text) => /take_rates|begin_replies|begin_reply/.exec(text)?.[0])).toEqual(['take_rates', 'begin_replies'])
+})
+
+test('P76 P77 keys that come at the same moment are begun by few statements, and each has the outcome that it has by itself', async () => {
+  const house = await open()
+  const replies = openReplies({
+    db: house.db,
+    sealing: { seal: async () => Buffer.from('x'), open: async () => '{"status":200}' },
+  })
+  const asker = (tenantId: string, principal: string) => ({ ...systemScope('x', tenantId), principal })
+  const [one, twin, stranger] = [
+    asker(house.tenants.a, 'agt_1'),
+    asker(house.tenants.a, 'agt_2'),
+    asker(house.tenants.b, 'agt_1'),
+  ]
+  const begin = (scope: Scope, key: string, body = 'a') =>
+    replies
+      .begin(scope, { route: 'POST /things', method: 'POST', path: '/api/v1/things', query: '', body, key })
+      .then((begun) => Object.keys(begun)[0])
+      .catch((problem: Problem) => problem.code)
+  const done = await replies.begin(one, {
+    route: 'POST /things',
+    method: 'POST',
+    path: '/api/v1/things',
+    query: '',
+    body: 'a',
+    key: 'done',
+  })
+  if ('attempt' in done) await done.attempt.settle({ status: 200, headers: {}, body: null }, true)
+  expect(await begin(one, 'lapsed')).toBe('attempt')
+  expect(await begin(one, 'lapsed too')).toBe('attempt')
+  await house.clock.advance('61s')
+  expect(await begin(one, 'runs')).toBe('attempt')
+
+  const seen = listenIn(house)
+  const outcomes = await Promise.all([
+    ...[begin(one, 'done'), begin(one, 'done', 'b'), begin(one, 'runs'), begin(one, 'runs', 'b')],
+    ...[begin(one, 'lapsed'), begin(one, 'lapsed too', 'b'), begin(twin, 'done'), begin(stranger, 'done')],
+    ...[begin(one, 'new'), begin(one, 'new'), begin(one, 'new', 'b'), begin(twin, 'new')],
+    ...Array.from({ length: 30 }, (_, i) => begin(one, `n ${i}`)),
+  ])
+  expect(outcomes.slice(0, 8)).toEqual([
+    ...['replay', 'idempotency_mismatch', 'idempotency_in_flight', 'idempotency_mismatch'],
+    ...['attempt', 'idempotency_mismatch', 'attempt', 'attempt'],
+  ])
+  expect(outcomes.slice(8, 12)).toEqual(['attempt', 'idempotency_in_flight', 'idempotency_mismatch', 'attempt'])
+  expect(outcomes.slice(12)).toEqual(Array(30).fill('attempt'))
+  // What lapsed, and what stands there twice, is looked at by itself.
+  expect(seen.filter((text) => /begin_repl/.test(text)).length).toBeLessThanOrEqual(2 + 4)
+  await house.clock.advance('25h')
+  expect(await Promise.all([begin(one, 'done', 'b'), begin(one, 'new', 'c')])).toEqual(['attempt', 'attempt'])
+})
+
+test('P77 of replies that one transaction completes each is its own, and one whose key was taken over lets nothing of it stand', async () => {
+  const house = await open()
+  const scope = { ...systemScope('x', house.tenants.a), principal: 'agt_1' }
+  const stored = {
+    seal: async (_: Tx, __: Scope, ___: string, text: string) => Buffer.from(text),
+    open: async (_: Tx, __: Scope, ___: string, bytes: Buffer) => bytes.toString(),
+  }
+  const replies = openReplies({ db: house.db, sealing: stored })
+  const call = (key: string) => ({ route: 'POST /things', method: 'POST', path: '/api/v1/things', query: '', body: {}, key })
+  const attempts = async (...keys: string[]) =>
+    Promise.all(
+      keys.map(async (key) => {
+        const begun = await replies.begin(scope, call(key))
+        if (!('attempt' in begun)) throw new Error('It was begun before.')
+        return begun.attempt
+      }),
+    )
+  const answer = (i: number) => ({ status: 200, headers: {}, body: `"${i}"` })
+  const three = await attempts('a', 'b', 'c')
+  await tx(house.db, scope, (t) => Promise.all(three.map((one, i) => one.complete(t, answer(i)))))
+  for (const [i, key] of ['a', 'b', 'c'].entries()) {
+    const again = await replies.begin(scope, call(key))
+    expect('replay' in again && again.replay.body).toBe(`"${i}"`)
+  }
+  const late = await attempts('d', 'e')
+  await house.clock.advance('61s')
+  await attempts('e')
+  const both = tx(house.db, scope, async (t) => {
+    await insertEffect(t, scope, 'late')
+    await Promise.all(late.map((one, i) => one.complete(t, answer(i))))
+  })
+  await expect(both).rejects.toMatchObject({ code: 'idempotency_in_flight' })
+  expect(await house.effects()).toBe(0)
 })

@@ -8,7 +8,17 @@ import { type Db, once, type Tx, tx } from '../db/tx.ts'
 import { newId } from '../std/id.ts'
 import type { Answer } from './answer.ts'
 import { type Json, type JsonObject, readJson, writeJson } from './json.ts'
-import { type BegunReply, beginReply, completeReply, releaseReply, sweepReplies } from './sql.ts'
+import {
+  type BegunReply,
+  type BegunTogether,
+  beginReplies,
+  beginReply,
+  completeReplies,
+  type ReplyAttempt,
+  releaseReply,
+  sweepReplies,
+} from './sql.ts'
+import { together } from './together.ts'
 
 /** Handed in: this room knows no tenant's key. `id` is bound into the envelope. */
 export type ReplySealing = {
@@ -32,6 +42,8 @@ export type Replies = {
 
 const LEASE_MS = 60_000
 const SWEEP_BATCH = 1_000
+// Statements about keys that may be under way.
+const BEGINNING = 2
 /** What a stored reply keeps of the headers: what a client acts on, nothing of this one connection. */
 const KEPT = ['Content-Type', 'Location', 'Countersign-Ignored']
 const KEY = /^[\x21-\x7e]{1,255}$/
@@ -46,18 +58,11 @@ export function idempotencyKey(values: readonly string[]): string | null {
 
 export function openReplies(options: { db: Db; sealing: ReplySealing; keepMs?: number }): Replies {
   const { db, sealing, keepMs = 24 * 3_600_000 } = options
+  const begin = beginner(db, { leaseMs: LEASE_MS, keepMs })
   return {
     async begin(scope, call) {
       const attempt = newId('rpl')
-      const row = {
-        route: call.route,
-        keyHash: sha256(call.key),
-        fingerprint: fingerprint(call),
-        attempt,
-        leaseMs: LEASE_MS,
-        keepMs,
-      }
-      const [begun] = await once<BegunReply>(db, beginReply(scope, row))
+      const begun = await begin({ scope, route: call.route, keyHash: sha256(call.key), fingerprint: fingerprint(call), attempt })
       if (begun?.outcome === 'begun') return { attempt: attemptOf(db, sealing, scope, attempt) }
       if (begun?.outcome === 'mismatch') throw new Problem('idempotency_mismatch')
       if (begun?.outcome !== 'replay') throw new Problem('idempotency_in_flight', { retry_after: 1 })
@@ -76,6 +81,24 @@ export function openReplies(options: { db: Db; sealing: ReplySealing; keepMs?: n
   }
 }
 
+/** Whoever comes while others are begun goes with the next: one commit stands for all of them. */
+function beginner(db: Db, times: { leaseMs: number; keepMs: number }): (one: ReplyAttempt) => Promise<BegunReply | undefined> {
+  const alone = async (one: ReplyAttempt) => (await once<BegunReply>(db, beginReply(one, times)))[0]
+  const join = together<ReplyAttempt, BegunTogether | undefined>({
+    groupOf: () => '',
+    atOnce: BEGINNING,
+    async run(all) {
+      const rows = await once<BegunTogether>(db, beginReplies(all, times))
+      const begun = new Map(rows.map((row) => [row.nth, row]))
+      return all.map((_, i) => begun.get(i + 1))
+    },
+  })
+  return async (one) => {
+    const begun = await join(one)
+    return begun?.outcome === 'again' ? alone(one) : (begun as BegunReply | undefined)
+  }
+}
+
 function attemptOf(db: Db, sealing: ReplySealing, scope: Scope, id: string): Attempt {
   let completed = false
   const store = async (t: Tx, answer: Answer) => {
@@ -84,20 +107,43 @@ function attemptOf(db: Db, sealing: ReplySealing, scope: Scope, id: string): Att
       headers: kept(answer.headers),
       body: answer.body === null ? null : String(answer.body),
     })
-    return completeReply(t, scope, id, await sealing.seal(t, scope, id, stored))
+    return complete(t, scope, id, await sealing.seal(t, scope, id, stored))
   }
   return {
     async complete(t, answer) {
-      if ((await store(t, answer)) === 0) throw new Problem('idempotency_in_flight', { retry_after: 1 })
+      if (!(await store(t, answer))) throw new Problem('idempotency_in_flight', { retry_after: 1 })
       t.afterCommit(() => {
         completed = true
       })
     },
     async settle(answer, keep) {
       if (completed && answer.status < 400) return
-      await tx(db, withoutHook(scope), (t) => (keep ? store(t, answer) : releaseReply(t, scope, id)))
+      await tx(db, withoutHook(scope), async (t) => {
+        if (keep) await store(t, answer)
+        else await releaseReply(t, scope, id)
+      })
     },
   }
+}
+
+type Completing = { all: { id: string; reply: Buffer }[]; done: Promise<ReadonlySet<string>> }
+const completing = new WeakMap<Tx, Map<string, Completing>>()
+
+/** False: another attempt has taken over. Those that a transaction completes at the same moment share a statement. */
+async function complete(t: Tx, scope: Scope, id: string, reply: Buffer): Promise<boolean> {
+  const open = completing.get(t) ?? new Map<string, Completing>()
+  completing.set(t, open)
+  const known = open.get(scope.tenantId)
+  known?.all.push({ id, reply })
+  if (known) return (await known.done).has(id)
+  const all = [{ id, reply }]
+  // Behind whoever has been called already and is about to come here.
+  const done = Promise.resolve().then(async () => {
+    open.delete(scope.tenantId)
+    return new Set((await completeReplies(t, scope, all)).map((row) => row.id))
+  })
+  open.set(scope.tenantId, { all, done })
+  return (await done).has(id)
 }
 
 const withoutHook = (scope: Scope): Scope => ({ ...scope, beforeCommit: undefined })

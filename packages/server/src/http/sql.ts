@@ -82,16 +82,27 @@ export const releaseLease = (key: string, holder: string): Sql => sql`
 
 export type BegunReply = { outcome: 'begun' | 'in_flight' | 'mismatch' | 'replay'; id: string; reply: Buffer | null }
 
-export const beginReply = (
-  scope: Scope,
-  at: { route: string; keyHash: Buffer; fingerprint: Buffer; attempt: string; leaseMs: number; keepMs: number },
-): Sql => sql`
-  select outcome, id, reply from countersign_engine.begin_reply(${scope.tenantId}::uuid, ${scope.principal}::text, ${at.route}::text,
-    ${at.keyHash}::bytea, ${at.fingerprint}::bytea, ${at.attempt}::text, ${ms(at.leaseMs)}, ${ms(at.keepMs)})`
+/** `leaseMs` and `keepMs` are the same for all of a server. */
+export type ReplyAttempt = { scope: Scope; route: string; keyHash: Buffer; fingerprint: Buffer; attempt: string }
+export type ReplyTimes = { leaseMs: number; keepMs: number }
 
-/** In the transaction of the effect. Zero rows: the lease lapsed and another attempt has taken over, so this one must not commit. */
-export const completeReply = (t: Tx, scope: Scope, attempt: string, reply: Buffer) => t.run`
-  update replies set reply = ${reply}::bytea where tenant_id = ${scope.tenantId}::uuid and id = ${attempt}::text`
+/** `again`: only a look at this one alone can tell (0250_replies_together.sql says when). */
+export type BegunTogether = Omit<BegunReply, 'outcome'> & { nth: number; outcome: BegunReply['outcome'] | 'again' }
+
+export const beginReplies = (all: readonly ReplyAttempt[], times: ReplyTimes): Sql => sql`
+  select nth, outcome, id, reply from countersign_engine.begin_replies(${all.map(({ scope }) => scope.tenantId)}::uuid[],
+    ${all.map(({ scope }) => scope.principal)}::text[], ${all.map(({ route }) => route)}::text[], ${all.map(({ keyHash }) => keyHash)}::bytea[],
+    ${all.map(({ fingerprint }) => fingerprint)}::bytea[], ${all.map(({ attempt }) => attempt)}::text[], ${ms(times.leaseMs)}, ${ms(times.keepMs)})`
+
+export const beginReply = (one: ReplyAttempt, times: ReplyTimes): Sql => sql`
+  select outcome, id, reply from countersign_engine.begin_reply(${one.scope.tenantId}::uuid, ${one.scope.principal}::text, ${one.route}::text,
+    ${one.keyHash}::bytea, ${one.fingerprint}::bytea, ${one.attempt}::text, ${ms(times.leaseMs)}, ${ms(times.keepMs)})`
+
+/** In the transaction of the effects. One that is not answered: its lease lapsed and another attempt has taken over, so this one must not commit. */
+export const completeReplies = (t: Tx, scope: Scope, all: readonly { id: string; reply: Buffer }[]) => t.rows<{ id: string }>`
+  update replies r set reply = x.reply from unnest(${all.map((one) => one.id)}::text[], ${all.map((one) => one.reply)}::bytea[]) as x (id, reply)
+  where r.tenant_id = ${scope.tenantId}::uuid and r.id = x.id
+  returning r.id`
 
 /** After a refusal that is not kept: the key is free again. A reply that was completed stays. */
 export const releaseReply = (t: Tx, scope: Scope, attempt: string) => t.run`

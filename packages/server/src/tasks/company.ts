@@ -1,4 +1,4 @@
-// Callers who come at the same time share a transaction (T168): each is answered after its commit, each is refused alone, and none waits longer than 5 ms for company.
+// Callers who come at the same time share a transaction (T168): each is answered after its commit, each is refused alone, and none waits longer for company than 5 ms, or than is said.
 // Knows nothing of what they want; the first of a quiet moment goes at once.
 import { Problem } from '@countersign/sdk'
 
@@ -12,6 +12,8 @@ export type CompanyOptions<In, Out> = {
   /** Answers in the order of `all`; a Problem refuses one and not the others. */
   together(all: readonly In[]): Promise<(Out | Problem)[]>
   alone(one: In): Promise<Out>
+  /** While two transactions are under way. */
+  longestWaitMs?: number
 }
 
 const LONGEST_WAIT_MS = 5
@@ -37,7 +39,7 @@ export function openCompany<In, Out>(options: CompanyOptions<In, Out>): Company<
         queue.soon = false
         leave(group, queue)
       })
-    } else queue.timer ??= setTimeout(() => leave(group, queue), LONGEST_WAIT_MS)
+    } else queue.timer ??= setTimeout(() => leave(group, queue), options.longestWaitMs ?? LONGEST_WAIT_MS)
   }
 
   function leave(group: string, queue: Queue<In, Out>): void {

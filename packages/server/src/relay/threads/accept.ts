@@ -108,6 +108,9 @@ async function accept<T>(house: RelayHouse, sent: Sent, show: Show<T>): Promise<
 const acceptAlone = <T>(house: RelayHouse, sent: Sent, show: Show<T>): Promise<T> =>
   throughGate(house, sent.scope, async (t) => show(t, await takeOne(house, t, sent)))
 
+// The more go together the sooner all of them are through; it bounds what two that wait for a lock cost the others.
+const LONGEST_WAIT_MS = 50
+
 const companies = new WeakMap<RelayHouse, Company<Waiting, Out>>()
 
 function companyOf(house: RelayHouse): Company<Waiting, Out> {
@@ -117,6 +120,7 @@ function companyOf(house: RelayHouse): Company<Waiting, Out> {
       groupOf: ({ sent }) => sent.scope.tenantId,
       sizeOf: ({ sent }) => sent.input.bodyBytes ?? 0,
       together: (all) => acceptTogether(house, all),
+      longestWaitMs: LONGEST_WAIT_MS,
       alone: async ({ sent, show }) => ({ shown: await acceptAlone(house, sent, show) }),
     })
   companies.set(house, company)
@@ -140,19 +144,19 @@ const acceptTogether = (house: RelayHouse, all: readonly Waiting[]): Promise<(Ou
       'pass',
     )
     const outs: (Out | Problem)[] = []
-    for (const [i, { sent, show }] of all.entries()) {
+    for (const [i, { show }] of all.entries()) {
       const one = taken[i] as Taken
-      if (one === APART || one instanceof Problem || one instanceof Denied) {
-        outs.push(one)
-        continue
-      }
-      const shown = await show(t, one)
-      await sent.scope.beforeCommit?.(t, shown)
-      outs.push({ shown })
+      const isTaken = !(one === APART || one instanceof Problem || one instanceof Denied)
+      outs.push(isTaken ? { shown: await show(t, one) } : one)
     }
+    // At the same moment, so that their stored replies share a statement.
+    await Promise.all(outs.map(async (out, i) => isShown(out) && (all[i] as Waiting).sent.scope.beforeCommit?.(t, out.shown)))
     return outs
   }).catch(notTheirs)
 }
+
+const isShown = (out: Out | Problem): out is { shown: unknown } =>
+  out !== APART && !(out instanceof Problem) && !(out instanceof Denied)
 
 /** What one of them brought about must not fall on the others: each goes alone then. That the store is away is everybody's. */
 function notTheirs(error: unknown): never {
