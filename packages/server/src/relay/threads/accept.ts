@@ -109,7 +109,7 @@ const acceptAlone = <T>(house: RelayHouse, sent: Sent, show: Show<T>): Promise<T
   throughGate(house, sent.scope, async (t) => show(t, await takeOne(house, t, sent)))
 
 // The more go together the sooner all of them are through; it bounds what two that wait for a lock cost the others.
-const LONGEST_WAIT_MS = 50
+const LONGEST_WAIT_MS = 200
 
 const companies = new WeakMap<RelayHouse, Company<Waiting, Out>>()
 
