@@ -92,6 +92,7 @@ import { ensureSandbox } from '../relay/sandbox/card.ts'
 import { type Tried, tryAgent } from '../relay/sandbox/try.ts'
 import { type StarterHouse, starterRoutes } from '../relay/starter/routes.ts'
 import { relayProbe } from '../relay/status/probe.ts'
+import { endLeakedLine } from '../relay/threads/token.ts'
 import { openThreadWaits } from '../relay/threads/wait.ts'
 import { statusJobs, statusSchedules } from '../status/jobs.ts'
 import { incidentRoutes, type StatusHouse, statusRoutes } from '../status/routes.ts'
@@ -271,7 +272,7 @@ export function openRooms(ground: Ground): Rooms {
     waits: openThreadWaits(db, log),
   }
   held.set('relay', relayActs({ creq_: requestActs(relay), msg_: messageActs(relay), card_: reviewActs(relay) }))
-  identity.leaked = [endLeaked(relay), endLeakedChild({ db })]
+  identity.leaked = [endLeaked(relay), endLeakedLine(relay), endLeakedChild({ db })]
   const gate: GateHouse = {
     vault,
     tasks,

@@ -30,8 +30,9 @@ export type TokenScope = Scope & {
   readonly relayToken: string
   /** The agent that a relay token opens. */
   readonly relaySlug?: string
-  /** Of a thread token: when the first of its line was minted (R38). */
+  /** Of a thread token: when the first of its line was minted, and by whom (R38). */
   readonly firstMintedAt?: Date
+  readonly mintedBy?: string
 }
 export const isTokenScope = (scope: Scope): scope is TokenScope => 'relayToken' in scope
 
@@ -65,6 +66,7 @@ async function scopeOfRelayToken(house: House, request: Info, token: string, { r
   if (found.ended || found.grant_state === 'revoked') throw new Problem('key_revoked')
   if (found.expired || found.grant_over || found.grant_state === 'expired') throw new Problem('key_expired')
   if (!found.address_allowed) throw new Problem('token_binding_failed')
+  refuseHolder(found)
   const scope = tokenScope(anonymous(request), found, found.scopes, { relayToken: found.id, relaySlug: found.slug })
   const proven = await provenBy(house, found, proof)
   return proven ? { ...scope, proof: proven } : scope
@@ -112,10 +114,18 @@ async function scopeOfThreadToken(house: House, request: Info, token: string, ro
   if (!found || found.tenant_state === 'erased') throw new Problem('key_invalid')
   refuseRoute(route, 'thread')
   if (found.expired) throw new Problem('key_expired')
+  refuseHolder(found)
   const { side, thread_id: threadId, first_minted_at: firstMintedAt } = found
-  const own = { relayToken: found.id, relaySide: side, relayThread: threadId, firstMintedAt }
+  const own = { relayToken: found.id, relaySide: side, relayThread: threadId, firstMintedAt, mintedBy: found.minted_by }
   const scope = tokenScope(anonymous(request), found, THREAD_SCOPES[side], own, threadId)
-  return side === 'caller' ? scope : ownerScope(house, scope, found.minted_by)
+  return side === 'caller' ? callerScope(house, scope, found.minted_by) : ownerScope(house, scope, found.minted_by)
+}
+
+/** The caller's side is its agent, whoever minted the token; a person's counts only while they belong there. */
+async function callerScope(house: House, scope: TokenScope, mintedBy: string): Promise<TokenScope> {
+  const home = scope.relayFrom
+  if (home && actorOf(mintedBy).type === 'user') await roleOf(house, home, mintedBy)
+  return scope
 }
 
 /** The owner's side acts in its own tenant as who minted the token, and only while they belong there; the confinement to the one relay grant stays. */
@@ -123,10 +133,20 @@ async function ownerScope(house: House, scope: TokenScope, mintedBy: string): Pr
   const { isForeign: _own, ...rest } = scope
   const own = { ...rest, actor: actorOf(mintedBy), displayName: 'thread token' }
   if (own.actor.type !== 'user') return own
-  const inside = systemScope('relay', scope.tenantId)
-  const found = await tx(house.db, inside, (t) => findRole(t, inside, mintedBy), { readOnly: true })
+  return { ...own, principal: mintedBy, userId: mintedBy, role: await roleOf(house, scope.tenantId, mintedBy) }
+}
+
+async function roleOf(house: House, tenantId: string, userId: string): Promise<Scope['role']> {
+  const inside = systemScope('relay', tenantId)
+  const found = await tx(house.db, inside, (t) => findRole(t, inside, userId), { readOnly: true })
   if (!found) throw new Problem('key_revoked')
-  return { ...own, principal: mintedBy, userId: mintedBy, role: found.role as Scope['role'] }
+  return found.role as Scope['role']
+}
+
+/** What a tenant takes from its agent's keys it takes from the tokens that the agent holds or minted. */
+function refuseHolder({ agent_state: agent, asker_state: asker }: Pick<Found, 'agent_state' | 'asker_state'>): void {
+  if (agent === 'revoked' || asker === 'erased') throw new Problem('key_revoked')
+  if (agent === 'paused') throw new Problem('forbidden', { detail: 'The agent of this token is paused.' })
 }
 
 /** A valid credential of a kind that the route never takes (R114). */
@@ -135,19 +155,26 @@ function refuseRoute(route: Route | undefined, kind: 'relay' | 'thread'): void {
   if (!accepted.includes(kind)) throw new Problem('wrong_token_kind', { accepted: [...accepted] })
 }
 
-type Found = Pick<RelayTokenInUse, 'tenant_id' | 'tenant_state' | 'relay_grant_id' | 'label' | 'asker_agent' | 'asker_tenant'>
+type Found = Pick<
+  RelayTokenInUse,
+  'tenant_id' | 'tenant_state' | 'relay_grant_id' | 'label' | 'asker_agent' | 'asker_tenant' | 'asker_state' | 'agent_state'
+>
 
 const tokenScope = (
   base: Scope,
   found: Found,
   scopes: readonly string[],
-  own: Pick<TokenScope, 'relayToken' | 'relaySlug' | 'firstMintedAt'> & Partial<Pick<Scope, 'relaySide'>>,
+  own: Pick<TokenScope, 'relayToken' | 'relaySlug' | 'firstMintedAt' | 'mintedBy'> & Partial<Pick<Scope, 'relaySide'>>,
   threadId?: string,
 ): TokenScope => ({
-  ...partyScope(base, { ...found, party: found.relay_grant_id }, scopes, threadId),
+  ...partyScope(base, { ...found, tenant_state: stateFor(found, own.relaySide), party: found.relay_grant_id }, scopes, threadId),
   actor: found.asker_agent === null ? { type: 'key', id: found.relay_grant_id } : { type: 'agent', id: found.asker_agent },
   ...own,
 })
+
+/** Whose tenant is suspended writes nothing, and where a tenant is suspended nobody does (P11). */
+const stateFor = ({ tenant_state: own, asker_state: asker }: Found, side: Scope['relaySide'] = 'caller'): string =>
+  side === 'caller' && own === 'active' && asker !== null ? asker : own
 
 const TYPES = { usr: 'user', agt: 'agent', key: 'key' } as const
 /** One that rode on a delivery is the agent's that it was delivered to: nobody minted it. */

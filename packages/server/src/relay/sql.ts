@@ -1,6 +1,7 @@
 // The functions of the engine through which somebody of another tenant is found, and told (relay.md R7). Each names what it touches and answers no content.
 import { type Sql, sql } from '../db/sql.ts'
 import type { Scope, Tx } from '../db/tx.ts'
+import type { AgentState } from '../identity/sql.ts'
 
 export type CardPlace = {
   tenant_id: string
@@ -75,6 +76,8 @@ export type RelayTokenInUse = {
   asker_agent: string | null
   label: string
   environment: 'live' | 'test'
+  asker_state: string | null
+  agent_state: AgentState | null
 }
 /** Of any number of requests, each by its place among them. */
 export const useRelayTokens = (hashes: readonly Buffer[], addresses: readonly (string | null)[]): Sql => sql`
@@ -98,6 +101,9 @@ export type ThreadTokenInUse = {
   asker_tenant: string | null
   asker_agent: string | null
   label: string
+  asker_state: string | null
+  /** Of the agent that minted it. */
+  agent_state: AgentState | null
 }
 export const useThreadToken = (hash: Buffer): Sql => sql`select * from countersign_engine.use_thread_token(${hash}::bytea)`
 
@@ -147,14 +153,9 @@ export const findRequestState = (t: Tx, scope: Scope, cardId: string, agentId: s
   select id, state, thread_id from connection_requests where tenant_id = ${scope.tenantId}::uuid and card_id = ${cardId}::text and asker_agent = ${agentId}::text
   order by id desc limit 1`
 
-/** Those that still open something: relay tokens with a live relay grant, and thread tokens. */
+/** Those that still open something, whoever holds them being let to: relay tokens with a live relay grant, and thread tokens. */
 export const liveTokens = (t: Tx, scope: Scope, ids: readonly string[]) => t.rows<{ id: string }>`
-  select k.id from relay_tokens k join relay_grants g on g.tenant_id = k.tenant_id and g.id = k.relay_grant_id
-  where k.tenant_id = ${scope.tenantId}::uuid and k.id = any (${ids}::text[]) and k.expires_at > ${t.now}::timestamptz
-    and coalesce(k.ends_at > ${t.now}::timestamptz, true) and g.state = 'active' and coalesce(g.expires_at > ${t.now}::timestamptz, true)
-  union all
-  select k.id from thread_tokens k
-  where k.tenant_id = ${scope.tenantId}::uuid and k.id = any (${ids}::text[]) and k.expires_at > ${t.now}::timestamptz`
+  select l.id from countersign_engine.live_relay_tokens(${scope.tenantId}::uuid, ${ids}::text[]) as l`
 
 // Who accepts under a relay grant shares it, who ends it has it alone, and whoever comes after the one who waits stands behind them. Locks of the row would not do: those who share
 // one pass whoever waits for it, for as long as any of them holds it, so that busy callers could put off a revocation for ever. The state is read by a statement after the lock.

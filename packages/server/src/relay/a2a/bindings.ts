@@ -57,6 +57,7 @@ async function walkThrough(house: A2aHouse, agents: Agents, steps: Steps, path: 
   const active = activate(steps.request.header('a2a-extensions'), agent.extensions)
   await steps.count(scope, WRITES.includes(asked.method) ? 2 : 1, asks ? 'relay.request' : bucketOf(asked))
   if (asks) await steps.count(scope, 0, 'relay.request.day')
+  refuseSuspended(asked, scope)
   // Without a live relay grant there is still what was sent without one, to be read or taken back.
   const reader = SENDS.includes(asked.method) ? scope : await enterWaiting(house, scope, agent.card.slug)
   const call = callFor(steps, agent, reader, asked, active)
@@ -115,6 +116,11 @@ function refuseCapability({ card }: Agent, { method, params }: Asked): void {
     throw new PushNotificationNotSupportedError()
   if (method === 'GetExtendedAgentCard' && !offers(card.content, FACES, 'extended_card'))
     throw new UnsupportedOperationError('This agent has no extended card.')
+}
+
+/** A suspended tenant is read, and nothing is written in it or by it (P11). */
+function refuseSuspended({ method }: Asked, { tenantState: state }: Scope): void {
+  if (WRITES.includes(method) && state !== 'active') throw new Problem('tenant_suspended', { state })
 }
 
 /** Whoever has no relay grant asks for one with the message, where the card lets it (R103). */

@@ -11,6 +11,15 @@ import type { A2aHouse } from './house.ts'
 const VERBS: readonly Verb[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
 const BELOW = /^\/agents\/[^/]+\/a2a(\/.*)?$/
 
+/** Where either tenant is suspended, so is what goes between them. */
+function entering(house: A2aHouse): NonNullable<Route['spec']['enter']> {
+  const enter = enterAgent(house)
+  return async (scope, params) => {
+    const inside = await enter(scope, params)
+    return inside.tenantState === 'active' ? { ...inside, tenantState: scope.tenantState } : inside
+  }
+}
+
 export function a2aRoutes(house: A2aHouse): Route[] {
   const agents: Agents = new Map()
   return [
@@ -22,8 +31,10 @@ export function a2aRoutes(house: A2aHouse): Route[] {
           tag: 'a2a',
           auth: 'key',
           credentials: ['key', 'relay'],
-          enter: enterAgent(house),
+          enter: entering(house),
           self: true,
+          // Its body says whether it reads or writes: what writes is refused there (P11).
+          always: true,
           params: { slug: s.text({ max: 64 }) },
           answers: { 200: 'page' },
           own: (steps) => answerA2a(house, agents, steps, BELOW.exec(steps.request.path)?.[1] ?? ''),

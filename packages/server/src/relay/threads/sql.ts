@@ -602,6 +602,15 @@ export const insertThreadToken = (
   values (${one.id}::text, ${scope.tenantId}::uuid, ${one.thread.id}::text, ${one.thread.relay_grant_id}::text, ${one.side}::text, ${one.hash}::bytea, ${one.by}::text,
     ${one.first}::timestamptz, ${t.now}::timestamptz, ${one.expiresAt}::timestamptz)`
 
+/** The tokens that came of one another by renewal. */
+export const deleteTokenLine = (
+  t: Tx,
+  scope: Scope,
+  one: { thread_id: string; side: Side; minted_by: string; first_minted_at: Date },
+) => t.run`
+  delete from thread_tokens where tenant_id = ${scope.tenantId}::uuid and thread_id = ${one.thread_id}::text and side = ${one.side}::text
+    and minted_by = ${one.minted_by}::text and first_minted_at = ${one.first_minted_at}::timestamptz`
+
 /** Up to where a person has read it, as their own side's record has it. */
 export const findView = (t: Tx, scope: Scope, threadId: string) => t.one<{ sequence: number | null }>`
   select max((e.body::jsonb #>> '{data,sequence}')::float8) as sequence from events e

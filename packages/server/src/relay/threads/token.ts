@@ -1,17 +1,20 @@
 // Thread tokens (relay.md R38, R39): each opens one thread for one side, for an hour. A live one renews itself for a day after the first of its line was minted; after that somebody
 // of the participants mints anew. Stored is a hash alone.
 import { Problem } from '@countersign/sdk'
-import { mintKey, sha256 } from '../../crypto/token.ts'
-import type { Scope } from '../../db/scope.ts'
-import { type Tx, tx } from '../../db/tx.ts'
+import { mintKey, parseKey, sha256 } from '../../crypto/token.ts'
+import { type Scope, systemScope } from '../../db/scope.ts'
+import { once, type Tx, tx } from '../../db/tx.ts'
 import { newId } from '../../std/id.ts'
 import { isTokenScope } from '../bearers.ts'
+import { findGrant } from '../grants/sql.ts'
 import type { RelayHouse } from '../house.ts'
 import type { Side } from '../model.ts'
 import { sideOf } from '../party.ts'
+import { type ThreadTokenInUse, useThreadToken } from '../sql.ts'
+import { tellOther, tellOwner } from '../tell.ts'
 import { changeThread } from './change.ts'
 import { seeThread } from './read.ts'
-import { type CardRow, findCard, insertThreadToken, lockThread, type ThreadRow } from './sql.ts'
+import { type CardRow, deleteTokenLine, findCard, insertThreadToken, lockThread, type ThreadRow } from './sql.ts'
 
 const LIFE_MS = 3_600_000
 const LINE_MS = 86_400_000
@@ -68,9 +71,31 @@ export async function mintIn(
     thread,
     side,
     hash: sha256(token),
-    by: scope.actor.id,
+    by: (isTokenScope(scope) && scope.mintedBy) || scope.actor.id,
     first,
     expiresAt,
   })
   return { thread_access_token: token, side, expires_at: expiresAt.toISOString() }
 }
+
+/** Seen where others can read it (P59): with it goes its whole line, for whoever saw it may have renewed it. Told to the side whose it is. */
+export const endLeakedLine =
+  (house: Pick<RelayHouse, 'db'>) =>
+  async (token: string, where: 'url' | 'plain_http'): Promise<void> => {
+    if (parseKey(token)?.kind !== 'thr') return
+    const [found] = await once<ThreadTokenInUse>(house.db, useThreadToken(sha256(token)))
+    if (!found) return
+    const scope = systemScope('exposure', found.tenant_id)
+    await tx(house.db, scope, async (t) => {
+      const grant = await findGrant(t, scope, found.relay_grant_id)
+      if (!grant || (await deleteTokenLine(t, scope, found)) === 0) return
+      const options = { resource: { type: 'thread', id: found.thread_id } }
+      const { asker_tenant: asker } = grant
+      if (found.side === 'caller' && asker !== null && asker !== scope.tenantId) {
+        const data = { relay_grant_id: grant.id, agent: grant.slug, thread_id: found.thread_id, reason: 'exposed' }
+        return tellOther(t, scope, grant, 'relay_grant.updated', { ...data, fields: ['thread_tokens'] }, options)
+      }
+      const data = { key_id: found.id, thread_id: found.thread_id, where, revoked: true }
+      await tellOwner(t, scope, grant, 'key.exposed', data, options)
+    })
+  }
