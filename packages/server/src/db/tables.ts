@@ -193,6 +193,7 @@ export const TABLES: Record<string, Table> = {
   proxy_openings: { kind: 'tenant' },
   untold_events: { kind: 'tenant' },
   // relay
+  standing_discards: { kind: 'tenant' },
   cards: { kind: 'tenant', indexes: { cards_id: ID, cards_slug: 'a slug is one card in the whole installation (relay.md R10)' } },
   card_versions: { kind: 'tenant' },
   card_keys: { kind: 'tenant' },

@@ -32,6 +32,7 @@ const MEMBERS: { [Type in EventType]?: Record<string, EventSchema> } = {
   'key.expiring': { key_id: id, agent_id: maybe(id), days: integer, expires_at: time },
   'policy.saved': { version: integer, policies: integer },
   'policy.activated': { version: integer, previous: integer },
+  'policy.draft_discarded': { policy_id: text, version: integer, relay_grant_id: id },
   'policy.decided': { action: text, resource_type: text, resource_id: text, reason: text },
   'policy.spent': { task_id: id, action: text, digest: text },
   'policy.not_done': { task_id: id, action: text, code: text },

@@ -49,6 +49,7 @@ export const EVENT_TYPES = {
   'policy.saved': { class: 'audit', says: 'A version of the policies was saved.' },
   'policy.activated': { class: 'audit', says: 'Another version of the policies became the active one.' },
   'policy.decided': { class: 'audit', says: 'Policy denied an act, or asked people first.' },
+  'policy.draft_discarded': { class: 'audit', says: 'A drafted permit was set aside before anybody activated it.' },
   'policy.spent': { class: 'audit', says: 'An act that people had agreed to was done, once.' },
   'policy.not_done': {
     class: 'audit',

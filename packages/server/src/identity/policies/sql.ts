@@ -56,6 +56,21 @@ export const listPolicies = (t: Tx, scope: Scope, page: { before: number | null;
 export const findVersionsWith = (t: Tx, scope: Scope, words: string, limit: number) => t.rows<{ version: number; text: string }>`
   select version, text from policies where tenant_id = ${scope.tenantId}::uuid and position(${words}::text in text) > 0 order by version desc limit ${limit}::integer`
 
+/** Policies by a prefix of their ids that stand in versions nobody ever activated, and in no other; each with the first version that holds it, the newest first. */
+export const listDrafted = (t: Tx, scope: Scope, prefix: string, limit: number) => t.rows<{
+  id: string
+  version: number
+  text: string
+}>`
+  select d.id, d.version, p.text from (
+    select m[1] as id, min(v.version) as version
+    from policies v cross join lateral regexp_matches(v.text, '@id\\("(' || regexp_replace(${prefix}::text, '[.]', '[.]', 'g') || '[a-z0-9]+)"\\)', 'g') m
+    where v.tenant_id = ${scope.tenantId}::uuid and position('@id("' || ${prefix}::text in v.text) > 0
+    group by m[1]
+    having not bool_or(exists (select from policy_activations a where a.tenant_id = ${scope.tenantId}::uuid and a.version = v.version))) d
+  join policies p on p.tenant_id = ${scope.tenantId}::uuid and p.version = d.version
+  order by d.version desc, d.id limit ${limit}::integer`
+
 export type NewPolicy = { text: string; note: string | null; origin: 'starting' | 'saved' }
 
 // The next number is read and taken in one statement; of two saves at once the second meets the primary key and is told so.

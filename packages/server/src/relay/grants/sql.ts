@@ -254,3 +254,14 @@ export const agentsOf = async (t: Tx, scope: Scope, userId: string): Promise<str
   (
     await t.rows<{ id: string }>`select id from agents where tenant_id = ${scope.tenantId}::uuid and user_id = ${userId}::text`
   ).map(({ id }) => id)
+
+/** What was drafted under a relay grant and set aside (R79). */
+export const discardStandingOnce = (t: Tx, scope: Scope, id: string, grantId: string) => t.run`
+  insert into standing_discards (id, tenant_id, relay_grant_id, discarded_by, discarded_at)
+  values (${id}::text, ${scope.tenantId}::uuid, ${grantId}::text, ${scope.principal}::text, ${t.now}::timestamptz) on conflict do nothing`
+
+export const listDiscarded = async (t: Tx, scope: Scope, grantId: string): Promise<Set<string>> => {
+  const rows = await t.rows<{ id: string }>`
+    select id from standing_discards where tenant_id = ${scope.tenantId}::uuid and relay_grant_id = ${grantId}::text`
+  return new Set(rows.map(({ id }) => id))
+}

@@ -29,7 +29,8 @@ export const standingRoutes = (house: RelayHouse): Route[] => [
     'GET /relay-grants/:id/standing-permissions',
     {
       summary: 'List what is allowed from now on under a relay grant',
-      description: 'In the policies of your own tenant, of whichever side: those in force, and drafts that nobody has activated.',
+      description:
+        'In the policies of your own tenant, of whichever side: those in force, and drafts that nobody has activated or set aside, unless their time is over.',
       tag,
       auth: 'any',
       action: 'relay_grant.read',
@@ -77,8 +78,9 @@ export const standingRoutes = (house: RelayHouse): Route[] => [
   route(
     'DELETE /relay-grants/:id/standing-permissions/:pid',
     {
-      summary: 'Take a standing permission back',
-      description: 'From the next message on people are asked again.',
+      summary: 'Take a standing permission back, or set a draft aside',
+      description:
+        'From the next message on people are asked again. A draft that nobody has activated is listed no more and can be activated no more.',
       tag,
       auth: 'session',
       stepUp: true,

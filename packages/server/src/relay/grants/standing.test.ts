@@ -100,6 +100,44 @@ test('R79 it ends by itself, is drafted from what was asked under this relay gra
   expect((await house.bob.get(path)).body.data).toMatchObject([{ id: made.body.id, state: 'ended' }])
 })
 
+test('R79 a draft is set aside: it is listed no more, cannot be activated, and who did it is on the record', async () => {
+  const relay = await open()
+  const { house, path } = relay
+  const [first, second] = [(await draft(relay)).body, (await draft(relay)).body]
+  const listed = async () => (await house.bob.get(path)).body.data.map(({ id, state }: Loose) => [id, state])
+  expect(await listed()).toEqual([
+    [second.id, 'draft'],
+    [first.id, 'draft'],
+  ])
+  // An older draft stays one when something later is put in force.
+  expect((await house.bob.post(`${path}/${second.id}/activate`, {})).status).toBe(200)
+  expect(await listed()).toEqual([
+    [second.id, 'active'],
+    [first.id, 'draft'],
+  ])
+  const operator = await house.given.user({ role: 'operator' })
+  expect((await operator.delete(`${path}/${first.id}`)).body.code).toBe('forbidden')
+  const other = await relay.makeGrant({ agent: null })
+  const elsewhere = `/api/v1/relay-grants/${other.id}/standing-permissions`
+  expect((await house.bob.delete(`${elsewhere}/${first.id}`)).status).toBe(404)
+  expect((await house.bob.delete(`${path}/${first.id}`)).status).toBe(204)
+  expect(await listed()).toEqual([[second.id, 'active']])
+  expect((await house.bob.delete(`${path}/${first.id}`)).status).toBe(404)
+  expect((await house.bob.post(`${path}/${first.id}/activate`, {})).status).toBe(404)
+  const [told] = (await house.bob.get('/api/v1/events?type=policy.draft_discarded')).body.data
+  expect(told).toMatchObject({ actor: { id: house.bob.id }, data: { policy_id: first.id, version: first.version } })
+  // What was in force once is no draft again.
+  expect((await house.bob.delete(`${path}/${second.id}`)).status).toBe(204)
+  expect(await listed()).toEqual([])
+})
+
+test('R79 a draft whose time is over is listed no more', async () => {
+  const relay = await open()
+  await draft(relay, { for_seconds: 600 })
+  await relay.house.clock.advance('601s')
+  expect((await relay.house.bob.get(relay.path)).body.data).toEqual([])
+})
+
 test('R79 remembered for a while: this relay grant, this skill, and no more than what was agreed to', async () => {
   const relay = await open()
   const said = await relay.house.bob.post(`/api/v1/tasks/${relay.asked.approval.task_id}/decide`, {

@@ -4,9 +4,10 @@
 import { Problem } from '@countersign/sdk'
 import { type Scope, systemScope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
+import { record } from '../../events/event.ts'
 import { findVersion, inTurn, showPolicies } from '../../identity/policies/policy.ts'
 import { draftPolicy, forgetPolicy, rememberPolicy } from '../../identity/policies/remembered.ts'
-import { findVersionsWith } from '../../identity/policies/sql.ts'
+import { findVersionsWith, listDrafted } from '../../identity/policies/sql.ts'
 import { readPolicies } from '../../policy/set.ts'
 import { newId } from '../../std/id.ts'
 import { openContents } from '../../tasks/content.ts'
@@ -14,6 +15,7 @@ import { EVERY, findTask } from '../../tasks/sql.ts'
 import { findMessageAsk } from '../asks/sql.ts'
 import type { RelayHouse } from '../house.ts'
 import { enterThing } from '../party.ts'
+import { discardStandingOnce, listDiscarded } from './sql.ts'
 import { type Said, saidOf } from './standing-said.ts'
 
 export type StandingInput = { task_id: string; ceilings?: Record<string, number> | undefined; for_seconds: number }
@@ -56,7 +58,7 @@ export async function activateStanding(house: RelayHouse, scope: Scope, grantId:
   return inTurn(() =>
     tx(house.db, scope, async (t) => {
       const found = id.startsWith(prefixOf(grantId)) ? await findDraft(t, scope, id) : null
-      if (!found) throw new Problem('not_found')
+      if (!found || (await listDiscarded(t, scope, grantId)).has(id)) throw new Problem('not_found')
       const { until } = shownOf(id, found.version, 'draft', found.text)
       if (until !== null && until <= t.now) throw new Problem('state_conflict', { state: 'ended' })
       return shownOf(id, await rememberPolicy(house, t, scope, { id, text: found.text }), 'active', found.text)
@@ -64,19 +66,26 @@ export async function activateStanding(house: RelayHouse, scope: Scope, grantId:
   )
 }
 
-/** From the next decision on everything is asked about again. */
+/** From the next decision on everything is asked about again. A draft is set aside: it is listed no more, and can be activated no more. */
 export async function revokeStanding(house: RelayHouse, scope: Scope, grantId: string, id: string): Promise<null> {
   await refuseStranger(house, scope, grantId)
   return inTurn(() =>
     tx(house.db, scope, async (t) => {
       const version = id.startsWith(prefixOf(grantId)) ? await forgetPolicy(house, t, scope, id) : null
-      if (version === null) throw new Problem('not_found')
+      if (version === null) await discardDraft(t, scope, grantId, id)
       return null
     }),
   )
 }
 
-/** Those in force first, then drafts that nobody has activated, newest first. */
+async function discardDraft(t: Tx, scope: Scope, grantId: string, id: string): Promise<void> {
+  const draft = (await draftsOf(t, scope, grantId)).find((one) => one.id === id)
+  if (!draft || (await discardStandingOnce(t, scope, id, grantId)) === 0) throw new Problem('not_found')
+  const data = { policy_id: id, version: draft.version, relay_grant_id: grantId }
+  await record(t, scope, 'policy.draft_discarded', data, { resource: { type: 'policy', id: String(draft.version) } })
+}
+
+/** Those in force first, then drafts that nobody has activated or set aside, newest first. */
 export async function listStanding(house: RelayHouse, scope: Scope, grantId: string): Promise<{ data: Standing[] }> {
   await refuseStranger(house, scope, grantId)
   return tx(
@@ -84,23 +93,25 @@ export async function listStanding(house: RelayHouse, scope: Scope, grantId: str
     scope,
     async (t) => {
       const active = await findVersion(house, t, scope, 'active')
-      const isOurs = (id: string) => id.startsWith(prefixOf(grantId))
-      const held = readPolicies(active.text).policies.filter(({ id }) => isOurs(id))
-      const data = held.map(({ id, text, notes }) =>
-        shownOf(id, active.version, notes.until !== null && notes.until <= t.now ? 'ended' : 'active', text),
+      const isOver = (until: Date | null) => until !== null && until <= t.now
+      const held = readPolicies(active.text).policies.filter(({ id }) => id.startsWith(prefixOf(grantId)))
+      const standing = held.map(({ id, text, notes }) =>
+        shownOf(id, active.version, isOver(notes.until) ? 'ended' : 'active', text),
       )
-      const known = new Set(held.map(({ id }) => id))
-      for (const { version, text } of await findVersionsWith(t, scope, `@id("${prefixOf(grantId)}`, MOST_DRAFTS)) {
-        if (version <= active.version) break
-        for (const policy of readPolicies(text).policies.filter(({ id }) => isOurs(id) && !known.has(id))) {
-          known.add(policy.id)
-          data.push(shownOf(policy.id, version, 'draft', policy.text))
-        }
-      }
-      return { data }
+      const drafts = (await draftsOf(t, scope, grantId)).map(({ id, version, text }) => shownOf(id, version, 'draft', text))
+      return { data: [...standing, ...drafts.filter(({ until }) => !isOver(until))] }
     },
     { readOnly: true },
   )
+}
+
+/** However long ago they were drafted, and whatever was activated since. */
+async function draftsOf(t: Tx, scope: Scope, grantId: string): Promise<{ id: string; version: number; text: string }[]> {
+  const discarded = await listDiscarded(t, scope, grantId)
+  return (await listDrafted(t, scope, prefixOf(grantId), MOST_DRAFTS + discarded.size)).flatMap(({ id, version, text }) => {
+    const policy = discarded.has(id) ? undefined : readPolicies(text).policies.find((one) => one.id === id)
+    return policy ? [{ id, version, text: policy.text }] : []
+  })
 }
 
 async function findDraft(t: Tx, scope: Scope, id: string): Promise<{ version: number; text: string } | null> {
