@@ -33,8 +33,13 @@ export async function callTool(house: McpHouse, tool: Tool, caller: Caller, args
   } catch (error) {
     const problem = problemOf(error)
     logProblem(house.log, problem, { request_id: requestId, tool: tool.name, principal: scope.principal, tenant: scope.tenantId })
-    return refusalOf(problemAnswer(problem, requestId).body)
+    return toldOf(tool, problem, problemAnswer(problem, requestId).body)
   }
+}
+
+function toldOf(tool: Tool, problem: Problem, body: string | Buffer | null): CallToolResult {
+  const told = tool.tellRefusal?.(problem) ?? null
+  return told === null ? refusalOf(body) : resultOf(writeJson(told as Json))
 }
 
 function inputOf(schema: z.ZodType, args: unknown): Record<string, unknown> {
@@ -44,8 +49,8 @@ function inputOf(schema: z.ZodType, args: unknown): Record<string, unknown> {
   return input as Record<string, unknown>
 }
 
-async function run(tool: Tool, { signal, progress }: Caller, scope: Scope, input: object): Promise<CallToolResult> {
-  return resultOf(writeJson(said(tool, await tool.run(scope, input as never, { signal, progress }))))
+async function run(tool: Tool, { signal, limits, progress }: Caller, scope: Scope, input: object): Promise<CallToolResult> {
+  return resultOf(writeJson(said(tool, await tool.run(scope, input as never, { signal, limits, progress }))))
 }
 
 const said = ({ say }: Tool, result: unknown): unknown => (say ? say(result as never) : result)

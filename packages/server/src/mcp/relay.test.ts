@@ -1,7 +1,7 @@
 // The relay as tools (relay.md R125), driven by the protocol's own client from both sides: what comes of a thread, what stands in the way of one, and what no result ever holds.
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { expect, onTestFinished, test } from 'vitest'
-import { type AgentCaller, setup } from '#harness'
+import { type AgentCaller, type SetupOptions, setup } from '#harness'
 import { leastCard } from '../relay/cards/testing/cards.ts'
 import { type Loose, openRelay, relayAgent } from '../relay/testing/relay.ts'
 
@@ -146,6 +146,71 @@ test('R125 §12.3 without a relay grant a start says who has to agree and where 
     waiting: [],
   })
   expect(await call('relay_start_thread', { agent: 'ada-travel', text: 'hello' })).toMatchObject({ state: 'queued' })
+})
+
+/** Two tenants, and a card whose owner lets a first message ask. */
+async function asking(options: SetupOptions = {}) {
+  const house = await setup(options)
+  const { body: card } = await house.alice.post('/api/v1/cards', { ...leastCard('ada-asks'), unapproved: 'request' })
+  const tenant = await house.given.tenant('Callers')
+  const bea = await house.given.user({ role: 'owner', tenantId: tenant, displayName: 'Bea' })
+  const agent = await relayAgent(house, bea, 'caller', tenant)
+  return { house, bea, agent, card, ...(await connect(house.url, agent.key)) }
+}
+
+test('R103 R125 where the owner chose so, a start makes the request and the thread, reported with the URL of the question; approved, it goes on by itself', async () => {
+  const { house, agent, call } = await asking()
+  const args = { agent: 'ada-asks', text: 'One seat to Rome.', skill: 'book', idempotency_key: 'first' }
+  const started = await call('relay_start_thread', args)
+  const [request] = (await agent.get('/api/v1/connection-requests?side=caller')).body.data
+  expect(started).toMatchObject({
+    ...{ state: 'awaiting_approval', turn: 'human', thread_id: request.thread_id },
+    approval: { side: 'owner', url: request.task_url },
+    what_now: expect.stringContaining('A person has to agree'),
+  })
+  expect(await call('relay_start_thread', args)).toEqual(started)
+  const { thread_id } = started
+  expect(await call('relay_get_thread', { thread_id })).toMatchObject({ state: 'awaiting_approval', turn: 'human' })
+  // One waits already.
+  expect(await call('relay_start_thread', { agent: 'ada-asks', text: 'And one back.' })).toMatchObject({
+    ...{ thread_id: null, state: 'approval_required' },
+    approval: { url: `${house.url}/api/v1/connection-requests/${request.id}` },
+  })
+  expect((await house.alice.post(`/api/v1/connection-requests/${request.id}/approve`, {})).status).toBe(200)
+  expect(await call('relay_wait', { thread_id, wait_seconds: 0 })).toMatchObject({ thread_id, state: 'queued', turn: 'owner' })
+  expect(await call('relay_send', { thread_id, text: 'By the window.' })).toMatchObject({ thread_id, state: 'queued' })
+})
+
+test('R103 R125 what its own side’s people have to agree to first is no error either, and the same call goes on afterwards', async () => {
+  const { house, bea, agent, call } = await asking()
+  const text = `@id("asks") @ask("May {agent} connect?") permit (principal is Agent, action == Action::"connection_request.create", resource);
+@id("rest") permit (principal is Agent, action in [Action::"thread.start", Action::"thread.read"], resource);
+@id("people") permit (principal is User, action, resource);`
+  const saved = await bea.post('/api/v1/policies', { text })
+  expect([saved.status, saved.body.errors]).toEqual([201, []])
+  await bea.post(`/api/v1/policies/${saved.body.version}/activate`, {})
+  const args = { agent: 'ada-asks', text: 'Hello.', idempotency_key: 'again' }
+  const waits = await call('relay_start_thread', args)
+  expect(waits).toMatchObject({ thread_id: null, state: 'approval_required', approval: { side: 'caller' } })
+  expect(waits.isError).toBeUndefined()
+  expect(await call('relay_request_connection', { agent: 'ada-asks', purpose: 'to talk' })).toMatchObject({
+    ...{ request_id: null, state: 'approval_required' },
+    approval: { side: 'caller', url: expect.stringContaining(`${house.url}/tasks/`) },
+  })
+  const id = waits.approval.url.split('/').at(-1)
+  expect(
+    (await bea.post(`/api/v1/tasks/${id}/decide`, { type: 'respond', response: { approve: true }, seen_revision: 1 })).status,
+  ).toBe(200)
+  expect(await call('relay_start_thread', args)).toMatchObject({ state: 'awaiting_approval', approval: { side: 'owner' } })
+  expect((await agent.get('/api/v1/connection-requests?side=caller')).body.data).toHaveLength(1)
+})
+
+test('R103 R112 starts that ask are counted as requests', async () => {
+  const { call } = await asking({ settings: { LIMITS: 'relay.request=2/1h' } })
+  const args = { agent: 'ada-asks', text: 'Hello.' }
+  expect(await call('relay_start_thread', args)).toMatchObject({ state: 'awaiting_approval' })
+  expect(await call('relay_start_thread', args)).toMatchObject({ state: 'approval_required' })
+  expect(await call('relay_start_thread', args)).toMatchObject({ isError: true, code: 'rate_limited' })
 })
 
 test('R125 A15 a key sees the tools that its scopes reach and no others; none approves', async () => {

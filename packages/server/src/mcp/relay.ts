@@ -3,6 +3,7 @@
 import { Problem } from '@countersign/sdk'
 import type * as z from 'zod'
 import type { Scope } from '../db/scope.ts'
+import type { Tx } from '../db/tx.ts'
 import { s } from '../http/route.ts'
 import { reach } from '../identity/matrix.ts'
 import { readPublicCard } from '../relay/cards/read.ts'
@@ -14,13 +15,13 @@ import type { Message, Thread } from '../relay/model.ts'
 import { enterAgent, enterThread, sideOf } from '../relay/party.ts'
 import { getRequest, listRequestsOf } from '../relay/requests/list.ts'
 import { askConnection } from '../relay/requests/request.ts'
-import { sendMessage, startThread } from '../relay/threads/accept.ts'
+import { startAsking } from '../relay/requests/with-message.ts'
+import { type Accepted, sendMessage, startThread } from '../relay/threads/accept.ts'
 import { closeThread } from '../relay/threads/end.ts'
 import { Content, readContent } from '../relay/threads/parts.ts'
 import { MessageBody, Slug, ThreadBody } from '../relay/threads/shapes.ts'
 import { showThread } from '../relay/threads/show.ts'
 import { readSince, waitSince } from '../relay/threads/since.ts'
-import { refuseUnapproved } from '../relay/unapproved.ts'
 import { type Tool, tool } from './tool.ts'
 
 const LONGEST_WAIT_S = 25
@@ -163,7 +164,12 @@ const findTools = (house: RelayHouse): Tool[] => [
         .optional(s.array(s.text({ min: 1, max: 64 }), { min: 1, max: 64 }))
         .describe('Ids of its skills; all when left out.'),
     },
-    output: s.object({ request_id: s.id('creq'), state: s.text(), approval: s.maybe(Approval), what_now: s.text() }),
+    output: s.object({ request_id: s.maybe(s.id('creq')), state: s.text(), approval: s.maybe(Approval), what_now: s.text() }),
+    tellRefusal(problem) {
+      if (problem.code !== 'approval_pending') return null
+      const { approval, state, what_now } = unapproved(problem) as z.output<typeof Standing>
+      return { request_id: null, state, approval, what_now }
+    },
     async run(scope, { agent: slug, ...asked }) {
       const made = await askConnection(house, scope, slug, asked).catch(async (error: unknown) => {
         const id = error instanceof Problem && error.code === 'duplicate_request' ? error.members.existing_id : null
@@ -209,10 +215,17 @@ const threadTools = (house: RelayHouse): Tool[] => [
     },
     enter: (scope, { agent: slug }) => enterAgent(house)(scope, { slug }),
     output: Standing,
-    async run(scope, { agent: slug, skill, context_id, ...own }) {
-      if (scope.relayParty === undefined) return unapproved(await refuseUnapproved(house, scope, slug))
+    tellRefusal: unapproved,
+    async run(scope, { agent: slug, skill, context_id, ...own }, { limits }) {
       const input = { payload: readContent(own), skill, context_id }
-      return startThread(house, scope, slug, 'mcp', input, async (_t, { thread }) => standing(showThread(thread, house.origin())))
+      const show = async (_t: Tx, { thread }: Accepted) => standing(showThread(thread, house.origin()))
+      if (scope.relayParty !== undefined) return startThread(house, scope, slug, 'mcp', input, show)
+      const count = async () => {
+        await limits.take('relay.request', scope.principal)
+        await limits.take('relay.request.day', scope.principal)
+      }
+      // Its owner may have chosen that such a message asks for itself (R103); otherwise nothing of it is stored.
+      return startAsking(house, scope, { slug, face: 'mcp', input, isAlone: true, count }, show)
     },
   }),
   tool({
@@ -281,19 +294,27 @@ export const standing = ({ id, state, turn, sequence, outcome, reason, approval 
   what_now: sentenceOf(state, turn),
 })
 
-/** There is no relay grant yet: nothing was stored, and nothing is wrong. */
-function unapproved(problem: Problem): z.output<typeof Standing> {
-  if (problem.code !== 'approval_required') throw problem
-  const { request_url, request_state } = problem.members
-  return {
-    ...{ thread_id: null, state: 'approval_required', turn: 'human', next_cursor: 0, outcome: null, reason: null },
-    approval: { url: String(request_url), side: 'owner', expires_at: null },
-    what_now:
-      request_state === 'pending'
-        ? 'The owner of this agent was asked and has not answered. Nothing was sent.'
-        : 'Nothing was sent: its owner has to agree first. Call relay_request_connection.',
+/** There is no relay grant yet, or people of its own side have to agree that it asks for one: nothing was sent, and nothing is wrong. */
+function unapproved({ code, members }: Problem): z.output<typeof Standing> | null {
+  const waits = (approval: z.output<typeof Approval>, what_now: string) => ({
+    ...{ thread_id: null, state: 'approval_required', turn: 'human' as const, next_cursor: 0, outcome: null, reason: null },
+    ...{ approval, what_now },
+  })
+  if (code === 'approval_pending') {
+    const approval = { url: String(members.task_url), side: 'caller' as const, expires_at: timeOf(members.expires_at) }
+    return waits(approval, 'Nothing was sent: your own people have to agree first. Then the same call again.')
   }
+  if (code !== 'approval_required') return null
+  const isAsked = members.request_state === 'pending'
+  return waits(
+    { url: String(members.request_url), side: 'owner', expires_at: null },
+    isAsked
+      ? 'The owner of this agent was asked and has not answered. Nothing was sent.'
+      : 'Nothing was sent: its owner has to agree first. Call relay_request_connection.',
+  )
 }
+
+const timeOf = (at: unknown): string => (at instanceof Date ? at.toISOString() : String(at))
 
 async function whole(house: RelayHouse, scope: Scope, id: string, after: number) {
   const { thread, messages, cursor: next, isMore } = await readSince(house, scope, id, after, MOST_MESSAGES)

@@ -1,9 +1,10 @@
 // A tool: one verb under a name that a model reads. The same action of the matrix as the verb's route, a schema each for what goes in and comes out.
 // Holds no rule of its own, and never more than its verb: whoever may not call the route is not shown the tool.
+import type { Problem } from '@countersign/sdk'
 import type * as z from 'zod'
 import type { Scope } from '../db/scope.ts'
 import type { BucketName } from '../http/bucket.ts'
-import { s } from '../http/route.ts'
+import { type AskLimits, s } from '../http/route.ts'
 import type { Shape } from '../http/schema.ts'
 
 /** `destroys`: what it takes away does not come back by itself. */
@@ -13,6 +14,8 @@ export type Effect = 'reads' | 'changes' | 'destroys'
 export type Call = {
   /** Aborted when the client leaves or the server stops. */
   readonly signal: AbortSignal
+  /** For what a call is found to be only once it is looked at, and is counted as then. */
+  readonly limits: AskLimits
   /** Tells a client that asked for it how far a long call is; sends nothing to others. */
   progress(done: number, total: number, message: string): Promise<void>
 }
@@ -37,6 +40,8 @@ export type ToolSpec<I extends Shape> = {
   run(scope: Scope, input: z.output<z.ZodObject<I>>, call: Call): Promise<unknown>
   /** From what the verb answered to what the tool answers, where that differs: the stored answer of a repeat is made by it too. */
   say?(result: never): unknown
+  /** What a refusal is told as where nothing is wrong and somebody only has to agree first; null: it is an error. Such an answer is stored as its problem would be. */
+  tellRefusal?(problem: Problem): unknown
   /** A repeat is told by a key of its own (a task's `idempotency_key`), so that of the API is not taken. */
   ownKey?: true
 }
@@ -55,6 +60,7 @@ export type Tool = {
   readonly cost: number
   readonly run: (scope: Scope, input: never, call: Call) => Promise<unknown>
   readonly say?: (result: never) => unknown
+  readonly tellRefusal?: (problem: Problem) => unknown
   readonly ownKey?: true
 }
 
