@@ -1,6 +1,13 @@
 // The one door to Cedar: parsing, validating and evaluating by its WebAssembly, which is the only judge of policies (V20).
 // Keeps parsed sets in its own memory, at most so many: a set beyond that takes the place of the one that was not asked for longest.
-import cedar from '@cedar-policy/cedar-wasm/nodejs'
+import { createRequire } from 'node:module'
+import { setFlagsFromString } from 'node:v8'
+import type Cedar from '@cedar-policy/cedar-wasm/nodejs'
+
+// The optimising compiler would take 30 to 50 MB of memory for good, in its threads, to make a judgement of 0.2 ms one of 0.12 ms; outcomes are kept (outcomes.ts), so few are
+// made. Read once, when WebAssembly is first compiled: so it is said before Cedar is loaded, which an import would do too soon.
+setFlagsFromString('--liftoff-only')
+const cedar = createRequire(import.meta.url)('@cedar-policy/cedar-wasm/nodejs') as typeof Cedar
 
 export type PolicyJson = Extract<ReturnType<typeof cedar.policyToJson>, { type: 'success' }>['json']
 export type Expr = PolicyJson['conditions'][number]['body']
