@@ -9,7 +9,7 @@ import { type DecisionSettings, rulesIn } from '../decision-settings.ts'
 import { isSeparated, neededAssurance, requestersOf } from '../may-decide.ts'
 import type { Person } from '../person.ts'
 import { findDeactivated, findPeopleAsked, mayDecide } from '../routing/sql.ts'
-import type { TaskRow } from '../sql.ts'
+import type { DecisionRow, TaskRow } from '../sql.ts'
 import { canFill } from './count.ts'
 import { type Quorum, refused, type Wanted } from './quorum.ts'
 import { findDelegates, findOwners } from './sql.ts'
@@ -57,6 +57,14 @@ export async function leftIn(
   const left: Set<string>[] = []
   for (const { keys } of quorum.groups) left.push(new Set([...(await idsOf(keys ?? row.asked)), ...added]))
   return left
+}
+
+/** Of what the relay asks: whoever has left since, or may decide no more, has said nothing (relay.md §10). */
+export async function thoseOfPeopleWhoMay(t: Tx, scope: Scope, row: TaskRow, votes: DecisionRow[]): Promise<DecisionRow[]> {
+  const ids = votes.flatMap(({ user_id }) => user_id ?? [])
+  if (row.origin !== 'relay' || ids.length === 0) return votes
+  const there = new Set((await findPeopleAsked(t, scope, ids)).filter(mayDecide).map(({ id }) => id))
+  return votes.filter(({ user_id }) => user_id === null || there.has(user_id))
 }
 
 /** Who was added after the task was made helps in every group: an escalation, a reassignment. */

@@ -26,7 +26,7 @@ import { holdForVerifiers, needsVerifier } from '../verifiers/hold.ts'
 import type { Task } from '../wire.ts'
 import { answerBy } from './answer.ts'
 import { groupFor, type Standing, standingOf, type Vote } from './count.ts'
-import { groupsOf, leftIn } from './eligible.ts'
+import { groupsOf, leftIn, thoseOfPeopleWhoMay } from './eligible.ts'
 import { neededOf, type Quorum } from './quorum.ts'
 import { completeIfOpen, findVotes, freeHolder, lockIfOpen, raiseQuorum, updateVotes, voidVotesOf } from './sql.ts'
 
@@ -130,7 +130,8 @@ export async function countVotes(
   const { opener, data = {}, passed } = more
   const quorum = row.quorum ?? ALONE
   const content = opener.task(row)
-  const rows = (await findVotes(t, scope, row.id)).filter(({ state }) => state === 'counted')
+  const counted = (await findVotes(t, scope, row.id)).filter(({ state }) => state === 'counted')
+  const rows = await thoseOfPeopleWhoMay(t, scope, row, counted)
   const votes = rows.map((one) => voteOf(row, content, quorum, one, opener.decision(one)))
   const voted = new Set(votes.map(({ person }) => person))
   const left = row.quorum ? await leftIn(house, t, scope, { row, content }, quorum, voted) : [new Set<string>()]
