@@ -11,6 +11,8 @@ export type VersionWaits = {
 }
 export type VersionWatch = {
   moved(beyond: number): Promise<void>
+  /** The store has been away for longer than whoever waits can be kept; it ends what `moved` promised as well. */
+  readonly isLost: boolean
   /** For whoever knows a version that was true before it registered: what came between is found now, and not by the next sweep. */
   look(): void
   end(): void
@@ -23,6 +25,8 @@ export type VersionWaitOptions = {
   /** For the log: what is waited for. */
   what: string
   log?: Log
+  /** For how long the store may be away before waits are lost; left out, they never are. */
+  patience?: { clock: Clock; ms: number }
 }
 
 type Watched = {
@@ -31,12 +35,14 @@ type Watched = {
   bells: Set<{ beyond: number; ring: () => void }>
   unsubscribe: () => void
   watches: number
+  isLost: boolean
 }
 
-export function openVersionWaits({ listen, topicOf, read: readVersions, what, log }: VersionWaitOptions): VersionWaits {
+export function openVersionWaits({ listen, topicOf, read: readVersions, what, log, patience }: VersionWaitOptions): VersionWaits {
   const watched = new Map<string, Watched>()
   const dirty = new Set<string>()
   let reading = false
+  let awaySince: Date | null = null
 
   // However many topics were woken meanwhile, one statement asks for all of them.
   async function read(): Promise<void> {
@@ -48,13 +54,27 @@ export function openVersionWaits({ listen, topicOf, read: readVersions, what, lo
         if (ids.length === 0) continue
         const tenants = ids.map((id) => (watched.get(id) as Watched).tenantId)
         const rows = await readVersions(ids, tenants)
+        if (awaySince) come()
         for (const { id, version } of rows) ring(id, version)
       }
     } catch (error) {
       // The sweep comes back in a second; meanwhile every wait still ends at its own time.
       log?.warn({ err: error }, `the versions of waited ${what} could not be read`)
+      if (patience) giveUp(patience)
     } finally {
       reading = false
+    }
+  }
+  function come(): void {
+    awaySince = null
+    for (const one of watched.values()) one.isLost = false
+  }
+  function giveUp({ clock, ms }: NonNullable<VersionWaitOptions['patience']>): void {
+    awaySince ??= clock.now()
+    if (clock.now().getTime() - awaySince.getTime() < ms) return
+    for (const one of watched.values()) {
+      one.isLost = true
+      for (const bell of [...one.bells]) bell.ring()
     }
   }
   function ring(id: string, version: number): void {
@@ -81,13 +101,17 @@ export function openVersionWaits({ listen, topicOf, read: readVersions, what, lo
         bells: new Set(),
         unsubscribe: listen.subscribe(topicOf(id), () => look(id)),
         watches: 0,
+        isLost: false,
       }
       one.watches++
       watched.set(id, one)
       const own = new Set<{ beyond: number; ring: () => void }>()
       return {
+        get isLost() {
+          return one.isLost
+        },
         moved(beyond) {
-          if (one.version > beyond) return Promise.resolve()
+          if (one.version > beyond || one.isLost) return Promise.resolve()
           return new Promise((resolve) => {
             const bell = {
               beyond,

@@ -87,6 +87,7 @@ async function* frames(house: A2aHouse, call: Call, follow: Follow): AsyncGenera
       if (page.isFull) continue
       if (isEnded(page.thread.state)) return
       await Promise.race([left, watch.moved(at)])
+      if (watch.isLost) return
     }
   } finally {
     watch.end()

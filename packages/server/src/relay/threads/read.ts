@@ -47,6 +47,7 @@ export async function getThread(
   signal: AbortSignal,
 ) {
   const { wait_seconds = 0, after } = query
+  if (after !== undefined) await checkResume(house, scope, id, after)
   const row = await untilMoved(
     house,
     scope,
@@ -200,6 +201,7 @@ export const listEvents = (house: RelayHouse, scope: Scope, id: string, query: {
     async (t) => {
       const thread = await seeThread(t, scope, id)
       const { after = 0, limit } = query
+      refuseAhead(thread, after)
       const rows = await eventsAfter(t, scope, thread, after, limit)
       return { data: rows.map((row) => showEvent(scope, thread.card_id, row)), sequence: thread.sequence }
     },
@@ -227,6 +229,7 @@ export async function streamEvents(house: RelayHouse, scope: Scope, id: string, 
       if (events.length === STREAM_PAGE) continue
       if (isEnded(thread.state)) return
       await Promise.race([left, watch.moved(at)])
+      if (watch.isLost) return
     }
   } finally {
     watch.end()
@@ -234,11 +237,13 @@ export async function streamEvents(house: RelayHouse, scope: Scope, id: string, 
 }
 
 /** A resumption names a number that this thread has given. */
-export const checkResume = async (house: RelayHouse, scope: Scope, id: string, after: number): Promise<void> => {
-  const row = await tx(house.db, scope, (t) => seeThread(t, scope, id), { readOnly: true })
-  if (after > row.sequence)
+export const checkResume = async (house: RelayHouse, scope: Scope, id: string, after: number): Promise<void> =>
+  refuseAhead(await tx(house.db, scope, (t) => seeThread(t, scope, id), { readOnly: true }), after)
+
+function refuseAhead({ sequence }: Pick<ThreadRow, 'sequence'>, after: number | undefined): void {
+  if (after !== undefined && after > sequence)
     throw new Problem('validation_failed', {
-      errors: [{ path: '/after', code: 'too_big', message: `The thread has come to ${row.sequence}.` }],
+      errors: [{ path: '/after', code: 'too_big', message: `The thread has come to ${sequence}.` }],
     })
 }
 

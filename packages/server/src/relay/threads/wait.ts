@@ -11,11 +11,15 @@ export const inboxTopic = (cardId: string): string => `inbox:${cardId}`
 
 export type ThreadWaits = VersionWaits
 
+/** Whoever follows a thread stays through a restart of the store, and comes back after one that takes longer. */
+const PATIENCE_MS = 60_000
+
 export const openThreadWaits = (db: Db, log?: Log): ThreadWaits =>
   openVersionWaits({
     listen: db.listen,
     topicOf: threadTopic,
     read: (ids) => once<{ id: string; version: number }>(db, threadSequences(ids)),
     what: 'threads',
+    patience: { clock: db.clock, ms: PATIENCE_MS },
     ...(log ? { log } : {}),
   })
