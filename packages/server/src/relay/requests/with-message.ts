@@ -47,7 +47,8 @@ export async function startAsking<T>(house: RelayHouse, scope: Scope, sending: S
   refusePaused(card, house.db.now())
   const { facts } = fit(openly(card), ANYTHING, input.skill, input)
   const bytes = Math.max(Buffer.byteLength(writeJson(input.payload)), input.bodyBytes ?? 0)
-  if (bytes > card.max_message_bytes) throw new Problem('body_too_large', { max_bytes: card.max_message_bytes })
+  if ((input.bodyBytes || bytes) > card.max_message_bytes)
+    throw new Problem('body_too_large', { max_bytes: card.max_message_bytes })
   const first = await judgedOut(house, scope, { card, facts }, sending)
   if (!first) throw await refusal()
   const made: { shown?: T } = {}

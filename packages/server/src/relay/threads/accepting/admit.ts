@@ -21,7 +21,7 @@ export async function admit(
   if (!grant || grant.card_id !== card.id) throw new Problem('not_found')
   refuseGrant({ card, grant }, action)
   fit(card, grant, input.skill, input)
-  if (Math.max(Buffer.byteLength(writeJson(input.payload)), input.bodyBytes ?? 0) > card.max_message_bytes)
+  if ((input.bodyBytes || Buffer.byteLength(writeJson(input.payload))) > card.max_message_bytes)
     throw new Problem('body_too_large', { max_bytes: card.max_message_bytes })
   return { card, grant }
 }

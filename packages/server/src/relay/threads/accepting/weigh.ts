@@ -128,7 +128,7 @@ async function judge(scales: Scales, sent: Sent, ground: Ground, at: At): Promis
   const kept = keptFor(card.retention_days, place.id, t.now)
   const id = place.messageId ?? newId('msg', t.now.getTime())
   const { envelope, bytes } = await scales.seal(kept.subject, id, payload)
-  if (Math.max(bytes, input.bodyBytes ?? 0) > card.max_message_bytes)
+  if ((input.bodyBytes || bytes) > card.max_message_bytes)
     throw new Problem('body_too_large', { max_bytes: card.max_message_bytes })
   refuseUsed(t.now, card, grant, used, bytes)
   const hash = payloadHash(payload.parts, named ?? null, place.id)
