@@ -2510,6 +2510,56 @@ export type NewCompatibilityKey = {
   secret: string
 }
 
+/** A connection request as it was made. */
+export type NewConnectionRequest = {
+  id: string
+  side: 'owner' | 'caller'
+  agent: string
+  card_id: string
+  state: 'pending' | 'approved' | 'denied' | 'withdrawn' | 'expired'
+  asker: {
+    tenant_id: string
+    agent_id: string
+    name: string
+  }
+  purpose: string
+  asked: RelayTerms
+  given: RelayTerms | null
+  relay_grant_id: string | null
+  issue: 'on_approve' | 'on_collect' | null
+  token_issued_at: string | null
+  /** Of the message that it came with, and that waits for it. */
+  thread_id: string | null
+  /** Where the owner’s people answer it. */
+  task_url: string | null
+  note: string | null
+  created_at: string
+  decided_at: string | null
+  /** Until when it can be answered. */
+  expires_at: string
+  task_id?: string | null
+  note_visible?: boolean
+  decided_by?: string | null
+  policy_version?: number | null
+  /** How its asker asks, everywhere; for the owner’s people, where a request is read. */
+  conduct?: {
+    score: number
+    /** Cards of others, in seven days. */
+    cards_asked: number
+    /** In thirty days. */
+    refusals: number
+    /** How often it ran into a limit of the relay, in seven days. */
+    times_limited: number
+    /** What its tenant has proved to be its own. */
+    domains: string[]
+  }
+  callback?: {
+    endpoint_id: string
+    secret?: string
+    secret_shown?: boolean
+  }
+}
+
 export type NewKey = {
   id: string
   kind: 'agt' | 'usr' | 'adm' | 'emb'
@@ -9878,9 +9928,11 @@ export type Routes = {
       /** Of the grant and of each of its tokens, from when it is made; 90 days when left out. */
       expires_in_seconds?: number
       limits?: RelayLimits
+      /** Where you want to be told what becomes of it; with scope `threads:subscribe`. Events: `connection_request.*`. */
+      callback?: ThreadCallback
     }
     answers: {
-      201: ConnectionRequest
+      201: NewConnectionRequest
     }
   }
   'GET /connection-requests': {

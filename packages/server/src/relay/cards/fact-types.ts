@@ -14,7 +14,8 @@ const SAID: Record<CedarFact, string> = { long: 'a long', bool: 'a bool', string
 
 export async function factsOfCards(t: Tx, scope: Scope): Promise<FactTypes> {
   const types: Record<string, CedarFact> = {}
-  for (const { name, type } of [...(await listFactsEver(t, scope)), ...(await listFactsOfPeers(t))]) types[name] ??= OF_POLICIES[type]
+  for (const { name, type } of [...(await listFactsEver(t, scope)), ...(await listFactsOfPeers(t))])
+    types[name] ??= OF_POLICIES[type]
   return types
 }
 

@@ -17,10 +17,20 @@ export type Put = { endpoint: ShownCallback; secret: string | null; replaced: bo
 export type ShownEndpoint = ReturnType<typeof showEndpoint>
 
 /** Asks the network, so it comes before the transaction. `at`: where the wishes stand in the body. */
-export const prepareCallback = (house: House, scope: Scope, wishes: CallbackWishes, at = ''): Promise<PreparedCallback> => {
+export const prepareCallback = (
+  house: House,
+  scope: Scope,
+  wishes: CallbackWishes,
+  at = '',
+  about: { about?: 'request' } = {},
+): Promise<PreparedCallback> => {
   const { signature, url, ...rest } = wishes
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
-  return house.callbacks.prepare(whose(scope), { url, ...given, ...(signature === undefined ? {} : { mode: signature }) }, at)
+  return house.callbacks.prepare(
+    { ...whose(scope), ...about },
+    { url, ...given, ...(signature === undefined ? {} : { mode: signature }) },
+    at,
+  )
 }
 
 /** Whose exceptions of the guard count on the way: never those of the owner. */

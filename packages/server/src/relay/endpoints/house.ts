@@ -23,7 +23,7 @@ export type ConfigWishes = {
 /** Checked and ready to be put; what is in it is the other room's. */
 export type PreparedCallback = object
 export type Binding = { boundTo: string; side: Side }
-type Whose = { side: 'caller'; callerTenant: string | null }
+type Whose = { side: 'caller'; callerTenant: string | null; about?: 'request' }
 
 export type ShownCallback = {
   id: string

@@ -66,7 +66,7 @@ export const collectToken = (house: RelayHouse, caller: Scope, id: string): Prom
     const issued = await issueIfNot(t, scope, id)
     if (!issued) throw new Problem('token_already_issued', { state: row.state })
     const { token, expiresAt } = await mintToken(t, scope, grant)
-    await tellRequest(t, scope, 'connection_request.collected', issued, { relay_grant_id: grant.id })
+    await tellRequest(house, t, scope, 'connection_request.collected', issued, { relay_grant_id: grant.id })
     return { relay_token: token, relay_grant_id: grant.id, expires_at: expiresAt }
   })
 }

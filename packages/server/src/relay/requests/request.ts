@@ -15,6 +15,7 @@ import { newId, tenantWire } from '../../std/id.ts'
 import type { Prepared } from '../../tasks/creation.ts'
 import { expireTask } from '../../tasks/deadline.ts'
 import { createTaskIn } from '../../tasks/task.ts'
+import type { CallbackWishes } from '../endpoints/house.ts'
 import { expireIn } from '../grants/end.ts'
 import { openGrant } from '../grants/grant.ts'
 import { type CardRow, findActiveBetween, findCard, hasReadAll } from '../grants/sql.ts'
@@ -24,6 +25,7 @@ import type { Part } from '../model.ts'
 import { partyScope, placeOfCard } from '../party.ts'
 import type { CardPlace } from '../sql.ts'
 import { tellSides } from '../tell.ts'
+import { prepareTelling, putTelling, type RequestEnd, type Telling, tellEnd } from './callback.ts'
 import { type Conduct, conductOf } from './conduct.ts'
 import { ACTION, prepareQuestion } from './question.ts'
 import { type ShownRequest, showRequest } from './show.ts'
@@ -44,7 +46,7 @@ const ATTEMPTS = 4
 const DAY_MS = 86_400_000
 const USUAL: Asking = { quorum: 1, expires_seconds: 86_400, on_timeout: 'deny', texts: [] }
 
-export type Asked = TermsIn & { purpose: string; from_agent_id?: string }
+export type Asked = TermsIn & { purpose: string; from_agent_id?: string | undefined; callback?: CallbackWishes | undefined }
 
 type Asker = { agent: AskingAgent; tenantId: string }
 /** Of one request: who, for what card, in the tenant of its owner. */
@@ -58,6 +60,7 @@ type Way = {
   judgedAs: Scope
   slug: string
   first: First | null
+  telling: Telling | null
 }
 
 /** A message that waits for it (R103). `hold` runs in the transaction that makes the request, as `acting`. */
@@ -70,33 +73,44 @@ export type First = {
   hold(t: Tx, acting: Scope, row: RequestRow): Promise<void>
 }
 
-export const askConnection = async (house: RelayHouse, caller: Scope, slug: string, input: Asked): Promise<ShownRequest> =>
-  showRequest(house, await askFor(house, caller, slug, input, null), 'caller')
+export async function askConnection(
+  house: RelayHouse,
+  caller: Scope,
+  slug: string,
+  input: Asked,
+): Promise<ShownRequest & { callback?: NonNullable<Telling['told']> }> {
+  const { row, telling } = await askOnce(house, caller, slug, input, null)
+  return { ...showRequest(house, row, 'caller'), ...(telling?.told ? { callback: telling.told } : {}) }
+}
 
 /** `first`: the message that it is made of. */
-export async function askFor(
+export const askFor = async (house: RelayHouse, caller: Scope, slug: string, input: Asked, first: First): Promise<RequestRow> =>
+  (await askOnce(house, caller, slug, input, first)).row
+
+async function askOnce(
   house: RelayHouse,
   caller: Scope,
   slug: string,
   input: Asked,
   first: First | null,
-): Promise<RequestRow> {
+): Promise<{ row: RequestRow; telling: Telling | null }> {
   // Its stored reply lies with the asker, and the request with the owner: kept after the answer, for the one that waits is the answer to a repeat.
   const scope: Scope = { ...caller, beforeCommit: undefined }
   const place = await placeOfCard(house, slug)
   if (place.visibility !== 'public' && place.tenant_id !== scope.tenantId) throw new Problem('not_found')
   const agent = await askingAgent(house, scope, input.from_agent_id)
-  const { purpose, from_agent_id: _, ...wishes } = input
+  const { purpose, from_agent_id: _, callback, ...wishes } = input
   await refuseUnproved(house, scope, place)
   const id = newId('creq', house.db.now().getTime())
   const way: Way = {
-    ...{ id, slug, place, purpose, wishes, first },
+    ...{ id, slug, place, purpose, wishes, first, telling: null },
     asker: { agent, tenantId: scope.tenantId },
     ...scopesThere(scope, place, id, agent),
   }
   // What would be refused anyway bothers nobody at home.
   const stale = await tx(house.db, way.acting, async (t) => refuseStanding(house, t, way, await cardOf(t, way)))
   if (stale?.task_id) await expireTask(house.tasks, place.tenant_id, stale.task_id)
+  way.telling = await prepareTelling(house, scope, { agentId: agent.id, slug }, callback)
   await house.countersign(
     scope,
     (t) => outbound(t, way),
@@ -105,7 +119,7 @@ export async function askFor(
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const made = await open(house, way)
     if (made instanceof Problem) throw made
-    if (made) return made
+    if (made) return { row: made, telling: way.telling }
   }
   throw new Problem('busy', { retry_after: 1 })
 }
@@ -312,7 +326,8 @@ async function wait(house: RelayHouse, t: Tx, way: Way, seen: Seen, prepared: Pr
   })
   if (!row) throw new AskedMeanwhile()
   await keepDecisions(house, t, way.judgedAs, [seen.judged])
-  await tellCreated(t, way, seen, row)
+  await tellCreated(house, t, way, seen, row)
+  await putTelling(house, t, way.acting, row, way.telling)
   await way.first?.hold(t, way.acting, row)
   return row
 }
@@ -335,7 +350,8 @@ async function letIn(house: RelayHouse, t: Tx, way: Way, seen: Seen): Promise<Re
   })
   if (!row) throw new Error('Only what is pending conflicts.')
   await keepDecisions(house, t, way.judgedAs, [seen.judged])
-  await tellCreated(t, way, seen, row)
+  await tellCreated(house, t, way, seen, row)
+  await putTelling(house, t, way.acting, row, way.telling)
   const caller = {
     request_id: row.id,
     asker_tenant: row.asker_tenant,
@@ -345,27 +361,34 @@ async function letIn(house: RelayHouse, t: Tx, way: Way, seen: Seen): Promise<Re
   }
   const grant = await openGrant(t, byPolicy, seen.card, seen.asked, caller)
   const approved = await setGrant(t, way.acting, row.id, grant.id)
-  await tellRequest(t, byPolicy, 'connection_request.approved', approved, {
+  await tellRequest(house, t, byPolicy, 'connection_request.approved', approved, {
     relay_grant_id: grant.id,
     policy_version: row.policy_version,
   })
   return approved
 }
 
-const tellCreated = (t: Tx, { acting }: Way, { judged: { outcome } }: Seen, row: RequestRow): Promise<string> => {
+const tellCreated = (
+  house: RelayHouse,
+  t: Tx,
+  { acting }: Way,
+  { judged: { outcome } }: Seen,
+  row: RequestRow,
+): Promise<string> => {
   const { policy_ids, policy_version } = outcome
   const decision = { outcome: outcome.outcome, policy_ids, policy_version }
-  return tellRequest(t, acting, 'connection_request.created', row, { skills: row.asked.skills ?? undefined }, decision)
+  return tellRequest(house, t, acting, 'connection_request.created', row, { skills: row.asked.skills ?? undefined }, decision)
 }
 
-export const tellRequest = (
+export async function tellRequest(
+  house: RelayHouse,
   t: Tx,
   scope: Scope,
-  type: `connection_request.${'created' | 'approved' | 'denied' | 'withdrawn' | 'expired' | 'collected'}`,
+  type: RequestEnd | `connection_request.${'created' | 'collected'}`,
   row: RequestRow,
   more: Parameters<typeof tellSides>[4] = {},
   decision?: { outcome: string; policy_ids: string[]; policy_version: number },
-): Promise<string> => {
+): Promise<string> {
   const data = {
     connection_request_id: row.id,
     agent: row.slug,
@@ -374,8 +397,11 @@ export const tellRequest = (
     state: row.state,
     ...more,
   }
-  return tellSides(t, scope, row, type, data, {
+  const eventId = await tellSides(t, scope, row, type, data, {
     resource: { type: 'connection_request', id: row.id },
     ...(decision ? { decision } : {}),
   })
+  if (type !== 'connection_request.created' && type !== 'connection_request.collected')
+    await tellEnd(house, t, scope, type, eventId, row)
+  return eventId
 }

@@ -7,7 +7,7 @@ import { collectToken, enterAsking, withdrawRequest } from './asker.ts'
 import { approveRequest, denyRequest, enterDeciding } from './decide.ts'
 import { getRequest, listRequestsOf } from './list.ts'
 import { askConnection } from './request.ts'
-import { Approval, Collected, Decided, NewRequest, notes, RequestBody, RequestState } from './shapes.ts'
+import { Approval, Collected, Decided, NewRequest, notes, RequestBody, RequestMade, RequestState } from './shapes.ts'
 
 const tag = 'approval'
 const params = { id: s.id('creq') }
@@ -37,8 +37,9 @@ export const requestRoutes = (house: RelayHouse): Route[] => [
       bucket: 'relay.request',
       params: { slug: s.text({ min: 1, max: 100 }) },
       body: NewRequest,
-      answers: { 201: RequestBody },
-      problems: ['not_found', 'duplicate_request', ...HELD],
+      secretOnce: ['callback.secret'],
+      answers: { 201: RequestMade },
+      problems: ['not_found', 'duplicate_request', 'callback_secret_missing', 'url_invalid', 'url_not_allowed', ...HELD],
     },
     async ({ scope, params, body, limits, reply }) => {
       await limits.take('relay.request.day', scope.principal)

@@ -70,7 +70,14 @@ async function settle(house: RelayHouse, t: Tx, caller: Scope, task: TaskRow, en
     if (end === 'refused') throw await decidedAlready(t, scope, row.id)
     return
   }
-  await tellRequest(t, scope, `connection_request.${to.state}`, settled, to.noteVisible && to.note ? { has_note: true } : {})
+  await tellRequest(
+    house,
+    t,
+    scope,
+    `connection_request.${to.state}`,
+    settled,
+    to.noteVisible && to.note ? { has_note: true } : {},
+  )
   await endWaiting(house, t, scope, settled, to.state, own.end)
   own.reply = {
     connection_request: showRequest(house, settled, own.withdrawn ? 'caller' : 'owner'),
@@ -111,7 +118,7 @@ async function approve(house: RelayHouse, t: Tx, scope: Scope, { row, task, own 
   if (!settled) throw await decidedAlready(t, scope, row.id)
   const opened = await grantFor(house, t, scope, settled, given, only)
   let approved = await setGrant(t, scope, row.id, opened.id)
-  await tellRequest(t, scope, 'connection_request.approved', approved, { relay_grant_id: opened.id, issue })
+  await tellRequest(house, t, scope, 'connection_request.approved', approved, { relay_grant_id: opened.id, issue })
   const grant = row.thread_id === null ? opened : await letFirstIn(house, t, scope, approved, given)
   const minted = issue === 'on_approve' ? await mintToken(t, scope, grant) : null
   if (minted) approved = (await issueIfNot(t, scope, row.id)) ?? approved

@@ -1,6 +1,7 @@
 // Connection requests on the wire: what was asked beside what was given.
 import type { FieldError } from '@countersign/sdk'
 import { s } from '../../http/route.ts'
+import { BoundCallback, CallbackBody } from '../endpoints/shapes.ts'
 import { Bind, binding, GrantBody, Side, TermsBody, wishes } from '../grants/shapes.ts'
 import { fault, type TermsIn } from '../grants/terms.ts'
 
@@ -10,6 +11,9 @@ export const NewRequest = s.object({
   purpose: s.text({ min: 1, max: 2_000 }),
   from_agent_id: s.optional(s.id('agt')).describe('Of people: which of their agents asks. An agent asks for itself.'),
   ...wishes,
+  callback: s
+    .optional(CallbackBody)
+    .describe('Where you want to be told what becomes of it; with scope `threads:subscribe`. Events: `connection_request.*`.'),
 })
 
 const Terms = s.named(
@@ -82,6 +86,12 @@ export const RequestBody = s.named(
       .describe('How its asker asks, everywhere; for the owner’s people, where a request is read.'),
   }),
   'An agent of one owner asks to work with an agent of another.',
+)
+
+export const RequestMade = s.named(
+  'NewConnectionRequest',
+  s.object({ ...RequestBody.shape, callback: s.optional(BoundCallback) }),
+  'A connection request as it was made.',
 )
 
 export const Decided = s.named(

@@ -17,6 +17,7 @@ import {
   findEmptyKeys,
   findExpired,
   findForgotten,
+  findRequestsTelling,
   findTelling,
   findTenants,
   forgetThreads,
@@ -40,6 +41,7 @@ export async function expirePayloads(house: RelayHouse, signal?: AbortSignal): P
       })
       done.expired += await blank(house, scope, signal)
       await endTelling(house, scope, signal)
+      await endTellingOfRequests(house, scope, signal)
       done.forgotten += await forget(house, scope, signal)
     }
     const last = tenants.at(-1)
@@ -93,6 +95,22 @@ async function endTelling(house: RelayHouse, scope: Scope, signal?: AbortSignal)
       if (await isHeld(t, scope)) return 0
       const found = await findTelling(t, scope, BATCH)
       for (const { id } of found) await forgetTelling(house, t, scope, id)
+      return found.length
+    })
+    if (ended < BATCH) return
+  }
+}
+
+/** What became of a request was told, or given up; so long it can be sent again. */
+const REQUESTS_TELL_DAYS = 30
+
+async function endTellingOfRequests(house: RelayHouse, scope: Scope, signal?: AbortSignal): Promise<void> {
+  for (;;) {
+    signal?.throwIfAborted()
+    const ended = await tx(house.db, scope, async (t) => {
+      if (await isHeld(t, scope)) return 0
+      const found = await findRequestsTelling(t, scope, REQUESTS_TELL_DAYS, BATCH)
+      for (const { id } of found) await house.callbacks.remove(t, scope, { boundTo: id, side: 'caller' }, 'all')
       return found.length
     })
     if (ended < BATCH) return

@@ -39,6 +39,15 @@ export const findTelling = (t: Tx, scope: Scope, limit: number) => t.rows<{ id: 
   order by h.ended_at limit ${limit}::integer
   for update of h skip locked`
 
+/** Connection requests that were decided so long ago, with endpoints, and with nothing on its way to them. */
+export const findRequestsTelling = (t: Tx, scope: Scope, days: number, limit: number) => t.rows<{ id: string }>`
+  select distinct r.id from endpoints e join connection_requests r on r.tenant_id = e.tenant_id and r.id = e.bound_to
+  where e.tenant_id = ${scope.tenantId}::uuid and e.bound_to like 'creq\\_%' and e.state <> 'deleted' and r.state <> 'pending'
+    and r.state_since <= ${t.now}::timestamptz - make_interval(days => ${days}::integer)
+    and not exists (
+      select from deliveries d where d.tenant_id = r.tenant_id and d.resource_id = r.id and d.side = 'caller' and d.state in ('pending', 'sending'))
+  limit ${limit}::integer`
+
 export const findForgotten = (t: Tx, scope: Scope, limit: number) => t.rows<{ id: string; has_endpoints: boolean }>`
   select h.id, h.has_endpoints from threads h
   where h.tenant_id = ${scope.tenantId}::uuid and h.kept_until <= ${t.now}::timestamptz and not ${THREAD_HELD}

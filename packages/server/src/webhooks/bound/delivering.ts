@@ -27,7 +27,7 @@ import {
   lockAbout,
   type WrittenDelivery,
 } from './sql.ts'
-import { BOUND_EVENTS } from './wishes.ts'
+import { isNamed } from './wishes.ts'
 
 export type Telling = {
   eventId: string
@@ -63,9 +63,9 @@ export async function deliverTo(
   const { eventId, type, side, subjects, key, sealedUnder, relayGrantId } = told
   const found = await findListeners(t, scope, subjects, side, filtersOf(type))
   // A push config hears of every step, other endpoints of what they can ask for by name.
-  const isNamed = BOUND_EVENTS[side].includes(type)
+  const named = isNamed(side, type)
   const listeners = found
-    .filter(({ mode }) => (mode === 'a2a' ? told.stream !== undefined : isNamed))
+    .filter(({ mode }) => (mode === 'a2a' ? told.stream !== undefined : named))
     .filter(({ id }) => told.only?.includes(id) ?? true)
     .map((one) => ({
       ...{ endpoint_id: one.id, form: formOf(side, one) },

@@ -28,6 +28,12 @@ export const BOUND_EVENTS: Readonly<Record<Side, readonly string[]>> = {
   ],
 }
 
+/** To an endpoint of a connection request: what became of it. */
+const REQUEST_EVENTS = ['approved', 'denied', 'withdrawn', 'expired'].map((end) => `connection_request.${end}`)
+/** What endpoints hear of that ask for events by name. */
+export const isNamed = (side: Side, type: string): boolean =>
+  BOUND_EVENTS[side].includes(type) || (side === 'caller' && REQUEST_EVENTS.includes(type))
+
 export type BoundWishes = {
   url: string
   /** One of three: the caller's own, that of an endpoint which is there, or a new one. */
@@ -65,13 +71,13 @@ export type Prepared = {
 export type Whose =
   | { side: 'owner'; tenantId: string }
   /** `callerTenant`: whose address it is; null: nobody's here. The tenant that the thread lies in lends a stranger none of its exceptions. */
-  | { side: 'caller'; callerTenant: string | null }
+  | { side: 'caller'; callerTenant: string | null; about?: 'request' }
 
 /** `at` is where the wishes stand in the body, such as `/callback`. */
 export async function prepareBound(house: WebhooksHouse, whose: Whose, wishes: BoundWishes, at = ''): Promise<Prepared> {
   const { events = ['*'], mode = 'foragent', thin = null, ed25519 = false } = wishes
   const secret = secretOf(wishes)
-  refuse([...secretFaults(wishes, at), ...eventFaults(events, whose.side, at)])
+  refuse([...secretFaults(wishes, at), ...eventFaults(events, eventsOf(whose), at)])
   return {
     ...(await addressed(house, whose, wishes.url, at)),
     events: [...new Set(events)],
@@ -121,11 +127,14 @@ function secretFaults({ secret, endpoint_id, generate_secret }: BoundWishes, at:
   return [fault(`${at}/secret`, 'secret_invalid', message)]
 }
 
-function eventFaults(events: readonly string[], side: Side, at: string): FieldError[] {
+const eventsOf = (whose: Whose): readonly string[] =>
+  whose.side === 'caller' && whose.about === 'request' ? REQUEST_EVENTS : BOUND_EVENTS[whose.side]
+
+function eventFaults(events: readonly string[], sent: readonly string[], at: string): FieldError[] {
   if (events.length === 0 || events.length > 50) return [fault(`${at}/events`, 'out_of_range', 'Name 1 to 50 events.')]
   return events.flatMap((text, i) => {
     const stem = text.endsWith('.*') ? text.slice(0, -1) : null
-    const known = text === '*' || BOUND_EVENTS[side].some((name) => (stem === null ? name === text : name.startsWith(stem)))
+    const known = text === '*' || sent.some((name) => (stem === null ? name === text : name.startsWith(stem)))
     return known
       ? []
       : [fault(`${at}/events/${i}`, 'unknown_event_type', `Nothing of that name is sent there: ${text.slice(0, 64)}.`)]

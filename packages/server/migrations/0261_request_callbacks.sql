@@ -1,0 +1,29 @@
+-- Whoever asks for a connection may be told at an address what became of it (relay.md §3): such an endpoint lies with the request, and what its asker does to it is told as of a relay grant.
+set local role countersign_engine;
+
+create or replace function countersign_engine.tell_caller(party text, told text) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  here uuid := nullif(current_setting('countersign.tenant', true), '')::uuid;
+  said jsonb := told::jsonb;
+  asker uuid;
+begin
+  select g.asker_tenant into asker from countersign.relay_grants g where g.tenant_id = here and g.id = party;
+  if asker is null then
+    select r.asker_tenant into asker from countersign.connection_requests r where r.tenant_id = here and r.id = party;
+  end if;
+  if asker is null or said ->> 'tenant_id' is distinct from countersign.tenant_wire(asker) or said ->> 'type' !~ '^(endpoint|delivery)\.' then
+    raise exception 'tell_caller: this is no event of the asking side' using errcode = 'insufficient_privilege';
+  end if;
+  insert into countersign.events (id, tenant_id, type, class, resource_type, resource_id, actor_id, decision, action, occurred_at, body)
+  values (said ->> 'id', asker, said ->> 'type', said ->> 'class', said -> 'resource' ->> 'type', said -> 'resource' ->> 'id',
+    said -> 'actor' ->> 'id', null, null, (said ->> 'occurred_at')::timestamptz, told);
+end
+$$;
+
+set local role countersign_owner;
+
+-- Whose time to be told is over.
+create index endpoints_of_requests on countersign.endpoints (tenant_id, bound_to) where bound_to like 'creq\_%' and state <> 'deleted';
