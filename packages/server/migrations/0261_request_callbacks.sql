@@ -27,3 +27,7 @@ set local role countersign_owner;
 
 -- Whose time to be told is over.
 create index endpoints_of_requests on countersign.endpoints (tenant_id, bound_to) where bound_to like 'creq\_%' and state <> 'deleted';
+
+-- Where the caller of a thread that waits on its own side wants to be told lies with the owner, where there is no thread yet: so it is known here that it has to be told, and forgotten.
+alter table countersign.held_messages add column has_endpoints boolean not null default false;
+create index held_messages_telling on countersign.held_messages (tenant_id, ended_at) where has_endpoints and ended_at is not null;

@@ -29,7 +29,7 @@ export const followEndpoints =
 
 type News = { message: Message | null; artifact: Artifact | null; sealedUnder: string }
 
-async function tellEndpoints(house: RelayHouse, t: Tx, scope: Scope, told: Told): Promise<void> {
+export async function tellEndpoints(house: RelayHouse, t: Tx, scope: Scope, told: Told): Promise<void> {
   const { thread } = told
   const news = await newsOf(house, t, scope, told)
   const frame = await streamOf(house, t, scope, told, news)

@@ -1,14 +1,26 @@
 // How a thread ends that waits on its caller's side (relay.md T13–T15, R32): closed or taken back by its caller, with its relay grant, or because its time is over. The owner's side
-// never knew of it and is told nothing.
+// never knew of it and is told nothing; where its caller wanted to be told it is.
 import { across } from '../../db/across.ts'
 import { type Scope, systemScope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
 import { withdrawAsks } from '../asks/ask.ts'
-import type { RelayHouse } from '../house.ts'
+import { tellEndpoints } from '../endpoints/tell.ts'
+import type { RelayHouse, Told } from '../house.ts'
 import { withdrawWith } from '../requests/withdraw.ts'
 import { threadTopic } from '../threads/wait.ts'
-import { endHeldThreadIf, type HeldEnd, listHeld, lockHeld, nameEnd, openHeldStarts, settleHeldIf } from './sql.ts'
+import {
+  endHeldThreadIf,
+  findCallerThread,
+  type HeldEnd,
+  type HeldRow,
+  listHeld,
+  lockHeld,
+  markHeld,
+  nameEnd,
+  openHeldStarts,
+  settleHeldIf,
+} from './sql.ts'
 
 /** In the caller's tenant, under the lock of the thread. Its other messages are taken back with their questions. False: it has ended, or gone in. */
 export async function endHeldThread(house: RelayHouse, t: Tx, scope: Scope, threadId: string, end: HeldEnd): Promise<boolean> {
@@ -26,9 +38,38 @@ export async function endHeldThread(house: RelayHouse, t: Tx, scope: Scope, thre
   const data = { thread_id: threadId, agent: first?.slug ?? null, relay_grant_id: first?.relay_grant_id ?? null, ...end }
   const id = await record(t, scope, `thread.${end.state}`, data, { resource: { type: 'thread', id: threadId } })
   await nameEnd(t, scope, threadId, id)
+  if (first?.has_endpoints) await tellThere(house, t, scope, first, { id, type: `thread.${end.state}`, data })
   t.wake(threadTopic(threadId))
   return true
 }
+
+/** Its endpoints lie where its thread would: they hear of it all the same, and the owner's side sees none of that. */
+const tellThere = (
+  house: RelayHouse,
+  t: Tx,
+  home: Scope,
+  held: HeldRow,
+  event: Pick<Told, 'id' | 'type' | 'data'>,
+): Promise<void> => {
+  const party = partyOf(home.tenantId, held)
+  return across(t, home, party, async () => {
+    const thread = await findCallerThread(t, party, held.thread_id)
+    if (thread) await tellEndpoints(house, t, party, { ...event, thread, sequence: thread.sequence, message: null })
+  })
+}
+
+/** As the caller that it came from, in the owner's tenant. */
+export const partyOf = (home: string, held: HeldRow): Scope => ({
+  ...systemScope('relay', held.owner_tenant),
+  principal: held.relay_grant_id,
+  actor: { type: 'agent', id: held.agent_id },
+  displayName: held.label,
+  relayParty: held.relay_grant_id,
+  isForeign: true,
+  relayFrom: home,
+  relaySide: 'caller',
+  relayScopes: [],
+})
 
 /** By its caller. False: it does not wait here. */
 export async function closeHeldThread(house: RelayHouse, t: Tx, scope: Scope, threadId: string): Promise<boolean> {
@@ -54,8 +95,19 @@ export async function endKept(house: RelayHouse, t: Tx, home: Scope, threadId: s
   const first = rows.find(({ starts }) => starts)
   if (!first) return
   await endHeldThread(house, t, home, threadId, end)
-  const there = systemScope('relay', first.owner_tenant)
-  await across(t, home, there, () => house.callbacks.remove(t, there, { boundTo: threadId, side: 'caller' }, 'all'))
+  await forgetHeldTelling(house, t, home, first)
+}
+
+/** Where it was to be told; what is on its way there goes nowhere. */
+export async function forgetHeldTelling(
+  house: RelayHouse,
+  t: Tx,
+  home: Scope,
+  { thread_id, owner_tenant }: Pick<HeldRow, 'thread_id' | 'owner_tenant'>,
+): Promise<void> {
+  const there = systemScope('relay', owner_tenant)
+  await across(t, home, there, () => house.callbacks.remove(t, there, { boundTo: thread_id, side: 'caller' }, 'all'))
+  await markHeld(t, home, thread_id, { endpoints: false })
 }
 
 /** What a relay grant that ends leaves behind on its caller's side (T14). */

@@ -13,7 +13,7 @@ import type { Out } from '../threads/out.ts'
 import { keptFor, sealPayload } from '../threads/payload.ts'
 import type { ApprovalRow, CardRow, GrantRow } from '../threads/sql.ts'
 import { messageOfHeld } from './show.ts'
-import { type CallerRow, findCallerThread, insertHeld, listHeld, lockHeld, type NewHeld } from './sql.ts'
+import { type CallerRow, findCallerThread, insertHeld, listHeld, lockHeld, markHeld, type NewHeld } from './sql.ts'
 
 /** Handed in by whoever accepts: what the owner's side refuses without asking anybody, and how a message goes in. */
 export type OwnerSide = {
@@ -124,7 +124,9 @@ async function hold(
   })
   const now = await findCallerThread(t, scope, place.id)
   if (!now) throw new Error(`Thread ${place.id} was held back and is not there.`)
-  await input.bind?.(t, now)
+  // Its endpoints lie with the owner, and its thread here: what ends it has to know.
+  if ((await input.bind?.(t, now))?.has_endpoints)
+    await across(t, scope, own, () => markHeld(t, own, place.id, { endpoints: true }))
   return { thread: now, message: messageOfHeld(own.tenantId, { ...held, created_at: t.now }), card, approval: held.approval }
 }
 

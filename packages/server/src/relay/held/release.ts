@@ -16,7 +16,7 @@ import { tellIfDenied } from '../threads/gate.ts'
 import { declared, outAbout, senderOf } from '../threads/out.ts'
 import { isWhole, openPayloads, type Payload } from '../threads/payload.ts'
 import { findCard, findGranted, type ThreadRow } from '../threads/sql.ts'
-import { endHeldThread } from './end.ts'
+import { endHeldThread, partyOf } from './end.ts'
 import { deleteHeld, findHeld, type HeldRow, listHeld, lockHeld, settleHeldIf } from './sql.ts'
 
 type Reason = NonNullable<ThreadRow['reason']>
@@ -149,19 +149,6 @@ async function withCallbacks(house: RelayHouse, t: Tx, party: Scope, thread: Thr
   await markThread(t, party, thread.id)
   return { ...thread, has_endpoints: true }
 }
-
-/** As the caller that it came from, in the owner's tenant. */
-const partyOf = (home: string, held: HeldRow): Scope => ({
-  ...systemScope('relay', held.owner_tenant),
-  principal: held.relay_grant_id,
-  actor: { type: 'agent', id: held.agent_id },
-  displayName: held.label,
-  relayParty: held.relay_grant_id,
-  isForeign: true,
-  relayFrom: home,
-  relaySide: 'caller',
-  relayScopes: [],
-})
 
 /** The thread ends with it (T3): here if it never began, and otherwise where it lies. */
 async function refuse(house: RelayHouse, t: Tx, scope: Scope, held: HeldRow, reason: Reason): Promise<void> {

@@ -48,12 +48,13 @@ export type HeldRow = {
   ended_at: Date | null
   expires_at: Date
   erased_at: Date | null
+  has_endpoints: boolean
 }
 
 const HELD: Sql = sql`m.id, m.thread_id, m.relay_grant_id, m.owner_tenant, m.starts, m.card_id, m.card_version, m.slug, m.card_name, m.label, m.agent_id, m.face, m.context_id,
   m.skill, m.operation_id, m.client_message_id, m.reference_thread_ids, m.accepted_output_modes, m.live, m.deadline_at, m.payload, m.subject, m.payload_hash, m.size_bytes,
   m.body_bytes, m.part_kinds, m.media_types, m.state, m.state_reason, m.task_id, m.request_id, m.approval, m.thread_state, m.thread_outcome, m.thread_reason, m.event_id, m.created_at,
-  m.updated_at, m.ended_at, m.expires_at, m.erased_at`
+  m.updated_at, m.ended_at, m.expires_at, m.erased_at, m.has_endpoints`
 
 /** One after the other, whoever sends, decides or ends: so what comes after what waits is behind it. */
 export const lockHeld = (t: Tx, threadId: string) =>
@@ -70,6 +71,7 @@ export type NewHeld = Omit<
   | 'updated_at'
   | 'ended_at'
   | 'erased_at'
+  | 'has_endpoints'
 >
 export const insertHeld = (t: Tx, scope: Scope, one: NewHeld) => t.run`
   insert into held_messages (id, tenant_id, thread_id, relay_grant_id, owner_tenant, starts, card_id, card_version, slug, card_name, label, agent_id, face, context_id, skill,
@@ -121,6 +123,19 @@ export const endHeldThreadIf = (t: Tx, scope: Scope, threadId: string, to: HeldE
 
 export const nameEnd = (t: Tx, scope: Scope, threadId: string, eventId: string) => t.run`
   update held_messages set event_id = ${eventId}::text where tenant_id = ${scope.tenantId}::uuid and thread_id = ${threadId}::text and starts`
+
+/** Of a thread that has not begun. */
+export const markHeld = (t: Tx, scope: Scope, threadId: string, has: { endpoints: boolean }) => t.run`
+  update held_messages set has_endpoints = ${has.endpoints}::boolean where tenant_id = ${scope.tenantId}::uuid and thread_id = ${threadId}::text and starts`
+
+/** Threads that never began and ended so long ago, with endpoints. */
+export const findHeldTelling = (t: Tx, scope: Scope, days: number, limit: number) => t.rows<{
+  thread_id: string
+  owner_tenant: string
+}>`
+  select thread_id, owner_tenant from held_messages
+  where tenant_id = ${scope.tenantId}::uuid and has_endpoints and ended_at <= ${t.now}::timestamptz - make_interval(days => ${days}::integer)
+  order by ended_at limit ${limit}::integer`
 
 /** It has gone in. */
 export const deleteHeld = (t: Tx, scope: Scope, id: string) => t.run`

@@ -5,7 +5,8 @@ import { type Scope, systemScope } from '../../db/scope.ts'
 import { tx } from '../../db/tx.ts'
 import { eraseSubject } from '../../identity/keys-at-rest/erasure/erase.ts'
 import { forgetTelling } from '../endpoints/endpoint.ts'
-import { clearHeld } from '../held/sql.ts'
+import { forgetHeldTelling } from '../held/end.ts'
+import { clearHeld, findHeldTelling } from '../held/sql.ts'
 import { heldSubject, keepHeld, leaveDay } from '../holds/hold.ts'
 import { isHeld } from '../holds/sql.ts'
 import type { RelayHouse } from '../house.ts'
@@ -41,7 +42,7 @@ export async function expirePayloads(house: RelayHouse, signal?: AbortSignal): P
       })
       done.expired += await blank(house, scope, signal)
       await endTelling(house, scope, signal)
-      await endTellingOfRequests(house, scope, signal)
+      await endTellingOfRest(house, scope, signal)
       done.forgotten += await forget(house, scope, signal)
     }
     const last = tenants.at(-1)
@@ -101,17 +102,19 @@ async function endTelling(house: RelayHouse, scope: Scope, signal?: AbortSignal)
   }
 }
 
-/** What became of a request was told, or given up; so long it can be sent again. */
-const REQUESTS_TELL_DAYS = 30
+/** What became of a request, or of a thread that never began, was told or given up; so long it can be sent again. */
+const TELLS_DAYS = 30
 
-async function endTellingOfRequests(house: RelayHouse, scope: Scope, signal?: AbortSignal): Promise<void> {
+async function endTellingOfRest(house: RelayHouse, scope: Scope, signal?: AbortSignal): Promise<void> {
   for (;;) {
     signal?.throwIfAborted()
     const ended = await tx(house.db, scope, async (t) => {
       if (await isHeld(t, scope)) return 0
-      const found = await findRequestsTelling(t, scope, REQUESTS_TELL_DAYS, BATCH)
-      for (const { id } of found) await house.callbacks.remove(t, scope, { boundTo: id, side: 'caller' }, 'all')
-      return found.length
+      const requests = await findRequestsTelling(t, scope, TELLS_DAYS, BATCH)
+      for (const { id } of requests) await house.callbacks.remove(t, scope, { boundTo: id, side: 'caller' }, 'all')
+      const held = await findHeldTelling(t, scope, TELLS_DAYS, BATCH)
+      for (const one of held) await forgetHeldTelling(house, t, scope, one)
+      return Math.max(requests.length, held.length)
     })
     if (ended < BATCH) return
   }
