@@ -4752,6 +4752,27 @@ export type ThreadLine = {
   operation_id: string | null
   /** The other side: the label of the relay grant, or the name on the card. */
   with: string
+  caller: {
+    tenant_id: string | null
+    agent_id: string | null
+    label: string
+  }
+  callee: {
+    tenant_id: string
+    agent: string
+  }
+  /** It rings until somebody answers, for the card’s `ring_seconds` at most. */
+  live: boolean
+  approval: {
+    task_id: string
+    side: 'caller' | 'owner'
+    url: string
+    expires_at: string
+  } | null
+  /** When the owner’s side answered first. */
+  answered_at: string | null
+  /** Of an ended thread that was answered: from then to its end. */
+  duration_ms: number | null
   created_at: string
   updated_at: string
   ended_at: string | null

@@ -262,7 +262,7 @@ export async function listOwnThreads(house: RelayHouse, scope: Scope, query: Thr
       if (side === 'owner') {
         const rows = await listThreads(t, scope, filter, before, limit + 1)
         const found = pageOf(house.keyring, at, rows, { ...page, position: (row) => row.id })
-        return { ...found, data: found.data.map(showOwnerThread) }
+        return { ...found, data: found.data.map((row) => showOwnerThread(row, house.origin())) }
       }
       const own = {
         agent: scope.agentId,
@@ -270,7 +270,7 @@ export async function listOwnThreads(house: RelayHouse, scope: Scope, query: Thr
       }
       const rows = await listCallerThreads(t, scope, filter, own, before, limit + 1)
       const found = pageOf(house.keyring, at, rows, { ...page, position: (row) => row.thread_id })
-      return { ...found, data: found.data.map(showCallerThread) }
+      return { ...found, data: found.data.map((row) => showCallerThread(row, scope.tenantId, house.origin())) }
     },
     { readOnly: true },
   )

@@ -105,6 +105,8 @@ export const ThreadLine = s.named(
     skill: s.maybe(s.text()),
     operation_id: s.maybe(s.text()),
     with: s.text().describe('The other side: the label of the relay grant, or the name on the card.'),
+    ...{ caller: thread.caller, callee: thread.callee, live: thread.live, approval: thread.approval },
+    ...{ answered_at: thread.answered_at, duration_ms: thread.duration_ms },
     created_at: s.text(),
     updated_at: s.text(),
     ended_at: s.maybe(s.text()),

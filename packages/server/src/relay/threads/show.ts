@@ -21,12 +21,7 @@ export const showThread = (row: ThreadRow, origin: string): Thread => ({
   skill: row.skill,
   operation_id: row.operation_id,
   reference_thread_ids: row.reference_thread_ids,
-  caller: {
-    tenant_id: row.asker_tenant === null ? null : tenantWire(row.asker_tenant),
-    agent_id: row.asker_agent,
-    label: row.label,
-  },
-  callee: { tenant_id: tenantWire(row.tenant_id), agent: row.slug },
+  ...partiesOf(row),
   live: row.live,
   answered_at: row.answered_at?.toISOString() ?? null,
   duration_ms: durationOf(row),
@@ -38,13 +33,40 @@ export const showThread = (row: ThreadRow, origin: string): Thread => ({
   ended_at: row.ended_at?.toISOString() ?? null,
 })
 
+const partiesOf = (row: ThreadRow) => ({
+  caller: {
+    tenant_id: row.asker_tenant === null ? null : tenantWire(row.asker_tenant),
+    agent_id: row.asker_agent,
+    label: row.label,
+  },
+  callee: { tenant_id: tenantWire(row.tenant_id), agent: row.slug },
+})
+
 /** Of a thread that was answered, from then on. */
-const durationOf = ({ answered_at, ended_at }: ThreadRow): number | null =>
+const durationOf = ({ answered_at, ended_at }: Pick<ThreadRow, 'answered_at' | 'ended_at'>): number | null =>
   answered_at && ended_at ? Math.max(0, ended_at.getTime() - answered_at.getTime()) : null
 
-type Envelope = Omit<CallerThreadRow, 'thread_id' | 'agent_id' | 'card_name'>
+type Envelope = Pick<
+  ThreadRow,
+  | 'slug'
+  | 'relay_grant_id'
+  | 'context_id'
+  | 'state'
+  | 'outcome'
+  | 'reason'
+  | 'turn'
+  | 'sequence'
+  | 'skill'
+  | 'operation_id'
+  | 'live'
+  | 'answered_at'
+  | 'approval'
+  | 'created_at'
+  | 'updated_at'
+  | 'ended_at'
+>
 
-const envelope = (row: Envelope) => ({
+const envelope = (row: Envelope, origin: string) => ({
   agent: row.slug,
   relay_grant_id: row.relay_grant_id,
   context_id: row.context_id,
@@ -55,19 +77,26 @@ const envelope = (row: Envelope) => ({
   sequence: row.sequence,
   skill: row.skill,
   operation_id: row.operation_id,
+  live: row.live,
+  answered_at: row.answered_at?.toISOString() ?? null,
+  duration_ms: durationOf(row),
+  approval: row.approval && { ...row.approval, url: taskUrl(origin, row.approval.task_id) },
   created_at: row.created_at.toISOString(),
   updated_at: row.updated_at.toISOString(),
   ended_at: row.ended_at?.toISOString() ?? null,
 })
 
-/** As each side's list shows it, beside who the other is. */
-export const showCallerThread = (row: CallerThreadRow) => ({
+/** As each side's list shows it, beside who the other is. `tenantId`: of the caller. */
+export const showCallerThread = (row: CallerThreadRow, tenantId: string, origin: string) => ({
   ...{ id: row.thread_id, side: 'caller' as const, with: row.card_name },
-  ...envelope(row),
+  ...envelope({ ...row, live: row.live ?? false, approval: row.held_approval ?? row.approval }, origin),
+  caller: { tenant_id: tenantWire(tenantId), agent_id: row.agent_id, label: row.label ?? row.agent_id },
+  callee: { tenant_id: tenantWire(row.owner_tenant), agent: row.slug },
 })
-export const showOwnerThread = (row: ThreadRow) => ({
+export const showOwnerThread = (row: ThreadRow, origin: string) => ({
   ...{ id: row.id, side: 'owner' as const, with: row.label },
-  ...envelope(row),
+  ...envelope(row, origin),
+  ...partiesOf(row),
 })
 
 /** `payload`: as opened; undefined where it is gone. */

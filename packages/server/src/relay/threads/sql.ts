@@ -525,6 +525,7 @@ export const listThreads = (t: Tx, scope: Scope, filter: ThreadFilter, before: s
 
 export type CallerThreadRow = {
   thread_id: string
+  owner_tenant: string
   relay_grant_id: string
   agent_id: string
   slug: string
@@ -540,20 +541,26 @@ export type CallerThreadRow = {
   created_at: Date
   updated_at: Date
   ended_at: Date | null
-}
+  /** Of what waits on this side. */
+  held_approval: ApprovalRow | null
+} & CallerLine
+/** Null: of a thread that its owner forgot. */
+type CallerLine = { label: string | null; live: boolean | null; answered_at: Date | null; approval: ApprovalRow | null }
 
 // What waits on this side stands in its list as it is here; once it goes in, the owner's side says what it is.
 const CALLER_LIST: Sql = sql`(
-  select l.tenant_id, l.thread_id, l.relay_grant_id, l.agent_id, l.slug, l.card_name, l.context_id, l.operation_id, l.skill,
+  select l.tenant_id, l.thread_id, l.owner_tenant, l.relay_grant_id, l.agent_id, l.slug, l.card_name, l.context_id, l.operation_id, l.skill,
     case when w.at is null or l.ended_at is not null then l.state else 'awaiting_approval' end as state, l.outcome,
     case when w.at is null or l.ended_at is not null then l.reason end as reason,
-    case when w.at is null or l.ended_at is not null then l.turn else 'human' end as turn, l.sequence, l.created_at, greatest(l.updated_at, w.at) as updated_at, l.ended_at
+    case when w.at is null or l.ended_at is not null then l.turn else 'human' end as turn, l.sequence, l.created_at, greatest(l.updated_at, w.at) as updated_at, l.ended_at,
+    case when l.ended_at is null then w.approval end as held_approval, null::text as label, null::boolean as live
   from caller_threads l left join lateral (
-    select max(m.updated_at) as at from held_messages m where m.tenant_id = l.tenant_id and m.thread_id = l.thread_id and m.state in ('asked', 'ready')) w on true
+    select max(m.updated_at) as at, (array_agg(m.approval order by m.position) filter (where m.state = 'asked'))[1] as approval
+    from held_messages m where m.tenant_id = l.tenant_id and m.thread_id = l.thread_id and m.state in ('asked', 'ready')) w on true
   union all
-  select m.tenant_id, m.thread_id, m.relay_grant_id, m.agent_id, m.slug, m.card_name, m.context_id, m.operation_id, m.skill, coalesce(m.thread_state, 'awaiting_approval'),
+  select m.tenant_id, m.thread_id, m.owner_tenant, m.relay_grant_id, m.agent_id, m.slug, m.card_name, m.context_id, m.operation_id, m.skill, coalesce(m.thread_state, 'awaiting_approval'),
     m.thread_outcome, m.thread_reason, case when m.ended_at is null then 'human' else 'none' end, case when m.ended_at is null then 0 else 1 end,
-    m.created_at, m.updated_at, m.ended_at
+    m.created_at, m.updated_at, m.ended_at, case when m.ended_at is null then m.approval end, m.label, m.live
   from held_messages m where m.starts)`
 
 /** The caller's own list. `agent`: of one agent alone; `user`: of those that they own. */
@@ -565,8 +572,9 @@ export const listCallerThreads = (
   before: string | null,
   limit: number,
 ) => t.rows<CallerThreadRow>`
-  select k.thread_id, k.relay_grant_id, k.agent_id, k.slug, k.card_name, k.context_id, k.operation_id, k.skill, k.state, k.outcome, k.reason, k.turn,
-    k.sequence::float8 as sequence, k.created_at, k.updated_at, k.ended_at
+  with listed as materialized (
+  select k.thread_id, k.owner_tenant, k.relay_grant_id, k.agent_id, k.slug, k.card_name, k.context_id, k.operation_id, k.skill, k.state, k.outcome, k.reason, k.turn,
+    k.sequence::float8 as sequence, k.created_at, k.updated_at, k.ended_at, k.held_approval, k.label, k.live
   from ${CALLER_LIST} k
   where k.tenant_id = ${scope.tenantId}::uuid
     ${filter.state === undefined ? sql`` : sql`and k.state = any (${filter.state}::text[])`}
@@ -578,7 +586,11 @@ export const listCallerThreads = (
     ${own.agent === null ? sql`` : sql`and k.agent_id = ${own.agent}::text`}
     ${own.user === null ? sql`` : sql`and exists (select from agents a where a.tenant_id = k.tenant_id and a.id = k.agent_id and a.user_id = ${own.user}::text)`}
     ${before === null ? sql`` : sql`and k.thread_id < ${before}::text`}
-  order by k.thread_id desc limit ${limit}::integer`
+  order by k.thread_id desc limit ${limit}::integer)
+  select k.thread_id, k.owner_tenant, k.relay_grant_id, k.agent_id, k.slug, k.card_name, k.context_id, k.operation_id, k.skill, k.state, k.outcome, k.reason, k.turn,
+    k.sequence, k.created_at, k.updated_at, k.ended_at, k.held_approval, coalesce(k.label, e.label) as label, coalesce(k.live, e.live) as live, e.answered_at, e.approval
+  from listed k left join countersign_engine.caller_lines(array(select thread_id from listed)) e on e.id = k.thread_id
+  order by k.thread_id desc`
 
 export const openThreadsOf = (t: Tx, scope: Scope, grantId: string, limit: number) => t.rows<ThreadRow>`
   select ${THREAD} from ${THREADS}

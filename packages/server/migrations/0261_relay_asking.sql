@@ -31,3 +31,21 @@ create index endpoints_of_requests on countersign.endpoints (tenant_id, bound_to
 -- Where the caller of a thread that waits on its own side wants to be told lies with the owner, where there is no thread yet: so it is known here that it has to be told, and forgotten.
 alter table countersign.held_messages add column has_endpoints boolean not null default false;
 create index held_messages_telling on countersign.held_messages (tenant_id, ended_at) where has_endpoints and ended_at is not null;
+
+set local role countersign_engine;
+
+-- What a caller's own list says of threads that lie with their owners, beside what it keeps itself (R20): of threads in the list of the current tenant, and no content.
+create function countersign_engine.caller_lines(asked_ids text[])
+returns table (id text, label text, live boolean, answered_at timestamptz, approval jsonb)
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select h.id, g.label, h.live, h.answered_at, h.approval
+  from countersign.caller_threads l
+  join countersign.threads h on h.tenant_id = l.owner_tenant and h.id = l.thread_id
+  join countersign.relay_grants g on g.tenant_id = h.tenant_id and g.id = h.relay_grant_id
+  where l.tenant_id = (select nullif(current_setting('countersign.tenant', true), '')::uuid) and l.thread_id = any (asked_ids)
+$$;
+grant execute on function countersign_engine.caller_lines(text[]) to countersign_runtime;
+
+set local role countersign_owner;
