@@ -72,15 +72,15 @@ export async function groundsOf(
         and countersign_engine.is_blocked_by(g.tenant_id, g.asker_tenant, g.asker_agent) as is_blocked,
       c.slug, c.name, c.agent_id as card_agent, c.environment, c.state as card_state, c.paused_until, c.version as card_version, c.visibility, c.delivery_mode, c.delivery_host,
       c.on_exhausted, c.direct_messages, c.unapproved, c.retention_days, c.idle_seconds, c.reply_closes_after_seconds, c.ring_seconds, c.max_message_bytes,
-      c.limits as card_limits, p.tenant_id as peer_tenant, p.agent_id, p.since, p.external, p.has_card, p.user_id, k.domains, k.card_proved, u.messages, u.bytes,
+      c.limits as card_limits, p.tenant_id as peer_tenant, p.agent_id, p.since, g.asker_tenant is distinct from g.tenant_id as external, coalesce(p.has_card, false) as has_card, p.user_id,
+      coalesce(p.domains, '{}') as domains, coalesce(p.card_proved, false) as card_proved, u.messages, u.bytes,
       case when g.id = any (${starting}::text[]) then (
         select count(*) from threads h where h.tenant_id = g.tenant_id and h.relay_grant_id = g.id and h.ended_at is null) else 0 end::integer as open,
       ${active(scope)}
     from relay_grants g
     join cards c on c.tenant_id = g.tenant_id and c.id = g.card_id
     join tenants n on n.id = g.tenant_id
-    cross join lateral countersign_engine.relay_peer(g.id, 'caller') p
-    cross join lateral countersign_engine.peer_proofs(p.tenant_id, p.agent_id) k
+    left join countersign_engine.relay_callers(${grantIds}::text[]) p on p.relay_grant_id = g.id
     cross join lateral (
       select coalesce(sum(r.messages), 0)::integer as messages, coalesce(sum(r.bytes), 0)::bigint as bytes from relay_usage r
       where r.tenant_id = g.tenant_id and r.relay_grant_id = g.id and r.day = ${t.now}::timestamptz::date) u
