@@ -10,7 +10,7 @@ import type { RelayHouse } from '../house.ts'
 import { admit } from './accepting/admit.ts'
 import { type Taken, takeAll } from './accepting/take.ts'
 import { APART } from './accepting/weigh.ts'
-import { Denied, type Face, problemOfDenied, throughGate } from './gate.ts'
+import { Denied, type Face, notTheirs, problemOfDenied, throughGate } from './gate.ts'
 import { judgeOut } from './out.ts'
 import type { Payload } from './payload.ts'
 import type { ApprovalRow, CardRow, MessageRow, ThreadRow } from './sql.ts'
@@ -157,10 +157,3 @@ const acceptTogether = (house: RelayHouse, all: readonly Waiting[]): Promise<(Ou
 
 const isShown = (out: Out | Problem): out is { shown: unknown } =>
   out !== APART && !(out instanceof Problem) && !(out instanceof Denied)
-
-/** What one of them brought about must not fall on the others: each goes alone then. That the store is away is everybody's. */
-function notTheirs(error: unknown): never {
-  if (error instanceof Problem && !['store_unavailable', 'read_only'].includes(error.code))
-    throw new Error('One of several messages could not be taken.', { cause: error })
-  throw error
-}

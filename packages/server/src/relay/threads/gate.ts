@@ -161,6 +161,13 @@ export async function problemOfDenied(house: RelayHouse, scope: Scope, denied: D
   return problemOf(denied.judged)
 }
 
+/** What one of them brought about must not fall on the others: each goes alone then. That the store is away is everybody's. */
+export function notTheirs(error: unknown): never {
+  if (error instanceof Problem && !['store_unavailable', 'read_only'].includes(error.code))
+    throw new Error('One of several messages could not be taken.', { cause: error })
+  throw error
+}
+
 /** Whether the transaction can go on: it was refused by a rule, and nothing of the database failed. */
 export const isSaid = (error: unknown): boolean => error instanceof Denied || error instanceof Problem
 

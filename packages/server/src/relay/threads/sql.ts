@@ -102,14 +102,21 @@ export type SendingRow = GrantedRow & {
   open_threads: number
   messages: number
 }
-/** In the tenant of the caller. `threadId`: of a follow-up; `waits`: something of it has not gone in, or never began. */
-export const findGranted = (t: Tx, scope: Scope, grantId: string, threadId: string | null) => t.maybe<
-  SendingRow & { waits: boolean }
->`
-  select ${PEER}, q.card_version, q.skills, q.last_sequence, q.open_threads, q.messages, coalesce(q.thread_skill, (
-    select m.skill from held_messages m where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = ${threadId}::text and m.starts)) as thread_skill, exists (
-    select from held_messages m where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = ${threadId}::text and (m.starts or m.state in ('asked', 'ready'))) as waits
-  from ${peerAs(grantId, 'owner')} cross join lateral countersign_engine.relay_sending(${grantId}::text, ${threadId}::text) q`
+export type OutRow = SendingRow & { waits: boolean }
+/** `threadId`: of a follow-up. */
+export type OutPlace = { grantId: string; threadId: string | null }
+/** In the tenant of the caller: of any number of messages, each by its number from 1. `waits`: something of the thread has not gone in, or never began. */
+export const findAllGranted = (t: Tx, scope: Scope, all: readonly OutPlace[]) => t.rows<OutRow & { nth: number }>`
+  select a.nth::integer, ${PEER}, q.card_version, q.skills, q.last_sequence, q.open_threads, q.messages, coalesce(q.thread_skill, (
+    select m.skill from held_messages m where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = a.thread_id and m.starts)) as thread_skill, exists (
+    select from held_messages m where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = a.thread_id and (m.starts or m.state in ('asked', 'ready'))) as waits
+  from unnest(${all.map((one) => one.grantId)}::text[], ${all.map((one) => one.threadId)}::text[]) with ordinality as a (grant_id, thread_id, nth)
+  cross join lateral countersign_engine.relay_peer(a.grant_id, 'owner') p
+  cross join lateral countersign_engine.peer_proofs(p.tenant_id, p.card_id) k
+  cross join lateral countersign_engine.relay_sending(a.grant_id, a.thread_id) q`
+
+export const findGranted = async (t: Tx, scope: Scope, grantId: string, threadId: string | null): Promise<OutRow | null> =>
+  (await findAllGranted(t, scope, [{ grantId, threadId }]))[0] ?? null
 
 type Skills = NonNullable<CardContent['extended']>['skills']
 /** As the caller of that relay grant may read them. */

@@ -1,16 +1,17 @@
 // Messages that come at the same time (relay.md R30, R57): they share a transaction, and nothing else.
 import type pg from 'pg'
 import { expect, test } from 'vitest'
-import type { House } from '#harness'
+import type { House, Person } from '#harness'
 import { systemScope } from '../../../db/scope.ts'
 import { tx } from '../../../db/tx.ts'
-import { type Loose, openRelay, type RelayTest } from '../../testing/relay.ts'
+import { type Loose, openRelay, type RelayTest, relayAgent } from '../../testing/relay.ts'
 
 // Begin and commit, credential and limits included. A caller with an account is judged in its own tenant first, and told of in its own record.
 const STRANGER = { start: 13, send: 14 }
 const CALLER = { start: 19, send: 20 }
 const IN_COMPANY = 2
 const WITH_KEYS = 12
+const BOTH_SIDES = 24
 
 const START = (relay: RelayTest, text: string, own: { token?: string; key?: string } = {}) => relay.start({ text }, own)
 
@@ -28,6 +29,12 @@ function listenIn({ db }: House): string[] {
     }) as typeof client.query
   })
   return seen
+}
+
+async function activate(owner: Pick<Person, 'post'>, text: string): Promise<void> {
+  const saved = await owner.post('/api/v1/policies', { text })
+  expect([saved.status, saved.body.errors]).toEqual([201, []])
+  expect((await owner.post(`/api/v1/policies/${saved.body.version}/activate`, {})).status).toBe(200)
 }
 
 const eventsOf = async ({ house }: RelayTest, threadId: string) =>
@@ -154,4 +161,41 @@ test('R30 a message costs the database a bounded number of statements, alone and
   expect(await many()).toBeLessThanOrEqual(24 * IN_COMPANY)
   // Their replies are begun and completed by few statements too.
   expect(await many(() => crypto.randomUUID())).toBeLessThanOrEqual(24 * IN_COMPANY + WITH_KEYS)
+  const another = await relayAgent(house, relay.bea, 'another', relay.callerTenant)
+  const agent = await relay.makeGrant({ agent: another, limits: { max_open_threads: 0 } })
+  await start(agent.token)()
+  const ofAgents = await costOf(() => Promise.all(Array.from({ length: 24 }, start(agent.token))))
+  expect(ofAgents).toBeLessThanOrEqual(24 * IN_COMPANY + BOTH_SIDES)
+})
+
+test('R71 messages that leave one tenant at once are judged together, each by itself: who is refused is refused alone, and told in that tenant alone', async () => {
+  const relay = await openRelay({ checkAnswers: false })
+  const { house, bea } = relay
+  await activate(
+    bea,
+    `@id("no-pay") forbid (principal is Agent, action == Action::"thread.start", resource) when { context.direction == "out" && context.skill == "pay" };
+@id("asks") @ask("May {agent} write?") permit (principal is Agent, action == Action::"thread.start", resource) when { context.direction == "out" && context.skill == "echo" };
+@id("rest") permit (principal is Agent, action, resource) unless { context has skill && context.skill == "echo" };
+@id("people") permit (principal is User, action, resource);`,
+  )
+  const second = await relay.makeGrant({ agent: await relayAgent(house, bea, 'second', relay.callerTenant) })
+  const tokens = [relay.grant.token, second.token]
+  const bodies = Array.from({ length: 12 }, (_, i) => ({
+    ...(i % 4 === 1
+      ? { data: { amount: 5 }, skill: 'pay' }
+      : i % 4 === 2
+        ? { text: `ask ${i}`, skill: 'echo' }
+        : { text: `in ${i}` }),
+  }))
+  const seen = listenIn(house)
+  const answers = await Promise.all(bodies.map((body, i) => relay.start(body, { token: tokens[i % 2] as string })))
+  expect(answers.map(({ status, body }) => [status, body.code ?? body.state])).toEqual(
+    bodies.map((_, i) => (i % 4 === 1 ? [403, 'policy_denied'] : [202, i % 4 === 2 ? 'awaiting_approval' : 'queued'])),
+  )
+  expect(seen.filter((text) => text.includes('relay_sending')).length).toBeLessThan(12)
+  const refused = await house.admin.rows<{ tenant: string; grant: string }>`
+    select tenant_id::text as tenant, body::json -> 'data' ->> 'relay_grant_id' as grant from events where type = 'thread.refused' order by 2`
+  expect(refused).toEqual(Array(3).fill({ tenant: relay.callerTenant, grant: second.id }))
+  const there = await house.admin.rows<{ text: string }>`select id from threads`
+  expect(there.length).toBe(6)
 })
