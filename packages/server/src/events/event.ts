@@ -82,12 +82,16 @@ export const composeEvents = (t: Tx, told: readonly Told[]): { id: string; body:
 
 async function originsOf(t: Tx, told: readonly Told[]): Promise<Map<Scope, string>> {
   const origins = new Map<Scope, string>()
-  for (const scope of new Set(told.map((one) => one.scope))) {
+  // In one order: who is seen for the first time gets a key, and of two transactions that make keys for the same people neither may have what the other waits for.
+  const scopes = [...new Set(told.map((one) => one.scope))].sort((a, b) => compare(a.actor.id, b.actor.id))
+  for (const scope of scopes) {
     const origin = await scope.origin?.(t)
     if (origin) origins.set(scope, origin)
   }
   return origins
 }
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 function writeEvent(t: Tx, { scope, type, data, options = {} }: Told, origin: string | null): EventInsert {
   const { resource = null, class: eventClass = EVENT_TYPES[type].class, before, after, decision } = options
