@@ -12,6 +12,7 @@ export const MOST_DECISIONS = 10_000
 /** Of equal questions that are allowed, one a minute and process stands for all: they would say the same to a draft. */
 const ONCE_MS = 60_000
 const MOST_REMEMBERED = 10_000
+const ONE_OF_MANY = ['task.decide', 'thread.send', 'thread.respond']
 
 const remembered = new WeakMap<Db, Map<string, number>>()
 
@@ -53,10 +54,12 @@ function isWorthKeeping({ db }: RecordHouse, t: Tx, scope: Scope, { request, out
   const seen = remembered.get(db) ?? new Map<string, number>()
   remembered.set(db, seen)
   const { principal, action, resource, context } = request
-  const { content: _, body_sha256: __, payload_hash: ___, ...said } = context
-  // Each task is decided once: those that are alike in all that was said of them stand for one another.
-  const about = action === 'task.decide' ? null : resource
-  const name = JSON.stringify([scope.tenantId, principal, action, about, said, outcome.policy_version])
+  // What a message is like is what is said of it, not how many there were before it.
+  const { content: _, body_sha256: __, payload_hash: ___, sequence: ____, relay_grant: under, ...said } = context
+  // Each task is decided once, and each thread goes on by itself: those that are alike in all that was said of them stand for one another.
+  const about = ONE_OF_MANY.includes(action) ? null : resource
+  const grant = (under as { id: string } | undefined)?.id
+  const name = JSON.stringify([scope.tenantId, principal, action, about, said, grant, outcome.policy_version])
   const last = seen.get(name)
   const now = t.now.getTime()
   if (last !== undefined && now - last < ONCE_MS && now >= last) return false
