@@ -9,11 +9,15 @@ import { liveTokens } from './sql.ts'
 // Nobody wakes it: what is open hears of its end with the next sweep, within a second.
 const topicOf = (id: string): string => `relay_token:${id}`
 
+/** A relay grant that ends, ends its threads: whoever follows one is told so by its own last frame, and cut off only where none comes. With the sweep before it, within two seconds. */
+const LAST_WORD_MS = 750
+
 type TokenWatch = (scope: Scope, fn: () => void) => () => void
 
 export function openTokenWatch(db: Db, log?: Log): TokenWatch {
   const watchers = new Map<string, { tenantId: string; fns: Set<() => void> }>()
   const due = new Set<string>()
+  const ending = new Set<string>()
   let looking = false
 
   async function look(): Promise<void> {
@@ -37,11 +41,19 @@ export function openTokenWatch(db: Db, log?: Log): TokenWatch {
     try {
       const rows = await tx(db, scope, (t) => liveTokens(t, scope, ids), { readOnly: true })
       const live = new Set(rows.map((row) => row.id))
-      for (const id of ids.filter((one) => !live.has(one))) for (const fn of [...(watchers.get(id)?.fns ?? [])]) fn()
+      for (const id of ids.filter((one) => !live.has(one) && !ending.has(one))) {
+        ending.add(id)
+        db.clock.timer(LAST_WORD_MS, () => end(id))
+      }
     } catch (error) {
       // The store is away: nothing can be read with these tokens either, and the next sweep asks again.
       log?.warn({ err: error }, 'whether relay tokens still count could not be asked')
     }
+  }
+
+  function end(id: string): void {
+    ending.delete(id)
+    for (const fn of [...(watchers.get(id)?.fns ?? [])]) fn()
   }
 
   return (scope, fn) => {

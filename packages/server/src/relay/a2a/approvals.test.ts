@@ -86,7 +86,7 @@ test.each(BINDINGS)('R91 §12.27 a refusal ends in REJECTED: %s', async (binding
   expect(ours(open.frames.at(-1)).reason).toBe('approval_denied')
 })
 
-test('R91 §12.31 natively and over A2A a thread says the same at every step', async () => {
+test('R91 §12.31 natively and over A2A a thread says the same at every step', { timeout: 90_000 }, async () => {
   const relay = await openRelay()
   const agent = { ...agentOf(relay), grant: { ...relay.grant, token: relay.caller.key } }
   const same = async (id: string, state: string) => {
@@ -96,7 +96,10 @@ test('R91 §12.31 natively and over A2A a thread says the same at every step', a
     expect(thread.state).toBe(state)
     const task = resultOf('JSONRPC', await raw(agent, 'JSONRPC', { method: 'GetTask', params: { id } }))
     expect([task.status.state, task.contextId]).toEqual([taskStateOf(thread), thread.context_id])
-    const said = [...(task.history ?? []), ...(task.status.message ? [task.status.message] : [])]
+    // While people are asked the words of the status are ours, and nobody's message.
+    const isOurs = state === 'awaiting_approval'
+    expect(Boolean(task.status.message?.parts[0].text?.includes('/tasks/'))).toBe(isOurs)
+    const said = [...(task.history ?? []), ...(task.status.message && !isOurs ? [task.status.message] : [])]
     const native = messages.data.filter((one: Loose) => one.kind !== 'artifact')
     expect(said.map((one: Loose) => one.parts)).toEqual(native.map((one: Loose) => one.parts))
     expect((task.artifacts ?? []).map((one: Loose) => [one.artifactId, one.parts])).toEqual(
@@ -127,15 +130,25 @@ test('R91 §12.31 natively and over A2A a thread says the same at every step', a
   const canceled = await start()
   await raw(agent, 'JSONRPC', { method: 'CancelTask', params: { id: canceled } })
   await same(canceled, 'closed')
+  const idle = await start()
+  await relay.house.clock.advance('7d')
+  await relay.house.server.queue.enqueueMany([{ kind: 'relay.sweep' }])
+  await relay.house.runJobs()
+  await same(idle, 'expired')
+  const bob = await relay.house.given.user({ role: 'admin' })
+  const asks = await bob.post('/api/v1/policies', { text: ASKS })
+  expect((await bob.post(`/api/v1/policies/${asks.body.version}/activate`, {})).status).toBe(200)
+  await same(await start(), 'awaiting_approval')
   const revoked = await start()
   const open = readFrames(
     await rawResponse(agentOf(relay), 'JSONRPC', { method: 'SubscribeToTask', params: { id: revoked } }),
     'JSONRPC',
   )
   await expect.poll(() => open.frames.length).toBe(1)
-  expect((await relay.house.alice.post(`/api/v1/relay-grants/${relay.grant.id}/revoke`, {})).status).toBe(200)
+  expect((await bob.post(`/api/v1/relay-grants/${relay.grant.id}/revoke`, {})).status).toBe(200)
   await open.ended
-  expect(open.frames.map(stateIn)).toEqual(['TASK_STATE_SUBMITTED', 'TASK_STATE_REJECTED'])
+  expect(open.frames.map(stateIn)).toEqual(['TASK_STATE_AUTH_REQUIRED', 'TASK_STATE_REJECTED'])
+  expect((await relay.caller.get(`/api/v1/threads/${revoked}`)).body).toMatchObject({ state: 'revoked', reason: 'grant_revoked' })
 })
 
 test.each(BINDINGS)(
