@@ -34,8 +34,9 @@ export function openStore(database: DatabaseOption, clock: Clock, log: Log): Sto
   const pool = own
     ? new pg.Pool({ connectionString: database.url, max: database.max ?? 10, application_name: 'countersign-queue' })
     : database
-  // An idle connection that breaks says so by this event; unheard, it would end the process.
-  const onError = (error: Error) => log.warn({ err: error }, 'an idle connection to the database broke')
+  // An idle connection that breaks says so by this event; unheard, it would end the process. The error carries the whole connection, which is nothing to read in a log.
+  const onError = ({ message, code }: Error & { code?: string }) =>
+    log.warn({ err: { message, ...(code === undefined ? {} : { code }) } }, 'an idle connection to the database broke')
   pool.on('error', onError)
   // And one that breaks in the same read that handed it to the next in line has nobody else to tell.
   if (own) pool.on('connect', (client) => void client.on('error', () => undefined))
