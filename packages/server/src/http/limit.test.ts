@@ -1,5 +1,5 @@
 import { Problem } from '@countersign/sdk'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { type Database, database } from '#harness'
 import { type Limits, limitHeaders, openLimits } from './limit.ts'
 import { keyring, withOverrides } from './testing/door.ts'
@@ -172,6 +172,38 @@ test('P71 what is held long is renewed and stays counted', async () => {
   }
   expect((await refusal(limits.hold('stream', 'agt_1')))?.code).toBe('concurrency_limited')
   await held.release()
+})
+
+test('R96 however much is held, one statement renews all of it, and what ends together is given back by few; another process’s and what had ended stay as they are', async () => {
+  const house = await database()
+  const many = withOverrides({ stream: { limit: 1000 } })
+  const [one, two] = [limitsOf(house, many), limitsOf(house, many, await house.open())]
+  const held = await Promise.all(Array.from({ length: 60 }, (_, i) => one.hold('stream', `agt_${i % 3}`)))
+  const theirs = await two.hold('stream', 'agt_1')
+  await house.admin.run`update buckets set leases = '{}' where key = 'stream agt_2'`
+  const query = vi.spyOn(house.db.pool, 'query')
+  const untils = () =>
+    house.admin.rows<{ key: string; held: number; renewed: number }>`
+      select key, count(holder)::int as held, (count(*) filter (where until::float8 > (extract(epoch from countersign.now()) + 85) * 1000))::int as renewed
+      from buckets left join lateral jsonb_each_text(leases) as l (holder, until) on true group by key order by key`
+
+  await house.clock.advance('31s')
+  await expect.poll(untils).toEqual([
+    { key: 'stream agt_0', held: 20, renewed: 20 },
+    { key: 'stream agt_1', held: 21, renewed: 21 },
+    { key: 'stream agt_2', held: 0, renewed: 0 },
+  ])
+  expect(query).toHaveBeenCalledTimes(1)
+
+  await Promise.all(held.map((each) => each.release()))
+  expect(query.mock.calls.length).toBeLessThanOrEqual(3)
+  expect((await untils()).map((row) => row.held)).toEqual([0, 1, 0])
+  // Nothing is held here any more, and nothing is renewed.
+  query.mockClear()
+  await house.clock.advance('31s')
+  expect(query).not.toHaveBeenCalled()
+  await theirs.release()
+  expect((await untils()).map((row) => row.held)).toEqual([0, 0, 0])
 })
 
 test('P75 rows that were idle for two windows are swept, others stay', async () => {

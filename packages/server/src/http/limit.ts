@@ -7,6 +7,7 @@ import type { Sql } from '../db/sql.ts'
 import { type Db, once } from '../db/tx.ts'
 import type { Clock } from '../std/clock.ts'
 import { BUCKETS, type Bucket, type BucketName, type Buckets, type Gcra, NAMED, type Window } from './bucket.ts'
+import { openLeases } from './leases.ts'
 import { countHere, countsHere } from './limit-here.ts'
 import {
   type BucketRow,
@@ -14,8 +15,8 @@ import {
   findBuckets,
   type Rate,
   type RateRow,
-  releaseLease,
-  renewLease,
+  releaseLeases,
+  renewLeases,
   sweepBuckets,
   type TakenRow,
   takeBackOff,
@@ -45,7 +46,6 @@ export type Limits = {
 const LEASE_MS = 90_000
 // Statements about rates that may be under way; who comes meanwhile goes with the next.
 const AT_ONCE = 2
-const RENEW_MS = 30_000
 // A row of failures outlives its longest wait by far, so that who comes back after a pause does not start from nothing.
 const FAILURES_IDLE_MS = 24 * 3_600_000
 
@@ -88,6 +88,11 @@ export function openLimits(options: { db: Db; keyring: Keyring; clock: Clock; bu
       let first = 0
       return calls.map((call) => call.map(() => taken[first++] ?? null))
     },
+  })
+
+  const keep = openLeases(clock, {
+    renew: (all) => query(renewLeases(all, LEASE_MS)),
+    release: (all) => query(releaseLeases(all)),
   })
 
   const takeAll = async (wants: Want[]): Promise<Left[]> => {
@@ -144,10 +149,7 @@ export function openLimits(options: { db: Db; keyring: Keyring; clock: Clock; bu
       const take = async () => {
         const [held] = await query(takeLease(row, holder, rule.limit, LEASE_MS))
         if (!held) throw new Problem('concurrency_limited', { bucket, limit: rule.limit, retry_after: 1 })
-        return keepLease(clock, RENEW_MS, {
-          renew: () => query(renewLease(row, holder, LEASE_MS)),
-          release: () => query(releaseLease(row, holder)),
-        })
+        return keep({ row, holder })
       }
       return unlessReadOnly([{ bucket, key }], take, () => here.hold(bucket, key))
     },
@@ -157,24 +159,6 @@ export function openLimits(options: { db: Db; keyring: Keyring; clock: Clock; bu
     },
   }
   return limits
-}
-
-/** Renews until released. A renewal that fails is tried again at the next turn: the lease lasts three of them. */
-function keepLease(clock: Clock, everyMs: number, lease: { renew(): Promise<unknown>; release(): Promise<unknown> }) {
-  let cancel: () => void = () => undefined
-  const again = () => {
-    cancel = clock.timer(everyMs, () => {
-      again()
-      lease.renew().catch(() => undefined)
-    })
-  }
-  again()
-  return {
-    async release() {
-      cancel()
-      await lease.release()
-    },
-  }
 }
 
 const rateOf = (key: string, { limit, per, burst }: Gcra): Rate => ({

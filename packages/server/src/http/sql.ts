@@ -3,6 +3,7 @@
 import type { Scope } from '../db/scope.ts'
 import { type Sql, sql } from '../db/sql.ts'
 import type { Tx } from '../db/tx.ts'
+import type { Lease } from './leases.ts'
 
 /** What a take knows of its bucket afterwards; times in milliseconds. */
 export type TakenRow = { at: number; used: number; first: number | null }
@@ -73,12 +74,24 @@ export const takeLease = (key: string, holder: string, limit: number, leaseMs: n
     where (select count(*) ${liveLeases} and held.holder <> ${holder}::text) < ${limit}::integer
   returning 1 as held`
 
-export const renewLease = (key: string, holder: string, leaseMs: number): Sql => sql`
-  update countersign.buckets set leases = leases || ${lease(holder, leaseMs)}, idle_at = ${now} + ${ms(2 * leaseMs)}
-  where key = ${key}::text and leases ? ${holder}::text`
+// Of many rows: they are locked in the order of their keys, so that two processes that renew or give back the same ones wait for each other and never in a ring. The update sees
+// each row as whoever was before it left it.
+const lockedLeases = (all: readonly Lease[]) => sql`
+  with mine as (
+    select one.key, array_agg(one.holder) as holders
+    from unnest(${all.map(({ row }) => row)}::text[], ${all.map(({ holder }) => holder)}::text[]) as one (key, holder) group by one.key
+  ), locked as (
+    select mine.* from countersign.buckets b join mine on mine.key = b.key order by b.key for update of b
+  )`
 
-export const releaseLease = (key: string, holder: string): Sql => sql`
-  update countersign.buckets set leases = leases - ${holder}::text where key = ${key}::text`
+/** What is not there any more does not come back. */
+export const renewLeases = (all: readonly Lease[], leaseMs: number): Sql => sql`${lockedLeases(all)}
+  update countersign.buckets b set idle_at = ${now} + ${ms(2 * leaseMs)}, leases = b.leases || (
+    select jsonb_object_agg(holder, ${epoch(now)} + ${leaseMs}::float8) from unnest(locked.holders) as holder where b.leases ? holder)
+  from locked where b.key = locked.key and b.leases ?| locked.holders`
+
+export const releaseLeases = (all: readonly Lease[]): Sql => sql`${lockedLeases(all)}
+  update countersign.buckets b set leases = b.leases - locked.holders from locked where b.key = locked.key`
 
 export type BegunReply = { outcome: 'begun' | 'in_flight' | 'mismatch' | 'replay'; id: string; reply: Buffer | null }
 
