@@ -102,3 +102,20 @@ test('R74 what another card declares as another type is no fact of this tenant: 
   await activate(relay.bea, when('!(context.facts has level)'))
   expect([(await words('high')).state, (await numbers(5)).code]).toEqual(['queued', 'policy_denied'])
 })
+
+test('R7 R77 a follow-up that names no skill is one of its thread’s: agreed to, it goes in with the hash that people saw', async () => {
+  const relay = await open(`@id("starts") permit (principal is Agent, action == Action::"thread.start", resource);
+@id("asks") @ask("More?") permit (principal is Agent, action == Action::"thread.send", resource) when { context.direction == "out" && context.skill == "pay" };
+${REST}`)
+  const { body: started } = await relay.pay(5)
+  expect(started.state).toBe('queued')
+  const path = `/api/v1/threads/${started.thread_id}/messages`
+  const { body: more } = await relay.bearer(relay.grant.token).post(path, { data: { amount: 6 } })
+  expect([more.state, more.approval.side]).toEqual(['awaiting_approval', 'caller'])
+  const task = (await relay.bea.get(`/api/v1/tasks/${more.approval.task_id}`)).body
+  expect(task.payload).toMatchObject({ payload_hash: more.payload_hash, context: { skill: 'pay', facts: { amount: 6 } } })
+  const answer = { type: 'accept', seen_revision: 1 }
+  expect((await relay.bea.post(`/api/v1/tasks/${more.approval.task_id}/decide`, answer)).status).toBe(200)
+  const [, went] = (await relay.caller.get(path)).body.data
+  expect(went).toMatchObject({ id: more.message_id, skill: 'pay', state: 'queued', payload_hash: more.payload_hash })
+})
