@@ -9,6 +9,7 @@ import { tellEndpoints } from '../endpoints/tell.ts'
 import type { RelayHouse, Told } from '../house.ts'
 import { withdrawWith } from '../requests/withdraw.ts'
 import { threadTopic } from '../threads/wait.ts'
+import { homeOf, partyOf } from './home.ts'
 import {
   endHeldThreadIf,
   findCallerThread,
@@ -57,19 +58,6 @@ const tellThere = (
     if (thread) await tellEndpoints(house, t, party, { ...event, thread, sequence: thread.sequence, message: null })
   })
 }
-
-/** As the caller that it came from, in the owner's tenant. */
-export const partyOf = (home: string, held: HeldRow): Scope => ({
-  ...systemScope('relay', held.owner_tenant),
-  principal: held.relay_grant_id,
-  actor: { type: 'agent', id: held.agent_id },
-  displayName: held.label,
-  relayParty: held.relay_grant_id,
-  isForeign: true,
-  relayFrom: home,
-  relaySide: 'caller',
-  relayScopes: [],
-})
 
 /** By its caller. False: it does not wait here. */
 export async function closeHeldThread(house: RelayHouse, t: Tx, scope: Scope, threadId: string): Promise<boolean> {
@@ -157,9 +145,3 @@ const endedSo = async (t: Tx, scope: Scope, threadId: string, end: HeldEnd): Pro
   const [first] = await listHeld(t, scope, threadId)
   return first?.request_id != null && first.thread_reason === end.reason && first.ended_at?.getTime() === t.now.getTime()
 }
-
-/** Of a caller with an account elsewhere; nobody else has a side that could hold anything back. */
-export const homeOf = (scope: Scope): Scope | null =>
-  scope.relaySide === 'caller' && scope.relayFrom && scope.relayFrom !== scope.tenantId
-    ? systemScope('relay', scope.relayFrom)
-    : null

@@ -5,7 +5,7 @@ import type { Tx } from '../../db/tx.ts'
 import type { RelayHouse } from '../house.ts'
 import { openPayloads, type Payload } from '../threads/payload.ts'
 import { listThreadEvents, type MessageRow, type ThreadEventRow, type ThreadRow } from '../threads/sql.ts'
-import { homeOf } from './end.ts'
+import { homeOf } from './home.ts'
 import { messageOfHeld } from './show.ts'
 import { type CallerRow, listHeld } from './sql.ts'
 

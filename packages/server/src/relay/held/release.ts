@@ -16,7 +16,8 @@ import { tellIfDenied } from '../threads/gate.ts'
 import { declared, outAbout, senderOf } from '../threads/out.ts'
 import { isWhole, openPayloads, type Payload } from '../threads/payload.ts'
 import { findCard, findGranted, type ThreadRow } from '../threads/sql.ts'
-import { endHeldThread, partyOf } from './end.ts'
+import { endHeldThread } from './end.ts'
+import { partyOf } from './home.ts'
 import { deleteHeld, findHeld, type HeldRow, listHeld, lockHeld, settleHeldIf } from './sql.ts'
 
 type Reason = NonNullable<ThreadRow['reason']>

@@ -4,7 +4,7 @@ import { across } from '../../db/across.ts'
 import type { Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
-import { homeOf } from '../held/end.ts'
+import { homeOf } from '../held/home.ts'
 import type { Message } from '../model.ts'
 import { findView, type ThreadRow } from './sql.ts'
 
