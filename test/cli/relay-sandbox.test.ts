@@ -57,6 +57,44 @@ test('R56 §12.35 relay smoke ends 0: card, signature, refusals, a thread on bot
   expect(text).toMatch(/^ok +smoke\.ready[\s\S]*^warn +smoke\.thread/m)
 })
 
+test('R56 R5 an agent’s key, and one without the scopes, is told so: smoke warns of what it could not see and ends 0, try is refused before anything is done', {
+  timeout: 120_000,
+}, async () => {
+  const { house } = await open()
+  const seenWith = async (key: string) => {
+    const seen = await runner(house, key)(['smoke', house.url, '--json'])
+    return { ...seen, warned: seen.json.findings.filter(({ status }: Loose) => status !== 'ok') }
+  }
+  const agent = await seenWith(house.agent.key)
+  expect([agent.code, agent.warned]).toMatchObject([
+    0,
+    [
+      {
+        code: 'smoke.thread',
+        status: 'warn',
+        what: expect.stringMatching(/^A person tries the sandbox, and this is the key of /),
+      },
+    ],
+  ])
+  const narrow = (await house.given.key({ kind: 'usr', name: 'narrow', scopes: ['tasks:read'] })).secret
+  const person = await seenWith(narrow)
+  expect([person.code, person.warned.map(({ code, status }: Loose) => [status, code])]).toEqual([
+    0,
+    [
+      ['warn', 'smoke.approval'],
+      ['warn', 'smoke.grant'],
+    ],
+  ])
+  const refused = await runner(house, house.agent.key)(['try', '--yes'])
+  expect([refused.code, refused.text]).toEqual([
+    2,
+    expect.stringMatching(/^countersign: A person tries it out, and this is the key of .* Sign in: countersign login --server /),
+  ])
+  const nobody = await runner(house, null)(['try', '--yes'])
+  expect([nobody.code, nobody.text]).toMatchObject([2, expect.stringContaining('nobody is signed in')])
+  expect(await house.admin.rows`select 1 from relay_grants`).toEqual([])
+})
+
 test('R5 §12.35 relay try: a card, a start, an approval that they give themselves, an answer as it comes and a close, each with its time', {
   timeout: 120_000,
 }, async () => {

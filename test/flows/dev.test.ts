@@ -170,6 +170,31 @@ test('R5 the line about the sandbox starts a thread as it is pasted, and shows t
   ])
 }, 180_000)
 
+test('R5 §12.35 in the words that `dev` prints somebody new tries the relay out and checks it, and a bare start keeps no key of a person', async () => {
+  const home = join(temporaryFolder(), 'home')
+  const dev = await startDev(home)
+  const env = { HOME: join(home, '..') }
+  const tried = countersign(['relay', 'try', '--yes'], { env })
+  expect([(await tried.ended).code, tried.stderr()]).toEqual([0, ''])
+  expect(tried.stdout()).toMatch(/ approve +task_\w+, by you\n[\s\S]* close +closed, completed\n/)
+  const smoke = countersign(['relay', 'smoke', dev.ready.url], { env })
+  expect((await smoke.ended).code).toBe(0)
+  expect(smoke.stdout()).toMatch(/^ok +smoke\.close/m)
+  expect(smoke.stdout()).not.toMatch(/^(?:warn|fail)/m)
+  expect(tried.stdout() + smoke.stdout()).not.toMatch(/cs_(?:live|test)_/)
+  expect(statSync(join(home, 'person.key')).mode & 0o777).toBe(0o600)
+  await stop(dev)
+
+  const bareHome = join(temporaryFolder(), 'home')
+  const bare = await startDev(bareHome, { args: ['--bare'] })
+  expect(existsSync(join(bareHome, 'person.key'))).toBe(false)
+  const refused = countersign(['relay', 'try', '--yes'], { env: { HOME: join(bareHome, '..') } })
+  expect([(await refused.ended).code, refused.stderr()]).toEqual([
+    2,
+    `countersign: A person tries it out, and this is the key of the agent “Development agent”. Sign in: countersign login --server ${bare.ready.url}\n`,
+  ])
+}, 180_000)
+
 test('T67 a receiver on this machine is reached from `dev`, our own port is not', async () => {
   const got: string[] = []
   const server = createServer((incoming, outgoing) => {

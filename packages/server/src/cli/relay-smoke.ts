@@ -4,6 +4,7 @@ import { CardRefused, Countersign, Problem, relay, verifyCard } from '@countersi
 import type { Command } from 'commander'
 import { type ClientFinding, fail, ok, warn } from './client-finding.ts'
 import { findingsShown } from './doctor.ts'
+import { findPerson, named } from './first-person.ts'
 import { plain, print } from './output.ts'
 import { readSession } from './session.ts'
 import type { Door } from './tasks.ts'
@@ -17,21 +18,24 @@ export function smokeCommand(group: Command, door: Door): void {
     .description('check the relay of a server from outside; more of it where you are signed in there')
     .action(async (url: string) => {
       const base = new URL(url).href.replace(/\/+$/, '')
-      const person = await personOf(door, base)
-      const findings = [...(await seenByAnybody(base)), ...(person ? await seenBy(person, base) : [unseen])]
+      const caller = await callerAt(door, base)
+      const anybody = await seenByAnybody(base)
+      const findings = [...anybody, ...(caller ? await seenByCaller(caller, base) : [unseen(NOBODY)])]
       print(door.output(), { url: base, findings }, () => findingsShown(findings))
       if (findings.some(({ status }) => status === 'fail')) process.exitCode = 20
     })
 }
 
-const unseen = warn(
-  'smoke.thread',
-  'Without somebody’s key no thread was started.',
-  'Sign in there (countersign login --server …), or set COUNTERSIGN_URL and COUNTERSIGN_KEY.',
-)
+const NOBODY = 'Without somebody’s key no thread was started.'
+const unseen = (why: string): ClientFinding =>
+  warn(
+    'smoke.thread',
+    why,
+    'Sign in there (countersign login --server …), or set COUNTERSIGN_URL and COUNTERSIGN_KEY to a key of your own.',
+  )
 
 /** Whoever the commands act as, where that is this server. */
-async function personOf(door: Door, base: string): Promise<Countersign | null> {
+async function callerAt(door: Door, base: string): Promise<Countersign | null> {
   const { session } = await readSession(base)
   if (session) return new Countersign({ url: base, key: session.key })
   const client = door.client()
@@ -49,6 +53,12 @@ async function check(code: string, look: () => Promise<string>): Promise<ClientF
   try {
     return ok(code, plain(await look()))
   } catch (error) {
+    if (error instanceof Problem && error.code === 'scope_missing')
+      return warn(
+        code,
+        `Your key may not do this: ${plain(String(error.members.needed))} is not among its scopes.`,
+        'Use a key that has it.',
+      )
     if (error instanceof Seen || error instanceof CardRefused || error instanceof Problem || error instanceof SyntaxError)
       return fail(code, plain(error.message), LOOK)
     if (error instanceof TypeError) return fail(code, 'The server does not answer.', 'Check the address, and whether it runs.')
@@ -115,6 +125,19 @@ async function seenByAnybody(base: string): Promise<ClientFinding[]> {
 }
 type Interfaces = { supportedInterfaces: { url: string; protocolVersion: string }[] }
 
+/** A thread with the sandbox is a person's to start. */
+async function seenByCaller(caller: Countersign, base: string): Promise<ClientFinding[]> {
+  try {
+    const { person, principal } = await findPerson(caller)
+    if (person) return await seenBy(person, base)
+    return [unseen(principal ? `A person tries the sandbox, and this is the key of ${plain(named(principal))}.` : NOBODY)]
+  } catch (error) {
+    // Its key counts there no more, or nothing answers, as the checks above say.
+    if (error instanceof Problem) return [unseen(`${plain(error.message)}.`)]
+    throw error
+  }
+}
+
 async function seenBy(person: Countersign, base: string): Promise<ClientFinding[]> {
   const findings: ClientFinding[] = []
   findings.push(
@@ -122,6 +145,7 @@ async function seenBy(person: Countersign, base: string): Promise<ClientFinding[
       const refused = await person
         .call('POST /agents/:slug/threads', { params: { slug: AGENT }, body: { text: 'hello' } })
         .catch((error: unknown) => error)
+      if (refused instanceof Problem && refused.code === 'scope_missing') throw refused
       must(refused instanceof Problem && refused.code === 'approval_required', 'Without a relay grant a start is not refused.')
       return 'Without a relay grant a start is `approval_required`, with the address to ask at.'
     }),

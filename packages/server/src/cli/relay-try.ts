@@ -3,6 +3,7 @@
 import { Problem, relay, verifyCard } from '@countersign/sdk'
 import type { Command } from 'commander'
 import { confirm } from './confirm.ts'
+import { mustBePerson } from './first-person.ts'
 import { plain, print, usage } from './output.ts'
 import type { Door } from './tasks.ts'
 
@@ -30,7 +31,7 @@ export function tryCommand(group: Command, door: Door): void {
 const line = ({ step, ms, text }: Step): string => `${(ms / 1000).toFixed(2).padStart(7)} s  ${step.padEnd(9)}${plain(text)}`
 
 async function tryAll(door: Door, yes: true | undefined, told: (one: Step) => void): Promise<Tried> {
-  const client = door.client()
+  const client = await mustBePerson(door.client())
   const { url } = client.settings
   const steps: Step[] = []
   const began = performance.now()

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Problem } from '@countersign/sdk'
-import { developmentKey, developmentScope } from '../../identity/development.ts'
+import { developmentKey, developmentScope, firstPersonKey } from '../../identity/development.ts'
 import { issueSetupLink } from '../../identity/setup.ts'
 import { boot, type Running } from '../../main/boot.ts'
 import { type Config, type Environment, processContext, readConfig } from '../../main/config.ts'
@@ -58,7 +58,11 @@ export async function develop({ awaithumans, bare, ...flags }: DevFlags, output:
     proxy = await besideProxy(config, given, running, openServerLog(config, { pretty: process.stderr.isTTY }).log)
     // This process is the only one, so a link of an earlier start may die: nobody could read it again.
     const link = config.setupToken ? await setupLink(running, config) : await issueSetupLink(running.server.identity)
-    const ready = { ready: true, url, setup_url: link, agent_key: key, pid: process.pid, proxy_url: proxy?.url ?? null }
+    const personKeyFile = desk && (await keepPersonKey(running, config))
+    const ready = {
+      ...{ ready: true, url, setup_url: link, agent_key: key, pid: process.pid, proxy_url: proxy?.url ?? null },
+      person_key_file: personKeyFile,
+    }
     const tried = await tryIn(running)
     writeFileSync(file, `${JSON.stringify(ready)}\n`, { mode: 0o600 })
     if (awaithumans) leave.push(announce(url, key, running.db.clock.now()))
@@ -98,6 +102,13 @@ async function listen(config: Config, lastPort: number | null, desk: Desk | null
   }
 }
 
+/** Only where the desk is, whose secrets in the same folder already let their reader answer as anybody. */
+async function keepPersonKey({ server }: Running, { home }: Config): Promise<string> {
+  const file = join(home, 'person.key')
+  await firstPersonKey(server.identity, file)
+  return file
+}
+
 /** Null where this start has no sandbox: a database that takes no writes, or policies that refuse it. */
 async function tryIn({ server }: Running) {
   try {
@@ -108,9 +119,16 @@ async function tryIn({ server }: Running) {
   }
 }
 
-type Ready = { url: string; setup_url: string | null; agent_key: string; proxy_url: string | null; sandbox: string | null }
+type Ready = {
+  url: string
+  setup_url: string | null
+  agent_key: string
+  proxy_url: string | null
+  sandbox: string | null
+}
 
-function welcome({ url, setup_url, agent_key, proxy_url, sandbox }: Ready, folder: string, hasDesk: boolean, ms: number): string {
+function welcome(ready: Ready, folder: string, hasDesk: boolean, ms: number): string {
+  const { url, setup_url, agent_key, proxy_url, sandbox } = ready
   const { file, run, text } = snippetFor(runtimeOf(folder))
   const sample = text.replace('<url>', url).trimEnd().split('\n')
   return `
@@ -119,12 +137,25 @@ function welcome({ url, setup_url, agent_key, proxy_url, sandbox }: Ready, folde
   Dashboard   ${url}
 ${setup_url ? `  Set up      ${setup_url}\n` : ''}  Agent key   ${agent_key}
 ${proxy_url ? `  Proxy       ${proxy_url}  agents' calls leave here, with credentials that they never see\n` : ''}${hasDesk ? `  Desk        ${url}/dev  its mail, a pretend Slack, webhooks, and a clock to move\n` : ''}
-  Save this as ${file}, run  ${run} , and answer it in the dashboard:
+  An agent asks you: save this as ${file}, run  ${run} , and answer it in the dashboard.
 
 ${sample.map((line) => (line === '' ? '' : `    ${line}`)).join('\n')}
 
   It finds this server by itself. From elsewhere: COUNTERSIGN_URL=${url} COUNTERSIGN_KEY=<agent key>
-${sandbox ? `  This starts a thread with an agent that comes with the server, and shows its answer:\n\n    ${sandbox}\n\n` : ''}  Ctrl-C stops everything.
+${sandbox ? `\n${sandboxLines(sandbox, hasDesk)}` : ''}
+  Ctrl-C stops everything.
 
+`
+}
+
+function sandboxLines(curl: string, hasPerson: boolean): string {
+  const whole = `  Two agents work together: all of it in a minute, with a message that you approve.
+
+    npx countersign relay try
+
+`
+  return `${hasPerson ? whole : ''}  One message to the agent that comes with the server, and its answer:
+
+    ${curl}
 `
 }
