@@ -36,7 +36,7 @@ function readYaml(text: string): { [name: string]: Node } {
   const depth = (line: string) => line.length - line.trimStart().length
   const scalar = (value: string): Node =>
     value.startsWith('[')
-      ? value.slice(1, -1).split(/,\s*/).map(scalar)
+      ? value.slice(1, -1).split(/,\s+/).map(scalar)
       : value === '{}'
         ? {}
         : /^".*"$/.test(value)
@@ -77,7 +77,7 @@ test('P19 P156 V71 in every shape what serves is read-only, without capabilities
       if (name !== 'migrate') expect([shape, name, one.read_only, one.cap_drop]).toEqual([shape, name, 'true', ['ALL']])
       if (one.image === 'countersign' && name !== 'migrate')
         expect([shape, name, one.ulimits]).toEqual([shape, name, { core: '0' }])
-      expect([shape, name, one.ports !== undefined]).toEqual([shape, name, ['countersign', 'web', 'callbacks'].includes(name)])
+      expect([shape, name, one.ports !== undefined]).toEqual([shape, name, ['countersign', 'web', 'relay', 'callbacks'].includes(name)])
       for (const port of one.ports ?? []) expect(port).toMatch(/^(127\.0\.0\.1|10\.)/)
     }
 })
@@ -118,7 +118,7 @@ test('P105 P98 P99 the firewall of the worker drops what the guard denies and no
 })
 
 for (const shape of shapes)
-  test(`P18 P19 the shape ${shape} starts with its own commands and settings, in production`, { timeout: 120_000 }, async () => {
+  test(`P18 P19 R48 the shape ${shape} starts with its own commands and settings, in production`, { timeout: 120_000 }, async () => {
     const given = await database({ empty: true })
     await migrate(given.migratorUrl)
     const home = temporaryFolder()
@@ -171,8 +171,12 @@ for (const shape of shapes)
           asked.on('error', reject).end()
         })
       const isReceiver = name === 'callbacks'
+      const isRelay = ['web', 'relay', 'countersign'].includes(name)
       await expect.poll(() => status('/readyz'), { timeout: 20_000 }).toBe(isReceiver ? 404 : 200)
       expect([name, await status('/api/v1/me')]).toEqual([name, ['web', 'countersign'].includes(name) ? 401 : 404])
+      // R48: who publishes the pages, or stands before agents of other owners, serves both faces of the relay.
+      for (const path of ['/agents/sandbox/a2a/jsonrpc', '/api/v1/agents/sandbox/threads'])
+        expect([name, path, await status(path, 'POST')]).toEqual([name, path, isRelay ? 401 : 404])
       expect([name, await status('/api/v1/callbacks/cb_1/complete', 'POST')]).toEqual([
         name,
         isReceiver || name === 'countersign' ? 400 : 404,
