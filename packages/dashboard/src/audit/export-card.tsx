@@ -11,6 +11,7 @@ import { useNow } from '../time.ts'
 import { Badge, type Tone } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
+import { Progress } from '../ui/progress.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 import { SelectField } from '../ui/select-field.tsx'
 
@@ -72,24 +73,19 @@ export function ExportCard() {
               {' · '}
               <When at={one.created_at} now={now} />
             </span>
-            {one.state === 'running' && <Progress one={one} />}
+            {one.state === 'running' && (
+              <Progress
+                label={t('Progress of {id}', { id: one.id })}
+                value={one.total === null ? null : one.written}
+                max={one.total ?? 1}
+              />
+            )}
             {one.state === 'ready' && <Save one={one} />}
             {one.error && <span className="text-sm text-danger">{one.error}</span>}
           </li>
         ))}
       </ul>
     </Card>
-  )
-}
-
-function Progress({ one }: { one: Export }) {
-  return (
-    <progress
-      className="h-2 w-full accent-accent"
-      aria-label={t('Progress of {id}', { id: one.id })}
-      max={Math.max(1, one.total ?? 1)}
-      value={one.total === null ? undefined : one.written}
-    />
   )
 }
 

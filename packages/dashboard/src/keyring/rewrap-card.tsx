@@ -3,6 +3,7 @@
 import { t } from '../text/t.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Card } from '../ui/card.tsx'
+import { Progress } from '../ui/progress.tsx'
 import type { KeyringState } from './steps.tsx'
 
 type Rewrap = KeyringState['rewraps'][number]
@@ -27,11 +28,10 @@ export function RewrapCard({ run }: { run: Rewrap }) {
       aside={run.rate !== null && <span className="text-sm text-muted">{t('{rate} a second', { rate: many(run.rate) })}</span>}
     >
       <div className="flex flex-col gap-1.5">
-        <progress
-          className="h-2 w-full accent-accent"
-          max={Math.max(run.total, 1)}
+        <Progress
+          label={t('Wraps that moved')}
           value={isDone && run.failed === 0 ? Math.max(run.total, 1) : run.done}
-          aria-label={t('Wraps that moved')}
+          max={run.total}
         />
         <p className="text-sm text-muted">
           {!isDone && run.rate && left > 0

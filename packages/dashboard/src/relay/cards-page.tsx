@@ -2,8 +2,8 @@
 import type { Card } from '@countersign/sdk'
 import { Link, useLocation } from 'wouter'
 import { api } from '../api.ts'
-import { Empty, Table, When } from '../jobs/frame.tsx'
-import { More, useList } from '../list.tsx'
+import { When } from '../jobs/frame.tsx'
+import { useList } from '../list.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
 import { t } from '../text/t.ts'
@@ -12,8 +12,8 @@ import { useTitle } from '../title.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { AgentText } from '../ui/content.tsx'
-import { Refusal } from '../ui/refusal.tsx'
 import { CardsFrame } from './frame.tsx'
+import { Named, Rows } from './lists.tsx'
 import { CardBadge, LIVE, ListingBadge, visibilityWord } from './words.tsx'
 
 export function CardsPage() {
@@ -23,11 +23,10 @@ export function CardsPage() {
   const [, go] = useLocation()
   const closed = closedTo(me, 'card.read', t('see cards'))
   const publish = closedTo(me, 'card.publish', t('publish cards'))
-  const { rows, query } = useList<Card>(
-    ['relay', 'cards'],
-    (cursor) => api.call('GET /cards', { query: { limit: 50, cursor } }),
-    { enabled: closed === undefined, ...LIVE },
-  )
+  const list = useList<Card>(['relay', 'cards'], (cursor) => api.call('GET /cards', { query: { limit: 50, cursor } }), {
+    enabled: closed === undefined,
+    ...LIVE,
+  })
   if (closed)
     return (
       <CardsFrame title={t('Our cards')}>
@@ -48,46 +47,35 @@ export function CardsPage() {
         </div>
       }
     >
-      <Refusal error={query.error} />
-      {query.isPending && <p className="text-muted">{t('Loading…')}</p>}
-      {query.data && rows.length === 0 && (
-        <Empty>
-          {t('No card yet. A card says what an agent of yours does; agents of other owners find it, and ask to be let in.')}
-        </Empty>
-      )}
-      {rows.length > 0 && (
-        <Table
-          label={t('Our cards')}
-          rows={rows}
-          id={(row) => row.id}
-          columns={[
-            {
-              name: t('Agent'),
-              cell: (row) => (
-                <span className="flex flex-col items-start">
-                  <Link href={paths.card(row.id)}>
-                    <AgentText text={row.name} />
-                  </Link>
-                  <span className="font-mono text-xs font-normal text-muted">{row.slug}</span>
-                </span>
-              ),
-            },
-            { name: t('State'), cell: (row) => <CardBadge card={row} /> },
-            {
-              name: t('Found'),
-              cell: (row) => (
-                <span className="flex flex-wrap gap-1">
-                  <ListingBadge card={row} />
-                </span>
-              ),
-            },
-            { name: t('Read by'), cell: (row) => visibilityWord(row.visibility) },
-            { name: t('Version'), right: true, cell: (row) => row.version },
-            { name: t('Changed'), cell: (row) => <When at={row.updated_at} now={now} /> },
-          ]}
-        />
-      )}
-      <More query={query} />
+      <Rows
+        label={t('Our cards')}
+        list={list}
+        none={t('No card yet. A card says what an agent of yours does; agents of other owners find it, and ask to be let in.')}
+        columns={[
+          {
+            name: t('Agent'),
+            cell: (row) => (
+              <Named below={<span className="font-mono">{row.slug}</span>}>
+                <Link href={paths.card(row.id)}>
+                  <AgentText text={row.name} />
+                </Link>
+              </Named>
+            ),
+          },
+          { name: t('State'), cell: (row) => <CardBadge card={row} /> },
+          {
+            name: t('Found'),
+            cell: (row) => (
+              <span className="flex flex-wrap gap-1">
+                <ListingBadge card={row} />
+              </span>
+            ),
+          },
+          { name: t('Read by'), cell: (row) => visibilityWord(row.visibility) },
+          { name: t('Version'), right: true, cell: (row) => row.version },
+          { name: t('Changed'), cell: (row) => <When at={row.updated_at} now={now} /> },
+        ]}
+      />
     </CardsFrame>
   )
 }

@@ -14,7 +14,8 @@ import { Dialog } from '../ui/dialog.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 import { SelectField } from '../ui/select-field.tsx'
 import { TextField } from '../ui/text-field.tsx'
-import { LIMIT_NAMES, LIMITS } from './terms.tsx'
+import { LimitFields, useLimits } from './limit-fields.tsx'
+import { LIMIT_NAMES } from './terms.tsx'
 import { OPEN_STATES, stateOf, ThreadBadge, useRelayAct } from './words.tsx'
 
 type Open = 'rotate' | 'change' | 'revoke' | null
@@ -136,9 +137,7 @@ function Rotate({ grant, onSecret }: Props & { onSecret: (token: string | null) 
 function Change({ grant, onClose }: Props) {
   const [label, setLabel] = useState(grant.label)
   const [until, setUntil] = useState(grant.ends_at?.slice(0, 10) ?? '')
-  const [limits, setLimits] = useState<Record<string, string>>(
-    Object.fromEntries(LIMIT_NAMES.map((name) => [name, grant.limits[name] === undefined ? '' : String(grant.limits[name])])),
-  )
+  const { limits, ...limitFields } = useLimits(grant.limits)
   const save = useRelayAct(
     () =>
       api.call('PATCH /relay-grants/:id', {
@@ -147,11 +146,7 @@ function Change({ grant, onClose }: Props) {
         body: {
           label,
           ends_at: until === '' ? null : `${until}T23:59:59.000Z`,
-          limits: Object.fromEntries(
-            Object.entries(limits)
-              .filter(([, value]) => value.trim() !== '')
-              .map(([name, value]) => [name, Number(value)]),
-          ),
+          limits,
         },
       }),
     onClose,
@@ -177,19 +172,7 @@ function Change({ grant, onClose }: Props) {
         error={placed.beside.get('/ends_at')}
         onChange={(event) => setUntil(event.target.value)}
       />
-      <fieldset className="grid gap-3 sm:grid-cols-2">
-        <legend className="mb-2 font-medium">{t('Limits')}</legend>
-        {LIMIT_NAMES.map((name) => (
-          <TextField
-            key={name}
-            label={LIMITS[name]}
-            inputMode="numeric"
-            value={limits[name] ?? ''}
-            error={placed.beside.get(`/limits/${name}`)}
-            onChange={(event) => setLimits({ ...limits, [name]: event.target.value })}
-          />
-        ))}
-      </fieldset>
+      <LimitFields {...limitFields} errors={placed.beside} />
       <p className="text-sm text-muted">{t('Empty: the usual limit. 0: none.')}</p>
       <Refusal error={save.error} placed={placed} />
       <div>

@@ -16,6 +16,7 @@ import { Card } from '../ui/card.tsx'
 import { AgentText } from '../ui/content.tsx'
 import { Described, type Row } from '../ui/described.tsx'
 import { visible } from '../ui/marks.ts'
+import { Progress } from '../ui/progress.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 import { RelayGrantActs } from './relay-grant-acts.tsx'
 import { StandingCard } from './standing-card.tsx'
@@ -135,14 +136,7 @@ function Bar({ name, used, limit }: { name: string; used: number; limit: number 
           {isNear && ` · ${t('nearly used up')}`}
         </span>
       </div>
-      {limit > 0 && (
-        <progress
-          className={`h-2 w-full ${isNear ? 'accent-[var(--warn)]' : 'accent-[var(--accent)]'}`}
-          aria-label={name}
-          max={limit}
-          value={Math.min(used, limit)}
-        />
-      )}
+      {limit > 0 && <Progress label={name} value={used} max={limit} tone={isNear ? 'warn' : 'accent'} />}
     </div>
   )
 }

@@ -1,10 +1,10 @@
 // Threads (relay.md R128): what agents of other owners and ours work on together, by side, without contents. What it is filtered by stands in the address.
 import type { ThreadLine } from '@countersign/sdk'
 import { type FormEvent, useState } from 'react'
-import { Link, useSearchParams } from 'wouter'
+import { Link } from 'wouter'
 import { api } from '../api.ts'
-import { Empty, Table, When } from '../jobs/frame.tsx'
-import { More, useList } from '../list.tsx'
+import { When } from '../jobs/frame.tsx'
+import { useList } from '../list.tsx'
 import { closedTo, useUser } from '../me.ts'
 import { paths } from '../paths.ts'
 import { t } from '../text/t.ts'
@@ -13,10 +13,10 @@ import { useTitle } from '../title.ts'
 import { Banner } from '../ui/banner.tsx'
 import { Button } from '../ui/button.tsx'
 import { AgentText } from '../ui/content.tsx'
-import { Refusal } from '../ui/refusal.tsx'
 import { SelectField } from '../ui/select-field.tsx'
 import { TextField } from '../ui/text-field.tsx'
 import { ThreadsFrame } from './frame.tsx'
+import { Named, Rows, useFilter } from './lists.tsx'
 import { LIVE, OPEN_STATES, reasonOf, THREAD_STATES, ThreadBadge, threadWord } from './words.tsx'
 
 const SIDES = [
@@ -28,13 +28,12 @@ export function ThreadsPage() {
   useTitle(t('Threads'))
   const me = useUser()
   const now = useNow()
-  const [search, setSearch] = useSearchParams()
-  const given = Object.fromEntries(search)
+  const { given, set } = useFilter()
   const side = given.side === 'caller' ? 'caller' : 'owner'
   const state = given.state === 'open' ? OPEN_STATES.join(',') : THREAD_STATES.find((one) => one === given.state)
   const { agent, grant } = given
   const closed = closedTo(me, 'thread.list', t('see threads'))
-  const { rows, query } = useList<ThreadLine>(
+  const list = useList<ThreadLine>(
     ['relay', 'threads', side, state, agent, grant],
     (cursor) =>
       api.call('GET /threads', {
@@ -49,8 +48,6 @@ export function ThreadsPage() {
       }),
     { enabled: closed === undefined, keep: () => true, ...LIVE },
   )
-  const set = (next: Record<string, string>) =>
-    setSearch(Object.fromEntries(Object.entries({ ...given, ...next }).filter(([, value]) => value !== '')), { replace: true })
   if (closed)
     return (
       <ThreadsFrame title={t('Threads')}>
@@ -91,11 +88,11 @@ export function ThreadsPage() {
           </Button>
         </p>
       )}
-      <Refusal error={query.error} />
-      {query.isPending && <p className="text-muted">{t('Loading…')}</p>}
-      {query.data && rows.length === 0 && (
-        <Empty>
-          {given.state || agent || grant
+      <Rows
+        label={t('Threads')}
+        list={list}
+        none={
+          given.state || agent || grant
             ? t('No thread matches.')
             : side === 'owner'
               ? t(
@@ -103,43 +100,34 @@ export function ThreadsPage() {
                 )
               : t(
                   'No thread yet. One begins when an agent of yours, with a relay grant, sends a first message to an agent of somebody else.',
-                )}
-        </Empty>
-      )}
-      {rows.length > 0 && (
-        <Table
-          label={t('Threads')}
-          rows={rows}
-          id={(row) => row.id}
-          columns={[
-            {
-              name: t('With'),
-              cell: (row) => (
-                <span className="flex flex-col items-start">
-                  <Link href={paths.thread(row.id)}>
-                    <AgentText text={row.with} />
-                  </Link>
-                  <span className="font-mono text-xs font-normal text-muted wrap-anywhere">{row.id}</span>
-                </span>
-              ),
-            },
-            { name: t('Agent'), cell: (row) => <span className="font-mono text-xs wrap-anywhere">{row.agent}</span> },
-            {
-              name: t('State'),
-              cell: (row) => (
-                <span className="flex flex-col items-start gap-1">
-                  <ThreadBadge thread={row} />
-                  {row.reason && row.ended_at !== null && <span className="text-muted">{reasonOf(row.reason)}</span>}
-                </span>
-              ),
-            },
-            { name: t('Skill'), cell: (row) => (row.skill === null ? '–' : <AgentText text={row.skill} />) },
-            { name: t('Began'), cell: (row) => <When at={row.created_at} now={now} /> },
-            { name: t('Last moved'), cell: (row) => <When at={row.updated_at} now={now} /> },
-          ]}
-        />
-      )}
-      <More query={query} />
+                )
+        }
+        columns={[
+          {
+            name: t('With'),
+            cell: (row) => (
+              <Named below={<span className="font-mono">{row.id}</span>}>
+                <Link href={paths.thread(row.id)}>
+                  <AgentText text={row.with} />
+                </Link>
+              </Named>
+            ),
+          },
+          { name: t('Agent'), cell: (row) => <span className="font-mono text-xs wrap-anywhere">{row.agent}</span> },
+          {
+            name: t('State'),
+            cell: (row) => (
+              <span className="flex flex-col items-start gap-1">
+                <ThreadBadge thread={row} />
+                {row.reason && row.ended_at !== null && <span className="text-muted">{reasonOf(row.reason)}</span>}
+              </span>
+            ),
+          },
+          { name: t('Skill'), cell: (row) => (row.skill === null ? '–' : <AgentText text={row.skill} />) },
+          { name: t('Began'), cell: (row) => <When at={row.created_at} now={now} /> },
+          { name: t('Last moved'), cell: (row) => <When at={row.updated_at} now={now} /> },
+        ]}
+      />
     </ThreadsFrame>
   )
 }

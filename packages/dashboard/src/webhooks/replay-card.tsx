@@ -9,6 +9,7 @@ import { wireWord } from '../text/wire.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
 import { Card } from '../ui/card.tsx'
+import { Progress } from '../ui/progress.tsx'
 import { Refusal } from '../ui/refusal.tsx'
 import { SelectField } from '../ui/select-field.tsx'
 import { LIVE, type Replay, useWebhookAct } from './frame.tsx'
@@ -78,12 +79,7 @@ export function ReplayCard({ of, exhausted, why: closedBy }: Props) {
               <Badge tone={one.state === 'done' ? 'good' : 'quiet'}>{wireWord(one.state)}</Badge>
             )}
           </div>
-          <progress
-            className="h-2 w-full accent-[var(--accent)]"
-            max={Math.max(1, one.total)}
-            value={one.started}
-            aria-label={t('Progress of the replay')}
-          />
+          <Progress label={t('Progress of the replay')} value={one.started} max={one.total} />
         </div>
       ))}
     </Card>
