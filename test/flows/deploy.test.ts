@@ -77,7 +77,11 @@ test('P19 P156 V71 in every shape what serves is read-only, without capabilities
       if (name !== 'migrate') expect([shape, name, one.read_only, one.cap_drop]).toEqual([shape, name, 'true', ['ALL']])
       if (one.image === 'countersign' && name !== 'migrate')
         expect([shape, name, one.ulimits]).toEqual([shape, name, { core: '0' }])
-      expect([shape, name, one.ports !== undefined]).toEqual([shape, name, ['countersign', 'web', 'relay', 'callbacks'].includes(name)])
+      expect([shape, name, one.ports !== undefined]).toEqual([
+        shape,
+        name,
+        ['countersign', 'web', 'relay', 'callbacks'].includes(name),
+      ])
       for (const port of one.ports ?? []) expect(port).toMatch(/^(127\.0\.0\.1|10\.)/)
     }
 })
@@ -118,7 +122,9 @@ test('P105 P98 P99 the firewall of the worker drops what the guard denies and no
 })
 
 for (const shape of shapes)
-  test(`P18 P19 R48 the shape ${shape} starts with its own commands and settings, in production`, { timeout: 120_000 }, async () => {
+  test(`P18 P19 R48 the shape ${shape} starts with its own commands and settings, in production`, {
+    timeout: 120_000,
+  }, async () => {
     const given = await database({ empty: true })
     await migrate(given.migratorUrl)
     const home = temporaryFolder()

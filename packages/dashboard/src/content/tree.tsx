@@ -67,7 +67,10 @@ function filtered(value: Shown, wanted: string): Shown | undefined {
   return text.toLowerCase().includes(wanted) ? value : undefined
 }
 
-function Branch({ value, inside = false }: { value: Shown; inside?: boolean }): ReactNode {
+/** Names beside their values down to here; below, there is no room for that. */
+const BESIDE = 2
+
+function Branch({ value, depth = 0 }: { value: Shown; depth?: number }): ReactNode {
   if (value === null) return <span className="text-muted">{t('none')}</span>
   if (value === true || value === false) return <span>{value ? t('yes') : t('no')}</span>
   if (value instanceof Digits) return <span className="tabular-nums wrap-anywhere">{value.text}</span>
@@ -84,7 +87,7 @@ function Branch({ value, inside = false }: { value: Shown; inside?: boolean }): 
           <li key={i} className="flex gap-3">
             <span className="text-muted tabular-nums">{i + 1}.</span>
             <div className="min-w-0 grow">
-              <Branch value={item} inside />
+              <Branch value={item} depth={depth + 1} />
             </div>
           </li>
         ))}
@@ -94,21 +97,22 @@ function Branch({ value, inside = false }: { value: Shown; inside?: boolean }): 
   if (value.get('_redacted') === true) return <span className="text-muted">{t('hidden from you')}</span>
   if (value.get('_unreadable') === true) return <span className="text-danger">{t('content unreadable')}</span>
   if (value.size === 0) return <span className="text-muted">{t('empty')}</span>
+  const isBelow = depth >= BESIDE
   return (
     <dl
-      className={`flex flex-col divide-y divide-line ${inside ? 'max-sm:mt-1 max-sm:border-l-2 max-sm:border-line max-sm:pl-3' : ''}`}
+      className={`flex flex-col divide-y divide-line ${isBelow ? 'mt-1 border-l-2 border-line pl-3' : depth > 0 ? 'max-sm:mt-1 max-sm:border-l-2 max-sm:border-line max-sm:pl-3' : ''}`}
     >
       {[...value].map(([name, member]) => (
         <div
           key={name}
-          className="group/row grid grid-cols-1 gap-x-4 py-2 first:pt-0 last:pb-0 sm:grid-cols-[minmax(6rem,30%)_1fr]"
+          className={`group/row grid grid-cols-1 gap-x-4 py-2 first:pt-0 last:pb-0 ${isBelow ? '' : 'sm:grid-cols-[minmax(6rem,30%)_1fr]'}`}
         >
           <dt className="text-muted" title={name}>
             <AgentText text={sentence(name)} />
           </dt>
           <dd className="flex min-w-0 items-start justify-between gap-2">
             <div className="min-w-0 grow">
-              <Branch value={member} inside />
+              <Branch value={member} depth={depth + 1} />
             </div>
             {isLeaf(member) && <CopyValue name={name} value={member} />}
           </dd>
@@ -178,7 +182,7 @@ const Grid = ({ rows, columns }: { rows: readonly Map<string, Shown>[]; columns:
           <tr key={i} className="border-b border-line last:border-0">
             {columns.map((name) => (
               <td key={name} className={`py-1.5 pr-4 align-top ${row.get(name) instanceof Digits ? 'tabular-nums' : ''}`}>
-                {row.has(name) ? <Branch value={row.get(name) ?? null} inside /> : null}
+                {row.has(name) ? <Branch value={row.get(name) ?? null} depth={BESIDE} /> : null}
               </td>
             ))}
           </tr>

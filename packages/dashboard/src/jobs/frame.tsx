@@ -125,7 +125,7 @@ export function Table<T>({
                     {column.cell(row)}
                   </th>
                 ) : (
-                  <td key={column.name} className={`px-4 py-2 ${column.right ? 'text-right tabular-nums' : ''}`}>
+                  <td key={column.name} className={`px-4 py-2 ${column.right ? 'text-right tabular-nums' : 'min-w-24'}`}>
                     {column.cell(row)}
                   </td>
                 ),

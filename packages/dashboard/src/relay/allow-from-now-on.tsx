@@ -61,7 +61,9 @@ function Offered({ task, asked }: { task: Task; asked: StandingAsked }) {
         <>
           <Refusal error={standing.error} />
           {draft && <StandingItem grantId={asked.grantId} one={draft} now={now} />}
-          {standing.isSuccess && !draft && <p className="text-muted">{t('It is asked about again from now on.')}</p>}
+          {standing.isSuccess && !draft && (
+            <p className="text-muted">{t('It is gone: messages like it are asked about, each one.')}</p>
+          )}
           <Link href={paths.relayGrant(asked.grantId)} className="self-start text-sm underline underline-offset-4">
             {t('All that is allowed under this relay grant')}
           </Link>

@@ -173,7 +173,11 @@ function FactsCard({ card }: { card: AgentCard }) {
     [t('Gives'), card.expected_outputs.join(', ')],
     [
       t('Messages are kept'),
-      card.retention_days === 'none' ? t('as long as the thread') : t('{count} days', { count: card.retention_days }),
+      card.retention_days === 'none'
+        ? t('as long as the thread')
+        : card.retention_days === 0
+          ? t('until the thread ends')
+          : t('{count, plural, one {# day} other {# days}}', { count: card.retention_days }),
     ],
     [t('Environment'), card.environment],
     [t('Changed'), exact(card.updated_at)],

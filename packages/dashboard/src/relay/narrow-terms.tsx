@@ -1,12 +1,13 @@
 // Giving less than what was asked (relay.md R24), as a form in place of JSON: skills, scopes, for how long, limits, and where from. What it says is the arguments that people edit;
 // the server refuses what is more.
-import { type FormEvent, useState } from 'react'
+import { type FormEvent, useId, useState } from 'react'
 import { readExact, type Shown } from '../exact.ts'
 import { t } from '../text/t.ts'
 import { Button } from '../ui/button.tsx'
 import { visible } from '../ui/marks.ts'
 import { TextField } from '../ui/text-field.tsx'
-import { LIMIT_NAMES, LIMITS, SCOPES } from './terms.tsx'
+import { LimitFields, useLimits } from './limit-fields.tsx'
+import { SCOPES } from './terms.tsx'
 import type { Terms } from './terms-asked.ts'
 
 const DAY = 86_400
@@ -18,10 +19,9 @@ export function NarrowTerms({ asked, onEdited }: Props) {
   const [named, setNamed] = useState('')
   const [scopes, setScopes] = useState(asked.scopes)
   const [days, setDays] = useState(String(asked.expires_in_seconds / DAY))
-  const [limits, setLimits] = useState<Record<string, string>>(
-    Object.fromEntries(LIMIT_NAMES.map((name) => [name, asked.limits[name] === undefined ? '' : String(asked.limits[name])])),
-  )
+  const { limits, ...limitFields } = useLimits(asked.limits)
   const [addresses, setAddresses] = useState(asked.bind.addresses?.join(', ') ?? '')
+  const [lasting, setLasting] = useState(asked.lasting === true)
   const onSubmit = (event: FormEvent) => {
     event.preventDefault()
     const own = list(named)
@@ -29,18 +29,16 @@ export function NarrowTerms({ asked, onEdited }: Props) {
       skills: asked.skills === null ? (own.length > 0 ? own : null) : skills,
       scopes,
       expires_in_seconds: Math.round(Number(days) * DAY),
-      limits: Object.fromEntries(
-        Object.entries(limits)
-          .filter(([, value]) => value.trim() !== '')
-          .map(([name, value]) => [name, Number(value)]),
-      ),
+      limits,
       bind: { ...asked.bind, addresses: list(addresses).length > 0 ? list(addresses) : null },
+      ...(asked.lasting === undefined ? {} : { lasting }),
     }
     const shown = readExact(JSON.stringify(terms))
     if (shown instanceof Map) onEdited(shown)
   }
   return (
     <form onSubmit={onSubmit} noValidate className="flex flex-col gap-4">
+      {asked.lasting !== undefined && <Lasting checked={lasting} onChange={setLasting} />}
       {asked.skills === null ? (
         <TextField
           label={t('Skills')}
@@ -64,18 +62,7 @@ export function NarrowTerms({ asked, onEdited }: Props) {
         value={days}
         onChange={(event) => setDays(event.target.value)}
       />
-      <fieldset className="grid gap-3 sm:grid-cols-2">
-        <legend className="mb-1 font-medium">{t('Limits')}</legend>
-        {LIMIT_NAMES.map((name) => (
-          <TextField
-            key={name}
-            label={LIMITS[name]}
-            inputMode="numeric"
-            value={limits[name] ?? ''}
-            onChange={(event) => setLimits({ ...limits, [name]: event.target.value })}
-          />
-        ))}
-      </fieldset>
+      <LimitFields {...limitFields} />
       <TextField
         label={t('Only from these addresses')}
         hint={t('Addresses or networks with commas between. Empty: from anywhere.')}
@@ -92,6 +79,24 @@ export function NarrowTerms({ asked, onEdited }: Props) {
         </Button>
       </div>
     </form>
+  )
+}
+
+/** Of a request that came with a message: agreed to, that alone goes in, unless this is ticked (R103). */
+function Lasting({ checked, onChange }: { checked: boolean; onChange: (checked: boolean) => void }) {
+  const hint = useId()
+  return (
+    <div className="flex flex-col gap-1">
+      <label className="flex items-center gap-2 font-medium">
+        <input type="checkbox" checked={checked} aria-describedby={hint} onChange={(event) => onChange(event.target.checked)} />
+        {t('Let the two stay connected')}
+      </label>
+      <p id={hint} className="text-sm text-muted">
+        {t(
+          'Ticked, the agent may start more threads on these terms. Not ticked, this message and its thread are all that is let in.',
+        )}
+      </p>
+    </div>
   )
 }
 

@@ -1,6 +1,6 @@
 // How the page reads a thread: a session may not, so it mints a thread token (relay.md R38), keeps it in memory while the page is open, and follows the thread's own stream. Each
 // event only says that the thread is to be read again. The token is shown nowhere and stored nowhere.
-import { createClient, relay, type ThreadArtifact, type ThreadEvent, type ThreadMessage } from '@countersign/sdk'
+import { createClient, Problem, relay, type ThreadArtifact, type ThreadEvent, type ThreadMessage } from '@countersign/sdk'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { api } from '../api.ts'
@@ -29,10 +29,13 @@ const useReader = (id: string, enabled: boolean) =>
     // Who leaves the page leaves the token.
     gcTime: 0,
     staleTime: Number.POSITIVE_INFINITY,
-    refetchInterval: ANEW_MS,
+    refetchInterval: ({ state }) => (isYetToBegin(state.error) ? POLL_MS : ANEW_MS),
     refetchIntervalInBackground: true,
     retry: false,
   })
+
+/** Of a thread whose first message asks for its relay grant: nobody mints a token for it until people have agreed. */
+export const isYetToBegin = (error: unknown): boolean => error instanceof Problem && error.code === 'scope_missing'
 
 async function openReader(id: string): Promise<Reader> {
   const { side, thread_access_token: key } = await api.call('POST /threads/:id/access-tokens', { params: { id }, body: {} })

@@ -1,4 +1,5 @@
-// One standing permission (relay.md R79): what it lets pass without asking, until when and as of which version of the policies, and the click that puts it in force or takes it back.
+// One standing permission (relay.md R79): what it lets pass without asking, until when and as of which version of the policies, and the click that puts it in force, sets it aside or takes it
+// back.
 import type { StandingPermission } from '@countersign/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from 'wouter'
@@ -39,7 +40,7 @@ export function StandingItem({ grantId, one, now }: Props) {
   const { run, dialog } = useStepUp()
   const params = { id: grantId, pid: one.id }
   const activate = useRelayAct(() => run(() => api.call('POST /relay-grants/:id/standing-permissions/:pid/activate', { params })))
-  const revoke = useRelayAct(() => api.call('DELETE /relay-grants/:id/standing-permissions/:pid', { params }))
+  const revoke = useRelayAct(() => run(() => api.call('DELETE /relay-grants/:id/standing-permissions/:pid', { params })))
   const closed = closedTo(me, 'policy.activate', t('put policies in force'))
   const isLate = one.until !== null && Date.parse(one.until) <= now
   const state = STATE[one.state]
@@ -58,7 +59,7 @@ export function StandingItem({ grantId, one, now }: Props) {
       </details>
       <Refusal error={activate.error ?? revoke.error} />
       {one.state === 'draft' && (
-        <div>
+        <div className="flex flex-wrap gap-2">
           <Button
             small
             tone="primary"
@@ -67,6 +68,9 @@ export function StandingItem({ grantId, one, now }: Props) {
             onClick={() => activate.mutate(undefined)}
           >
             {t('Put it in force')}
+          </Button>
+          <Button small tone="quiet" reason={closed} busy={revoke.isPending} onClick={() => revoke.mutate(undefined)}>
+            {t('Set it aside')}
           </Button>
         </div>
       )}

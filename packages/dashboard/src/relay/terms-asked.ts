@@ -8,6 +8,8 @@ export type Terms = {
   expires_in_seconds: number
   limits: Record<string, number>
   bind: { addresses: string[] | null; dpop_jkt: string | null }
+  /** Of a request that came with a message: whether more than this message is let in. */
+  lasting?: boolean
 }
 
 /** The action whose arguments these are. */

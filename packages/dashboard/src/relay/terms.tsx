@@ -27,7 +27,8 @@ export const LIMIT_NAMES = Object.keys(LIMITS) as (keyof RelayLimits)[]
 
 /** 90 days, 12 h. */
 export function lifetime(seconds: number): string {
-  if (seconds % 86_400 === 0 || seconds > 172_800) return t('{count} days', { count: Math.round(seconds / 86_400) })
+  if (seconds % 86_400 === 0 || seconds > 172_800)
+    return t('{count, plural, one {# day} other {# days}}', { count: Math.round(seconds / 86_400) })
   return t('{count} h', { count: Math.round(seconds / 360) / 10 })
 }
 

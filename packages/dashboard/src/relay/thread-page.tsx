@@ -18,7 +18,7 @@ import { Described, type Row } from '../ui/described.tsx'
 import { visible } from '../ui/marks.ts'
 import { Refusal } from '../ui/refusal.tsx'
 import { Artifacts, Conversation } from './conversation.tsx'
-import { type LiveState, type Reader, type Side, useThread } from './reading.ts'
+import { isYetToBegin, type LiveState, type Reader, type Side, useThread } from './reading.ts'
 import { callWord, Ringing, rings, ringsNext, ringsUntil } from './ringing.tsx'
 import { nextOf } from './story.ts'
 import { ThreadAnswer } from './thread-answer.tsx'
@@ -56,12 +56,33 @@ function Read({ id }: { id: string }) {
     return error ? (
       <>
         <PageTitle title={t('Thread')} />
-        <Refusal error={error} />
+        {isYetToBegin(error) ? <FirstMessage id={id} error={error} /> : <Refusal error={error} />}
       </>
     ) : (
       <p className="text-muted">{t('Loading…')}</p>
     )
   return <Whole view={view} reader={reader} thread={thread} />
+}
+
+/** A first message that asks for its relay grant (R103): until somebody has agreed, there is a request to see and no thread to read. */
+function FirstMessage({ id, error }: { id: string; error: unknown }) {
+  const query = useQuery({
+    queryKey: ['relay', 'requests', 'of-thread', id],
+    queryFn: async () =>
+      (await api.call('GET /connection-requests', { query: { side: 'caller', state: 'pending', limit: 100 } })).data,
+    ...LIVE,
+  })
+  const request = query.data?.find((one) => one.thread_id === id)
+  if (query.isPending) return <p className="text-muted">{t('Loading…')}</p>
+  if (!request) return <Refusal error={query.error ?? error} />
+  return (
+    <Banner tone="info">
+      {t('Its first message asks for a relay grant. The thread can be read here once people of the owner have agreed.')}{' '}
+      <Link href={paths.connectionRequest(request.id)} className="underline underline-offset-4">
+        {t('The connection request')}
+      </Link>
+    </Banner>
+  )
 }
 
 function Whole({ view, reader, thread }: { view: View; reader: Reader; thread: Shown }) {

@@ -61,10 +61,12 @@ function Waiting() {
   })
   const rows = inboxes.flatMap(({ data }) => data ?? []).sort((a, b) => b.age_seconds - a.age_seconds)
   const isRead = cards.data !== undefined && inboxes.every(({ isPending }) => !isPending)
+  const error = cards.error ?? inboxes.find((one) => one.error)?.error
   return (
     <section className="flex flex-col gap-3" aria-label={t('Messages that wait for a person')}>
       <h2 className="text-lg font-semibold">{t('Messages that wait for a person')}</h2>
-      <Refusal error={cards.error ?? inboxes.find(({ error }) => error)?.error} />
+      <Refusal error={error} />
+      {!isRead && !error && <p className="text-muted">{t('Loading…')}</p>}
       {isRead && rows.length === 0 && <Empty>{t('None. What cannot be delivered to an agent of yours is shown here.')}</Empty>}
       {rows.length > 0 && (
         <Table

@@ -90,7 +90,7 @@ export function DeliveryTable({ rows, now, withEndpoint }: { rows: Delivery[]; n
     name: t('To'),
     cell: (row: Delivery) =>
       row.endpoint_id ? (
-        <Link href={paths.webhook(row.endpoint_id)} className="font-mono text-xs wrap-anywhere">
+        <Link href={paths.webhook(row.endpoint_id)} className="inline-block min-w-40 font-mono text-xs wrap-anywhere">
           {row.endpoint_id}
         </Link>
       ) : (
