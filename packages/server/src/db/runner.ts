@@ -6,6 +6,8 @@ import type { Tx } from './tx.ts'
 export type Runner = {
   /** Whether one more of this lane would be begun: asked before its job is written, which then comes later. */
   hasRoom(lane: string): boolean
+  /** The same for several that one transaction writes: each yes takes a place from those that are asked for after it. */
+  rooms(): (lane: string) => boolean
   /** Begins the work once the transaction has committed. */
   offer(t: Tx, lane: string, work: (signal: AbortSignal) => Promise<unknown>): void
   /** Nothing more is begun; what runs is told to leave, and waited for. */
@@ -30,8 +32,22 @@ export function openRunner({ most, mostOfLane, log }: { most: number; mostOfLane
     }
   }
 
+  function rooms(): (lane: string) => boolean {
+    const given = new Map<string, number>()
+    let all = 0
+    return (lane) => {
+      const own = given.get(lane) ?? 0
+      const isFree = running.size + all < most && (lanes.get(lane) ?? 0) + own < mostOfLane
+      if (leave.signal.aborted || !isFree) return false
+      given.set(lane, own + 1)
+      all++
+      return true
+    }
+  }
+
   return {
-    hasRoom: (lane) => !leave.signal.aborted && running.size < most && (lanes.get(lane) ?? 0) < mostOfLane,
+    hasRoom: (lane) => rooms()(lane),
+    rooms,
     offer(t, lane, work) {
       t.afterCommit(() => {
         if (leave.signal.aborted) return

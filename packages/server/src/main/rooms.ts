@@ -201,7 +201,7 @@ export type Rooms = {
 
 const JOBS_AT_ONCE = 16
 /** Of what the relay accepts, without the queue; what is beyond waits for its job. */
-const RUNS = { most: 64, mostOfLane: 25 }
+const RUNS = { most: 256, mostOfLane: 100 }
 const GRACE = '10s'
 
 /** A fact has one type in a tenant, whether a provider of it declares it or a card; where both do, whoever came second was refused. */

@@ -7,8 +7,8 @@ import { isEnded } from '../model.ts'
 import { openPayloads } from '../threads/payload.ts'
 import { linksOf, showMessage, showThread } from '../threads/show.ts'
 import { listUndelivered, lockThread, type MessageRow, type ThreadRow } from '../threads/sql.ts'
-import type { DeliveryHouse } from './house.ts'
-import { eventOf, findPushed, findSending, forgetSendings, insertSending, type Mode, threadsWithWaiting } from './sql.ts'
+import type { DeliveryHouse, Telling } from './house.ts'
+import { eventOf, findPushed, findSending, forgetSendings, insertSendings, type Mode, threadsWithWaiting } from './sql.ts'
 import { openUpstream } from './upstream/sql.ts'
 
 export const CALL = 'relay.call'
@@ -32,7 +32,12 @@ export const followDeliveries =
     for (const one of told)
       if (one.type === 'thread.queued' || (LETS_GO.includes(one.type) && one.message?.side === 'caller'))
         going.set(one.thread.id, { ...one, ...going.get(one.thread.id) })
-    for (const { thread, waitMs, ...told } of going.values()) await sendWaiting(house, t, scope, thread, { waitMs, ...told })
+    await sendWaiting(
+      house,
+      t,
+      scope,
+      [...going.values()].map(({ thread, ...just }) => ({ thread, just })),
+    )
     const ended = told.filter(({ thread, type }) => isEnded(thread.state) && type === `thread.${thread.state}`)
     for (const { thread_id } of await openUpstream(
       t,
@@ -56,28 +61,55 @@ async function takeBack(house: DeliveryHouse, t: Tx, scope: Scope, gone: readonl
 /** What told of it, where it was just accepted: its event, and how long its caller waits for the answer. */
 type Just = { id: string; message: MessageRow | null; waitMs?: number | undefined }
 
-export async function sendWaiting(
-  house: DeliveryHouse,
-  t: Tx,
-  scope: Scope,
-  thread: ThreadRow,
-  just: Just | null,
-): Promise<void> {
-  if (isEnded(thread.state) || thread.state === 'awaiting_approval') return
-  const { delivery_mode: mode } = thread
-  if (mode === 'inbox') return
-  const waiting = isFirst(thread, just) ? [just.message] : await listUndelivered(t, scope, [thread.id])
-  const held = waiting.findIndex(({ state }) => state === 'held')
-  for (const message of (held < 0 ? waiting : waiting.slice(0, held)).filter(({ state }) => state === 'queued')) {
-    const waitMs = message === waiting.at(-1) ? just?.waitMs : undefined
-    const isOffered = mode === 'a2a' && (house.runner?.hasRoom(thread.card_id) ?? false)
-    const runsUntil = isOffered ? new Date(t.now.getTime() + OFFERED_MS) : null
-    if ((await insertSending(t, scope, message, mode, runsUntil)) === 0) continue
-    const eventId = just?.message?.id === message.id ? just.id : null
-    if (mode === 'push') await deliver(house, t, scope, thread, message, eventId, waitMs)
-    else await enqueueCall(t, scope, message, runsUntil)
-    if (isOffered) house.runner?.offer(t, thread.card_id, (signal) => house.call(scope.tenantId, message, signal))
+/** Threads of which something may go, each once; `just`: what was accepted in it a moment ago. */
+type Ready = { thread: ThreadRow; just: Just | null }
+type Sending = {
+  thread: ThreadRow
+  message: MessageRow
+  mode: 'push' | 'a2a'
+  /** What told of it. */
+  toldBy: string | null
+  waitMs: number | undefined
+  /** Until when this process has it to itself; null: it leaves it to the job. */
+  runsUntil: Date | null
+}
+
+export async function sendWaiting(house: DeliveryHouse, t: Tx, scope: Scope, all: readonly Ready[]): Promise<void> {
+  const going = await goingOf(house, t, scope, all)
+  if (going.length === 0) return
+  const rows = going.map(({ message, mode, runsUntil }) => ({ message, mode, runsUntil }))
+  const begun = new Set((await insertSendings(t, scope, rows)).map(({ message_id }) => message_id))
+  const fresh = going.filter(({ message }) => begun.has(message.id))
+  const pushed = fresh.filter(({ mode }) => mode === 'push')
+  if (pushed.length > 0) await deliver(house, t, scope, pushed)
+  for (const { thread, message, mode, runsUntil } of fresh) {
+    if (mode !== 'a2a') continue
+    await enqueueCall(t, scope, message, runsUntil)
+    if (runsUntil) house.runner?.offer(t, thread.card_id, (signal) => house.call(scope.tenantId, message, signal))
   }
+}
+
+/** What of these threads may go now, in its order; behind one that people are asked about nothing does. */
+async function goingOf(house: DeliveryHouse, t: Tx, scope: Scope, all: readonly Ready[]): Promise<Sending[]> {
+  const open = all.filter(
+    ({ thread: { state, delivery_mode } }) => !isEnded(state) && state !== 'awaiting_approval' && delivery_mode !== 'inbox',
+  )
+  const ids = open.flatMap(({ thread, just }) => (isFirst(thread, just) ? [] : [thread.id]))
+  const left = ids.length === 0 ? [] : await listUndelivered(t, scope, ids)
+  const hasRoom = house.runner?.rooms() ?? (() => false)
+  return open.flatMap(({ thread, just }) => {
+    const waiting = isFirst(thread, just) ? [just.message] : left.filter(({ thread_id }) => thread_id === thread.id)
+    const held = waiting.findIndex(({ state }) => state === 'held')
+    return (held < 0 ? waiting : waiting.slice(0, held))
+      .filter(({ state }) => state === 'queued')
+      .map((message): Sending => {
+        const mode = thread.delivery_mode as 'push' | 'a2a'
+        const toldBy = just?.message?.id === message.id ? just.id : null
+        const waitMs = message === waiting.at(-1) ? just?.waitMs : undefined
+        const runsUntil = mode === 'a2a' && hasRoom(thread.card_id) ? new Date(t.now.getTime() + OFFERED_MS) : null
+        return { thread, message, mode, toldBy, waitMs, runsUntil }
+      })
+  })
 }
 
 /** Nothing else was ever sent to it. */
@@ -97,32 +129,30 @@ export const enqueueCall = (t: Tx, scope: Scope, message: Pick<MessageRow, 'id' 
     ...(at ? { runAt: at } : {}),
   })
 
-async function deliver(
-  house: DeliveryHouse,
-  t: Tx,
-  scope: Scope,
-  thread: ThreadRow,
-  message: MessageRow,
-  toldBy: string | null,
-  waitMs: number | undefined,
-): Promise<void> {
-  const eventId = toldBy ?? (await eventOf(t, scope, message))?.id
-  const payload = (await openPayloads(house, t, scope, [message])).get(message.id)
-  // What is gone is nobody's to send; the inbox says so.
-  if (!eventId || !payload) return
-  const shown = showMessage(message, payload, t.now)
-  const { parts: _parts, metadata: _metadata, ...envelope } = shown
-  await house.deliveries.deliver(t, scope, {
-    ...{ eventId, type: 'message.accepted', side: 'owner', subjects: [thread.card_id], key: thread.id },
-    ...{ messageId: message.id, relayGrantId: thread.relay_grant_id, sealedUnder: message.subject as string },
-    ...(waitMs === undefined ? {} : { waitMs }),
-    data: (form) => ({
-      agent: thread.slug,
-      thread: threadOf(house, thread),
-      message: form === 'thin' ? envelope : shown,
-      links: linksOf(house.origin(), thread),
-    }),
-  })
+async function deliver(house: DeliveryHouse, t: Tx, scope: Scope, all: readonly Sending[]): Promise<void> {
+  const messages = all.map(({ message }) => message)
+  const payloads = await openPayloads(house, t, scope, messages)
+  const tellings: Telling[] = []
+  for (const { thread, message, toldBy, waitMs } of all) {
+    const eventId = toldBy ?? (await eventOf(t, scope, message))?.id
+    const payload = payloads.get(message.id)
+    // What is gone is nobody's to send; the inbox says so.
+    if (!eventId || !payload) continue
+    const shown = showMessage(message, payload, t.now)
+    const { parts: _parts, metadata: _metadata, ...envelope } = shown
+    tellings.push({
+      ...{ eventId, type: 'message.accepted', side: 'owner', subjects: [thread.card_id], key: thread.id },
+      ...{ messageId: message.id, relayGrantId: thread.relay_grant_id, sealedUnder: message.subject as string },
+      ...(waitMs === undefined ? {} : { waitMs }),
+      data: (form) => ({
+        agent: thread.slug,
+        thread: threadOf(house, thread),
+        message: form === 'thin' ? envelope : shown,
+        links: linksOf(house.origin(), thread),
+      }),
+    })
+  }
+  if (tellings.length > 0) await house.deliveries.deliverAll(t, scope, tellings)
 }
 
 function threadOf(house: DeliveryHouse, thread: ThreadRow) {
@@ -149,7 +179,7 @@ export async function moveWaiting(house: DeliveryHouse, t: Tx, scope: Scope, car
         await house.deliveries.cancel(t, scope, id, 'owner', others)
         await forgetSendings(t, scope, others)
       }
-      await sendWaiting(house, t, scope, thread, null)
+      await sendWaiting(house, t, scope, [{ thread, just: null }])
     }
     const last = found.at(-1)
     if (!last || found.length < THREADS_AT_ONCE) return

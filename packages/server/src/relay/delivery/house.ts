@@ -48,7 +48,7 @@ export type Deliveries = {
   ): Promise<{ endpoint: ShownEndpoint; secret: string | null }>
   list(t: Tx, scope: Scope, binding: Binding): Promise<ShownEndpoint[]>
   remove(t: Tx, scope: Scope, binding: Binding, which: 'all'): Promise<number>
-  deliver(t: Tx, scope: Scope, told: Telling): Promise<{ id: string }[]>
+  deliverAll(t: Tx, scope: Scope, all: readonly Telling[]): Promise<{ id: string }[][]>
   /** One signed request to each endpoint of a card; what came of it reaches `settled`. */
   ping(t: Tx, scope: Scope, binding: Binding): Promise<{ id: string }[]>
   cancel(t: Tx, scope: Scope, key: string, side: Side, messageIds?: readonly string[] | null): Promise<number>

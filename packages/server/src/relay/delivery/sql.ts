@@ -50,18 +50,23 @@ export const findPushed = async (
   select message_id, thread_id from message_sendings
   where tenant_id = ${scope.tenantId}::uuid and message_id = any (${messageIds}::text[]) and mode = 'push' order by message_id`
 
-/** Zero rows: it is on its way already. */
-export const insertSending = (
+/** Answers those that were not on their way already. */
+export const insertSendings = (
   t: Tx,
   scope: Scope,
-  message: Pick<MessageRow, 'id' | 'thread_id' | 'relay_grant_id'>,
-  mode: 'push' | 'a2a',
-  runsUntil: Date | null,
-) => t.run`
+  all: readonly {
+    message: Pick<MessageRow, 'id' | 'thread_id' | 'relay_grant_id'>
+    mode: 'push' | 'a2a'
+    runsUntil: Date | null
+  }[],
+) => t.rows<{ message_id: string }>`
   insert into message_sendings (message_id, tenant_id, thread_id, relay_grant_id, mode, runs_until, created_at)
-  values (${message.id}::text, ${scope.tenantId}::uuid, ${message.thread_id}::text, ${message.relay_grant_id}::text, ${mode}::text,
-    ${runsUntil}::timestamptz, ${t.now}::timestamptz)
-  on conflict (tenant_id, message_id) do nothing`
+  select x.message_id, ${scope.tenantId}::uuid, x.thread_id, x.relay_grant_id, x.mode, x.runs_until, ${t.now}::timestamptz
+  from unnest(${all.map(({ message }) => message.id)}::text[], ${all.map(({ message }) => message.thread_id)}::text[],
+    ${all.map(({ message }) => message.relay_grant_id)}::text[], ${all.map(({ mode }) => mode)}::text[],
+    ${all.map(({ runsUntil }) => runsUntil)}::timestamptz[]) as x (message_id, thread_id, relay_grant_id, mode, runs_until)
+  on conflict (tenant_id, message_id) do nothing
+  returning message_id`
 
 export const forgetSendings = (t: Tx, scope: Scope, messageIds: readonly string[]) => t.run`
   delete from message_sendings where tenant_id = ${scope.tenantId}::uuid and message_id = any (${messageIds}::text[])`
@@ -77,14 +82,43 @@ export const takenMessage = (scope: Scope, id: string, by: 'push' | 'a2a', hash:
     claimed_until = ${until}::timestamptz, next_attempt_at = null
   where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and side = 'caller'
     and (state in ('queued', 'exhausted') or (state = 'delivering' and claimed_by = ${by}::text))`
-export const takeMessage = (t: Tx, scope: Scope, id: string, by: 'push' | 'a2a', hash: Buffer, until: Date) =>
-  t.run`${takenMessage(scope, id, by, hash, until)}`
+
+/** The same of many, each with a fence of its own. */
+export const takeMessages = (
+  t: Tx,
+  scope: Scope,
+  by: 'push' | 'a2a',
+  all: readonly { id: string; hash: Buffer }[],
+  until: Date,
+) => t.rows<{ id: string }>`
+  update messages m set state = 'delivering', state_reason = null, attempts = m.attempts + 1, claim_hash = x.hash, claimed_by = ${by}::text,
+    claimed_until = ${until}::timestamptz, next_attempt_at = null
+  from unnest(${all.map(({ id }) => id)}::text[], ${all.map(({ hash }) => hash)}::bytea[]) as x (id, hash)
+  where m.tenant_id = ${scope.tenantId}::uuid and m.id = x.id and m.side = 'caller'
+    and (m.state in ('queued', 'exhausted') or (m.state = 'delivering' and m.claimed_by = ${by}::text))
+  returning m.id`
 
 /** With the fence of whoever took it last. */
 export type FencedRow = MessageRow & { claim_hash: Buffer | null }
-export const findFenced = (t: Tx, scope: Scope, threadId: string, id: string) => t.maybe<FencedRow>`
-  select ${MESSAGE}, m.claim_hash from messages m
-  where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = ${threadId}::text and m.id = ${id}::text`
+export const findFenced = (t: Tx, scope: Scope, ids: readonly string[]) => t.rows<FencedRow>`
+  select ${MESSAGE}, m.claim_hash from messages m where m.tenant_id = ${scope.tenantId}::uuid and m.id = any (${ids}::text[])`
+
+/** Of these relay grants those by which something may still go on its way. */
+export const findOpenGrants = (t: Tx, scope: Scope, ids: readonly string[]) => t.rows<{ id: string }>`
+  select id from relay_grants where tenant_id = ${scope.tenantId}::uuid and id = any (${ids}::text[]) and state = 'active'
+    and coalesce(expires_at > ${t.now}::timestamptz, true)`
+
+export const insertReplyTokens = (
+  t: Tx,
+  scope: Scope,
+  all: readonly { id: string; thread_id: string; relay_grant_id: string; hash: Buffer }[],
+  expiresAt: Date,
+) => t.run`
+  insert into thread_tokens (id, tenant_id, thread_id, relay_grant_id, side, token_hash, minted_by, first_minted_at, created_at, expires_at)
+  select x.id, ${scope.tenantId}::uuid, x.thread_id, x.relay_grant_id, 'owner', x.hash, ${scope.actor.id}::text, ${t.now}::timestamptz,
+    ${t.now}::timestamptz, ${expiresAt}::timestamptz
+  from unnest(${all.map(({ id }) => id)}::text[], ${all.map(({ thread_id }) => thread_id)}::text[],
+    ${all.map(({ relay_grant_id }) => relay_grant_id)}::text[], ${all.map(({ hash }) => hash)}::bytea[]) as x (id, thread_id, relay_grant_id, hash)`
 
 export const threadsWithWaiting = (t: Tx, scope: Scope, cardId: string, after: string, limit: number) => t.rows<{ id: string }>`
   select distinct m.thread_id as id from messages m

@@ -5,6 +5,7 @@ import type { Rotation } from '../endpoints/secret.ts'
 import type { WebhooksHouse } from '../house.ts'
 import {
   cancelBound,
+  deliverAll,
   deliveriesAbout,
   deliverTo,
   forgetBound,
@@ -28,6 +29,7 @@ export const openBound = (house: WebhooksHouse) => ({
   rotate: (t: Tx, scope: Scope, binding: Binding, id: string, input: Rotation & { secret?: string }) =>
     rotateBound(house, t, scope, binding, id, input),
   deliver: (t: Tx, scope: Scope, told: Telling) => deliverTo(house, t, scope, told),
+  deliverAll: (t: Tx, scope: Scope, all: readonly Telling[]) => deliverAll(house, t, scope, all),
   ping: (t: Tx, scope: Scope, binding: Binding) => pingBound(house, t, scope, binding),
   cancel: cancelBound,
   forget: forgetBound,

@@ -22,6 +22,7 @@ import {
   findListeners,
   forgetAbout,
   insertBoundDeliveries,
+  type Letters,
   type Listener,
   listAbout,
   lockAbout,
@@ -53,40 +54,72 @@ export type Telling = {
   only?: readonly string[]
 }
 
-/** Answers the deliveries that came of it. */
-export async function deliverTo(
+/** Answers the deliveries that came of these, each in the place of what it tells. */
+export async function deliverAll(
+  house: WebhooksHouse,
+  t: Tx,
+  scope: Scope,
+  all: readonly Telling[],
+): Promise<{ id: string; endpoint_id: string }[][]> {
+  const hasRoom = house.fast?.runner.rooms() ?? (() => false)
+  const heard: { told: Telling; letters: Letters }[] = []
+  const listening = await listenersOf(t, scope, all)
+  for (const told of all) {
+    const { eventId, type, side, key, sealedUnder, relayGrantId } = told
+    const listeners = (listening.get(told) ?? []).map((one) => ({
+      ...{ endpoint_id: one.id, form: formOf(side, one) },
+      // What is told to callers goes by the queue, which knows how much of it a tenant may have on its way.
+      offered: side === 'owner' && hasRoom(one.id),
+    }))
+    if (listeners.length === 0) continue
+    const sealing = await subjectKey(house, t, scope, sealedUnder)
+    const bodies = [...new Set(listeners.map(({ form }) => form))].map((form) => ({
+      form,
+      bytes: sealText(sealing, bodyPlace(scope, eventId, form), render(t, scope, told, form)),
+    }))
+    const messageId = told.messageId ?? null
+    const waitUntil = told.waitMs === undefined ? null : new Date(t.now.getTime() + told.waitMs)
+    const row = { eventId, type, side, key, relayGrantId, sealedUnder, messageId, waitUntil, trigger: 'auto' as const }
+    heard.push({ told, letters: { told: row, listeners, bodies } })
+  }
+  const letters = heard.map((one) => one.letters)
+  const written = letters.length === 0 ? [] : await insertBoundDeliveries(t, scope, letters)
+  for (const { told, letters } of heard)
+    for (const one of written)
+      if (one.event_id === told.eventId && one.state === 'pending' && isOffered(letters, one))
+        offer(house, t, scope, one, told.key)
+  return all.map(({ eventId }) => written.filter((one) => one.event_id === eventId))
+}
+
+export const deliverTo = async (
   house: WebhooksHouse,
   t: Tx,
   scope: Scope,
   told: Telling,
-): Promise<{ id: string; endpoint_id: string }[]> {
-  const { eventId, type, side, subjects, key, sealedUnder, relayGrantId } = told
-  const found = await findListeners(t, scope, subjects, side, filtersOf(type))
-  // A push config hears of every step, other endpoints of what they can ask for by name.
-  const named = isNamed(side, type)
-  const listeners = found
-    .filter(({ mode }) => (mode === 'a2a' ? told.stream !== undefined : named))
-    .filter(({ id }) => told.only?.includes(id) ?? true)
-    .map((one) => ({
-      ...{ endpoint_id: one.id, form: formOf(side, one) },
-      // What is told to callers goes by the queue, which knows how much of it a tenant may have on its way.
-      offered: side === 'owner' && (house.fast?.runner.hasRoom(one.id) ?? false),
-    }))
-  if (listeners.length === 0) return []
-  const forms = [...new Set(listeners.map(({ form }) => form))]
-  const sealing = await subjectKey(house, t, scope, sealedUnder)
-  const bodies = forms.map((form) => ({
-    form,
-    bytes: sealText(sealing, bodyPlace(scope, eventId, form), render(t, scope, told, form)),
-  }))
-  const messageId = told.messageId ?? null
-  const waitUntil = told.waitMs === undefined ? null : new Date(t.now.getTime() + told.waitMs)
-  const row = { eventId, type, side, key, relayGrantId, sealedUnder, messageId, waitUntil, trigger: 'auto' as const }
-  const written = await insertBoundDeliveries(t, scope, row, listeners, bodies)
-  for (const one of written)
-    if (one.state === 'pending' && listeners.some(({ endpoint_id, offered }) => offered && endpoint_id === one.endpoint_id))
-      offer(house, t, scope, one, key)
-  return written
+): Promise<{ id: string; endpoint_id: string }[]> => (await deliverAll(house, t, scope, [told]))[0] ?? []
+
+const isOffered = ({ listeners }: Letters, { endpoint_id: id }: WrittenDelivery): boolean =>
+  listeners.some(({ endpoint_id, offered }) => offered && endpoint_id === id)
+
+/** Who hears what: those of one type and side are looked up together. */
+async function listenersOf(t: Tx, scope: Scope, all: readonly Telling[]): Promise<Map<Telling, Listener[]>> {
+  const found = new Map<Telling, Listener[]>()
+  for (const kind of new Set(all.map(({ side, type }) => `${side} ${type}`))) {
+    const alike = all.filter(({ side, type }) => `${side} ${type}` === kind)
+    const [{ side, type }] = alike as [Telling]
+    const subjects = [...new Set(alike.flatMap((told) => told.subjects))]
+    const rows = await findListeners(t, scope, subjects, side, filtersOf(type))
+    // A push config hears of every step, other endpoints of what they can ask for by name.
+    const named = isNamed(side, type)
+    for (const told of alike) {
+      const own = rows
+        .filter(({ bound_to }) => told.subjects.includes(bound_to))
+        .filter(({ mode }) => (mode === 'a2a' ? told.stream !== undefined : named))
+        .filter(({ id }) => told.only?.includes(id) ?? true)
+      found.set(told, own)
+    }
+  }
+  return found
 }
 
 /** To this process itself, once it is committed (R43). */
@@ -140,7 +173,7 @@ export async function pingBound(
     sealedUnder,
   }
   const listeners = found.map(({ id }) => ({ endpoint_id: id, form: side }))
-  return insertBoundDeliveries(t, scope, row, listeners, [{ form: side, bytes }])
+  return insertBoundDeliveries(t, scope, [{ told: row, listeners, bodies: [{ form: side, bytes }] }])
 }
 
 /** What has not arrived arrives no more: all of a key, or what brings these messages. Answers how many there were. */

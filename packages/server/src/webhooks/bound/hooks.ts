@@ -42,13 +42,15 @@ export type BoundResult = {
   nextAt: Date | null
 }
 
+export type BoundSettled = { delivery: BoundDelivery; result: BoundResult }
+
 export type BoundHooks = {
   /** Locks what these keys name, in their order, before any of their deliveries is locked: who changes a thread and who delivers to it take turns there. */
   hold(t: Tx, scope: Scope, keys: readonly string[]): Promise<void>
-  /** As an attempt begins. Null: it may not leave any more, and is cancelled. */
-  attempt(t: Tx, scope: Scope, delivery: BoundDelivery): Promise<BoundAttempt | null>
+  /** As attempts begin. One that is not in the answer may not leave any more, and is cancelled. */
+  attempt(t: Tx, scope: Scope, deliveries: readonly BoundDelivery[]): Promise<Map<string, BoundAttempt>>
   /** What an owner's agent answered with 2xx, in the transaction that settles the attempt. `invalid`: it is no answer, and the attempt failed. */
   answered(t: Tx, scope: Scope, delivery: BoundDelivery, answer: BoundAnswer): Promise<'taken' | 'invalid'>
   /** After every attempt. */
-  settled(t: Tx, scope: Scope, delivery: BoundDelivery, result: BoundResult): Promise<void>
+  settled(t: Tx, scope: Scope, all: readonly BoundSettled[]): Promise<void>
 }

@@ -20,18 +20,34 @@ export type BoundLetter = {
   replyBytes?: number
 }
 
-/** Null: it may not leave any more. */
-export async function boundLetter(
+/** One that may leave, and what it says. */
+export type Leaving = { took: Took; material: Material; body: Buffer }
+
+/** Of each of these that may leave still, its letter: whoever bound the endpoints is asked once for all. */
+export async function boundLetters(
   house: WebhooksHouse,
   t: Tx,
   scope: Scope,
-  took: Took,
-  material: Material,
-  body: Buffer,
-): Promise<BoundLetter | null> {
+  all: readonly Leaving[],
+): Promise<Map<string, BoundLetter>> {
+  const letters = new Map<string, BoundLetter>()
+  if (all.length === 0) return letters
   if (!house.bound) throw new Error('Nobody answers for what is bound.')
-  const attempt = await house.bound.attempt(t, scope, boundDelivery(took, material.boundTo as string))
-  if (attempt === null) return null
+  const asked = all.map(({ took, material }) => boundDelivery(took, material.boundTo as string))
+  const attempts = await house.bound.attempt(t, scope, asked)
+  for (const one of all) {
+    const attempt = attempts.get(one.took.id)
+    if (attempt) letters.set(one.took.id, await boundLetter(house, t, one, attempt))
+  }
+  return letters
+}
+
+async function boundLetter(
+  house: WebhooksHouse,
+  t: Tx,
+  { took, material, body }: Leaving,
+  attempt: BoundAttempt,
+): Promise<BoundLetter> {
   const { replyBytes } = attempt
   const waitMs = waitOf(t, took)
   const timeoutMs = Math.max(material.timeoutMs, Math.min(waitMs ?? 0, LONGEST_WINDOW_MS))

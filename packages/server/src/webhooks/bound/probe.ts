@@ -31,6 +31,8 @@ export async function probeBound(
     trigger: 'test' as const,
     sealedUnder,
   }
-  const [made] = await insertBoundDeliveries(t, scope, row, [{ endpoint_id: id, form: side }], [{ form: side, bytes }])
+  const [made] = await insertBoundDeliveries(t, scope, [
+    { told: row, listeners: [{ endpoint_id: id, form: side }], bodies: [{ form: side, bytes }] },
+  ])
   return (made as { id: string }).id
 }

@@ -38,7 +38,7 @@ export const findSecretHolder = (t: Tx, scope: Scope, id: string, side: Side, re
 
 /* What is told */
 
-export type Listener = { id: string; mode: AnyEndpointRow['mode']; thin: boolean | null }
+export type Listener = { id: string; bound_to: string; mode: AnyEndpointRow['mode']; thin: boolean | null }
 
 /** Those of these subjects that want an event which passes these filters. */
 export const findListeners = (
@@ -48,7 +48,7 @@ export const findListeners = (
   side: Side,
   filters: readonly string[],
 ) => t.rows<Listener>`
-  select e.id, e.mode, e.thin from endpoints e
+  select e.id, e.bound_to, e.mode, e.thin from endpoints e
   where e.tenant_id = ${scope.tenantId}::uuid and e.bound_to = any (${subjects}::text[]) and e.side = ${side}::text and e.state <> 'deleted'
     and e.events && ${filters}::text[]
   order by e.id`
@@ -66,42 +66,55 @@ export type BoundTelling = {
   sealedUnder: string
 }
 
-export type WrittenDelivery = { id: string; endpoint_id: string; state: 'pending' | 'held'; generation: number }
+export type WrittenDelivery = {
+  id: string
+  event_id: string
+  endpoint_id: string
+  state: 'pending' | 'held'
+  generation: number
+}
+/** What is told, with the bodies that somebody wants and whoever wants them. */
+export type Letters = {
+  told: BoundTelling
+  listeners: readonly { endpoint_id: string; form: BoundForm; offered?: boolean }[]
+  bodies: readonly { form: BoundForm; bytes: Buffer }[]
+}
 
 // The event's id, written so that it hangs on the row: of one that does not, the planner would make one delivery's id for all.
-const OF_ITS_OWN = sql`l.event_id`
+const OF_ITS_OWN = sql`left(o.event_id || l.endpoint_id, 30)`
 
 /** The bodies, a delivery for each endpoint, and the jobs of those that may leave now; each waits for the one before it in its key. Answers the deliveries. */
-export const insertBoundDeliveries = (
-  t: Tx,
-  scope: Scope,
-  told: BoundTelling,
-  listeners: readonly { endpoint_id: string; form: BoundForm; offered?: boolean }[],
-  bodies: readonly { form: BoundForm; bytes: Buffer }[],
-) => t.rows<WrittenDelivery>`
-  with body as (
+export const insertBoundDeliveries = (t: Tx, scope: Scope, all: readonly Letters[]) => {
+  const bodies = all.flatMap(({ told, bodies: own }) => own.map((one) => ({ ...one, eventId: told.eventId })))
+  const listeners = all.flatMap(({ told, listeners: own }) => own.map((one) => ({ ...one, eventId: told.eventId })))
+  return t.rows<WrittenDelivery>`
+  with told as materialized (
+    select * from json_to_recordset(${JSON.stringify(all.map(({ told }, n) => ({ ...told, n })))}::json) as o (
+      n integer, "eventId" text, type text, side text, key text, "messageId" text, "waitUntil" timestamptz, "relayGrantId" text, trigger text, "sealedUnder" text)
+  ), event as materialized (select o.*, o."eventId" as event_id from told o), body as (
     insert into event_bodies (event_id, tenant_id, form, bytes, subject, created_at)
-    select ${told.eventId}::text, ${scope.tenantId}::uuid, b.form, b.bytes, ${told.sealedUnder}::text, ${t.now}::timestamptz
-    from unnest(${bodies.map((one) => one.form)}::text[], ${bodies.map((one) => one.bytes)}::bytea[]) as b (form, bytes)
+    select o.event_id, ${scope.tenantId}::uuid, b.form, b.bytes, o."sealedUnder", ${t.now}::timestamptz
+    from unnest(${bodies.map((one) => one.eventId)}::text[], ${bodies.map((one) => one.form)}::text[], ${bodies.map((one) => one.bytes)}::bytea[]) as b (event_id, form, bytes)
+    join event o on o.event_id = b.event_id
     on conflict do nothing
   ), listening as materialized (
-    select e.id, e.state, e.max_in_flight as slots, nullif(e.caller_tenant, ${NO_TENANT}::uuid) as caller_tenant, l.form, l.offered,
+    select o.*, e.id, e.state, e.max_in_flight as slots, nullif(e.caller_tenant, ${NO_TENANT}::uuid) as caller_tenant, l.form, l.offered,
       ${newDeliveryId(OF_ITS_OWN)} as delivery_id
-    from (select u.endpoint_id, u.form, u.offered, left(${told.eventId}::text || u.endpoint_id, 30) as event_id
-      from unnest(${listeners.map((one) => one.endpoint_id)}::text[], ${listeners.map((one) => one.form)}::text[],
-        ${listeners.map((one) => one.offered === true)}::boolean[]) as u (endpoint_id, form, offered)) l
+    from unnest(${listeners.map((one) => one.eventId)}::text[], ${listeners.map((one) => one.endpoint_id)}::text[], ${listeners.map((one) => one.form)}::text[],
+      ${listeners.map((one) => one.offered === true)}::boolean[]) as l (event_id, endpoint_id, form, offered)
+    join event o on o.event_id = l.event_id
     join endpoints e on e.tenant_id = ${scope.tenantId}::uuid and e.id = l.endpoint_id and e.state <> 'deleted'
   ), written as (
     insert into deliveries (id, tenant_id, endpoint_id, event_id, event_type, resource_id, form, state, trigger, once, fifo, next_at, created_at, side,
       relay_grant_id, message_id, wait_until, caller_tenant)
-    select l.delivery_id, ${scope.tenantId}::uuid, l.id, ${told.eventId}::text, ${told.type}::text, ${told.key}::text, l.form,
-      case when l.state = 'active' or ${told.type}::text = 'endpoint.test' then 'pending' else 'held' end, ${told.trigger}::text, ${told.trigger === 'test'}::boolean,
-      ${told.trigger === 'auto'}::boolean, ${t.now}::timestamptz, ${t.now}::timestamptz, ${told.side}::text, ${told.relayGrantId}::text,
-      ${told.messageId}::text, ${told.waitUntil}::timestamptz, l.caller_tenant
-    from listening l order by l.id
-    returning id, ord, endpoint_id, endpoint_id as lane, state, generation, fifo, resource_id as key
-  ), made as (${enqueued(scope, sql`(select w.*, l.slots, l.offered from written w join listening l on l.delivery_id = w.id where w.state = 'pending')`, sql`r.offered`)})
-  select w.id, w.endpoint_id, w.state, w.generation from written w where (select count(*) from made) >= 0 order by w.endpoint_id`
+    select l.delivery_id, ${scope.tenantId}::uuid, l.id, l.event_id, l.type, l.key, l.form,
+      case when l.state = 'active' or l.type = 'endpoint.test' then 'pending' else 'held' end, l.trigger, l.trigger = 'test', l.trigger = 'auto',
+      ${t.now}::timestamptz, ${t.now}::timestamptz, l.side, l."relayGrantId", l."messageId", l."waitUntil", l.caller_tenant
+    from listening l order by l.n, l.id
+    returning id, ord, event_id, endpoint_id, endpoint_id as lane, state, generation, fifo, resource_id as key
+  ), made as (${enqueued(t, scope, sql`(select w.*, l.slots, l.offered from written w join listening l on l.delivery_id = w.id where w.state = 'pending')`, sql`r.offered`)})
+  select w.id, w.event_id, w.endpoint_id, w.state, w.generation from written w where (select count(*) from made) >= 0 order by w.ord`
+}
 
 /* What is taken back */
 

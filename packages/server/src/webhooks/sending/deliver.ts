@@ -8,7 +8,7 @@ import type { WebhooksHouse } from '../house.ts'
 import { type Outcome, outcomeOf } from './outcome.ts'
 import { type Happened, type Next, settleMany } from './settle.ts'
 import { openSlots } from './slots.ts'
-import type { AttemptRow, Took } from './sql.ts'
+import { type AttemptRow, OFFERED_MS, RUNNER, type Took } from './sql.ts'
 import { type Asked, areOver, type Letter, type Taken, takeMany } from './take.ts'
 
 /** Requests of one process at a time. */
@@ -16,6 +16,8 @@ export const SOCKETS = 128
 /** Jobs that a worker holds for them: some wait for a place. */
 export const HELD_JOBS = 2 * SOCKETS
 const TRANSACTIONS_AT_ONCE = 2
+/** What this process began by itself waits for its turn here until shortly before its job comes: sent away, it would wait as long without a turn. */
+const OWN_WAIT_MS = OFFERED_MS - 1_000
 const CONNECT_MS = 5_000
 const HEADERS_MS = 10_000
 
@@ -34,8 +36,12 @@ export function openDeliver(house: WebhooksHouse, sockets = SOCKETS): Deliver {
 
   return async (asked, signal) => {
     if (asked.offered && (await isOver(asked))) return null
-    const pass = await slots.enter(asked.lane)
+    const pass = await slots.enter(asked.lane, asked.job === RUNNER ? OWN_WAIT_MS : undefined)
     if ('againMs' in pass) return { afterMs: pass.againMs }
+    if (signal.aborted) {
+      pass.leave('nothing')
+      return { afterMs: 0 }
+    }
     let happened: Happened
     try {
       const taken = await take(asked)

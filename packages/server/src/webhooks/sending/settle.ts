@@ -3,7 +3,7 @@
 import type { Scope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
-import type { BoundAnswer, BoundResult } from '../bound/hooks.ts'
+import type { BoundAnswer, BoundResult, BoundSettled } from '../bound/hooks.ts'
 import { boundDelivery } from '../bound/letter.ts'
 import { type Failing, markFailing, markToldIfDue, markWorking } from '../endpoints/sql.ts'
 import { holdBack, releaseHeld, switchOff } from '../endpoints/switch.ts'
@@ -125,16 +125,16 @@ async function tellBinders(
   all: readonly Happened[],
   settled: ReadonlyMap<string, Settled>,
 ): Promise<void> {
+  const told: BoundSettled[] = []
   for (const { took, outcome, boundTo } of all) {
     const row = settled.get(took.id)
     if (boundTo === null || !row) continue
-    await house.bound?.settled(t, scope, boundDelivery(took, boundTo), {
-      state: row.state as BoundResult['state'],
-      status: outcome.status,
-      class: outcome.class,
-      nextAt: row.state === 'pending' ? (row.next_at ?? t.now) : null,
-    })
+    const { status, class: fault } = outcome
+    const nextAt = row.state === 'pending' ? (row.next_at ?? t.now) : null
+    const result = { state: row.state as BoundResult['state'], status, class: fault, nextAt }
+    told.push({ delivery: boundDelivery(took, boundTo), result })
   }
+  if (told.length > 0) await house.bound?.settled(t, scope, told)
 }
 
 /** What becomes of a caller's endpoint is nothing that the owner's record tells. */

@@ -11,8 +11,8 @@ export type Pass = {
 }
 
 export type Slots = {
-  /** A socket, or in how many milliseconds to ask again. */
-  enter(lane: string): Promise<Pass | { againMs: number }>
+  /** A socket, or in how many milliseconds to ask again. `waitMs`: so long its turn may be waited for here. */
+  enter(lane: string, waitMs?: number): Promise<Pass | { againMs: number }>
   /** What the rows say of an endpoint that this process may not have met. */
   learn(lane: string, timeouts: number): void
   readonly busy: number
@@ -109,15 +109,15 @@ export function openSlots(clock: Clock, sockets: number): Slots {
   }
 
   return {
-    async enter(name) {
+    async enter(name, waitMs = WAIT_MS) {
       const at = now()
       const lane = laneOf(name)
       if (mayGo(lane, at)) return pass(lane, at)
       // Behind an endpoint that hangs nobody waits here.
       if (isSlow(lane, at) || lane.timeouts > 0) return later(lane, at)
       return new Promise((go) => {
-        const waiter: Waiter = { lane: name, until: at + WAIT_MS, go, cancel: () => undefined }
-        waiter.cancel = clock.timer(WAIT_MS, () => leaveLine(waiter, later(lane, now())))
+        const waiter: Waiter = { lane: name, until: at + waitMs, go, cancel: () => undefined }
+        waiter.cancel = clock.timer(waitMs, () => leaveLine(waiter, later(lane, now())))
         waiting.push(waiter)
       })
     },

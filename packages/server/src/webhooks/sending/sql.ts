@@ -29,14 +29,18 @@ export const newDeliveryId = (eventId: Sql): Sql => sql`(
     || upper(substr(r.hex, 3, 10) || substr(r.hex, 31, 2))
   from (select replace(gen_random_uuid()::text, '-', '') as hex where ${eventId} is not null offset 0) r)`
 
-// How many of an endpoint run at once is the first part of its key (migration 0080).
 /** How long the process that wrote a delivery has it to itself before its job comes (relay.md R43). */
 export const OFFERED_MS = 5_000
+/** Jobs that most often find nothing to do come together: one claim takes those of so long. */
+export const COMES_EVERY_MS = 250
 const NOT_OFFERED = sql`false`
+const comesAt = (t: Tx): string =>
+  new Date(Math.ceil((t.now.getTime() + OFFERED_MS) / COMES_EVERY_MS) * COMES_EVERY_MS).toISOString()
 
+// How many of an endpoint run at once is the first part of its key (migration 0080).
 /** Rows: `id`, `ord`, `lane`, `slots`, `generation`, `fifo`, and `key` where a delivery is bound: what it is about. `offered`: of a row, whether it is begun without its job. */
-export const enqueued = (scope: Scope, rows: Sql, offered: Sql = NOT_OFFERED): Sql => sql`
-  select countersign_queue.enqueue_many(jsonb_agg(case when ${offered} then jsonb_build_object('delay_ms', ${OFFERED_MS}::integer) else '{}' end || jsonb_build_object(
+export const enqueued = (t: Tx, scope: Scope, rows: Sql, offered: Sql = NOT_OFFERED): Sql => sql`
+  select countersign_queue.enqueue_many(jsonb_agg(case when ${offered} then jsonb_build_object('run_at', ${comesAt(t)}::text) else '{}' end || jsonb_build_object(
     'kind', ${KIND}::text, 'queue', ${QUEUE}::text, 'tenant_id', ${scope.tenantId}::text, 'concurrency_key', r.slots || ':' || r.lane,
     'payload', jsonb_strip_nulls(jsonb_build_object('delivery_id', r.id, 'generation', r.generation, 'lane', r.lane, 'fifo', r.fifo, 'key', r.key,
       'offered', case when ${offered} then true end)))
@@ -68,7 +72,7 @@ export const insertDeliveriesOf = (t: Tx, scope: Scope, told: readonly Told[]) =
     from matched m order by m.id, m.endpoint_id
     returning id, ord, endpoint_id as lane, state, generation, fifo
   )
-  ${enqueued(scope, sql`(select w.*, m.slots, null::text as key from written w join matched m on m.delivery_id = w.id where w.state = 'pending')`)}`
+  ${enqueued(t, scope, sql`(select w.*, m.slots, null::text as key from written w join matched m on m.delivery_id = w.id where w.state = 'pending')`)}`
 
 export type OwnDelivery = {
   event_id: string
@@ -92,7 +96,7 @@ export const insertOwnDeliveries = (t: Tx, scope: Scope, all: readonly OwnDelive
     from told o
     returning id, ord, generation, fifo
   )
-  ${enqueued(scope, sql`(select w.*, o.lane, ${slots}::integer as slots, null::text as key from written w join told o on o.delivery_id = w.id)`)}`
+  ${enqueued(t, scope, sql`(select w.*, o.lane, ${slots}::integer as slots, null::text as key from written w join told o on o.delivery_id = w.id)`)}`
 
 /** A delivery of our own making to one endpoint, whatever its state and its filters: a ping or a test. Answers its id. */
 export const insertProbe = (
@@ -109,12 +113,13 @@ export const insertProbe = (
       ${probe.trigger}::text, ${probe.trigger === 'test'}::boolean, ${t.now}::timestamptz, ${t.now}::timestamptz
     from endpoints e where e.tenant_id = ${scope.tenantId}::uuid and e.id = ${probe.endpointId}::text
     returning id, ord, endpoint_id as lane, generation, fifo
-  ), made as (${enqueued(scope, sql`(select w.*, 1 as slots, null::text as key from written w)`)})
+  ), made as (${enqueued(t, scope, sql`(select w.*, 1 as slots, null::text as key from written w)`)})
   select w.id from written w, made`
 
 /** Jobs for deliveries that are pending, as their rows say: after a release, a replay, or when the one before in their key is over. */
 export const enqueueDeliveries = (t: Tx, scope: Scope, ids: readonly string[]) => t.run`
   ${enqueued(
+    t,
     scope,
     sql`(
     select d.id, d.ord, coalesce(d.endpoint_id, 'host:' || substring(d.target_url from '^[a-z]+://([^/?#]+)')) as lane, d.generation, d.fifo,

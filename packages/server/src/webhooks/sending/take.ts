@@ -8,7 +8,7 @@ import { type Scope, systemScope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
 import { openContent, subjectKey, subjectKeys } from '../../identity/keys-at-rest/tenant-key.ts'
 import { tenantWire } from '../../std/id.ts'
-import { boundLetter, openBodies } from '../bound/letter.ts'
+import { boundLetters, type Leaving, openBodies } from '../bound/letter.ts'
 import type { WebhooksHouse } from '../house.ts'
 import { type Material, materialsOf } from '../material.ts'
 import { DELAYS } from '../schedule.ts'
@@ -171,6 +171,8 @@ async function write(house: WebhooksHouse, t: Tx, scope: Scope, took: readonly T
   for (const one of took.filter((each) => each.endpoint_id === null)) answers.set(one.id, await ownLetter(house, t, scope, one))
   const opened = await openBodies(house, t, scope, took)
   const late: { id: string; next_at: string }[] = []
+  const leaving: Leaving[] = []
+  const silent: Took[] = []
   for (const [endpointId, material] of materials) {
     const own = took.filter((one) => one.endpoint_id === endpointId)
     const asking = own.filter((one) => !one.was_paced)
@@ -178,14 +180,17 @@ async function write(house: WebhooksHouse, t: Tx, scope: Scope, took: readonly T
     for (const one of own) {
       // Whoever comes at the time that it was given asks for no other.
       const start = one.was_paced ? t.now : (starts[asking.indexOf(one)] as Date)
+      const body = opened.get(one.id)
       if (start.getTime() - t.now.getTime() > NEAR_MS) {
         late.push({ id: one.id, next_at: start.toISOString() })
         answers.set(one.id, { at: start })
       } else if (one.side === null) answers.set(one.id, { letter: letterOf(t, one, material) })
-      else answers.set(one.id, await boundOrOver(house, t, scope, one, material, opened.get(one.id) ?? null))
+      else if (body) leaving.push({ took: one, material, body })
+      else silent.push(one)
     }
   }
   if (late.length > 0) await putBack(t, scope, late)
+  for (const [id, taken] of await boundOrOver(house, t, scope, leaving, silent)) answers.set(id, taken)
   return answers
 }
 
@@ -199,25 +204,33 @@ async function paceOf(t: Tx, scope: Scope, own: readonly Took[], material: Mater
   return own.map((_, i) => new Date(first.getTime() + i * intervalMs))
 }
 
+/** What may leave, and what is cancelled: `silent` have nothing left to say. */
 async function boundOrOver(
   house: WebhooksHouse,
   t: Tx,
   scope: Scope,
-  took: Took,
-  material: Material,
-  body: Buffer | null,
-): Promise<Taken> {
-  const letter = body && (await boundLetter(house, t, scope, took, material, body))
-  if (letter === null) {
-    await wakeNext(t, scope, await cancelTaken(t, scope, took))
-    return 'done'
+  leaving: readonly Leaving[],
+  silent: readonly Took[],
+): Promise<Map<string, Taken>> {
+  const letters = await boundLetters(house, t, scope, leaving)
+  const over = [...silent, ...leaving.map(({ took }) => took).filter(({ id }) => !letters.has(id))]
+  if (over.length > 0) await wakeNext(t, scope, await cancelTaken(t, scope, over))
+  const answers = new Map<string, Taken>(over.map(({ id }) => [id, 'done']))
+  for (const { took, material } of leaving) {
+    const letter = letters.get(took.id)
+    const { delays, maxInFlight: connections, url, guardedAs } = material
+    const own = { took, url, delays, connections, guardedAs, boundTo: material.boundTo as string }
+    if (letter) answers.set(took.id, { letter: { ...letter, ...own } })
   }
-  const { delays, maxInFlight: connections, url, guardedAs } = material
-  return { letter: { ...letter, took, url, delays, connections, guardedAs, boundTo: material.boundTo as string } }
+  return answers
 }
 
-const cancelTaken = (t: Tx, scope: Scope, { id, attempt, tries }: Took) =>
-  settleDeliveries(t, scope, [{ id, attempt, tries, state: 'cancelled', next_at: null, status: null, class: null }])
+const cancelTaken = (t: Tx, scope: Scope, all: readonly Took[]) =>
+  settleDeliveries(
+    t,
+    scope,
+    all.map(({ id, attempt, tries }) => ({ id, attempt, tries, state: 'cancelled', next_at: null, status: null, class: null })),
+  )
 
 function letterOf(t: Tx, took: Took, material: Material): Letter {
   const { header, seed, ca, client, timeoutMs } = material
@@ -259,7 +272,7 @@ async function ownLetter(house: WebhooksHouse, t: Tx, scope: Scope, took: Took):
   const source = house.sources[took.source as 'task']
   const text = await bodyOf(house, t, scope, took)
   if (text === null) {
-    await cancelTaken(t, scope, took)
+    await cancelTaken(t, scope, [took])
     return 'done'
   }
   const body = Buffer.from(text)

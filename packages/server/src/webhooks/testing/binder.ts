@@ -39,16 +39,21 @@ function openRoom(): Room & { hooks: BoundHooks } {
       room.held.push([...keys])
       await room.hold(t)
     },
-    async attempt(t, scope, delivery) {
-      room.attempts.push(delivery)
-      return room.attempt(delivery, t, scope)
+    async attempt(t, scope, deliveries) {
+      const may = new Map<string, BoundAttempt>()
+      for (const delivery of deliveries) {
+        room.attempts.push(delivery)
+        const attempt = await room.attempt(delivery, t, scope)
+        if (attempt) may.set(delivery.id, attempt)
+      }
+      return may
     },
     async answered(t, scope, delivery, answer) {
       room.answers.push({ ...answer, delivery, text: answer.body.toString() })
       return room.answered(delivery, t, scope)
     },
-    async settled(_t, _scope, { id }, result) {
-      room.results.push({ ...result, id })
+    async settled(_t, _scope, all) {
+      for (const { delivery, result } of all) room.results.push({ ...result, id: delivery.id })
     },
   }
   return Object.assign(room, { hooks })
