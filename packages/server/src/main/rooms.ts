@@ -144,7 +144,8 @@ import { openFanOut } from '../webhooks/fan-out.ts'
 import type { WebhooksHouse } from '../webhooks/house.ts'
 import { webhookJobs, webhookSchedules } from '../webhooks/jobs.ts'
 import { HELD_JOBS, openDeliver } from '../webhooks/sending/deliver.ts'
-import { QUEUE as WEBHOOKS } from '../webhooks/sending/sql.ts'
+import { HELD_OFFERED } from '../webhooks/sending/offered.ts'
+import { OFFERED_QUEUE, QUEUE as WEBHOOKS } from '../webhooks/sending/sql.ts'
 import { auditHouse, witnessOf } from './audit.ts'
 import { type Channels, openChannels } from './channels.ts'
 import type { Config } from './config.ts'
@@ -590,6 +591,7 @@ function sharesOf(kinds: readonly Kind[]) {
   return {
     ...Object.fromEntries([...names].map((name) => [name, {}])),
     [WEBHOOKS]: HELD_JOBS,
+    [OFFERED_QUEUE]: HELD_OFFERED,
     [VERIFIERS]: HELD_VERIFICATIONS,
     [RELAY_CALLS]: HELD_CALLS,
     [ROUTING_QUEUE]: ROUTING_JOBS,

@@ -8,16 +8,24 @@ import { pruneBoundEndpoints, pruneDeliveries, releaseSome } from './deliveries/
 import { RELEASE } from './endpoints/switch.ts'
 import type { WebhooksHouse } from './house.ts'
 import type { Deliver } from './sending/deliver.ts'
-import { enqueueDeliveries, KIND, QUEUE } from './sending/sql.ts'
+import { openOffered } from './sending/offered.ts'
+import { enqueueDeliveries, KIND, OFFERED_KIND, OFFERED_QUEUE, QUEUE } from './sending/sql.ts'
 import { deliveryScope } from './sending/take.ts'
 
-type Payload = { delivery_id: string; generation: number; lane: string; fifo: boolean; key: string | null; offered: boolean }
+type Payload = { delivery_id: string; generation: number; lane: string; fifo: boolean; key: string | null }
 
 function readPayload(value: unknown): Payload {
-  const { delivery_id, generation, lane, fifo, key, offered } = value as Partial<Payload>
+  const { delivery_id, generation, lane, fifo, key } = value as Partial<Payload>
   if (!isId('dlv', delivery_id) || !Number.isInteger(generation) || typeof lane !== 'string')
     throw new TypeError('a delivery, its generation and its lane')
-  return { delivery_id, generation: generation as number, lane, fifo: fifo === true, key: key ?? null, offered: offered === true }
+  return { delivery_id, generation: generation as number, lane, fifo: fifo === true, key: key ?? null }
+}
+
+type OfferedPayload = Pick<Payload, 'delivery_id' | 'generation'>
+function readOffered(value: unknown): OfferedPayload {
+  const { delivery_id, generation } = value as Partial<OfferedPayload>
+  if (!isId('dlv', delivery_id) || !Number.isInteger(generation)) throw new TypeError('a delivery and its generation')
+  return { delivery_id, generation: generation as number }
 }
 
 function readId<P extends 'whe' | 'rpy', N extends string>(prefix: P, name: N): (value: unknown) => Record<N, string> {
@@ -33,7 +41,19 @@ const KEPT_DAYS = 90
 const PRUNED_AT_ONCE = 5_000
 
 export function webhookJobs(house: WebhooksHouse, deliver: Deliver): Kind[] {
+  const lookAfter = openOffered(house)
   return [
+    defineKind<unknown, OfferedPayload>(OFFERED_KIND, {
+      queue: OFFERED_QUEUE,
+      schema: readOffered,
+      keepOutput: false,
+      maxAttempts: 1_000,
+      maxCrashes: 0,
+      backoff: { base: '500ms', cap: '1m' },
+      async run({ tenantId, payload: { delivery_id: id, generation } }) {
+        await lookAfter({ tenantId, id, generation })
+      },
+    }) as Kind,
     defineKind<unknown, Payload>(KIND, {
       queue: QUEUE,
       schema: readPayload,

@@ -32,9 +32,10 @@ test('R43 what a process accepts it brings to the agent by itself; the job comes
   expect(started.status).toBe(202)
   await expect.poll(async () => (await relay.thread(started.body.thread_id)).state).toBe('waiting_owner')
   expect(there.got).toHaveLength(1)
-  expect(await jobs('webhook.deliver')).toMatchObject([{ state: 'scheduled', attempt: 0 }])
+  expect(await jobs('webhook.offered')).toMatchObject([{ state: 'scheduled', attempt: 0 }])
   await house.clock.advance('10s')
-  await expect.poll(async () => (await jobs('webhook.deliver')).filter(({ state }) => state !== 'completed')).toEqual([])
+  await expect.poll(async () => (await jobs('webhook.offered')).filter(({ state }) => state !== 'completed')).toEqual([])
+  expect(await jobs('webhook.deliver')).toEqual([])
   expect(there.got).toHaveLength(1)
 })
 

@@ -9,7 +9,7 @@ import { type Outcome, outcomeOf } from './outcome.ts'
 import { type Happened, type Next, settleMany } from './settle.ts'
 import { openSlots } from './slots.ts'
 import { type AttemptRow, OFFERED_MS, RUNNER, type Took } from './sql.ts'
-import { type Asked, areOver, type Letter, type Taken, takeMany } from './take.ts'
+import { type Asked, type Letter, type Taken, takeMany } from './take.ts'
 
 /** Requests of one process at a time. */
 export const SOCKETS = 128
@@ -32,10 +32,7 @@ export function openDeliver(house: WebhooksHouse, sockets = SOCKETS): Deliver {
   const take = together<Asked, Taken>({ groupOf, atOnce: TRANSACTIONS_AT_ONCE, run: (all) => takeMany(house, all) })
   const settle = together<Happened, Next>({ groupOf, atOnce: TRANSACTIONS_AT_ONCE, run: (all) => settleMany(house, all) })
 
-  const isOver = together<Asked, boolean>({ groupOf, atOnce: 1, run: (all) => areOver(house, all) })
-
   return async (asked, signal) => {
-    if (asked.offered && (await isOver(asked))) return null
     const pass = await slots.enter(asked.lane, asked.job === RUNNER ? OWN_WAIT_MS : undefined)
     if ('againMs' in pass) return { afterMs: pass.againMs }
     if (signal.aborted) {

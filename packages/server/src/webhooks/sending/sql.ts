@@ -29,10 +29,13 @@ export const newDeliveryId = (eventId: Sql): Sql => sql`(
     || upper(substr(r.hex, 3, 10) || substr(r.hex, 31, 2))
   from (select replace(gen_random_uuid()::text, '-', '') as hex where ${eventId} is not null offset 0) r)`
 
-/** How long the process that wrote a delivery has it to itself before its job comes (relay.md R43). */
+/** Of a delivery that the process which writes it begins by itself (relay.md R43): looks later whether that came to an end. Its limits are those of the process. */
+export const OFFERED_QUEUE = 'webhooks.offered'
+export const OFFERED_KIND = 'webhook.offered'
+/** How long that process has it to itself before the job comes. */
 export const OFFERED_MS = 5_000
 /** Jobs that most often find nothing to do come together: one claim takes those of so long. */
-export const COMES_EVERY_MS = 250
+const COMES_EVERY_MS = 250
 const NOT_OFFERED = sql`false`
 const comesAt = (t: Tx): string =>
   new Date(Math.ceil((t.now.getTime() + OFFERED_MS) / COMES_EVERY_MS) * COMES_EVERY_MS).toISOString()
@@ -40,11 +43,12 @@ const comesAt = (t: Tx): string =>
 // How many of an endpoint run at once is the first part of its key (migration 0080).
 /** Rows: `id`, `ord`, `lane`, `slots`, `generation`, `fifo`, and `key` where a delivery is bound: what it is about. `offered`: of a row, whether it is begun without its job. */
 export const enqueued = (t: Tx, scope: Scope, rows: Sql, offered: Sql = NOT_OFFERED): Sql => sql`
-  select countersign_queue.enqueue_many(jsonb_agg(case when ${offered} then jsonb_build_object('run_at', ${comesAt(t)}::text) else '{}' end || jsonb_build_object(
-    'kind', ${KIND}::text, 'queue', ${QUEUE}::text, 'tenant_id', ${scope.tenantId}::text, 'concurrency_key', r.slots || ':' || r.lane,
-    'payload', jsonb_strip_nulls(jsonb_build_object('delivery_id', r.id, 'generation', r.generation, 'lane', r.lane, 'fifo', r.fifo, 'key', r.key,
-      'offered', case when ${offered} then true end)))
-    order by r.ord))
+  select countersign_queue.enqueue_many(jsonb_agg(jsonb_build_object('tenant_id', ${scope.tenantId}::text) || case when ${offered}
+    then jsonb_build_object('kind', ${OFFERED_KIND}::text, 'queue', ${OFFERED_QUEUE}::text, 'run_at', ${comesAt(t)}::text,
+      'payload', jsonb_build_object('delivery_id', r.id, 'generation', r.generation))
+    else jsonb_build_object('kind', ${KIND}::text, 'queue', ${QUEUE}::text, 'concurrency_key', r.slots || ':' || r.lane,
+      'payload', jsonb_strip_nulls(jsonb_build_object('delivery_id', r.id, 'generation', r.generation, 'lane', r.lane, 'fifo', r.fifo, 'key', r.key)))
+    end order by r.ord))
   from ${rows} r having count(*) > 0`
 
 /** A delivery for each endpoint that wants one of these events, the bodies that they need, and the jobs of those that may leave now. */

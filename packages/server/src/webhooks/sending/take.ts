@@ -33,8 +33,6 @@ export type Asked = Claimed & {
   lane: string
   fifo: boolean
   key: string | null
-  /** Its job, after whoever wrote it had it: most often there is nothing left to do. */
-  offered?: boolean
 }
 
 export type Letter = {
@@ -98,19 +96,6 @@ export async function takeMany(house: WebhooksHouse, asked: readonly Asked[]): P
 export async function holdKeys(house: WebhooksHouse, t: Tx, scope: Scope, all: readonly { key: string | null }[]): Promise<void> {
   const keys = [...new Set(all.flatMap(({ key }) => key ?? []))].sort()
   if (keys.length > 0) await house.bound?.hold(t, scope, keys)
-}
-
-/** Which of these somebody still has to send: one look for all of them. */
-export async function areOver(house: WebhooksHouse, asked: readonly Asked[]): Promise<boolean[]> {
-  const [first] = asked
-  if (!first) return []
-  const scope = deliveryScope(first.tenantId)
-  const ids = asked.map(({ id }) => id)
-  const present = await tx(house.db, scope, (t) => findPresent(t, scope, ids), { readOnly: true })
-  return asked.map(({ id, generation }) => {
-    const row = present.find((one) => one.id === id)
-    return !row || row.generation !== generation || (row.state !== 'pending' && row.state !== 'sending')
-  })
 }
 
 const LOOKS = 3

@@ -73,8 +73,8 @@ async function openScales(
     if (!shared.has(party) || firsts.get(sent.place.id) !== sent) return false
     const thread = threads.get(sent.place.id)
     if (sent.slug === null && !thread) return false
-    // What is told or goes on its way at once takes statements of its own, for which the others would wait.
-    return !sent.input.bind && !thread?.has_endpoints && (grounds.get(party)?.card.delivery_mode ?? 'inbox') === 'inbox'
+    // What is told to its caller, or calls another server at once, takes statements of its own, for which the others would wait.
+    return !sent.input.bind && !thread?.has_endpoints && grounds.get(party)?.card.delivery_mode !== 'a2a'
   }
   return { house, t, way, grounds, contentOf, threads, seal: openSealer(house, t, scope), isFree }
 }
