@@ -3,12 +3,12 @@ import { expect, test } from 'vitest'
 import { ASK_MS, type Doze, makeDoze, POLL_LISTENING_MS, POLL_MS } from './doze.ts'
 
 /** Claims that find nothing, each after the sleep before: the sleeps. */
-function idle(doze: Doze, from: number, claims: number, listening: boolean): number[] {
+function idle(doze: Doze, from: number, claims: number, listening: boolean, nextMs: number | null = null): number[] {
   let now = from
   return Array.from({ length: claims }, () => {
     doze.asks(now, listening)
     doze.missed(now, false)
-    const ms = doze.sleeps(now, listening)
+    const ms = doze.sleeps(now, listening, nextMs)
     now += ms
     return ms
   })
@@ -17,6 +17,14 @@ function idle(doze: Doze, from: number, claims: number, listening: boolean): num
 test('Q67 an idle worker doubles its polls from 1 ms: to 200 ms without LISTEN, to a second once it has asked to be woken', () => {
   expect(idle(makeDoze(), 0, 10, false)).toEqual([1, 2, 4, 8, 16, 32, 64, 128, POLL_MS, POLL_MS])
   expect(idle(makeDoze(), 0, 9, true)).toEqual([1, 2, 4, 8, 16, 32, POLL_LISTENING_MS, POLL_LISTENING_MS, POLL_LISTENING_MS])
+})
+
+test('Q67 what is said to be due and is not found is looked for less and less often; what is due later is slept until', () => {
+  for (const nextMs of [0, -4_000])
+    expect(idle(makeDoze(), 0, 10, true, nextMs)).toEqual([1, 2, 4, 8, 16, 32, 64, 128, POLL_MS, POLL_MS])
+  // Another claim has it just now.
+  expect(idle(makeDoze(), 0, 5, true, 1)).toEqual([1, 1, 1, 1, 1])
+  expect(idle(makeDoze(), 0, 8, true, 20)).toEqual([1, 2, 4, 8, 16, 20, 20, 20])
 })
 
 test('Q68 a worker asks from its second look for nothing on, never without LISTEN, and then sleeps between two jobs without a poll', () => {

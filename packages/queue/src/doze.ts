@@ -23,8 +23,8 @@ export type Doze = {
   found(now: number): void
   /** The claim found nothing; `woken`: a wake-up had led to it. */
   missed(now: number, woken: boolean): void
-  /** How long to sleep after a claim that found nothing. */
-  sleeps(now: number, listening: boolean): number
+  /** How long to sleep after a claim that found nothing; `nextMs`: when it said that something is due. */
+  sleeps(now: number, listening: boolean, nextMs?: number | null): number
   /** Whether a wake-up is worth a claim. */
   hears(now: number): boolean
 }
@@ -58,10 +58,13 @@ export function makeDoze(random: () => number = Math.random): Doze {
       quietUntil = now + REST_MS * (1 + random())
       deafUntil = quietUntil
     },
-    sleeps(now, listening) {
+    sleeps(now, listening, nextMs = null) {
       const doubled = POLL_FIRST_MS * 2 ** Math.min(idle - 1, 10)
-      if (askedAt !== null) return now - askedAt >= SETTLED_MS ? POLL_LISTENING_MS : Math.min(doubled, POLL_LISTENING_MS)
-      return Math.min(doubled, listening && now >= quietUntil ? POLL_LISTENING_MS : POLL_MS)
+      // Due already, and yet nothing was found: a key has room that nobody waits for. Asked for at once, it would be asked for without end.
+      if (nextMs !== null && nextMs <= 0) return Math.min(doubled, POLL_MS)
+      const isAsked = askedAt !== null && now - askedAt >= SETTLED_MS
+      const longest = askedAt !== null || (listening && now >= quietUntil) ? POLL_LISTENING_MS : POLL_MS
+      return Math.min(isAsked ? POLL_LISTENING_MS : Math.min(doubled, longest), nextMs ?? POLL_LISTENING_MS)
     },
     hears: (now) => now >= deafUntil,
   }

@@ -218,7 +218,7 @@ class RunningWorker implements Worker {
         if (got > 0) this.#doze.found(now)
         else {
           this.#doze.missed(now, woken)
-          const ms = Math.min(this.#doze.sleeps(now, listening), nextMs ?? POLL_LISTENING_MS)
+          const ms = this.#doze.sleeps(now, listening, nextMs)
           this.#meters.poll(ms)
           await this.#claimSleeper.sleep(ms)
         }
@@ -286,7 +286,7 @@ class RunningWorker implements Worker {
     for (const queue of paced) this.#meters.rateLimited(queue, 1)
     for (const one of held) this.#hold(one)
     this.#pump()
-    return { got: held.length, nextMs: waitMs === null ? null : Math.max(1, waitMs) }
+    return { got: held.length, nextMs: waitMs }
   }
 
   /** A claim whose answer was lost may have committed: its jobs go back before the next one. */
