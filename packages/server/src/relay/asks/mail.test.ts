@@ -28,9 +28,10 @@ test('§12.36 §10 a mail about a message of a hostile peer, its name included, 
   const html = String(mail?.html)
   expect(html).not.toMatch(/<(img|script|iframe|link|b)\b|onerror=alert\(1\)>|url\(/i)
   expect(html).not.toContain('href="javascript')
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the purpose
-  for (const part of [html, String(mail?.text), String(mail?.subject)])
+  for (const part of [html, String(mail?.text), String(mail?.subject)]) {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the purpose
     expect(part).not.toMatch(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/)
+  }
   expect(html.length + String(mail?.text).length).toBeLessThan(200_000)
   expect(html).toContain('Bank')
 })
