@@ -1,5 +1,6 @@
 // Ed25519 (RFC 8032) from 32-byte seeds, and the two things that we sign with it: notes of C2SP and compact JWS (RFC 7515, RFC 8037).
-// The algorithm is fixed by the code that verifies, never by what a token says of itself. Holds no key.
+// The algorithm is fixed by the code that verifies, never by what a token says of itself. Holds no key longer than
+// whoever has its seed.
 import {
   createHash,
   createPrivateKey,
@@ -13,16 +14,24 @@ import {
 const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex')
 const SPKI = Buffer.from('302a300506032b6570032100', 'hex')
 
-const secretOf = (seed: Buffer): KeyObject =>
-  createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: 'der', type: 'pkcs8' })
+// To read a key costs more than to sign with it.
+const read = new WeakMap<Buffer, { secret: KeyObject; public: Buffer }>()
+function pairOf(seed: Buffer): { secret: KeyObject; public: Buffer } {
+  const known = read.get(seed)
+  if (known) return known
+  const secret = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: 'der', type: 'pkcs8' })
+  const spki = createPublicKey(secret).export({ format: 'der', type: 'spki' })
+  const pair = { secret, public: spki.subarray(SPKI.length) }
+  read.set(seed, pair)
+  return pair
+}
 const publicOf = (raw: Buffer): KeyObject => createPublicKey({ key: Buffer.concat([SPKI, raw]), format: 'der', type: 'spki' })
 
 /** The 32 bytes of the public key. */
-export const ed25519PublicKey = (seed: Buffer): Buffer =>
-  createPublicKey(secretOf(seed)).export({ format: 'der', type: 'spki' }).subarray(SPKI.length)
+export const ed25519PublicKey = (seed: Buffer): Buffer => pairOf(seed).public
 
 export const ed25519Sign = (seed: Buffer, message: string | Buffer): Buffer =>
-  nodeSign(null, Buffer.from(message), secretOf(seed))
+  nodeSign(null, Buffer.from(message), pairOf(seed).secret)
 
 export const ed25519Verify = (publicKey: Buffer, message: string | Buffer, signature: Buffer): boolean =>
   publicKey.length === 32 && signature.length === 64 && nodeVerify(null, Buffer.from(message), publicOf(publicKey), signature)
