@@ -352,3 +352,23 @@ test('work that needs a connection of its own is done while none is open, by as 
     })
   expect(await Promise.all(Array.from({ length: 8 }, call))).toEqual(Array(8).fill('ok'))
 })
+
+test('R30 locks that a transaction is opened with are held as it reads: it finds what whoever had them before has written', async () => {
+  const given = await database({ max: 3 })
+  const acme = await givenTenant(given)
+  const holds = [sql`select from tenants where id = ${acme.tenantId}::uuid for update`]
+  let waits: Promise<{ name: string }[]> | undefined
+  await tx(
+    given.db,
+    acme,
+    async (t) => {
+      waits = tx(given.db, acme, names, { holds })
+      await t.run`update tenants set name = 'Renamed' where id = ${acme.tenantId}::uuid`
+    },
+    { holds },
+  )
+  expect(await waits).toEqual([{ name: 'Renamed' }])
+  const quoted = sql`select pg_advisory_xact_lock_shared(hashtextextended(${"it's \\ $1"}::text, 0))`
+  expect(await tx(given.db, acme, names, { holds: [quoted] })).toEqual([{ name: 'Renamed' }])
+  await expect(tx(given.db, acme, names, { holds: [sql`select ${1}`] })).rejects.toThrow('texts alone')
+})

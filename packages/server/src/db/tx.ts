@@ -86,7 +86,8 @@ export class OutsideFirst extends Error {
   }
 }
 
-export type TxOptions = { readOnly?: boolean; isolation?: 'repeatable read' }
+/** `holds`: locks that are taken in the round trip that opens it, in this order; what the transaction reads then is read after them. Their values are texts. */
+export type TxOptions = { readOnly?: boolean; isolation?: 'repeatable read'; holds?: readonly Sql[] }
 
 const RETRIES = 3
 // One for each key that a KMS has to open; more is a loop.
@@ -219,12 +220,24 @@ async function begin(db: Db, client: pg.PoolClient, scope: Scope, options: TxOpt
   const mode = `${options.isolation ? ` isolation level ${options.isolation}` : ''}${options.readOnly ? ' read only' : ''}`
   const sets = Object.entries(settings).map(([name, value]) => `set_config('${name}', ${pg.escapeLiteral(value)}, true)`)
   // One simple-protocol message, so literals and not parameters: they are a checked uuid, a principal of our own making and constants.
-  const answer = await client.query(`begin${mode}; select ${sets.join(', ')}, countersign.now() as now, pg_backend_pid() as pid`)
+  const holds = (options.holds ?? []).map((one) => `; ${written(one)}`)
+  const answer = await client.query(
+    `begin${mode}; select ${sets.join(', ')}, countersign.now() as now, pg_backend_pid() as pid${holds.join('')}`,
+  )
   const [, selected] = answer as unknown as [pg.QueryResult, pg.QueryResult<{ now: Date; pid: number }>]
   const { now, pid } = selected.rows[0] as { now: Date; pid: number }
   db.statements.see(greetedBy(client), pid)
   db.aheadMs = now.getTime() - db.clock.now().getTime()
   return now
+}
+
+/** With its values in it, quoted by the driver. */
+function written({ strings, values }: Sql): string {
+  const literals = values.map((value) => {
+    if (typeof value !== 'string') throw new TypeError('A lock is named by texts alone.')
+    return pg.escapeLiteral(value)
+  })
+  return strings.reduce((text, part, i) => `${text}${literals[i - 1]}${part}`)
 }
 
 function makeTx(db: Db, client: pg.PoolClient, now: Date, open: { is: boolean }, topics: Set<string>, after: (() => void)[]): Tx {

@@ -1,16 +1,20 @@
 // Waiting for rows that count their changes, of any tenants: a wait registers before its row is read, holds no connection, is woken by the listener, and what a lost wake-up missed
-// is found by one statement a second for all waits of the process together. Knows no table: it is handed how versions are read.
+// is found by one statement a second for all waits of the process together. Whoever commits a row in this process may say what it is now, which saves the waits of this process a
+// look: they go by it in not waking up, and read the row itself once they do. Knows no table: it is handed how versions are read.
 import type { Clock } from '../std/clock.ts'
 import type { Log } from '../std/log.ts'
 import type { Listen } from './listen.ts'
 
-export type VersionWaits = {
+export type VersionWaits<Row = never> = {
   /** Registers for the row. `moved` resolves once its version is above `version`. */
-  watch(tenantId: string, id: string): VersionWatch
+  watch(tenantId: string, id: string): VersionWatch<Row>
+  /** Of a row that this process has just committed, after its topic was woken for it: what the wake-up would have looked for. */
+  told(id: string, version: number, row: Row): void
   readonly size: number
 }
-export type VersionWatch = {
-  moved(beyond: number): Promise<void>
+export type VersionWatch<Row = never> = {
+  /** `wants`: of a row that was told here, whether it is worth waking up for. */
+  moved(beyond: number, wants?: (row: Row) => boolean): Promise<void>
   /** The store has been away for longer than whoever waits can be kept; it ends what `moved` promised as well. */
   readonly isLost: boolean
   /** For whoever knows a version that was true before it registered: what came between is found now, and not by the next sweep. */
@@ -29,18 +33,21 @@ export type VersionWaitOptions = {
   patience?: { clock: Clock; ms: number }
 }
 
-type Watched = {
+type Bell<Row> = { beyond: number; wants: ((row: Row) => boolean) | undefined; ring: () => void }
+type Watched<Row> = {
   tenantId: string
   version: number
-  bells: Set<{ beyond: number; ring: () => void }>
+  bells: Set<Bell<Row>>
   unsubscribe: () => void
   watches: number
   isLost: boolean
 }
 
-export function openVersionWaits({ listen, topicOf, read: readVersions, what, log, patience }: VersionWaitOptions): VersionWaits {
-  const watched = new Map<string, Watched>()
-  const dirty = new Set<string>()
+export function openVersionWaits<Row = never>(options: VersionWaitOptions): VersionWaits<Row> {
+  const { listen, topicOf, read: readVersions, what, log, patience } = options
+  const watched = new Map<string, Watched<Row>>()
+  // How often each was asked for since it was last read.
+  const dirty = new Map<string, number>()
   let reading = false
   let awaySince: Date | null = null
 
@@ -49,10 +56,10 @@ export function openVersionWaits({ listen, topicOf, read: readVersions, what, lo
     reading = true
     try {
       while (dirty.size > 0) {
-        const ids = [...dirty].filter((id) => watched.has(id))
+        const ids = [...dirty.keys()].filter((id) => watched.has(id))
         dirty.clear()
         if (ids.length === 0) continue
-        const tenants = ids.map((id) => (watched.get(id) as Watched).tenantId)
+        const tenants = ids.map((id) => (watched.get(id) as Watched<Row>).tenantId)
         const rows = await readVersions(ids, tenants)
         if (awaySince) come()
         for (const { id, version } of rows) ring(id, version)
@@ -83,8 +90,18 @@ export function openVersionWaits({ listen, topicOf, read: readVersions, what, lo
     one.version = Math.max(one.version, version)
     for (const bell of [...one.bells]) if (one.version > bell.beyond) bell.ring()
   }
+  function told(id: string, version: number, row: Row): void {
+    const one = watched.get(id)
+    if (!one) return
+    // Whoever else has asked for it meanwhile is still answered by a look.
+    const asked = (dirty.get(id) ?? 0) - 1
+    if (asked > 0) dirty.set(id, asked)
+    else dirty.delete(id)
+    for (const bell of one.bells) if (version > bell.beyond && bell.wants?.(row) === false) bell.beyond = version
+    ring(id, version)
+  }
   function look(id: string): void {
-    dirty.add(id)
+    dirty.set(id, (dirty.get(id) ?? 0) + 1)
     if (!reading) {
       reading = true
       setImmediate(() => void read())
@@ -94,8 +111,9 @@ export function openVersionWaits({ listen, topicOf, read: readVersions, what, lo
     get size() {
       return watched.size
     },
+    told,
     watch(tenantId, id) {
-      const one = watched.get(id) ?? {
+      const one: Watched<Row> = watched.get(id) ?? {
         tenantId,
         version: 0,
         bells: new Set(),
@@ -105,16 +123,16 @@ export function openVersionWaits({ listen, topicOf, read: readVersions, what, lo
       }
       one.watches++
       watched.set(id, one)
-      const own = new Set<{ beyond: number; ring: () => void }>()
+      const own = new Set<Bell<Row>>()
       return {
         get isLost() {
           return one.isLost
         },
-        moved(beyond) {
+        moved(beyond, wants) {
           if (one.version > beyond || one.isLost) return Promise.resolve()
           return new Promise((resolve) => {
-            const bell = {
-              beyond,
+            const bell: Bell<Row> = {
+              ...{ beyond, wants },
               ring: () => {
                 one.bells.delete(bell)
                 own.delete(bell)
