@@ -4,6 +4,7 @@ import { Problem } from '@countersign/sdk'
 import { canonical } from '../crypto/canonical.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Actor } from '../db/scope.ts'
+import type { Sql } from '../db/sql.ts'
 import { type Db, type Scope, type Tx, tx } from '../db/tx.ts'
 import { openCursor, pageOf } from '../http/cursor.ts'
 import { nearest } from '../http/nearest.ts'
@@ -63,17 +64,18 @@ export async function record(
 
 export type Told = { scope: Scope; type: EventType; data: EventData; options?: RecordOptions }
 
-/** Any number of events of one tenant in one statement, each with its own actor. */
-export async function recordMany(t: Tx, told: readonly Told[]): Promise<string[]> {
+/** Any number of events of one tenant in one statement, each with its own actor. `beside`: what is written in that same statement, made of their ids, as parts of its `with`. */
+export async function recordMany(t: Tx, told: readonly Told[], beside?: (ids: string[]) => readonly Sql[]): Promise<string[]> {
   const [first] = told
   if (!first) return []
   const origins = await originsOf(t, told)
   const rows = told.map((one) => writeEvent(t, one, origins.get(one.scope) ?? null))
-  const [written] = await insertEvents(t, first.scope, rows)
+  const ids = rows.map((row) => row.id)
+  const [written] = await insertEvents(t, first.scope, rows, beside?.(ids))
   if (written?.wanted) await t.fanOut?.follow(t, first.scope, rows)
   t.wake(eventTopic(first.scope))
   t.wake(SEAL_TOPIC)
-  return rows.map((row) => row.id)
+  return ids
 }
 
 /** Events as they would be written in the tenant of their scope, for a function of the engine that writes them there; without a side envelope. */

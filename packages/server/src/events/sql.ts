@@ -1,5 +1,5 @@
 // The statements over the record: insert and select, nothing else exists (P107).
-import { type Sql, sql } from '../db/sql.ts'
+import { join, type Sql, sql } from '../db/sql.ts'
 import type { Scope, Tx } from '../db/tx.ts'
 import type { EventClass, EventType } from './types.ts'
 
@@ -35,8 +35,11 @@ export type EventFilter = {
   until?: Date
 }
 
-/** Each row answers whether anything is to follow it in this transaction. */
-export const insertEvents = (t: Tx, scope: Scope, events: readonly EventInsert[]) => t.rows<{ wanted: boolean }>`
+/** Each row answers whether anything is to follow it in this transaction. `beside`: parts that write what belongs to them, each with a name of its own. */
+export const insertEvents = (t: Tx, scope: Scope, events: readonly EventInsert[], beside: readonly Sql[] = []) => t.rows<{
+  wanted: boolean
+}>`
+  ${beside.length === 0 ? sql`` : sql`with ${join(beside, ', ')}`}
   insert into events (id, tenant_id, type, class, resource_type, resource_id, actor_id, decision, action, occurred_at, body)
   select id, ${scope.tenantId}::uuid, type, class, resource_type, resource_id, actor_id, decision, action, ${t.now}::timestamptz, body
   from unnest(${events.map((one) => one.id)}::text[], ${events.map((one) => one.type)}::text[], ${events.map((one) => one.class)}::text[],

@@ -2,6 +2,7 @@
 // the row and has checked that the transition may happen; ended is final (R31).
 import { Problem } from '@countersign/sdk'
 import type { Scope } from '../../db/scope.ts'
+import type { Sql } from '../../db/sql.ts'
 import type { Tx } from '../../db/tx.ts'
 import type { EventData } from '../../events/event.ts'
 import type { EventType } from '../../events/types.ts'
@@ -25,6 +26,7 @@ import {
   type ThreadChange,
   type ThreadRow,
   updateThreads,
+  withThreads,
 } from './sql.ts'
 import { type News, type ThreadNews, tellThreads } from './tell.ts'
 
@@ -109,17 +111,10 @@ export async function changeThreads(
 ): Promise<ThreadRow[]> {
   const changes = wanted.map((one) => ({ ...one, to: whileAsked(one.thread, one.to) }))
   const ending = changes.filter(({ thread, to }) => isEnded(to.state ?? thread.state) && thread.ended_at === null)
-  await withdrawAsksOfThreads(
-    house,
-    t,
-    scope,
-    ending.map(({ thread }) => thread.id),
-  )
-  const withdrawn = await withdraw(
-    t,
-    scope,
-    ending.map(({ thread }) => thread.id),
-  )
+  const earlier = before.at(-1)
+  const ends = ending.map(({ thread }) => thread.id)
+  if (earlier?.isAsked !== false) await withdrawAsksOfThreads(house, t, scope, ends)
+  const withdrawn = await withdraw(t, scope, ends, earlier?.left)
   const over = card.retention_days === 0 ? ending.map(({ thread }) => thread.id) : []
   const goes = over.length === 0 ? [] : await freeOf(t, scope, over)
   const steps = changes.map((one) =>
@@ -128,19 +123,22 @@ export async function changeThreads(
       ...(goes.includes(one.thread.id) ? [{ type: 'payload.expired' as const }] : []),
     ]),
   )
-  await writeSteps(t, scope, steps)
-  await tellThreads(
-    house,
-    t,
-    scope,
-    [...before, ...steps].map(({ told }) => told),
-  )
+  await writeTold(house, t, scope, [...before, ...steps], steps)
   if (goes.length > 0) await endContents(t, scope, goes)
   return steps.map(({ row }) => row)
 }
 
-/** A thread as a change leaves it, and what is told of that. */
-export type Step = { row: ThreadRow; told: ThreadNews }
+/**
+ * A thread as a change leaves it, and what is told of that. Of one that is not written yet: what goes with it, as parts of the statement that does; what its caller has not been
+ * handed then, and whether people are asked about it, both under its lock.
+ */
+export type Step = {
+  row: ThreadRow
+  told: ThreadNews
+  writes?: Sql[]
+  left?: readonly MessageRow[]
+  isAsked?: boolean
+}
 
 /** Writes nothing. `besides`: what follows from it, told before the state that is entered. */
 export function stepOf(now: Date, card: Times, change: Change, besides: readonly News[] = []): Step {
@@ -168,12 +166,22 @@ export async function writeSteps(t: Tx, scope: Scope, steps: readonly Step[]): P
 /** What was to go with a next change of one thread, where none came. */
 export async function writeBefore(house: RelayHouse, t: Tx, scope: Scope, before: readonly Step[]): Promise<void> {
   if (before.length === 0) return
-  await writeSteps(t, scope, before.slice(-1))
+  await writeTold(house, t, scope, before, before.slice(-1))
+}
+
+/** In one statement, unless there is nothing to tell. `last`: the threads as they are after all of `steps`. */
+async function writeTold(house: RelayHouse, t: Tx, scope: Scope, steps: readonly Step[], last: readonly Step[]): Promise<void> {
+  if (last.length === 0) return
+  const writes = steps.flatMap((one) => one.writes ?? [])
+  if (writes.length === 0 && steps.every(({ told }) => told.news.length === 0)) return writeSteps(t, scope, last)
+  const rows = last.map(({ row }) => row)
+  rememberChanged(t, rows)
   await tellThreads(
     house,
     t,
     scope,
-    before.map(({ told }) => told),
+    steps.map(({ told }) => told),
+    [...writes, withThreads(t, scope, rows.map(pick))],
   )
 }
 
@@ -238,8 +246,13 @@ function whileAsked(thread: ThreadRow, to: Next): Next {
 }
 
 /** What nobody has taken when a thread ends is nobody's any more (T13). */
-async function withdraw(t: Tx, scope: Scope, threadIds: readonly string[]): Promise<Map<string, News[]>> {
-  const left = threadIds.length === 0 ? [] : await listUndelivered(t, scope, threadIds)
+async function withdraw(
+  t: Tx,
+  scope: Scope,
+  threadIds: readonly string[],
+  known?: readonly MessageRow[],
+): Promise<Map<string, News[]>> {
+  const left = threadIds.length === 0 ? [] : (known ?? (await listUndelivered(t, scope, threadIds)))
   if (left.length > 0)
     await settleMessages(
       t,

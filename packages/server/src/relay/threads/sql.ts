@@ -88,9 +88,11 @@ export type PeerRow = {
 /** With what its own side may know of the relay grant. */
 export type GrantedRow = PeerRow & { card_id: string; granted_at: Date; scopes: string[]; sandbox: boolean }
 export const PEER: Sql = sql`p.tenant_id, p.agent_id, p.since, p.external, p.has_card, p.user_id, p.card_id, p.granted_at, p.scopes, p.sandbox, k.domains, k.card_proved`
-/** Of a caller its agent proves, of an owner the card that was asked for. */
-export const peerAs = (grantId: string, side: Side): Sql => sql`countersign_engine.relay_peer(${grantId}::text, ${side}::text) p
-  cross join lateral countersign_engine.peer_proofs(p.tenant_id, ${side === 'caller' ? sql`p.agent_id` : sql`p.card_id`}) k`
+/** Of a caller its agent proves, of an owner the card that was asked for. One row, and said to be: what is read beside it costs once. */
+export const peerAs = (grantId: string | Sql, side: Side): Sql => sql`
+  (select * from countersign_engine.relay_peer(${grantId}::text, ${side}::text) limit 1) p
+  cross join lateral (
+    select * from countersign_engine.peer_proofs(p.tenant_id, ${side === 'caller' ? sql`p.agent_id` : sql`p.card_id`}) limit 1) k`
 export const findPeer = (t: Tx, grantId: string, side: Side) => t.maybe<GrantedRow>`select ${PEER} from ${peerAs(grantId, side)}`
 
 /** Of a message on its way out, in the tenant of its caller. `skills`: of the relay grant; null: all. */
@@ -248,7 +250,12 @@ export type ThreadChange = Pick<
 >
 
 /** Under the locks that the caller holds. */
-export const updateThreads = (t: Tx, scope: Scope, all: readonly (ThreadChange & { id: string })[]) => t.run`
+export const updateThreads = (t: Tx, scope: Scope, all: readonly (ThreadChange & { id: string })[]) =>
+  t.run`${changedThreads(t, scope, all)}`
+/** The same as a part of the statement that records what changed. */
+export const withThreads = (t: Tx, scope: Scope, all: readonly (ThreadChange & { id: string })[]): Sql =>
+  sql`changed as (${changedThreads(t, scope, all)})`
+const changedThreads = (t: Tx, scope: Scope, all: readonly (ThreadChange & { id: string })[]): Sql => sql`
   update threads h set state = x.state, outcome = x.outcome, reason = x.reason, turn = x.turn, sequence = x.sequence, approval = x.approval, error = x.error,
     answered_at = x.answered_at, claimed_until = x.claimed_until, ended_at = x.ended_at, due_at = x.due_at, expires_at = x.expires_at,
     kept_until = x.kept_until, updated_at = ${t.now}::timestamptz
@@ -304,7 +311,10 @@ export const MESSAGE: Sql = sql`m.id, m.thread_id, m.card_id, m.relay_grant_id, 
   m.reference_thread_ids, m.artifact_id, m.artifact_name, m.artifact_description, m.append, m.last_chunk, m.created_by, m.created_at, m.expires_at, m.attempts,
   m.next_attempt_at, m.claimed_by, m.claimed_until, m.delivered_at, m.delivered_via, m.task_id`
 
-export const insertMessages = (t: Tx, scope: Scope, all: readonly MessageRow[]) => t.run`
+export const insertMessages = (t: Tx, scope: Scope, all: readonly MessageRow[]) => t.run`${newMessages(t, scope, all)}`
+/** The same as a part of the statement that records them. */
+export const withMessages = (t: Tx, scope: Scope, all: readonly MessageRow[]): Sql => sql`said as (${newMessages(t, scope, all)})`
+const newMessages = (t: Tx, scope: Scope, all: readonly MessageRow[]): Sql => sql`
   insert into messages (id, tenant_id, thread_id, card_id, relay_grant_id, sequence, side, kind, outcome, state, state_reason, skill, payload, subject, payload_hash,
     payload_state, size_bytes, part_kinds, media_types, facts, client_message_id, operation_id, reference_thread_ids, artifact_id, artifact_name,
     artifact_description, append, last_chunk, created_by, created_at, expires_at, next_attempt_at, delivered_at, delivered_via, task_id)
@@ -356,12 +366,13 @@ export const listUndelivered = (t: Tx, scope: Scope, threadIds: readonly string[
   order by m.thread_id, m.sequence`
 
 /** Under the thread's lock. */
-export const settleMessages = (
-  t: Tx,
-  scope: Scope,
-  ids: readonly string[],
-  to: { state: MessageState; reason: string | null; via: string | null },
-) => t.run`
+export const settleMessages = (t: Tx, scope: Scope, ids: readonly string[], to: SettledState) =>
+  t.run`${settledMessages(t, scope, ids, to)}`
+/** The same as a part of the statement that records it. */
+export const withSettled = (t: Tx, scope: Scope, ids: readonly string[], to: SettledState): Sql =>
+  sql`settled as (${settledMessages(t, scope, ids, to)})`
+type SettledState = { state: MessageState; reason: string | null; via: string | null }
+const settledMessages = (t: Tx, scope: Scope, ids: readonly string[], to: SettledState): Sql => sql`
   update messages set state = ${to.state}::text, state_reason = ${to.reason}::text, claimed_until = null,
     delivered_at = case when ${to.state}::text = 'delivered' then ${t.now}::timestamptz end,
     delivered_via = case when ${to.state}::text = 'delivered' then ${to.via}::text end
@@ -385,12 +396,13 @@ export type EventLine = {
   actor: string
   data: string
 }
-export const insertThreadEvents = (t: Tx, scope: Scope, all: readonly EventLine[]) => t.run`
+/** A part of the statement that writes the same events in the record. */
+export const withThreadEvents = (t: Tx, scope: Scope, all: readonly EventLine[]): Sql => sql`numbered as (
   insert into thread_events (thread_id, tenant_id, sequence, id, relay_grant_id, type, at, actor, data)
   select x.thread_id, ${scope.tenantId}::uuid, x.sequence, x.id, x.relay_grant_id, x.type, ${t.now}::timestamptz, x.actor::json, x.data::json
   from unnest(${all.map((one) => one.thread_id)}::text[], ${all.map((one) => one.relay_grant_id)}::text[], ${all.map((one) => one.sequence)}::bigint[],
     ${all.map((one) => one.id)}::text[], ${all.map((one) => one.type)}::text[], ${all.map((one) => one.actor)}::text[], ${all.map((one) => one.data)}::text[])
-    as x (thread_id, relay_grant_id, sequence, id, type, actor, data)`
+    as x (thread_id, relay_grant_id, sequence, id, type, actor, data))`
 
 export type ThreadEventRow = {
   id: string

@@ -1,13 +1,14 @@
 // What is written when threads change (relay.md R7, R34, R36): their numbered events, the same rows in the record of the owner's tenant, their copies in the callers', the callers'
 // lists, and whatever follows from them. All of it in the transaction of the change. Holds no payload and no secret.
 import type { Scope } from '../../db/scope.ts'
+import type { Sql } from '../../db/sql.ts'
 import type { Tx } from '../../db/tx.ts'
 import { composeEvents, type EventData, recordMany } from '../../events/event.ts'
 import type { EventType } from '../../events/types.ts'
 import type { RelayHouse } from '../house.ts'
 import { mirrorThreads, tellAskers } from '../sql.ts'
-import { insertThreadEvents, type MessageRow, type ThreadRow } from './sql.ts'
-import { inboxTopic, threadTopic } from './wait.ts'
+import { type MessageRow, type ThreadRow, withThreadEvents } from './sql.ts'
+import { inboxTopic, tellWaits, threadTopic } from './wait.ts'
 
 /** `own`: for the record of the owner's tenant alone. */
 export type News = { type: EventType; data?: EventData; message?: MessageRow; waitMs?: number; own?: EventData }
@@ -17,30 +18,34 @@ export type News = { type: EventType; data?: EventData; message?: MessageRow; wa
  */
 export type ThreadNews = { thread: ThreadRow; after: number; news: readonly News[]; by?: Scope }
 
+type TellHouse = Pick<RelayHouse, 'follows' | 'waits'>
 type Line = News & { by: Scope; thread: ThreadRow; sequence: number; data: EventData }
 
+/** `beside`: what is written in the statement of their events, as parts of its `with`; there are some. */
 export async function tellThreads(
-  house: Pick<RelayHouse, 'follows'>,
+  house: TellHouse,
   t: Tx,
   scope: Scope,
   all: readonly ThreadNews[],
+  beside: readonly Sql[] = [],
 ): Promise<void> {
-  const lines = all.flatMap(({ thread, after, news, by = scope }) =>
-    news.map((one, i): Line => ({ ...one, by, thread, sequence: after + i + 1, data: dataOf(thread, one, after + i + 1) })),
-  )
+  const lines = linesOf(scope, all)
   if (lines.length === 0) return
   const resourceOf = ({ thread }: Line) => ({ resource: { type: 'thread', id: thread.id } })
   const ids = await recordMany(
     t,
     lines.map((line) => ({ scope: line.by, type: line.type, data: { ...line.data, ...line.own }, options: resourceOf(line) })),
-  )
-  await insertThreadEvents(
-    t,
-    scope,
-    lines.map(({ thread, sequence, type, data, by: { actor } }, i) => ({
-      ...{ thread_id: thread.id, relay_grant_id: thread.relay_grant_id, sequence, id: ids[i] as string, type },
-      ...{ actor: JSON.stringify({ type: actor.type, id: actor.id }), data: JSON.stringify(data) },
-    })),
+    (made) => [
+      ...beside,
+      withThreadEvents(
+        t,
+        scope,
+        lines.map(({ thread, sequence, type, data, by: { actor } }, i) => ({
+          ...{ thread_id: thread.id, relay_grant_id: thread.relay_grant_id, sequence, id: made[i] as string, type },
+          ...{ actor: JSON.stringify({ type: actor.type, id: actor.id }), data: JSON.stringify(data) },
+        })),
+      ),
+    ],
   )
   await tellCallers(
     t,
@@ -51,6 +56,7 @@ export async function tellThreads(
     ...(waitMs === undefined ? {} : { waitMs }),
   }))
   for (const follow of house.follows) await follow(t, scope, told)
+  tellWaits(house, t, all)
   for (const { thread, news } of all) {
     t.wake(threadTopic(thread.id))
     if (news.some(({ message }) => message?.side === 'caller' && message.state === 'queued')) t.wake(inboxTopic(thread.card_id))
@@ -58,13 +64,18 @@ export async function tellThreads(
 }
 
 export const tellThread = (
-  house: Pick<RelayHouse, 'follows'>,
+  house: TellHouse,
   t: Tx,
   scope: Scope,
   thread: ThreadRow,
   after: number,
   news: readonly News[],
 ): Promise<void> => tellThreads(house, t, scope, [{ thread, after, news }])
+
+const linesOf = (scope: Scope, all: readonly ThreadNews[]): Line[] =>
+  all.flatMap(({ thread, after, news, by = scope }) =>
+    news.map((one, i): Line => ({ ...one, by, thread, sequence: after + i + 1, data: dataOf(thread, one, after + i + 1) })),
+  )
 
 // Whom the owner's side asked, and how often it tried, is on its own record alone.
 const MIRRORED = /^(?:thread|message|artifact|payload|thread_token)\./
