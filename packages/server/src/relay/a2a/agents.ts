@@ -29,19 +29,21 @@ const MOST = 1_000
 
 /** The agent, and whoever asks once they are known. One that they may not know of is not there, whatever they have shown. */
 export async function seeAgent(house: A2aHouse, agents: Agents, steps: Steps): Promise<{ agent: Agent; scope: Scope }> {
-  const card = await cardOf(house, steps.params.slug ?? '')
+  // Both are found at once; what is refused is said in the order of R106 all the same.
+  const [found, asker] = await Promise.allSettled([cardOf(house, steps.params.slug ?? ''), steps.who()])
+  if (found.status === 'rejected') throw found.reason
+  const card = found.value
   if (card.visibility !== 'public') {
-    const scope = await steps.who().catch((cause: unknown) => {
-      throw cause instanceof Problem ? unknown() : cause
-    })
+    if (asker.status === 'rejected') throw asker.reason instanceof Problem ? unknown() : asker.reason
+    const scope = asker.value
     const isSeen = scope.relayParty === undefined ? scope.tenantId === card.tenantId : hasGrant({ scope, card })
     if (!isSeen) throw unknown()
     steps.refuseLarge(card.max_message_bytes)
     return { agent: agentOf(house, agents, card), scope }
   }
   steps.refuseLarge(card.max_message_bytes)
-  const scope = await steps.who()
-  return { agent: agentOf(house, agents, card), scope }
+  if (asker.status === 'rejected') throw asker.reason
+  return { agent: agentOf(house, agents, card), scope: asker.value }
 }
 
 const unknown = () => new Malformed('NOT_FOUND', 'There is no such agent.')

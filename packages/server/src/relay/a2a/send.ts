@@ -10,7 +10,7 @@ import { readerOf, startAsking } from '../requests/with-message.ts'
 import { sendMessage, startThread } from '../threads/accept.ts'
 import { hopsOf } from '../threads/hops.ts'
 import { readContent } from '../threads/parts.ts'
-import { readWhole, seeThread, untilMoved } from '../threads/read.ts'
+import { readWhole, readWholeOnceMoved, seeThread } from '../threads/read.ts'
 import type { ThreadRow } from '../threads/sql.ts'
 import { type Call, objectOf, refuseScope, refuseUnapproved } from './call.ts'
 import { carryConfig } from './configs.ts'
@@ -36,8 +36,8 @@ export async function send(house: A2aHouse, call: Call): Promise<SdkTask | SdkMe
     const sent = await accept(house, call)
     const seen = sent.answered === false ? sent.sequence : null
     const reader = await readerOf(house, call.scope, sent.thread_id)
-    await untilMoved(house, reader, sent.thread_id, hasAnswer, house.waitSeconds * 1_000, call.signal, seen)
-    const view = await readWhole(house, reader, sent.thread_id)
+    const wait = { ms: house.waitSeconds * 1_000, signal: call.signal, seen }
+    const view = await readWholeOnceMoved(house, reader, sent.thread_id, hasAnswer, wait)
     const direct = sent.first ? directAnswerOf(view) : null
     if (direct) return directMessageOf(view.thread, direct)
     return taskOf(view, { historyLength, ...(endsBlocking(taskStateOf(view.thread)) ? {} : { waitLimitReached: true }) })

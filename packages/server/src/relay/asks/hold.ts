@@ -5,7 +5,7 @@ import type { Tx } from '../../db/tx.ts'
 import type { Judged } from '../../identity/policies/judge.ts'
 import { keepDecisions } from '../../identity/policies/recorded.ts'
 import { isJudged } from '../../identity/policies/request.ts'
-import { findRole } from '../../identity/policies/sql.ts'
+import { type ActiveRow, findRole } from '../../identity/policies/sql.ts'
 import { newId } from '../../std/id.ts'
 import type { RelayHouse } from '../house.ts'
 import type { Part } from '../model.ts'
@@ -38,7 +38,7 @@ export async function judgeReply(house: RelayHouse, t: Tx, scope: Scope, reply: 
   const lead = messages.find((one) => one.kind !== 'artifact') ?? messages.at(-1)
   const whole = { card, thread, parts, payloadHash: payloadHash(parts, thread.skill, thread.id) }
   const about = aboutOf({ ...whole, bytes: messages.reduce((sum, one) => sum + one.size_bytes, 0) }, known)
-  const judged = await judgeMessage(house, t, responder(scope, card), about)
+  const judged = await judgeMessage(house, t, responder(scope, card), about, known.active)
   const grant = { id: thread.relay_grant_id, asker_tenant: null }
   refuseDenied(judged, { action: about.action, slug: card.slug, grant, threadId: thread.id, payloadHash: about.payloadHash })
   await keepDecisions(house, t, scope, [judged])
@@ -68,7 +68,7 @@ export async function replyAbout(t: Tx, scope: Scope, whole: Whole): Promise<Abo
 }
 
 /** What of a judgement is no part of the answer, read under a share of the relay grant. */
-export type Known = { grant: GrantRow; peer: PeerRow | null; used: Pick<Usage, 'messages'> }
+export type Known = { grant: GrantRow; peer: PeerRow | null; used: Pick<Usage, 'messages'>; active?: ActiveRow | undefined }
 function aboutOf({ card, thread, parts, payloadHash: hash, bytes }: Whole, { grant, peer, used }: Known): About {
   return {
     ...{ action: 'thread.respond', direction: 'out', card, grant, peer },

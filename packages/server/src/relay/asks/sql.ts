@@ -1,4 +1,5 @@
 // The statements over messages that wait for people. A transition is one conditional update; zero rows is an answer.
+import { type Sql, sql } from '../../db/sql.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
 import type { ResponseOutcome } from '../model.ts'
 import { type GrantedRow, type MessageRow, PEER, peerAs } from '../threads/sql.ts'
@@ -61,10 +62,12 @@ export const escalateAskIf = (t: Tx, scope: Scope, taskId: string, until: Date) 
   where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text and state = 'open' and on_timeout = 'escalate' and escalated_at is null`
 
 /** Whether people of either side are asked about any of these threads. */
-export const isAsked = (t: Tx, scope: Scope, ids: readonly string[]) => t.one<{ is: boolean }>`
-  select exists (
+export const isAsked = (t: Tx, scope: Scope, ids: readonly string[]) =>
+  t.one<{ is: boolean }>`select ${askedOf(scope, ids)} as is`
+export const askedOf = (scope: Scope, ids: readonly string[]): Sql => sql`(
+  exists (
       select from message_asks where tenant_id = ${scope.tenantId}::uuid and thread_id = any (${ids}::text[]) and state = 'open')
-    or exists (select from countersign_engine.asked_elsewhere(null::text, ${ids}::text[])) as is`
+    or exists (select from countersign_engine.asked_elsewhere(null::text, ${ids}::text[])))`
 
 export const openAsksOfThreads = (t: Tx, scope: Scope, ids: readonly string[]) => t.rows<
   Pick<MessageAsk, 'task_id' | 'message_id' | 'what' | 'expires_at'>
@@ -76,13 +79,16 @@ export const openAsksOfThreads = (t: Tx, scope: Scope, ids: readonly string[]) =
 export const findAnswered = (t: Tx, scope: Scope, grantId: string, threadId: string) => t.maybe<
   GrantedRow & { has_held: boolean; messages: number }
 >`
-  select ${PEER}, exists (
+  select ${PEER}, ${answeredColumns(t, scope, threadId, sql`${grantId}::text`)}
+  from ${peerAs(grantId, 'caller')}`
+/** The same for a statement that reads more in its one round trip. */
+export const answeredColumns = (t: Tx, scope: Scope, threadId: string, grantId: Sql): Sql => sql`
+  exists (
       select from message_asks where tenant_id = ${scope.tenantId}::uuid and thread_id = ${threadId}::text and state = 'open' and what = 'reply_out')
     or exists (
       select from messages where tenant_id = ${scope.tenantId}::uuid and thread_id = ${threadId}::text and side = 'owner' and state = 'held') as has_held,
-    (select coalesce(sum(u.messages), 0)::integer from relay_usage u
-      where u.tenant_id = ${scope.tenantId}::uuid and u.relay_grant_id = ${grantId}::text and u.day = ${t.now}::timestamptz::date) as messages
-  from ${peerAs(grantId, 'caller')}`
+  (select coalesce(sum(u.messages), 0)::integer from relay_usage u
+    where u.tenant_id = ${scope.tenantId}::uuid and u.relay_grant_id = ${grantId} and u.day = ${t.now}::timestamptz::date) as messages`
 
 export const openAsksOfGrant = (t: Tx, scope: Scope, grantId: string) => t.rows<Pick<MessageAsk, 'task_id'>>`
   select task_id from message_asks

@@ -23,6 +23,12 @@ export async function holdThreads(t: Tx, scope: Scope, ids: readonly string[]): 
   return lockThreads(t, scope, ids)
 }
 
+/** The same as locks of one thread, for a transaction that is opened with them. */
+export const holdsOf = (scope: Scope, threadId: string): Sql[] => [
+  sql`select ${grantShare(sql`h.relay_grant_id`)} from threads h where h.tenant_id = ${scope.tenantId}::uuid and h.id = ${threadId}::text`,
+  sql`select from threads where tenant_id = ${scope.tenantId}::uuid and id = ${threadId}::text for update`,
+]
+
 const shareGrantsOf = (t: Tx, scope: Scope, ids: readonly string[]) => t.run`
   select ${grantShare(sql`g.id`)} from (
     select distinct h.relay_grant_id as id from threads h where h.tenant_id = ${scope.tenantId}::uuid and h.id = any (${ids}::text[]) order by 1 offset 0) g`

@@ -25,6 +25,7 @@ import {
   requeueMessage,
   settleMessages,
   type ThreadRow,
+  withSettled,
 } from './sql.ts'
 import type { News } from './tell.ts'
 import { inboxTopic } from './wait.ts'
@@ -245,6 +246,20 @@ export async function acknowledgeFirst(t: Tx, scope: Scope, card: CardRow, taken
   return stepOf(t.now, card, change as Change)
 }
 
+/** The same, where not even that is written yet. `left`: what of the thread was not handed over yet. */
+export function acknowledgeLater(
+  t: Tx,
+  scope: Scope,
+  card: CardRow,
+  taken: Taken,
+  via: 'a2a',
+  left: readonly MessageRow[],
+): Step {
+  const others = left.filter(({ id }) => id !== taken.message.id)
+  const step = stepOf(t.now, card, takenAs(taken, via, others))
+  return { ...step, left: others, writes: [withSettled(t, scope, [taken.message.id], { state: 'delivered', reason: null, via })] }
+}
+
 async function taking(t: Tx, scope: Scope, taken: readonly Taken[], via: 'inbox' | 'push' | 'a2a'): Promise<Change[]> {
   const ids = taken.map(({ message }) => message.id)
   await settleMessages(t, scope, ids, { state: 'delivered', reason: null, via })
@@ -253,13 +268,20 @@ async function taking(t: Tx, scope: Scope, taken: readonly Taken[], via: 'inbox'
     scope,
     taken.map(({ thread }) => thread.id),
   )
-  const waiting = new Set(left.filter((one) => one.state === 'queued').map((one) => one.thread_id))
-  return taken.map(({ thread, message }) => ({
-    thread,
-    to: { state: waiting.has(thread.id) ? ('queued' as const) : ('waiting_owner' as const), claimedUntil: null },
-    news: [{ type: 'message.delivered', message: { ...message, state: 'delivered' }, data: { via } }],
-  }))
+  return taken.map((one) =>
+    takenAs(
+      one,
+      via,
+      left.filter(({ thread_id }) => thread_id === one.thread.id),
+    ),
+  )
 }
+
+const takenAs = ({ thread, message }: Taken, via: 'inbox' | 'push' | 'a2a', left: readonly MessageRow[]): Change => ({
+  thread,
+  to: { state: left.some(({ state }) => state === 'queued') ? 'queued' : 'waiting_owner', claimedUntil: null },
+  news: [{ type: 'message.delivered', message: { ...message, state: 'delivered' }, data: { via } }],
+})
 
 export async function acknowledge(
   house: RelayHouse,

@@ -10,7 +10,7 @@ import { homeOf } from '../held/home.ts'
 import { eventsAfter, heldMessages, openHeld } from '../held/read.ts'
 import { type CallerRow, findCallerThread } from '../held/sql.ts'
 import type { RelayHouse } from '../house.ts'
-import { type Artifact, isEnded, type Message, type MessageKind } from '../model.ts'
+import { type Artifact, isEnded, type Message, type MessageKind, type Thread } from '../model.ts'
 import { readTogether } from './page.ts'
 import { openPayloads } from './payload.ts'
 import { linksOf, showCallerThread, showEvent, showMessage, showOwnerThread, showThread } from './show.ts'
@@ -60,7 +60,7 @@ export async function getThread(
 }
 
 /** The thread once `enough` holds, or as it is when `ms` are over or the client has left. `seen`: a number at which it did not hold. */
-export async function untilMoved(
+export const untilMoved = (
   house: RelayHouse,
   scope: Scope,
   id: string,
@@ -68,20 +68,36 @@ export async function untilMoved(
   ms: number,
   signal: AbortSignal,
   seen: number | null = null,
-): Promise<ThreadRow> {
-  const read = () => tx(house.db, scope, (t) => seeThread(t, scope, id), { readOnly: true })
-  if (ms === 0) return read()
+): Promise<ThreadRow> =>
+  readOnceMoved(house, scope, id, enough, { ms, signal, seen }, async () => {
+    const row = await tx(house.db, scope, (t) => seeThread(t, scope, id), { readOnly: true })
+    return { row, read: row }
+  })
+
+type Wait = { ms: number; signal: AbortSignal; seen: number | null }
+/** The same for what is read with its row. */
+async function readOnceMoved<T>(
+  house: RelayHouse,
+  scope: Scope,
+  id: string,
+  enough: (row: ThreadRow) => boolean,
+  { ms, signal, seen }: Wait,
+  look: () => Promise<{ row: ThreadRow; read: T }>,
+): Promise<T> {
+  if (ms === 0) return (await look()).read
+  // To a caller of another tenant it is also what waits on their own side, of which nobody is told here.
+  const wants = homeOf(scope) ? undefined : enough
   const watch = house.waits.watch(scope.tenantId, id)
   const over = timeUp(house.db.clock, ms, signal)
   try {
     if (seen !== null) {
       watch.look()
-      await Promise.race([over.promise, watch.moved(seen)])
+      await Promise.race([over.promise, watch.moved(seen, wants)])
     }
     for (;;) {
-      const row = await read()
-      if (enough(row) || over.is()) return row
-      await Promise.race([over.promise, watch.moved(row.sequence)])
+      const { row, read } = await look()
+      if (enough(row) || over.is()) return read
+      await Promise.race([over.promise, watch.moved(row.sequence, wants)])
     }
   } finally {
     over.cancel()
@@ -180,19 +196,48 @@ export function mergeArtifacts(messages: readonly Message[]): Artifact[] {
 }
 
 /** A thread with its newest messages and its artifacts, read at one instant: what a snapshot of the A2A face is made of. */
-export const readWhole = (house: RelayHouse, scope: Scope, id: string, most = 100) =>
+export const readWhole = async (house: RelayHouse, scope: Scope, id: string, most = MOST_WHOLE): Promise<Whole> =>
+  (await lookAtWhole(house, scope, id, most)).read
+
+/** The same once `enough` holds, as `untilMoved`. */
+export const readWholeOnceMoved = (
+  house: RelayHouse,
+  scope: Scope,
+  id: string,
+  enough: (row: ThreadRow) => boolean,
+  wait: Wait,
+): Promise<Whole> => readOnceMoved(house, scope, id, enough, wait, () => lookAtWhole(house, scope, id, MOST_WHOLE))
+
+export type Whole = { thread: Thread; messages: Message[]; artifacts: Artifact[] }
+/** Of the newest. */
+const MOST_WHOLE = 100
+
+const lookAtWhole = (house: RelayHouse, scope: Scope, id: string, most: number): Promise<{ row: ThreadRow; read: Whole }> =>
   tx(
     house.db,
     scope,
     async (t) => {
-      const thread = await seeThread(t, scope, id)
-      const newest = [...(await newestMessages(t, scope, id, most)), ...(await heldMessages(t, scope, thread))].slice(-most)
-      const messages = await shown(house, t, scope, newest)
-      const artifacts = mergeArtifacts(await shown(house, t, scope, await listMessages(t, scope, id, 0, MOST, ['artifact'])))
-      return { thread: showThread(thread, house.origin()), messages, artifacts }
+      const row = await seeThread(t, scope, id)
+      const { said, pieces } = await partsOfWhole(t, scope, row, most)
+      const all = await shown(house, t, scope, [...said, ...pieces])
+      const [messages, artifacts] = [all.slice(0, said.length), mergeArtifacts(all.slice(said.length))]
+      return { row, read: { thread: showThread(row, house.origin()), messages, artifacts } }
     },
     { readOnly: true, isolation: 'repeatable read' },
   )
+
+/** No message is without a number of its thread: of a short one all are read at once. */
+async function partsOfWhole(t: Tx, scope: Scope, thread: ThreadRow, most: number) {
+  const held = await heldMessages(t, scope, thread)
+  if (thread.sequence <= MOST_WHOLE) {
+    const all = await listMessages(t, scope, thread.id, 0, MOST_WHOLE, ALL_KINDS)
+    const isPiece = ({ kind }: MessageRow) => kind === 'artifact'
+    return { said: [...all.filter((one) => !isPiece(one)), ...held].slice(-most), pieces: all.filter(isPiece) }
+  }
+  const newest = await newestMessages(t, scope, thread.id, most)
+  const pieces = await listMessages(t, scope, thread.id, 0, MOST, ['artifact'])
+  return { said: [...newest, ...held].slice(-most), pieces }
+}
 
 export const listEvents = (house: RelayHouse, scope: Scope, id: string, query: { after?: number | undefined; limit: number }) =>
   tx(

@@ -4,6 +4,7 @@ import { sha256 } from '../../crypto/token.ts'
 import type { Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
 import type { EventData } from '../../events/event.ts'
+import type { ActiveRow } from '../../identity/policies/sql.ts'
 import { newId } from '../../std/id.ts'
 import { comeIn } from '../asks/coming.ts'
 import { heldBack, holdReply, type JudgedReply, judgeReply } from '../asks/hold.ts'
@@ -25,6 +26,7 @@ import {
   type MessageRow,
   settleMessages,
   type ThreadRow,
+  withMessages,
 } from './sql.ts'
 import type { News } from './tell.ts'
 
@@ -89,7 +91,9 @@ export async function respondIn(
 }
 
 /** A thread that is held with its relay grant, as all of it is now; `before`: what goes with its next change, emptied as that is written. */
-export type Answered = { thread: ThreadRow; grant: GrantRow; card: CardRow; before: Step[] }
+export type Answered = { thread: ThreadRow; grant: GrantRow; card: CardRow; before: Step[]; asked?: AskedRow | undefined }
+/** What stands in the way of an answer, and what whoever judges it knows, read under the lock. `active`: the policies in force for who answers. */
+export type AskedRow = NonNullable<Awaited<ReturnType<typeof findAnswered>>> & { active?: ActiveRow | undefined }
 
 /** The same for whoever holds the thread and has read what belongs to it in this transaction. */
 export async function respondTo(
@@ -103,12 +107,20 @@ export async function respondTo(
   const { thread, grant, card, before } = answered
   refuseClosed(thread, grant)
   if (thread.state === 'awaiting_approval') throw new Problem('state_conflict', { state: thread.state })
-  const asked = await findAnswered(t, scope, grant.id, thread.id)
+  const asked: AskedRow | null = answered.asked ?? (await findAnswered(t, scope, grant.id, thread.id))
+  // What this piece of the answer makes of it, the next one reads.
+  answered.asked = undefined
   if (!asked) throw new Error(`The relay grant of thread ${thread.id} is not there.`)
   if (asked.has_held) throw new Problem('state_conflict', { state: thread.state, reason: 'reply_held' })
   const settled = input.settlesNothing ? [] : await settle(t, scope, thread, via, input)
   const messages = await compose(house, t, scope, card, thread, settled.length, input)
-  const judged = await judgeReply(house, t, scope, { card, thread, messages, input }, { grant, peer: asked, used: asked })
+  const judged = await judgeReply(
+    house,
+    t,
+    scope,
+    { card, thread, messages, input },
+    { grant, peer: asked, used: asked, active: asked.active },
+  )
   const change = async (...[to, news, data]: [Next, readonly News[], EventData?]) => {
     const now = await changeThread(house, t, scope, thread, card, to, news, data, before.splice(0))
     answered.thread = now
@@ -127,7 +139,9 @@ export async function respondTo(
   }
   const held = await comeIn(house, t, scope, comingOf(judged))
   if (held !== null) return holdComing(t, scope, judged, held, settled, change)
-  await insertMessages(t, scope, messages)
+  const earlier = before.at(-1)
+  if (earlier) earlier.writes = [...(earlier.writes ?? []), withMessages(t, scope, messages)]
+  else await insertMessages(t, scope, messages)
   const news: News[] = [...settled, ...messages.map(newsOf)]
   const { outcome } = input
   const next: Next = {

@@ -8,15 +8,15 @@ import { isEnded } from '../../model.ts'
 import { changeThread } from '../../threads/change.ts'
 import { exhaust } from '../../threads/claim.ts'
 import { isWhole, openPayloads, type Payload } from '../../threads/payload.ts'
-import { type CardRow, findGrant, listUndelivered, type MessageRow, type ThreadRow } from '../../threads/sql.ts'
+import { type CardRow, listUndelivered, type MessageRow, type ThreadRow } from '../../threads/sql.ts'
 import type { DeliveryHouse } from '../house.ts'
-import { findSent, holdThreads } from '../sql.ts'
+import { holdsOf } from '../sql.ts'
 import { followTask } from './follow.ts'
 import { lookFor } from './look.ts'
 import { isStale, pauseUpstream, refreshCard } from './pause.ts'
 import { PAUSED, type Plan } from './plan.ts'
 import { requestIn, send } from './send.ts'
-import { beginCall, contextBehind, findCardBehind, moveStage, RUNS_MS, takeOver, taskBehind, type UpstreamRow } from './sql.ts'
+import { beginCall, contextBehind, findStanding, moveStage, RUNS_MS, takeOver, taskBehind, type UpstreamRow } from './sql.ts'
 
 export type CallPayload = { thread_id: string; message_id: string }
 /** Whoever accepted it, while it has it to itself, or the job. */
@@ -41,7 +41,10 @@ export async function callUpstream(
   by: Caller = 'job',
 ): Promise<Outcome | undefined> {
   const scope = systemScope('relay', tenantId)
-  let begun = await tx(house.db, scope, (t) => begin(house, t, scope, payload, { by, isSeen: false }))
+  const holds = holdsOf(scope, payload.thread_id)
+  const beginAs = (how: { by: Caller; isSeen: boolean }) =>
+    tx(house.db, scope, (t) => begin(house, t, scope, payload, how), { holds })
+  let begun = await beginAs({ by, isSeen: false })
   if (begun.is === 'unseen') {
     // What its owner declared, looked at from time to time before anything is sent there.
     const reason = await refreshCard(house, scope, begun.upstream)
@@ -49,7 +52,7 @@ export async function callUpstream(
       await pauseUpstream(house, scope, begun.card, reason)
       return snooze(PAUSED)
     }
-    begun = await tx(house.db, scope, (t) => begin(house, t, scope, payload, { by, isSeen: true }))
+    begun = await beginAs({ by, isSeen: true })
   }
   if (begun.is === 'over' || begun.is === 'unseen') return undefined
   if (begun.is === 'later') return snooze(begun.at as Date)
@@ -58,7 +61,7 @@ export async function callUpstream(
   return send(house, scope, begun, signal)
 }
 
-/** T4, and the word that the request may have left, in one transaction before it does. */
+/** T4, and the word that the request may have left, in one transaction before it does, under the locks of its thread. */
 async function begin(
   house: DeliveryHouse,
   t: Tx,
@@ -66,18 +69,15 @@ async function begin(
   { thread_id, message_id }: CallPayload,
   { by, isSeen }: { by: Caller; isSeen: boolean },
 ): Promise<Begun> {
-  const [thread] = await holdThreads(t, scope, [thread_id])
-  const message = await findSent(t, scope, message_id)
-  if (!message || message.stage === 'done') return { is: 'over' }
+  const standing = await findStanding(t, scope, { threadId: thread_id, messageId: message_id })
+  const { thread, message, grant, card } = standing ?? {}
+  if (!thread || !message || message.stage === 'done') return { is: 'over' }
   const runs = message.runs_until
   if (by === 'runner' && (runs === null || runs <= t.now)) return { is: 'over' }
   if (by === 'job' && runs !== null && runs > t.now)
     return { is: 'later', at: new Date(Math.min(runs.getTime(), t.now.getTime() + LOOK_AGAIN_MS)) }
-  if (!thread || message.thread_id !== thread.id || message.mode !== 'a2a' || isEnded(thread.state)) return { is: 'over' }
-  const card = await findCardBehind(t, scope, thread.card_id)
-  if (!card) return { is: 'over' }
+  if (message.mode !== 'a2a' || isEnded(thread.state) || !card) return { is: 'over' }
   if (!isSeen && card.state === 'active' && isStale(card, t.now)) return { is: 'unseen', card, upstream: card }
-  const grant = await findGrant(t, scope, thread.relay_grant_id)
   if (grant?.state !== 'active' || grant.is_over) return { is: 'over' }
   const at = { cardId: card.id, grantId: thread.relay_grant_id, contextId: thread.context_id }
   const behind = isFirst(thread, message) ? null : await taskBehind(t, scope, thread_id)

@@ -29,7 +29,7 @@ export async function readStream(
     while (heard === 'go_on' && !signal.aborted) {
       const { done, value } = await frames.next()
       if (done) break
-      heard = await tx(house.db, scope, (t) => hear(house, t, scope, call, value))
+      heard = await hear(house, scope, call, value)
     }
     return heard
   } finally {
@@ -102,7 +102,7 @@ async function look(
 ): Promise<Heard> {
   try {
     const task = await client.getTask({ tenant: '', id, historyLength: 0 }, { signal })
-    return await tx(house.db, scope, (t) => hear(house, t, scope, plan.call, { payload: { $case: 'task', value: task } }))
+    return await hear(house, scope, plan.call, { payload: { $case: 'task', value: task } })
   } catch (error) {
     if (error instanceof TaskNotFoundError) {
       await settle(house, scope, plan, async (t) => {

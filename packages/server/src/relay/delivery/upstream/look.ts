@@ -27,7 +27,7 @@ export async function lookFor(house: DeliveryHouse, scope: Scope, plan: Plan, si
   const found = await find(opened, plan, signal)
   if (found.is === 'found') {
     const answer = { payload: { $case: 'task' as const, value: found.task } }
-    const heard = await tx(house.db, scope, (t) => hear(house, t, scope, plan.call, answer))
+    const heard = await hear(house, scope, plan.call, answer)
     return heard === 'go_on' ? followTask(house, scope, plan, signal) : undefined
   }
   const looks = plan.sending.looks + 1

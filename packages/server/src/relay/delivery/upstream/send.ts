@@ -41,7 +41,7 @@ export async function send(house: DeliveryHouse, scope: Scope, plan: Plan, signa
       return (await hasTask(house, scope, plan)) ? snooze(0) : await unknown(house, scope, plan)
     }
     const answer = await client.sendMessage(request.body, { signal, serviceParameters })
-    const heard = await tx(house.db, scope, (t) => hear(house, t, scope, plan.call, streamed(answer)))
+    const heard = await hear(house, scope, plan.call, streamed(answer))
     return heard === 'go_on' ? followTask(house, scope, { ...plan, taskId: null }, signal, 'later') : undefined
   } catch (error) {
     // Whoever stops this process, or takes the job, finds in the row how far it came.

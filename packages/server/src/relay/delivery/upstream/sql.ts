@@ -1,8 +1,11 @@
 // The statements over agents that answer elsewhere: their cards, and what stands there behind a context and a thread of ours.
 import { type Sql, sql } from '../../../db/sql.ts'
 import type { Scope, Tx } from '../../../db/tx.ts'
-import { CARD, type CardRow } from '../../threads/sql.ts'
-import { type Stage, takenMessage } from '../sql.ts'
+import { type ActiveRow, activeColumns } from '../../../identity/policies/sql.ts'
+import { answeredColumns, askedOf } from '../../asks/sql.ts'
+import type { AskedRow } from '../../threads/respond.ts'
+import { CARD, type CardRow, type GrantRow, MESSAGE, PEER, peerAs, THREAD, THREADS, type ThreadRow } from '../../threads/sql.ts'
+import { type SentRow, type Stage, takenMessage } from '../sql.ts'
 
 export type UpstreamRow = {
   card_id: string
@@ -22,11 +25,80 @@ export const findUpstream = (t: Tx, scope: Scope, cardId: string) => t.maybe<Ups
 
 /** With the card that it stands behind. */
 export type CardBehind = CardRow & UpstreamRow
-export const findCardBehind = (t: Tx, scope: Scope, cardId: string) => t.maybe<CardBehind>`
-  select ${CARD}, u.card_id, u.card_url, u.connection_id, u.origin, u.card, u.signers, u.answers_directly, u.checked_at
-  from cards c join card_versions v on v.tenant_id = c.tenant_id and v.card_id = c.id and v.number = c.version
-  join card_upstreams u on u.tenant_id = c.tenant_id and u.card_id = c.id
-  where c.tenant_id = ${scope.tenantId}::uuid and c.id = ${cardId}::text`
+
+/** A thread that is held, with its relay grant and its card, and one message of it that is on its way; null where none is. */
+export type Standing = { thread: ThreadRow; grant: GrantRow; card: CardRow; message: SentRow | null }
+/** With what stands behind the card. */
+export async function findStanding(
+  t: Tx,
+  scope: Scope,
+  at: StandingAt,
+): Promise<(Omit<Standing, 'card'> & { card: CardBehind | null }) | null> {
+  const row = await t.maybe<Record<string, unknown>>`
+    select ${standing(t)}, ${under('u', UPSTREAM)} from ${STANDS} left join card_upstreams u on u.tenant_id = c.tenant_id and u.card_id = c.id ${ofStanding(scope, at)}`
+  if (!row) return null
+  const found = standingIn(row)
+  return { ...found, card: row['u card_id'] === null ? null : { ...found.card, ...rowUnder<UpstreamRow>('u', row) } }
+}
+
+/** With what stands in the way of an answer and what whoever judges it knows. `agentId`: as whom it answers. */
+export type AnsweredStanding = Standing & { asked: AskedRow & { is_asked: boolean } }
+export async function findAnsweredStanding(
+  t: Tx,
+  scope: Scope,
+  at: StandingAt,
+  agentId: string | null,
+): Promise<AnsweredStanding | null> {
+  const row = await t.maybe<Record<string, unknown>>`
+    select ${standing(t)}, ${under('p', PEER)}, ${answeredColumns(t, scope, at.threadId, sql`h.relay_grant_id`)}, ${askedOf(scope, [at.threadId])} as is_asked, ${activeColumns(scope, agentId === null ? [] : [agentId])}
+    from ${STANDS} cross join lateral ${peerAs(sql`h.relay_grant_id`, 'caller')} ${ofStanding(scope, at)}`
+  if (!row) return null
+  const { has_held, is_asked, messages, version, agents } = row as unknown as AskedRow & ActiveRow & { is_asked: boolean }
+  return {
+    ...standingIn(row),
+    asked: { ...rowUnder<AskedRow>('p', row), has_held, is_asked, messages, active: { version, agents } },
+  }
+}
+
+export type StandingAt = { threadId: string; messageId: string }
+
+const SENDING: Sql = sql`s.mode, s.runs_until, s.stage, s.tries, s.looks`
+const UPSTREAM: Sql = sql`u.card_id, u.card_url, u.connection_id, u.origin, u.card, u.signers, u.answers_directly, u.checked_at`
+const GRANT: Sql = sql`g.id, g.card_id, g.asker_tenant, g.asker_agent, g.label, g.skills, g.scopes, g.limits, g.state, g.sandbox, g.created_at`
+const standing = (t: Tx): Sql => sql`${under('h', THREAD)}, ${under('g', GRANT)},
+  coalesce(g.expires_at <= ${t.now}::timestamptz, false) as "g is_over", n.state as "g tenant_state",
+  g.asker_tenant is not null and exists (select from blocks b where b.tenant_id = g.tenant_id)
+    and countersign_engine.is_blocked_by(g.tenant_id, g.asker_tenant, g.asker_agent) as "g is_blocked", ${under('c', CARD)},
+  ${under('m', MESSAGE)}, ${under('s', SENDING)}`
+const STANDS: Sql = sql`${THREADS}
+  join card_versions v on v.tenant_id = c.tenant_id and v.card_id = c.id and v.number = c.version
+  join tenants n on n.id = h.tenant_id`
+const ofStanding = (scope: Scope, at: StandingAt): Sql => sql`
+  left join (message_sendings s join messages m on m.tenant_id = s.tenant_id and m.id = s.message_id)
+    on s.tenant_id = h.tenant_id and s.message_id = ${at.messageId}::text and s.thread_id = h.id
+  where h.tenant_id = ${scope.tenantId}::uuid and h.id = ${at.threadId}::text`
+
+const standingIn = (row: Record<string, unknown>): Standing => ({
+  thread: rowUnder('h', row),
+  grant: rowUnder('g', row),
+  card: rowUnder('c', row),
+  message: row['m id'] === null ? null : { ...rowUnder<SentRow>('m', row), ...rowUnder<SentRow>('s', row) },
+})
+
+/** Columns of one of several rows that are read as one: each by its own name after its row's. None has a comma in it. */
+function under(name: string, columns: Sql): Sql {
+  const named = columns.text.split(',').map((column) => {
+    const [said = '', own = said.split('.').at(-1)] = column.trim().split(' as ')
+    return `${said} as "${name} ${own}"`
+  })
+  return sql([named.join(', ')])
+}
+
+function rowUnder<T>(name: string, row: Record<string, unknown>): T {
+  const found: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(row)) if (key.startsWith(`${name} `)) found[key.slice(name.length + 1)] = value
+  return found as T
+}
 
 export type NewUpstream = Pick<UpstreamRow, 'card_id' | 'card_url' | 'connection_id' | 'origin' | 'card' | 'signers'>
 
@@ -143,7 +215,11 @@ export const openUpstream = async (t: Tx, scope: Scope, threadIds: readonly stri
 
 /** `runsUntil`: whose it is from now on; left out: as before. */
 export type ToStage = { stage: Stage; tries?: number; looks?: number; runsUntil?: Date | null }
-export const moveStage = (t: Tx, scope: Scope, messageId: string, to: ToStage) => t.run`
+export const moveStage = (t: Tx, scope: Scope, messageId: string, to: ToStage) => t.run`${movedStage(scope, messageId, to)}`
+/** The same as a part of the statement that records what follows. */
+export const withStage = (scope: Scope, messageId: string, to: ToStage): Sql =>
+  sql`moved as (${movedStage(scope, messageId, to)})`
+const movedStage = (scope: Scope, messageId: string, to: ToStage): Sql => sql`
   update message_sendings set stage = ${to.stage}::text, tries = coalesce(${to.tries ?? null}::integer, tries),
     looks = coalesce(${to.looks ?? null}::integer, looks),
     runs_until = case when ${to.runsUntil !== undefined}::boolean then ${to.runsUntil ?? null}::timestamptz else runs_until end

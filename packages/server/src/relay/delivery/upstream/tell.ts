@@ -2,18 +2,30 @@
 // Under the lock of the thread; what was told stands in digests beside the task, so a look after a broken stream tells what is new and nothing twice.
 import { type Artifact, type StreamResponse, type Task, TaskState, type TaskStatus } from '@a2a-js/sdk'
 import { Problem } from '@countersign/sdk'
-import type { Scope, Tx } from '../../../db/tx.ts'
+import { type Scope, type Tx, tx } from '../../../db/tx.ts'
 import { record } from '../../../events/event.ts'
 import { isEnded, type ResponseOutcome } from '../../model.ts'
 import { changeThread, writeBefore } from '../../threads/change.ts'
-import { acknowledgeFirst } from '../../threads/claim.ts'
+import { acknowledgeLater } from '../../threads/claim.ts'
 import { isSaid, tellIfDenied } from '../../threads/gate.ts'
 import { type Answered, type ArtifactInput, type ResponseInput, respondTo } from '../../threads/respond.ts'
-import { type CardRow, findCard, findGrant, lockThread, type ThreadRow } from '../../threads/sql.ts'
+import { type CardRow, listUndelivered, lockThread, type ThreadRow } from '../../threads/sql.ts'
 import type { DeliveryHouse } from '../house.ts'
 import { endRefused } from '../refused.ts'
-import { findSent, holdThreads, type SentRow } from '../sql.ts'
-import { markDirect, moveStage, noteSeen, putTaskBehind, renameContext, type Seen, type TaskBehind, taskBehind } from './sql.ts'
+import { holdsOf, type SentRow } from '../sql.ts'
+import {
+  type AnsweredStanding,
+  findAnsweredStanding,
+  markDirect,
+  moveStage,
+  noteSeen,
+  putTaskBehind,
+  renameContext,
+  type Seen,
+  type TaskBehind,
+  taskBehind,
+  withStage,
+} from './sql.ts'
 import { artifactOf, digestOf, payloadOf } from './words.ts'
 
 /** go_on: more is to come; turn: the caller's, or it is over; left: somebody else follows it now, or nobody listens any more. */
@@ -21,18 +33,25 @@ export type Heard = 'go_on' | 'turn' | 'left'
 /** `contextId`: theirs, as the request named it; '' where none was sent in this run. `isDirect`: that they answer without a task is known. */
 export type Call = { threadId: string; messageId: string; card: CardRow; contextId: string; isDirect: boolean }
 
-export async function hear(house: DeliveryHouse, t: Tx, scope: Scope, call: Call, said: StreamResponse): Promise<Heard> {
+export const hear = (house: DeliveryHouse, scope: Scope, call: Call, said: StreamResponse): Promise<Heard> =>
+  tx(house.db, scope, (t) => hearIn(house, t, scope, call, said), { holds: holdsOf(scope, call.threadId) })
+
+/** Under the locks of its thread. */
+async function hearIn(house: DeliveryHouse, t: Tx, scope: Scope, call: Call, said: StreamResponse): Promise<Heard> {
   const { threadId, messageId } = call
-  const [thread] = await holdThreads(t, scope, [threadId])
-  const message = await findSent(t, scope, messageId)
-  if (!thread || !message || message.stage === 'done') return 'left'
+  const found = await findAnsweredStanding(t, scope, call, call.card.agent_id)
+  if (!found?.message || found.message.stage === 'done') return 'left'
+  const { thread, message, grant } = found
   if (isEnded(thread.state)) {
     await moveStage(t, scope, messageId, { stage: 'done' })
     await tellLate(t, scope, threadId, messageId)
     return 'left'
   }
   const payload = said.payload
-  const telling: Telling = { ...{ house, t, scope, call, message, seen: {} }, ...(await answeredOf(t, scope, thread)) }
+  const telling: Telling = {
+    ...{ house, t, scope, call, message, thread, grant, seen: {}, before: [] },
+    ...{ card: found.card, asked: askedOf(found, call) },
+  }
   if (payload?.$case === 'message') return hearMessage(telling, payload.value)
   const taskId = payload?.$case === 'task' ? payload.value.id : payload?.value.taskId
   if (!payload || !taskId) return 'go_on'
@@ -52,15 +71,19 @@ export async function hear(house: DeliveryHouse, t: Tx, scope: Scope, call: Call
 
 type Payload = NonNullable<StreamResponse['payload']>
 /** With the thread as it is now, under its lock, and what is told with its next change. */
-type Telling = Answered & { house: DeliveryHouse; t: Tx; scope: Scope; call: Call; message: SentRow; seen: Seen }
-
-async function answeredOf(t: Tx, scope: Scope, thread: ThreadRow): Promise<Answered> {
-  const card = await findCard(t, scope, { id: thread.card_id })
-  // Shared since its thread was held.
-  const grant = await findGrant(t, scope, thread.relay_grant_id)
-  if (!card || !grant) throw new Error(`The card or the relay grant of thread ${thread.id} is not there.`)
-  return { thread, card, grant, before: [] }
+type Telling = Answered & {
+  house: DeliveryHouse
+  t: Tx
+  scope: Scope
+  call: Call
+  message: SentRow
+  seen: Seen
+  asked?: AnsweredStanding['asked'] | undefined
 }
+
+/** The policies were read for the agent that the card had; where it has another now, they are read again. */
+const askedOf = ({ card, asked }: AnsweredStanding, call: Call): NonNullable<Telling['asked']> =>
+  card.agent_id === call.card.agent_id ? asked : { ...asked, active: undefined }
 
 /** What nothing came after is written by itself. */
 const written = ({ house, t, scope, before }: Telling): Promise<void> => writeBefore(house, t, scope, before.splice(0))
@@ -96,17 +119,27 @@ async function accept(telling: Telling, theirs: { taskId: string; contextId: str
 async function taken(telling: Telling): Promise<void> {
   const { t, scope, card, thread, message } = telling
   if (message.state === 'delivered') return
-  const step = await acknowledgeFirst(t, scope, card, { thread, message }, 'a2a')
+  const left = isAlone(thread, message) ? [] : await listUndelivered(t, scope, [thread.id])
+  const step = {
+    ...acknowledgeLater(t, scope, card, { thread, message }, 'a2a', left),
+    isAsked: telling.asked?.is_asked !== false,
+  }
   telling.before.push(step)
   telling.thread = step.row
 }
+
+/** The first of its thread, and nothing has come since it was taken. */
+const isAlone = (thread: ThreadRow, message: SentRow): boolean =>
+  message.sequence === 2 && thread.sequence === 3 && thread.state === 'delivering'
 
 /** The whole answer, without a task (§12.33). */
 async function hearMessage(telling: Telling, said: NonNullable<TaskStatus['message']>): Promise<Heard> {
   const { t, scope, call } = telling
   if (!call.isDirect) await markDirect(t, scope, call.card.id)
-  await moveStage(t, scope, call.messageId, { stage: 'done' })
   await taken(telling)
+  const [step] = telling.before
+  if (step) step.writes = [...(step.writes ?? []), withStage(scope, call.messageId, { stage: 'done' })]
+  else await moveStage(t, scope, call.messageId, { stage: 'done' })
   const how = { artifacts: [], settlesNothing: true, client_message_id: said.messageId }
   await respondOrFail(telling, () => ({ outcome: 'message', payload: payloadOf(said), ...how }))
   await written(telling)
