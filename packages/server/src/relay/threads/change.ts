@@ -100,7 +100,7 @@ export async function changeThread(
   return now as ThreadRow
 }
 
-/** Any number of threads of one card, in as many statements as one takes. */
+/** Any number of threads of one card, in as many statements as one takes. `writes`: what goes with it, as parts of the statement that records them. */
 export async function changeThreads(
   house: RelayHouse,
   t: Tx,
@@ -108,6 +108,7 @@ export async function changeThreads(
   card: Times,
   wanted: readonly Change[],
   before: readonly Step[] = [],
+  writes: readonly Sql[] = [],
 ): Promise<ThreadRow[]> {
   const changes = wanted.map((one) => ({ ...one, to: whileAsked(one.thread, one.to) }))
   const ending = changes.filter(({ thread, to }) => isEnded(to.state ?? thread.state) && thread.ended_at === null)
@@ -123,7 +124,7 @@ export async function changeThreads(
       ...(goes.includes(one.thread.id) ? [{ type: 'payload.expired' as const }] : []),
     ]),
   )
-  await writeTold(house, t, scope, [...before, ...steps], steps)
+  await writeTold(house, t, scope, [...before, ...steps], steps, writes)
   if (goes.length > 0) await endContents(t, scope, goes)
   return steps.map(({ row }) => row)
 }
@@ -170,9 +171,16 @@ export async function writeBefore(house: RelayHouse, t: Tx, scope: Scope, before
 }
 
 /** In one statement, unless there is nothing to tell. `last`: the threads as they are after all of `steps`. */
-async function writeTold(house: RelayHouse, t: Tx, scope: Scope, steps: readonly Step[], last: readonly Step[]): Promise<void> {
+async function writeTold(
+  house: RelayHouse,
+  t: Tx,
+  scope: Scope,
+  steps: readonly Step[],
+  last: readonly Step[],
+  besides: readonly Sql[] = [],
+): Promise<void> {
   if (last.length === 0) return
-  const writes = steps.flatMap((one) => one.writes ?? [])
+  const writes = [...besides, ...steps.flatMap((one) => one.writes ?? [])]
   if (writes.length === 0 && steps.every(({ told }) => told.news.length === 0)) return writeSteps(t, scope, last)
   const rows = last.map(({ row }) => row)
   rememberChanged(t, rows)

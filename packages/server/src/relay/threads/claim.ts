@@ -20,7 +20,7 @@ import {
   findOnceClaimed,
   listUndelivered,
   lockClaimable,
-  lockThreads,
+  lockClaimed,
   type MessageRow,
   requeueMessage,
   settleMessages,
@@ -54,24 +54,31 @@ export async function claim<T>(
   signal: AbortSignal,
   show: (t: Tx, all: Claimed[]) => Promise<T>,
 ): Promise<T> {
-  const card = await tx(house.db, scope, (t) => servedCard(t, scope, slug), { readOnly: true })
-  if (card.delivery_mode !== 'inbox') throw new Problem('delivery_mode', { mode: card.delivery_mode })
-  await noteWorker(house, scope, card.id)
+  let served: CardRow | undefined
+  const attempt = (isLast: boolean) =>
+    tx(house.db, scope, async (t) => {
+      const card = served ?? (await servedInbox(t, scope, slug))
+      served = card
+      // Whoever has hung up would take what nobody else gets before its lease is over.
+      const all = signal.aborted ? [] : await claimIn(house, t, scope, card, input)
+      // An answer that says nothing yet is no answer: the next one is what a repeat is told.
+      return all.length > 0 || isLast ? await show(t, all) : undefined
+    })
   const over = timeUp(house.db.clock, input.wait_seconds * 1000, signal)
-  let woken: () => void = () => undefined
-  const unsubscribe = house.db.listen.subscribe(inboxTopic(card.id), () => woken())
+  let unsubscribe: () => void = () => undefined
   try {
+    const first = await attempt(input.wait_seconds === 0)
+    const { id } = served as unknown as CardRow
+    // What was taken is answered, whether or not this could be written down.
+    await noteWorker(house, scope, id).catch((error: unknown) => house.log.warn({ err: error }, 'a worker could not be noted'))
+    if (first !== undefined) return first
+    let woken: () => void = () => undefined
+    unsubscribe = house.db.listen.subscribe(inboxTopic(id), () => woken())
     for (;;) {
       const rung = new Promise<void>((resolve) => {
         woken = resolve
       })
-      const isLast = input.wait_seconds === 0 || over.is()
-      const found = await tx(house.db, scope, async (t) => {
-        // Whoever has hung up would take what nobody else gets before its lease is over.
-        const all = signal.aborted ? [] : await claimIn(house, t, scope, card, input)
-        // An answer that says nothing yet is no answer: the next one is what a repeat is told.
-        return all.length > 0 || isLast ? await show(t, all) : undefined
-      })
+      const found = await attempt(over.is())
       if (found !== undefined) return found
       await Promise.race([rung, over.promise])
     }
@@ -79,6 +86,12 @@ export async function claim<T>(
     over.cancel()
     unsubscribe()
   }
+}
+
+async function servedInbox(t: Tx, scope: Scope, slug: string): Promise<CardRow> {
+  const card = await servedCard(t, scope, slug)
+  if (card.delivery_mode !== 'inbox') throw new Problem('delivery_mode', { mode: card.delivery_mode })
+  return card
 }
 
 // Of threads that others hold at this moment some more are looked at, and where all were held, many more.
@@ -175,9 +188,8 @@ export const settle = <T>(
   tx(house.db, scope, async (t) => {
     const card = await servedCard(t, scope, slug)
     const hashes = items.map(({ claim_token }) => sha256(claim_token))
-    const seen = (await findOnceClaimed(t, scope, hashes)).filter((one) => one.card_id === card.id)
-    const threads = await lockThreads(t, scope, [...new Set(seen.map((one) => one.thread_id))])
-    // Read again under the locks: whoever came first has changed it by now.
+    const threads = await lockClaimed(t, scope, card.id, hashes)
+    // Read under the locks: whoever came first has changed it by now.
     const now = await findOnceClaimed(t, scope, hashes)
     const acks: Taken[] = []
     const all: Settled[] = []
@@ -237,14 +249,27 @@ export async function acknowledgeAll(
   taken: readonly Taken[],
   via: 'inbox' | 'push' | 'a2a',
 ): Promise<ThreadRow[]> {
-  return taken.length === 0 ? [] : changeThreads(house, t, scope, card, await taking(t, scope, taken, via))
+  if (taken.length === 0) return []
+  return changeThreads(
+    house,
+    t,
+    scope,
+    card,
+    await taking(t, scope, taken, via),
+    [],
+    [withSettled(t, scope, idsOf(taken), settledBy(via))],
+  )
 }
 
 /** The same of one whose thread changes once more right away: its messages are settled, and the thread's change is written with the next one. */
 export async function acknowledgeFirst(t: Tx, scope: Scope, card: CardRow, taken: Taken, via: 'push' | 'a2a'): Promise<Step> {
+  await settleMessages(t, scope, idsOf([taken]), settledBy(via))
   const [change] = await taking(t, scope, [taken], via)
   return stepOf(t.now, card, change as Change)
 }
+
+const idsOf = (taken: readonly Taken[]): string[] => taken.map(({ message }) => message.id)
+const settledBy = (via: string) => ({ state: 'delivered' as const, reason: null, via })
 
 /** The same, where not even that is written yet. `left`: what of the thread was not handed over yet. */
 export function acknowledgeLater(
@@ -257,17 +282,14 @@ export function acknowledgeLater(
 ): Step {
   const others = left.filter(({ id }) => id !== taken.message.id)
   const step = stepOf(t.now, card, takenAs(taken, via, others))
-  return { ...step, left: others, writes: [withSettled(t, scope, [taken.message.id], { state: 'delivered', reason: null, via })] }
+  return { ...step, left: others, writes: [withSettled(t, scope, idsOf([taken]), settledBy(via))] }
 }
 
+/** What becomes of their threads; they themselves are not read as waiting any more. */
 async function taking(t: Tx, scope: Scope, taken: readonly Taken[], via: 'inbox' | 'push' | 'a2a'): Promise<Change[]> {
-  const ids = taken.map(({ message }) => message.id)
-  await settleMessages(t, scope, ids, { state: 'delivered', reason: null, via })
-  const left = await listUndelivered(
-    t,
-    scope,
-    taken.map(({ thread }) => thread.id),
-  )
+  const ids = new Set(idsOf(taken))
+  const threadIds = taken.map(({ thread }) => thread.id)
+  const left = (await listUndelivered(t, scope, threadIds)).filter(({ id }) => !ids.has(id))
   return taken.map((one) =>
     takenAs(
       one,

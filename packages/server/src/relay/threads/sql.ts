@@ -500,6 +500,14 @@ export type ClaimedRow = MessageRow & { claim_hash: Buffer }
 export const findOnceClaimed = (t: Tx, scope: Scope, hashes: readonly Buffer[]) => t.rows<ClaimedRow>`
   select ${MESSAGE}, m.claim_hash from messages m where m.tenant_id = ${scope.tenantId}::uuid and m.claim_hash = any (${hashes}::bytea[])`
 
+/** The threads of the messages that were handed over with these fences, in the one order in which several are taken. */
+export const lockClaimed = (t: Tx, scope: Scope, cardId: string, hashes: readonly Buffer[]) => t.rows<ThreadRow>`
+  select ${THREAD} from ${THREADS}
+  where h.tenant_id = ${scope.tenantId}::uuid and h.id in (
+    select m.thread_id from messages m
+    where m.tenant_id = ${scope.tenantId}::uuid and m.card_id = ${cardId}::text and m.claim_hash = any (${hashes}::bytea[]))
+  order by h.id for update of h`
+
 export const extendClaim = (t: Tx, scope: Scope, id: string, until: Date) => t.run`
   update messages set claimed_until = ${until}::timestamptz where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text`
 

@@ -30,6 +30,7 @@ export async function tellThreads(
   beside: readonly Sql[] = [],
 ): Promise<void> {
   const lines = linesOf(scope, all)
+  if (lines.length === 0 && beside.length > 0) throw new Error('What is written with events is not written without any.')
   if (lines.length === 0) return
   const resourceOf = ({ thread }: Line) => ({ resource: { type: 'thread', id: thread.id } })
   const ids = await recordMany(
