@@ -82,7 +82,8 @@ test('R79 R128 who may not put policies in force drafts all the same, and is tol
   const closed = page.getByRole('button', { name: 'Put it in force' })
   await closed.waitFor()
   expect(await closed.getAttribute('aria-disabled')).toBe('true')
-  await page.getByText('The role operator does not put policies in force.').waitFor({ state: 'attached' })
+  // Nor does it set a draft aside.
+  await expect.poll(() => page.getByText('The role operator does not put policies in force.').count()).toBe(2)
   expect(await overflow(page)).toBeLessThanOrEqual(0)
   expect(await accessibility(page)).toEqual([])
   noFaults(surf)
