@@ -8,7 +8,7 @@ import { type Scope, systemScope } from '../db/scope.ts'
 import { type Db, tx } from '../db/tx.ts'
 import { isId, newId, newTenantUuid, tenantWire } from '../std/id.ts'
 import { getEventDetail } from './detail.ts'
-import { type Event, listEvents, record } from './event.ts'
+import { type Event, listEvents, record, recordMany } from './event.ts'
 import { followEvents, startOf } from './stream.ts'
 import { EVENT_TYPES, type EventType } from './types.ts'
 
@@ -273,3 +273,33 @@ test('T30 A8 while 200 writers commit out of order in two processes, a stream br
   expect(got).toHaveLength(expected.length)
   expect([...got].sort((a, b) => Number(a) - Number(b))).toEqual(expected.sort((a, b) => a - b))
 }, 60_000)
+
+test('P110 the side envelopes of several people are made in one order, so that two transactions never wait for each other’s keys', async () => {
+  const { db, scope } = await given()
+  const orders: string[][] = []
+  for (const ids of [
+    ['agt_1', 'agt_2', 'agt_3'],
+    ['agt_3', 'agt_1', 'agt_2'],
+  ]) {
+    const seen: string[] = []
+    const note = async (id: string) => {
+      seen.push(id)
+      return null
+    }
+    await tx(db, scope, (t) =>
+      recordMany(
+        t,
+        ids.map((id) => ({
+          scope: { ...scope, actor: { type: 'agent' as const, id }, origin: () => note(id) },
+          type: 'task.created' as const,
+          data: { n: 1 },
+        })),
+      ),
+    )
+    orders.push(seen)
+  }
+  expect(orders).toEqual([
+    ['agt_1', 'agt_2', 'agt_3'],
+    ['agt_1', 'agt_2', 'agt_3'],
+  ])
+})
