@@ -45,6 +45,7 @@ export function openDeliver(house: WebhooksHouse, sockets = SOCKETS): Deliver {
       if (taken === 'done') return null
       if ('at' in taken) return taken
       slots.learn(asked.lane, taken.letter.took.timeouts ?? 0)
+      pass.sends()
       happened = await send(house, asked, taken.letter, signal)
       // Stopped in the middle: nobody knows whether it arrived. The next attempt says of this one that it was lost.
       if (signal.aborted) return { afterMs: 0 }

@@ -56,11 +56,28 @@ test('P93 an endpoint that was well and begins to hang counts among the doubtful
   await prove(slots, 'was-well')
   const held = await enterMany(slots, 'was-well', 6)
   expect(held.length).toBeGreaterThan(SOCKETS / 2)
+  for (const one of held) one.sends()
   await clock.advance('2s')
   const got = await slots.enter('was-well')
   expect(isPass(got)).toBe(false)
   for (const one of held) one.leave('timeout')
   expect(slots.busy).toBe(0)
+})
+
+test('P93 R43 what has not been sent yet says nothing of its endpoint: behind our own slowness one waits, for as long as one may', async () => {
+  const { clock, slots } = open()
+  await prove(slots, 'well')
+  const held = await enterMany(slots, 'well', SOCKETS)
+  await clock.advance('2s')
+  let got: Pass | { againMs: number } | null = null
+  const waiting = slots.enter('well', 4_000).then((one) => {
+    got = one
+  })
+  await clock.advance('3s')
+  expect(got).toBeNull()
+  held[0]?.leave('answered')
+  await waiting
+  expect(got && isPass(got)).toBe(true)
 })
 
 test('P93 after three timeouts in a row it gets one slot, until it answers', async () => {

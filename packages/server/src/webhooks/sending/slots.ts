@@ -6,6 +6,8 @@ import type { Clock } from '../../std/clock.ts'
 export type Answered = 'answered' | 'timeout' | 'failed' | 'slow_down'
 
 export type Pass = {
+  /** The request leaves now: until then it is we who take our time, and the endpoint lets nobody wait. */
+  sends(): void
   /** Once, when the exchange is over; `nothing`: there was none, and nothing is learned. */
   leave(how: Answered | 'nothing'): void
 }
@@ -18,7 +20,8 @@ export type Slots = {
   readonly busy: number
 }
 
-type Lane = { begun: number[]; window: number; timeouts: number; answeredAt: number; slowedUntil: number }
+type Begun = { sentAt: number | null }
+type Lane = { begun: Begun[]; window: number; timeouts: number; answeredAt: number; slowedUntil: number }
 type Waiter = { lane: string; until: number; go: (pass: Pass | { againMs: number }) => void; cancel: () => void }
 
 const LARGEST_WINDOW = 50
@@ -45,7 +48,7 @@ export function openSlots(clock: Clock, sockets: number): Slots {
     lanes.set(name, lane)
     return lane
   }
-  const isSlow = (lane: Lane, at: number) => lane.begun.some((began) => at - began >= SLOW_MS)
+  const isSlow = (lane: Lane, at: number) => lane.begun.some(({ sentAt }) => sentAt !== null && at - sentAt >= SLOW_MS)
   const isProven = (lane: Lane, at: number) => at - lane.answeredAt < PROVEN_MS && lane.timeouts === 0 && !isSlow(lane, at)
   const doubtful = (at: number): number => {
     let sum = 0
@@ -61,16 +64,20 @@ export function openSlots(clock: Clock, sockets: number): Slots {
     lane.begun.length < roomOf(lane, at) &&
     (isProven(lane, at) || doubtful(at) < Math.max(1, Math.floor(sockets / 2)))
 
-  function pass(lane: Lane, at: number): Pass {
+  function pass(lane: Lane): Pass {
     busy++
-    lane.begun.push(at)
+    const own: Begun = { sentAt: null }
+    lane.begun.push(own)
     let isOver = false
     return {
+      sends() {
+        own.sentAt = now()
+      },
       leave(how) {
         if (isOver) return
         isOver = true
         busy--
-        lane.begun.splice(lane.begun.indexOf(at), 1)
+        lane.begun.splice(lane.begun.indexOf(own), 1)
         if (how !== 'nothing') judge(lane, how, now())
         wakeWaiters()
       },
@@ -92,7 +99,7 @@ export function openSlots(clock: Clock, sockets: number): Slots {
     for (const waiter of [...waiting]) {
       if (busy >= sockets) return
       const lane = laneOf(waiter.lane)
-      if (mayGo(lane, at)) leaveLine(waiter, pass(lane, at))
+      if (mayGo(lane, at)) leaveLine(waiter, pass(lane))
     }
   }
 
@@ -112,7 +119,7 @@ export function openSlots(clock: Clock, sockets: number): Slots {
     async enter(name, waitMs = WAIT_MS) {
       const at = now()
       const lane = laneOf(name)
-      if (mayGo(lane, at)) return pass(lane, at)
+      if (mayGo(lane, at)) return pass(lane)
       // Behind an endpoint that hangs nobody waits here.
       if (isSlow(lane, at) || lane.timeouts > 0) return later(lane, at)
       return new Promise((go) => {
