@@ -82,6 +82,8 @@ export type Scope = {
   readonly relayParty?: string
   /** They belong to another tenant, or to none: what policies say of everybody of this one does not speak of them. */
   readonly isForeign?: true
+  /** Who acts, as their own tenant knows them; `actor` is as much of it as the other side is told. Left out where that is all. */
+  readonly actorAtHome?: Actor
   /** On which of the two sides of it. */
   readonly relaySide?: 'caller' | 'owner'
   /** The tenant that they come from; null where they have no account. */
@@ -95,6 +97,9 @@ export type Scope = {
   /** Runs inside each writing transaction of this scope just before COMMIT with what the transaction returns: the stored reply of P77 rides on it. */
   readonly beforeCommit?: (t: Tx, result: unknown) => Promise<void>
 }
+
+/** Who acts, for the record of their own tenant. */
+export const atHome = ({ actorAtHome, actor }: Pick<Scope, 'actor' | 'actorAtHome'>): Actor => actorAtHome ?? actor
 
 export const NO_TENANT = '00000000-0000-0000-0000-000000000000'
 

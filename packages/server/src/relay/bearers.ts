@@ -121,11 +121,12 @@ async function scopeOfThreadToken(house: House, request: Info, token: string, ro
   return side === 'caller' ? callerScope(house, scope, found.minted_by) : ownerScope(house, scope, found.minted_by)
 }
 
-/** The caller's side is its agent, whoever minted the token; a person's counts only while they belong there. */
+/** The caller's side is its agent, whoever minted the token; at home it stays the person who did, and only while they belong there (R124). */
 async function callerScope(house: House, scope: TokenScope, mintedBy: string): Promise<TokenScope> {
   const home = scope.relayFrom
-  if (home && actorOf(mintedBy).type === 'user') await roleOf(house, home, mintedBy)
-  return scope
+  if (!home || !mintedBy.startsWith('usr_')) return scope
+  await roleOf(house, home, mintedBy)
+  return { ...scope, actorAtHome: { type: 'user', id: mintedBy } }
 }
 
 /** The owner's side acts in its own tenant as who minted the token, and only while they belong there; the confinement to the one relay grant stays. */

@@ -31,17 +31,15 @@ const ACTION_OF: Record<RelayScope, string> = {
 
 type House = { db: Db }
 
-/** Whoever acts stays who they are; everything else is the owner's. `scopes`: all that they may here. */
-export function partyScope(
-  base: Scope,
-  at: Pick<Place, 'tenant_id' | 'tenant_state' | 'party' | 'label'> & Partial<Pick<Place, 'asker_tenant'>>,
-  scopes: readonly string[],
-  threadId?: string,
-): Scope {
+type Party = Pick<Place, 'tenant_id' | 'tenant_state' | 'party' | 'label'> & Partial<Pick<Place, 'asker_tenant' | 'asker_agent'>>
+
+/** Whoever acts is told apart no further than the other side may know; everything else is the owner's. `scopes`: all that they may here. */
+export function partyScope(base: Scope, at: Party, scopes: readonly string[], threadId?: string): Scope {
   // Where they came from lies in an envelope of their own tenant; here it would be a stranger's.
   const { proof: _own, breakGlass: _door, origin: _from, ...rest } = base
   return {
     ...rest,
+    ...(at.tenant_id === base.tenantId ? {} : outsider(base, at)),
     tenantId: at.tenant_id,
     principal: at.party,
     role: null,
@@ -58,6 +56,13 @@ export function partyScope(
     relayScopes: scopes,
     ...(threadId === undefined ? {} : { relayThread: threadId }),
   }
+}
+
+/** To another tenant its callers are agents, or relay grants where none is known: which of their people acts, with which session or key, is theirs to know. */
+function outsider({ actor }: Scope, { asker_agent, party }: Party): Pick<Scope, 'actor' | 'actorAtHome'> {
+  if (actor.type === 'system') return { actor }
+  const agent = actor.type === 'agent' ? actor.id : asker_agent
+  return { actor: agent ? { type: 'agent', id: agent } : { type: 'key', id: party }, actorAtHome: actor }
 }
 
 /** What this credential may of all that the relay grant gives. */

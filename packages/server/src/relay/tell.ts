@@ -1,5 +1,6 @@
 // What happened between two tenants, told to both: in the record of the owner's, and of the asking side's where it has an account here (relay.md R7, R27), in one transaction. Of
 // who acted the other side learns no session, no key and no place that the request came from; who of the owner's people it was is the owner's to know.
+import { atHome } from '../db/scope.ts'
 import type { Scope, Tx } from '../db/tx.ts'
 import { composeEvents, type EventData, eventTopic, type RecordOptions, record, SEAL_TOPIC } from '../events/event.ts'
 import type { EventType } from '../events/types.ts'
@@ -45,7 +46,7 @@ export async function tellOther(
 ): Promise<void> {
   if (!isApart(scope, sides)) return
   const seen: Scope['actor'] =
-    scope.relaySide === 'caller' || scope.actor.type === 'system' ? scope.actor : { type: 'agent', id: sides.card_id }
+    scope.relaySide === 'caller' || scope.actor.type === 'system' ? atHome(scope) : { type: 'agent', id: sides.card_id }
   const there: Scope = { ...unplaced(scope, seen), tenantId: sides.asker_tenant as string }
   const bodies = composeEvents(t, [{ scope: there, type, data, options: { ...options, decision: undefined, onBehalfOf: [] } }])
   await tellAsker(

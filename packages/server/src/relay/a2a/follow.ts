@@ -101,7 +101,7 @@ const readPage = (house: A2aHouse, { scope }: Call, threadId: string, after: num
   readTogether(house, scope, threadId, `frames ${after} ${previous}`, async (t) => {
     const row = await seeThread(t, scope, threadId)
     const thread = showThread(row, house.origin())
-    const events = (await eventsAfter(t, scope, row, after, PAGE)).map((one) => showEvent(scope, row.card_id, one))
+    const events = (await eventsAfter(t, scope, row, after, PAGE)).map((one) => showEvent(scope, row, one))
     let before = previous ?? (await lastOfTypes(t, scope, threadId, after, TYPES)).sequence
     const made: Made[] = []
     for (const event of events.filter((one) => TYPES.includes(one.type))) {

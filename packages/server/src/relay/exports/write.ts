@@ -145,7 +145,7 @@ async function writeThread(job: Job, id: string): Promise<void> {
   for (const artifact of mergeArtifacts(artifacts)) await out.put({ artifact: { thread_id: id, ...artifact } })
   for (let after = 0; ; ) {
     const events = await read(house, there, (t) => listThreadEvents(t, there, id, after, PAGE))
-    for (const event of events) await out.put({ event: { thread_id: id, ...showEvent(there, thread.card_id, event) } })
+    for (const event of events) await out.put({ event: { thread_id: id, ...showEvent(there, thread, event) } })
     const last = events.at(-1)
     if (!last || events.length < PAGE) break
     after = last.sequence

@@ -1,7 +1,7 @@
 // How a thread ends that waits on its caller's side (relay.md T13–T15, R32): closed or taken back by its caller, with its relay grant, or because its time is over. The owner's side
 // never knew of it and is told nothing; where its caller wanted to be told it is.
 import { across } from '../../db/across.ts'
-import { type Scope, systemScope } from '../../db/scope.ts'
+import { atHome, type Scope, systemScope } from '../../db/scope.ts'
 import { type Tx, tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
 import { withdrawAsks } from '../asks/ask.ts'
@@ -67,7 +67,8 @@ export async function closeHeldThread(house: RelayHouse, t: Tx, scope: Scope, th
   return across(t, scope, home, async () => {
     await takeQuestionsBack(house, t, home, threadId, end)
     await lockHeld(t, threadId)
-    const by = { ...home, principal: scope.actor.id, actor: scope.actor }
+    const actor = atHome(scope)
+    const by = { ...home, principal: actor.id, actor }
     return (await endHeldThread(house, t, by, threadId, end)) || (await endedSo(t, home, threadId, end))
   })
 }

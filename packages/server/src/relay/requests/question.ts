@@ -46,7 +46,8 @@ export async function prepareQuestion({ tasks }: Pick<RelayHouse, 'tasks'>, scop
       groups: [{ name: null, need: asking.quorum, assignment: null }],
       ...{ on_deny: 'first' as const, combine: 'last' as const, separate: true, blind: false, sent: asking.quorum },
     },
-    asker: from.owner ?? prepared.asker,
+    // Whose agent it is in another tenant is not told here; who is of both is refused as they decide (refuseAskingSide).
+    asker: (from.isExternal ? null : from.owner) ?? prepared.asker,
     reached: [...new Set([RUNNERS, ...owners])],
   }
 }

@@ -147,7 +147,7 @@ async function askingAgent(house: RelayHouse, scope: Scope, named: string | unde
 
 /** Whoever acts, for the record; and the agent, as the owner's policies and people are asked about it. Neither has a right in that tenant. */
 function scopesThere(scope: Scope, place: CardPlace, id: string, agent: AskingAgent): { acting: Scope; judgedAs: Scope } {
-  const party = partyScope(scope, { ...place, party: id, label: agent.name }, [])
+  const party = partyScope(scope, { ...place, party: id, label: agent.name, asker_agent: agent.id }, [])
   const acting: Scope = { ...party, relayParty: undefined, relayScopes: undefined }
   return { acting, judgedAs: { ...acting, principal: agent.id, actor: { type: 'agent', id: agent.id } } }
 }

@@ -88,7 +88,7 @@ async function trySandbox(house: RelayHouse, caller: Scope, visitor: Visitor): P
     (t) => outbound(t, { place, slug: SANDBOX, asker, purpose: PURPOSE, wishes: {} }),
     async () => null,
   )
-  const party = partyScope(scope, { ...place, party: visitor.id, label: visitor.name }, [])
+  const party = partyScope(scope, { ...place, party: visitor.id, label: visitor.name, asker_agent: visitor.id }, [])
   const there: Scope = { ...party, relayParty: undefined, relayScopes: undefined }
   return tx(house.db, there, async (t) => {
     const card = await findCard(t, there, { slug: SANDBOX })

@@ -248,7 +248,7 @@ export const listEvents = (house: RelayHouse, scope: Scope, id: string, query: {
       const { after = 0, limit } = query
       refuseAhead(thread, after)
       const rows = await eventsAfter(t, scope, thread, after, limit)
-      return { data: rows.map((row) => showEvent(scope, thread.card_id, row)), sequence: thread.sequence }
+      return { data: rows.map((row) => showEvent(scope, thread, row)), sequence: thread.sequence }
     },
     { readOnly: true },
   )
@@ -267,7 +267,7 @@ export async function streamEvents(house: RelayHouse, scope: Scope, id: string, 
         await out.send({
           id: String(row.sequence),
           event: row.type,
-          data: { ...showEvent(scope, thread.card_id, row), previous_sequence: at },
+          data: { ...showEvent(scope, thread, row), previous_sequence: at },
         })
         at = row.sequence
       }

@@ -128,18 +128,20 @@ export function showMessage(row: MessageRow, payload: Payload | undefined, now: 
   }
 }
 
-/** The caller is not told who of the owner's side it was. */
-export const showEvent = (scope: Scope, cardId: string, row: ThreadEventRow): ThreadEvent => ({
+/** The caller is not told who of the owner's side it was; who of the caller's it was is not written here. */
+export const showEvent = (scope: Scope, thread: Told, row: ThreadEventRow): ThreadEvent => ({
   id: row.id,
   sequence: row.sequence,
   type: row.type,
   at: row.at.toISOString(),
   actor:
-    scope.relaySide === 'caller' && row.actor.id !== scope.relayParty && row.actor.id !== scope.actor.id
-      ? { type: 'agent', id: cardId }
+    scope.relaySide === 'caller' && ![thread.asker_agent, thread.relay_grant_id, scope.actor.id].includes(row.actor.id)
+      ? { type: 'agent', id: thread.card_id }
       : row.actor,
   data: row.data,
 })
+
+type Told = Pick<ThreadRow, 'card_id' | 'asker_agent' | 'relay_grant_id'>
 
 export const linksOf = (origin: string, thread: Pick<ThreadRow, 'id' | 'slug'>) => {
   const inspect = `${origin}/api/v1/threads/${thread.id}`

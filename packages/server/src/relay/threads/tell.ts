@@ -1,6 +1,6 @@
 // What is written when threads change (relay.md R7, R34, R36): their numbered events, the same rows in the record of the owner's tenant, their copies in the callers', the callers'
 // lists, and whatever follows from them. All of it in the transaction of the change. Holds no payload and no secret.
-import type { Scope } from '../../db/scope.ts'
+import { atHome, type Scope } from '../../db/scope.ts'
 import type { Sql } from '../../db/sql.ts'
 import type { Tx } from '../../db/tx.ts'
 import { composeEvents, type EventData, recordMany } from '../../events/event.ts'
@@ -103,7 +103,8 @@ async function tellCallers(t: Tx, lines: readonly Line[]): Promise<void> {
 
 /** Who of the owner's people or agents it was is the owner's to know. */
 const seenFromOutside = (scope: Scope, thread: ThreadRow): Scope['actor'] =>
-  scope.relaySide === 'caller' ? { type: scope.actor.type, id: scope.actor.id } : { type: 'agent', id: thread.card_id }
+  scope.relaySide === 'caller' ? named(atHome(scope)) : { type: 'agent', id: thread.card_id }
+const named = ({ type, id }: Scope['actor']): Scope['actor'] => ({ type, id })
 
 const dataOf = (thread: ThreadRow, { data, message }: News, sequence: number): EventData => ({
   thread_id: thread.id,

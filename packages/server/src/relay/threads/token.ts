@@ -2,7 +2,7 @@
 // of the participants mints anew. Stored is a hash alone.
 import { Problem } from '@countersign/sdk'
 import { mintKey, parseKey, sha256 } from '../../crypto/token.ts'
-import { type Scope, systemScope } from '../../db/scope.ts'
+import { atHome, type Scope, systemScope } from '../../db/scope.ts'
 import { once, type Tx, tx } from '../../db/tx.ts'
 import { newId } from '../../std/id.ts'
 import { isTokenScope } from '../bearers.ts'
@@ -71,7 +71,7 @@ export async function mintIn(
     thread,
     side,
     hash: sha256(token),
-    by: (isTokenScope(scope) && scope.mintedBy) || scope.actor.id,
+    by: (isTokenScope(scope) && scope.mintedBy) || atHome(scope).id,
     first,
     expiresAt,
   })

@@ -1,7 +1,7 @@
 // What people read of what agents said stands on the record of their own side (relay.md R124): once for each person and thread, and again once more was said. Agents leave no such
-// event, for reading is their work; of who reads the other side is told nothing. A thread token of the caller's side stands for its agent, whoever minted it: what is read with it is not written down.
+// event, for reading is their work; of who reads the other side is told nothing. Whoever minted a thread token reads with it.
 import { across } from '../../db/across.ts'
-import type { Scope } from '../../db/scope.ts'
+import { atHome, type Scope } from '../../db/scope.ts'
 import type { Tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
 import { homeOf } from '../held/home.ts'
@@ -9,15 +9,16 @@ import type { Message } from '../model.ts'
 import { findView, type ThreadRow } from './sql.ts'
 
 /** Somebody whose reading is written down, so that the transaction has to be able to write. */
-export const isPerson = (scope: Scope): boolean => scope.actor.type === 'user' && !scope.breakGlass
+export const isPerson = (scope: Scope): boolean => atHome(scope).type === 'user' && !scope.breakGlass
 
 /** In the transaction that reads them. */
 export async function noteView(t: Tx, scope: Scope, thread: ThreadRow, messages: readonly Message[]): Promise<void> {
   if (!isPerson(scope) || !messages.some(({ parts }) => parts !== undefined)) return
   const home = homeOf(scope)
   // Nobody is named to the other side.
-  if (!home && scope.isForeign) return
-  const own = home ? { ...home, principal: scope.actor.id, actor: scope.actor } : scope
+  if (!home && scope.isForeign && scope.relayFrom !== scope.tenantId) return
+  const actor = atHome(scope)
+  const own = { ...(home ?? scope), principal: actor.id, actor }
   const { id, slug, relay_grant_id, sequence } = thread
   const note = async () => {
     if (((await findView(t, own, id)).sequence ?? -1) >= sequence) return

@@ -1,6 +1,7 @@
 // Whoever acts upon what their agents are told as callers acts where it lies, as that caller and held to its one relay grant (relay.md R7, R70); and what they did stands on the record of
 // their own tenant. What is not theirs stays where they are, and is not there.
 
+import { atHome } from '../../db/scope.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
 import { once } from '../../db/tx.ts'
 import { composeEvents, type EventData, eventTopic, record, SEAL_TOPIC } from '../../events/event.ts'
@@ -31,7 +32,9 @@ export function asCaller(scope: Scope, place: CallerPlace, action: string): Scop
     agentId: null,
     userId: null,
     relayParty: place.relay_grant_id,
-    ...(place.tenant_id === scope.tenantId ? {} : { isForeign: true as const }),
+    ...(place.tenant_id === scope.tenantId
+      ? {}
+      : { isForeign: true as const, actor: { type: 'key' as const, id: place.relay_grant_id }, actorAtHome: scope.actor }),
     relayFrom: scope.tenantId,
     relaySide: 'caller',
     relayScopes: reach(scope, action) === 'none' ? [] : [scopeOf(action)],
@@ -50,7 +53,7 @@ export async function tellOwn(
 ): Promise<void> {
   const { relayFrom: home } = scope
   if (!isCaller(scope) || !home || home === scope.tenantId) return void (await record(t, scope, type, data, { resource }))
-  const there: Scope = { ...scope, tenantId: home }
+  const there: Scope = { ...scope, tenantId: home, actor: atHome(scope) }
   const [event] = composeEvents(t, [{ scope: there, type, data, options: { resource, onBehalfOf: [] } }])
   await tellCaller(t, scope, (event as { body: string }).body)
   t.wake(eventTopic(there))

@@ -210,7 +210,9 @@ async function askIf(
     grantLabel: grant.label,
   }
   const asker = { ...callerScope(scope, grant), principal: grant.id }
-  return openAsk(house, t, asker, told, grant.sandbox ? null : { userId: about.peer?.user_id ?? null })
+  // Whose agent it is in another tenant is not told here; who is of both is refused as they decide (messageActs).
+  const { peer } = about
+  return openAsk(house, t, asker, told, grant.sandbox ? null : { userId: peer?.external ? null : (peer?.user_id ?? null) })
 }
 
 /** Of each relay grant one part, chosen by its first message, so that equal ones of one moment seldom meet. */

@@ -1,7 +1,7 @@
 // Whether a message of a caller may be taken (relay.md T1, T12, R74, R75, R112): everything that can refuse it, in the order in which it is said, and then the row that it would be.
 // Writes nothing; what it counts, it counts for those that are weighed after it in the same transaction.
 import { Problem } from '@countersign/sdk'
-import type { Scope } from '../../../db/scope.ts'
+import { atHome, type Scope } from '../../../db/scope.ts'
 import type { Tx } from '../../../db/tx.ts'
 import { scopeOf } from '../../../identity/matrix.ts'
 import type { Judged } from '../../../identity/policies/judge.ts'
@@ -162,7 +162,7 @@ async function judge(scales: Scales, sent: Sent, ground: Ground, at: At): Promis
     ...{ part_kinds: partKinds(payload.parts), media_types: mediaTypes(payload.parts) },
     ...{ client_message_id: input.client_message_id ?? null, operation_id: input.operation_id ?? null },
     ...{ reference_thread_ids: input.reference_thread_ids ?? [] },
-    ...{ created_by: scope.actor.id, created_at: t.now, expires_at: kept.expiresAt },
+    ...{ created_by: atHome(scope).id, created_at: t.now, expires_at: kept.expiresAt },
   }
   return { sent, ground, card, thread: at.thread, message, judged, about, risk: skill?.risk ?? null }
 }
