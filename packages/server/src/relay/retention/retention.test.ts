@@ -42,6 +42,32 @@ test('R108 R109 §12.21 after 31 days the parts are gone and the envelope stays,
   expect(await house.admin.rows`select 1 from messages where payload is not null`).toEqual([])
 })
 
+test('R108 what was read out of contents or said beside them goes with them: facts, names of artifacts, words of a failure', async () => {
+  const relay = await openRelay()
+  const { house, server } = relay
+  const { thread_id: id } = (await relay.start({ data: { amount: 4_711 }, skill: 'pay' })).body
+  const word = crypto.randomUUID()
+  const piece = { artifact_id: 'a', name: word, description: word, parts: [{ text: word }] }
+  await relay.respond(id, { text: word, artifacts: [piece] })
+  const failed = await relay.respond(id, { outcome: 'failed', text: word, error: { code: 'no_luck', message: word } })
+  expect(failed.status, JSON.stringify(failed.body)).toBe(200)
+  const stored = async () => {
+    const rows = await house.admin.rows<{ row: string }>`
+      select m::text as row from messages m where m.thread_id = ${id} union all select h::text from threads h where h.id = ${id}`
+    return rows.map(({ row }) => row).join('\n')
+  }
+  const before = await stored()
+  expect([before.includes(word), before.includes('4711')]).toEqual([true, true])
+  await house.clock.advance('32d')
+  await retain(relay)
+  const after = await stored()
+  expect([after.includes(word), after.includes('4711')]).toEqual([false, false])
+  expect((await server.get(`/api/v1/threads/${id}`)).body).toMatchObject({
+    state: 'failed',
+    error: { code: 'no_luck', message: '' },
+  })
+})
+
 test('R108 a thread whose envelope is over is not found by anybody, and stands in nobody’s list', async () => {
   const relay = await openRelay()
   const { house } = relay

@@ -13,6 +13,7 @@ import type { RelayHouse } from '../house.ts'
 import { changeThread } from '../threads/change.ts'
 import { findCard, lockThread } from '../threads/sql.ts'
 import {
+  blankErrors,
   blankExpired,
   findDaysOver,
   findEmptyKeys,
@@ -78,6 +79,7 @@ async function blank(house: RelayHouse, scope: Scope, signal?: AbortSignal): Pro
         if (messages === 0) return true
         for (const { subject } of await findEmptyKeys(t, scope, id)) await eraseSubject(t, scope, subject)
         await changeThread(house, t, scope, thread, card, {}, [{ type: 'payload.expired', data: { messages } }])
+        await blankErrors(t, scope, [id])
         return true
       })
       // Held: what is left is left.

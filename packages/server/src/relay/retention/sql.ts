@@ -19,15 +19,21 @@ export const findExpired = (t: Tx, scope: Scope, limit: number) => t.rows<{ thre
     and not ${MESSAGE_HELD}
   limit ${limit}::integer`
 
-/** The envelopes go for the room that they take. Answers how many messages. */
+/** The envelopes go for the room that they take, and with them whatever else was read out of them or said beside them. Answers how many messages. */
 export const blankExpired = (t: Tx, scope: Scope, threadId: string) => t.run`
-  update messages m set payload = null, payload_state = 'expired'
+  update messages m set payload = null, payload_state = 'expired', facts = null, artifact_name = null, artifact_description = null
   where m.tenant_id = ${scope.tenantId}::uuid and m.thread_id = ${threadId}::text and m.payload_state = 'present' and not ${MESSAGE_HELD}
     and m.expires_at < date_trunc('day', ${t.now}::timestamptz at time zone 'UTC') at time zone 'UTC'`
 
 export const blankAll = (t: Tx, scope: Scope, threadIds: readonly string[]) => t.run`
-  update messages set payload = null, payload_state = 'expired'
+  update messages set payload = null, payload_state = 'expired', facts = null, artifact_name = null, artifact_description = null
   where tenant_id = ${scope.tenantId}::uuid and thread_id = any (${threadIds}::text[]) and payload_state = 'present'`
+
+/** What an agent said of its failure goes with the last of its contents; that it failed, and by which code, stays. */
+export const blankErrors = (t: Tx, scope: Scope, threadIds: readonly string[]) => t.run`
+  update threads h set error = jsonb_set(h.error, '{message}', '""')
+  where h.tenant_id = ${scope.tenantId}::uuid and h.id = any (${threadIds}::text[]) and h.error ->> 'message' <> ''
+    and not exists (select from messages m where m.tenant_id = h.tenant_id and m.thread_id = h.id and m.payload_state = 'present')`
 
 /** Ended, without contents, with endpoints, and with nothing on its way to them. */
 export const findTelling = (t: Tx, scope: Scope, limit: number) => t.rows<{ id: string }>`
