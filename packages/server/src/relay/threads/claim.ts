@@ -236,9 +236,12 @@ async function settleOne(
     return { ...done, lease_expires_at: until.toISOString() }
   }
   if (action === 'ack') acks.push({ thread, message })
-  else await giveBack(house, t, scope, card, thread, message, action === 'fail' ? (reason ?? 'failed') : null)
+  else await giveBack(house, t, scope, card, thread, message, action === 'fail' ? wordOf(reason) : null)
   return done
 }
+
+/** It stands in events, which hold words and no content: what is no word is told as that it failed. */
+const wordOf = (reason = 'failed'): string => (/^[a-z][a-z0-9_.:-]{0,63}$/.test(reason) ? reason : 'failed')
 
 /** T5. A message of each thread at most. */
 export async function acknowledgeAll(

@@ -8,6 +8,7 @@ import { type Outcome, snooze } from '@countersign/queue'
 import { type Scope, tx } from '../../../db/tx.ts'
 import type { DeliveryHouse } from '../house.ts'
 import { openClient } from './client.ts'
+import { faultOf } from './fault.ts'
 import { type Plan, settle } from './plan.ts'
 import { moveStage, notePolls, taskBehind } from './sql.ts'
 import { type Call, failThread, type Heard, hear } from './tell.ts'
@@ -85,7 +86,7 @@ async function subscribed(
   try {
     return await readStream(house, scope, call, signal, (own) => client.resubscribeTask({ tenant: '', id }, { signal: own }))
   } catch (error) {
-    house.log.debug({ err: error, thread_id: call.threadId }, 'the stream of a task upstream broke')
+    house.log.debug({ ...faultOf(error), thread_id: call.threadId }, 'the stream of a task upstream broke')
     return 'go_on'
   }
 }
@@ -112,7 +113,7 @@ async function look(
       })
       return 'turn'
     }
-    house.log.debug({ err: error, thread_id: plan.call.threadId }, 'a look at a task upstream failed')
+    house.log.debug({ ...faultOf(error), thread_id: plan.call.threadId }, 'a look at a task upstream failed')
     return 'go_on'
   }
 }

@@ -15,6 +15,7 @@ import { claimsOf } from '../caller.ts'
 import type { DeliveryHouse } from '../house.ts'
 import { findSending } from '../sql.ts'
 import { type Opened, openClient, Unreached } from './client.ts'
+import { faultOf } from './fault.ts'
 import { followTask, readStream } from './follow.ts'
 import { pauseUpstream, refreshCard } from './pause.ts'
 import { PAUSED, type Plan, settle } from './plan.ts'
@@ -112,7 +113,7 @@ async function fateOf(
     const why = await refreshCard(house, scope, plan.upstream, { force: true })
     return why ? paused(house, scope, plan, why) : again(house, scope, plan, 'status', status)
   }
-  house.log.info({ err: error, thread_id: plan.thread.id }, 'nobody knows whether an upstream has a message')
+  house.log.info({ ...faultOf(error), status, thread_id: plan.thread.id }, 'nobody knows whether an upstream has a message')
   return unknown(house, scope, plan)
 }
 
