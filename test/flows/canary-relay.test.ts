@@ -1,10 +1,9 @@
 // The canary of the relay (relay.md R123): secrets in tokens, in what callers and owners are told with, in material of connections and in everything that agents and people say, a run
 // over both faces with retries, refusals and faults at debug level, and then a search of every log line, event, job, column, figure and answer to others.
-import { createHash, randomUUID } from 'node:crypto'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
-import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { expect, test } from 'vitest'
 import { clientOf, type Person } from '#harness'
+import { newProver } from '../../packages/server/src/identity/testing/prover.ts'
 import { BINDINGS, message, raw } from '../../packages/server/src/relay/a2a/testing/agent.ts'
 import { leastCard } from '../../packages/server/src/relay/cards/testing/cards.ts'
 import { openUpstreamAgent } from '../../packages/server/src/relay/delivery/testing/upstream-agent.ts'
@@ -336,20 +335,12 @@ async function connect(relay: RelayTest, { keep }: Search, rita: Person): Promis
 /** A token that is bound to a key, with a proof of it. */
 async function proofs(relay: RelayTest, { keep }: Search): Promise<void> {
   const { house } = relay
-  const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true })
-  const { d } = await exportJWK(privateKey)
-  const { kty, crv, x, y } = await exportJWK(publicKey)
-  const jkt = createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url')
+  const prover = await newProver('ES256')
   const { id, token } = await relay.makeGrant({ agent: null })
   keep('a bound token', token)
-  keep('the private half of its key', d)
-  await house.admin.run`update relay_grants set dpop_jkt = ${jkt} where id = ${id}`
+  await house.admin.run`update relay_grants set dpop_jkt = ${prover.thumbprint} where id = ${id}`
   const url = `${house.url}/api/v1/relay-tokens/introspect`
-  const digest = (text: string) => createHash('sha256').update(text).digest('base64url')
-  const iat = Math.floor(house.clock.now().getTime() / 1_000)
-  const claims = { htm: 'POST', htu: url, jti: randomUUID(), iat, ath: digest(token), cs_q: digest('') }
-  const header = { alg: 'ES256', typ: 'dpop+jwt', jwk: { kty, crv, x, y } as never }
-  const dpop = await new SignJWT(claims).setProtectedHeader(header).sign(privateKey)
+  const { dpop = '' } = await prover.headers({ method: 'POST', url, credential: token, at: house.clock.now() })
   keep('a proof', dpop)
   const send = (proof: string) => fetch(url, { method: 'POST', headers: { authorization: `DPoP ${token}`, dpop: proof } })
   const [first, second] = [await send(dpop), await send(dpop)]

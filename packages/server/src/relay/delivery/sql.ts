@@ -39,10 +39,6 @@ export const findSending = (t: Tx, scope: Scope, messageId: string) => t.maybe<S
 
 /** With the message itself. */
 export type SentRow = MessageRow & Omit<SendingRow, 'message_id' | 'thread_id'>
-export const findSent = (t: Tx, scope: Scope, messageId: string) => t.maybe<SentRow>`
-  select ${MESSAGE}, s.mode, s.runs_until, s.stage, s.tries, s.looks
-  from message_sendings s join messages m on m.tenant_id = s.tenant_id and m.id = s.message_id
-  where s.tenant_id = ${scope.tenantId}::uuid and s.message_id = ${messageId}::text`
 
 /** Those of these messages that were on their way to an endpoint. */
 export const findPushed = async (
