@@ -12,7 +12,7 @@ import { listFilter } from '../list/sql.ts'
 import { type Person, personOf, within } from '../person.ts'
 import { mask, type Surface } from '../redaction.ts'
 import { invalid } from '../settle.ts'
-import { type DecisionRow, findDecisions, type Status, type TaskRow } from '../sql.ts'
+import { type DecisionRow, EVERY, findDecisions, type Status, type TaskRow } from '../sql.ts'
 import { audiencesOf, openComment } from '../talk/comments.ts'
 import { seesContent } from '../wire.ts'
 import { findCommentsOf, findExported } from './sql.ts'
@@ -72,30 +72,66 @@ async function writePage(
   rows: readonly TaskRow[],
   input: ExportInput,
 ) {
-  const ids = rows.map(({ id }) => id)
-  const [decisions, opener] = [await findDecisions(t, scope, ids), await openContents(house, t, scope, ids)]
-  const comments = input.include === 'learning' ? await findCommentsOf(t, scope, ids, audiencesOf(scope, person)) : []
-  const surface: Surface = seesContent(scope) ? 'list' : 'nobody'
-  return rows
-    .map((row) => {
-      const own = decisions
-        .filter((one) => one.task_id === row.id)
-        .map((one) => ({ row: one, ...mask(opener.decision(one), row, surface, 'decision') }))
-      const content = mask(opener.task(row), row, surface)
-      if (input.format === 'csv') return (own.length > 0 ? own : [null]).map((one) => csvLine(row, one)).join('')
-      if (input.include !== 'learning')
-        return (own.length > 0 ? own : [null]).map((one) => jsonLine(decisionOf(row, one))).join('')
-      const said = comments.filter((one) => one.task_id === row.id).map((one) => openComment(one, opener, row, scope))
-      return jsonLine(
-        lessonOf(
-          row,
-          content,
-          own,
-          said.map((one) => mask(one, row, surface)),
-        ),
-      )
+  if (input.include === 'learning') {
+    const lessons = await lessonsOf(house, t, scope, rows, audiencesOf(scope, person))
+    return lessons.map(({ lesson }) => jsonLine(lesson)).join('')
+  }
+  const each = await readEach(house, t, scope, rows)
+  return each
+    .map(({ row, own }) => {
+      const lines = own.length > 0 ? own : [null]
+      return lines.map((one) => (input.format === 'csv' ? csvLine(row, one) : jsonLine(decisionOf(row, one)))).join('')
     })
     .join('')
+}
+
+/** Each task with its decisions, as lists show them. */
+async function readEach(house: TasksHouse, t: Tx, scope: Scope, rows: readonly TaskRow[]) {
+  const ids = rows.map(({ id }) => id)
+  const [decisions, opener] = [await findDecisions(t, scope, ids), await openContents(house, t, scope, ids)]
+  const surface: Surface = seesContent(scope) ? 'list' : 'nobody'
+  return rows.map((row) => {
+    const own = decisions
+      .filter((one) => one.task_id === row.id)
+      .map((one) => ({ row: one, ...mask(opener.decision(one), row, surface, 'decision') }))
+    return { row, own, content: mask(opener.task(row), row, surface), opener, surface }
+  })
+}
+
+type Audiences = readonly ('all' | 'humans')[]
+export type Lesson = { id: string; status: Status; lesson: object }
+
+async function lessonsOf(
+  house: TasksHouse,
+  t: Tx,
+  scope: Scope,
+  rows: readonly TaskRow[],
+  audiences: Audiences,
+): Promise<Lesson[]> {
+  const ids = rows.map(({ id }) => id)
+  const comments = await findCommentsOf(t, scope, ids, audiences)
+  const each = await readEach(house, t, scope, rows)
+  return each.map(({ row, own, content, opener, surface }) => {
+    const said = comments.filter((one) => one.task_id === row.id).map((one) => openComment(one, opener, row, scope))
+    const masked = said.map((one) => mask(one, row, surface))
+    return { id: row.id, status: row.status, lesson: lessonOf(row, content, own, masked) }
+  })
+}
+
+/** Every task of a tenant, for an export of all that it has: as in `include=learning`, with what its people said among themselves. The caller says who may. */
+export async function* allTasks(house: TasksHouse, scope: Scope): AsyncGenerator<Lesson[]> {
+  for (let after: string | null = null; ; ) {
+    const rows: Lesson[] = await tx(
+      house.db,
+      scope,
+      async (t) => lessonsOf(house, t, scope, await findExported(t, scope, EVERY, { after, limit: PAGE }), ['all', 'humans']),
+      { readOnly: true },
+    )
+    if (rows.length > 0) yield rows
+    const last = rows.at(-1)
+    if (!last || rows.length < PAGE) return
+    after = last.id
+  }
 }
 
 const jsonLine = (value: unknown): string => `${writeJson(value as Parameters<typeof writeJson>[0])}\n`
