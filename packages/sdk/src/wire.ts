@@ -1544,12 +1544,12 @@ export type ExplainedRequest = {
   }[]
 }
 
-/** One side of a thread, a relay grant or a card, taken out as JSON Lines. */
+/** One side of a thread, a relay grant or a card, or all that a tenant has, taken out as JSON Lines. */
 export type Export = {
   id: string
-  subject: 'thread' | 'relay_grant' | 'card'
+  subject: 'thread' | 'relay_grant' | 'card' | 'tenant'
   subject_id: string
-  side: 'owner' | 'caller'
+  side: 'owner' | 'caller' | 'both'
   state: 'running' | 'ready' | 'failed' | 'expired'
   requested_by: string
   event_id: string
@@ -10804,8 +10804,8 @@ export type Routes = {
     params: Record<string, never>
     query: Record<string, never>
     body: {
-      subject: 'thread' | 'relay_grant' | 'card'
-      /** Of the thread, the relay grant or the card. */
+      subject: 'thread' | 'relay_grant' | 'card' | 'tenant'
+      /** Of the thread, the relay grant, the card or one’s own tenant. */
       id: string
     }
     answers: {

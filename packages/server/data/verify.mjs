@@ -836,14 +836,16 @@ async function verifySide(lines, last, options = {}) {
       messages: 0,
       events: 0,
       digests: 0,
-      receipts: 0
+      receipts: 0,
+      rows: 0,
+      tasks: 0
     },
     ...{ expired: [], erased: [], key: null }
   };
   try {
     await judge2(lines, last, options, state);
     const { subject, subject_id, side } = state.export;
-    state.says = `Sound: this is the ${side}’s side of the ${subject?.replace("_", " ")} ${subject_id}, as it was signed.`;
+    state.says = subject === "tenant" ? `Sound: this is the export of the tenant ${subject_id}, as it was signed.` : `Sound: this is the ${side}’s side of the ${subject?.replace("_", " ")} ${subject_id}, as it was signed.`;
     return state;
   } catch (error) {
     if (!(error instanceof Bad2)) throw error;
@@ -882,6 +884,8 @@ function checkLine(line, at, check, state) {
     check.hashes.clear();
   }
   if (line.sealed) checkSealed(line.sealed, at, check, state);
+  if (line.row) state.rows++;
+  if (line.task) state.tasks++;
   if (line.message) checkMessage(line.message, at, check, state);
   if (line.receipt) {
     const { valid, says } = verifyReceipt(line.receipt.receipt, { receipt: check.keys });
@@ -903,7 +907,7 @@ function checkSealed({ seq, prev_hash, hash: hash4, event, digest, proof }, at, 
     return;
   }
   const { type, data = {} } = JSON.parse(event);
-  if (/^(?:message\.accepted|artifact\.)/.test(type) && typeof data.message_id === "string")
+  if (state.threads > 0 && /^(?:message\.accepted|artifact\.)/.test(type) && typeof data.message_id === "string")
     hashes.set(data.message_id, String(data.payload_hash));
 }
 function checkMessage(said, at, { hashes }, state) {

@@ -13,10 +13,13 @@ type Person = Parameters<Parameters<typeof asPerson>[2]>[0]
 
 const EVERY_MS = 250
 const SUBJECTS = { thr: 'thread', rgr: 'relay_grant', card: 'card' } as const
+const EXPORTED = { ...SUBJECTS, ten: 'tenant' } as const
 
 export function leavingCommands(group: Command, door: Door): void {
   withSignIn(
-    group.command('export <id>').description('your side of a thread, a relay grant or a card as a file that verifies by itself'),
+    group
+      .command('export <id>')
+      .description('your side of a thread, a relay grant or a card, or your whole tenant, as a file that verifies by itself'),
   )
     .option('--out <file>', 'where to; else stdout')
     .action((id: string, options: SignIn & { out?: string }) => exportSide(door, id, options))
@@ -30,14 +33,14 @@ export function leavingCommands(group: Command, door: Door): void {
     .action((id: string, options: SignIn & { plan?: true; yes?: true }) => erase(door, id, options))
 }
 
-function subjectOf(id: string): (typeof SUBJECTS)[keyof typeof SUBJECTS] {
-  const subject = SUBJECTS[id.slice(0, id.indexOf('_')) as keyof typeof SUBJECTS]
-  if (subject === undefined) throw usage('Name a thread (thr_…), a relay grant (rgr_…) or a card (card_…).')
+function subjectIn<T extends string>(subjects: Record<string, T>, id: string, names: string): T {
+  const subject = subjects[id.slice(0, id.indexOf('_'))]
+  if (subject === undefined) throw usage(`Name ${names}.`)
   return subject
 }
 
 async function exportSide(door: Door, id: string, { out, ...signIn }: SignIn & { out?: string }): Promise<void> {
-  const subject = subjectOf(id)
+  const subject = subjectIn(EXPORTED, id, 'a thread (thr_…), a relay grant (rgr_…), a card (card_…) or your tenant (ten_…)')
   const { json, stdout } = door.output()
   if (json && out === undefined) throw usage('With --json say with --out where the file goes.')
   const made = await asPerson(door, signIn, async (person) => {
@@ -64,7 +67,7 @@ async function exportSide(door: Door, id: string, { out, ...signIn }: SignIn & {
 }
 
 async function erase(door: Door, id: string, { plan, yes, ...signIn }: SignIn & { plan?: true; yes?: true }): Promise<void> {
-  const subject = subjectOf(id)
+  const subject = subjectIn(SUBJECTS, id, 'a thread (thr_…), a relay grant (rgr_…) or a card (card_…)')
   // Before anybody is signed in, where nobody could be asked afterwards.
   if (!plan && !yes) await confirm(door, `Erase what was said in ${plain(id)}`, door.client().settings.url, process.stdin.isTTY)
   const erasure = await asPerson(door, signIn, async (person) => {

@@ -1,5 +1,5 @@
-// Checks an export of one side of the relay by itself (relay.md R110): its lines, its signature, each event's way to the signed checkpoint, each message against the hash that was
-// sealed, each receipt. Names what expired and what was erased as such. Needs no database and no network.
+// Checks an export of one side of the relay, or of a whole tenant, by itself (relay.md R110, platform.md P145): its lines, its signature, each event's way to the signed checkpoint,
+// each message against the hash that was sealed, each receipt. Names what expired and what was erased as such. Needs no database and no network.
 import { canonical } from '../../crypto/canonical.ts'
 import { chainHex, digestHex } from '../../crypto/chain.ts'
 import {
@@ -33,6 +33,9 @@ export type SideVerdict = {
   /** Events of which the record keeps the digest alone. */
   digests: number
   receipts: number
+  /** Rows of tables and tasks, of which a tenant's export has any. */
+  rows: number
+  tasks: number
   /** Messages whose contents were gone when it was written. */
   expired: string[]
   erased: string[]
@@ -73,6 +76,8 @@ type Line = {
   sealed?: Sealed
   message?: Said
   receipt?: { task_id: string; receipt: string }
+  row?: object
+  task?: object
   checkpoint?: Closing
 }
 
@@ -91,13 +96,18 @@ export async function verifySide(lines: AsyncIterable<Buffer>, last: Buffer, opt
       events: 0,
       digests: 0,
       receipts: 0,
+      rows: 0,
+      tasks: 0,
     },
     ...{ expired: [], erased: [], key: null },
   }
   try {
     await judge(lines, last, options, state)
     const { subject, subject_id, side } = state.export as Record<string, string>
-    state.says = `Sound: this is the ${side}’s side of the ${subject?.replace('_', ' ')} ${subject_id}, as it was signed.`
+    state.says =
+      subject === 'tenant'
+        ? `Sound: this is the export of the tenant ${subject_id}, as it was signed.`
+        : `Sound: this is the ${side}’s side of the ${subject?.replace('_', ' ')} ${subject_id}, as it was signed.`
     return state
   } catch (error) {
     if (!(error instanceof Bad)) throw error
@@ -137,10 +147,12 @@ function checkLine(line: Line, at: number, check: Check, state: SideVerdict): vo
   if (line.export) state.export = line.export
   if (line.thread) {
     state.threads++
-    // What was sealed of a thread stands before its messages.
+    // What was sealed of a thread stands between it and its messages.
     check.hashes.clear()
   }
   if (line.sealed) checkSealed(line.sealed, at, check, state)
+  if (line.row) state.rows++
+  if (line.task) state.tasks++
   if (line.message) checkMessage(line.message, at, check, state)
   if (line.receipt) {
     const { valid, says } = verifyReceipt(line.receipt.receipt, { receipt: check.keys })
@@ -163,7 +175,8 @@ function checkSealed({ seq, prev_hash, hash, event, digest, proof }: Sealed, at:
     return
   }
   const { type, data = {} } = JSON.parse(event) as { type: string; data?: Record<string, unknown> }
-  if (/^(?:message\.accepted|artifact\.)/.test(type) && typeof data.message_id === 'string')
+  // Of a whole record, which stands before the threads, nothing is remembered: each thread brings its own again.
+  if (state.threads > 0 && /^(?:message\.accepted|artifact\.)/.test(type) && typeof data.message_id === 'string')
     hashes.set(data.message_id, String(data.payload_hash))
 }
 

@@ -45,7 +45,7 @@ export const countAbout = (t: Tx, scope: Scope, id: string) => t.one<Plan>`
       + (select count(*)::integer from held_messages k where k.tenant_id = ${scope.tenantId}::uuid and k.payload is not null and k.thread_id in (select id from theirs)) as messages,
     (select count(distinct a.task_id)::integer from message_asks a where a.tenant_id = ${scope.tenantId}::uuid and a.thread_id in (select id from theirs)) as tasks,
     (select count(*)::integer from deliveries d where d.tenant_id = ${scope.tenantId}::uuid and d.side is not null and d.resource_id in (select id from theirs)) as deliveries,
-    (select count(*)::integer from exports e where e.tenant_id = ${scope.tenantId}::uuid and e.state = 'ready' and (e.subject_id = ${id}::text or e.subject_id in (select id from theirs))) as exports`
+    (select count(*)::integer from exports e where e.tenant_id = ${scope.tenantId}::uuid and e.state = 'ready' and (e.subject = 'tenant' or e.subject_id = ${id}::text or e.subject_id in (select id from theirs))) as exports`
 
 /** Something of it is held. */
 export const holdsOf = (t: Tx, scope: Scope, id: string) => t.one<{ held: boolean }>`

@@ -1,5 +1,5 @@
-// Exports of one side of a thread, a relay grant or a card (relay.md R110): asked for, read piece by piece, kept for a week. Whose side it is follows from who asks; nobody exports
-// the other's.
+// Exports of one side of a thread, a relay grant or a card (relay.md R110), or of all that a tenant has (platform.md P145): asked for, read piece by piece, kept for a week. Whose
+// side it is follows from who asks; nobody exports the other's.
 import { enqueue } from '@countersign/queue'
 import { Problem } from '@countersign/sdk'
 import { openText } from '../../crypto/seal.ts'
@@ -10,13 +10,12 @@ import { record } from '../../events/event.ts'
 import { openCursor, pageOf } from '../../http/cursor.ts'
 import { eraseSubject } from '../../identity/keys-at-rest/erasure/erase.ts'
 import { subjectKey } from '../../identity/keys-at-rest/tenant-key.ts'
+import { authorise } from '../../identity/matrix.ts'
 import { newId, tenantWire } from '../../std/id.ts'
-import type { Subject } from '../erasures/sql.ts'
 import { ownsThing } from '../holds/sql.ts'
 import type { RelayHouse } from '../house.ts'
-import type { Side } from '../model.ts'
 import { type Place, relayPlace } from '../sql.ts'
-import { type ExportRow, expireOver, findExport, insertExport, listExports, readChunk } from './sql.ts'
+import { type ExportRow, type ExportSubject, expireOver, findExport, insertExport, listExports, readChunk } from './sql.ts'
 
 export const EXPORT = 'relay.export'
 export const exportSubject = (id: string): string => `export:${id}`
@@ -27,7 +26,9 @@ export const chunkPlace = (scope: Scope, id: string, n: number) => ({
   row: `${id}/${n}`,
 })
 
-export async function createExport(house: RelayHouse, scope: Scope, input: { subject: Subject; id: string }): Promise<ExportRow> {
+type Asked = { subject: ExportSubject; id: string }
+
+export async function createExport(house: RelayHouse, scope: Scope, input: Asked): Promise<ExportRow> {
   const { subject, id } = input
   const side = await sideAt(house, scope, input)
   try {
@@ -46,10 +47,10 @@ export async function createExport(house: RelayHouse, scope: Scope, input: { sub
   }
 }
 
-const PREFIX: Record<Subject, string> = { thread: 'thr_', relay_grant: 'rgr_', card: 'card_' }
+const PREFIX: Record<ExportSubject, string> = { thread: 'thr_', relay_grant: 'rgr_', card: 'card_', tenant: 'ten_' }
 
 /** Which side this tenant is of it. Who is neither is told that there is none. */
-async function sideAt(house: RelayHouse, scope: Scope, { subject, id }: { subject: Subject; id: string }): Promise<Side> {
+async function sideAt(house: RelayHouse, scope: Scope, { subject, id }: Asked): Promise<ExportRow['side']> {
   if (!id.startsWith(PREFIX[subject]))
     throw new Problem('validation_failed', {
       errors: [
@@ -60,6 +61,11 @@ async function sideAt(house: RelayHouse, scope: Scope, { subject, id }: { subjec
         },
       ],
     })
+  if (subject === 'tenant') {
+    authorise(scope, 'export.create')
+    if (id !== tenantWire(scope.tenantId)) throw new Problem('not_found')
+    return 'both'
+  }
   if (await tx(house.db, scope, (t) => ownsThing(t, scope, id), { readOnly: true })) return 'owner'
   const [place] = subject === 'card' ? [] : await once<Place>(house.db, relayPlace(id))
   if (place?.asker_tenant !== scope.tenantId) throw new Problem('not_found')

@@ -1,19 +1,19 @@
 // The routes of exports: schemas and one verb each.
 import { type Route, route, s } from '../../http/route.ts'
-import { SubjectName, subjectBody } from '../erasures/routes.ts'
 import type { RelayHouse } from '../house.ts'
 import { createExport, downloadExport, getExport, pageExports } from './export.ts'
 
 const tag = 'leaving'
 const params = { id: s.id('exp') }
 const count = () => s.int({ min: 0 })
+const SubjectName = s.oneOf('thread', 'relay_grant', 'card', 'tenant')
 const ExportBody = s.named(
   'Export',
   s.object({
     id: s.id('exp'),
     subject: SubjectName,
     subject_id: s.text(),
-    side: s.oneOf('owner', 'caller'),
+    side: s.oneOf('owner', 'caller', 'both'),
     state: s.oneOf('running', 'ready', 'failed', 'expired'),
     requested_by: s.text(),
     event_id: s.id('evt'),
@@ -27,17 +27,21 @@ const ExportBody = s.named(
     finished_at: s.maybe(s.time()),
     expires_at: s.maybe(s.time()),
   }),
-  'One side of a thread, a relay grant or a card, taken out as JSON Lines.',
+  'One side of a thread, a relay grant or a card, or all that a tenant has, taken out as JSON Lines.',
 )
 
 export const exportRoutes = (house: RelayHouse): Route[] => [
   route(
     'POST /exports',
     {
-      summary: 'Export one’s side of a thread, a relay grant or a card',
-      description: 'A job writes it; read its progress by its id. One at a time of the same thing. It is kept for seven days.',
+      summary: 'Export one’s side of a thread, a relay grant or a card, or the whole tenant',
+      description:
+        'A job writes it; read its progress by its id. One at a time of the same thing. It is kept for seven days. Of a tenant it holds the record, its rows by table, its tasks as in GET /tasks/export, and both of its sides of the relay; its last lines say what was left out and why.',
       ...{ tag, auth: 'session', action: 'thread.export', stepUp: true, bucket: 'export' },
-      body: subjectBody(),
+      body: s.object({
+        subject: SubjectName,
+        id: s.text({ max: 40 }).describe('Of the thread, the relay grant, the card or one’s own tenant.'),
+      }),
       answers: { 202: ExportBody },
       problems: ['not_found', 'export_running'],
     },

@@ -1,14 +1,18 @@
 // The statements over exports of the relay (relay.md R110): how one stands, its sealed pieces, and what is in the record about its subject.
-import { type Sql, sql } from '../../db/sql.ts'
+import { join, Sql, sql } from '../../db/sql.ts'
+import { TABLES } from '../../db/tables.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
+import type { KeyColumn } from '../../identity/keys-at-rest/rewrap/sql.ts'
 import type { Subject } from '../erasures/sql.ts'
 import type { Side } from '../model.ts'
 
+export type ExportSubject = Subject | 'tenant'
 export type ExportRow = {
   id: string
-  subject: Subject
+  subject: ExportSubject
   subject_id: string
-  side: Side
+  /** The whole of a tenant is what it is as an owner and as a caller. */
+  side: Side | 'both'
   state: 'running' | 'ready' | 'failed' | 'expired'
   requested_by: string
   event_id: string
@@ -48,17 +52,21 @@ export const restartExport = (t: Tx, scope: Scope, id: string, checkpoint: numbe
   update exports set threads = 0, written = 0, bytes = 0, checkpoint_size = ${checkpoint}::bigint
   where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and state = 'running'`
 
+/** 0: it is not being written any more. The lock first: an erasure that ends it takes every piece, or this piece is not written. */
 export const addChunk = (
   t: Tx,
   scope: Scope,
   id: string,
   one: { n: number; envelope: Buffer; threads: number; lines: number; bytes: number },
 ) => t.run`
-  with chunk as (
-    insert into export_chunks (n, tenant_id, export_id, bytes) values (${one.n}::integer, ${scope.tenantId}::uuid, ${id}::text, ${one.envelope}::bytea)
+  with here as (
+    select id from exports where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and state = 'running' for update
+  ), chunk as (
+    insert into export_chunks (n, tenant_id, export_id, bytes) select ${one.n}::integer, ${scope.tenantId}::uuid, id, ${one.envelope}::bytea from here
   )
   update exports set threads = threads + ${one.threads}::bigint, written = written + ${one.lines}::bigint, bytes = bytes + ${one.bytes}::bigint
-  where tenant_id = ${scope.tenantId}::uuid and id = ${id}::text and state = 'running'`
+  from here
+  where exports.tenant_id = ${scope.tenantId}::uuid and exports.id = here.id`
 
 export const endIfRunning = (
   t: Tx,
@@ -96,6 +104,12 @@ export const sealedAbout = (t: Tx, scope: Scope, resource: string, size: number)
   left join events e on e.tenant_id = s.tenant_id and e.id = s.event_id
   order by s.seq`
 
+/** A stretch of it, whatever it is about. */
+export const sealedBetween = (t: Tx, scope: Scope, from: number, to: number) => t.rows<SealedRow>`
+  select s.seq::float8 as seq, s.event_id, s.digest, s.prev_hash, s.hash, e.body
+  from seals s left join events e on e.tenant_id = s.tenant_id and e.id = s.event_id
+  where s.tenant_id = ${scope.tenantId}::uuid and s.seq between ${from}::bigint and ${to}::bigint order by s.seq`
+
 export type AskRow = {
   task_id: string
   message_id: string
@@ -126,3 +140,48 @@ export const grantsOfCard = (t: Tx, scope: Scope, cardId: string) => t.rows<{ id
 /** The bytes as they were signed. */
 export const versionsOf = (t: Tx, scope: Scope, cardId: string) => t.rows<{ number: number; native: Buffer; created_at: Date }>`
   select number, native, created_at from card_versions where tenant_id = ${scope.tenantId}::uuid and card_id = ${cardId}::text order by number`
+
+/* The whole of a tenant. Names and expressions come from tables.ts and the catalogue; nothing from outside ever gets in. */
+
+const raw = (text: string): Sql => new Sql([text], [])
+const named = (names: readonly string[], cast = ''): Sql => raw(names.map((one) => `x."${one}"${cast}`).join(', '))
+
+/** Of these tables, without those that hold bytes. */
+export const listColumns = (t: Tx, tables: readonly string[]) => t.rows<{ table: string; name: string }>`
+  select c.relname::text as table, a.attname::text as name
+  from pg_attribute a join pg_class c on c.oid = a.attrelid
+  where c.relnamespace = 'countersign'::regnamespace and c.relname = any(${tables}::text[]) and a.attnum > 0 and not a.attisdropped
+    and a.attname <> 'tenant_id' and a.atttypid not in ('bytea'::regtype, 'bytea[]'::regtype)
+  order by c.relname, a.attnum`
+
+export type From = { table: string; where: string; columns: readonly string[]; key: readonly KeyColumn[] }
+/** The next rows in the order of the primary key, each as JSON with every digit, on one line. */
+export const nextRows = (t: Tx, scope: Scope, from: From, after: readonly string[] | null, limit: number) => {
+  const { table, where, columns, key } = from
+  const keys = key.map(({ name }) => name)
+  return t.rows<{ key: string[]; text: string }>`
+  select array[${named(keys, '::text')}]::text[] as key,
+    translate((select row_to_json(y) from (select ${named(columns)}) y)::text, chr(10) || chr(13), '  ') as text
+  from ${raw(`"${table}"`)} x
+  where x.${raw(`"${TABLES[table]?.tenantColumn ?? 'tenant_id'}"`)} = ${scope.tenantId}::uuid and (${raw(where)})
+    ${
+      after === null || key.length === 0
+        ? sql``
+        : sql`and (${named(keys)}) > (${join(
+            key.map(({ type }, i) => sql`${after[i]}::text::${raw(type)}`),
+            ', ',
+          )})`
+    }
+  ${key.length === 0 ? sql`` : sql`order by ${named(keys)}`} limit ${limit}::integer`
+}
+
+export const nextCards = (t: Tx, scope: Scope, after: string, limit: number) => t.rows<{ id: string }>`
+  select id from cards where tenant_id = ${scope.tenantId}::uuid and id > ${after}::text order by id limit ${limit}::integer`
+
+export const nextRequests = (t: Tx, scope: Scope, after: string, limit: number) => t.rows<{ id: string }>`
+  select id from connection_requests where tenant_id = ${scope.tenantId}::uuid and id > ${after}::text order by id limit ${limit}::integer`
+
+/** Relay grants (or requests for one) of others with something that this tenant held back itself. */
+export const nextHeldGrants = (t: Tx, scope: Scope, after: string, limit: number) => t.rows<{ id: string }>`
+  select distinct relay_grant_id as id from held_messages
+  where tenant_id = ${scope.tenantId}::uuid and relay_grant_id > ${after}::text order by 1 limit ${limit}::integer`

@@ -21,6 +21,7 @@ import {
   deleteMailReplies,
   deleteMails,
   deleteRevisions,
+  dropTenantExports,
   eraseDecisions,
   eraseIfFinal,
   eraseRuns,
@@ -67,6 +68,8 @@ export async function eraseIn(t: Tx, scope: Scope, id: string, because: 'asked' 
   const erased = before && (await eraseIfFinal(t, scope, id, before.quorum && namesNobody(before.quorum)))
   if (!erased) return false
   await destroySubjectKey(t, scope, subjectOf(id))
+  if (because === 'asked')
+    for (const { id: over } of await dropTenantExports(t, scope)) await destroySubjectKey(t, scope, `export:${over}`)
   for (const erase of OF_A_TASK) await erase(t, scope, id)
   // What stands in a message somewhere says from now on that it is erased.
   await rewriteNotices(t, scope, [erased])

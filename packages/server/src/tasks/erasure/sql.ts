@@ -57,6 +57,17 @@ export const blankMessages = (t: Tx, scope: Scope, taskId: string) => t.run`
 export const blankEmbeds = (t: Tx, scope: Scope, taskId: string) => t.run`
   update embed_tokens set sub = null where tenant_id = ${scope.tenantId}::uuid and task_id = ${taskId}::text and sub is not null`
 
+/** What was taken out of the whole tenant holds the task too: its pieces go, and one that is being written ends. Their keys are the caller's to destroy. */
+export const dropTenantExports = (t: Tx, scope: Scope) => t.rows<{ id: string }>`
+  with over as (
+    update exports set state = case state when 'ready' then 'expired' else 'failed' end, expires_at = ${t.now}::timestamptz,
+      finished_at = coalesce(finished_at, ${t.now}::timestamptz), error = case state when 'running' then 'Something was erased while it was written. Ask for it again.' end
+    where tenant_id = ${scope.tenantId}::uuid and subject = 'tenant' and state in ('running', 'ready') returning id
+  ), gone as (
+    delete from export_chunks c using over where c.tenant_id = ${scope.tenantId}::uuid and c.export_id = over.id
+  )
+  select id from over`
+
 // Whoever sets a hold waits for the erasure that goes on, and the next one finds the hold.
 export const isHeld = async (t: Tx, scope: Scope): Promise<boolean> =>
   (

@@ -1,10 +1,13 @@
 // Forgetting a person (T57, P146): their addresses and names go from every task, notice, link, mail and message of the tenant; what they decided stays decided, by
-// somebody with an id and no name. Whoever erases people calls this within their own transaction. Destroys no key and ends no task.
+// somebody with an id and no name. Exports of the whole tenant, which hold them too, are gone with it.
+// Whoever erases people calls this within their own transaction. Ends no task, and destroys no key but those exports'.
 import { sha256 } from '../../../crypto/token.ts'
 import type { Scope, Tx } from '../../../db/tx.ts'
 import { foldEmail } from '../../../identity/email.ts'
+import { destroySubjectKey } from '../../../identity/keys-at-rest/tenant-key.ts'
 import type { Quorum } from '../../quorum/quorum.ts'
 import { taskTopic } from '../../settle.ts'
+import { dropTenantExports } from '../sql.ts'
 import {
   type Erasing,
   findQuorumsNaming,
@@ -31,6 +34,7 @@ export async function forgetPerson(t: Tx, scope: Scope, given: Erasing): Promise
     await putQuorum(t, scope, id, without(quorum as Quorum, emails))
   await forgetMails(t, scope, emails.map(sha256))
   for (const forget of ELSEWHERE) await forget(t, scope, who)
+  for (const { id } of await dropTenantExports(t, scope)) await destroySubjectKey(t, scope, `export:${id}`)
   for (const { id } of changed) t.wake(taskTopic(id))
 }
 
