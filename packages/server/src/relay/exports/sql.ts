@@ -146,12 +146,12 @@ export const versionsOf = (t: Tx, scope: Scope, cardId: string) => t.rows<{ numb
 const raw = (text: string): Sql => new Sql([text], [])
 const named = (names: readonly string[], cast = ''): Sql => raw(names.map((one) => `x."${one}"${cast}`).join(', '))
 
-/** Of these tables, without those that hold bytes. */
-export const listColumns = (t: Tx, tables: readonly string[]) => t.rows<{ table: string; name: string }>`
-  select c.relname::text as table, a.attname::text as name
+/** Of these tables, and which of them hold bytes. */
+export const listColumns = (t: Tx, tables: readonly string[]) => t.rows<{ table: string; name: string; holds_bytes: boolean }>`
+  select c.relname::text as table, a.attname::text as name, a.atttypid in ('bytea'::regtype, 'bytea[]'::regtype) as holds_bytes
   from pg_attribute a join pg_class c on c.oid = a.attrelid
   where c.relnamespace = 'countersign'::regnamespace and c.relname = any(${tables}::text[]) and a.attnum > 0 and not a.attisdropped
-    and a.attname <> 'tenant_id' and a.atttypid not in ('bytea'::regtype, 'bytea[]'::regtype)
+    and a.attname <> 'tenant_id'
   order by c.relname, a.attnum`
 
 export type From = { table: string; where: string; columns: readonly string[]; key: readonly KeyColumn[] }

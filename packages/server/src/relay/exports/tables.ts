@@ -20,6 +20,7 @@ export const ROWS: Readonly<Record<string, { where?: string; without?: readonly 
   policies: {},
   policy_activations: {},
   policy_decisions: {},
+  policy_asks: {},
   // How tasks are asked, told and checked
   task_defaults: {},
   decision_settings: {},
@@ -96,7 +97,6 @@ export const TOLD: Readonly<Record<string, string>> = {
   tasks: 'task',
   decisions: 'task, receipt',
   comments: 'task',
-  policy_asks: 'task, receipt',
   card_versions: 'card_version',
   relay_grants: 'relay_grant',
   relay_tokens: 'relay_grant',

@@ -53,7 +53,7 @@ test('P145 R110 an owner exports the whole tenant: record, rows, tasks, receipts
   const of = (kind: string) => lines.filter((line) => kind in line).map((line) => line[kind])
 
   expect(lines[0].export).toMatchObject({ subject: 'tenant', subject_id: tenantWire(house.tenantId), side: 'both' })
-  const { rows, tasks, record, left_out } = of('manifest')[0]
+  const { rows, without, tasks, record, left_out } = of('manifest')[0]
   expect(
     of('sealed')
       .slice(0, record.to_seq)
@@ -71,6 +71,8 @@ test('P145 R110 an owner exports the whole tenant: record, rows, tasks, receipts
   expect(inTable('endpoints').map((one) => one.url)).toEqual(['http://127.0.0.1:9/hook'])
   expect(inTable('cards')).toMatchObject([{ id: relay.card.id }])
   expect(left_out).toEqual(LEFT_OUT)
+  expect(without).toMatchObject({ connections: ['material'], revisions: ['content', 'note'], card_domains: ['token'] })
+  for (const { table, values } of of('row')) for (const name of without[table] ?? []) expect(values).not.toHaveProperty(name)
 
   expect(tasks).toBe(1)
   expect(of('task')).toMatchObject([{ task_id: task, proposed: { description: asked }, decisions: [{ state: 'counted' }] }])
@@ -86,6 +88,9 @@ test('P145 R110 an owner exports the whole tenant: record, rows, tasks, receipts
   const verdict = await verifySideText(text)
   expect(verdict).toMatchObject({ verdict: 'sound', threads: 1, messages: 3, receipts: 1, tasks: 1, rows: of('row').length })
   expect(verdict.says).toContain('the export of the tenant')
+  const altered = text.replace('"label":"ops"', '"label":"opz"')
+  expect(altered).not.toBe(text)
+  expect(await verifySideText(altered)).toMatchObject({ verdict: 'altered' })
 
   const secrets = [relay.grant.token, endpoint.body.secret, relay.server.key, house.agent.key].filter(Boolean)
   expect(secrets.length).toBeGreaterThan(1)

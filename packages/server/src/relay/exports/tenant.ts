@@ -26,7 +26,8 @@ export async function writeTenant(whole: Whole, signal?: AbortSignal): Promise<v
   const { house, own, checkpoint, out } = whole
   const owner: Job = { ...whole, there: { ...own, relaySide: 'owner' }, side: 'owner' }
   await writeRecord(owner, signal)
-  const rows = { users: await writeUsers(whole), ...(await writeTables(whole, signal)) }
+  const users = await writeUsers(whole)
+  const { written, without } = await writeTables(whole, signal)
   const tasks = await writeTasks(owner, signal)
   for await (const { id } of paged((after) => read(house, own, (t) => nextCards(t, own, after, PAGE)))) {
     await writeGiven(owner, 'card', id)
@@ -38,7 +39,8 @@ export async function writeTenant(whole: Whole, signal?: AbortSignal): Promise<v
     if (row) await out.put({ connection_request: showRequest(house, row, 'owner') })
   }
   await writeAsCaller(owner, signal)
-  await out.put({ manifest: { record: { from_seq: 1, to_seq: checkpoint.size }, rows, tasks, left_out: LEFT_OUT } })
+  const record = { from_seq: 1, to_seq: checkpoint.size }
+  await out.put({ manifest: { record, rows: { users, ...written }, without, tasks, left_out: LEFT_OUT } })
 }
 
 /** Each party by itself, as it lies with its owner. What is between two agents of this tenant was written already. */
@@ -80,12 +82,16 @@ async function writeUsers({ house, own, out }: Whole): Promise<number> {
   return users
 }
 
-async function writeTables({ house, own, out }: Whole, signal?: AbortSignal): Promise<Record<string, number>> {
+/** How many rows of each table, and which columns stand in none. */
+async function writeTables({ house, own, out }: Whole, signal?: AbortSignal) {
   const names = Object.keys(ROWS)
   const [columns, keys] = await read(house, own, async (t) => [await listColumns(t, names), await listKeyColumns(t, names)])
-  const written: Record<string, number> = {}
+  const [written, left]: [Record<string, number>, Record<string, string[]>] = [{}, {}]
   for (const [table, { where = 'true', without = [] }] of Object.entries(ROWS)) {
-    const shown = columns.filter((one) => one.table === table && !without.includes(one.name)).map(({ name }) => name)
+    const all = columns.filter((one) => one.table === table)
+    const shown = all.filter((one) => !one.holds_bytes && !without.includes(one.name)).map(({ name }) => name)
+    const hidden = all.map(({ name }) => name).filter((name) => !shown.includes(name))
+    if (hidden.length > 0) left[table] = hidden
     const from = { table, where, columns: shown, key: keys.filter((one) => one.table === table) }
     written[table] = 0
     for (let after: string[] | null = null; ; ) {
@@ -98,7 +104,7 @@ async function writeTables({ house, own, out }: Whole, signal?: AbortSignal): Pr
       after = last.key
     }
   }
-  return written
+  return { written, without: left }
 }
 
 async function writeTasks(job: Job, signal?: AbortSignal): Promise<number> {
