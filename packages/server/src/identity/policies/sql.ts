@@ -56,6 +56,15 @@ export const listPolicies = (t: Tx, scope: Scope, page: { before: number | null;
 export const findVersionsWith = (t: Tx, scope: Scope, words: string, limit: number) => t.rows<{ version: number; text: string }>`
   select version, text from policies where tenant_id = ${scope.tenantId}::uuid and position(${words}::text in text) > 0 order by version desc limit ${limit}::integer`
 
+/** Whether any version that holds it was ever activated. */
+export const hasCounted = async (t: Tx, scope: Scope, words: string): Promise<boolean> => {
+  const { counted } = await t.one<{ counted: boolean }>`
+    select exists (
+      select from policies v join policy_activations a on a.tenant_id = v.tenant_id and a.version = v.version
+      where v.tenant_id = ${scope.tenantId}::uuid and position(${words}::text in v.text) > 0) as counted`
+  return counted
+}
+
 /** Policies by a prefix of their ids that stand in versions nobody ever activated, and in no other; each with the first version that holds it, the newest first. */
 export const listDrafted = (t: Tx, scope: Scope, prefix: string, limit: number) => t.rows<{
   id: string

@@ -64,7 +64,8 @@ export const standingRoutes = (house: RelayHouse): Route[] => [
     'POST /relay-grants/:id/standing-permissions/:pid/activate',
     {
       summary: 'Put a standing permission in force',
-      description: 'A version of the policies: the active one with this permit. Counts from the next message.',
+      description:
+        'A version of the policies: the active one with this permit. Counts from the next message. What was taken back, set aside or is over is refused with its `state` (`revoked`, `discarded`, `ended`): draft another.',
       tag,
       auth: 'session',
       stepUp: true,

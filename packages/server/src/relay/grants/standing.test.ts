@@ -123,7 +123,8 @@ test('R79 a draft is set aside: it is listed no more, cannot be activated, and w
   expect((await house.bob.delete(`${path}/${first.id}`)).status).toBe(204)
   expect(await listed()).toEqual([[second.id, 'active']])
   expect((await house.bob.delete(`${path}/${first.id}`)).status).toBe(404)
-  expect((await house.bob.post(`${path}/${first.id}/activate`, {})).status).toBe(404)
+  const refused = await house.bob.post(`${path}/${first.id}/activate`, {})
+  expect([refused.status, refused.body]).toMatchObject([409, { code: 'state_conflict', state: 'discarded' }])
   const [told] = (await house.bob.get('/api/v1/events?type=policy.draft_discarded')).body.data
   expect(told).toMatchObject({ actor: { id: house.bob.id }, data: { policy_id: first.id, version: first.version } })
   // What was in force once is no draft again.
@@ -131,9 +132,37 @@ test('R79 a draft is set aside: it is listed no more, cannot be activated, and w
   expect(await listed()).toEqual([])
 })
 
+test('R79 what was taken back, by its own route or by another version of the policies, or is over is activated no more', async () => {
+  const relay = await open()
+  const { house, path } = relay
+  const activated = async ({ id }: Loose) => {
+    const { status, body } = await house.bob.post(`${path}/${id}/activate`, {})
+    return [status, body.state]
+  }
+  const [first, second, third] = [
+    (await draft(relay)).body,
+    (await draft(relay)).body,
+    (await draft(relay, { for_seconds: 60 })).body,
+  ]
+  const { version } = (await house.bob.get('/api/v1/policies/active')).body
+  expect(await activated(first)).toEqual([200, 'active'])
+  const stands = (await house.bob.get('/api/v1/policies/active')).body.version
+  // Once more while it stands: nothing changes.
+  expect(await activated(first)).toEqual([200, 'active'])
+  expect((await house.bob.get('/api/v1/policies/active')).body.version).toBe(stands)
+  expect((await house.bob.delete(`${path}/${first.id}`)).status).toBe(204)
+  expect(await activated(first)).toEqual([409, 'revoked'])
+  expect((await relay.pay(1)).state).toBe('awaiting_approval')
+  expect(await activated(second)).toEqual([200, 'active'])
+  expect((await house.bob.post(`/api/v1/policies/${version}/activate`, {})).status).toBe(200)
+  expect(await activated(second)).toEqual([409, 'revoked'])
+  await house.clock.advance('61s')
+  expect(await activated(third)).toEqual([409, 'ended'])
+})
+
 test('R79 a draft whose time is over is listed no more', async () => {
   const relay = await open()
-  await draft(relay, { for_seconds: 600 })
+  await draft(relay, { for_seconds: 60 })
   await relay.house.clock.advance('601s')
   expect((await relay.house.bob.get(relay.path)).body.data).toEqual([])
 })

@@ -7,7 +7,7 @@ import { type Tx, tx } from '../../db/tx.ts'
 import { record } from '../../events/event.ts'
 import { findVersion, inTurn, showPolicies } from '../../identity/policies/policy.ts'
 import { draftPolicy, forgetPolicy, rememberPolicy } from '../../identity/policies/remembered.ts'
-import { findVersionsWith, listDrafted } from '../../identity/policies/sql.ts'
+import { findVersionsWith, hasCounted, listDrafted } from '../../identity/policies/sql.ts'
 import { readPolicies } from '../../policy/set.ts'
 import { newId } from '../../std/id.ts'
 import { openContents } from '../../tasks/content.ts'
@@ -52,15 +52,21 @@ export async function draftStanding(house: RelayHouse, scope: Scope, grantId: st
   )
 }
 
-/** With whatever else the active version holds at that moment. */
+/** With whatever else the active version holds at that moment; never a second time what was taken back, set aside or is over. */
 export async function activateStanding(house: RelayHouse, scope: Scope, grantId: string, id: string): Promise<Standing> {
   await refuseStranger(house, scope, grantId)
   return inTurn(() =>
     tx(house.db, scope, async (t) => {
       const found = id.startsWith(prefixOf(grantId)) ? await findDraft(t, scope, id) : null
-      if (!found || (await listDiscarded(t, scope, grantId)).has(id)) throw new Problem('not_found')
+      if (!found) throw new Problem('not_found')
+      if ((await listDiscarded(t, scope, grantId)).has(id)) throw new Problem('state_conflict', { state: 'discarded' })
+      const active = await findVersion(house, t, scope, 'active')
+      const standing = readPolicies(active.text).policies.find((one) => one.id === id)
+      // What counted once and does no more was taken back, by its own route or by another version of the policies: people are asked anew for another.
+      if (!standing && (await hasCounted(t, scope, `@id("${id}")`))) throw new Problem('state_conflict', { state: 'revoked' })
       const { until } = shownOf(id, found.version, 'draft', found.text)
       if (until !== null && until <= t.now) throw new Problem('state_conflict', { state: 'ended' })
+      if (standing) return shownOf(id, active.version, 'active', standing.text)
       return shownOf(id, await rememberPolicy(house, t, scope, { id, text: found.text }), 'active', found.text)
     }),
   )
