@@ -185,6 +185,9 @@ function makeDoor(options: AppOptions, service: Service, entries: Placed[], edge
   hono.onError((error) => {
     throw error
   })
+  const foreign = entries.flatMap(({ route: { spec }, pattern }) =>
+    spec.ownRefusal ? [{ places: placesOf(pattern), refusal: spec.ownRefusal }] : [],
+  )
   const allowed = (path: string) => METHODS.filter((method) => hono.router.match(method, path)[0].length > 0)
   hono.notFound(async (c) => {
     const { here } = c.env
@@ -226,10 +229,11 @@ function makeDoor(options: AppOptions, service: Service, entries: Placed[], edge
       status = problem.status
       logProblem(house.log, problem, fieldsOf(here))
       if (status === 429 && here.gathered.scope) options.limited?.(here.gathered.scope, problem)
+      if (raw.outgoing?.headersSent) return RESPONSE_ALREADY_SENT
+      const own = foreign.find(({ places }) => places.test(exchange.path))
+      if (own) return send(here, own.refusal(problem, exchange))
       const dialect = here.entry?.dialect ?? (/^\/api\/(?!v1(?:\/|$))/.test(exchange.path) ? 'compatible' : 'native')
-      return raw.outgoing?.headersSent
-        ? RESPONSE_ALREADY_SENT
-        : send(here, problemAnswer(problem, exchange.id, dialect, here.entry?.route.spec.compatibleWords))
+      return send(here, problemAnswer(problem, exchange.id, dialect, here.entry?.route.spec.compatibleWords))
     } finally {
       options.observe?.({
         method: METHODS.includes(exchange.method as Method) ? exchange.method : 'other',
@@ -241,6 +245,10 @@ function makeDoor(options: AppOptions, service: Service, entries: Placed[], edge
     }
   }
 }
+
+/** Every path of a pattern, whatever the verb. */
+const placesOf = (pattern: string): RegExp =>
+  new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll(/:\w+/g, '[^/]+').replace(/\/\*$/, '(?:/.*)?')}$`)
 
 type Edge = ReturnType<typeof makeEdge>
 

@@ -203,6 +203,8 @@ export type RouteSpec<
   selfAuthenticated?: true
   /** Of another protocol, with an order of checks and a wire of its own: it is handed the steps, answers refusals itself, and its handler is never called. */
   own?(steps: Steps): Promise<Answer | typeof STREAMED>
+  /** How the wire of such a route says what is refused before any step of it: a key in the address, another host, a target that is no path. */
+  ownRefusal?(problem: Problem, request: RequestInfo): Answer
   // A method, not a property: a route of a known result type stays a Route.
   render?(result: unknown, request: { dialect: Dialect }): Rendered
 }

@@ -8,7 +8,7 @@ import type { BucketName } from '../../http/bucket.ts'
 import { type Json, JsonRefused, readJsonBody, writeJson } from '../../http/json.ts'
 import { logProblem, problemOf } from '../../http/problem.ts'
 import { idempotencyKey } from '../../http/reply.ts'
-import type { EventStream, STREAMED, Steps } from '../../http/route.ts'
+import type { EventStream, RequestInfo, STREAMED, Steps } from '../../http/route.ts'
 import { FACES, offers } from '../cards/document.ts'
 import { enterWaiting } from '../party.ts'
 import { type Agent, type Agents, seeAgent } from './agents.ts'
@@ -25,6 +25,7 @@ import { restCallOf, restParams } from './rest.ts'
 import { versionOf } from './version.ts'
 
 const JSON_TYPE = 'application/json'
+const NOTHING = 'There is nothing here.'
 const SENDS: readonly Method[] = ['SendMessage', 'SendStreamingMessage']
 const STREAMS: readonly Method[] = ['SendStreamingMessage', 'SubscribeToTask']
 const WRITES: readonly Method[] = [...SENDS, 'CancelTask', 'CreateTaskPushNotificationConfig', 'DeleteTaskPushNotificationConfig']
@@ -35,15 +36,24 @@ type Asked = { method: Method; params: WireObject; status: number }
 
 /** `path`: below `/agents/{slug}/a2a`. */
 export async function answerA2a(house: A2aHouse, agents: Agents, steps: Steps, path: string): Promise<Answer | typeof STREAMED> {
-  const isRpc = path === '/jsonrpc'
-  const { request } = steps
-  const type = isRpc ? JSON_TYPE : answerTypeOf(request.header('accept'), request.header('content-type'))
-  const walk: Walk = { isRpc, isThere: false, id: null, type }
+  const walk = walkOf(steps.request, path)
   try {
     return await walkThrough(house, agents, steps, path, walk)
   } catch (error) {
     return refusal(house, steps, walk, error)
   }
+}
+
+/** What is refused before anything of the request is looked at (R104); nothing of its address is said again. */
+export function refuseAtDoor(house: A2aHouse, problem: Problem, request: RequestInfo, path: string): Answer {
+  const error = problem.code === 'not_found' ? new Malformed('NOT_FOUND', NOTHING) : problem
+  return written(house, '', walkOf(request, path), error)
+}
+
+function walkOf({ header }: RequestInfo, path: string): Walk {
+  const isRpc = path === '/jsonrpc'
+  const type = isRpc ? JSON_TYPE : answerTypeOf(header('accept'), header('content-type'))
+  return { isRpc, isThere: false, id: null, type }
 }
 
 async function walkThrough(house: A2aHouse, agents: Agents, steps: Steps, path: string, walk: Walk) {
@@ -98,7 +108,7 @@ function askedByRpc(steps: Steps, body: unknown, { card }: Agent, walk: Walk): A
 
 function askedByRest(steps: Steps, path: string, body: unknown, { card }: Agent): Asked {
   const [, below] = /^\/rest(\/.*)$/.exec(path) ?? []
-  if (below === undefined) throw new Malformed('NOT_FOUND', 'There is nothing here.')
+  if (below === undefined) throw new Malformed('NOT_FOUND', NOTHING)
   const rest = restCallOf(steps.request.method, below)
   const params = restParams(rest, steps.request.query, body)
   checkParams(rest.operation, params, card.slug)
@@ -212,10 +222,15 @@ function refusal(house: A2aHouse, { request, params }: Steps, walk: Walk, error:
   const fault = faultOf(error)
   // What the caller did not do wrong is the operator's to know.
   if (fault.http >= 500) logProblem(house.log, problemOf(error), { request_id: request.id, route: 'A2A' })
+  return written(house, params.slug ?? '', walk, error)
+}
+
+function written(house: A2aHouse, slug: string, walk: Walk, error: unknown): Answer {
+  const fault = faultOf(error)
   const status = walk.isRpc && walk.isThere ? rpcStatusOf(fault) : fault.http
   return {
     status,
-    headers: { 'Content-Type': walk.type, ...headersOf(house, fault, params.slug ?? '', error) },
+    headers: { 'Content-Type': walk.type, ...headersOf(house, fault, slug, error) },
     body: writeJson(walk.isRpc ? rpcErrorOf(fault, walk.id) : restErrorOf(fault)),
   }
 }

@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import { expect, test } from 'vitest'
 import { mintKey } from '../../crypto/token.ts'
 import { RELAY_EXTENSION } from './extension.ts'
@@ -351,4 +352,52 @@ test.each(BINDINGS)('R104 a limit is 429 with the time to come back, a paused ag
   const paused = await raw(agent, binding, { ...SEND, params: { message: message(), ...now } })
   expect([paused.status, paused.error?.reason]).toEqual([503, 'AGENT_PAUSED'])
   expect(Number(paused.headers.get('retry-after'))).toBeGreaterThan(0)
+})
+
+test.each(BINDINGS)(
+  'R104 R114 what is refused before the agent is looked for says it as the binding does: a token in the address, which is revoked, another host, a long address, an unknown verb: %s',
+  async (binding) => {
+    const agent = await openAgent()
+    const { house, slug } = agent
+    const root = `${house.url}/agents/${slug}/a2a${binding === 'JSONRPC' ? '/jsonrpc' : '/rest/tasks'}`
+    const asked = async (url: string, own: { headers?: Record<string, string>; method?: string } = {}) =>
+      new Promise<[number | undefined, string | undefined, string]>((resolve, reject) => {
+        const headers = { 'A2A-Version': '1.0', Accept: 'application/a2a+json', ...own.headers }
+        request(url, { method: binding === 'JSONRPC' ? 'POST' : 'GET', ...own, headers }, (answer) => {
+          let text = ''
+          answer.setEncoding('utf8').on('data', (piece: string) => {
+            text += piece
+          })
+          answer.on('end', () => resolve([answer.statusCode, answer.headers['content-type'], text]))
+        })
+          .on('error', reject)
+          .end()
+      })
+    const type = binding === 'JSONRPC' ? 'application/json' : 'application/a2a+json'
+    const refusal = async (...call: Parameters<typeof asked>) => {
+      const [status, said, text] = await asked(...call)
+      const { error, ...rest } = JSON.parse(text)
+      expect([said, rest]).toEqual([type, binding === 'JSONRPC' ? { jsonrpc: '2.0', id: null } : {}])
+      const details = binding === 'JSONRPC' ? error.data : error.details
+      expect(details[0]).toMatchObject({ '@type': 'type.googleapis.com/google.rpc.ErrorInfo' })
+      return { status, code: error.code, reason: details[0].reason, text }
+    }
+    const own = (rpc: number, http: number) => (binding === 'JSONRPC' ? rpc : http)
+    for (const url of [`${root}?token=${agent.grant.token}`, root.replace(slug, mintKey('live', 'rly'))]) {
+      const leaked = await refusal(url)
+      expect(leaked).toMatchObject({ status: 400, code: own(-32602, 400), reason: 'CREDENTIAL_IN_URL' })
+      expect(leaked.text).not.toContain('cs_live')
+    }
+    expect((await raw(agent, binding, { method: 'ListTasks' })).status).toBe(401)
+    expect(await refusal(root, { headers: { Host: 'elsewhere.example' } })).toMatchObject({ status: 421, code: own(-32600, 421) })
+    expect(await refusal(`${root}?q=${'x'.repeat(9_000)}`)).toMatchObject({ status: 414, reason: 'URI_TOO_LONG' })
+    expect(await refusal(root, { method: 'PROPFIND' })).toMatchObject({ status: 405, reason: 'METHOD_NOT_ALLOWED' })
+  },
+)
+
+test.each(BINDINGS)('R47 R104 a message that came through too many relays is told so on either binding: %s', async (binding) => {
+  const agent = await openAgent()
+  const params = { message: message(undefined, { metadata: { [RELAY_EXTENSION]: { hops: 6 } } }), ...now }
+  const { status, error } = await raw(agent, binding, { method: 'SendMessage', params })
+  expect([status, error?.reason]).toEqual([binding === 'JSONRPC' ? 200 : 508, 'LOOP_DETECTED'])
 })

@@ -5,11 +5,11 @@ import { type Route, route, s, type Method as Verb } from '../../http/route.ts'
 import { agentUrl } from '../cards/document.ts'
 import { enterAgent, placeOfCard, RELAY_SCOPES } from '../party.ts'
 import type { Agents } from './agents.ts'
-import { answerA2a } from './bindings.ts'
+import { answerA2a, refuseAtDoor } from './bindings.ts'
 import type { A2aHouse } from './house.ts'
 
 const VERBS: readonly Verb[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
-const BELOW = /^\/agents\/[^/]+\/a2a(\/.*)?$/
+const belowOf = ({ path }: { path: string }): string => /^\/agents\/[^/]+\/a2a(\/.*)?$/.exec(path)?.[1] ?? ''
 
 /** Where either tenant is suspended, so is what goes between them. */
 function entering(house: A2aHouse): NonNullable<Route['spec']['enter']> {
@@ -37,7 +37,8 @@ export function a2aRoutes(house: A2aHouse): Route[] {
           always: true,
           params: { slug: s.text({ max: 64 }) },
           answers: { 200: 'page' },
-          own: (steps) => answerA2a(house, agents, steps, BELOW.exec(steps.request.path)?.[1] ?? ''),
+          own: (steps) => answerA2a(house, agents, steps, belowOf(steps.request)),
+          ownRefusal: (problem, request) => refuseAtDoor(house, problem, request, belowOf(request)),
         },
         async () => undefined,
       ),
