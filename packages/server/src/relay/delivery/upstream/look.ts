@@ -1,5 +1,5 @@
 // Whether an upstream has a message of which nobody knows (relay.md R45): by its own name, in the tasks of the mapped context. Found: that task is ours. Provably absent: it is sent
-// again under the same name. Anything else: a person decides. Never sends on a guess: an agent that answers without tasks, or hides what it was told, proves nothing by silence.
+// again under the same name, as the schedule says. Anything else: a person decides. Never sends on a guess: an agent that answers without tasks, or hides what it was told, proves nothing by silence.
 import type { Task } from '@a2a-js/sdk'
 import type { Client } from '@a2a-js/sdk/client'
 import { type Outcome, snooze } from '@countersign/queue'
@@ -9,7 +9,7 @@ import type { DeliveryHouse } from '../house.ts'
 import { type Opened, openClient } from './client.ts'
 import { followTask } from './follow.ts'
 import { type Plan, settle } from './plan.ts'
-import { send } from './send.ts'
+import { again } from './send.ts'
 import { moveStage } from './sql.ts'
 import { hear } from './tell.ts'
 import { nameOf } from './words.ts'
@@ -34,7 +34,7 @@ export async function lookFor(house: DeliveryHouse, scope: Scope, plan: Plan, si
   await tx(house.db, scope, (t) => moveStage(t, scope, plan.call.messageId, { stage: 'calling', looks }))
   if (found.is === 'unreached' && looks < MOST_LOOKS) return snooze(Math.min(5_000 * 4 ** (looks - 1), 3_600_000))
   if (found.is === 'absent' && !plan.upstream.answers_directly)
-    return looks < LOOKS_TO_BELIEVE ? snooze('5s') : send(house, scope, plan, signal)
+    return looks < LOOKS_TO_BELIEVE ? snooze('5s') : again(house, scope, plan, 'lost', null)
   return settle(house, scope, plan, async (t, thread) => {
     await moveStage(t, scope, plan.message.id, { stage: 'done' })
     await exhaust(house, t, scope, plan.call.card, thread, plan.message, 'outcome_unknown')

@@ -20,7 +20,7 @@ import { followTask, readStream } from './follow.ts'
 import { pauseUpstream, refreshCard } from './pause.ts'
 import { PAUSED, type Plan, settle } from './plan.ts'
 import { moveStage } from './sql.ts'
-import { failThread, hear } from './tell.ts'
+import { failThread, hear, tellInvalid } from './tell.ts'
 import { messageFor, nameOf } from './words.ts'
 
 /** Before attempt 2, 3 …, as for deliveries. */
@@ -39,11 +39,13 @@ export async function send(house: DeliveryHouse, scope: Scope, plan: Plan, signa
         client.sendMessageStream(request.body, { signal: own, serviceParameters }),
       )
       if (heard !== 'go_on') return undefined
-      return (await hasTask(house, scope, plan)) ? snooze(0) : await unknown(house, scope, plan)
+      return (await hasTask(house, scope, plan)) ? snooze(0) : await unread(house, scope, plan)
     }
     const answer = await client.sendMessage(request.body, { signal, serviceParameters })
     const heard = await hear(house, scope, plan.call, streamed(answer))
-    return heard === 'go_on' ? followTask(house, scope, { ...plan, taskId: null }, signal, 'later') : undefined
+    if (heard !== 'go_on') return undefined
+    if (await hasTask(house, scope, plan)) return followTask(house, scope, { ...plan, taskId: null }, signal, 'later')
+    return await unread(house, scope, plan)
   } catch (error) {
     // Whoever stops this process, or takes the job, finds in the row how far it came.
     if (await hasTask(house, scope, plan)) return snooze(error instanceof Problem ? HELD : 0)
@@ -114,7 +116,7 @@ async function fateOf(
     return why ? paused(house, scope, plan, why) : again(house, scope, plan, 'status', status)
   }
   house.log.info({ ...faultOf(error), status, thread_id: plan.thread.id }, 'nobody knows whether an upstream has a message')
-  return unknown(house, scope, plan)
+  return status !== null && status < 300 ? unread(house, scope, plan) : unknown()
 }
 
 const INTERNAL = -32_603
@@ -159,7 +161,13 @@ const refused = (house: DeliveryHouse, scope: Scope, plan: Plan) =>
 
 /** It stays as it is, and the next run looks for it. */
 const FIRST_LOOK = '2s'
-const unknown = async (_house: DeliveryHouse, _scope: Scope, _plan: Plan) => snooze(FIRST_LOOK)
+const unknown = () => snooze(FIRST_LOOK)
+
+/** It answered, and what it said is no answer: that says nothing of what it did (§10). */
+async function unread(house: DeliveryHouse, scope: Scope, { call }: Plan): Promise<Outcome> {
+  await tx(house.db, scope, (t) => tellInvalid(t, scope, call))
+  return unknown()
+}
 
 /** The message waits until a person has looked. */
 export async function paused(house: DeliveryHouse, scope: Scope, plan: Plan, reason: string): Promise<Outcome | undefined> {

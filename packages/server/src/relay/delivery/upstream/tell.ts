@@ -141,9 +141,14 @@ async function hearMessage(telling: Telling, said: NonNullable<TaskStatus['messa
   if (step) step.writes = [...(step.writes ?? []), withStage(scope, call.messageId, { stage: 'done' })]
   else await moveStage(t, scope, call.messageId, { stage: 'done' })
   const how = { artifacts: [], settlesNothing: true, client_message_id: said.messageId }
-  await respondOrFail(telling, () => ({ outcome: 'message', payload: payloadOf(said), ...how }))
+  await respondOrFail(telling, () => ({ outcome: 'message', payload: payloadOf(said) ?? refuseEmpty(), ...how }))
   await written(telling)
   return 'turn'
+}
+
+/** A message says something: one without parts is none. */
+function refuseEmpty(): never {
+  throw new Problem('validation_failed')
 }
 
 const OUTCOME: Partial<Record<TaskState, ResponseOutcome>> = {
@@ -284,7 +289,7 @@ export async function failThread(
 
 const tellUnreadable = ({ t, scope, call }: Telling) => tellInvalid(t, scope, call)
 
-const tellInvalid = (t: Tx, scope: Scope, { threadId, messageId }: Call) =>
+export const tellInvalid = (t: Tx, scope: Scope, { threadId, messageId }: Call) =>
   tellFailure(t, scope, threadId, { message_id: messageId, class: 'answer_invalid' })
 const tellLate = (t: Tx, scope: Scope, threadId: string, messageId: string) =>
   tellFailure(t, scope, threadId, { message_id: messageId, class: 'late' })

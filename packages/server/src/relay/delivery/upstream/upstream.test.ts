@@ -176,7 +176,7 @@ test('R45 provably absent, it is sent again under the same message id and Idempo
     return true
   }
   const { thread_id: id, message_id } = (await start()).body
-  for (const wait of ['0s', '3s', '6s']) {
+  for (const wait of ['0s', '3s', '6s', '6s']) {
     await house.clock.advance(wait)
     await house.runJobs()
   }
