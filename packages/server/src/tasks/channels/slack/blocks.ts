@@ -42,7 +42,8 @@ export function messageOf(notice: Pick<Notice, 'id' | 'taskId' | 'purpose'>, sho
       [
         { type: 'header', text: { type: 'plain_text', text: clip(title, LIMITS.header), emoji: false } },
         ...(task.task.length > LIMITS.header && title === task.task ? [section(task.task)] : []),
-        { type: 'context', elements: [{ type: 'mrkdwn', text: cut(contextOf(task, askedBy), LIMITS.text) }] },
+        // verbatim: what stands there bare, an address in a name, becomes no link.
+        { type: 'context', elements: [{ type: 'mrkdwn', text: cut(contextOf(task, askedBy), LIMITS.text), verbatim: true }] },
         ...(lines === null ? [] : [section(lines)]),
         ...(isFinal(task.status as Status) ? [] : contentOf(task)),
         ...(isFinal(task.status as Status) ? [] : [actionsOf(notice, shown, how)]),

@@ -30,6 +30,12 @@ test('T116 a text is cut to its limit, with how much is missing, and never withi
   expect(plainMarkup('<!channel> & <@U1>')).toBe('&lt;!channel&gt; &amp; &lt;@U1&gt;')
 })
 
+test('§12.36 what turns or ends a line of text is shown as what it is, in texts and in names', () => {
+  expect(cut('a\u202eb\u001b[31m\tc\n👨‍👩‍👧', 100)).toBe('a[U+202E]b[U+001B][31m\tc\n👨‍👩‍👧')
+  expect(clip('\u2066\u0000x', 100)).toBe('[U+2066][U+0000]x')
+  expect(cut('\u202e'.repeat(1_000), 100).length).toBeLessThanOrEqual(100)
+})
+
 test('T115 the signature of the published example holds, over the raw body and for five minutes', () => {
   const body = Buffer.from(
     'token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c',

@@ -27,8 +27,14 @@ const upTo = (text: string, length: number): string => {
   return text.slice(0, end)
 }
 
+// What turns the direction of writing, and what no line of text has: shown as in mails, so that nothing reads as what it is not.
+const HIDDEN = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|(?![\n\t])\p{Cc}/gu
+const shown = (text: string): string =>
+  text.replace(HIDDEN, (one) => `[U+${(one.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0')}]`)
+
 /** At most so long, with how many characters are missing at its end. */
-export function cut(text: string, max: number): string {
+export function cut(whole: string, max: number): string {
+  const text = shown(whole)
   if (text.length <= max) return text
   // The count grows by a digit when more is cut for it: two rounds settle that.
   let tail = ''
@@ -37,7 +43,10 @@ export function cut(text: string, max: number): string {
 }
 
 /** At most so long, for names where a count would only be in the way. */
-export const clip = (text: string, max: number): string => (text.length <= max ? text : `${upTo(text, max - 1)}…`)
+export function clip(whole: string, max: number): string {
+  const text = shown(whole)
+  return text.length <= max ? text : `${upTo(text, max - 1)}…`
+}
 
 /** The first so many, with one more in the place of the rest. */
 export function atMost<T>(items: readonly T[], max: number, rest: (count: number) => T): T[] {
