@@ -1,6 +1,6 @@
 // The contract table's one entry: what a route takes, answers and needs, and the plain function that calls one verb.
 // Knows no product; what it cannot know (who asks, what they may do) is handed to the app.
-import type { ProblemCode } from '@countersign/sdk'
+import type { Problem, ProblemCode } from '@countersign/sdk'
 import type * as z from 'zod'
 import type { Scope } from '../db/scope.ts'
 import type { Answer } from './answer.ts'
