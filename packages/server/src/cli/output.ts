@@ -137,5 +137,7 @@ function sentenceOf(error: unknown): string {
   if (!(error instanceof Problem)) return `countersign: ${error instanceof Error ? error.message : String(error)}\n`
   const fields = (error.members.errors ?? []).map(({ path, message }) => `  ${path}: ${message}\n`)
   const detail = typeof error.members.detail === 'string' ? ` ${error.members.detail}` : ''
-  return `countersign: ${error.title}.${detail}\n${fields.join('')}  ${error.hint}\n`
+  // What the hint calls by its name.
+  const needed = typeof error.members.needed === 'string' ? `  needed: ${plain(error.members.needed)}\n` : ''
+  return `countersign: ${error.title}.${detail}\n${fields.join('')}${needed}  ${error.hint}\n`
 }
