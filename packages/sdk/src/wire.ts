@@ -10529,6 +10529,7 @@ export type Routes = {
     body: {
       claim_token: string
       action: 'ack' | 'extend' | 'release' | 'fail'
+      /** With `fail`: one word of `a-z 0-9 _ . : -` that begins with a letter, at most 64 long, for the record. Anything else is kept as `failed`. */
       reason?: string
       lease_seconds?: number
     }[]

@@ -66,7 +66,7 @@ function inputOf({ card, from, purpose, asked, asking, policy, hash, conduct, me
       `Asked by ${policy.ids.join(', ')} in version ${policy.version} of the policies.`,
       message === null
         ? 'You may give less than what is asked for, and never more. From then on the two exchange messages as narrowly as you say, until somebody revokes it.'
-        : 'Who agrees lets in the message below and the thread that it starts, and nothing after that. Where the connection is to last, edit what is given and set `lasting` to true.',
+        : 'Who agrees lets in the message below and the thread that it starts, and nothing after that. Where the connection is to last, edit what is given and tick “Let the two stay connected” (`lasting`).',
     ]
       .filter((line) => line !== null)
       .join('\n\n'),

@@ -129,7 +129,11 @@ export const ownerRoutes = (house: RelayHouse): Route[] => {
           s.object({
             claim_token: s.line({ max: 100 }),
             action: s.oneOf('ack', 'extend', 'release', 'fail'),
-            reason: s.optional(s.line({ max: 200 })),
+            reason: s
+              .optional(s.line({ max: 200 }))
+              .describe(
+                'With `fail`: one word of `a-z 0-9 _ . : -` that begins with a letter, at most 64 long, for the record. Anything else is kept as `failed`.',
+              ),
             lease_seconds: s.optional(s.int({ min: 15, max: 3_600 })),
           }),
           { min: 1, max: 100 },
