@@ -1,6 +1,6 @@
 // R115: what stands between two others answers like what never was, natively, over A2A and as a tool, and takes no longer to deny.
 import { expect, test } from 'vitest'
-import { type Loose, openRelay, relayAgent } from '../../packages/server/src/relay/testing/relay.ts'
+import { openRelay, relayAgent } from '../../packages/server/src/relay/testing/relay.ts'
 import { newId } from '../../packages/server/src/std/id.ts'
 
 const PAIRS = 200
