@@ -98,6 +98,16 @@ export type GrantFilter = { state?: GrantState; card?: string }
 /** Null: everything of the tenant. Else what this person made or stands behind, or what this agent serves. */
 export type Own = { user: string | null; agent: string | null }
 
+/** Of rows that name a card, by its name in the statement. */
+export const ofOwn = ({ user, agent }: Own, row: Sql): Sql =>
+  user === null && agent === null
+    ? sql``
+    : sql`and exists (
+      select from cards c left join agents a on a.tenant_id = c.tenant_id and a.id = c.agent_id
+      where c.tenant_id = ${row}.tenant_id and c.id = ${row}.card_id
+        and case when ${agent}::text is not null then coalesce(c.agent_id = ${agent}::text, true)
+          else c.created_by = ${user}::text or a.user_id = ${user}::text end)`
+
 /** Of the owner's own tenant, newest first. */
 export const listGrants = (
   t: Tx,
@@ -111,15 +121,7 @@ export const listGrants = (
   where g.tenant_id = ${scope.tenantId}::uuid and (${below}::text is null or g.id < ${below}::text)
     ${filter.state === undefined ? sql`` : sql`and g.state = ${filter.state}::text`}
     ${filter.card === undefined ? sql`` : sql`and exists (select from cards c where c.tenant_id = g.tenant_id and c.id = g.card_id and c.slug = ${filter.card}::text)`}
-    ${
-      own.user === null && own.agent === null
-        ? sql``
-        : sql`and exists (
-      select from cards c left join agents a on a.tenant_id = c.tenant_id and a.id = c.agent_id
-      where c.tenant_id = g.tenant_id and c.id = g.card_id
-        and case when ${own.agent}::text is not null then coalesce(c.agent_id = ${own.agent}::text, true)
-          else c.created_by = ${own.user}::text or a.user_id = ${own.user}::text end)`
-    }
+    ${ofOwn(own, sql`g`)}
   order by g.id desc limit ${limit}::integer`
 
 export type GrantChange = { label: string; limits: Partial<Limits>; ends_at: Date | null }

@@ -28,7 +28,7 @@ import { tellSides } from '../tell.ts'
 import { prepareTelling, putTelling, type RequestEnd, type Telling, tellEnd } from './callback.ts'
 import { type Conduct, conductOf } from './conduct.ts'
 import { ACTION, prepareQuestion } from './question.ts'
-import { type ShownRequest, showRequest } from './show.ts'
+import { callerOf, type ShownRequest, showRequest } from './show.ts'
 import {
   type AskingAgent,
   findAskingAgent,
@@ -352,14 +352,7 @@ async function letIn(house: RelayHouse, t: Tx, way: Way, seen: Seen): Promise<Re
   await keepDecisions(house, t, way.judgedAs, [seen.judged])
   await tellCreated(house, t, way, seen, row)
   await putTelling(house, t, way.acting, row, way.telling)
-  const caller = {
-    request_id: row.id,
-    asker_tenant: row.asker_tenant,
-    asker_agent: row.asker_agent,
-    label: row.asker_name,
-    purpose: row.purpose,
-  }
-  const grant = await openGrant(t, byPolicy, seen.card, seen.asked, caller)
+  const grant = await openGrant(t, byPolicy, seen.card, seen.asked, callerOf(row))
   const approved = await setGrant(t, way.acting, row.id, grant.id)
   await tellRequest(house, t, byPolicy, 'connection_request.approved', approved, {
     relay_grant_id: grant.id,

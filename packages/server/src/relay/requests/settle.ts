@@ -17,7 +17,7 @@ import { findThread } from '../threads/sql.ts'
 import { type Deciding, deciding } from './deciding.ts'
 import { tellRequest } from './request.ts'
 import { readTerms } from './shapes.ts'
-import { showRequest } from './show.ts'
+import { callerOf, showRequest } from './show.ts'
 import {
   escalateIfPending,
   findRequest,
@@ -156,15 +156,8 @@ async function grantFor(
   const before = await findActiveBetween(t, scope, row.card_id, row.asker_agent)
   if (before && !(await expireIn(house, t, scope, before.id)))
     throw new Problem('state_conflict', { state: 'approved', detail: `The two are connected already, by ${before.id}.` })
-  const caller = {
-    request_id: row.id,
-    asker_tenant: row.asker_tenant,
-    asker_agent: row.asker_agent,
-    label: row.asker_name,
-    purpose: row.purpose,
-  }
   const how = row.opens_grant_id === null ? {} : { id: row.opens_grant_id, only_thread: only }
-  return openGrant(t, scope, card, given, { ...caller, ...how })
+  return openGrant(t, scope, card, given, { ...callerOf(row), ...how })
 }
 
 /** Less than what was asked, in any place; more in none. */

@@ -32,3 +32,12 @@ export const showRequest = (house: { origin(): string }, row: RequestRow, side: 
     ? { task_id: row.task_id, note_visible: row.note_visible, decided_by: row.decided_by, policy_version: row.policy_version }
     : {}),
 })
+
+/** Who asked, as the relay grant names it. */
+export const callerOf = (row: RequestRow) => ({
+  request_id: row.id,
+  asker_tenant: row.asker_tenant,
+  asker_agent: row.asker_agent,
+  label: row.asker_name,
+  purpose: row.purpose,
+})

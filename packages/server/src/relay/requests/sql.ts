@@ -1,7 +1,7 @@
 // The statements over connection requests. A transition is one conditional update; zero rows is an answer.
 import { type Sql, sql } from '../../db/sql.ts'
 import type { Scope, Tx } from '../../db/tx.ts'
-import type { Own } from '../grants/sql.ts'
+import { type Own, ofOwn } from '../grants/sql.ts'
 import type { Terms } from '../grants/terms.ts'
 
 export type RequestState = 'pending' | 'approved' | 'denied' | 'withdrawn' | 'expired'
@@ -99,15 +99,7 @@ export const listRequests = (
   where r.tenant_id = ${scope.tenantId}::uuid and (${below}::text is null or r.id < ${below}::text)
     ${filter.state === undefined ? sql`` : sql`and r.state = ${filter.state}::text`}
     ${filter.card === undefined ? sql`` : sql`and exists (select from cards c where c.tenant_id = r.tenant_id and c.id = r.card_id and c.slug = ${filter.card}::text)`}
-    ${
-      own.user === null && own.agent === null
-        ? sql``
-        : sql`and exists (
-      select from cards c left join agents a on a.tenant_id = c.tenant_id and a.id = c.agent_id
-      where c.tenant_id = r.tenant_id and c.id = r.card_id
-        and case when ${own.agent}::text is not null then coalesce(c.agent_id = ${own.agent}::text, true)
-          else c.created_by = ${own.user}::text or a.user_id = ${own.user}::text end)`
-    }
+    ${ofOwn(own, sql`r`)}
   order by r.id desc limit ${limit}::integer`
 
 export type Settling = {
