@@ -64,6 +64,6 @@ test('R5 §12.35 the key of the first person works before set-up, is theirs afte
   const [{ id, ...listed }] = (await browser.get('/keys')).body.data
   expect(listed).toMatchObject({ kind: 'usr', name: 'countersign relay try', created_by: made.body.user_id })
   expect([await firstPersonKey(t.house, t.file), statSync(t.file).mode & 0o777]).toEqual([key, 0o600])
-  expect((await browser.post(`/keys/${id}/revoke`, {})).status).toBe(200)
+  expect((await browser.post(`/keys/${id}/revoke`, {})).status).toBe(204)
   expect((await person.get('/principal')).status).toBe(401)
 })

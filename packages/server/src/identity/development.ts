@@ -52,7 +52,7 @@ async function readKept(file: string): Promise<string | null> {
 
 async function counts(house: IdentityHouse, secret: string): Promise<boolean> {
   const key = await tx(house.db, nobody, (t) => useKey(t, sha256(secret), null))
-  return key !== null && !key.revoked && !key.expired && key.agent_state === 'active' && key.maker_role !== null
+  return key !== null && !key.revoked && !key.expired && (key.agent_state ?? 'active') === 'active' && key.maker_role !== null
 }
 
 /** As the first owner; before set-up as the place that is kept for them, in the tenant that will be theirs. */

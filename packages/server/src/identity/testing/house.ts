@@ -18,6 +18,7 @@ import { exposeKey } from '../key.ts'
 import { tenantKey } from '../keys-at-rest/tenant-key.ts'
 import { authorise } from '../matrix.ts'
 import { openPasswords } from '../password.ts'
+import { principalRoutes } from '../principal/routes.ts'
 import { requireProof } from '../proof.ts'
 import { identityRoutes } from '../routes.ts'
 import { startSession } from '../session.ts'
@@ -67,7 +68,7 @@ export async function identityHouse(options: { origin?: string; limited?: boolea
   const log = openLog({ level: 'debug', sink: (line: string) => void lines.push(line) })
   const app = buildApp({
     house: { db, log, clock, keyring },
-    routes: [...identityRoutes(house), openStream, ...(options.routes ?? [])],
+    routes: [...identityRoutes(house), ...principalRoutes(house), openStream, ...(options.routes ?? [])],
     authenticate: (request) => authenticate(house, request),
     authorise,
     stepUp: (scope) => requireProof(scope, clock.now()),
