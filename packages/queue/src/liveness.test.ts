@@ -89,3 +89,21 @@ test('Q55 settings that cannot be handed to a thread leave vouching to the main 
   expect(vouchFor({ id: 'w', config, everyMs: 100, stallMs: 1_000, log, onLost: () => undefined })).toBeNull()
   expect(warnings).toEqual([expect.stringContaining('the liveness thread is off')])
 })
+
+test('Q55 a program whose queue is closed ends at once: the thread that lingers holds nobody', async () => {
+  const { runtimeUrl } = await open()
+  const own = startProgram(
+    runtimeUrl,
+    `const quick = face.defineKind('quick', { run: () => 1 })
+    const queue = face.createQueue({ database: { url }, kinds: [quick] })
+    const worker = queue.work()
+    await queue.result(await queue.enqueue(quick, {}))
+    await worker.stop({ grace: '1s' })
+    await queue.close()
+    const at = performance.now()
+    process.on('exit', () => console.log('held for ' + Math.round(performance.now() - at) + ' ms'))`,
+  )
+  expect([await own.ended, own.errors()]).toEqual([{ code: 0, signal: null }, ''])
+  const [, held] = /held for (\d+) ms/.exec(own.words.join('\n')) ?? []
+  expect(Number(held)).toBeLessThan(2_500)
+}, 40_000)

@@ -208,7 +208,6 @@ function openThread(): Thread {
       mainIsMain: isMainThread,
     },
   })
-  worker.unref()
   const turning = setInterval(() => void Atomics.add(count, 0, 1), TURN_MS).unref()
   const own: Thread = { worker, turning, vouchers: new Map(), linger: undefined, post: (message) => worker.postMessage(message) }
   worker.on('message', (said: Said) => hear(own, said))
@@ -220,6 +219,8 @@ function openThread(): Thread {
     clearInterval(turning)
     if (thread === own) thread = undefined
   })
+  // Last: whoever listens to a thread's messages holds the process for as long as the thread lingers.
+  worker.unref()
   thread = own
   return own
 }
